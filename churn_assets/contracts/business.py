@@ -1,0 +1,254 @@
+"""churn.yaml: what a business calls churn, which features it looks at, how it trains and what it does about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.features import Feature, FeatureLine, expand
+from churn_assets.contracts.source import Source
+
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """Strict: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Calendar(Section):
+    """First and, for a finished history, last month of the business."""
+
+    start: Month
+    end: Month | None = None
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return None if value is None else str(value)[:7]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"the calendar ends ({self.end}) before it starts ({self.start})")
+        return self
+
+
+class Windows(Section):
+    """Left-open, right-closed, whole days UTC: `(as_of - W, as_of]`, gap G, outcome H, settlement lag."""
+
+    observation_months: int = Field(6, ge=1, le=36)
+    gap_days: int = Field(7, ge=0)
+    outcome_days: int = Field(30, ge=1)
+    settlement_days: int = Field(3, ge=0)
+
+    @property
+    def maturity_days(self) -> int:
+        """Days from as_of_date to label_available_at."""
+        return self.gap_days + self.outcome_days + self.settlement_days
+
+    @property
+    def embargo_days(self) -> int:
+        """Days after an as_of_date whose outcome is not yet decided (G + H)."""
+        return self.gap_days + self.outcome_days
+
+
+class LabelRule(Section):
+    """What churn is. `renewal_days`: a new spell within so many days of the end means the customer stayed."""
+
+    policy: Literal["cancellation", "lapse", "inactivity"]
+    source: str
+    renewal_days: int = Field(0, ge=0)
+
+
+class Eligibility(Section):
+    """Who gets a snapshot; everybody left out is counted by reason."""
+
+    min_tenure_days: int = Field(0, ge=0)
+    exclude_in_notice: bool = True
+
+
+class MonthColumn(Section):
+    """One column of gold/customer_months."""
+
+    name: str
+    source: str
+    aggregate: Literal["sum", "count"]
+    measure: str | None = None
+    where: str | None = None
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        if (self.aggregate == "sum") != (self.measure is not None):
+            raise ValueError(f"{self.name}: a sum needs a measure, a count has none")
+        return self
+
+
+class Training(Section):
+    """How a model is trained and judged."""
+
+    candidates: list[str] = Field(min_length=1)
+    validation_cohorts: int = Field(2, ge=1)
+    capacity: Share = 0.1
+    row_limit: int = Field(500_000, ge=1000, le=2_000_000)
+    seed: int = 7
+
+
+class RiskTiers(Section):
+    """Quantiles of the month's probabilities at which the tiers start."""
+
+    high: Share
+    elevated: Share
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.elevated >= self.high:
+            raise ValueError("risk.elevated must lie below risk.high")
+        return self
+
+
+class ValueTiers(Section):
+    """Quantiles of a feature that stands for what a customer is worth."""
+
+    feature: str
+    high: Share
+    middle: Share
+
+
+class When(Section):
+    """Conditions of a rule; what is left out fits everybody."""
+
+    risk: list[Literal["high", "elevated", "low"]] | None = None
+    value: list[Literal["high", "middle", "low"]] | None = None
+    driver: list[str] | None = None
+
+
+class SegmentRule(Section):
+    """A segment: its name, who is in it and the recommended action."""
+
+    name: str
+    action: str
+    when: When = When()
+
+
+class Segments(Section):
+    """Risk tier x value tier x main driver -> segment; the first rule that fits."""
+
+    risk: RiskTiers
+    value: ValueTiers
+    rules: list[SegmentRule] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _total(self) -> Self:
+        if self.rules[-1].when != When():
+            raise ValueError("the last segment rule must have no `when`, so that every customer is in exactly one segment")
+        return self
+
+
+class BusinessFile(Section):
+    """churn.yaml as written."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    owner: str = "team:retention"
+    calendar: Calendar
+    windows: Windows = Windows()
+    label: LabelRule
+    eligibility: Eligibility = Eligibility()
+    features: list[FeatureLine] = Field(min_length=1)
+    customer_months: list[MonthColumn] = []
+    training: Training
+    segments: Segments
+
+    def with_sources(self, sources: tuple[Source, ...], file: Path) -> "Business":
+        """The business with its sources, after checking every name that churn.yaml uses.
+
+        Raises:
+            DeclarationError: a source, column, driver or feature that does not exist.
+        """
+        by_name = {s.name: s for s in sources}
+
+        def source_of(path: str, name: str) -> Source:
+            if name not in by_name:
+                raise DeclarationError(file, path, f"there is no source {name}.", f"use one of {', '.join(by_name)}.")
+            return by_name[name]
+
+        labelled = source_of("label.source", self.label.source)
+        wanted = ("event", "treatment") if self.label.policy == "inactivity" else ("spell",)
+        if labelled.role not in wanted:
+            raise DeclarationError(
+                file, "label", f"policy {self.label.policy} cannot read a source of role {labelled.role}.", f"needs {wanted}."
+            )
+        if self.label.policy == "lapse" and labelled.spell and labelled.spell.expires_on is None:
+            raise DeclarationError(file, "label", "policy lapse needs spell.expiresOn in the contract.")
+        if self.label.renewal_days > self.windows.settlement_days:
+            raise DeclarationError(
+                file,
+                "label.renewal_days",
+                "a renewal may come after the label is settled.",
+                f"raise windows.settlement_days to {self.label.renewal_days} or more.",
+            )
+        features: list[Feature] = []
+        for position, line in enumerate(self.features):
+            path = f"features[{position}]"
+            source = source_of(f"{path}.source", line.source) if line.source else None
+            try:
+                features += expand(line, source, self.windows.observation_months)
+            except (ValueError, KeyError) as error:
+                raise DeclarationError(file, path, str(error).strip("'\"")) from error
+        names = [f.name for f in features]
+        for name in {n for n in names if names.count(n) > 1}:
+            raise DeclarationError(file, "features", f"two features are called {name}.", "give one line a `name`.")
+        if self.segments.value.feature not in names:
+            raise DeclarationError(
+                file, "segments.value.feature", f"there is no feature {self.segments.value.feature}.", "declare it under features."
+            )
+        drivers = {f.driver for f in features}
+        for position, rule in enumerate(self.segments.rules):
+            for driver in rule.when.driver or []:
+                if driver not in drivers:
+                    raise DeclarationError(
+                        file, f"segments.rules[{position}]", f"no feature has the driver {driver}.", f"use one of {sorted(drivers)}."
+                    )
+        for position, column in enumerate(self.customer_months):
+            path = f"customer_months[{position}]"
+            source = source_of(path, column.source)
+            if source.event_time is None:
+                raise DeclarationError(file, path, f"{source.name} has no event time to put into a month.")
+            if column.measure and column.measure not in {c.name for c in source.attributes}:
+                raise DeclarationError(file, path, f"{source.name} has no column {column.measure}.")
+        return Business(self, sources, tuple(features))
+
+
+@dataclass(frozen=True)
+class Business:
+    """A business: churn.yaml, its sources and the features that the lines declare, one by one."""
+
+    file: BusinessFile
+    sources: tuple[Source, ...]
+    features: tuple[Feature, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the business; MLflow experiment and model carry it."""
+        return self.file.name
+
+    def source(self, name: str) -> Source:
+        """The source of that name; names were checked on load."""
+        return next(s for s in self.sources if s.name == name)
+
+    def of_role(self, *roles: str) -> tuple[Source, ...]:
+        """All sources with one of these roles, in contract order."""
+        return tuple(s for s in self.sources if s.role in roles)
+
+    def first_month(self, source: Source) -> str:
+        """First month in which extracts of the source are expected."""
+        return max(source.first_month or self.file.calendar.start, self.file.calendar.start)
+
+    @property
+    def label_source(self) -> Source:
+        """The source that says who left."""
+        return self.source(self.file.label.source)

@@ -1,0 +1,176 @@
+"""Feature declarations: one line of churn.yaml becomes one feature per window, each with its name and its words."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from churn_assets.contracts.source import Source
+
+Aggregate = Literal[
+    "sum", "mean", "count", "share", "trend", "recency", "tenure", "days_to_expiry", "attribute", "change", "change_recency"
+]
+WINDOWED = frozenset({"sum", "mean", "count", "share", "trend", "change"})
+BY_ROLE: dict[str, frozenset[str]] = {
+    "event": frozenset({"sum", "mean", "count", "share", "trend", "recency", "tenure"}),
+    "treatment": frozenset({"sum", "mean", "count", "share", "trend", "recency"}),
+    "spell": frozenset({"tenure", "days_to_expiry", "attribute", "change", "change_recency"}),
+    "entity": frozenset({"attribute"}),
+}
+DAY_WINDOWS = (7, 14)
+NUMERIC = frozenset({"number", "integer"})
+
+
+class FeatureLine(BaseModel):
+    """One line under `features` in churn.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str | None = None
+    aggregate: Aggregate | None = None
+    measure: str | None = None
+    column: str | None = None
+    category: str | None = None
+    value: str | None = None
+    where: str | None = None
+    months: list[int] = []
+    days: list[Literal[7, 14]] = []
+    name: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$")
+    sql: str | None = None
+    driver: str = "other"
+    words: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.sql is not None:
+            if self.source or self.aggregate or not self.name:
+                raise ValueError("an expression has `name` and `sql`, and neither source nor aggregate")
+            return self
+        if not self.source or not self.aggregate:
+            raise ValueError("needs `source` and `aggregate`, or `name` and `sql`")
+        needs = {
+            "sum": "measure",
+            "mean": "measure",
+            "trend": "measure",
+            "share": "category",
+            "attribute": "column",
+            "change": "column",
+            "change_recency": "column",
+        }.get(self.aggregate)
+        if needs and getattr(self, needs) is None:
+            raise ValueError(f"the aggregate {self.aggregate} needs `{needs}`")
+        if self.aggregate == "share" and self.value is None:
+            raise ValueError("the aggregate share needs `value`")
+        if (self.aggregate in WINDOWED) != bool(self.months or self.days):
+            raise ValueError(f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows")
+        if self.days and self.aggregate not in ("sum", "count", "mean"):
+            raise ValueError("windows in days are for sum, mean and count")
+        return self
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of features/customer_snapshots.
+
+    `months` or `days` is the window's length, both None where the aggregate has none. A trend over m months is
+    `(last - before) / (last + before)` of the measure in the last m months and the m months before, in [-1, 1].
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    driver: str
+    words: str
+    source: str | None = None
+    aggregate: Aggregate | None = None
+    measure: str | None = None
+    column: str | None = None
+    category: str | None = None
+    value: str | None = None
+    where: str | None = None
+    months: int | None = None
+    days: int | None = None
+    sql: str | None = None
+
+    @property
+    def spark_type(self) -> str:
+        """Type of the column in the snapshot table."""
+        return "double" if self.kind == "number" else "string"
+
+
+def _check_columns(line: FeatureLine, source: Source) -> None:
+    available = {c.name: c for c in source.attributes}
+    for role, name in (("measure", line.measure), ("column", line.column), ("category", line.category)):
+        if name is None:
+            continue
+        if name not in available:
+            raise ValueError(f"{role} {name} is not a usable column of {source.name}; it has {', '.join(available)}")
+        if (role == "measure" or line.aggregate == "change") and available[name].type not in NUMERIC:
+            raise ValueError(f"{role} {name} of {source.name} is a {available[name].type}, not a number")
+    if line.aggregate == "days_to_expiry" and (source.spell is None or source.spell.expires_on is None):
+        raise ValueError(f"{source.name} declares no expiresOn")
+
+
+def _name(line: FeatureLine) -> str:
+    """Name without the window: source, own name or column, aggregate."""
+    if line.aggregate == "tenure":
+        return "tenure_days"
+    parts: list[str | None] = [line.source, line.name or line.measure or line.column]
+    if line.aggregate == "share":
+        parts = [line.source, line.name or f"{line.category}_{line.value}"]
+    if line.aggregate in ("recency", "days_to_expiry", "change_recency"):
+        suffix = line.aggregate if line.aggregate == "days_to_expiry" else f"{line.aggregate}_days"
+        return "_".join(str(p) for p in [*parts, suffix] if p)
+    if line.aggregate != "attribute":
+        parts.append(line.aggregate)
+    return "_".join(str(p) for p in parts if p)
+
+
+def expand(line: FeatureLine, source: Source | None, observation_months: int) -> list[Feature]:
+    """The features of one line, one per window.
+
+    Raises:
+        ValueError: an aggregate that the source's role does not know, a missing column, a window beyond W.
+    """
+    if source is None:
+        assert line.name is not None
+        return [Feature(line.name, "number", line.driver, line.words or line.name.replace("_", " "), sql=line.sql)]
+    assert line.aggregate is not None
+    if line.aggregate not in BY_ROLE[source.role]:
+        raise ValueError(
+            f"a source of role {source.role} has no aggregate {line.aggregate}; it has {', '.join(sorted(BY_ROLE[source.role]))}"
+        )
+    _check_columns(line, source)
+    base = _name(line)
+    words = line.words or base.replace("_", " ")
+    kind: Literal["number", "category"] = "number"
+    if line.aggregate == "attribute" and source.column(str(line.column)).type not in NUMERIC:
+        kind = "category"
+
+    def feature(name: str, words: str, months: int | None = None, days: int | None = None) -> Feature:
+        return Feature(
+            name,
+            kind,
+            line.driver,
+            words,
+            source.name,
+            line.aggregate,
+            line.measure,
+            line.column,
+            line.category,
+            line.value,
+            line.where,
+            months,
+            days,
+        )
+
+    if line.aggregate not in WINDOWED:
+        return [feature(base, words)]
+    reach = 2 if line.aggregate == "trend" else 1
+    for months in line.months:
+        if months < 1 or months * reach > observation_months:
+            raise ValueError(f"a window of {months} months of a {line.aggregate} does not fit into {observation_months} months")
+    by_month = [
+        feature(f"{base}_{m}m", f"{words}, last month" if m == 1 else f"{words}, last {m} months", months=m)
+        for m in line.months
+    ]
+    return by_month + [feature(f"{base}_{d}d", f"{words}, last {d} days", days=d) for d in line.days]

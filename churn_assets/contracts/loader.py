@@ -1,0 +1,220 @@
+"""Reads a business folder: every `contracts/*.yaml` and `churn.yaml`, validated against each other."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from churn_assets.contracts import odcs
+from churn_assets.contracts.business import Business, BusinessFile
+from churn_assets.contracts.errors import DeclarationError, from_validation_error
+from churn_assets.contracts.source import Column, Delivery, MonthRule, Role, Source, SpellColumns
+
+SPARK_TYPES = {
+    "string": "string",
+    "date": "date",
+    "timestamp": "timestamp",
+    "number": "double",
+    "integer": "bigint",
+    "boolean": "boolean",
+}
+DAYS = {"d": 1, "day": 1, "days": 1, "w": 7, "week": 7, "m": 31, "month": 31, "months": 31}
+RESERVED = frozenset(
+    "customer_key known_at extract_date extract_month source_file row_number rescued copies sequence "
+    "latest_in_month as_of_date".split()
+)
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _SpellProperty(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    startedOn: str
+    expiresOn: str | None = None
+    noticeOn: str | None = None
+    endedOn: str
+    endReason: str | None = None
+    voluntaryReasons: list[str] = []
+
+
+class _OwnProperties(BaseModel):
+    """The customProperties of a contract that we give a meaning to."""
+
+    model_config = ConfigDict(extra="forbid")
+    role: Role
+    delivery: Delivery
+    customer: str
+    eventTime: str | None = None
+    spell: _SpellProperty | None = None
+
+
+class _OwnColumnProperties(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    aliases: list[str] = []
+    alternativeFormats: list[str] = []
+
+
+class _OwnServerProperties(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    delimiter: str = ","
+    encoding: str = "UTF-8"
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise DeclarationError(file, "", f"not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise DeclarationError(file, "", "the file holds no mapping.", "start from a shipped business.")
+    return content
+
+
+def _validate(model: type[Model], content: dict[str, Any], file: Path) -> Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise from_validation_error(file, error) from error
+
+
+def _own(model: type[Model], properties: list[odcs.CustomProperty], file: Path) -> Model:
+    return _validate(model, {"customProperties": {p.property: p.value for p in properties}}["customProperties"], file)
+
+
+def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
+    own = _own(_OwnColumnProperties, prop.customProperties, file)
+    options = prop.logicalTypeOptions
+    physical = prop.physicalName or prop.name
+    field, _, inner = physical.partition(".")
+    if inner and source_format != "jsonl":
+        raise DeclarationError(
+            file, f"property {prop.name}.physicalName", f"{physical} is a path inside a document", "only jsonl has those."
+        )
+    if prop.name in RESERVED:
+        raise DeclarationError(
+            file, f"property {prop.name}", "this name is used by the lake itself.", "choose another name, keep physicalName."
+        )
+    if len(prop.quality) > 1 or any(set(q.arguments) != {"validValues"} for q in prop.quality):
+        raise DeclarationError(file, f"property {prop.name}.quality", "one invalidValues rule with validValues at the most.")
+    spark_type = prop.physicalType if prop.logicalType == "number" and prop.physicalType else SPARK_TYPES[prop.logicalType]
+    formats = tuple(f for f in [options.format, *own.alternativeFormats] if f)
+    return Column(
+        name=prop.name,
+        type=prop.logicalType,
+        spark_type=spark_type,
+        field=field,
+        json_path=f"$.{inner}" if inner else None,
+        aliases=tuple(own.aliases),
+        formats=formats,
+        required=prop.required or prop.primaryKey,
+        personal=prop.classification == "personal",
+        minimum=options.minimum,
+        maximum=options.maximum,
+        pattern=options.pattern,
+        valid_values=tuple(prop.quality[0].arguments["validValues"]) if prop.quality else (),
+        valid_severity=prop.quality[0].severity if prop.quality else "warn",
+        transform=prop.transformLogic,
+        refers_to=prop.relationships[0].to if prop.relationships else None,
+    )
+
+
+def _sla_days(contract: odcs.Contract, name: str, default: int) -> int:
+    for sla in contract.slaProperties:
+        if sla.property == name:
+            return int(float(sla.value) * DAYS.get(sla.unit or "d", 1))
+    return default
+
+
+def load_source(file: Path) -> Source:
+    """One contract file as a `Source`.
+
+    Raises:
+        DeclarationError: not YAML, not the ODCS shape, or contradictory; names file, path and remedy.
+    """
+    contract = _validate(odcs.Contract, _read_yaml(file), file)
+    own = _own(_OwnProperties, contract.customProperties, file)
+    server, table = contract.servers[0], contract.schema_[0]
+    server_own = _own(_OwnServerProperties, server.customProperties, file)
+    columns = tuple(_column(prop, server.format, file) for prop in table.properties)
+    names = [c.name for c in columns]
+
+    def refuse(path: str, problem: str, remedy: str) -> NoReturn:
+        raise DeclarationError(file, path, problem, remedy)
+
+    def must_exist(path: str, name: str | None) -> None:
+        if name is not None and name not in names:
+            refuse(path, f"{name} is not a property of the schema", f"use one of {', '.join(names)}.")
+
+    for name in {n for n in names if names.count(n) > 1}:
+        refuse("schema[0].properties", f"{name} is declared twice", "remove one.")
+    must_exist("customProperties.customer", own.customer)
+    must_exist("customProperties.eventTime", own.eventTime)
+    keyed = sorted((p.primaryKeyPosition, i, p.name) for i, p in enumerate(table.properties) if p.primaryKey)
+    if not keyed:
+        refuse("schema[0].properties", "no property has primaryKey: true", "say what identifies a row.")
+    if own.role in ("event", "treatment") and own.eventTime is None:
+        refuse("customProperties", f"a source of role {own.role} needs eventTime", "name its date or timestamp property.")
+    if own.role == "spell" and own.spell is None:
+        refuse("customProperties", "a source of role spell needs spell", "name startedOn, endedOn and the reasons.")
+    spell = own.spell and SpellColumns(
+        started_on=own.spell.startedOn,
+        expires_on=own.spell.expiresOn,
+        notice_on=own.spell.noticeOn,
+        ended_on=own.spell.endedOn,
+        end_reason=own.spell.endReason,
+        voluntary_reasons=tuple(own.spell.voluntaryReasons),
+    )
+    if own.spell is not None:
+        for key, value in own.spell.model_dump(exclude={"voluntaryReasons"}).items():
+            must_exist(f"customProperties.spell.{key}", value)
+    first = next((str(s.value) for s in contract.slaProperties if s.property == "generalAvailability"), None)
+    return Source(
+        name=contract.name,
+        description=contract.description.purpose,
+        owner=f"team:{contract.team.name if contract.team else contract.domain or 'data'}",
+        version=contract.version,
+        role=own.role,
+        delivery=own.delivery,
+        format=server.format,
+        path=server.path.strip("/"),
+        delimiter=server_own.delimiter,
+        encoding=server_own.encoding,
+        columns=columns,
+        key=tuple(name for _, _, name in keyed),
+        customer=own.customer,
+        event_time=own.eventTime,
+        spell=spell or None,
+        month_rules=tuple(
+            MonthRule(q.implementation.rule, q.implementation.minShare, q.implementation.maxShare, q.severity)
+            for q in table.quality
+        ),
+        frequency_days=_sla_days(contract, "frequency", 31),
+        latency_days=_sla_days(contract, "latency", 3),
+        first_month=first[:7] if first else None,
+    )
+
+
+@cache
+def load_business(folder: Path) -> Business:
+    """The business in `folder`: its churn.yaml and contracts, checked against each other; read once per process.
+
+    Raises:
+        DeclarationError: anything in the folder is wrong; names file, path and remedy.
+    """
+    files = sorted((folder / "contracts").glob("*.yaml"))
+    if not files:
+        raise DeclarationError(folder / "contracts", "", "there is no contract.", "write one YAML file a source.")
+    sources = tuple(load_source(file) for file in files)
+    names = [s.name for s in sources]
+    for file, source in zip(files, sources, strict=True):
+        if names.count(source.name) > 1:
+            raise DeclarationError(file, "name", f"two contracts are called {source.name}", "rename one.")
+        for column in source.columns:
+            target = (column.refers_to or "").partition(".")[0]
+            if target and target not in names:
+                raise DeclarationError(
+                    file, f"property {column.name}.relationships", f"there is no source {target}", f"use one of {', '.join(names)}."
+                )
+    file = folder / "churn.yaml"
+    return _validate(BusinessFile, _read_yaml(file), file).with_sources(sources, file)

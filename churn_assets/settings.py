@@ -1,0 +1,98 @@
+"""The one settings tree: every switch of a deployment, read from `CHURN_*` environment variables.
+
+What a *business* decides (windows, labels, features, segments) is not here but in its `churn.yaml`.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
+
+
+def is_uri(location: str) -> bool:
+    """True for `s3a://bucket/x` and the like, False for a path on this machine."""
+    return "://" in location
+
+
+def _absolute(location: str) -> str:
+    return location.rstrip("/") if is_uri(location) else str(Path(location).expanduser().resolve())
+
+
+class Settings(BaseSettings):
+    """Where things lie and how Spark runs. Every field is an environment variable, e.g. `CHURN_HOME`.
+
+    Locations may be paths or URIs (`s3a://`, `gs://`, `abfss://`, `hdfs://`); relative paths are taken from the
+    working directory of the process.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True)
+
+    home: str = Field(".churn", description="Folder that holds everything not placed elsewhere by the settings below.")
+    business: str = Field("telecom", description="A shipped business (telecom, shop) or the path of a business folder.")
+    landing: str | None = Field(None, description="Landing zone of the extracts; default <home>/landing.")
+    lake: str | None = Field(None, description="Root of the Delta tables; default <home>/lake.")
+    tracking_uri: str | None = Field(None, description="MLflow tracking server; default SQLite under <home>.")
+    artifacts: str | None = Field(None, description="MLflow artifact root; default <home>/mlartifacts.")
+    jars: str | None = Field(None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets.")
+    engine_profile: Literal["auto", "small", "large"] = Field(
+        "auto",
+        description="small: cheap start, best below about 2 GB of extracts; large: full compiler; auto: by size.",
+    )
+    spark_master: str = Field("local[*]", description="Spark master URL; anything but local[...] is a cluster.")
+    spark_conf: dict[str, str] = Field({}, description='Extra Spark settings as JSON, e.g. {"spark.executor.cores": "4"}.')
+    driver_memory: str | None = Field(None, description="Heap of the driver JVM; default 1g (small) or 4g (large).")
+
+    @cached_property
+    def home_path(self) -> Path:
+        """<home> as an absolute path; `home` itself must be on this machine."""
+        if is_uri(self.home):
+            raise ValueError(
+                f"CHURN_HOME={self.home} is a URI; it must be a local folder (SQLite lives there). "
+                "Point CHURN_LANDING, CHURN_LAKE and CHURN_ARTIFACTS at object storage instead."
+            )
+        return Path(self.home).expanduser().resolve()
+
+    @property
+    def landing_uri(self) -> str:
+        """Absolute root of the landing zone."""
+        return _absolute(self.landing or str(self.home_path / "landing"))
+
+    @property
+    def lake_uri(self) -> str:
+        """Absolute root of the Delta tables."""
+        return _absolute(self.lake or str(self.home_path / "lake"))
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow tracking and registry URI."""
+        return self.tracking_uri or f"sqlite:///{self.home_path / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> str:
+        """Root of the MLflow artifacts; only used for experiments that this project creates."""
+        return _absolute(self.artifacts or str(self.home_path / "mlartifacts"))
+
+    @property
+    def jars_path(self) -> Path:
+        """Folder of the Delta jars and class archives, shared by all lakes of this user."""
+        return Path(self.jars).expanduser().resolve() if self.jars else Path.home() / ".cache" / "churn-assets"
+
+    @property
+    def business_path(self) -> Path:
+        """The business folder: a shipped one by name, else a path.
+
+        Raises:
+            FileNotFoundError: neither a shipped business nor a folder with a churn.yaml.
+        """
+        for folder in (SHIPPED_BUSINESSES / self.business, Path(self.business).expanduser()):
+            if (folder / "churn.yaml").is_file():
+                return folder.resolve()
+        shipped = ", ".join(sorted(p.parent.name for p in SHIPPED_BUSINESSES.glob("*/churn.yaml")))
+        raise FileNotFoundError(
+            f"CHURN_BUSINESS={self.business}: no churn.yaml there. Name a shipped business ({shipped}) "
+            "or a folder that holds churn.yaml and contracts/*.yaml."
+        )
