@@ -1,0 +1,3 @@
+"""placeholder"""
+def for_session(settings, java, profile, confs):
+    return None
