@@ -1,0 +1,138 @@
+"""Split by time: training cohorts, an embargo, validation cohorts, an embargo, the untouched last mature cohort.
+
+Random folds would put two snapshots of one customer, or two overlapping outcome windows, on both sides of the
+line; the measured AUC would then be one that nobody can have in production (see `temporal_split`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import islice
+
+
+class NotEnoughHistory(ValueError):
+    """There are too few mature cohorts for a training, an embargo, a validation and a test part.
+
+    Attributes:
+        more_months: how many further monthly cohorts must mature before a training is possible.
+    """
+
+    def __init__(self, message: str, more_months: int) -> None:
+        super().__init__(message)
+        self.more_months = more_months
+
+
+@dataclass(frozen=True)
+class Split:
+    """The as_of dates of each part, ascending.
+
+    Attributes:
+        train: cohorts that every fitted number comes from (transformation and model).
+        validation: cohorts that choose and calibrate; see `selection` and `calibration`.
+        test: the last mature cohort, looked at once.
+    """
+
+    train: tuple[date, ...]
+    validation: tuple[date, ...]
+    test: date
+
+    @property
+    def selection(self) -> tuple[date, ...]:
+        """Cohorts on which the candidate is chosen: all of validation but the last, if there are two or more."""
+        return self.validation[:-1] or self.validation
+
+    @property
+    def calibration(self) -> tuple[date, ...]:
+        """Cohorts on which probabilities are calibrated: the last of validation.
+
+        With a single validation cohort it is also the selection part; the bias of choosing one of a handful of
+        candidates and then fitting two calibration numbers on the same rows is small against losing a cohort.
+        """
+        return self.validation[-1:]
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """ISO dates of each part, for logs and metadata."""
+        return {
+            "train": [day.isoformat() for day in self.train],
+            "selection": [day.isoformat() for day in self.selection],
+            "calibration": [day.isoformat() for day in self.calibration],
+            "test": [self.test.isoformat()],
+        }
+
+
+def temporal_split(
+    as_of_dates: Sequence[date],
+    gap_days: int,
+    outcome_days: int,
+    validation_cohorts: int = 2,
+    minimum_train_cohorts: int = 2,
+) -> Split:
+    """Divide mature cohorts by time so that no outcome of an earlier part is still open when a later part starts.
+
+    The outcome of a cohort `a` is known on `a + gap + outcome`. A cohort may train only if that day is not after the
+    first validation cohort, and may validate only if it is not after the test cohort; cohorts in between are the
+    embargo and are used for nothing. While history is short, validation shrinks (down to one cohort) before training
+    falls below its minimum.
+
+    Args:
+        as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
+        gap_days, outcome_days: the windows of the label, whole days.
+        validation_cohorts: wanted number of validation cohorts.
+        minimum_train_cohorts: fewest cohorts worth training on.
+
+    Raises:
+        NotEnoughHistory: no such split exists; names the number of months that are missing.
+        ValueError: a window or a count is out of range.
+    """
+    if gap_days < 0 or outcome_days < 1 or validation_cohorts < 1 or minimum_train_cohorts < 1:
+        raise ValueError(
+            f"gap_days={gap_days}, outcome_days={outcome_days}, validation_cohorts={validation_cohorts}, "
+            f"minimum_train_cohorts={minimum_train_cohorts}: the gap may be 0, all others must be at least 1"
+        )
+    days = sorted(set(as_of_dates))
+    horizon = timedelta(days=gap_days + outcome_days)
+    found = _split(days, horizon, validation_cohorts, minimum_train_cohorts)
+    if found:
+        return found
+    missing = _months_missing(days, horizon, minimum_train_cohorts)
+    have = f"{len(days)} mature cohorts ({days[0]} to {days[-1]})" if days else "no mature cohort"
+    raise NotEnoughHistory(
+        f"{have}: a training needs at least {minimum_train_cohorts} training, 1 validation and 1 test cohort, with "
+        f"{horizon.days} days (gap + outcome) between the parts; {missing} more monthly cohorts must mature. "
+        "Wait, load older extracts, or shorten the windows in churn.yaml.",
+        missing,
+    )
+
+
+def _split(days: Sequence[date], horizon: timedelta, validation_cohorts: int, minimum_train: int) -> Split | None:
+    if not days:
+        return None
+    test = days[-1]
+    closed = [day for day in days if day + horizon <= test]
+    for count in range(min(validation_cohorts, len(closed)), 0, -1):
+        validation = closed[-count:]
+        train = [day for day in days if day + horizon <= validation[0]]
+        if len(train) >= minimum_train:
+            return Split(tuple(train), tuple(validation), test)
+    return None
+
+
+def _months_missing(days: Sequence[date], horizon: timedelta, minimum_train: int) -> int:
+    """Months to append after the last cohort until a split exists."""
+    longer = list(days)
+    # Each part waits for at most the whole horizon, so this many months always suffice.
+    enough = minimum_train + 3 * (horizon.days // 28 + 2)
+    for count, month_end in enumerate(islice(_month_ends(longer[-1] if longer else date(2000, 1, 31)), enough), 1):
+        longer.append(month_end)
+        if _split(longer, horizon, 1, minimum_train):
+            return count
+    raise AssertionError(f"no split within {enough} further months for a horizon of {horizon.days} days")
+
+
+def _month_ends(after: date) -> Iterator[date]:
+    """Endless month ends after a date."""
+    first = date(after.year, after.month, 1)
+    while True:
+        first = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        yield following - timedelta(days=1)

@@ -1,0 +1,283 @@
+"""One fitted transformation from declared features to a numeric matrix, the same for every candidate model.
+
+Everything in it is learned from the training part only and is plain JSON, so that a score of today can be recomputed
+years later, in a Spark worker or a web process, with numpy and pandas alone.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+OTHER = "(other)"
+MISSING = "(missing)"
+# A category seen in fewer training rows than this shares the "other" column: too few to learn from, and rare
+# enough to point at a person.
+MINIMUM_CATEGORY_ROWS = 50
+MAXIMUM_CATEGORIES = 20
+# Long right tails (data volumes, amounts) put a linear model in the hands of a few rows; beyond this moment skewness
+# a logarithm is tried and kept if it is less skewed.
+SKEW_FOR_LOG = 2.0
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A numeric or boolean feature: optional signed logarithm, median for missing values, standardisation.
+
+    Attributes:
+        median: fills missing values (unit of the feature).
+        indicator: a 0/1 column says where the value was missing; only if training had missing values.
+        log: sign(x) * log(1 + |x|) is taken before standardising.
+        mean, sd: of the training part after imputation and logarithm.
+        indicator_mean, indicator_sd: the same of the indicator column.
+    """
+
+    feature: str
+    median: float
+    indicator: bool
+    log: bool
+    mean: float
+    sd: float
+    indicator_mean: float
+    indicator_sd: float
+
+
+@dataclass(frozen=True)
+class CategoryColumn:
+    """A categorical feature: one 0/1 column per frequent category and one for all others, unseen ones included.
+
+    Attributes:
+        categories: frequent categories by falling frequency; `(missing)` may be one of them.
+        mean, sd: of each 0/1 column in training, in the order of `categories`, then "other".
+    """
+
+    feature: str
+    categories: tuple[str, ...]
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Transformation:
+    """Fitted mapping from a frame of declared features to a float64 matrix without missing values.
+
+    Attributes:
+        parts: one entry per declared feature, in declared order.
+    """
+
+    parts: tuple[NumericColumn | CategoryColumn, ...]
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, features: Sequence[str]) -> "Transformation":
+        """Learn medians, categories, scales from `frame`, which must be the training part only.
+
+        Numbers, booleans and decimals are numeric (booleans as 0/1); strings and categoricals are categories;
+        infinite values count as missing.
+
+        Raises:
+            KeyError: a declared feature is not a column of the frame.
+            TypeError: a feature holds values that are neither numbers nor strings (dates, lists).
+            ValueError: no rows or no features.
+        """
+        if frame.empty or not features:
+            raise ValueError(f"cannot fit a transformation on {len(frame)} rows and {len(features)} features")
+        _require(frame, features)
+        return cls(
+            tuple(
+                _fit_numeric(name, numbers(frame[name]))
+                if is_numeric(frame[name])
+                else _fit_categories(name, categories(frame[name]))
+                for name in features
+            )
+        )
+
+    @property
+    def features(self) -> list[str]:
+        """Declared features, in order."""
+        return [part.feature for part in self.parts]
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the matrix columns."""
+        return [name for part in self.parts for name in _column_names(part)]
+
+    @property
+    def column_feature(self) -> NDArray[np.intp]:
+        """For each matrix column the position of its declared feature: what contributions are summed by."""
+        widths = [len(_column_names(part)) for part in self.parts]
+        return np.repeat(np.arange(len(self.parts)), widths)
+
+    def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Matrix of shape (rows, len(columns)): standardised, never missing; Fortran order, float64.
+
+        Raises:
+            KeyError: a declared feature is not a column of the frame.
+            TypeError: a numeric feature holds something that is not a number.
+        """
+        _require(frame, self.features)
+        matrix = np.empty((len(frame), len(self.columns)), dtype=np.float64, order="F")
+        at = 0
+        for part in self.parts:
+            if isinstance(part, NumericColumn):
+                values = numbers(frame[part.feature])
+                missing = np.isnan(values)
+                filled = np.where(missing, part.median, values)
+                matrix[:, at] = (_signed_log(filled) if part.log else filled) - part.mean
+                matrix[:, at] /= part.sd
+                if part.indicator:
+                    matrix[:, at + 1] = (missing - part.indicator_mean) / part.indicator_sd
+            else:
+                codes = pd.Index(part.categories).get_indexer(pd.Index(categories(frame[part.feature])))
+                codes[codes < 0] = len(part.categories)
+                for code, (mean, sd) in enumerate(zip(part.mean, part.sd, strict=True)):
+                    matrix[:, at + code] = ((codes == code) - mean) / sd
+            at += len(_column_names(part))
+        return matrix
+
+    def example(self) -> pd.DataFrame:
+        """One synthetic customer: medians and most frequent categories, never a row that exists."""
+        return pd.DataFrame(
+            {
+                part.feature: [part.median]
+                if isinstance(part, NumericColumn)
+                else [next((c for c in part.categories if c != MISSING), OTHER)]
+                for part in self.parts
+            }
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `from_dict` gives an equal object back."""
+        return {
+            "numeric": [asdict(part) for part in self.parts if isinstance(part, NumericColumn)],
+            "categorical": [asdict(part) for part in self.parts if isinstance(part, CategoryColumn)],
+            "order": self.features,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> "Transformation":
+        """Inverse of `as_dict`.
+
+        Raises:
+            KeyError: the stored form lacks a part.
+        """
+        parts: dict[str, NumericColumn | CategoryColumn] = {
+            entry["feature"]: NumericColumn(**entry) for entry in stored["numeric"]
+        }
+        for entry in stored["categorical"]:
+            lists = {key: tuple(entry[key]) for key in ("categories", "mean", "sd")}
+            parts[entry["feature"]] = CategoryColumn(entry["feature"], **lists)
+        return cls(tuple(parts[name] for name in stored["order"]))
+
+
+def is_numeric(series: pd.Series) -> bool:
+    """True if a feature is to be read as a number; a column without any value is numeric.
+
+    Raises:
+        TypeError: dates, lists and other values that are neither a number nor a string.
+    """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return False
+    if pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
+        return True
+    values = series.dropna()
+    if values.empty:
+        return True
+    kinds = set(map(type, values))
+    if all(issubclass(kind, (bool, int, float, Decimal, np.number, np.bool_)) for kind in kinds):
+        return True
+    if all(issubclass(kind, str) for kind in kinds):
+        return False
+    raise TypeError(
+        f"feature {series.name!r} holds {', '.join(sorted(kind.__name__ for kind in kinds))}: a feature must be all "
+        "numbers, all booleans or all strings; derive a number from it in churn.yaml or leave it out"
+    )
+
+
+def numbers(series: pd.Series) -> NDArray[np.float64]:
+    """Values of a numeric feature as float64; missing and infinite ones as NaN.
+
+    Raises:
+        TypeError: a value is not a number.
+    """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(object)
+    try:
+        if series.dtype == object:
+            values = np.array([np.nan if pd.isna(value) else float(value) for value in series], dtype=np.float64)
+        else:
+            values = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"feature {series.name!r} was numeric in training but holds other values now") from error
+    values[np.isinf(values)] = np.nan
+    return values
+
+
+def categories(series: pd.Series) -> NDArray[np.object_]:
+    """Values of a categorical feature as strings; missing ones as `(missing)`."""
+    values = series.astype(object).to_numpy(copy=True)
+    missing = pd.isna(values)
+    values[~missing] = [str(value) for value in values[~missing]]
+    values[missing] = MISSING
+    return np.asarray(values, dtype=object)
+
+
+def _require(frame: pd.DataFrame, features: Sequence[str]) -> None:
+    absent = [name for name in features if name not in frame.columns]
+    if absent:
+        raise KeyError(
+            f"the frame lacks the features {absent}; rebuild the snapshots with the declared features, "
+            "or use the model version that was trained on these"
+        )
+
+
+def _column_names(part: NumericColumn | CategoryColumn) -> list[str]:
+    if isinstance(part, NumericColumn):
+        return [part.feature, f"{part.feature} is missing"] if part.indicator else [part.feature]
+    return [f"{part.feature} = {category}" for category in (*part.categories, OTHER)]
+
+
+def _signed_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    logged: NDArray[np.float64] = np.sign(values) * np.log1p(np.abs(values))
+    return logged
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    centred = values - values.mean()
+    spread = centred.std()
+    return float((centred**3).mean() / spread**3) if spread > 0 else 0.0
+
+
+def _scale(values: NDArray[Any]) -> tuple[float, float]:
+    """Mean and standard deviation; 1 for a constant, which standardises to zeros."""
+    mean, sd = float(values.mean()), float(values.std())
+    return mean, sd if sd > 1e-12 * max(1.0, abs(mean)) else 1.0
+
+
+def _fit_numeric(name: str, values: NDArray[np.float64]) -> NumericColumn:
+    missing = np.isnan(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=RuntimeWarning)  # the median of a column without any value
+        median = float(np.nanmedian(values))
+    median = 0.0 if np.isnan(median) else median
+    filled = np.where(missing, median, values)
+    skew = abs(_skewness(filled))
+    log = skew > SKEW_FOR_LOG and len(np.unique(filled)) > 10 and abs(_skewness(_signed_log(filled))) < skew
+    mean, sd = _scale(_signed_log(filled) if log else filled)
+    indicator_mean, indicator_sd = _scale(missing.astype(np.float64))
+    return NumericColumn(name, median, bool(missing.any()), bool(log), mean, sd, indicator_mean, indicator_sd)
+
+
+def _fit_categories(name: str, values: NDArray[np.object_]) -> CategoryColumn:
+    counts = pd.Series(values).value_counts()
+    # Ties by name: the same training rows in another order must give the same columns.
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    kept = [str(value) for value, count in ranked if count >= MINIMUM_CATEGORY_ROWS][:MAXIMUM_CATEGORIES]
+    columns = [values == value for value in kept]
+    columns.append(~np.isin(values.astype(str), kept))
+    scales = [_scale(column.astype(np.float64)) for column in columns]
+    return CategoryColumn(name, tuple(kept), tuple(m for m, _ in scales), tuple(s for _, s in scales))

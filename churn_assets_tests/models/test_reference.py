@@ -1,0 +1,42 @@
+"""Reference statistics and the stability index."""
+
+import json
+
+import numpy as np
+import pytest
+
+from churn_assets.models.reference import drift, reference_statistics
+from churn_assets_tests.models.synthetic import FEATURES, training_frame
+
+
+def test_no_drift_against_itself_and_little_against_a_sister_sample() -> None:
+    frame = training_frame()
+    reference = json.loads(json.dumps(reference_statistics(frame, FEATURES), allow_nan=False))
+    assert np.allclose(drift(reference, frame)["psi"], 0)
+    assert (drift(reference, training_frame(seed=9))["psi"] < 0.02).all()
+
+
+def test_shift_missing_and_new_category_are_seen() -> None:
+    frame = training_frame()
+    reference = reference_statistics(frame, FEATURES)
+    later = training_frame(seed=9).assign(region="atlantis")
+    later["usage__gb__trend"] += 1.0
+    later.loc[later.index[::2], "tickets__count_3m"] = np.nan
+    psi = drift(reference, later).set_index("feature")
+    assert (psi.loc[["usage__gb__trend", "region", "tickets__count_3m"], "psi"] > 0.25).all()
+    assert psi.loc["autopay", "psi"] < 0.02
+    assert psi.loc["tickets__count_3m", "missing_rate"] == pytest.approx(0.5)
+    assert psi.loc["tickets__count_3m", "reference_missing_rate"] == 0
+
+
+def test_reference_holds_no_extreme_value() -> None:
+    frame = training_frame()
+    edges = reference_statistics(frame, ["invoices__amount__sum_3m"])["invoices__amount__sum_3m"]["edges"]
+    assert frame["invoices__amount__sum_3m"].min() < min(edges)
+    assert max(edges) < frame["invoices__amount__sum_3m"].max()
+
+
+def test_an_empty_month_is_refused() -> None:
+    frame = training_frame()
+    with pytest.raises(ValueError, match="no rows"):
+        drift(reference_statistics(frame, FEATURES), frame.head(0))
