@@ -1,0 +1,28 @@
+"""What all tests share: a clean environment and one Spark session."""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from churn_assets.lakehouse.session import start_session, stop_session
+from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def pytest_configure() -> None:
+    """Forget the settings of whoever runs the tests; only the folder of the Delta jars is shared with them."""
+    for name in list(os.environ):
+        if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name != "CHURN_JARS":
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
+    """The one Spark session of the test run: two cores, small profile, everything it writes in a temporary folder."""
+    home = tmp_path_factory.mktemp("spark-home")
+    yield start_session(Settings(home=str(home), engine_profile="small", spark_master="local[2]"), "churn_assets_tests")
+    stop_session()
