@@ -1,0 +1,115 @@
+"""The landing zone: which extract files a source delivered, and the columns that each of them carries."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from churn_assets.contracts.source import Source
+from churn_assets.months import month_of
+from churn_assets.settings import is_uri
+
+EXTRACT = re.compile(r"extract_date=(\d{4}-\d{2}-\d{2})$")
+
+
+class LandingError(ValueError):
+    """A file or folder in the landing zone cannot be used; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class ExtractFile:
+    """One delivered file. `path` is absolute (as Spark reads it), `name` relative to the landing zone."""
+
+    path: str
+    name: str
+    extract_date: date
+    size: int
+
+    @property
+    def month(self) -> str:
+        """The ingest month it belongs to."""
+        return month_of(self.extract_date)
+
+
+def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
+    """The Arrow filesystem of a path or URI and the path inside it."""
+    if not is_uri(location):
+        return pafs.LocalFileSystem(), location
+    return pafs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", location))
+
+
+def list_extracts(landing: str, source: Source, months: Iterable[str] | None = None) -> list[ExtractFile]:
+    """Files of the source by extract date and name, only of the given months (all when None).
+
+    A source folder that does not exist is an empty list: whether that is a loss is decided by the contract.
+
+    Raises:
+        LandingError: a folder that is not called extract_date=YYYY-MM-DD, or a file of another format.
+    """
+    wanted = None if months is None else set(months)
+    fs, root = filesystem(f"{landing}/{source.path}")
+    files = []
+    for folder in fs.get_file_info(pafs.FileSelector(root, allow_not_found=True)):
+        if folder.base_name.startswith((".", "_")):
+            continue
+        match = EXTRACT.search(folder.base_name)
+        if folder.type != pafs.FileType.Directory or match is None:
+            raise LandingError(
+                f"{landing}/{source.path}/{folder.base_name} is not an extract folder. "
+                "Put files into extract_date=YYYY-MM-DD/, the day on which they were extracted."
+            )
+        try:
+            day = date.fromisoformat(match[1])
+        except ValueError as error:
+            raise LandingError(f"{landing}/{source.path}/{folder.base_name}: {error}. Rename the folder.") from error
+        if wanted is not None and month_of(day) not in wanted:
+            continue
+        for info in fs.get_file_info(pafs.FileSelector(folder.path)):
+            if info.base_name.startswith((".", "_")) or info.base_name.endswith(".part"):
+                continue  # a file that is still being written carries one of these names
+            if info.extension != source.format:
+                raise LandingError(
+                    f"{info.path}: the contract of {source.name} expects *.{source.format}. Remove the file or mend the contract."
+                )
+            name = f"{source.path}/{folder.base_name}/{info.base_name}"
+            files.append(ExtractFile(f"{landing}/{name}", name, day, info.size))
+    return sorted(files, key=lambda f: (f.extract_date, f.name))
+
+
+def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[tuple[str, str], ...]:
+    """Name and Arrow type of each top-level column of a file, in file order.
+
+    CSV columns are strings; JSON lines carry their names in each row, so the answer is empty.
+
+    Raises:
+        LandingError: the header is missing, has a column twice or is not in the contract's encoding; a broken Parquet file.
+    """
+    if source.format == "jsonl":
+        return ()
+    fs, path = filesystem(file.path)
+    if source.format == "parquet":
+        with fs.open_input_file(path) as handle:
+            try:
+                return tuple((field.name, str(field.type)) for field in pq.read_schema(handle))
+            except Exception as error:
+                raise LandingError(f"{file.name} is not a readable Parquet file: {error}. Deliver it again.") from error
+    encoding = "utf-8-sig" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding
+    with fs.open_input_stream(path) as handle:
+        try:
+            lines = io.TextIOWrapper(handle, encoding=encoding, newline="")
+            header = next(csv.reader(lines, delimiter=source.delimiter), [])
+        except UnicodeDecodeError as error:
+            raise LandingError(
+                f"{file.name} is not {source.encoding}: {error}. Set `encoding` in the contract's server."
+            ) from error
+    names = [name.strip() for name in header]
+    if not any(names):
+        raise LandingError(f"{file.name} has no header line. Deliver it with the column names of its contract.")
+    if len(set(names)) < len(names):
+        raise LandingError(f"{file.name}: a column stands twice in the header {names}. Deliver it with distinct names.")
+    return tuple((name, "string") for name in names)
