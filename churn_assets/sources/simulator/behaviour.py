@@ -5,6 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from churn_assets.sources.simulator.dates import Array, to_date
+from churn_assets.sources.simulator.events import (
+    DEPTH_SPREAD,
+    LEAST_DEPTH,
+    LEAST_OUTAGE,
+    ONSET_PER_DAY,
+    OUTAGE_SPREAD,
+    REGIONAL_CHANCE,
+    REGIONAL_REACH,
+    mean_drops,
+    outage_chance,
+)
 from churn_assets.sources.simulator.population import PLAN_DATA, PLAN_VOICE, REGIONS, Population
 from churn_assets.sources.simulator.randomness import stream
 from churn_assets.sources.simulator.state import ROLLING_DAYS, State
@@ -31,13 +42,13 @@ class Network:
         # An Ornstein-Uhlenbeck step with a time constant of 200 days keeps the variance at one.
         trouble += -trouble / 200.0 + random.standard_normal(size, dtype=np.float32) * np.float32(0.1)
         outage = np.zeros(size, dtype=np.float32)
-        struck = random.random(size, dtype=np.float32) < 0.012 * np.exp(trouble)
-        if random.random() < 0.06:
+        struck = random.random(size, dtype=np.float32) < outage_chance(trouble)
+        if random.random() < REGIONAL_CHANCE:
             where = int(random.integers(len(REGIONS)))
-            struck |= (state.region == where) & (random.random(size, dtype=np.float32) < 0.25)
+            struck |= (state.region == where) & (random.random(size, dtype=np.float32) < REGIONAL_REACH)
         hit = np.flatnonzero(struck)
-        outage[hit] = np.round(15.0 + random.exponential(70.0, len(hit)))
-        drops = random.poisson(0.07 * np.exp(0.9 * trouble)).astype(np.float32)
+        outage[hit] = np.round(LEAST_OUTAGE + random.exponential(OUTAGE_SPREAD, len(hit)))
+        drops = random.poisson(mean_drops(trouble)).astype(np.float32)
         slot = day % ROLLING_DAYS
         for ring, total, today in ((self.outage_ring, state.outage, outage), (self.drops_ring, state.drops, drops)):
             total += (today - ring[slot, :size]) * state.alive
@@ -51,10 +62,10 @@ def step_engagement(seed: int, state: State, day: int) -> None:
     size = len(state.alive)
     luck = random.random(size, dtype=np.float32)
     depth = random.random(size, dtype=np.float32)
-    onset = (luck < 0.0016 * np.exp(0.4 * np.minimum(state.dissatisfaction, 2.5))) & ~state.falling
+    onset = (luck < ONSET_PER_DAY * np.exp(0.4 * np.minimum(state.dissatisfaction, 2.5))) & ~state.falling
     recovery = (luck > 1.0 - 1.0 / 130.0) & state.falling
     state.falling[onset] = True
-    state.depth[onset] = 0.7 + 1.3 * depth[onset]
+    state.depth[onset] = LEAST_DEPTH + DEPTH_SPREAD * depth[onset]
     state.falling[recovery] = False
     fall = state.disengagement
     fall += np.where(state.falling, (state.depth - fall) * np.float32(FALL_PER_DAY), -fall * np.float32(1.0 / 35.0))

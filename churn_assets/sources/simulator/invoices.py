@@ -67,7 +67,7 @@ class Billing:
         random = stream(self.seed, "billing", day)
         size = len(state.alive)
         luck = random.random(size, dtype=np.float32)
-        state.stressed[:] = np.where(state.stressed, luck > 1.0 / 150.0, luck < 5.5e-5)
+        state.stressed[:] = np.where(state.stressed, luck > 1.0 / 150.0, luck < 1.3e-4)
         due = (people.billing_day == to_date(day).day) & state.alive & (people.joined_on < day)
         draws = random.random((5, size), dtype=np.float32)
         slots = np.flatnonzero(due)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from churn_assets.sources.simulator.dates import NEVER, Array, add_months, to_date
+from churn_assets.sources.simulator.events import LEAST_RISE, MONTHLY_RISE_SHARE, RISE_FREE_DAYS, RISE_REST_DAYS, RISE_SPREAD
 from churn_assets.sources.simulator.hazard import Regime, daily_hazard, reasons
 from churn_assets.sources.simulator.population import Population
 from churn_assets.sources.simulator.randomness import stream
 from churn_assets.sources.simulator.state import DECEASED, FRAUD, NON_PAYMENT, State
 
 RENEWAL_SHARE = 0.62
-MONTHLY_RISE_SHARE = 0.085
-RISE_REST_DAYS = 150
 
 
 def step_joins(state: State, people: Population, day: int) -> None:
@@ -41,7 +40,7 @@ def renew(state: State, slots: Array, term: Array) -> None:
 
 
 def step_prices(seed: int, state: State, people: Population, day: int) -> None:
-    """On their billing day some customers' price rises by 4-25 %; not twice within RISE_REST_DAYS, not in the first 120 days."""
+    """On their billing day some customers' price rises by 4-25 %; not twice within RISE_REST_DAYS, not in the first RISE_FREE_DAYS."""
     random = stream(seed, "price", day)
     size = len(state.alive)
     luck = random.random(size, dtype=np.float32)
@@ -50,10 +49,10 @@ def step_prices(seed: int, state: State, people: Population, day: int) -> None:
         (luck < MONTHLY_RISE_SHARE)
         & (people.billing_day == to_date(day).day)
         & (day - state.rise_on.astype(np.int64) > RISE_REST_DAYS)
-        & (day - people.joined_on > 120)
+        & (day - people.joined_on > RISE_FREE_DAYS)
         & state.committed
     )
-    share = (0.04 + 0.21 * height[raised] ** 1.5).astype(np.float32)
+    share = (LEAST_RISE + RISE_SPREAD * height[raised] ** 1.5).astype(np.float32)
     before = state.price[raised]
     state.price[raised] = np.round(before * (1.0 + share), 1)
     state.rise[raised] = state.price[raised] / before - 1.0
