@@ -24,5 +24,7 @@ def pytest_configure() -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     """The one Spark session of the test run: two cores, small profile, everything it writes in a temporary folder."""
     home = tmp_path_factory.mktemp("spark-home")
-    yield start_session(Settings(home=str(home), engine_profile="small", spark_master="local[2]"), "churn_assets_tests")
+    yield start_session(
+        Settings(home=str(home), engine_profile="small", spark_master="local[2]"), "churn_assets_tests"
+    )
     stop_session()

@@ -105,7 +105,7 @@ def _fetch(settings: Settings, folder: Path) -> None:
         if resolved:
             raise JarsError(_help_text(folder, before, resolved, output))
         for jar in DELTA_JARS:
-            os.replace(Path(scratch) / jar.file_name, folder / jar.file_name)
+            (Path(scratch) / jar.file_name).replace(folder / jar.file_name)
 
 
 def _help_text(folder: Path, before: dict[str, str], resolved: dict[str, str], output: str) -> str:
@@ -149,7 +149,7 @@ def _resolve_into(target: Path, confs: list[str]) -> None:
         key, _, value = setting.partition("=")
         conf.set(key, value)
     # The gateway alone is enough: no context, so neither ports nor scratch folders.
-    jvm = launch_gateway(conf).jvm
+    jvm = launch_gateway(conf).jvm  # type: ignore[no-untyped-call]
     for jar in DELTA_JARS:
         address = jvm.java.net.URI.create(f"ivy://{jar.coordinate}?transitive=false")
         found = jvm.org.apache.spark.util.DependencyUtils.resolveMavenDependencies(address).mkString(",")

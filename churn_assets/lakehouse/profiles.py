@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from churn_assets.settings import Settings, is_uri
 
@@ -25,7 +26,7 @@ class Profile:
         snapshot_partitions: tasks in which Delta reconstructs a table's state (its own default is 50).
     """
 
-    name: str
+    name: Literal["small", "large"]
     reason: str
     java_options: tuple[str, ...]
     driver_memory: str
@@ -35,14 +36,15 @@ class Profile:
 
 def choose_profile(settings: Settings) -> Profile:
     """The profile that the settings name, or for `auto` the one that fits the size of the landing zone."""
-    name, reason = settings.engine_profile, "by CHURN_ENGINE_PROFILE"
-    if name == "auto":
+    if settings.engine_profile == "auto":
         name, reason = _by_size(settings.landing_uri)
+    else:
+        name, reason = settings.engine_profile, "by CHURN_ENGINE_PROFILE"
     cores = local_cores(settings.spark_master)
     if name == "small":
-        return Profile(
-            name, reason, ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), "1g", min(4, max(2, cores)), 1
-        )
+        # Looking for a native BLAS gains nothing on small vectors and complains on stderr when there is none.
+        options = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dnetlib.allowNativeBlas=false")
+        return Profile(name, reason, options, "1g", min(4, max(2, cores)), 1)
     return Profile(name, reason, ("-XX:+UseParallelGC",), "4g", 3 * cores, min(4, max(2, cores)))
 
 
@@ -61,7 +63,7 @@ def local_cores(master: str) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _by_size(landing: str) -> tuple[str, str]:
+def _by_size(landing: str) -> tuple[Literal["small", "large"], str]:
     if is_uri(landing):
         return "large", f"the landing zone {landing} is not on this machine, so its size is not looked at"
     size = _bytes_below(landing, stop_at=LARGE_FROM_BYTES)

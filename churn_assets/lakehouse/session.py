@@ -68,7 +68,9 @@ def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkS
         log.info("Spark on %s, profile %s: %s", settings.spark_master, profile.name, profile.reason)
         java = prepare_java_home(shims_folder(settings))
         log.info("Java %s of %s (%s)", java.version, java.home, java.origin)
-        archive = class_archive.for_session(settings, java, profile, confs)
+        archive = (
+            class_archive.for_session(settings, java, confs) if is_local(settings.spark_master) else None
+        )
         if archive is not None:
             add_java_options(confs, archive.options())
         _started = launch(confs | {"spark.app.name": app_name}, scratch_folder(settings))
@@ -140,7 +142,9 @@ def session_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dic
     A user's value (CHURN_SPARK_CONF) replaces ours, except where a setting lists things: there it is added.
     """
     local = is_local(settings.spark_master)
-    confs = _common_confs(settings) | (_local_confs(settings, profile, jars) if local else _cluster_confs(jars))
+    confs = _common_confs(settings) | (
+        _local_confs(settings, profile, jars) if local else _cluster_confs(jars)
+    )
     for key, value in settings.spark_conf.items():
         joined = key in _JOINED and key in confs
         confs[key] = f"{confs[key]}{_JOINED[key]}{value}" if joined else value
@@ -201,7 +205,7 @@ def _local_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict
         "spark.sql.warehouse.dir": str(settings.home_path / "spark" / "warehouse"),
         "spark.sql.shuffle.partitions": str(profile.shuffle_partitions),
         "spark.databricks.delta.snapshotPartitions": str(profile.snapshot_partitions),
-        # Listing in 10,000 tasks is meant for object stores on a cluster: a VACUUM costs 62 CPU s so, and 4 s with this.
+        # Spark's 10,000 listing tasks suit object stores: a local VACUUM costs 62 CPU s with them, 4 with this.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     }
     add_java_options(confs, (*profile.java_options, f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}"))
