@@ -129,6 +129,8 @@ def launch(confs: Mapping[str, str], scratch: Path | None = None) -> "SparkSessi
     import delta.exceptions  # noqa: F401  (turns Delta's Java exceptions into Python ones)
     from dagster_pyspark import LazyPySparkResource
 
+    # It tells each of its connections at INFO.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
         confs = {"spark.local.dir": str(scratch), **confs}
