@@ -43,7 +43,7 @@ def choose_profile(settings: Settings) -> Profile:
     cores = local_cores(settings.spark_master)
     if name == "small":
         # Looking for a native BLAS gains nothing on small vectors and complains on stderr when there is none.
-        options = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dnetlib.allowNativeBlas=false")
+        options = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Ddev.ludovic.netlib.blas.allowNative=false")
         return Profile(name, reason, options, "1g", min(4, max(2, cores)), 1)
     return Profile(name, reason, ("-XX:+UseParallelGC",), "4g", 3 * cores, min(4, max(2, cores)))
 

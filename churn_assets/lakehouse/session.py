@@ -129,8 +129,7 @@ def launch(confs: Mapping[str, str], scratch: Path | None = None) -> "SparkSessi
     import delta.exceptions  # noqa: F401  (turns Delta's Java exceptions into Python ones)
     from dagster_pyspark import LazyPySparkResource
 
-    # It tells each of its connections at INFO.
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    _quieten_python_side()
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
         confs = {"spark.local.dir": str(scratch), **confs}
@@ -151,6 +150,17 @@ def session_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dic
         joined = key in _JOINED and key in confs
         confs[key] = f"{confs[key]}{_JOINED[key]}{value}" if joined else value
     return confs
+
+
+def _quieten_python_side() -> None:
+    from pyspark.logger import PySparkLogger
+
+    # It tells each of its connections at INFO.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    # These print every failed query to stderr before the exception is raised, with values of rows and a hundred lines
+    # of JVM stack. The exception says the same to those who handle it.
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def add_java_options(confs: dict[str, str], options: tuple[str, ...]) -> None:

@@ -1,11 +1,14 @@
 """The session: which settings it gets, and that Delta works in it."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from churn_assets.lakehouse.processes import module_environment
 from churn_assets.lakehouse.profiles import choose_profile
 from churn_assets.lakehouse.session import scratch_folder, session_confs, start_session
 from churn_assets.settings import Settings
@@ -46,6 +49,43 @@ def test_delta_errors_arrive_as_their_own_python_classes(spark: "SparkSession", 
 
     java = spark._jvm.io.delta.exceptions.ConcurrentAppendException("two writers")  # type: ignore[union-attr]
     assert isinstance(convert_exception(java), ConcurrentAppendException)
+
+
+@pytest.mark.slow
+def test_a_process_leaves_no_row_value_in_its_output_and_no_file_in_its_folder(tmp_path: Path) -> None:
+    """A failed task, a refused row and a bad cast all carry the row; only the exception may say it."""
+    (tmp_path / "cwd").mkdir()
+    script = f"""
+from churn_assets.lakehouse.session import start_session, stop_session
+from churn_assets.settings import Settings
+spark = start_session(Settings(home={str(tmp_path / "home")!r}, engine_profile="small", spark_master="local[1]"))
+table = "delta.`{tmp_path}/table`"
+spark.sql(f"create table {{table}} (month string, name string) using delta partitioned by (month)")
+spark.sql(f"alter table {{table}} add constraint known check (name <> 'canary anna')")
+for statement in (
+    f"insert into {{table}} values ('2025-01', 'canary anna')",
+    f"insert into {{table}} replace where month = '2025-02' values ('2025-01', 'canary bert')",
+    "select cast(concat('canary ', id) as int) from range(3)",
+):
+    try:
+        spark.sql(statement).collect()
+    except Exception:
+        print("refused")
+stop_session()
+print("stopped")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path / "cwd",
+        env=module_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout.split() == ["refused", "refused", "refused", "stopped"], done.stderr
+    assert "canary" not in done.stderr
+    assert len(done.stderr.splitlines()) < 10, done.stderr
+    assert list((tmp_path / "cwd").iterdir()) == []
 
 
 def test_starting_again_gives_the_running_session(
