@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -80,13 +81,16 @@ class ClassArchive:
                     pass
             except BlockingIOError:
                 return "building"
+            except OSError:
+                log.debug("%s cannot be opened, so nobody here builds", self.lock)
         return "failed" if self.log.is_file() else "absent"
 
     def options(self) -> tuple[str, ...]:
         """JVM options that use the archive; none when it does not exist yet."""
         if not self.path.is_file():
             return ()
-        os.utime(self.path)
+        with suppress(OSError):  # a folder that this user cannot write keeps its archives anyway
+            os.utime(self.path)
         return ("-Xshare:auto", f"-XX:SharedArchiveFile={self._with_base(self.path)}", *_QUIET)
 
     def options_to_build(self, draft: Path) -> tuple[str, ...]:
@@ -146,20 +150,18 @@ def archives_folder(settings: Settings) -> Path:
 
 
 def environment_key(java: Java, class_path: str, spark_jars: Path) -> str:
-    """Names a Java and a class path as the JVM compares them: files in order, each with size and time.
+    """Names a Java and a class path as the JVM compares them: files in order, each with size and time in seconds.
 
     Args:
         java: the Java that runs Spark.
         class_path: value of spark.driver.extraClassPath.
-        spark_jars: Spark's own jars; `jars/*` expands in the order of the directory, so that order counts.
+        spark_jars: Spark's own jars.
     """
-    files = [java.home / "lib" / "modules", *_entries(class_path)]
-    if spark_jars.is_dir():
-        files += [spark_jars / name for name in os.listdir(spark_jars)]  # noqa: PTH208 (the JVM's order)
+    files = [java.home / "lib" / "modules", *_entries(class_path), *sorted(spark_jars.glob("*.jar"))]
     described = [java.version]
     for file in files:
         stat = file.stat() if file.exists() else None
-        described.append(f"{file} {stat.st_size} {stat.st_mtime_ns}" if stat else str(file))
+        described.append(f"{file} {stat.st_size} {int(stat.st_mtime)}" if stat else str(file))
     return sha256("\n".join(described).encode()).hexdigest()[:16]
 
 

