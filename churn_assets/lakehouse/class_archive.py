@@ -115,7 +115,7 @@ class ClassArchive:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self.log.open("w") as output:
                 subprocess.Popen(
-                    [sys.executable, "-m", "churn_assets.lakehouse.class_archive"],
+                    [sys.executable, "-m", "churn_assets.lakehouse.class_archive", "--background"],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -269,12 +269,15 @@ def _remove_old(folder: Path) -> None:
 def _lowest_priority() -> None:
     os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
-        # Runs only on a core that nothing else wants: the run in the foreground loses nothing.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        # Runs only on a core that nothing else wants, so the run in the foreground loses nothing. Sandboxes may forbid it.
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def main() -> int:
-    """Build the archive of the configured environment; the exit code."""
+def main(arguments: list[str]) -> int:
+    """Build the archive of the configured environment, with `--background` at lowest priority; the exit code."""
+    if arguments == ["--background"]:
+        _lowest_priority()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # Whatever may hang in a JVM, a process that nobody watches ends.
     signal.alarm(_BUILD_SECONDS)
@@ -287,6 +290,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if not sys.stdout.isatty():
-        _lowest_priority()
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

