@@ -269,7 +269,7 @@ def _remove_old(folder: Path) -> None:
 def _lowest_priority() -> None:
     os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
-        # Runs only on a core that nothing else wants, so the run in the foreground loses nothing. Sandboxes may forbid it.
+        # Runs only on a core that nothing else wants: the foreground loses nothing. Sandboxes may forbid it.
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
