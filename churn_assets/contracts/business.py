@@ -195,6 +195,10 @@ class BusinessFile(Section):
         for position, line in enumerate(self.features):
             path = f"features[{position}]"
             source = source_of(f"{path}.source", line.source) if line.source else None
+            if source is not None and source.role == "spell" and source.name != labelled.name:
+                raise DeclarationError(
+                    file, path, f"features of a spell come from the label source {labelled.name}, not from {source.name}."
+                )
             try:
                 features += expand(line, source, self.windows.observation_months)
             except (ValueError, KeyError) as error:

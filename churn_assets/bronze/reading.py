@@ -1,0 +1,169 @@
+"""Extract files -> the bronze frame: contract fields as delivered + provenance + `rescued`.
+
+Files whose headers differ are read group by group, each by its own column names: Spark's own CSV reader goes by
+position and would put a renamed or added column into its neighbour.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.source import Source
+from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+CORRUPT = "_corrupt_record"
+PROVENANCE = "extract_date date, source_file string, row_number bigint, rescued string, extract_month string"
+
+
+def bronze_schema(source: Source) -> str:
+    """DDL of the bronze table: strings for CSV and JSON lines, the contract's types for Parquet."""
+    types = {c.field: c.spark_type if source.format == "parquet" else "string" for c in source.columns}
+    return ", ".join(f"`{f}` {types[f]}" for f in source.fields) + ", " + PROVENANCE
+
+
+def missing_fields(source: Source, delivered: Sequence[str]) -> list[str]:
+    """Required contract fields that a file with these columns does not carry, under their name or an alias."""
+    names = {c.field: {c.field, *c.aliases} for c in source.columns if c.required}
+    return [field for field, known in names.items() if not known & set(delivered)]
+
+
+def read_extracts(spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile]) -> "DataFrame":
+    """All rows of the files, one bronze row per delivered row, columns as in `bronze_schema`.
+
+    Row numbers count the rows of a file from 1 (a CSV header is not counted).
+
+    Raises:
+        LandingError: a file that cannot be read at all, or that lacks a required column; names file, columns and remedy.
+    """
+    if not files:
+        return spark.createDataFrame([], bronze_schema(source))
+    groups: dict[tuple[tuple[str, str], ...], list[ExtractFile]] = defaultdict(list)
+    for file in files:
+        columns = delivered_columns(landing, source, file)
+        missing = missing_fields(source, [name for name, _ in columns]) if columns else []
+        if missing:
+            raise LandingError(
+                f"{file.name} lacks the required column(s) {', '.join(missing)}; it carries {', '.join(n for n, _ in columns)}. "
+                f"Deliver it with them, or declare the new name under `aliases` in the contract of {source.name}."
+            )
+        groups[columns].append(file)
+    read = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet}[source.format]
+    frames = [read(spark, source, columns, [f.path for f in group]) for columns, group in groups.items()]
+    return reduce(lambda a, b: a.unionByName(b), frames)
+
+
+def _provenance(frame: "DataFrame", row_number: "Column | None" = None) -> "DataFrame":
+    """Adds extract_date, source_file, row_number; must stand directly on the scan."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    name = F.regexp_extract(F.url_decode(F.col("_metadata.file_path")), r"([^/]+/extract_date=[^/]+/[^/]+)$", 1)
+    frame = frame.withColumn("source_file", name).withColumn(
+        "extract_date", F.to_date(F.regexp_extract("source_file", r"extract_date=(\d{4}-\d{2}-\d{2})", 1))
+    )
+    if row_number is not None:
+        return frame.withColumn("row_number", row_number)
+    order = Window.partitionBy("source_file").orderBy("_position")
+    return (
+        frame.withColumn("_position", F.monotonically_increasing_id())
+        .withColumn("row_number", F.row_number().over(order).cast("bigint"))
+        .drop("_position")
+    )
+
+
+def _finish(frame: "DataFrame", source: Source, values: dict[str, "Column"], rescued: "Column") -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    return frame.select(
+        *(values[field].alias(field) for field in source.fields),
+        "extract_date",
+        "source_file",
+        "row_number",
+        rescued.alias("rescued"),
+        F.date_format("extract_date", "yyyy-MM").alias("extract_month"),
+    )
+
+
+def _delivered_name(source: Source, field: str, delivered: Sequence[str]) -> str | None:
+    """Under which name a file carries a contract field; None when it does not."""
+    aliases = next(c.aliases for c in source.columns if c.field == field)
+    return next((name for name in (field, *aliases) if name in delivered), None)
+
+
+def _as_json(parts: dict[str, "Column"]) -> "Column":
+    """A JSON object of the parts that are not null; null when none is left."""
+    from pyspark.sql import functions as F
+
+    if not parts:
+        return F.lit(None).cast("string")
+    text = F.to_json(F.struct(*(value.alias(name) for name, value in parts.items())))
+    return F.when(text != "{}", text)
+
+
+def _read_csv(
+    spark: "SparkSession", source: Source, columns: tuple[tuple[str, str], ...], paths: list[str]
+) -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    names = [name for name, _ in columns]
+    schema = ", ".join(f"`{name}` string" for name in [*names, CORRUPT])
+    raw = (
+        spark.read.schema(schema)
+        .options(header=True, sep=source.delimiter, encoding=source.encoding, quote='"', escape='"')
+        .options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True)  # line breaks inside quotes are data
+        .csv(paths)
+    )
+    carried = {field: _delivered_name(source, field, names) for field in source.fields}
+    values = {f: F.col(f"`{name}`") if name else F.lit(None).cast("string") for f, name in carried.items()}
+    extra = [name for name in names if name not in carried.values()]
+    rescued = _as_json({name: F.col(f"`{name}`") for name in [*extra, CORRUPT]})
+    return _finish(_provenance(raw), source, values, rescued)
+
+
+def _read_jsonl(
+    spark: "SparkSession", source: Source, columns: tuple[tuple[str, str], ...], paths: list[str]
+) -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    lines = _provenance(spark.read.text(paths)).where(F.length(F.trim("value")) > 0)
+    # A byte order mark would make the first document of a file unreadable.
+    parsed = lines.withColumn(
+        "_document", F.from_json(F.ltrim(F.col("value"), F.lit("\ufeff")), "map<string,string>")
+    )
+    aliases = {c.field: c.aliases for c in source.columns}
+    values = {
+        f: F.coalesce(*(F.try_element_at("_document", F.lit(name)) for name in (f, *aliases[f]))) for f in source.fields
+    }
+    known = [name for field in source.fields for name in (field, *aliases[field])]
+    others = F.map_filter("_document", lambda key, _: ~key.isin(known))
+    rescued = F.when(F.col("_document").isNull(), F.to_json(F.struct(F.col("value").alias(CORRUPT)))).when(
+        F.size(others) > 0, F.to_json(others)
+    )
+    return _finish(parsed, source, values, rescued)
+
+
+def _read_parquet(
+    spark: "SparkSession", source: Source, columns: tuple[tuple[str, str], ...], paths: list[str]
+) -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    names = [name for name, _ in columns]
+    raw = _provenance(spark.read.parquet(*paths), F.col("_metadata.row_index") + 1)
+    types = {c.field: c.spark_type for c in source.columns}
+    values, rescued = {}, {}
+    for field in source.fields:
+        name = _delivered_name(source, field, names)
+        if name is None:
+            values[field] = F.lit(None).cast(types[field])
+            continue
+        delivered = F.col(f"`{name}`")
+        values[field] = delivered.try_cast(types[field])
+        rescued[field] = F.when(delivered.isNotNull() & values[field].isNull(), delivered.cast("string"))
+    carried = {_delivered_name(source, field, names) for field in source.fields}
+    rescued |= {name: F.col(f"`{name}`") for name in names if name not in carried}
+    return _finish(raw, source, values, _as_json(rescued))
+

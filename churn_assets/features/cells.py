@@ -1,0 +1,140 @@
+"""Monthly cells: events aggregated once to customer x event month x known month, from which every window follows.
+
+A window of whole months ending at an as_of_date is a sum of cells, so each event is read once however many windows,
+features and as_of dates there are; the last 7 or 14 days of a month are cells' columns of their own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from churn_assets.contracts.features import Feature
+from churn_assets.contracts.source import Source
+from churn_assets.features.knowledge import as_of_date_of, index_of, with_validity, with_validity_by_exception
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+CELL = ("customer_key", "event_index", "known_index", "superseded_index")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One aggregate of a cell: over the whole event month, or over its last `days`."""
+
+    aggregate: Literal["sum", "count", "values", "first", "last"]
+    measure: str | None = None
+    where: str | None = None
+    days: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Column of the cell."""
+        condition = "" if self.where is None else f"|{self.where}"
+        return f"{self.aggregate}|{self.measure or ''}|{self.days or ''}{condition}".replace(".", " ").replace("`", " ")
+
+    def column(self, day: "Column") -> "Column":
+        """The aggregate over the events of a cell; `day` is the event's date."""
+        from pyspark.sql import functions as F
+
+        counts = F.expr(self.where) if self.where else F.lit(True)
+        if self.days is not None:
+            counts = counts & (F.datediff(F.last_day(day), day) < self.days)
+        if self.aggregate == "count":
+            return F.count_if(counts)
+        if self.aggregate in ("first", "last"):
+            chosen = F.when(counts, day)
+            return F.min(chosen) if self.aggregate == "first" else F.max(chosen)
+        value = F.when(counts, F.col(str(self.measure)).cast("double"))
+        return F.sum(value) if self.aggregate == "sum" else F.count(value)
+
+
+def terms_of(feature: Feature) -> list[Term]:
+    """The cell columns that a feature is made of."""
+    where, days = feature.where, feature.days
+    match feature.aggregate:
+        case "sum" | "trend":
+            return [Term("sum", feature.measure, where, days)]
+        case "mean":
+            return [Term("sum", feature.measure, where, days), Term("values", feature.measure, where, days)]
+        case "count":
+            return [Term("count", None, where, days)]
+        case "share":
+            return [Term("count", None, _and(where, feature)), Term("count", None, where)]
+        case "recency":
+            return [Term("last", None, where)]
+        case "tenure":
+            return [Term("first")]
+    raise ValueError(f"{feature.name}: events have no aggregate {feature.aggregate}")
+
+
+def _and(where: str | None, feature: Feature) -> str:
+    value = str(feature.value).replace("'", "''")
+    chosen = f"{feature.category} = '{value}'"
+    return f"({where}) and {chosen}" if where else chosen
+
+
+def reach_months(features: Iterable[Feature], observation_months: int) -> int | None:
+    """How many months back the features look; None when they look at all of history (recency, tenure)."""
+    return None if any(f.aggregate in ("recency", "tenure") for f in features) else observation_months
+
+
+def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) -> "DataFrame":
+    """Silver versions of an event source -> cells with one column per term.
+
+    A cell is customer_key x event_index x known_index x superseded_index (months; superseded null while newest).
+    """
+    from pyspark.sql import functions as F
+
+    day = F.to_date(str(source.event_time))
+    valid = (with_validity_by_exception if source.event_time in source.key else with_validity)(events, source)
+    return (
+        valid.withColumn("event_index", index_of(day)).groupBy(*CELL).agg(*(t.column(day).alias(t.name) for t in terms))
+    )
+
+
+def features_from_cells(cells: "DataFrame", as_of_indexes: Sequence[int], features: Sequence[Feature]) -> "DataFrame":
+    """customer_key, as_of_index and one column per feature, for every as_of month in which a customer has a cell."""
+    from pyspark.sql import functions as F
+
+    reach = reach_months(features, max((f.months or 1) * (2 if f.aggregate == "trend" else 1) for f in features))
+    months = F.array(*(F.lit(i) for i in as_of_indexes))
+
+    def counts(as_of: "Column") -> "Column":
+        known = (F.col("known_index") <= as_of) & (
+            F.col("superseded_index").isNull() | (F.col("superseded_index") > as_of)
+        )
+        happened = F.col("event_index") <= as_of
+        return known & happened & (F.col("event_index") > as_of - reach) if reach else known & happened
+
+    exploded = cells.withColumn("as_of_index", F.explode(F.filter(months, counts)))
+    return exploded.groupBy("customer_key", "as_of_index").agg(*(_feature(f).alias(f.name) for f in features))
+
+
+def _over(term: Term, first: int, last: int) -> "Column":
+    """Sum of a term over the cells whose event month lies `first` to `last` months before the as_of month."""
+    from pyspark.sql import functions as F
+
+    age = F.col("as_of_index") - F.col("event_index")
+    return F.coalesce(F.sum(F.when(age.between(first, last), F.col(f"`{term.name}`"))), F.lit(0)).cast("double")
+
+
+def _feature(feature: Feature) -> "Column":
+    from pyspark.sql import functions as F
+
+    terms = terms_of(feature)
+    as_of_date = as_of_date_of(F.col("as_of_index"))
+    if feature.aggregate == "recency":
+        return F.datediff(as_of_date, F.max(f"`{terms[0].name}`")).cast("double")
+    if feature.aggregate == "tenure":
+        return F.datediff(as_of_date, F.min(f"`{terms[0].name}`")).cast("double")
+    months = feature.months or 1
+    now = _over(terms[0], 0, months - 1)
+    match feature.aggregate:
+        case "mean" | "share":
+            whole = _over(terms[1], 0, months - 1)
+            return F.when(whole > 0, now / whole)
+        case "trend":
+            before = _over(terms[0], months, 2 * months - 1)
+            return F.when(now + before > 0, (now - before) / (now + before))
+    return now

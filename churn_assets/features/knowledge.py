@@ -1,0 +1,70 @@
+"""Knowledge time in months: from which month end a version holds, and until which it is replaced.
+
+as_of dates are month ends, so two numbers say all: the version counts at every as_of month `a` with
+`known_index <= a < superseded_index`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.source import Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+def index_of(day: "Column") -> "Column":
+    """Months since year 0 of a date; the Python twin is `months.month_index`."""
+    from pyspark.sql import functions as F
+
+    return F.year(day) * 12 + F.month(day) - 1
+
+
+def as_of_date_of(index: "Column") -> "Column":
+    """Last day of the month with that index."""
+    from pyspark.sql import functions as F
+
+    return F.last_day(F.make_date(F.floor(index / 12).cast("int"), (index % 12 + 1).cast("int"), F.lit(1)))
+
+
+def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":
+    """Adds known_index and superseded_index (null while newest); one row per key and ingest month remains.
+
+    Only the last version of a month can be seen from a month end, so the others are dropped.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    in_order = Window.partitionBy(*source.silver_key).orderBy("known_index")
+    seen = versions.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
+    return seen.withColumn("superseded_index", F.lead("known_index").over(in_order))
+
+
+def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFrame":
+    """`with_validity` for large event sources whose key contains the event day, without sorting every row.
+
+    Of such a key at most one version is known in the month of its day; any other came later. So only keys that have a
+    late version can have two, and only those few are put in order.
+    """
+    from pyspark.sql import functions as F
+
+    key = list(source.silver_key)
+    seen = events.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
+    late = seen.where(F.col("known_index") != index_of(F.col(source.event_time))).select(*key).distinct()
+    several = with_validity(seen.join(F.broadcast(late), key, "left_semi"), source)
+    once = seen.join(F.broadcast(late), key, "left_anti").withColumn("superseded_index", F.lit(None).cast("int"))
+    return once.unionByName(several)
+
+
+def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
+    """One row per version and as_of month at which it counts; adds as_of_index. `valid` comes from `with_validity`."""
+    from pyspark.sql import functions as F
+
+    months = F.array(*(F.lit(i) for i in as_of_indexes))
+    counts = F.filter(
+        months,
+        lambda a: (
+            (F.col("known_index") <= a) & (F.col("superseded_index").isNull() | (F.col("superseded_index") > a))
+        ),
+    )
+    return valid.withColumn("as_of_index", F.explode(counts))

@@ -1,0 +1,179 @@
+"""features/churn_labels: what became of each snapshot, settled once, when it could be known, and never before.
+
+Three policies: `cancellation` (the spell ended by choice), `lapse` (it expired and was not renewed), `inactivity` (no
+event in the outcome window). Whoever left inside the gap, or not by choice, is neither positive nor negative.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business, Windows
+from churn_assets.features.population import effective_end
+from churn_assets.months import month_end
+from churn_assets.silver.versions import known_at_each
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+OUTCOMES = ("stayed", "churned", "involuntary_end", "ended_in_gap", "ended_before", "pending")
+COHORT_SCHEMA = "as_of_date date, gap_end date, outcome_end date, label_available_at date, mature boolean"
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The dates of one cohort. The outcome window is `(gap_end, outcome_end]`."""
+
+    as_of_date: date
+    gap_end: date
+    outcome_end: date
+    label_available_at: date
+    mature: bool
+
+
+def cohorts(months: Sequence[str], windows: Windows, known_until: date | None) -> list[Cohort]:
+    """The cohorts of these months; mature when the label source's extracts reach label_available_at."""
+    result = []
+    for month in months:
+        as_of = month_end(month)
+        gap_end = as_of + timedelta(days=windows.gap_days)
+        outcome_end = gap_end + timedelta(days=windows.outcome_days)
+        available = outcome_end + timedelta(days=windows.settlement_days)
+        result.append(
+            Cohort(as_of, gap_end, outcome_end, available, known_until is not None and available <= known_until)
+        )
+    return result
+
+
+def cohort_frame(spark: "SparkSession", dates: Sequence[Cohort]) -> "DataFrame":
+    """The cohorts as a small Spark frame."""
+    rows = [(c.as_of_date, c.gap_end, c.outcome_end, c.label_available_at, c.mature) for c in dates]
+    return spark.createDataFrame(rows, COHORT_SCHEMA)
+
+
+def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
+    """customer_key, as_of_date, outcome and ended_on, from spells as known at label_available_at.
+
+    A customer leaves when the last spell that ran at the as_of_date ends and none runs `renewal_days` later.
+    """
+    from pyspark.sql import functions as F
+
+    source, rule = business.label_source, business.file.label
+    assert source.spell is not None
+    known = known_at_each(spells, source, dates, "label_available_at").select(
+        "customer_key",
+        *("as_of_date", "gap_end", "outcome_end"),
+        F.col(source.spell.started_on).alias("started"),
+        effective_end(rule, source).alias("ended"),
+        _by_choice(business).alias("by_choice"),
+    )
+    ran = (F.col("started") <= F.col("as_of_date")) & F.coalesce(F.col("ended") > F.col("as_of_date"), F.lit(True))
+    last = F.max_by(F.struct("ended", "by_choice"), F.when(ran, F.col("ended")))
+    one = known.groupBy("customer_key", "as_of_date", "gap_end", "outcome_end").agg(
+        F.count_if(ran).alias("ran"),
+        F.count_if(ran & F.col("ended").isNull()).alias("still_running"),
+        last.alias("last"),
+        F.collect_list(F.struct("started", "ended")).alias("spells"),
+    )
+    ended = F.when(F.col("still_running") == 0, F.col("last.ended"))
+    returned = F.exists(
+        "spells",
+        lambda s: (
+            (s["started"] > F.col("as_of_date"))
+            & (s["started"] <= F.date_add(F.col("last.ended"), rule.renewal_days + 1))
+            & F.coalesce(s["ended"] > F.col("last.ended"), F.lit(True))
+        ),
+    )
+    outcome = (
+        F.when(F.col("ran") == 0, F.lit("ended_before"))
+        .when(ended.isNull() | (ended > F.col("outcome_end")) | returned, F.lit("stayed"))
+        .when(ended <= F.col("gap_end"), F.lit("ended_in_gap"))
+        .when(F.col("last.by_choice"), F.lit("churned"))
+        .otherwise(F.lit("involuntary_end"))
+    )
+    return one.select("customer_key", "as_of_date", outcome.alias("outcome"), ended.alias("ended_on"))
+
+
+def _by_choice(business: Business) -> "Column":
+    from pyspark.sql import functions as F
+
+    source, rule = business.label_source, business.file.label
+    assert source.spell is not None
+    spell = source.spell
+    voluntary = F.col(spell.end_reason).isin(*spell.voluntary_reasons) if spell.end_reason else F.lit(True)
+    if rule.policy == "lapse":
+        return F.col(spell.ended_on).isNull() | F.coalesce(voluntary, F.lit(True))
+    return F.coalesce(voluntary, F.lit(False))
+
+
+def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
+    """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent was inactive."""
+    from pyspark.sql import functions as F
+
+    day = F.to_date(str(business.label_source.event_time))
+    inside = (day > F.col("gap_end")) & (day <= F.col("outcome_end")) & (F.col("known_at") <= F.col("label_available_at"))
+    seen = events.join(F.broadcast(dates), inside).select("customer_key", "as_of_date").distinct()
+    return seen.withColumn("outcome", F.lit("stayed")).withColumn("ended_on", F.lit(None).cast("date"))
+
+
+def churn_labels(
+    snapshots: "DataFrame", knowledge: "DataFrame", business: Business, dates: Sequence[Cohort], settled: "DataFrame | None"
+) -> "DataFrame":
+    """One row per snapshot: label (1 churned, 0 stayed, null neither or pending), outcome, and the rule it follows.
+
+    `knowledge` holds the silver versions of the label source, `settled` earlier rows of these cohorts. A label settled
+    under the same rule is kept as it is: what the source corrected since is flagged in `corrected`, not applied.
+    """
+    from pyspark.sql import functions as F
+
+    frame = cohort_frame(snapshots.sparkSession, dates)
+    mature = frame.where("mature")
+    by_event = business.file.label.policy == "inactivity"
+    found = (_event_outcomes if by_event else _spell_outcomes)(knowledge, business, mature)
+    default = "churned" if by_event else "ended_before"
+    windows = business.file.windows
+    rule = {
+        "policy": F.lit(business.file.label.policy),
+        "observation_months": F.lit(windows.observation_months),
+        "gap_days": F.lit(windows.gap_days),
+        "outcome_days": F.lit(windows.outcome_days),
+        "settlement_days": F.lit(windows.settlement_days),
+    }
+    base = (
+        snapshots.select("customer_key", "as_of_date")
+        .join(F.broadcast(frame), "as_of_date")
+        .join(found, ["customer_key", "as_of_date"], "left")
+        .withColumn("outcome", F.when(F.col("mature"), F.coalesce("outcome", F.lit(default))).otherwise(F.lit("pending")))
+        .select("customer_key", "as_of_date", "label_available_at", "outcome", "ended_on")
+    )
+    for name, value in rule.items():
+        base = base.withColumn(name, value)
+    if settled is not None:
+        before = settled.where("outcome <> 'pending'").select(
+            "customer_key",
+            "as_of_date",
+            *rule,
+            F.col("outcome").alias("_outcome"),
+            F.col("ended_on").alias("_ended_on"),
+        )
+        base = base.join(before, ["customer_key", "as_of_date", *rule], "left")
+        kept = F.col("_outcome").isNotNull()
+        base = (
+            base.withColumn("corrected", kept & (F.col("_outcome") != F.col("outcome")))
+            .withColumn("ended_on", F.when(kept, F.col("_ended_on")).otherwise(F.col("ended_on")))
+            .withColumn("outcome", F.coalesce("_outcome", "outcome"))
+        )
+    else:
+        base = base.withColumn("corrected", F.lit(False))
+    label = F.when(F.col("outcome") == "churned", 1).when(F.col("outcome") == "stayed", 0)
+    return base.select(
+        "customer_key",
+        "as_of_date",
+        label.alias("label"),
+        "outcome",
+        "ended_on",
+        "label_available_at",
+        "corrected",
+        *rule,
+    )

@@ -1,0 +1,90 @@
+"""Who gets a snapshot at an as_of_date, and why others do not."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business, Eligibility, LabelRule
+from churn_assets.contracts.source import Source
+from churn_assets.features.cells import Term, monthly_cells
+from churn_assets.features.knowledge import as_of_date_of, at_each
+from churn_assets.features.states import states
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+REASONS = ("not_active", "in_notice", "short_tenure")
+
+
+def effective_end(label: LabelRule, source: Source) -> "Column":
+    """The day a spell stops counting: its end, or for the policy `lapse` also its expiry."""
+    from pyspark.sql import functions as F
+
+    assert source.spell is not None
+    if label.policy == "lapse" and source.spell.expires_on:
+        return F.coalesce(F.col(source.spell.ended_on), F.col(source.spell.expires_on))
+    return F.col(source.spell.ended_on)
+
+
+def running_spells(versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]) -> "DataFrame":
+    """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
+
+    Adds `running`, `in_notice` and `tenure_days` (since the customer's first spell). A spell whose last day is the
+    as_of_date is over; one whose end lies ahead but is known is in notice.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    assert source.spell is not None
+    spell, end = source.spell, effective_end(business.file.label, source)
+    started = F.col(spell.started_on)
+    of_customer = Window.partitionBy("customer_key", "as_of_index")
+    notice = F.col(spell.notice_on) <= F.col("as_of_date") if spell.notice_on else F.lit(False)
+    return (
+        states(versions, source, as_of_indexes)
+        .where(started <= F.col("as_of_date"))
+        .withColumn("running", F.coalesce(end > F.col("as_of_date"), F.lit(True)))
+        .withColumn("in_notice", F.coalesce(notice, F.lit(False)) | F.col(spell.ended_on).isNotNull())
+        .withColumn("tenure_days", F.datediff("as_of_date", F.min(started).over(of_customer)).cast("double"))
+        .withColumn(
+            "_rank",
+            F.row_number().over(of_customer.orderBy(F.desc("running"), F.desc(started), *source.silver_key)),
+        )
+        .where("_rank = 1")
+        .drop("_rank")
+    )
+
+
+def _with_exclusion(people: "DataFrame", rule: Eligibility) -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    excluded = F.when(~F.col("running"), F.lit("not_active"))
+    if rule.exclude_in_notice:
+        excluded = excluded.when(F.col("in_notice"), F.lit("in_notice"))
+    excluded = excluded.when(F.col("tenure_days") < rule.min_tenure_days, F.lit("short_tenure"))
+    return people.withColumn("excluded", excluded)
+
+
+def population(versions: "DataFrame", business: Business, as_of_indexes: Sequence[int]) -> "DataFrame":
+    """Every customer known at each as_of month: customer_key, as_of_index, tenure_days, `excluded` (null = eligible).
+
+    With a spell label source the spell's own columns are kept too; with an event source everybody with an event is
+    active, since churn is then the absence of further ones.
+    """
+    from pyspark.sql import functions as F
+
+    source, rule = business.label_source, business.file.eligibility
+    if source.role == "spell":
+        return _with_exclusion(running_spells(versions, business, source, as_of_indexes), rule)
+    first = Term("first")
+    cells = monthly_cells(versions, source, [first])
+    known = at_each(cells, as_of_indexes)
+    people = (
+        known.groupBy("customer_key", "as_of_index")
+        .agg(F.min(f"`{first.name}`").alias("_first"))
+        .withColumn("as_of_date", as_of_date_of(F.col("as_of_index")))
+        .withColumn("tenure_days", F.datediff("as_of_date", "_first").cast("double"))
+        .drop("_first")
+    )
+    return _with_exclusion(
+        people.withColumn("running", F.lit(True)).withColumn("in_notice", F.lit(False)), rule
+    )

@@ -1,0 +1,92 @@
+"""features/customer_snapshots: every eligible customer at every as_of_date with all declared features."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.features import Feature
+from churn_assets.contracts.source import Source
+from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
+from churn_assets.features.population import population
+from churn_assets.features.states import entity_features, spell_features
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import add_months, month_index
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+NOTHING_HAPPENED_IS_ZERO = frozenset({"sum", "count"})
+
+
+def first_snapshot_month(business: Business) -> str:
+    """First month whose observation window is wholly inside the calendar."""
+    return add_months(business.file.calendar.start, business.file.windows.observation_months - 1)
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Lazy frames: the snapshots, and everybody known with the reason for exclusion."""
+
+    snapshots: "DataFrame"
+    people: "DataFrame"
+
+
+def _versions(
+    lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], features: Sequence[Feature]
+) -> "DataFrame":
+    """Silver rows that the features can need: nothing that became known after the last as_of_date."""
+    from pyspark.sql import functions as F
+
+    known = lakehouse.read(tables.silver(source)).where(F.col("extract_month") <= months[-1])
+    if source.role not in ("event", "treatment"):
+        return known
+    reach = reach_months(features, business.file.windows.observation_months)
+    # an event is never known before it happened, so older extracts hold no event of the window
+    return known if reach is None else known.where(F.col("extract_month") >= add_months(months[0], 1 - reach))
+
+
+def _source_features(
+    versions: "DataFrame", running: "DataFrame", source: Source, as_of: Sequence[int], features: Sequence[Feature]
+) -> "DataFrame":
+    if source.role == "entity":
+        return entity_features(versions, source, as_of, features)
+    if source.role == "spell":
+        return spell_features(versions, running, source, as_of, features)
+    terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
+    return features_from_cells(monthly_cells(versions, source, terms), as_of, features)
+
+
+def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> Snapshots:
+    """Snapshots of the as_of_dates at the end of `months`: customer_key, as_of_date, tenure_days, one column a feature.
+
+    One pass per source, however many months. Only rows with event time and known_at on or before the as_of_date count.
+    """
+    from pyspark import StorageLevel
+    from pyspark.sql import functions as F
+
+    as_of = [month_index(m) for m in months]
+    features = business.features
+    labelled = business.label_source
+    history = lakehouse.read(tables.silver(labelled)).where(F.col("extract_month") <= months[-1])
+    people = population(history, business, as_of)
+    people = people.persist(StorageLevel.MEMORY_AND_DISK)
+    frame = people.where("excluded IS NULL")
+    known: dict[str, list[Feature]] = {}
+    for feature in features:
+        if feature.source is not None and feature.name != "tenure_days":
+            known.setdefault(feature.source, []).append(feature)
+    base = frame.select("customer_key", "as_of_index", "as_of_date", "tenure_days")
+    for name, declared in known.items():
+        source = business.source(name)
+        versions = _versions(lakehouse, business, source, months, declared)
+        found = _source_features(versions, frame, source, as_of, declared)
+        base = base.join(found, ["customer_key", "as_of_index"], "left")
+        zeros = {f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO}
+        base = base.fillna(zeros) if zeros else base
+    for feature in features:
+        if feature.sql is not None:
+            base = base.withColumn(feature.name, F.expr(feature.sql).cast("double"))
+    names = [f.name for f in features if f.name != "tenure_days"]
+    return Snapshots(base.select("customer_key", "as_of_date", "tenure_days", *names), people)

@@ -1,0 +1,94 @@
+"""Features of spells and entities: the state of a version that was known at an as_of_date."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.features import Feature
+from churn_assets.contracts.source import Source
+from churn_assets.features.knowledge import as_of_date_of, at_each, with_validity
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+def states(versions: "DataFrame", source: Source, as_of_indexes: Sequence[int]) -> "DataFrame":
+    """The version of each key known at each as_of month; adds as_of_index and as_of_date."""
+    from pyspark.sql import functions as F
+
+    return at_each(with_validity(versions, source), as_of_indexes).withColumn(
+        "as_of_date", as_of_date_of(F.col("as_of_index"))
+    )
+
+
+def _attribute(feature: Feature, column: "Column") -> "Column":
+    return column.cast(feature.spark_type)
+
+
+def spell_features(
+    versions: "DataFrame", running: "DataFrame", source: Source, as_of_indexes: Sequence[int], features: Sequence[Feature]
+) -> "DataFrame":
+    """Features of the running spell: customer_key, as_of_index, one column per feature.
+
+    `running` holds each customer's running spell per as_of month (as from `population.running_spells`). A change over
+    m months is the value now minus the value known m months earlier, 0 for a spell that is younger; the recency of a
+    change counts the days since the new value became known.
+    """
+    from pyspark.sql import functions as F
+
+    key = list(source.silver_key)
+    frame = running
+    for months in sorted({f.months for f in features if f.aggregate == "change" and f.months}):
+        columns = sorted({str(f.column) for f in features if f.aggregate == "change" and f.months == months})
+        earlier = states(versions, source, sorted({i - months for i in as_of_indexes})).select(
+            *key, (F.col("as_of_index") + months).alias("as_of_index"), *(F.col(c).alias(f"_{months}_{c}") for c in columns)
+        )
+        frame = frame.join(earlier, [*key, "as_of_index"], "left")
+    for column in sorted({str(f.column) for f in features if f.aggregate == "change_recency"}):
+        frame = frame.join(_last_change(versions, source, column, as_of_indexes), [*key, "as_of_index"], "left")
+
+    def value(feature: Feature) -> "Column":
+        now = F.col(str(feature.column)) if feature.column else F.lit(None)
+        match feature.aggregate:
+            case "attribute":
+                return _attribute(feature, now)
+            case "change":
+                before = F.coalesce(F.col(f"_{feature.months}_{feature.column}"), now)
+                return (now - before).cast("double")
+            case "change_recency":
+                return F.datediff("as_of_date", F.col(f"_changed_{feature.column}")).cast("double")
+            case "days_to_expiry":
+                assert source.spell is not None and source.spell.expires_on is not None
+                return F.datediff(source.spell.expires_on, "as_of_date").cast("double")
+        raise ValueError(f"{feature.name}: spells have no aggregate {feature.aggregate}")
+
+    return frame.select("customer_key", "as_of_index", *(value(f).alias(f.name) for f in features))
+
+
+def _last_change(versions: "DataFrame", source: Source, column: str, as_of_indexes: Sequence[int]) -> "DataFrame":
+    """Key, as_of_index and the day on which the newest change of `column` became known."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    key = list(source.silver_key)
+    by_arrival = Window.partitionBy(*key).orderBy("known_at", "sequence")
+    before = F.lag(column).over(by_arrival)
+    changes = versions.withColumn("_changed", before.isNotNull() & (before != F.col(column))).where("_changed")
+    months = F.array(*(F.lit(i) for i in as_of_indexes))
+    seen = changes.withColumn(
+        "as_of_index", F.explode(F.filter(months, lambda a: as_of_date_of(a) >= F.col("known_at")))
+    )
+    return seen.groupBy(*key, "as_of_index").agg(F.max("known_at").alias(f"_changed_{column}"))
+
+
+def entity_features(
+    versions: "DataFrame", source: Source, as_of_indexes: Sequence[int], features: Sequence[Feature]
+) -> "DataFrame":
+    """Attributes of the customer: customer_key, as_of_index, one column per feature."""
+    from pyspark.sql import functions as F
+
+    # an entity source may list several rows for a customer (accounts); the newest speaks
+    one = states(versions, source, as_of_indexes).groupBy("customer_key", "as_of_index")
+    newest = F.struct("known_at", "sequence")
+    return one.agg(
+        *(F.max_by(_attribute(f, F.col(str(f.column))), newest).alias(f.name) for f in features)
+    )

@@ -1,0 +1,59 @@
+"""gold/churn_events: every ending, its kind and its dates."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.silver.versions import latest
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_until: date) -> "DataFrame":
+    """One row per spell that ended, or per customer who fell silent; with today's knowledge.
+
+    Kinds: `voluntary`, `involuntary`, `lapse` (expired, not ended, policy lapse only), `inactivity` (no event for the
+    outcome window; ended_on is the day on which that became true). `known_until` is the newest extract_date.
+    """
+    from pyspark.sql import functions as F
+
+    source, rule = business.label_source, business.file.label
+    rows = latest(silver[source.name], source)
+    nothing = F.lit(None).cast("string"), F.lit(None).cast("date")
+    if source.spell is None:
+        silence = business.file.windows.outcome_days
+        day = F.to_date(str(source.event_time))
+        seen = rows.groupBy("customer_key").agg(F.min(day).alias("started_on"), F.max(day).alias("last_on"))
+        ended = F.date_add("last_on", silence)
+        return seen.where(ended <= F.lit(known_until)).select(
+            "customer_key",
+            F.lit(source.name).alias("source"),
+            F.lit("inactivity").alias("kind"),
+            nothing[0].alias("reason"),
+            "started_on",
+            nothing[1].alias("notice_on"),
+            ended.alias("ended_on"),
+            F.datediff(ended, "started_on").alias("tenure_days"),
+        )
+    spell = source.spell
+    ended = F.col(spell.ended_on)
+    if rule.policy == "lapse" and spell.expires_on:
+        ended = F.coalesce(ended, F.col(spell.expires_on))
+    reason = F.col(spell.end_reason) if spell.end_reason else nothing[0]
+    kind = (
+        F.when(F.col(spell.ended_on).isNull(), F.lit("lapse"))
+        .when(F.coalesce(reason.isin(*spell.voluntary_reasons), F.lit(False)), F.lit("voluntary"))
+        .otherwise(F.lit("involuntary"))
+    )
+    return rows.where(ended <= F.lit(known_until)).select(
+        "customer_key",
+        F.lit(source.name).alias("source"),
+        kind.alias("kind"),
+        reason.alias("reason"),
+        F.col(spell.started_on).alias("started_on"),
+        (F.col(spell.notice_on) if spell.notice_on else nothing[1]).alias("notice_on"),
+        ended.alias("ended_on"),
+        F.datediff(ended, spell.started_on).alias("tenure_days"),
+    )

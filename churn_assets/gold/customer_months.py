@@ -1,0 +1,84 @@
+"""gold/customer_months: customer x month as BI reads it."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business, MonthColumn
+from churn_assets.contracts.source import Source
+from churn_assets.features.knowledge import as_of_date_of, at_each, with_validity
+from churn_assets.features.population import running_spells
+from churn_assets.months import month_index
+from churn_assets.silver.versions import latest
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]) -> list[str]:
+    """Event months that rows of these ingest months speak of: the months themselves and those that late rows correct."""
+    from pyspark.sql import functions as F
+
+    named = {c.source for c in business.file.customer_months}
+    touched = []
+    for source in business.sources:
+        if source.name not in named:
+            continue
+        rows = silver[source.name].where(F.col("extract_month").between(months[0], months[-1]))
+        touched.append(rows.select(F.date_format(str(source.event_time), "yyyy-MM").alias("month")).distinct())
+    late = [r.month for r in reduce(lambda a, b: a.unionByName(b), touched).distinct().collect()] if touched else []
+    first = business.file.calendar.start
+    return sorted({*months, *(m for m in late if first <= m <= months[-1])})
+
+
+def _sums(versions: "DataFrame", source: Source, columns: Sequence[MonthColumn], months: Sequence[str]) -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    month = F.date_format(str(source.event_time), "yyyy-MM")
+    # a row of a month is never known before that month
+    inside = versions.where((F.col("extract_month") >= months[0]) & month.isin(list(months)))
+    rows = latest(inside, source).withColumn("month", month)
+
+    def total(column: MonthColumn) -> "F.Column":
+        counts = F.expr(column.where) if column.where else F.lit(True)
+        if column.aggregate == "count":
+            return F.count_if(counts).cast("double")
+        return F.coalesce(F.sum(F.when(counts, F.col(str(column.measure)).cast("double"))), F.lit(0.0))
+
+    return rows.groupBy("customer_key", "month").agg(*(total(c).alias(c.name) for c in columns))
+
+
+def customer_months(silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]) -> "DataFrame":
+    """customer_key, month, the declared columns, and for a spell business the state of the spell at the month's end.
+
+    Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
+    """
+    from pyspark.sql import functions as F
+
+    indexes = [month_index(m) for m in months]
+    parts: list[DataFrame] = []
+    declared: dict[str, list[MonthColumn]] = {}
+    for column in business.file.customer_months:
+        declared.setdefault(column.source, []).append(column)
+    for name, columns in declared.items():
+        parts.append(_sums(silver[name], business.source(name), columns, months))
+    for source in business.of_role("spell"):
+        state = running_spells(silver[source.name], business, source, indexes).where("running")
+        kept = [c.name for c in source.attributes if c.name not in source.key]
+        parts.append(
+            state.select(
+                "customer_key", F.date_format("as_of_date", "yyyy-MM").alias("month"), *kept, "tenure_days"
+            )
+        )
+    result = reduce(lambda a, b: a.join(b, ["customer_key", "month"], "full"), parts)
+    for source in business.of_role("entity"):
+        states = at_each(with_validity(silver[source.name], source), indexes).withColumn(
+            "month", F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM")
+        )
+        names = [c.name for c in source.attributes if c.name not in source.key]
+        newest = F.max_by(F.struct(*names), F.struct("known_at", "sequence"))
+        row = states.groupBy("customer_key", "month").agg(newest.alias("row")).select("customer_key", "month", "row.*")
+        result = result.join(row, ["customer_key", "month"], "left")
+    return result.fillna(0.0, [c.name for c in business.file.customer_months])
+
+

@@ -1,0 +1,59 @@
+"""gold/customers: one row per customer, everything known today."""
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.silver.versions import latest
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def _newest_row(versions: "DataFrame", source: Source, order: list[str]) -> "DataFrame":
+    """The newest row of each customer, its attributes as they are called in the source."""
+    from pyspark.sql import functions as F
+
+    names = [c.name for c in source.attributes]
+    newest = F.max_by(F.struct(*names), F.struct(*order, "sequence"))
+    return latest(versions, source).groupBy("customer_key").agg(newest.alias("row")).select("customer_key", "row.*")
+
+
+def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    day = F.to_date(str(source.event_time))
+    return latest(versions, source).groupBy("customer_key").agg(
+        F.min(day).alias(f"first_{source.name}_on"),
+        F.max(day).alias(f"last_{source.name}_on"),
+        F.count("*").alias(f"{source.name}_total"),
+    )
+
+
+def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFrame":
+    """Attributes of entity sources, the state of the newest spell (`<source>_<column>`), first, last and number of events.
+
+    `silver` holds the versions of every source by name.
+    """
+    from pyspark.sql import functions as F
+
+    everyone = reduce(
+        lambda a, b: a.unionByName(b), [frame.select("customer_key") for frame in silver.values()]
+    ).distinct()
+    result = everyone
+    for source in business.of_role("entity"):
+        result = result.join(_newest_row(silver[source.name], source, ["known_at"]), "customer_key", "left")
+    for source in business.of_role("spell"):
+        assert source.spell is not None
+        row = _newest_row(silver[source.name], source, [source.spell.started_on, "known_at"])
+        prefixed = [F.col(c.name).alias(f"{source.name}_{c.name}") for c in source.attributes if c.name not in source.key]
+        result = result.join(row.select("customer_key", *prefixed), "customer_key", "left")
+        running = F.col(f"{source.name}_{source.spell.ended_on}").isNull() & F.col(
+            f"{source.name}_{source.spell.started_on}"
+        ).isNotNull()
+        result = result.withColumn(f"{source.name}_running", running)
+    for source in business.of_role("event", "treatment"):
+        result = result.join(_activity(silver[source.name], source), "customer_key", "left")
+    return result

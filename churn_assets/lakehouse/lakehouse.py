@@ -1,0 +1,151 @@
+"""The one writer of Delta, and the two ways to read it: Spark for frames, delta-rs (no JVM) for small reports and samples."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn_assets.lakehouse.tables import Table
+from churn_assets.settings import Settings, is_uri
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+# Delta quotes the offending row in these errors; rows may be personal, so only the class is passed on.
+QUOTES_ROWS = ("DELTA_REPLACE_WHERE_MISMATCH", "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED")
+
+
+class LakehouseError(RuntimeError):
+    """A table cannot be read or written; the message names the table and the remedy, never a row."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a Delta commit did."""
+
+    table: str
+    version: int
+    rows: int
+
+
+class Lakehouse:
+    """Reads and writes the tables of one lake. Spark is started by the first use of `spark`, not before."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def spark(self) -> "SparkSession":
+        """The one Spark session of the process."""
+        from churn_assets.lakehouse.session import start_session
+
+        return start_session(self.settings)
+
+    def uri(self, table: Table) -> str:
+        """Absolute location of a table."""
+        return f"{self.settings.lake_uri}/{table.path}"
+
+    def exists(self, table: Table) -> bool:
+        """True when the table has a first commit."""
+        uri = self.uri(table)
+        if is_uri(uri):
+            from delta.tables import DeltaTable
+
+            return bool(DeltaTable.isDeltaTable(self.spark, uri))
+        return any(Path(uri, "_delta_log").glob("*.json"))
+
+    def require(self, table: Table) -> None:
+        """Raises LakehouseError when the table does not exist yet."""
+        if not self.exists(table):
+            raise LakehouseError(
+                f"{table.path} does not exist in {self.settings.lake_uri}. Materialise the asset {table.path} first."
+            )
+
+    def read(self, table: Table) -> "DataFrame":
+        """The current version as a Spark frame.
+
+        Raises:
+            LakehouseError: the table does not exist yet; names the asset to materialise.
+        """
+        self.require(table)
+        return self.spark.read.format("delta").load(self.uri(table))
+
+    def arrow(
+        self, table: Table, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None
+    ) -> "pa.Table":
+        """The current version (or a part of it) as an Arrow table, read without a JVM.
+
+        Only for tables that are small by nature and for samples with a row limit: it lands in this process's memory.
+
+        Raises:
+            LakehouseError: the table does not exist yet.
+        """
+        from deltalake import DeltaTable
+
+        self.require(table)
+        return DeltaTable(self.uri(table)).to_pyarrow_table(columns=columns, filters=filters)
+
+    def version(self, table: Table) -> int | None:
+        """Current Delta version, None before the first commit."""
+        return self._last_commit(table).version if self.exists(table) else None
+
+    def replace(self, table: Table, frame: "DataFrame", where: str, *, rows: int, run_id: str) -> Commit:
+        """Replaces exactly the rows that satisfy `where` by `frame`: running it twice changes nothing.
+
+        `rows` is the audited number of rows in `frame`; 0 is a fact about the slice and empties it.
+
+        Raises:
+            LakehouseError: `frame` holds rows outside `where`; nothing was committed.
+        """
+        if not self.exists(table):
+            return self._write(table, frame, {}, rows, run_id, mode="append")
+        return self._write(table, frame, {"replaceWhere": where}, rows, run_id, mode="overwrite")
+
+    def overwrite(self, table: Table, frame: "DataFrame", *, rows: int, run_id: str) -> Commit:
+        """Replaces the whole of an unpartitioned table."""
+        if table.partition_by:
+            raise LakehouseError(f"{table.path} is partitioned; use replace() with the slice.")
+        return self._write(table, frame, {"overwriteSchema": "true"}, rows, run_id, mode="overwrite")
+
+    def append(self, table: Table, frame: "DataFrame", *, rows: int, run_id: str) -> Commit:
+        """Adds rows. The caller makes sure that a re-run adds nothing twice."""
+        return self._write(table, frame, {}, rows, run_id, mode="append")
+
+    def _write(
+        self, table: Table, frame: "DataFrame", options: dict[str, str], rows: int, run_id: str, mode: str
+    ) -> Commit:
+        options = {"userMetadata": json.dumps({"dagster_run_id": run_id, "rows": rows})} | options
+        if "overwriteSchema" not in options:
+            options["mergeSchema"] = "true"
+        if not self.exists(table):
+            options |= self._properties(table, frame.columns)
+        writer = frame.write.format("delta").mode(mode).options(**options)
+        try:
+            writer.partitionBy(*table.partition_by).save(self.uri(table))
+        except Exception as error:
+            text = str(error)
+            quoted = next((name for name in QUOTES_ROWS if name in text), None)
+            if quoted is None:
+                raise
+            raise LakehouseError(f"{table.path}: Delta refused the write ({quoted}); nothing was committed.") from None
+        return Commit(table.path, self._last_commit(table).version, rows)
+
+    def _properties(self, table: Table, columns: list[str]) -> dict[str, str]:
+        """Properties of a new table; see the README on which Delta features stay off and why."""
+        if not table.personal:
+            return {}
+        counted = [c for c in columns if c not in table.personal and c not in table.partition_by][:32]
+        return {"delta.dataSkippingStatsColumns": ",".join(counted)}
+
+    def _last_commit(self, table: Table) -> Commit:
+        uri = self.uri(table)
+        if is_uri(uri):
+            from delta.tables import DeltaTable
+
+            latest = DeltaTable.forPath(self.spark, uri).history(1).select("version").collect()[0]
+            return Commit(table.path, int(latest.version), -1)
+        # Half a CPU second cheaper than asking Spark, and there are dozens of commits in a run.
+        newest = max(Path(uri, "_delta_log").glob("*.json"), key=lambda p: p.name)
+        return Commit(table.path, int(newest.stem), -1)

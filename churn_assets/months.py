@@ -1,0 +1,47 @@
+"""Months as the keys `YYYY-MM` that partitions, tables and people use, and the dates that belong to them."""
+
+from calendar import monthrange
+from datetime import date
+
+from churn_assets.contracts.business import Calendar
+
+
+def month_of(day: date) -> str:
+    """The month that `day` lies in."""
+    return f"{day.year:04d}-{day.month:02d}"
+
+
+def month_index(month: str) -> int:
+    """Months since year 0, so that months can be counted; the Spark twin is `features.cells.index_of`."""
+    return int(month[:4]) * 12 + int(month[5:7]) - 1
+
+
+def month_from_index(index: int) -> str:
+    """The inverse of `month_index`."""
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def add_months(month: str, count: int) -> str:
+    """The month `count` months later (earlier when negative)."""
+    return month_from_index(month_index(month) + count)
+
+
+def month_range(first: str, last: str) -> list[str]:
+    """All months from `first` to `last`, both included; empty when `last` is earlier."""
+    return [month_from_index(i) for i in range(month_index(first), month_index(last) + 1)]
+
+
+def month_start(month: str) -> date:
+    """First day of the month."""
+    return date(int(month[:4]), int(month[5:7]), 1)
+
+
+def month_end(month: str) -> date:
+    """Last day of the month: the as_of_date of its cohort."""
+    return date(int(month[:4]), int(month[5:7]), monthrange(int(month[:4]), int(month[5:7]))[1])
+
+
+def closed_months(calendar: Calendar, today: date) -> list[str]:
+    """Months of the calendar that are over on `today` (all of them for a finished history)."""
+    last = add_months(month_of(today), -1)
+    return month_range(calendar.start, min(last, calendar.end) if calendar.end else last)

@@ -1,0 +1,154 @@
+"""The judgement over a month of a source: counts that must balance, and rules that let it pass, warn or block it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Literal
+
+from churn_assets.contracts.source import Source
+from churn_assets.months import add_months
+
+USUAL_MONTHS = 6  # the usual volume is the median of so many months before
+ENOUGH_MONTHS = 3  # fewer say nothing about what is usual
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """Rows that bronze holds of one file, and the fields outside the contract that it carried."""
+
+    name: str
+    month: str
+    rows: int
+    rescued_rows: int = 0
+    rescued_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A broken rule with its evidence; `block` refuses the month."""
+
+    source: str
+    month: str
+    rule: str
+    severity: Literal["warn", "block"]
+    evidence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.month}: {self.rule}: {self.evidence} {self.remedy}"
+
+
+@dataclass
+class MonthAudit:
+    """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined."""
+
+    source: str
+    month: str
+    delivered: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    warned: Counter[str] = field(default_factory=Counter)
+    files: list[DeliveredFile] = field(default_factory=list)
+
+    @property
+    def quarantined(self) -> int:
+        """Refused rows."""
+        return self.refused.total()
+
+    @property
+    def balances(self) -> bool:
+        """True when every delivered row is accounted for."""
+        return self.delivered == self.accepted + self.duplicates + self.quarantined
+
+
+def _file_list(files: Sequence[DeliveredFile]) -> str:
+    shown = ", ".join(f"{f.name} ({f.rows:,} rows)" for f in sorted(files, key=lambda f: f.rows)[:3])
+    return f"Smallest files: {shown}." if len(files) > 3 else f"Files: {shown or 'none'}."
+
+
+def _volume(source: Source, audit: MonthAudit, delivered: Mapping[str, int]) -> Problem | None:
+    rule = source.month_rule("volume")
+    before = [delivered.get(add_months(audit.month, -back), 0) for back in range(1, USUAL_MONTHS + 1)]
+    known = [rows for rows in before if rows]
+    if rule is None or len(known) < ENOUGH_MONTHS:
+        return None
+    usual = median(known)
+    share = audit.delivered / usual
+    if (rule.min_share or 0) <= share <= rule.max_share:
+        return None
+    return Problem(
+        source.name,
+        audit.month,
+        "volume",
+        rule.severity,
+        f"{audit.delivered:,} rows are {share:.0%} of the usual {usual:,.0f}; "
+        f"the contract allows {rule.min_share or 0:.0%} to {rule.max_share:.0%}. {_file_list(audit.files)}",
+        "Deliver the extract again, or widen `volume` in the contract if this is the new normal.",
+    )
+
+
+def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
+    rule = source.month_rule("refusedShare")
+    if rule is None or not audit.delivered or audit.quarantined / audit.delivered <= rule.max_share:
+        return None
+    worst = ", ".join(f"{name} {count:,}" for name, count in audit.refused.most_common(3))
+    return Problem(
+        source.name,
+        audit.month,
+        "refusedShare",
+        rule.severity,
+        f"{audit.quarantined:,} of {audit.delivered:,} rows ({audit.quarantined / audit.delivered:.1%}) were refused, "
+        f"{rule.max_share:.1%} are contracted; most by {worst}. {_file_list(audit.files)}",
+        "Have the source mended and deliver the extract again, or change the rule in the contract.",
+    )
+
+
+def judge(source: Source, audit: MonthAudit, delivered: Mapping[str, int], first_month: str) -> list[Problem]:
+    """What is wrong with the month. `delivered` maps months of this source to delivered rows, earlier months included.
+
+    A month in which the source did not exist yet (before `first_month`) has nothing to answer for.
+    """
+    problems: list[Problem] = []
+
+    def add(rule: str, severity: Literal["warn", "block"], evidence: str, remedy: str) -> None:
+        problems.append(Problem(source.name, audit.month, rule, severity, evidence, remedy))
+
+    if not audit.files and audit.month >= first_month:
+        add(
+            "missing",
+            "block",
+            f"no extract was delivered; expected at least one folder {source.path}/extract_date={audit.month}-DD/.",
+            "Deliver it (an extract without rows is fine), then materialise the month again.",
+        )
+        return problems
+    if not audit.balances:
+        add(
+            "balance",
+            "block",
+            f"delivered {audit.delivered:,}, accepted {audit.accepted:,} + duplicates {audit.duplicates:,} + "
+            f"quarantined {audit.quarantined:,}. {_file_list(audit.files)}",
+            "This is a defect of this software; please report it.",
+        )
+    problems += [p for p in (_volume(source, audit, delivered), _refused_share(source, audit)) if p]
+    for column in source.columns:
+        count = audit.warned.get(f"valid:{column.name}", 0)
+        if count:
+            severity: Literal["warn", "block"] = "block" if column.valid_severity == "block" else "warn"
+            add(
+                f"valid:{column.name}",
+                severity,
+                f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}.",
+                "Add the value to the contract if it is meant.",
+            )
+    drifted = sorted({name for f in audit.files for name in f.rescued_fields})
+    if drifted:
+        rows = sum(f.rescued_rows for f in audit.files)
+        add(
+            "undeclared",
+            "warn",
+            f"{rows:,} rows carry {', '.join(drifted)}, which the contract does not know; kept in bronze as `rescued`.",
+            "Declare the columns, or name them as `aliases` of the column they replace.",
+        )
+    return problems

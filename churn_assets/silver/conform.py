@@ -1,0 +1,154 @@
+"""Bronze row -> typed row, and the first rule that it breaks, if any."""
+
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.source import Column as ContractColumn
+from churn_assets.contracts.source import Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+CORRUPT_KEY = "_corrupt_record"
+ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+
+
+def _raw(column: ContractColumn, source: Source) -> "Column":
+    """The delivered value: blank text is no value."""
+    from pyspark.sql import functions as F
+
+    if column.transform:
+        return F.expr(column.transform)
+    delivered = F.col(f"`{column.field}`")
+    if source.format == "parquet":
+        return delivered
+    if column.json_path:
+        delivered = F.get_json_object(delivered, column.json_path)
+    return F.nullif(F.trim(delivered), F.lit(""))
+
+
+def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
+    """The value in the contract's type, null when it does not parse."""
+    from pyspark.sql import functions as F
+
+    if column.transform or (source.format == "parquet" and not column.formats):
+        return raw.cast(column.spark_type)
+    if column.type == "date":
+        parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), raw.try_cast("date"))
+    if column.type == "timestamp":
+        parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
+    if column.spark_type == "double":
+        number = raw.try_cast("double")
+        # NaN and Infinity parse, but no measurement is one of them.
+        return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
+    return raw.try_cast(column.spark_type)
+
+
+def _bound(value: float | str, column: ContractColumn) -> "Column":
+    from pyspark.sql import functions as F
+
+    return F.lit(value).cast(column.spark_type)
+
+
+def invalid(column: ContractColumn) -> "Column":
+    """True where the typed value is not one of the contract's valid values."""
+    from pyspark.sql import functions as F
+
+    return F.col(column.name).isNotNull() & ~F.col(column.name).isin(*column.valid_values)
+
+
+def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
+    """(rule, condition, reason) in the order in which they are tried."""
+    from pyspark.sql import functions as F
+
+    rules = [
+        (
+            "unreadable",
+            F.get_json_object("rescued", f"$.{CORRUPT_KEY}").isNotNull(),
+            F.lit(f"the row does not parse as {source.format}"),
+        )
+    ]
+
+    def add(rule: str, column: ContractColumn, condition: "Column", *reason: "str | Column") -> None:
+        parts = [F.lit(r) if isinstance(r, str) else r.cast("string") for r in reason]
+        rules.append((f"{rule}:{column.name}", condition, F.concat(F.lit(column.name), *parts)))
+
+    for column in source.columns:
+        value, raw = F.col(column.name), F.col(f"_raw_{column.name}")
+        if not column.transform:
+            add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
+    for column in source.columns:
+        if column.required:
+            add("required", column, F.col(column.name).isNull(), " is missing")
+    for column in source.columns:
+        value = F.col(column.name)
+        if column.minimum is not None:
+            add("range", column, value < _bound(column.minimum, column), f" is below {column.minimum}: ", value)
+        if column.maximum is not None:
+            add("range", column, value > _bound(column.maximum, column), f" is above {column.maximum}: ", value)
+        if column.pattern is not None:
+            add("pattern", column, ~value.rlike(column.pattern), f" does not match {column.pattern}: ", value)
+        if column.valid_values and column.valid_severity == "quarantine":
+            add("valid", column, invalid(column), " is not an allowed value: ", value)
+    if source.event_time is not None:
+        column = source.column(source.event_time)
+        day = F.to_date(column.name)
+        # what was extracted on a day cannot tell of a later one
+        add("future", column, day > F.col("extract_date"), " lies after the extract: ", day)
+    if source.spell is not None:
+        ended = source.column(source.spell.ended_on)
+        before = F.col(ended.name) < F.col(source.spell.started_on)
+        add("order", ended, before, " lies before the start: ", F.col(ended.name))
+    return rules
+
+
+def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
+    """Typed columns under their contract names, provenance, and `refused_rule`, `refused_reason` (null when accepted).
+
+    `known_at` is the extract_date: the day at whose end the row became known, never the time of the load.
+    """
+    from pyspark.sql import functions as F
+
+    provenance = ["extract_date", "source_file", "row_number", "rescued", "extract_month"]
+    fields = [f"`{f}`" for f in source.fields if f not in {c.name for c in source.columns}]
+    raw = bronze.select(
+        *provenance,
+        F.struct(*(F.col(f"`{f}`") for f in source.fields)).alias("_delivered"),
+        *fields,
+        *(_raw(c, source).alias(f"_raw_{c.name}") for c in source.columns),
+    )
+    typed = raw.select(
+        *provenance,
+        "_delivered",
+        *(f"_raw_{c.name}" for c in source.columns),
+        *(_typed(F.col(f"_raw_{c.name}"), c, source).alias(c.name) for c in source.columns),
+    )
+    refusals = _refusals(source)
+    rule = F.coalesce(*(F.when(condition, F.lit(name)) for name, condition, _ in refusals))
+    reason = F.coalesce(*(F.when(condition, text) for _, condition, text in refusals))
+    return typed.select(
+        *(c.name for c in source.columns),
+        *provenance,
+        "_delivered",
+        rule.alias("refused_rule"),
+        F.when(rule.isNotNull(), reason).alias("refused_reason"),
+        F.col("extract_date").alias("known_at"),
+    )
+
+
+def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":
+    """silver/quarantine rows: provenance, rule, reason and the row as delivered (JSON)."""
+    from pyspark.sql import functions as F
+
+    return conformed.where(F.col("refused_rule").isNotNull()).select(
+        F.lit(source.name).alias("source"),
+        "extract_month",
+        "extract_date",
+        "source_file",
+        "row_number",
+        F.col("refused_rule").alias("rule"),
+        F.col("refused_reason").alias("reason"),
+        F.to_json(F.struct("_delivered.*", "rescued")).alias("raw_row"),
+    )

@@ -1,0 +1,36 @@
+"""Natural id -> random customer_key: the only place that joins the two.
+
+Every id of any source gets a key, so an event may arrive before its customer. A key is random, says nothing about the
+person, and is given once: forgetting the row makes the person's history anonymous.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.source import Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+KEY_LENGTH = 16  # hexadecimal digits of a random UUID: 60 random bits, 4e-5 odds of one collision in 10 million
+
+
+def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
+    """Distinct natural ids in these bronze frames, as one column `customer_id`."""
+    from pyspark.sql import functions as F
+
+    ids = [
+        frame.select(F.nullif(F.trim(F.col(f"`{source.column(source.customer).field}`")), F.lit("")).alias("customer_id"))
+        for source, frame in bronze
+    ]
+    distinct = [i.where("customer_id is not null").distinct() for i in ids]
+    return reduce(lambda a, b: a.unionByName(b), distinct).distinct()
+
+
+def new_keys(ids: "DataFrame", known: "DataFrame | None") -> "DataFrame":
+    """A random key for each id that has none yet: customer_id, customer_key."""
+    from pyspark.sql import functions as F
+
+    unknown = ids if known is None else ids.join(known, "customer_id", "left_anti")
+    return unknown.withColumn("customer_key", F.substring(F.replace(F.uuid(), F.lit("-"), F.lit("")), 1, KEY_LENGTH))

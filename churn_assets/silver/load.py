@@ -1,0 +1,142 @@
+"""A range of months of one source from bronze to silver: write, audit, publish."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
+from churn_assets.months import add_months
+from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge
+from churn_assets.silver.conform import conform, invalid, refused_rows
+from churn_assets.silver.versions import BOOKKEEPING, to_versions, with_customer_key
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+log = logging.getLogger(__name__)
+
+
+class MonthBlocked(RuntimeError):
+    """A month broke a blocking rule: nothing of the load was committed."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(p) for p in problems))
+
+
+@dataclass(frozen=True)
+class SilverLoad:
+    """What a load did: an audit per month, what was noticed, and its commits."""
+
+    audits: list[MonthAudit]
+    problems: list[Problem]
+    commits: list[Commit]
+
+
+def between(months: Sequence[str], column: str = "extract_month") -> str:
+    """The SQL predicate of a contiguous range of months."""
+    return f"{column} >= '{months[0]}' AND {column} <= '{months[-1]}'"
+
+
+def delivered_files(bronze: "DataFrame", months: Sequence[str]) -> list[DeliveredFile]:
+    """Row counts per file of these months and of the usual months before them, from bronze."""
+    from pyspark.sql import functions as F
+
+    wanted = bronze.where(between([add_months(months[0], -USUAL_MONTHS), months[-1]]))
+    counted = wanted.groupBy("extract_month", "source_file").agg(
+        F.count("*").alias("rows"),
+        F.count("rescued").alias("rescued"),
+        # names only: the values may be personal
+        F.json_object_keys(F.max("rescued")).alias("fields"),
+    )
+    return [
+        DeliveredFile(r.source_file, r.extract_month, r.rows, r.rescued, tuple(r.fields or ())) for r in counted.collect()
+    ]
+
+
+def audit_months(
+    source: Source,
+    months: Sequence[str],
+    files: Sequence[DeliveredFile],
+    versions: "DataFrame",
+    refused: "DataFrame",
+) -> list[MonthAudit]:
+    """One audit per month. The counts come from three frames that were computed apart, so that a lost row shows."""
+    from pyspark.sql import functions as F
+
+    audits = {m: MonthAudit(source.name, m) for m in months}
+    for file in files:
+        if file.month in audits:
+            audits[file.month].files.append(file)
+            audits[file.month].delivered += file.rows
+    watched = [c for c in source.columns if c.valid_values and c.valid_severity != "quarantine"]
+    counted = versions.groupBy("extract_month").agg(
+        F.count("*").alias("accepted"),
+        F.sum(F.col("copies") - 1).alias("duplicates"),
+        *(F.count_if(invalid(c)).alias(f"valid:{c.name}") for c in watched),
+    )
+    for row in counted.collect():
+        audit = audits[row.extract_month]
+        audit.accepted, audit.duplicates = row.accepted, row.duplicates
+        audit.warned = Counter({f"valid:{c.name}": row[f"valid:{c.name}"] for c in watched})
+    for row in refused.groupBy("extract_month", "rule").count().collect():
+        audits[row.extract_month].refused[row.rule] = row["count"]
+    return [audits[m] for m in months]
+
+
+def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str) -> SilverLoad:
+    """Brings `months` (contiguous) of `source` from bronze into silver, identity and quarantine.
+
+    Raises:
+        MonthBlocked: a blocking rule is broken in one of the months; nothing was committed.
+    """
+    from pyspark import StorageLevel
+    from pyspark.sql import functions as F
+
+    bronze = lakehouse.read(tables.bronze(source))
+    conformed = conform(bronze.where(between(months)), source)
+    keys = lakehouse.read(tables.CUSTOMER_KEYS)
+    # Both are needed by the audit and again by the write: computed once.
+    versions = with_customer_key(to_versions(conformed.where("refused_rule IS NULL"), source), keys, source).persist(
+        StorageLevel.MEMORY_AND_DISK
+    )
+    refused = refused_rows(conformed, source).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        files = delivered_files(bronze, months)
+        audits = audit_months(source, months, files, versions, refused)
+        delivered = Counter[str]()
+        for file in files:
+            delivered[file.month] += file.rows
+        problems = [p for a in audits for p in judge(source, a, delivered, business.first_month(source))]
+        blocking = [p for p in problems if p.severity == "block"]
+        if blocking:
+            raise MonthBlocked(blocking)
+        where = between(months)
+        accepted = sum(a.accepted for a in audits)
+        attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
+        commits = [lakehouse.replace(tables.silver(source), attributes, where, rows=accepted, run_id=run_id)]
+        mine = f"source = '{source.name}' AND {where}"
+        if source.personal:
+            identity = versions.select(
+                F.lit(source.name).alias("source"),
+                "customer_key",
+                *(c.name for c in source.personal),
+                "known_at",
+                "sequence",
+                "extract_month",
+            )
+            commits.append(
+                lakehouse.replace(tables.customer_identity(business), identity, mine, rows=accepted, run_id=run_id)
+            )
+        quarantined = sum(a.quarantined for a in audits)
+        if quarantined or lakehouse.exists(tables.QUARANTINE):
+            commits.append(lakehouse.replace(tables.QUARANTINE, refused, mine, rows=quarantined, run_id=run_id))
+        return SilverLoad(audits, problems, commits)
+    finally:
+        versions.unpersist()
+        refused.unpersist()
