@@ -204,6 +204,8 @@ def _common_confs(settings: Settings) -> dict[str, str]:
         # pyspark 4.2.0 hangs on a plain Python udf over Parquet with this on.
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Inferring constraints through dozens of aliased columns takes exponential time and memory in the planner.
+        "spark.sql.constraintPropagation.enabled": "false",
     }
 
 
