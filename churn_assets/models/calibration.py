@@ -123,7 +123,13 @@ class Calibration:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; `Calibration.from_dict` gives an equal object back."""
-        return {"method": self.method, "slope": self.slope, "intercept": self.intercept, "x": self.x, "y": self.y}
+        return {
+            "method": self.method,
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "x": self.x,
+            "y": self.y,
+        }
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Calibration":

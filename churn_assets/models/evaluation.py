@@ -154,8 +154,8 @@ def by_tenure(
     lower = float("-inf")
     for upper, name in TENURE_BANDS:
         band = frame[(tenure > lower) & (tenure <= upper)]
-        columns = [band[column].to_numpy() for column in ("label", "raw", "probability")]
-        result[name] = evaluate(*columns, band["customer_key"], capacity, minimum_positives)
+        labels, raw, probability = (band[column].to_numpy() for column in ("label", "raw", "probability"))
+        result[name] = evaluate(labels, raw, probability, band["customer_key"], capacity, minimum_positives)
         lower = upper
     return result
 
@@ -179,13 +179,13 @@ def auc_interval(labels: NDArray[np.float64], score: NDArray[np.float64]) -> tup
     """
     positive_parts, negative_parts = _placements(labels, score)
     auc = float(positive_parts.mean())
-    variance = positive_parts.var(ddof=1) / len(positive_parts) + negative_parts.var(ddof=1) / len(negative_parts)
+    variance = positive_parts.var(ddof=1) / len(positive_parts) + negative_parts.var(ddof=1) / len(
+        negative_parts
+    )
     return auc, *_clip_interval(auc, float(variance))
 
 
-def compare_auc(
-    labels: ArrayLike, challenger: ArrayLike, champion: ArrayLike
-) -> tuple[float, float, float]:
+def compare_auc(labels: ArrayLike, challenger: ArrayLike, champion: ArrayLike) -> tuple[float, float, float]:
     """AUC difference challenger - champion on the same rows with its paired DeLong 95 % interval.
 
     The rows must be one snapshot per customer (one cohort), since the variance assumes independent rows.

@@ -25,10 +25,11 @@ ARRAYS_FILE = "arrays.npz"
 
 @dataclass(frozen=True)
 class Linear:
-    """Log-odds = intercept + coefficients . row. The training mean of every standardised column is 0."""
+    """Log-odds = intercept + coefficients . row; `centre` is the mean training row that explanations start from."""
 
     coefficients: NDArray[np.float64]
     intercept: float
+    centre: NDArray[np.float64]
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds per row."""
@@ -37,18 +38,22 @@ class Linear:
 
     def expected(self) -> float:
         """Log-odds of the mean training row."""
-        return self.intercept
+        return self.intercept + float(self.coefficients @ self.centre)
 
     def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
         """coefficient * (value - training mean), summed by group; (rows, groups)."""
         summing = np.zeros((matrix.shape[1], int(group.max()) + 1))
         summing[np.arange(matrix.shape[1]), group] = self.coefficients
-        result: NDArray[np.float64] = matrix @ summing
+        result: NDArray[np.float64] = (matrix - self.centre) @ summing
         return result
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """For `numpy.savez`."""
-        return {"coefficients": self.coefficients, "intercept": np.asarray(self.intercept)}
+        return {
+            "coefficients": self.coefficients,
+            "intercept": np.asarray(self.intercept),
+            "centre": self.centre,
+        }
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class PortableModel:
     candidate: str
     transformation: Transformation
     scorer: Scorer
-    calibration: Calibration = Calibration()
+    calibration: Calibration = field(default_factory=Calibration)
     about: dict[str, Any] = field(default_factory=dict)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +147,7 @@ class PortableModel:
         text = json.dumps(stored, indent=1, sort_keys=True, allow_nan=False)
         (folder / MODEL_FILE).write_text(text, encoding="utf-8")
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **self.scorer.form.arrays())  # type: ignore[arg-type]
+        np.savez_compressed(buffer, allow_pickle=False, **self.scorer.form.arrays())
         (folder / ARRAYS_FILE).write_bytes(buffer.getvalue())
 
     @classmethod
@@ -162,7 +167,7 @@ class PortableModel:
         with np.load(folder / ARRAYS_FILE, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         form: Linear | Trees = (
-            Linear(arrays["coefficients"], float(arrays["intercept"]))
+            Linear(arrays["coefficients"], float(arrays["intercept"]), arrays["centre"])
             if stored["kind"] == "linear"
             else Trees.from_arrays(arrays)
         )

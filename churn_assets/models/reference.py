@@ -35,7 +35,9 @@ def reference_statistics(frame: pd.DataFrame, columns: Sequence[str]) -> Referen
         if is_numeric(series):
             values = numbers(series)
             present = values[~np.isnan(values)]
-            edges = np.unique(np.quantile(present, np.arange(1, BINS) / BINS)) if present.size else np.array([])
+            edges = (
+                np.unique(np.quantile(present, np.arange(1, BINS) / BINS)) if present.size else np.array([])
+            )
             entry: dict[str, Any] = {"kind": "numeric", "edges": [float(edge) for edge in edges]}
         else:
             counts = pd.Series(categories(series[series.notna()])).value_counts()

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from itertools import islice
 
 
-class NotEnoughHistory(ValueError):
+class NotEnoughHistory(ValueError):  # noqa: N818 (what it says, not what went wrong)
     """There are too few mature cohorts for a training, an embargo, a validation and a test part.
 
     Attributes:
@@ -104,7 +104,9 @@ def temporal_split(
     )
 
 
-def _split(days: Sequence[date], horizon: timedelta, validation_cohorts: int, minimum_train: int) -> Split | None:
+def _split(
+    days: Sequence[date], horizon: timedelta, validation_cohorts: int, minimum_train: int
+) -> Split | None:
     if not days:
         return None
     test = days[-1]
@@ -122,7 +124,9 @@ def _months_missing(days: Sequence[date], horizon: timedelta, minimum_train: int
     longer = list(days)
     # Each part waits for at most the whole horizon, so this many months always suffice.
     enough = minimum_train + 3 * (horizon.days // 28 + 2)
-    for count, month_end in enumerate(islice(_month_ends(longer[-1] if longer else date(2000, 1, 31)), enough), 1):
+    for count, month_end in enumerate(
+        islice(_month_ends(longer[-1] if longer else date(2000, 1, 31)), enough), 1
+    ):
         longer.append(month_end)
         if _split(longer, horizon, 1, minimum_train):
             return count

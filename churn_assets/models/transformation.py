@@ -27,24 +27,18 @@ SKEW_FOR_LOG = 2.0
 
 @dataclass(frozen=True)
 class NumericColumn:
-    """A numeric or boolean feature: optional signed logarithm, median for missing values, standardisation.
+    """A numeric or boolean feature: median for missing values, optional signed logarithm.
 
     Attributes:
         median: fills missing values (unit of the feature).
         indicator: a 0/1 column says where the value was missing; only if training had missing values.
-        log: sign(x) * log(1 + |x|) is taken before standardising.
-        mean, sd: of the training part after imputation and logarithm.
-        indicator_mean, indicator_sd: the same of the indicator column.
+        log: sign(x) * log(1 + |x|) is taken.
     """
 
     feature: str
     median: float
     indicator: bool
     log: bool
-    mean: float
-    sd: float
-    indicator_mean: float
-    indicator_sd: float
 
 
 @dataclass(frozen=True)
@@ -53,18 +47,18 @@ class CategoryColumn:
 
     Attributes:
         categories: frequent categories by falling frequency; `(missing)` may be one of them.
-        mean, sd: of each 0/1 column in training, in the order of `categories`, then "other".
     """
 
     feature: str
     categories: tuple[str, ...]
-    mean: tuple[float, ...]
-    sd: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Transformation:
     """Fitted mapping from a frame of declared features to a float64 matrix without missing values.
+
+    Columns are neither centred nor scaled: linear models standardise for themselves, trees do not care, thresholds
+    stay in units that people know, and what is zero stays zero, which makes Spark's vectors sparse (see mllib.py).
 
     Attributes:
         parts: one entry per declared feature, in declared order.
@@ -74,7 +68,7 @@ class Transformation:
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, features: Sequence[str]) -> "Transformation":
-        """Learn medians, categories, scales from `frame`, which must be the training part only.
+        """Learn medians and categories from `frame`, which must be the training part only.
 
         Numbers, booleans and decimals are numeric (booleans as 0/1); strings and categoricals are categories;
         infinite values count as missing.
@@ -113,7 +107,7 @@ class Transformation:
         return np.repeat(np.arange(len(self.parts)), widths)
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Matrix of shape (rows, len(columns)): standardised, never missing; Fortran order, float64.
+        """Matrix of shape (rows, len(columns)): float64, Fortran order, nothing missing.
 
         Raises:
             KeyError: a declared feature is not a column of the frame.
@@ -127,15 +121,14 @@ class Transformation:
                 values = numbers(frame[part.feature])
                 missing = np.isnan(values)
                 filled = np.where(missing, part.median, values)
-                matrix[:, at] = (_signed_log(filled) if part.log else filled) - part.mean
-                matrix[:, at] /= part.sd
+                matrix[:, at] = _signed_log(filled) if part.log else filled
                 if part.indicator:
-                    matrix[:, at + 1] = (missing - part.indicator_mean) / part.indicator_sd
+                    matrix[:, at + 1] = missing
             else:
                 codes = pd.Index(part.categories).get_indexer(pd.Index(categories(frame[part.feature])))
                 codes[codes < 0] = len(part.categories)
-                for code, (mean, sd) in enumerate(zip(part.mean, part.sd, strict=True)):
-                    matrix[:, at + code] = ((codes == code) - mean) / sd
+                for code in range(len(part.categories) + 1):
+                    matrix[:, at + code] = codes == code
             at += len(_column_names(part))
         return matrix
 
@@ -169,8 +162,7 @@ class Transformation:
             entry["feature"]: NumericColumn(**entry) for entry in stored["numeric"]
         }
         for entry in stored["categorical"]:
-            lists = {key: tuple(entry[key]) for key in ("categories", "mean", "sd")}
-            parts[entry["feature"]] = CategoryColumn(entry["feature"], **lists)
+            parts[entry["feature"]] = CategoryColumn(entry["feature"], tuple(entry["categories"]))
         return cls(tuple(parts[name] for name in stored["order"]))
 
 
@@ -208,11 +200,15 @@ def numbers(series: pd.Series) -> NDArray[np.float64]:
         series = series.astype(object)
     try:
         if series.dtype == object:
-            values = np.array([np.nan if pd.isna(value) else float(value) for value in series], dtype=np.float64)
+            values = np.array(
+                [np.nan if pd.isna(value) else float(value) for value in series], dtype=np.float64
+            )
         else:
             values = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"feature {series.name!r} was numeric in training but holds other values now") from error
+        raise TypeError(
+            f"feature {series.name!r} was numeric in training but holds other values now"
+        ) from error
     values[np.isinf(values)] = np.nan
     return values
 
@@ -252,12 +248,6 @@ def _skewness(values: NDArray[np.float64]) -> float:
     return float((centred**3).mean() / spread**3) if spread > 0 else 0.0
 
 
-def _scale(values: NDArray[Any]) -> tuple[float, float]:
-    """Mean and standard deviation; 1 for a constant, which standardises to zeros."""
-    mean, sd = float(values.mean()), float(values.std())
-    return mean, sd if sd > 1e-12 * max(1.0, abs(mean)) else 1.0
-
-
 def _fit_numeric(name: str, values: NDArray[np.float64]) -> NumericColumn:
     missing = np.isnan(values)
     with warnings.catch_warnings():
@@ -267,9 +257,7 @@ def _fit_numeric(name: str, values: NDArray[np.float64]) -> NumericColumn:
     filled = np.where(missing, median, values)
     skew = abs(_skewness(filled))
     log = skew > SKEW_FOR_LOG and len(np.unique(filled)) > 10 and abs(_skewness(_signed_log(filled))) < skew
-    mean, sd = _scale(_signed_log(filled) if log else filled)
-    indicator_mean, indicator_sd = _scale(missing.astype(np.float64))
-    return NumericColumn(name, median, bool(missing.any()), bool(log), mean, sd, indicator_mean, indicator_sd)
+    return NumericColumn(name, median, bool(missing.any()), bool(log))
 
 
 def _fit_categories(name: str, values: NDArray[np.object_]) -> CategoryColumn:
@@ -277,7 +265,4 @@ def _fit_categories(name: str, values: NDArray[np.object_]) -> CategoryColumn:
     # Ties by name: the same training rows in another order must give the same columns.
     ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     kept = [str(value) for value, count in ranked if count >= MINIMUM_CATEGORY_ROWS][:MAXIMUM_CATEGORIES]
-    columns = [values == value for value in kept]
-    columns.append(~np.isin(values.astype(str), kept))
-    scales = [_scale(column.astype(np.float64)) for column in columns]
-    return CategoryColumn(name, tuple(kept), tuple(m for m, _ in scales), tuple(s for _, s in scales))
+    return CategoryColumn(name, tuple(kept))

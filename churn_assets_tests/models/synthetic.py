@@ -5,7 +5,14 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-FEATURES = ["invoices__amount__sum_3m", "usage__gb__trend", "tickets__count_3m", "autopay", "region", "nothing"]
+FEATURES = [
+    "invoices__amount__sum_3m",
+    "usage__gb__trend",
+    "tickets__count_3m",
+    "autopay",
+    "region",
+    "nothing",
+]
 COHORTS = [date(2025, 6, 30), date(2025, 7, 31), date(2025, 8, 31), date(2025, 9, 30), date(2025, 10, 31)]
 COHORTS += [date(2025, 11, 30), date(2025, 12, 31)]
 

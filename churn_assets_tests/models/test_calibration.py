@@ -39,7 +39,7 @@ def test_calibrated_probabilities_fit_fresh_data_and_keep_the_order(n: int) -> N
     probability = fitted.apply(raw)
     assert probability.mean() == pytest.approx(labels.mean(), abs=0.03)
     assert (np.diff(fitted.apply(np.sort(raw))) >= 0).all()
-    assert 0 < probability.min() and probability.max() < 1
+    assert probability.min() > 0 and probability.max() < 1
 
 
 def test_too_few_positives_are_not_calibrated() -> None:

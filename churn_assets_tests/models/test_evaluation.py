@@ -59,7 +59,9 @@ def test_auc_and_average_precision_with_ties_agree_with_scikit_learn(rows: list[
     auc, low, high = auc_interval(labels, raw)
     assert auc == pytest.approx(metrics.roc_auc_score(labels, raw), abs=1e-12)
     assert 0 <= low <= auc <= high <= 1
-    assert average_precision(labels, raw) == pytest.approx(metrics.average_precision_score(labels, raw), abs=1e-12)
+    assert average_precision(labels, raw) == pytest.approx(
+        metrics.average_precision_score(labels, raw), abs=1e-12
+    )
 
 
 def test_delong_interval_matches_a_bootstrap() -> None:
@@ -92,7 +94,12 @@ def test_paired_comparison_matches_a_bootstrap_and_is_narrower_than_two_interval
 
 @pytest.mark.parametrize(
     ("labels", "status"),
-    [([0] * 50, "one class"), ([1] * 50, "one class"), ([1] * 5 + [0] * 45, "too few positives"), ([], "one class")],
+    [
+        ([0] * 50, "one class"),
+        ([1] * 50, "one class"),
+        ([1] * 5 + [0] * 45, "too few positives"),
+        ([], "one class"),
+    ],
 )
 def test_a_status_stands_where_no_number_can(labels: list[int], status: str) -> None:
     n = len(labels)
@@ -128,7 +135,9 @@ def test_ties_are_broken_by_key_and_not_by_row_order() -> None:
 def test_tenure_bands_cover_every_customer_once() -> None:
     labels, raw, p, keys = scored(4000)
     tenure = np.random.default_rng(0).integers(0, 3000, 4000)
-    frame = pd.DataFrame({"label": labels, "raw": raw, "probability": p, "customer_key": keys, "tenure_days": tenure})
+    frame = pd.DataFrame(
+        {"label": labels, "raw": raw, "probability": p, "customer_key": keys, "tenure_days": tenure}
+    )
     bands = by_tenure(frame)
     assert list(bands) == [name for _, name in TENURE_BANDS]
     assert sum(metrics.n for metrics in bands.values()) == 4000

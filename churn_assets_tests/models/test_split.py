@@ -48,7 +48,9 @@ def test_no_outcome_window_reaches_into_a_later_part(
     except NotEnoughHistory as error:
         assert error.more_months >= 1
         # The promise of the message holds: with that many more months there is a split, with one less there is none.
-        temporal_split(month_ends((2025, start), count + error.more_months), gap, outcome, validation, minimum)
+        temporal_split(
+            month_ends((2025, start), count + error.more_months), gap, outcome, validation, minimum
+        )
         with pytest.raises(NotEnoughHistory):
             temporal_split(month_ends((2025, start), count + error.more_months - 1), gap, outcome, 1, minimum)
         return

@@ -16,13 +16,20 @@ def fitted() -> Transformation:
     return Transformation.fit(training_frame(), FEATURES)
 
 
-def test_matrix_of_the_training_part_is_complete_and_standardised(fitted: Transformation) -> None:
-    matrix = fitted.transform(training_frame())
+def test_matrix_is_complete_and_in_natural_units(fitted: Transformation) -> None:
+    frame = training_frame()
+    matrix = fitted.transform(frame)
     assert matrix.shape == (600 * 7, len(fitted.columns)) and matrix.dtype == np.float64
     assert np.isfinite(matrix).all()
-    assert np.allclose(matrix.mean(axis=0), 0, atol=1e-9)
-    sd = matrix.std(axis=0)
-    assert np.allclose(sd[sd > 1e-9], 1)
+    column = dict(zip(fitted.columns, matrix.T, strict=True))
+    assert np.array_equal(column["tickets__count_3m"], frame["tickets__count_3m"])
+    assert np.allclose(column["invoices__amount__sum_3m"], np.log1p(frame["invoices__amount__sum_3m"]))
+    missing = frame["usage__gb__trend"].isna()
+    assert np.array_equal(column["usage__gb__trend is missing"], missing)
+    assert np.unique(column["usage__gb__trend"][missing]).tolist() == [frame["usage__gb__trend"].median()]
+    assert np.array_equal(
+        sum(column[c] for c in fitted.columns if c.startswith("region =")), np.ones(len(frame))
+    )
 
 
 def test_columns_and_their_features(fitted: Transformation) -> None:

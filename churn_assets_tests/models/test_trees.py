@@ -15,7 +15,9 @@ def random_tree(rng: np.random.Generator, columns: int, depth: int) -> Trees:
 
     def grow(level: int, cover: float) -> int:
         at = len(nodes)
-        nodes.append({"column": LEAF, "threshold": 0.0, "left": LEAF, "right": LEAF, "value": 0.0, "cover": cover})
+        nodes.append(
+            {"column": LEAF, "threshold": 0.0, "left": LEAF, "right": LEAF, "value": 0.0, "cover": cover}
+        )
         if level == depth or (level > 0 and rng.random() < 0.2):
             nodes[at]["value"] = rng.normal()
         else:

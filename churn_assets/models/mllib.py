@@ -1,0 +1,255 @@
+"""Candidates fitted by Spark MLlib, and the way from its fitted models to plain arrays.
+
+Only the DataFrame API is used (no RDD, no sparkContext), so that this also runs over Spark Connect.
+
+Two facts about Spark 4.2 shaped this module:
+- Its *classification* trees merge leaves that predict the same class. Where 3 % churn every leaf predicts "stays", and
+  the whole tree or forest collapses to one leaf. So the tree and the forest are fitted as regressions on the 0/1
+  label: variance is half the Gini impurity, hence the same splits, and a leaf's mean is the churn share.
+- Every fit checks each stored vector value for NaN, several times, at about 2 microseconds (small engine profile): most
+  of the cost of small fits. Sparse vectors store no zeros, so the frame is made sparse.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.models.portable import Linear, Scorer
+from churn_assets.models.trees import LEAF, Trees
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ROWS_PER_PARTITION = 100_000
+
+
+class SparkMatrix:
+    """A matrix with labels as a cached Spark frame of (features: vector, label: double), made when first asked.
+
+    A context manager: leaving it frees the cache and the scratch folder.
+
+    Args:
+        matrix: (rows, columns), complete.
+        labels: 0/1 per row.
+        session: gives the Spark session; called only if a candidate asks for the frame.
+        scratch: folder or URI that driver and executors share, for saved models; default a temporary local folder,
+            which is right for local masters only.
+    """
+
+    def __init__(
+        self,
+        matrix: NDArray[np.float64],
+        labels: NDArray[np.float64],
+        session: "Callable[[], SparkSession]",
+        scratch: str | None = None,
+    ) -> None:
+        self.matrix = matrix
+        self._labels = labels
+        self._session = session
+        self._scratch = scratch
+        self._temporary: Path | None = None
+        self._frame: DataFrame | None = None
+        self._saved = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._frame is not None:
+            self._frame.unpersist()
+            self._frame = None
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary)
+            self._temporary = None
+
+    def frame(self) -> "DataFrame":
+        """The cached frame."""
+        if self._frame is None:
+            import pyarrow as pa  # type: ignore[import-untyped]
+            from pyspark.ml.feature import VectorAssembler
+            from pyspark.ml.functions import array_to_vector
+            from pyspark.sql import functions as F
+
+            rows, columns = self.matrix.shape
+            starts = pa.array(np.arange(0, rows * columns + 1, columns, dtype=np.int64))
+            values = pa.array(np.ascontiguousarray(self.matrix).ravel())
+            table = pa.table(
+                {"dense": pa.LargeListArray.from_arrays(starts, values), "label": pa.array(self._labels)}
+            )
+            # Repartitioning cuts the lineage: tasks of later jobs would otherwise carry their share of the rows.
+            partitions = max(2, rows // ROWS_PER_PARTITION)
+            dense = self._session().createDataFrame(table).repartition(partitions)
+            vectors = dense.select(array_to_vector(F.col("dense")).alias("dense"), "label")
+            # The assembler stores a row sparsely where that is smaller.
+            assembler = VectorAssembler(inputCols=["dense"], outputCol="features")
+            self._frame = assembler.transform(vectors).select("features", "label").cache()
+        return self._frame
+
+    def save_and_read(self, model: Any) -> pd.DataFrame:
+        """Nodes of a fitted tree model, read from its saved form, the only public one with all node statistics.
+
+        Returns:
+            Columns tree, id, prediction, count (weighted rows), left, right, column, threshold; sorted by tree, id.
+
+        Raises:
+            FileNotFoundError: executors saved the model where the driver cannot read it.
+        """
+        from pyspark.errors import AnalysisException
+        from pyspark.sql import functions as F
+
+        self._saved += 1
+        folder = f"{self._scratch_uri()}/{self._saved}"
+        model.write().overwrite().save(folder)
+        try:
+            stored = self._session().read.parquet(f"{folder}/data")
+        except AnalysisException as error:
+            raise FileNotFoundError(
+                f"the trees that Spark saved in {folder} cannot be read back; on a cluster give a scratch location "
+                "that driver and executors share (s3a://, hdfs://)"
+            ) from error
+        # A single tree is stored flat, an ensemble as (treeID, nodeData).
+        ensemble = "nodeData" in stored.columns
+        node: Callable[[str], Any] = (lambda name: F.col(f"nodeData.{name}")) if ensemble else F.col
+        tree = F.col("treeID") if ensemble else F.lit(0)
+        return (
+            stored.select(
+                tree.alias("tree"),
+                node("id").alias("id"),
+                node("prediction").alias("prediction"),
+                # Regression statistics are (weight, sum, sum of squares).
+                node("impurityStats").getItem(0).alias("count"),
+                node("leftChild").alias("left"),
+                node("rightChild").alias("right"),
+                node("split").getField("featureIndex").alias("column"),
+                F.get(node("split").getField("leftCategoriesOrThreshold"), F.lit(0)).alias("threshold"),
+            )
+            .toPandas()
+            .sort_values(["tree", "id"], ignore_index=True)
+        )
+
+    def _scratch_uri(self) -> str:
+        if self._scratch is not None:
+            return self._scratch
+        if self._temporary is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix="churn_models_"))
+        return self._temporary.as_uri()
+
+
+class _Part(Protocol):
+    """The part of candidates.TrainingPart that is read here; naming that class would be a circle."""
+
+    @property
+    def spark(self) -> SparkMatrix: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+class LogisticRegression:
+    """Elastic-net logistic regression on columns standardised by MLlib: the floor that others must beat."""
+
+    needs_spark = True
+
+    def fit(self, part: _Part) -> Scorer:
+        """At most 30 iterations."""
+        from pyspark.ml import classification
+
+        learner = classification.LogisticRegression(
+            regParam=0.005, elasticNetParam=0.2, maxIter=30, standardization=True
+        )
+        fitted = learner.fit(part.spark.frame())
+        coefficients = np.asarray(fitted.coefficients.toArray(), dtype=np.float64)
+        centre = part.spark.matrix.mean(axis=0)
+        return Scorer(Linear(coefficients, float(fitted.intercept), centre), "log_odds")
+
+
+class DecisionTree:
+    """One shallow tree: rarely the best, always the one that can be read."""
+
+    needs_spark = True
+
+    def fit(self, part: _Part) -> Scorer:
+        """Depth 5, at least 200 customers a leaf."""
+        from pyspark.ml import regression
+
+        learner = regression.DecisionTreeRegressor(
+            maxDepth=5, minInstancesPerNode=200, maxBins=16, seed=part.seed
+        )
+        nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
+        return Scorer(trees_of(nodes, np.ones(1)), "probability")
+
+
+class RandomForest:
+    """Mean of 40 trees on sampled rows and columns."""
+
+    needs_spark = True
+
+    def fit(self, part: _Part) -> Scorer:
+        """Depth 6, at least 50 customers a leaf."""
+        from pyspark.ml import regression
+
+        trees = 40
+        learner = regression.RandomForestRegressor(
+            numTrees=trees,
+            maxDepth=6,
+            minInstancesPerNode=50,
+            maxBins=16,
+            subsamplingRate=0.7,
+            featureSubsetStrategy="sqrt",
+            seed=part.seed,
+        )
+        nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
+        return Scorer(trees_of(nodes, np.full(trees, 1 / trees)), "probability")
+
+
+class GradientBoostedTrees:
+    """Spark's boosted trees: few and with large steps, because each costs several Spark jobs."""
+
+    needs_spark = True
+
+    def fit(self, part: _Part) -> Scorer:
+        """25 trees of depth 3."""
+        from pyspark.ml import classification
+
+        learner = classification.GBTClassifier(
+            maxIter=25, maxDepth=3, stepSize=0.2, minInstancesPerNode=50, maxBins=16, seed=part.seed
+        )
+        fitted = learner.fit(part.spark.frame())
+        nodes = part.spark.save_and_read(fitted)
+        # MLlib's margin F is half the log-odds: p = 1 / (1 + exp(-2 F)).
+        return Scorer(trees_of(nodes, 2 * np.asarray(fitted.treeWeights)), "log_odds")
+
+
+def trees_of(nodes: pd.DataFrame, weights: NDArray[np.float64]) -> Trees:
+    """Tree arrays from the node table of `SparkMatrix.save_and_read`.
+
+    Args:
+        nodes: node ids count from 0 within each tree; all splits numeric (`value <= threshold` goes left).
+        weights: factor of each tree's leaf values, by tree number.
+    """
+    trees = []
+    for number, tree in nodes.groupby("tree", sort=True):
+        leaf = tree["left"].to_numpy() < 0
+        trees.append(
+            Trees(
+                roots=np.array([0]),
+                column=np.where(leaf, LEAF, tree["column"].to_numpy(np.int64)),
+                threshold=np.where(leaf, 0.0, tree["threshold"].to_numpy(np.float64)),
+                left=np.where(leaf, LEAF, tree["left"].to_numpy(np.int64)),
+                right=np.where(leaf, LEAF, tree["right"].to_numpy(np.int64)),
+                value=np.where(
+                    leaf, tree["prediction"].to_numpy(np.float64) * weights[int(str(number))], 0.0
+                ),
+                cover=tree["count"].to_numpy(np.float64),
+            )
+        )
+    return Trees.join(trees)

@@ -1,0 +1,204 @@
+"""A whole training, without Spark: what is fitted where, and what comes out."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_assets.models import plots
+from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.portable import PortableModel, Scorer
+from churn_assets.models.split import temporal_split
+from churn_assets.models.training import TrainingError, TrainingResult, TrainingSettings, train
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+
+SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
+SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
+
+
+def no_spark() -> NoReturn:
+    raise AssertionError("no candidate of this training needs Spark")
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return training_frame(customers=1000)
+
+
+@pytest.fixture(scope="module")
+def result(frame: pd.DataFrame) -> TrainingResult:
+    return train(frame, FEATURES, SPLIT, SETTINGS, no_spark)
+
+
+def test_a_training_finds_the_signal_and_reports_it(result: TrainingResult) -> None:
+    assert result.chosen == "histogram_boosting" and result.model.candidate == "histogram_boosting"
+    assert result.test.status == "ok" and result.test.n == 1000
+    assert result.test.auc is not None and result.test.auc > 0.75
+    assert result.test.calibration_slope == pytest.approx(1, abs=0.35)
+    assert next(iter(result.importance)) == "usage__gb__trend"
+    assert list(result.importance.values()) == sorted(result.importance.values(), reverse=True)
+    assert sum(band.n for band in result.test_by_tenure.values()) == 1000
+    assert result.rows["train"]["rows"] == 1000 * len(SPLIT.train)
+    table = result.candidates_table()
+    assert table["chosen"].tolist() == [True] and table["auc"][0] > 0.75
+
+
+def test_same_data_and_seed_give_the_same_model(frame: pd.DataFrame, result: TrainingResult) -> None:
+    again = train(frame, FEATURES, SPLIT, SETTINGS, no_spark)
+    assert np.array_equal(again.model.score(frame)["raw"], result.model.score(frame)["raw"])
+    assert again.model.about == result.model.about
+
+
+def test_labels_of_later_parts_never_touch_what_was_fitted_before(
+    frame: pd.DataFrame, result: TrainingResult
+) -> None:
+    """Turn the labels of the test cohort, then of validation too: transformation and scorer stay as they were."""
+    turned = frame.copy()
+    at = turned["as_of_date"] == SPLIT.test
+    turned.loc[at, "label"] = 1 - turned.loc[at, "label"]
+    other = train(turned, FEATURES, SPLIT, SETTINGS, no_spark)
+    pd.testing.assert_frame_equal(other.model.score(frame), result.model.score(frame))
+    assert other.test.auc == pytest.approx(1 - (result.test.auc or 0))
+    at = turned["as_of_date"].isin(SPLIT.validation)
+    turned.loc[at, "label"] = 1 - turned.loc[at, "label"]
+    other = train(turned, FEATURES, SPLIT, SETTINGS, no_spark)
+    assert np.array_equal(other.model.score(frame)["raw"], result.model.score(frame)["raw"])
+    assert other.model.calibration != result.model.calibration
+
+
+def test_features_of_later_parts_and_the_embargo_are_not_learned_from(
+    frame: pd.DataFrame, result: TrainingResult
+) -> None:
+    poisoned = frame.copy()
+    at = ~poisoned["as_of_date"].isin([*SPLIT.train, *SPLIT.validation])
+    poisoned.loc[at, "usage__gb__trend"] = 1e9
+    other = train(poisoned, FEATURES, SPLIT, SETTINGS, no_spark)
+    assert other.model.transformation == result.model.transformation
+    assert np.array_equal(other.model.score(frame)["raw"], result.model.score(frame)["raw"])
+
+
+def test_shuffled_labels_are_not_predictable(frame: pd.DataFrame) -> None:
+    shuffled = frame.assign(label=np.random.default_rng(0).permutation(frame["label"]))
+    test = train(shuffled, FEATURES, SPLIT, SETTINGS, no_spark).test
+    assert test.auc_low is not None and test.auc_high is not None
+    assert test.auc_low < 0.53 and test.auc_high > 0.47
+
+
+class Noise:
+    """A candidate that ranks by chance."""
+
+    needs_spark = False
+
+    def fit(self, part: TrainingPart) -> Scorer:
+        shuffled = np.random.default_rng(part.seed).permutation(part.labels)
+        return CANDIDATES["histogram_boosting"].fit(
+            TrainingPart(part.matrix, shuffled, part.spark, part.seed)
+        )
+
+
+def test_the_better_candidate_is_chosen_and_equal_ones_keep_their_order(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CANDIDATES, "noise", Noise())
+    monkeypatch.setitem(CANDIDATES, "twin", CANDIDATES["histogram_boosting"])
+    settings = TrainingSettings(candidates=("noise", "twin", "histogram_boosting"))
+    messages: list[str] = []
+    result = train(frame, FEATURES, SPLIT, settings, no_spark, messages.append)
+    assert [line.candidate for line in result.candidates] == ["twin", "histogram_boosting", "noise"]
+    assert result.chosen == "twin"
+    assert any(message.startswith("noise: selection AUC") for message in messages)
+    assert set(plots.training_figures(result)) == {
+        "candidates", "importance", "roc", "precision_recall", "calibration", "lift"
+    }  # fmt: skip
+
+
+def test_too_few_churners_to_choose_by_takes_the_first(frame: pd.DataFrame) -> None:
+    later = frame["as_of_date"].isin([*SPLIT.validation, SPLIT.test])
+    quiet = frame[~later | (frame["label"] == 0)]
+    result = train(quiet, FEATURES, SPLIT, SETTINGS, no_spark)
+    assert result.test.status == "one class" and result.test.auc is None
+    assert result.candidates[0].selection.status == "one class"
+    assert result.model.calibration.method == "none"
+    assert set(plots.training_figures(result)) == {"candidates", "importance"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.assign(label=0), "0 churners"),
+        (lambda f: f[f["as_of_date"] != SPLIT.test], "test part has no rows"),
+        (lambda f: f.assign(label=f["label"].astype(float).where(f.index > 5)), "settled labels"),
+        (lambda f: pd.concat([f, f.head(1)]), "twice in one cohort"),
+    ],
+)
+def test_unusable_frames_are_refused(frame: pd.DataFrame, change: Any, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        train(change(frame), FEATURES, SPLIT, SETTINGS, no_spark)
+
+
+def test_missing_columns_and_unknown_candidates_are_named(frame: pd.DataFrame) -> None:
+    with pytest.raises(KeyError, match="label"):
+        train(frame.drop(columns="label"), FEATURES, SPLIT, SETTINGS, no_spark)
+    with pytest.raises(ValueError, match="choose from logistic_regression"):
+        TrainingSettings(candidates=("oracle",))
+
+
+def test_dates_may_come_as_timestamps(frame: pd.DataFrame, result: TrainingResult) -> None:
+    stamped = frame.assign(as_of_date=pd.to_datetime(frame["as_of_date"]))
+    assert train(stamped, FEATURES, SPLIT, SETTINGS, no_spark).rows == result.rows
+    assert isinstance(SPLIT.test, date)
+
+
+def test_saved_model_scores_and_explains_the_same(
+    result: TrainingResult, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    result.model.save(tmp_path / "model")
+    loaded = PortableModel.load(tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["arrays.npz", "model.json"]
+    pd.testing.assert_frame_equal(loaded.score(frame), result.model.score(frame))
+    pd.testing.assert_frame_equal(
+        loaded.contributions(frame.head(50)), result.model.contributions(frame.head(50))
+    )
+    assert loaded.about == result.model.about and loaded.transformation == result.model.transformation
+    assert "key0" not in (tmp_path / "model" / "model.json").read_text()
+
+
+def test_a_model_of_another_format_is_refused(result: TrainingResult, tmp_path: Path) -> None:
+    result.model.save(tmp_path)
+    text = (tmp_path / "model.json").read_text().replace('"format_version": 1', '"format_version": 99')
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ValueError, match="format version 99"):
+        PortableModel.load(tmp_path)
+
+
+def test_loading_and_scoring_need_only_numpy_and_pandas(
+    result: TrainingResult, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    import subprocess
+    import sys
+
+    result.model.save(tmp_path / "model")
+    frame.head(20).to_pickle(tmp_path / "frame.pkl")
+    code = (
+        "import sys, pandas; from pathlib import Path; from churn_assets.models.portable import PortableModel;"
+        "model = PortableModel.load(Path(sys.argv[1]) / 'model'); "
+        "frame = pandas.read_pickle(sys.argv[1] + '/frame.pkl');"
+        "model.contributions(frame); print(repr(float(model.score(frame)['probability'].sum())));"
+        "print([m for m in ('mlflow', 'sklearn', 'pyspark', 'scipy', 'matplotlib', 'dagster') if m in sys.modules])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    total, heavy = out.stdout.splitlines()
+    assert float(total) == result.model.score(frame.head(20))["probability"].sum()
+    assert heavy == "[]"
+
+
+def test_figures_draw_without_a_display(result: TrainingResult, tmp_path: Path) -> None:
+    for name, figure in plots.training_figures(result).items():
+        figure.savefig(tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+    assert "1,000 customers" in plots.training_figures(result)["roc"].axes[0].get_title()
