@@ -63,7 +63,7 @@ def step_engagement(seed: int, state: State, day: int) -> None:
     luck = random.random(size, dtype=np.float32)
     depth = random.random(size, dtype=np.float32)
     onset = (luck < ONSET_PER_DAY * np.exp(0.4 * np.minimum(state.dissatisfaction, 2.5))) & ~state.falling
-    recovery = (luck > 1.0 - 1.0 / 130.0) & state.falling
+    recovery = (luck > 1.0 - 1.0 / 100.0) & state.falling
     state.falling[onset] = True
     state.depth[onset] = LEAST_DEPTH + DEPTH_SPREAD * depth[onset]
     state.falling[recovery] = False
@@ -80,11 +80,11 @@ def step_usage(seed: int, state: State, people: Population, day: int) -> tuple[A
     luck = random.random(size, dtype=np.float32)
     state.travelling[:] = np.where(state.travelling, luck < 0.88, luck < start_trip)
     leaving = (state.ends_on < 2**30) & (state.ends_on > day)
-    level = np.exp(people.heaviness - 0.9 * state.disengagement - 0.4 * leaving)
+    level = np.exp(people.heaviness - 1.3 * state.disengagement - 0.4 * leaving)
     noise = random.standard_normal((2, size), dtype=np.float32)
-    data = PLAN_DATA[people.plan] * level * np.exp(0.4 * noise[0]) * WEEKDAY_DATA[today.weekday()]
+    data = PLAN_DATA[people.plan] * level * np.exp(0.3 * noise[0]) * WEEKDAY_DATA[today.weekday()]
     calls = random.random(size, dtype=np.float32) > 0.06
-    voice = PLAN_VOICE[people.plan] * level * np.exp(0.45 * noise[1]) * WEEKDAY_VOICE[today.weekday()] * calls
+    voice = PLAN_VOICE[people.plan] * level * np.exp(0.35 * noise[1]) * WEEKDAY_VOICE[today.weekday()] * calls
     texts = random.poisson(2.5 * level)
     roaming = np.where(state.travelling, 0.25 * data, np.float32(0.0))
     state.data_used += data

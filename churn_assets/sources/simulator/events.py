@@ -8,7 +8,7 @@ from churn_assets.sources.simulator.dates import Array
 
 # Losing interest: share of engaged customers who begin to on a day, and how deep they fall (uniform).
 ONSET_PER_DAY = 0.0016
-LEAST_DEPTH, DEPTH_SPREAD = 0.7, 1.3
+LEAST_DEPTH, DEPTH_SPREAD = 0.9, 0.8
 MEAN_DEPTH = LEAST_DEPTH + DEPTH_SPREAD / 2
 # Price rises: share of customers a month, least rise, spread, and the rests between them.
 MONTHLY_RISE_SHARE = 0.085
@@ -17,10 +17,10 @@ MEAN_RISE = LEAST_RISE + RISE_SPREAD * 0.4
 RISE_REST_DAYS = 150
 RISE_FREE_DAYS = 120
 # Outages: chance a day at an average place, regional events, and their length in minutes.
-OUTAGE_CHANCE = 0.012
+OUTAGE_CHANCE = 0.03
 REGIONAL_CHANCE, REGIONAL_REACH = 0.06, 0.25
-LEAST_OUTAGE, OUTAGE_SPREAD = 15.0, 70.0
-DROPS_PER_DAY = 0.07
+LEAST_OUTAGE, OUTAGE_SPREAD = 20.0, 40.0
+DROPS_PER_DAY = 0.15
 
 
 def outage_chance(trouble: Array) -> Array:

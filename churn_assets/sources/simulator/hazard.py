@@ -37,22 +37,22 @@ MONTH_SEASON = np.array([0.12, 0.0, 0.0, -0.05, -0.05, -0.05, -0.1, 0.0, 0.12, 0
 class Regime:
     """Strengths of the reasons (log hazard per unit of the quantity named in `reasons`)."""
 
-    base: float = -9.65
-    rolling: float = 1.05
-    bound: float = -1.85
-    expiring: float = 2.5
+    base: float = -9.3
+    rolling: float = 1.15
+    bound: float = -2.1
+    expiring: float = 2.8
     newcomer: float = 1.75
-    years: float = -0.18
+    years: float = -0.2
     price: float = 2.1
-    outage: float = 1.15
-    drops: float = 0.6
+    outage: float = 0.85
+    drops: float = 0.95
     open_ticket: float = 0.9
     dissatisfaction: float = 0.8
     tickets: float = 0.3
-    disengagement: float = 2.8
+    disengagement: float = 2.3
     disengaged_at_expiry: float = 0.8
     payment: float = 0.5
-    attributes: float = 2.5
+    attributes: float = 1.6
     offer: float = 1.0
     heavy: float = -0.2
 
@@ -128,7 +128,7 @@ def reasons(state: State, people: Population, day: int, regime: Regime, ahead: i
     if ahead:
         # Falling customers keep falling towards their depth, some recover; the others are on their way back.
         pull = np.float32(np.exp(-ahead / 25.0))
-        fall = np.where(state.falling, (state.depth + (fall - state.depth) * pull) * np.exp(-ahead / 130.0), fall * np.exp(-ahead / 35.0))
+        fall = np.where(state.falling, (state.depth + (fall - state.depth) * pull) * np.exp(-ahead / 100.0), fall * np.exp(-ahead / 35.0))
     engagement = regime.disengagement * fall + regime.disengaged_at_expiry * fall * (closeness * in_term)
     outage, drops = expected_trouble(state, ahead)
     fade = np.float32(np.exp(-ahead / 60.0))
@@ -136,7 +136,7 @@ def reasons(state: State, people: Population, day: int, regime: Regime, ahead: i
     price = regime.price * people.price_sensitivity * state.rise * 10.0 * np.exp(-since_rise / 60.0)
     service = (
         people.service_sensitivity
-        * (regime.outage * np.log1p(outage / 30.0) + regime.drops * np.log1p(drops / 3.0))
+        * (regime.outage * np.log1p(outage / 60.0) + regime.drops * np.log1p(drops / 6.0))
         + regime.open_ticket * ((state.open_tickets > 0) & (day - state.opened_on >= 3)) * fade
         + regime.dissatisfaction * np.minimum(state.dissatisfaction, 2.5) * fade
         + regime.tickets * np.minimum(state.ticket_memory, 3.0) * fade

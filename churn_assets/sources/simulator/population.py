@@ -135,8 +135,8 @@ def _block(random: np.random.Generator, joined_on: Array, known_from: int) -> Po
         last_name=last_name,
         price_sensitivity=np.clip(price_sensitivity, 0.2, 1.6).astype(np.float32),
         service_sensitivity=np.clip(service_sensitivity, 0.4, 1.6).astype(np.float32),
-        residual=_normal(random, size, 0.12),
-        heaviness=_normal(random, size, 0.4),
+        residual=_normal(random, size, 0.05),
+        heaviness=_normal(random, size, 0.3),
         persuadable=random.random(size) < np.clip(0.15 + 0.55 * (price_sensitivity - 0.35), 0.05, 0.9),
         network_trouble=_normal(random, size, 1.0),
     )

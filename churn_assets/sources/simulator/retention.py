@@ -44,7 +44,7 @@ class Retention:
             [
                 1.2 * state.disengagement,
                 1.0 * (left < 60) * (state.term > 0),
-                0.5 * np.log1p(state.outage / 30.0) + 0.5 * np.minimum(state.dissatisfaction, 2.0),
+                0.5 * np.log1p(state.outage / 60.0) + 0.5 * np.minimum(state.dissatisfaction, 2.0),
             ]
         ) + noise
         best = scores.argmax(axis=0)

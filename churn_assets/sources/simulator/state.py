@@ -20,7 +20,7 @@ class State:
     """The world at the end of a day. Days are epoch days, NEVER where nothing happened (yet).
 
     alive: joined and not ended before today. ends_on: last day of service once decided (from then on in notice);
-    ended_on: the same once that day is reached. disengagement: 0 for engaged customers, usage falls by exp(-0.9 x).
+    ended_on: the same once that day is reached. disengagement: 0 for engaged customers, usage falls by exp(-1.3 x).
     outage, drops: minutes and calls in the last 30 days. dissatisfaction, ticket_memory, failure_memory: counts of bad
     experiences that fade with a time constant of 60 days. changed: the subscription differs from its last delivery.
     """

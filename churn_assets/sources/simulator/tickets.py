@@ -56,7 +56,7 @@ class Helpdesk:
         size = len(state.alive)
         luck = random.random(size, dtype=np.float32)
         recent_rise = (day - state.rise_on.astype(np.int64) <= 25) * people.price_sensitivity
-        network = 0.5 * np.log1p(state.outage / 30.0)
+        network = 0.5 * np.log1p(state.outage / 60.0)
         money = 0.9 * recent_rise + 0.5 * np.minimum(state.failure_memory, 2.0)
         wanted = luck < 0.0016 * np.exp(np.minimum(network + money, 3.0))
         draws = random.random((8, size), dtype=np.float32)

@@ -39,6 +39,7 @@ class Truth:
                     "churn_probability": probability[slots],
                     "in_notice": state.notice_on[slots] <= day,
                     "tenure_days": (day - people.joined_on[slots]).astype(np.int32),
+                    **{f"because_{name}": part[slots].astype(np.float32) for name, part in parts.items()},
                 }
             )
         )
@@ -48,7 +49,7 @@ class Truth:
 
         Columns: customer_id, as_of_date, hazard_daily (P of deciding to leave on one day), churn_probability (of an end by
         choice in (as_of+7, as_of+37]), voluntary_end_in_window and ended_in_gap (null when the history ends before the window
-        does), in_notice, tenure_days.
+        does), in_notice, tenure_days, and because_<reason>: the parts that add up to the log of hazard_daily (before its limit).
         """
         table = pd.concat(self.records, ignore_index=True)
         ended = state.ended_on[table["slot"]].astype(np.int64)
@@ -67,6 +68,7 @@ class Truth:
                 "ended_in_gap": pd.array(in_gap, dtype="boolean"),
                 "in_notice": table["in_notice"],
                 "tenure_days": table["tenure_days"],
+                **{name: table[name] for name in table.columns if name.startswith("because_")},
             }
         ).assign(
             voluntary_end_in_window=lambda frame: frame["voluntary_end_in_window"].mask(seen_days < GAP_DAYS + OUTCOME_DAYS),
