@@ -65,7 +65,7 @@ class HistogramBoosting:
     def fit(self, part: TrainingPart) -> Scorer:
         """Fit 80 trees of at most 8 leaves."""
         from sklearn.ensemble import HistGradientBoostingClassifier
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         learner = HistGradientBoostingClassifier(
             learning_rate=0.08,

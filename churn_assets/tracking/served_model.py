@@ -1,0 +1,31 @@
+"""The portable model behind MLflow's pyfunc interface.
+
+MLflow stores this file with each logged model and runs it on loading ("models from code"), so nothing is pickled. Only
+MLflow imports it; the model itself needs the churn-assets wheel, numpy and pandas.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from churn_assets.models.portable import PortableModel
+
+
+class ServedChurnModel(PythonModel):
+    """Scores snapshots: declared features in, `raw` and calibrated `probability` out."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Open the model folder."""
+        self.model = PortableModel.load(Path(context.artifacts["portable"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """See PortableModel.score."""
+        return self.model.score(model_input)
+
+
+set_model(ServedChurnModel())

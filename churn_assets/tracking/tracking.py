@@ -1,0 +1,334 @@
+"""Training runs and the model registry in MLflow.
+
+dagster-mlflow's `MlFlow` serves here as what binds the process to one run (tracking URI, experiment, active run, the
+`dagster_run_id` tag) and for parameters in chunks. Left to itself it would find or start one run per *Dagster* run,
+keep it open, and never end it when a step fails; so each training creates its own run first, hands it over by
+`mlflow_run_id`, and ends it here, whatever happens. Its context is an adapter: `dg.build_init_resource_context` carries
+no Dagster run, and MlFlow renames the run to that run's job. MLflow's active run and URI are process-wide: one training
+at a time, and afterwards the process is as it was.
+"""
+
+import json
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.models.plots import training_figures
+from churn_assets.models.portable import PortableModel
+from churn_assets.models.training import TrainingResult
+from churn_assets.models.transformation import NumericColumn
+from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+log = logging.getLogger(__name__)
+
+CHAMPION = "champion"
+PORTABLE = "portable"
+TRAINED_AS_OF_TAG = "churn.trained_as_of"
+_one_training = threading.RLock()
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered model version.
+
+    Attributes:
+        version: its number in the registry, as MLflow writes it ("3").
+        run_id: MLflow run of its training; empty if someone registered the model by hand.
+        tags: of the version.
+    """
+
+    version: str
+    run_id: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """One business in one MLflow.
+
+    Attributes:
+        uri: tracking and registry URI.
+        artifacts: artifact root of the experiment, used when it is created here.
+        experiment: experiment name, one per business.
+        model_name: name in the registry.
+    """
+
+    uri: str
+    artifacts: str
+    experiment: str
+    model_name: str
+
+    def ensure_store(self) -> str:
+        """Create database, experiment and registered model where they are missing; return the experiment's id.
+
+        A new SQLite file costs about 5 CPU seconds with the import of MLflow: call this from a background thread
+        while data is loaded.
+
+        Raises:
+            MlflowException: the server does not answer or refuses; the experiment was deleted.
+        """
+        client = self._client()
+        from mlflow.exceptions import MlflowException
+
+        if client.get_experiment_by_name(self.experiment) is None:
+            try:
+                client.create_experiment(self.experiment, artifact_location=self.artifacts)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was quicker
+                    raise
+        try:
+            client.create_registered_model(self.model_name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            raise RuntimeError(
+                f"MLflow at {self.uri} lost the experiment {self.experiment!r} while it was created"
+            )
+        return str(experiment.experiment_id)
+
+    @contextmanager
+    def training_run(
+        self, dagster_run_id: str, trained_as_of: date, tags: Mapping[str, str] | None = None
+    ) -> "Iterator[TrainingRun]":
+        """Exactly one MLflow run for one training: FINISHED if the block ends, FAILED if anything interrupts it.
+
+        Runs of the same trained_as_of that a killed worker left RUNNING are ended FAILED first.
+
+        Args:
+            dagster_run_id: run that trains; becomes the tag `dagster_run_id`.
+            trained_as_of: what the training was allowed to know.
+            tags: further tags: versions of data and code, windows. Never personal data.
+
+        Raises:
+            RuntimeError: this process has another active MLflow run, which would be written to.
+        """
+        with (
+            _one_training,
+            restored_environment("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"),
+        ):
+            experiment_id = self.ensure_store()
+            import mlflow
+
+            if active := mlflow.active_run():
+                raise RuntimeError(
+                    f"MLflow run {active.info.run_id} is active in this process; end it with mlflow.end_run() before "
+                    "a training starts, or the training would be logged into it"
+                )
+            client = self._client()
+            self._end_abandoned(client, experiment_id, trained_as_of)
+            uri_before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None  # type: ignore[no-untyped-call]
+            every_tag = {TRAINED_AS_OF_TAG: trained_as_of.isoformat(), **(tags or {})}
+            run_name = f"{self.experiment} {trained_as_of.isoformat()}"
+            run = client.create_run(experiment_id, tags=every_tag, run_name=run_name)
+            run_id: str = run.info.run_id
+            status = "FAILED"
+            try:
+                binding = bind_run(self._context(dagster_run_id, run_id, run_name))
+                yield TrainingRun(self, run_id, binding)
+                status = "FINISHED"
+            finally:
+                if mlflow.active_run() is not None:
+                    mlflow.end_run(status)
+                else:
+                    client.set_terminated(run_id, status)
+                # None means: not set. The annotation of MLflow does not know it, its code does.
+                mlflow.set_tracking_uri(uri_before)  # type: ignore[arg-type]
+
+    def set_champion(self, model_version: str) -> None:
+        """Point the alias `champion` to a version.
+
+        Raises:
+            MlflowException: no such version.
+        """
+        self._client().set_registered_model_alias(self.model_name, CHAMPION, model_version)
+
+    def champion(self) -> ModelVersion | None:
+        """The version in charge, or None before the first one."""
+        client = self._client()
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = client.get_model_version_by_alias(self.model_name, CHAMPION)
+        except MlflowException as error:
+            # An unknown alias is reported as an invalid parameter, an unknown model as not existing.
+            if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                return None
+            raise
+        return ModelVersion(str(found.version), found.run_id or "", dict(found.tags))
+
+    def load_champion(self) -> tuple[ModelVersion, PortableModel] | None:
+        """The version in charge with its model, or None before the first one."""
+        found = self.champion()
+        return None if found is None else (found, self.load_version(found.version))
+
+    def load_version(self, model_version: str) -> PortableModel:
+        """Fetch a registered version as a portable model, without pyfunc.
+
+        Raises:
+            MlflowException: no such version, or its files are gone.
+            ValueError: it was written in another format.
+        """
+        client = self._client()
+        from mlflow.artifacts import download_artifacts
+
+        # Resolved here: `models:/` addresses are looked up in the process-wide tracking server, not in this one.
+        location = client.get_model_version_download_uri(self.model_name, model_version)
+        with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:
+            local = download_artifacts(
+                artifact_uri=f"{location}/artifacts/{PORTABLE}", dst_path=folder, tracking_uri=self.uri
+            )
+            return PortableModel.load(Path(local))
+
+    def _client(self) -> "MlflowClient":
+        prepare_mlflow()
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def _context(self, dagster_run_id: str, run_id: str, run_name: str) -> SimpleNamespace:
+        """What MlFlow reads of a Dagster resource context."""
+        return SimpleNamespace(
+            log=logging.getLogger(f"{__name__}.dagster_mlflow"),
+            dagster_run=SimpleNamespace(job_name=run_name),
+            run_id=dagster_run_id,
+            resource_config={
+                "mlflow_tracking_uri": self.uri,
+                "experiment_name": self.experiment,
+                "mlflow_run_id": run_id,
+            },
+        )
+
+    def _end_abandoned(self, client: "MlflowClient", experiment_id: str, trained_as_of: date) -> None:
+        wanted = (
+            f"attributes.status = 'RUNNING' and tags.`{TRAINED_AS_OF_TAG}` = '{trained_as_of.isoformat()}'"
+        )
+        for run in client.search_runs([experiment_id], wanted):
+            log.warning("MLflow run %s of %s never ended; marked FAILED", run.info.run_id, trained_as_of)
+            client.set_terminated(run.info.run_id, "FAILED")
+
+
+class TrainingRun:
+    """A running MLflow run of one training; made by `Tracking.training_run`.
+
+    Attributes:
+        run_id: MLflow's id.
+    """
+
+    def __init__(self, tracking: Tracking, run_id: str, binding: Any) -> None:
+        self._tracking = tracking
+        self._mlflow = binding
+        self.run_id = run_id
+
+    def log_training(self, result: TrainingResult, params: Mapping[str, Any]) -> None:
+        """Log what a training found: parameters, metrics, tables as JSON, figures.
+
+        Args:
+            params: windows, settings and whatever else made this model; values are logged as text.
+        """
+        features = result.model.transformation.features
+        self._mlflow.log_params(
+            {
+                "chosen": result.chosen,
+                "calibration": result.model.calibration.method,
+                "features": len(features),
+                **{f"cohorts.{part}": " ".join(days) for part, days in result.split.as_dict().items()},
+                **{str(name): str(value) for name, value in params.items()},
+            }
+        )
+        metrics = _numbers("test", result.test.as_dict())
+        for line in result.candidates:
+            metrics[f"fit_seconds.{line.candidate}"] = line.fit_seconds
+            metrics |= _numbers(f"selection.{line.candidate}", line.selection.as_dict())
+        for part, counts in result.rows.items():
+            metrics |= _numbers(part, counts)
+        self._mlflow.log_metrics(metrics)
+        self._mlflow.set_tags({"test_status": result.test.status})
+        self._mlflow.log_dict({"features": features}, "features.json")
+        self._mlflow.log_dict({"importance": result.importance}, "importance.json")
+        self._mlflow.log_text(result.candidates_table().to_csv(index=False), "candidates.csv")
+        bands = {band: metrics.as_dict() for band, metrics in result.test_by_tenure.items()}
+        self._mlflow.log_text(json.dumps(bands, indent=1), "test_by_tenure.json")
+        for name, figure in training_figures(result).items():
+            self._mlflow.log_figure(figure, f"plots/{name}.png")
+
+    def register(
+        self, model: PortableModel, tags: Mapping[str, str] | None = None, champion: bool = False
+    ) -> ModelVersion:
+        """Log the model as a pyfunc and register it as a new version.
+
+        The input example is one synthetic customer (medians and most frequent categories).
+
+        Args:
+            tags: of the version.
+            champion: also point the alias `champion` to it.
+        """
+        from mlflow import pyfunc
+
+        example = model.transformation.example()
+        with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:
+            portable = Path(folder) / PORTABLE
+            model.save(portable)
+            logged = pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("served_model.py")),
+                artifacts={PORTABLE: str(portable)},
+                signature=_signature(model),
+                input_example=example,
+                # Named, because inferring them starts a process that loads the model.
+                pip_requirements=[f"{name}=={version(name)}" for name in ("churn-assets", "numpy", "pandas")],
+            )
+        client = self._tracking._client()
+        every_tag = {"candidate": model.candidate, **(tags or {})}
+        created = client.create_model_version(
+            self._tracking.model_name,
+            source=logged.model_uri,
+            run_id=self.run_id,
+            tags=every_tag,
+            model_id=logged.model_id,
+        )
+        if champion:
+            self._tracking.set_champion(created.version)
+        return ModelVersion(str(created.version), self.run_id, every_tag)
+
+
+def _numbers(prefix: str, values: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among values; a status or an absent number is no metric."""
+    return {
+        f"{prefix}.{name}": float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _signature(model: PortableModel) -> "ModelSignature":
+    """Declared features in, two probabilities out; every feature may be missing. Booleans are given as 0 or 1."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(
+            DataType.double if isinstance(part, NumericColumn) else DataType.string,
+            part.feature,
+            required=False,
+        )
+        for part in model.transformation.parts
+    ]
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.double, "raw"),
+        ColSpec(DataType.double, "probability"),
+    ]
+    return ModelSignature(Schema(inputs), Schema(outputs))

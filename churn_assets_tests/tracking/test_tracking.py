@@ -1,0 +1,243 @@
+"""MLflow on a temporary SQLite file: runs end, nothing leaks, the registered model is the model."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_assets.models.split import temporal_split
+from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, ModelVersion, Tracking
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+AS_OF = date(2026, 1, 31)
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
+    home = tmp_path_factory.mktemp("mlflow")
+    found = Tracking(f"sqlite:///{home}/mlflow.db", str(home / "mlartifacts"), "telecom", "churn-telecom")
+    thread = threading.Thread(target=found.ensure_store)
+    thread.start()
+    thread.join()
+    return found
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return training_frame(customers=400)
+
+
+@pytest.fixture(scope="module")
+def result(frame: pd.DataFrame) -> TrainingResult:
+    split = temporal_split(COHORTS, 7, 30)
+    return train(
+        frame, FEATURES, split, TrainingSettings(("histogram_boosting",)), lambda: pytest.fail("Spark")
+    )
+
+
+@pytest.fixture(scope="module")
+def logged(tracking: Tracking, result: TrainingResult) -> tuple[str, ModelVersion]:
+    params = {f"window_{i}": i for i in range(150)}  # more than MLflow takes in one request
+    with tracking.training_run("dagster-1", AS_OF, {"code_version": "abc"}) as run:
+        run.log_training(result, params)
+        registered = run.register(result.model, {"trained_as_of": AS_OF.isoformat()}, champion=True)
+    return run.run_id, registered
+
+
+def client_of(tracking: Tracking) -> "MlflowClient":
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking.uri, tracking.uri)
+
+
+def runs_of(tracking: Tracking, as_of: date) -> "list[Run]":
+    client = client_of(tracking)
+    experiment = client.get_experiment_by_name(tracking.experiment)
+    found = client.search_runs([experiment.experiment_id], f"tags.`{TRAINED_AS_OF_TAG}` = '{as_of}'")
+    return list(found)
+
+
+def artifacts_of(tracking: Tracking) -> list[Path]:
+    return [path for path in Path(tracking.artifacts).rglob("*") if path.is_file()]
+
+
+def test_a_training_is_one_finished_run_with_everything(
+    tracking: Tracking, logged: tuple[str, ModelVersion], result: TrainingResult
+) -> None:
+    (run,) = runs_of(tracking, AS_OF)
+    assert run.info.run_id == logged[0]
+    assert run.info.status == "FINISHED" and run.info.run_name == "telecom 2026-01-31"
+    assert run.data.tags["dagster_run_id"] == "dagster-1" and run.data.tags["code_version"] == "abc"
+    assert run.data.params["window_149"] == "149" and run.data.params["chosen"] == "histogram_boosting"
+    assert run.data.metrics["test.auc"] == result.test.auc
+    assert run.data.metrics["train.positives"] == result.rows["train"]["positives"]
+    names = {str(path).split("/artifacts/", 1)[-1] for path in artifacts_of(tracking)}
+    assert {"features.json", "candidates.csv", "test_by_tenure.json", "plots/roc.png"} <= names
+
+
+def test_the_version_is_registered_tagged_and_in_charge(
+    tracking: Tracking, logged: tuple[str, ModelVersion]
+) -> None:
+    found = client_of(tracking).get_model_version(tracking.model_name, logged[1].version)
+    assert found.run_id == logged[0] and found.tags["trained_as_of"] == "2026-01-31"
+    champion = tracking.champion()
+    assert champion is not None and champion.version == logged[1].version
+
+
+def test_a_loaded_version_is_the_same_model(
+    tracking: Tracking, logged: tuple[str, ModelVersion], result: TrainingResult, frame: pd.DataFrame
+) -> None:
+    loaded = tracking.load_champion()
+    assert loaded is not None and loaded[0].version == logged[1].version
+    pd.testing.assert_frame_equal(loaded[1].score(frame), result.model.score(frame))
+
+
+def test_the_registered_model_predicts_the_same_in_another_process(
+    tracking: Tracking,
+    logged: tuple[str, ModelVersion],
+    result: TrainingResult,
+    frame: pd.DataFrame,
+    tmp_path: Path,
+) -> None:
+    sample = frame[FEATURES].head(50).assign(autopay=lambda f: f["autopay"].astype(float))
+    sample.to_pickle(tmp_path / "frame.pkl")
+    code = (
+        "import mlflow, pandas, sys; mlflow.set_tracking_uri(sys.argv[1]);"
+        "model = mlflow.pyfunc.load_model(sys.argv[2]); scores = model.predict(pandas.read_pickle(sys.argv[3]));"
+        "scores.to_pickle(sys.argv[4])"
+    )
+    uri = f"models:/{tracking.model_name}@champion"
+    arguments = [tracking.uri, uri, str(tmp_path / "frame.pkl"), str(tmp_path / "scores.pkl")]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, cwd=tmp_path)
+    pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / "scores.pkl"), result.model.score(sample))
+
+
+def test_no_row_and_no_key_reaches_mlflow(
+    tracking: Tracking, logged: tuple[str, ModelVersion], frame: pd.DataFrame
+) -> None:
+    for path in [*artifacts_of(tracking), Path(tracking.uri.removeprefix("sqlite:///"))]:
+        content = path.read_bytes()
+        assert b"key00" not in content, path
+        assert b"customer_key" not in content, path
+    (example,) = [path for path in artifacts_of(tracking) if path.name == "input_example.json"]
+    stored = json.loads(example.read_text())
+    row = dict(zip(stored["columns"], stored["data"][0], strict=True))
+    assert row["usage__gb__trend"] not in set(frame["usage__gb__trend"].dropna()) or np.isclose(
+        row["usage__gb__trend"], frame["usage__gb__trend"].median(), atol=0.1
+    )
+
+
+@pytest.mark.parametrize(("day", "error"), [(1, ValueError), (2, KeyboardInterrupt), (3, SystemExit)])
+def test_an_interrupted_training_is_a_failed_run(
+    tracking: Tracking, day: int, error: type[BaseException]
+) -> None:
+    import mlflow
+
+    as_of = date(2025, 1, day)
+    with pytest.raises(error), tracking.training_run("dagster-2", as_of):
+        raise error
+    (run,) = runs_of(tracking, as_of)
+    assert run.info.status == "FAILED"
+    assert mlflow.active_run() is None
+
+
+def test_trainings_in_one_process_do_not_touch_each_other(tracking: Tracking) -> None:
+    import mlflow
+
+    before = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
+    dates = [date(2025, 3, 31), date(2025, 4, 30)]
+    for number, as_of in enumerate(dates):
+        with tracking.training_run("the same dagster run", as_of):
+            mlflow.log_metric("number", number)
+    for number, as_of in enumerate(dates):
+        (run,) = runs_of(tracking, as_of)
+        assert run.data.metrics == {"number": number} and run.info.status == "FINISHED"
+    assert mlflow.active_run() is None
+    assert {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")} == before
+
+
+def test_a_run_left_by_a_killed_worker_is_ended_by_the_retry(tracking: Tracking) -> None:
+    client = client_of(tracking)
+    as_of = date(2025, 5, 31)
+    left = client.create_run(tracking.ensure_store(), tags={TRAINED_AS_OF_TAG: as_of.isoformat()})
+    other = client.create_run(tracking.ensure_store(), tags={TRAINED_AS_OF_TAG: "2025-06-30"})
+    with tracking.training_run("retry", as_of):
+        pass
+    assert client.get_run(left.info.run_id).info.status == "FAILED"
+    assert client.get_run(other.info.run_id).info.status == "RUNNING"
+    client.set_terminated(other.info.run_id)
+
+
+def test_a_foreign_active_run_is_not_written_to(tracking: Tracking, tmp_path: Path) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking.uri)
+    try:
+        with mlflow.start_run(experiment_id=tracking.ensure_store()) as foreign:
+            with (
+                pytest.raises(RuntimeError, match=foreign.info.run_id),
+                tracking.training_run("dagster-3", date(2025, 7, 31)),
+            ):
+                pytest.fail("must not start")
+            assert "dagster_run_id" not in mlflow.get_run(foreign.info.run_id).data.tags
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert runs_of(tracking, date(2025, 7, 31)) == []
+
+
+def test_a_model_is_found_while_the_process_points_elsewhere(
+    tracking: Tracking, logged: tuple[str, ModelVersion], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/other.db")
+    try:
+        assert tracking.load_version(logged[1].version).candidate == "histogram_boosting"
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_before_the_first_training_there_is_no_champion(tracking: Tracking) -> None:
+    other = Tracking(tracking.uri, tracking.artifacts, "shop", "churn-shop")
+    assert other.champion() is None and other.load_champion() is None
+    other.ensure_store()
+    assert other.champion() is None
+    assert other.ensure_store() == other.ensure_store()
+
+
+def test_importing_tracking_imports_no_heavy_library() -> None:
+    code = (
+        "import sys, churn_assets.tracking.tracking;"
+        "print([m for m in ('mlflow', 'sklearn', 'pyspark', 'matplotlib', 'dagster_mlflow') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_a_first_training_says_nothing_on_the_console(tmp_path: Path) -> None:
+    code = (
+        "import sys; from datetime import date; from churn_assets.tracking.tracking import Tracking;"
+        "t = Tracking(f'sqlite:///{sys.argv[1]}/m.db', sys.argv[1] + '/a', 'b', 'm');\n"
+        "with t.training_run('d', date(2025, 1, 31)): pass\n"
+        "import mlflow.telemetry as telemetry; print(telemetry.get_telemetry_client())"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "None"
+    assert out.stderr == ""
