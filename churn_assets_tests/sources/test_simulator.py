@@ -16,12 +16,19 @@ from churn_assets.sources.simulator.truth import eligible, rank_auc
 from churn_assets.sources.simulator.usage_feed import SCHEMA
 from churn_assets_tests.sources.worlds import World, make_world
 
-SMALL = SimulationPlan(customers=150, months=4, start=date(2025, 3, 1))
+SMALL = SimulationPlan(customers=100, months=3, start=date(2025, 3, 1))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("small"), SMALL)
 
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return make_world(tmp_path_factory.mktemp("clean"), SimulationPlan(customers=500, months=6, dirt=DirtRates.none()))
+    return make_world(
+        tmp_path_factory.mktemp("clean"), SimulationPlan(customers=500, months=6, dirt=DirtRates.none())
+    )
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +36,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("large"), SimulationPlan(customers=2000, months=12))
 
 
-def test_equal_plans_give_equal_bytes_and_other_seeds_do_not(tmp_path: Path) -> None:
-    first, again = make_world(tmp_path / "a", SMALL), make_world(tmp_path / "b", SMALL)
+def test_equal_plans_give_equal_bytes_and_other_seeds_do_not(small: World, tmp_path: Path) -> None:
+    first, again = small, make_world(tmp_path / "b", SMALL)
     other = make_world(tmp_path / "c", replace(SMALL, seed=8))
     assert first.digests() == again.digests()
     assert first.hazard().equals(again.hazard())
-    assert not set(first.digests().values()) & {digest for name, digest in other.digests().items() if "usage" in name}
+    assert not set(first.digests().values()) & {
+        digest for name, digest in other.digests().items() if "usage" in name
+    }
 
 
 def test_a_longer_history_begins_like_the_shorter_one(tmp_path: Path) -> None:
@@ -49,14 +58,14 @@ def test_every_source_is_delivered_on_its_dates_and_only_then(clean: World) -> N
         planned = clean.plan.month_ends if source == "customers" else clean.plan.change_extracts
         folders = sorted(path.name for path in (clean.landing / source).iterdir())
         assert folders == [f"extract_date={value}" for value in planned]
-    assert not [path for path in clean.landing.rglob(".*")]
+    assert not list(clean.landing.rglob(".*"))
     assert sum(clean.summary.files.values()) == len(clean.digests())
 
 
 def test_formats_are_as_agreed(clean: World) -> None:
     assert list(clean.table("subscriptions").columns[:10]) == [
-        "subscription_id", "customer_id", "plan", "contract_months", "monthly_price", "started_on", "expires_on", "notice_on",
-        "ended_on", "end_reason",
+        "subscription_id", "customer_id", "plan", "contract_months", "monthly_price", "started_on", "expires_on",
+        "notice_on", "ended_on", "end_reason",
     ]  # fmt: skip
     assert list(clean.table("retention_contacts").columns[:8]) == [
         "contact_id", "customer_id", "contacted_on", "campaign", "offer", "cost", "accepted", "arm",
@@ -65,7 +74,10 @@ def test_formats_are_as_agreed(clean: World) -> None:
     assert schema.equals(SCHEMA) and schema.field("day").type == pa.date32()
     invoices, tickets = clean.table("invoices"), clean.table("tickets")
     assert set(invoices["payment.status"]) == {"open", "paid", "failed", "overdue"}
-    assert invoices["invoice_id"].str.fullmatch(r"I\d{8}").all() and tickets["ticket_id"].str.fullmatch(r"T\d{7}").all()
+    assert (
+        invoices["invoice_id"].str.fullmatch(r"I\d{8}").all()
+        and tickets["ticket_id"].str.fullmatch(r"T\d{7}").all()
+    )
     totals = invoices["lines"].map(lambda lines: round(sum(line["amount"] for line in lines), 2))
     assert (totals - invoices["amount"]).abs().max() < 0.011
     assert set(tickets["satisfaction"].dropna()) <= {1, 2, 3, 4, 5}
@@ -78,8 +90,15 @@ def test_a_clean_world_has_no_dirt(clean: World) -> None:
     assert (usage.select_dtypes("number") >= 0).all().all() and usage["data_mb"].max() < 1e6
     customers = clean.table("customers")
     assert customers["acquisition_channel"].notna().all() and "loyalty_points" not in customers
-    assert customers["birth_date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all() and (customers["household_size"] != "").all()
-    for source, key in (("subscriptions", "subscription_id"), ("invoices", "invoice_id"), ("tickets", "ticket_id")):
+    assert (
+        customers["birth_date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+        and (customers["household_size"] != "").all()
+    )
+    for source, key in (
+        ("subscriptions", "subscription_id"),
+        ("invoices", "invoice_id"),
+        ("tickets", "ticket_id"),
+    ):
         assert not clean.table(source).duplicated([key, "extract_date"]).any()
 
 
@@ -119,7 +138,9 @@ def test_invoices_are_first_open_and_tickets_are_delivered_again_when_closed(cle
 
 def test_truth_and_subscriptions_agree_on_every_end(clean: World) -> None:
     ends = pd.read_parquet(clean.truth / "ends.parquet")
-    last = clean.table("subscriptions").drop_duplicates("subscription_id", keep="last").set_index("customer_id")
+    last = (
+        clean.table("subscriptions").drop_duplicates("subscription_id", keep="last").set_index("customer_id")
+    )
     told = last[last["ended_on"] != ""]
     assert len(ends) == len(told) and len(ends) > 50
     joined = ends.rename(columns={"ended_on": "ended_on_truth"}).join(told, on="customer_id")
@@ -130,7 +151,9 @@ def test_truth_and_subscriptions_agree_on_every_end(clean: World) -> None:
 
 
 def test_usage_covers_exactly_the_days_of_service(clean: World) -> None:
-    last = clean.table("subscriptions").drop_duplicates("subscription_id", keep="last").set_index("customer_id")
+    last = (
+        clean.table("subscriptions").drop_duplicates("subscription_id", keep="last").set_index("customer_id")
+    )
     days = clean.table("usage").groupby("customer_id")["day"].agg(["min", "max", "size"])
     joined = days.join(last)
     start = pd.to_datetime(joined["started_on"]).clip(lower=pd.Timestamp("2025-01-01"))
@@ -145,7 +168,7 @@ def test_outcomes_in_the_truth_follow_from_the_ends(clean: World) -> None:
     ends = pd.read_parquet(clean.truth / "ends.parquet").set_index("customer_id")
     joined = hazard.join(ends, on="customer_id")
     after = (pd.to_datetime(joined["ended_on"]) - pd.to_datetime(joined["as_of_date"])).dt.days
-    expected = joined["voluntary"].fillna(False).astype(bool) & (after > 7) & (after <= 37)
+    expected = joined["voluntary"].astype("boolean").fillna(False).astype(bool) & (after > 7) & (after <= 37)
     known = hazard["voluntary_end_in_window"].notna()
     assert (hazard.loc[known, "voluntary_end_in_window"].astype(bool) == expected[known]).all()
     assert set(hazard.loc[~known, "as_of_date"].astype(str)) == {"2025-05-31", "2025-06-30"}
@@ -154,7 +177,9 @@ def test_outcomes_in_the_truth_follow_from_the_ends(clean: World) -> None:
 
 def test_the_world_is_as_hard_as_promised(large: World) -> None:
     judged = eligible(large.hazard())
-    auc = rank_auc(judged["churn_probability"].to_numpy(), judged["voluntary_end_in_window"].astype(bool).to_numpy())
+    auc = rank_auc(
+        judged["churn_probability"].to_numpy(), judged["voluntary_end_in_window"].astype(bool).to_numpy()
+    )
     assert auc == large.summary.hazard_auc
     assert auc is not None and 0.84 <= auc <= 0.90
     assert 0.02 <= large.summary.base_rate <= 0.04
@@ -169,29 +194,31 @@ def test_retention_keeps_a_random_control_arm(large: World) -> None:
     contacts = large.table("retention_contacts").drop_duplicates("contact_id")
     control = contacts["arm"] == "control"
     assert 0.13 <= control.mean() <= 0.28
-    assert set(contacts.loc[control, "offer"]) == {"none"} and set(contacts.loc[control, "accepted"]) == {"false"}
+    assert set(contacts.loc[control, "offer"]) == {"none"} and set(contacts.loc[control, "accepted"]) == {
+        "false"
+    }
 
 
-def test_drift_changes_nothing_before_its_month(tmp_path: Path) -> None:
-    stable = make_world(tmp_path / "stable", SMALL)
+def test_drift_changes_nothing_before_its_month(small: World, tmp_path: Path) -> None:
+    stable = small
     drifted = make_world(tmp_path / "drifted", replace(SMALL, drift_from="2025-05"))
     assert stable.digests(("2025-03", "2025-04")) == drifted.digests(("2025-03", "2025-04"))
     assert stable.digests(("2025-05",)) != drifted.digests(("2025-05",))
     before, after = stable.hazard(), drifted.hazard()
     early = before["as_of_date"] < date(2025, 5, 1)
-    assert early.any() and before.loc[early, "hazard_daily"].equals(after.loc[after["as_of_date"] < date(2025, 5, 1), "hazard_daily"])
+    assert early.any() and before.loc[early, "hazard_daily"].equals(
+        after.loc[after["as_of_date"] < date(2025, 5, 1), "hazard_daily"]
+    )
     may = pd.merge(before, after, on=["customer_id", "as_of_date"])
     may = may[may["as_of_date"] == date(2025, 5, 31)]
     assert may["hazard_daily_x"].corr(may["hazard_daily_y"], method="spearman") < 0.7
 
 
-def test_landing_of_another_world_is_refused(tmp_path: Path) -> None:
-    world = make_world(tmp_path, SMALL)
-    before = world.digests()
+def test_landing_of_another_world_is_refused(small: World) -> None:
+    before = small.digests()
     with pytest.raises(FileExistsError, match="two worlds would mix"):
-        make_world(tmp_path, replace(SMALL, start=date(2024, 3, 1)))
-    assert world.digests() == before
-    make_world(tmp_path, SMALL)
+        make_world(small.landing.parent, replace(SMALL, start=date(2024, 3, 1)))
+    assert small.digests() == before
 
 
 @pytest.mark.parametrize(

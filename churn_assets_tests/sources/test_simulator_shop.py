@@ -16,16 +16,21 @@ PLAN = SimulationPlan(customers=600, months=9, start=date(2025, 1, 1))
 
 
 def _read(landing: Path) -> pd.DataFrame:
-    parts = []
-    for path in sorted(landing.rglob("*.csv")):
-        parts.append(pd.read_csv(path, dtype=str, keep_default_na=False).assign(file=path.name, extract_date=path.parent.name[-10:]))
+    parts = [
+        pd.read_csv(path, dtype=str, keep_default_na=False).assign(
+            file=path.name, extract_date=path.parent.name[-10:]
+        )
+        for path in sorted(landing.rglob("*.csv"))
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
-    simulate_shop(SimulationPlan(customers=600, months=9, dirt=DirtRates.none()), folder / "landing", folder / "truth")
+    simulate_shop(
+        SimulationPlan(customers=600, months=9, dirt=DirtRates.none()), folder / "landing", folder / "truth"
+    )
     return folder
 
 
@@ -48,7 +53,9 @@ def test_customers_stop_and_the_truth_knows(shop: Path) -> None:
     assert abs(alive["churn_probability"].mean() - alive["inactive_in_window"].astype(bool).mean()) < 0.06
     purchases = _read(shop / "landing").assign(day=lambda t: pd.to_datetime(t["date"]))
     one = known[idle].iloc[0]
-    window = purchases[purchases["customer_id"] == one["customer_id"]]["day"] - pd.Timestamp(one["as_of_date"])
+    window = purchases[purchases["customer_id"] == one["customer_id"]]["day"] - pd.Timestamp(
+        one["as_of_date"]
+    )
     assert not window.dt.days.between(8, 37).any()
 
 
@@ -57,7 +64,11 @@ def test_shop_is_deterministic_and_dirty_only_on_the_surface(tmp_path: Path, sho
         simulate_shop(PLAN, tmp_path / name / "landing", tmp_path / name / "truth")
     one, two = _read(tmp_path / "a" / "landing"), _read(tmp_path / "b" / "landing")
     assert one.equals(two)
-    duplicates = one[one["file"].str.endswith("-1.csv")].duplicated(["customer_id", "date", "quantity", "amount", "file"]).mean()
+    duplicates = (
+        one[one["file"].str.endswith("-1.csv")]
+        .duplicated(["customer_id", "date", "quantity", "amount", "file"])
+        .mean()
+    )
     assert 0.0005 < duplicates < 0.01
     clean = pd.read_parquet(shop / "truth" / "hazard.parquet")
     assert clean.equals(pd.read_parquet(tmp_path / "a" / "truth" / "hazard.parquet"))

@@ -25,7 +25,7 @@ class World:
     summary: SimulationSummary
 
     def table(self, source: str) -> pd.DataFrame:
-        """All rows of a source in order of delivery, values as text (CSV) or as typed (Parquet), plus extract_date, file."""
+        """All rows of a source in order of delivery, text (CSV) or typed (Parquet), plus extract_date and file."""
         parts = []
         for path in sorted((self.landing / source).rglob("*.*")):
             part = _read(path)
@@ -43,7 +43,8 @@ class World:
         return {
             str(path.relative_to(self.landing)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(self.landing.rglob("*.*"))
-            if path.is_file() and (months is None or path.parent.name.removeprefix("extract_date=")[:7] in months)
+            if path.is_file()
+            and (months is None or path.parent.name.removeprefix("extract_date=")[:7] in months)
         }
 
 

@@ -1,4 +1,4 @@
-"""A seeded synthetic world (telecom, shop) that delivers extract files as real source systems would, with truth beside them.
+"""Seeded synthetic worlds (telecom, shop) that deliver extract files as real systems would, with truth beside.
 
 Nothing here reads or writes a Delta table, and nothing outside tests and demos may read the truth folder.
 """

@@ -27,7 +27,7 @@ USAGE_COLUMNS = ("voice_minutes", "sms_count", "data_mb", "roaming_mb", "dropped
 
 
 class Network:
-    """Outages and dropped calls, with a slowly moving quality of each customer's place and now and then a regional event."""
+    """Outages and dropped calls, with a slowly moving quality of each place and now and then a regional event."""
 
     def __init__(self, seed: int, size: int) -> None:
         self.seed = seed
@@ -50,7 +50,10 @@ class Network:
         outage[hit] = np.round(LEAST_OUTAGE + random.exponential(OUTAGE_SPREAD, len(hit)))
         drops = random.poisson(mean_drops(trouble)).astype(np.float32)
         slot = day % ROLLING_DAYS
-        for ring, total, today in ((self.outage_ring, state.outage, outage), (self.drops_ring, state.drops, drops)):
+        for ring, total, today in (
+            (self.outage_ring, state.outage, outage),
+            (self.drops_ring, state.drops, drops),
+        ):
             total += (today - ring[slot, :size]) * state.alive
             ring[slot, :size] = today * state.alive
         return outage, drops
@@ -68,7 +71,9 @@ def step_engagement(seed: int, state: State, day: int) -> None:
     state.depth[onset] = LEAST_DEPTH + DEPTH_SPREAD * depth[onset]
     state.falling[recovery] = False
     fall = state.disengagement
-    fall += np.where(state.falling, (state.depth - fall) * np.float32(FALL_PER_DAY), -fall * np.float32(1.0 / 35.0))
+    fall += np.where(
+        state.falling, (state.depth - fall) * np.float32(FALL_PER_DAY), -fall * np.float32(1.0 / 35.0)
+    )
 
 
 def step_usage(seed: int, state: State, people: Population, day: int) -> tuple[Array, Array, Array, Array]:

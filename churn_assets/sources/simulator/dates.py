@@ -60,7 +60,7 @@ def add_months(days: Array, months: Array | int) -> Array:
     firsts = stamps.astype("datetime64[M]")
     day_of_month = np.minimum((stamps - firsts.astype("datetime64[D]")).astype(np.int64), 27)
     moved = (firsts + np.asarray(months).astype("timedelta64[M]")).astype("datetime64[D]") + day_of_month
-    return moved.astype(np.int64).astype(np.int32)
+    return np.asarray(moved.astype(np.int64).astype(np.int32))
 
 
 def iso_dates(days: Array) -> Array:

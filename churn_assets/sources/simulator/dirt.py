@@ -89,7 +89,9 @@ class Dirt:
         self._month_refused[key] = self._month_refused.get(key, 0) + len(taken)
         return taken
 
-    def _picks(self, source: str, extract_date: date, rows: int, kinds: list[str]) -> tuple[list[tuple[int, int]], Array]:
+    def _picks(
+        self, source: str, extract_date: date, rows: int, kinds: list[str]
+    ) -> tuple[list[tuple[int, int]], Array]:
         """(row, index into kinds) of the rows to spoil, and the rows to duplicate (never a spoiled one)."""
         random = self.random(source, extract_date)
         rates = np.array([getattr(self.rates, kind) / kinds.count(kind) for kind in kinds])
@@ -97,7 +99,9 @@ class Dirt:
         luck = random.random(rows)
         spoiled = random.permutation(np.flatnonzero(luck < bounds[-1]))
         spoiled = self.allow(source, extract_date, rows, spoiled)
-        picks = list(zip(spoiled.tolist(), np.searchsorted(bounds, luck[spoiled], side="right").tolist(), strict=True))
+        picks = list(
+            zip(spoiled.tolist(), np.searchsorted(bounds, luck[spoiled], side="right").tolist(), strict=True)
+        )
         doubled = np.setdiff1d(np.flatnonzero(random.random(rows) < self.rates.duplicate), spoiled)
         return picks, doubled
 
@@ -124,8 +128,10 @@ class Dirt:
         result.extend([result[row] for row in doubled.tolist()])
         return result
 
-    def dress_customers(self, extract_date: date, columns: Columns, slots: Array, size: int) -> tuple[Columns, bool]:
-        """What the customer system does to its own file: gaps, two date formats, changed columns; and whether a BOM leads.
+    def dress_customers(
+        self, extract_date: date, columns: Columns, slots: Array, size: int
+    ) -> tuple[Columns, bool]:
+        """What the customer system does to its file: gaps, two date formats, changed columns; whether a BOM leads.
 
         slots: the slot of each row out of `size`. Gaps and date formats stay with a customer from extract to extract.
         """
@@ -134,7 +140,8 @@ class Dirt:
         missing = habits[:, 0] < self.rates.missing
         other_format = habits[:, 1] < self.rates.mixed_dates
         result["household_size"] = [
-            None if gone else value for value, gone in zip(result["household_size"], missing.tolist(), strict=True)
+            None if gone else value
+            for value, gone in zip(result["household_size"], missing.tolist(), strict=True)
         ]
         result["birth_date"] = [
             f"{value[8:]}.{value[5:7]}.{value[:4]}" if other and value else value
@@ -142,7 +149,10 @@ class Dirt:
         ]
         result = self.spoil_columns("customers", extract_date, result)
         if self.rates.schema_change and month_key(extract_date) >= self.plan.change_month:
-            result = {("channel" if name == "acquisition_channel" else name): values for name, values in result.items()}
+            result = {
+                ("channel" if name == "acquisition_channel" else name): values
+                for name, values in result.items()
+            }
             points = {text: str(50 * (index % 40)) for index, text in enumerate(columns["customer_id"])}
             result["loyalty_points"] = [points.get(text) for text in result["customer_id"]]
         mark = bool(self.random("byte order mark", extract_date).random() < self.rates.byte_order_mark)

@@ -5,7 +5,6 @@ Every file is written under a hidden temporary name and renamed when complete, s
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
@@ -37,14 +36,20 @@ class Landing:
         """Raise FileExistsError when a folder of these sources holds files that this simulation will not overwrite."""
         known = set(planned)
         for source in sources:
-            strangers = [path for path in sorted((self.root / source).rglob("*")) if path.is_file() and path not in known]
+            strangers = [
+                path
+                for path in sorted((self.root / source).rglob("*"))
+                if path.is_file() and path not in known
+            ]
             if strangers:
                 raise FileExistsError(
-                    f"{strangers[0]} is not part of this simulation ({len(strangers)} such files of {source}): two worlds would "
-                    f"mix. Choose an empty landing folder, or remove {self.root / source} first"
+                    f"{strangers[0]} is not part of this simulation ({len(strangers)} such files of {source}): "
+                    f"two worlds would mix. Choose an empty landing folder, or remove {self.root / source} first"
                 )
 
-    def write_csv(self, source: str, extract_date: date, part: int, table: pa.Table, byte_order_mark: bool = False) -> None:
+    def write_csv(
+        self, source: str, extract_date: date, part: int, table: pa.Table, byte_order_mark: bool = False
+    ) -> None:
         """Write a table with header, comma, quotes only where needed, empty for null; UTF-8."""
 
         def write(sink: BinaryIO) -> None:
@@ -57,7 +62,9 @@ class Landing:
     def write_lines(self, source: str, extract_date: date, part: int, lines: list[str]) -> None:
         """Write JSON lines; no lines give an empty file."""
         text = "".join(f"{line}\n" for line in lines).encode()
-        self._write(self.path(source, extract_date, part, "jsonl"), source, len(lines), lambda sink: sink.write(text))
+        self._write(
+            self.path(source, extract_date, part, "jsonl"), source, len(lines), lambda sink: sink.write(text)
+        )
 
     def write_parquet(self, source: str, extract_date: date, part: int, table: pa.Table) -> None:
         """Write one Parquet file; dictionary arrays are stored as plain strings."""
@@ -79,4 +86,4 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as sink:
         write(sink)
-    os.replace(temporary, path)
+    temporary.replace(path)

@@ -1,7 +1,8 @@
 """Why customers leave: the daily hazard of an end by choice, as a sum of named reasons on the log scale.
 
-Every reason rests on something that the delivered sources show (contract dates, prices, usage, outages, tickets, payments,
-offers, attributes) except a small residual. A Regime holds the strengths; the world can change from one to another.
+Every reason rests on something that the delivered sources show (contract dates, prices, usage, outages, tickets,
+payments, offers, attributes) except a small residual. A Regime holds the strengths; the world can change from one
+regime to another.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ GAP_DAYS = 7
 OUTCOME_DAYS = 30
 NEAR_EXPIRY_DAYS = 45
 DAILY_LIMIT = 0.035
-# What is left after the surprises that are worked out (tickets, outages, payments): the mean growth measured on 20,000 customers.
-SURPRISE_PER_DAY = 0.004
-MONTH_SEASON = np.array([0.12, 0.0, 0.0, -0.05, -0.05, -0.05, -0.1, 0.0, 0.12, 0.05, 0.15, 0.02], dtype=np.float32)
+MONTH_SEASON = np.array(
+    [0.12, 0.0, 0.0, -0.05, -0.05, -0.05, -0.1, 0.0, 0.12, 0.05, 0.15, 0.02], dtype=np.float32
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Regime:
 BEFORE = Regime()
 # A rival wins heavy users, networks decide, price rises and contract ends are forgiven, and light use no longer warns.
 AFTER = Regime(
-    base=-7.9,
+    base=-8.6,
     rolling=0.2,
     bound=-0.3,
     expiring=0.2,
@@ -75,7 +76,7 @@ AFTER = Regime(
     disengaged_at_expiry=0.0,
     payment=0.2,
     attributes=0.4,
-    heavy=2.0,
+    heavy=3.2,
 )
 
 
@@ -89,8 +90,10 @@ def attribute_score(state: State, people: Population) -> Array:
 
 
 def expected_trouble(state: State, ahead: int) -> tuple[Array, Array]:
-    """Outage minutes and dropped calls expected in the 30 days up to `ahead` days from now: what stays in the window, and
-    what the customer's place brings on average."""
+    """Outage minutes and dropped calls expected in the 30 days up to `ahead` days from now.
+
+    That is what stays in the window, and what the customer's place brings on average.
+    """
     if ahead == 0:
         return state.outage, state.drops
     fresh = np.float32(min(ahead, ROLLING_DAYS))
@@ -102,14 +105,16 @@ def expected_trouble(state: State, ahead: int) -> tuple[Array, Array]:
 
 
 def expected_surprise(state: State, people: Population, day: int, regime: Regime, ahead: int) -> Array:
-    """Mean factor on the hazard `ahead` days from now for what may begin until then: losing interest, or a price rise."""
+    """Mean factor on the hazard `ahead` days from now for what may begin until then: lost interest, a price rise."""
     elapsed = np.linspace(0.0, ahead, 9)
     growth = np.exp(regime.disengagement * MEAN_DEPTH * (1.0 - np.exp(-elapsed / 25.0))).mean() - 1.0
     factor = 1.0 + ONSET_PER_DAY * ahead * growth * ~state.falling
-    may_rise = (day + ahead / 2 - state.rise_on.astype(np.int64) > RISE_REST_DAYS) & (day - people.joined_on > RISE_FREE_DAYS)
+    may_rise = (day + ahead / 2 - state.rise_on.astype(np.int64) > RISE_REST_DAYS) & (
+        day - people.joined_on > RISE_FREE_DAYS
+    )
     jump = np.exp(regime.price * people.price_sensitivity * MEAN_RISE * 10.0 * 0.8) - 1.0
     factor *= 1.0 + MONTHLY_RISE_SHARE * ahead / 30.4 * jump * may_rise
-    return np.asarray(factor * np.exp(SURPRISE_PER_DAY * ahead))
+    return np.asarray(factor)
 
 
 def reasons(state: State, people: Population, day: int, regime: Regime, ahead: int = 0) -> dict[str, Array]:
@@ -123,12 +128,18 @@ def reasons(state: State, people: Population, day: int, regime: Regime, ahead: i
     left = (state.expires_on - then).astype(np.float32)
     closeness = np.clip((NEAR_EXPIRY_DAYS + 15.0 - left) / NEAR_EXPIRY_DAYS, 0.0, 1.0)
     in_term = (state.term > 0) & (left >= 0)
-    contract = np.where(in_term, regime.bound + (regime.expiring - regime.bound) * closeness, np.float32(regime.rolling))
+    contract = np.where(
+        in_term, regime.bound + (regime.expiring - regime.bound) * closeness, np.float32(regime.rolling)
+    )
     fall = state.disengagement
     if ahead:
         # Falling customers keep falling towards their depth, some recover; the others are on their way back.
         pull = np.float32(np.exp(-ahead / 25.0))
-        fall = np.where(state.falling, (state.depth + (fall - state.depth) * pull) * np.exp(-ahead / 100.0), fall * np.exp(-ahead / 35.0))
+        fall = np.where(
+            state.falling,
+            (state.depth + (fall - state.depth) * pull) * np.exp(-ahead / 100.0),
+            fall * np.exp(-ahead / 35.0),
+        )
     engagement = regime.disengagement * fall + regime.disengaged_at_expiry * fall * (closeness * in_term)
     outage, drops = expected_trouble(state, ahead)
     fade = np.float32(np.exp(-ahead / 60.0))
@@ -152,11 +163,17 @@ def reasons(state: State, people: Population, day: int, regime: Regime, ahead: i
         + people.residual
         + MONTH_SEASON[to_date(then).month - 1]
     )
-    return {"price": price, "service": service, "contract": contract, "engagement": engagement, "other": other}
+    return {
+        "price": price,
+        "service": service,
+        "contract": contract,
+        "engagement": engagement,
+        "other": other,
+    }
 
 
 def daily_hazard(parts: dict[str, Array]) -> Array:
-    """Probability of deciding to leave on one day, from the parts of the log hazard; smoothly limited to DAILY_LIMIT."""
+    """Probability of deciding to leave on one day, from the parts of its log; smoothly limited to DAILY_LIMIT."""
     raw = np.exp(sum(parts.values()))
     return np.asarray(raw / (1.0 + raw / DAILY_LIMIT), dtype=np.float32)
 
@@ -170,5 +187,9 @@ def window_probability(state: State, people: Population, day: int, regime_of: di
     total = np.zeros(len(state.alive), dtype=np.float64)
     for ahead, regime in regime_of.items():
         surprise = expected_surprise(state, people, day, regime, ahead)
-        total += daily_hazard(reasons(state, people, day, regime, ahead)) * surprise * (OUTCOME_DAYS / len(regime_of))
+        total += (
+            daily_hazard(reasons(state, people, day, regime, ahead))
+            * surprise
+            * (OUTCOME_DAYS / len(regime_of))
+        )
     return np.asarray(1.0 - np.exp(-total))

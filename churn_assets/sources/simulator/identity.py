@@ -10,16 +10,20 @@ import numpy as np
 from churn_assets.sources.simulator.dates import Array
 
 FIRST = (
-    "Ada Alina Amir Anja Arno Bela Bruno Carla Cem Clara Dana David Elif Emil Enno Eva Farid Felix Frieda Georg Greta Hanna "
-    "Hugo Ida Igor Ines Jakob Jana Jonas Kira Klaus Lale Lena Levi Lotte Malik Mara Mateo Mila Nadia Nils Nora Olga Oskar "
-    "Paula Peer Rana Rosa Samir Selma Sven Tara Theo Till Uma Vera Viktor Wanda Yusuf Zoe"
-).split()
+    "Ada", "Alina", "Amir", "Anja", "Arno", "Bela", "Bruno", "Carla", "Cem", "Clara", "Dana", "David",
+    "Elif", "Emil", "Enno", "Eva", "Farid", "Felix", "Frieda", "Georg", "Greta", "Hanna", "Hugo", "Ida",
+    "Igor", "Ines", "Jakob", "Jana", "Jonas", "Kira", "Klaus", "Lale", "Lena", "Levi", "Lotte", "Malik",
+    "Mara", "Mateo", "Mila", "Nadia", "Nils", "Nora", "Olga", "Oskar", "Paula", "Peer", "Rana", "Rosa",
+    "Samir", "Selma", "Sven", "Tara", "Theo", "Till", "Uma", "Vera", "Viktor", "Wanda", "Yusuf", "Zoe",
+)  # fmt: skip
 LAST = (
-    "Abel Adler Bauer Becker Berg Brandt Busch Conrad Demir Dietz Ebert Engel Falk Fink Fuchs Graf Gross Haas Hahn Hartwig "
-    "Heller Horn Huber Jansen Jung Kaiser Kaya Keller Koch Kraus Lang Lindner Lorenz Marek Meier Moser Nagel Neumann Novak "
-    "Otto Petrov Pohl Reuter Richter Roth Sauer Schmid Schulz Seidel Simon Stein Thoma Ullrich Vogel Voss Wagner Weber Winter "
-    "Wolf Yilmaz Zander"
-).split()
+    "Abel", "Adler", "Bauer", "Becker", "Berg", "Brandt", "Busch", "Conrad", "Demir", "Dietz", "Ebert",
+    "Engel", "Falk", "Fink", "Fuchs", "Graf", "Gross", "Haas", "Hahn", "Hartwig", "Heller", "Horn", "Huber",
+    "Jansen", "Jung", "Kaiser", "Kaya", "Keller", "Koch", "Kraus", "Lang", "Lindner", "Lorenz", "Marek",
+    "Meier", "Moser", "Nagel", "Neumann", "Novak", "Otto", "Petrov", "Pohl", "Reuter", "Richter", "Roth",
+    "Sauer", "Schmid", "Schulz", "Seidel", "Simon", "Stein", "Thoma", "Ullrich", "Vogel", "Voss", "Wagner",
+    "Weber", "Winter", "Wolf", "Yilmaz", "Zander",
+)  # fmt: skip
 DOMAINS = ("example.com", "example.net", "example.org")
 
 
@@ -36,4 +40,6 @@ def contact_columns(first: Array, last: Array, numbers: Array) -> tuple[list[str
 
 def draw_names(random: np.random.Generator, size: int) -> tuple[Array, Array]:
     """Indices into FIRST and LAST."""
-    return random.integers(0, len(FIRST), size, dtype=np.int16), random.integers(0, len(LAST), size, dtype=np.int16)
+    return random.integers(0, len(FIRST), size, dtype=np.int16), random.integers(
+        0, len(LAST), size, dtype=np.int16
+    )

@@ -23,7 +23,7 @@ LATE_FEE = 5.0
 
 @dataclass
 class Issue:
-    """Invoices issued on one day: number, slot, amounts per line item, and up to three (day, status) steps after open."""
+    """Invoices issued on one day: number, slot, amounts per line item, up to three (day, status) steps."""
 
     day: int
     number: Array
@@ -90,7 +90,9 @@ class Billing:
         if day >= self.open_from:
             number = np.arange(self.issued + 1, self.issued + 1 + len(slots))
             self.issued += len(slots)
-            self.issues.append(Issue(day, number, slots, state.method[slots].copy(), items, step_days, step_status))
+            self.issues.append(
+                Issue(day, number, slots, state.method[slots].copy(), items, step_days, step_status)
+            )
 
     def deliver(self, since: int, until: int, ids: Array) -> list[str]:
         """JSON lines of the invoices issued or changed in (since, until], as they are at the end of `until`."""
@@ -107,11 +109,15 @@ class Billing:
 def _amounts(state: State, people: Population, day: int, slots: Array) -> Array:
     """Rows: plan, usage beyond the allowance, roaming, late fee, credit (negative); EUR with two decimals."""
     allowance = PLAN_DATA[people.plan[slots]] * 60.0
-    extra = np.where(people.plan[slots] < 3, np.clip((state.data_used[slots] - allowance) / 1000.0, 0.0, 25.0) * 0.8, 0.0)
+    extra = np.where(
+        people.plan[slots] < 3, np.clip((state.data_used[slots] - allowance) / 1000.0, 0.0, 25.0) * 0.8, 0.0
+    )
     price = state.price[slots]
     credit = np.where(state.credit_until[slots] >= day, -state.credit_share[slots] * price, 0.0)
     late_fee = np.where(state.unpaid[slots] > 0, LATE_FEE, 0.0)
-    return np.round(np.stack([price, extra, state.roaming_used[slots] * 0.004, late_fee, credit]).astype(np.float64), 2)
+    return np.round(
+        np.stack([price, extra, state.roaming_used[slots] * 0.004, late_fee, credit]).astype(np.float64), 2
+    )
 
 
 def _payment_path(state: State, day: int, slots: Array, draws: Array) -> tuple[Array, Array]:
@@ -124,7 +130,11 @@ def _payment_path(state: State, day: int, slots: Array, draws: Array) -> tuple[A
     due = day + DUE_DAYS
     good = draws[0] < np.where(stressed, 0.12, np.where(autopay, 0.985, 0.93))
     attempted = autopay | (draws[1] < 0.3)
-    first_day = np.where(good, np.where(autopay, due, day + 11 + (draws[1] * 4).astype(np.int32)), np.where(attempted, due, due + 1))
+    first_day = np.where(
+        good,
+        np.where(autopay, due, day + 11 + (draws[1] * 4).astype(np.int32)),
+        np.where(attempted, due, due + 1),
+    )
     first = np.where(good, PAID, np.where(attempted, FAILED, OVERDUE))
     recovers = draws[2] < np.where(stressed, 0.08, 0.75)
     second_day = np.where(good, NEVER, first_day + 4 + (draws[3] * 10).astype(np.int32))
@@ -157,8 +167,8 @@ def _render(issue: Issue, rows: Array, until: int, ids: Array) -> list[str]:
             if value:
                 items += f', {{"item": "{name}", "amount": {value}}}'
         lines.append(
-            f'{{"invoice_id": "I{number:08d}", "customer_id": "{customer}", "issued_on": "{issued}", "due_on": "{due}", '
-            f'"amount": {amount}, "payment": {{"status": "{STATUSES[code]}", "paid_on": {when}, "method": "{METHODS[method]}"}}, '
-            f'"lines": [{items}]}}'
+            f'{{"invoice_id": "I{number:08d}", "customer_id": "{customer}", "issued_on": "{issued}", '
+            f'"due_on": "{due}", "amount": {amount}, "payment": {{"status": "{STATUSES[code]}", "paid_on": {when}, '
+            f'"method": "{METHODS[method]}"}}, "lines": [{items}]}}'
         )
     return lines

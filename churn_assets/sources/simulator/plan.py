@@ -50,7 +50,9 @@ class DirtRates:
     def none(cls) -> DirtRates:
         """A clean world: every row delivered once, in time, well-formed, with one schema."""
         off: dict[str, float | bool] = {
-            item.name: False if item.type in (bool, "bool") else 0.0 for item in fields(cls) if item.name != "change_month"
+            item.name: False if item.type in (bool, "bool") else 0.0
+            for item in fields(cls)
+            if item.name != "change_month"
         }
         return cls(**off)  # type: ignore[arg-type]
 
@@ -87,9 +89,13 @@ class SimulationPlan:
             raise ValueError(f"dirt.change_month={self.dirt.change_month} is outside the simulated months")
         for source, month in self.truncate:
             if source not in TELECOM_SOURCES + SHOP_SOURCES:
-                raise ValueError(f"truncate names the unknown source {source!r}; known: {TELECOM_SOURCES + SHOP_SOURCES}")
+                raise ValueError(
+                    f"truncate names the unknown source {source!r}; known: {TELECOM_SOURCES + SHOP_SOURCES}"
+                )
             if month not in self.month_keys:
-                raise ValueError(f"truncate names month {month!r}, which is outside {self.month_keys[0]}..{self.month_keys[-1]}")
+                raise ValueError(
+                    f"truncate names month {month!r}, which is outside {self.month_keys[0]}..{self.month_keys[-1]}"
+                )
 
     @property
     def month_starts(self) -> tuple[date, ...]:
@@ -114,7 +120,10 @@ class SimulationPlan:
     @property
     def change_extracts(self) -> tuple[date, ...]:
         """Extract dates of the sources that deliver changes: days 7, 14, 21 and the last of every month."""
-        dates = [[first.replace(day=7), first.replace(day=14), first.replace(day=21), month_end(first)] for first in self.month_starts]
+        dates = [
+            [first.replace(day=7), first.replace(day=14), first.replace(day=21), month_end(first)]
+            for first in self.month_starts
+        ]
         return tuple(value for month in dates for value in month)
 
     @property

@@ -10,7 +10,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from churn_assets.sources.simulator.dates import NEVER, Array, add_months, month_end, shift_month, to_date, to_day
+from churn_assets.sources.simulator.dates import (
+    NEVER,
+    Array,
+    add_months,
+    month_end,
+    shift_month,
+    to_date,
+    to_day,
+)
 from churn_assets.sources.simulator.identity import draw_names
 from churn_assets.sources.simulator.plan import SimulationPlan
 from churn_assets.sources.simulator.randomness import stream
@@ -36,7 +44,7 @@ class Population:
     """Arrays of equal length, one entry per slot; dates are epoch days, categories are indices into the tuples above.
 
     price_sensitivity, service_sensitivity and residual multiply or shift the hazard; heaviness is the log of usage
-    relative to what is usual on the plan (also on its own scale in the new regime); persuadable customers respond to offers.
+    relative to what is usual on the plan; persuadable customers respond to offers.
     """
 
     joined_on: Array
@@ -104,11 +112,15 @@ def _block(random: np.random.Generator, joined_on: Array, known_from: int) -> Po
     consumer = (segment == 0).astype(np.float32)
     # Who stayed for years is more often bound: otherwise the long-tenured would have left already.
     term = np.array([0, 12, 24], dtype=np.int16)[_choice(random, size, (0.34, 0.3, 0.36))]
-    terms_done = np.where(term > 0, ((known_from - joined_on) / 30.44 / np.maximum(term, 1)).astype(np.int32) + 1, 0)
+    terms_done = np.where(
+        term > 0, ((known_from - joined_on) / 30.44 / np.maximum(term, 1)).astype(np.int32) + 1, 0
+    )
     expires_on = np.where(term > 0, add_months(joined_on, term * terms_done) - 1, NEVER)
     behind = (term > 0) & (expires_on < known_from)
     expires_on = np.where(behind, add_months(expires_on, term), expires_on).astype(np.int32)
-    price = PLAN_PRICES[plan] * (1.0 - 0.06 * (term / 12)) * (1.0 + 0.02 * years) + random.integers(-3, 4, size)
+    price = PLAN_PRICES[plan] * (1.0 - 0.06 * (term / 12)) * (1.0 + 0.02 * years) + random.integers(
+        -3, 4, size
+    )
     price_sensitivity = 0.35 + 0.55 * cheap + 0.35 * consumer + _normal(random, size, 0.12)
     service_sensitivity = 0.8 + 0.45 * (1.0 - cheap) + _normal(random, size, 0.1)
     first_name, last_name = draw_names(random, size)
@@ -162,5 +174,8 @@ def draw_population(plan: SimulationPlan) -> Population:
         random = stream(plan.seed, "newcomers", to_day(first))
         joins = _joins(random, plan.customers, to_day(first), to_day(month_end(first)), first.month)
         blocks.append(_block(random, joins, to_day(first)))
-    columns = {item.name: np.concatenate([getattr(block, item.name) for block in blocks]) for item in fields(Population)}
+    columns = {
+        item.name: np.concatenate([getattr(block, item.name) for block in blocks])
+        for item in fields(Population)
+    }
     return Population(**columns)

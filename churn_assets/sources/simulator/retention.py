@@ -31,8 +31,8 @@ class Retention:
     def step(self, state: State, people: Population, day: int) -> None:
         """Choose customers by a rough score, contact the treated arm, apply what they accept.
 
-        Accepted offers lower the log hazard by 1.1 for persuadable customers and by 0.15 for others, fading over 90 days;
-        a refused offer wakes the non-persuadable up (+0.2). The control arm is chosen but left alone.
+        An accepted offer lowers the log hazard by 1.1 for persuadable customers and by 0.15 for others, fading over
+        90 days; a refused offer wakes the non-persuadable up (+0.2). The control arm is chosen but left alone.
         """
         state.offer_effect *= np.float32(np.exp(-1.0 / 90.0))
         random = stream(self.seed, "retention", day)
@@ -40,26 +40,37 @@ class Retention:
         draws = random.random((5, size), dtype=np.float32)
         noise = random.standard_normal((3, size), dtype=np.float32) * np.float32(0.25)
         left = (state.expires_on - day).astype(np.float32)
-        scores = np.stack(
-            [
-                1.2 * state.disengagement,
-                1.0 * (left < 60) * (state.term > 0),
-                0.5 * np.log1p(state.outage / 60.0) + 0.5 * np.minimum(state.dissatisfaction, 2.0),
-            ]
-        ) + noise
+        scores = (
+            np.stack(
+                [
+                    1.2 * state.disengagement,
+                    1.0 * (left < 60) * (state.term > 0),
+                    0.5 * np.log1p(state.outage / 60.0) + 0.5 * np.minimum(state.dissatisfaction, 2.0),
+                ]
+            )
+            + noise
+        )
         best = scores.argmax(axis=0)
         chosen = draws[0] < 0.0045 * np.clip(scores.max(axis=0) - 0.25, 0.0, 1.5)
-        chosen &= state.committed & (day - state.contacted_on.astype(np.int64) > REST_DAYS) & (day - people.joined_on > 60)
+        chosen &= (
+            state.committed
+            & (day - state.contacted_on.astype(np.int64) > REST_DAYS)
+            & (day - people.joined_on > 60)
+        )
         slots = np.flatnonzero(chosen)
         if len(slots):
             self._contact(state, people, day, slots, best[slots], draws[:, slots])
 
-    def _contact(self, state: State, people: Population, day: int, slots: Array, campaign: Array, draws: Array) -> None:
+    def _contact(
+        self, state: State, people: Population, day: int, slots: Array, campaign: Array, draws: Array
+    ) -> None:
         control = draws[1] < CONTROL_SHARE
         offer = np.where(control, 0, 1 + np.searchsorted(np.array([0.45, 0.75]), draws[2])).astype(np.int8)
         persuadable = people.persuadable[slots]
         accepted = ~control & (draws[3] < np.where(persuadable, 0.6, 0.18) + 0.1 * (offer == 2))
-        effect = np.where(accepted, np.where(persuadable, -1.1, -0.15), np.where(control | persuadable, 0.0, 0.2))
+        effect = np.where(
+            accepted, np.where(persuadable, -1.1, -0.15), np.where(control | persuadable, 0.0, 0.2)
+        )
         state.offer_effect[slots] += effect.astype(np.float32)
         state.contacted_on[slots] = day
         share = np.array([0.0, 0.1, 0.25, 0.0], dtype=np.float32)[offer]

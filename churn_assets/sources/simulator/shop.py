@@ -6,6 +6,7 @@ chance of never coming back), simulated by month with a season on top. Written f
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 
@@ -27,12 +28,15 @@ MEAN_DAILY_RATE = 1.0 / 35.0
 COLUMNS = ("customer_id", "date", "quantity", "amount")
 
 
-def simulate_shop(plan: SimulationPlan, landing: Path, truth: Path, progress: Progress | None = None) -> SimulationSummary:
+def simulate_shop(
+    plan: SimulationPlan, landing: Path, truth: Path, progress: Progress | None = None
+) -> SimulationSummary:
     """Write transactions.csv extracts (one a month, on its last day) and truth/hazard.parquet.
 
     plan.customers have bought before the history starts; about 5 % as many make their first purchase in each month.
-    plan.drift_from halves the loyalty of frequent buyers from that month on. Summary: active are customers who will buy
-    again as long as they live, churners those who stopped in the month. Raises FileExistsError like simulate_telecom.
+    From plan.drift_from on frequent buyers are twice as likely to stop, others less likely. In the summary, active
+    counts customers who have not stopped, churners those who stopped in the month. Raises FileExistsError like
+    simulate_telecom.
     """
     return _Shop(plan, landing, truth).run(progress)
 
@@ -69,7 +73,9 @@ class _Shop:
         write_truth(self.truth_folder, "hazard", self._truth())
         keys = plan.month_keys
         before = [max(self.summary.active[key], 1) for key in keys]
-        self.summary.base_rate = float(np.mean([self.summary.churners[key] / n for n, key in zip(before, keys[1:], strict=False)]))
+        self.summary.base_rate = float(
+            np.mean([self.summary.churners[key] / n for n, key in zip(before, keys[1:], strict=False)])
+        )
         return self.summary
 
     def _join(self, first: date, last: date) -> None:
@@ -88,7 +94,7 @@ class _Shop:
         begin = np.maximum(self.first_day, to_day(first))
         days_open = to_day(last) + 1 - begin
         mean = self.rate * days_open * SEASON[first.month - 1]
-        new = self.first_day > to_day(first)
+        new = (self.first_day >= to_day(first)) & (np.arange(len(mean)) >= self.customers)
         counts = np.where(self.stopped_on == NEVER, random.poisson(mean) + new, 0)
         slots = np.repeat(np.arange(len(counts)), counts)
         days = (begin[slots] + random.random(len(slots)) * days_open[slots]).astype(np.int32)
@@ -127,9 +133,11 @@ class _Shop:
         columns = self.dirt.spoil_columns("transactions", extract_date, columns)
         table = pa.table({name: pa.array(columns[name], pa.string()) for name in COLUMNS})
         if self.dirt.truncated("transactions", extract_date):
-            table = table.slice(0, int(table.num_rows * TRUNCATED_SHARE))
+            table = table.slice(0, math.ceil(table.num_rows * TRUNCATED_SHARE))
         if self.dirt.resent("transactions", extract_date):
-            self.landing.write_csv("transactions", extract_date, 1, table.slice(0, int(table.num_rows * CUT_SHARE)))
+            self.landing.write_csv(
+                "transactions", extract_date, 1, table.slice(0, int(table.num_rows * CUT_SHARE))
+            )
             self.landing.write_csv("transactions", extract_date, 2, table)
         else:
             self.landing.write_csv("transactions", extract_date, 1, table)
@@ -142,19 +150,26 @@ class _Shop:
         alive = self.stopped_on[known] == NEVER
         season = SEASON[to_date(to_day(last) + GAP_DAYS + OUTCOME_DAYS // 2).month - 1]
         rate = self.rate[known] * season
-        # Alive customers buy in the window unless they stop in the gap: purchases there end a customer with quit_chance.
+        # The living buy in the window unless they stop in the gap, where any purchase may be their last.
         gone_in_gap = 1.0 - np.exp(-rate * GAP_DAYS * self._quit_chance(first)[known])
         idle = np.where(alive, gone_in_gap + (1.0 - gone_in_gap) * np.exp(-rate * OUTCOME_DAYS), 1.0)
         self.records.append(
-            pd.DataFrame({"slot": known, "as_of": np.int32(to_day(last)), "alive": alive, "churn_probability": idle})
+            pd.DataFrame(
+                {"slot": known, "as_of": np.int32(to_day(last)), "alive": alive, "churn_probability": idle}
+            )
         )
         key = month_key(last)
         self.summary.active[key] = int(alive.sum())
-        self.summary.churners[key] = int(((self.stopped_on >= to_day(first)) & (self.stopped_on <= to_day(last))).sum())
+        self.summary.churners[key] = int(
+            ((self.stopped_on >= to_day(first)) & (self.stopped_on <= to_day(last))).sum()
+        )
 
     def _truth(self) -> pd.DataFrame:
-        """Per customer seen so far and month end: customer_id, as_of_date, alive, churn_probability (no purchase in the window),
-        inactive_in_window (null when the history ends before the window)."""
+        """One row per customer seen so far and month end.
+
+        Columns: customer_id, as_of_date, alive, churn_probability (of no purchase in the outcome window),
+        inactive_in_window (null when the history ends before the window does).
+        """
         table = pd.concat(self.records, ignore_index=True)
         slots = np.concatenate([part for part, _ in self.bought])
         days = np.concatenate([part for _, part in self.bought])

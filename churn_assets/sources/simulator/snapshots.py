@@ -6,7 +6,15 @@ import numpy as np
 
 from churn_assets.sources.simulator.dates import NEVER, Array, iso_dates, shift_month, to_date, to_day
 from churn_assets.sources.simulator.identity import contact_columns
-from churn_assets.sources.simulator.population import CHANNELS, DEVICES, METHODS, PLANS, REGIONS, SEGMENTS, Population
+from churn_assets.sources.simulator.population import (
+    CHANNELS,
+    DEVICES,
+    METHODS,
+    PLANS,
+    REGIONS,
+    SEGMENTS,
+    Population,
+)
 from churn_assets.sources.simulator.randomness import stream
 from churn_assets.sources.simulator.state import REASONS, State
 
@@ -24,7 +32,9 @@ def customer_columns(state: State, people: Population, until: int, ids: Array) -
     shown = (state.number > 0) & (state.alive | ((state.ended_on >= oldest) & (state.ended_on < NEVER)))
     slots = np.flatnonzero(shown)
     slots = slots[np.argsort(state.number[slots], kind="stable")]
-    names, emails, phones = contact_columns(people.first_name[slots], people.last_name[slots], state.number[slots])
+    names, emails, phones = contact_columns(
+        people.first_name[slots], people.last_name[slots], state.number[slots]
+    )
     columns: Columns = {
         "customer_id": ids[slots].tolist(),
         "full_name": list(names),
@@ -46,12 +56,15 @@ def customer_columns(state: State, people: Population, until: int, ids: Array) -
 
 
 def subscription_columns(state: State, people: Population, ids: Array) -> Columns:
-    """Text columns of every subscription changed since the last call, one row each as it is now; clears the change marks."""
+    """Text columns of every subscription changed since the last call, as it is now; clears the change marks."""
     slots = np.flatnonzero(state.changed & (state.number > 0))
     slots = slots[np.argsort(state.number[slots], kind="stable")]
     state.changed[:] = False
     ended = state.ended_on[slots] < NEVER
-    reason = [REASONS[code] if done else None for code, done in zip(state.reason[slots].tolist(), ended.tolist(), strict=True)]
+    reason = [
+        REASONS[code] if done else None
+        for code, done in zip(state.reason[slots].tolist(), ended.tolist(), strict=True)
+    ]
     return {
         "subscription_id": [f"S{number:07d}" for number in state.number[slots].tolist()],
         "customer_id": ids[slots].tolist(),
@@ -84,4 +97,4 @@ def step_attributes(seed: int, state: State, day: int) -> None:
 
 
 def _named(names: tuple[str, ...], codes: Array) -> list[str | None]:
-    return np.array(names, dtype=object)[codes.astype(np.intp)].tolist()
+    return list(np.array(names, dtype=object)[codes.astype(np.intp)])

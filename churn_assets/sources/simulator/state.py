@@ -71,7 +71,7 @@ class State:
     @property
     def committed(self) -> Array:
         """Active customers who have not decided to leave (bool)."""
-        return self.alive & (self.ends_on == NEVER)
+        return np.asarray(self.alive & (self.ends_on == NEVER))
 
 
 def initial_state(people: Population) -> State:

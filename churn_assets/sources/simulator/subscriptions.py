@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from churn_assets.sources.simulator.dates import NEVER, Array, add_months, to_date
-from churn_assets.sources.simulator.events import LEAST_RISE, MONTHLY_RISE_SHARE, RISE_FREE_DAYS, RISE_REST_DAYS, RISE_SPREAD
+from churn_assets.sources.simulator.events import (
+    LEAST_RISE,
+    MONTHLY_RISE_SHARE,
+    RISE_FREE_DAYS,
+    RISE_REST_DAYS,
+    RISE_SPREAD,
+)
 from churn_assets.sources.simulator.hazard import Regime, daily_hazard, reasons
 from churn_assets.sources.simulator.population import Population
 from churn_assets.sources.simulator.randomness import stream
@@ -40,7 +46,7 @@ def renew(state: State, slots: Array, term: Array) -> None:
 
 
 def step_prices(seed: int, state: State, people: Population, day: int) -> None:
-    """On their billing day some customers' price rises by 4-25 %; not twice within RISE_REST_DAYS, not in the first RISE_FREE_DAYS."""
+    """On their billing day some prices rise by 4-25 %; not twice in RISE_REST_DAYS, not in the first RISE_FREE_DAYS."""
     random = stream(seed, "price", day)
     size = len(state.alive)
     luck = random.random(size, dtype=np.float32)
@@ -88,11 +94,11 @@ def _stated_reason(parts: dict[str, Array], cause: Array) -> Array:
         ]
     )
     bounds = np.cumsum(weights / weights.sum(axis=0), axis=0)
-    return np.minimum((cause >= bounds).sum(axis=0), 4).astype(np.int8)
+    return np.asarray(np.minimum((cause >= bounds).sum(axis=0), 4).astype(np.int8))
 
 
 def step_involuntary(seed: int, state: State, people: Population, day: int) -> None:
-    """Ends that nobody chose: three or more unpaid invoices, death (by age), fraud (by newcomers). No notice is given."""
+    """Ends nobody chose: three or more unpaid invoices, death (by age), fraud (by newcomers). No notice is given."""
     luck = stream(seed, "involuntary", day).random((3, len(state.alive)), dtype=np.float32)
     age = (day - people.birth) / 365.25
     unpaid = (state.unpaid >= 3) & (luck[0] < 0.12)

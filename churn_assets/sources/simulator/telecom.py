@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,12 @@ from churn_assets.sources.simulator.invoices import Billing
 from churn_assets.sources.simulator.plan import TELECOM_SOURCES, Progress, SimulationPlan, SimulationSummary
 from churn_assets.sources.simulator.population import draw_population, warm_up_start
 from churn_assets.sources.simulator.retention import Retention
-from churn_assets.sources.simulator.snapshots import Columns, customer_columns, step_attributes, subscription_columns
+from churn_assets.sources.simulator.snapshots import (
+    Columns,
+    customer_columns,
+    step_attributes,
+    subscription_columns,
+)
 from churn_assets.sources.simulator.state import NON_PAYMENT, initial_state
 from churn_assets.sources.simulator.subscriptions import (
     bury,
@@ -29,16 +36,33 @@ from churn_assets.sources.simulator.subscriptions import (
     step_prices,
 )
 from churn_assets.sources.simulator.tickets import Helpdesk
-from churn_assets.sources.simulator.truth import AHEAD, Truth, eligible, ends_table, rank_auc, traits_table, write_truth
+from churn_assets.sources.simulator.truth import (
+    AHEAD,
+    Truth,
+    eligible,
+    ends_table,
+    rank_auc,
+    traits_table,
+    write_truth,
+)
 from churn_assets.sources.simulator.usage_feed import UsageFeed, usage_table
 
-EXTENSIONS = {"customers": "csv", "subscriptions": "csv", "retention_contacts": "csv", "invoices": "jsonl", "tickets": "jsonl", "usage": "parquet"}
+EXTENSIONS = {
+    "customers": "csv",
+    "subscriptions": "csv",
+    "retention_contacts": "csv",
+    "invoices": "jsonl",
+    "tickets": "jsonl",
+    "usage": "parquet",
+}
 
 
-def simulate_telecom(plan: SimulationPlan, landing: Path, truth: Path, progress: Progress | None = None) -> SimulationSummary:
+def simulate_telecom(
+    plan: SimulationPlan, landing: Path, truth: Path, progress: Progress | None = None
+) -> SimulationSummary:
     """Write the extracts of `plan` under `landing` and hazard.parquet, ends.parquet, customers.parquet under `truth`.
 
-    progress(label, done, total) is called after every month. Existing files of the same plan are replaced, each at once.
+    progress(label, done, total) is called after every month. Files of the same plan are replaced one by one.
     Raises FileExistsError, before anything is written, when `landing` holds telecom extracts of another plan.
     Cost: about one second per 400,000 usage rows; memory grows with customers, not with months.
     """
@@ -109,7 +133,11 @@ class _Telecom:
         voice, texts, data, roaming = step_usage(seed, state, people, day)
         if day >= self.start:
             rows = np.flatnonzero(state.alive)
-            self.usage.add(day, state.number[rows], [values[rows] for values in (voice, texts, data, roaming, drops, outage)])
+            self.usage.add(
+                day,
+                state.number[rows],
+                [values[rows] for values in (voice, texts, data, roaming, drops, outage)],
+            )
         self.helpdesk.step(state, people, day)
         self.billing.step(state, people, day)
         self.retention.step(state, people, day)
@@ -118,7 +146,7 @@ class _Telecom:
         bury(state, step_ends(state, day))
 
     def _name(self, count: int) -> None:
-        """Give customer numbers to active customers who have none yet; on the first day of the history that is everybody."""
+        """Number the active customers who have none yet; on the first day of the history that is everybody."""
         slots = np.flatnonzero(self.state.alive[:count] & (self.state.number[:count] == 0))
         if len(slots) == 0:
             return
@@ -131,32 +159,38 @@ class _Telecom:
     def _deliver_changes(self, extract_date: date) -> None:
         since, until = self.delivered_until, to_day(extract_date)
         self.delivered_until = until
-        self._write_columns("subscriptions", extract_date, subscription_columns(self.state, self.people, self.ids))
+        self._write_columns(
+            "subscriptions", extract_date, subscription_columns(self.state, self.people, self.ids)
+        )
         self._write_columns("retention_contacts", extract_date, self.retention.deliver(self.ids))
         self._write_lines("invoices", extract_date, self.billing.deliver(since, until, self.ids))
         self._write_lines("tickets", extract_date, self.helpdesk.deliver(since, until, self.ids))
         rows = usage_table(self.usage.deliver(extract_date))
         if self.dirt.truncated("usage", extract_date):
-            rows = rows.slice(0, int(rows.num_rows * TRUNCATED_SHARE))
+            rows = rows.slice(0, math.ceil(rows.num_rows * TRUNCATED_SHARE))
         if self.dirt.resent("usage", extract_date):
-            self.landing.write_parquet("usage", extract_date, 1, rows.slice(0, int(rows.num_rows * CUT_SHARE)))
+            self.landing.write_parquet(
+                "usage", extract_date, 1, rows.slice(0, int(rows.num_rows * CUT_SHARE))
+            )
             self.landing.write_parquet("usage", extract_date, 2, rows)
         else:
             self.landing.write_parquet("usage", extract_date, 1, rows)
 
     def _write_columns(self, source: str, extract_date: date, columns: Columns) -> None:
-        self._write_table(source, extract_date, self.dirt.spoil_columns(source, extract_date, columns), mark=False)
+        self._write_table(
+            source, extract_date, self.dirt.spoil_columns(source, extract_date, columns), mark=False
+        )
 
     def _write_table(self, source: str, extract_date: date, columns: Columns, mark: bool) -> None:
         table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
         if self.dirt.truncated(source, extract_date):
-            table = table.slice(0, int(table.num_rows * TRUNCATED_SHARE))
+            table = table.slice(0, math.ceil(table.num_rows * TRUNCATED_SHARE))
         self.landing.write_csv(source, extract_date, 1, table, mark)
 
     def _write_lines(self, source: str, extract_date: date, lines: list[str]) -> None:
         lines = self.dirt.spoil_lines(source, extract_date, lines)
         if self.dirt.truncated(source, extract_date):
-            lines = lines[: int(len(lines) * TRUNCATED_SHARE)]
+            lines = lines[: math.ceil(len(lines) * TRUNCATED_SHARE)]
         self.landing.write_lines(source, extract_date, 1, lines)
 
     def _close_month(self, day: int) -> None:
@@ -183,5 +217,5 @@ class _Telecom:
         outcome = judged["voluntary_end_in_window"].astype(bool).to_numpy()
         self.summary.hazard_auc = rank_auc(judged["churn_probability"].to_numpy(), outcome)
         keys = self.plan.month_keys
-        shares = [self.summary.churners[key] / self.summary.active[before] for before, key in zip(keys, keys[1:], strict=False)]
+        shares = [self.summary.churners[key] / self.summary.active[before] for before, key in pairwise(keys)]
         self.summary.base_rate = float(np.mean(shares))

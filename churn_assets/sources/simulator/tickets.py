@@ -65,8 +65,18 @@ class Helpdesk:
         if len(slots):
             self._open(state, day, slots, draws[:, slots], spread[:, slots], network[slots], money[slots])
 
-    def _open(self, state: State, day: int, slots: Array, draws: Array, spread: Array, network: Array, money: Array) -> None:
-        weights = np.stack([0.3 + money, 0.2 + 1.2 * network, np.full(len(slots), 0.25), np.full(len(slots), 0.2), np.full(len(slots), 0.15)])
+    def _open(
+        self, state: State, day: int, slots: Array, draws: Array, spread: Array, network: Array, money: Array
+    ) -> None:
+        weights = np.stack(
+            [
+                0.3 + money,
+                0.2 + 1.2 * network,
+                np.full(len(slots), 0.25),
+                np.full(len(slots), 0.2),
+                np.full(len(slots), 0.15),
+            ]
+        )
         bounds = np.cumsum(weights / weights.sum(axis=0), axis=0)
         category = np.minimum((draws[0] >= bounds).sum(axis=0), 4).astype(np.int8)
         priority = (1 + (draws[1] > 0.25) + (draws[1] > 0.75)).astype(np.int8)
@@ -90,7 +100,20 @@ class Helpdesk:
             self.count += len(slots)
             channel = np.searchsorted(np.array([0.45, 0.75, 0.92]), draws[4]).astype(np.int8)
             messages = (2 + (draws[5] * 4).astype(np.int8)).astype(np.int8)
-            self.book.append(Opened(day, number, slots, opened_at, closed_at, category, priority, channel, satisfaction, messages))
+            self.book.append(
+                Opened(
+                    day,
+                    number,
+                    slots,
+                    opened_at,
+                    closed_at,
+                    category,
+                    priority,
+                    channel,
+                    satisfaction,
+                    messages,
+                )
+            )
 
     def deliver(self, since: int, until: int, ids: Array) -> list[str]:
         """JSON lines of the tickets opened or closed in (since, until], as they are at the end of `until`."""
@@ -117,7 +140,10 @@ def _render(opened: Opened, rows: Array, until: int, ids: Array) -> list[str]:
         closed = closed_at[position] < limit
         satisfaction = int(opened.satisfaction[row])
         count = int(opened.messages[row])
-        times = (opened_at[position] + (closed_at[position] - opened_at[position]) * np.arange(count) // (count - 1)).astype(np.int64)
+        times = (
+            opened_at[position]
+            + (closed_at[position] - opened_at[position]) * np.arange(count) // (count - 1)
+        ).astype(np.int64)
         said = ", ".join(
             f'{{"at": "{text}", "from": "{"agent" if turn % 2 else "customer"}"}}'
             for turn, text in enumerate(_stamps(times[times < limit]))

@@ -1,4 +1,4 @@
-"""What really drove the world, written outside the landing zone: for tests and for judging models, never for training."""
+"""What really drove the world, outside the landing zone: for tests and for judging models, never for training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 
 from churn_assets.sources.simulator.dates import NEVER, Array, to_date
 from churn_assets.sources.simulator.extracts import write_atomically
-from churn_assets.sources.simulator.hazard import GAP_DAYS, OUTCOME_DAYS, Regime, daily_hazard, reasons, window_probability
+from churn_assets.sources.simulator.hazard import (
+    GAP_DAYS,
+    OUTCOME_DAYS,
+    Regime,
+    daily_hazard,
+    reasons,
+    window_probability,
+)
 from churn_assets.sources.simulator.population import Population
 from churn_assets.sources.simulator.state import NON_PAYMENT, REASONS, State
 
@@ -47,9 +54,10 @@ class Truth:
     def hazard(self, state: State, ids: Array, last_day: int) -> pd.DataFrame:
         """One row per active customer and month end.
 
-        Columns: customer_id, as_of_date, hazard_daily (P of deciding to leave on one day), churn_probability (of an end by
-        choice in (as_of+7, as_of+37]), voluntary_end_in_window and ended_in_gap (null when the history ends before the window
-        does), in_notice, tenure_days, and because_<reason>: the parts that add up to the log of hazard_daily (before its limit).
+        Columns: customer_id, as_of_date, hazard_daily (P of deciding to leave on one day), churn_probability (of an
+        end by choice in (as_of+7, as_of+37]), voluntary_end_in_window and ended_in_gap (null when the history ends
+        before the window does), in_notice, tenure_days, and because_<reason>: the parts that add up to the log of
+        hazard_daily (before its limit).
         """
         table = pd.concat(self.records, ignore_index=True)
         ended = state.ended_on[table["slot"]].astype(np.int64)
@@ -71,15 +79,21 @@ class Truth:
                 **{name: table[name] for name in table.columns if name.startswith("because_")},
             }
         ).assign(
-            voluntary_end_in_window=lambda frame: frame["voluntary_end_in_window"].mask(seen_days < GAP_DAYS + OUTCOME_DAYS),
+            voluntary_end_in_window=lambda frame: frame["voluntary_end_in_window"].mask(
+                seen_days < GAP_DAYS + OUTCOME_DAYS
+            ),
             ended_in_gap=lambda frame: frame["ended_in_gap"].mask(seen_days < GAP_DAYS),
         )
 
 
 def eligible(hazard: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose outcome is known and that a model is asked about: 30 days of tenure, not in notice, not gone in the gap."""
-    known = hazard["voluntary_end_in_window"].notna() & ~hazard["in_notice"] & (hazard["tenure_days"] >= MINIMUM_TENURE_DAYS)
-    return hazard[known & ~hazard["ended_in_gap"].fillna(False).astype(bool)]
+    """Rows with a known outcome that a model is asked about: 30 days of tenure, not in notice, not gone in the gap."""
+    known = (
+        hazard["voluntary_end_in_window"].notna()
+        & ~hazard["in_notice"]
+        & (hazard["tenure_days"] >= MINIMUM_TENURE_DAYS)
+    )
+    return hazard[known & ~hazard["ended_in_gap"].astype("boolean").fillna(False).astype(bool)]
 
 
 def rank_auc(score: Array, outcome: Array) -> float | None:

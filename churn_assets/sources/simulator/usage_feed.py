@@ -1,4 +1,4 @@
-"""The usage extracts: rows of many days gathered, dirtied and turned into an Arrow table, without ever holding a month."""
+"""The usage extracts: days gathered, dirtied and turned into an Arrow table, without ever holding a month."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VOICE, TEXTS, DATA, ROAMING, DROPS, OUTAGE = range(6)
 
 @dataclass
 class UsageRows:
-    """number: customer number, 0 for null, negative for a customer nobody knows; day: epoch day; measures: (6, rows) float64."""
+    """number: 0 for null, negative for a customer nobody knows; day: epoch day; measures: (6, rows) float64."""
 
     number: Array
     day: Array
@@ -60,7 +60,9 @@ class UsageFeed:
     def add(self, day: int, number: Array, measures: list[Array]) -> None:
         """One day's rows; measures in the order of USAGE_COLUMNS, rounded here as the source rounds them."""
         rounded = np.stack([np.round(values.astype(np.float64), 1) for values in measures])
-        self.days.append(UsageRows(number.astype(np.int32), np.full(len(number), day, dtype=np.int32), rounded))
+        self.days.append(
+            UsageRows(number.astype(np.int32), np.full(len(number), day, dtype=np.int32), rounded)
+        )
 
     def deliver(self, extract_date: date) -> UsageRows:
         """The rows of the extract: the days since the last one with dirt laid over them, then what was held back."""
@@ -87,7 +89,9 @@ class UsageFeed:
         rates, today = self.dirt.rates, to_day(extract_date)
         random = self.dirt.random("usage", extract_date)
         size = len(fresh.number)
-        bounds = np.cumsum([rates.late, rates.correction, rates.duplicate / 2, rates.duplicate / 2, rates.unknown_customer])
+        bounds = np.cumsum(
+            [rates.late, rates.correction, rates.duplicate / 2, rates.duplicate / 2, rates.unknown_customer]
+        )
         kind = np.searchsorted(bounds, random.random(size), side="right")
         lag = random.integers(1, LATEST_DAYS + 1, size)
         due = np.maximum(today + 1, fresh.day + lag)
@@ -111,7 +115,9 @@ class UsageFeed:
                 fresh.measures[measure, rows] = value
         return _join([fresh.take(kind != 0), twin, stranger])
 
-    def _broken(self, random: np.random.Generator, extract_date: date, kind: Array) -> list[tuple[Array, int | None, float]]:
+    def _broken(
+        self, random: np.random.Generator, extract_date: date, kind: Array
+    ) -> list[tuple[Array, int | None, float]]:
         """Rows (otherwise clean) to break: null customer, absurd or negative numbers; limited as DirtRates promises."""
         rates = self.dirt.rates
         luck = random.random(len(kind))
@@ -120,13 +126,21 @@ class UsageFeed:
         broken = self.dirt.allow("usage", extract_date, len(kind), wanted)
         null = luck[broken] < rates.null_key
         odd = broken[~null]
-        return [(broken[null], None, 0.0), (odd[0::3], DATA, 9e9), (odd[1::3], DATA, -5.0), (odd[2::3], VOICE, -1.0)]
+        return [
+            (broken[null], None, 0.0),
+            (odd[0::3], DATA, 9e9),
+            (odd[1::3], DATA, -5.0),
+            (odd[2::3], VOICE, -1.0),
+        ]
 
 
 def usage_table(rows: UsageRows) -> pa.Table:
     """The rows as delivered. Customer ids are dictionary-encoded in memory and plain strings in the file."""
     known = np.unique(rows.number)
-    names = [f"C{number:07d}" if number > 0 else f"X{-number:07d}" if number < 0 else "" for number in known.tolist()]
+    names = [
+        f"C{number:07d}" if number > 0 else f"X{-number:07d}" if number < 0 else ""
+        for number in known.tolist()
+    ]
     position = np.searchsorted(known, rows.number).astype(np.int32)
     index = pa.array(position, mask=rows.number == 0)
     columns = {"customer_id": pa.DictionaryArray.from_arrays(index, pa.array(names, pa.string()))}
