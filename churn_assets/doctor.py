@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Literal
 from churn_assets.lakehouse import class_archive
 from churn_assets.lakehouse.jars import DELTA_JARS, jar_problem, jars_folder
 from churn_assets.lakehouse.java import JavaNotFoundError, find_java
-from churn_assets.lakehouse.profiles import choose_profile, is_local, local_cores
+from churn_assets.lakehouse.profiles import GIB, choose_profile, is_local, local_cores, machine_memory
 from churn_assets.lakehouse.session import session_confs, shims_folder
 from churn_assets.settings import Settings, is_uri
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-GIB = 1024**3
 
 # The packages whose versions must fit each other; a test compares this with constraints.txt, which has them all.
 TESTED = {
@@ -252,7 +250,7 @@ def check_memory(settings: Settings) -> Finding:
     """Memory of this machine or container against the heap of the driver."""
     profile = choose_profile(settings)
     heap = settings.driver_memory or profile.driver_memory
-    memory, needed = _memory_bytes(), _parse_memory(heap) + BESIDE_HEAP
+    memory, needed = machine_memory(), _parse_memory(heap) + BESIDE_HEAP
     what = f"{memory / GIB:.1f} GB; profile {profile.name} with a heap of {heap} wants {needed / GIB:.1f} GB"
     if not is_local(settings.spark_master) or memory >= needed:
         return Finding("memory", "ok", what)
@@ -293,15 +291,6 @@ def _local_folders(settings: Settings) -> list[Path]:
 def _existing(path: Path) -> Path:
     """The path, or the closest folder above it that exists."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
-
-
-def _memory_bytes() -> int:
-    """Memory of the machine, or of the container when that has less."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for limit in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
-        if limit.is_file() and (text := limit.read_text().strip()).isdigit():
-            memory = min(memory, int(text))
-    return memory
 
 
 def _parse_memory(text: str) -> int:

@@ -55,7 +55,7 @@ def test_free_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch, free: fl
 def test_memory_is_measured_against_the_profile(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, memory: float, status: str
 ) -> None:
-    monkeypatch.setattr(doctor, "_memory_bytes", lambda: int(memory * doctor.GIB))
+    monkeypatch.setattr(doctor, "machine_memory", lambda: int(memory * doctor.GIB))
     assert look(settings, "memory").status == status
 
 

@@ -47,6 +47,14 @@ def test_small_profile_has_two_to_four_shuffle_partitions(cores: int) -> None:
     assert profile.snapshot_partitions == 1
 
 
+@pytest.mark.parametrize(("memory", "heap"), [(1, "1g"), (4, "2g"), (7.9, "3g"), (8, "4g"), (64, "4g")])
+def test_large_profile_takes_at_most_half_of_the_memory(
+    monkeypatch: pytest.MonkeyPatch, memory: float, heap: str
+) -> None:
+    monkeypatch.setattr(profiles, "machine_memory", lambda: int(memory * profiles.GIB))
+    assert choose_profile(Settings(engine_profile="large")).driver_memory == heap
+
+
 @pytest.mark.parametrize(
     ("master", "local"),
     [

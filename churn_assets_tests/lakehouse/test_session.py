@@ -117,7 +117,6 @@ def test_large_profile_uses_the_full_compiler_and_more_partitions() -> None:
     confs = confs_of(engine_profile="large", spark_master="local[8]")
     assert "TieredStopAtLevel" not in confs["spark.driver.extraJavaOptions"]
     assert confs["spark.sql.shuffle.partitions"] == "24"
-    assert confs["spark.driver.memory"] == "4g"
 
 
 def test_cluster_gets_jars_and_delta_but_no_driver_flags() -> None:
