@@ -3,8 +3,6 @@
 from calendar import monthrange
 from datetime import date
 
-from churn_assets.contracts.business import Calendar
-
 
 def month_of(day: date) -> str:
     """The month that `day` lies in."""
@@ -40,8 +38,3 @@ def month_end(month: str) -> date:
     """Last day of the month: the as_of_date of its cohort."""
     return date(int(month[:4]), int(month[5:7]), monthrange(int(month[:4]), int(month[5:7]))[1])
 
-
-def closed_months(calendar: Calendar, today: date) -> list[str]:
-    """Months of the calendar that are over on `today` (all of them for a finished history)."""
-    last = add_months(month_of(today), -1)
-    return month_range(calendar.start, min(last, calendar.end) if calendar.end else last)

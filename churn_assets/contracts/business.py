@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.features import Feature, FeatureLine, expand
 from churn_assets.contracts.source import Source
+from churn_assets.months import add_months
 
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -170,6 +171,11 @@ class BusinessFile(Section):
             DeclarationError: a source, column, driver or feature that does not exist.
         """
         by_name = {s.name: s for s in sources}
+        months = self.windows.observation_months
+        if self.calendar.end and add_months(self.calendar.start, months - 1) > self.calendar.end:
+            raise DeclarationError(
+                file, "calendar", f"it holds no full observation window of {months} months.", "lengthen it or shorten the window."
+            )
 
         def source_of(path: str, name: str) -> Source:
             if name not in by_name:

@@ -87,36 +87,43 @@ class Lakehouse:
         self.require(table)
         return DeltaTable(self.uri(table)).to_pyarrow_table(columns=columns, filters=filters)
 
+    def count(self, table: Table) -> int:
+        """Number of rows, from the log and the file footers, without a JVM."""
+        from deltalake import DeltaTable
+
+        self.require(table)
+        return int(DeltaTable(self.uri(table)).to_pyarrow_dataset().count_rows())
+
     def version(self, table: Table) -> int | None:
         """Current Delta version, None before the first commit."""
         return self._last_commit(table).version if self.exists(table) else None
 
-    def replace(self, table: Table, frame: "DataFrame", where: str, *, rows: int, run_id: str) -> Commit:
+    def replace(self, table: Table, frame: "DataFrame", where: str, *, run_id: str) -> Commit:
         """Replaces exactly the rows that satisfy `where` by `frame`: running it twice changes nothing.
 
-        `rows` is the audited number of rows in `frame`; 0 is a fact about the slice and empties it.
+        An empty frame empties the slice: a month without rows is a fact, and callers audit before they publish.
 
         Raises:
             LakehouseError: `frame` holds rows outside `where`; nothing was committed.
         """
         if not self.exists(table):
-            return self._write(table, frame, {}, rows, run_id, mode="append")
-        return self._write(table, frame, {"replaceWhere": where}, rows, run_id, mode="overwrite")
+            return self._write(table, frame, {}, run_id, mode="append")
+        return self._write(table, frame, {"replaceWhere": where}, run_id, mode="overwrite")
 
-    def overwrite(self, table: Table, frame: "DataFrame", *, rows: int, run_id: str) -> Commit:
+    def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
         """Replaces the whole of an unpartitioned table."""
         if table.partition_by:
             raise LakehouseError(f"{table.path} is partitioned; use replace() with the slice.")
-        return self._write(table, frame, {"overwriteSchema": "true"}, rows, run_id, mode="overwrite")
+        return self._write(table, frame, {"overwriteSchema": "true"}, run_id, mode="overwrite")
 
-    def append(self, table: Table, frame: "DataFrame", *, rows: int, run_id: str) -> Commit:
+    def append(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
         """Adds rows. The caller makes sure that a re-run adds nothing twice."""
-        return self._write(table, frame, {}, rows, run_id, mode="append")
+        return self._write(table, frame, {}, run_id, mode="append")
 
     def _write(
-        self, table: Table, frame: "DataFrame", options: dict[str, str], rows: int, run_id: str, mode: str
+        self, table: Table, frame: "DataFrame", options: dict[str, str], run_id: str, mode: str
     ) -> Commit:
-        options = {"userMetadata": json.dumps({"dagster_run_id": run_id, "rows": rows})} | options
+        options = {"userMetadata": json.dumps({"dagster_run_id": run_id})} | options
         if "overwriteSchema" not in options:
             options["mergeSchema"] = "true"
         if not self.exists(table):
@@ -130,7 +137,7 @@ class Lakehouse:
             if quoted is None:
                 raise
             raise LakehouseError(f"{table.path}: Delta refused the write ({quoted}); nothing was committed.") from None
-        return Commit(table.path, self._last_commit(table).version, rows)
+        return self._last_commit(table)
 
     def _properties(self, table: Table, columns: list[str]) -> dict[str, str]:
         """Properties of a new table; see the README on which Delta features stay off and why."""
@@ -144,8 +151,10 @@ class Lakehouse:
         if is_uri(uri):
             from delta.tables import DeltaTable
 
-            latest = DeltaTable.forPath(self.spark, uri).history(1).select("version").collect()[0]
-            return Commit(table.path, int(latest.version), -1)
+            latest = DeltaTable.forPath(self.spark, uri).history(1).select("version", "operationMetrics").collect()[0]
+            return Commit(table.path, int(latest.version), int(latest.operationMetrics.get("numOutputRows", 0)))
         # Half a CPU second cheaper than asking Spark, and there are dozens of commits in a run.
         newest = max(Path(uri, "_delta_log").glob("*.json"), key=lambda p: p.name)
-        return Commit(table.path, int(newest.stem), -1)
+        actions = (json.loads(line) for line in newest.read_text(encoding="utf-8").splitlines())
+        info = next(a["commitInfo"] for a in actions if "commitInfo" in a)
+        return Commit(table.path, int(newest.stem), int(info.get("operationMetrics", {}).get("numOutputRows", 0)))

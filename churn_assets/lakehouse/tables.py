@@ -3,10 +3,12 @@
 Paths are `lake/<layer>/<name>`; whoever walks the lake (docs, erasure, backup) walks this list.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.months import month_end
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,13 @@ def catalogue(business: Business) -> list[Table]:
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
     ]
+
+
+def between(months: Sequence[str], column: str = "extract_month") -> str:
+    """SQL predicate of a contiguous range of month partitions."""
+    return f"{column} >= '{months[0]}' AND {column} <= '{months[-1]}'"
+
+
+def as_of_between(months: Sequence[str]) -> str:
+    """SQL predicate of the cohorts at the ends of a contiguous range of months."""
+    return f"as_of_date >= '{month_end(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"

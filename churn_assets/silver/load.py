@@ -10,6 +10,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
+from churn_assets.lakehouse.tables import between
 from churn_assets.months import add_months
 from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge
 from churn_assets.silver.conform import conform, invalid, refused_rows
@@ -36,11 +37,6 @@ class SilverLoad:
     audits: list[MonthAudit]
     problems: list[Problem]
     commits: list[Commit]
-
-
-def between(months: Sequence[str], column: str = "extract_month") -> str:
-    """The SQL predicate of a contiguous range of months."""
-    return f"{column} >= '{months[0]}' AND {column} <= '{months[-1]}'"
 
 
 def delivered_files(bronze: "DataFrame", months: Sequence[str]) -> list[DeliveredFile]:
@@ -117,9 +113,8 @@ def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months
         if blocking:
             raise MonthBlocked(blocking)
         where = between(months)
-        accepted = sum(a.accepted for a in audits)
         attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
-        commits = [lakehouse.replace(tables.silver(source), attributes, where, rows=accepted, run_id=run_id)]
+        commits = [lakehouse.replace(tables.silver(source), attributes, where, run_id=run_id)]
         mine = f"source = '{source.name}' AND {where}"
         if source.personal:
             identity = versions.select(
@@ -131,11 +126,10 @@ def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months
                 "extract_month",
             )
             commits.append(
-                lakehouse.replace(tables.customer_identity(business), identity, mine, rows=accepted, run_id=run_id)
+                lakehouse.replace(tables.customer_identity(business), identity, mine, run_id=run_id)
             )
-        quarantined = sum(a.quarantined for a in audits)
-        if quarantined or lakehouse.exists(tables.QUARANTINE):
-            commits.append(lakehouse.replace(tables.QUARANTINE, refused, mine, rows=quarantined, run_id=run_id))
+        if any(a.quarantined for a in audits) or lakehouse.exists(tables.QUARANTINE):
+            commits.append(lakehouse.replace(tables.QUARANTINE, refused, mine, run_id=run_id))
         return SilverLoad(audits, problems, commits)
     finally:
         versions.unpersist()

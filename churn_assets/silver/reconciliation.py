@@ -1,13 +1,15 @@
 """silver/reconciliation: what became of every delivered row, counted again from the tables as they lie."""
 
 from collections.abc import Sequence
+from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.load import between
+from churn_assets.lakehouse.tables import between
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -16,10 +18,6 @@ SCHEMA = (
     "source string, extract_month string, delivered bigint, accepted bigint, duplicate bigint, quarantined bigint, "
     "extracts bigint, last_extract_date date, balances boolean"
 )
-
-
-class Unbalanced(RuntimeError):
-    """Rows are lost or counted twice between bronze and silver."""
 
 
 class SilverIncomplete(RuntimeError):
@@ -106,3 +104,16 @@ def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[
             f"Not every source has passed silver ({listed}). An extract that is missing or was refused is not churn: "
             "mend it, materialise bronze and silver of those months, then this."
         )
+
+
+def known_until(lakehouse: Lakehouse, source: Source) -> date:
+    """Newest extract_date of the source that passed silver; the lake knows nothing later about it.
+
+    Raises:
+        SilverIncomplete: no extract of the source passed yet.
+    """
+    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "last_extract_date"]).to_pylist()
+    days = [r["last_extract_date"] for r in rows if r["source"] == source.name and r["last_extract_date"]]
+    if not days:
+        raise SilverIncomplete(f"No extract of {source.name} has passed silver. Materialise bronze and silver first.")
+    return max(days)

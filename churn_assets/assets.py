@@ -1,0 +1,103 @@
+"""How a table becomes an asset: the attributes that all of them share, in one place.
+
+Asset functions themselves stand in the rooms; here is no logic of any table.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
+from churn_assets.lakehouse.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+POOL = "spark"
+CODE_VERSION = version("churn-assets")
+
+
+def table_asset(
+    table: Table,
+    business: Business,
+    *,
+    description: str,
+    deps: Iterable[dg.AssetDep | dg.AssetKey | Sequence[str]] = (),
+    partitions: dg.PartitionsDefinition[str] | None = None,
+    checks: Mapping[str, str] | None = None,
+    kinds: Iterable[str] = ("pyspark", "deltalake"),
+    owner: str | None = None,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Decorator: the function writes `table`. A range of months is one run; only one run at a time has Spark.
+
+    `checks` maps names of blocking checks to what they promise.
+    """
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        with warnings.catch_warnings():
+            # `backfill_policy` is a stable behaviour behind a parameter still marked beta
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            return dg.asset(
+                key=table.key,
+                description=f"{description}\n\nGrain: {table.grain}.",
+                group_name=table.layer,
+                deps=list(deps),
+                partitions_def=partitions,
+                backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
+                kinds=set(kinds),
+                owners=[owner or business.file.owner],
+                tags={"layer": table.layer, "business": business.name}
+                | ({"contains": "personal-data"} if table.personal else {}),
+                metadata={"grain": table.grain, "path": table.path, "partitioned by": ", ".join(table.partition_by) or "-"},
+                code_version=CODE_VERSION,
+                pool=POOL,
+                check_specs=[
+                    dg.AssetCheckSpec(name, asset=table.key, description=text, blocking=True)
+                    for name, text in (checks or {}).items()
+                ],
+            )(function)
+
+    return decorate
+
+
+def materialized(
+    lakehouse: Lakehouse,
+    table: Table,
+    commit: Commit | None,
+    frame: "DataFrame | None" = None,
+    metadata: Mapping[str, Any] | None = None,
+    passed: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dg.MaterializeResult:
+    """The result of an asset: row count, Delta version as data version, schema, and its passed checks with evidence.
+
+    A check that failed never gets here: it raises before the commit.
+    """
+    found: dict[str, Any] = {"dagster/uri": lakehouse.uri(table)}
+    if commit is not None:
+        found |= {"dagster/row_count": commit.rows, "delta_version": commit.version}
+    if frame is not None:
+        columns = [dg.TableColumn(f.name, f.dataType.simpleString()) for f in frame.schema.fields]
+        found["dagster/column_schema"] = dg.TableSchema(columns=columns)
+    checks = [
+        dg.AssetCheckResult(check_name=name, passed=True, metadata=dict(evidence))
+        for name, evidence in (passed or {}).items()
+    ]
+    data_version = dg.DataVersion(str(commit.version)) if commit is not None else None
+    return dg.MaterializeResult(
+        asset_key=table.key, metadata=found | dict(metadata or {}), check_results=checks, data_version=data_version
+    )
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    """A small report as the UI shows it; numbers with thousands separators."""
+
+    def cell(value: object) -> str:
+        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(cell(v) for v in row) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))

@@ -1,0 +1,47 @@
+"""What runs when: jobs and the freshness of every layer, in one place."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business
+
+MONTH = timedelta(days=31)
+GRACE = timedelta(days=3)
+
+
+def jobs() -> list[Any]:
+    """Named selections for the launchpad and the command line, in the order in which data walks."""
+    groups = dg.AssetSelection.groups
+    return [
+        dg.define_asset_job("ingest", groups("bronze", "silver", "gold"), description="Extracts to silver and gold."),
+        dg.define_asset_job("snapshot", groups("features"), description="Features and labels of cohorts."),
+        dg.define_asset_job("train", groups("models"), description="A training as of the end of a month."),
+        dg.define_asset_job("score", groups("scores"), description="Scores and segments of cohorts."),
+    ]
+
+
+def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
+    """Layer or `layer/source` -> how old an asset may be: its cadence plus grace."""
+    monthly = dg.FreshnessPolicy.time_window(fail_window=MONTH + 2 * GRACE, warn_window=MONTH + GRACE)
+    policies = dict.fromkeys(("silver", "gold", "features", "scores"), monthly)
+    policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
+    for source in business.sources:
+        late = timedelta(days=source.frequency_days + source.latency_days)
+        policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(fail_window=late + GRACE, warn_window=late)
+    return policies
+
+
+def with_freshness(
+    assets: Sequence[dg.AssetsDefinition | dg.AssetSpec], business: Business
+) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
+    """Every materialisable asset with the policy of its key, else of its layer."""
+    policies = freshness_policies(business)
+
+    def apply(spec: dg.AssetSpec) -> dg.AssetSpec:
+        policy = policies.get(spec.key.to_user_string()) or policies.get(spec.key.path[0])
+        return dg.apply_freshness_policy(spec, policy) if policy else spec
+
+    return list(dg.map_asset_specs(apply, assets))

@@ -1,0 +1,48 @@
+"""bronze/<source>: one asset per source contract."""
+
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.bronze.reading import read_extracts
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.partitions import ingest_months, partition_range
+from churn_assets.sources.landing import LandingError, list_extracts
+
+SHOWN_FILES = 50
+
+
+def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
+    table = tables.bronze(source)
+
+    @table_asset(
+        table,
+        business,
+        description=f"{source.description} As delivered ({source.format}), nothing refused.",
+        partitions=ingest_months(business),
+        owner=source.owner,
+    )
+    def bronze(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        months = partition_range(context)
+        landing = lakehouse.settings.landing_uri
+        try:
+            files = list_extracts(landing, source, months)
+            frame = read_extracts(lakehouse.spark, source, landing, files)
+        except LandingError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run_id)
+        delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
+        return materialized(lakehouse, table, commit, frame, {"files": len(files), "newest files": delivered})
+
+    return bronze
+
+
+def bronze_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """One bronze asset per contract."""
+    return [_bronze_asset(business, source) for source in business.sources]

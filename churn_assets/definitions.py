@@ -1,0 +1,43 @@
+"""The code location: settings in, Dagster definitions out. No logic, no JVM, no disk but the business folder."""
+
+import dagster as dg
+
+from churn_assets.automation import jobs, with_freshness
+from churn_assets.bronze.assets import bronze_assets
+from churn_assets.contracts.loader import load_business
+from churn_assets.features.assets import feature_assets
+from churn_assets.gold.assets import gold_assets
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.assets import model_assets
+from churn_assets.scores.assets import score_assets
+from churn_assets.settings import Settings
+from churn_assets.silver.assets import silver_assets
+from churn_assets.tracking.tracking import Tracking
+
+
+def build_defs(settings: Settings) -> dg.Definitions:
+    """Fresh definitions of the business that the settings name; the seam for tests and the command line."""
+    business = load_business(settings.business_path)
+    assets = [
+        *bronze_assets(business),
+        *silver_assets(business),
+        *gold_assets(business),
+        *feature_assets(business),
+        *model_assets(business),
+        *score_assets(business),
+    ]
+    tracking = Tracking(
+        uri=settings.mlflow_uri,
+        artifacts=settings.mlflow_artifacts,
+        experiment=f"churn_{business.name}",
+        model_name=f"churn_{business.name}",
+    )
+    return dg.Definitions(
+        assets=with_freshness(assets, business),
+        jobs=jobs(),
+        resources={"lakehouse": Lakehouse(settings), "tracking": tracking},
+        executor=dg.in_process_executor,  # one JVM for all steps of a run
+    )
+
+
+defs = build_defs(Settings())

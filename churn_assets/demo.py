@@ -1,0 +1,59 @@
+"""`churn-assets demo`: from nothing to scored segments, in one process and one JVM."""
+
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import build_defs
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import add_months, month_range, month_start
+from churn_assets.partitions import ingest_months, snapshot_months
+from churn_assets.runs import dagster_instance, run_job
+from churn_assets.settings import Settings
+from churn_assets.simulation import simulate
+from churn_assets.summary import print_summary
+
+
+def _simulate_once(settings: Settings, business: Business, customers: int, months: int, seed: int, console: Console) -> None:
+    landing = Path(settings.landing_uri)
+    if landing.is_dir() and any(landing.iterdir()):
+        console.print(f"Using the extracts in {landing} (remove the folder to simulate new ones).")
+        return
+    simulate(settings, business, customers=customers, months=months, seed=seed, console=console)
+
+
+def demo(settings: Settings, customers: int, months: int, seed: int, console: Console) -> None:
+    """Simulates extracts (unless some are there), runs every job for all months, and prints the summary.
+
+    Raises:
+        RunFailed: a step failed.
+    """
+    started = time.monotonic()
+    business = load_business(settings.business_path)
+    tracking = build_defs(settings).resources["tracking"]
+    # making MLflow's database takes seconds of another core
+    store = threading.Thread(target=tracking.ensure_store, daemon=True)
+    store.start()
+    _simulate_once(settings, business, customers, months, seed, console)
+    last = ingest_months(business).get_last_partition_key()
+    assert last is not None
+    first = max(add_months(last, 1 - months), business.file.calendar.start)
+    ingest = month_range(first, last)
+    snapshots = [m for m in snapshot_months(business).get_partition_keys() if m >= ingest[min(len(ingest), business.file.windows.observation_months) - 1]]
+    store.join()
+    with dagster_instance(settings) as instance:
+        run_job(instance, settings, "ingest", ingest, console)
+        run_job(instance, settings, "snapshot", snapshots, console)
+        run_job(instance, settings, "train", snapshots[-1:], console)
+        run_job(instance, settings, "score", snapshots, console)
+    console.print()
+    print_summary(Lakehouse(settings), business, console)
+    console.print(
+        f"\nDone in {time.monotonic() - started:.0f} s; everything lies in {settings.home_path} (extracts since {month_start(first)}).\n"
+        "Next: [bold]make ui[/] shows these runs, the asset graph and every table's history on http://127.0.0.1:3000;\n"
+        "README.md tells how to bring in your own sources."
+    )

@@ -1,0 +1,143 @@
+"""features/*: snapshots and labels of every cohort."""
+
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.contracts.business import Business
+from churn_assets.features.labels import churn_labels, cohorts
+from churn_assets.features.snapshots import customer_snapshots
+from churn_assets.gold.assets import require_unique
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import as_of_between
+from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.partitions import observed_months, partition_range, snapshot_months
+from churn_assets.silver.reconciliation import SilverIncomplete, known_until, require_complete
+
+
+def _snapshots(business: Business) -> dg.AssetsDefinition:
+    table = tables.CUSTOMER_SNAPSHOTS
+    windows = business.file.windows
+
+    @table_asset(
+        table,
+        business,
+        description=(
+            f"Every eligible customer at each month end with {len(business.features)} features, from rows with event time and "
+            f"known_at on or before it; observation window {windows.observation_months} months."
+        ),
+        deps=[
+            *(dg.AssetDep(dg.AssetKey(tables.silver(s).key), partition_mapping=observed_months(business)) for s in business.sources),
+            dg.AssetDep(dg.AssetKey(tables.RECONCILIATION.key), partition_mapping=observed_months(business)),
+        ],
+        partitions=snapshot_months(business),
+        checks={"one_row_per_customer": "Every eligible customer stands once in each cohort."},
+    )
+    def snapshots(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        months = partition_range(context)
+        observed = month_range(add_months(months[0], 1 - windows.observation_months), months[-1])
+        try:
+            require_complete(lakehouse, business, observed)
+        except SilverIncomplete as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        built = customer_snapshots(lakehouse, business, months)
+        frame = built.snapshots.persist()
+        try:
+            counts = require_unique(frame, table, ["customer_key", "as_of_date"])
+            people = {
+                (str(r.as_of_date), r.excluded or "eligible"): r["count"]
+                for r in built.people.groupBy("as_of_date", "excluded").count().collect()
+            }
+            eligible = sum(n for (_, reason), n in people.items() if reason == "eligible")
+            if eligible != counts["rows"]:
+                raise dg.Failure(f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; nothing was written.")
+            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run_id)
+        finally:
+            frame.unpersist()
+            built.people.unpersist()
+        reasons = sorted({reason for _, reason in people})
+        days = sorted({day for day, _ in people})
+        report = markdown_table(["as_of_date", *reasons], [[d, *(people.get((d, r), 0) for r in reasons)] for d in days])
+        return materialized(
+            lakehouse, table, commit, frame, {"population": report, "features": len(business.features)}, {"one_row_per_customer": counts}
+        )
+
+    return snapshots
+
+
+def _labels(business: Business) -> dg.AssetsDefinition:
+    table = tables.CHURN_LABELS
+    windows = business.file.windows
+
+    @table_asset(
+        table,
+        business,
+        description=(
+            f"What became of each snapshot: policy {business.file.label.policy}, outcome window "
+            f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled {windows.settlement_days} days "
+            "later and then kept. Pending is null, never 0."
+        ),
+        deps=[tables.CUSTOMER_SNAPSHOTS.key, tables.silver(business.label_source).key, tables.RECONCILIATION.key],
+        partitions=snapshot_months(business),
+        checks={"no_label_before_its_time": "No label is given before label_available_at is covered by extracts."},
+    )
+    def labels(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        from pyspark.sql import functions as F
+
+        months = partition_range(context)
+        where = as_of_between(months)
+        known = known_until(lakehouse, business.label_source)
+        dates = cohorts(months, windows, known)
+        mature = [c for c in dates if c.mature]
+        if mature:
+            try:
+                # a month that is missing inside the outcome window would read as loyalty or as churn
+                needed = month_range(month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at))
+                require_complete(lakehouse, business, needed)
+            except SilverIncomplete as error:
+                raise dg.Failure(str(error), allow_retries=False) from error
+        settled = lakehouse.read(table).where(where).localCheckpoint() if lakehouse.exists(table) else None
+        frame = churn_labels(
+            lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(where),
+            lakehouse.read(tables.silver(business.label_source)),
+            business,
+            dates,
+            settled,
+        ).persist()
+        try:
+            early = frame.where((F.col("label_available_at") > F.lit(known)) & F.col("label").isNotNull())
+            counts = frame.groupBy("as_of_date", "outcome").agg(
+                F.count("*").alias("rows"), F.count_if("corrected").alias("corrected")
+            )
+            outcomes = {(str(r.as_of_date), r.outcome): r for r in counts.collect()}
+            if early.limit(1).count():
+                raise dg.Failure("A label stands before its label_available_at; nothing was written.")
+            commit = lakehouse.replace(table, frame, where, run_id=context.run_id)
+        finally:
+            frame.unpersist()
+        kinds = sorted({kind for _, kind in outcomes})
+        days = [str(month_end(m)) for m in months]
+        rows = [[d, *((outcomes[d, k]["rows"] if (d, k) in outcomes else 0) for k in kinds)] for d in days]
+        churned = sum(r["rows"] for (_, kind), r in outcomes.items() if kind == "churned")
+        stayed = sum(r["rows"] for (_, kind), r in outcomes.items() if kind == "stayed")
+        metadata: dict[str, Any] = {
+            "outcomes": markdown_table(["as_of_date", *kinds], rows),
+            "mature cohorts": len(mature),
+            "corrections not applied": sum(r.corrected for r in outcomes.values()),
+        }
+        if churned + stayed:
+            metadata["base rate"] = churned / (churned + stayed)
+        return materialized(lakehouse, table, commit, frame, metadata, {"no_label_before_its_time": {"known until": str(known)}})
+
+    return labels
+
+
+def feature_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """Snapshots and labels."""
+    return [_snapshots(business), _labels(business)]

@@ -1,0 +1,107 @@
+"""gold/*: what people read."""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from churn_assets.assets import materialized, table_asset
+from churn_assets.contracts.business import Business
+from churn_assets.gold.churn_events import churn_events
+from churn_assets.gold.customer_months import customer_months, touched_months
+from churn_assets.gold.customers import customers
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import Table
+from churn_assets.partitions import ingest_months, partition_range
+from churn_assets.silver.reconciliation import known_until
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+UNIQUE = {"one_row_per_key": "No key stands in the table twice."}
+
+
+def _silver(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]":
+    return {s.name: lakehouse.read(tables.silver(s)) for s in business.sources}
+
+
+def require_unique(frame: "DataFrame", table: Table, key: list[str]) -> dict[str, int]:
+    """Counts rows and distinct keys; raises dg.Failure when they differ. Nothing was committed yet."""
+    from pyspark.sql import functions as F
+
+    repeated = frame.groupBy(*key).agg(F.count("*").alias("copies"))
+    counts = repeated.agg(F.coalesce(F.sum("copies"), F.lit(0)).alias("rows"), F.count("*").alias("keys")).collect()[0]
+    if counts["rows"] != counts["keys"]:
+        raise dg.Failure(
+            f"{table.path} would hold {counts['rows']:,} rows for {counts['keys']:,} keys ({', '.join(key)}); nothing was written."
+        )
+    return {"rows": counts["rows"]}
+
+
+def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """The current view, the months and the endings."""
+    everything = [tables.silver(s).key for s in business.sources]
+
+    @table_asset(
+        tables.CUSTOMERS,
+        business,
+        description="Everything known today about each customer.",
+        deps=[*everything, tables.RECONCILIATION.key],
+        checks=UNIQUE,
+    )
+    def current_customers(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        frame = customers(_silver(lakehouse, business), business).persist()
+        try:
+            counts = require_unique(frame, tables.CUSTOMERS, ["customer_key"])
+            commit = lakehouse.overwrite(tables.CUSTOMERS, frame, run_id=context.run_id)
+        finally:
+            frame.unpersist()
+        return materialized(lakehouse, tables.CUSTOMERS, commit, frame, passed={"one_row_per_key": counts})
+
+    @table_asset(
+        tables.CUSTOMER_MONTHS,
+        business,
+        description="Revenue, usage, service and plan of each customer and month, with today's corrections.",
+        deps=[*everything, tables.RECONCILIATION.key],
+        partitions=ingest_months(business),
+        checks=UNIQUE,
+    )
+    def months_of_customers(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        silver = _silver(lakehouse, business)
+        months = touched_months(silver, business, partition_range(context))
+        frame = customer_months(silver, business, months).persist()
+        try:
+            counts = require_unique(frame, tables.CUSTOMER_MONTHS, ["customer_key", "month"])
+            listed = ", ".join(f"'{m}'" for m in months)
+            commit = lakehouse.replace(tables.CUSTOMER_MONTHS, frame, f"month IN ({listed})", run_id=context.run_id)
+        finally:
+            frame.unpersist()
+        return materialized(
+            lakehouse,
+            tables.CUSTOMER_MONTHS,
+            commit,
+            frame,
+            {"months written": ", ".join(months)},
+            {"one_row_per_key": counts},
+        )
+
+    @table_asset(
+        tables.CHURN_EVENTS,
+        business,
+        description="Every ending: voluntary, involuntary, lapsed or silent.",
+        deps=[tables.silver(business.label_source).key, tables.RECONCILIATION.key],
+    )
+    def endings(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        source = business.label_source
+        silver = {source.name: lakehouse.read(tables.silver(source))}
+        frame = churn_events(silver, business, known_until(lakehouse, source))
+        commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run_id)
+        return materialized(lakehouse, tables.CHURN_EVENTS, commit, frame)
+
+    return [current_customers, months_of_customers, endings]

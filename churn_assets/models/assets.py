@@ -1,0 +1,176 @@
+"""models/churn_model: one training per trained_as_of month."""
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from churn_assets.assets import CODE_VERSION, POOL, markdown_table, table_asset
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import Table
+from churn_assets.models.champions import CHAMPIONS_SCHEMA, TRAINING_RUNS_SCHEMA
+from churn_assets.models.sample import mature_cohorts, training_frame
+from churn_assets.months import month_end
+from churn_assets.partitions import partition_range, snapshot_months
+from churn_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    from churn_assets.models.training import TrainingResult
+
+CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")
+BETTER_THAN_CHANCE = "better_than_chance"
+__all__ = ["CHURN_MODEL", "POOL", "model_assets"]
+
+
+def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
+    windows, training = business.file.windows, business.file.training
+    return {
+        "business": business.name,
+        "label_policy": business.file.label.policy,
+        "observation_months": windows.observation_months,
+        "gap_days": windows.gap_days,
+        "outcome_days": windows.outcome_days,
+        "settlement_days": windows.settlement_days,
+        "seed": training.seed,
+        "capacity": training.capacity,
+        "row_limit": training.row_limit,
+        "snapshots_version": lakehouse.version(tables.CUSTOMER_SNAPSHOTS),
+        "labels_version": lakehouse.version(tables.CHURN_LABELS),
+        "code_version": CODE_VERSION,
+    }
+
+
+def _record(
+    lakehouse: Lakehouse,
+    result: "TrainingResult",
+    version: str,
+    mlflow_run: str,
+    trained_as_of: date,
+    run_id: str,
+) -> None:
+    """A row in models/training_runs and one in models/champions."""
+    now = datetime.now(UTC)
+    test = result.test
+    row = {
+        "trained_as_of": trained_as_of,
+        "model_version": version,
+        "mlflow_run_id": mlflow_run,
+        "dagster_run_id": run_id,
+        "candidate": result.chosen,
+        "test_as_of_date": result.split.test,
+        "rows": result.rows["train"]["rows"],
+        "positives": result.rows["train"]["positives"],
+        "snapshots_version": lakehouse.version(tables.CUSTOMER_SNAPSHOTS),
+        "labels_version": lakehouse.version(tables.CHURN_LABELS),
+        "trained_at": now,
+    }
+    names = [part.split()[0] for part in TRAINING_RUNS_SCHEMA.split(", ")]
+    values = [row[n] if n in row else getattr(test, n) for n in names]
+    spark = lakehouse.spark
+    lakehouse.append(
+        tables.TRAINING_RUNS, spark.createDataFrame([tuple(values)], TRAINING_RUNS_SCHEMA), run_id=run_id
+    )
+    decision = (trained_as_of, version, mlflow_run, result.chosen, now, "newest training")
+    lakehouse.append(tables.CHAMPIONS, spark.createDataFrame([decision], CHAMPIONS_SCHEMA), run_id=run_id)
+
+
+def model_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """The trained, registered model."""
+
+    @table_asset(
+        CHURN_MODEL,
+        business,
+        description=(
+            "Trains the candidates on cohorts whose labels had matured at the month's end (trained_as_of), chooses and "
+            "calibrates on later ones, tests once on the last, and registers the winner in MLflow as champion. "
+            "Rows in models/training_runs and models/champions."
+        ),
+        deps=[tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key],
+        partitions=snapshot_months(business),
+        checks={BETTER_THAN_CHANCE: "The test AUC's interval lies above 0.5."},
+        kinds=("mlflow", "scikitlearn", "pyspark"),
+    )
+    def churn_model(
+        context: dg.AssetExecutionContext,
+        lakehouse: dg.ResourceParam[Lakehouse],
+        tracking: dg.ResourceParam[Tracking],
+    ) -> dg.MaterializeResult:
+        results = [
+            _train(context, lakehouse, tracking, business, month) for month in partition_range(context)
+        ]
+        return results[-1]
+
+    return [churn_model]
+
+
+def _train(
+    context: dg.AssetExecutionContext,
+    lakehouse: Lakehouse,
+    tracking: Tracking,
+    business: Business,
+    month: str,
+) -> dg.MaterializeResult:
+    from churn_assets.models.split import NotEnoughHistory, temporal_split
+    from churn_assets.models.training import TrainingError, TrainingSettings, train
+
+    windows, settings = business.file.windows, business.file.training
+    trained_as_of = month_end(month)
+    names = [f.name for f in business.features]
+    try:
+        cohorts = mature_cohorts(lakehouse, trained_as_of)
+        split = temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
+    except NotEnoughHistory as error:
+        raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
+    frame = training_frame(
+        lakehouse, names, [*split.train, *split.validation, split.test], settings.row_limit
+    )
+    parameters = _parameters(business, lakehouse)
+    with tracking.training_run(context.run_id, trained_as_of, {"business": business.name}) as run:
+        try:
+            result = train(
+                frame,
+                names,
+                split,
+                TrainingSettings(tuple(settings.candidates), settings.seed, settings.capacity),
+                lambda: lakehouse.spark,
+                context.log.info,
+            )
+        except TrainingError as error:
+            raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
+        run.log_training(result, parameters)
+        test = result.test
+        if test.auc_low is None or test.auc_low <= 0.5:
+            raise dg.Failure(
+                f"trained_as_of {trained_as_of}: the test on {split.test} says {test.status}, AUC {test.auc} "
+                f"(from {test.auc_low}): not better than chance, so it was not registered. Look for changed sources or too few churners.",
+                allow_retries=False,
+            )
+        registered = run.register(
+            result.model, {"trained_as_of": str(trained_as_of), "why": "newest training"}
+        )
+    _record(lakehouse, result, registered.version, run.run_id, trained_as_of, context.run_id)
+    in_charge = tracking.champion()
+    if in_charge is None or in_charge.tags.get("trained_as_of", "") <= str(trained_as_of):
+        tracking.set_champion(registered.version)
+    table = result.candidates_table().fillna("")
+    numbers = {k: v for k, v in test.as_dict().items() if isinstance(v, int | float)}
+    importance = list(result.importance.items())[:15]
+    metadata: dict[str, Any] = {
+        "model_version": registered.version,
+        "mlflow_run_id": run.run_id,
+        "candidate": result.chosen,
+        "test cohort": str(split.test),
+        **numbers,
+        "candidates": markdown_table(list(table.columns), table.values.tolist()),
+        "drivers": markdown_table(
+            ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]
+        ),
+    }
+    passed = dg.AssetCheckResult(
+        check_name=BETTER_THAN_CHANCE, passed=True, metadata={"auc_low": test.auc_low}
+    )
+    return dg.MaterializeResult(
+        metadata=metadata, check_results=[passed], data_version=dg.DataVersion(registered.version)
+    )

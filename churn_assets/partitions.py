@@ -1,0 +1,40 @@
+"""Months as Dagster partitions. Ingest months include the open month; snapshot months are closed ones only."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business, Calendar
+from churn_assets.features.snapshots import first_snapshot_month
+from churn_assets.months import add_months
+
+FORMAT = "%Y-%m"
+
+
+def _months(first: str, calendar: Calendar, open_month: bool) -> dg.MonthlyPartitionsDefinition:
+    end = add_months(calendar.end, 1) if calendar.end else None
+    return dg.MonthlyPartitionsDefinition(
+        start_date=first, end_date=end, fmt=FORMAT, timezone="UTC", end_offset=1 if open_month and not end else 0
+    )
+
+
+def ingest_months(business: Business) -> dg.MonthlyPartitionsDefinition:
+    """Months by extract_date, from the first of the calendar to the open one."""
+    return _months(business.file.calendar.start, business.file.calendar, open_month=True)
+
+
+def snapshot_months(business: Business) -> dg.MonthlyPartitionsDefinition:
+    """Months whose last day is an as_of_date: closed, and with a whole observation window behind them."""
+    return _months(first_snapshot_month(business), business.file.calendar, open_month=False)
+
+
+def observed_months(business: Business) -> dg.TimeWindowPartitionMapping:
+    """A snapshot month depends on the ingest months of its observation window."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=1 - business.file.windows.observation_months, allow_nonexistent_upstream_partitions=True
+    )
+
+
+def partition_range(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """The months of this run, in order: one for a single partition, all for a range."""
+    return sorted(context.partition_keys)

@@ -1,0 +1,101 @@
+"""Runs a job over a range of months in this process, in the same Dagster instance that the UI shows, with a progress display."""
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from churn_assets.dagster_home import prepare_dagster_home
+from churn_assets.definitions import build_defs
+from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, ExecuteInProcessResult
+
+POLL_SECONDS = 0.3
+
+
+class RunFailed(RuntimeError):
+    """A Dagster run failed; the message is that of the step, with the run's id."""
+
+
+@contextmanager
+def dagster_instance(settings: Settings) -> "Iterator[DagsterInstance]":
+    """The instance below <home>/dagster, made when it does not exist."""
+    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def _range_tags(months: Sequence[str]) -> dict[str, str]:
+    return {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
+
+
+def _failure(result: "ExecuteInProcessResult") -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            text = error.message.strip() if error else "unknown error"
+            described = event.step_failure_data.user_failure_data
+            return f"{event.step_key}: {described.description if described and described.description else text}"
+    return "the run failed before a step started; see its events in the UI"
+
+
+def run_job(
+    instance: "DagsterInstance", settings: Settings, job: str, months: Sequence[str], console: Console
+) -> "ExecuteInProcessResult":
+    """One Dagster run of `job` for all `months` (contiguous).
+
+    Raises:
+        RunFailed: a step failed; what it said, and the run's id.
+    """
+    definition = build_defs(settings).resolve_job_def(job)
+    total = len(definition.graph.node_dict)
+    done: list[ExecuteInProcessResult] = []
+    crash: list[BaseException] = []
+    run_id = str(uuid.uuid4())
+
+    def work() -> None:
+        try:
+            done.append(
+                definition.execute_in_process(
+                    instance=instance, tags=_range_tags(months), raise_on_error=False, run_id=run_id
+                )
+            )
+        except BaseException as error:  # noqa: BLE001 (handed to the waiting thread)
+            crash.append(error)
+
+    worker = threading.Thread(target=work, name=f"run {job}", daemon=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.fields[job]:<9}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("starting", total=total, job=job)
+        worker.start()
+        while worker.is_alive():
+            worker.join(POLL_SECONDS)
+            if instance.has_run(run_id):
+                stats = instance.get_run_step_stats(run_id)
+                finished = [s for s in stats if s.end_time]
+                running = [s.step_key.replace("__", "/") for s in stats if not s.end_time]
+                progress.update(task, completed=len(finished), description=", ".join(running))
+        progress.update(task, description="" if done and done[0].success else "[red]failed")
+    if crash:
+        raise crash[0]
+    if not done[0].success:
+        raise RunFailed(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows all of it)")
+    return done[0]
+

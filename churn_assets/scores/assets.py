@@ -1,0 +1,158 @@
+"""scores/*: honest scores and segments."""
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.contracts.business import Business
+from churn_assets.gold.assets import require_unique
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import as_of_between
+from churn_assets.models.assets import CHURN_MODEL
+from churn_assets.models.champions import Champion, champion_at, timeline
+from churn_assets.months import month_end
+from churn_assets.partitions import partition_range, snapshot_months
+from churn_assets.scores.segments import customer_segments
+from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
+from churn_assets.tracking.tracking import Tracking
+
+NO_CHAMPION = "no champion yet: nothing trained on or before this date"
+
+
+def champions(lakehouse: Lakehouse) -> list[Champion]:
+    """The timeline of champions, empty before the first training."""
+    return timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist()) if lakehouse.exists(tables.CHAMPIONS) else []
+
+
+def _in_charge(lakehouse: Lakehouse, months: Iterable[str]) -> dict[str, Champion]:
+    """The champion of each month that had one."""
+    line = champions(lakehouse)
+    found = {m: champion_at(line, month_end(m)) for m in months}
+    return {m: c for m, c in found.items() if c is not None}
+
+
+def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[str, Any]:
+    rows = [
+        (str(month_end(m)), f"version {in_charge[m].model_version}, trained as of {in_charge[m].trained_as_of}" if m in in_charge else NO_CHAMPION)
+        for m in months
+    ]
+    return {"model in charge": markdown_table(["as_of_date", "model"], rows)}
+
+
+def _scores(business: Business) -> dg.AssetsDefinition:
+    table = tables.CHURN_SCORES
+
+    @table_asset(
+        table,
+        business,
+        description=(
+            "Probability, decile and the three strongest reasons of every snapshot, by the champion of that time: the last one "
+            "trained on or before the as_of_date. Other versions' scores are never overwritten."
+        ),
+        deps=[tables.CUSTOMER_SNAPSHOTS.key, CHURN_MODEL.key],
+        partitions=snapshot_months(business),
+        checks={"everybody_once": "Every snapshot of a cohort with a champion has one probability in [0, 1]."},
+    )
+    def churn_scores(
+        context: dg.AssetExecutionContext,
+        lakehouse: dg.ResourceParam[Lakehouse],
+        tracking: dg.ResourceParam[Tracking],
+    ) -> dg.MaterializeResult:
+        from pyspark.sql import functions as F
+
+        from churn_assets.scores.scoring import score_snapshots
+
+        months = list(partition_range(context))
+        in_charge = _in_charge(lakehouse, months)
+        report = _cohort_report(months, in_charge)
+        if not in_charge:
+            return materialized(lakehouse, table, None, None, report | {"dagster/row_count": 0}, {"everybody_once": {"rows": 0}})
+        try:
+            require_complete(lakehouse, business, sorted(in_charge))
+        except SilverIncomplete as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS)
+        parts, slices = [], []
+        for version in sorted({c.model_version for c in in_charge.values()}):
+            days = [month_end(m) for m, c in in_charge.items() if c.model_version == version]
+            model = tracking.load_version(version)
+            parts.append(score_snapshots(snapshots.where(F.col("as_of_date").isin(days)), model, version, business.features))
+            listed = ", ".join(f"'{d}'" for d in days)
+            slices.append(f"(model_version = '{version}' AND as_of_date IN ({listed}))")
+        frame = reduce(lambda a, b: a.unionByName(b), parts).persist()
+        try:
+            counts = require_unique(frame, table, ["customer_key", "as_of_date"])
+            expected = snapshots.where(F.col("as_of_date").isin([month_end(m) for m in in_charge])).count()
+            wrong = frame.where(~F.coalesce(F.col("probability").between(0, 1), F.lit(False))).count()
+            if counts["rows"] != expected or wrong:
+                raise dg.Failure(
+                    f"{expected:,} snapshots gave {counts['rows']:,} scores, {wrong:,} of them no probability; nothing was written."
+                )
+            mean = frame.agg(F.avg("probability")).collect()[0][0]
+            commit = lakehouse.replace(table, frame, " OR ".join(slices), run_id=context.run_id)
+        finally:
+            frame.unpersist()
+        return materialized(
+            lakehouse, table, commit, frame, report | {"mean probability": mean}, {"everybody_once": counts}
+        )
+
+    return churn_scores
+
+
+def _segments(business: Business) -> dg.AssetsDefinition:
+    table = tables.CUSTOMER_SEGMENTS
+
+    @table_asset(
+        table,
+        business,
+        description="Risk tier, value tier, main driver, segment and recommended action; every scored customer in exactly one segment.",
+        deps=[tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key],
+        partitions=snapshot_months(business),
+        checks={"exactly_one": "Every scored customer is in exactly one segment."},
+    )
+    def segments(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        from pyspark.sql import functions as F
+
+        months = list(partition_range(context))
+        in_charge = _in_charge(lakehouse, months)
+        report = _cohort_report(months, in_charge)
+        if not in_charge:
+            return materialized(lakehouse, table, None, None, report | {"dagster/row_count": 0}, {"exactly_one": {"rows": 0}})
+        wanted = reduce(
+            lambda a, b: a | b,
+            [
+                (F.col("as_of_date") == F.lit(month_end(m))) & (F.col("model_version") == c.model_version)
+                for m, c in in_charge.items()
+            ],
+        )
+        scores = lakehouse.read(tables.CHURN_SCORES).where(wanted)
+        snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(as_of_between(months))
+        frame = customer_segments(scores, snapshots, business.file.segments).persist()
+        try:
+            counts = require_unique(frame, table, ["customer_key", "as_of_date"])
+            sizes = frame.groupBy("as_of_date", "segment").agg(F.count("*").alias("customers"), F.avg("probability").alias("p"))
+            rows = sizes.orderBy("as_of_date", F.desc("p")).collect()
+            expected = scores.count()
+            if counts["rows"] != expected or any(r.segment is None for r in rows):
+                raise dg.Failure(f"{expected:,} scores gave {counts['rows']:,} segments; nothing was written.")
+            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run_id)
+        finally:
+            frame.unpersist()
+        report["segments"] = markdown_table(
+            ["as_of_date", "segment", "customers", "mean probability"],
+            [(str(r.as_of_date), r.segment, r.customers, f"{r.p:.1%}") for r in rows],
+        )
+        return materialized(lakehouse, table, commit, frame, report, {"exactly_one": counts})
+
+    return segments
+
+
+def score_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """Scores and segments."""
+    return [_scores(business), _segments(business)]

@@ -1,0 +1,55 @@
+"""Risk tier x value tier x main driver -> segment and recommended action, by the rules of churn.yaml."""
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Segments, When
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+def _fits(when: When) -> "Column":
+    from pyspark.sql import functions as F
+
+    wanted = [("risk_tier", when.risk), ("value_tier", when.value), ("driver", when.driver)]
+    conditions = [F.col(column).isin(*values) for column, values in wanted if values is not None]
+    return reduce(lambda a, b: a & b, conditions, F.lit(True))
+
+
+def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segments) -> "DataFrame":
+    """Scores of one version per cohort + the value feature -> one segment per customer and as_of_date.
+
+    Tiers are shares of the cohort: rank by raw score, and by the value feature (missing ranks lowest).
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    value = snapshots.select("customer_key", "as_of_date", F.col(rules.value.feature).alias("value"))
+    of_cohort = Window.partitionBy("as_of_date")
+    ranked = (
+        scores.join(value, ["customer_key", "as_of_date"])
+        .withColumn("_risk", F.percent_rank().over(of_cohort.orderBy("raw", "customer_key")))
+        .withColumn("_value", F.percent_rank().over(of_cohort.orderBy(F.asc_nulls_first("value"), "customer_key")))
+    )
+    tiered = ranked.withColumn(
+        "risk_tier",
+        F.when(F.col("_risk") >= rules.risk.high, "high").when(F.col("_risk") >= rules.risk.elevated, "elevated").otherwise("low"),
+    ).withColumn(
+        "value_tier",
+        F.when(F.col("_value") >= rules.value.high, "high").when(F.col("_value") >= rules.value.middle, "middle").otherwise("low"),
+    )
+    segment = reduce(lambda chain, r: chain.when(_fits(r.when), r.name), rules.rules[1:], F.when(_fits(rules.rules[0].when), rules.rules[0].name))
+    action = F.element_at(F.create_map(*(F.lit(t) for r in rules.rules for t in (r.name, r.action))), F.col("segment"))
+    return tiered.withColumn("segment", segment).select(
+        "customer_key",
+        "as_of_date",
+        "segment",
+        action.alias("action"),
+        "risk_tier",
+        "value_tier",
+        "driver",
+        "probability",
+        "value",
+        "model_version",
+    )

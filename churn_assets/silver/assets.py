@@ -1,0 +1,193 @@
+"""silver/*: keys, typed and judged sources, the tables they share, and the balance over all of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import between
+from churn_assets.partitions import ingest_months, partition_range
+from churn_assets.silver.audit import MonthAudit, Problem
+from churn_assets.silver.customer_keys import delivered_ids, new_keys
+from churn_assets.silver.load import MonthBlocked, load_silver
+from churn_assets.silver.reconciliation import SCHEMA, reconcile
+
+CONTRACT_CHECK = "keeps_contract"
+
+
+def _customer_keys(business: Business) -> dg.AssetsDefinition:
+    table = tables.CUSTOMER_KEYS
+
+    @table_asset(
+        table,
+        business,
+        description="A random customer_key for every natural id in any source; the only place that joins the two.",
+        deps=[tables.bronze(s).key for s in business.sources],
+        partitions=ingest_months(business),
+        checks={"one_key_per_customer": "Every id has one key and every key one id."},
+    )
+    def customer_keys(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        from pyspark.sql import functions as F
+
+        where = between(partition_range(context))
+        ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
+        known = lakehouse.read(table) if lakehouse.exists(table) else None
+        added = new_keys(ids, known).persist()  # random: must not be drawn a second time
+        try:
+            everyone = added if known is None else known.unionByName(added)
+            counts = everyone.agg(
+                F.count("*").alias("rows"),
+                F.count_distinct("customer_id").alias("ids"),
+                F.count_distinct("customer_key").alias("keys"),
+            ).collect()[0]
+            if not counts["rows"] == counts.ids == counts["keys"]:
+                raise dg.Failure(
+                    f"{counts['rows']:,} rows for {counts.ids:,} ids and {counts['keys']:,} keys: a key was drawn twice. "
+                    "Nothing was written; run again, the next keys differ."
+                )
+            commit = lakehouse.append(table, added, run_id=context.run_id)
+        finally:
+            added.unpersist()
+        numbers = {"customers": counts["rows"], "new": commit.rows}
+        return materialized(lakehouse, table, commit, added, numbers, {"one_key_per_customer": numbers})
+
+    return customer_keys
+
+
+def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[str, Any]:
+    rows = [(a.month, a.delivered, a.accepted, a.duplicates, a.quarantined) for a in audits]
+    refused: dict[str, int] = {}
+    for audit in audits:
+        for rule, count in audit.refused.items():
+            refused[rule] = refused.get(rule, 0) + count
+    report = {
+        "delivered": sum(a.delivered for a in audits),
+        "duplicates": sum(a.duplicates for a in audits),
+        "quarantined": sum(a.quarantined for a in audits),
+        "by month": markdown_table(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
+    }
+    if refused:
+        report["refused by rule"] = markdown_table(["rule", "rows"], sorted(refused.items(), key=lambda r: -r[1]))
+    if problems:
+        report["noticed"] = markdown_table(
+            ["month", "rule", "severity", "what", "remedy"],
+            [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems],
+        )
+    return report
+
+
+def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
+    table = tables.silver(source)
+    shared = [tables.QUARANTINE, *([tables.customer_identity(business)] if source.personal else [])]
+
+    @table_asset(
+        table,
+        business,
+        description=f"{source.description} Typed and judged by its contract; refused rows are in silver/quarantine.",
+        deps=[tables.bronze(source).key, tables.CUSTOMER_KEYS.key],
+        partitions=ingest_months(business),
+        checks={CONTRACT_CHECK: f"No blocking rule of the contract of {source.name} is broken; every row is accounted for."},
+        owner=source.owner,
+    )
+    def silver(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
+        months = partition_range(context)
+        try:
+            load = load_silver(lakehouse, business, source, months, context.run_id)
+        except MonthBlocked as error:
+            evidence = _report([], error.problems)
+            yield dg.AssetCheckResult(asset_key=table.key, check_name=CONTRACT_CHECK, passed=False, metadata=evidence)
+            raise dg.Failure(f"Nothing was committed.\n{error}", metadata=evidence, allow_retries=False) from error
+        for commit in load.commits[1:]:
+            other = next(t for t in shared if t.path == commit.table)
+            for month in months:
+                yield dg.AssetMaterialization(
+                    other.key,
+                    partition=month,
+                    metadata={"written for": source.name, "months": f"{months[0]} to {months[-1]}", "rows": commit.rows},
+                )
+        report = _report(load.audits, load.problems)
+        frame = lakehouse.read(table)
+        yield materialized(
+            lakehouse, table, load.commits[0], frame, report, {CONTRACT_CHECK: {"noticed": len(load.problems)}}
+        )
+
+    return silver
+
+
+def _shared_specs(business: Business) -> list[dg.AssetSpec]:
+    """Tables that the silver assets write a slice of each; shown in the graph, materialised by them."""
+    descriptions = {
+        tables.QUARANTINE: ("Every refused row with file, row number, rule, reason and the row itself.", business.sources),
+        tables.customer_identity(business): (
+            "Personal columns by customer_key; read by nothing downstream.",
+            tuple(s for s in business.sources if s.personal),
+        ),
+    }
+    return [
+        dg.AssetSpec(
+            table.key,
+            description=f"{text}\n\nWritten by the silver assets of the sources. Grain: {table.grain}.",
+            group_name=table.layer,
+            deps=[tables.silver(s).key for s in sources],
+            partitions_def=ingest_months(business),
+            kinds={"deltalake"},
+            owners=[business.file.owner],
+            tags={"layer": table.layer, "business": business.name, "contains": "personal-data"},
+            metadata={"grain": table.grain, "path": table.path},
+        )
+        for table, (text, sources) in descriptions.items()
+        if sources
+    ]
+
+
+def _reconciliation(business: Business) -> dg.AssetsDefinition:
+    table = tables.RECONCILIATION
+
+    @table_asset(
+        table,
+        business,
+        description="delivered = accepted + duplicate + quarantined, counted again from the tables as they lie.",
+        deps=[tables.silver(s).key for s in business.sources],
+        partitions=ingest_months(business),
+        checks={"nothing_is_lost": "Every delivered row of every source and month is accounted for."},
+    )
+    def reconciliation(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult:
+        months = partition_range(context)
+        rows = reconcile(lakehouse, business, months).collect()  # one row per source and month
+        lost = [r for r in rows if not r.balances]
+        header = ["source", "extract_month", "delivered", "accepted", "duplicate", "quarantined"]
+        if lost:
+            table_of = markdown_table(header, [[r[h] for h in header] for r in lost])
+            raise dg.Failure(
+                f"{len(lost)} source months do not balance, first {lost[0].source} {lost[0].extract_month}: "
+                f"{lost[0].delivered:,} delivered, {lost[0].accepted + lost[0].duplicate + lost[0].quarantined:,} found. "
+                "Materialise silver of those months again.",
+                metadata={"unbalanced": table_of},
+            )
+        frame = lakehouse.spark.createDataFrame(rows, SCHEMA)
+        commit = lakehouse.replace(table, frame, between(months), run_id=context.run_id)
+        totals = {h: sum(r[h] for r in rows) for h in header[2:]}
+        ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
+        report = {"balance": markdown_table(header, [[r[h] for h in header] for r in ordered])}
+        return materialized(lakehouse, table, commit, frame, totals | report, {"nothing_is_lost": totals})
+
+    return reconciliation
+
+
+def silver_assets(business: Business) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Keys, one asset per source, the shared tables, and the balance."""
+    return [
+        _customer_keys(business),
+        *(_silver_asset(business, source) for source in business.sources),
+        *_shared_specs(business),
+        _reconciliation(business),
+    ]

@@ -1,0 +1,103 @@
+"""What a run left behind, told to a person: rows, refused rows, quality of the model, segments, the riskiest customers."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RISKIEST = 10
+
+
+def _grid(title: str, *columns: str) -> RichTable:
+    table = RichTable(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for position, name in enumerate(columns):
+        table.add_column(name, justify="left" if position == 0 else "right")
+    return table
+
+
+def _rows(lakehouse: Lakehouse, business: Business) -> RichTable:
+    grid = _grid("Rows", "table", "rows")
+    for table in tables.catalogue(business):
+        if lakehouse.exists(table):
+            grid.add_row(table.path, f"{lakehouse.count(table):,}")
+    return grid
+
+
+def _refused(lakehouse: Lakehouse) -> RichTable | None:
+    if not lakehouse.exists(tables.QUARANTINE):
+        return None
+    refused = lakehouse.arrow(tables.QUARANTINE, ["source", "rule"])
+    counts = refused.group_by(["source", "rule"]).aggregate([([], "count_all")]).to_pylist()
+    grid = _grid(f"Refused rows ({refused.num_rows:,}, each with file and reason in silver/quarantine)", "source", "rule", "rows")
+    for row in sorted(counts, key=lambda r: -r["count_all"])[:8]:
+        grid.add_row(row["source"], row["rule"], f"{row['count_all']:,}")
+    return grid
+
+
+def _latest(table: "pa.Table", column: str) -> "pa.Table":
+    import pyarrow.compute as pc
+
+    return table.filter(pc.field(column) == pc.max(table[column]))
+
+
+def _model(lakehouse: Lakehouse, console: Console) -> None:
+    if not lakehouse.exists(tables.TRAINING_RUNS):
+        return
+    runs = lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()
+    last = runs[-1]
+    console.print(
+        f"[bold]Model[/] version {last['model_version']} ({last['candidate'].replace('_', ' ')}), trained as of "
+        f"{last['trained_as_of']} on {last['rows']:,} snapshots with {last['positives']:,} churners."
+    )
+    if last["auc"] is not None:
+        console.print(
+            f"  ROC-AUC on the last mature cohort ({last['test_as_of_date']}, untouched): [bold]{last['auc']:.3f}[/] "
+            f"(95 % interval {last['auc_low']:.3f} to {last['auc_high']:.3f}); top-decile lift {last['lift_top_decile']:.1f}, "
+            f"Brier {last['brier']:.4f}."
+        )
+
+
+def _segments(lakehouse: Lakehouse) -> RichTable | None:
+    if not lakehouse.exists(tables.CUSTOMER_SEGMENTS):
+        return None
+    latest = _latest(lakehouse.arrow(tables.CUSTOMER_SEGMENTS, ["as_of_date", "segment", "action"]), "as_of_date")
+    sizes = Counter((r["segment"], r["action"]) for r in latest.to_pylist())
+    grid = _grid(f"Segments on {latest['as_of_date'][0]}", "segment", "customers", "action")
+    grid.columns[2].justify = "left"
+    for (name, action), size in sizes.most_common():
+        grid.add_row(name, f"{size:,}", action)
+    return grid
+
+
+def _riskiest(lakehouse: Lakehouse) -> RichTable | None:
+    if not lakehouse.exists(tables.CHURN_SCORES):
+        return None
+    columns = ["as_of_date", "model_version", "customer_key", "raw", "probability", "reason_1", "reason_2", "reason_3"]
+    latest = _latest(lakehouse.arrow(tables.CHURN_SCORES, columns, [("decile", "=", 1)]), "as_of_date")
+    newest = max(latest["model_version"].to_pylist(), key=int)
+    rows = [r for r in latest.sort_by([("raw", "descending")]).to_pylist() if r["model_version"] == newest]
+    grid = _grid("The ten riskiest customers", "customer_key", "probability", "why")
+    grid.columns[2].justify = "left"
+    for row in rows[:RISKIEST]:
+        why = "; ".join(r for r in (row["reason_1"], row["reason_2"], row["reason_3"]) if r)
+        grid.add_row(row["customer_key"], f"{row['probability']:.0%}", why)
+    return grid
+
+
+def print_summary(lakehouse: Lakehouse, business: Business, console: Console) -> None:
+    """Prints the state of the lake. Starts no JVM; shows customer_keys, never a natural id."""
+    for part in (_rows(lakehouse, business), _refused(lakehouse)):
+        if part is not None:
+            console.print(part, "")
+    _model(lakehouse, console)
+    for part in (_segments(lakehouse), _riskiest(lakehouse)):
+        if part is not None:
+            console.print("", part)
