@@ -96,10 +96,10 @@ def summary() -> None:
 @click.option("--quick", is_flag=True, help="Leave out the round trip through Spark and Delta.")
 def doctor(quick: bool) -> None:
     """Check Java, jars, versions, disk, settings; say what is wrong and how to mend it."""
-    from churn_assets.doctor import render, run_doctor
+    from churn_assets.doctor import findings_table, run_doctor
 
     findings = run_doctor(Settings(), quick=quick)
-    render(findings, Console())
+    Console().print(findings_table(findings))
     if any(f.status == "fail" for f in findings):
         sys.exit(1)
 

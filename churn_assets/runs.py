@@ -67,7 +67,11 @@ def run_job(
         try:
             done.append(
                 definition.execute_in_process(
-                    instance=instance, tags=_range_tags(months), raise_on_error=False, run_id=run_id
+                    instance=instance,
+                    tags=_range_tags(months),
+                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},  # events are in the UI
+                    raise_on_error=False,
+                    run_id=run_id,
                 )
             )
         except BaseException as error:  # noqa: BLE001 (handed to the waiting thread)
