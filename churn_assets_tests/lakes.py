@@ -1,0 +1,105 @@
+"""Tiny lakes for tests: settings below a temporary folder, an editable copy of a shipped business, files of extracts."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from churn_assets.settings import SHIPPED_BUSINESSES, Settings
+
+Row = Mapping[str, Any]
+
+
+def settings_for(tmp_path: Path, business: str | Path = "telecom") -> Settings:
+    """Settings of a lake that lies wholly below `tmp_path`: landing in tmp_path/landing, tables in tmp_path/lake.
+
+    `Lakehouse(settings)` runs on the session of the `spark` fixture, whatever these settings say about Spark.
+    """
+    return Settings(
+        home=str(tmp_path), business=str(business), engine_profile="small", spark_master="local[2]"
+    )
+
+
+def business_copy(tmp_path: Path, name: str = "telecom", **edits: object) -> Path:
+    """A copy of a shipped business with top-level keys of its churn.yaml replaced; an edit of None removes the key.
+
+    Each call makes a folder of its own, since loaded businesses are cached by folder.
+    """
+    folder = tmp_path / f"business-{sum(1 for _ in tmp_path.glob('business-*'))}"
+    shutil.copytree(SHIPPED_BUSINESSES / name, folder)
+    edit_yaml(folder / "churn.yaml", lambda content: _replace(content, edits))
+    return folder
+
+
+def _replace(content: dict[str, Any], edits: Mapping[str, object]) -> None:
+    for key, value in edits.items():
+        if value is None:
+            content.pop(key, None)
+        else:
+            content[key] = value
+
+
+def edit_yaml(file: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Reads a YAML mapping, lets `edit` change it in place, and writes it back."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    edit(content)
+    file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def extract_folder(landing: str | Path, source: str, extract_date: str) -> Path:
+    """<landing>/<source>/extract_date=<extract_date>, made when it does not exist."""
+    folder = Path(landing) / source / f"extract_date={extract_date}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_csv(
+    landing: str | Path,
+    source: str,
+    extract_date: str,
+    rows: Sequence[Row],
+    name: str = "part-1",
+    *,
+    columns: Sequence[str] | None = None,
+    encoding: str = "utf-8",
+    delimiter: str = ",",
+) -> Path:
+    """A CSV extract; the header is `columns`, else the keys of the first row. None is an empty token."""
+    header = list(columns or rows[0])
+    file = extract_folder(landing, source, extract_date) / f"{name}.csv"
+    with file.open("w", encoding=encoding, newline="") as handle:
+        writer = csv.writer(handle, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([row.get(column) for column in header] for row in rows)
+    return file
+
+
+def write_jsonl(
+    landing: str | Path, source: str, extract_date: str, rows: Sequence[Row | str], name: str = "part-1"
+) -> Path:
+    """An extract of JSON lines; a row that is a string is written as it is."""
+    file = extract_folder(landing, source, extract_date) / f"{name}.jsonl"
+    lines = [row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows]
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return file
+
+
+def write_parquet(
+    landing: str | Path,
+    source: str,
+    extract_date: str,
+    rows: Sequence[Row],
+    name: str = "part-1",
+    *,
+    schema: pa.Schema | None = None,
+) -> Path:
+    """A Parquet extract; types are inferred from the Python values unless `schema` is given (needed without rows)."""
+    file = extract_folder(landing, source, extract_date) / f"{name}.parquet"
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
+    return file
