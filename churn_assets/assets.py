@@ -52,7 +52,11 @@ def table_asset(
                 owners=[owner or business.file.owner],
                 tags={"layer": table.layer, "business": business.name}
                 | ({"contains": "personal-data"} if table.personal else {}),
-                metadata={"grain": table.grain, "path": table.path, "partitioned by": ", ".join(table.partition_by) or "-"},
+                metadata={
+                    "grain": table.grain,
+                    "path": table.path,
+                    "partitioned by": ", ".join(table.partition_by) or "-",
+                },
                 code_version=CODE_VERSION,
                 pool=POOL,
                 check_specs=[
@@ -88,7 +92,10 @@ def materialized(
     ]
     data_version = dg.DataVersion(str(commit.version)) if commit is not None else None
     return dg.MaterializeResult(
-        asset_key=table.key, metadata=found | dict(metadata or {}), check_results=checks, data_version=data_version
+        asset_key=table.key,
+        metadata=found | dict(metadata or {}),
+        check_results=checks,
+        data_version=data_version,
     )
 
 

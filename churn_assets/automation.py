@@ -16,7 +16,9 @@ def jobs() -> list[Any]:
     """Named selections for the launchpad and the command line, in the order in which data walks."""
     groups = dg.AssetSelection.groups
     return [
-        dg.define_asset_job("ingest", groups("bronze", "silver", "gold"), description="Extracts to silver and gold."),
+        dg.define_asset_job(
+            "ingest", groups("bronze", "silver", "gold"), description="Extracts to silver and gold."
+        ),
         dg.define_asset_job("snapshot", groups("features"), description="Features and labels of cohorts."),
         dg.define_asset_job("train", groups("models"), description="A training as of the end of a month."),
         dg.define_asset_job("score", groups("scores"), description="Scores and segments of cohorts."),
@@ -30,7 +32,9 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
     for source in business.sources:
         late = timedelta(days=source.frequency_days + source.latency_days)
-        policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(fail_window=late + GRACE, warn_window=late)
+        policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(
+            fail_window=late + GRACE, warn_window=late
+        )
     return policies
 
 

@@ -28,7 +28,12 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--customers", default=5000, show_default=True, help="Customers at the start.")
-@click.option("--months", default=18, show_default=True, help="Months of history, ending with the calendar of churn.yaml.")
+@click.option(
+    "--months",
+    default=18,
+    show_default=True,
+    help="Months of history, ending with the calendar of churn.yaml.",
+)
 @click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
 def demo(customers: int, months: int, seed: int) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
@@ -41,12 +46,22 @@ def demo(customers: int, months: int, seed: int) -> None:
 @click.option("--customers", default=5000, show_default=True, help="Customers at the start.")
 @click.option("--months", default=18, show_default=True, help="Months of history.")
 @click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
-@click.option("--start", type=MONTH, help="First month YYYY-MM; default: so that the history ends with the calendar.")
+@click.option(
+    "--start", type=MONTH, help="First month YYYY-MM; default: so that the history ends with the calendar."
+)
 @click.option("--drift-from", type=MONTH, help="Month YYYY-MM from which customers behave differently.")
-@click.option("--truncate", nargs=2, multiple=True, metavar="SOURCE MONTH", help="Lose most rows of a source's month.")
+@click.option(
+    "--truncate", nargs=2, multiple=True, metavar="SOURCE MONTH", help="Lose most rows of a source's month."
+)
 @click.option("--clean", is_flag=True, help="No duplicates, late rows, malformed values or other dirt.")
 def simulate(
-    customers: int, months: int, seed: int, start: str | None, drift_from: str | None, truncate: tuple[tuple[str, str], ...], clean: bool
+    customers: int,
+    months: int,
+    seed: int,
+    start: str | None,
+    drift_from: str | None,
+    truncate: tuple[tuple[str, str], ...],
+    clean: bool,
 ) -> None:
     """Write extracts of the business into the landing zone (and the truth outside of it)."""
     from churn_assets.contracts.loader import load_business

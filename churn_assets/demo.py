@@ -18,7 +18,9 @@ from churn_assets.simulation import simulate
 from churn_assets.summary import print_summary
 
 
-def _simulate_once(settings: Settings, business: Business, customers: int, months: int, seed: int, console: Console) -> None:
+def _simulate_once(
+    settings: Settings, business: Business, customers: int, months: int, seed: int, console: Console
+) -> None:
     landing = Path(settings.landing_uri)
     if landing.is_dir() and any(landing.iterdir()):
         console.print(f"Using the extracts in {landing} (remove the folder to simulate new ones).")
@@ -43,7 +45,11 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     assert last is not None
     first = max(add_months(last, 1 - months), business.file.calendar.start)
     ingest = month_range(first, last)
-    snapshots = [m for m in snapshot_months(business).get_partition_keys() if m >= ingest[min(len(ingest), business.file.windows.observation_months) - 1]]
+    snapshots = [
+        m
+        for m in snapshot_months(business).get_partition_keys()
+        if m >= ingest[min(len(ingest), business.file.windows.observation_months) - 1]
+    ]
     store.join()
     with dagster_instance(settings) as instance:
         run_job(instance, settings, "ingest", ingest, console)

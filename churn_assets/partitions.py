@@ -14,7 +14,11 @@ FORMAT = "%Y-%m"
 def _months(first: str, calendar: Calendar, open_month: bool) -> dg.MonthlyPartitionsDefinition:
     end = add_months(calendar.end, 1) if calendar.end else None
     return dg.MonthlyPartitionsDefinition(
-        start_date=first, end_date=end, fmt=FORMAT, timezone="UTC", end_offset=1 if open_month and not end else 0
+        start_date=first,
+        end_date=end,
+        fmt=FORMAT,
+        timezone="UTC",
+        end_offset=1 if open_month and not end else 0,
     )
 
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from churn_assets.dagster_home import prepare_dagster_home
 from churn_assets.definitions import build_defs
@@ -45,7 +52,9 @@ def _failure(result: "ExecuteInProcessResult") -> str:
                 error = error.cause
             text = error.message.strip() if error else "unknown error"
             described = event.step_failure_data.user_failure_data
-            return f"{event.step_key}: {described.description if described and described.description else text}"
+            return (
+                f"{event.step_key}: {described.description if described and described.description else text}"
+            )
     return "the run failed before a step started; see its events in the UI"
 
 
@@ -69,7 +78,9 @@ def run_job(
                 definition.execute_in_process(
                     instance=instance,
                     tags=_range_tags(months),
-                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},  # events are in the UI
+                    run_config={
+                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
+                    },  # events are in the UI
                     raise_on_error=False,
                     run_id=run_id,
                 )
@@ -102,4 +113,3 @@ def run_job(
     if not done[0].success:
         raise RunFailed(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows all of it)")
     return done[0]
-

@@ -39,7 +39,9 @@ def simulate(
 
     simulators = {"telecom": simulate_telecom, "shop": simulate_shop}
     if business.name not in simulators:
-        raise SimulationError(f"There is no simulator for the business {business.name}; it has {', '.join(simulators)}.")
+        raise SimulationError(
+            f"There is no simulator for the business {business.name}; it has {', '.join(simulators)}."
+        )
     if is_uri(settings.landing_uri):
         raise SimulationError(f"The simulator writes local files; CHURN_LANDING is {settings.landing_uri}.")
     last = ingest_months(business).get_last_partition_key()
@@ -70,4 +72,6 @@ def simulate(
         summary = simulators[business.name](plan, landing, truth, tick)
     rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
     span = month_range(first, add_months(first, months - 1))
-    console.print(f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}.")
+    console.print(
+        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}."
+    )

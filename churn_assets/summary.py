@@ -36,7 +36,12 @@ def _refused(lakehouse: Lakehouse) -> RichTable | None:
         return None
     refused = lakehouse.arrow(tables.QUARANTINE, ["source", "rule"])
     counts = refused.group_by(["source", "rule"]).aggregate([([], "count_all")]).to_pylist()
-    grid = _grid(f"Refused rows ({refused.num_rows:,}, each with file and reason in silver/quarantine)", "source", "rule", "rows")
+    grid = _grid(
+        f"Refused rows ({refused.num_rows:,}, each with file and reason in silver/quarantine)",
+        "source",
+        "rule",
+        "rows",
+    )
     for row in sorted(counts, key=lambda r: -r["count_all"])[:8]:
         grid.add_row(row["source"], row["rule"], f"{row['count_all']:,}")
     return grid
@@ -68,7 +73,9 @@ def _model(lakehouse: Lakehouse, console: Console) -> None:
 def _segments(lakehouse: Lakehouse) -> RichTable | None:
     if not lakehouse.exists(tables.CUSTOMER_SEGMENTS):
         return None
-    latest = _latest(lakehouse.arrow(tables.CUSTOMER_SEGMENTS, ["as_of_date", "segment", "action"]), "as_of_date")
+    latest = _latest(
+        lakehouse.arrow(tables.CUSTOMER_SEGMENTS, ["as_of_date", "segment", "action"]), "as_of_date"
+    )
     sizes = Counter((r["segment"], r["action"]) for r in latest.to_pylist())
     grid = _grid(f"Segments on {latest['as_of_date'][0]}", "segment", "customers", "action")
     grid.columns[2].justify = "left"
@@ -80,7 +87,16 @@ def _segments(lakehouse: Lakehouse) -> RichTable | None:
 def _riskiest(lakehouse: Lakehouse) -> RichTable | None:
     if not lakehouse.exists(tables.CHURN_SCORES):
         return None
-    columns = ["as_of_date", "model_version", "customer_key", "raw", "probability", "reason_1", "reason_2", "reason_3"]
+    columns = [
+        "as_of_date",
+        "model_version",
+        "customer_key",
+        "raw",
+        "probability",
+        "reason_1",
+        "reason_2",
+        "reason_3",
+    ]
     latest = _latest(lakehouse.arrow(tables.CHURN_SCORES, columns, [("decile", "=", 1)]), "as_of_date")
     newest = max(latest["model_version"].to_pylist(), key=int)
     rows = [r for r in latest.sort_by([("raw", "descending")]).to_pylist() if r["model_version"] == newest]

@@ -29,7 +29,10 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             f"known_at on or before it; observation window {windows.observation_months} months."
         ),
         deps=[
-            *(dg.AssetDep(dg.AssetKey(tables.silver(s).key), partition_mapping=observed_months(business)) for s in business.sources),
+            *(
+                dg.AssetDep(dg.AssetKey(tables.silver(s).key), partition_mapping=observed_months(business))
+                for s in business.sources
+            ),
             dg.AssetDep(dg.AssetKey(tables.RECONCILIATION.key), partition_mapping=observed_months(business)),
         ],
         partitions=snapshot_months(business),
@@ -54,16 +57,25 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             }
             eligible = sum(n for (_, reason), n in people.items() if reason == "eligible")
             if eligible != counts["rows"]:
-                raise dg.Failure(f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; nothing was written.")
+                raise dg.Failure(
+                    f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; nothing was written."
+                )
             commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run_id)
         finally:
             frame.unpersist()
             built.people.unpersist()
         reasons = sorted({reason for _, reason in people})
         days = sorted({day for day, _ in people})
-        report = markdown_table(["as_of_date", *reasons], [[d, *(people.get((d, r), 0) for r in reasons)] for d in days])
+        report = markdown_table(
+            ["as_of_date", *reasons], [[d, *(people.get((d, r), 0) for r in reasons)] for d in days]
+        )
         return materialized(
-            lakehouse, table, commit, frame, {"population": report, "features": len(business.features)}, {"one_row_per_customer": counts}
+            lakehouse,
+            table,
+            commit,
+            frame,
+            {"population": report, "features": len(business.features)},
+            {"one_row_per_customer": counts},
         )
 
     return snapshots
@@ -81,9 +93,15 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled {windows.settlement_days} days "
             "later and then kept. Pending is null, never 0."
         ),
-        deps=[tables.CUSTOMER_SNAPSHOTS.key, tables.silver(business.label_source).key, tables.RECONCILIATION.key],
+        deps=[
+            tables.CUSTOMER_SNAPSHOTS.key,
+            tables.silver(business.label_source).key,
+            tables.RECONCILIATION.key,
+        ],
         partitions=snapshot_months(business),
-        checks={"no_label_before_its_time": "No label is given before label_available_at is covered by extracts."},
+        checks={
+            "no_label_before_its_time": "No label is given before label_available_at is covered by extracts."
+        },
     )
     def labels(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -133,7 +151,14 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         }
         if churned + stayed:
             metadata["base rate"] = churned / (churned + stayed)
-        return materialized(lakehouse, table, commit, frame, metadata, {"no_label_before_its_time": {"known until": str(known)}})
+        return materialized(
+            lakehouse,
+            table,
+            commit,
+            frame,
+            metadata,
+            {"no_label_before_its_time": {"known until": str(known)}},
+        )
 
     return labels
 

@@ -31,7 +31,9 @@ class Term:
     def name(self) -> str:
         """Column of the cell."""
         condition = "" if self.where is None else f"|{self.where}"
-        return f"{self.aggregate}|{self.measure or ''}|{self.days or ''}{condition}".replace(".", " ").replace("`", " ")
+        return f"{self.aggregate}|{self.measure or ''}|{self.days or ''}{condition}".replace(
+            ".", " "
+        ).replace("`", " ")
 
     def column(self, day: "Column") -> "Column":
         """The aggregate over the events of a cell; `day` is the event's date."""
@@ -89,15 +91,21 @@ def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) ->
     day = F.to_date(str(source.event_time))
     valid = (with_validity_by_exception if source.event_time in source.key else with_validity)(events, source)
     return (
-        valid.withColumn("event_index", index_of(day)).groupBy(*CELL).agg(*(t.column(day).alias(t.name) for t in terms))
+        valid.withColumn("event_index", index_of(day))
+        .groupBy(*CELL)
+        .agg(*(t.column(day).alias(t.name) for t in terms))
     )
 
 
-def features_from_cells(cells: "DataFrame", as_of_indexes: Sequence[int], features: Sequence[Feature]) -> "DataFrame":
+def features_from_cells(
+    cells: "DataFrame", as_of_indexes: Sequence[int], features: Sequence[Feature]
+) -> "DataFrame":
     """customer_key, as_of_index and one column per feature, for every as_of month in which a customer has a cell."""
     from pyspark.sql import functions as F
 
-    reach = reach_months(features, max((f.months or 1) * (2 if f.aggregate == "trend" else 1) for f in features))
+    reach = reach_months(
+        features, max((f.months or 1) * (2 if f.aggregate == "trend" else 1) for f in features)
+    )
     months = F.array(*(F.lit(i) for i in as_of_indexes))
 
     def counts(as_of: "Column") -> "Column":
@@ -116,7 +124,9 @@ def _over(term: Term, first: int, last: int) -> "Column":
     from pyspark.sql import functions as F
 
     age = F.col("as_of_index") - F.col("event_index")
-    return F.coalesce(F.sum(F.when(age.between(first, last), F.col(f"`{term.name}`"))), F.lit(0)).cast("double")
+    return F.coalesce(F.sum(F.when(age.between(first, last), F.col(f"`{term.name}`"))), F.lit(0)).cast(
+        "double"
+    )
 
 
 def _feature(feature: Feature) -> "Column":

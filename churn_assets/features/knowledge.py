@@ -52,7 +52,9 @@ def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFram
     seen = events.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
     late = seen.where(F.col("known_index") != index_of(F.col(source.event_time))).select(*key).distinct()
     several = with_validity(seen.join(F.broadcast(late), key, "left_semi"), source)
-    once = seen.join(F.broadcast(late), key, "left_anti").withColumn("superseded_index", F.lit(None).cast("int"))
+    once = seen.join(F.broadcast(late), key, "left_anti").withColumn(
+        "superseded_index", F.lit(None).cast("int")
+    )
     return once.unionByName(several)
 
 
@@ -64,7 +66,8 @@ def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
     counts = F.filter(
         months,
         lambda a: (
-            (F.col("known_index") <= a) & (F.col("superseded_index").isNull() | (F.col("superseded_index") > a))
+            (F.col("known_index") <= a)
+            & (F.col("superseded_index").isNull() | (F.col("superseded_index") > a))
         ),
     )
     return valid.withColumn("as_of_index", F.explode(counts))

@@ -41,7 +41,9 @@ def cohorts(months: Sequence[str], windows: Windows, known_until: date | None) -
         outcome_end = gap_end + timedelta(days=windows.outcome_days)
         available = outcome_end + timedelta(days=windows.settlement_days)
         result.append(
-            Cohort(as_of, gap_end, outcome_end, available, known_until is not None and available <= known_until)
+            Cohort(
+                as_of, gap_end, outcome_end, available, known_until is not None and available <= known_until
+            )
         )
     return result
 
@@ -68,7 +70,9 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
         effective_end(rule, source).alias("ended"),
         _by_choice(business).alias("by_choice"),
     )
-    ran = (F.col("started") <= F.col("as_of_date")) & F.coalesce(F.col("ended") > F.col("as_of_date"), F.lit(True))
+    ran = (F.col("started") <= F.col("as_of_date")) & F.coalesce(
+        F.col("ended") > F.col("as_of_date"), F.lit(True)
+    )
     last = F.max_by(F.struct("ended", "by_choice"), F.when(ran, F.col("ended")))
     one = known.groupBy("customer_key", "as_of_date", "gap_end", "outcome_end").agg(
         F.count_if(ran).alias("ran"),
@@ -112,13 +116,21 @@ def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame")
     from pyspark.sql import functions as F
 
     day = F.to_date(str(business.label_source.event_time))
-    inside = (day > F.col("gap_end")) & (day <= F.col("outcome_end")) & (F.col("known_at") <= F.col("label_available_at"))
+    inside = (
+        (day > F.col("gap_end"))
+        & (day <= F.col("outcome_end"))
+        & (F.col("known_at") <= F.col("label_available_at"))
+    )
     seen = events.join(F.broadcast(dates), inside).select("customer_key", "as_of_date").distinct()
     return seen.withColumn("outcome", F.lit("stayed")).withColumn("ended_on", F.lit(None).cast("date"))
 
 
 def churn_labels(
-    snapshots: "DataFrame", knowledge: "DataFrame", business: Business, dates: Sequence[Cohort], settled: "DataFrame | None"
+    snapshots: "DataFrame",
+    knowledge: "DataFrame",
+    business: Business,
+    dates: Sequence[Cohort],
+    settled: "DataFrame | None",
 ) -> "DataFrame":
     """One row per snapshot: label (1 churned, 0 stayed, null neither or pending), outcome, and the rule it follows.
 
@@ -144,7 +156,10 @@ def churn_labels(
         snapshots.select("customer_key", "as_of_date")
         .join(F.broadcast(frame), "as_of_date")
         .join(found, ["customer_key", "as_of_date"], "left")
-        .withColumn("outcome", F.when(F.col("mature"), F.coalesce("outcome", F.lit(default))).otherwise(F.lit("pending")))
+        .withColumn(
+            "outcome",
+            F.when(F.col("mature"), F.coalesce("outcome", F.lit(default))).otherwise(F.lit("pending")),
+        )
         .select("customer_key", "as_of_date", "label_available_at", "outcome", "ended_on")
     )
     for name, value in rule.items():

@@ -25,7 +25,9 @@ def effective_end(label: LabelRule, source: Source) -> "Column":
     return F.col(source.spell.ended_on)
 
 
-def running_spells(versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]) -> "DataFrame":
+def running_spells(
+    versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]
+) -> "DataFrame":
     """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
 
     Adds `running`, `in_notice` and `tenure_days` (since the customer's first spell). A spell whose last day is the

@@ -34,7 +34,11 @@ class Snapshots:
 
 
 def _versions(
-    lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], features: Sequence[Feature]
+    lakehouse: Lakehouse,
+    business: Business,
+    source: Source,
+    months: Sequence[str],
+    features: Sequence[Feature],
 ) -> "DataFrame":
     """Silver rows that the features can need: nothing that became known after the last as_of_date."""
     from pyspark.sql import functions as F
@@ -48,7 +52,11 @@ def _versions(
 
 
 def _source_features(
-    versions: "DataFrame", running: "DataFrame", source: Source, as_of: Sequence[int], features: Sequence[Feature]
+    versions: "DataFrame",
+    running: "DataFrame",
+    source: Source,
+    as_of: Sequence[int],
+    features: Sequence[Feature],
 ) -> "DataFrame":
     if source.role == "entity":
         return entity_features(versions, source, as_of, features)

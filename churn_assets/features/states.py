@@ -25,7 +25,11 @@ def _attribute(feature: Feature, column: "Column") -> "Column":
 
 
 def spell_features(
-    versions: "DataFrame", running: "DataFrame", source: Source, as_of_indexes: Sequence[int], features: Sequence[Feature]
+    versions: "DataFrame",
+    running: "DataFrame",
+    source: Source,
+    as_of_indexes: Sequence[int],
+    features: Sequence[Feature],
 ) -> "DataFrame":
     """Features of the running spell: customer_key, as_of_index, one column per feature.
 
@@ -40,11 +44,15 @@ def spell_features(
     for months in sorted({f.months for f in features if f.aggregate == "change" and f.months}):
         columns = sorted({str(f.column) for f in features if f.aggregate == "change" and f.months == months})
         earlier = states(versions, source, sorted({i - months for i in as_of_indexes})).select(
-            *key, (F.col("as_of_index") + months).alias("as_of_index"), *(F.col(c).alias(f"_{months}_{c}") for c in columns)
+            *key,
+            (F.col("as_of_index") + months).alias("as_of_index"),
+            *(F.col(c).alias(f"_{months}_{c}") for c in columns),
         )
         frame = frame.join(earlier, [*key, "as_of_index"], "left")
     for column in sorted({str(f.column) for f in features if f.aggregate == "change_recency"}):
-        frame = frame.join(_last_change(versions, source, column, as_of_indexes), [*key, "as_of_index"], "left")
+        frame = frame.join(
+            _last_change(versions, source, column, as_of_indexes), [*key, "as_of_index"], "left"
+        )
 
     def value(feature: Feature) -> "Column":
         now = F.col(str(feature.column)) if feature.column else F.lit(None)
@@ -64,7 +72,9 @@ def spell_features(
     return frame.select("customer_key", "as_of_index", *(value(f).alias(f.name) for f in features))
 
 
-def _last_change(versions: "DataFrame", source: Source, column: str, as_of_indexes: Sequence[int]) -> "DataFrame":
+def _last_change(
+    versions: "DataFrame", source: Source, column: str, as_of_indexes: Sequence[int]
+) -> "DataFrame":
     """Key, as_of_index and the day on which the newest change of `column` became known."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -72,7 +82,9 @@ def _last_change(versions: "DataFrame", source: Source, column: str, as_of_index
     key = list(source.silver_key)
     by_arrival = Window.partitionBy(*key).orderBy("known_at", "sequence")
     before = F.lag(column).over(by_arrival)
-    changes = versions.withColumn("_changed", before.isNotNull() & (before != F.col(column))).where("_changed")
+    changes = versions.withColumn("_changed", before.isNotNull() & (before != F.col(column))).where(
+        "_changed"
+    )
     months = F.array(*(F.lit(i) for i in as_of_indexes))
     seen = changes.withColumn(
         "as_of_index", F.explode(F.filter(months, lambda a: as_of_date_of(a) >= F.col("known_at")))
@@ -89,6 +101,4 @@ def entity_features(
     # an entity source may list several rows for a customer (accounts); the newest speaks
     one = states(versions, source, as_of_indexes).groupBy("customer_key", "as_of_index")
     newest = F.struct("known_at", "sequence")
-    return one.agg(
-        *(F.max_by(_attribute(f, F.col(str(f.column))), newest).alias(f.name) for f in features)
-    )
+    return one.agg(*(F.max_by(_attribute(f, F.col(str(f.column))), newest).alias(f.name) for f in features))

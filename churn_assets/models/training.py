@@ -166,6 +166,8 @@ def train(
     selection = transformation.transform(parts["selection"])
     labels = parts["train"]["label"].to_numpy(np.float64)
     progress(f"training on {len(matrix)} snapshots x {matrix.shape[1]} columns, {int(labels.sum())} churners")
+    if any(CANDIDATES[name].needs_spark for name in settings.candidates):
+        spark()  # MLlib's estimators cannot even be made without a session
     fitted: dict[str, tuple[Scorer, float, Metrics]] = {}
     with SparkMatrix(matrix, labels, spark, settings.scratch) as on_spark:
         part = TrainingPart(matrix, labels, on_spark, settings.seed)

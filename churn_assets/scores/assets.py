@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
@@ -25,7 +25,9 @@ NO_CHAMPION = "no champion yet: nothing trained on or before this date"
 
 def champions(lakehouse: Lakehouse) -> list[Champion]:
     """The timeline of champions, empty before the first training."""
-    return timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist()) if lakehouse.exists(tables.CHAMPIONS) else []
+    return (
+        timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist()) if lakehouse.exists(tables.CHAMPIONS) else []
+    )
 
 
 def _in_charge(lakehouse: Lakehouse, months: Iterable[str]) -> dict[str, Champion]:
@@ -37,7 +39,12 @@ def _in_charge(lakehouse: Lakehouse, months: Iterable[str]) -> dict[str, Champio
 
 def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[str, Any]:
     rows = [
-        (str(month_end(m)), f"version {in_charge[m].model_version}, trained as of {in_charge[m].trained_as_of}" if m in in_charge else NO_CHAMPION)
+        (
+            str(month_end(m)),
+            f"version {in_charge[m].model_version}, trained as of {in_charge[m].trained_as_of}"
+            if m in in_charge
+            else NO_CHAMPION,
+        )
         for m in months
     ]
     return {"model in charge": markdown_table(["as_of_date", "model"], rows)}
@@ -55,7 +62,9 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, CHURN_MODEL.key],
         partitions=snapshot_months(business),
-        checks={"everybody_once": "Every snapshot of a cohort with a champion has one probability in [0, 1]."},
+        checks={
+            "everybody_once": "Every snapshot of a cohort with a champion has one probability in [0, 1]."
+        },
     )
     def churn_scores(
         context: dg.AssetExecutionContext,
@@ -70,7 +79,14 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         in_charge = _in_charge(lakehouse, months)
         report = _cohort_report(months, in_charge)
         if not in_charge:
-            return materialized(lakehouse, table, None, None, report | {"dagster/row_count": 0}, {"everybody_once": {"rows": 0}})
+            return materialized(
+                lakehouse,
+                table,
+                None,
+                None,
+                report | {"dagster/row_count": 0},
+                {"everybody_once": {"rows": 0}},
+            )
         try:
             require_complete(lakehouse, business, sorted(in_charge))
         except SilverIncomplete as error:
@@ -80,7 +96,11 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         for version in sorted({c.model_version for c in in_charge.values()}):
             days = [month_end(m) for m, c in in_charge.items() if c.model_version == version]
             model = tracking.load_version(version)
-            parts.append(score_snapshots(snapshots.where(F.col("as_of_date").isin(days)), model, version, business.features))
+            parts.append(
+                score_snapshots(
+                    snapshots.where(F.col("as_of_date").isin(days)), model, version, business.features
+                )
+            )
             listed = ", ".join(f"'{d}'" for d in days)
             slices.append(f"(model_version = '{version}' AND as_of_date IN ({listed}))")
         frame = reduce(lambda a, b: a.unionByName(b), parts).persist()
@@ -123,7 +143,9 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         in_charge = _in_charge(lakehouse, months)
         report = _cohort_report(months, in_charge)
         if not in_charge:
-            return materialized(lakehouse, table, None, None, report | {"dagster/row_count": 0}, {"exactly_one": {"rows": 0}})
+            return materialized(
+                lakehouse, table, None, None, report | {"dagster/row_count": 0}, {"exactly_one": {"rows": 0}}
+            )
         wanted = reduce(
             lambda a, b: a | b,
             [
@@ -136,11 +158,15 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         frame = customer_segments(scores, snapshots, business.file.segments).persist()
         try:
             counts = require_unique(frame, table, ["customer_key", "as_of_date"])
-            sizes = frame.groupBy("as_of_date", "segment").agg(F.count("*").alias("customers"), F.avg("probability").alias("p"))
+            sizes = frame.groupBy("as_of_date", "segment").agg(
+                F.count("*").alias("customers"), F.avg("probability").alias("p")
+            )
             rows = sizes.orderBy("as_of_date", F.desc("p")).collect()
             expected = scores.count()
             if counts["rows"] != expected or any(r.segment is None for r in rows):
-                raise dg.Failure(f"{expected:,} scores gave {counts['rows']:,} segments; nothing was written.")
+                raise dg.Failure(
+                    f"{expected:,} scores gave {counts['rows']:,} segments; nothing was written."
+                )
             commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run_id)
         finally:
             frame.unpersist()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.features import Feature
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -22,7 +21,7 @@ def _number(value: float) -> str:
 
 def _words(feature: Feature, value: object, typical: float | None) -> str:
     """`support tickets, last 3 months: 4 (typical 0)`."""
-    if value is None or value != value:  # noqa: PLR0124 (NaN is the value that is not itself)
+    if value is None or value != value:
         return f"{feature.words}: {UNKNOWN}"
     if feature.kind == "category" or not isinstance(value, int | float):
         return f"{feature.words}: {value}"
@@ -34,7 +33,10 @@ def _words(feature: Feature, value: object, typical: float | None) -> str:
 
 
 def reasons(
-    frame: "pd.DataFrame", contributions: "pd.DataFrame", features: Sequence[Feature], typical: dict[str, float]
+    frame: "pd.DataFrame",
+    contributions: "pd.DataFrame",
+    features: Sequence[Feature],
+    typical: dict[str, float],
 ) -> list[list[str | None]]:
     """Per row the up to three features with the largest positive contribution, in words, strongest first.
 
@@ -49,7 +51,9 @@ def reasons(
     result: list[list[str | None]] = []
     for row, positions in enumerate(strongest.tolist()):
         found: list[str | None] = [
-            _words(features[i], columns[names[i]][row], typical.get(names[i])) for i in positions if values[row, i] > 0
+            _words(features[i], columns[names[i]][row], typical.get(names[i]))
+            for i in positions
+            if values[row, i] > 0
         ]
         result.append(found + [None] * (REASONS - len(found)))
     return result
@@ -60,5 +64,7 @@ def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> 
     import numpy as np
 
     drivers = sorted({f.driver for f in features})
-    sums = np.column_stack([contributions[[f.name for f in features if f.driver == d]].sum(axis=1) for d in drivers])
+    sums = np.column_stack(
+        [contributions[[f.name for f in features if f.driver == d]].sum(axis=1) for d in drivers]
+    )
     return [drivers[i] for i in sums.argmax(axis=1)]

@@ -52,4 +52,6 @@ def score_snapshots(
     names = list(dict.fromkeys(["customer_key", "as_of_date", *(f.name for f in declared)]))
     scored = snapshots.select(*names).mapInPandas(score, SCORED)
     by_risk = Window.partitionBy("as_of_date").orderBy(F.desc("raw"), "customer_key")
-    return scored.withColumn("decile", F.ntile(10).over(by_risk)).withColumn("model_version", F.lit(model_version))
+    return scored.withColumn("decile", F.ntile(10).over(by_risk)).withColumn(
+        "model_version", F.lit(model_version)
+    )

@@ -30,17 +30,29 @@ def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segmen
     ranked = (
         scores.join(value, ["customer_key", "as_of_date"])
         .withColumn("_risk", F.percent_rank().over(of_cohort.orderBy("raw", "customer_key")))
-        .withColumn("_value", F.percent_rank().over(of_cohort.orderBy(F.asc_nulls_first("value"), "customer_key")))
+        .withColumn(
+            "_value", F.percent_rank().over(of_cohort.orderBy(F.asc_nulls_first("value"), "customer_key"))
+        )
     )
     tiered = ranked.withColumn(
         "risk_tier",
-        F.when(F.col("_risk") >= rules.risk.high, "high").when(F.col("_risk") >= rules.risk.elevated, "elevated").otherwise("low"),
+        F.when(F.col("_risk") >= rules.risk.high, "high")
+        .when(F.col("_risk") >= rules.risk.elevated, "elevated")
+        .otherwise("low"),
     ).withColumn(
         "value_tier",
-        F.when(F.col("_value") >= rules.value.high, "high").when(F.col("_value") >= rules.value.middle, "middle").otherwise("low"),
+        F.when(F.col("_value") >= rules.value.high, "high")
+        .when(F.col("_value") >= rules.value.middle, "middle")
+        .otherwise("low"),
     )
-    segment = reduce(lambda chain, r: chain.when(_fits(r.when), r.name), rules.rules[1:], F.when(_fits(rules.rules[0].when), rules.rules[0].name))
-    action = F.element_at(F.create_map(*(F.lit(t) for r in rules.rules for t in (r.name, r.action))), F.col("segment"))
+    segment = reduce(
+        lambda chain, r: chain.when(_fits(r.when), r.name),
+        rules.rules[1:],
+        F.when(_fits(rules.rules[0].when), rules.rules[0].name),
+    )
+    action = F.element_at(
+        F.create_map(*(F.lit(t) for r in rules.rules for t in (r.name, r.action))), F.col("segment")
+    )
     return tiered.withColumn("segment", segment).select(
         "customer_key",
         "as_of_date",
