@@ -17,6 +17,10 @@ from churn_assets.lakehouse.tables import Table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    AssetResult = dg.MaterializeResult[Any]
+else:
+    AssetResult = dg.MaterializeResult  # an asset with checks must not name a parameter in its annotation
+
 POOL = "spark"
 CODE_VERSION = version("churn-assets")
 
@@ -75,7 +79,7 @@ def materialized(
     frame: "DataFrame | None" = None,
     metadata: Mapping[str, Any] | None = None,
     passed: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dg.MaterializeResult:
+) -> AssetResult:
     """The result of an asset: row count, Delta version as data version, schema, and its passed checks with evidence.
 
     A check that failed never gets here: it raises before the commit.

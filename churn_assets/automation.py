@@ -28,7 +28,8 @@ def jobs() -> list[Any]:
 def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     """Layer or `layer/source` -> how old an asset may be: its cadence plus grace."""
     monthly = dg.FreshnessPolicy.time_window(fail_window=MONTH + 2 * GRACE, warn_window=MONTH + GRACE)
-    policies = dict.fromkeys(("silver", "gold", "features", "scores"), monthly)
+    policies: dict[str, dg.FreshnessPolicy] = {}
+    policies |= dict.fromkeys(("silver", "gold", "features", "scores"), monthly)
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
     for source in business.sources:
         late = timedelta(days=source.frequency_days + source.latency_days)

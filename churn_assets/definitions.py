@@ -4,6 +4,7 @@ import dagster as dg
 
 from churn_assets.automation import jobs, with_freshness
 from churn_assets.bronze.assets import bronze_assets
+from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.assets import feature_assets
 from churn_assets.gold.assets import gold_assets
@@ -13,6 +14,16 @@ from churn_assets.scores.assets import score_assets
 from churn_assets.settings import Settings
 from churn_assets.silver.assets import silver_assets
 from churn_assets.tracking.tracking import Tracking
+
+
+def tracking_of(settings: Settings, business: Business) -> Tracking:
+    """Where the models of this business are tracked."""
+    return Tracking(
+        uri=settings.mlflow_uri,
+        artifacts=settings.mlflow_artifacts,
+        experiment=f"churn_{business.name}",
+        model_name=f"churn_{business.name}",
+    )
 
 
 def build_defs(settings: Settings) -> dg.Definitions:
@@ -26,16 +37,10 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *model_assets(business),
         *score_assets(business),
     ]
-    tracking = Tracking(
-        uri=settings.mlflow_uri,
-        artifacts=settings.mlflow_artifacts,
-        experiment=f"churn_{business.name}",
-        model_name=f"churn_{business.name}",
-    )
     return dg.Definitions(
         assets=with_freshness(assets, business),
         jobs=jobs(),
-        resources={"lakehouse": Lakehouse(settings), "tracking": tracking},
+        resources={"lakehouse": Lakehouse(settings), "tracking": tracking_of(settings, business)},
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )
 

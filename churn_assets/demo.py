@@ -8,10 +8,10 @@ from rich.console import Console
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
-from churn_assets.definitions import build_defs
+from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range, month_start
-from churn_assets.partitions import ingest_months, snapshot_months
+from churn_assets.partitions import last_ingest_month, snapshot_months
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulation import simulate
@@ -36,13 +36,12 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     """
     started = time.monotonic()
     business = load_business(settings.business_path)
-    tracking = build_defs(settings).resources["tracking"]
+    tracking = tracking_of(settings, business)
     # making MLflow's database takes seconds of another core
     store = threading.Thread(target=tracking.ensure_store, daemon=True)
     store.start()
     _simulate_once(settings, business, customers, months, seed, console)
-    last = ingest_months(business).get_last_partition_key()
-    assert last is not None
+    last = last_ingest_month(business)
     first = max(add_months(last, 1 - months), business.file.calendar.start)
     ingest = month_range(first, last)
     snapshots = [
@@ -59,7 +58,8 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     console.print()
     print_summary(Lakehouse(settings), business, console)
     console.print(
-        f"\nDone in {time.monotonic() - started:.0f} s; everything lies in {settings.home_path} (extracts since {month_start(first)}).\n"
+        f"\nDone in {time.monotonic() - started:.0f} s; everything lies in {settings.home_path} "
+        f"(extracts since {month_start(first)}).\n"
         "Next: [bold]make ui[/] shows these runs, the asset graph and every table's history on http://127.0.0.1:3000;\n"
         "README.md tells how to bring in your own sources."
     )

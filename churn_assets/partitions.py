@@ -27,6 +27,20 @@ def ingest_months(business: Business) -> dg.MonthlyPartitionsDefinition:
     return _months(business.file.calendar.start, business.file.calendar, open_month=True)
 
 
+def last_ingest_month(business: Business) -> str:
+    """The last month of the calendar, or the open month of a living business.
+
+    Raises:
+        ValueError: the calendar starts in the future.
+    """
+    last = ingest_months(business).get_last_partition_key()
+    if last is None:
+        raise ValueError(
+            f"The calendar of {business.name} starts in {business.file.calendar.start}, in the future."
+        )
+    return last
+
+
 def snapshot_months(business: Business) -> dg.MonthlyPartitionsDefinition:
     """Months whose last day is an as_of_date: closed, and with a whole observation window behind them."""
     return _months(first_snapshot_month(business), business.file.calendar, open_month=False)

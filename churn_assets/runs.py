@@ -1,4 +1,4 @@
-"""Runs a job over a range of months in this process, in the same Dagster instance that the UI shows, with a progress display."""
+"""Runs a job over a range of months in this process, in the Dagster instance that the UI shows, with its progress."""
 
 import os
 import threading

@@ -7,7 +7,7 @@ from rich.progress import Progress
 
 from churn_assets.contracts.business import Business
 from churn_assets.months import add_months, month_range, month_start
-from churn_assets.partitions import ingest_months
+from churn_assets.partitions import last_ingest_month
 from churn_assets.settings import Settings, is_uri
 
 
@@ -28,7 +28,7 @@ def simulate(
     truncate: tuple[tuple[str, str], ...] = (),
     clean: bool = False,
 ) -> None:
-    """Writes the last `months` months of the calendar (or those from `start`) into the landing zone, the truth beside it.
+    """Writes the last `months` months of the calendar (or those from `start`) into the landing zone, truth beside it.
 
     Raises:
         SimulationError: no simulator for this business, a landing zone that is not local, months outside the calendar.
@@ -44,8 +44,7 @@ def simulate(
         )
     if is_uri(settings.landing_uri):
         raise SimulationError(f"The simulator writes local files; CHURN_LANDING is {settings.landing_uri}.")
-    last = ingest_months(business).get_last_partition_key()
-    assert last is not None
+    last = last_ingest_month(business)
     first = start or add_months(last, 1 - months)
     calendar = business.file.calendar
     if first < calendar.start or add_months(first, months - 1) > last:

@@ -1,4 +1,4 @@
-"""What a run left behind, told to a person: rows, refused rows, quality of the model, segments, the riskiest customers."""
+"""What a run left behind, told to a person: rows, refused rows, quality of the model, segments, riskiest customers."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -65,8 +65,8 @@ def _model(lakehouse: Lakehouse, console: Console) -> None:
     if last["auc"] is not None:
         console.print(
             f"  ROC-AUC on the last mature cohort ({last['test_as_of_date']}, untouched): [bold]{last['auc']:.3f}[/] "
-            f"(95 % interval {last['auc_low']:.3f} to {last['auc_high']:.3f}); top-decile lift {last['lift_top_decile']:.1f}, "
-            f"Brier {last['brier']:.4f}."
+            f"(95 % interval {last['auc_low']:.3f} to {last['auc_high']:.3f}); "
+            f"top-decile lift {last['lift_top_decile']:.1f}, Brier {last['brier']:.4f}."
         )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.assets import AssetResult, markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
@@ -25,8 +25,8 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            f"Every eligible customer at each month end with {len(business.features)} features, from rows with event time and "
-            f"known_at on or before it; observation window {windows.observation_months} months."
+            f"Every eligible customer at each month end with {len(business.features)} features, from rows with "
+            f"event time and known_at on or before it; observation window {windows.observation_months} months."
         ),
         deps=[
             *(
@@ -38,9 +38,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         partitions=snapshot_months(business),
         checks={"one_row_per_customer": "Every eligible customer stands once in each cohort."},
     )
-    def snapshots(
-        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    def snapshots(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> AssetResult:
         months = partition_range(context)
         observed = month_range(add_months(months[0], 1 - windows.observation_months), months[-1])
         try:
@@ -58,7 +56,8 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             eligible = sum(n for (_, reason), n in people.items() if reason == "eligible")
             if eligible != counts["rows"]:
                 raise dg.Failure(
-                    f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; nothing was written."
+                    f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; "
+                    "nothing was written."
                 )
             commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run_id)
         finally:
@@ -90,8 +89,8 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         business,
         description=(
             f"What became of each snapshot: policy {business.file.label.policy}, outcome window "
-            f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled {windows.settlement_days} days "
-            "later and then kept. Pending is null, never 0."
+            f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled "
+            f"{windows.settlement_days} days later and then kept. Pending is null, never 0."
         ),
         deps=[
             tables.CUSTOMER_SNAPSHOTS.key,
@@ -103,9 +102,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             "no_label_before_its_time": "No label is given before label_available_at is covered by extracts."
         },
     )
-    def labels(
-        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    def labels(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> AssetResult:
         from pyspark.sql import functions as F
 
         months = partition_range(context)

@@ -7,10 +7,21 @@ as_of dates are month ends, so two numbers say all: the version counts at every 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.source import Source
+from churn_assets.contracts.source import Source, SpellColumns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+
+def spell_of(source: Source) -> SpellColumns:
+    """The spell columns of a source.
+
+    Raises:
+        ValueError: the source is not a spell.
+    """
+    if source.spell is None:
+        raise ValueError(f"{source.name} has the role {source.role}; only a spell has a start and an end.")
+    return source.spell
 
 
 def index_of(day: "Column") -> "Column":
@@ -50,7 +61,7 @@ def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFram
 
     key = list(source.silver_key)
     seen = events.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
-    late = seen.where(F.col("known_index") != index_of(F.col(source.event_time))).select(*key).distinct()
+    late = seen.where(F.col("known_index") != index_of(F.col(str(source.event_time)))).select(*key).distinct()
     several = with_validity(seen.join(F.broadcast(late), key, "left_semi"), source)
     once = seen.join(F.broadcast(late), key, "left_anti").withColumn(
         "superseded_index", F.lit(None).cast("int")

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business, Windows
+from churn_assets.features.knowledge import spell_of
 from churn_assets.features.population import effective_end
 from churn_assets.months import month_end
 from churn_assets.silver.versions import known_at_each
@@ -62,11 +63,10 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.label
-    assert source.spell is not None
     known = known_at_each(spells, source, dates, "label_available_at").select(
         "customer_key",
         *("as_of_date", "gap_end", "outcome_end"),
-        F.col(source.spell.started_on).alias("started"),
+        F.col(spell_of(source).started_on).alias("started"),
         effective_end(rule, source).alias("ended"),
         _by_choice(business).alias("by_choice"),
     )
@@ -103,8 +103,7 @@ def _by_choice(business: Business) -> "Column":
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.label
-    assert source.spell is not None
-    spell = source.spell
+    spell = spell_of(source)
     voluntary = F.col(spell.end_reason).isin(*spell.voluntary_reasons) if spell.end_reason else F.lit(True)
     if rule.policy == "lapse":
         return F.col(spell.ended_on).isNull() | F.coalesce(voluntary, F.lit(True))
@@ -112,7 +111,7 @@ def _by_choice(business: Business) -> "Column":
 
 
 def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
-    """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent was inactive."""
+    """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent left."""
     from pyspark.sql import functions as F
 
     day = F.to_date(str(business.label_source.event_time))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business, Eligibility, LabelRule
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import Term, monthly_cells
-from churn_assets.features.knowledge import as_of_date_of, at_each
+from churn_assets.features.knowledge import as_of_date_of, at_each, spell_of
 from churn_assets.features.states import states
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ def effective_end(label: LabelRule, source: Source) -> "Column":
     """The day a spell stops counting: its end, or for the policy `lapse` also its expiry."""
     from pyspark.sql import functions as F
 
-    assert source.spell is not None
-    if label.policy == "lapse" and source.spell.expires_on:
-        return F.coalesce(F.col(source.spell.ended_on), F.col(source.spell.expires_on))
-    return F.col(source.spell.ended_on)
+    spell = spell_of(source)
+    if label.policy == "lapse" and spell.expires_on:
+        return F.coalesce(F.col(spell.ended_on), F.col(spell.expires_on))
+    return F.col(spell.ended_on)
 
 
 def running_spells(
@@ -36,8 +36,7 @@ def running_spells(
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    assert source.spell is not None
-    spell, end = source.spell, effective_end(business.file.label, source)
+    spell, end = spell_of(source), effective_end(business.file.label, source)
     started = F.col(spell.started_on)
     of_customer = Window.partitionBy("customer_key", "as_of_index")
     notice = F.col(spell.notice_on) <= F.col("as_of_date") if spell.notice_on else F.lit(False)

@@ -91,7 +91,9 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         versions = _versions(lakehouse, business, source, months, declared)
         found = _source_features(versions, frame, source, as_of, declared)
         base = base.join(found, ["customer_key", "as_of_index"], "left")
-        zeros = {f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO}
+        zeros: dict[str, bool | float | int | str] = {
+            f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO
+        }
         base = base.fillna(zeros) if zeros else base
     for feature in features:
         if feature.sql is not None:

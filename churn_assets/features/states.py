@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, at_each, with_validity
+from churn_assets.features.knowledge import as_of_date_of, at_each, spell_of, with_validity
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -65,8 +65,7 @@ def spell_features(
             case "change_recency":
                 return F.datediff("as_of_date", F.col(f"_changed_{feature.column}")).cast("double")
             case "days_to_expiry":
-                assert source.spell is not None and source.spell.expires_on is not None
-                return F.datediff(source.spell.expires_on, "as_of_date").cast("double")
+                return F.datediff(str(spell_of(source).expires_on), "as_of_date").cast("double")
         raise ValueError(f"{feature.name}: spells have no aggregate {feature.aggregate}")
 
     return frame.select("customer_key", "as_of_index", *(value(f).alias(f.name) for f in features))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets import CODE_VERSION, POOL, markdown_table, table_asset
+from churn_assets.assets import CODE_VERSION, POOL, AssetResult, markdown_table, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -96,7 +96,7 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
-    ) -> dg.MaterializeResult:
+    ) -> AssetResult:
         results = [
             _train(context, lakehouse, tracking, business, month) for month in partition_range(context)
         ]
@@ -111,7 +111,7 @@ def _train(
     tracking: Tracking,
     business: Business,
     month: str,
-) -> dg.MaterializeResult:
+) -> AssetResult:
     from churn_assets.models.split import NotEnoughHistory, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 
@@ -144,7 +144,8 @@ def _train(
         if test.auc_low is None or test.auc_low <= 0.5:
             raise dg.Failure(
                 f"trained_as_of {trained_as_of}: the test on {split.test} says {test.status}, AUC {test.auc} "
-                f"(from {test.auc_low}): not better than chance, so it was not registered. Look for changed sources or too few churners.",
+                f"(from {test.auc_low}): not better than chance, so it was not registered. "
+                "Look for changed sources or too few churners.",
                 allow_retries=False,
             )
         registered = run.register(

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-CHAMPIONS_SCHEMA = "trained_as_of date, model_version string, mlflow_run_id string, candidate string, decided_at timestamp, why string"
+CHAMPIONS_SCHEMA = (
+    "trained_as_of date, model_version string, mlflow_run_id string, candidate string, "
+    "decided_at timestamp, why string"
+)
 TRAINING_RUNS_SCHEMA = (
     "trained_as_of date, model_version string, mlflow_run_id string, dagster_run_id string, candidate string, "
     "test_as_of_date date, rows bigint, positives bigint, status string, auc double, auc_low double, auc_high double, "
@@ -22,11 +25,18 @@ class Champion:
 
 
 def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:
-    """Champions by trained_as_of; a later decision for the same date replaces the earlier one."""
+    """Champions by trained_as_of; a later decision for the same date replaces the earlier one.
+
+    Raises:
+        TypeError: a row whose trained_as_of is not a date.
+    """
     newest: dict[date, Champion] = {}
     for row in sorted(rows, key=lambda r: str(r["decided_at"])):
         trained = row["trained_as_of"]
-        assert isinstance(trained, date)
+        if not isinstance(trained, date):
+            raise TypeError(
+                f"trained_as_of of model version {row['model_version']} is {trained!r}, not a date."
+            )
         newest[trained] = Champion(trained, str(row["model_version"]))
     return [newest[day] for day in sorted(newest)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.assets import AssetResult, markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.gold.assets import require_unique
 from churn_assets.lakehouse import tables
@@ -57,8 +57,8 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            "Probability, decile and the three strongest reasons of every snapshot, by the champion of that time: the last one "
-            "trained on or before the as_of_date. Other versions' scores are never overwritten."
+            "Probability, decile and the three strongest reasons of every snapshot, by the champion of that time: "
+            "the last one trained on or before the as_of_date. Other versions' scores are never overwritten."
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, CHURN_MODEL.key],
         partitions=snapshot_months(business),
@@ -70,7 +70,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
-    ) -> dg.MaterializeResult:
+    ) -> AssetResult:
         from pyspark.sql import functions as F
 
         from churn_assets.scores.scoring import score_snapshots
@@ -110,7 +110,8 @@ def _scores(business: Business) -> dg.AssetsDefinition:
             wrong = frame.where(~F.coalesce(F.col("probability").between(0, 1), F.lit(False))).count()
             if counts["rows"] != expected or wrong:
                 raise dg.Failure(
-                    f"{expected:,} snapshots gave {counts['rows']:,} scores, {wrong:,} of them no probability; nothing was written."
+                    f"{expected:,} snapshots gave {counts['rows']:,} scores, {wrong:,} of them no probability; "
+                    "nothing was written."
                 )
             mean = frame.agg(F.avg("probability")).collect()[0][0]
             commit = lakehouse.replace(table, frame, " OR ".join(slices), run_id=context.run_id)
@@ -129,14 +130,14 @@ def _segments(business: Business) -> dg.AssetsDefinition:
     @table_asset(
         table,
         business,
-        description="Risk tier, value tier, main driver, segment and recommended action; every scored customer in exactly one segment.",
+        description=(
+            "Risk tier, value tier, main driver, segment and recommended action; every scored customer in exactly one."
+        ),
         deps=[tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key],
         partitions=snapshot_months(business),
         checks={"exactly_one": "Every scored customer is in exactly one segment."},
     )
-    def segments(
-        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    def segments(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> AssetResult:
         from pyspark.sql import functions as F
 
         months = list(partition_range(context))
