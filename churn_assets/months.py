@@ -37,4 +37,3 @@ def month_start(month: str) -> date:
 def month_end(month: str) -> date:
     """Last day of the month: the as_of_date of its cohort."""
     return date(int(month[:4]), int(month[5:7]), monthrange(int(month[:4]), int(month[5:7]))[1])
-

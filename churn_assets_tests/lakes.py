@@ -1,4 +1,4 @@
-"""Tiny lakes for tests: settings below a temporary folder, an editable copy of a shipped business, files of extracts."""
+"""Tiny lakes for tests: settings below a temporary folder, a copy of a shipped business, files of extracts."""
 
 import csv
 import json

@@ -146,7 +146,9 @@ class Segments(Section):
     @model_validator(mode="after")
     def _total(self) -> Self:
         if self.rules[-1].when != When():
-            raise ValueError("the last segment rule must have no `when`, so that every customer is in exactly one segment")
+            raise ValueError(
+                "the last segment rule must have no `when`, so that every customer is in exactly one segment"
+            )
         return self
 
 
@@ -174,19 +176,27 @@ class BusinessFile(Section):
         months = self.windows.observation_months
         if self.calendar.end and add_months(self.calendar.start, months - 1) > self.calendar.end:
             raise DeclarationError(
-                file, "calendar", f"it holds no full observation window of {months} months.", "lengthen it or shorten the window."
+                file,
+                "calendar",
+                f"it holds no full observation window of {months} months.",
+                "lengthen it or shorten the window.",
             )
 
         def source_of(path: str, name: str) -> Source:
             if name not in by_name:
-                raise DeclarationError(file, path, f"there is no source {name}.", f"use one of {', '.join(by_name)}.")
+                raise DeclarationError(
+                    file, path, f"there is no source {name}.", f"use one of {', '.join(by_name)}."
+                )
             return by_name[name]
 
         labelled = source_of("label.source", self.label.source)
         wanted = ("event", "treatment") if self.label.policy == "inactivity" else ("spell",)
         if labelled.role not in wanted:
             raise DeclarationError(
-                file, "label", f"policy {self.label.policy} cannot read a source of role {labelled.role}.", f"needs {wanted}."
+                file,
+                "label",
+                f"policy {self.label.policy} cannot read a source of role {labelled.role}.",
+                f"needs {wanted}.",
             )
         if self.label.policy == "lapse" and labelled.spell and labelled.spell.expires_on is None:
             raise DeclarationError(file, "label", "policy lapse needs spell.expiresOn in the contract.")
@@ -203,7 +213,9 @@ class BusinessFile(Section):
             source = source_of(f"{path}.source", line.source) if line.source else None
             if source is not None and source.role == "spell" and source.name != labelled.name:
                 raise DeclarationError(
-                    file, path, f"features of a spell come from the label source {labelled.name}, not from {source.name}."
+                    file,
+                    path,
+                    f"features of a spell come from the label source {labelled.name}, not from {source.name}.",
                 )
             try:
                 features += expand(line, source, self.windows.observation_months)
@@ -211,20 +223,30 @@ class BusinessFile(Section):
                 raise DeclarationError(file, path, str(error).strip("'\"")) from error
         names = [f.name for f in features]
         for name in {n for n in names if names.count(n) > 1}:
-            raise DeclarationError(file, "features", f"two features are called {name}.", "give one line a `name`.")
+            raise DeclarationError(
+                file, "features", f"two features are called {name}.", "give one line a `name`."
+            )
         if self.segments.value.feature not in names:
             raise DeclarationError(
-                file, "segments.value.feature", f"there is no feature {self.segments.value.feature}.", "declare it under features."
+                file,
+                "segments.value.feature",
+                f"there is no feature {self.segments.value.feature}.",
+                "declare it under features.",
             )
         drivers = {f.driver for f in features}
         for position, rule in enumerate(self.segments.rules):
             for driver in rule.when.driver or []:
                 if driver not in drivers:
                     raise DeclarationError(
-                        file, f"segments.rules[{position}]", f"no feature has the driver {driver}.", f"use one of {sorted(drivers)}."
+                        file,
+                        f"segments.rules[{position}]",
+                        f"no feature has the driver {driver}.",
+                        f"use one of {sorted(drivers)}.",
                     )
         for position, column in enumerate(self.customer_months):
             path = f"customer_months[{position}]"
+            if column.name in {c.name for c in self.customer_months[:position]}:
+                raise DeclarationError(file, path, f"two columns are called {column.name}.", "rename one.")
             source = source_of(path, column.source)
             if source.event_time is None:
                 raise DeclarationError(file, path, f"{source.name} has no event time to put into a month.")

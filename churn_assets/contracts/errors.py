@@ -10,7 +10,10 @@ class DeclarationError(ValueError):
 
     def __init__(self, file: Path, path: str, problem: str, remedy: str = "") -> None:
         self.file, self.path = file, path
-        super().__init__(f"{file}: at {path or 'the top'}: {problem}" + (f" Remedy: {remedy}" if remedy else ""))
+        sentence = problem if problem.endswith(".") else f"{problem}."
+        super().__init__(
+            f"{file}: at {path or 'the top'}: {sentence}" + (f" Remedy: {remedy}" if remedy else "")
+        )
 
 
 REMEDIES = {

@@ -8,7 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from churn_assets.contracts.source import Source
 
 Aggregate = Literal[
-    "sum", "mean", "count", "share", "trend", "recency", "tenure", "days_to_expiry", "attribute", "change", "change_recency"
+    "sum",
+    "mean",
+    "count",
+    "share",
+    "trend",
+    "recency",
+    "tenure",
+    "days_to_expiry",
+    "attribute",
+    "change",
+    "change_recency",
 ]
 WINDOWED = frozenset({"sum", "mean", "count", "share", "trend", "change"})
 BY_ROLE: dict[str, frozenset[str]] = {
@@ -62,7 +72,9 @@ class FeatureLine(BaseModel):
         if self.aggregate == "share" and self.value is None:
             raise ValueError("the aggregate share needs `value`")
         if (self.aggregate in WINDOWED) != bool(self.months or self.days):
-            raise ValueError(f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows")
+            raise ValueError(
+                f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows"
+            )
         if self.days and self.aggregate not in ("sum", "count", "mean"):
             raise ValueError("windows in days are for sum, mean and count")
         return self
@@ -103,7 +115,9 @@ def _check_columns(line: FeatureLine, source: Source) -> None:
         if name is None:
             continue
         if name not in available:
-            raise ValueError(f"{role} {name} is not a usable column of {source.name}; it has {', '.join(available)}")
+            raise ValueError(
+                f"{role} {name} is not a usable column of {source.name}; it has {', '.join(available)}"
+            )
         if (role == "measure" or line.aggregate == "change") and available[name].type not in NUMERIC:
             raise ValueError(f"{role} {name} of {source.name} is a {available[name].type}, not a number")
     if line.aggregate == "days_to_expiry" and (source.spell is None or source.spell.expires_on is None):
@@ -132,13 +146,11 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
         ValueError: an aggregate that the source's role does not know, a missing column, a window beyond W.
     """
     if source is None:
-        assert line.name is not None
-        return [Feature(line.name, "number", line.driver, line.words or line.name.replace("_", " "), sql=line.sql)]
-    assert line.aggregate is not None
+        name = str(line.name)
+        return [Feature(name, "number", line.driver, line.words or name.replace("_", " "), sql=line.sql)]
     if line.aggregate not in BY_ROLE[source.role]:
-        raise ValueError(
-            f"a source of role {source.role} has no aggregate {line.aggregate}; it has {', '.join(sorted(BY_ROLE[source.role]))}"
-        )
+        known = ", ".join(sorted(BY_ROLE[source.role]))
+        raise ValueError(f"a source of role {source.role} has no aggregate {line.aggregate}; it has {known}")
     _check_columns(line, source)
     base = _name(line)
     words = line.words or base.replace("_", " ")
@@ -168,7 +180,9 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
     reach = 2 if line.aggregate == "trend" else 1
     for months in line.months:
         if months < 1 or months * reach > observation_months:
-            raise ValueError(f"a window of {months} months of a {line.aggregate} does not fit into {observation_months} months")
+            raise ValueError(
+                f"a window of {months} months of a {line.aggregate} does not fit into {observation_months} months"
+            )
     by_month = [
         feature(f"{base}_{m}m", f"{words}, last month" if m == 1 else f"{words}, last {m} months", months=m)
         for m in line.months

@@ -1,5 +1,6 @@
 """Reads a business folder: every `contracts/*.yaml` and `churn.yaml`, validated against each other."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -22,8 +23,10 @@ SPARK_TYPES = {
 }
 DAYS = {"d": 1, "day": 1, "days": 1, "w": 7, "week": 7, "m": 31, "month": 31, "months": 31}
 RESERVED = frozenset(
-    "customer_key known_at extract_date extract_month source_file row_number rescued copies sequence "
-    "latest_in_month as_of_date".split()
+    {
+        *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date"),
+        *("extract_date", "extract_month", "source_file", "row_number", "rescued"),
+    }
 )
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -79,7 +82,9 @@ def _validate(model: type[Model], content: dict[str, Any], file: Path) -> Model:
 
 
 def _own(model: type[Model], properties: list[odcs.CustomProperty], file: Path) -> Model:
-    return _validate(model, {"customProperties": {p.property: p.value for p in properties}}["customProperties"], file)
+    return _validate(
+        model, {"customProperties": {p.property: p.value for p in properties}}["customProperties"], file
+    )
 
 
 def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
@@ -89,15 +94,27 @@ def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
     field, _, inner = physical.partition(".")
     if inner and source_format != "jsonl":
         raise DeclarationError(
-            file, f"property {prop.name}.physicalName", f"{physical} is a path inside a document", "only jsonl has those."
+            file,
+            f"property {prop.name}.physicalName",
+            f"{physical} is a path inside a document",
+            "only jsonl has those.",
         )
     if prop.name in RESERVED:
         raise DeclarationError(
-            file, f"property {prop.name}", "this name is used by the lake itself.", "choose another name, keep physicalName."
+            file,
+            f"property {prop.name}",
+            "this name is used by the lake itself.",
+            "choose another name, keep physicalName.",
         )
     if len(prop.quality) > 1 or any(set(q.arguments) != {"validValues"} for q in prop.quality):
-        raise DeclarationError(file, f"property {prop.name}.quality", "one invalidValues rule with validValues at the most.")
-    spark_type = prop.physicalType if prop.logicalType == "number" and prop.physicalType else SPARK_TYPES[prop.logicalType]
+        raise DeclarationError(
+            file, f"property {prop.name}.quality", "one invalidValues rule with validValues at the most."
+        )
+    spark_type = (
+        prop.physicalType
+        if prop.logicalType == "number" and prop.physicalType
+        else SPARK_TYPES[prop.logicalType]
+    )
     formats = tuple(f for f in [options.format, *own.alternativeFormats] if f)
     return Column(
         name=prop.name,
@@ -129,6 +146,9 @@ def _sla_days(contract: odcs.Contract, name: str, default: int) -> int:
 def load_source(file: Path) -> Source:
     """One contract file as a `Source`.
 
+    The customer's id is required and personal, event time and start of a spell are required, whatever the contract
+    says: a row without them has no place in the lake and belongs in quarantine.
+
     Raises:
         DeclarationError: not YAML, not the ODCS shape, or contradictory; names file, path and remedy.
     """
@@ -154,9 +174,17 @@ def load_source(file: Path) -> Source:
     if not keyed:
         refuse("schema[0].properties", "no property has primaryKey: true", "say what identifies a row.")
     if own.role in ("event", "treatment") and own.eventTime is None:
-        refuse("customProperties", f"a source of role {own.role} needs eventTime", "name its date or timestamp property.")
+        refuse(
+            "customProperties",
+            f"a source of role {own.role} needs eventTime",
+            "name its date or timestamp property.",
+        )
     if own.role == "spell" and own.spell is None:
-        refuse("customProperties", "a source of role spell needs spell", "name startedOn, endedOn and the reasons.")
+        refuse(
+            "customProperties",
+            "a source of role spell needs spell",
+            "name startedOn, endedOn and the reasons.",
+        )
     spell = own.spell and SpellColumns(
         started_on=own.spell.startedOn,
         expires_on=own.spell.expiresOn,
@@ -169,6 +197,20 @@ def load_source(file: Path) -> Source:
         for key, value in own.spell.model_dump(exclude={"voluntaryReasons"}).items():
             must_exist(f"customProperties.spell.{key}", value)
     first = next((str(s.value) for s in contract.slaProperties if s.property == "generalAvailability"), None)
+    by_name = {c.name: c for c in columns}
+    if by_name[own.customer].spark_type != "string":
+        refuse(
+            f"property {own.customer}", "it names the customer and is not a string", "declare it as string."
+        )
+    if own.eventTime is not None and by_name[own.eventTime].type not in ("date", "timestamp"):
+        refuse(
+            "customProperties.eventTime", f"{own.eventTime} is no time", "name a date or timestamp property."
+        )
+    needed = {own.customer, own.eventTime, own.spell and own.spell.startedOn}
+    columns = tuple(
+        replace(c, required=c.required or c.name in needed, personal=c.personal or c.name == own.customer)
+        for c in columns
+    )
     return Source(
         name=contract.name,
         description=contract.description.purpose,
@@ -204,7 +246,9 @@ def load_business(folder: Path) -> Business:
     """
     files = sorted((folder / "contracts").glob("*.yaml"))
     if not files:
-        raise DeclarationError(folder / "contracts", "", "there is no contract.", "write one YAML file a source.")
+        raise DeclarationError(
+            folder / "contracts", "", "there is no contract.", "write one YAML file a source."
+        )
     sources = tuple(load_source(file) for file in files)
     names = [s.name for s in sources]
     for file, source in zip(files, sources, strict=True):
@@ -214,7 +258,10 @@ def load_business(folder: Path) -> Business:
             target = (column.refers_to or "").partition(".")[0]
             if target and target not in names:
                 raise DeclarationError(
-                    file, f"property {column.name}.relationships", f"there is no source {target}", f"use one of {', '.join(names)}."
+                    file,
+                    f"property {column.name}.relationships",
+                    f"there is no source {target}",
+                    f"use one of {', '.join(names)}.",
                 )
     file = folder / "churn.yaml"
     return _validate(BusinessFile, _read_yaml(file), file).with_sources(sources, file)

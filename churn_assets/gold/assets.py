@@ -30,10 +30,13 @@ def require_unique(frame: "DataFrame", table: Table, key: list[str]) -> dict[str
     from pyspark.sql import functions as F
 
     repeated = frame.groupBy(*key).agg(F.count("*").alias("copies"))
-    counts = repeated.agg(F.coalesce(F.sum("copies"), F.lit(0)).alias("rows"), F.count("*").alias("keys")).collect()[0]
+    counts = repeated.agg(
+        F.coalesce(F.sum("copies"), F.lit(0)).alias("rows"), F.count("*").alias("keys")
+    ).collect()[0]
     if counts["rows"] != counts["keys"]:
         raise dg.Failure(
-            f"{table.path} would hold {counts['rows']:,} rows for {counts['keys']:,} keys ({', '.join(key)}); nothing was written."
+            f"{table.path} would hold {counts['rows']:,} rows for {counts['keys']:,} keys ({', '.join(key)}); "
+            "nothing was written. Look for a source whose key does not identify a row."
         )
     return {"rows": counts["rows"]}
 
@@ -51,7 +54,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     )
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         frame = customers(_silver(lakehouse, business), business).persist()
         try:
             counts = require_unique(frame, tables.CUSTOMERS, ["customer_key"])
@@ -70,14 +73,16 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     )
     def months_of_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         silver = _silver(lakehouse, business)
         months = touched_months(silver, business, partition_range(context))
         frame = customer_months(silver, business, months).persist()
         try:
             counts = require_unique(frame, tables.CUSTOMER_MONTHS, ["customer_key", "month"])
             listed = ", ".join(f"'{m}'" for m in months)
-            commit = lakehouse.replace(tables.CUSTOMER_MONTHS, frame, f"month IN ({listed})", run_id=context.run_id)
+            commit = lakehouse.replace(
+                tables.CUSTOMER_MONTHS, frame, f"month IN ({listed})", run_id=context.run_id
+            )
         finally:
             frame.unpersist()
         return materialized(
@@ -97,7 +102,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     )
     def endings(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         source = business.label_source
         silver = {source.name: lakehouse.read(tables.silver(source))}
         frame = churn_events(silver, business, known_until(lakehouse, source))

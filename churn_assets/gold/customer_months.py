@@ -12,11 +12,11 @@ from churn_assets.months import month_index
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 
 def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]) -> list[str]:
-    """Event months that rows of these ingest months speak of: the months themselves and those that late rows correct."""
+    """Event months that rows of these ingest months speak of: the months themselves and those corrected by late rows."""
     from pyspark.sql import functions as F
 
     named = {c.source for c in business.file.customer_months}
@@ -25,13 +25,21 @@ def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months
         if source.name not in named:
             continue
         rows = silver[source.name].where(F.col("extract_month").between(months[0], months[-1]))
-        touched.append(rows.select(F.date_format(str(source.event_time), "yyyy-MM").alias("month")).distinct())
-    late = [r.month for r in reduce(lambda a, b: a.unionByName(b), touched).distinct().collect()] if touched else []
+        touched.append(
+            rows.select(F.date_format(str(source.event_time), "yyyy-MM").alias("month")).distinct()
+        )
+    late = (
+        [r.month for r in reduce(lambda a, b: a.unionByName(b), touched).distinct().collect()]
+        if touched
+        else []
+    )
     first = business.file.calendar.start
     return sorted({*months, *(m for m in late if first <= m <= months[-1])})
 
 
-def _sums(versions: "DataFrame", source: Source, columns: Sequence[MonthColumn], months: Sequence[str]) -> "DataFrame":
+def _sums(
+    versions: "DataFrame", source: Source, columns: Sequence[MonthColumn], months: Sequence[str]
+) -> "DataFrame":
     from pyspark.sql import functions as F
 
     month = F.date_format(str(source.event_time), "yyyy-MM")
@@ -39,7 +47,7 @@ def _sums(versions: "DataFrame", source: Source, columns: Sequence[MonthColumn],
     inside = versions.where((F.col("extract_month") >= months[0]) & month.isin(list(months)))
     rows = latest(inside, source).withColumn("month", month)
 
-    def total(column: MonthColumn) -> "F.Column":
+    def total(column: MonthColumn) -> "Column":
         counts = F.expr(column.where) if column.where else F.lit(True)
         if column.aggregate == "count":
             return F.count_if(counts).cast("double")
@@ -48,7 +56,9 @@ def _sums(versions: "DataFrame", source: Source, columns: Sequence[MonthColumn],
     return rows.groupBy("customer_key", "month").agg(*(total(c).alias(c.name) for c in columns))
 
 
-def customer_months(silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]) -> "DataFrame":
+def customer_months(
+    silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]
+) -> "DataFrame":
     """customer_key, month, the declared columns, and for a spell business the state of the spell at the month's end.
 
     Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
@@ -77,8 +87,10 @@ def customer_months(silver: Mapping[str, "DataFrame"], business: Business, month
         )
         names = [c.name for c in source.attributes if c.name not in source.key]
         newest = F.max_by(F.struct(*names), F.struct("known_at", "sequence"))
-        row = states.groupBy("customer_key", "month").agg(newest.alias("row")).select("customer_key", "month", "row.*")
+        row = (
+            states.groupBy("customer_key", "month")
+            .agg(newest.alias("row"))
+            .select("customer_key", "month", "row.*")
+        )
         result = result.join(row, ["customer_key", "month"], "left")
     return result.fillna(0.0, [c.name for c in business.file.customer_months])
-
-

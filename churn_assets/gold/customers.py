@@ -18,22 +18,31 @@ def _newest_row(versions: "DataFrame", source: Source, order: list[str]) -> "Dat
 
     names = [c.name for c in source.attributes]
     newest = F.max_by(F.struct(*names), F.struct(*order, "sequence"))
-    return latest(versions, source).groupBy("customer_key").agg(newest.alias("row")).select("customer_key", "row.*")
+    return (
+        latest(versions, source)
+        .groupBy("customer_key")
+        .agg(newest.alias("row"))
+        .select("customer_key", "row.*")
+    )
 
 
 def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
     from pyspark.sql import functions as F
 
     day = F.to_date(str(source.event_time))
-    return latest(versions, source).groupBy("customer_key").agg(
-        F.min(day).alias(f"first_{source.name}_on"),
-        F.max(day).alias(f"last_{source.name}_on"),
-        F.count("*").alias(f"{source.name}_total"),
+    return (
+        latest(versions, source)
+        .groupBy("customer_key")
+        .agg(
+            F.min(day).alias(f"first_{source.name}_on"),
+            F.max(day).alias(f"last_{source.name}_on"),
+            F.count("*").alias(f"{source.name}_total"),
+        )
     )
 
 
 def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFrame":
-    """Attributes of entity sources, the state of the newest spell (`<source>_<column>`), first, last and number of events.
+    """Attributes of entities, the state of the newest spell (`<source>_<column>`), first, last and number of events.
 
     `silver` holds the versions of every source by name.
     """
@@ -45,14 +54,18 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFra
     result = everyone
     for source in business.of_role("entity"):
         result = result.join(_newest_row(silver[source.name], source, ["known_at"]), "customer_key", "left")
-    for source in business.of_role("spell"):
-        assert source.spell is not None
-        row = _newest_row(silver[source.name], source, [source.spell.started_on, "known_at"])
-        prefixed = [F.col(c.name).alias(f"{source.name}_{c.name}") for c in source.attributes if c.name not in source.key]
+    for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
+        row = _newest_row(silver[source.name], source, [spell.started_on, "known_at"])
+        prefixed = [
+            F.col(c.name).alias(f"{source.name}_{c.name}")
+            for c in source.attributes
+            if c.name not in source.key
+        ]
         result = result.join(row.select("customer_key", *prefixed), "customer_key", "left")
-        running = F.col(f"{source.name}_{source.spell.ended_on}").isNull() & F.col(
-            f"{source.name}_{source.spell.started_on}"
-        ).isNotNull()
+        running = (
+            F.col(f"{source.name}_{spell.ended_on}").isNull()
+            & F.col(f"{source.name}_{spell.started_on}").isNotNull()
+        )
         result = result.withColumn(f"{source.name}_running", running)
     for source in business.of_role("event", "treatment"):
         result = result.join(_activity(silver[source.name], source), "customer_key", "left")

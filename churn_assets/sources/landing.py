@@ -40,7 +40,8 @@ def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
     """The Arrow filesystem of a path or URI and the path inside it."""
     if not is_uri(location):
         return pafs.LocalFileSystem(), location
-    return pafs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", location))
+    found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", location))
+    return found
 
 
 def list_extracts(landing: str, source: Source, months: Iterable[str] | None = None) -> list[ExtractFile]:
@@ -66,7 +67,9 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
         try:
             day = date.fromisoformat(match[1])
         except ValueError as error:
-            raise LandingError(f"{landing}/{source.path}/{folder.base_name}: {error}. Rename the folder.") from error
+            raise LandingError(
+                f"{landing}/{source.path}/{folder.base_name}: {error}. Rename the folder."
+            ) from error
         if wanted is not None and month_of(day) not in wanted:
             continue
         for info in fs.get_file_info(pafs.FileSelector(folder.path)):
@@ -74,7 +77,8 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
                 continue  # a file that is still being written carries one of these names
             if info.extension != source.format:
                 raise LandingError(
-                    f"{info.path}: the contract of {source.name} expects *.{source.format}. Remove the file or mend the contract."
+                    f"{info.path}: the contract of {source.name} expects *.{source.format}. "
+                    "Remove the file or mend the contract."
                 )
             name = f"{source.path}/{folder.base_name}/{info.base_name}"
             files.append(ExtractFile(f"{landing}/{name}", name, day, info.size))
@@ -87,7 +91,7 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
     CSV columns are strings; JSON lines carry their names in each row, so the answer is empty.
 
     Raises:
-        LandingError: the header is missing, has a column twice or is not in the contract's encoding; a broken Parquet file.
+        LandingError: a header that is missing, has a column twice or another encoding; a broken Parquet file.
     """
     if source.format == "jsonl":
         return ()
@@ -97,19 +101,25 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
             try:
                 return tuple((field.name, str(field.type)) for field in pq.read_schema(handle))
             except Exception as error:
-                raise LandingError(f"{file.name} is not a readable Parquet file: {error}. Deliver it again.") from error
+                raise LandingError(
+                    f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
+                ) from error
     encoding = "utf-8-sig" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding
     with fs.open_input_stream(path) as handle:
         try:
             lines = io.TextIOWrapper(handle, encoding=encoding, newline="")
             header = next(csv.reader(lines, delimiter=source.delimiter), [])
-        except UnicodeDecodeError as error:
+        except (UnicodeDecodeError, LookupError) as error:
             raise LandingError(
                 f"{file.name} is not {source.encoding}: {error}. Set `encoding` in the contract's server."
             ) from error
     names = [name.strip() for name in header]
     if not any(names):
-        raise LandingError(f"{file.name} has no header line. Deliver it with the column names of its contract.")
+        raise LandingError(
+            f"{file.name} has no header line. Deliver it with the column names of its contract."
+        )
     if len(set(names)) < len(names):
-        raise LandingError(f"{file.name}: a column stands twice in the header {names}. Deliver it with distinct names.")
+        raise LandingError(
+            f"{file.name}: a column stands twice in the header {names}. Deliver it with distinct names."
+        )
     return tuple((name, "string") for name in names)

@@ -1,0 +1,407 @@
+"""Shipped businesses load; whatever is wrong in a business folder is said with file, place and remedy."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.lakes import business_copy, edit_yaml
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def _property(contract: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(p for p in contract["schema"][0]["properties"] if p["name"] == name)
+
+
+def _drop_property(contract: dict[str, Any], name: str) -> None:
+    table = contract["schema"][0]
+    table["properties"] = [p for p in table["properties"] if p["name"] != name]
+
+
+def _drop_own(contract: dict[str, Any], name: str) -> None:
+    contract["customProperties"] = [p for p in contract["customProperties"] if p["property"] != name]
+
+
+def _set_own(contract: dict[str, Any], name: str, value: object) -> None:
+    _drop_own(contract, name)
+    contract["customProperties"].append({"property": name, "value": value})
+
+
+def test_telecom_has_six_sources_and_about_sixty_features() -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    assert {s.name: s.role for s in business.sources} == {
+        "customers": "entity",
+        "subscriptions": "spell",
+        "invoices": "event",
+        "usage": "event",
+        "tickets": "event",
+        "retention_contacts": "treatment",
+    }
+    assert 55 <= len(business.features) <= 75
+    assert business.label_source.spell is not None
+    assert business.label_source.spell.voluntary_reasons == (
+        "price",
+        "competitor",
+        "service",
+        "moved",
+        "other",
+    )
+    usage = business.source("usage")
+    assert usage.key == ("customer_id", "day") and usage.silver_key == ("customer_key", "day")
+    personal = {s.name: [c.name for c in s.personal] for s in business.sources if s.personal}
+    assert personal == {"customers": ["full_name", "email", "phone", "birth_date"]}
+
+
+def test_shop_is_one_event_source_whose_key_is_the_whole_row() -> None:
+    business = load_business(SHIPPED_BUSINESSES / "shop")
+    (source,) = business.sources
+    assert source.key == ("customer_id", "date", "quantity", "amount")
+    assert business.file.label.policy == "inactivity"
+    assert [c.name for c in source.attributes] == ["date", "quantity", "amount"]
+
+
+def test_names_and_words_of_features_tell_source_measure_aggregate_and_window() -> None:
+    names = {f.name: f for f in load_business(SHIPPED_BUSINESSES / "telecom").features}
+    expected = {
+        "tenure_days",
+        "subscriptions_days_to_expiry",
+        "subscriptions_plan",
+        "subscriptions_monthly_price_change_3m",
+        "subscriptions_monthly_price_change_recency_days",
+        "usage_data_mb_sum_6m",
+        "usage_data_mb_sum_7d",
+        "usage_data_mb_trend_3m",
+        "invoices_failed_count_1m",
+        "invoices_open_amount_sum_3m",
+        "invoices_status_paid_share_6m",
+        "tickets_count_1m",
+        "tickets_recency_days",
+        "retention_contacts_treated_count_6m",
+        "invoiced_per_gb_3m",
+    }
+    assert expected <= names.keys()
+    assert names["subscriptions_plan"].kind == "category"
+    assert names["subscriptions_contract_months"].kind == "number"
+    assert names["usage_data_mb_sum_1m"].words == "data used (MB), last month"
+    assert names["usage_data_mb_sum_7d"].words == "data used (MB), last 7 days"
+    assert (names["usage_data_mb_sum_6m"].months, names["usage_data_mb_sum_6m"].days) == (6, None)
+
+
+SPELL_OF_CUSTOMERS = {"source": "customers", "aggregate": "tenure"}
+
+CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
+    "unknown key": (lambda c: c.update(colour="red"), "colour", "remove it, or check its spelling"),
+    "unknown key inside": (lambda c: c["windows"].update(gap=7), "windows.gap", "remove it"),
+    "missing key": (lambda c: c.pop("label"), "label", "add this key"),
+    "missing key inside": (lambda c: c["label"].pop("policy"), "label.policy", "add this key"),
+    "unknown policy": (
+        lambda c: c["label"].update(policy="gone"),
+        "label.policy",
+        "use one of the allowed values",
+    ),
+    "label source": (lambda c: c["label"].update(source="crm"), "label.source", "use one of customers"),
+    "label role": (lambda c: c["label"].update(source="usage"), "at label", "spell"),
+    "feature source": (
+        lambda c: c["features"][0].update(source="crm"),
+        "features[0].source",
+        "use one of customers",
+    ),
+    "feature column": (
+        lambda c: c["features"].append(
+            {"source": "usage", "aggregate": "sum", "measure": "kilobytes", "months": [1]}
+        ),
+        "features[",
+        "it has day, voice_minutes",
+    ),
+    "personal column": (
+        lambda c: c["features"].append(
+            {"source": "customers", "aggregate": "attribute", "column": "birth_date"}
+        ),
+        "features[",
+        "birth_date is not a usable column",
+    ),
+    "natural id": (
+        lambda c: c["features"].append(
+            {"source": "customers", "aggregate": "attribute", "column": "customer_id"}
+        ),
+        "features[",
+        "customer_id is not a usable column",
+    ),
+    "measure of text": (
+        lambda c: c["features"].append(
+            {"source": "tickets", "aggregate": "sum", "measure": "channel", "months": [1]}
+        ),
+        "features[",
+        "not a number",
+    ),
+    "aggregate of another role": (
+        lambda c: c["features"].insert(0, SPELL_OF_CUSTOMERS),
+        "features[0]",
+        "it has attribute",
+    ),
+    "window beyond W": (
+        lambda c: c["features"].insert(0, {"source": "tickets", "aggregate": "count", "months": [12]}),
+        "features[0]",
+        "12 months of a count does not fit into 6",
+    ),
+    "trend needs two windows": (
+        lambda c: c["features"].insert(
+            0, {"source": "usage", "aggregate": "trend", "measure": "data_mb", "months": [6]}
+        ),
+        "features[0]",
+        "does not fit into 6",
+    ),
+    "no window": (
+        lambda c: c["features"].insert(0, {"source": "tickets", "aggregate": "count"}),
+        "features[0]",
+        "needs windows",
+    ),
+    "feature twice": (
+        lambda c: c["features"].append({"source": "tickets", "aggregate": "count", "months": [3]}),
+        "at features",
+        "two features are called tickets_count_3m. Remedy: give one line a `name`",
+    ),
+    "last rule with when": (
+        lambda c: c["segments"]["rules"].pop(),
+        "segments",
+        "the last segment rule must have no `when`",
+    ),
+    "unknown driver": (
+        lambda c: c["segments"]["rules"][0]["when"].update(driver=["weather"]),
+        "segments.rules[0]",
+        "use one of ['contract'",
+    ),
+    "unknown value feature": (
+        lambda c: c["segments"]["value"].update(feature="margin"),
+        "segments.value.feature",
+        "declare it under features",
+    ),
+    "risk tiers": (lambda c: c["segments"]["risk"].update(elevated=0.95), "segments.risk", "below risk.high"),
+    "renewal after settlement": (
+        lambda c: c["label"].update(renewal_days=10),
+        "label.renewal_days",
+        "raise windows.settlement_days to 10",
+    ),
+    "short calendar": (
+        lambda c: c.update(calendar={"start": "2025-01", "end": "2025-05"}),
+        "calendar",
+        "lengthen it or shorten the window",
+    ),
+    "calendar backwards": (
+        lambda c: c.update(calendar={"start": "2025-05", "end": "2025-01"}),
+        "calendar",
+        "ends (2025-01) before it starts (2025-05)",
+    ),
+    "not a month": (lambda c: c.update(calendar={"start": "2025-13"}), "calendar.start", "2025-13"),
+    "month column of an entity": (
+        lambda c: c["customer_months"].append({"name": "x", "source": "customers", "aggregate": "count"}),
+        "customer_months[6]",
+        "no event time",
+    ),
+    "month column without column": (
+        lambda c: c["customer_months"][0].update(measure="total"),
+        "customer_months[0]",
+        "invoices has no column total",
+    ),
+    "month column twice": (
+        lambda c: c["customer_months"].append(dict(c["customer_months"][0])),
+        "customer_months",
+        "revenue",
+    ),
+    "sum without measure": (
+        lambda c: c["customer_months"][0].pop("measure"),
+        "customer_months[0]",
+        "a sum needs a measure",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHURN_YAML)
+def test_a_mistake_in_churn_yaml_is_told_with_file_place_and_remedy(tmp_path: Path, case: str) -> None:
+    edit, place, remedy = CHURN_YAML[case]
+    folder = business_copy(tmp_path)
+    edit_yaml(folder / "churn.yaml", edit)
+    with pytest.raises(DeclarationError) as caught:
+        load_business(folder)
+    message = str(caught.value)
+    assert message.startswith(f"{folder / 'churn.yaml'}: at ")
+    assert place in message and remedy in message, message
+
+
+CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
+    "unknown key": (
+        "usage",
+        lambda c: c.update(colour="red"),
+        "colour",
+        "what ODCS does not know belongs in customProperties",
+    ),
+    "missing key": ("usage", lambda c: c.pop("version"), "version", "add this key"),
+    "unknown property key": (
+        "usage",
+        lambda c: _property(c, "day").update(requierd=True),
+        "schema[0].properties[1].requierd",
+        "check its spelling",
+    ),
+    "unknown type": (
+        "usage",
+        lambda c: _property(c, "day").update(logicalType="day"),
+        "schema[0].properties[1].logicalType",
+        "use one of the allowed values",
+    ),
+    "no role": ("usage", lambda c: _drop_own(c, "role"), "role", "add this key"),
+    "no primary key": (
+        "tickets",
+        lambda c: _property(c, "ticket_id").pop("primaryKey"),
+        "schema[0].properties",
+        "say what identifies a row",
+    ),
+    "event without eventTime": (
+        "tickets",
+        lambda c: _drop_own(c, "eventTime"),
+        "customProperties",
+        "name its date or timestamp property",
+    ),
+    "eventTime that is no date": (
+        "tickets",
+        lambda c: _set_own(c, "eventTime", "channel"),
+        "customProperties.eventTime",
+        "date or timestamp",
+    ),
+    "eventTime unknown": (
+        "tickets",
+        lambda c: _set_own(c, "eventTime", "when"),
+        "customProperties.eventTime",
+        "use one of ticket_id",
+    ),
+    "customer unknown": (
+        "tickets",
+        lambda c: _drop_property(c, "customer_id"),
+        "customProperties.customer",
+        "use one of ticket_id",
+    ),
+    "customer that is a number": (
+        "tickets",
+        lambda c: _property(c, "customer_id").update(logicalType="integer"),
+        "property customer_id",
+        "declare it as string",
+    ),
+    "spell without spell": (
+        "subscriptions",
+        lambda c: _drop_own(c, "spell"),
+        "customProperties",
+        "name startedOn, endedOn and the reasons",
+    ),
+    "spell column unknown": (
+        "subscriptions",
+        lambda c: _drop_property(c, "notice_on"),
+        "customProperties.spell.noticeOn",
+        "use one of subscription_id",
+    ),
+    "property twice": (
+        "usage",
+        lambda c: c["schema"][0]["properties"].append(dict(_property(c, "data_mb"))),
+        "schema[0].properties",
+        "data_mb is declared twice. Remedy: remove one",
+    ),
+    "reserved name": (
+        "usage",
+        lambda c: _property(c, "sms_count").update(name="known_at"),
+        "property known_at",
+        "choose another name",
+    ),
+    "path in a table": (
+        "usage",
+        lambda c: _property(c, "sms_count").update(physicalName="sms.count"),
+        "property sms_count.physicalName",
+        "only jsonl has those",
+    ),
+    "relation to nowhere": (
+        "usage",
+        lambda c: _property(c, "customer_id").update(relationships=[{"to": "crm.customer_id"}]),
+        "property customer_id.relationships",
+        "use one of customers",
+    ),
+    "name of another contract": ("usage", lambda c: c.update(name="tickets"), "name", "rename one"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRACTS)
+def test_a_mistake_in_a_contract_is_told_with_file_place_and_remedy(tmp_path: Path, case: str) -> None:
+    source, edit, place, remedy = CONTRACTS[case]
+    folder = business_copy(tmp_path)
+    edit_yaml(folder / "contracts" / f"{source}.yaml", edit)
+    with pytest.raises(DeclarationError) as caught:
+        load_business(folder)
+    message = str(caught.value)
+    assert re.match(
+        re.escape(str(folder / "contracts")) + r"/(usage|tickets|subscriptions)\.yaml: at ", message
+    ), message
+    assert place in message and remedy in message, message
+
+
+def test_files_that_are_no_declaration_are_named(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    (folder / "contracts" / "usage.yaml").write_text("{ not yaml")
+    with pytest.raises(DeclarationError, match=r"usage\.yaml.*not valid YAML"):
+        load_business(folder)
+    (folder / "contracts" / "usage.yaml").write_text("- a list")
+    with pytest.raises(DeclarationError, match=r"usage\.yaml.*no mapping.*start from a shipped business"):
+        load_business(folder)
+    for file in (folder / "contracts").glob("*.yaml"):
+        file.unlink()
+    with pytest.raises(DeclarationError, match=r"contracts.*no contract.*one YAML file a source"):
+        load_business(folder)
+
+
+def test_lapse_needs_an_expiry(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path, label={"policy": "lapse", "source": "subscriptions", "renewal_days": 3})
+    assert load_business(folder).file.label.policy == "lapse"
+
+    def forget_expiry(contract: dict[str, Any]) -> None:
+        next(p for p in contract["customProperties"] if p["property"] == "spell")["value"].pop("expiresOn")
+
+    other = business_copy(tmp_path, label={"policy": "lapse", "source": "subscriptions", "renewal_days": 3})
+    edit_yaml(other / "contracts" / "subscriptions.yaml", forget_expiry)
+    with pytest.raises(DeclarationError, match=r"churn\.yaml: at label: .*expiresOn in the contract"):
+        load_business(other)
+
+
+def test_what_a_row_cannot_do_without_is_required_whatever_the_contract_says(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+
+    def loosen(contract: dict[str, Any]) -> None:
+        for prop in contract["schema"][0]["properties"]:
+            prop.pop("required", None)
+            prop.pop("classification", None)
+
+    for name in ("tickets", "subscriptions"):
+        edit_yaml(folder / "contracts" / f"{name}.yaml", loosen)
+    tickets = load_source(folder / "contracts" / "tickets.yaml")
+    assert {c.name for c in tickets.columns if c.required} == {"ticket_id", "customer_id", "opened_at"}
+    assert tickets.column("customer_id").personal
+    subscriptions = load_source(folder / "contracts" / "subscriptions.yaml")
+    assert {c.name for c in subscriptions.columns if c.required} == {
+        "subscription_id",
+        "customer_id",
+        "started_on",
+    }
+
+
+def test_first_month_of_a_source_is_its_availability_but_not_before_the_calendar(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+
+    def available(day: str) -> Edit:
+        return lambda c: c["slaProperties"].append({"property": "generalAvailability", "value": day})
+
+    edit_yaml(folder / "contracts" / "tickets.yaml", available("2025-04-01"))
+    edit_yaml(folder / "contracts" / "usage.yaml", available("2020-04-01"))
+    business = load_business(folder)
+    assert business.first_month(business.source("tickets")) == "2025-04"
+    assert business.first_month(business.source("usage")) == "2025-01"
+    assert business.first_month(business.source("customers")) == "2025-01"
