@@ -1,0 +1,52 @@
+"""Hand-made silver frames: versions of keys with the bookkeeping that silver adds to them."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.features import Feature, FeatureLine, expand
+from churn_assets.contracts.source import Source
+from churn_assets.months import month_index
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+MAY, JUNE, JULY = (month_index(m) for m in ("2025-05", "2025-06", "2025-07"))
+
+
+def day(text: str) -> date:
+    """`06-30` is a day of 2025; a whole ISO date is itself."""
+    return date.fromisoformat(text if len(text) == 10 else f"2025-{text}")
+
+
+def silver(
+    spark: "SparkSession", source: Source, schema: str, rows: Sequence[tuple[Any, ...]]
+) -> "DataFrame":
+    """Versions of a source: each row is known_at followed by the columns of `schema`; later rows of a day are newer.
+
+    Adds sequence, latest_in_month and extract_month as silver would.
+    """
+    names = [part.split()[0] for part in schema.split(", ")]
+    position = [names.index(k) for k in source.silver_key]
+
+    def slot(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (row[0].strftime("%Y-%m"), *(row[1 + p] for p in position))
+
+    ordered = sorted(rows, key=lambda r: r[0])
+    full = []
+    for i, row in enumerate(ordered):
+        earlier = sum(slot(r) == slot(row) for r in ordered[:i])
+        later = any(slot(r) == slot(row) for r in ordered[i + 1 :])
+        full.append((*row, earlier + 1, not later, row[0].strftime("%Y-%m")))
+    bookkeeping = "sequence int, latest_in_month boolean, extract_month string"
+    return spark.createDataFrame(full, f"known_at date, {schema}, {bookkeeping}")
+
+
+def declared(source: Source, *lines: dict[str, Any], reach: int = 12) -> list[Feature]:
+    """The features of some lines of churn.yaml over this source."""
+    return [f for line in lines for f in expand(FeatureLine(source=source.name, **line), source, reach)]
+
+
+def by_key(frame: "DataFrame", *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """All rows of a small frame by their key columns."""
+    return {tuple(r[k] for k in key): r.asDict() for r in frame.collect()}

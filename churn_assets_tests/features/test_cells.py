@@ -1,0 +1,192 @@
+"""Windows over events, on frames whose answers are counted by hand."""
+
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
+from churn_assets.features.knowledge import with_validity, with_validity_by_exception
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.features.frames import JULY, JUNE, by_key, day, declared, silver
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
+Found = dict[tuple[Any, ...], dict[str, Any]]
+
+# customer, day of use, day on which it became known, value
+USAGE = [
+    ("bounds", "03-31", "04-07", 1000.0),
+    ("bounds", "04-01", "04-07", 1.0),
+    ("bounds", "06-30", "06-30", 2.0),
+    ("bounds", "07-01", "07-07", 4000.0),
+    ("week", "06-16", "06-21", 100.0),
+    ("week", "06-17", "06-21", 1000.0),
+    ("week", "06-23", "06-30", 1.0),
+    ("week", "06-24", "06-30", 10.0),
+    ("late", "06-10", "06-14", 5.0),
+    ("late", "06-11", "07-07", 7.0),
+    ("corrected", "05-05", "05-07", 10.0),
+    ("corrected", "05-05", "07-14", 30.0),
+    ("corrected at once", "06-05", "06-07", 1.0),
+    ("corrected at once", "06-05", "06-14", 2.0),
+    ("rising", "05-20", "05-21", 10.0),
+    ("rising", "06-20", "06-21", 30.0),
+    ("gone", "05-20", "05-21", 10.0),
+    ("came", "06-20", "06-21", 10.0),
+    ("idle", "05-20", "05-21", 0.0),
+    ("long ago", "2024-02-29", "2024-03-07", 9.0),
+]
+
+
+@pytest.fixture(scope="module")
+def usage(spark: "SparkSession") -> Found:
+    """Features of all customers of USAGE at the ends of June and July."""
+    source = TELECOM.source("usage")
+    schema = "customer_key string, day date, data_mb double"
+    rows = [(day(known), who, day(on), value) for who, on, known, value in USAGE]
+    features = declared(
+        source,
+        {"aggregate": "sum", "measure": "data_mb", "months": [1, 3], "days": [7, 14]},
+        {"aggregate": "mean", "measure": "data_mb", "months": [3], "days": [14]},
+        {"aggregate": "count", "months": [1, 3], "days": [7]},
+        {"aggregate": "count", "name": "heavy", "where": "data_mb >= 10", "months": [3]},
+        {"aggregate": "trend", "measure": "data_mb", "months": [1]},
+        {"aggregate": "recency"},
+        {"aggregate": "tenure"},
+    )
+    terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
+    cells = monthly_cells(silver(spark, source, schema, rows), source, terms)
+    return by_key(features_from_cells(cells, [JUNE, JULY], features), "customer_key", "as_of_index")
+
+
+def test_a_window_is_open_on_the_left_and_closed_on_the_right(usage: Found) -> None:
+    june, july = usage["bounds", JUNE], usage["bounds", JULY]
+    assert june["usage_data_mb_sum_3m"] == 1 + 2  # 1 April to 30 June; 31 March is outside, 1 July not yet
+    assert june["usage_data_mb_sum_1m"] == 2
+    assert july["usage_data_mb_sum_3m"] == 2 + 4000
+    assert (june["usage_count_3m"], july["usage_count_3m"]) == (2, 2)
+
+
+def test_the_last_7_and_14_days_include_the_as_of_date(usage: Found) -> None:
+    found = usage["week", JUNE]
+    assert found["usage_data_mb_sum_7d"] == 10  # 24 to 30 June
+    assert found["usage_data_mb_sum_14d"] == 1000 + 1 + 10  # 17 to 30 June
+    assert found["usage_data_mb_mean_14d"] == pytest.approx(1011 / 3)
+    assert found["usage_count_7d"] == 1
+    # in July those days are over
+    assert (usage["week", JULY]["usage_data_mb_sum_7d"], usage["week", JULY]["usage_data_mb_mean_14d"]) == (
+        0,
+        None,
+    )
+
+
+def test_a_late_row_counts_only_from_when_it_was_known(usage: Found) -> None:
+    assert usage["late", JUNE]["usage_data_mb_sum_3m"] == 5
+    assert usage["late", JULY]["usage_data_mb_sum_3m"] == 5 + 7
+    assert (usage["late", JUNE]["usage_recency_days"], usage["late", JULY]["usage_recency_days"]) == (20, 50)
+
+
+def test_a_corrected_row_has_its_old_value_before_and_its_new_one_after(usage: Found) -> None:
+    assert usage["corrected", JUNE]["usage_data_mb_sum_3m"] == 10
+    assert usage["corrected", JULY]["usage_data_mb_sum_3m"] == 30
+    assert (usage["corrected", JULY]["usage_count_3m"], usage["corrected", JULY]["usage_heavy_count_3m"]) == (
+        1,
+        1,
+    )
+    assert usage["corrected at once", JUNE]["usage_data_mb_sum_1m"] == 2
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"), [("rising", 0.5), ("gone", -1.0), ("came", 1.0), ("idle", None)]
+)
+def test_trend_compares_a_window_with_the_one_before(usage: Found, who: str, expected: float | None) -> None:
+    assert usage[who, JUNE]["usage_data_mb_trend_1m"] == expected
+
+
+def test_mean_over_nothing_is_unknown_and_recency_sees_all_of_history(usage: Found) -> None:
+    found = usage["long ago", JUNE]
+    assert (found["usage_data_mb_sum_3m"], found["usage_data_mb_mean_3m"]) == (0, None)
+    days = (day("06-30") - day("2024-02-29")).days
+    assert (found["usage_recency_days"], found["tenure_days"]) == (days, days)
+    assert usage["bounds", JUNE]["usage_recency_days"] == 0
+
+
+def test_tickets_that_are_closed_and_recategorised_later(spark: "SparkSession") -> None:
+    """An event whose key has no day: closing and changing it are versions. Seconds before midnight are still June."""
+    source = TELECOM.source("tickets")
+    schema = (
+        "ticket_id string, customer_key string, opened_at timestamp, closed_at timestamp, category string, "
+        "priority int, satisfaction int"
+    )
+    noon = datetime(2025, 6, 10, 12)
+    rows = [
+        (day("06-14"), "T1", "a", noon, None, "billing", 1, None),
+        (day("07-07"), "T1", "a", noon, datetime(2025, 7, 2), "network", 1, 2),
+        (
+            day("06-30"),
+            "T2",
+            "a",
+            datetime(2025, 6, 30, 23, 59, 59),
+            datetime(2025, 6, 30, 23, 59, 59),
+            "network",
+            3,
+            5,
+        ),
+        (day("07-07"), "T3", "a", datetime(2025, 7, 1), None, "other", 2, None),
+    ]
+    features = declared(
+        source,
+        {"aggregate": "count", "months": [1]},
+        {"aggregate": "count", "name": "open", "where": "closed_at is null", "months": [3]},
+        {"aggregate": "count", "name": "urgent", "where": "priority = 1", "months": [3]},
+        {"aggregate": "share", "category": "category", "value": "network", "months": [3]},
+        {"aggregate": "mean", "measure": "satisfaction", "months": [3]},
+    )
+    terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
+    cells = monthly_cells(silver(spark, source, schema, rows), source, terms)
+    found = by_key(features_from_cells(cells, [JUNE, JULY], features), "as_of_index")
+
+    def values(index: int) -> list[Any]:
+        names = (
+            "count_1m",
+            "open_count_3m",
+            "urgent_count_3m",
+            "category_network_share_3m",
+            "satisfaction_mean_3m",
+        )
+        return [found[index,][f"tickets_{n}"] for n in names]
+
+    assert values(JUNE) == [2, 1, 1, 0.5, 5.0]
+    assert values(JULY) == [1, 1, 1, pytest.approx(2 / 3), 3.5]
+
+
+def test_the_short_way_to_validity_agrees_with_the_long_one(spark: "SparkSession") -> None:
+    """Differential test on random deliveries: late, corrected several times, known before the day itself."""
+    source, random = TELECOM.source("usage"), Random(11)
+    start = day("01-01")
+    rows = []
+    for _ in range(600):
+        on = start + timedelta(days=random.randrange(150))
+        for _ in range(random.choice((1, 1, 1, 2, 4))):
+            known = on + timedelta(days=random.choice((0, 3, 6, 12, 30, 45, 90, -20)))
+            rows.append((known, f"c{random.randrange(8)}", on, float(random.randrange(100))))
+    frame = silver(spark, source, "customer_key string, day date, data_mb double", rows).persist()
+    columns = ["customer_key", "day", "known_at", "data_mb", "known_index", "superseded_index"]
+    long, short = (
+        sorted(map(tuple, way(frame, source).select(*columns).collect()), key=repr)
+        for way in (with_validity, with_validity_by_exception)
+    )
+    assert any(row[-1] is not None for row in long)
+    assert long == short
+
+
+def test_how_far_back_features_look() -> None:
+    usage = TELECOM.source("usage")
+    windowed = declared(usage, {"aggregate": "sum", "measure": "data_mb", "months": [3]})
+    assert reach_months(windowed, 6) == 6
+    assert reach_months([*windowed, *declared(usage, {"aggregate": "recency"})], 6) is None
