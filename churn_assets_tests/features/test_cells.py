@@ -1,6 +1,6 @@
 """Windows over events, on frames whose answers are counted by hand."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -123,21 +123,21 @@ def test_tickets_that_are_closed_and_recategorised_later(spark: "SparkSession") 
         "ticket_id string, customer_key string, opened_at timestamp, closed_at timestamp, category string, "
         "priority int, satisfaction int"
     )
-    noon = datetime(2025, 6, 10, 12)
+    noon = datetime(2025, 6, 10, 12, tzinfo=UTC)
     rows = [
         (day("06-14"), "T1", "a", noon, None, "billing", 1, None),
-        (day("07-07"), "T1", "a", noon, datetime(2025, 7, 2), "network", 1, 2),
+        (day("07-07"), "T1", "a", noon, datetime(2025, 7, 2, tzinfo=UTC), "network", 1, 2),
         (
             day("06-30"),
             "T2",
             "a",
-            datetime(2025, 6, 30, 23, 59, 59),
-            datetime(2025, 6, 30, 23, 59, 59),
+            datetime(2025, 6, 30, 23, 59, 59, tzinfo=UTC),
+            datetime(2025, 6, 30, 23, 59, 59, tzinfo=UTC),
             "network",
             3,
             5,
         ),
-        (day("07-07"), "T3", "a", datetime(2025, 7, 1), None, "other", 2, None),
+        (day("07-07"), "T3", "a", datetime(2025, 7, 1, tzinfo=UTC), None, "other", 2, None),
     ]
     features = declared(
         source,

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
 SOURCE = TELECOM.source("subscriptions")
-SCHEMA = "subscription_id string, customer_key string, started_on date, expires_on date, ended_on date, end_reason string"
+SCHEMA = (
+    "subscription_id string, customer_key string, started_on date, expires_on date, "
+    "ended_on date, end_reason string"
+)
 # as_of 31 January: gap to 7 February, outcome window to 9 March, settled on 12 March
 AS_OF = date(2025, 1, 31)
 Version = tuple[date, str, str, date, date | None, date | None, str | None]
@@ -234,7 +237,7 @@ WINDOWS = st.builds(
 
 @given(month=MONTHS, windows=WINDOWS, offset=st.integers(-3, 3))
 def test_dates_of_a_cohort(month: str, windows: Windows, offset: int) -> None:
-    """gap, outcome window and settlement follow each other without a hole; mature exactly from label_available_at on."""
+    """gap, outcome window and settlement follow each other without a hole; mature from label_available_at on."""
     [cohort] = cohorts([month], windows, None)
     assert not cohort.mature
     assert cohort.as_of_date.strftime("%Y-%m") == month

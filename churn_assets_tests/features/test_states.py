@@ -1,5 +1,6 @@
 """Spells and customers as they were known at a month end, and who is left out and why."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,6 @@ def version(
     ended: str | None = None,
 ) -> tuple[Any, ...]:
     """A delivered version of a subscription."""
-    from decimal import Decimal
-
     dates = [day(d) if d else None for d in (started, expires, notice, ended)]
     return (day(known), spell or f"S {who}", who, plan, Decimal(price), *dates)
 
