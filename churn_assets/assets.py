@@ -6,7 +6,7 @@ Asset functions themselves stand in the rooms; here is no logic of any table.
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 import dagster as dg
 
@@ -16,10 +16,6 @@ from churn_assets.lakehouse.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-    AssetResult = dg.MaterializeResult[Any]
-else:
-    AssetResult = dg.MaterializeResult  # an asset with checks must not name a parameter in its annotation
 
 POOL = "spark"
 CODE_VERSION = version("churn-assets")
@@ -42,6 +38,9 @@ def table_asset(
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        if get_origin(function.__annotations__.get("return")) is dg.MaterializeResult:
+            # mypy wants MaterializeResult[Any], dagster takes only the bare class where an asset has checks
+            function.__annotations__["return"] = dg.MaterializeResult
         with warnings.catch_warnings():
             # `backfill_policy` is a stable behaviour behind a parameter still marked beta
             warnings.simplefilter("ignore", dg.BetaWarning)
@@ -79,7 +78,7 @@ def materialized(
     frame: "DataFrame | None" = None,
     metadata: Mapping[str, Any] | None = None,
     passed: Mapping[str, Mapping[str, Any]] | None = None,
-) -> AssetResult:
+) -> dg.MaterializeResult[Any]:
     """The result of an asset: row count, Delta version as data version, schema, and its passed checks with evidence.
 
     A check that failed never gets here: it raises before the commit.

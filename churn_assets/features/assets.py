@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets import AssetResult, markdown_table, materialized, table_asset
+from churn_assets.assets import markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
@@ -38,7 +38,9 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         partitions=snapshot_months(business),
         checks={"one_row_per_customer": "Every eligible customer stands once in each cohort."},
     )
-    def snapshots(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> AssetResult:
+    def snapshots(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
         observed = month_range(add_months(months[0], 1 - windows.observation_months), months[-1])
         try:
@@ -102,7 +104,9 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             "no_label_before_its_time": "No label is given before label_available_at is covered by extracts."
         },
     )
-    def labels(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> AssetResult:
+    def labels(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
         from pyspark.sql import functions as F
 
         months = partition_range(context)

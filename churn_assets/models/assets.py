@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets import CODE_VERSION, POOL, AssetResult, markdown_table, table_asset
+from churn_assets.assets import CODE_VERSION, POOL, markdown_table, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -96,7 +96,7 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
-    ) -> AssetResult:
+    ) -> dg.MaterializeResult[Any]:
         results = [
             _train(context, lakehouse, tracking, business, month) for month in partition_range(context)
         ]
@@ -111,7 +111,7 @@ def _train(
     tracking: Tracking,
     business: Business,
     month: str,
-) -> AssetResult:
+) -> dg.MaterializeResult[Any]:
     from churn_assets.models.split import NotEnoughHistory, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 

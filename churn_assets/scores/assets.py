@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets import AssetResult, markdown_table, materialized, table_asset
+from churn_assets.assets import markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.gold.assets import require_unique
 from churn_assets.lakehouse import tables
@@ -70,7 +70,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
-    ) -> AssetResult:
+    ) -> dg.MaterializeResult[Any]:
         from pyspark.sql import functions as F
 
         from churn_assets.scores.scoring import score_snapshots
@@ -137,7 +137,9 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         partitions=snapshot_months(business),
         checks={"exactly_one": "Every scored customer is in exactly one segment."},
     )
-    def segments(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> AssetResult:
+    def segments(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
         from pyspark.sql import functions as F
 
         months = list(partition_range(context))
