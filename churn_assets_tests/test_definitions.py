@@ -1,0 +1,148 @@
+"""The code location as Dagster sees it.
+
+After a wanted change of the graph run this file with WRITE_GRAPH_SNAPSHOT=1, and read the diff.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from churn_assets.definitions import build_defs
+from churn_assets.settings import Settings
+
+SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
+WRITE = "WRITE_GRAPH_SNAPSHOT" in os.environ
+GATED = ("silver", "gold", "features", "models", "scores")
+WITHOUT_CHECK = {"gold/churn_events"}  # an ending has no key that could stand twice
+
+LOADING = """
+import json, resource, sys
+import churn_assets.definitions as definitions
+used = resource.getrusage(resource.RUSAGE_SELF)
+heavy = [m for m in ("pyspark", "mlflow", "sklearn", "matplotlib", "shap", "delta", "scipy") if m in sys.modules]
+children = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, heavy, children.ru_utime, len(definitions.defs.assets)]))
+"""
+
+
+@cache
+def definitions(business: str = "telecom") -> dg.Definitions:
+    """Definitions of a shipped business, once."""
+    return build_defs(Settings(business=business))
+
+
+def _nodes(business: str = "telecom") -> dict[str, Any]:
+    graph = definitions(business).resolve_asset_graph()
+    return {key.to_user_string(): graph.get(key) for key in sorted(graph.get_all_asset_keys())}
+
+
+def test_loading_is_cheap_and_starts_nothing(tmp_path: Path) -> None:
+    """Under 4 s of CPU, no heavy library, no JVM, no file."""
+    env = os.environ | {"CHURN_HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    cpu, heavy, children, assets = json.loads(done.stdout)
+    assert heavy == []
+    assert children < 0.1  # `uname` and the like; a JVM costs more
+    assert assets > 20
+    assert cpu < 4
+    assert list(tmp_path.iterdir()) == []
+    assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("business", ["telecom", "shop"])
+def test_the_definitions_can_be_loaded(business: str) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", message="Parameter `allow_nonexistent_upstream_partitions`")
+        dg.Definitions.validate_loadable(build_defs(Settings(business=business)))
+    assert [str(w.message) for w in caught if "dagster" in w.category.__module__] == []
+
+
+@pytest.mark.parametrize("business", ["telecom", "shop"])
+def test_every_asset_says_what_it_is_and_whose(business: str) -> None:
+    for name, node in _nodes(business).items():
+        assert node.description and "Grain: " in node.description, name
+        assert node.owners and all(o.startswith("team:") or "@" in o for o in node.owners), name
+        assert node.group_name == name.split("/")[0], name
+        assert node.kinds, name
+        assert node.tags["business"] == business, name
+
+
+@pytest.mark.parametrize("business", ["telecom", "shop"])
+def test_every_written_table_is_guarded_fresh_and_in_the_pool(business: str) -> None:
+    graph = definitions(business).resolve_asset_graph()
+    for name, node in _nodes(business).items():
+        if not node.is_materializable:
+            continue
+        assert node.pools == {"spark"}, name
+        assert node.freshness_policy is not None, name
+        assert (node.partitions_def is None) == (node.backfill_policy is None), name
+        if name.split("/")[0] in GATED and name not in WITHOUT_CHECK:
+            blocking = [key for key in node.check_keys if graph.get_check_spec(key).blocking]
+            assert blocking, f"{name} has no blocking check"
+
+
+def test_personal_data_is_tagged_where_it_lies_and_nowhere_else() -> None:
+    tagged = {name for name, node in _nodes().items() if node.tags.get("contains") == "personal-data"}
+    bronze = {name for name in _nodes() if name.startswith("bronze/")}
+    assert tagged == bronze | {"silver/customer_keys", "silver/customer_identity", "silver/quarantine"}
+
+
+def test_all_steps_of_a_run_share_one_process() -> None:
+    assert definitions().executor is dg.in_process_executor
+
+
+def _partitions(node: Any) -> str:
+    if node.partitions_def is None:
+        return "none"
+    return f"{node.partitions_def.get_first_partition_key()}..{node.partitions_def.get_last_partition_key()}"
+
+
+def render() -> str:
+    """The graph as text, one asset a paragraph."""
+    defs = definitions()
+    graph = defs.resolve_asset_graph()
+    lines = [
+        "The asset graph of the shipped telecom business; test_definitions.py tells how to renew this file.",
+        "",
+    ]
+    for name, node in _nodes().items():
+        how = "" if node.is_materializable else " (written by others)"
+        pool = ", ".join(sorted(node.pools or ())) or "none"
+        lines.append(f"{name}{how}")
+        lines.append(f"  group {node.group_name}, partitions {_partitions(node)}, pool {pool}")
+        for parent in sorted(node.parent_keys, key=lambda k: k.to_user_string()):
+            offset = getattr(node.partition_mappings.get(parent), "start_offset", 0)
+            window = f" (its month and the {-offset} before)" if offset else ""
+            lines.append(f"  after {parent.to_user_string()}{window}")
+        for check in sorted(node.check_keys, key=lambda k: k.name):
+            blocking = "blocking" if graph.get_check_spec(check).blocking else "warning"
+            lines.append(f"  check {check.name} ({blocking})")
+    lines.append("")
+    lines += [f"job {j.name}: {j.selection}" for j in sorted(defs.jobs or (), key=lambda j: j.name)]
+    automations = [*(defs.schedules or ()), *(defs.sensors or ())]
+    lines += [f"{type(a).__name__} {a.name}: {a.default_status.value}" for a in automations]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_graph_is_the_one_that_was_reviewed() -> None:
+    rendered = render()
+    if WRITE:
+        SNAPSHOT.write_text(rendered, encoding="utf-8")
+    assert rendered == SNAPSHOT.read_text(encoding="utf-8"), "read the docstring of this file"
