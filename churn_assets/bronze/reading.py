@@ -56,15 +56,18 @@ def read_extracts(spark: "SparkSession", source: Source, landing: str, files: Se
     return reduce(lambda a, b: a.unionByName(b), frames)
 
 
-def _provenance(frame: "DataFrame", row_number: "Column | None" = None) -> "DataFrame":
-    """Adds extract_date, source_file, row_number; must stand directly on the scan."""
+def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" = None) -> "DataFrame":
+    """Adds extract_date, extract_month, source_file, row_number; must stand directly on the scan."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    name = F.regexp_extract(F.url_decode(F.col("_metadata.file_path")), r"([^/]+/extract_date=[^/]+/[^/]+)$", 1)
-    frame = frame.withColumn("source_file", name).withColumn(
-        "extract_date", F.to_date(F.regexp_extract("source_file", r"extract_date=(\d{4}-\d{2}-\d{2})", 1))
-    )
+    path = F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B"))  # a plus in a path is no blank
+    # Cheap on purpose: this runs on every row, and a path differs only from file to file.
+    path = F.col("_metadata.file_path")
+    path = F.when(F.contains(path, F.lit("%")), F.url_decode(path)).otherwise(path)
+    frame = frame.withColumn("source_file", F.substring_index(path, "/", -(2 + depth)))
+    day = F.substring(F.substring_index("source_file", "/", -2), len("extract_date=") + 1, len("YYYY-MM-DD"))
+    frame = frame.withColumn("extract_date", day.cast("date")).withColumn("extract_month", F.substring(day, 1, 7))
     if row_number is not None:
         return frame.withColumn("row_number", row_number)
     order = Window.partitionBy("source_file").orderBy("_position")
@@ -84,7 +87,7 @@ def _finish(frame: "DataFrame", source: Source, values: dict[str, "Column"], res
         "source_file",
         "row_number",
         rescued.alias("rescued"),
-        F.date_format("extract_date", "yyyy-MM").alias("extract_month"),
+        "extract_month",
     )
 
 
@@ -121,7 +124,7 @@ def _read_csv(
     values = {f: F.col(f"`{name}`") if name else F.lit(None).cast("string") for f, name in carried.items()}
     extra = [name for name in names if name not in carried.values()]
     rescued = _as_json({name: F.col(f"`{name}`") for name in [*extra, CORRUPT]})
-    return _finish(_provenance(raw), source, values, rescued)
+    return _finish(_provenance(raw, source), source, values, rescued)
 
 
 def _read_jsonl(
@@ -129,7 +132,7 @@ def _read_jsonl(
 ) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    lines = _provenance(spark.read.text(paths)).where(F.length(F.trim("value")) > 0)
+    lines = _provenance(spark.read.text(paths), source).where(F.length(F.trim("value")) > 0)
     # A byte order mark would make the first document of a file unreadable.
     parsed = lines.withColumn(
         "_document", F.from_json(F.ltrim(F.col("value"), F.lit("\ufeff")), "map<string,string>")
@@ -146,13 +149,26 @@ def _read_jsonl(
     return _finish(parsed, source, values, rescued)
 
 
+def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
+    """The value in another type; null where it has none, or where Spark knows no such cast (a number to a date)."""
+    from pyspark.errors import AnalysisException
+    from pyspark.sql import functions as F
+
+    cast = delivered.try_cast(spark_type)
+    try:
+        _ = frame.select(cast).schema
+    except AnalysisException:
+        return F.lit(None).cast(spark_type)
+    return cast
+
+
 def _read_parquet(
     spark: "SparkSession", source: Source, columns: tuple[tuple[str, str], ...], paths: list[str]
 ) -> "DataFrame":
     from pyspark.sql import functions as F
 
     names = [name for name, _ in columns]
-    raw = _provenance(spark.read.parquet(*paths), F.col("_metadata.row_index") + 1)
+    raw = _provenance(spark.read.parquet(*paths), source, F.col("_metadata.row_index") + 1)
     types = {c.field: c.spark_type for c in source.columns}
     values, rescued = {}, {}
     for field in source.fields:
@@ -161,7 +177,7 @@ def _read_parquet(
             values[field] = F.lit(None).cast(types[field])
             continue
         delivered = F.col(f"`{name}`")
-        values[field] = delivered.try_cast(types[field])
+        values[field] = _cast(raw, delivered, types[field])
         rescued[field] = F.when(delivered.isNotNull() & values[field].isNull(), delivered.cast("string"))
     carried = {_delivered_name(source, field, names) for field in source.fields}
     rescued |= {name: F.col(f"`{name}`") for name in names if name not in carried}

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business, MonthColumn
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, at_each, with_validity
+from churn_assets.features.knowledge import as_of_date_of, at_each, current, with_validity
 from churn_assets.features.population import running_spells
 from churn_assets.months import month_index
-from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
 def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]) -> list[str]:
-    """Event months that rows of these ingest months speak of: the months themselves and those corrected by late rows."""
+    """Event months that rows of these ingest months speak of: the months themselves and those that late rows mend."""
     from pyspark.sql import functions as F
 
     named = {c.source for c in business.file.customer_months}
@@ -45,7 +44,7 @@ def _sums(
     month = F.date_format(str(source.event_time), "yyyy-MM")
     # a row of a month is never known before that month
     inside = versions.where((F.col("extract_month") >= months[0]) & month.isin(list(months)))
-    rows = latest(inside, source).withColumn("month", month)
+    rows = current(inside, source).withColumn("month", month)
 
     def total(column: MonthColumn) -> "Column":
         counts = F.expr(column.where) if column.where else F.lit(True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.features.knowledge import current
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
 
 
 def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFrame":
-    """Attributes of entities, the state of the newest spell (`<source>_<column>`), first, last and number of events.
+    """Attributes of entities, the state of the newest spell (`<source>_<column>`), day of the first and last event.
 
     `silver` holds the versions of every source by name.
     """

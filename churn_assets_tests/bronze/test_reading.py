@@ -1,0 +1,201 @@
+"""Extract files as bronze rows: each value under its name, provenance right, whatever does not fit in `rescued`."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from churn_assets.bronze.reading import bronze_schema, read_extracts
+from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import Source
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.sources.landing import LandingError, list_extracts
+from churn_assets_tests.lakes import extract_folder, write_csv, write_jsonl, write_parquet
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
+CUSTOMERS, TICKETS, USAGE = (TELECOM.source(name) for name in ("customers", "tickets", "usage"))
+CONTACTS = TELECOM.source("retention_contacts")
+Rows = dict[tuple[str, int], dict[str, Any]]
+
+
+def _read(spark: "SparkSession", source: Source, landing: Path, months: Sequence[str] = ("2025-01",)) -> Rows:
+    """Bronze rows by file name (without its folder) and row number, `rescued` parsed."""
+    frame = read_extracts(spark, source, str(landing), list_extracts(str(landing), source, months))
+    assert (
+        frame.schema.simpleString() == spark.createDataFrame([], bronze_schema(source)).schema.simpleString()
+    )
+    rows = [row.asDict() for row in frame.collect()]
+    for row in rows:
+        row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else None
+    found = {(Path(row["source_file"]).name, row["row_number"]): row for row in rows}
+    assert len(found) == len(rows), "two rows have the same file and row number"
+    return found
+
+
+@pytest.fixture(scope="module")
+def csv_rows(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    """One month of customers with everything that a CSV can do to us."""
+    landing = tmp_path_factory.mktemp("csv")
+    plain = [
+        {"customer_id": "C1", "full_name": "Ann\nBe\r\nCe", "region": 'say "hi", you', "status": "active"},
+        {"customer_id": "C2", "full_name": "", "region": "north", "status": "active"},
+    ]
+    write_csv(landing, "customers", "2025-01-07", plain, "bom", encoding="utf-8-sig")
+    swapped = [{"loyalty_points": "17", "status": "former", "channel": "shop", "customer_id": "C3"}]
+    write_csv(landing, "customers", "2025-01-14", swapped, "renamed")
+    both = [{"customer_id": "C4", "status": "active", "channel": "new", "acquisition_channel": "old"}]
+    write_csv(landing, "customers", "2025-01-21", both, "both names +1 %")
+    folder = extract_folder(landing, "customers", "2025-01-31")
+    (folder / "tokens.csv").write_text(
+        "customer_id,region,status\nC5,north\nC6,south,active,extra,more\nC7,west,active\n", encoding="utf-8"
+    )
+    write_csv(landing, "customers", "2025-01-31", [], "empty", columns=["customer_id", "status"])
+    return _read(spark, CUSTOMERS, landing)
+
+
+def test_every_csv_row_is_there_once_numbered_from_one(csv_rows: Rows) -> None:
+    assert set(csv_rows) == {
+        ("bom.csv", 1),
+        ("bom.csv", 2),
+        ("renamed.csv", 1),
+        ("both names +1 %.csv", 1),
+        ("tokens.csv", 1),
+        ("tokens.csv", 2),
+        ("tokens.csv", 3),
+    }
+
+
+def test_provenance_is_the_extract_folder(csv_rows: Rows) -> None:
+    row = csv_rows["renamed.csv", 1]
+    assert row["source_file"] == "customers/extract_date=2025-01-14/renamed.csv"
+    assert (row["extract_date"], row["extract_month"]) == (date(2025, 1, 14), "2025-01")
+    other = csv_rows["both names +1 %.csv", 1]
+    assert other["source_file"] == "customers/extract_date=2025-01-21/both names +1 %.csv"
+
+
+def test_byte_order_mark_quotes_and_line_breaks_are_read_as_meant(csv_rows: Rows) -> None:
+    row = csv_rows["bom.csv", 1]
+    assert (row["customer_id"], row["region"]) == ("C1", 'say "hi", you')
+    assert row["full_name"].replace("\r\n", "\n") == "Ann\nBe\nCe"
+    assert csv_rows["bom.csv", 2]["customer_id"] == "C2"
+    assert row["rescued"] is None
+
+
+def test_columns_go_by_name_aliases_are_known_and_new_columns_are_rescued(csv_rows: Rows) -> None:
+    row = csv_rows["renamed.csv", 1]
+    assert (row["customer_id"], row["status"], row["acquisition_channel"]) == ("C3", "former", "shop")
+    assert row["region"] is None
+    assert row["rescued"] == {"loyalty_points": "17"}
+
+
+def test_the_contract_name_wins_over_an_alias_and_the_other_is_rescued(csv_rows: Rows) -> None:
+    row = csv_rows["both names +1 %.csv", 1]
+    assert row["acquisition_channel"] == "old"
+    assert row["rescued"] == {"channel": "new"}
+
+
+def test_rows_with_too_few_or_too_many_tokens_are_rescued_whole(csv_rows: Rows) -> None:
+    assert csv_rows["tokens.csv", 1]["rescued"] == {"_corrupt_record": "C5,north"}
+    assert csv_rows["tokens.csv", 2]["rescued"] == {"_corrupt_record": "C6,south,active,extra,more"}
+    assert csv_rows["tokens.csv", 3]["rescued"] is None
+    assert csv_rows["tokens.csv", 3]["customer_id"] == "C7"
+
+
+def test_json_lines_keep_nested_values_rescue_unknown_fields_and_broken_lines(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    whole = {
+        "ticket_id": "T1",
+        "issue": {"category": "billing", "priority": 1},
+        "messages": [{"at": "x"}],
+        "mood": "bad",
+    }
+    empty = {"ticket_id": None, "satisfaction": 4}
+    lines = ["\ufeff" + json.dumps(whole), '{"ticket_id": "T2", "issue": {', "", json.dumps(empty), "[1, 2]"]
+    write_jsonl(tmp_path, "tickets", "2025-01-07", lines, "t")
+    rows = _read(spark, TICKETS, tmp_path)
+    assert len(rows) == 4, "every line but the blank one is a row"
+    first = rows["t.jsonl", 1]
+    assert first["ticket_id"] == "T1"
+    assert json.loads(first["issue"]) == {"category": "billing", "priority": 1}
+    assert json.loads(first["messages"]) == [{"at": "x"}]
+    assert first["rescued"] == {"mood": "bad"}
+    assert rows["t.jsonl", 2]["rescued"] == {"_corrupt_record": '{"ticket_id": "T2", "issue": {'}
+    assert rows["t.jsonl", 2]["ticket_id"] is None
+    assert (rows["t.jsonl", 4]["ticket_id"], rows["t.jsonl", 4]["satisfaction"]) == (None, "4")
+    assert rows["t.jsonl", 4]["rescued"] is None
+    assert rows["t.jsonl", 5]["rescued"] == {"_corrupt_record": "[1, 2]"}
+
+
+def test_parquet_values_that_do_not_fit_their_column_are_rescued(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    day = date(2025, 1, 3)
+    good = {"customer_id": "C1", "day": day, "voice_minutes": 1.5, "sms_count": 2, "data_mb": 3.0}
+    write_parquet(tmp_path, "usage", "2025-01-07", [good, good | {"customer_id": None}], "as contracted")
+    as_text = [
+        {
+            "customer_id": 17,
+            "day": "2025-01-04",
+            "voice_minutes": "2.5",
+            "sms_count": "many",
+            "data_mb": 1,
+            "cell": "A1",
+        },
+        {
+            "customer_id": 18,
+            "day": "soon",
+            "voice_minutes": None,
+            "sms_count": "3",
+            "data_mb": 2,
+            "cell": None,
+        },
+    ]
+    write_parquet(tmp_path, "usage", "2025-01-14", as_text, "as text")
+    odd = [good | {"day": 20250105, "sms_count": datetime(2025, 1, 1, 12), "data_mb": [1, 2]}]  # noqa: DTZ001
+    write_parquet(tmp_path, "usage", "2025-01-21", odd, "odd")
+    rows = _read(spark, USAGE, tmp_path)
+    assert len(rows) == 5
+    first = rows["as contracted.parquet", 1]
+    assert (first["customer_id"], first["day"], first["sms_count"], first["data_mb"]) == ("C1", day, 2, 3.0)
+    assert first["rescued"] is None and first["roaming_mb"] is None
+    assert rows["as contracted.parquet", 2]["customer_id"] is None
+    text = rows["as text.parquet", 1]
+    assert (text["customer_id"], text["day"], text["voice_minutes"]) == ("17", date(2025, 1, 4), 2.5)
+    assert (text["sms_count"], text["data_mb"]) == (None, 1.0)
+    assert text["rescued"] == {"sms_count": "many", "cell": "A1"}
+    assert rows["as text.parquet", 2]["rescued"] == {"day": "soon"}
+    strange = rows["odd.parquet", 1]
+    assert (strange["day"], strange["data_mb"], strange["voice_minutes"]) == (None, None, 1.5)
+    assert set(strange["rescued"]) >= {"day", "data_mb"}
+
+
+@pytest.mark.parametrize("source", [CUSTOMERS, TICKETS, USAGE], ids=lambda s: s.name)
+def test_no_files_are_an_empty_frame_of_the_right_shape(
+    spark: "SparkSession", tmp_path: Path, source: Source
+) -> None:
+    assert _read(spark, source, tmp_path) == {}
+
+
+def test_a_file_without_a_required_column_is_named_with_the_remedy(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    write_csv(tmp_path, "customers", "2025-01-31", [{"id": "C1", "state": "active"}])
+    with pytest.raises(LandingError) as caught:
+        _read(spark, CUSTOMERS, tmp_path)
+    message = str(caught.value)
+    assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks the required column(s) ")
+    assert "customer_id, status; it carries id, state" in message
+    assert "`aliases` in the contract of customers" in message
+
+
+def test_a_column_that_is_not_required_may_be_left_out(spark: "SparkSession", tmp_path: Path) -> None:
+    row = {"contact_id": "R1", "customer_id": "C1", "contacted_on": "2025-01-03", "arm": "treated"}
+    write_csv(tmp_path, "retention_contacts", "2025-01-07", [row])
+    assert _read(spark, CONTACTS, tmp_path)["part-1.csv", 1]["cost"] is None

@@ -1,0 +1,143 @@
+"""The one writer of Delta: slices, refusals, versions, and reading without a JVM."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
+from churn_assets.lakehouse.tables import Table, as_of_between, between
+from churn_assets_tests.lakes import settings_for
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+MONTHLY = Table("silver", "things", "one row", ("extract_month",), frozenset({"secret"}))
+PLAIN = Table("gold", "things", "one row")
+JANUARY = between(["2025-01"])
+
+
+@pytest.fixture
+def lakehouse(spark: "SparkSession", tmp_path: Path) -> Lakehouse:
+    """An empty lake."""
+    return Lakehouse(settings_for(tmp_path))
+
+
+def _frame(lakehouse: Lakehouse, rows: Sequence[tuple[str, str]]) -> "DataFrame":
+    return lakehouse.spark.createDataFrame(list(rows), "extract_month string, secret string").coalesce(1)
+
+
+def _content(lakehouse: Lakehouse, table: Table) -> list[tuple[str, str]]:
+    return sorted((r["extract_month"], r["secret"]) for r in lakehouse.arrow(table).to_pylist())
+
+
+def _log(lakehouse: Lakehouse, table: Table) -> list[dict[str, object]]:
+    files = sorted(Path(lakehouse.uri(table), "_delta_log").glob("*.json"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_replace_writes_exactly_its_slice_however_often_it_runs(lakehouse: Lakehouse) -> None:
+    both = [("2025-01", "a"), ("2025-02", "b")]
+    first = lakehouse.replace(
+        MONTHLY, _frame(lakehouse, both), between(["2025-01", "2025-02"]), run_id="run-1"
+    )
+    assert (first.table, first.version, first.rows) == ("silver/things", 0, 2)
+    assert lakehouse.version(MONTHLY) == 0 and lakehouse.count(MONTHLY) == 2
+    for expected in (1, 2):
+        again = lakehouse.replace(
+            MONTHLY,
+            _frame(lakehouse, [("2025-01", "c"), ("2025-01", "d")]),
+            JANUARY,
+            run_id=f"run-{expected + 1}",
+        )
+        assert (again.version, again.rows) == (expected, 2)
+        assert _content(lakehouse, MONTHLY) == [("2025-01", "c"), ("2025-01", "d"), ("2025-02", "b")]
+    empty = lakehouse.replace(MONTHLY, _frame(lakehouse, []), JANUARY, run_id="run-4")
+    assert (empty.version, empty.rows) == (3, 0)
+    assert _content(lakehouse, MONTHLY) == [("2025-02", "b")]
+    runs = [
+        json.loads(str(a["commitInfo"]["userMetadata"]))
+        for a in _log(lakehouse, MONTHLY)
+        if "commitInfo" in a
+    ]  # type: ignore[index]
+    assert [r["dagster_run_id"] for r in runs] == ["run-1", "run-2", "run-3", "run-4"]
+
+
+def test_rows_outside_the_slice_are_refused_and_not_quoted(lakehouse: Lakehouse) -> None:
+    stray = _frame(lakehouse, [("2025-01", "a"), ("2025-03", "Ada Lovelace")])
+    lakehouse.replace(MONTHLY, _frame(lakehouse, [("2025-01", "z")]), JANUARY, run_id="run")
+    with pytest.raises(LakehouseError) as caught:
+        lakehouse.replace(MONTHLY, stray, JANUARY, run_id="run")
+    assert "silver/things" in str(caught.value) and "nothing was committed" in str(caught.value)
+    assert "Ada" not in str(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert lakehouse.version(MONTHLY) == 0
+    assert _content(lakehouse, MONTHLY) == [("2025-01", "z")]
+
+
+def test_personal_columns_carry_no_statistics(lakehouse: Lakehouse) -> None:
+    lakehouse.replace(MONTHLY, _frame(lakehouse, [("2025-01", "Ada Lovelace")]), JANUARY, run_id="run")
+    lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "not personal")]), run_id="run")
+    assert "Lovelace" not in json.dumps(_log(lakehouse, MONTHLY))
+    assert "not personal" in json.dumps(_log(lakehouse, PLAIN)), (
+        "other columns do, or the test above proves nothing"
+    )
+
+
+def test_append_adds_and_overwrite_replaces_all_columns_included(lakehouse: Lakehouse) -> None:
+    lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a")]), run_id="run")
+    assert lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a")]), run_id="run").rows == 1
+    assert lakehouse.count(PLAIN) == 2
+    other = lakehouse.spark.createDataFrame([(1,)], "number int").coalesce(1)
+    commit = lakehouse.overwrite(PLAIN, other, run_id="run")
+    assert (commit.version, commit.rows) == (2, 1)
+    assert lakehouse.arrow(PLAIN).to_pylist() == [{"number": 1}]
+    assert lakehouse.read(PLAIN).columns == ["number"]
+
+
+def test_overwrite_refuses_partitioned_tables(lakehouse: Lakehouse) -> None:
+    with pytest.raises(LakehouseError, match=r"silver/things is partitioned; use replace"):
+        lakehouse.overwrite(MONTHLY, _frame(lakehouse, [("2025-01", "a")]), run_id="run")
+    assert not lakehouse.exists(MONTHLY)
+
+
+def test_a_table_that_does_not_exist_is_named_with_the_asset_to_materialise(lakehouse: Lakehouse) -> None:
+    assert lakehouse.version(MONTHLY) is None
+    for access in (lakehouse.read, lakehouse.arrow, lakehouse.count, lakehouse.require):
+        with pytest.raises(
+            LakehouseError, match=r"silver/things does not exist in .*Materialise the asset silver/things"
+        ):
+            access(MONTHLY)
+
+
+def test_small_reads_need_no_jvm(lakehouse: Lakehouse) -> None:
+    lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a"), ("2025-02", "b")]), run_id="run")
+    code = f"""
+import sys
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import Table
+from churn_assets.settings import Settings
+lakehouse = Lakehouse(Settings(home={str(lakehouse.settings.home_path)!r}))
+table = Table("gold", "things", "one row")
+found = lakehouse.arrow(table, ["secret"], [("extract_month", "=", "2025-02")]).to_pylist()
+assert found == [dict(secret="b")], found
+assert lakehouse.count(table) == 2 and lakehouse.version(table) == 0
+assert "pyspark" not in sys.modules, "pyspark was imported"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_predicates_of_months() -> None:
+    assert (
+        between(["2025-01", "2025-02", "2025-03"])
+        == "extract_month >= '2025-01' AND extract_month <= '2025-03'"
+    )
+    assert between(["2025-01"], "month") == "month >= '2025-01' AND month <= '2025-01'"
+    assert (
+        as_of_between(["2025-01", "2025-02"]) == "as_of_date >= '2025-01-31' AND as_of_date <= '2025-02-28'"
+    )
