@@ -69,7 +69,6 @@ def test_loading_is_cheap_and_starts_nothing(tmp_path: Path) -> None:
 def test_the_definitions_can_be_loaded(business: str) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", message="Parameter `allow_nonexistent_upstream_partitions`")
         dg.Definitions.validate_loadable(build_defs(Settings(business=business)))
     assert [str(w.message) for w in caught if "dagster" in w.category.__module__] == []
 
