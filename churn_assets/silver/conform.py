@@ -21,7 +21,7 @@ def _raw(column: ContractColumn, source: Source) -> "Column":
         return F.expr(column.transform)
     delivered = F.col(f"`{column.field}`")
     if source.format == "parquet":
-        return delivered
+        return F.nullif(F.trim(delivered), F.lit("")) if column.spark_type == "string" else delivered
     if column.json_path:
         delivered = F.get_json_object(delivered, column.json_path)
     return F.nullif(F.trim(delivered), F.lit(""))
@@ -31,6 +31,10 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
     """The value in the contract's type, null when it does not parse."""
     from pyspark.sql import functions as F
 
+    if column.spark_type == "double" and not column.transform:
+        number = raw.try_cast("double")
+        # NaN and Infinity parse, but no measurement is one of them.
+        return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
         return raw.cast(column.spark_type)
     if column.type == "date":
@@ -39,10 +43,6 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
     if column.type == "timestamp":
         parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
         return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
-    if column.spark_type == "double":
-        number = raw.try_cast("double")
-        # NaN and Infinity parse, but no measurement is one of them.
-        return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     return raw.try_cast(column.spark_type)
 
 
@@ -77,6 +77,10 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
 
     for column in source.columns:
         value, raw = F.col(column.name), F.col(f"_raw_{column.name}")
+        if source.format == "parquet":
+            # bronze has the column's type already; what did not fit it was rescued
+            unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
+            raw = F.coalesce(raw.cast("string"), unfit)
         if not column.transform:
             add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
     for column in source.columns:

@@ -1,0 +1,112 @@
+"""The judgement over a month, without data: which counts pass, warn or block."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import MonthRule
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.silver.audit import DeliveredFile, MonthAudit, Problem, judge
+
+CUSTOMERS = load_business(SHIPPED_BUSINESSES / "telecom").source("customers")  # volume 70 to 150 %, refused 2 %
+MONTH = "2025-07"
+USUAL = {"2025-04": 90, "2025-05": 100, "2025-06": 110}
+
+
+def _audit(delivered: int, refused: Mapping[str, int] | None = None, **changes: object) -> MonthAudit:
+    refused = Counter(refused or {})
+    accepted = delivered - refused.total()
+    files = [DeliveredFile("customers/extract_date=2025-07-31/part-1.csv", MONTH, delivered)]
+    audit = MonthAudit("customers", MONTH, delivered, accepted, 0, refused, Counter(), files)
+    return replace(audit, **changes)  # type: ignore[arg-type]
+
+
+def _judge(audit: MonthAudit, before: Mapping[str, int] = USUAL, first_month: str = "2025-01") -> list[Problem]:
+    return judge(CUSTOMERS, audit, {**before, MONTH: audit.delivered}, first_month)
+
+
+def test_a_usual_month_has_no_problems() -> None:
+    assert _judge(_audit(100)) == []
+
+
+@pytest.mark.parametrize(("rows", "blocked"), [(69, True), (70, False), (150, False), (151, True)])
+def test_volume_is_held_against_the_median_of_the_months_before(rows: int, blocked: bool) -> None:
+    problems = _judge(_audit(rows))
+    assert [(p.rule, p.severity) for p in problems] == ([("volume", "block")] if blocked else [])
+    if blocked:
+        assert f"{rows} rows are {rows}% of the usual 100" in problems[0].evidence
+        assert "part-1.csv" in problems[0].evidence and "Deliver the extract again" in problems[0].remedy
+
+
+def test_two_months_of_history_say_nothing_about_what_is_usual() -> None:
+    assert _judge(_audit(1), {"2025-05": 100, "2025-06": 110}) == []
+
+
+def test_only_the_six_months_before_count_and_the_month_itself_does_not() -> None:
+    old = {f"2024-{m:02d}": 1000 for m in range(1, 13)}
+    assert _judge(_audit(100), old | {"2025-05": 100, "2025-06": 110}) == [], "history older than six months"
+    assert [p.rule for p in _judge(_audit(1000))] == ["volume"]
+
+
+def test_a_warning_stays_a_warning() -> None:
+    lenient = replace(CUSTOMERS, month_rules=(MonthRule("volume", 0.7, 1.5, "warn"),))
+    audit = _audit(10)
+    assert [p.severity for p in judge(lenient, audit, USUAL, "2025-01")] == ["warn"]
+    assert judge(replace(CUSTOMERS, month_rules=()), audit, USUAL, "2025-01") == []
+
+
+@pytest.mark.parametrize(("refused", "blocked"), [(2, False), (3, True)])
+def test_the_contracted_share_of_refused_rows_is_still_allowed(refused: int, blocked: bool) -> None:
+    problems = _judge(_audit(100, {"malformed:birth_date": refused - 1, "required:status": 1}))
+    assert [(p.rule, p.severity) for p in problems] == ([("refusedShare", "block")] if blocked else [])
+    if blocked:
+        assert "3 of 100 rows (3.0%)" in problems[0].evidence
+        assert "most by malformed:birth_date 2" in problems[0].evidence
+
+
+@pytest.mark.parametrize(("first_month", "blocked"), [("2025-01", True), (MONTH, True), ("2025-08", False)])
+def test_a_missing_extract_blocks_from_the_first_month_of_the_source_on(first_month: str, blocked: bool) -> None:
+    problems = _judge(_audit(0, files=[]), {}, first_month)
+    assert [(p.rule, p.severity) for p in problems] == ([("missing", "block")] if blocked else [])
+    if blocked:
+        assert "customers/extract_date=2025-07-DD/" in problems[0].evidence
+
+
+def test_an_extract_without_rows_is_not_missing() -> None:
+    assert _judge(_audit(0), {}) == []
+
+
+def test_rows_that_went_nowhere_or_came_from_nowhere_block() -> None:
+    for accepted in (99, 101):
+        problems = _judge(_audit(100, accepted=accepted))
+        assert [(p.rule, p.severity) for p in problems] == [("balance", "block")]
+        assert f"delivered 100, accepted {accepted}" in problems[0].evidence
+    assert _judge(_audit(100, accepted=60, duplicates=40)) == []
+
+
+def test_undeclared_columns_are_told_by_name() -> None:
+    files = [
+        DeliveredFile("a.csv", MONTH, 50, 50, ("loyalty_points",)),
+        DeliveredFile("b.csv", MONTH, 50, 10, ("mood", "loyalty_points")),
+    ]
+    (problem,) = _judge(_audit(100, files=files))
+    assert (problem.rule, problem.severity) == ("undeclared", "warn")
+    assert "60 rows carry loyalty_points, mood" in problem.evidence
+
+
+@pytest.mark.parametrize("severity", ["warn", "block"])
+def test_values_that_are_not_allowed_warn_or_block_as_contracted(severity: str) -> None:
+    region = replace(CUSTOMERS.column("region"), valid_severity=severity)
+    source = replace(CUSTOMERS, columns=tuple(region if c.name == "region" else c for c in CUSTOMERS.columns))
+    (problem,) = judge(source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, "2025-01")
+    assert (problem.rule, problem.severity) == ("valid:region", severity)
+    assert "4 rows" in problem.evidence and "north, south" in problem.evidence
+
+
+def test_a_problem_reads_as_one_sentence_with_source_month_and_remedy() -> None:
+    (problem,) = _judge(_audit(0, files=[]))
+    assert str(problem).startswith("customers 2025-07: missing: no extract was delivered")
+    assert problem.remedy in str(problem)

@@ -1,0 +1,222 @@
+"""Delivered text and numbers as typed values, and the first rule that a row breaks."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from churn_assets.bronze.reading import bronze_schema
+from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.source import Source
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.silver.conform import conform, refused_rows
+from churn_assets_tests.lakes import business_copy, edit_yaml
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
+SUBSCRIPTIONS = TELECOM.source("subscriptions")
+EXTRACTED = date(2025, 3, 7)
+Conformed = dict[str, dict[str, Any]]
+
+
+def _conform(spark: "SparkSession", source: Source, cases: dict[str, dict[str, Any]]) -> Conformed:
+    """One Spark job for all cases; the file name of a row tells its case. Adds `raw_row` of refused rows."""
+    rows = []
+    for number, (case, values) in enumerate(cases.items(), start=1):
+        row = dict.fromkeys(source.fields) | {"rescued": None, "extract_date": EXTRACTED}
+        rows.append(row | {"source_file": case, "row_number": number, "extract_month": "2025-03"} | values)
+    schema = bronze_schema(source)
+    names = spark.createDataFrame([], schema).columns
+    bronze = spark.createDataFrame([tuple(row[n] for n in names) for row in rows], schema).coalesce(1)
+    conformed = conform(bronze, source).persist()
+    found = {row["source_file"]: row.asDict() for row in conformed.collect()}
+    assert set(found) == set(cases), "conform neither loses nor adds rows"
+    for refused in refused_rows(conformed, source).collect():
+        found[refused["source_file"]] |= {"raw_row": json.loads(refused["raw_row"]), "rule": refused["rule"]}
+    conformed.unpersist()
+    return found
+
+
+GOOD = {
+    "subscription_id": "S1",
+    "customer_id": "C1",
+    "plan": "basic",
+    "contract_months": "12",
+    "monthly_price": "19.90",
+    "started_on": "2025-01-02",
+}
+CASES: dict[str, dict[str, Any]] = {
+    "good": GOOD,
+    "blanks": GOOD | {"customer_id": "  C1 ", "expires_on": "  ", "notice_on": "", "end_reason": " "},
+    "other date format": GOOD | {"started_on": "02.01.2025"},
+    "date that does not exist": GOOD | {"started_on": "2025-02-30"},
+    "american date": GOOD | {"started_on": "02/01/2025"},
+    "short date": GOOD | {"started_on": "2025-1-2"},
+    "date and more": GOOD | {"started_on": "2025-01-02 noon"},
+    "malformed integer": GOOD | {"contract_months": "twelve"},
+    "fraction": GOOD | {"contract_months": "12.5"},
+    "malformed decimal": GOOD | {"monthly_price": "19,90"},
+    "not a number": GOOD | {"monthly_price": "NaN"},
+    "missing": GOOD | {"plan": " "},
+    "no key": GOOD | {"subscription_id": None},
+    "no customer": GOOD | {"customer_id": None},
+    "below": GOOD | {"monthly_price": "-0.01"},
+    "at the bounds": GOOD | {"monthly_price": "0"},
+    "above": GOOD | {"monthly_price": "1000.01"},
+    "not allowed, quarantine": GOOD | {"contract_months": "6"},
+    "not allowed, warn": GOOD | {"plan": "gold"},
+    "ends before start": GOOD | {"ended_on": "2025-01-01"},
+    "ends on its first day": GOOD | {"ended_on": "2025-01-02"},
+    "first of several": GOOD | {"started_on": "x", "plan": None, "monthly_price": "-1", "contract_months": "6"},
+    "unreadable": {"subscription_id": "S1", "rescued": '{"_corrupt_record":"S1,C1"}'},
+    "extra column": GOOD | {"rescued": '{"loyalty_points":"1"}'},
+}
+REFUSED = {
+    "date that does not exist": ("malformed:started_on", "started_on is not a date: 2025-02-30"),
+    "american date": ("malformed:started_on", "started_on is not a date: 02/01/2025"),
+    "short date": ("malformed:started_on", "started_on is not a date: 2025-1-2"),
+    "date and more": ("malformed:started_on", "started_on is not a date: 2025-01-02 noon"),
+    "malformed integer": ("malformed:contract_months", "contract_months is not a integer: twelve"),
+    "fraction": ("malformed:contract_months", "contract_months is not a integer: 12.5"),
+    "malformed decimal": ("malformed:monthly_price", "monthly_price is not a number: 19,90"),
+    "not a number": ("malformed:monthly_price", "monthly_price is not a number: NaN"),
+    "missing": ("required:plan", "plan is missing"),
+    "no key": ("required:subscription_id", "subscription_id is missing"),
+    "no customer": ("required:customer_id", "customer_id is missing"),
+    "below": ("range:monthly_price", "monthly_price is below 0.0: -0.01"),
+    "above": ("range:monthly_price", "monthly_price is above 1000.0: 1000.01"),
+    "not allowed, quarantine": ("valid:contract_months", "contract_months is not an allowed value: 6"),
+    "ends before start": ("order:ended_on", "ended_on lies before the start: 2025-01-01"),
+    "first of several": ("malformed:started_on", "started_on is not a date: x"),
+    "unreadable": ("unreadable", "the row does not parse as csv"),
+}
+
+
+@pytest.fixture(scope="module")
+def subscriptions(spark: "SparkSession") -> Conformed:
+    """All cases of a CSV source, conformed at once."""
+    return _conform(spark, SUBSCRIPTIONS, CASES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_row_is_refused_by_the_first_rule_it_breaks_and_no_other(subscriptions: Conformed, case: str) -> None:
+    row = subscriptions[case]
+    assert (row["refused_rule"], row["refused_reason"]) == REFUSED.get(case, (None, None))
+
+
+def test_accepted_values_are_typed_and_blank_is_no_value(subscriptions: Conformed) -> None:
+    row = subscriptions["good"]
+    assert (row["contract_months"], str(row["monthly_price"])) == (12, "19.90")
+    assert row["started_on"] == subscriptions["other date format"]["started_on"] == date(2025, 1, 2)
+    assert row["known_at"] == EXTRACTED, "knowledge time is the extract's, not that of the load"
+    blank = subscriptions["blanks"]
+    assert (blank["customer_id"], blank["expires_on"], blank["notice_on"], blank["end_reason"]) == ("C1", None, None, None)
+
+
+def test_quarantine_keeps_the_row_as_delivered(subscriptions: Conformed) -> None:
+    row = subscriptions["malformed decimal"]["raw_row"]
+    assert row == {k: v for k, v in CASES["malformed decimal"].items() if v is not None}
+    assert subscriptions["unreadable"]["raw_row"]["rescued"] == '{"_corrupt_record":"S1,C1"}'
+
+
+def test_events_of_the_future_and_nested_values(spark: "SparkSession") -> None:
+    issue = {"category": "billing", "priority": 2}
+    good = {"ticket_id": "T1", "customer_id": "C1", "opened_at": "2025-03-07T23:59:59Z", "issue": json.dumps(issue)}
+    rows = _conform(
+        spark,
+        TELECOM.source("tickets"),
+        {
+            "good": good | {"messages": '[{"at":"x"},{"at":"y"}]'},
+            "tomorrow": good | {"opened_at": "2025-03-08T00:00:00Z"},
+            "elsewhere": good | {"opened_at": "2025-03-08T01:00:00+02:00"},
+            "only a time": good | {"opened_at": "10:15"},
+            "no issue": good | {"issue": None},
+            "priority": good | {"issue": json.dumps({"category": "billing", "priority": "urgent"})},
+        },
+    )
+    assert {case: row["refused_rule"] for case, row in rows.items()} == {
+        "good": None,
+        "tomorrow": "future:opened_at",
+        "elsewhere": None,
+        "only a time": "malformed:opened_at",
+        "no issue": "required:category",
+        "priority": "malformed:priority",
+    }
+    row = rows["good"]
+    assert (row["category"], row["priority"], row["message_count"]) == ("billing", 2, 2)
+    assert rows["no issue"]["message_count"] == 0
+    assert row["opened_at"].astimezone(UTC) == datetime(2025, 3, 7, 23, 59, 59, tzinfo=UTC)
+    assert rows["tomorrow"]["refused_reason"] == "opened_at lies after the extract: 2025-03-08"
+
+
+def test_booleans_and_numbers_that_are_no_measurement(spark: "SparkSession", tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    file = folder / "contracts" / "retention_contacts.yaml"
+
+    def cost_as_double(contract: dict[str, Any]) -> None:
+        cost = next(p for p in contract["schema"][0]["properties"] if p["name"] == "cost")
+        for key in ("physicalType", "logicalTypeOptions"):
+            cost.pop(key)
+        contract["schema"][0]["properties"][-1]["logicalTypeOptions"] = {"pattern": "^t"}
+
+    edit_yaml(file, cost_as_double)
+    good = {"contact_id": "R1", "customer_id": "C1", "contacted_on": "2025-03-01", "arm": "treated"}
+    rows = _conform(
+        spark,
+        load_source(file),
+        {
+            "good": good | {"accepted": "TRUE", "cost": "1e2"},
+            "maybe": good | {"accepted": "maybe"},
+            "NaN": good | {"cost": "NaN"},
+            "inf": good | {"cost": "-Infinity"},
+            "pattern": good | {"arm": "control"},
+        },
+    )
+    assert {case: row["refused_rule"] for case, row in rows.items()} == {
+        "good": None,
+        "maybe": "malformed:accepted",
+        "NaN": "malformed:cost",
+        "inf": "malformed:cost",
+        "pattern": "pattern:arm",
+    }
+    assert (rows["good"]["accepted"], rows["good"]["cost"]) == (True, 100.0)
+
+
+def test_typed_files_are_judged_like_text(spark: "SparkSession", tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    file = folder / "contracts" / "usage.yaml"
+
+    def without_bounds(contract: dict[str, Any]) -> None:
+        for prop in contract["schema"][0]["properties"]:
+            prop.pop("logicalTypeOptions", None)
+
+    edit_yaml(file, without_bounds)
+    good = {"customer_id": "C1", "day": date(2025, 3, 1), "voice_minutes": 1.0, "data_mb": 2.0}
+    rows = _conform(
+        spark,
+        load_source(file),
+        {
+            "good": good,
+            "blanks around": good | {"customer_id": " C1 "},
+            "blank id": good | {"customer_id": " "},
+            "NaN": good | {"data_mb": float("nan")},
+            "inf": good | {"roaming_mb": float("inf")},
+            "did not fit": good | {"sms_count": None, "rescued": '{"sms_count":"many"}'},
+            "unknown column": good | {"rescued": '{"cell":"A1"}'},
+        },
+    )
+    assert {case: row["refused_rule"] for case, row in rows.items()} == {
+        "good": None,
+        "blanks around": None,
+        "blank id": "required:customer_id",
+        "NaN": "malformed:data_mb",
+        "inf": "malformed:roaming_mb",
+        "did not fit": "malformed:sms_count",
+        "unknown column": None,
+    }
+    assert rows["blanks around"]["customer_id"] == "C1"
+    assert rows["did not fit"]["refused_reason"] == "sms_count is not a integer: many"
