@@ -61,10 +61,12 @@ def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" 
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    path = F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B"))  # a plus in a path is no blank
+    depth = source.path.count("/") + 1
     # Cheap on purpose: this runs on every row, and a path differs only from file to file.
     path = F.col("_metadata.file_path")
-    path = F.when(F.contains(path, F.lit("%")), F.url_decode(path)).otherwise(path)
+    escaped = F.contains(path, F.lit("%"))
+    decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))  # a plus in a path is no blank
+    path = F.when(escaped, decoded).otherwise(path)
     frame = frame.withColumn("source_file", F.substring_index(path, "/", -(2 + depth)))
     day = F.substring(F.substring_index("source_file", "/", -2), len("extract_date=") + 1, len("YYYY-MM-DD"))
     frame = frame.withColumn("extract_date", day.cast("date")).withColumn("extract_month", F.substring(day, 1, 7))

@@ -82,3 +82,10 @@ def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
         ),
     )
     return valid.withColumn("as_of_index", F.explode(counts))
+
+
+def current(versions: "DataFrame", source: Source) -> "DataFrame":
+    """The newest version of each key of an event source: what is known today, with columns of `with_validity`."""
+    by_day = source.event_time is not None and source.event_time in source.key
+    valid = with_validity_by_exception(versions, source) if by_day else with_validity(versions, source)
+    return valid.where("superseded_index IS NULL")

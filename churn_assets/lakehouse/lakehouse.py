@@ -11,6 +11,8 @@ from churn_assets.settings import Settings, is_uri
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
     from pyspark.sql import DataFrame, SparkSession
 
 # Delta quotes the offending row in these errors; rows may be personal, so only the class is passed on.
@@ -82,17 +84,52 @@ class Lakehouse:
         Raises:
             LakehouseError: the table does not exist yet.
         """
-        from deltalake import DeltaTable
+        import pyarrow.parquet as pq
 
-        self.require(table)
-        return DeltaTable(self.uri(table)).to_pyarrow_table(columns=columns, filters=filters)
+        expression = None if filters is None else pq.filters_to_expression(filters)
+        return self._dataset(table).to_table(columns=columns, filter=expression)
+
+    def aggregate(
+        self,
+        table: Table,
+        by: list[str],
+        aggregates: list[tuple[str, str]],
+        where: "pc.Expression | None" = None,
+    ) -> "pa.Table":
+        """Groups a table of any size without a JVM, batch by batch; the answer must be small.
+
+        `aggregates` are (column, function) of Arrow: count, sum, min, max, count_distinct ...; columns of the answer
+        are called `<column>_<function>`.
+
+        Raises:
+            LakehouseError: the table does not exist yet.
+        """
+        from pyarrow import acero
+        from pyarrow import dataset as ds
+
+        columns = list(dict.fromkeys([*by, *(column for column, _ in aggregates)]))
+        scan = acero.ScanNodeOptions(self._dataset(table), columns=columns, filter=where)
+        steps = [acero.Declaration("scan", scan)]
+        if where is not None:  # the scan's filter only skips files and row groups
+            steps.append(acero.Declaration("filter", acero.FilterNodeOptions(where)))
+        steps.append(acero.Declaration("project", acero.ProjectNodeOptions([ds.field(c) for c in columns], columns)))
+        named = [(column, f"hash_{function}", None, f"{column}_{function}") for column, function in aggregates]
+        steps.append(acero.Declaration("aggregate", acero.AggregateNodeOptions(named, keys=by)))
+        return acero.Declaration.from_sequence(steps).to_table()
 
     def count(self, table: Table) -> int:
         """Number of rows, from the log and the file footers, without a JVM."""
+        return int(self._dataset(table).count_rows())
+
+    def _dataset(self, table: Table) -> "ds.Dataset":
         from deltalake import DeltaTable
+        from pyarrow import fs
 
         self.require(table)
-        return int(DeltaTable(self.uri(table)).to_pyarrow_dataset().count_rows())
+        uri = self.uri(table)
+        # delta-rs reads through Python, and a reading thread that outlives the interpreter aborts the process
+        local = None if is_uri(uri) else fs.SubTreeFileSystem(uri, fs.LocalFileSystem())
+        return DeltaTable(uri).to_pyarrow_dataset(filesystem=local)
 
     def version(self, table: Table) -> int | None:
         """Current Delta version, None before the first commit."""

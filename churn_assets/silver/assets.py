@@ -162,22 +162,22 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult:
         months = partition_range(context)
-        rows = reconcile(lakehouse, business, months).collect()  # one row per source and month
+        rows = reconcile(lakehouse, business, months)
         lost = [r for r in rows if not r.balances]
         header = ["source", "extract_month", "delivered", "accepted", "duplicate", "quarantined"]
         if lost:
-            table_of = markdown_table(header, [[r[h] for h in header] for r in lost])
+            table_of = markdown_table(header, [[getattr(r, h) for h in header] for r in lost])
             raise dg.Failure(
                 f"{len(lost)} source months do not balance, first {lost[0].source} {lost[0].extract_month}: "
                 f"{lost[0].delivered:,} delivered, {lost[0].accepted + lost[0].duplicate + lost[0].quarantined:,} found. "
                 "Materialise silver of those months again.",
                 metadata={"unbalanced": table_of},
             )
-        frame = lakehouse.spark.createDataFrame(rows, SCHEMA)
+        frame = lakehouse.spark.createDataFrame([(*r, r.balances) for r in rows], SCHEMA)
         commit = lakehouse.replace(table, frame, between(months), run_id=context.run_id)
-        totals = {h: sum(r[h] for r in rows) for h in header[2:]}
+        totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
-        report = {"balance": markdown_table(header, [[r[h] for h in header] for r in ordered])}
+        report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}
         return materialized(lakehouse, table, commit, frame, totals | report, {"nothing_is_lost": totals})
 
     return reconciliation

@@ -109,7 +109,7 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
 
 
 def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
-    """Typed columns under their contract names, provenance, and `refused_rule`, `refused_reason` (null when accepted).
+    """Typed columns under their contract names, provenance, and `refused_rule`, `refused_reason`, `raw_row` (null when accepted).
 
     `known_at` is the extract_date: the day at whose end the row became known, never the time of the load.
     """
@@ -135,9 +135,9 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
     return typed.select(
         *(c.name for c in source.columns),
         *provenance,
-        "_delivered",
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
+        F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
 
@@ -154,5 +154,5 @@ def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":
         "row_number",
         F.col("refused_rule").alias("rule"),
         F.col("refused_reason").alias("reason"),
-        F.to_json(F.struct("_delivered.*", "rescued")).alias("raw_row"),
+        "raw_row",
     )

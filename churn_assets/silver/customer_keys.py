@@ -20,12 +20,10 @@ def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
     """Distinct natural ids in these bronze frames, as one column `customer_id`."""
     from pyspark.sql import functions as F
 
-    ids = [
-        frame.select(F.nullif(F.trim(F.col(f"`{source.column(source.customer).field}`")), F.lit("")).alias("customer_id"))
-        for source, frame in bronze
-    ]
-    distinct = [i.where("customer_id is not null").distinct() for i in ids]
-    return reduce(lambda a, b: a.unionByName(b), distinct).distinct()
+    # few ids stand in many rows: distinct first, trimmed after
+    fields = [frame.select(F.col(f"`{source.column(source.customer).field}`").alias("id")).distinct() for source, frame in bronze]
+    ids = reduce(lambda a, b: a.unionByName(b), fields)
+    return ids.select(F.nullif(F.trim("id"), F.lit("")).alias("customer_id")).where("customer_id IS NOT NULL").distinct()
 
 
 def new_keys(ids: "DataFrame", known: "DataFrame | None") -> "DataFrame":

@@ -1,6 +1,6 @@
 """A range of months of one source from bronze to silver: write, audit, publish."""
 
-import logging
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,6 @@ from churn_assets.silver.versions import BOOKKEEPING, to_versions, with_customer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-log = logging.getLogger(__name__)
 
 
 class MonthBlocked(RuntimeError):
@@ -39,19 +37,20 @@ class SilverLoad:
     commits: list[Commit]
 
 
-def delivered_files(bronze: "DataFrame", months: Sequence[str]) -> list[DeliveredFile]:
+def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str]) -> list[DeliveredFile]:
     """Row counts per file of these months and of the usual months before them, from bronze."""
-    from pyspark.sql import functions as F
+    import pyarrow.compute as pc
 
-    wanted = bronze.where(between([add_months(months[0], -USUAL_MONTHS), months[-1]]))
-    counted = wanted.groupBy("extract_month", "source_file").agg(
-        F.count("*").alias("rows"),
-        F.count("rescued").alias("rescued"),
-        # names only: the values may be personal
-        F.json_object_keys(F.max("rescued")).alias("fields"),
-    )
+    table, by = tables.bronze(source), ["extract_month", "source_file"]
+    month = pc.field("extract_month")
+    wanted = (month >= add_months(months[0], -USUAL_MONTHS)) & (month <= months[-1])
+    counts = lakehouse.aggregate(table, by, [("row_number", "count"), ("rescued", "count")], wanted).to_pylist()
+    example = lakehouse.aggregate(table, by, [("rescued", "one")], wanted & pc.field("rescued").is_valid()).to_pylist()
+    # names only: the values may be personal
+    fields = {row["source_file"]: tuple(sorted(json.loads(row["rescued_one"]))) for row in example}
     return [
-        DeliveredFile(r.source_file, r.extract_month, r.rows, r.rescued, tuple(r.fields or ())) for r in counted.collect()
+        DeliveredFile(r["source_file"], r["extract_month"], r["row_number_count"], r["rescued_count"], fields.get(r["source_file"], ()))
+        for r in counts
     ]
 
 
@@ -96,6 +95,9 @@ def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months
 
     bronze = lakehouse.read(tables.bronze(source))
     conformed = conform(bronze.where(between(months)), source)
+    if source.format != "parquet":
+        # Parsing text is dear, and the planner would repeat it in each rule; what is kept is parsed once.
+        conformed = conformed.persist(StorageLevel.MEMORY_AND_DISK)
     keys = lakehouse.read(tables.CUSTOMER_KEYS)
     # Both are needed by the audit and again by the write: computed once.
     versions = with_customer_key(to_versions(conformed.where("refused_rule IS NULL"), source), keys, source).persist(
@@ -103,7 +105,7 @@ def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months
     )
     refused = refused_rows(conformed, source).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        files = delivered_files(bronze, months)
+        files = delivered_files(lakehouse, source, months)
         audits = audit_months(source, months, files, versions, refused)
         delivered = Counter[str]()
         for file in files:
@@ -132,5 +134,5 @@ def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months
             commits.append(lakehouse.replace(tables.QUARANTINE, refused, mine, run_id=run_id))
         return SilverLoad(audits, problems, commits)
     finally:
-        versions.unpersist()
-        refused.unpersist()
+        for frame in (versions, refused, conformed):
+            frame.unpersist()

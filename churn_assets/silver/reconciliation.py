@@ -1,18 +1,14 @@
 """silver/reconciliation: what became of every delivered row, counted again from the tables as they lie."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from functools import reduce
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.lakehouse.tables import between
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 SCHEMA = (
     "source string, extract_month string, delivered bigint, accepted bigint, duplicate bigint, quarantined bigint, "
@@ -20,66 +16,66 @@ SCHEMA = (
 )
 
 
+class Balance(NamedTuple):
+    """What became of a source's month."""
+
+    source: str
+    extract_month: str
+    delivered: int
+    accepted: int
+    duplicate: int
+    quarantined: int
+    extracts: int
+    last_extract_date: date
+
+    @property
+    def balances(self) -> bool:
+        """True when every delivered row is accounted for."""
+        return self.delivered == self.accepted + self.duplicate + self.quarantined
+
+
 class SilverIncomplete(RuntimeError):
     """A month that is needed has not passed silver; the message names sources and months."""
 
 
-def _tagged(frame: "DataFrame", source: str, kind: str) -> "DataFrame":
-    from pyspark.sql import functions as F
+def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Balance]:
+    """One row per source and month with extracts; read back from bronze, silver and quarantine, without Spark."""
+    import pyarrow.compute as pc
 
-    return frame.select(F.lit(source).alias("source"), F.lit(kind).alias("kind"), "extract_month", "rows", "other", "last")
-
-
-def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> "DataFrame":
-    """One row per source and month with extracts; read back from bronze, silver and quarantine."""
-    from pyspark.sql import functions as F
-
-    where, nothing = between(months), F.lit(None).cast("date")
-    parts = []
-    for source in business.sources:
-        delivered = lakehouse.read(tables.bronze(source)).where(where).groupBy("extract_month")
-        parts.append(
-            _tagged(
-                delivered.agg(
-                    F.count("*").alias("rows"),
-                    F.count_distinct("extract_date").alias("other"),
-                    F.max("extract_date").alias("last"),
-                ),
-                source.name,
-                "delivered",
-            )
-        )
-        accepted = lakehouse.read(tables.silver(source)).where(where).groupBy("extract_month")
-        parts.append(
-            _tagged(
-                accepted.agg(F.count("*").alias("rows"), F.sum(F.col("copies") - 1).alias("other"), nothing.alias("last")),
-                source.name,
-                "accepted",
-            )
-        )
+    month = pc.field("extract_month")
+    wanted = (month >= months[0]) & (month <= months[-1])
+    quarantined = Counter[tuple[str, str]]()
     if lakehouse.exists(tables.QUARANTINE):
-        refused = lakehouse.read(tables.QUARANTINE).where(where).groupBy("source", "extract_month")
-        counted = refused.agg(F.count("*").alias("rows"), F.lit(0).cast("bigint").alias("other"), nothing.alias("last"))
-        parts.append(
-            counted.select("source", F.lit("quarantined").alias("kind"), "extract_month", "rows", "other", "last")
+        by = ["source", "extract_month"]
+        for row in lakehouse.aggregate(tables.QUARANTINE, by, [("row_number", "count")], wanted).to_pylist():
+            quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
+    balances = []
+    for source in business.sources:
+        delivered = lakehouse.aggregate(
+            tables.bronze(source),
+            ["extract_month"],
+            [("row_number", "count"), ("extract_date", "count_distinct"), ("extract_date", "max")],
+            wanted,
         )
-    every = reduce(lambda a, b: a.unionByName(b), parts)
-
-    def total(kind: str, column: str) -> "F.Column":
-        return F.coalesce(F.sum(F.when(F.col("kind") == kind, F.col(column))), F.lit(0))
-
-    return (
-        every.groupBy("source", "extract_month")
-        .agg(
-            total("delivered", "rows").alias("delivered"),
-            total("accepted", "rows").alias("accepted"),
-            total("accepted", "other").alias("duplicate"),
-            total("quarantined", "rows").alias("quarantined"),
-            total("delivered", "other").alias("extracts"),
-            F.max("last").alias("last_extract_date"),
+        accepted = lakehouse.aggregate(
+            tables.silver(source), ["extract_month"], [("copies", "count"), ("copies", "sum")], wanted
         )
-        .withColumn("balances", F.expr("delivered = accepted + duplicate + quarantined"))
-    )
+        kept = {row["extract_month"]: (row["copies_count"], row["copies_sum"]) for row in accepted.to_pylist()}
+        for row in sorted(delivered.to_pylist(), key=lambda r: r["extract_month"]):
+            rows, copies = kept.get(row["extract_month"], (0, 0))
+            balances.append(
+                Balance(
+                    source.name,
+                    row["extract_month"],
+                    row["row_number_count"],
+                    rows,
+                    copies - rows,
+                    quarantined[source.name, row["extract_month"]],
+                    row["extract_date_count_distinct"],
+                    row["extract_date_max"],
+                )
+            )
+    return balances
 
 
 def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> None:

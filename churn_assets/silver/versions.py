@@ -19,26 +19,43 @@ def to_versions(accepted: "DataFrame", source: Source) -> "DataFrame":
 
     Adds `sequence` (1, 2, ... within key and month, in the order of extract_date, file, row), `latest_in_month`, and
     `copies`: how many delivered rows the version stands for, itself included.
+
+    Nearly all keys are delivered once a month; only those that may not be are sorted. They are found by a hash, whose
+    collisions cost nothing but a needless sort.
     """
+    from pyspark.sql import functions as F
+
+    hashed = accepted.withColumn("_hash", F.xxhash64("extract_month", *source.key))
+    repeated = F.broadcast(hashed.groupBy("_hash").count().where("count > 1").select("_hash"))
+    columns = [*(c.name for c in source.columns), *BOOKKEEPING]
+    once = (
+        hashed.join(repeated, "_hash", "left_anti")
+        .withColumn("sequence", F.lit(1))
+        .withColumn("latest_in_month", F.lit(True))
+        .withColumn("copies", F.lit(1))
+    )
+    return once.select(columns).unionByName(_in_order(hashed.join(repeated, "_hash", "left_semi"), source).select(columns))
+
+
+def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
+    """The versions of keys with several rows, by sorting them."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     of_key = Window.partitionBy("extract_month", *source.key)
     by_arrival = of_key.orderBy("extract_date", "source_file", "row_number")
     content = [c.name for c in source.columns if c.name not in source.key]
-    numbered = accepted.withColumn("_rank", F.row_number().over(by_arrival)).withColumn("_rows", F.count("*").over(of_key))
+    numbered = rows.withColumn("_rank", F.row_number().over(by_arrival)).withColumn("_rows", F.count("*").over(of_key))
+    new = F.col("_rank") == 1
     if content:
         row = F.struct(*content)
-        new = ~F.lag(row).over(by_arrival).eqNullSafe(row) | (F.col("_rank") == 1)
-    else:
-        new = F.col("_rank") == 1
+        new = new | ~F.lag(row).over(by_arrival).eqNullSafe(row)
     kept = numbered.withColumn("_new", new).where("_new")
     following = F.lead("_rank").over(by_arrival)
     return (
         kept.withColumn("sequence", F.row_number().over(by_arrival))
         .withColumn("latest_in_month", following.isNull())
-        .withColumn("copies", F.coalesce(following, F.col("_rows") + 1) - F.col("_rank"))
-        .select(*(c.name for c in source.columns), *BOOKKEEPING)
+        .withColumn("copies", (F.coalesce(following, F.col("_rows") + 1) - F.col("_rank")).cast("int"))
     )
 
 
