@@ -1,0 +1,94 @@
+"""Scores in words, and the driver that raises them most."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_assets.contracts.features import Feature
+from churn_assets.scores.reasons import main_drivers, reasons
+
+TICKETS = Feature(
+    "tickets_count_3m", "number", "service", "support tickets, last 3 months", aggregate="count"
+)
+PRICE = Feature("price", "number", "price", "monthly price", aggregate="attribute")
+TREND = Feature("trend", "number", "usage", "trend of data use, last month", aggregate="trend")
+REGION = Feature("region", "category", "profile", "region", aggregate="attribute")
+FEATURES = [TICKETS, PRICE, TREND, REGION]
+TYPICAL = {"tickets_count_3m": 0.0, "price": 29.9, "trend": 0.0}
+
+
+def words(feature: Feature, value: object, typical: dict[str, float] | None = None) -> str | None:
+    """What is said about one value that raises the risk."""
+    frame = pd.DataFrame({feature.name: pd.Series([value], dtype=object)})
+    return reasons(
+        frame, pd.DataFrame({feature.name: [1.0]}), [feature], TYPICAL if typical is None else typical
+    )[0][0]
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "expected"),
+    [
+        (TICKETS, 4.0, "support tickets, last 3 months: 4 (typical 0)"),
+        (PRICE, 45.25, "monthly price: 45.2 (typical 29.9)"),
+        (PRICE, 0.456, "monthly price: 0.46 (typical 29.9)"),
+        (PRICE, 12345.6, "monthly price: 12,346 (typical 29.9)"),
+        (TREND, 0.5, "trend of data use, last month: +200%"),
+        (TREND, -1 / 3, "trend of data use, last month: -50%"),
+        (TREND, -1.0, "trend of data use, last month: -100%"),
+        (TREND, 1.0, "trend of data use, last month: new"),
+        (TREND, 0.0, "trend of data use, last month: +0%"),
+        (REGION, "south", "region: south"),
+        (REGION, None, "region: unknown"),
+        (PRICE, float("nan"), "monthly price: unknown"),
+    ],
+)
+def test_a_reason_is_the_value_beside_the_usual_one(feature: Feature, value: object, expected: str) -> None:
+    assert words(feature, value) == expected
+
+
+def test_a_feature_without_a_usual_value_is_said_alone() -> None:
+    assert words(PRICE, 10.0, {}) == "monthly price: 10"
+
+
+def test_only_what_raises_the_risk_is_a_reason_strongest_first() -> None:
+    frame = pd.DataFrame(
+        {
+            "tickets_count_3m": [4.0, 0.0],
+            "price": [50.0, 9.0],
+            "trend": [-0.5, 0.2],
+            "region": ["south", "north"],
+        }
+    )
+    contributions = pd.DataFrame(
+        {"tickets_count_3m": [0.2, -0.1], "price": [0.9, 0.0], "trend": [0.5, -0.2], "region": [0.1, -0.4]}
+    )
+    first, second = reasons(frame, contributions, FEATURES, TYPICAL)
+    assert [str(r).split(":")[0] for r in first] == [PRICE.words, TREND.words, TICKETS.words]
+    assert second == [None, None, None]
+
+
+def test_the_main_driver_is_the_strongest_sum() -> None:
+    features = [*FEATURES, Feature("fees", "number", "price", "fees")]
+    contributions = pd.DataFrame(
+        {
+            "tickets_count_3m": [0.6, 0.1],
+            "price": [0.4, -0.9],
+            "trend": [0.0, 0.0],
+            "region": [0.0, -0.1],
+            "fees": [0.3, 0.1],
+        }
+    )
+    assert main_drivers(contributions, features) == ["price", "service"]
+
+
+def test_every_row_gets_three_places() -> None:
+    count = 50
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {f.name: rng.normal(size=count) for f in FEATURES[:3]} | {"region": ["east"] * count}
+    )
+    contributions = pd.DataFrame({f.name: rng.normal(size=count) for f in FEATURES})
+    found = reasons(frame, contributions, FEATURES, TYPICAL)
+    assert all(len(row) == 3 for row in found)
+    for row, values in zip(found, contributions.to_numpy(), strict=True):
+        assert sum(r is not None for r in row) == min(3, int((values > 0).sum()))
