@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from churn_assets.bronze.reading import read_extracts
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
+from churn_assets.silver.customer_keys import delivered_ids, new_keys
+from churn_assets.silver.load import SilverLoad, load_silver
+from churn_assets.sources.landing import list_extracts
 
 Row = Mapping[str, Any]
 
@@ -103,3 +110,50 @@ def write_parquet(
     file = extract_folder(landing, source, extract_date) / f"{name}.parquet"
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
     return file
+
+
+def small_business(tmp_path: Path, **edits: object) -> Path:
+    """A telecom business with three sources (customers, subscriptions, tickets) and three features, 2025-01 to 2025-12."""
+    rules = {
+        "risk": {"high": 0.9, "elevated": 0.7},
+        "value": {"feature": "tenure_days", "high": 0.67, "middle": 0.33},
+        "rules": [{"name": "all", "action": "none"}],
+    }
+    features = [
+        {"source": "subscriptions", "aggregate": "tenure"},
+        {"source": "customers", "aggregate": "attribute", "column": "region"},
+        {"source": "tickets", "aggregate": "count", "months": [1]},
+    ]
+    months = [{"name": "tickets", "source": "tickets", "aggregate": "count"}]
+    own = {"features": features, "customer_months": months, "segments": rules}
+    calendar = {"start": "2025-01", "end": "2025-12"}
+    folder = business_copy(tmp_path, **({"calendar": calendar} | own | edits))
+    for name in ("invoices", "usage", "retention_contacts"):
+        (folder / "contracts" / f"{name}.yaml").unlink()
+    return folder
+
+
+def to_bronze(
+    lakehouse: Lakehouse, business: Business, months: Sequence[str], sources: Sequence[str] = ()
+) -> None:
+    """What the bronze assets do for these months, without Dagster; only for some sources when named."""
+    landing = lakehouse.settings.landing_uri
+    for source in business.sources:
+        if not sources or source.name in sources:
+            frame = read_extracts(lakehouse.spark, source, landing, list_extracts(landing, source, months))
+            lakehouse.replace(tables.bronze(source), frame, tables.between(months), run_id="bronze")
+
+
+def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> int:
+    """What the asset silver/customer_keys does for these months; the number of new keys."""
+    where = tables.between(months)
+    ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
+    known = lakehouse.read(tables.CUSTOMER_KEYS) if lakehouse.exists(tables.CUSTOMER_KEYS) else None
+    return lakehouse.append(tables.CUSTOMER_KEYS, new_keys(ids, known).coalesce(1), run_id="keys").rows
+
+
+def ingest(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> dict[str, SilverLoad]:
+    """Landing to silver for contiguous months, without Dagster: bronze, keys, silver; what each source's load did."""
+    to_bronze(lakehouse, business, months)
+    give_keys(lakehouse, business, months)
+    return {s.name: load_silver(lakehouse, business, s, months, "silver") for s in business.sources}

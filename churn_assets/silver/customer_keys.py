@@ -22,6 +22,10 @@ def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
 
     # few ids stand in many rows: distinct first, trimmed after
     fields = [frame.select(F.col(f"`{source.column(source.customer).field}`").alias("id")).distinct() for source, frame in bronze]
+    for position, (source, _) in enumerate(bronze):
+        path = source.column(source.customer).json_path
+        if path:
+            fields[position] = fields[position].select(F.get_json_object("id", path).alias("id"))
     ids = reduce(lambda a, b: a.unionByName(b), fields)
     return ids.select(F.nullif(F.trim("id"), F.lit("")).alias("customer_id")).where("customer_id IS NOT NULL").distinct()
 

@@ -11,7 +11,9 @@ from churn_assets.contracts.source import MonthRule
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.audit import DeliveredFile, MonthAudit, Problem, judge
 
-CUSTOMERS = load_business(SHIPPED_BUSINESSES / "telecom").source("customers")  # volume 70 to 150 %, refused 2 %
+CUSTOMERS = load_business(SHIPPED_BUSINESSES / "telecom").source(
+    "customers"
+)  # volume 70 to 150 %, refused 2 %
 MONTH = "2025-07"
 USUAL = {"2025-04": 90, "2025-05": 100, "2025-06": 110}
 
@@ -24,7 +26,9 @@ def _audit(delivered: int, refused: Mapping[str, int] | None = None, **changes: 
     return replace(audit, **changes)  # type: ignore[arg-type]
 
 
-def _judge(audit: MonthAudit, before: Mapping[str, int] = USUAL, first_month: str = "2025-01") -> list[Problem]:
+def _judge(
+    audit: MonthAudit, before: Mapping[str, int] = USUAL, first_month: str = "2025-01"
+) -> list[Problem]:
     return judge(CUSTOMERS, audit, {**before, MONTH: audit.delivered}, first_month)
 
 
@@ -68,7 +72,9 @@ def test_the_contracted_share_of_refused_rows_is_still_allowed(refused: int, blo
 
 
 @pytest.mark.parametrize(("first_month", "blocked"), [("2025-01", True), (MONTH, True), ("2025-08", False)])
-def test_a_missing_extract_blocks_from_the_first_month_of_the_source_on(first_month: str, blocked: bool) -> None:
+def test_a_missing_extract_blocks_from_the_first_month_of_the_source_on(
+    first_month: str, blocked: bool
+) -> None:
     problems = _judge(_audit(0, files=[]), {}, first_month)
     assert [(p.rule, p.severity) for p in problems] == ([("missing", "block")] if blocked else [])
     if blocked:

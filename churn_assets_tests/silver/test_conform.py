@@ -71,7 +71,8 @@ CASES: dict[str, dict[str, Any]] = {
     "not allowed, warn": GOOD | {"plan": "gold"},
     "ends before start": GOOD | {"ended_on": "2025-01-01"},
     "ends on its first day": GOOD | {"ended_on": "2025-01-02"},
-    "first of several": GOOD | {"started_on": "x", "plan": None, "monthly_price": "-1", "contract_months": "6"},
+    "first of several": GOOD
+    | {"started_on": "x", "plan": None, "monthly_price": "-1", "contract_months": "6"},
     "unreadable": {"subscription_id": "S1", "rescued": '{"_corrupt_record":"S1,C1"}'},
     "extra column": GOOD | {"rescued": '{"loyalty_points":"1"}'},
 }
@@ -103,7 +104,9 @@ def subscriptions(spark: "SparkSession") -> Conformed:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_row_is_refused_by_the_first_rule_it_breaks_and_no_other(subscriptions: Conformed, case: str) -> None:
+def test_a_row_is_refused_by_the_first_rule_it_breaks_and_no_other(
+    subscriptions: Conformed, case: str
+) -> None:
     row = subscriptions[case]
     assert (row["refused_rule"], row["refused_reason"]) == REFUSED.get(case, (None, None))
 
@@ -114,7 +117,12 @@ def test_accepted_values_are_typed_and_blank_is_no_value(subscriptions: Conforme
     assert row["started_on"] == subscriptions["other date format"]["started_on"] == date(2025, 1, 2)
     assert row["known_at"] == EXTRACTED, "knowledge time is the extract's, not that of the load"
     blank = subscriptions["blanks"]
-    assert (blank["customer_id"], blank["expires_on"], blank["notice_on"], blank["end_reason"]) == ("C1", None, None, None)
+    assert (blank["customer_id"], blank["expires_on"], blank["notice_on"], blank["end_reason"]) == (
+        "C1",
+        None,
+        None,
+        None,
+    )
 
 
 def test_quarantine_keeps_the_row_as_delivered(subscriptions: Conformed) -> None:
@@ -125,7 +133,12 @@ def test_quarantine_keeps_the_row_as_delivered(subscriptions: Conformed) -> None
 
 def test_events_of_the_future_and_nested_values(spark: "SparkSession") -> None:
     issue = {"category": "billing", "priority": 2}
-    good = {"ticket_id": "T1", "customer_id": "C1", "opened_at": "2025-03-07T23:59:59Z", "issue": json.dumps(issue)}
+    good = {
+        "ticket_id": "T1",
+        "customer_id": "C1",
+        "opened_at": "2025-03-07T23:59:59Z",
+        "issue": json.dumps(issue),
+    }
     rows = _conform(
         spark,
         TELECOM.source("tickets"),

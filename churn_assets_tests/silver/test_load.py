@@ -1,0 +1,297 @@
+"""Landing to silver in a real small lake: the balance, what blocks, who gets a key, and where personal data stays."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.customer_keys import delivered_ids
+from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
+from churn_assets.silver.reconciliation import (
+    SCHEMA,
+    SilverIncomplete,
+    known_until,
+    reconcile,
+    require_complete,
+)
+from churn_assets_tests.lakes import (
+    business_copy,
+    edit_yaml,
+    give_keys,
+    ingest,
+    settings_for,
+    small_business,
+    to_bronze,
+    write_csv,
+    write_jsonl,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MONTHS = ["2025-01", "2025-02"]
+# Nothing of these may be found outside the rooms that are named for it.
+SECRETS = [
+    "NATID0001",
+    "NATID0002",
+    "NATID0099",
+    "Ada Lovelace",
+    "ada@example.org",
+    "+4912345",
+    "1915-12-10",
+    "not born",
+]
+
+
+class Lake(NamedTuple):
+    """The lake that most tests look at; they do not change the months of MONTHS."""
+
+    house: Lakehouse
+    business: Business
+    loads: dict[str, SilverLoad]
+
+
+def _customer(number: int, **values: str) -> dict[str, str]:
+    row = {
+        "customer_id": f"NATID{number:04d}",
+        "full_name": f"Name {number}",
+        "email": "",
+        "phone": "",
+        "birth_date": "",
+    }
+    return row | {"region": "north", "segment": "consumer", "status": "active"} | values
+
+
+ADA = _customer(
+    1, full_name="Ada Lovelace", email="ada@example.org", phone="+4912345", birth_date="1915-12-10"
+)
+
+
+def _subscription(number: int, **values: str) -> dict[str, str]:
+    row = {
+        "subscription_id": f"S{number}",
+        "customer_id": f"NATID{number:04d}",
+        "plan": "basic",
+        "contract_months": "0",
+    }
+    return (
+        row | {"monthly_price": "10", "started_on": "2025-01-01", "ended_on": "", "end_reason": ""} | values
+    )
+
+
+def _ticket(number: int, customer: str, opened: str) -> dict[str, object]:
+    return {
+        "ticket_id": f"T{number}",
+        "customer_id": customer,
+        "opened_at": opened,
+        "issue": {"category": "billing"},
+    }
+
+
+@pytest.fixture(scope="module")
+def lake(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Two months of three sources with one of each kind of dirt."""
+    home = tmp_path_factory.mktemp("lake")
+    landing = home / "landing"
+    many = [_customer(n) for n in range(2, 101)]
+    refused = _customer(2, birth_date="not born", full_name="Ada Lovelace")
+    write_csv(landing, "customers", "2025-01-31", [ADA, *many, ADA])
+    write_csv(
+        landing, "customers", "2025-02-28", [ADA | {"loyalty_points": "3", "region": "XX"}, *many, refused]
+    )
+    write_csv(landing, "subscriptions", "2025-01-07", [_subscription(1), _subscription(2)])
+    write_csv(
+        landing, "subscriptions", "2025-02-28", [_subscription(1, ended_on="2025-02-27", end_reason="price")]
+    )
+    write_jsonl(landing, "tickets", "2025-01-31", [_ticket(1, "NATID0001", "2025-01-30T10:00:00Z")])
+    write_jsonl(landing, "tickets", "2025-02-28", [_ticket(2, " NATID0099 ", "2025-02-01T10:00:00Z")])
+    house = Lakehouse(settings_for(home))
+    business = load_business(small_business(home))
+    yield Lake(house, business, ingest(house, business, MONTHS))
+
+
+def test_audits_count_every_row(lake: Lake) -> None:
+    counts = {
+        (a.source, a.month): (a.delivered, a.accepted, a.duplicates, dict(a.refused))
+        for load in lake.loads.values()
+        for a in load.audits
+    }
+    assert counts == {
+        ("customers", "2025-01"): (101, 100, 1, {}),
+        ("customers", "2025-02"): (101, 100, 0, {"malformed:birth_date": 1}),
+        ("subscriptions", "2025-01"): (2, 2, 0, {}),
+        ("subscriptions", "2025-02"): (1, 1, 0, {}),
+        ("tickets", "2025-01"): (1, 1, 0, {}),
+        ("tickets", "2025-02"): (1, 1, 0, {}),
+    }
+
+
+def test_what_does_not_block_is_noticed(lake: Lake) -> None:
+    noticed = {(p.month, p.rule, p.severity) for p in lake.loads["customers"].problems}
+    assert noticed == {("2025-02", "valid:region", "warn"), ("2025-02", "undeclared", "warn")}
+
+
+def test_the_balance_is_counted_from_the_tables(lake: Lake) -> None:
+    rows = {(b.source, b.extract_month): b for b in reconcile(lake.house, lake.business, MONTHS)}
+    assert len(rows) == 6 and all(b.balances for b in rows.values())
+    customers = rows["customers", "2025-02"]
+    assert (customers.delivered, customers.accepted, customers.duplicate, customers.quarantined) == (
+        101,
+        100,
+        0,
+        1,
+    )
+    assert rows["customers", "2025-01"].duplicate == 1
+    assert (customers.extracts, customers.last_extract_date) == (1, date(2025, 2, 28))
+
+
+def test_every_id_has_one_key_that_no_second_run_changes(lake: Lake) -> None:
+    keys = {r["customer_id"]: r["customer_key"] for r in lake.house.arrow(tables.CUSTOMER_KEYS).to_pylist()}
+    assert len(keys) == lake.house.count(tables.CUSTOMER_KEYS) == 100, (
+        "99 is only known to tickets, under blanks"
+    )
+    assert len(set(keys.values())) == 100
+    assert all(len(key) == 16 and "NATID" not in key for key in keys.values())
+    give_keys(lake.house, lake.business, MONTHS)
+    assert lake.house.count(tables.CUSTOMER_KEYS) == 100
+    again = {r["customer_id"]: r["customer_key"] for r in lake.house.arrow(tables.CUSTOMER_KEYS).to_pylist()}
+    assert again == keys
+
+
+def test_an_event_may_come_before_its_customer(lake: Lake) -> None:
+    tickets = lake.house.arrow(tables.silver(lake.business.source("tickets"))).to_pylist()
+    keys = {r["customer_id"]: r["customer_key"] for r in lake.house.arrow(tables.CUSTOMER_KEYS).to_pylist()}
+    assert {t["ticket_id"]: t["customer_key"] for t in tickets} == {
+        "T1": keys["NATID0001"],
+        "T2": keys["NATID0099"],
+    }
+
+
+def test_a_nested_id_of_a_customer_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    file = folder / "contracts" / "tickets.yaml"
+    edit_yaml(file, lambda c: c["schema"][0]["properties"][1].update(physicalName="customer.id"))
+    source = load_source(file)
+    frame = spark.createDataFrame([('{"id": "C7"}',)], "customer string")
+    assert [r["customer_id"] for r in delivered_ids([(source, frame)]).collect()] == ["C7"]
+
+
+def _texts(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every file below a table: its bytes as text, and for Parquet its values as well."""
+    import pyarrow.parquet as pq
+
+    for file in folder.rglob("*"):
+        if file.is_file():
+            yield file, file.read_bytes().decode("latin-1")
+            if file.suffix == ".parquet" and "_delta_log" not in file.parts:
+                yield file, json.dumps(pq.read_table(file, partitioning=None).to_pylist(), default=str)
+
+
+def test_natural_ids_and_personal_values_are_nowhere_in_silver_sources(lake: Lake) -> None:
+    for source in lake.business.sources:
+        for file, text in _texts(Path(lake.house.uri(tables.silver(source)))):
+            assert not [s for s in SECRETS if s in text], file
+
+
+def test_personal_values_lie_where_they_are_named_without_statistics(lake: Lake) -> None:
+    named = [tables.customer_identity(lake.business), tables.QUARANTINE, tables.CUSTOMER_KEYS]
+    named += [tables.bronze(s) for s in lake.business.sources]
+    held = ""
+    for table in named:
+        folder = Path(lake.house.uri(table))
+        held += "".join(text for _, text in _texts(folder))
+        for file, text in _texts(folder / "_delta_log"):
+            assert not [s for s in SECRETS if s in text], (table.path, file)
+    assert "Ada Lovelace" in held and "NATID0001" in held, "the scan finds what is there"
+
+
+def test_identity_holds_the_personal_columns_by_key(lake: Lake) -> None:
+    rows = lake.house.arrow(tables.customer_identity(lake.business)).to_pylist()
+    ada = [r for r in rows if r["full_name"] == "Ada Lovelace"]
+    assert len(rows) == 200 and len(ada) == 2 and len({r["customer_key"] for r in ada}) == 1
+    assert not {"customer_id", "region"} & set(rows[0])
+    assert ada[0]["birth_date"] == date(1915, 12, 10)
+
+
+def _silver_versions(lake: Lake) -> dict[str, int | None]:
+    watched = [tables.silver(s) for s in lake.business.sources]
+    watched += [tables.QUARANTINE, tables.customer_identity(lake.business)]
+    return {t.path: lake.house.version(t) for t in watched}
+
+
+def test_a_blocked_month_commits_nothing(lake: Lake) -> None:
+    customers = lake.business.source("customers")
+    broken = [_customer(1, birth_date="not born"), _customer(2)]
+    write_csv(lake.house.settings.landing_uri, "customers", "2025-03-31", broken)
+    to_bronze(lake.house, lake.business, ["2025-03"], ["customers"])
+    before = _silver_versions(lake)
+    with pytest.raises(MonthBlocked, match=r"customers 2025-03: refusedShare: 1 of 2 rows") as caught:
+        load_silver(lake.house, lake.business, customers, ["2025-02", "2025-03"], "run")
+    assert not [s for s in SECRETS if s in str(caught.value)]
+    with pytest.raises(MonthBlocked, match=r"tickets 2025-03: missing: no extract was delivered"):
+        load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run")
+    assert _silver_versions(lake) == before
+
+
+def test_rows_that_would_get_lost_block(lake: Lake) -> None:
+    write_csv(
+        lake.house.settings.landing_uri, "subscriptions", "2025-04-30", [_subscription(1), _subscription(700)]
+    )
+    to_bronze(lake.house, lake.business, ["2025-04"], ["subscriptions"])
+    before = _silver_versions(lake)
+    with pytest.raises(MonthBlocked, match=r"balance: delivered 2, accepted 1 "):  # 700 was given no key
+        load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-04"], "run")
+    assert _silver_versions(lake) == before
+
+
+def test_incomplete_months_are_named_source_by_source(lake: Lake) -> None:
+    rows = [(*b, b.balances) for b in reconcile(lake.house, lake.business, MONTHS)]
+    frame = lake.house.spark.createDataFrame(rows, SCHEMA).coalesce(1)
+    lake.house.replace(tables.RECONCILIATION, frame, tables.between(MONTHS), run_id="run")
+    require_complete(lake.house, lake.business, MONTHS)
+    require_complete(
+        lake.house, lake.business, ["2024-12", *MONTHS]
+    )  # before the calendar nothing is expected
+    assert known_until(lake.house, lake.business.source("customers")) == date(2025, 2, 28)
+    with pytest.raises(
+        SilverIncomplete, match=r"customers: 2025-03; subscriptions: 2025-03; tickets: 2025-03"
+    ):
+        require_complete(lake.house, lake.business, [*MONTHS, "2025-03"])
+    unbalanced = [(*row[:-1], row[0] != "tickets") for row in rows]
+    frame = lake.house.spark.createDataFrame(unbalanced, SCHEMA).coalesce(1)
+    lake.house.replace(tables.RECONCILIATION, frame, tables.between(MONTHS), run_id="run")
+    with pytest.raises(SilverIncomplete, match=r"\(tickets: 2025-01, 2025-02\)"):
+        require_complete(lake.house, lake.business, MONTHS)
+
+
+def test_a_row_removed_from_silver_by_hand_shows_in_the_balance(lake: Lake) -> None:
+    from deltalake import DeltaTable
+
+    uri = lake.house.uri(tables.silver(lake.business.source("subscriptions")))
+    DeltaTable(uri).delete("extract_month = '2025-01' AND subscription_id = 'S2'")
+    rows = {(b.source, b.extract_month): b for b in reconcile(lake.house, lake.business, MONTHS)}
+    assert [key for key, b in rows.items() if not b.balances] == [("subscriptions", "2025-01")]
+    again = load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-01"], "run")
+    assert again.commits[0].rows == 2
+    assert all(b.balances for b in reconcile(lake.house, lake.business, MONTHS)), (
+        "materialising again mends it"
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="bronze keeps no trace of an extract without rows, so silver calls it missing"
+)
+def test_an_extract_without_rows_passes(lake: Lake) -> None:
+    write_csv(
+        lake.house.settings.landing_uri, "subscriptions", "2025-05-31", [], columns=list(_subscription(1))
+    )
+    to_bronze(lake.house, lake.business, ["2025-05"], ["subscriptions"])
+    load = load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run")
+    assert load.audits[0].delivered == 0
