@@ -113,7 +113,7 @@ def write_parquet(
 
 
 def small_business(tmp_path: Path, **edits: object) -> Path:
-    """A telecom business with three sources (customers, subscriptions, tickets) and three features, 2025-01 to 2025-12."""
+    """A telecom business of customers, subscriptions and tickets with three features, 2025-01 to 2025-12."""
     rules = {
         "risk": {"high": 0.9, "elevated": 0.7},
         "value": {"feature": "tenure_days", "high": 0.67, "middle": 0.33},

@@ -1,0 +1,207 @@
+"""The current view, the months and the endings, from hand-written versions of silver."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import Source
+from churn_assets.gold.churn_events import churn_events
+from churn_assets.gold.customer_months import customer_months, touched_months
+from churn_assets.gold.customers import customers
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.lakes import business_copy, small_business
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+Version = tuple[str, str, Mapping[str, Any]]  # customer_key, known_at, columns
+
+
+def _versions(spark: "SparkSession", source: Source, versions: Sequence[Version]) -> "DataFrame":
+    """Silver versions from text; the last of a key in a month is `latest_in_month`, sequences count in list order."""
+    columns = {c.name: c.spark_type for c in source.attributes}
+    rows = []
+    for position, (key, known_at, values) in enumerate(versions):
+        month = known_at[:7]
+        names = [n for n in source.key if n != source.customer]
+        later = any(
+            k == key and at[:7] == month and all(v.get(n) == values.get(n) for n in names)
+            for k, at, v in versions[position + 1 :]
+        )
+        texts = [None if values.get(n) is None else str(values[n]) for n in columns]
+        rows.append((key, *texts, known_at, position + 1, not later, 1, month))
+    named = ", ".join(f"`{n}` string" for n in ["customer_key", *columns, "known_at"])
+    schema = f"{named}, sequence int, latest_in_month boolean, copies int, extract_month string"
+    frame = spark.createDataFrame(rows, schema).coalesce(1)
+    typed = [f"cast(`{n}` as {t}) as `{n}`" for n, t in columns.items()]
+    kept = ["sequence", "latest_in_month", "copies", "extract_month"]
+    return frame.selectExpr("customer_key", *typed, "cast(known_at as date) as known_at", *kept)
+
+
+def _spell(number: int, started: str, **values: object) -> dict[str, object]:
+    base = {"subscription_id": f"S{number}", "plan": "basic", "contract_months": 0, "monthly_price": "10.00"}
+    return base | {"started_on": started} | values
+
+
+def _ticket(number: int, opened: str, **values: object) -> dict[str, object]:
+    return {"ticket_id": f"T{number}", "opened_at": f"{opened} 10:00:00", "category": "billing"} | values
+
+
+@pytest.fixture(scope="module")
+def business(tmp_path_factory: pytest.TempPathFactory) -> Business:
+    """Customers, subscriptions and tickets."""
+    return load_business(small_business(tmp_path_factory.mktemp("business")))
+
+
+@pytest.fixture(scope="module")
+def silver(spark: "SparkSession", business: Business) -> "dict[str, DataFrame]":
+    """a: two spells and a corrected ticket; b: moved region, left; z: known only from a ticket."""
+    versions: dict[str, list[Version]] = {
+        "customers": [
+            ("a", "2025-01-31", {"region": "north", "status": "active"}),
+            ("b", "2025-01-31", {"region": "south", "status": "active"}),
+            ("a", "2025-02-28", {"region": "north", "status": "active"}),
+            ("b", "2025-02-28", {"region": "west", "status": "former"}),
+        ],
+        "subscriptions": [
+            ("a", "2025-01-07", _spell(1, "2024-06-01")),
+            ("b", "2025-01-07", _spell(2, "2025-01-03")),
+            ("a", "2025-02-07", _spell(1, "2024-06-01", ended_on="2025-02-05", end_reason="moved")),
+            ("a", "2025-02-07", _spell(3, "2025-02-06", plan="plus")),
+            ("b", "2025-02-14", _spell(2, "2025-01-03", notice_on="2025-02-10")),
+            (
+                "b",
+                "2025-02-28",
+                _spell(2, "2025-01-03", notice_on="2025-02-10", ended_on="2025-02-20", end_reason="price"),
+            ),
+        ],
+        "tickets": [
+            ("a", "2025-01-14", _ticket(1, "2025-01-10")),
+            ("a", "2025-01-14", _ticket(2, "2025-01-12")),
+            ("z", "2025-02-14", _ticket(3, "2025-01-31")),
+            ("a", "2025-02-14", _ticket(1, "2025-01-10", satisfaction=1)),
+        ],
+    }
+    return {name: _versions(spark, business.source(name), rows).persist() for name, rows in versions.items()}
+
+
+def test_customers_is_one_row_per_customer_with_todays_knowledge(
+    silver: "dict[str, DataFrame]", business: Business
+) -> None:
+    rows = [r.asDict() for r in customers(silver, business).collect()]
+    found = {r["customer_key"]: r for r in rows}
+    assert len(rows) == 3 and set(found) == {"a", "b", "z"}
+    a, b, z = found["a"], found["b"], found["z"]
+    assert (a["region"], a["subscriptions_plan"], a["subscriptions_running"]) == ("north", "plus", True)
+    assert a["subscriptions_started_on"] == date(2025, 2, 6)
+    assert (a["tickets_total"], a["first_tickets_on"], a["last_tickets_on"]) == (
+        2,
+        date(2025, 1, 10),
+        date(2025, 1, 12),
+    )
+    assert (b["region"], b["status"], b["subscriptions_running"], b["tickets_total"]) == (
+        "west",
+        "former",
+        False,
+        None,
+    )
+    assert (z["region"], z["tickets_total"], z["subscriptions_running"]) == (None, 1, False)
+    assert not {"customer_id", "full_name", "email", "phone", "birth_date"} & set(a)
+
+
+def test_a_late_row_makes_its_old_month_be_written_again(
+    silver: "dict[str, DataFrame]", business: Business
+) -> None:
+    assert touched_months(silver, business, ["2025-01"]) == ["2025-01"]
+    assert touched_months(silver, business, ["2025-02"]) == ["2025-01", "2025-02"]
+
+
+def _months(frame: "DataFrame") -> dict[tuple[str, str], dict[str, Any]]:
+    rows = [r.asDict() for r in frame.collect()]
+    found = {(r["customer_key"], r["month"]): r for r in rows}
+    assert len(found) == len(rows), "one row per customer and month"
+    return found
+
+
+def test_months_hold_corrections_spells_and_attributes_as_of_the_months_end(
+    silver: "dict[str, DataFrame]", business: Business
+) -> None:
+    found = _months(customer_months(silver, business, ["2025-01", "2025-02"]))
+    assert set(found) == {("a", "2025-01"), ("a", "2025-02"), ("b", "2025-01"), ("z", "2025-01")}
+    assert found["a", "2025-01"]["tickets"] == 2.0, "the correction of T1 is no third ticket"
+    assert (found["a", "2025-01"]["plan"], found["a", "2025-02"]["plan"]) == ("basic", "plus")
+    assert found["a", "2025-02"]["tickets"] == 0.0
+    assert found["a", "2025-01"]["tenure_days"] == 244
+    assert found["b", "2025-01"]["region"] == "south"
+    assert found["z", "2025-01"]["tickets"] == 1.0, "delivered in February, counted in the month it speaks of"
+    alone = _months(customer_months(silver, business, ["2025-01"]))
+    assert alone == {key: row for key, row in found.items() if key[1] == "2025-01"}
+
+
+def test_every_ending_has_its_kind(spark: "SparkSession", business: Business) -> None:
+    source = business.label_source
+    end = {"ended_on": "2025-02-20"}
+    versions = [
+        ("v", "2025-02-28", _spell(1, "2025-01-01", end_reason="price", notice_on="2025-02-01", **end)),
+        ("i", "2025-02-28", _spell(2, "2025-01-01", end_reason="fraud", **end)),
+        ("u", "2025-02-28", _spell(3, "2025-01-01", **end)),
+        ("running", "2025-02-28", _spell(4, "2025-01-01", expires_on="2025-02-10")),
+        ("ahead", "2025-02-28", _spell(5, "2025-01-01", end_reason="price", ended_on="2025-03-15")),
+        ("revoked", "2025-02-21", _spell(6, "2025-01-01", end_reason="price", **end)),
+        ("revoked", "2025-02-28", _spell(6, "2025-01-01")),
+    ]
+    silver = {source.name: _versions(spark, source, versions)}
+    rows = {r["customer_key"]: r for r in churn_events(silver, business, date(2025, 2, 28)).collect()}
+    assert {key: (r["kind"], r["reason"]) for key, r in rows.items()} == {
+        "v": ("voluntary", "price"),
+        "i": ("involuntary", "fraud"),
+        "u": ("involuntary", None),
+    }
+    v = rows["v"]
+    assert (v["started_on"], v["notice_on"], v["ended_on"]) == (
+        date(2025, 1, 1),
+        date(2025, 2, 1),
+        date(2025, 2, 20),
+    )
+    assert (v["tenure_days"], v["source"]) == (50, "subscriptions")
+
+
+def test_a_spell_that_expired_lapses_only_under_that_policy(spark: "SparkSession", tmp_path: Path) -> None:
+    business = load_business(business_copy(tmp_path, label={"policy": "lapse", "source": "subscriptions"}))
+    source = business.label_source
+    versions = [
+        ("lapsed", "2025-02-28", _spell(1, "2025-01-01", expires_on="2025-02-10")),
+        (
+            "ended",
+            "2025-02-28",
+            _spell(2, "2025-01-01", expires_on="2025-06-10", ended_on="2025-02-20", end_reason="price"),
+        ),
+        ("running", "2025-02-28", _spell(3, "2025-01-01", expires_on="2025-06-10")),
+    ]
+    silver = {source.name: _versions(spark, source, versions)}
+    rows = churn_events(silver, business, date(2025, 2, 28)).collect()
+    assert {r["customer_key"]: (r["kind"], r["ended_on"]) for r in rows} == {
+        "lapsed": ("lapse", date(2025, 2, 10)),
+        "ended": ("voluntary", date(2025, 2, 20)),
+    }
+
+
+def test_silence_becomes_churn_when_the_outcome_window_has_passed(spark: "SparkSession") -> None:
+    shop = load_business(SHIPPED_BUSINESSES / "shop")  # 180 days
+    source = shop.label_source
+    bought = {"quantity": 1, "amount": "5.00"}
+    versions = [
+        ("silent", "2024-01-31", bought | {"date": "2024-01-03"}),
+        ("silent", "2024-01-31", bought | {"date": "2024-01-05"}),
+        ("yesterday", "2024-01-31", bought | {"date": "2024-01-06"}),
+    ]
+    silver = {source.name: _versions(spark, source, versions)}
+    rows = churn_events(silver, shop, date(2024, 7, 3)).collect()
+    assert [
+        (r["customer_key"], r["kind"], r["started_on"], r["ended_on"], r["tenure_days"]) for r in rows
+    ] == [("silent", "inactivity", date(2024, 1, 3), date(2024, 7, 3), 182)]
