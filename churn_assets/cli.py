@@ -1,5 +1,6 @@
 """The `churn-assets` command. Parses words, calls the rooms, prints errors as people read them."""
 
+import re
 import sys
 
 import click
@@ -7,7 +8,22 @@ from rich.console import Console
 
 from churn_assets.settings import Settings
 
-MONTH = click.types.StringParamType()
+
+def month(value: str) -> str:
+    """A month as YYYY-MM; anything else is a usage error."""
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+        raise click.BadParameter(f"{value} is not a month; write it as YYYY-MM.")
+    return value
+
+
+def _settings() -> Settings:
+    """The settings of this process; what is wrong with them is a usage error."""
+    try:
+        settings = Settings()
+        settings.home_path  # noqa: B018 (looks at CHURN_HOME)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -39,7 +55,7 @@ def demo(customers: int, months: int, seed: int) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
     from churn_assets.demo import demo as run_demo
 
-    run_demo(Settings(), customers, months, seed, Console())
+    run_demo(_settings(), customers, months, seed, Console())
 
 
 @cli.command()
@@ -47,9 +63,17 @@ def demo(customers: int, months: int, seed: int) -> None:
 @click.option("--months", default=18, show_default=True, help="Months of history.")
 @click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
 @click.option(
-    "--start", type=MONTH, help="First month YYYY-MM; default: so that the history ends with the calendar."
+    "--start",
+    type=month,
+    metavar="YYYY-MM",
+    help="First month YYYY-MM; default: so that the history ends with the calendar.",
 )
-@click.option("--drift-from", type=MONTH, help="Month YYYY-MM from which customers behave differently.")
+@click.option(
+    "--drift-from",
+    type=month,
+    metavar="YYYY-MM",
+    help="Month YYYY-MM from which customers behave differently.",
+)
 @click.option(
     "--truncate", nargs=2, multiple=True, metavar="SOURCE MONTH", help="Lose most rows of a source's month."
 )
@@ -65,35 +89,44 @@ def simulate(
 ) -> None:
     """Write extracts of the business into the landing zone (and the truth outside of it)."""
     from churn_assets.contracts.loader import load_business
+    from churn_assets.simulation import SimulationError
     from churn_assets.simulation import simulate as run_simulation
 
-    settings = Settings()
-    run_simulation(
-        settings,
-        load_business(settings.business_path),
-        customers=customers,
-        months=months,
-        seed=seed,
-        console=Console(),
-        drift_from=drift_from,
-        start=start,
-        truncate=truncate,
-        clean=clean,
-    )
+    settings = _settings()
+    try:
+        run_simulation(
+            settings,
+            load_business(settings.business_path),
+            customers=customers,
+            months=months,
+            seed=seed,
+            console=Console(),
+            drift_from=drift_from,
+            start=start,
+            truncate=truncate,
+            clean=clean,
+        )
+    except SimulationError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @cli.command()
 @click.argument("job", type=click.Choice(["ingest", "snapshot", "train", "score"]))
-@click.option("--from", "first", required=True, type=MONTH, help="First month, YYYY-MM.")
-@click.option("--to", "last", type=MONTH, help="Last month, YYYY-MM; default: the first.")
+@click.option("--from", "first", required=True, type=month, metavar="YYYY-MM", help="First month, YYYY-MM.")
+@click.option("--to", "last", type=month, metavar="YYYY-MM", help="Last month, YYYY-MM; default: the first.")
 def run(job: str, first: str, last: str | None) -> None:
     """Run JOB for a range of months in this process; the UI shows the run like any other."""
     from churn_assets.months import month_range
-    from churn_assets.runs import dagster_instance, run_job
+    from churn_assets.runs import MonthsError, dagster_instance, run_job
 
-    settings = Settings()
+    settings = _settings()
+    if last is not None and last < first:
+        raise click.UsageError(f"--to {last} lies before --from {first}.")
     with dagster_instance(settings) as instance:
-        run_job(instance, settings, job, month_range(first, last or first), Console())
+        try:
+            run_job(instance, settings, job, month_range(first, last or first), Console())
+        except MonthsError as error:
+            raise click.UsageError(str(error)) from error
 
 
 @cli.command()
@@ -103,7 +136,7 @@ def summary() -> None:
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.summary import print_summary
 
-    settings = Settings()
+    settings = _settings()
     print_summary(Lakehouse(settings), load_business(settings.business_path), Console())
 
 
@@ -113,7 +146,7 @@ def doctor(quick: bool) -> None:
     """Check Java, jars, versions, disk, settings; say what is wrong and how to mend it."""
     from churn_assets.doctor import findings_table, run_doctor
 
-    findings = run_doctor(Settings(), quick=quick)
+    findings = run_doctor(_settings(), quick=quick)
     Console().print(findings_table(findings))
     if any(f.status == "fail" for f in findings):
         sys.exit(1)
@@ -121,8 +154,6 @@ def doctor(quick: bool) -> None:
 
 def main() -> None:
     """Entry point: what a user can mend is printed as a sentence, anything else keeps its traceback."""
-    from pydantic import ValidationError
-
     from churn_assets.contracts.errors import DeclarationError
 
     try:
@@ -132,7 +163,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (DeclarationError, FileNotFoundError, ValidationError) as error:
+    except (DeclarationError, FileNotFoundError) as error:
         Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
         sys.exit(2)
     except RuntimeError as error:

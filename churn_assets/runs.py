@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.3
 
 
-class RunFailed(RuntimeError):
+class RunError(RuntimeError):
     """A Dagster run failed; the message is that of the step, with the run's id."""
+
+
+class MonthsError(ValueError):
+    """The job has no such month; the message names the months that it has."""
 
 
 @contextmanager
@@ -64,9 +68,16 @@ def run_job(
     """One Dagster run of `job` for all `months` (contiguous).
 
     Raises:
-        RunFailed: a step failed; what it said, and the run's id.
+        MonthsError: a month that is not one of the job's partitions; nothing was started.
+        RunError: a step failed; what it said, and the run's id.
     """
     definition = build_defs(settings).resolve_job_def(job)
+    partitions = definition.partitions_def
+    known = list(partitions.get_partition_keys()) if partitions else []
+    wrong = [month for month in months if month not in known]
+    if wrong or not months:
+        span = f"{known[0]} to {known[-1]}" if known else "none"
+        raise MonthsError(f"{', '.join(wrong) or 'No month'} is not a month of {job}; it has {span}.")
     total = len(definition.graph.node_dict)
     done: list[ExecuteInProcessResult] = []
     crash: list[BaseException] = []
@@ -111,5 +122,5 @@ def run_job(
     if crash:
         raise crash[0]
     if not done[0].success:
-        raise RunFailed(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows all of it)")
+        raise RunError(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows all of it)")
     return done[0]

@@ -31,7 +31,8 @@ def simulate(
     """Writes the last `months` months of the calendar (or those from `start`) into the landing zone, truth beside it.
 
     Raises:
-        SimulationError: no simulator for this business, a landing zone that is not local, months outside the calendar.
+        SimulationError: no simulator for this business, a landing zone that is not local, months outside
+            the calendar, a plan that makes no world.
     """
     from churn_assets.sources.simulator.plan import DirtRates, SimulationPlan
     from churn_assets.sources.simulator.shop import simulate_shop
@@ -52,15 +53,18 @@ def simulate(
             f"{months} months from {first} do not fit into the calendar of churn.yaml ({calendar.start} to {last}). "
             "Ask for fewer months, or change `calendar`."
         )
-    plan = SimulationPlan(
-        customers=customers,
-        start=month_start(first),
-        months=months,
-        seed=seed,
-        drift_from=drift_from,
-        dirt=DirtRates.none() if clean else DirtRates(),
-        truncate=truncate,
-    )
+    try:
+        plan = SimulationPlan(
+            customers=customers,
+            start=month_start(first),
+            months=months,
+            seed=seed,
+            drift_from=drift_from,
+            dirt=DirtRates.none() if clean else DirtRates(),
+            truncate=truncate,
+        )
+    except ValueError as error:
+        raise SimulationError(str(error)) from error
     landing, truth = Path(settings.landing_uri), settings.home_path / "truth"
     with Progress(console=console) as progress:
         task = progress.add_task("simulate", total=months)
