@@ -125,9 +125,9 @@ def small_business(tmp_path: Path, **edits: object) -> Path:
         {"source": "tickets", "aggregate": "count", "months": [1]},
     ]
     months = [{"name": "tickets", "source": "tickets", "aggregate": "count"}]
-    own = {"features": features, "customer_months": months, "segments": rules}
-    calendar = {"start": "2025-01", "end": "2025-12"}
-    folder = business_copy(tmp_path, **({"calendar": calendar} | own | edits))
+    own: dict[str, object] = {"features": features, "customer_months": months, "segments": rules}
+    own["calendar"] = {"start": "2025-01", "end": "2025-12"}
+    folder = business_copy(tmp_path, "telecom", **(own | edits))
     for name in ("invoices", "usage", "retention_contacts"):
         (folder / "contracts" / f"{name}.yaml").unlink()
     return folder

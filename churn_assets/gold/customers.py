@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import current
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,7 +35,7 @@ def _content(lakehouse: Lakehouse, table: Table) -> list[tuple[str, str]]:
     return sorted((r["extract_month"], r["secret"]) for r in lakehouse.arrow(table).to_pylist())
 
 
-def _log(lakehouse: Lakehouse, table: Table) -> list[dict[str, object]]:
+def _log(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
     files = sorted(Path(lakehouse.uri(table), "_delta_log").glob("*.json"))
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
@@ -63,7 +63,7 @@ def test_replace_writes_exactly_its_slice_however_often_it_runs(lakehouse: Lakeh
         json.loads(str(a["commitInfo"]["userMetadata"]))
         for a in _log(lakehouse, MONTHLY)
         if "commitInfo" in a
-    ]  # type: ignore[index]
+    ]
     assert [r["dagster_run_id"] for r in runs] == ["run-1", "run-2", "run-3", "run-4"]
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_undeclared_columns_are_told_by_name() -> None:
 
 
 @pytest.mark.parametrize("severity", ["warn", "block"])
-def test_values_that_are_not_allowed_warn_or_block_as_contracted(severity: str) -> None:
+def test_values_that_are_not_allowed_warn_or_block_as_contracted(severity: Literal["warn", "block"]) -> None:
     region = replace(CUSTOMERS.column("region"), valid_severity=severity)
     source = replace(CUSTOMERS, columns=tuple(region if c.name == "region" else c for c in CUSTOMERS.columns))
     (problem,) = judge(source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, "2025-01")
