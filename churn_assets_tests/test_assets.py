@@ -1,0 +1,104 @@
+"""What a run does with a feed that lost rows, and after it was delivered again."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from churn_assets.lakehouse import tables
+from churn_assets_tests.worlds import LOST, MONTHS, Lake, lost_and_found
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Step -> what it said."""
+    found = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            described = event.step_failure_data.user_failure_data
+            found[event.step_key] = (
+                described.description if described else event.step_failure_data.error.message
+            )
+    return found
+
+
+@pytest.fixture(scope="module")
+def story(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Results of each run, told in order."""
+    return lost_and_found(tmp_path_factory)
+
+
+def _result(story: dict[str, object], name: str) -> dg.ExecuteInProcessResult:
+    result = story[name]
+    assert isinstance(result, dg.ExecuteInProcessResult)
+    return result
+
+
+def test_a_truncated_feed_stops_the_run_with_the_evidence(story: dict[str, object]) -> None:
+    result = _result(story, "truncated")
+    assert not result.success
+    said = failures(result)["silver__usage"]
+    for part in (
+        "Nothing was committed",
+        f"usage {LOST}: volume",
+        "% of the usual",
+        "80% to 150%",
+        "Deliver",
+    ):
+        assert part in said
+    assert f"usage/extract_date={LOST}" in said
+    assert "rows)" in said
+
+
+def test_the_failed_check_is_recorded(story: dict[str, object]) -> None:
+    checks = {
+        e.asset_check_evaluation_data.asset_check_key.to_user_string(): e.asset_check_evaluation_data
+        for e in _result(story, "truncated").all_events
+        if e.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    }
+    failed = checks["silver/usage:keeps_contract"]
+    assert not failed.passed
+    assert failed.blocking
+    assert LOST in str(failed.metadata["noticed"].value)
+    assert checks["silver/subscriptions:keeps_contract"].passed
+
+
+def test_nothing_was_written_and_nothing_downstream_ran(story: dict[str, object]) -> None:
+    files = story["files"]
+    assert isinstance(files, dict)
+    assert files["bronze/usage"]
+    assert files["silver/subscriptions"]
+    assert not files["silver/usage"]
+    assert not files["silver/reconciliation"]
+    skipped = {e.step_key for e in _result(story, "truncated").all_events if e.is_step_skipped}
+    assert "silver__reconciliation" in skipped
+
+
+def test_features_of_that_month_refuse_in_a_run_of_their_own(story: dict[str, object]) -> None:
+    result = _result(story, "refused")
+    assert not result.success
+    assert "silver" in failures(result)["features__customer_snapshots"]
+
+
+def test_after_the_second_delivery_all_passes(story: dict[str, object]) -> None:
+    again, features = _result(story, "again"), _result(story, "features")
+    assert again.success, failures(again)
+    assert features.success, failures(features)
+    lake = story["lake"]
+    assert isinstance(lake, Lake)
+    balance = lake.lakehouse.arrow(tables.RECONCILIATION).to_pylist()
+    assert len(balance) == 3 * len(MONTHS)
+    assert all(r["balances"] for r in balance)
+    snapshots = lake.frame(tables.CUSTOMER_SNAPSHOTS)
+    assert sorted(snapshots["as_of_date"].astype(str).str[:7].unique()) == MONTHS[2:]
+    labels = lake.frame(tables.CHURN_LABELS)
+    pending = labels[labels["outcome"] == "pending"]["as_of_date"].astype(str).str[:7].unique()
+    assert sorted(pending) == MONTHS[4:]
+    assert labels[labels["outcome"] == "pending"]["label"].isna().all()
+
+
+def test_a_materialisation_carries_rows_version_and_schema(story: dict[str, object]) -> None:
+    [done] = _result(story, "again").asset_materializations_for_node("silver__usage")[-1:]
+    assert {"dagster/row_count", "delta_version", "dagster/column_schema", "by month"} <= set(done.metadata)

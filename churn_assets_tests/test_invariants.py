@@ -1,0 +1,93 @@
+"""Design invariants 1 and 2: nothing of the future, and a rebuild equals an increment."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from churn_assets.lakehouse import tables
+from churn_assets_tests.worlds import FEATURED, INGEST, MONTHS, SNAPSHOTS, Lake, lost_and_found
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LAST = "extract_date=2025-06-30"
+COHORTS = MONTHS[2:]
+
+
+@pytest.fixture(scope="module")
+def lake(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The finished lake; nobody writes to it."""
+    found = lost_and_found(tmp_path_factory)["lake"]
+    assert isinstance(found, Lake)
+    return found
+
+
+def _succeed(lake: Lake, selection: dg.AssetSelection, months: list[str]) -> None:
+    result = lake.run(selection, months)
+    assert result.success, [
+        e.step_failure_data.error.to_string() for e in result.all_events if e.is_step_failure
+    ]
+
+
+def _csv(landing: Path, source: str, pattern: str = "*") -> pd.DataFrame:
+    files = sorted((landing / source).glob(f"extract_date={pattern}/*.csv"))
+    frames = [pd.read_csv(f, dtype=str, encoding="utf-8-sig", keep_default_na=False) for f in files]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _poison(landing: Path) -> None:
+    """Into the last extract of June: changed attributes, earlier facts told late, later facts."""
+    customers = _csv(landing, "customers", "2025-06-30").iloc[::5].assign(region="centre")
+    customers.to_csv(landing / "customers" / LAST / "poison.csv", index=False)
+    spells = _csv(landing, "subscriptions").drop_duplicates("subscription_id", keep="last").iloc[:12]
+    ended = spells[:6].assign(ended_on="2025-04-10", notice_on="2025-04-01", end_reason="price")
+    dearer = spells[6:].assign(monthly_price="99.00", plan="unlimited", expires_on="2025-05-01")
+    pd.concat([ended, dearer]).to_csv(landing / "subscriptions" / LAST / "poison.csv", index=False)
+    delivered = [
+        pq.read_table(f) for f in sorted((landing / "usage").glob("extract_date=2025-0[346]-14/*.parquet"))
+    ]
+    rows = pa.concat_tables(delivered).to_pandas().dropna(subset=["customer_id"]).iloc[::7]
+    rows = rows[rows["data_mb"].between(0, 10_000)].drop_duplicates(["customer_id", "day"])
+    rows["data_mb"] += 777.0
+    unseen = rows.head(20).assign(day=pd.Timestamp("2025-02-01").date(), data_mb=5_000.0)
+    table = pa.Table.from_pandas(pd.concat([rows, unseen]), schema=delivered[0].schema, preserve_index=False)
+    pq.write_table(table, landing / "usage" / LAST / "poison.parquet")
+
+
+def _until(frame: pd.DataFrame, day: str) -> pd.DataFrame:
+    return frame[frame["as_of_date"].astype(str) < day].reset_index(drop=True)
+
+
+def test_what_is_learned_in_june_changes_no_snapshot_before(lake: Lake, tmp_path: Path) -> None:
+    poisoned = lake.sibling(tmp_path)
+    _poison(Path(poisoned.settings.landing_uri))
+    _succeed(poisoned, INGEST, MONTHS)
+    _succeed(poisoned, SNAPSHOTS, COHORTS)
+    before, after = lake.frame(tables.CUSTOMER_SNAPSHOTS), poisoned.frame(tables.CUSTOMER_SNAPSHOTS)
+    assert len(_until(before, "2025-06-30")) > 100
+    pd.testing.assert_frame_equal(_until(after, "2025-06-30"), _until(before, "2025-06-30"))
+    # and the poison is real: June itself, which knows it, differs in every source
+    june = [f[f["as_of_date"].astype(str) == "2025-06-30"].set_index("customer_key") for f in (before, after)]
+    both = june[0].index.intersection(june[1].index)
+    for column in ("customers_region", "subscriptions_monthly_price", "usage_data_mb_sum_3m"):
+        old, new = june[0].loc[both, column], june[1].loc[both, column]
+        assert (old.astype(str) != new.astype(str)).any(), column
+    assert len(june[1]) < len(june[0])
+
+
+def test_out_of_order_and_twice_over_gives_the_same_tables(lake: Lake, tmp_path: Path) -> None:
+    again = lake.sibling(tmp_path)
+    for months in (MONTHS[3:], MONTHS[:3], MONTHS[1:2]):
+        _succeed(again, INGEST, months)
+    for months in (COHORTS[2:], COHORTS[:1], COHORTS[1:2], COHORTS[1:2]):
+        _succeed(again, FEATURED, months)
+    names = [tables.silver(s) for s in lake.business.sources]
+    names += [tables.CUSTOMER_KEYS, tables.QUARANTINE, tables.RECONCILIATION]
+    names += [tables.customer_identity(lake.business), tables.CUSTOMER_SNAPSHOTS, tables.CHURN_LABELS]
+    for table in names:
+        pd.testing.assert_frame_equal(again.frame(table), lake.frame(table), obj=table.path)
