@@ -17,10 +17,12 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     found = {}
     for event in result.all_events:
         if event.is_step_failure:
-            described = event.step_failure_data.user_failure_data
-            found[event.step_key] = (
-                described.description if described else event.step_failure_data.error.message
-            )
+            data = event.step_failure_data
+            error = data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            described = data.user_failure_data and data.user_failure_data.description
+            found[event.step_key] = described or (error.message if error else "")
     return found
 
 

@@ -61,7 +61,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
                     f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; "
                     "nothing was written."
                 )
-            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run_id)
+            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run.run_id)
         finally:
             frame.unpersist()
             built.people.unpersist()
@@ -137,7 +137,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             outcomes = {(str(r.as_of_date), r.outcome): r for r in counts.collect()}
             if early.limit(1).count():
                 raise dg.Failure("A label stands before its label_available_at; nothing was written.")
-            commit = lakehouse.replace(table, frame, where, run_id=context.run_id)
+            commit = lakehouse.replace(table, frame, where, run_id=context.run.run_id)
         finally:
             frame.unpersist()
         kinds = sorted({kind for _, kind in outcomes})

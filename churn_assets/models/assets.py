@@ -127,7 +127,7 @@ def _train(
         lakehouse, names, [*split.train, *split.validation, split.test], settings.row_limit
     )
     parameters = _parameters(business, lakehouse)
-    with tracking.training_run(context.run_id, trained_as_of, {"business": business.name}) as run:
+    with tracking.training_run(context.run.run_id, trained_as_of, {"business": business.name}) as run:
         try:
             result = train(
                 frame,
@@ -151,7 +151,7 @@ def _train(
         registered = run.register(
             result.model, {"trained_as_of": str(trained_as_of), "why": "newest training"}
         )
-    _record(lakehouse, result, registered.version, run.run_id, trained_as_of, context.run_id)
+    _record(lakehouse, result, registered.version, run.run_id, trained_as_of, context.run.run_id)
     in_charge = tracking.champion()
     if in_charge is None or in_charge.tags.get("trained_as_of", "") <= str(trained_as_of):
         tracking.set_champion(registered.version)

@@ -114,7 +114,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
                     "nothing was written."
                 )
             mean = frame.agg(F.avg("probability")).collect()[0][0]
-            commit = lakehouse.replace(table, frame, " OR ".join(slices), run_id=context.run_id)
+            commit = lakehouse.replace(table, frame, " OR ".join(slices), run_id=context.run.run_id)
         finally:
             frame.unpersist()
         return materialized(
@@ -170,7 +170,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
                 raise dg.Failure(
                     f"{expected:,} scores gave {counts['rows']:,} segments; nothing was written."
                 )
-            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run_id)
+            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run.run_id)
         finally:
             frame.unpersist()
         report["segments"] = markdown_table(
