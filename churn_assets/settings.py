@@ -40,11 +40,11 @@ class Settings(BaseSettings):
     jars: str | None = Field(None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets.")
     engine_profile: Literal["auto", "small", "large"] = Field(
         "auto",
-        description="small: cheap start, best below about 2 GB of extracts; large: full compiler; auto: by size.",
+        description="small: cheap start, best below about 512 MB of extracts; large: full compiler; auto: by size.",
     )
     spark_master: str = Field("local[*]", description="Spark master URL; anything but local[...] is a cluster.")
-    spark_conf: dict[str, str] = Field({}, description='Extra Spark settings as JSON, e.g. {"spark.executor.cores": "4"}.')
-    driver_memory: str | None = Field(None, description="Heap of the driver JVM; default 1g (small) or 4g (large).")
+    spark_conf: dict[str, str] = Field({}, description='More Spark settings as JSON: {"spark.executor.cores": "4"}.')
+    driver_memory: str | None = Field(None, description="Heap of the driver JVM; default 1g (small), up to 4g (large).")
 
     @cached_property
     def home_path(self) -> Path:

@@ -28,7 +28,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     )
     def bronze(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
         landing = lakehouse.settings.landing_uri
         try:
@@ -36,7 +36,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             frame = read_extracts(lakehouse.spark, source, landing, files)
         except LandingError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run_id)
+        commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
         return materialized(lakehouse, table, commit, frame, {"files": len(files), "newest files": delivered})
 

@@ -31,13 +31,15 @@ def missing_fields(source: Source, delivered: Sequence[str]) -> list[str]:
     return [field for field, known in names.items() if not known & set(delivered)]
 
 
-def read_extracts(spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile]) -> "DataFrame":
+def read_extracts(
+    spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile]
+) -> "DataFrame":
     """All rows of the files, one bronze row per delivered row, columns as in `bronze_schema`.
 
     Row numbers count the rows of a file from 1 (a CSV header is not counted).
 
     Raises:
-        LandingError: a file that cannot be read at all, or that lacks a required column; names file, columns and remedy.
+        LandingError: a file that cannot be read at all, or that lacks a required column; names file and remedy.
     """
     if not files:
         return spark.createDataFrame([], bronze_schema(source))
@@ -47,7 +49,7 @@ def read_extracts(spark: "SparkSession", source: Source, landing: str, files: Se
         missing = missing_fields(source, [name for name, _ in columns]) if columns else []
         if missing:
             raise LandingError(
-                f"{file.name} lacks the required column(s) {', '.join(missing)}; it carries {', '.join(n for n, _ in columns)}. "
+                f"{file.name} lacks required columns: {', '.join(missing)}; it has {', '.join(n for n, _ in columns)}. "
                 f"Deliver it with them, or declare the new name under `aliases` in the contract of {source.name}."
             )
         groups[columns].append(file)
@@ -69,7 +71,9 @@ def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" 
     path = F.when(escaped, decoded).otherwise(path)
     frame = frame.withColumn("source_file", F.substring_index(path, "/", -(2 + depth)))
     day = F.substring(F.substring_index("source_file", "/", -2), len("extract_date=") + 1, len("YYYY-MM-DD"))
-    frame = frame.withColumn("extract_date", day.cast("date")).withColumn("extract_month", F.substring(day, 1, 7))
+    frame = frame.withColumn("extract_date", day.cast("date")).withColumn(
+        "extract_month", F.substring(day, 1, 7)
+    )
     if row_number is not None:
         return frame.withColumn("row_number", row_number)
     order = Window.partitionBy("source_file").orderBy("_position")
@@ -80,8 +84,9 @@ def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" 
     )
 
 
-def _finish(frame: "DataFrame", source: Source, values: dict[str, "Column"], rescued: "Column") -> "DataFrame":
-    from pyspark.sql import functions as F
+def _finish(
+    frame: "DataFrame", source: Source, values: dict[str, "Column"], rescued: "Column"
+) -> "DataFrame":
 
     return frame.select(
         *(values[field].alias(field) for field in source.fields),
@@ -119,7 +124,9 @@ def _read_csv(
     raw = (
         spark.read.schema(schema)
         .options(header=True, sep=source.delimiter, encoding=source.encoding, quote='"', escape='"')
-        .options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True)  # line breaks inside quotes are data
+        .options(
+            mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True
+        )  # line breaks inside quotes are data
         .csv(paths)
     )
     carried = {field: _delivered_name(source, field, names) for field in source.fields}
@@ -141,7 +148,8 @@ def _read_jsonl(
     )
     aliases = {c.field: c.aliases for c in source.columns}
     values = {
-        f: F.coalesce(*(F.try_element_at("_document", F.lit(name)) for name in (f, *aliases[f]))) for f in source.fields
+        f: F.coalesce(*(F.try_element_at("_document", F.lit(name)) for name in (f, *aliases[f])))
+        for f in source.fields
     }
     known = [name for field in source.fields for name in (field, *aliases[field])]
     others = F.map_filter("_document", lambda key, _: ~key.isin(known))
@@ -184,4 +192,3 @@ def _read_parquet(
     carried = {_delivered_name(source, field, names) for field in source.fields}
     rescued |= {name: F.col(f"`{name}`") for name in names if name not in carried}
     return _finish(raw, source, values, _as_json(rescued))
-

@@ -58,7 +58,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         frame = customers(_silver(lakehouse, business), business).persist()
         try:
             counts = require_unique(frame, tables.CUSTOMERS, ["customer_key"])
-            commit = lakehouse.overwrite(tables.CUSTOMERS, frame, run_id=context.run_id)
+            commit = lakehouse.overwrite(tables.CUSTOMERS, frame, run_id=context.run.run_id)
         finally:
             frame.unpersist()
         return materialized(lakehouse, tables.CUSTOMERS, commit, frame, passed={"one_row_per_key": counts})
@@ -81,7 +81,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             counts = require_unique(frame, tables.CUSTOMER_MONTHS, ["customer_key", "month"])
             listed = ", ".join(f"'{m}'" for m in months)
             commit = lakehouse.replace(
-                tables.CUSTOMER_MONTHS, frame, f"month IN ({listed})", run_id=context.run_id
+                tables.CUSTOMER_MONTHS, frame, f"month IN ({listed})", run_id=context.run.run_id
             )
         finally:
             frame.unpersist()
@@ -106,7 +106,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         source = business.label_source
         silver = {source.name: lakehouse.read(tables.silver(source))}
         frame = churn_events(silver, business, known_until(lakehouse, source))
-        commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run_id)
+        commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run.run_id)
         return materialized(lakehouse, tables.CHURN_EVENTS, commit, frame)
 
     return [current_customers, months_of_customers, endings]

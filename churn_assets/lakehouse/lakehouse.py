@@ -1,7 +1,7 @@
-"""The one writer of Delta, and the two ways to read it: Spark for frames, delta-rs (no JVM) for small reports and samples."""
+"""The one writer of Delta, and the two ways to read it: Spark for frames, delta-rs (no JVM) for reports and samples."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # Delta quotes the offending row in these errors; rows may be personal, so only the class is passed on.
-QUOTES_ROWS = ("DELTA_REPLACE_WHERE_MISMATCH", "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED")
+QUOTES_ROWS = (
+    "DELTA_REPLACE_WHERE_MISMATCH",
+    "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
+    "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+)
 
 
 class LakehouseError(RuntimeError):
@@ -75,7 +79,10 @@ class Lakehouse:
         return self.spark.read.format("delta").load(self.uri(table))
 
     def arrow(
-        self, table: Table, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None
+        self,
+        table: Table,
+        columns: list[str] | None = None,
+        filters: list[tuple[str, str, object]] | None = None,
     ) -> "pa.Table":
         """The current version (or a part of it) as an Arrow table, read without a JVM.
 
@@ -112,8 +119,12 @@ class Lakehouse:
         steps = [acero.Declaration("scan", scan)]
         if where is not None:  # the scan's filter only skips files and row groups
             steps.append(acero.Declaration("filter", acero.FilterNodeOptions(where)))
-        steps.append(acero.Declaration("project", acero.ProjectNodeOptions([ds.field(c) for c in columns], columns)))
-        named = [(column, f"hash_{function}", None, f"{column}_{function}") for column, function in aggregates]
+        steps.append(
+            acero.Declaration("project", acero.ProjectNodeOptions([ds.field(c) for c in columns], columns))
+        )
+        named = [
+            (column, f"hash_{function}", None, f"{column}_{function}") for column, function in aggregates
+        ]
         steps.append(acero.Declaration("aggregate", acero.AggregateNodeOptions(named, keys=by)))
         return acero.Declaration.from_sequence(steps).to_table()
 
@@ -165,6 +176,7 @@ class Lakehouse:
             options["mergeSchema"] = "true"
         if not self.exists(table):
             options |= self._properties(table, frame.columns)
+        before = self.version(table)
         writer = frame.write.format("delta").mode(mode).options(**options)
         try:
             writer.partitionBy(*table.partition_by).save(self.uri(table))
@@ -173,8 +185,12 @@ class Lakehouse:
             quoted = next((name for name in QUOTES_ROWS if name in text), None)
             if quoted is None:
                 raise
-            raise LakehouseError(f"{table.path}: Delta refused the write ({quoted}); nothing was committed.") from None
-        return self._last_commit(table)
+            raise LakehouseError(
+                f"{table.path}: Delta refused the write ({quoted}); nothing was committed."
+            ) from None
+        commit = self._last_commit(table)
+        # an empty append makes no commit: the last one is somebody else's
+        return replace(commit, rows=0) if commit.version == before else commit
 
     def _properties(self, table: Table, columns: list[str]) -> dict[str, str]:
         """Properties of a new table; see the README on which Delta features stay off and why."""
@@ -188,10 +204,19 @@ class Lakehouse:
         if is_uri(uri):
             from delta.tables import DeltaTable
 
-            latest = DeltaTable.forPath(self.spark, uri).history(1).select("version", "operationMetrics").collect()[0]
-            return Commit(table.path, int(latest.version), int(latest.operationMetrics.get("numOutputRows", 0)))
+            latest = (
+                DeltaTable.forPath(self.spark, uri)
+                .history(1)
+                .select("version", "operationMetrics")
+                .collect()[0]
+            )
+            return Commit(
+                table.path, int(latest.version), int(latest.operationMetrics.get("numOutputRows", 0))
+            )
         # Half a CPU second cheaper than asking Spark, and there are dozens of commits in a run.
         newest = max(Path(uri, "_delta_log").glob("*.json"), key=lambda p: p.name)
         actions = (json.loads(line) for line in newest.read_text(encoding="utf-8").splitlines())
         info = next(a["commitInfo"] for a in actions if "commitInfo" in a)
-        return Commit(table.path, int(newest.stem), int(info.get("operationMetrics", {}).get("numOutputRows", 0)))
+        return Commit(
+            table.path, int(newest.stem), int(info.get("operationMetrics", {}).get("numOutputRows", 0))
+        )

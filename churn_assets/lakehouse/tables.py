@@ -13,7 +13,7 @@ from churn_assets.months import month_end
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table. `personal` columns carry no statistics, so that erasing a row erases its bytes from the log too."""
+    """A Delta table. `personal` columns carry no statistics, so that erasing a row also cleans the log."""
 
     layer: str
     name: str
@@ -61,7 +61,9 @@ CUSTOMER_SNAPSHOTS = Table("features", "customer_snapshots", "customer x as_of_d
 CHURN_LABELS = Table("features", "churn_labels", "customer x as_of_date", ("as_of_date",))
 TRAINING_RUNS = Table("models", "training_runs", "one row per training")
 CHAMPIONS = Table("models", "champions", "timeline of champions by trained_as_of")
-CHURN_SCORES = Table("scores", "churn_scores", "customer x as_of_date x model_version", ("as_of_date", "model_version"))
+CHURN_SCORES = Table(
+    "scores", "churn_scores", "customer x as_of_date x model_version", ("as_of_date", "model_version")
+)
 CUSTOMER_SEGMENTS = Table("scores", "customer_segments", "customer x as_of_date", ("as_of_date",))
 
 
@@ -69,7 +71,11 @@ def customer_identity(business: Business) -> Table:
     """Personal columns of all sources by customer_key, as versions."""
     personal = {c.name for s in business.sources for c in s.personal}
     return Table(
-        "silver", "customer_identity", "one row per version of a person's data", ("source", "extract_month"), frozenset(personal)
+        "silver",
+        "customer_identity",
+        "one row per version of a person's data",
+        ("source", "extract_month"),
+        frozenset(personal),
     )
 
 

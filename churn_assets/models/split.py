@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from itertools import islice
 
 
-class NotEnoughHistory(ValueError):  # noqa: N818 (what it says, not what went wrong)
+class NotEnoughHistory(ValueError):
     """There are too few mature cohorts for a training, an embargo, a validation and a test part.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Silver: bronze rows typed and judged by their contracts; accepted versions, refused rows with their reason, and the balance.
+"""Silver: bronze rows typed and judged by contract; accepted versions, refused rows with reasons, and the balance.
 
-Natural ids end here: everything downstream knows customers by `customer_key`. No window, label or feature is computed here.
+Natural ids end here: everything downstream knows `customer_key`. No window, label or feature is computed here.
 """

@@ -1,5 +1,6 @@
 """silver/*: keys, typed and judged sources, the tables they share, and the balance over all of them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
     )
     def customer_keys(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         from pyspark.sql import functions as F
 
         where = between(partition_range(context))
@@ -49,10 +50,10 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
             ).collect()[0]
             if not counts["rows"] == counts.ids == counts["keys"]:
                 raise dg.Failure(
-                    f"{counts['rows']:,} rows for {counts.ids:,} ids and {counts['keys']:,} keys: a key was drawn twice. "
+                    f"{counts['rows']:,} rows for {counts.ids:,} ids and {counts['keys']:,} keys: one was drawn twice. "
                     "Nothing was written; run again, the next keys differ."
                 )
-            commit = lakehouse.append(table, added, run_id=context.run_id)
+            commit = lakehouse.append(table, added, run_id=context.run.run_id)
         finally:
             added.unpersist()
         numbers = {"customers": counts["rows"], "new": commit.rows}
@@ -67,14 +68,16 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
     for audit in audits:
         for rule, count in audit.refused.items():
             refused[rule] = refused.get(rule, 0) + count
-    report = {
+    report: dict[str, Any] = {
         "delivered": sum(a.delivered for a in audits),
         "duplicates": sum(a.duplicates for a in audits),
         "quarantined": sum(a.quarantined for a in audits),
         "by month": markdown_table(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
     }
     if refused:
-        report["refused by rule"] = markdown_table(["rule", "rows"], sorted(refused.items(), key=lambda r: -r[1]))
+        report["refused by rule"] = markdown_table(
+            ["rule", "rows"], Counter(refused).most_common()
+        )
     if problems:
         report["noticed"] = markdown_table(
             ["month", "rule", "severity", "what", "remedy"],
@@ -93,29 +96,44 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         description=f"{source.description} Typed and judged by its contract; refused rows are in silver/quarantine.",
         deps=[tables.bronze(source).key, tables.CUSTOMER_KEYS.key],
         partitions=ingest_months(business),
-        checks={CONTRACT_CHECK: f"No blocking rule of the contract of {source.name} is broken; every row is accounted for."},
+        checks={
+            CONTRACT_CHECK: f"No blocking rule of the contract of {source.name} is broken; every row is accounted for."
+        },
         owner=source.owner,
     )
     def silver(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
         months = partition_range(context)
         try:
-            load = load_silver(lakehouse, business, source, months, context.run_id)
+            load = load_silver(lakehouse, business, source, months, context.run.run_id)
         except MonthBlocked as error:
             evidence = _report([], error.problems)
-            yield dg.AssetCheckResult(asset_key=table.key, check_name=CONTRACT_CHECK, passed=False, metadata=evidence)
-            raise dg.Failure(f"Nothing was committed.\n{error}", metadata=evidence, allow_retries=False) from error
+            yield dg.AssetCheckResult(
+                asset_key=table.key, check_name=CONTRACT_CHECK, passed=False, metadata=evidence
+            )
+            raise dg.Failure(
+                f"Nothing was committed.\n{error}", metadata=evidence, allow_retries=False
+            ) from error
         for commit in load.commits[1:]:
             other = next(t for t in shared if t.path == commit.table)
             for month in months:
                 yield dg.AssetMaterialization(
                     other.key,
                     partition=month,
-                    metadata={"written for": source.name, "months": f"{months[0]} to {months[-1]}", "rows": commit.rows},
+                    metadata={
+                        "written for": source.name,
+                        "months": f"{months[0]} to {months[-1]}",
+                        "rows": commit.rows,
+                    },
                 )
         report = _report(load.audits, load.problems)
         frame = lakehouse.read(table)
         yield materialized(
-            lakehouse, table, load.commits[0], frame, report, {CONTRACT_CHECK: {"noticed": len(load.problems)}}
+            lakehouse,
+            table,
+            load.commits[0],
+            frame,
+            report,
+            {CONTRACT_CHECK: {"noticed": len(load.problems)}},
         )
 
     return silver
@@ -124,7 +142,10 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
 def _shared_specs(business: Business) -> list[dg.AssetSpec]:
     """Tables that the silver assets write a slice of each; shown in the graph, materialised by them."""
     descriptions = {
-        tables.QUARANTINE: ("Every refused row with file, row number, rule, reason and the row itself.", business.sources),
+        tables.QUARANTINE: (
+            "Every refused row with file, row number, rule, reason and the row itself.",
+            business.sources,
+        ),
         tables.customer_identity(business): (
             "Personal columns by customer_key; read by nothing downstream.",
             tuple(s for s in business.sources if s.personal),
@@ -160,7 +181,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
     )
     def reconciliation(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
         rows = reconcile(lakehouse, business, months)
         lost = [r for r in rows if not r.balances]
@@ -169,12 +190,12 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
             table_of = markdown_table(header, [[getattr(r, h) for h in header] for r in lost])
             raise dg.Failure(
                 f"{len(lost)} source months do not balance, first {lost[0].source} {lost[0].extract_month}: "
-                f"{lost[0].delivered:,} delivered, {lost[0].accepted + lost[0].duplicate + lost[0].quarantined:,} found. "
+                f"{lost[0].delivered:,} delivered, {sum(lost[0][3:6]):,} found. "
                 "Materialise silver of those months again.",
                 metadata={"unbalanced": table_of},
             )
         frame = lakehouse.spark.createDataFrame([(*r, r.balances) for r in rows], SCHEMA)
-        commit = lakehouse.replace(table, frame, between(months), run_id=context.run_id)
+        commit = lakehouse.replace(table, frame, between(months), run_id=context.run.run_id)
         totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
         report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}

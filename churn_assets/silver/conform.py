@@ -89,9 +89,21 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
     for column in source.columns:
         value = F.col(column.name)
         if column.minimum is not None:
-            add("range", column, value < _bound(column.minimum, column), f" is below {column.minimum}: ", value)
+            add(
+                "range",
+                column,
+                value < _bound(column.minimum, column),
+                f" is below {column.minimum}: ",
+                value,
+            )
         if column.maximum is not None:
-            add("range", column, value > _bound(column.maximum, column), f" is above {column.maximum}: ", value)
+            add(
+                "range",
+                column,
+                value > _bound(column.maximum, column),
+                f" is above {column.maximum}: ",
+                value,
+            )
         if column.pattern is not None:
             add("pattern", column, ~value.rlike(column.pattern), f" does not match {column.pattern}: ", value)
         if column.valid_values and column.valid_severity == "quarantine":
@@ -109,7 +121,8 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
 
 
 def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
-    """Typed columns under their contract names, provenance, and `refused_rule`, `refused_reason`, `raw_row` (null when accepted).
+    """Typed columns under their contract names, provenance, and `refused_rule`, `refused_reason`, `raw_row`
+    (null when accepted).
 
     `known_at` is the extract_date: the day at whose end the row became known, never the time of the load.
     """

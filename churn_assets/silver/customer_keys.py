@@ -13,7 +13,9 @@ from churn_assets.contracts.source import Source
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-KEY_LENGTH = 16  # hexadecimal digits of a random UUID: 60 random bits, 4e-5 odds of one collision in 10 million
+KEY_LENGTH = (
+    16  # hexadecimal digits of a random UUID: 60 random bits, 4e-5 odds of one collision in 10 million
+)
 
 
 def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
@@ -21,13 +23,20 @@ def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
     from pyspark.sql import functions as F
 
     # few ids stand in many rows: distinct first, trimmed after
-    fields = [frame.select(F.col(f"`{source.column(source.customer).field}`").alias("id")).distinct() for source, frame in bronze]
+    fields = [
+        frame.select(F.col(f"`{source.column(source.customer).field}`").alias("id")).distinct()
+        for source, frame in bronze
+    ]
     for position, (source, _) in enumerate(bronze):
         path = source.column(source.customer).json_path
         if path:
             fields[position] = fields[position].select(F.get_json_object("id", path).alias("id"))
     ids = reduce(lambda a, b: a.unionByName(b), fields)
-    return ids.select(F.nullif(F.trim("id"), F.lit("")).alias("customer_id")).where("customer_id IS NOT NULL").distinct()
+    return (
+        ids.select(F.nullif(F.trim("id"), F.lit("")).alias("customer_id"))
+        .where("customer_id IS NOT NULL")
+        .distinct()
+    )
 
 
 def new_keys(ids: "DataFrame", known: "DataFrame | None") -> "DataFrame":
@@ -35,4 +44,6 @@ def new_keys(ids: "DataFrame", known: "DataFrame | None") -> "DataFrame":
     from pyspark.sql import functions as F
 
     unknown = ids if known is None else ids.join(known, "customer_id", "left_anti")
-    return unknown.withColumn("customer_key", F.substring(F.replace(F.uuid(), F.lit("-"), F.lit("")), 1, KEY_LENGTH))
+    return unknown.withColumn(
+        "customer_key", F.substring(F.replace(F.uuid(), F.lit("-"), F.lit("")), 1, KEY_LENGTH)
+    )

@@ -44,12 +44,22 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
     table, by = tables.bronze(source), ["extract_month", "source_file"]
     month = pc.field("extract_month")
     wanted = (month >= add_months(months[0], -USUAL_MONTHS)) & (month <= months[-1])
-    counts = lakehouse.aggregate(table, by, [("row_number", "count"), ("rescued", "count")], wanted).to_pylist()
-    example = lakehouse.aggregate(table, by, [("rescued", "one")], wanted & pc.field("rescued").is_valid()).to_pylist()
+    counts = lakehouse.aggregate(
+        table, by, [("row_number", "count"), ("rescued", "count")], wanted
+    ).to_pylist()
+    example = lakehouse.aggregate(
+        table, by, [("rescued", "one")], wanted & pc.field("rescued").is_valid()
+    ).to_pylist()
     # names only: the values may be personal
     fields = {row["source_file"]: tuple(sorted(json.loads(row["rescued_one"]))) for row in example}
     return [
-        DeliveredFile(r["source_file"], r["extract_month"], r["row_number_count"], r["rescued_count"], fields.get(r["source_file"], ()))
+        DeliveredFile(
+            r["source_file"],
+            r["extract_month"],
+            r["row_number_count"],
+            r["rescued_count"],
+            fields.get(r["source_file"], ()),
+        )
         for r in counts
     ]
 
@@ -84,7 +94,9 @@ def audit_months(
     return [audits[m] for m in months]
 
 
-def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str) -> SilverLoad:
+def load_silver(
+    lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str
+) -> SilverLoad:
     """Brings `months` (contiguous) of `source` from bronze into silver, identity and quarantine.
 
     Raises:
@@ -100,9 +112,9 @@ def load_silver(lakehouse: Lakehouse, business: Business, source: Source, months
         conformed = conformed.persist(StorageLevel.MEMORY_AND_DISK)
     keys = lakehouse.read(tables.CUSTOMER_KEYS)
     # Both are needed by the audit and again by the write: computed once.
-    versions = with_customer_key(to_versions(conformed.where("refused_rule IS NULL"), source), keys, source).persist(
-        StorageLevel.MEMORY_AND_DISK
-    )
+    versions = with_customer_key(
+        to_versions(conformed.where("refused_rule IS NULL"), source), keys, source
+    ).persist(StorageLevel.MEMORY_AND_DISK)
     refused = refused_rows(conformed, source).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         files = delivered_files(lakehouse, source, months)

@@ -60,7 +60,9 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         accepted = lakehouse.aggregate(
             tables.silver(source), ["extract_month"], [("copies", "count"), ("copies", "sum")], wanted
         )
-        kept = {row["extract_month"]: (row["copies_count"], row["copies_sum"]) for row in accepted.to_pylist()}
+        kept = {
+            row["extract_month"]: (row["copies_count"], row["copies_sum"]) for row in accepted.to_pylist()
+        }
         for row in sorted(delivered.to_pylist(), key=lambda r: r["extract_month"]):
             rows, copies = kept.get(row["extract_month"], (0, 0))
             balances.append(
@@ -111,5 +113,8 @@ def known_until(lakehouse: Lakehouse, source: Source) -> date:
     rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "last_extract_date"]).to_pylist()
     days = [r["last_extract_date"] for r in rows if r["source"] == source.name and r["last_extract_date"]]
     if not days:
-        raise SilverIncomplete(f"No extract of {source.name} has passed silver. Materialise bronze and silver first.")
-    return max(days)
+        raise SilverIncomplete(
+            f"No extract of {source.name} has passed silver. Materialise bronze and silver first."
+        )
+    newest: date = max(days)
+    return newest

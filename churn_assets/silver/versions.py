@@ -34,7 +34,9 @@ def to_versions(accepted: "DataFrame", source: Source) -> "DataFrame":
         .withColumn("latest_in_month", F.lit(True))
         .withColumn("copies", F.lit(1))
     )
-    return once.select(columns).unionByName(_in_order(hashed.join(repeated, "_hash", "left_semi"), source).select(columns))
+    return once.select(columns).unionByName(
+        _in_order(hashed.join(repeated, "_hash", "left_semi"), source).select(columns)
+    )
 
 
 def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
@@ -45,7 +47,9 @@ def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
     of_key = Window.partitionBy("extract_month", *source.key)
     by_arrival = of_key.orderBy("extract_date", "source_file", "row_number")
     content = [c.name for c in source.columns if c.name not in source.key]
-    numbered = rows.withColumn("_rank", F.row_number().over(by_arrival)).withColumn("_rows", F.count("*").over(of_key))
+    numbered = rows.withColumn("_rank", F.row_number().over(by_arrival)).withColumn(
+        "_rows", F.count("*").over(of_key)
+    )
     new = F.col("_rank") == 1
     if content:
         row = F.struct(*content)
@@ -73,7 +77,7 @@ def latest(versions: "DataFrame", source: Source) -> "DataFrame":
 
 
 def known_at_each(versions: "DataFrame", source: Source, cohorts: "DataFrame", known_by: str) -> "DataFrame":
-    """For each row of `cohorts` (as_of_date and a date column `known_by`), the newest version of each key known by then.
+    """For each row of `cohorts` (as_of_date and a date column `known_by`), the newest version of each key by then.
 
     Adds the cohort's columns to the version's. `cohorts` is small and broadcast.
     """
