@@ -31,20 +31,32 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True)
 
-    home: str = Field(".churn", description="Folder that holds everything not placed elsewhere by the settings below.")
-    business: str = Field("telecom", description="A shipped business (telecom, shop) or the path of a business folder.")
+    home: str = Field(
+        ".churn", description="Folder that holds everything not placed elsewhere by the settings below."
+    )
+    business: str = Field(
+        "telecom", description="A shipped business (telecom, shop) or the path of a business folder."
+    )
     landing: str | None = Field(None, description="Landing zone of the extracts; default <home>/landing.")
     lake: str | None = Field(None, description="Root of the Delta tables; default <home>/lake.")
     tracking_uri: str | None = Field(None, description="MLflow tracking server; default SQLite under <home>.")
     artifacts: str | None = Field(None, description="MLflow artifact root; default <home>/mlartifacts.")
-    jars: str | None = Field(None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets.")
+    jars: str | None = Field(
+        None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
+    )
     engine_profile: Literal["auto", "small", "large"] = Field(
         "auto",
         description="small: cheap start, best below about 512 MB of extracts; large: full compiler; auto: by size.",
     )
-    spark_master: str = Field("local[*]", description="Spark master URL; anything but local[...] is a cluster.")
-    spark_conf: dict[str, str] = Field({}, description='More Spark settings as JSON: {"spark.executor.cores": "4"}.')
-    driver_memory: str | None = Field(None, description="Heap of the driver JVM; default 1g (small), up to 4g (large).")
+    spark_master: str = Field(
+        "local[*]", description="Spark master URL; anything but local[...] is a cluster."
+    )
+    spark_conf: dict[str, str] = Field(
+        {}, description='More Spark settings as JSON: {"spark.executor.cores": "4"}.'
+    )
+    driver_memory: str | None = Field(
+        None, description="Heap of the driver JVM; default 1g (small), up to 4g (large)."
+    )
 
     @cached_property
     def home_path(self) -> Path:
@@ -79,7 +91,9 @@ class Settings(BaseSettings):
     @property
     def jars_path(self) -> Path:
         """Folder of the Delta jars and class archives, shared by all lakes of this user."""
-        return Path(self.jars).expanduser().resolve() if self.jars else Path.home() / ".cache" / "churn-assets"
+        return (
+            Path(self.jars).expanduser().resolve() if self.jars else Path.home() / ".cache" / "churn-assets"
+        )
 
     @property
     def business_path(self) -> Path:

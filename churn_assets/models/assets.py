@@ -143,15 +143,15 @@ def _train(
         test = result.test
         if test.auc is None or test.auc_low is None:
             raise dg.Failure(
-                f"trained_as_of {trained_as_of}: the test cohort of {split.test} has {test.positives} churners among {test.n:,} "
-                f"snapshots ({test.status}), so nothing can be said about the model and it was not registered. "
+                f"trained_as_of {trained_as_of}: the test cohort of {split.test} has {test.positives} churners "
+                f"among {test.n:,} snapshots ({test.status}), so nothing can be said about the model and it was not registered. "
                 "It takes more customers, or a longer outcome window in churn.yaml.",
                 allow_retries=False,
             )
         if test.auc_low <= 0.5:
             raise dg.Failure(
                 f"trained_as_of {trained_as_of}: the AUC on {split.test} is {test.auc:.3f} (from {test.auc_low:.3f}): "
-                "not better than chance, so the model was not registered. Look for changed sources in silver/quarantine.",
+                "not better than chance, so it was not registered. Look for changed sources in silver/quarantine.",
                 allow_retries=False,
             )
         registered = run.register(

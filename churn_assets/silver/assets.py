@@ -75,9 +75,7 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         "by month": markdown_table(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
     }
     if refused:
-        report["refused by rule"] = markdown_table(
-            ["rule", "rows"], Counter(refused).most_common()
-        )
+        report["refused by rule"] = markdown_table(["rule", "rows"], Counter(refused).most_common())
     if problems:
         report["noticed"] = markdown_table(
             ["month", "rule", "severity", "what", "remedy"],

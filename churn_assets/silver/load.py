@@ -15,6 +15,7 @@ from churn_assets.months import add_months
 from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge
 from churn_assets.silver.conform import conform, invalid, refused_rows
 from churn_assets.silver.versions import BOOKKEEPING, to_versions, with_customer_key
+from churn_assets.sources.landing import list_extracts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -61,6 +62,11 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
             fields.get(r["source_file"], ()),
         )
         for r in counts
+    ] + [
+        # an extract without rows leaves no trace in bronze, but it was delivered
+        DeliveredFile(f.name, f.month, 0)
+        for f in list_extracts(lakehouse.settings.landing_uri, source, months)
+        if f.name not in {r["source_file"] for r in counts}
     ]
 
 

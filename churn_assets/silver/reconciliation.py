@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.sources.landing import list_extracts
 
 SCHEMA = (
     "source string, extract_month string, delivered bigint, accepted bigint, duplicate bigint, quarantined bigint, "
@@ -63,7 +64,9 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         kept = {
             row["extract_month"]: (row["copies_count"], row["copies_sum"]) for row in accepted.to_pylist()
         }
-        for row in sorted(delivered.to_pylist(), key=lambda r: r["extract_month"]):
+        found = delivered.to_pylist()
+        empty = _without_rows(lakehouse, source, set(months) - {row["extract_month"] for row in found})
+        for row in sorted(found + empty, key=lambda r: r["extract_month"]):
             rows, copies = kept.get(row["extract_month"], (0, 0))
             balances.append(
                 Balance(
@@ -78,6 +81,22 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
                 )
             )
     return balances
+
+
+def _without_rows(lakehouse: Lakehouse, source: Source, months: set[str]) -> list[dict[str, Any]]:
+    """Of these months those whose extracts hold no row: a fact too, of which bronze has no trace."""
+    days: dict[str, set[date]] = {}
+    for file in list_extracts(lakehouse.settings.landing_uri, source, months):
+        days.setdefault(file.month, set()).add(file.extract_date)
+    return [
+        {
+            "extract_month": month,
+            "row_number_count": 0,
+            "extract_date_count_distinct": len(dates),
+            "extract_date_max": max(dates),
+        }
+        for month, dates in days.items()
+    ]
 
 
 def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> None:

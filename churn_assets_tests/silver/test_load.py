@@ -285,13 +285,12 @@ def test_a_row_removed_from_silver_by_hand_shows_in_the_balance(lake: Lake) -> N
     )
 
 
-@pytest.mark.xfail(
-    strict=True, reason="bronze keeps no trace of an extract without rows, so silver calls it missing"
-)
-def test_an_extract_without_rows_passes(lake: Lake) -> None:
+def test_an_extract_without_rows_was_delivered(lake: Lake) -> None:
+    """It is judged by its volume; it is not missing."""
     write_csv(
         lake.house.settings.landing_uri, "subscriptions", "2025-05-31", [], columns=list(_subscription(1))
     )
     to_bronze(lake.house, lake.business, ["2025-05"], ["subscriptions"])
-    load = load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run")
-    assert load.audits[0].delivered == 0
+    with pytest.raises(MonthBlocked) as blocked:
+        load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run")
+    assert [p.rule for p in blocked.value.problems] == ["volume"]
