@@ -144,7 +144,7 @@ def _train(
         if test.auc is None or test.auc_low is None:
             raise dg.Failure(
                 f"trained_as_of {trained_as_of}: the test cohort of {split.test} has {test.positives} churners "
-                f"among {test.n:,} snapshots ({test.status}), so nothing can be said about the model and it was not registered. "
+                f"among {test.n:,} snapshots ({test.status}), so the model cannot be judged and was not registered. "
                 "It takes more customers, or a longer outcome window in churn.yaml.",
                 allow_retries=False,
             )
