@@ -41,7 +41,6 @@ TESTED = {
     "pandas": "2.3.3",
     "numpy": "2.4.6",
     "pyarrow": "25.0.1",
-    "shap": "0.51.0",
 }
 # The demo needs under 1 GB, jars and class archives 0.5 GB; below the first number a run is likely to fail midway.
 DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
