@@ -190,8 +190,8 @@ def test_a_file_without_a_required_column_is_named_with_the_remedy(
     with pytest.raises(LandingError) as caught:
         _read(spark, CUSTOMERS, tmp_path)
     message = str(caught.value)
-    assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks the required column(s) ")
-    assert "customer_id, status; it carries id, state" in message
+    assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks required columns: ")
+    assert "customer_id, status; it has id, state" in message
     assert "`aliases` in the contract of customers" in message
 
 
