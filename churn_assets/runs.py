@@ -25,7 +25,8 @@ from churn_assets.settings import Settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.5
+STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 
 
 class RunError(RuntimeError):
@@ -111,13 +112,23 @@ def run_job(
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=total, job=job)
         worker.start()
+        cursor: str | None = None
+        running: dict[str, None] = {}
         while worker.is_alive():
             worker.join(POLL_SECONDS)
-            if instance.has_run(run_id):
-                stats = instance.get_run_step_stats(run_id)
-                finished = [s for s in stats if s.end_time]
-                running = [s.step_key.replace("__", "/") for s in stats if not s.end_time]
-                progress.update(task, completed=len(finished), description=", ".join(running))
+            # only what is new: reading all events of the run each time costs more than some steps
+            page = instance.get_records_for_run(
+                run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *STEP_ENDS}
+            )
+            cursor = page.cursor
+            for event in (record.event_log_entry.get_dagster_event() for record in page.records):
+                step = str(event.step_key).replace("__", "/")
+                if event.event_type in STEP_ENDS:
+                    running.pop(step, None)
+                    progress.advance(task)
+                else:
+                    running[step] = None
+            progress.update(task, description=", ".join(running))
         progress.update(task, description="" if done and done[0].success else "[red]failed")
     if crash:
         raise crash[0]

@@ -66,13 +66,12 @@ def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" 
     depth = source.path.count("/") + 1
     # Cheap on purpose: this runs on every row, and a path differs only from file to file.
     path = F.col("_metadata.file_path")
-    escaped = F.contains(path, F.lit("%"))
-    decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))  # a plus in a path is no blank
-    path = F.when(escaped, decoded).otherwise(path)
+    if any("%" in name for name in frame.inputFiles()):
+        path = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))  # a plus in a path is no blank
     frame = frame.withColumn("source_file", F.substring_index(path, "/", -(2 + depth)))
-    day = F.substring(F.substring_index("source_file", "/", -2), len("extract_date=") + 1, len("YYYY-MM-DD"))
-    frame = frame.withColumn("extract_date", day.cast("date")).withColumn(
-        "extract_month", F.substring(day, 1, 7)
+    day = len(f"{source.path}/extract_date=") + 1
+    frame = frame.withColumn("extract_date", F.substring("source_file", day, 10).cast("date")).withColumn(
+        "extract_month", F.substring("source_file", day, 7)
     )
     if row_number is not None:
         return frame.withColumn("row_number", row_number)
@@ -110,8 +109,8 @@ def _as_json(parts: dict[str, "Column"]) -> "Column":
 
     if not parts:
         return F.lit(None).cast("string")
-    text = F.to_json(F.struct(*(value.alias(name) for name, value in parts.items())))
-    return F.when(text != "{}", text)
+    some = reduce(lambda a, b: a | b, (value.isNotNull() for value in parts.values()))
+    return F.when(some, F.to_json(F.struct(*(value.alias(name) for name, value in parts.items()))))
 
 
 def _read_csv(
@@ -144,7 +143,7 @@ def _read_jsonl(
     lines = _provenance(spark.read.text(paths), source).where(F.length(F.trim("value")) > 0)
     # A byte order mark would make the first document of a file unreadable.
     parsed = lines.withColumn(
-        "_document", F.from_json(F.ltrim(F.col("value"), F.lit("\ufeff")), "map<string,string>")
+        "_document", F.from_json(F.expr("trim(LEADING '\ufeff' FROM value)"), "map<string,string>")
     )
     aliases = {c.field: c.aliases for c in source.columns}
     values = {

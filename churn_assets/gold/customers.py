@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.features.knowledge import current
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
 
     day = F.to_date(str(source.event_time))
     return (
-        latest(versions, source)
+        current(versions, source)
         .groupBy("customer_key")
         .agg(
             F.min(day).alias(f"first_{source.name}_on"),

@@ -221,6 +221,13 @@ def _local_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict
         "spark.databricks.delta.snapshotPartitions": str(profile.snapshot_partitions),
         # Spark's 10,000 listing tasks suit object stores: a local VACUUM costs 62 CPU s with them, 4 with this.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        # Hadoop's usual local file system starts a chmod for every file and folder, and writes a checksum file each.
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
+        # A run of many months writes them side by side instead of sorting all rows by month first.
+        "spark.sql.maxConcurrentOutputFileWriters": "36",
+        "spark.hadoop.parquet.block.size": str(16 * 1024**2),
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
     }
     add_java_options(confs, (*profile.java_options, f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}"))
     return confs

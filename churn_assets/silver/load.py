@@ -14,7 +14,14 @@ from churn_assets.lakehouse.tables import between
 from churn_assets.months import add_months
 from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge
 from churn_assets.silver.conform import conform, invalid, refused_rows
-from churn_assets.silver.versions import BOOKKEEPING, to_versions, with_customer_key
+from churn_assets.silver.versions import (
+    BOOKKEEPING,
+    repeated_keys,
+    set_apart,
+    to_versions,
+    to_versions_sparing,
+    with_customer_key,
+)
 from churn_assets.sources.landing import list_extracts
 
 if TYPE_CHECKING:
@@ -112,16 +119,24 @@ def load_silver(
     from pyspark.sql import functions as F
 
     bronze = lakehouse.read(tables.bronze(source))
+    kept: list[DataFrame] = []
+
+    def keep(frame: "DataFrame") -> "DataFrame":
+        kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+        return frame
+
     conformed = conform(bronze.where(between(months)), source)
-    if source.format != "parquet":
-        # Parsing text is dear, and the planner would repeat it in each rule; what is kept is parsed once.
-        conformed = conformed.persist(StorageLevel.MEMORY_AND_DISK)
-    keys = lakehouse.read(tables.CUSTOMER_KEYS)
-    # Both are needed by the audit and again by the write: computed once.
-    versions = with_customer_key(
-        to_versions(conformed.where("refused_rule IS NULL"), source), keys, source
-    ).persist(StorageLevel.MEMORY_AND_DISK)
-    refused = refused_rows(conformed, source).persist(StorageLevel.MEMORY_AND_DISK)
+    if source.format == "parquet":
+        # Parquet is cheaper read again than kept: only the few rows that take more than one look are.
+        repeated = keep(repeated_keys(conformed, source))
+        apart = keep(set_apart(conformed, source, repeated))
+        accepted, refused = to_versions_sparing(conformed, source, repeated, apart), apart
+    else:
+        # Text is dear to parse, and the audit, the write and the quarantine all need it: parsed once.
+        conformed = keep(conformed)
+        accepted, refused = keep(to_versions(conformed.where("refused_rule IS NULL"), source)), conformed
+    versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
+    refused = refused_rows(refused, source)
     try:
         files = delivered_files(lakehouse, source, months)
         audits = audit_months(source, months, files, versions, refused)
@@ -152,5 +167,5 @@ def load_silver(
             commits.append(lakehouse.replace(tables.QUARANTINE, refused, mine, run_id=run_id))
         return SilverLoad(audits, problems, commits)
     finally:
-        for frame in (versions, refused, conformed):
+        for frame in reversed(kept):
             frame.unpersist()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.source import Source
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 BOOKKEEPING = ("known_at", "sequence", "latest_in_month", "copies", "extract_month")
 
@@ -19,24 +19,55 @@ def to_versions(accepted: "DataFrame", source: Source) -> "DataFrame":
 
     Adds `sequence` (1, 2, ... within key and month, in the order of extract_date, file, row), `latest_in_month`, and
     `copies`: how many delivered rows the version stands for, itself included.
-
-    Nearly all keys are delivered once a month; only those that may not be are sorted. They are found by a hash, whose
-    collisions cost nothing but a needless sort.
     """
+    return _in_order(accepted, source).select(_columns(source))
+
+
+def repeated_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
+    """Hashes (`_hash`) of keys that are delivered several times in an ingest month; small. Refused rows count too.
+
+    Where rows are many and repeats few, `set_apart` and `to_versions_sparing` give the result of `to_versions` without
+    sorting every row. A collision of hashes costs nothing but a needless sort.
+    """
+    hashes = conformed.select(_hash(source).alias("_hash"))
+    return hashes.groupBy("_hash").count().where("count > 1").select("_hash")
+
+
+def set_apart(conformed: "DataFrame", source: Source, repeated: "DataFrame") -> "DataFrame":
+    """The rows that need a second look: refused ones, and those of repeated keys (`_repeated`)."""
     from pyspark.sql import functions as F
 
-    hashed = accepted.withColumn("_hash", F.xxhash64("extract_month", *source.key))
-    repeated = F.broadcast(hashed.groupBy("_hash").count().where("count > 1").select("_hash"))
-    columns = [*(c.name for c in source.columns), *BOOKKEEPING]
+    flags = F.broadcast(repeated.withColumn("_repeated", F.lit(True)))
+    flagged = conformed.withColumn("_hash", _hash(source)).join(flags, "_hash", "left").drop("_hash")
+    return flagged.where("refused_rule IS NOT NULL OR _repeated")
+
+
+def to_versions_sparing(
+    conformed: "DataFrame", source: Source, repeated: "DataFrame", apart: "DataFrame"
+) -> "DataFrame":
+    """`to_versions` of the accepted rows of `conformed`, sorting only those of repeated keys, which lie in `apart`."""
+    from pyspark.sql import functions as F
+
+    hashed = conformed.where("refused_rule IS NULL").withColumn("_hash", _hash(source))
     once = (
-        hashed.join(repeated, "_hash", "left_anti")
+        hashed.join(F.broadcast(repeated), "_hash", "left_anti")
         .withColumn("sequence", F.lit(1))
         .withColumn("latest_in_month", F.lit(True))
         .withColumn("copies", F.lit(1))
     )
-    return once.select(columns).unionByName(
-        _in_order(hashed.join(repeated, "_hash", "left_semi"), source).select(columns)
+    return once.select(_columns(source)).unionByName(
+        to_versions(apart.where("refused_rule IS NULL AND _repeated"), source)
     )
+
+
+def _columns(source: Source) -> list[str]:
+    return [*(c.name for c in source.columns), *BOOKKEEPING]
+
+
+def _hash(source: Source) -> "Column":
+    from pyspark.sql import functions as F
+
+    return F.xxhash64("extract_month", *source.key)
 
 
 def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":

@@ -11,7 +11,7 @@ from churn_assets.bronze.reading import bronze_schema
 from churn_assets.contracts.loader import load_business
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform
-from churn_assets.silver.versions import latest, to_versions
+from churn_assets.silver.versions import latest, repeated_keys, set_apart, to_versions, to_versions_sparing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,11 +48,23 @@ def _conformed(spark: "SparkSession", cases: Sequence[Sequence[Delivered]]) -> "
     return conform(dated.select(names), CONTACTS)
 
 
+def _to_versions(conformed: "DataFrame") -> "DataFrame":
+    """Both ways to the versions, which must agree to the row."""
+    repeated = repeated_keys(conformed, CONTACTS)
+    spared = to_versions_sparing(
+        conformed, CONTACTS, repeated, set_apart(conformed, CONTACTS, repeated)
+    ).persist()
+    versions = to_versions(conformed.where("refused_rule IS NULL"), CONTACTS).persist()
+    assert versions.exceptAll(spared).isEmpty()
+    assert spared.exceptAll(versions).isEmpty()
+    return spared
+
+
 def _versions(
     spark: "SparkSession", cases: Sequence[Sequence[Delivered]]
 ) -> dict[int, list[tuple[Any, ...]]]:
     """(key, month, sequence, cost, copies, latest_in_month) of each case."""
-    versions = to_versions(_conformed(spark, cases).where("refused_rule IS NULL"), CONTACTS)
+    versions = _to_versions(_conformed(spark, cases))
     found: dict[int, list[tuple[Any, ...]]] = {case: [] for case in range(len(cases))}
     for row in versions.collect():
         case, _, key = row["contact_id"].partition("-")
@@ -156,7 +168,7 @@ def test_every_delivered_row_is_accepted_a_duplicate_or_refused(
     found: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for row in refused:
         found[row["case"], row["extract_month"]][2] = row["count"]
-    versions = to_versions(conformed.where("refused_rule IS NULL"), CONTACTS)
+    versions = _to_versions(conformed)
     of_key = F.split("contact_id", "-")[0].cast("int").alias("case")
     counted = versions.groupBy(of_key, "extract_month").agg(
         F.count("*").alias("rows"), F.sum("copies").alias("copies")
