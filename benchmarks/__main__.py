@@ -1,12 +1,15 @@
-"""`python -m benchmarks`: cost of the demo and of a month more, the model against the truth, loading the graph."""
+"""`python -m benchmarks`: what the pipeline costs, and how good the model is, as one table.
 
-import os
-import resource
+Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per step),
+`month` (one month more), `definitions` (loading the graph), `ten` (ten times the customers).
+"""
+
+import json
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -14,40 +17,74 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
+from benchmarks.cost import Cost, churn_assets, measure
+from benchmarks.quality import model_and_hazard_auc
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 
-Cost = tuple[float, float]
+FIRST, LAST, MORE = "2025-01", "2026-06", "2026-07"
+FIRST_SNAPSHOT = "2025-06"
 
 
-def timed(*command: str, **env: str) -> Cost:
-    """Wall and CPU seconds of a command with all its children; its output is shown only when it fails."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.monotonic() - start, cpu
+@dataclass
+class Bench:
+    """Homes of the measured runs, and what was found so far."""
+
+    folder: Path
+    customers: int
+    console: Console
+    rows: list[tuple[str, Cost | None, str]] = field(default_factory=list)
+    costs: dict[str, Cost] = field(default_factory=dict)
+
+    def home(self, name: str) -> str:
+        """CHURN_HOME of a part."""
+        return str(self.folder / name)
+
+    def note(self, figure: str, cost: Cost | None, remark: str = "") -> None:
+        """Keeps a row for the table, and says at once what it is."""
+        self.rows.append((figure, cost, remark))
+        spent = f"{cost.wall:.0f} s wall, {cost.cpu:.0f} s CPU, {cost.memory:.2f} GiB. " if cost else ""
+        self.console.print(f"{figure}: {spent}{remark}")
+
+    def demo(self) -> Cost:
+        """The demo, measured once."""
+        if "demo" not in self.costs:
+            cost = churn_assets("demo", "--customers", str(self.customers), CHURN_HOME=self.home("demo"))
+            self.costs["demo"] = cost
+            self.note(f"demo, {self.customers:,} customers x 18 months", cost)
+        return self.costs["demo"]
 
 
-def hazard_auc(settings: Settings) -> tuple[float, float]:
-    """ROC-AUC of the newest model and of the true churn probability, both on its test cohort."""
-    import pandas as pd
-    from sklearn.metrics import roc_auc_score
+def demo(bench: Bench) -> None:
+    """The demo, and its model against the truth."""
+    bench.demo()
+    model, truth = model_and_hazard_auc(Settings(home=bench.home("demo")))
+    remark = f"{model:.3f} against {truth:.3f} of the true hazard: {model / truth:.1%}"
+    bench.note("ROC-AUC on the last mature cohort", None, remark)
 
-    lake = Lakehouse(settings)
-    last = lake.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()[-1]
-    day = last["test_as_of_date"]
-    labels = lake.arrow(
-        tables.CHURN_LABELS, ["customer_key", "label"], [("as_of_date", "=", day)]
-    ).to_pandas()
-    keys = lake.arrow(tables.CUSTOMER_KEYS).to_pandas()
-    truth = pd.read_parquet(settings.home_path / "truth" / "hazard.parquet")
-    truth = truth[pd.to_datetime(truth["as_of_date"]) == pd.Timestamp(day)]
-    joined = labels.dropna().merge(keys, on="customer_key").merge(truth, on="customer_id")
-    return float(last["auc"]), float(roc_auc_score(joined["label"], joined["churn_probability"]))
+
+def naive(bench: Bench) -> None:
+    """The jobs of the demo over the same extracts, step by step in processes and sessions of their own."""
+    ours = bench.demo()
+    home = bench.home("naive")
+    shutil.copytree(Path(bench.home("demo")) / "landing", Path(home) / "landing")
+    dagster_home = Path(home) / "dagster"
+    dagster_home.mkdir()
+    total = Cost(0, 0, 0)
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    for job, first, last in (
+        ("ingest", FIRST, LAST),
+        ("snapshot", FIRST_SNAPSHOT, LAST),
+        ("train", LAST, LAST),
+        ("score", FIRST_SNAPSHOT, LAST),
+    ):
+        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        command = [dagster, "job", "execute", "-m", "benchmarks.naive", "-j", job, "--tags", json.dumps(tags)]
+        cost = measure(*command, CHURN_HOME=home, DAGSTER_HOME=str(dagster_home))
+        bench.console.print(f"  naive {job}: {cost.wall:.0f} s wall, {cost.cpu:.0f} s CPU")
+        total += cost
+    bench.note(
+        "the same jobs, naive graph", total, f"{total.wall / ours.wall:.1f} x the wall time of the demo"
+    )
 
 
 def business_until(folder: Path, end: str) -> Path:
@@ -60,41 +97,61 @@ def business_until(folder: Path, end: str) -> Path:
     return folder
 
 
+def month(bench: Bench) -> None:
+    """Ingest, snapshots and scores of a 19th month, in the lake of the demo."""
+    whole = bench.demo()
+    longer = bench.folder / "longer"
+    home, env = Path(bench.home("demo")), {"CHURN_BUSINESS": str(business_until(longer, MORE))}
+    shutil.rmtree(home / "landing")
+    env["CHURN_HOME"] = str(home)
+    churn_assets("simulate", "--customers", str(bench.customers), "--months", "19", **env)
+    cost = Cost(0, 0, 0)
+    for job in ("ingest", "snapshot", "score"):
+        cost += churn_assets("run", job, "--from", MORE, **env)
+    bench.note("one month more", cost, f"{cost.cpu / whole.cpu:.0%} of the CPU of the demo")
+
+
+def definitions(bench: Bench) -> None:
+    """Loading the graph."""
+    cost = measure(sys.executable, "-c", "import churn_assets.definitions", CHURN_HOME=bench.home("none"))
+    bench.note("loading the definitions", cost, "no JVM")
+
+
+def ten(bench: Bench) -> None:
+    """The demo with ten times the customers."""
+    ours, customers = bench.demo(), 10 * bench.customers
+    cost = churn_assets("demo", "--customers", str(customers), CHURN_HOME=bench.home("ten"))
+    remark = f"{cost.wall / ours.wall:.1f} x the wall time of the demo"
+    bench.note(f"demo, {customers:,} customers x 18 months", cost, remark)
+
+
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "demo": demo,
+    "definitions": definitions,
+    "naive": naive,
+    "month": month,  # after naive, which takes the extracts of the demo as they were
+    "ten": ten,
+}
+
+
 @click.command()
 @click.option("--customers", default=5000, show_default=True)
-def main(customers: int) -> None:
-    """Print the measured figures as one table."""
-    command = str(Path(sys.executable).with_name("churn-assets"))
-    grid = Table("figure", "wall s", "CPU s", "remark")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(PARTS)), help="Parts to measure; all without it."
+)
+def main(customers: int, only: tuple[str, ...]) -> None:
+    """Measure side by side, and print one table. All parts take more than an hour on two cores."""
+    console = Console()
     with tempfile.TemporaryDirectory(prefix="churn_bench_") as folder:
-        home = Path(folder) / "home"
-        whole = timed(command, "demo", "--customers", str(customers), CHURN_HOME=str(home))
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
-        remark = f"largest single process {peak:.2f} GiB"
-        grid.add_row(
-            f"demo, {customers:,} customers x 18 months", f"{whole[0]:.0f}", f"{whole[1]:.0f}", remark
-        )
-        model, truth = hazard_auc(Settings(home=str(home)))
-        remark = f"{model:.3f} against {truth:.3f} of the true hazard: {model / truth:.1%}"
-        grid.add_row("ROC-AUC on the last mature cohort", "", "", remark)
-        env = {
-            "CHURN_HOME": str(home),
-            "CHURN_BUSINESS": str(business_until(Path(folder) / "longer", "2026-07")),
-        }
-        shutil.rmtree(home / "landing")
-        timed(command, "simulate", "--customers", str(customers), "--months", "19", **env)
-        ingest = timed(command, "run", "ingest", "--from", "2026-07", **env)
-        snapshot = timed(command, "run", "snapshot", "--from", "2026-07", **env)
-        month = ingest[0] + snapshot[0], ingest[1] + snapshot[1]
-        grid.add_row(
-            "one month more",
-            f"{month[0]:.0f}",
-            f"{month[1]:.0f}",
-            f"{month[1] / whole[1]:.0%} of the demo's CPU",
-        )
-        load = timed(sys.executable, "-c", "import churn_assets.definitions", CHURN_HOME=str(home))
-        grid.add_row("loading the definitions", f"{load[0]:.1f}", f"{load[1]:.1f}", "no JVM")
-    Console().print(grid)
+        bench = Bench(Path(folder), customers, console)
+        for name, part in PARTS.items():
+            if not only or name in only:
+                part(bench)
+    grid = Table("figure", "wall s", "CPU s", "GiB", "remark")
+    for figure, cost, remark in bench.rows:
+        numbers = (f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.memory:.2f}") if cost else ("", "", "")
+        grid.add_row(figure, *numbers, remark)
+    console.print(grid)
 
 
 if __name__ == "__main__":
