@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,37 +37,35 @@ def measure(*command: str, **env: str) -> Cost:
     Raises:
         CommandFailedError: the command failed.
     """
-    start = time.monotonic()
-    process = subprocess.Popen(
-        command, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=-1
-    )
     cpu: dict[tuple[int, float], float] = {}
-    peak = 0
-    family = psutil.Process(process.pid)
-    os.set_blocking(process.stdout.fileno(), False)
-    said: list[str] = []
-    while process.poll() is None:
-        resident = 0
-        try:
-            members = [family, *family.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            break
-        for member in members:
-            try:
-                with member.oneshot():
-                    times = member.cpu_times()
-                    cpu[member.pid, member.create_time()] = times.user + times.system
-                    resident += member.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        peak = max(peak, resident)
-        said.append(process.stdout.read() or "")
-        time.sleep(SAMPLE_SECONDS)
-    process.wait()
-    said.append(process.stdout.read() or "")
-    if process.returncode:
-        raise CommandFailedError(f"{' '.join(command)} failed:\n{''.join(said)[-5000:]}")
-    return Cost(time.monotonic() - start, sum(cpu.values()), peak / 1024**3)
+    peak, start = 0, time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, env=os.environ | env, stdout=output, stderr=subprocess.STDOUT)
+        family = psutil.Process(process.pid)
+        while process.poll() is None:
+            resident = 0
+            for member in _members(family):
+                try:
+                    with member.oneshot():
+                        times = member.cpu_times()
+                        cpu[member.pid, member.create_time()] = times.user + times.system
+                        resident += member.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            peak = max(peak, resident)
+            time.sleep(SAMPLE_SECONDS)
+        wall = time.monotonic() - start
+        if process.returncode:
+            output.seek(0)
+            raise CommandFailedError(f"{' '.join(command)} failed:\n{output.read()[-5000:]}")
+    return Cost(wall, sum(cpu.values()), peak / 1024**3)
+
+
+def _members(family: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [family, *family.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def churn_assets(*words: str, **env: str) -> Cost:

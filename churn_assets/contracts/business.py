@@ -49,7 +49,7 @@ class Windows(Section):
 
     @property
     def maturity_days(self) -> int:
-        """Days from as_of_date to label_available_at."""
+        """Days from as_of_date to the earliest label_available_at (G + H + settlement lag)."""
         return self.gap_days + self.outcome_days + self.settlement_days
 
     @property
@@ -95,6 +95,7 @@ class Training(Section):
     candidates: list[str] = Field(min_length=1)
     validation_cohorts: int = Field(2, ge=1)
     capacity: Share = 0.1
+    single_feature_auc_limit: float = Field(0.95, gt=0.5, le=1)
     row_limit: int = Field(500_000, ge=1000, le=2_000_000)
     seed: int = 7
 

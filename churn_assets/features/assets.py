@@ -14,7 +14,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets.partitions import observed_months, partition_range, snapshot_months
-from churn_assets.silver.reconciliation import SilverIncomplete, known_until, require_complete
+from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, require_complete
 
 
 def _snapshots(business: Business) -> dg.AssetsDefinition:
@@ -92,7 +92,8 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         description=(
             f"What became of each snapshot: policy {business.file.label.policy}, outcome window "
             f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled "
-            f"{windows.settlement_days} days later and then kept. Pending is null, never 0."
+            f"by the first extract at least {windows.settlement_days} days later and then kept. "
+            "Pending is null, never 0."
         ),
         deps=[
             tables.CUSTOMER_SNAPSHOTS.key,
@@ -111,8 +112,8 @@ def _labels(business: Business) -> dg.AssetsDefinition:
 
         months = partition_range(context)
         where = as_of_between(months)
-        known = known_until(lakehouse, business.label_source)
-        dates = cohorts(months, windows, known)
+        extracts = extract_dates(lakehouse, business.label_source)
+        dates = cohorts(months, windows, extracts)
         mature = [c for c in dates if c.mature]
         if mature:
             try:
@@ -130,7 +131,9 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             settled,
         ).persist()
         try:
-            early = frame.where((F.col("label_available_at") > F.lit(known)) & F.col("label").isNotNull())
+            early = frame.where(
+                (F.col("label_available_at") > F.lit(extracts[-1])) & F.col("label").isNotNull()
+            )
             counts = frame.groupBy("as_of_date", "outcome").agg(
                 F.count("*").alias("rows"), F.count_if("corrected").alias("corrected")
             )
@@ -158,7 +161,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             commit,
             frame,
             metadata,
-            {"no_label_before_its_time": {"known until": str(known)}},
+            {"no_label_before_its_time": {"known until": str(extracts[-1])}},
         )
 
     return labels

@@ -100,7 +100,10 @@ def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) ->
 def features_from_cells(
     cells: "DataFrame", as_of_indexes: Sequence[int], features: Sequence[Feature]
 ) -> "DataFrame":
-    """customer_key, as_of_index and one column per feature, for every as_of month in which a customer has a cell."""
+    """customer_key, as_of_index, known_index and one column per feature, for every as_of month with a cell.
+
+    known_index is the newest of the cells that were used: evidence that none was known too late.
+    """
     from pyspark.sql import functions as F
 
     reach = reach_months(
@@ -116,7 +119,9 @@ def features_from_cells(
         return known & happened & (F.col("event_index") > as_of - reach) if reach else known & happened
 
     exploded = cells.withColumn("as_of_index", F.explode(F.filter(months, counts)))
-    return exploded.groupBy("customer_key", "as_of_index").agg(*(_feature(f).alias(f.name) for f in features))
+    return exploded.groupBy("customer_key", "as_of_index").agg(
+        F.max("known_index").alias("known_index"), *(_feature(f).alias(f.name) for f in features)
+    )
 
 
 def _over(term: Term, first: int, last: int) -> "Column":

@@ -33,19 +33,20 @@ class Cohort:
     mature: bool
 
 
-def cohorts(months: Sequence[str], windows: Windows, known_until: date | None) -> list[Cohort]:
-    """The cohorts of these months; mature when the label source's extracts reach label_available_at."""
+def cohorts(months: Sequence[str], windows: Windows, extracts: Sequence[date]) -> list[Cohort]:
+    """The cohorts of these months; mature when one of the label source's extracts (their dates) settles them.
+
+    The extract that settles a cohort is the first on or after the end of the settlement lag: an older one cannot tell
+    of the last days of the outcome window. Its date is label_available_at; until it is there, the earliest possible.
+    """
     result = []
     for month in months:
         as_of = month_end(month)
         gap_end = as_of + timedelta(days=windows.gap_days)
         outcome_end = gap_end + timedelta(days=windows.outcome_days)
-        available = outcome_end + timedelta(days=windows.settlement_days)
-        result.append(
-            Cohort(
-                as_of, gap_end, outcome_end, available, known_until is not None and available <= known_until
-            )
-        )
+        earliest = outcome_end + timedelta(days=windows.settlement_days)
+        settling = min((day for day in extracts if day >= earliest), default=None)
+        result.append(Cohort(as_of, gap_end, outcome_end, settling or earliest, settling is not None))
     return result
 
 

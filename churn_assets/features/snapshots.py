@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
+from churn_assets.features.knowledge import as_of_date_of
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
 from churn_assets.lakehouse import tables
@@ -67,9 +69,10 @@ def _source_features(
 
 
 def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> Snapshots:
-    """Snapshots of the as_of_dates at the end of `months`: customer_key, as_of_date, tenure_days, one column a feature.
+    """Snapshots of the as_of_dates at the end of `months`: customer_key, as_of_date, known_at, tenure_days, features.
 
-    One pass per source, however many months. Only rows with event time and known_at on or before the as_of_date count.
+    One pass per source, however many months. Only rows with event time and known_at on or before the as_of_date count;
+    `known_at` is the end of the month in which the newest of them became known.
     """
     from pyspark import StorageLevel
     from pyspark.sql import functions as F
@@ -86,10 +89,15 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         if feature.source is not None and feature.name != "tenure_days":
             known.setdefault(feature.source, []).append(feature)
     base = frame.select("customer_key", "as_of_index", "as_of_date", "tenure_days")
+    evidence: list[str] = []
     for name, declared in known.items():
         source = business.source(name)
         versions = _versions(lakehouse, business, source, months, declared)
-        found = _source_features(versions, frame, source, as_of, declared)
+        known_as = f"_known_{name}"
+        evidence.append(known_as)
+        found = _source_features(versions, frame, source, as_of, declared).withColumnRenamed(
+            "known_index", known_as
+        )
         base = base.join(found, ["customer_key", "as_of_index"], "left")
         zeros: dict[str, bool | float | int | str] = {
             f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO
@@ -99,4 +107,6 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         if feature.sql is not None:
             base = base.withColumn(feature.name, F.expr(feature.sql).cast("double"))
     names = [f.name for f in features if f.name != "tenure_days"]
-    return Snapshots(base.select("customer_key", "as_of_date", "tenure_days", *names), people)
+    newest = reduce(lambda a, b: F.greatest(a, b), (F.col(c) for c in evidence))
+    base = base.withColumn("known_at", as_of_date_of(newest))
+    return Snapshots(base.select("customer_key", "as_of_date", "known_at", "tenure_days", *names), people)

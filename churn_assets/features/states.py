@@ -31,7 +31,7 @@ def spell_features(
     as_of_indexes: Sequence[int],
     features: Sequence[Feature],
 ) -> "DataFrame":
-    """Features of the running spell: customer_key, as_of_index, one column per feature.
+    """Features of the running spell: customer_key, as_of_index, known_index (of its version), one column per feature.
 
     `running` holds each customer's running spell per as_of month (as from `population.running_spells`). A change over
     m months is the value now minus the value known m months earlier, 0 for a spell that is younger; the recency of a
@@ -68,7 +68,9 @@ def spell_features(
                 return F.datediff(str(spell_of(source).expires_on), "as_of_date").cast("double")
         raise ValueError(f"{feature.name}: spells have no aggregate {feature.aggregate}")
 
-    return frame.select("customer_key", "as_of_index", *(value(f).alias(f.name) for f in features))
+    return frame.select(
+        "customer_key", "as_of_index", "known_index", *(value(f).alias(f.name) for f in features)
+    )
 
 
 def _last_change(
@@ -94,10 +96,13 @@ def _last_change(
 def entity_features(
     versions: "DataFrame", source: Source, as_of_indexes: Sequence[int], features: Sequence[Feature]
 ) -> "DataFrame":
-    """Attributes of the customer: customer_key, as_of_index, one column per feature."""
+    """Attributes of the customer: customer_key, as_of_index, known_index (of the newest row), and the features."""
     from pyspark.sql import functions as F
 
     # an entity source may list several rows for a customer (accounts); the newest speaks
     one = states(versions, source, as_of_indexes).groupBy("customer_key", "as_of_index")
     newest = F.struct("known_at", "sequence")
-    return one.agg(*(F.max_by(_attribute(f, F.col(str(f.column))), newest).alias(f.name) for f in features))
+    return one.agg(
+        F.max("known_index").alias("known_index"),
+        *(F.max_by(_attribute(f, F.col(str(f.column))), newest).alias(f.name) for f in features),
+    )

@@ -13,7 +13,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.partitions import ingest_months, partition_range
-from churn_assets.silver.reconciliation import known_until
+from churn_assets.silver.reconciliation import extract_dates
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -105,7 +105,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         source = business.label_source
         silver = {source.name: lakehouse.read(tables.silver(source))}
-        frame = churn_events(silver, business, known_until(lakehouse, source))
+        frame = churn_events(silver, business, extract_dates(lakehouse, source)[-1])
         commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run.run_id)
         return materialized(lakehouse, tables.CHURN_EVENTS, commit, frame)
 

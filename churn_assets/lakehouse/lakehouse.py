@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
     from pyspark.sql import DataFrame, SparkSession
 
+OUTSIDE_SLICE = "ROW_OUTSIDE_SLICE"
 # Delta quotes the offending row in these errors; rows may be personal, so only the class is passed on.
 QUOTES_ROWS = (
     "DELTA_REPLACE_WHERE_MISMATCH",
     "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
     "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+    OUTSIDE_SLICE,
 )
 
 # Slices are partitions: minima and maxima of columns skip nothing more, cost a tenth of a write, and would put
@@ -158,8 +160,13 @@ class Lakehouse:
         Raises:
             LakehouseError: `frame` holds rows outside `where`; nothing was committed.
         """
+        from pyspark.sql import functions as F
+
         if not self.exists(table):
-            return self._write(table, frame, {}, run_id, mode="append")
+            # Delta looks at replaceWhere only where there is something to replace
+            first = frame.columns[0]
+            inside = F.expr(f"CASE WHEN {where} THEN `{first}` ELSE raise_error('{OUTSIDE_SLICE}') END")
+            return self._write(table, frame.withColumn(first, inside), {}, run_id, mode="append")
         return self._write(table, frame, {"replaceWhere": where}, run_id, mode="overwrite")
 
     def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:

@@ -13,7 +13,7 @@ from churn_assets.months import month_end
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table. `personal` columns carry no statistics, so that erasing a row also cleans the log."""
+    """A Delta table. `personal` names the columns with personal values, for scans and for erasure."""
 
     layer: str
     name: str

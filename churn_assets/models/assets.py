@@ -133,7 +133,12 @@ def _train(
                 frame,
                 names,
                 split,
-                TrainingSettings(tuple(settings.candidates), settings.seed, settings.capacity),
+                TrainingSettings(
+                    tuple(settings.candidates),
+                    settings.seed,
+                    settings.capacity,
+                    settings.single_feature_auc_limit,
+                ),
                 lambda: lakehouse.spark,
                 context.log.info,
             )

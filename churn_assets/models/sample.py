@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.leaks import KNOWN_AT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ def mature_cohorts(lakehouse: Lakehouse, trained_as_of: date) -> list[date]:
 def training_frame(
     lakehouse: Lakehouse, features: Sequence[str], as_of_dates: Sequence[date], row_limit: int
 ) -> "pd.DataFrame":
-    """customer_key, as_of_date, label, tenure_days and the features of every labelled snapshot of these cohorts.
+    """customer_key, as_of_date, label, known_at, tenure_days and features of every labelled snapshot of these cohorts.
 
     Beyond `row_limit` rows whole customers are drawn by their random key, so that all cohorts keep the same people.
     """
@@ -40,7 +41,7 @@ def training_frame(
         last = f"{int(KEY_SPACE * row_limit / labels.num_rows):08x}"
         labels = labels.filter(pc.field("customer_key") < last)
         chosen = [*chosen, ("customer_key", "<", last)]
-    columns = list(dict.fromkeys(["customer_key", "as_of_date", "tenure_days", *features]))
+    columns = list(dict.fromkeys(["customer_key", "as_of_date", KNOWN_AT, "tenure_days", *features]))
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, columns, chosen)
     joined = labels.join(snapshots, ["customer_key", "as_of_date"], join_type="inner")
     ordered = joined.sort_by([("as_of_date", "ascending"), ("customer_key", "ascending")])

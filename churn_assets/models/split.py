@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 
+HELD_OUT = 0.25
+
 
 class NotEnoughHistory(ValueError):
     """There are too few mature cohorts for a training, an embargo, a validation and a test part.
@@ -30,16 +32,21 @@ class Split:
         train: cohorts that every fitted number comes from (transformation and model).
         validation: cohorts that choose and calibrate; see `selection` and `calibration`.
         test: the last mature cohort, looked at once.
+        horizon: gap plus outcome window: the time between the parts.
+        held_out: share of the customers of the train cohorts who choose and calibrate instead of training. Above 0 only
+            when history is too short for validation cohorts of their own; validation then equals train.
     """
 
     train: tuple[date, ...]
     validation: tuple[date, ...]
     test: date
+    horizon: timedelta
+    held_out: float = 0.0
 
     @property
     def selection(self) -> tuple[date, ...]:
         """Cohorts on which the candidate is chosen: all of validation but the last, if there are two or more."""
-        return self.validation[:-1] or self.validation
+        return self.validation if self.held_out else self.validation[:-1] or self.validation
 
     @property
     def calibration(self) -> tuple[date, ...]:
@@ -48,7 +55,7 @@ class Split:
         With a single validation cohort it is also the selection part; the bias of choosing one of a handful of
         candidates and then fitting two calibration numbers on the same rows is small against losing a cohort.
         """
-        return self.validation[-1:]
+        return self.validation if self.held_out else self.validation[-1:]
 
     def as_dict(self) -> dict[str, list[str]]:
         """ISO dates of each part, for logs and metadata."""
@@ -72,7 +79,8 @@ def temporal_split(
     The outcome of a cohort `a` is known on `a + gap + outcome`. A cohort may train only if that day is not after the
     first validation cohort, and may validate only if it is not after the test cohort; cohorts in between are the
     embargo and are used for nothing. While history is short, validation shrinks (down to one cohort) before training
-    falls below its minimum.
+    falls below its minimum. When it is too short even for that, as in the first year of a long outcome window, some
+    customers of the train cohorts are held out for validation; the test stays the same.
 
     Args:
         as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
@@ -91,14 +99,14 @@ def temporal_split(
         )
     days = sorted(set(as_of_dates))
     horizon = timedelta(days=gap_days + outcome_days)
-    found = _split(days, horizon, validation_cohorts, minimum_train_cohorts)
+    found = _split(days, horizon, validation_cohorts, minimum_train_cohorts) or _by_customer(days, horizon)
     if found:
         return found
-    missing = _months_missing(days, horizon, minimum_train_cohorts)
+    missing = _months_missing(days, horizon)
     have = f"{len(days)} mature cohorts ({days[0]} to {days[-1]})" if days else "no mature cohort"
     raise NotEnoughHistory(
-        f"{have}: a training needs at least {minimum_train_cohorts} training, 1 validation and 1 test cohort, with "
-        f"{horizon.days} days (gap + outcome) between the parts; {missing} more monthly cohorts must mature. "
+        f"{have}: a training needs at least one training and one test cohort, with {horizon.days} days (gap + outcome) "
+        f"between them; {missing} more monthly cohorts must mature. "
         "Wait, load older extracts, or shorten the windows in churn.yaml.",
         missing,
     )
@@ -115,20 +123,24 @@ def _split(
         validation = closed[-count:]
         train = [day for day in days if day + horizon <= validation[0]]
         if len(train) >= minimum_train:
-            return Split(tuple(train), tuple(validation), test)
+            return Split(tuple(train), tuple(validation), test, horizon)
     return None
 
 
-def _months_missing(days: Sequence[date], horizon: timedelta, minimum_train: int) -> int:
+def _by_customer(days: Sequence[date], horizon: timedelta) -> Split | None:
+    train = tuple(day for day in days if days and day + horizon <= days[-1])
+    return Split(train, train, days[-1], horizon, HELD_OUT) if train else None
+
+
+def _months_missing(days: Sequence[date], horizon: timedelta) -> int:
     """Months to append after the last cohort until a split exists."""
     longer = list(days)
-    # Each part waits for at most the whole horizon, so this many months always suffice.
-    enough = minimum_train + 3 * (horizon.days // 28 + 2)
+    enough = 1 + horizon.days // 28 + 2
     for count, month_end in enumerate(
         islice(_month_ends(longer[-1] if longer else date(2000, 1, 31)), enough), 1
     ):
         longer.append(month_end)
-        if _split(longer, horizon, 1, minimum_train):
+        if _by_customer(longer, horizon):
             return count
     raise AssertionError(f"no split within {enough} further months for a horizon of {horizon.days} days")
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from churn_assets.models.calibration import Calibration
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
+from churn_assets.models.leaks import known_too_late, overlapping_outcomes, single_feature_auc, too_good
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import PortableModel, Scorer
 from churn_assets.models.reference import reference_statistics
@@ -28,6 +29,10 @@ class TrainingError(ValueError):
     """The frame cannot be trained on; the message says which part lacks what."""
 
 
+class LeakFound(TrainingError):
+    """Features or split know the outcome; the message holds every finding with its remedy."""
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """How to train.
@@ -37,6 +42,7 @@ class TrainingSettings:
             part has too few positives to choose by.
         seed: of every sampling learner.
         capacity: share of customers that a campaign reaches; precision and recall are measured there.
+        single_feature_auc_limit: a feature whose AUC alone lies above stops the training as a leak.
         minimum_positives: fewer churners in a part give a status instead of numbers.
         scratch: see `SparkMatrix`; only clusters need it.
     """
@@ -44,6 +50,7 @@ class TrainingSettings:
     candidates: tuple[str, ...] = tuple(CANDIDATES)
     seed: int = 20260
     capacity: float = 0.1
+    single_feature_auc_limit: float = 0.95
     minimum_positives: int = MINIMUM_POSITIVES
     scratch: str | None = None
 
@@ -150,6 +157,7 @@ def train(
         KeyError: a column is missing.
         TrainingError: a part is empty, a label is missing, a customer appears twice in a cohort, or the train part has
             too few churners.
+        LeakFound: the outcome shows through (see leaks.py).
     """
     parts = _parts(frame, split)
     rows = {
@@ -165,6 +173,8 @@ def train(
     matrix = transformation.transform(parts["train"])
     selection = transformation.transform(parts["selection"])
     labels = parts["train"]["label"].to_numpy(np.float64)
+    alone = single_feature_auc(matrix, labels, transformation)
+    _refuse_leaks(frame, parts, split, alone, settings)
     progress(f"training on {len(matrix)} snapshots x {matrix.shape[1]} columns, {int(labels.sum())} churners")
     if any(CANDIDATES[name].needs_spark for name in settings.candidates):
         spark()  # MLlib's estimators cannot even be made without a session
@@ -224,9 +234,19 @@ def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
         "calibration": split.calibration,
         "test": (split.test,),
     }
-    return {
-        name: frame[days.isin(pd.to_datetime(list(of)))].reset_index(drop=True) for name, of in dates.items()
-    }
+    held_out = _held_out(frame["customer_key"], split.held_out)
+    parts = {}
+    for name, of in dates.items():
+        rows = days.isin(pd.to_datetime(list(of)))
+        if split.held_out and name != "test":
+            rows &= ~held_out if name == "train" else held_out
+        parts[name] = frame[rows].reset_index(drop=True)
+    return parts
+
+
+def _held_out(keys: pd.Series, share: float) -> NDArray[np.bool_]:
+    """True for about `share` of the customers, the same ones in every cohort, whatever rows are at hand."""
+    return pd.util.hash_array(keys.to_numpy(object), categorize=True) % 1000 < 1000 * share
 
 
 def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
@@ -245,6 +265,24 @@ def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
             f"the train part has {positives} churners among {len(parts['train'])} snapshots, and needs at least "
             f"{settings.minimum_positives} of each kind; wait for more cohorts or review the label policy"
         )
+
+
+def _refuse_leaks(
+    frame: pd.DataFrame,
+    parts: dict[str, pd.DataFrame],
+    split: Split,
+    alone: dict[str, float],
+    settings: TrainingSettings,
+) -> None:
+    earlier = ["train", "validation"]
+    findings = [
+        *too_good(alone, settings.single_feature_auc_limit),
+        *known_too_late(frame),
+        *overlapping_outcomes(parts, earlier, "test", split.horizon),
+        *overlapping_outcomes(parts, ["train"], "validation", split.horizon),
+    ]
+    if findings:
+        raise LeakFound(" ".join(findings))
 
 
 def _evaluate(
@@ -287,6 +325,7 @@ def _with_about(
     scores = model.score(calibration_part)
     about = {
         "split": split.as_dict(),
+        "held_out": split.held_out,
         "rows": rows,
         "importance": importance,
         "reference_features": reference_statistics(train_part, model.transformation.features),

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.contracts.source import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-CORRUPT_KEY = "_corrupt_record"
+
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
@@ -66,7 +67,7 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
     rules = [
         (
             "unreadable",
-            F.get_json_object("rescued", f"$.{CORRUPT_KEY}").isNotNull(),
+            F.get_json_object("rescued", f"$.{CORRUPT}").isNotNull(),
             F.lit(f"the row does not parse as {source.format}"),
         )
     ]

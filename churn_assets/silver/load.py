@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
@@ -59,7 +60,9 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
         table, by, [("rescued", "one")], wanted & pc.field("rescued").is_valid()
     ).to_pylist()
     # names only: the values may be personal
-    fields = {row["source_file"]: tuple(sorted(json.loads(row["rescued_one"]))) for row in example}
+    fields = {
+        row["source_file"]: tuple(sorted(set(json.loads(row["rescued_one"])) - {CORRUPT})) for row in example
+    }
     return [
         DeliveredFile(
             r["source_file"],

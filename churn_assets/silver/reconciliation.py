@@ -13,7 +13,7 @@ from churn_assets.sources.landing import list_extracts
 
 SCHEMA = (
     "source string, extract_month string, delivered bigint, accepted bigint, duplicate bigint, quarantined bigint, "
-    "extracts bigint, last_extract_date date, balances boolean"
+    "extract_dates array<date>, balances boolean"
 )
 
 
@@ -26,8 +26,7 @@ class Balance(NamedTuple):
     accepted: int
     duplicate: int
     quarantined: int
-    extracts: int
-    last_extract_date: date
+    extract_dates: list[date]
 
     @property
     def balances(self) -> bool:
@@ -55,7 +54,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         delivered = lakehouse.aggregate(
             tables.bronze(source),
             ["extract_month"],
-            [("row_number", "count"), ("extract_date", "count_distinct"), ("extract_date", "max")],
+            [("row_number", "count"), ("extract_date", "distinct")],
             wanted,
         )
         accepted = lakehouse.aggregate(
@@ -76,8 +75,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
                     rows,
                     copies - rows,
                     quarantined[source.name, row["extract_month"]],
-                    row["extract_date_count_distinct"],
-                    row["extract_date_max"],
+                    sorted(row["extract_date_distinct"]),
                 )
             )
     return balances
@@ -89,12 +87,7 @@ def _without_rows(lakehouse: Lakehouse, source: Source, months: set[str]) -> lis
     for file in list_extracts(lakehouse.settings.landing_uri, source, months):
         days.setdefault(file.month, set()).add(file.extract_date)
     return [
-        {
-            "extract_month": month,
-            "row_number_count": 0,
-            "extract_date_count_distinct": len(dates),
-            "extract_date_max": max(dates),
-        }
+        {"extract_month": month, "row_number_count": 0, "extract_date_distinct": list(dates)}
         for month, dates in days.items()
     ]
 
@@ -123,17 +116,16 @@ def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[
         )
 
 
-def known_until(lakehouse: Lakehouse, source: Source) -> date:
-    """Newest extract_date of the source that passed silver; the lake knows nothing later about it.
+def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:
+    """Dates of the extracts of the source that passed silver, in order; the lake knows nothing after the last.
 
     Raises:
         SilverIncomplete: no extract of the source passed yet.
     """
-    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "last_extract_date"]).to_pylist()
-    days = [r["last_extract_date"] for r in rows if r["source"] == source.name and r["last_extract_date"]]
+    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "extract_dates"]).to_pylist()
+    days = {day for row in rows if row["source"] == source.name for day in row["extract_dates"]}
     if not days:
         raise SilverIncomplete(
             f"No extract of {source.name} has passed silver. Materialise bronze and silver first."
         )
-    newest: date = max(days)
-    return newest
+    return sorted(days)

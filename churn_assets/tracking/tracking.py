@@ -245,6 +245,7 @@ class TrainingRun:
                 "chosen": result.chosen,
                 "calibration": result.model.calibration.method,
                 "features": len(features),
+                "held_out_customers": result.split.held_out,
                 **{f"cohorts.{part}": " ".join(days) for part, days in result.split.as_dict().items()},
                 **{str(name): str(value) for name, value in params.items()},
             }

@@ -45,6 +45,11 @@ def version(
     return (day(known), f"S {who} {spell}", who, day(started), dates[0], dates[1], reason)
 
 
+def daily_until(last: date) -> list[date]:
+    """Extracts of every day of a year."""
+    return [last - timedelta(days=back) for back in range(365)]
+
+
 def labels(
     spark: "SparkSession",
     business: Business,
@@ -56,7 +61,7 @@ def labels(
     """Labels of everybody in `versions` at the ends of `months`."""
     people = sorted({(v[2], month_end(m)) for v in versions for m in months})
     snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
-    dates = cohorts(months, business.file.windows, day(known_until))
+    dates = cohorts(months, business.file.windows, daily_until(day(known_until)))
     return churn_labels(snapshots, silver(spark, SOURCE, SCHEMA, versions), business, dates, settled)
 
 
@@ -180,7 +185,7 @@ def test_inactivity(spark: "SparkSession") -> None:
         [(known, who, on, 1, 5.0) for known, who, on, _ in rows],
     )
     snapshots = spark.createDataFrame([(r[1], AS_OF) for r in rows], "customer_key string, as_of_date date")
-    dates = cohorts(["2025-01"], shop.file.windows, day("08-31"))
+    dates = cohorts(["2025-01"], shop.file.windows, daily_until(day("08-31")))
     assert _outcomes(churn_labels(snapshots, events, shop, dates, None)) == {
         who: outcome for _, who, _, outcome in rows
     }
@@ -238,7 +243,7 @@ WINDOWS = st.builds(
 @given(month=MONTHS, windows=WINDOWS, offset=st.integers(-3, 3))
 def test_dates_of_a_cohort(month: str, windows: Windows, offset: int) -> None:
     """gap, outcome window and settlement follow each other without a hole; mature from label_available_at on."""
-    [cohort] = cohorts([month], windows, None)
+    [cohort] = cohorts([month], windows, [])
     assert not cohort.mature
     assert cohort.as_of_date.strftime("%Y-%m") == month
     assert (cohort.as_of_date + timedelta(days=1)).day == 1
@@ -246,14 +251,30 @@ def test_dates_of_a_cohort(month: str, windows: Windows, offset: int) -> None:
     assert (cohort.outcome_end - cohort.gap_end).days == windows.outcome_days
     assert (cohort.label_available_at - cohort.as_of_date).days == windows.maturity_days
     known = cohort.label_available_at + timedelta(days=offset)
-    assert cohorts([month], windows, known)[0].mature is (offset >= 0)
+    assert cohorts([month], windows, [known])[0].mature is (offset >= 0)
+
+
+def test_the_first_extract_after_the_lag_settles(spark: "SparkSession") -> None:
+    """Extracts on days 7 and 14: the window ends on 9 March, and what happened that day is told on the 14th."""
+    dates = cohorts(["2025-01"], Windows(), [day("03-07"), day("03-14"), day("03-21")])
+    assert (dates[0].label_available_at, dates[0].mature) == (day("03-14"), True)
+    told = [
+        version("01-07", "in time"),
+        version("03-14", "in time", "03-09", "price"),
+        version("01-07", "a correction"),
+        version("03-21", "a correction", "03-09", "price"),
+    ]
+    people = [("in time", AS_OF), ("a correction", AS_OF)]
+    snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
+    found = churn_labels(snapshots, silver(spark, SOURCE, SCHEMA, told), TELECOM, dates, None)
+    assert _outcomes(found) == {"in time": "churned", "a correction": "stayed"}
 
 
 @given(windows=WINDOWS, first=MONTHS)
 def test_cohorts_mature_in_order(windows: Windows, first: str) -> None:
     months = [month_from_index(month_index(first) + i) for i in range(6)]
     known = month_end(months[3])
-    mature = [c.mature for c in cohorts(months, windows, known)]
+    mature = [c.mature for c in cohorts(months, windows, [known])]
     assert mature == sorted(mature, reverse=True)
 
 
@@ -264,4 +285,4 @@ def test_as_of_is_the_last_day_also_in_leap_years(month: str) -> None:
         "2025-02": date(2025, 2, 28),
         "2024-12": date(2024, 12, 31),
     }
-    assert cohorts([month], Windows(), None)[0].as_of_date == last[month]
+    assert cohorts([month], Windows(), [])[0].as_of_date == last[month]

@@ -30,6 +30,13 @@ def test_short_history_shrinks_validation_first() -> None:
     assert split.selection == split.calibration == split.validation
 
 
+def test_half_a_year_of_outcome_in_the_second_half_year_holds_customers_out() -> None:
+    """Cohorts of June to December with an outcome of 180 days: only June is decided before December begins."""
+    split = temporal_split(month_ends((2025, 6), 7), gap_days=0, outcome_days=180)
+    assert (split.train, split.test, split.held_out) == ((date(2025, 6, 30),), date(2025, 12, 31), 0.25)
+    assert split.selection == split.calibration == split.train
+
+
 @given(
     start=st.integers(1, 12),
     count=st.integers(1, 20),
@@ -55,6 +62,10 @@ def test_no_outcome_window_reaches_into_a_later_part(
             temporal_split(month_ends((2025, start), count + error.more_months - 1), gap, outcome, 1, minimum)
         return
     assert split.test == days[-1]
+    assert max(split.train) + horizon <= split.test
+    if split.held_out:
+        assert split.validation == split.train
+        return
     assert len(split.train) >= minimum and 1 <= len(split.validation) <= validation
     assert max(split.train) + horizon <= min(split.validation)
     assert max(split.validation) + horizon <= split.test
@@ -62,9 +73,9 @@ def test_no_outcome_window_reaches_into_a_later_part(
 
 
 def test_too_little_history_names_the_missing_months() -> None:
-    with pytest.raises(NotEnoughHistory, match=r"3 mature cohorts .* 3 more monthly cohorts") as caught:
-        temporal_split(month_ends((2025, 6), 3), 7, 30)
-    assert caught.value.more_months == 3
+    with pytest.raises(NotEnoughHistory, match=r"2 mature cohorts .* 1 more monthly cohorts") as caught:
+        temporal_split(month_ends((2025, 6), 2), 7, 30)
+    assert caught.value.more_months == 1
     with pytest.raises(NotEnoughHistory, match="no mature cohort"):
         temporal_split([], 7, 30)
 

@@ -1,0 +1,125 @@
+"""The shipped shop: nothing but a log of purchases and YAML, from extracts to segments.
+
+Once on a simulated shop, and once on CDNOW, the classic purchase log of Fader and Hardie (1997 to 1998), where it is at
+hand; its published reference is a logistic regression on recency, frequency and value: temporal ROC-AUC .8066.
+"""
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.months import month_end, month_range, month_start
+from churn_assets.sources.simulator.plan import SimulationPlan
+from churn_assets.sources.simulator.shop import simulate_shop
+from churn_assets_tests.lakes import business_copy, settings_for, write_csv
+from churn_assets_tests.worlds import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CDNOW = Path(__file__).parents[3] / "shared" / "data" / "cdnow_transactions.csv"
+GROUPS = dg.AssetSelection.groups
+pytestmark = pytest.mark.slow
+
+
+def _succeed(lake: Lake, selection: dg.AssetSelection, months: list[str]) -> None:
+    result = lake.run(selection, months)
+    assert result.success, [
+        e.step_failure_data.error.to_string() for e in result.all_events if e.is_step_failure
+    ]
+
+
+def _run_all(lake: Lake, months: list[str]) -> None:
+    """The jobs in their order; training and scores at the last month."""
+    snapshots = months[5:]
+    for selection, span in (
+        (GROUPS("bronze", "silver", "gold"), months),
+        (GROUPS("features"), snapshots),
+        (GROUPS("models"), snapshots[-1:]),
+        (GROUPS("scores"), snapshots[-1:]),
+    ):
+        _succeed(lake, selection, span)
+
+
+def _balance(lake: Lake) -> dict[str, int]:
+    rows = lake.frame(tables.RECONCILIATION)
+    assert rows["balances"].all()
+    return {name: int(rows[name].sum()) for name in ("delivered", "accepted", "duplicate", "quarantined")}
+
+
+@pytest.fixture(scope="module")
+def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A simulated shop, everything run."""
+    folder = tmp_path_factory.mktemp("shop")
+    settings = settings_for(folder, "shop")
+    business = load_business(settings.business_path)
+    calendar = business.file.calendar
+    assert calendar.end
+    months = month_range(calendar.start, calendar.end)
+    plan = SimulationPlan(customers=1000, start=month_start(months[0]), months=len(months), seed=5)
+    simulate_shop(plan, Path(settings.landing_uri), folder / "truth")
+    lake = Lake(settings, business)
+    _run_all(lake, months)
+    return lake
+
+
+def test_a_simulated_shop(shop: Lake) -> None:
+    assert _balance(shop)["duplicate"] > 0
+    training = shop.frame(tables.TRAINING_RUNS).iloc[0]
+    assert training["auc"] > 0.7
+    segments = shop.frame(tables.CUSTOMER_SEGMENTS)
+    people = shop.frame(tables.CUSTOMER_SNAPSHOTS, ["customer_key", "as_of_date"])
+    assert len(segments) == int((people["as_of_date"] == people["as_of_date"].max()).sum())
+    assert not segments["customer_key"].duplicated().any()
+    assert set(segments["segment"]) <= {rule.name for rule in shop.business.file.segments.rules}
+
+
+def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
+    """A second training as of the same month takes over; what the first one said remains on record."""
+    last = [str(shop.business.file.calendar.end)]
+    before = shop.frame(tables.CHURN_SCORES)
+    assert set(before["model_version"]) == {"1"}
+    for group in ("models", "scores"):
+        _succeed(shop, GROUPS(group), last)
+    after = shop.frame(tables.CHURN_SCORES)
+    assert set(after["model_version"]) == {"1", "2"}
+    kept = after[after["model_version"] == "1"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before)
+    assert set(shop.frame(tables.CUSTOMER_SEGMENTS)["model_version"]) == {"2"}
+    _succeed(shop, GROUPS("scores"), last)
+    pd.testing.assert_frame_equal(shop.frame(tables.CHURN_SCORES), after)
+
+
+@pytest.mark.skipif(not CDNOW.is_file(), reason=f"{CDNOW.name} is not beside this checkout (shared/data)")
+def test_cdnow(spark: "SparkSession", tmp_path: Path) -> None:
+    """As of 1997-12-31, trained on 1997-06-30 alone: all that half a year of outcome leaves of 18 months."""
+    windows = {"observation_months": 6, "gap_days": 0, "outcome_days": 180, "settlement_days": 1}
+    business = business_copy(
+        tmp_path, "shop", calendar={"start": "1997-01", "end": "1998-06"}, windows=windows
+    )
+    settings = settings_for(tmp_path, business)
+    delivered: dict[str, list[dict[str, str]]] = {}
+    with CDNOW.open() as file:
+        for row in csv.DictReader(file):
+            delivered.setdefault(row["date"][:7], []).append(row)
+    for month, rows in delivered.items():
+        write_csv(settings.landing_uri, "transactions", str(month_end(month)), rows)
+    lake = Lake(settings, load_business(business))
+    months = month_range("1997-01", "1998-06")
+    assert sorted(delivered) == months
+    _run_all(lake, months)
+    balance = _balance(lake)
+    assert balance["delivered"] == 69_659
+    training = lake.frame(tables.TRAINING_RUNS).iloc[0]
+    assert str(training["test_as_of_date"]) == "1997-12-31"
+    labels = lake.frame(tables.CHURN_LABELS, ["as_of_date", "label"])
+    tested = labels[labels["as_of_date"].astype(str) == "1997-12-31"]
+    assert len(tested) == 23_570
+    assert tested["label"].mean() == pytest.approx(0.772, abs=0.01)
+    assert training["auc"] >= 0.80, training
