@@ -1,5 +1,6 @@
 """What a command costs with everything that it starts: wall time, CPU and the highest memory at one moment."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from pathlib import Path
 import psutil
 
 SAMPLE_SECONDS = 0.25
+SAMPLES_PER_MEMORY = 4  # adding up a JVM's pages takes a while
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall and CPU seconds; memory in GiB (resident, summed over all processes, the highest moment)."""
+    """Wall and CPU seconds; memory in GiB: of all processes together (shared pages once), at the highest moment."""
 
     wall: float
     cpu: float
@@ -42,23 +44,31 @@ def measure(*command: str, **env: str) -> Cost:
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, env=os.environ | env, stdout=output, stderr=subprocess.STDOUT)
         family = psutil.Process(process.pid)
-        while process.poll() is None:
-            resident = 0
+        for sample in itertools.count():
+            if process.poll() is not None:
+                break
+            used = 0
             for member in _members(family):
                 try:
                     with member.oneshot():
                         times = member.cpu_times()
                         cpu[member.pid, member.create_time()] = times.user + times.system
-                        resident += member.memory_info().rss
-                except psutil.NoSuchProcess:
+                    if sample % SAMPLES_PER_MEMORY == 0:
+                        used += _memory(member)
+                except psutil.Error:  # it has just ended
                     continue
-            peak = max(peak, resident)
+            peak = max(peak, used)
             time.sleep(SAMPLE_SECONDS)
         wall = time.monotonic() - start
         if process.returncode:
             output.seek(0)
             raise CommandFailedError(f"{' '.join(command)} failed:\n{output.read()[-5000:]}")
     return Cost(wall, sum(cpu.values()), peak / 1024**3)
+
+
+def _memory(process: psutil.Process) -> int:
+    full = process.memory_full_info()
+    return int(getattr(full, "pss", full.uss))
 
 
 def _members(family: psutil.Process) -> list[psutil.Process]:

@@ -219,13 +219,13 @@ def _placements(
     """Per positive the share of negatives below it, per negative the share of positives above it; ties count half."""
     positive, negative = score[labels == 1], score[labels == 0]
     m, n = len(positive), len(negative)
-    joint = _midranks(np.concatenate([positive, negative]))
-    above = (joint[:m] - _midranks(positive)) / n
-    below = 1 - (joint[m:] - _midranks(negative)) / m
+    joint = midranks(np.concatenate([positive, negative]))
+    above = (joint[:m] - midranks(positive)) / n
+    below = 1 - (joint[m:] - midranks(negative)) / m
     return above, below
 
 
-def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks from 1; equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -6,11 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from churn_assets.models.evaluation import midranks
+from churn_assets.models.sample import KNOWN_AT
 from churn_assets.models.transformation import Transformation
-
-KNOWN_AT = "known_at"
 
 
 def single_feature_auc(
@@ -27,7 +26,7 @@ def single_feature_auc(
     least = positives * (positives + 1) / 2
     best = dict.fromkeys(transformation.features, 0.5)
     for column, position in enumerate(transformation.column_feature):
-        auc = (float(rankdata(matrix[:, column])[labels == 1].sum()) - least) / pairs
+        auc = (float(midranks(matrix[:, column])[labels == 1].sum()) - least) / pairs
         name = transformation.features[position]
         best[name] = max(best[name], auc, 1 - auc)
     return best

@@ -53,7 +53,9 @@ def test_a_killed_range_leaves_whole_commits_and_the_next_run_completes_it(
     process = _ingest(lake)
     deadline = time.monotonic() + 180
     # silver has begun and usage, the largest, is still to come
-    while "silver/customers" not in _commits(lake) and process.poll() is None and time.monotonic() < deadline:
+    while (
+        not _commits(lake).get("silver/customers") and process.poll() is None and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     assert process.poll() is None, process.communicate()[0]
     os.killpg(process.pid, signal.SIGKILL)  # its own session: this command and its JVM
