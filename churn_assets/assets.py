@@ -31,10 +31,11 @@ def table_asset(
     checks: Mapping[str, str] | None = None,
     kinds: Iterable[str] = ("pyspark", "deltalake"),
     owner: str | None = None,
+    spark: bool = True,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Decorator: the function writes `table`. A range of months is one run; only one run at a time has Spark.
 
-    `checks` maps names of blocking checks to what they promise.
+    `checks` maps names of blocking checks to what they promise; `spark` is False for a step that starts none.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -61,7 +62,7 @@ def table_asset(
                     "partitioned by": ", ".join(table.partition_by) or "-",
                 },
                 code_version=CODE_VERSION,
-                pool=POOL,
+                pool=POOL if spark else None,
                 check_specs=[
                     dg.AssetCheckSpec(name, asset=table.key, description=text, blocking=True)
                     for name, text in (checks or {}).items()

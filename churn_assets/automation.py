@@ -21,6 +21,9 @@ def jobs() -> list[Any]:
         ),
         dg.define_asset_job("snapshot", groups("features"), description="Features and labels of cohorts."),
         dg.define_asset_job("train", groups("models"), description="A training as of the end of a month."),
+        dg.define_asset_job(
+            "monitor", groups("monitoring"), description="Realised quality of scored cohorts."
+        ),
         dg.define_asset_job("score", groups("scores"), description="Scores and segments of cohorts."),
     ]
 
@@ -29,7 +32,7 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     """Layer or `layer/source` -> how old an asset may be: its cadence plus grace."""
     monthly = dg.FreshnessPolicy.time_window(fail_window=MONTH + 2 * GRACE, warn_window=MONTH + GRACE)
     policies: dict[str, dg.FreshnessPolicy] = {}
-    policies |= dict.fromkeys(("silver", "gold", "features", "scores"), monthly)
+    policies |= dict.fromkeys(("silver", "gold", "features", "scores", "monitoring"), monthly)
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
     for source in business.sources:
         late = timedelta(days=source.frequency_days + source.latency_days)

@@ -10,6 +10,8 @@ from churn_assets.features.assets import feature_assets
 from churn_assets.gold.assets import gold_assets
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.assets import model_assets
+from churn_assets.monitoring.assets import monitoring_assets
+from churn_assets.monitoring.sensors import auc_degradation_sensor
 from churn_assets.scores.assets import score_assets
 from churn_assets.settings import Settings
 from churn_assets.silver.assets import silver_assets
@@ -36,10 +38,12 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *feature_assets(business),
         *model_assets(business),
         *score_assets(business),
+        *monitoring_assets(business),
     ]
     return dg.Definitions(
         assets=with_freshness(assets, business),
         jobs=jobs(),
+        sensors=[auc_degradation_sensor(business)],
         resources={"lakehouse": Lakehouse(settings), "tracking": tracking_of(settings, business)},
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )

@@ -1,5 +1,6 @@
 """Design invariants 1 and 2: nothing of the future, and a rebuild equals an increment."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,22 @@ def _poison(landing: Path) -> None:
     unseen = rows.head(20).assign(day=pd.Timestamp("2025-02-01").date(), data_mb=5_000.0)
     table = pa.Table.from_pandas(pd.concat([rows, unseen]), schema=delivered[0].schema, preserve_index=False)
     pq.write_table(table, landing / "usage" / LAST / "poison.parquet")
+    _poison_invoices(landing / "invoices")
+
+
+def _poison_invoices(folder: Path) -> None:
+    """Invoices of March to May that turn out unpaid and dearer in June, and one of February never told before."""
+    delivered = [
+        json.loads(line)
+        for file in sorted(folder.glob("extract_date=2025-0[345]-*/*.jsonl"))
+        for line in file.read_text(encoding="utf-8-sig").splitlines()
+        if line.endswith("}") and '"payment": {' in line
+    ]
+    whole = [row for row in delivered if row.get("invoice_id") and row.get("issued_on")]
+    told = [row | {"amount": 321.0, "payment": {"status": "failed"}} for row in whole[::4]]
+    told.append(whole[0] | {"invoice_id": "I99999999", "issued_on": "2025-02-03", "amount": 4000.0})
+    lines = "".join(f"{json.dumps(row)}\n" for row in told)
+    (folder / LAST / "poison.jsonl").write_text(lines, encoding="utf-8")
 
 
 def _until(frame: pd.DataFrame, day: str) -> pd.DataFrame:
@@ -74,7 +91,8 @@ def test_what_is_learned_in_june_changes_no_snapshot_before(lake: Lake, tmp_path
     # and the poison is real: June itself, which knows it, differs in every source
     june = [f[f["as_of_date"].astype(str) == "2025-06-30"].set_index("customer_key") for f in (before, after)]
     both = june[0].index.intersection(june[1].index)
-    for column in ("customers_region", "subscriptions_monthly_price", "usage_data_mb_sum_3m"):
+    changed = ("customers_region", "subscriptions_monthly_price", "usage_data_mb_sum_3m")
+    for column in (*changed, "invoices_amount_sum_3m", "invoices_status_paid_share_3m"):
         old, new = june[0].loc[both, column], june[1].loc[both, column]
         assert (old.astype(str) != new.astype(str)).any(), column
     assert len(june[1]) < len(june[0])

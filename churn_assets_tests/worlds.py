@@ -29,7 +29,8 @@ AGAIN = dg.AssetSelection.assets(["bronze", "usage"], ["silver", "usage"], ["sil
 FEATURED = dg.AssetSelection.groups("features")
 SNAPSHOTS = dg.AssetSelection.assets(["features", "customer_snapshots"])
 WINDOWS = {"observation_months": 3, "gap_days": 7, "outcome_days": 30, "settlement_days": 3}
-SOURCES = ("customers", "subscriptions", "usage")  # an entity, a spell and an event source
+# an entity, a spell, events that are told once and events that change later
+SOURCES = ("customers", "subscriptions", "usage", "invoices")
 FEATURES = [
     {"source": "subscriptions", "aggregate": "tenure"},
     {"source": "subscriptions", "aggregate": "days_to_expiry"},
@@ -41,6 +42,8 @@ FEATURES = [
     {"source": "usage", "aggregate": "sum", "measure": "data_mb", "months": [1, 3], "days": [7]},
     {"source": "usage", "aggregate": "trend", "measure": "data_mb", "months": [1]},
     {"source": "usage", "aggregate": "recency"},
+    {"source": "invoices", "aggregate": "sum", "measure": "amount", "months": [3]},
+    {"source": "invoices", "aggregate": "share", "category": "status", "value": "paid", "months": [3]},
     {"name": "data_share_last_week", "sql": "usage_data_mb_sum_7d / nullif(usage_data_mb_sum_1m, 0)"},
 ]
 SEGMENTS = {
@@ -51,7 +54,7 @@ SEGMENTS = {
 
 
 def small_business(folder: Path, first: str, last: str) -> Path:
-    """Three sources of the telecom business, short windows and few features, between two months."""
+    """Some sources of the telecom business, short windows and few features, between two months."""
     business = business_copy(
         folder,
         calendar={"start": first, "end": last},

@@ -100,6 +100,51 @@ class Training(Section):
     seed: int = 7
 
 
+class Degradation(Section):
+    """When a degraded AUC calls for a retraining; see monitoring/degradation.py."""
+
+    enabled: bool = True
+    of_last: int = Field(3, ge=1)
+    at_least: int = Field(2, ge=1)
+    margin: float = Field(0.02, ge=0, lt=0.5)
+    minimum_positives: int = Field(30, ge=2)
+    cool_down_months: int = Field(2, ge=0)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.at_least > self.of_last:
+            raise ValueError(f"at_least ({self.at_least}) of of_last ({self.of_last}) cohorts never happens")
+        return self
+
+
+class NewData(Section):
+    """How many newly matured months call for a retraining."""
+
+    enabled: bool = True
+    matured_months: int = Field(6, ge=1)
+
+
+class Retraining(Section):
+    """What starts a training by itself."""
+
+    degradation: Degradation = Degradation()
+    new_data: NewData = NewData()
+
+
+class TreatedRule(Section):
+    """Which rows of a treatment source mean that a customer was treated; all of them without `column`."""
+
+    source: str
+    column: str | None = None
+    values: list[str] = []
+
+
+class Monitoring(Section):
+    """What monitoring needs to know."""
+
+    treated: list[TreatedRule] = []
+
+
 class RiskTiers(Section):
     """Quantiles of the month's probabilities at which the tiers start."""
 
@@ -165,6 +210,8 @@ class BusinessFile(Section):
     features: list[FeatureLine] = Field(min_length=1)
     customer_months: list[MonthColumn] = []
     training: Training
+    retraining: Retraining = Retraining()
+    monitoring: Monitoring = Monitoring()
     segments: Segments
 
     def with_sources(self, sources: tuple[Source, ...], file: Path) -> "Business":
@@ -234,6 +281,13 @@ class BusinessFile(Section):
                 f"there is no feature {self.segments.value.feature}.",
                 "declare it under features.",
             )
+        for position, treated in enumerate(self.monitoring.treated):
+            path = f"monitoring.treated[{position}]"
+            source = source_of(path, treated.source)
+            if source.event_time is None:
+                raise DeclarationError(file, path, f"{source.name} has no event time: no treatment.")
+            if treated.column and treated.column not in {c.name for c in source.attributes}:
+                raise DeclarationError(file, path, f"{source.name} has no column {treated.column}.")
         drivers = {f.driver for f in features}
         for position, rule in enumerate(self.segments.rules):
             for driver in rule.when.driver or []:

@@ -1,10 +1,11 @@
-"""The one writer of Delta, and the two ways to read it: Spark for frames, delta-rs (no JVM) for reports and samples."""
+"""The one writer of Delta. Spark handles frames; delta-rs, without a JVM, samples and reports of a few rows."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings, is_uri
@@ -31,6 +32,10 @@ NEW_TABLE = {"delta.dataSkippingNumIndexedCols": "0"}
 
 class LakehouseError(RuntimeError):
     """A table cannot be read or written; the message names the table and the remedy, never a row."""
+
+
+def _names_run(run_id: str) -> str:
+    return json.dumps({"dagster_run_id": run_id})
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,33 @@ class Lakehouse:
             return self._write(table, frame.withColumn(first, inside), {}, run_id, mode="append")
         return self._write(table, frame, {"replaceWhere": where}, run_id, mode="overwrite")
 
+    def replace_rows(
+        self, table: Table, rows: "pa.Table", column: str, values: Sequence[object], *, run_id: str
+    ) -> Commit:
+        """`replace` without a JVM, for reports of a few rows: those whose `column` is one of `values`.
+
+        Raises:
+            LakehouseError: `rows` holds other values of `column`; nothing was committed.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        from deltalake import CommitProperties, write_deltalake
+
+        allowed = pa.array(list(values), rows.schema.field(column).type)
+        if rows.filter(pc.invert(pc.is_in(rows[column], allowed))).num_rows:
+            raise LakehouseError(f"{table.path}: rows outside the slice of {column}; nothing was committed.")
+        options: dict[str, Any] = {
+            "partition_by": list(table.partition_by) or None,
+            "commit_properties": CommitProperties(custom_metadata={"userMetadata": _names_run(run_id)}),
+        }
+        if self.exists(table):
+            listed = ", ".join(f"'{value}'" for value in values)
+            options |= {"mode": "overwrite", "predicate": f"{column} IN ({listed})", "schema_mode": "merge"}
+        else:
+            options |= {"mode": "append", "configuration": dict(NEW_TABLE)}
+        write_deltalake(self.uri(table), rows, **options)
+        return replace(self._last_commit(table), rows=rows.num_rows)
+
     def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
         """Replaces the whole of an unpartitioned table."""
         if table.partition_by:
@@ -182,7 +214,7 @@ class Lakehouse:
     def _write(
         self, table: Table, frame: "DataFrame", options: dict[str, str], run_id: str, mode: str
     ) -> Commit:
-        options = {"userMetadata": json.dumps({"dagster_run_id": run_id})} | options
+        options = {"userMetadata": _names_run(run_id)} | options
         if "overwriteSchema" not in options:
             options["mergeSchema"] = "true"
         if not self.exists(table):

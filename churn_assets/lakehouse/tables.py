@@ -65,6 +65,7 @@ CHURN_SCORES = Table(
     "scores", "churn_scores", "customer x as_of_date x model_version", ("as_of_date", "model_version")
 )
 CUSTOMER_SEGMENTS = Table("scores", "customer_segments", "customer x as_of_date", ("as_of_date",))
+MODEL_PERFORMANCE = Table("monitoring", "model_performance", "as_of_date x model_version", ("as_of_date",))
 
 
 def customer_identity(business: Business) -> Table:
@@ -97,6 +98,7 @@ def catalogue(business: Business) -> list[Table]:
         CHAMPIONS,
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
+        MODEL_PERFORMANCE,
     ]
 
 

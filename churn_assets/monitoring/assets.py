@@ -1,0 +1,138 @@
+"""monitoring/*: realised quality of every scored cohort. No step here needs Spark."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end, month_of, month_range
+from churn_assets.partitions import partition_range, snapshot_months
+from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Scored customers of one cohort that are read into this process; of more, a random share of the keys is judged.
+COHORT_LIMIT = 1_000_000
+KEY_SPACE = 16**8
+
+
+def _cohort(lakehouse: Lakehouse, day: date) -> "tuple[pd.DataFrame, pd.DataFrame, date | None] | None":
+    """Scores and labels of a cohort and the day its labels became available (None while pending); None unscored."""
+    import pyarrow.compute as pc
+
+    chosen: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    labels = lakehouse.arrow(
+        tables.CHURN_LABELS, ["customer_key", "label", "outcome", "label_available_at"], chosen
+    )
+    if labels.num_rows > COHORT_LIMIT:
+        last = f"{int(KEY_SPACE * COHORT_LIMIT / labels.num_rows):08x}"
+        labels = labels.filter(pc.field("customer_key") < last)
+        chosen = [*chosen, ("customer_key", "<", last)]
+    columns = ["customer_key", "model_version", "raw", "probability"]
+    scores = lakehouse.arrow(tables.CHURN_SCORES, columns, chosen)
+    if scores.num_rows == 0:
+        return None
+    pending = labels.num_rows == 0 or pc.any(pc.equal(labels["outcome"], "pending")).as_py()
+    available = None if pending else pc.max(labels["label_available_at"]).as_py()
+    return scores.to_pandas(), labels.select(["customer_key", "label"]).to_pandas(), available
+
+
+def _treated(lakehouse: Lakehouse, business: Business, first: date, last: date) -> set[str]:
+    """Keys of customers treated in `(first, last]`, by the rules under `monitoring.treated`."""
+    import pyarrow.compute as pc
+
+    found: set[str] = set()
+    for rule in business.file.monitoring.treated:
+        source = business.source(rule.source)
+        time = str(source.event_time)
+        columns = ["customer_key", time, *([rule.column] if rule.column else [])]
+        # told at the latest in the month in which the label settled
+        span = month_range(month_of(first), month_of(last))
+        rows = lakehouse.arrow(tables.silver(source), columns, [("extract_month", "in", span)])
+        day = rows[time].cast("date32")
+        inside = pc.and_(pc.greater(day, first), pc.less_equal(day, last))
+        if rule.column:
+            inside = pc.and_(inside, pc.is_in(rows[rule.column], pc.SetLookupOptions(rule.values)))
+        found |= set(rows.filter(inside)["customer_key"].to_pylist())
+    return found
+
+
+def _judge(lakehouse: Lakehouse, business: Business, month: str) -> list[dict[str, Any]]:
+    from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE, cohort_performance, not_yet
+
+    day = month_end(month)
+    cohort = _cohort(lakehouse, day)
+    if cohort is None:
+        return []
+    scores, labels, available = cohort
+    if available is None:
+        return not_yet(day, scores, IMMATURE)
+    try:
+        require_complete(lakehouse, business, month_range(month, month_of(available)))
+    except SilverIncomplete:
+        return not_yet(day, scores, INCOMPLETE)
+    treated = _treated(lakehouse, business, day, available)
+    return cohort_performance(day, scores, labels, treated, business.file.training.capacity)
+
+
+def monitoring_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """The realised quality of the scores."""
+    table = tables.MODEL_PERFORMANCE
+
+    @table_asset(
+        table,
+        business,
+        description=(
+            "Realised quality of each scored cohort and model version once its labels have matured: ROC-AUC with its "
+            "interval, PR-AUC, Brier, calibration, lift, precision and recall at capacity; untreated customers apart. "
+            "Before that, or with too few churners, a status instead of a number."
+        ),
+        deps=[tables.CHURN_SCORES.key, tables.CHURN_LABELS.key],
+        partitions=snapshot_months(business),
+        checks={"every_scored_version": "Every version that scored a cohort has one row."},
+        kinds=("deltalake",),
+        spark=False,
+    )
+    def model_performance(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
+        from churn_assets.monitoring.performance import as_table
+
+        months = list(partition_range(context))
+        rows = (
+            [row for month in months for row in _judge(lakehouse, business, month)]
+            if lakehouse.exists(tables.CHURN_SCORES)
+            else []
+        )
+        days = [month_end(month) for month in months]
+        commit = lakehouse.replace_rows(table, as_table(rows), "as_of_date", days, run_id=context.run.run_id)
+        shown = ("as_of_date", "model_version", "status", "n", "positives", "auc", "auc_low", "auc_high")
+        report = [[_short(row[name]) for name in shown] for row in rows]
+        metadata: dict[str, Any] = {"performance": markdown_table(shown, report)}
+        judged = [row for row in rows if row["auc"] is not None]
+        if judged:
+            newest = judged[-1]
+            names = (
+                "auc",
+                "auc_low",
+                "auc_high",
+                "brier",
+                "lift_top_decile",
+                "calibration_slope",
+                "positives",
+            )
+            metadata |= {name: newest[name] for name in names}
+        return materialized(
+            lakehouse, table, commit, None, metadata, {"every_scored_version": {"rows": len(rows)}}
+        )
+
+    return [model_performance]
+
+
+def _short(value: object) -> object:
+    return f"{value:.3f}" if isinstance(value, float) else "" if value is None else value

@@ -1,0 +1,124 @@
+"""monitoring/model_performance: what scores were worth once their labels had matured."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from churn_assets.models.evaluation import MINIMUM_POSITIVES, evaluate
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+IMMATURE, INCOMPLETE = "immature", "feed incomplete"
+METRICS = (
+    "auc",
+    "auc_low",
+    "auc_high",
+    "pr_auc",
+    "brier",
+    "log_loss",
+    "calibration_slope",
+    "calibration_intercept",
+    "precision",
+    "recall",
+    "lift_top_decile",
+)
+UNTREATED = ("auc", "auc_low", "auc_high")
+COUNTS = ("n", "positives", "excluded", "treated", "untreated_positives")
+
+
+def _row(as_of_date: date, model_version: str, status: str, n: int, treated: int) -> dict[str, Any]:
+    names = (*METRICS, *(f"untreated_{name}" for name in UNTREATED))
+    return {
+        "as_of_date": as_of_date,
+        "model_version": model_version,
+        "status": status,
+        "n": n,
+        "positives": None,
+        "base_rate": None,
+        "excluded": None,
+        "treated": treated,
+        "untreated_positives": None,
+        **dict.fromkeys(names),
+    }
+
+
+def as_table(rows: "list[dict[str, Any]]") -> "pa.Table":
+    """Rows as monitoring/model_performance holds them; also of no rows."""
+    import pyarrow as pa
+
+    numbers = ("base_rate", *METRICS, *(f"untreated_{name}" for name in UNTREATED))
+    fields = [("as_of_date", pa.date32()), ("model_version", pa.string()), ("status", pa.string())]
+    fields += [(name, pa.int64()) for name in COUNTS] + [(name, pa.float64()) for name in numbers]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def not_yet(as_of_date: date, scores: pd.DataFrame, status: str) -> list[dict[str, Any]]:
+    """Rows of a cohort that cannot be judged yet: no number, only why (`immature` or `feed incomplete`).
+
+    Args:
+        scores: customer_key, model_version of the cohort.
+    """
+    sizes = scores.groupby("model_version")["customer_key"].count()
+    return [_row(as_of_date, str(name), status, int(n), 0) for name, n in sizes.items()]
+
+
+def cohort_performance(
+    as_of_date: date,
+    scores: pd.DataFrame,
+    labels: pd.DataFrame,
+    treated: "set[str]",
+    capacity: float,
+    minimum_positives: int = MINIMUM_POSITIVES,
+) -> list[dict[str, Any]]:
+    """One row per model version that scored the cohort, over everybody with a label.
+
+    Customers without a label (they left inside the gap, or not by choice) are counted in `excluded`. A treatment
+    changes the outcome that the score foretold, so the AUC of untreated customers stands beside that of all.
+
+    Args:
+        as_of_date: the cohort; its labels have matured.
+        scores: customer_key, model_version, raw, probability.
+        labels: customer_key, label (0, 1 or missing).
+        treated: keys of customers who were contacted after the as_of_date and before the outcome window ended.
+        capacity: share of customers that a campaign reaches.
+        minimum_positives: fewer churners give a status instead of numbers.
+
+    Raises:
+        ValueError: a scored customer has no row in `labels`.
+    """
+    rows = []
+    for version, part in scores.groupby("model_version", sort=True):
+        joined = part.merge(labels, on="customer_key", how="left", indicator=True)
+        orphans = int((joined["_merge"] == "left_only").sum())
+        if orphans:
+            raise ValueError(
+                f"{orphans:,} customers scored by version {version} as of {as_of_date} have no row in churn_labels"
+            )
+        known = joined[joined["label"].notna()]
+        is_treated = known["customer_key"].isin(treated)
+        whole = _metrics(known, capacity, minimum_positives)
+        untreated = _metrics(known[~is_treated], capacity, minimum_positives)
+        row = _row(as_of_date, str(version), whole.status, whole.n, int(is_treated.sum()))
+        row |= {
+            "positives": whole.positives,
+            "base_rate": whole.base_rate,
+            "excluded": len(joined) - len(known),
+            "untreated_positives": untreated.positives,
+        }
+        row |= {name: getattr(whole, name) for name in METRICS}
+        row |= {f"untreated_{name}": getattr(untreated, name) for name in UNTREATED}
+        rows.append(row)
+    return rows
+
+
+def _metrics(known: pd.DataFrame, capacity: float, minimum_positives: int) -> Any:
+    return evaluate(
+        known["label"],
+        known["raw"],
+        known["probability"],
+        known["customer_key"],
+        capacity,
+        minimum_positives,
+    )

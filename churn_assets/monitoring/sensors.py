@@ -1,0 +1,75 @@
+"""Sensors that call for a training; they read a few rows of the lake, and start neither Spark nor a JVM."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.champions import timeline
+from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
+from churn_assets.months import month_end
+from churn_assets.partitions import snapshot_months
+
+EVERY_SECONDS = 3600
+OPEN = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+NEEDED = (tables.CHAMPIONS, tables.TRAINING_RUNS, tables.MODEL_PERFORMANCE)
+
+
+def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+    """The decision as of the end of `month`, and a key that is the same for the same evidence."""
+    missing = [t.path for t in NEEDED if not lakehouse.exists(t)]
+    if missing:
+        return Decision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
+    champion = timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist())[-1]
+    trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
+    references = [t["auc"] for t in trainings if t["model_version"] == champion.model_version]
+    if not references:
+        return Decision(
+            False, f"Version {champion.model_version} has no training on record, so no reference."
+        ), ""
+    cohorts = judged_cohorts(lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist(), champion.model_version)
+    last: date = max(t["trained_as_of"] for t in trainings)
+    rule = business.file.retraining.degradation
+    decision = decide(cohorts, references[-1], last, month_end(month), rule)
+    newest = cohorts[-1].as_of_date if cohorts else None
+    return decision, f"degradation-{champion.model_version}-{newest}"
+
+
+def auc_degradation_sensor(business: Business) -> dg.SensorDefinition:
+    """Requests a training as of the newest closed month when the champion's AUC has really degraded."""
+
+    @dg.sensor(
+        name="auc_degradation_sensor",
+        job_name="train",
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Looks at the matured cohorts of the champion and requests a training when their AUC has degraded by the "
+            "rule under `retraining.degradation` in churn.yaml. Each tick says how far each cohort is from firing."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.RunRequest | dg.SkipReason:
+        month = snapshot_months(business).get_last_partition_key()
+        if month is None:
+            return dg.SkipReason("No month is closed yet.")
+        decision, key = degradation_decision(lakehouse, business, month)
+        if not decision.retrain:
+            return dg.SkipReason(decision.reason)
+        filters: Any = dg.RunsFilter(job_name="train", statuses=OPEN)
+        if context.instance.get_runs_count(filters):
+            return dg.SkipReason(f"A training is under way. {decision.reason}")
+        tags = {"churn/retraining": "degradation", "churn/why": decision.reason[:900]}
+        return dg.RunRequest(run_key=key, partition_key=month, tags=tags)
+
+    return sensor

@@ -1,0 +1,169 @@
+"""monitoring/model_performance and the sensor that reads it, on a small lake; no Spark anywhere."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
+from churn_assets.models.evaluation import OK
+from churn_assets.monitoring.assets import monitoring_assets
+from churn_assets.monitoring.performance import as_table, not_yet
+from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision
+from churn_assets.months import add_months, month_end, month_range
+from churn_assets_tests.lakes import settings_for, small_business
+
+MONTHS = ["2025-06", "2025-07", "2025-08"]
+CUSTOMERS = 400
+
+
+@pytest.fixture
+def business(tmp_path: Path) -> Business:
+    """customers, subscriptions and tickets, 2025."""
+    return load_business(small_business(tmp_path, monitoring=None, retraining=None))
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path, business: Business) -> Lakehouse:
+    """Three scored cohorts: June has matured, July too but lacks an extract, August is pending."""
+    house = Lakehouse(settings_for(tmp_path))
+    rng = np.random.default_rng(3)
+    scores, labels = [], []
+    for month in MONTHS:
+        raw = rng.normal(size=CUSTOMERS)
+        left = rng.random(CUSTOMERS) < 1 / (1 + np.exp(2 - 1.5 * raw))
+        for i in range(CUSTOMERS):
+            key = f"{i * 16**8 // CUSTOMERS:08x}"
+            day = month_end(month)
+            scores.append(
+                {
+                    "customer_key": key,
+                    "as_of_date": day,
+                    "model_version": "1",
+                    "raw": raw[i],
+                    "probability": 1 / (1 + np.exp(2 - raw[i])),
+                }
+            )
+            pending = month == "2025-08"
+            labels.append(
+                {
+                    "customer_key": key,
+                    "as_of_date": day,
+                    "label": None if pending else int(left[i]),
+                    "outcome": "pending" if pending else "churned" if left[i] else "stayed",
+                    "label_available_at": month_end(add_months(month, 2)),
+                }
+            )
+    _write(house, tables.CHURN_SCORES, scores)
+    _write(house, tables.CHURN_LABELS, labels)
+    passed = [
+        {"source": s.name, "extract_month": m, "balances": True}
+        for s in business.sources
+        for m in month_range("2025-06", "2025-09")
+        if (s.name, m) != ("tickets", "2025-09")
+    ]
+    house.replace_rows(
+        tables.RECONCILIATION,
+        pa.Table.from_pylist(passed),
+        "extract_month",
+        month_range("2025-06", "2025-09"),
+        run_id="run",
+    )
+    return house
+
+
+def _write(house: Lakehouse, table: tables.Table, rows: Sequence[dict[str, Any]]) -> None:
+    days = sorted({row["as_of_date"] for row in rows})
+    house.replace_rows(table, pa.Table.from_pylist(list(rows)), "as_of_date", days, run_id="run")
+
+
+def _monitor(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> dg.ExecuteInProcessResult:
+    tags = {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
+    stubs = [dg.AssetSpec(t.key) for t in (tables.CHURN_SCORES, tables.CHURN_LABELS)]
+    return dg.materialize(
+        [*monitoring_assets(business), *stubs], resources={"lakehouse": lakehouse}, tags=tags
+    )
+
+
+def test_each_cohort_is_judged_or_says_why_not(lakehouse: Lakehouse, business: Business) -> None:
+    assert _monitor(lakehouse, business, MONTHS).success
+    rows = {str(r["as_of_date"]): r for r in lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()}
+    june, july, august = (rows[str(month_end(m))] for m in MONTHS)
+    assert (june["status"], june["n"], june["model_version"]) == (OK, CUSTOMERS, "1")
+    assert 0.7 < june["auc_low"] < june["auc"] < june["auc_high"] < 0.95
+    # a lost extract in its outcome window: silence must not become loyalty
+    assert (july["status"], july["auc"], july["positives"]) == ("feed incomplete", None, None)
+    assert (august["status"], august["auc"]) == ("immature", None)
+    assert "spark" not in vars(lakehouse)
+
+
+def test_a_month_again_replaces_only_itself(lakehouse: Lakehouse, business: Business) -> None:
+    _monitor(lakehouse, business, MONTHS)
+    before = lakehouse.arrow(tables.MODEL_PERFORMANCE).sort_by("as_of_date")
+    assert _monitor(lakehouse, business, MONTHS[:1]).success
+    assert lakehouse.arrow(tables.MODEL_PERFORMANCE).sort_by("as_of_date").equals(before)
+    assert lakehouse.version(tables.MODEL_PERFORMANCE) == 1
+
+
+def test_rows_of_another_slice_are_refused(lakehouse: Lakehouse) -> None:
+    rows = lakehouse.arrow(tables.CHURN_LABELS).slice(0, 5)
+    with pytest.raises(LakehouseError, match="outside the slice of as_of_date"):
+        lakehouse.replace_rows(tables.CHURN_LABELS, rows, "as_of_date", [date(2031, 1, 31)], run_id="run")
+    assert lakehouse.version(tables.CHURN_LABELS) == 0
+
+
+def _champion(house: Lakehouse, auc: float) -> None:
+    trained = date(2025, 5, 31)
+    now = datetime(2025, 6, 2, tzinfo=UTC)
+    training = {"trained_as_of": trained, "model_version": "1", "auc": auc, "trained_at": now}
+    decision = {"trained_as_of": trained, "model_version": "1", "decided_at": now}
+    for table, row in ((tables.TRAINING_RUNS, training), (tables.CHAMPIONS, decision)):
+        house.replace_rows(table, pa.Table.from_pylist([row]), "model_version", ["1"], run_id="run")
+
+
+def _performance(house: Lakehouse, *upper_ends: float) -> None:
+    rows = []
+    for month, high in zip(MONTHS, upper_ends, strict=True):
+        [row] = not_yet(month_end(month), house.arrow(tables.CHURN_SCORES).to_pandas()[:100], OK)
+        rows.append(row | {"positives": 60, "auc": high - 0.03, "auc_low": high - 0.06, "auc_high": high})
+    days = [row["as_of_date"] for row in rows]
+    house.replace_rows(tables.MODEL_PERFORMANCE, as_table(rows), "as_of_date", days, run_id="run")
+
+
+def test_without_a_champion_there_is_nothing_to_judge(lakehouse: Lakehouse, business: Business) -> None:
+    decision, _ = degradation_decision(lakehouse, business, "2025-12")
+    assert not decision.retrain and "models/champions" in decision.reason
+
+
+def test_the_sensor_requests_one_training_with_its_reason(lakehouse: Lakehouse, business: Business) -> None:
+    _champion(lakehouse, 0.80)
+    sensor = auc_degradation_sensor(business)
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def tick() -> Any:
+            context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
+            return sensor(context)
+
+        _performance(lakehouse, 0.85, 0.84, 0.77)
+        healthy = tick()
+        assert isinstance(healthy, dg.SkipReason) and "1 of the 2 cohorts" in str(healthy.skip_message)
+        _performance(lakehouse, 0.85, 0.77, 0.76)
+        request = tick()
+        assert isinstance(request, dg.RunRequest)
+        assert (request.partition_key, request.run_key) == ("2025-12", "degradation-1-2025-08-31")
+        assert request.tags["churn/retraining"] == "degradation"
+        assert "2 of the last 3 cohorts" in request.tags["churn/why"]
+        again = tick()
+        assert isinstance(again, dg.RunRequest) and again.run_key == request.run_key
+        instance.add_run(dg.DagsterRun(job_name="train", run_id="1" * 8, status=dg.DagsterRunStatus.STARTED))
+        waiting = tick()
+        assert isinstance(waiting, dg.SkipReason) and "under way" in str(waiting.skip_message)
+    assert "spark" not in vars(lakehouse)

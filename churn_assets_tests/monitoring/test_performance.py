@@ -1,0 +1,83 @@
+"""What a scored cohort was worth, and what is said when that cannot be known."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from churn_assets.models.evaluation import OK, ONE_CLASS, TOO_FEW
+from churn_assets.monitoring.performance import IMMATURE, cohort_performance, not_yet
+
+DAY = date(2025, 6, 30)
+
+
+@pytest.fixture
+def scores() -> pd.DataFrame:
+    """400 customers, scored by two versions: the first well, the second at random."""
+    rng = np.random.default_rng(1)
+    keys = [f"k{i:03d}" for i in range(400)]
+    good = np.linspace(-3, 3, 400)
+    parts = [
+        pd.DataFrame(
+            {"customer_key": keys, "model_version": name, "raw": raw, "probability": 1 / (1 + np.exp(-raw))}
+        )
+        for name, raw in (("1", good), ("2", rng.normal(size=400)))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def labels() -> pd.DataFrame:
+    """The higher the number the likelier gone; every twentieth has no label."""
+    rng = np.random.default_rng(2)
+    left = (rng.random(400) < np.linspace(0, 0.8, 400)).astype(float)
+    left[::20] = np.nan
+    return pd.DataFrame({"customer_key": [f"k{i:03d}" for i in range(400)], "label": left})
+
+
+def test_each_version_is_judged_on_everybody_with_a_label(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
+    first, second = cohort_performance(DAY, scores, labels, set(), 0.1)
+    known = labels["label"].notna()
+    expected = roc_auc_score(labels["label"][known], scores["raw"][:400][known])
+    assert (first["as_of_date"], first["model_version"], first["status"]) == (DAY, "1", OK)
+    assert first["auc"] == pytest.approx(expected)
+    assert first["auc_low"] < first["auc"] < first["auc_high"]
+    assert (first["n"], first["excluded"], first["treated"]) == (380, 20, 0)
+    assert first["positives"] == labels["label"].sum()
+    assert second["auc"] < first["auc_low"]
+
+
+def test_treated_customers_are_reported_apart(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
+    """An offer that keeps those most at risk makes the score look wrong, though it was right."""
+    treated = set(labels["customer_key"][340:])
+    saved = labels.copy()
+    saved.loc[340:, "label"] = 0.0
+    row = cohort_performance(DAY, scores[:400], saved, treated, 0.1)[0]
+    assert row["treated"] == saved["label"][340:].notna().sum()
+    untreated = saved[:340].dropna()
+    expected = roc_auc_score(untreated["label"], scores["raw"][:340][untreated.index])
+    assert row["untreated_auc"] == pytest.approx(expected)
+    assert row["auc"] < row["untreated_auc"] - 0.1
+
+
+def test_what_cannot_be_judged_is_a_status(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
+    nobody = labels.assign(label=labels["label"] * 0)
+    [row] = cohort_performance(DAY, scores[:400], nobody, set(), 0.1)
+    assert (row["status"], row["positives"], row["auc"]) == (ONE_CLASS, 0, None)
+    few = labels.assign(label=(labels.index < 5).astype(float))
+    [row] = cohort_performance(DAY, scores[:400], few, set(), 0.1)
+    assert (row["status"], row["positives"], row["auc"]) == (TOO_FEW, 5, None)
+    rows = not_yet(DAY, scores, IMMATURE)
+    assert [(r["model_version"], r["status"], r["n"], r["positives"], r["auc"]) for r in rows] == [
+        ("1", IMMATURE, 400, None, None),
+        ("2", IMMATURE, 400, None, None),
+    ]
+
+
+def test_a_scored_customer_without_a_label_row_is_an_error(
+    scores: pd.DataFrame, labels: pd.DataFrame
+) -> None:
+    with pytest.raises(ValueError, match="2 customers scored by version 1"):
+        cohort_performance(DAY, scores, labels[2:], set(), 0.1)
