@@ -1,5 +1,6 @@
-"""What runs when: jobs and the freshness of every layer, in one place."""
+"""What runs when: jobs, schedules, sensors and the freshness of every layer, in one place."""
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.monitoring.sensors import auc_degradation_sensor
+from churn_assets.partitions import last_ingest_month, snapshot_months
+from churn_assets.sources.sensors import landing_sensor
 
 MONTH = timedelta(days=31)
 GRACE = timedelta(days=3)
@@ -22,10 +26,72 @@ def jobs() -> list[Any]:
         dg.define_asset_job("snapshot", groups("features"), description="Features and labels of cohorts."),
         dg.define_asset_job("train", groups("models"), description="A training as of the end of a month."),
         dg.define_asset_job(
+            "month_end",
+            groups("features", "scores", "monitoring"),
+            description="What the end of a month brings: snapshots, labels, scores, segments, realised quality.",
+        ),
+        dg.define_asset_job(
             "monitor", groups("monitoring"), description="Realised quality of scored cohorts."
         ),
         dg.define_asset_job("score", groups("scores"), description="Scores and segments of cohorts."),
     ]
+
+
+def _closed_months(business: Business) -> list[str]:
+    """The newest closed month and those before it whose labels settle meanwhile, ascending."""
+    keys = snapshot_months(business).get_partition_keys()
+    back = math.ceil(business.file.windows.maturity_days / 28) + 1
+    return list(keys)[-back:]
+
+
+def schedules(business: Business) -> list[dg.ScheduleDefinition]:
+    """The open month every night; after the end of a month its snapshots, labels, scores and their worth."""
+
+    @dg.schedule(
+        name="open_month",
+        cron_schedule="0 3 * * *",
+        job_name="ingest",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Ingests the open month every night, so that late files of a quiet day are taken in too.",
+    )
+    def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if business.file.calendar.end:
+            return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
+        month = last_ingest_month(business)
+        return dg.RunRequest(
+            run_key=f"open-month-{context.scheduled_execution_time:%Y-%m-%d}", partition_key=month
+        )
+
+    @dg.schedule(
+        name="month_end",
+        cron_schedule=f"0 5 {1 + GRACE.days} * *",
+        job_name="month_end",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=(
+            "Some days after the end of a month: its snapshots, scores and segments, the labels that have matured "
+            "meanwhile, and how good the scores of their cohorts were."
+        ),
+    )
+    def month_end(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if business.file.calendar.end:
+            return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
+        months = _closed_months(business)
+        if not months:
+            return dg.SkipReason("No month is closed yet.")
+        return dg.RunRequest(
+            run_key=f"month-end-{months[-1]}",
+            tags={
+                "dagster/asset_partition_range_start": months[0],
+                "dagster/asset_partition_range_end": months[-1],
+            },
+        )
+
+    return [open_month, month_end]
+
+
+def sensors(business: Business) -> list[dg.SensorDefinition]:
+    """What looks at the landing zone and at the model, all day."""
+    return [landing_sensor(business), auc_degradation_sensor(business)]
 
 
 def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:

@@ -2,11 +2,17 @@
 
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from churn_assets.models.decisions import Decision
 
 
 def month(value: str) -> str:
@@ -111,7 +117,7 @@ def simulate(
 
 
 @cli.command()
-@click.argument("job", type=click.Choice(["ingest", "snapshot", "train", "score"]))
+@click.argument("job", type=click.Choice(["ingest", "snapshot", "train", "score", "monitor"]))
 @click.option("--from", "first", required=True, type=month, metavar="YYYY-MM", help="First month, YYYY-MM.")
 @click.option("--to", "last", type=month, metavar="YYYY-MM", help="Last month, YYYY-MM; default: the first.")
 def run(job: str, first: str, last: str | None) -> None:
@@ -127,6 +133,72 @@ def run(job: str, first: str, last: str | None) -> None:
             run_job(instance, settings, job, month_range(first, last or first), Console())
         except MonthsError as error:
             raise click.UsageError(str(error)) from error
+
+
+def _in_charge_from(settings: Settings, chosen: str | None) -> "date":
+    """Last day of the chosen month; of the newest closed one by default."""
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.months import month_end
+    from churn_assets.partitions import snapshot_months
+
+    newest = snapshot_months(load_business(settings.business_path)).get_last_partition_key()
+    if chosen is None and newest is None:
+        raise click.UsageError("No month is closed yet; name one with --from.")
+    return month_end(chosen or str(newest))
+
+
+_FROM = click.option(
+    "--from",
+    "first",
+    type=month,
+    metavar="YYYY-MM",
+    help="Month from whose end on it is in charge; default: the newest closed month.",
+)
+_WHY = click.option("--why", required=True, help="The reason, for the record.")
+
+
+def _tell(decision: "Decision") -> None:
+    Console().print(
+        f"Version {decision.model_version} is in charge from {decision.in_charge_from} on "
+        f"(before: {decision.previous_version}). Materialise scores/* of the months since to score with it."
+    )
+
+
+@cli.command()
+@click.argument("version")
+@_FROM
+@_WHY
+def promote(version: str, first: str | None, why: str) -> None:
+    """Put model VERSION in charge by hand; the decision is written down in models/champions and MLflow."""
+    import getpass
+
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.definitions import tracking_of
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.models.decisions import promote as put_in_charge
+
+    settings = _settings()
+    tracking = tracking_of(settings, load_business(settings.business_path))
+    start = _in_charge_from(settings, first)
+    _tell(put_in_charge(Lakehouse(settings), tracking, version, start, why, getpass.getuser()))
+
+
+@cli.command()
+@_FROM
+@_WHY
+def rollback(first: str | None, why: str) -> None:
+    """Put the champion before the present one in charge again."""
+    import getpass
+
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.definitions import tracking_of
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.models.decisions import rollback as put_back
+
+    settings = _settings()
+    tracking = tracking_of(settings, load_business(settings.business_path))
+    start = _in_charge_from(settings, first)
+    _tell(put_back(Lakehouse(settings), tracking, start, why, getpass.getuser()))
 
 
 @cli.command()

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from churn_assets.automation import jobs, with_freshness
+from churn_assets.automation import jobs, schedules, sensors, with_freshness
 from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -11,7 +11,6 @@ from churn_assets.gold.assets import gold_assets
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.assets import model_assets
 from churn_assets.monitoring.assets import monitoring_assets
-from churn_assets.monitoring.sensors import auc_degradation_sensor
 from churn_assets.scores.assets import score_assets
 from churn_assets.settings import Settings
 from churn_assets.silver.assets import silver_assets
@@ -43,7 +42,8 @@ def build_defs(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=with_freshness(assets, business),
         jobs=jobs(),
-        sensors=[auc_degradation_sensor(business)],
+        schedules=schedules(business),
+        sensors=sensors(business),
         resources={"lakehouse": Lakehouse(settings), "tracking": tracking_of(settings, business)},
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )

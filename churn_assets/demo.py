@@ -55,6 +55,7 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
         run_job(instance, settings, "snapshot", snapshots, console)
         run_job(instance, settings, "train", snapshots[-1:], console)
         run_job(instance, settings, "score", snapshots, console)
+        run_job(instance, settings, "monitor", snapshots, console)
     console.print()
     print_summary(Lakehouse(settings), business, console)
     console.print(

@@ -126,6 +126,7 @@ def small_business(tmp_path: Path, **edits: object) -> Path:
     ]
     months = [{"name": "tickets", "source": "tickets", "aggregate": "count"}]
     own: dict[str, object] = {"features": features, "customer_months": months, "segments": rules}
+    own["monitoring"] = None
     own["calendar"] = {"start": "2025-01", "end": "2025-12"}
     folder = business_copy(tmp_path, "telecom", **(own | edits))
     for name in ("invoices", "usage", "retention_contacts"):

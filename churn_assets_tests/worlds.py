@@ -62,6 +62,7 @@ def small_business(folder: Path, first: str, last: str) -> Path:
         features=FEATURES,
         segments=SEGMENTS,
         customer_months=None,
+        monitoring=None,
         training={"candidates": ["logistic_regression"], "validation_cohorts": 1, "row_limit": 10000},
     )
     for contract in (business / "contracts").glob("*.yaml"):

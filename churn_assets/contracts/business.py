@@ -124,11 +124,21 @@ class NewData(Section):
     matured_months: int = Field(6, ge=1)
 
 
+class Promotion(Section):
+    """When a challenger takes over; see models/promotion.py."""
+
+    margin: float = Field(0.005, ge=0, lt=0.5)
+    slope_low: float = Field(0.6, gt=0)
+    slope_high: float = Field(1.6, gt=0)
+    intercept: float = Field(0.4, gt=0)
+
+
 class Retraining(Section):
-    """What starts a training by itself."""
+    """What starts a training by itself, and what it takes to be put in charge."""
 
     degradation: Degradation = Degradation()
     new_data: NewData = NewData()
+    promotion: Promotion = Promotion()
 
 
 class TreatedRule(Section):

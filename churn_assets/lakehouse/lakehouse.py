@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,6 +154,18 @@ class Lakehouse:
         local = None if is_uri(uri) else fs.SubTreeFileSystem(uri, fs.LocalFileSystem())
         return DeltaTable(uri).to_pyarrow_dataset(filesystem=local)
 
+    def committed_at(self, table: Table) -> datetime:
+        """Time of the newest commit, UTC.
+
+        Raises:
+            LakehouseError: the table does not exist yet.
+        """
+        from deltalake import DeltaTable
+
+        self.require(table)
+        [newest] = DeltaTable(self.uri(table)).history(1)
+        return datetime.fromtimestamp(newest["timestamp"] / 1000, UTC)
+
     def version(self, table: Table) -> int | None:
         """Current Delta version, None before the first commit."""
         return self._last_commit(table).version if self.exists(table) else None
@@ -174,6 +187,10 @@ class Lakehouse:
             return self._write(table, frame.withColumn(first, inside), {}, run_id, mode="append")
         return self._write(table, frame, {"replaceWhere": where}, run_id, mode="overwrite")
 
+    def append_rows(self, table: Table, rows: "pa.Table", *, run_id: str) -> Commit:
+        """`append` without a JVM, for a few rows."""
+        return self._write_rows(table, rows, {"mode": "append"}, run_id)
+
     def replace_rows(
         self, table: Table, rows: "pa.Table", column: str, values: Sequence[object], *, run_id: str
     ) -> Commit:
@@ -184,21 +201,29 @@ class Lakehouse:
         """
         import pyarrow as pa
         import pyarrow.compute as pc
-        from deltalake import CommitProperties, write_deltalake
 
         allowed = pa.array(list(values), rows.schema.field(column).type)
         if rows.filter(pc.invert(pc.is_in(rows[column], allowed))).num_rows:
             raise LakehouseError(f"{table.path}: rows outside the slice of {column}; nothing was committed.")
-        options: dict[str, Any] = {
-            "partition_by": list(table.partition_by) or None,
-            "commit_properties": CommitProperties(custom_metadata={"userMetadata": _names_run(run_id)}),
-        }
-        if self.exists(table):
-            listed = ", ".join(f"'{value}'" for value in values)
-            options |= {"mode": "overwrite", "predicate": f"{column} IN ({listed})", "schema_mode": "merge"}
-        else:
-            options |= {"mode": "append", "configuration": dict(NEW_TABLE)}
-        write_deltalake(self.uri(table), rows, **options)
+        if not self.exists(table):
+            return self._write_rows(table, rows, {"mode": "append"}, run_id)
+        listed = ", ".join(f"'{value}'" for value in values)
+        slice_ = {"mode": "overwrite", "predicate": f"{column} IN ({listed})"}
+        return self._write_rows(table, rows, slice_, run_id)
+
+    def _write_rows(self, table: Table, rows: "pa.Table", options: dict[str, Any], run_id: str) -> Commit:
+        from deltalake import CommitProperties, write_deltalake
+
+        new = not self.exists(table)
+        write_deltalake(
+            self.uri(table),
+            rows,
+            partition_by=list(table.partition_by) or None,
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": _names_run(run_id)}),
+            configuration=dict(NEW_TABLE) if new else None,
+            schema_mode=None if new else "merge",
+            **options,
+        )
         return replace(self._last_commit(table), rows=rows.num_rows)
 
     def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:

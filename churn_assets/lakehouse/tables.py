@@ -60,7 +60,7 @@ CHURN_EVENTS = Table("gold", "churn_events", "one row per spell that ended")
 CUSTOMER_SNAPSHOTS = Table("features", "customer_snapshots", "customer x as_of_date", ("as_of_date",))
 CHURN_LABELS = Table("features", "churn_labels", "customer x as_of_date", ("as_of_date",))
 TRAINING_RUNS = Table("models", "training_runs", "one row per training")
-CHAMPIONS = Table("models", "champions", "timeline of champions by trained_as_of")
+CHAMPIONS = Table("models", "champions", "one row per decision about who is in charge")
 CHURN_SCORES = Table(
     "scores", "churn_scores", "customer x as_of_date x model_version", ("as_of_date", "model_version")
 )

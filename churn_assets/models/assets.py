@@ -10,17 +10,22 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.models.champions import CHAMPIONS_SCHEMA, TRAINING_RUNS_SCHEMA
+from churn_assets.models.champions import Champion, champion_at, trainings_schema
+from churn_assets.models.decisions import Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
 from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn_assets.models.promotion import Verdict
     from churn_assets.models.training import TrainingResult
 
 CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")
 BETTER_THAN_CHANCE = "better_than_chance"
+REQUESTED_BY, DEGRADATION = "churn/retraining", "degradation"
 __all__ = ["CHURN_MODEL", "POOL", "model_assets"]
 
 
@@ -50,10 +55,10 @@ def _record(
     trained_as_of: date,
     run_id: str,
 ) -> None:
-    """A row in models/training_runs and one in models/champions."""
-    now = datetime.now(UTC)
-    test = result.test
-    row = {
+    """A row in models/training_runs."""
+    import pyarrow as pa
+
+    row = result.test.as_dict() | {
         "trained_as_of": trained_as_of,
         "model_version": version,
         "mlflow_run_id": mlflow_run,
@@ -64,16 +69,32 @@ def _record(
         "positives": result.rows["train"]["positives"],
         "snapshots_version": lakehouse.version(tables.CUSTOMER_SNAPSHOTS),
         "labels_version": lakehouse.version(tables.CHURN_LABELS),
-        "trained_at": now,
+        "trained_at": datetime.now(UTC),
     }
-    names = [part.split()[0] for part in TRAINING_RUNS_SCHEMA.split(", ")]
-    values = [row[n] if n in row else getattr(test, n) for n in names]
-    spark = lakehouse.spark
-    lakehouse.append(
-        tables.TRAINING_RUNS, spark.createDataFrame([tuple(values)], TRAINING_RUNS_SCHEMA), run_id=run_id
-    )
-    decision = (trained_as_of, version, mlflow_run, result.chosen, now, "newest training")
-    lakehouse.append(tables.CHAMPIONS, spark.createDataFrame([decision], CHAMPIONS_SCHEMA), run_id=run_id)
+    schema = trainings_schema()
+    rows = pa.Table.from_pylist([{name: row[name] for name in schema.names}], schema=schema)
+    lakehouse.append_rows(tables.TRAINING_RUNS, rows, run_id=run_id)
+
+
+def _judge(
+    lakehouse: Lakehouse,
+    tracking: Tracking,
+    business: Business,
+    result: "TrainingResult",
+    tested: "pd.DataFrame",
+    trained_as_of: date,
+    degraded: bool,
+) -> "tuple[Verdict, Champion | None]":
+    """The verdict on the new model against the champion of trained_as_of, and that champion."""
+    from churn_assets.models.promotion import first_champion, judge_challenger
+
+    before = champion_at(decided(lakehouse), trained_as_of)
+    if before is None:
+        return first_champion(), None
+    champion = tracking.load_version(before.model_version).score(tested)["raw"].to_numpy()
+    rule = business.file.retraining.promotion
+    verdict = judge_challenger(result.tested.labels, result.tested.raw, champion, result.test, degraded, rule)
+    return verdict, before
 
 
 def model_assets(business: Business) -> list[dg.AssetsDefinition]:
@@ -84,8 +105,8 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
         business,
         description=(
             "Trains the candidates on cohorts whose labels had matured at the month's end (trained_as_of), chooses and "
-            "calibrates on later ones, tests once on the last, and registers the winner in MLflow as champion. "
-            "Rows in models/training_runs and models/champions."
+            "calibrates on later ones, tests once on the last, and registers the winner in MLflow. It becomes champion "
+            "when it is better than the champion on the same rows. Rows in models/training_runs and models/champions."
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key],
         partitions=snapshot_months(business),
@@ -112,6 +133,8 @@ def _train(
     business: Business,
     month: str,
 ) -> dg.MaterializeResult[Any]:
+    import pandas as pd
+
     from churn_assets.models.split import NotEnoughHistory, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 
@@ -159,19 +182,34 @@ def _train(
                 "not better than chance, so it was not registered. Look for changed sources in silver/quarantine.",
                 allow_retries=False,
             )
-        registered = run.register(
-            result.model, {"trained_as_of": str(trained_as_of), "why": "newest training"}
-        )
+        registered = run.register(result.model, {"trained_as_of": str(trained_as_of)})
+        degraded = context.run.tags.get(REQUESTED_BY) == DEGRADATION
+        tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
+        verdict, before = _judge(lakehouse, tracking, business, result, tested, trained_as_of, degraded)
+        context.log.info(f"version {registered.version}: {verdict.why}")
     _record(lakehouse, result, registered.version, run.run_id, trained_as_of, context.run.run_id)
-    in_charge = tracking.champion()
-    if in_charge is None or in_charge.tags.get("trained_as_of", "") <= str(trained_as_of):
-        tracking.set_champion(registered.version)
+    decision = Decision(
+        in_charge_from=trained_as_of,
+        model_version=registered.version,
+        trained_as_of=trained_as_of,
+        promoted=verdict.promoted,
+        previous_version=before.model_version if before else None,
+        why=verdict.why,
+        by=f"training, Dagster run {context.run.run_id}",
+        auc_difference=verdict.difference,
+        auc_difference_low=verdict.low,
+        auc_difference_high=verdict.high,
+        mlflow_run_id=run.run_id,
+    )
+    record_decision(lakehouse, tracking, decision, context.run.run_id)
     table = result.candidates_table().fillna("")
     numbers = {k: v for k, v in test.as_dict().items() if isinstance(v, int | float)}
     importance = list(result.importance.items())[:15]
     metadata: dict[str, Any] = {
         "model_version": registered.version,
         "mlflow_run_id": run.run_id,
+        "promoted": verdict.promoted,
+        "decision": verdict.why,
         "candidate": result.chosen,
         "test cohort": str(split.test),
         **numbers,

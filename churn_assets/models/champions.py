@@ -3,46 +3,89 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
-CHAMPIONS_SCHEMA = (
-    "trained_as_of date, model_version string, mlflow_run_id string, candidate string, "
-    "decided_at timestamp, why string"
-)
-TRAINING_RUNS_SCHEMA = (
-    "trained_as_of date, model_version string, mlflow_run_id string, dagster_run_id string, candidate string, "
-    "test_as_of_date date, rows bigint, positives bigint, status string, auc double, auc_low double, auc_high double, "
-    "pr_auc double, brier double, log_loss double, lift_top_decile double, precision double, recall double, f1 double, "
-    "accuracy double, snapshots_version bigint, labels_version bigint, trained_at timestamp"
-)
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A model version in charge from its trained_as_of on."""
+    """A model version in charge from a date on; never before it was trained."""
 
-    trained_as_of: date
+    in_charge_from: date
     model_version: str
+    trained_as_of: date
+
+
+def decisions_schema() -> "pa.Schema":
+    """models/champions: one row per decision, also those that kept the champion."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("in_charge_from", pa.date32()),
+            ("model_version", pa.string()),
+            ("trained_as_of", pa.date32()),
+            ("promoted", pa.bool_()),
+            ("previous_version", pa.string()),
+            ("why", pa.string()),
+            ("by", pa.string()),
+            ("auc_difference", pa.float64()),
+            ("auc_difference_low", pa.float64()),
+            ("auc_difference_high", pa.float64()),
+            ("mlflow_run_id", pa.string()),
+            ("decided_at", pa.timestamp("us", "UTC")),
+        ]
+    )
+
+
+def trainings_schema() -> "pa.Schema":
+    """models/training_runs: one row per training."""
+    import pyarrow as pa
+
+    text = ("model_version", "mlflow_run_id", "dagster_run_id", "candidate", "status")
+    quality = ("auc", "auc_low", "auc_high", "pr_auc", "brier", "log_loss", "lift_top_decile")
+    at_capacity = ("precision", "recall", "f1", "accuracy")
+    counts = ("rows", "positives", "snapshots_version", "labels_version")
+    return pa.schema(
+        [
+            ("trained_as_of", pa.date32()),
+            *((name, pa.string()) for name in text),
+            ("test_as_of_date", pa.date32()),
+            *((name, pa.int64()) for name in counts),
+            *((name, pa.float64()) for name in (*quality, *at_capacity)),
+            ("trained_at", pa.timestamp("us", "UTC")),
+        ]
+    )
 
 
 def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:
-    """Champions by trained_as_of; a later decision for the same date replaces the earlier one.
+    """Champions by the date from which they are in charge; a later decision for the same date replaces the earlier one.
 
     Raises:
-        TypeError: a row whose trained_as_of is not a date.
+        TypeError: a row without a date.
+        ValueError: a version would be in charge before it was trained: its scores could not have been known.
     """
     newest: dict[date, Champion] = {}
     for row in sorted(rows, key=lambda r: str(r["decided_at"])):
-        trained = row["trained_as_of"]
-        if not isinstance(trained, date):
+        if not row["promoted"]:
+            continue
+        start, trained, version = row["in_charge_from"], row["trained_as_of"], str(row["model_version"])
+        if not isinstance(start, date) or not isinstance(trained, date):
             raise TypeError(
-                f"trained_as_of of model version {row['model_version']} is {trained!r}, not a date."
+                f"model version {version} is in charge from {start!r}, trained as of {trained!r}."
             )
-        newest[trained] = Champion(trained, str(row["model_version"]))
+        if start < trained:
+            raise ValueError(
+                f"model version {version}, trained as of {trained}, cannot be in charge from {start}."
+            )
+        newest[start] = Champion(start, version, trained)
     return [newest[day] for day in sorted(newest)]
 
 
 def champion_at(champions: Iterable[Champion], as_of_date: date) -> Champion | None:
-    """The champion of that time: the last one trained on or before the as_of_date, never a later one."""
+    """The champion of that time: the last one in charge on or before the as_of_date, never a later one."""
     return max(
-        (c for c in champions if c.trained_as_of <= as_of_date), key=lambda c: c.trained_as_of, default=None
+        (c for c in champions if c.in_charge_from <= as_of_date), key=lambda c: c.in_charge_from, default=None
     )

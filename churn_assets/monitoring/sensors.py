@@ -8,7 +8,8 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import timeline
+from churn_assets.models.assets import DEGRADATION, REQUESTED_BY
+from churn_assets.models.decisions import decided
 from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
 from churn_assets.months import month_end
 from churn_assets.partitions import snapshot_months
@@ -29,7 +30,7 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
     missing = [t.path for t in NEEDED if not lakehouse.exists(t)]
     if missing:
         return Decision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
-    champion = timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist())[-1]
+    champion = decided(lakehouse)[-1]
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     references = [t["auc"] for t in trainings if t["model_version"] == champion.model_version]
     if not references:
@@ -69,7 +70,7 @@ def auc_degradation_sensor(business: Business) -> dg.SensorDefinition:
         filters: Any = dg.RunsFilter(job_name="train", statuses=OPEN)
         if context.instance.get_runs_count(filters):
             return dg.SkipReason(f"A training is under way. {decision.reason}")
-        tags = {"churn/retraining": "degradation", "churn/why": decision.reason[:900]}
+        tags = {REQUESTED_BY: DEGRADATION, "churn/why": decision.reason[:900]}
         return dg.RunRequest(run_key=key, partition_key=month, tags=tags)
 
     return sensor

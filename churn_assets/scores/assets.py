@@ -13,7 +13,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.models.assets import CHURN_MODEL
-from churn_assets.models.champions import Champion, champion_at, timeline
+from churn_assets.models.champions import Champion, champion_at
+from churn_assets.models.decisions import decided
 from churn_assets.months import month_end
 from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.scores.segments import customer_segments
@@ -23,16 +24,9 @@ from churn_assets.tracking.tracking import Tracking
 NO_CHAMPION = "no champion yet: nothing trained on or before this date"
 
 
-def champions(lakehouse: Lakehouse) -> list[Champion]:
-    """The timeline of champions, empty before the first training."""
-    return (
-        timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist()) if lakehouse.exists(tables.CHAMPIONS) else []
-    )
-
-
 def _in_charge(lakehouse: Lakehouse, months: Iterable[str]) -> dict[str, Champion]:
     """The champion of each month that had one."""
-    line = champions(lakehouse)
+    line = decided(lakehouse)
     found = {m: champion_at(line, month_end(m)) for m in months}
     return {m: c for m, c in found.items() if c is not None}
 

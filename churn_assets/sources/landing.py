@@ -29,6 +29,7 @@ class ExtractFile:
     name: str
     extract_date: date
     size: int
+    modified_ns: int = 0
 
     @property
     def month(self) -> str:
@@ -81,7 +82,7 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
                     "Remove the file or mend the contract."
                 )
             name = f"{source.path}/{folder.base_name}/{info.base_name}"
-            files.append(ExtractFile(f"{landing}/{name}", name, day, info.size))
+            files.append(ExtractFile(f"{landing}/{name}", name, day, info.size, info.mtime_ns or 0))
     return sorted(files, key=lambda f: (f.extract_date, f.name))
 
 

@@ -156,6 +156,16 @@ class Tracking:
         """
         self._client().set_registered_model_alias(self.model_name, CHAMPION, model_version)
 
+    def tag_version(self, model_version: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a registered version.
+
+        Raises:
+            MlflowException: no such version.
+        """
+        client = self._client()
+        for name, value in tags.items():
+            client.set_model_version_tag(self.model_name, model_version, name, value)
+
     def champion(self) -> ModelVersion | None:
         """The version in charge, or None before the first one."""
         client = self._client()

@@ -45,6 +45,11 @@ def test_every_table_is_there(demo: Demo) -> None:
     labels = lakehouse.arrow(tables.CHURN_LABELS, ["as_of_date", "label", "outcome"]).to_pylist()
     assert len(labels) == snapshots.num_rows
     assert {str(r["as_of_date"]) for r in labels if r["outcome"] == "pending"} == {"2026-05-31", "2026-06-30"}
+    # nothing has matured since: a status, no number
+    judged = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
+    assert [(str(r["as_of_date"]), r["status"], r["auc"]) for r in judged] == [
+        ("2026-06-30", "immature", None)
+    ]
     # trained as of the end: honest scores exist for that month only
     scores = lakehouse.arrow(tables.CHURN_SCORES, ["as_of_date", "customer_key"]).to_pylist()
     assert {str(r["as_of_date"]) for r in scores} == {"2026-06-30"}

@@ -13,10 +13,13 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
+from churn_assets.models.decisions import PromotionError, promote, rollback
 from churn_assets.months import month_end, month_range, month_start
 from churn_assets.sources.simulator.plan import SimulationPlan
 from churn_assets.sources.simulator.shop import simulate_shop
+from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import business_copy, settings_for, write_csv
 from churn_assets_tests.worlds import Lake
 
@@ -53,6 +56,12 @@ def _balance(lake: Lake) -> dict[str, int]:
     return {name: int(rows[name].sum()) for name in ("delivered", "accepted", "duplicate", "quarantined")}
 
 
+def _in_charge(tracking: Tracking) -> tuple[str, str]:
+    found = tracking.champion()
+    assert found
+    return found.version, found.tags["decision"]
+
+
 @pytest.fixture(scope="module")
 def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A simulated shop, everything run."""
@@ -81,12 +90,23 @@ def test_a_simulated_shop(shop: Lake) -> None:
 
 
 def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
-    """A second training as of the same month takes over; what the first one said remains on record."""
+    """An equal challenger keeps the champion; put in charge by hand, what the champion said remains on record."""
     last = [str(shop.business.file.calendar.end)]
     before = shop.frame(tables.CHURN_SCORES)
     assert set(before["model_version"]) == {"1"}
-    for group in ("models", "scores"):
-        _succeed(shop, GROUPS(group), last)
+    _succeed(shop, GROUPS("models"), last)
+    first, second = shop.lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()
+    assert (first["promoted"], first["why"]) == (True, "first model: nobody was in charge")
+    assert (second["promoted"], second["previous_version"], second["auc_difference"]) == (False, "1", 0.0)
+    tracking = tracking_of(shop.settings, shop.business)
+    assert _in_charge(tracking) == ("1", "promoted")
+    with pytest.raises(PromotionError, match="Choose a month from 2025-12 on"):
+        promote(shop.lakehouse, tracking, "2", month_end("2025-11"), "too early", "a test")
+    with pytest.raises(PromotionError, match="There is no version 7; models/training_runs has 1, 2"):
+        promote(shop.lakehouse, tracking, "7", month_end(last[0]), "unknown", "a test")
+    promote(shop.lakehouse, tracking, "2", month_end(last[0]), "looks better", "a test")
+    assert _in_charge(tracking) == ("2", "promoted")
+    _succeed(shop, GROUPS("scores"), last)
     after = shop.frame(tables.CHURN_SCORES)
     assert set(after["model_version"]) == {"1", "2"}
     kept = after[after["model_version"] == "1"].reset_index(drop=True)
@@ -94,6 +114,8 @@ def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
     assert set(shop.frame(tables.CUSTOMER_SEGMENTS)["model_version"]) == {"2"}
     _succeed(shop, GROUPS("scores"), last)
     pd.testing.assert_frame_equal(shop.frame(tables.CHURN_SCORES), after)
+    rollback(shop.lakehouse, tracking, month_end(last[0]), "it was not", "a test")
+    assert _in_charge(tracking)[0] == "1"
 
 
 @pytest.mark.skipif(not CDNOW.is_file(), reason=f"{CDNOW.name} is not beside this checkout (shared/data)")

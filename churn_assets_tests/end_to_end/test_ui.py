@@ -107,7 +107,7 @@ def test_the_ui_shows_the_location_and_the_runs(graphql: Graphql) -> None:
         "results"
     ]
     assert {(r["pipelineName"], r["status"]) for r in runs} == {
-        (job, "SUCCESS") for job in ("ingest", "snapshot", "train", "score")
+        (job, "SUCCESS") for job in ("ingest", "snapshot", "train", "score", "monitor")
     }
 
 

@@ -28,7 +28,7 @@ CUSTOMERS = 400
 @pytest.fixture
 def business(tmp_path: Path) -> Business:
     """customers, subscriptions and tickets, 2025."""
-    return load_business(small_business(tmp_path, monitoring=None, retraining=None))
+    return load_business(small_business(tmp_path, retraining=None))
 
 
 @pytest.fixture
@@ -124,7 +124,13 @@ def _champion(house: Lakehouse, auc: float) -> None:
     trained = date(2025, 5, 31)
     now = datetime(2025, 6, 2, tzinfo=UTC)
     training = {"trained_as_of": trained, "model_version": "1", "auc": auc, "trained_at": now}
-    decision = {"trained_as_of": trained, "model_version": "1", "decided_at": now}
+    decision = {
+        "in_charge_from": trained,
+        "trained_as_of": trained,
+        "model_version": "1",
+        "promoted": True,
+        "decided_at": now,
+    }
     for table, row in ((tables.TRAINING_RUNS, training), (tables.CHAMPIONS, decision)):
         house.replace_rows(table, pa.Table.from_pylist([row]), "model_version", ["1"], run_id="run")
 

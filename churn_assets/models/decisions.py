@@ -1,0 +1,105 @@
+"""Decisions about who is in charge: written down in models/champions, on the MLflow version, and by the alias."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.champions import Champion, decisions_schema, timeline
+from churn_assets.tracking.tracking import Tracking
+
+
+class PromotionError(RuntimeError):
+    """The version cannot be put in charge; says why and what can be."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision; see `decisions_schema`."""
+
+    in_charge_from: date
+    model_version: str
+    trained_as_of: date
+    promoted: bool
+    previous_version: str | None
+    why: str
+    by: str
+    auc_difference: float | None = None
+    auc_difference_low: float | None = None
+    auc_difference_high: float | None = None
+    mlflow_run_id: str | None = None
+
+
+def decided(lakehouse: Lakehouse) -> list[Champion]:
+    """The timeline of champions, empty before the first training."""
+    return (
+        timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist()) if lakehouse.exists(tables.CHAMPIONS) else []
+    )
+
+
+def record_decision(lakehouse: Lakehouse, tracking: Tracking, decision: Decision, run_id: str) -> None:
+    """Writes the decision down; the alias `champion` follows when it concerns the present, not a date in the past."""
+    import pyarrow as pa
+
+    row = asdict(decision) | {"decided_at": datetime.now(UTC)}
+    rows = pa.Table.from_pylist([row], schema=decisions_schema())
+    lakehouse.append_rows(tables.CHAMPIONS, rows, run_id=run_id)
+    word = "promoted" if decision.promoted else "rejected"
+    tracking.tag_version(decision.model_version, {"decision": word, "why": decision.why, "by": decision.by})
+    line = decided(lakehouse)
+    if decision.promoted and line[-1].model_version == decision.model_version:
+        tracking.set_champion(decision.model_version)
+
+
+def promote(
+    lakehouse: Lakehouse, tracking: Tracking, model_version: str, in_charge_from: date, why: str, by: str
+) -> Decision:
+    """Puts a registered version in charge from a date on, by hand.
+
+    Raises:
+        PromotionError: no such version, it was trained after that date, or it is in charge already.
+    """
+    trainings = (
+        lakehouse.arrow(tables.TRAINING_RUNS).to_pylist() if lakehouse.exists(tables.TRAINING_RUNS) else []
+    )
+    known = {row["model_version"]: row for row in trainings}
+    if model_version not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        raise PromotionError(f"There is no version {model_version}; models/training_runs has {listed}.")
+    training, line = known[model_version], decided(lakehouse)
+    trained_as_of: date = training["trained_as_of"]
+    if trained_as_of > in_charge_from:
+        raise PromotionError(
+            f"Version {model_version} was trained as of {trained_as_of}: it cannot have been in charge from "
+            f"{in_charge_from}. Choose a month from {trained_as_of:%Y-%m} on."
+        )
+    previous = line[-1].model_version if line else None
+    if previous == model_version:
+        raise PromotionError(f"Version {model_version} is in charge already.")
+    decision = Decision(
+        in_charge_from,
+        model_version,
+        trained_as_of,
+        True,
+        previous,
+        why,
+        by,
+        mlflow_run_id=training["mlflow_run_id"],
+    )
+    record_decision(lakehouse, tracking, decision, "by hand")
+    return decision
+
+
+def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why: str, by: str) -> Decision:
+    """Puts the champion before the present one in charge again.
+
+    Raises:
+        PromotionError: there was none before.
+    """
+    rows = lakehouse.arrow(tables.CHAMPIONS).to_pylist() if lakehouse.exists(tables.CHAMPIONS) else []
+    present = decided(lakehouse)[-1:]
+    promoted = sorted((r for r in rows if r["promoted"]), key=lambda r: r["decided_at"])
+    earlier = [r["model_version"] for r in promoted if r["model_version"] != present[0].model_version]
+    if not earlier:
+        raise PromotionError("There is no earlier champion to go back to.")
+    return promote(lakehouse, tracking, earlier[-1], in_charge_from, why, by)

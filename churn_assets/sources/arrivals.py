@@ -1,0 +1,66 @@
+"""What lies in the landing zone, in a form that two looks can be compared by: which months were touched in between."""
+
+import time
+from collections.abc import Iterable, Mapping
+from hashlib import blake2s
+
+from churn_assets.contracts.business import Business
+from churn_assets.months import add_months
+from churn_assets.sources.landing import ExtractFile, list_extracts
+
+# source -> ingest month -> digest of its files (names, sizes, times of change)
+Arrivals = dict[str, dict[str, str]]
+# A file without a `.part` name may still be growing; what changed within this time is looked at next time.
+QUIET_SECONDS = 30
+
+
+def digest(files: Iterable[ExtractFile]) -> str:
+    """The same for the same files; another one when a file came, went, grew or was written again."""
+    lines = sorted(f"{f.name}\t{f.size}\t{f.modified_ns}" for f in files)
+    return blake2s("\n".join(lines).encode(), digest_size=8).hexdigest()
+
+
+def look(landing: str, business: Business, before: Arrivals, now: float | None = None) -> Arrivals:
+    """The landing zone as it lies. A month with a file younger than QUIET_SECONDS is left as it was `before`.
+
+    Raises:
+        LandingError: a folder or file that no contract expects.
+    """
+    youngest = int(((time.time() if now is None else now) - QUIET_SECONDS) * 1e9)
+    found: Arrivals = {}
+    for source in business.sources:
+        months: dict[str, list[ExtractFile]] = {}
+        for file in list_extracts(landing, source):
+            months.setdefault(file.month, []).append(file)
+        seen = {}
+        for month, files in months.items():
+            if max(f.modified_ns for f in files) <= youngest:
+                seen[month] = digest(files)
+            elif month in before.get(source.name, {}):
+                seen[month] = before[source.name][month]
+        found[source.name] = seen
+    return found
+
+
+def touched(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Months in which any source's files differ between two looks, ascending."""
+    names = {*before, *after}
+    return sorted(
+        {
+            month
+            for name in names
+            for month in {*before.get(name, {}), *after.get(name, {})}
+            if before.get(name, {}).get(month) != after.get(name, {}).get(month)
+        }
+    )
+
+
+def spans(months: Iterable[str]) -> list[tuple[str, str]]:
+    """Contiguous ranges of months, ascending: each can be one run."""
+    found: list[tuple[str, str]] = []
+    for month in sorted(months):
+        if found and add_months(found[-1][1], 1) == month:
+            found[-1] = (found[-1][0], month)
+        else:
+            found.append((month, month))
+    return found

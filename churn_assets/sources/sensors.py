@@ -1,0 +1,87 @@
+"""The sensor that takes in what arrives in the landing zone; it reads no file, only names, sizes and times."""
+
+import json
+import re
+from hashlib import blake2s
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.partitions import ingest_months
+from churn_assets.sources.arrivals import Arrivals, look, spans, touched
+from churn_assets.sources.landing import list_extracts
+
+EVERY_SECONDS = 60
+TINY = 4096  # bytes; no more than a header
+EXTRACT_MONTH = re.compile(r"/extract_date=(\d{4}-\d{2})-\d{2}/")
+
+
+def loaded(lakehouse: Lakehouse, business: Business, present: Arrivals) -> Arrivals:
+    """Of the landing zone, the months whose files bronze holds: where a first look starts from.
+
+    An extract without rows leaves no trace in bronze; it is taken as loaded when it is tiny and older than bronze.
+    """
+    found: Arrivals = {}
+    for source in business.sources:
+        table, months = tables.bronze(source), present.get(source.name, {})
+        found[source.name] = {}
+        if not lakehouse.exists(table):
+            continue
+        rows = lakehouse.aggregate(table, ["source_file"], [("row_number", "count")]).to_pylist()
+        known, written = {row["source_file"] for row in rows}, lakehouse.committed_at(table)
+        lying = list_extracts(lakehouse.settings.landing_uri, source)
+        gone = {EXTRACT_MONTH.search(name)[1] for name in known - {f.name for f in lying}}  # type: ignore[index]
+        new = {
+            f.month
+            for f in lying
+            if f.name not in known and (f.size > TINY or f.modified_ns > written.timestamp() * 1e9)
+        }
+        found[source.name] = {m: mark for m, mark in months.items() if m not in new | gone}
+    return found
+
+
+def landing_sensor(business: Business) -> dg.SensorDefinition:
+    """Requests an ingest of exactly the months whose extracts came, changed or went since the last look."""
+
+    @dg.sensor(
+        name="landing_sensor",
+        job_name="ingest",
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Compares names, sizes and times of the files in the landing zone with the last look, and requests one "
+            "ingest run per range of touched months. Files called *.part and files younger than 30 s wait."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.SensorResult | dg.SkipReason:
+        landing = lakehouse.settings.landing_uri
+        before: Arrivals = json.loads(context.cursor) if context.cursor else {}
+        after = look(landing, business, before)
+        if not context.cursor:
+            before = loaded(lakehouse, business, after)
+        months = touched(before, after)
+        known = set(ingest_months(business).get_partition_keys())
+        outside = [m for m in months if m not in known]
+        cursor = json.dumps(after, sort_keys=True)
+        mark = blake2s(cursor.encode(), digest_size=8).hexdigest()
+        requests = [
+            dg.RunRequest(
+                run_key=f"landing-{first}-{last}-{mark}",
+                tags={
+                    "dagster/asset_partition_range_start": first,
+                    "dagster/asset_partition_range_end": last,
+                },
+            )
+            for first, last in spans(m for m in months if m in known)
+        ]
+        if not requests:
+            why = f"; {', '.join(outside)} are no months of the calendar in churn.yaml" if outside else ""
+            context.update_cursor(cursor)
+            return dg.SkipReason(f"Nothing new in {landing}{why}.")
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+
+    return sensor

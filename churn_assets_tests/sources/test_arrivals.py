@@ -1,0 +1,168 @@
+"""Which event in the landing zone requests which months."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import add_months, month_range
+from churn_assets.sources.arrivals import look, spans, touched
+from churn_assets.sources.landing import LandingError
+from churn_assets.sources.sensors import landing_sensor
+from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
+
+ROW = {"customer_id": "C1"}
+Tick = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def business(tmp_path: Path) -> Business:
+    """customers, subscriptions and tickets, 2025."""
+    return load_business(small_business(tmp_path))
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path) -> Lakehouse:
+    """An empty lake."""
+    return Lakehouse(settings_for(tmp_path))
+
+
+def deliver(lakehouse: Lakehouse, source: str, day: str, name: str = "part-1", rows: int = 1) -> Path:
+    """A file that has been lying for a while."""
+    file = write_csv(lakehouse.settings.landing_uri, source, day, [ROW] * rows, name)
+    an_hour_ago = time.time() - 3600
+    os.utime(file, (an_hour_ago, an_hour_ago))
+    return file
+
+
+@pytest.fixture
+def tick(lakehouse: Lakehouse, business: Business) -> Tick:
+    """Looks once more, with the cursor of the look before, and returns the requested ranges."""
+    cursor: list[str | None] = [None]
+    sensor = landing_sensor(business)
+
+    def look_once() -> list[tuple[str, str]]:
+        # a new context each time, as after a restart of the daemon: only the cursor survives
+        context = dg.build_sensor_context(cursor=cursor[0], resources={"lakehouse": lakehouse})
+        result: Any = sensor(context)
+        if isinstance(result, dg.SkipReason):
+            cursor[0] = context.cursor
+            return []
+        cursor[0] = result.cursor
+        keys = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+        return [(r.tags[keys[0]], r.tags[keys[1]]) for r in result.run_requests]
+
+    return look_once
+
+
+def test_which_event_requests_which_months(lakehouse: Lakehouse, tick: Tick) -> None:
+    assert tick() == []
+    deliver(lakehouse, "customers", "2025-03-31")
+    assert tick() == [("2025-03", "2025-03")]
+    assert tick() == []
+    # a late file in an old month, and a burst over two sources
+    deliver(lakehouse, "customers", "2025-01-31", "late")
+    deliver(lakehouse, "customers", "2025-04-30")
+    deliver(lakehouse, "subscriptions", "2025-05-07")
+    assert tick() == [("2025-01", "2025-01"), ("2025-04", "2025-05")]
+    # written anew: a correction may have the size of what it corrects, so this counts; then with another row
+    file = deliver(lakehouse, "customers", "2025-03-31")
+    os.utime(file, (time.time() - 1800, time.time() - 1800))
+    assert tick() == [("2025-03", "2025-03")]
+    assert tick() == []
+    deliver(lakehouse, "customers", "2025-03-31", rows=2)
+    assert tick() == [("2025-03", "2025-03")]
+    file.unlink()
+    assert tick() == [("2025-03", "2025-03")]
+    assert "spark" not in vars(lakehouse)
+
+
+def test_a_file_that_may_still_grow_waits(lakehouse: Lakehouse, tick: Tick) -> None:
+    deliver(lakehouse, "customers", "2025-02-28")
+    assert tick() == [("2025-02", "2025-02")]
+    young = write_csv(lakehouse.settings.landing_uri, "customers", "2025-03-31", [ROW])
+    young_too = write_csv(lakehouse.settings.landing_uri, "customers", "2025-02-28", [ROW], "part-2")
+    part = extract_folder(lakehouse.settings.landing_uri, "customers", "2025-04-30") / "a.csv.part"
+    part.write_text("customer_id")
+    assert tick() == []
+    for file in (young, young_too, part):
+        os.utime(file, (time.time() - 31, time.time() - 31))
+    assert tick() == [("2025-02", "2025-03")]
+
+
+def test_a_first_look_takes_what_the_lake_holds_as_known(lakehouse: Lakehouse, tick: Tick) -> None:
+    for day in ("2025-01-31", "2025-02-28"):
+        deliver(lakehouse, "customers", day)
+    held = [
+        {
+            "extract_month": day[:7],
+            "source_file": f"customers/extract_date={day}/part-1.csv",
+            "row_number": 1,
+        }
+        for day in ("2025-01-31", "2025-02-28")
+    ]
+    bronze = tables.Table("bronze", "customers", "-", ("extract_month",))
+    lakehouse.append_rows(bronze, pa.Table.from_pylist(held), run_id="run")
+    deliver(lakehouse, "customers", "2025-01-31", "without rows")  # tiny and older than bronze
+    later = deliver(lakehouse, "customers", "2025-02-28", "part-2", rows=2000)
+    assert later.stat().st_size > 4096
+    assert tick() == [("2025-02", "2025-02")]
+    assert tick() == []
+
+
+def test_a_month_outside_the_calendar_is_named_not_requested(
+    lakehouse: Lakehouse, business: Business
+) -> None:
+    deliver(lakehouse, "customers", "2026-01-31")
+    result = landing_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
+    assert isinstance(result, dg.SkipReason)
+    assert "2026-01 are no months of the calendar" in str(result.skip_message)
+
+
+def test_what_no_contract_expects_fails_the_tick_with_its_name(
+    lakehouse: Lakehouse, business: Business
+) -> None:
+    (extract_folder(lakehouse.settings.landing_uri, "customers", "2025-01-31") / "notes.txt").write_text("?")
+    with pytest.raises(LandingError, match=r"notes\.txt"):
+        look(lakehouse.settings.landing_uri, business, {})
+
+
+def test_the_cursor_is_small(lakehouse: Lakehouse, business: Business) -> None:
+    for month in month_range("2025-01", "2025-12"):
+        for part in range(5):
+            deliver(lakehouse, "customers", f"{month}-15", f"part-{part}")
+    state = look(lakehouse.settings.landing_uri, business, {})
+    assert len(json.dumps(state)) < 12 * 40 + 100
+
+
+MONTHS = st.integers(0, 40).map(lambda n: add_months("2024-01", n))
+
+
+@given(st.sets(MONTHS))
+def test_spans_cover_exactly_the_months_in_as_few_runs_as_can_be(months: set[str]) -> None:
+    found = spans(months)
+    assert sorted(m for first, last in found for m in month_range(first, last)) == sorted(months)
+    assert all(add_months(a[1], 1) < b[0] for a, b in pairwise(found))
+
+
+@given(
+    before=st.dictionaries(MONTHS, st.sampled_from("abc")),
+    after=st.dictionaries(MONTHS, st.sampled_from("abc")),
+)
+def test_touched_is_what_differs(before: dict[str, str], after: dict[str, str]) -> None:
+    expected = {m for m in {*before, *after} if before.get(m) != after.get(m)}
+    assert touched({"s": before}, {"s": after}) == sorted(expected)
+    assert touched({}, {"s": after}) == sorted(after)
