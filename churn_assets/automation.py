@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.monitoring.sensors import auc_degradation_sensor
+from churn_assets.monitoring.sensors import auc_degradation_sensor, new_data_sensor
 from churn_assets.partitions import last_ingest_month, snapshot_months
 from churn_assets.sources.sensors import landing_sensor
 
@@ -91,7 +91,7 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
 
 def sensors(business: Business) -> list[dg.SensorDefinition]:
     """What looks at the landing zone and at the model, all day."""
-    return [landing_sensor(business), auc_degradation_sensor(business)]
+    return [landing_sensor(business), auc_degradation_sensor(business), new_data_sensor(business)]
 
 
 def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:

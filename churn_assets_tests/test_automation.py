@@ -56,7 +56,7 @@ def test_every_sensor_and_schedule_starts_a_job_that_exists(tmp_path: Path) -> N
     defs = build_defs(settings_for(tmp_path))
     jobs = {job.name for job in defs.jobs or ()}
     automations = [*(defs.schedules or ()), *(defs.sensors or ())]
-    assert len(automations) == 4
+    assert len(automations) == 5
     for automation in automations:
         assert automation.job_name in jobs
         assert automation.default_status.value == "RUNNING"

@@ -45,6 +45,62 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
     return decision, f"degradation-{champion.model_version}-{newest}"
 
 
+def new_data_decision(lakehouse: Lakehouse, business: Business) -> tuple[Decision, str]:
+    """Whether enough cohorts have matured since the last training, and a key that is the same for the same cohorts."""
+    rule = business.file.retraining.new_data
+    if not rule.enabled:
+        return Decision(False, "Switched off in churn.yaml (retraining.new_data.enabled)."), ""
+    missing = [t.path for t in (tables.TRAINING_RUNS, tables.CHURN_LABELS) if not lakehouse.exists(t)]
+    if missing:
+        return Decision(False, f"Nothing to count from yet: {', '.join(missing)} does not exist."), ""
+    trainings = lakehouse.arrow(tables.TRAINING_RUNS, ["trained_as_of"]).to_pylist()
+    last: date = max(t["trained_as_of"] for t in trainings)
+    cohorts = lakehouse.aggregate(
+        tables.CHURN_LABELS, ["as_of_date", "label_available_at"], [("label", "count")]
+    ).to_pylist()
+    new = sorted(c["as_of_date"] for c in cohorts if c["label_count"] and c["label_available_at"] > last)
+    told = f"{len(new)} cohorts have matured since the training as of {last}; it takes {rule.matured_months}."
+    return Decision(len(new) >= rule.matured_months, told), f"new-data-{last}-{new[-1] if new else None}"
+
+
+def _request(
+    context: dg.SensorEvaluationContext, decision: Decision, key: str, month: str | None, by: str
+) -> dg.RunRequest | dg.SkipReason:
+    """One training as of `month`, unless there is no reason for it or one is under way."""
+    if month is None:
+        return dg.SkipReason("No month is closed yet.")
+    if not decision.retrain:
+        return dg.SkipReason(decision.reason)
+    filters: Any = dg.RunsFilter(job_name="train", statuses=OPEN)
+    if context.instance.get_runs_count(filters):
+        return dg.SkipReason(f"A training is under way. {decision.reason}")
+    tags = {REQUESTED_BY: by, "churn/why": decision.reason[:900]}
+    return dg.RunRequest(run_key=key, partition_key=month, tags=tags)
+
+
+def new_data_sensor(business: Business) -> dg.SensorDefinition:
+    """Requests a training as of the newest closed month when enough cohorts have matured since the last one."""
+
+    @dg.sensor(
+        name="new_data_sensor",
+        job_name="train",
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Counts the cohorts whose labels have matured since the last training, and requests one when there are as "
+            "many as `retraining.new_data` in churn.yaml says."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.RunRequest | dg.SkipReason:
+        decision, key = new_data_decision(lakehouse, business)
+        month = snapshot_months(business).get_last_partition_key()
+        return _request(context, decision, key, month, "new data")
+
+    return sensor
+
+
 def auc_degradation_sensor(business: Business) -> dg.SensorDefinition:
     """Requests a training as of the newest closed month when the champion's AUC has really degraded."""
 
@@ -65,12 +121,6 @@ def auc_degradation_sensor(business: Business) -> dg.SensorDefinition:
         if month is None:
             return dg.SkipReason("No month is closed yet.")
         decision, key = degradation_decision(lakehouse, business, month)
-        if not decision.retrain:
-            return dg.SkipReason(decision.reason)
-        filters: Any = dg.RunsFilter(job_name="train", statuses=OPEN)
-        if context.instance.get_runs_count(filters):
-            return dg.SkipReason(f"A training is under way. {decision.reason}")
-        tags = {REQUESTED_BY: DEGRADATION, "churn/why": decision.reason[:900]}
-        return dg.RunRequest(run_key=key, partition_key=month, tags=tags)
+        return _request(context, decision, key, month, DEGRADATION)
 
     return sensor

@@ -17,7 +17,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.models.evaluation import OK
 from churn_assets.monitoring.assets import monitoring_assets
 from churn_assets.monitoring.performance import as_table, not_yet
-from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision
+from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision, new_data_decision
 from churn_assets.months import add_months, month_end, month_range
 from churn_assets_tests.lakes import settings_for, small_business
 
@@ -173,3 +173,26 @@ def test_the_sensor_requests_one_training_with_its_reason(lakehouse: Lakehouse, 
         waiting = tick()
         assert isinstance(waiting, dg.SkipReason) and "under way" in str(waiting.skip_message)
     assert "spark" not in vars(lakehouse)
+
+
+@pytest.mark.parametrize(("wanted", "retrain"), [(1, True), (2, True), (3, False)])
+def test_newly_matured_cohorts_are_counted_from_the_last_training(
+    lakehouse: Lakehouse, tmp_path: Path, wanted: int, retrain: bool
+) -> None:
+    """June and July have matured since the training as of May; August is pending."""
+    rule = {"new_data": {"matured_months": wanted}}
+    business = load_business(small_business(tmp_path, retraining=rule))
+    assert "models/training_runs does not exist" in new_data_decision(lakehouse, business)[0].reason
+    _champion(lakehouse, 0.8)
+    decision, key = new_data_decision(lakehouse, business)
+    assert (decision.retrain, key) == (retrain, "new-data-2025-05-31-2025-07-31")
+    assert (
+        f"2 cohorts have matured since the training as of 2025-05-31; it takes {wanted}." in decision.reason
+    )
+
+
+def test_new_data_can_be_switched_off_alone(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    business = load_business(small_business(tmp_path, retraining={"new_data": {"enabled": False}}))
+    _champion(lakehouse, 0.8)
+    assert "Switched off" in new_data_decision(lakehouse, business)[0].reason
+    assert "Switched off" not in degradation_decision(lakehouse, business, "2025-12")[0].reason
