@@ -20,7 +20,7 @@ from churn_assets.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 WRITE = "WRITE_GRAPH_SNAPSHOT" in os.environ
-WITHOUT_SPARK = {"monitoring/model_performance"}
+WITHOUT_SPARK = {"monitoring/model_performance", "monitoring/drift"}
 GATED = ("silver", "gold", "features", "models", "scores", "monitoring")
 WITHOUT_CHECK = {"gold/churn_events"}  # an ending has no key that could stand twice
 

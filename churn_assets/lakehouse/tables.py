@@ -68,6 +68,9 @@ CUSTOMER_SEGMENTS = Table("scores", "customer_segments", "customer x as_of_date"
 MODEL_PERFORMANCE = Table("monitoring", "model_performance", "as_of_date x model_version", ("as_of_date",))
 
 
+DRIFT = Table("monitoring", "drift", "as_of_date x model_version x feature", ("as_of_date",))
+
+
 def customer_identity(business: Business) -> Table:
     """Personal columns of all sources by customer_key, as versions."""
     personal = {c.name for s in business.sources for c in s.personal}
@@ -99,6 +102,7 @@ def catalogue(business: Business) -> list[Table]:
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
         MODEL_PERFORMANCE,
+        DRIFT,
     ]
 
 

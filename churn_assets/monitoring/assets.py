@@ -12,12 +12,14 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
+from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Scored customers of one cohort that are read into this process; of more, a random share of the keys is judged.
+# Scored customers of one cohort that are read into this process for either table; of more, a random share of the keys.
 COHORT_LIMIT = 1_000_000
+DRIFT_LIMIT = 100_000
 KEY_SPACE = 16**8
 
 
@@ -131,7 +133,75 @@ def monitoring_assets(business: Business) -> list[dg.AssetsDefinition]:
             lakehouse, table, commit, None, metadata, {"every_scored_version": {"rows": len(rows)}}
         )
 
-    return [model_performance]
+    return [model_performance, _drift(business)]
+
+
+def _drift(business: Business) -> dg.AssetsDefinition:
+    table = tables.DRIFT
+
+    @table_asset(
+        table,
+        business,
+        description=(
+            "How far features and scores of each cohort lie from the training of the model that scored it: population "
+            "stability index over fixed bins, missing rates, and whether that is more than chance. An early warning; "
+            "no proof that the model is worse."
+        ),
+        deps=[tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key],
+        partitions=snapshot_months(business),
+        checks={"every_scored_version": "Every version that scored a cohort is compared."},
+        kinds=("deltalake",),
+        spark=False,
+    )
+    def feature_drift(
+        context: dg.AssetExecutionContext,
+        lakehouse: dg.ResourceParam[Lakehouse],
+        tracking: dg.ResourceParam[Tracking],
+    ) -> dg.MaterializeResult[Any]:
+        from churn_assets.monitoring.drift import STABLE, as_table
+
+        months = list(partition_range(context))
+        rows = (
+            [row for month in months for row in _compare(lakehouse, tracking, month)]
+            if lakehouse.exists(tables.CHURN_SCORES)
+            else []
+        )
+        days = [month_end(month) for month in months]
+        commit = lakehouse.replace_rows(table, as_table(rows), "as_of_date", days, run_id=context.run.run_id)
+        moved = sorted((r for r in rows if r["status"] != STABLE), key=lambda r: -r["psi"])
+        shown = ("as_of_date", "model_version", "kind", "feature", "status", "psi", "missing_rate")
+        report = [[_short(row[name]) for name in shown] for row in moved[:40]]
+        metadata: dict[str, Any] = {"moved": markdown_table(shown, report), "features moved": len(moved)}
+        metadata |= {f"psi of {r['feature']}": r["psi"] for r in rows if r["kind"] == "score"}
+        compared = {(r["as_of_date"], r["model_version"]) for r in rows}
+        return materialized(
+            lakehouse, table, commit, None, metadata, {"every_scored_version": {"versions": len(compared)}}
+        )
+
+    return feature_drift
+
+
+def _compare(lakehouse: Lakehouse, tracking: Tracking, month: str) -> list[dict[str, Any]]:
+    """Rows of one cohort, every version that scored it against its own training."""
+    from churn_assets.monitoring.drift import SCORES, cohort_drift
+
+    day = month_end(month)
+    chosen: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    scores = lakehouse.arrow(tables.CHURN_SCORES, ["customer_key", "model_version", *SCORES], chosen)
+    if scores.num_rows == 0:
+        return []
+    if scores.num_rows > DRIFT_LIMIT:
+        last = f"{int(KEY_SPACE * DRIFT_LIMIT / scores.num_rows):08x}"
+        chosen = [*chosen, ("customer_key", "<", last)]
+        scores = lakehouse.arrow(tables.CHURN_SCORES, ["customer_key", "model_version", *SCORES], chosen)
+    rows: list[dict[str, Any]] = []
+    snapshots: pd.DataFrame | None = None
+    for version, part in scores.to_pandas().groupby("model_version"):
+        model = tracking.load_version(str(version))
+        if snapshots is None:
+            snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, None, chosen).to_pandas()
+        rows += cohort_drift(day, str(version), model.about, snapshots, part)
+    return rows
 
 
 def _short(value: object) -> object:

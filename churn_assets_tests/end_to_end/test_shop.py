@@ -89,6 +89,16 @@ def test_a_simulated_shop(shop: Lake) -> None:
     assert set(segments["segment"]) <= {rule.name for rule in shop.business.file.segments.rules}
 
 
+def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
+    last = [str(shop.business.file.calendar.end)]
+    _succeed(shop, GROUPS("monitoring"), last)
+    rows = shop.frame(tables.DRIFT)
+    assert set(rows["feature"]) == {f.name for f in shop.business.features} | {"raw", "probability"}
+    assert set(rows["model_version"]) == {"1"}
+    assert rows["psi"].between(0, 5).all()
+    assert shop.frame(tables.MODEL_PERFORMANCE)["status"].tolist() == ["immature"]
+
+
 def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
     """An equal challenger keeps the champion; put in charge by hand, what the champion said remains on record."""
     last = [str(shop.business.file.calendar.end)]

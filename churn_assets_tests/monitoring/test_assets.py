@@ -12,6 +12,7 @@ import pytest
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.models.evaluation import OK
@@ -87,9 +88,12 @@ def _write(house: Lakehouse, table: tables.Table, rows: Sequence[dict[str, Any]]
 
 def _monitor(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> dg.ExecuteInProcessResult:
     tags = {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
-    stubs = [dg.AssetSpec(t.key) for t in (tables.CHURN_SCORES, tables.CHURN_LABELS)]
+    upstream = (tables.CHURN_SCORES, tables.CHURN_LABELS, tables.CUSTOMER_SNAPSHOTS)
     return dg.materialize(
-        [*monitoring_assets(business), *stubs], resources={"lakehouse": lakehouse}, tags=tags
+        [*monitoring_assets(business), *(dg.AssetSpec(t.key) for t in upstream)],
+        selection=dg.AssetSelection.assets(tables.MODEL_PERFORMANCE.key),
+        resources={"lakehouse": lakehouse, "tracking": tracking_of(lakehouse.settings, business)},
+        tags=tags,
     )
 
 

@@ -1,0 +1,98 @@
+"""Drift is found where it is, in the right size, and chance is not taken for it."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churn_assets.models.reference import reference_statistics
+from churn_assets.monitoring.drift import MODERATE, SHIFT, STABLE, as_table, cohort_drift, discoveries
+
+DAY = date(2025, 6, 30)
+
+
+def month(seed: int, n: int = 2000, move: float = 0.0) -> pd.DataFrame:
+    """60 features, of which the first moves by so many standard deviations, and a category."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(n, 60)), columns=[f"f{i}" for i in range(60)])
+    frame["f0"] += move
+    frame["region"] = rng.choice(["north", "south"], size=n)
+    return frame
+
+
+def scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """Scores that follow the second feature."""
+    return pd.DataFrame({"raw": frame["f1"], "probability": 1 / (1 + np.exp(-frame["f1"]))})
+
+
+@pytest.fixture(scope="module")
+def about() -> dict[str, Any]:
+    """What a model remembers of its training."""
+    then = month(0, 6000)
+    return {
+        "reference_features": reference_statistics(then, list(then.columns)),
+        "reference_scores": reference_statistics(scores(then), ["raw", "probability"]),
+        "rows": {"train": {"rows": len(then)}, "calibration": {"rows": len(then)}},
+    }
+
+
+def _found(about: dict[str, Any], frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return {row["feature"]: row for row in cohort_drift(DAY, "1", about, frame, scores(frame))}
+
+
+def test_no_change_is_stable_everywhere(about: dict[str, Any]) -> None:
+    found = _found(about, month(1))
+    assert {row["status"] for row in found.values()} == {STABLE}
+    assert len(found) == 63
+    assert found["raw"]["kind"] == "score"
+
+
+def test_few_rows_are_chance_however_large_the_index(about: dict[str, Any]) -> None:
+    found = _found(about, month(2, n=40))
+    assert max(row["psi"] for row in found.values()) > 0.25
+    assert {row["status"] for row in found.values()} == {STABLE}
+
+
+@pytest.mark.parametrize(("move", "status"), [(0.1, STABLE), (0.4, MODERATE), (0.8, SHIFT)])
+def test_what_moved_is_named_in_its_size(about: dict[str, Any], move: float, status: str) -> None:
+    found = _found(about, month(3, move=move))
+    assert found["f0"]["status"] == status
+    assert {row["status"] for name, row in found.items() if name != "f0"} == {STABLE}
+
+
+def test_missing_values_and_new_categories_are_drift(about: dict[str, Any]) -> None:
+    frame = month(4)
+    frame.loc[: len(frame) // 3, "f5"] = np.nan
+    frame.loc[: len(frame) // 3, "region"] = "east"
+    found = _found(about, frame)
+    assert found["f5"]["status"] == SHIFT and found["f5"]["missing_rate"] == pytest.approx(1 / 3, abs=0.01)
+    assert found["f5"]["reference_missing_rate"] == 0
+    assert found["region"]["status"] == SHIFT
+
+
+def test_p_values_hold_what_they_promise(about: dict[str, Any]) -> None:
+    """Without any change about one in ten lies below 0.1."""
+    p = [row["p_value"] for seed in range(20) for row in _found(about, month(100 + seed)).values()]
+    assert 0.04 < np.mean(np.array(p) < 0.1) < 0.2
+
+
+def test_the_table_takes_all_rows_and_none(about: dict[str, Any]) -> None:
+    rows = cohort_drift(DAY, "1", about, month(5), scores(month(5)))
+    assert as_table(rows).num_rows == len(rows)
+    assert as_table([]).schema == as_table(rows).schema
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.001, 0.2))
+def test_discoveries_are_the_largest_set_that_the_rule_allows(values: list[float], rate: float) -> None:
+    p = np.array(values)
+    believed = discoveries(p, rate)
+    if believed.any():
+        limit = p[believed].max()
+        assert believed.sum() == (p <= limit).sum() or limit in p[~believed]
+        assert limit <= rate * believed.sum() / len(p)
+    for k in range(int(believed.sum()) + 1, len(p) + 1):
+        assert np.sort(p)[k - 1] > rate * k / len(p)
