@@ -9,8 +9,8 @@ from typing import Literal
 from churn_assets.settings import Settings, is_uri
 
 # The small profile starts fast and stays below 3 GiB: one collector thread, and the second compiler only where it pays.
-# `make bench` measures an end of each: 5,000 customers (94 MB of extracts) run small, 50,000 (0.9 GB) large. A first load
-# reads the whole landing zone in one run, a daily run only the open month, so the limit lies nearer to the large end.
+# `make bench` measures an end of each: 5,000 customers (94 MB of extracts) run small, 50,000 (0.9 GB) large. A first
+# load reads the whole landing zone in one run, a daily run only the open month: the limit lies nearer to the large end.
 LARGE_FROM_BYTES = 512 * 1024**2
 GIB = 1024**3
 
