@@ -143,6 +143,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
             return materialized(
                 lakehouse, table, None, None, report | {"dagster/row_count": 0}, {"exactly_one": {"rows": 0}}
             )
+        scores = lakehouse.read(tables.CHURN_SCORES)  # first: columns cannot be made before Spark runs
         wanted = reduce(
             lambda a, b: a | b,
             [
@@ -150,7 +151,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
                 for m, c in in_charge.items()
             ],
         )
-        scores = lakehouse.read(tables.CHURN_SCORES).where(wanted)
+        scores = scores.where(wanted)
         snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(as_of_between(months))
         frame = customer_segments(scores, snapshots, business.file.segments).persist()
         try:
