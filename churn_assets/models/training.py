@@ -1,7 +1,7 @@
 """One training: fit candidates on the past, choose and calibrate on what followed, test once on the last cohort."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from churn_assets.models.calibration import Calibration
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
-from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
+from churn_assets.models.evaluation import (
+    MINIMUM_POSITIVES,
+    OK,
+    Z_95,
+    Metrics,
+    auc_interval,
+    by_tenure,
+    compare_auc,
+    evaluate,
+)
 from churn_assets.models.leaks import known_too_late, overlapping_outcomes, single_feature_auc, too_good
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import PortableModel, Scorer
@@ -38,8 +47,7 @@ class TrainingSettings:
     """How to train.
 
     Attributes:
-        candidates: names from CANDIDATES, in order of preference: the first wins ties, and is taken when the selection
-            part has too few positives to choose by.
+        candidates: names from CANDIDATES, in order of preference, simplest first: see `choose`.
         seed: of every sampling learner.
         capacity: share of customers that a campaign reaches; precision and recall are measured there.
         single_feature_auc_limit: a feature whose AUC alone lies above stops the training as a leak.
@@ -141,7 +149,7 @@ def train(
 ) -> TrainingResult:
     """Train on snapshots with settled labels.
 
-    Only the train part fits transformation and candidates; the selection cohorts choose (raw AUC); the calibration
+    Only the train part fits transformation and candidates; the selection cohorts choose (`choose`); the calibration
     cohorts fit the probability; the test cohort is scored once, by the chosen model. The model is not refitted on
     later cohorts afterwards: what was tested is what is used.
 
@@ -179,6 +187,7 @@ def train(
     if any(CANDIDATES[name].needs_spark for name in settings.candidates):
         spark()  # MLlib's estimators cannot even be made without a session
     fitted: dict[str, tuple[Scorer, float, Metrics]] = {}
+    raws: dict[str, NDArray[np.float64]] = {}
     with SparkMatrix(matrix, labels, spark, settings.scratch) as on_spark:
         part = TrainingPart(matrix, labels, on_spark, settings.seed)
         for name in settings.candidates:
@@ -186,12 +195,15 @@ def train(
             scorer = CANDIDATES[name].fit(part)
             seconds = time.perf_counter() - started
             raw = scorer.probability(selection)
+            raws[name] = raw
             metrics = _evaluate(parts["selection"], raw, raw, settings)
             fitted[name] = (scorer, seconds, metrics)
             progress(f"{name}: selection AUC {_auc_text(metrics)}, {seconds:.1f} s")
     # sorted is stable: equal candidates stay in the order of preference.
     order = sorted(fitted, key=lambda name: -(fitted[name][2].auc or 0.0))
-    chosen = order[0]
+    chosen = choose(
+        settings.candidates, raws, parts["selection"]["label"].to_numpy(np.float64), fitted[order[0]][2]
+    )
     model = _calibrated(chosen, transformation, fitted[chosen][0], parts["calibration"])
     importance = _importance(model, parts["validation"], settings.seed)
     model = _with_about(model, split, rows, importance, parts["train"], parts["calibration"])
@@ -219,6 +231,33 @@ def train(
         importance=importance,
         tested=TestedSample(parts["test"]["label"].to_numpy(np.float64), raw, probability),
     )
+
+
+def choose(
+    candidates: Sequence[str],
+    raws: Mapping[str, NDArray[np.float64]],
+    labels: NDArray[np.float64],
+    best: Metrics,
+) -> str:
+    """The first candidate whose AUC is within one standard error of the best one's; the first of all without an AUC.
+
+    The rule of Breiman et al. 1984: among models that chance could have ordered otherwise, the simplest, which drifts
+    least. The error is that of the paired difference on the same rows (DeLong).
+
+    Args:
+        candidates: in order of preference, simplest first.
+        raws: candidate -> scores of the selection part.
+        labels: 0 or 1 per row of the selection part.
+        best: metrics of the candidate with the highest AUC.
+    """
+    if best.status != OK:
+        return candidates[0]
+    top = max(candidates, key=lambda name: auc_interval(labels, raws[name])[0])
+    for name in candidates:
+        difference, _, high = compare_auc(labels, raws[top], raws[name])
+        if difference <= (high - difference) / Z_95:
+            return name
+    return top
 
 
 def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:

@@ -10,9 +10,10 @@ import pytest
 
 from churn_assets.models import plots
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.evaluation import evaluate
 from churn_assets.models.portable import PortableModel, Scorer
 from churn_assets.models.split import temporal_split
-from churn_assets.models.training import TrainingError, TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingError, TrainingResult, TrainingSettings, choose, train
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
 SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
@@ -202,3 +203,25 @@ def test_figures_draw_without_a_display(result: TrainingResult, tmp_path: Path) 
         figure.savefig(tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
     assert "1,000 customers" in plots.training_figures(result)["roc"].axes[0].get_title()
+
+
+@pytest.mark.parametrize(
+    ("noise_of_simple", "chosen"), [(0.5, "simple"), (0.52, "simple"), (1.5, "rich"), (0.1, "simple")]
+)
+def test_the_simplest_within_one_standard_error_is_chosen(noise_of_simple: float, chosen: str) -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.normal(-2, 1, 4000)
+    labels = (rng.random(4000) < 1 / (1 + np.exp(-truth))).astype(float)
+    raws = {
+        "simple": truth + rng.normal(0, noise_of_simple, 4000),
+        "rich": truth + rng.normal(0, 0.5, 4000),
+    }
+    best = evaluate(labels, raws["rich"], 1 / (1 + np.exp(-truth)), [str(i) for i in range(4000)])
+    assert choose(("simple", "rich"), raws, labels, best) == chosen
+    assert choose(("rich", "simple"), {**raws, "simple": raws["rich"]}, labels, best) == "rich"
+
+
+def test_without_an_auc_the_first_in_order_is_taken() -> None:
+    labels = np.zeros(100)
+    best = evaluate(labels, labels, labels, [str(i) for i in range(100)])
+    assert choose(("a", "b"), {"a": labels, "b": labels + 1}, labels, best) == "a"
