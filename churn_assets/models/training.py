@@ -201,9 +201,10 @@ def train(
             progress(f"{name}: selection AUC {_auc_text(metrics)}, {seconds:.1f} s")
     # sorted is stable: equal candidates stay in the order of preference.
     order = sorted(fitted, key=lambda name: -(fitted[name][2].auc or 0.0))
-    chosen = choose(
-        settings.candidates, raws, parts["selection"]["label"].to_numpy(np.float64), fitted[order[0]][2]
-    )
+    # Held-out customers of the train cohorts cannot show what time does to a model: simple ones are trusted further.
+    errors = 2.0 if split.held_out else 1.0
+    decided_on = parts["selection"]["label"].to_numpy(np.float64)
+    chosen = choose(settings.candidates, raws, decided_on, fitted[order[0]][2], errors)
     model = _calibrated(chosen, transformation, fitted[chosen][0], parts["calibration"])
     importance = _importance(model, parts["validation"], settings.seed)
     model = _with_about(model, split, rows, importance, parts["train"], parts["calibration"])
@@ -238,24 +239,26 @@ def choose(
     raws: Mapping[str, NDArray[np.float64]],
     labels: NDArray[np.float64],
     best: Metrics,
+    errors: float = 1.0,
 ) -> str:
-    """The first candidate whose AUC is within one standard error of the best one's; the first of all without an AUC.
+    """The first candidate whose AUC is within some standard errors of the best one's; the first of all without an AUC.
 
-    The rule of Breiman et al. 1984: among models that chance could have ordered otherwise, the simplest, which drifts
-    least. The error is that of the paired difference on the same rows (DeLong).
+    With one, the rule of Breiman et al. 1984: among models that chance could have ordered otherwise, the simplest,
+    which drifts least. The error is that of the paired difference on the same rows (DeLong).
 
     Args:
         candidates: in order of preference, simplest first.
         raws: candidate -> scores of the selection part.
         labels: 0 or 1 per row of the selection part.
         best: metrics of the candidate with the highest AUC.
+        errors: how many standard errors.
     """
     if best.status != OK:
         return candidates[0]
     top = max(candidates, key=lambda name: auc_interval(labels, raws[name])[0])
     for name in candidates:
         difference, _, high = compare_auc(labels, raws[top], raws[name])
-        if difference <= (high - difference) / Z_95:
+        if difference <= errors * (high - difference) / Z_95:
             return name
     return top
 
