@@ -202,32 +202,6 @@ def rollback(first: str | None, why: str) -> None:
 
 
 @cli.command()
-@click.option("--customers", default=2000, show_default=True, help="Customers at the start.")
-@click.option("--months", default=24, show_default=True, help="Months to live through.")
-@click.option(
-    "--drift-from",
-    type=month,
-    metavar="YYYY-MM",
-    default="2025-03",
-    show_default=True,
-    help="Month from which customers behave differently; the world starts in 2024-01.",
-)
-@click.option("--no-drift", is_flag=True, help="Customers never change.")
-@click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
-def replay(customers: int, months: int, drift_from: str, no_drift: bool, seed: int) -> None:
-    """Live through a simulated world month by month: does the loop notice the change, and mend the model?"""
-    from churn_assets.replay import ReplayError, tell
-    from churn_assets.replay import replay as live_through
-
-    settings, console = _settings(), Console()
-    try:
-        told = live_through(settings, customers, months, None if no_drift else drift_from, seed, console)
-    except ReplayError as error:
-        raise click.UsageError(str(error)) from error
-    tell(told, settings.home_path / "replay" / "replay.png", console)
-
-
-@cli.command()
 def summary() -> None:
     """Tell what the lake holds: rows, refused rows, model, segments, riskiest customers."""
     from churn_assets.contracts.loader import load_business
