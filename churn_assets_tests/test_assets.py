@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from churn_assets.lakehouse import tables
-from churn_assets_tests.worlds import LOST, MONTHS, Lake, lost_and_found
+from churn_assets_tests.worlds import LOST, MONTHS, SOURCES, Lake, lost_and_found
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -93,7 +93,7 @@ def test_after_the_second_delivery_all_passes(story: dict[str, object]) -> None:
     lake = story["lake"]
     assert isinstance(lake, Lake)
     balance = lake.lakehouse.arrow(tables.RECONCILIATION).to_pylist()
-    assert len(balance) == 3 * len(MONTHS)
+    assert len(balance) == len(SOURCES) * len(MONTHS)
     assert all(r["balances"] for r in balance)
     snapshots = lake.frame(tables.CUSTOMER_SNAPSHOTS)
     assert sorted(snapshots["as_of_date"].astype(str).str[:7].unique()) == MONTHS[2:]
