@@ -1,6 +1,5 @@
 """What runs when: jobs, schedules, sensors and the freshness of every layer, in one place."""
 
-import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -9,7 +8,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.monitoring.sensors import auc_degradation_sensor, new_data_sensor
-from churn_assets.partitions import last_ingest_month, snapshot_months
+from churn_assets.partitions import last_ingest_month, maturing_months, snapshot_months
 from churn_assets.sources.sensors import landing_sensor
 
 MONTH = timedelta(days=31)
@@ -35,13 +34,6 @@ def jobs() -> list[Any]:
         ),
         dg.define_asset_job("score", groups("scores"), description="Scores and segments of cohorts."),
     ]
-
-
-def _closed_months(business: Business) -> list[str]:
-    """The newest closed month and those before it whose labels settle meanwhile, ascending."""
-    keys = snapshot_months(business).get_partition_keys()
-    back = math.ceil(business.file.windows.maturity_days / 28) + 1
-    return list(keys)[-back:]
 
 
 def schedules(business: Business) -> list[dg.ScheduleDefinition]:
@@ -75,9 +67,10 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
     def month_end(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if business.file.calendar.end:
             return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
-        months = _closed_months(business)
-        if not months:
+        newest = snapshot_months(business).get_last_partition_key()
+        if newest is None:
             return dg.SkipReason("No month is closed yet.")
+        months = maturing_months(business, newest)
         return dg.RunRequest(
             run_key=f"month-end-{months[-1]}",
             tags={

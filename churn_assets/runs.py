@@ -3,7 +3,7 @@
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -68,9 +68,10 @@ def run_job(
     settings: Settings,
     job: str,
     months: Sequence[str],
-    console: Console,
+    console: Console | None,
+    tags: Mapping[str, str] | None = None,
 ) -> "ExecuteInProcessResult":
-    """One Dagster run of `job` for all `months` (contiguous), with a progress display.
+    """One Dagster run of `job` for all `months` (contiguous), with a progress display if there is a console.
 
     Raises:
         MonthsError: a month that is not one of the job's partitions; nothing was started.
@@ -93,7 +94,7 @@ def run_job(
             done.append(
                 definition.execute_in_process(
                     instance=instance,
-                    tags=_range_tags(months),
+                    tags=_range_tags(months) | dict(tags or {}),
                     run_config={
                         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
                     },  # events are in the UI
@@ -113,7 +114,7 @@ def run_job(
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=console is None) as progress:
         task = progress.add_task("starting", total=total, job=job)
         worker.start()
         cursor: str | None = None

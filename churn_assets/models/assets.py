@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")
 BETTER_THAN_CHANCE = "better_than_chance"
-REQUESTED_BY, DEGRADATION = "churn/retraining", "degradation"
+REQUESTED_BY, DEGRADATION, NEW_DATA = "churn/retraining", "degradation", "new data"
 __all__ = ["CHURN_MODEL", "POOL", "model_assets"]
 
 

@@ -8,7 +8,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.assets import DEGRADATION, REQUESTED_BY
+from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
 from churn_assets.months import month_end
@@ -45,8 +45,8 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
     return decision, f"degradation-{champion.model_version}-{newest}"
 
 
-def new_data_decision(lakehouse: Lakehouse, business: Business) -> tuple[Decision, str]:
-    """Whether enough cohorts have matured since the last training, and a key that is the same for the same cohorts."""
+def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+    """Whether by the end of `month` enough cohorts have matured since the last training, and a key that names them."""
     rule = business.file.retraining.new_data
     if not rule.enabled:
         return Decision(False, "Switched off in churn.yaml (retraining.new_data.enabled)."), ""
@@ -58,7 +58,10 @@ def new_data_decision(lakehouse: Lakehouse, business: Business) -> tuple[Decisio
     cohorts = lakehouse.aggregate(
         tables.CHURN_LABELS, ["as_of_date", "label_available_at"], [("label", "count")]
     ).to_pylist()
-    new = sorted(c["as_of_date"] for c in cohorts if c["label_count"] and c["label_available_at"] > last)
+    today = month_end(month)
+    new = sorted(
+        c["as_of_date"] for c in cohorts if c["label_count"] and last < c["label_available_at"] <= today
+    )
     told = f"{len(new)} cohorts have matured since the training as of {last}; it takes {rule.matured_months}."
     return Decision(len(new) >= rule.matured_months, told), f"new-data-{last}-{new[-1] if new else None}"
 
@@ -94,9 +97,11 @@ def new_data_sensor(business: Business) -> dg.SensorDefinition:
     def sensor(
         context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.RunRequest | dg.SkipReason:
-        decision, key = new_data_decision(lakehouse, business)
         month = snapshot_months(business).get_last_partition_key()
-        return _request(context, decision, key, month, "new data")
+        if month is None:
+            return dg.SkipReason("No month is closed yet.")
+        decision, key = new_data_decision(lakehouse, business, month)
+        return _request(context, decision, key, month, NEW_DATA)
 
     return sensor
 

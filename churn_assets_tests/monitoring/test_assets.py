@@ -19,7 +19,7 @@ from churn_assets.models.evaluation import OK
 from churn_assets.monitoring.assets import monitoring_assets
 from churn_assets.monitoring.performance import as_table, not_yet
 from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision, new_data_decision
-from churn_assets.months import add_months, month_end, month_range
+from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets_tests.lakes import settings_for, small_business
 
 MONTHS = ["2025-06", "2025-07", "2025-08"]
@@ -186,17 +186,31 @@ def test_newly_matured_cohorts_are_counted_from_the_last_training(
     """June and July have matured since the training as of May; August is pending."""
     rule = {"new_data": {"matured_months": wanted}}
     business = load_business(small_business(tmp_path, retraining=rule))
-    assert "models/training_runs does not exist" in new_data_decision(lakehouse, business)[0].reason
+    assert "models/training_runs does not exist" in new_data_decision(lakehouse, business, "2025-12")[0].reason
     _champion(lakehouse, 0.8)
-    decision, key = new_data_decision(lakehouse, business)
+    decision, key = new_data_decision(lakehouse, business, "2025-12")
     assert (decision.retrain, key) == (retrain, "new-data-2025-05-31-2025-07-31")
     assert (
         f"2 cohorts have matured since the training as of 2025-05-31; it takes {wanted}." in decision.reason
     )
 
 
+def test_a_cohort_that_matures_after_the_month_does_not_count_in_it(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    business = load_business(small_business(tmp_path, retraining={"new_data": {"matured_months": 2}}))
+    _champion(lakehouse, 0.8)
+    available = lakehouse.arrow(
+        tables.CHURN_LABELS, ["label_available_at"], [("as_of_date", "=", date(2025, 7, 31))]
+    )
+    [day] = set(available["label_available_at"].to_pylist())
+    before = add_months(month_of(day), -1)
+    assert not new_data_decision(lakehouse, business, before)[0].retrain
+    assert new_data_decision(lakehouse, business, month_of(day))[0].retrain
+
+
 def test_new_data_can_be_switched_off_alone(lakehouse: Lakehouse, tmp_path: Path) -> None:
     business = load_business(small_business(tmp_path, retraining={"new_data": {"enabled": False}}))
     _champion(lakehouse, 0.8)
-    assert "Switched off" in new_data_decision(lakehouse, business)[0].reason
+    assert "Switched off" in new_data_decision(lakehouse, business, "2025-12")[0].reason
     assert "Switched off" not in degradation_decision(lakehouse, business, "2025-12")[0].reason
