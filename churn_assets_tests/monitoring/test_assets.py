@@ -186,7 +186,9 @@ def test_newly_matured_cohorts_are_counted_from_the_last_training(
     """June and July have matured since the training as of May; August is pending."""
     rule = {"new_data": {"matured_months": wanted}}
     business = load_business(small_business(tmp_path, retraining=rule))
-    assert "models/training_runs does not exist" in new_data_decision(lakehouse, business, "2025-12")[0].reason
+    assert (
+        "models/training_runs does not exist" in new_data_decision(lakehouse, business, "2025-12")[0].reason
+    )
     _champion(lakehouse, 0.8)
     decision, key = new_data_decision(lakehouse, business, "2025-12")
     assert (decision.retrain, key) == (retrain, "new-data-2025-05-31-2025-07-31")

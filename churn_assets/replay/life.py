@@ -1,0 +1,157 @@
+"""The months of a replay, one by one: what operation would run, and what it would decide."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
+from churn_assets.models.sample import mature_cohorts
+from churn_assets.models.split import NotEnoughHistory, temporal_split
+from churn_assets.monitoring.sensors import degradation_decision, new_data_decision
+from churn_assets.months import month_end, month_of, month_range
+from churn_assets.partitions import maturing_months, snapshot_months
+from churn_assets.replay.world import Plan
+from churn_assets.runs import dagster_instance, run_job
+from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+FIRST_MODEL = "first model"
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that happened.
+
+    Attributes:
+        month: trained as of its end.
+        called_by: degradation, new data, or the first model.
+        version: the model it registered.
+        promoted: whether that version took charge.
+        why: the decision in words.
+    """
+
+    month: str
+    called_by: str
+    version: str
+    promoted: bool
+    why: str
+
+
+@dataclass
+class Life:
+    """Walks through the months of a world; `trainings` tells what the loop did."""
+
+    settings: Settings
+    business: Business
+    plan: Plan
+    instance: "DagsterInstance"
+    progress: Progress
+    trainings: list[Training] = field(default_factory=list)
+    judged: set[date] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.lakehouse = Lakehouse(self.settings)
+        self.task = self.progress.add_task("", total=self.plan.months, month=self.plan.calendar[0])
+        self.closed = list(snapshot_months(self.business).get_partition_keys())
+
+    def live(self) -> None:
+        """All months, in order."""
+        if self.plan.at_once:
+            self._run("ingest", self.plan.calendar)
+            self._run("snapshot", self.closed)
+        for month in self.plan.calendar:
+            self.progress.update(self.task, month=month)
+            if not self.plan.at_once:
+                self._run("ingest", [month])
+            if month in self.closed:
+                self._month_end(month)
+            self.progress.advance(self.task)
+        self.progress.update(self.task, description="")
+
+    def _month_end(self, month: str) -> None:
+        """What the end of a month brings: new cohorts and matured ones, and maybe a training."""
+        if not self.plan.at_once:
+            self._run("month_end", maturing_months(self.business, month))
+        elif self.trainings:
+            self._judge_matured(month)
+        called_by = self._called_by(month)
+        if called_by:
+            self._train(month, called_by)
+
+    def _judge_matured(self, month: str) -> None:
+        """The performance of cohorts that matured by this month, and of no others: their time has not come."""
+        first = month_end(self.trainings[0].month)
+        matured = [day for day in mature_cohorts(self.lakehouse, month_end(month)) if day >= first]
+        new = [day for day in matured if day not in self.judged]
+        if new:
+            self._run("monitor", month_range(month_of(new[0]), month_of(new[-1])))
+            self.judged |= set(new)
+
+    def _called_by(self, month: str) -> str | None:
+        """What calls for a training as of this month, as the sensors find it; None if nothing does."""
+        if not self.trainings:
+            return FIRST_MODEL if self._history_is_long_enough(month) else None
+        if degradation_decision(self.lakehouse, self.business, month)[0].retrain:
+            return DEGRADATION
+        return NEW_DATA if new_data_decision(self.lakehouse, self.business, month)[0].retrain else None
+
+    def _history_is_long_enough(self, month: str) -> bool:
+        """Whether an operator would train for the first time: later cohorts can choose and calibrate."""
+        windows = self.business.file.windows
+        days = mature_cohorts(self.lakehouse, month_end(month))
+        try:
+            split = temporal_split(
+                days, windows.gap_days, windows.outcome_days, self.business.file.training.validation_cohorts
+            )
+        except NotEnoughHistory:
+            return False
+        return not split.held_out and len(split.validation) > 1
+
+    def _train(self, month: str, called_by: str) -> None:
+        self._run("train", [month], {REQUESTED_BY: called_by})
+        decision = max(self.lakehouse.arrow(tables.CHAMPIONS).to_pylist(), key=lambda row: row["decided_at"])
+        self.trainings.append(
+            Training(month, called_by, decision["model_version"], decision["promoted"], decision["why"])
+        )
+        if decision["promoted"]:
+            # at once: whoever is in charge now scores the future, until somebody else is
+            self._run("score", month_range(month, self.closed[-1]) if self.plan.at_once else [month])
+
+    def _run(self, job: str, months: Sequence[str], tags: dict[str, str] | None = None) -> None:
+        self.progress.update(self.task, description=job)
+        run_job(self.instance, self.settings, job, months, None, tags)
+
+
+def live_through(settings: Settings, business: Business, plan: Plan, console: Console) -> list[Training]:
+    """Lives through the months of a world that `make_world` has made; returns the trainings, in order.
+
+    Raises:
+        RunError: a job failed; the instance below the home shows its run.
+    """
+    with dagster_instance(settings) as instance, _display(console) as progress:
+        life = Life(settings, business, plan, instance, progress)
+        life.live()
+        return life.trainings
+
+
+@contextmanager
+def _display(console: Console) -> Iterator[Progress]:
+    columns = (
+        TextColumn("[bold]replay {task.fields[month]}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield progress

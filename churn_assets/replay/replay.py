@@ -1,0 +1,30 @@
+"""`churn-assets replay`: make a world, live through it, tell what the loop did."""
+
+from rich.console import Console
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.replay.cohorts import matured_cohorts
+from churn_assets.replay.life import live_through
+from churn_assets.replay.report import Findings, draw, print_findings
+from churn_assets.replay.world import Plan, ReplayError, make_world
+from churn_assets.settings import Settings
+
+__all__ = ["ReplayError", "replay"]
+
+
+def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
+    """Lives through a simulated world in CHURN_HOME/replay; prints a table, draws replay.png beside it.
+
+    Raises:
+        ReplayError: see `make_world`.
+        RunError: a job failed.
+    """
+    own = make_world(settings, plan, console)
+    business = load_business(own.business_path)
+    trainings = live_through(own, business, plan, console)
+    found = Findings(plan, trainings, matured_cohorts(own, business))
+    print_findings(found, console)
+    picture = own.home_path / "replay.png"
+    draw(found, picture)
+    console.print(f"Picture: {picture}")
+    return found

@@ -1,0 +1,101 @@
+"""What a replay says about what it found."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from churn_assets.months import add_months, month_end
+from churn_assets.replay.cohorts import Cohort, regained
+from churn_assets.replay.life import DEGRADATION, FIRST_MODEL, NEW_DATA, Training
+from churn_assets.replay.report import Findings, draw, in_words, print_findings
+from churn_assets.replay.world import Plan
+
+CHANGE = "2025-03"
+
+
+def _cohort(
+    month: str, auc: float | None = 0.8, first: float | None = 0.8, hazard: float | None = 0.9
+) -> Cohort:
+    return Cohort(
+        as_of_date=month_end(month),
+        label_available_at=month_end(add_months(month, 2)),
+        positives=50,
+        in_charge="1",
+        auc=auc,
+        auc_low=None if auc is None else auc - 0.05,
+        auc_high=None if auc is None else auc + 0.05,
+        auc_of_first=first,
+        auc_of_hazard=hazard,
+    )
+
+
+def _training(month: str, called_by: str, version: str = "2", promoted: bool = True) -> Training:
+    return Training(month, called_by, version, promoted, "better")
+
+
+def _found(*trainings: Training, drift_from: str | None = CHANGE, until: str = "2025-12") -> Findings:
+    plan = Plan(customers=10, months=24, drift_from=drift_from, seed=1)
+    months = [m for m in plan.calendar if "2024-10" <= m <= until]
+    return Findings(plan, trainings, [_cohort(m) for m in months])
+
+
+def test_the_first_changed_cohort_is_the_one_whose_outcome_lies_after_the_change() -> None:
+    assert _found().change == date(2025, 2, 28)
+    assert _found(drift_from=None).change is None
+
+
+@pytest.mark.parametrize(
+    ("month", "matured"),
+    [("2025-03", 0), ("2025-04", 1), ("2025-05", 2), ("2025-06", 3)],
+)
+def test_cohorts_are_counted_until_the_alarm_as_they_mature(month: str, matured: int) -> None:
+    """A cohort matures two months after its date; the first changed one is that of February."""
+    assert _found(_training(month, DEGRADATION)).cohorts_until_alarm == matured
+
+
+def test_the_alarm_is_the_first_call_of_degradation_after_the_change() -> None:
+    early, new_data = _training("2025-01", DEGRADATION), _training("2025-04", NEW_DATA)
+    alarm, later = _training("2025-05", DEGRADATION), _training("2025-09", DEGRADATION)
+    found = _found(_training("2024-12", FIRST_MODEL, "1"), early, new_data, alarm, later)
+    assert found.alarm == alarm
+    assert found.needless == 1
+    assert _found(early, new_data).alarm is None
+    assert _found(early, new_data).cohorts_until_alarm is None
+
+
+def test_without_a_change_every_call_of_degradation_is_needless() -> None:
+    found = _found(_training("2025-01", DEGRADATION), _training("2025-09", DEGRADATION), drift_from=None)
+    assert (found.needless, found.quiet_cohorts) == (2, 15)
+    assert "Nothing changed; degradation called for 2 trainings" in in_words(found)
+    assert _found().quiet_cohorts == 4
+
+
+@pytest.mark.parametrize(("auc", "share"), [(0.7, 0.0), (0.8, 0.5), (0.9, 1.0), (0.6, -0.5)])
+def test_regained_is_the_share_of_the_loss_that_came_back(auc: float, share: float) -> None:
+    cohorts = [_cohort("2025-01", 0.1, 0.7, 0.9), _cohort("2025-05", auc, 0.7, 0.9), _cohort("2025-06", None)]
+    assert regained(cohorts, date(2025, 5, 31)) == pytest.approx(share)
+
+
+def test_nothing_can_be_regained_where_nothing_was_lost_or_nothing_is_known() -> None:
+    assert regained([_cohort("2025-05", 0.9, 0.9, 0.9)], date(2025, 1, 1)) is None
+    assert regained([_cohort("2025-05", None)], date(2025, 1, 1)) is None
+    assert regained([], date(2025, 1, 1)) is None
+
+
+def test_the_story_is_told_and_drawn(tmp_path: Path) -> None:
+    found = _found(
+        _training("2024-12", FIRST_MODEL, "1"),
+        _training("2025-05", DEGRADATION, "2"),
+        _training("2025-11", NEW_DATA, "3", promoted=False),
+    )
+    console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
+    print_findings(found, console)
+    told = console.export_text()
+    assert "the world changes" in told
+    assert "training (degradation): version 2 takes charge" in told
+    assert "training (new data): version 3 is not better" in told
+    assert "it did at the end of 2025-05, 2 changed cohorts matured" in told
+    draw(found, tmp_path / "replay.png")
+    assert (tmp_path / "replay.png").read_bytes().startswith(b"\x89PNG")

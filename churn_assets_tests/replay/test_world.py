@@ -1,0 +1,57 @@
+"""What a replay refuses before it simulates anything, and what it keeps apart."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.replay.world import Plan, ReplayError, hazard_file, make_world
+from churn_assets.settings import Settings
+
+QUIET = Console(quiet=True)
+
+
+def _settings(tmp_path: Path, **more: str) -> Settings:
+    return Settings(home=str(tmp_path / "home"), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("months", "drift_from", "message"),
+    [
+        (18, None, "ask for at least 19"),
+        (19, "2023-12", "not one of the months 2024-01 to 2025-07"),
+        (19, "2025-08", "not one of the months 2024-01 to 2025-07"),
+    ],
+)
+def test_a_plan_that_shows_nothing_is_refused_before_anything_is_written(
+    tmp_path: Path, months: int, drift_from: str | None, message: str
+) -> None:
+    with pytest.raises(ReplayError, match=message):
+        make_world(_settings(tmp_path), Plan(20, months, drift_from, 1), QUIET)
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_earlier_replay_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "home" / "replay").mkdir(parents=True)
+    with pytest.raises(ReplayError, match="holds an earlier replay"):
+        make_world(_settings(tmp_path), Plan(20, 19, None, 1), QUIET)
+
+
+def test_a_world_sees_nothing_of_the_deployment_around_it(tmp_path: Path) -> None:
+    elsewhere = {
+        "landing": "s3a://real/landing",
+        "lake": "s3a://real/lake",
+        "tracking_uri": "http://real:5000",
+    }
+    own = make_world(
+        _settings(tmp_path, artifacts="s3a://real/models", engine_profile="large", **elsewhere),
+        Plan(20, 19, "2025-02", 1),
+        QUIET,
+    )
+    places = (own.landing_uri, own.lake_uri, own.mlflow_uri, own.mlflow_artifacts, str(own.business_path))
+    assert all(str(tmp_path / "home" / "replay") in place for place in places)
+    assert own.engine_profile == "large"
+    calendar = load_business(own.business_path).file.calendar
+    assert (calendar.start, calendar.end) == ("2024-01", "2025-07")
+    assert hazard_file(own).is_file()
