@@ -10,9 +10,12 @@ from rich.console import Console
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
+    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.models.decisions import Decision
+    from churn_assets.tracking.tracking import Tracking
 
 
 def month(value: str) -> str:
@@ -117,11 +120,23 @@ def simulate(
 
 
 @cli.command()
-@click.argument("job", type=click.Choice(["ingest", "snapshot", "train", "score", "monitor"]))
+@click.argument(
+    "jobs",
+    nargs=-1,
+    required=True,
+    metavar="JOB...",
+    type=click.Choice(["ingest", "snapshot", "train", "score", "monitor"]),
+)
 @click.option("--from", "first", required=True, type=month, metavar="YYYY-MM", help="First month, YYYY-MM.")
 @click.option("--to", "last", type=month, metavar="YYYY-MM", help="Last month, YYYY-MM; default: the first.")
-def run(job: str, first: str, last: str | None) -> None:
-    """Run JOB for a range of months in this process; the UI shows the run like any other."""
+def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
+    """Run jobs, one after the other, for a range of months in this process; the UI shows the runs like any other.
+
+    JOB is one of ingest, snapshot, train, score, monitor. Several share one Spark session:
+
+    \b
+      churn-assets run ingest snapshot score --from 2026-06
+    """
     from churn_assets.months import month_range
     from churn_assets.runs import MonthsError, dagster_instance, run_job
 
@@ -129,22 +144,11 @@ def run(job: str, first: str, last: str | None) -> None:
     if last is not None and last < first:
         raise click.UsageError(f"--to {last} lies before --from {first}.")
     with dagster_instance(settings) as instance:
-        try:
-            run_job(instance, settings, job, month_range(first, last or first), Console())
-        except MonthsError as error:
-            raise click.UsageError(str(error)) from error
-
-
-def _in_charge_from(settings: Settings, chosen: str | None) -> "date":
-    """Last day of the chosen month; of the newest closed one by default."""
-    from churn_assets.contracts.loader import load_business
-    from churn_assets.months import month_end
-    from churn_assets.partitions import snapshot_months
-
-    newest = snapshot_months(load_business(settings.business_path)).get_last_partition_key()
-    if chosen is None and newest is None:
-        raise click.UsageError("No month is closed yet; name one with --from.")
-    return month_end(chosen or str(newest))
+        for job in jobs:
+            try:
+                run_job(instance, settings, job, month_range(first, last or first), Console())
+            except MonthsError as error:
+                raise click.UsageError(str(error)) from error
 
 
 _FROM = click.option(
@@ -157,7 +161,23 @@ _FROM = click.option(
 _WHY = click.option("--why", required=True, help="The reason, for the record.")
 
 
-def _tell(decision: "Decision") -> None:
+def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]", first: str | None) -> None:
+    """Takes a decision by hand, from the end of the chosen month on (default: the newest closed one), and tells it."""
+    import getpass
+
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.definitions import tracking_of
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.months import month_end
+    from churn_assets.partitions import snapshot_months
+
+    settings = _settings()
+    business = load_business(settings.business_path)
+    start = first or snapshot_months(business).get_last_partition_key()
+    if start is None:
+        raise click.UsageError("No month is closed yet; name one with --from.")
+    tracking = tracking_of(settings, business)
+    decision = decide(Lakehouse(settings), tracking, month_end(start), getpass.getuser())
     Console().print(
         f"Version {decision.model_version} is in charge from {decision.in_charge_from} on "
         f"(before: {decision.previous_version}). Materialise scores/* of the months since to score with it."
@@ -170,17 +190,12 @@ def _tell(decision: "Decision") -> None:
 @_WHY
 def promote(version: str, first: str | None, why: str) -> None:
     """Put model VERSION in charge by hand; the decision is written down in models/champions and MLflow."""
-    import getpass
-
-    from churn_assets.contracts.loader import load_business
-    from churn_assets.definitions import tracking_of
-    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.models.decisions import promote as put_in_charge
 
-    settings = _settings()
-    tracking = tracking_of(settings, load_business(settings.business_path))
-    start = _in_charge_from(settings, first)
-    _tell(put_in_charge(Lakehouse(settings), tracking, version, start, why, getpass.getuser()))
+    _put_in_charge(
+        lambda lakehouse, tracking, start, by: put_in_charge(lakehouse, tracking, version, start, why, by),
+        first,
+    )
 
 
 @cli.command()
@@ -188,17 +203,11 @@ def promote(version: str, first: str | None, why: str) -> None:
 @_WHY
 def rollback(first: str | None, why: str) -> None:
     """Put the champion before the present one in charge again."""
-    import getpass
-
-    from churn_assets.contracts.loader import load_business
-    from churn_assets.definitions import tracking_of
-    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.models.decisions import rollback as put_back
 
-    settings = _settings()
-    tracking = tracking_of(settings, load_business(settings.business_path))
-    start = _in_charge_from(settings, first)
-    _tell(put_back(Lakehouse(settings), tracking, start, why, getpass.getuser()))
+    _put_in_charge(
+        lambda lakehouse, tracking, start, by: put_back(lakehouse, tracking, start, why, by), first
+    )
 
 
 @cli.command("replay")
