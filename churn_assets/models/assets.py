@@ -135,19 +135,24 @@ def _train(
 ) -> dg.MaterializeResult[Any]:
     import pandas as pd
 
-    from churn_assets.models.split import NotEnoughHistory, temporal_split
+    from churn_assets.models.split import NotEnoughHistory, recent_split, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 
     windows, settings = business.file.windows, business.file.training
     trained_as_of = month_end(month)
+    degraded = context.run.tags.get(REQUESTED_BY) == DEGRADATION
     names = [f.name for f in business.features]
     try:
         cohorts = mature_cohorts(lakehouse, trained_as_of)
-        split = temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
+        split = (
+            recent_split(cohorts, windows.gap_days, windows.outcome_days)
+            if degraded
+            else temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
+        )
     except NotEnoughHistory as error:
         raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
     frame = training_frame(
-        lakehouse, names, [*split.train, *split.validation, split.test], settings.row_limit
+        lakehouse, names, sorted({*split.train, *split.validation, split.test}), settings.row_limit
     )
     parameters = _parameters(business, lakehouse)
     with tracking.training_run(context.run.run_id, trained_as_of, {"business": business.name}) as run:
@@ -161,6 +166,7 @@ def _train(
                     settings.seed,
                     settings.capacity,
                     settings.single_feature_auc_limit,
+                    tuple(settings.memory_cohorts),
                 ),
                 lambda: lakehouse.spark,
                 context.log.info,
@@ -183,7 +189,6 @@ def _train(
                 allow_retries=False,
             )
         registered = run.register(result.model, {"trained_as_of": str(trained_as_of)})
-        degraded = context.run.tags.get(REQUESTED_BY) == DEGRADATION
         tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
         verdict, before = _judge(lakehouse, tracking, business, result, tested, trained_as_of, degraded)
         context.log.info(f"version {registered.version}: {verdict.why}")

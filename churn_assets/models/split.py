@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 
-HELD_OUT = 0.25
-
 
 class NotEnoughHistory(ValueError):
     """There are too few mature cohorts for a training, an embargo, a validation and a test part.
@@ -28,25 +26,35 @@ class NotEnoughHistory(ValueError):
 class Split:
     """The as_of dates of each part, ascending.
 
+    A part may share cohorts with train; its rows there are scored crosswise, by models that have not seen their
+    customers (see learning.py).
+
     Attributes:
         train: cohorts that every fitted number comes from (transformation and model).
         validation: cohorts that choose and calibrate; see `selection` and `calibration`.
         test: the last mature cohort, looked at once.
-        horizon: gap plus outcome window: the time between the parts.
-        held_out: share of the customers of the train cohorts who choose and calibrate instead of training. Above 0 only
-            when history is too short for validation cohorts of their own; validation then equals train.
+        horizon: gap plus outcome window: the time between parts that share no cohort.
     """
 
     train: tuple[date, ...]
     validation: tuple[date, ...]
     test: date
     horizon: timedelta
-    held_out: float = 0.0
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the test cohort lies after everything that was learned from."""
+        return self.test not in self.train
+
+    @property
+    def short_history(self) -> bool:
+        """Whether validation had to share the cohorts of train because there are no later ones before the test."""
+        return self.validation == self.train
 
     @property
     def selection(self) -> tuple[date, ...]:
         """Cohorts on which the candidate is chosen: all of validation but the last, if there are two or more."""
-        return self.validation if self.held_out else self.validation[:-1] or self.validation
+        return self.validation if self.short_history else self.validation[:-1] or self.validation
 
     @property
     def calibration(self) -> tuple[date, ...]:
@@ -55,7 +63,7 @@ class Split:
         With a single validation cohort it is also the selection part; the bias of choosing one of a handful of
         candidates and then fitting two calibration numbers on the same rows is small against losing a cohort.
         """
-        return self.validation if self.held_out else self.validation[-1:]
+        return self.validation if self.short_history else self.validation[-1:]
 
     def as_dict(self) -> dict[str, list[str]]:
         """ISO dates of each part, for logs and metadata."""
@@ -65,6 +73,27 @@ class Split:
             "calibration": [day.isoformat() for day in self.calibration],
             "test": [self.test.isoformat()],
         }
+
+
+def recent_split(as_of_dates: Sequence[date], gap_days: int, outcome_days: int) -> Split:
+    """For a world that has changed: everything up to the newest mature cohort teaches, chooses and tests crosswise.
+
+    A split by time would learn from nothing younger than two horizons, from the world as it was. Here the test is
+    out of sample (other customers) but not out of time; nothing later has matured yet.
+
+    Args:
+        as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
+        gap_days, outcome_days: the windows of the label, whole days.
+
+    Raises:
+        NotEnoughHistory: a single cohort, or none.
+    """
+    days = sorted(set(as_of_dates))
+    if len(days) < 2:
+        raise NotEnoughHistory(
+            f"{len(days)} mature cohorts: a training takes two at the least.", 2 - len(days)
+        )
+    return Split(tuple(days), (days[-2],), days[-1], timedelta(days=gap_days + outcome_days))
 
 
 def temporal_split(
@@ -79,8 +108,8 @@ def temporal_split(
     The outcome of a cohort `a` is known on `a + gap + outcome`. A cohort may train only if that day is not after the
     first validation cohort, and may validate only if it is not after the test cohort; cohorts in between are the
     embargo and are used for nothing. While history is short, validation shrinks (down to one cohort) before training
-    falls below its minimum. When it is too short even for that, as in the first year of a long outcome window, some
-    customers of the train cohorts are held out for validation; the test stays the same.
+    falls below its minimum. When it is too short even for that, as in the first year of a long outcome window, the
+    train cohorts themselves choose and calibrate, crosswise by customer; the test stays the same.
 
     Args:
         as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
@@ -99,7 +128,9 @@ def temporal_split(
         )
     days = sorted(set(as_of_dates))
     horizon = timedelta(days=gap_days + outcome_days)
-    found = _split(days, horizon, validation_cohorts, minimum_train_cohorts) or _by_customer(days, horizon)
+    found = _split(days, horizon, validation_cohorts, minimum_train_cohorts) or _without_validation(
+        days, horizon
+    )
     if found:
         return found
     missing = _months_missing(days, horizon)
@@ -127,9 +158,9 @@ def _split(
     return None
 
 
-def _by_customer(days: Sequence[date], horizon: timedelta) -> Split | None:
+def _without_validation(days: Sequence[date], horizon: timedelta) -> Split | None:
     train = tuple(day for day in days if days and day + horizon <= days[-1])
-    return Split(train, train, days[-1], horizon, HELD_OUT) if train else None
+    return Split(train, train, days[-1], horizon) if train else None
 
 
 def _months_missing(days: Sequence[date], horizon: timedelta) -> int:
@@ -140,7 +171,7 @@ def _months_missing(days: Sequence[date], horizon: timedelta) -> int:
         islice(_month_ends(longer[-1] if longer else date(2000, 1, 31)), enough), 1
     ):
         longer.append(month_end)
-        if _by_customer(longer, horizon):
+        if _without_validation(longer, horizon):
             return count
     raise AssertionError(f"no split within {enough} further months for a horizon of {horizon.days} days")
 

@@ -1,7 +1,6 @@
 """One training: fit candidates on the past, choose and calibrate on what followed, test once on the last cohort."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,20 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.models.calibration import Calibration
-from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.candidates import CANDIDATES
+from churn_assets.models.choice import choose, remembered
 from churn_assets.models.evaluation import (
     MINIMUM_POSITIVES,
     OK,
-    Z_95,
     Metrics,
-    auc_interval,
     by_tenure,
-    compare_auc,
     evaluate,
 )
 from churn_assets.models.leaks import known_too_late, overlapping_outcomes, single_feature_auc, too_good
-from churn_assets.models.mllib import SparkMatrix
-from churn_assets.models.portable import PortableModel, Scorer
+from churn_assets.models.learning import Learner, Learning
+from churn_assets.models.portable import PortableModel
 from churn_assets.models.reference import reference_statistics
 from churn_assets.models.split import Split
 from churn_assets.models.transformation import Transformation
@@ -51,6 +48,7 @@ class TrainingSettings:
         seed: of every sampling learner.
         capacity: share of customers that a campaign reaches; precision and recall are measured there.
         single_feature_auc_limit: a feature whose AUC alone lies above stops the training as a leak.
+        memory_cohorts: numbers of newest train cohorts to try besides all of them: see `remembered`.
         minimum_positives: fewer churners in a part give a status instead of numbers.
         scratch: see `SparkMatrix`; only clusters need it.
     """
@@ -59,6 +57,7 @@ class TrainingSettings:
     seed: int = 20260
     capacity: float = 0.1
     single_feature_auc_limit: float = 0.95
+    memory_cohorts: tuple[int, ...] = ()
     minimum_positives: int = MINIMUM_POSITIVES
     scratch: str | None = None
 
@@ -149,9 +148,10 @@ def train(
 ) -> TrainingResult:
     """Train on snapshots with settled labels.
 
-    Only the train part fits transformation and candidates; the selection cohorts choose (`choose`); the calibration
-    cohorts fit the probability; the test cohort is scored once, by the chosen model. The model is not refitted on
-    later cohorts afterwards: what was tested is what is used.
+    Only the train part fits transformation and candidates; the selection cohorts choose the candidate (`choose`) and
+    how many of the train cohorts to learn from (`remembered`); the calibration cohorts fit the probability; the test
+    cohort is scored once, by the chosen model. The model is not refitted on later cohorts afterwards. Where parts
+    share cohorts, rows are scored crosswise (learning.py).
 
     Args:
         frame: customer_key, as_of_date, label (0/1, none missing), the features, and tenure_days if at hand.
@@ -168,48 +168,35 @@ def train(
         LeakFound: the outcome shows through (see leaks.py).
     """
     parts = _parts(frame, split)
-    rows = {
-        name: {
-            "rows": len(part),
-            "customers": part["customer_key"].nunique(),
-            "positives": int(part["label"].sum()),
-        }
-        for name, part in parts.items()
-    }
     _check(parts, settings)
-    transformation = Transformation.fit(parts["train"], features)
-    matrix = transformation.transform(parts["train"])
-    selection = transformation.transform(parts["selection"])
-    labels = parts["train"]["label"].to_numpy(np.float64)
-    alone = single_feature_auc(matrix, labels, transformation)
-    _refuse_leaks(frame, parts, split, alone, settings)
-    progress(f"training on {len(matrix)} snapshots x {matrix.shape[1]} columns, {int(labels.sum())} churners")
-    if any(CANDIDATES[name].needs_spark for name in settings.candidates):
-        spark()  # MLlib's estimators cannot even be made without a session
-    fitted: dict[str, tuple[Scorer, float, Metrics]] = {}
-    raws: dict[str, NDArray[np.float64]] = {}
-    with SparkMatrix(matrix, labels, spark, settings.scratch) as on_spark:
-        part = TrainingPart(matrix, labels, on_spark, settings.seed)
-        for name in settings.candidates:
-            started = time.perf_counter()
-            scorer = CANDIDATES[name].fit(part)
-            seconds = time.perf_counter() - started
-            raw = scorer.probability(selection)
-            raws[name] = raw
-            metrics = _evaluate(parts["selection"], raw, raw, settings)
-            fitted[name] = (scorer, seconds, metrics)
-            progress(f"{name}: selection AUC {_auc_text(metrics)}, {seconds:.1f} s")
+    _refuse_leaks(frame, parts, split, features, settings)
+    learner = Learner(features, settings.seed, spark, settings.scratch)
+    whole = split
+    split = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
+    if split != whole:
+        progress(f"learning from the newest {len(split.train)} of {len(whole.train)} train cohorts")
+        parts["train"] = _parts(frame, split)["train"]
+    progress(f"training on {len(parts['train'])} snapshots, {int(parts['train']['label'].sum())} churners")
+    learning = Learning(parts["train"], learner)
+    raws = learning.scores(settings.candidates, parts["selection"])
+    found = {name: _evaluate(parts["selection"], raw, raw, settings) for name, raw in raws.items()}
+    for name, metrics in found.items():
+        progress(f"{name}: selection AUC {_auc_text(metrics)}, {learning.seconds[name]:.1f} s")
     # sorted is stable: equal candidates stay in the order of preference.
-    order = sorted(fitted, key=lambda name: -(fitted[name][2].auc or 0.0))
-    # Held-out customers of the train cohorts cannot show what time does to a model: simple ones are trusted further.
-    errors = 2.0 if split.held_out else 1.0
+    order = sorted(found, key=lambda name: -(found[name].auc or 0.0))
+    # Rows of the train cohorts cannot show what time does to a model: simple ones are trusted further.
+    errors = 2.0 if set(split.selection) <= set(split.train) else 1.0
     decided_on = parts["selection"]["label"].to_numpy(np.float64)
-    chosen = choose(settings.candidates, raws, decided_on, fitted[order[0]][2], errors)
-    model = _calibrated(chosen, transformation, fitted[chosen][0], parts["calibration"])
+    chosen = choose(settings.candidates, raws, decided_on, errors)
+    calibrated_on = learning.scores([chosen], parts["calibration"])[chosen]
+    calibration = Calibration.fit(calibrated_on, parts["calibration"]["label"].to_numpy(np.float64))
+    transformation, scorer = learning.model(chosen)
+    model = PortableModel(chosen, transformation, scorer, calibration)
     importance = _importance(model, parts["validation"], settings.seed)
-    model = _with_about(model, split, rows, importance, parts["train"], parts["calibration"])
-    scores = model.score(parts["test"])
-    raw, probability = scores["raw"].to_numpy(), scores["probability"].to_numpy()
+    rows = {name: _counts(part) for name, part in parts.items()}
+    model = _with_about(model, split, rows, importance, parts["train"], calibrated_on)
+    raw = learning.scores([chosen], parts["test"])[chosen]
+    probability = calibration.apply(raw)
     test = _evaluate(parts["test"], raw, probability, settings)
     progress(f"{chosen} chosen; test {split.test} AUC {_auc_text(test)}")
     bands = (
@@ -224,7 +211,9 @@ def train(
     return TrainingResult(
         model=model,
         chosen=chosen,
-        candidates=tuple(CandidateResult(name, name == chosen, *fitted[name][1:]) for name in order),
+        candidates=tuple(
+            CandidateResult(name, name == chosen, learning.seconds[name], found[name]) for name in order
+        ),
         test=test,
         test_by_tenure=bands,
         split=split,
@@ -234,33 +223,12 @@ def train(
     )
 
 
-def choose(
-    candidates: Sequence[str],
-    raws: Mapping[str, NDArray[np.float64]],
-    labels: NDArray[np.float64],
-    best: Metrics,
-    errors: float = 1.0,
-) -> str:
-    """The first candidate whose AUC is within some standard errors of the best one's; the first of all without an AUC.
-
-    With one, the rule of Breiman et al. 1984: among models that chance could have ordered otherwise, the simplest,
-    which drifts least. The error is that of the paired difference on the same rows (DeLong).
-
-    Args:
-        candidates: in order of preference, simplest first.
-        raws: candidate -> scores of the selection part.
-        labels: 0 or 1 per row of the selection part.
-        best: metrics of the candidate with the highest AUC.
-        errors: how many standard errors.
-    """
-    if best.status != OK:
-        return candidates[0]
-    top = max(candidates, key=lambda name: auc_interval(labels, raws[name])[0])
-    for name in candidates:
-        difference, _, high = compare_auc(labels, raws[top], raws[name])
-        if difference <= errors * (high - difference) / Z_95:
-            return name
-    return top
+def _counts(part: pd.DataFrame) -> dict[str, int]:
+    return {
+        "rows": len(part),
+        "customers": part["customer_key"].nunique(),
+        "positives": int(part["label"].sum()),
+    }
 
 
 def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
@@ -276,19 +244,9 @@ def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
         "calibration": split.calibration,
         "test": (split.test,),
     }
-    held_out = _held_out(frame["customer_key"], split.held_out)
-    parts = {}
-    for name, of in dates.items():
-        rows = days.isin(pd.to_datetime(list(of)))
-        if split.held_out and name != "test":
-            rows &= ~held_out if name == "train" else held_out
-        parts[name] = frame[rows].reset_index(drop=True)
-    return parts
-
-
-def _held_out(keys: pd.Series, share: float) -> NDArray[np.bool_]:
-    """True for about `share` of the customers, the same ones in every cohort, whatever rows are at hand."""
-    return pd.util.hash_array(keys.to_numpy(object), categorize=True) % 1000 < 1000 * share
+    return {
+        name: frame[days.isin(pd.to_datetime(list(of)))].reset_index(drop=True) for name, of in dates.items()
+    }
 
 
 def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
@@ -313,16 +271,18 @@ def _refuse_leaks(
     frame: pd.DataFrame,
     parts: dict[str, pd.DataFrame],
     split: Split,
-    alone: dict[str, float],
+    features: Sequence[str],
     settings: TrainingSettings,
 ) -> None:
-    earlier = ["train", "validation"]
-    findings = [
-        *too_good(alone, settings.single_feature_auc_limit),
-        *known_too_late(frame),
-        *overlapping_outcomes(parts, earlier, "test", split.horizon),
-        *overlapping_outcomes(parts, ["train"], "validation", split.horizon),
-    ]
+    transformation = Transformation.fit(parts["train"], features)
+    matrix = transformation.transform(parts["train"])
+    alone = single_feature_auc(matrix, parts["train"]["label"].to_numpy(np.float64), transformation)
+    findings = [*too_good(alone, settings.single_feature_auc_limit), *known_too_late(frame)]
+    # parts that share cohorts are scored crosswise: no model knows an outcome of the customers that it scores
+    if split.out_of_time:
+        findings += overlapping_outcomes(parts, ["train", "validation"], "test", split.horizon)
+        if not split.short_history:
+            findings += overlapping_outcomes(parts, ["train"], "validation", split.horizon)
     if findings:
         raise LeakFound(" ".join(findings))
 
@@ -332,15 +292,6 @@ def _evaluate(
 ) -> Metrics:
     return evaluate(
         part["label"], raw, probability, part["customer_key"], settings.capacity, settings.minimum_positives
-    )
-
-
-def _calibrated(
-    name: str, transformation: Transformation, scorer: Scorer, part: pd.DataFrame
-) -> PortableModel:
-    raw = scorer.probability(transformation.transform(part))
-    return PortableModel(
-        name, transformation, scorer, Calibration.fit(raw, part["label"].to_numpy(np.float64))
     )
 
 
@@ -357,17 +308,17 @@ def _with_about(
     rows: dict[str, dict[str, int]],
     importance: dict[str, float],
     train_part: pd.DataFrame,
-    calibration_part: pd.DataFrame,
+    calibrated_on: NDArray[np.float64],
 ) -> PortableModel:
     """The model with what monitoring needs later.
 
     Reference of the features is the train part (what was learned from), of the scores the calibration part: scores of
     rows that a model was fitted on are too sure of themselves.
     """
-    scores = model.score(calibration_part)
+    scores = pd.DataFrame({"raw": calibrated_on, "probability": model.calibration.apply(calibrated_on)})
     about = {
         "split": split.as_dict(),
-        "held_out": split.held_out,
+        "out_of_time": split.out_of_time,
         "rows": rows,
         "importance": importance,
         "reference_features": reference_statistics(train_part, model.transformation.features),

@@ -115,7 +115,7 @@ class Life:
             )
         except NotEnoughHistory:
             return False
-        return not split.held_out and len(split.validation) > 1
+        return not split.short_history and len(split.validation) > 1
 
     def _train(self, month: str, called_by: str) -> None:
         self._run("train", [month], {REQUESTED_BY: called_by})

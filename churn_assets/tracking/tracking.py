@@ -255,7 +255,7 @@ class TrainingRun:
                 "chosen": result.chosen,
                 "calibration": result.model.calibration.method,
                 "features": len(features),
-                "held_out_customers": result.split.held_out,
+                "test_out_of_time": result.split.out_of_time,
                 **{f"cohorts.{part}": " ".join(days) for part, days in result.split.as_dict().items()},
                 **{str(name): str(value) for name, value in params.items()},
             }

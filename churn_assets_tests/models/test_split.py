@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.models.split import NotEnoughHistory, temporal_split
+from churn_assets.models.split import NotEnoughHistory, recent_split, temporal_split
 
 
 def month_ends(first: tuple[int, int], count: int) -> list[date]:
@@ -30,10 +30,11 @@ def test_short_history_shrinks_validation_first() -> None:
     assert split.selection == split.calibration == split.validation
 
 
-def test_half_a_year_of_outcome_in_the_second_half_year_holds_customers_out() -> None:
+def test_half_a_year_of_outcome_in_the_second_half_year_leaves_no_validation_of_its_own() -> None:
     """Cohorts of June to December with an outcome of 180 days: only June is decided before December begins."""
     split = temporal_split(month_ends((2025, 6), 7), gap_days=0, outcome_days=180)
-    assert (split.train, split.test, split.held_out) == ((date(2025, 6, 30),), date(2025, 12, 31), 0.25)
+    assert (split.train, split.test) == ((date(2025, 6, 30),), date(2025, 12, 31))
+    assert split.short_history and split.out_of_time
     assert split.selection == split.calibration == split.train
 
 
@@ -63,8 +64,8 @@ def test_no_outcome_window_reaches_into_a_later_part(
         return
     assert split.test == days[-1]
     assert max(split.train) + horizon <= split.test
-    if split.held_out:
-        assert split.validation == split.train
+    assert split.out_of_time
+    if split.short_history:
         return
     assert len(split.train) >= minimum and 1 <= len(split.validation) <= validation
     assert max(split.train) + horizon <= min(split.validation)
@@ -83,3 +84,13 @@ def test_too_little_history_names_the_missing_months() -> None:
 def test_nonsense_windows_are_refused() -> None:
     with pytest.raises(ValueError, match="outcome_days=0"):
         temporal_split(month_ends((2025, 6), 9), 7, 0)
+
+
+def test_a_recent_split_learns_up_to_the_newest_mature_cohort() -> None:
+    days = month_ends((2025, 6), 4)
+    split = recent_split(days[::-1], 7, 30)
+    assert (split.train, split.validation, split.test) == (tuple(days), (days[2],), days[3])
+    assert split.selection == split.calibration == (days[2],)
+    assert not split.out_of_time and not split.short_history
+    with pytest.raises(NotEnoughHistory, match="1 mature cohorts"):
+        recent_split(days[:1], 7, 30)

@@ -1,5 +1,6 @@
 """A whole training, without Spark: what is fitted where, and what comes out."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,10 +11,9 @@ import pytest
 
 from churn_assets.models import plots
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
-from churn_assets.models.evaluation import evaluate
 from churn_assets.models.portable import PortableModel, Scorer
-from churn_assets.models.split import temporal_split
-from churn_assets.models.training import TrainingError, TrainingResult, TrainingSettings, choose, train
+from churn_assets.models.split import recent_split, temporal_split
+from churn_assets.models.training import TrainingError, TrainingResult, TrainingSettings, train
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
 SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
@@ -79,6 +79,36 @@ def test_features_of_later_parts_and_the_embargo_are_not_learned_from(
     other = train(poisoned, FEATURES, SPLIT, SETTINGS, no_spark)
     assert other.model.transformation == result.model.transformation
     assert np.array_equal(other.model.score(frame)["raw"], result.model.score(frame)["raw"])
+
+
+def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd.DataFrame) -> None:
+    """Shuffled labels cannot be foreseen, only remembered: the test must find chance, not memory."""
+    split = recent_split(COHORTS, 7, 30)
+    result = train(frame, FEATURES, split, SETTINGS, no_spark)
+    assert result.test.n == 1000 and result.test.auc is not None and 0.7 < result.test.auc < 0.9
+    own = result.model.score(frame[frame["as_of_date"] == split.test])["raw"].to_numpy()
+    assert not np.array_equal(own, result.tested.raw)
+    shuffled = frame.assign(label=np.random.default_rng(0).permutation(frame["label"]))
+    chance = train(shuffled, FEATURES, split, SETTINGS, no_spark).test
+    assert chance.auc_low is not None and chance.auc_high is not None
+    assert chance.auc_low < 0.5 < chance.auc_high
+    assert result.model.about["out_of_time"] is False
+
+
+def test_a_changed_world_is_learned_from_its_newest_cohorts(frame: pd.DataFrame) -> None:
+    changed = frame.copy()
+    old = changed["as_of_date"] < COHORTS[4]
+    changed.loc[old, "label"] = 1 - changed.loc[old, "label"]
+    split = recent_split(COHORTS, 7, 30)
+    forgetting = replace(SETTINGS, memory_cohorts=(3, 1))
+    new = train(changed, FEATURES, split, forgetting, no_spark)
+    assert new.split.train == tuple(COHORTS[4:])
+    assert new.model.about["split"]["train"] == [str(day) for day in COHORTS[4:]]
+    everything = train(changed, FEATURES, split, SETTINGS, no_spark)
+    assert everything.split.train == tuple(COHORTS)
+    assert (new.test.auc or 0) > (everything.test.auc or 0) + 0.1
+    quiet = train(frame, FEATURES, split, forgetting, no_spark)
+    assert quiet.split.train == tuple(COHORTS)
 
 
 def test_shuffled_labels_are_not_predictable(frame: pd.DataFrame) -> None:
@@ -203,25 +233,3 @@ def test_figures_draw_without_a_display(result: TrainingResult, tmp_path: Path) 
         figure.savefig(tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
     assert "1,000 customers" in plots.training_figures(result)["roc"].axes[0].get_title()
-
-
-@pytest.mark.parametrize(
-    ("noise_of_simple", "chosen"), [(0.5, "simple"), (0.52, "simple"), (1.5, "rich"), (0.1, "simple")]
-)
-def test_the_simplest_within_one_standard_error_is_chosen(noise_of_simple: float, chosen: str) -> None:
-    rng = np.random.default_rng(5)
-    truth = rng.normal(-2, 1, 4000)
-    labels = (rng.random(4000) < 1 / (1 + np.exp(-truth))).astype(float)
-    raws = {
-        "simple": truth + rng.normal(0, noise_of_simple, 4000),
-        "rich": truth + rng.normal(0, 0.5, 4000),
-    }
-    best = evaluate(labels, raws["rich"], 1 / (1 + np.exp(-truth)), [str(i) for i in range(4000)])
-    assert choose(("simple", "rich"), raws, labels, best) == chosen
-    assert choose(("rich", "simple"), {**raws, "simple": raws["rich"]}, labels, best) == "rich"
-
-
-def test_without_an_auc_the_first_in_order_is_taken() -> None:
-    labels = np.zeros(100)
-    best = evaluate(labels, labels, labels, [str(i) for i in range(100)])
-    assert choose(("a", "b"), {"a": labels, "b": labels + 1}, labels, best) == "a"

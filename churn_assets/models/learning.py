@@ -1,0 +1,109 @@
+"""Candidates fitted on the train cohorts, and their scores of rows that they have not learned from.
+
+Rows of other cohorts are scored by the model of all train rows. Rows of the train cohorts themselves are scored
+crosswise: by a model that was fitted without a quarter of the customers, the row's own customer among them.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.mllib import SparkMatrix
+from churn_assets.models.portable import Scorer
+from churn_assets.models.transformation import Transformation
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FOLDS = 4
+EVERYBODY = -1
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How to fit.
+
+    Attributes:
+        features: declared features, in order.
+        seed: of every sampling learner.
+        spark: gives a Spark session; called only if a candidate needs it.
+        scratch: see `SparkMatrix`; only clusters need it.
+    """
+
+    features: Sequence[str]
+    seed: int
+    spark: "Callable[[], SparkSession]"
+    scratch: str | None = None
+
+
+def fold_of(keys: pd.Series) -> NDArray[np.int64]:
+    """0 to FOLDS - 1 per customer_key: the same in every cohort, whatever rows are at hand."""
+    hashed: NDArray[np.uint64] = pd.util.hash_array(keys.to_numpy(object), categorize=True)
+    return (hashed % FOLDS).astype(np.int64)
+
+
+class Learning:
+    """Fitted candidates over one train part; fits when first asked and keeps what it has fitted.
+
+    Args:
+        train: customer_key, as_of_date, label and features of the train cohorts.
+        learner: how to fit.
+    """
+
+    def __init__(self, train: pd.DataFrame, learner: Learner) -> None:
+        self._train = train
+        self._folds = fold_of(train["customer_key"])
+        self._days = set(pd.to_datetime(train["as_of_date"]))
+        self._learner = learner
+        self._fitted: dict[tuple[int, str], tuple[Transformation, Scorer]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def model(self, name: str) -> tuple[Transformation, Scorer]:
+        """A candidate fitted on the whole train part."""
+        self._fit(EVERYBODY, [name])
+        return self._fitted[EVERYBODY, name]
+
+    def scores(self, names: Sequence[str], rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+        """candidate -> uncalibrated score per row, each by a model that has not learned from the row's customer.
+
+        Args:
+            names: candidates.
+            rows: customer_key, as_of_date and features; of the train cohorts, of others, or both.
+        """
+        learned_from = pd.to_datetime(rows["as_of_date"]).isin(self._days).to_numpy()
+        fold = np.where(learned_from, fold_of(rows["customer_key"]), EVERYBODY)
+        found = {name: np.empty(len(rows)) for name in names}
+        for number in np.unique(fold):
+            self._fit(int(number), names)
+            at = fold == number
+            part = rows[at]
+            for name in names:
+                transformation, scorer = self._fitted[int(number), name]
+                found[name][at] = scorer.probability(transformation.transform(part))
+        return found
+
+    def _fit(self, fold: int, names: Sequence[str]) -> None:
+        """Candidates without the customers of a fold, as far as they are not fitted yet."""
+        missing = [name for name in names if (fold, name) not in self._fitted]
+        if not missing:
+            return
+        how = self._learner
+        if any(CANDIDATES[name].needs_spark for name in missing):
+            how.spark()  # MLlib's estimators cannot even be made without a session
+        rows = self._train[self._folds != fold]
+        transformation = Transformation.fit(rows, how.features)
+        matrix = transformation.transform(rows)
+        labels = rows["label"].to_numpy(np.float64)
+        with SparkMatrix(matrix, labels, how.spark, how.scratch) as on_spark:
+            part = TrainingPart(matrix, labels, on_spark, how.seed)
+            for name in missing:
+                started = time.perf_counter()
+                self._fitted[fold, name] = (transformation, CANDIDATES[name].fit(part))
+                spent = time.perf_counter() - started
+                self.seconds[name] = self.seconds.get(name, 0.0) + spent
