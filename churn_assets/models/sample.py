@@ -14,6 +14,14 @@ KEY_SPACE = 16**8
 KNOWN_AT = "known_at"
 
 
+def key_bound(rows: int, limit: int) -> str | None:
+    """The customer_key below which about `limit` of `rows` rows lie; None where all of them may be read.
+
+    Keys are random hexadecimal digits, so that whole customers are drawn, the same ones from every table and month.
+    """
+    return None if rows <= limit else f"{int(KEY_SPACE * limit / rows):08x}"
+
+
 def mature_cohorts(lakehouse: Lakehouse, trained_as_of: date) -> list[date]:
     """as_of dates whose labels are settled and were available on or before `trained_as_of`."""
     import pyarrow.compute as pc
@@ -37,10 +45,9 @@ def training_frame(
     chosen: list[tuple[str, str, object]] = [("as_of_date", "in", list(as_of_dates))]
     labels = lakehouse.arrow(tables.CHURN_LABELS, ["customer_key", "as_of_date", "label"], chosen)
     labels = labels.filter(pc.field("label").is_valid())
-    if labels.num_rows > row_limit:
-        last = f"{int(KEY_SPACE * row_limit / labels.num_rows):08x}"
-        labels = labels.filter(pc.field("customer_key") < last)
-        chosen = [*chosen, ("customer_key", "<", last)]
+    if bound := key_bound(labels.num_rows, row_limit):
+        labels = labels.filter(pc.field("customer_key") < bound)
+        chosen = [*chosen, ("customer_key", "<", bound)]
     columns = list(dict.fromkeys(["customer_key", "as_of_date", KNOWN_AT, "tenure_days", *features]))
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, columns, chosen)
     joined = labels.join(snapshots, ["customer_key", "as_of_date"], join_type="inner")

@@ -1,5 +1,6 @@
 """monitoring/*: realised quality of every scored cohort. No step here needs Spark."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,9 @@ import dagster as dg
 from churn_assets.assets import markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
+from churn_assets.lakehouse.tables import Table
+from churn_assets.models.sample import key_bound
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
@@ -16,11 +19,28 @@ from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 # Scored customers of one cohort that are read into this process for either table; of more, a random share of the keys.
 COHORT_LIMIT = 1_000_000
 DRIFT_LIMIT = 100_000
-KEY_SPACE = 16**8
+
+
+def _scored_rows(
+    context: dg.AssetExecutionContext, lakehouse: Lakehouse, of_month: Callable[[str], list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """What `of_month` says of each month of the run; nothing before anybody was scored."""
+    if not lakehouse.exists(tables.CHURN_SCORES):
+        return []
+    return [row for month in partition_range(context) for row in of_month(month)]
+
+
+def _replaced(
+    context: dg.AssetExecutionContext, lakehouse: Lakehouse, table: Table, rows: "pa.Table"
+) -> Commit:
+    """The cohorts of the run, and only they, replaced by `rows`."""
+    days = [month_end(month) for month in partition_range(context)]
+    return lakehouse.replace_rows(table, rows, "as_of_date", days, run_id=context.run.run_id)
 
 
 def _cohort(lakehouse: Lakehouse, day: date) -> "tuple[pd.DataFrame, pd.DataFrame, date | None] | None":
@@ -31,10 +51,9 @@ def _cohort(lakehouse: Lakehouse, day: date) -> "tuple[pd.DataFrame, pd.DataFram
     labels = lakehouse.arrow(
         tables.CHURN_LABELS, ["customer_key", "label", "outcome", "label_available_at"], chosen
     )
-    if labels.num_rows > COHORT_LIMIT:
-        last = f"{int(KEY_SPACE * COHORT_LIMIT / labels.num_rows):08x}"
-        labels = labels.filter(pc.field("customer_key") < last)
-        chosen = [*chosen, ("customer_key", "<", last)]
+    if bound := key_bound(labels.num_rows, COHORT_LIMIT):
+        labels = labels.filter(pc.field("customer_key") < bound)
+        chosen = [*chosen, ("customer_key", "<", bound)]
     columns = ["customer_key", "model_version", "raw", "probability"]
     scores = lakehouse.arrow(tables.CHURN_SCORES, columns, chosen)
     if scores.num_rows == 0:
@@ -105,14 +124,8 @@ def monitoring_assets(business: Business) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         from churn_assets.monitoring.performance import as_table
 
-        months = list(partition_range(context))
-        rows = (
-            [row for month in months for row in _judge(lakehouse, business, month)]
-            if lakehouse.exists(tables.CHURN_SCORES)
-            else []
-        )
-        days = [month_end(month) for month in months]
-        commit = lakehouse.replace_rows(table, as_table(rows), "as_of_date", days, run_id=context.run.run_id)
+        rows = _scored_rows(context, lakehouse, lambda month: _judge(lakehouse, business, month))
+        commit = _replaced(context, lakehouse, table, as_table(rows))
         shown = ("as_of_date", "model_version", "status", "n", "positives", "auc", "auc_low", "auc_high")
         report = [[_short(row[name]) for name in shown] for row in rows]
         metadata: dict[str, Any] = {"performance": markdown_table(shown, report)}
@@ -160,14 +173,8 @@ def _drift(business: Business) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         from churn_assets.monitoring.drift import STABLE, as_table
 
-        months = list(partition_range(context))
-        rows = (
-            [row for month in months for row in _compare(lakehouse, tracking, month)]
-            if lakehouse.exists(tables.CHURN_SCORES)
-            else []
-        )
-        days = [month_end(month) for month in months]
-        commit = lakehouse.replace_rows(table, as_table(rows), "as_of_date", days, run_id=context.run.run_id)
+        rows = _scored_rows(context, lakehouse, lambda month: _compare(lakehouse, tracking, month))
+        commit = _replaced(context, lakehouse, table, as_table(rows))
         moved = sorted((r for r in rows if r["status"] != STABLE), key=lambda r: -r["psi"])
         shown = ("as_of_date", "model_version", "kind", "feature", "status", "psi", "missing_rate")
         report = [[_short(row[name]) for name in shown] for row in moved[:40]]
@@ -190,9 +197,8 @@ def _compare(lakehouse: Lakehouse, tracking: Tracking, month: str) -> list[dict[
     scores = lakehouse.arrow(tables.CHURN_SCORES, ["customer_key", "model_version", *SCORES], chosen)
     if scores.num_rows == 0:
         return []
-    if scores.num_rows > DRIFT_LIMIT:
-        last = f"{int(KEY_SPACE * DRIFT_LIMIT / scores.num_rows):08x}"
-        chosen = [*chosen, ("customer_key", "<", last)]
+    if bound := key_bound(scores.num_rows, DRIFT_LIMIT):
+        chosen = [*chosen, ("customer_key", "<", bound)]
         scores = lakehouse.arrow(tables.CHURN_SCORES, ["customer_key", "model_version", *SCORES], chosen)
     rows: list[dict[str, Any]] = []
     snapshots: pd.DataFrame | None = None

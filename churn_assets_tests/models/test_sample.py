@@ -7,7 +7,7 @@ import pytest
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.sample import mature_cohorts, training_frame
+from churn_assets.models.sample import key_bound, mature_cohorts, training_frame
 from churn_assets_tests.lakes import settings_for
 
 if TYPE_CHECKING:
@@ -90,3 +90,10 @@ def test_beyond_the_limit_whole_customers_are_drawn(lakehouse: Lakehouse) -> Non
     assert (cohorts == 2).all()
     again = training_frame(lakehouse, ["feature"], [JUNE], limit)
     assert set(again["customer_key"]) >= set(frame["customer_key"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "bound"), [(0, None), (100, None), (101, "fd7720f3"), (200, "80000000"), (1600, "10000000")]
+)
+def test_keys_are_bounded_only_beyond_the_limit(rows: int, bound: str | None) -> None:
+    assert key_bound(rows, 100) == bound
