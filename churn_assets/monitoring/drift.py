@@ -1,6 +1,7 @@
-"""monitoring/drift: how far a cohort's features and scores lie from what the model was trained on."""
+"""monitoring/drift: how far a cohort lies from what the model was trained on: features, scores, size, churn rate."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,29 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STABLE, MODERATE, SHIFT = "stable", "moderate", "shift"
-MODERATE_FROM, SHIFT_FROM = 0.1, 0.25
+FEATURE, SCORE, VOLUME, BASE_RATE = "feature", "score", "volume", "base rate"
+# From where on a change is moderate, and a shift: of the stability index by custom, of number and rate as a share.
+STEPS = {FEATURE: (0.1, 0.25), SCORE: (0.1, 0.25), VOLUME: (0.1, 0.25), BASE_RATE: (0.25, 0.5)}
 # Expected share of false alarms among all alarms of a cohort (Benjamini and Hochberg 1995).
 FALSE_DISCOVERY_RATE = 0.01
 SCORES = ("raw", "probability")
 ROWS_PER_BIN = 5
+
+
+@dataclass(frozen=True)
+class Population:
+    """A cohort as a whole.
+
+    Attributes:
+        customers: in the cohort.
+        usual: customers in a cohort of the training, on average; None where those cohorts are no longer at hand.
+        labelled, churned: customers with a label and churners among them; None before the labels have matured.
+    """
+
+    customers: int
+    usual: float | None = None
+    labelled: int | None = None
+    churned: int | None = None
 
 
 def as_table(rows: "list[dict[str, Any]]") -> "pa.Table":
@@ -26,7 +45,8 @@ def as_table(rows: "list[dict[str, Any]]") -> "pa.Table":
     import pyarrow as pa
 
     texts = ("model_version", "kind", "feature", "status")
-    numbers = ("psi", "p_value", "missing_rate", "reference_missing_rate")
+    rates = ("missing_rate", "reference_missing_rate", "value", "reference_value")
+    numbers = ("psi", "js_distance", "p_value", *rates)
     fields = [("as_of_date", pa.date32()), *((name, pa.string()) for name in texts), ("n", pa.int64())]
     return pa.Table.from_pylist(
         rows, schema=pa.schema([*fields, *((name, pa.float64()) for name in numbers)])
@@ -39,45 +59,61 @@ def cohort_drift(
     about: Mapping[str, Any],
     snapshots: pd.DataFrame,
     scores: pd.DataFrame,
+    population: Population,
 ) -> list[dict[str, Any]]:
-    """One row per feature and score of a cohort, against the bins that were fixed at the training.
+    """One row per feature and score of a cohort against the bins fixed at the training; also for size and churn rate.
 
-    `status` is `moderate` from a population stability index of 0.1 and `shift` from 0.25, by custom; but only where the
-    index is more than chance, since of 80 features some always move. Under no change, index times n m / (n + m) is
-    about chi-squared with one degree of freedom less than bins (Yurdakul 2018, Western Michigan University
-    dissertations 3208; n, m rows now and then), where there are five rows to a bin; fewer say nothing. The
+    `status` is `moderate` or `shift` from the STEPS on; but only where the change is more than chance, since of 80
+    features some always move. Under no change, index times n m / (n + m) is about chi-squared with one degree of
+    freedom less than bins (Yurdakul 2018, Western Michigan University dissertations 3208; n, m rows now and then),
+    where there are five rows to a bin; fewer say nothing. The churn rate is compared by the z-test of two shares. All
     p-values are controlled together. Snapshots of one customer in several training cohorts are not independent, so
-    the p-values are somewhat too small: the thresholds are the stronger guard.
+    the p-values are somewhat too small: the steps are the stronger guard. The size of a cohort has no p-value:
+    customers stay from month to month, which no test of counts allows for.
 
     Args:
         about: of the model, with `reference_features`, `reference_scores` and `rows`.
         snapshots: features of the cohort.
         scores: raw and probability of the cohort.
+        population: the cohort as a whole; gives `value` beside `reference_value` of the training.
     """
     then = about["rows"]
     parts = (
-        ("feature", about["reference_features"], snapshots, then["train"]["rows"]),
-        ("score", about["reference_scores"], scores, then["calibration"]["rows"]),
+        (FEATURE, about["reference_features"], snapshots, then["train"]["rows"]),
+        (SCORE, about["reference_scores"], scores, then["calibration"]["rows"]),
     )
     rows: list[dict[str, Any]] = []
     for kind, reference, frame, m in parts:
-        found = drift(reference, frame)
         n = len(frame)
-        for line in found.to_dict("records"):
-            shares = reference[line["feature"]]["shares"]
-            rows.append(
-                {
-                    "as_of_date": as_of_date,
-                    "model_version": model_version,
-                    "kind": kind,
-                    "n": n,
-                    **{str(name): value for name, value in line.items()},
-                    "p_value": _chance(line["psi"], n, m, shares),
-                }
-            )
-    real = discoveries(np.array([row["p_value"] for row in rows]), FALSE_DISCOVERY_RATE)
-    for row, more_than_chance in zip(rows, real, strict=True):
-        row["status"] = _status(row["psi"]) if more_than_chance else STABLE
+        for line in drift(reference, frame).to_dict("records"):
+            p_value = _chance(line["psi"], n, m, reference[line["feature"]]["shares"])
+            found = {str(name): value for name, value in line.items()}
+            rows.append({"kind": kind, "n": n, **found, "p_value": p_value})
+    rows += _as_a_whole(population, then["train"])
+    tested = [row for row in rows if row["p_value"] is not None]
+    real = discoveries(np.array([row["p_value"] for row in tested]), FALSE_DISCOVERY_RATE)
+    for row in rows:
+        row |= {"as_of_date": as_of_date, "model_version": model_version, "status": _status(row)}
+    for row, more_than_chance in zip(tested, real, strict=True):
+        if not more_than_chance:
+            row["status"] = STABLE
+    return rows
+
+
+def _as_a_whole(population: Population, trained: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Rows for the number of customers and for the share of churners, as far as they are known."""
+    rows: list[dict[str, Any]] = []
+    if population.usual:
+        sizes = {"value": float(population.customers), "reference_value": population.usual}
+        rows.append(
+            {"kind": VOLUME, "feature": "customers", "n": population.customers, "p_value": None, **sizes}
+        )
+    if population.labelled and population.churned is not None:
+        n, m = population.labelled, trained["rows"]
+        now, before = population.churned / n, trained["positives"] / m
+        rates = {"value": now, "reference_value": before}
+        p_value = _same_share(population.churned, n, trained["positives"], m)
+        rows.append({"kind": BASE_RATE, "feature": "churn rate", "n": n, "p_value": p_value, **rates})
     return rows
 
 
@@ -91,8 +127,20 @@ def _chance(psi: float, n: int, m: int, shares: Sequence[float]) -> float:
     return float(chi2.sf(psi * n * m / (n + m), max(filled - 1, 1)))
 
 
-def _status(psi: float) -> str:
-    return SHIFT if psi >= SHIFT_FROM else MODERATE if psi >= MODERATE_FROM else STABLE
+def _same_share(hits: int, n: int, others: int, m: int) -> float:
+    """Two-sided p-value of two shares being the same (z-test with the pooled variance)."""
+    from scipy.stats import norm
+
+    pooled = (hits + others) / (n + m)
+    error = (pooled * (1 - pooled) * (1 / n + 1 / m)) ** 0.5
+    return float(2 * norm.sf(abs(hits / n - others / m) / error)) if error else 1.0
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    whole = row["kind"] in (VOLUME, BASE_RATE)
+    size = abs(row["value"] / row["reference_value"] - 1) if whole else row["psi"]
+    moderate, shift = STEPS[row["kind"]]
+    return SHIFT if size >= shift else MODERATE if size >= moderate else STABLE
 
 
 def discoveries(p_values: NDArray[np.float64], rate: float) -> NDArray[np.bool_]:
@@ -103,3 +151,27 @@ def discoveries(p_values: NDArray[np.float64], rate: float) -> NDArray[np.bool_]
     if passing.size:
         believed[order[: passing[-1] + 1]] = True
     return believed
+
+
+def headlines(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:
+    """The figures of one cohort and version that are worth a curve; empty without rows."""
+    if not rows:
+        return {}
+    features = [row for row in rows if row["kind"] == FEATURE]
+    figures: dict[str, float | int] = {
+        "features moved": sum(row["status"] != STABLE for row in features),
+        "highest psi of a feature": max(row["psi"] for row in features),
+        "highest js distance of a feature": max(row["js_distance"] for row in features),
+        "highest missing rate above training": max(
+            row["missing_rate"] - row["reference_missing_rate"] for row in features
+        ),
+    }
+    for row in rows:
+        if row["kind"] == SCORE:
+            figures |= {
+                f"psi of {row['feature']}": row["psi"],
+                f"js distance of {row['feature']}": row["js_distance"],
+            }
+        elif row["kind"] in (VOLUME, BASE_RATE):
+            figures[row["feature"]] = row["value"]
+    return figures

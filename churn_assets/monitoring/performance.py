@@ -1,4 +1,4 @@
-"""monitoring/model_performance: what scores were worth once their labels had matured."""
+"""monitoring/model_performance: what scores were worth once their labels had matured, and an estimate before that."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, evaluate
+from churn_assets.monitoring.estimation import estimated_auc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,21 +27,21 @@ METRICS = (
 )
 UNTREATED = ("auc", "auc_low", "auc_high")
 COUNTS = ("n", "positives", "excluded", "treated", "untreated_positives")
+NUMBERS = ("base_rate", *METRICS, *(f"untreated_{name}" for name in UNTREATED), "auc_estimated")
 
 
-def _row(as_of_date: date, model_version: str, status: str, n: int, treated: int) -> dict[str, Any]:
-    names = (*METRICS, *(f"untreated_{name}" for name in UNTREATED))
+def _row(
+    as_of_date: date, model_version: str, status: str, n: int, treated: int, scores: pd.DataFrame
+) -> dict[str, Any]:
     return {
         "as_of_date": as_of_date,
         "model_version": model_version,
         "status": status,
+        **dict.fromkeys((*COUNTS, *NUMBERS)),
         "n": n,
-        "positives": None,
-        "base_rate": None,
-        "excluded": None,
         "treated": treated,
-        "untreated_positives": None,
-        **dict.fromkeys(names),
+        # of everybody scored, also those who turn out to have no label: what could be said on the day of the scores
+        "auc_estimated": estimated_auc(scores["raw"], scores["probability"]),
     }
 
 
@@ -48,20 +49,21 @@ def as_table(rows: "list[dict[str, Any]]") -> "pa.Table":
     """Rows as monitoring/model_performance holds them; also of no rows."""
     import pyarrow as pa
 
-    numbers = ("base_rate", *METRICS, *(f"untreated_{name}" for name in UNTREATED))
     fields = [("as_of_date", pa.date32()), ("model_version", pa.string()), ("status", pa.string())]
-    fields += [(name, pa.int64()) for name in COUNTS] + [(name, pa.float64()) for name in numbers]
+    fields += [(name, pa.int64()) for name in COUNTS] + [(name, pa.float64()) for name in NUMBERS]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
 def not_yet(as_of_date: date, scores: pd.DataFrame, status: str) -> list[dict[str, Any]]:
-    """Rows of a cohort that cannot be judged yet: no number, only why (`immature` or `feed incomplete`).
+    """Rows of a cohort that cannot be judged yet: the estimated AUC, and why no more (`immature`, `feed incomplete`).
 
     Args:
-        scores: customer_key, model_version of the cohort.
+        scores: customer_key, model_version, raw, probability of the cohort.
     """
-    sizes = scores.groupby("model_version")["customer_key"].count()
-    return [_row(as_of_date, str(name), status, int(n), 0) for name, n in sizes.items()]
+    return [
+        _row(as_of_date, str(name), status, len(part), 0, part)
+        for name, part in scores.groupby("model_version", sort=True)
+    ]
 
 
 def cohort_performance(
@@ -100,7 +102,7 @@ def cohort_performance(
         is_treated = known["customer_key"].isin(treated)
         whole = _metrics(known, capacity, minimum_positives)
         untreated = _metrics(known[~is_treated], capacity, minimum_positives)
-        row = _row(as_of_date, str(version), whole.status, whole.n, int(is_treated.sum()))
+        row = _row(as_of_date, str(version), whole.status, whole.n, int(is_treated.sum()), part)
         row |= {
             "positives": whole.positives,
             "base_rate": whole.base_rate,

@@ -93,9 +93,13 @@ def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
     last = [str(shop.business.file.calendar.end)]
     _succeed(shop, GROUPS("monitoring"), last)
     rows = shop.frame(tables.DRIFT)
-    assert set(rows["feature"]) == {f.name for f in shop.business.features} | {"raw", "probability"}
+    names = {f.name for f in shop.business.features}
+    assert set(rows["feature"]) == names | {"raw", "probability", "customers"}
     assert set(rows["model_version"]) == {"1"}
-    assert rows["psi"].between(0, 5).all()
+    binned = rows[rows["kind"] != "volume"]
+    assert binned["psi"].between(0, 5).all() and binned["js_distance"].between(0, 1).all()
+    [size] = rows[rows["kind"] == "volume"].to_dict("records")
+    assert 0.5 < size["value"] / size["reference_value"] < 2
     assert shop.frame(tables.MODEL_PERFORMANCE)["status"].tolist() == ["immature"]
 
 

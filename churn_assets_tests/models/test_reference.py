@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from churn_assets.models.reference import drift, reference_statistics
@@ -27,6 +28,26 @@ def test_shift_missing_and_new_category_are_seen() -> None:
     assert psi.loc["autopay", "psi"] < 0.02
     assert psi.loc["tickets__count_3m", "missing_rate"] == pytest.approx(0.5)
     assert psi.loc["tickets__count_3m", "reference_missing_rate"] == 0
+
+
+def test_the_distance_lies_between_the_same_and_nothing_in_common() -> None:
+    frame = training_frame()
+    reference = reference_statistics(frame, FEATURES)
+    assert np.allclose(drift(reference, frame)["js_distance"], 0)
+    gone = drift(reference, frame.assign(**dict.fromkeys(FEATURES, np.nan)))
+    missing = frame[FEATURES].isna().mean().to_numpy()
+    assert np.allclose(gone["js_distance"][missing == 0], 1)
+    assert np.allclose(gone["js_distance"][missing == 1], 0)
+    assert gone["js_distance"][(missing > 0) & (missing < 1)].between(0.5, 0.999).all()
+
+
+def test_the_distance_is_that_of_the_definition() -> None:
+    """Half of the rows in another bin: the divergence of (1, 0) and (1/2, 1/2) is 0.311 bits."""
+    reference = reference_statistics(pd.DataFrame({"plan": ["basic"] * 100}), ["plan"])
+    [now] = drift(reference, pd.DataFrame({"plan": ["basic", "gold"] * 50}))["js_distance"]
+    mean = np.array([0.75, 0.25])
+    divergence = 0.5 * np.log2(1 / mean[0]) + 0.5 * (0.5 * np.log2(0.5 / mean)).sum()
+    assert now == pytest.approx(divergence**0.5)
 
 
 def test_reference_holds_no_extreme_value() -> None:

@@ -17,6 +17,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.models.evaluation import OK
 from churn_assets.monitoring.assets import monitoring_assets
+from churn_assets.monitoring.cohorts import population
+from churn_assets.monitoring.drift import Population
 from churn_assets.monitoring.performance import as_table, not_yet
 from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision, new_data_decision
 from churn_assets.months import add_months, month_end, month_of, month_range
@@ -86,7 +88,9 @@ def _write(house: Lakehouse, table: tables.Table, rows: Sequence[dict[str, Any]]
     house.replace_rows(table, pa.Table.from_pylist(list(rows)), "as_of_date", days, run_id="run")
 
 
-def _monitor(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> dg.ExecuteInProcessResult:
+def _monitor(
+    lakehouse: Lakehouse, business: Business, months: Sequence[str], instance: Any = None
+) -> dg.ExecuteInProcessResult:
     tags = {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
     upstream = (tables.CHURN_SCORES, tables.CHURN_LABELS, tables.CUSTOMER_SNAPSHOTS)
     return dg.materialize(
@@ -94,6 +98,7 @@ def _monitor(lakehouse: Lakehouse, business: Business, months: Sequence[str]) ->
         selection=dg.AssetSelection.assets(tables.MODEL_PERFORMANCE.key),
         resources={"lakehouse": lakehouse, "tracking": tracking_of(lakehouse.settings, business)},
         tags=tags,
+        instance=instance,
     )
 
 
@@ -107,6 +112,42 @@ def test_each_cohort_is_judged_or_says_why_not(lakehouse: Lakehouse, business: B
     assert (july["status"], july["auc"], july["positives"]) == ("feed incomplete", None, None)
     assert (august["status"], august["auc"]) == ("immature", None)
     assert "spark" not in vars(lakehouse)
+
+
+def test_each_month_of_a_range_has_its_own_figures(lakehouse: Lakehouse, business: Business) -> None:
+    """One run of three months is one materialisation a month, so that the UI can plot what only June has."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        _monitor(lakehouse, business, MONTHS, instance)
+        found = instance.fetch_materializations(dg.AssetKey(tables.MODEL_PERFORMANCE.key), limit=10).records
+    points = {
+        str(r.partition_key): {
+            name: v.value
+            for name, v in r.asset_materialization.metadata.items()
+            if isinstance(v.value, float)
+        }
+        for r in found
+        if r.asset_materialization
+    }
+    rows = {str(r["as_of_date"])[:7]: r for r in lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()}
+    assert sorted(points) == MONTHS
+    june = ("auc", "auc_low", "auc_high", "pr_auc", "brier", "calibration_slope", "calibration_intercept")
+    june = (*june, "lift_top_decile", "precision", "recall", "untreated_auc", "base_rate", "auc_estimated")
+    assert {name: points["2025-06"][name] for name in june} == {name: rows["2025-06"][name] for name in june}
+    assert points["2025-07"] == {"auc_estimated": rows["2025-07"]["auc_estimated"]}
+    assert points["2025-08"] == {"auc_estimated": rows["2025-08"]["auc_estimated"]}
+
+
+def test_a_cohort_has_its_size_and_later_its_churners_beside_the_training(
+    lakehouse: Lakehouse, business: Business
+) -> None:
+    trained = {"split": {"train": ["2025-03-31", "2025-04-30", "2025-01-31"]}}
+    sizes = {date(2025, 3, 31): 380, date(2025, 4, 30): 390, date(2025, 6, 30): 400}
+    june = month_end("2025-06")
+    assert population(lakehouse, june, "1", trained, sizes) == Population(400, 385.0)
+    _monitor(lakehouse, business, MONTHS)
+    [row] = lakehouse.arrow(tables.MODEL_PERFORMANCE, filters=[("as_of_date", "=", june)]).to_pylist()
+    assert population(lakehouse, june, "1", trained, sizes) == Population(400, 385.0, 400, row["positives"])
+    assert population(lakehouse, june, "2", trained, {june: 400}) == Population(400)
 
 
 def test_a_month_again_replaces_only_itself(lakehouse: Lakehouse, business: Business) -> None:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_assets.models.reference import reference_statistics
-from churn_assets.monitoring.drift import MODERATE, SHIFT, STABLE, as_table, cohort_drift, discoveries
+from churn_assets.monitoring.drift import (
+    MODERATE,
+    SHIFT,
+    STABLE,
+    Population,
+    as_table,
+    cohort_drift,
+    discoveries,
+    headlines,
+)
 
 DAY = date(2025, 6, 30)
 
@@ -36,12 +45,16 @@ def about() -> dict[str, Any]:
     return {
         "reference_features": reference_statistics(then, list(then.columns)),
         "reference_scores": reference_statistics(scores(then), ["raw", "probability"]),
-        "rows": {"train": {"rows": len(then)}, "calibration": {"rows": len(then)}},
+        "rows": {
+            "train": {"rows": len(then), "positives": 300},
+            "calibration": {"rows": len(then), "positives": 300},
+        },
     }
 
 
 def _found(about: dict[str, Any], frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    return {row["feature"]: row for row in cohort_drift(DAY, "1", about, frame, scores(frame))}
+    rows = cohort_drift(DAY, "1", about, frame, scores(frame), Population(len(frame)))
+    return {row["feature"]: row for row in rows}
 
 
 def test_no_change_is_stable_everywhere(about: dict[str, Any]) -> None:
@@ -80,8 +93,71 @@ def test_p_values_hold_what_they_promise(about: dict[str, Any]) -> None:
     assert 0.04 < np.mean(np.array(p) < 0.1) < 0.2
 
 
+def test_headlines_are_the_largest_and_the_whole(about: dict[str, Any]) -> None:
+    frame = month(7, move=0.8)
+    frame.loc[:499, "f5"] = np.nan
+    rows = cohort_drift(DAY, "1", about, frame, scores(frame), Population(2000, 2000.0, 1000, 60))
+    found, figures = {row["feature"]: row for row in rows}, headlines(rows)
+    assert figures["features moved"] == 2
+    assert figures["highest psi of a feature"] == found["f5"]["psi"] > found["f0"]["psi"]
+    assert figures["highest missing rate above training"] == 0.25
+    assert figures["psi of raw"] == found["raw"]["psi"]
+    assert (figures["customers"], figures["churn rate"]) == (2000.0, 0.06)
+    assert headlines([]) == {}
+
+
+def _whole(about: dict[str, Any], population: Population) -> dict[str, tuple[str, str, float, float]]:
+    frame = month(6, n=300)
+    rows = cohort_drift(DAY, "1", about, frame, scores(frame), population)
+    names = ("kind", "status", "value", "reference_value")
+    return {row["feature"]: tuple(row[n] for n in names) for row in rows if "value" in row}  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("customers", "status"),
+    [
+        (740, SHIFT),
+        (750, SHIFT),
+        (760, MODERATE),
+        (890, MODERATE),
+        (910, STABLE),
+        (1090, STABLE),
+        (1110, MODERATE),
+        (1240, MODERATE),
+        (1260, SHIFT),
+    ],
+)
+def test_more_and_fewer_customers_are_drift(about: dict[str, Any], customers: int, status: str) -> None:
+    found = _whole(about, Population(customers, 1000.0))
+    assert found == {"customers": ("volume", status, float(customers), 1000.0)}
+
+
+@pytest.mark.parametrize(
+    ("labelled", "churned", "status"),
+    [
+        (20_000, 1000, STABLE),
+        (20_000, 1245, STABLE),  # 24.5 % more: real, but small
+        (20_000, 1290, MODERATE),
+        (20_000, 1510, SHIFT),
+        (20_000, 490, SHIFT),
+        (100, 8, STABLE),  # 60 % more, by chance
+    ],
+)
+def test_the_churn_rate_is_drift_when_the_change_is_large_and_real(
+    about: dict[str, Any], labelled: int, churned: int, status: str
+) -> None:
+    """5 % in training."""
+    found = _whole(about, Population(2000, None, labelled, churned))
+    assert found == {"churn rate": ("base rate", status, churned / labelled, 0.05)}
+
+
+def test_an_unsettled_cohort_has_no_churn_rate(about: dict[str, Any]) -> None:
+    assert _whole(about, Population(2000)) == {}
+    assert _whole(about, Population(2000, None, 0, 0)) == {}
+
+
 def test_the_table_takes_all_rows_and_none(about: dict[str, Any]) -> None:
-    rows = cohort_drift(DAY, "1", about, month(5), scores(month(5)))
+    rows = cohort_drift(DAY, "1", about, month(5), scores(month(5)), Population(2000, 1900.0, 1980, 99))
     assert as_table(rows).num_rows == len(rows)
     assert as_table([]).schema == as_table(rows).schema
 

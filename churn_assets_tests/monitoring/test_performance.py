@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from churn_assets.models.evaluation import OK, ONE_CLASS, TOO_FEW
-from churn_assets.monitoring.performance import IMMATURE, cohort_performance, not_yet
+from churn_assets.monitoring.performance import IMMATURE, as_table, cohort_performance, not_yet
 
 DAY = date(2025, 6, 30)
 
@@ -74,6 +74,19 @@ def test_what_cannot_be_judged_is_a_status(scores: pd.DataFrame, labels: pd.Data
         ("1", IMMATURE, 400, None, None),
         ("2", IMMATURE, 400, None, None),
     ]
+
+
+def test_the_estimate_stays_beside_what_came_true(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
+    """One value for a cohort, from the day of its scores on; each version has its own."""
+    before = not_yet(DAY, scores, IMMATURE)
+    after = cohort_performance(DAY, scores, labels, set(), 0.1)
+    estimates = [row["auc_estimated"] for row in before]
+    assert [row["auc_estimated"] for row in after] == estimates
+    assert 0.5 < estimates[1] < estimates[0] < 1
+    assert (
+        after[1]["auc_high"] < estimates[1]
+    )  # scores at random, but sure of themselves: the estimate believes them
+    assert as_table(before).column("auc_estimated").to_pylist() == estimates
 
 
 def test_a_scored_customer_without_a_label_row_is_an_error(

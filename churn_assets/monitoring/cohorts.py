@@ -1,0 +1,131 @@
+"""What monitoring reads of one cohort: scores and labels to judge, snapshots to compare, all without Spark."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.sample import key_bound
+from churn_assets.months import month_end, month_of, month_range
+from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
+from churn_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn_assets.monitoring.drift import Population
+
+# Scored customers of one cohort that are read into this process for either table; of more, a random share of the keys.
+COHORT_LIMIT = 1_000_000
+DRIFT_LIMIT = 100_000
+
+
+def judged(lakehouse: Lakehouse, business: Business, month: str) -> list[dict[str, Any]]:
+    """Rows of monitoring/model_performance for the cohort at the end of `month`; none when nobody was scored."""
+    from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE, cohort_performance, not_yet
+
+    day = month_end(month)
+    cohort = _scores_and_labels(lakehouse, day)
+    if cohort is None:
+        return []
+    scores, labels, available = cohort
+    if available is None:
+        return not_yet(day, scores, IMMATURE)
+    try:
+        require_complete(lakehouse, business, month_range(month, month_of(available)))
+    except SilverIncomplete:
+        return not_yet(day, scores, INCOMPLETE)
+    treated = _treated(lakehouse, business, day, available)
+    return cohort_performance(day, scores, labels, treated, business.file.training.capacity)
+
+
+def compared(
+    lakehouse: Lakehouse, tracking: Tracking, month: str, sizes: Mapping[date, int]
+) -> list[dict[str, Any]]:
+    """Rows of monitoring/drift for the cohort of `month`, every version that scored it against its own training.
+
+    `sizes` are those of all cohorts, see `cohort_sizes`.
+    """
+    from churn_assets.monitoring.drift import SCORES, cohort_drift
+
+    day = month_end(month)
+    chosen: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    scores = lakehouse.arrow(tables.CHURN_SCORES, ["customer_key", "model_version", *SCORES], chosen)
+    if scores.num_rows == 0:
+        return []
+    if bound := key_bound(scores.num_rows, DRIFT_LIMIT):
+        chosen = [*chosen, ("customer_key", "<", bound)]
+        scores = lakehouse.arrow(tables.CHURN_SCORES, ["customer_key", "model_version", *SCORES], chosen)
+    snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, None, chosen).to_pandas()
+    rows: list[dict[str, Any]] = []
+    for version, part in scores.to_pandas().groupby("model_version"):
+        about = tracking.load_version(str(version)).about
+        whole = population(lakehouse, day, str(version), about, sizes)
+        rows += cohort_drift(day, str(version), about, snapshots, part, whole)
+    return rows
+
+
+def cohort_sizes(lakehouse: Lakehouse) -> dict[date, int]:
+    """Customers in every cohort."""
+    found = lakehouse.aggregate(tables.CUSTOMER_SNAPSHOTS, ["as_of_date"], [("customer_key", "count")])
+    return {row["as_of_date"]: row["customer_key_count"] for row in found.to_pylist()}
+
+
+def population(
+    lakehouse: Lakehouse, day: date, version: str, about: Mapping[str, Any], sizes: Mapping[date, int]
+) -> "Population":
+    """Size of a cohort beside those of the training, and its churners as monitoring/model_performance has them."""
+    from churn_assets.monitoring.drift import Population
+
+    trained = [sizes[d] for d in map(date.fromisoformat, about["split"]["train"]) if d in sizes]
+    usual = sum(trained) / len(trained) if trained else None
+    if lakehouse.exists(tables.MODEL_PERFORMANCE):
+        this = [("as_of_date", "=", day), ("model_version", "=", version)]
+        for row in lakehouse.arrow(tables.MODEL_PERFORMANCE, ["n", "positives"], this).to_pylist():
+            if row["positives"] is not None:
+                return Population(sizes[day], usual, row["n"], row["positives"])
+    return Population(sizes[day], usual)
+
+
+def _scores_and_labels(
+    lakehouse: Lakehouse, day: date
+) -> "tuple[pd.DataFrame, pd.DataFrame, date | None] | None":
+    """Scores and labels of a cohort and the day its labels became available (None while pending); None unscored."""
+    import pyarrow.compute as pc
+
+    chosen: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    labels = lakehouse.arrow(
+        tables.CHURN_LABELS, ["customer_key", "label", "outcome", "label_available_at"], chosen
+    )
+    if bound := key_bound(labels.num_rows, COHORT_LIMIT):
+        labels = labels.filter(pc.field("customer_key") < bound)
+        chosen = [*chosen, ("customer_key", "<", bound)]
+    columns = ["customer_key", "model_version", "raw", "probability"]
+    scores = lakehouse.arrow(tables.CHURN_SCORES, columns, chosen)
+    if scores.num_rows == 0:
+        return None
+    pending = labels.num_rows == 0 or pc.any(pc.equal(labels["outcome"], "pending")).as_py()
+    available = None if pending else pc.max(labels["label_available_at"]).as_py()
+    return scores.to_pandas(), labels.select(["customer_key", "label"]).to_pandas(), available
+
+
+def _treated(lakehouse: Lakehouse, business: Business, first: date, last: date) -> set[str]:
+    """Keys of customers treated in `(first, last]`, by the rules under `monitoring.treated`."""
+    import pyarrow.compute as pc
+
+    found: set[str] = set()
+    for rule in business.file.monitoring.treated:
+        source = business.source(rule.source)
+        time = str(source.event_time)
+        columns = ["customer_key", time, *([rule.column] if rule.column else [])]
+        # told at the latest in the month in which the label settled
+        span = month_range(month_of(first), month_of(last))
+        rows = lakehouse.arrow(tables.silver(source), columns, [("extract_month", "in", span)])
+        day = rows[time].cast("date32")
+        inside = pc.and_(pc.greater(day, first), pc.less_equal(day, last))
+        if rule.column:
+            inside = pc.and_(inside, pc.is_in(rows[rule.column], pc.SetLookupOptions(rule.values)))
+        found |= set(rows.filter(inside)["customer_key"].to_pylist())
+    return found
