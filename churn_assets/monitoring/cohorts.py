@@ -113,6 +113,7 @@ def _scores_and_labels(
 
 def _treated(lakehouse: Lakehouse, business: Business, first: date, last: date) -> set[str]:
     """Keys of customers treated in `(first, last]`, by the rules under `monitoring.treated`."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     found: set[str] = set()
@@ -126,6 +127,6 @@ def _treated(lakehouse: Lakehouse, business: Business, first: date, last: date) 
         day = rows[time].cast("date32")
         inside = pc.and_(pc.greater(day, first), pc.less_equal(day, last))
         if rule.column:
-            inside = pc.and_(inside, pc.is_in(rows[rule.column], pc.SetLookupOptions(rule.values)))
+            inside = pc.and_(inside, pc.is_in(rows[rule.column], pa.array(rule.values)))
         found |= set(rows.filter(inside)["customer_key"].to_pylist())
     return found

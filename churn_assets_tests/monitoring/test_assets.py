@@ -137,6 +137,28 @@ def test_each_month_of_a_range_has_its_own_figures(lakehouse: Lakehouse, busines
     assert points["2025-08"] == {"auc_estimated": rows["2025-08"]["auc_estimated"]}
 
 
+def test_treated_are_those_whom_the_rule_names_in_time(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    """June's labels are available on 31 August: a treatment counts after 30 June until then, and only of the kind."""
+    rule = {"treated": [{"source": "tickets", "column": "category", "values": ["network"]}]}
+    business = load_business(small_business(tmp_path, retraining=None, monitoring=rule))
+    tickets = [
+        ("00000000", "network", datetime(2025, 6, 30, 23, tzinfo=UTC), "2025-06"),
+        ("00a3d70a", "network", datetime(2025, 7, 1, 1, tzinfo=UTC), "2025-07"),
+        ("0147ae14", "billing", datetime(2025, 7, 1, 1, tzinfo=UTC), "2025-07"),
+        ("01eb851e", "network", datetime(2025, 8, 31, 23, tzinfo=UTC), "2025-08"),
+        ("028f5c28", "network", datetime(2025, 9, 1, 1, tzinfo=UTC), "2025-09"),
+    ]
+    names = ("customer_key", "category", "opened_at", "extract_month")
+    rows = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in tickets])
+    months = month_range("2025-06", "2025-09")
+    table = tables.silver(business.source("tickets"))
+    lakehouse.replace_rows(table, rows, "extract_month", months, run_id="run")
+    _monitor(lakehouse, business, MONTHS[:1])
+    [june] = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
+    assert june["treated"] == 2
+    assert june["untreated_auc"] is not None and june["untreated_auc"] != june["auc"]
+
+
 def test_a_cohort_has_its_size_and_later_its_churners_beside_the_training(
     lakehouse: Lakehouse, business: Business
 ) -> None:
