@@ -20,9 +20,10 @@ from churn_assets.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 WRITE = "WRITE_GRAPH_SNAPSHOT" in os.environ
-WITHOUT_SPARK = {"monitoring/model_performance", "monitoring/drift"}
+WITHOUT_SPARK = {"monitoring/model_performance", "monitoring/drift", "monitoring/monthly_page"}
 GATED = ("silver", "gold", "features", "models", "scores", "monitoring")
-WITHOUT_CHECK = {"gold/churn_events"}  # an ending has no key that could stand twice
+# an ending has no key that could stand twice; a page holds nothing that checked tables do not
+WITHOUT_CHECK = {"gold/churn_events", "monitoring/monthly_page"}
 
 LOADING = """
 import json, resource, sys

@@ -1,7 +1,6 @@
 """monitoring/*: realised quality and drift of every scored cohort, and a page a month. No step here needs Spark."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -11,9 +10,8 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.models.champions import champion_at
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.cohorts import cohort_sizes, compared, judged
+from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged
 from churn_assets.months import month_end
 from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.tracking.tracking import Tracking
@@ -21,6 +19,7 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MONTHLY_PAGE = Table("monitoring", "monthly_page", "one page per month, as metadata")
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -36,17 +35,6 @@ def _points(context: dg.AssetExecutionContext, month: str, figures: Mapping[str,
     """Figures of one month: the UI plots them by month, also when one run made a range of months."""
     known = {name: value for name, value in figures.items() if value is not None}
     context.add_asset_metadata(known, partition_key=month)
-
-
-def _in_charge(lakehouse: Lakehouse, rows: Sequence[dict[str, Any]], day: date) -> list[dict[str, Any]]:
-    """The rows of the version that was in charge of a cohort, when it scored it; else those of the newest version."""
-    champion = champion_at(decided(lakehouse), day)
-    versions = {row["model_version"] for row in rows}
-    if champion is not None and champion.model_version in versions:
-        shown = champion.model_version
-    else:
-        shown = max(versions, key=lambda version: (len(version), version), default="")
-    return [row for row in rows if row["model_version"] == shown]
 
 
 def _performance(business: Business) -> dg.AssetsDefinition:
@@ -77,8 +65,9 @@ def _performance(business: Business) -> dg.AssetsDefinition:
             found = {month: judged(lakehouse, business, month) for month in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
         commit = _replaced(context, lakehouse, table, as_table(rows))
+        champions = decided(lakehouse)
         for month, of_month in found.items():
-            for row in _in_charge(lakehouse, of_month, month_end(month)):
+            for row in in_charge(of_month, champions, month_end(month)):
                 _points(context, month, {name: row[name] for name in (*COUNTS, *NUMBERS)})
         aucs = ("auc", "auc_low", "auc_high", "auc_estimated")
         shown = ("as_of_date", "model_version", "status", "n", "positives", *aucs)
@@ -121,8 +110,9 @@ def _drift(business: Business) -> dg.AssetsDefinition:
             found = {month: compared(lakehouse, tracking, month, sizes) for month in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
         commit = _replaced(context, lakehouse, table, as_table(rows))
+        champions = decided(lakehouse)
         for month, of_month in found.items():
-            _points(context, month, headlines(_in_charge(lakehouse, of_month, month_end(month))))
+            _points(context, month, headlines(in_charge(of_month, champions, month_end(month))))
         moved = sorted((r for r in rows if r["status"] != STABLE), key=lambda r: -r.get("psi", 0))
         numbers = ("psi", "js_distance", "value", "missing_rate")
         shown = ("as_of_date", "model_version", "kind", "feature", "status", *numbers)
@@ -136,10 +126,42 @@ def _drift(business: Business) -> dg.AssetsDefinition:
     return feature_drift
 
 
+def _page(business: Business) -> dg.AssetsDefinition:
+    @table_asset(
+        MONTHLY_PAGE,
+        business,
+        description=(
+            "A page for people who decide about customers: is the model still good, what has changed, who moved "
+            "between segments. It is metadata of its month (key `page`); it has no table, since all of it stands in "
+            "the others."
+        ),
+        deps=[tables.MODEL_PERFORMANCE.key, tables.DRIFT.key, tables.CUSTOMER_SEGMENTS.key],
+        partitions=snapshot_months(business),
+        kinds=("markdown",),
+        spark=False,
+    )
+    def monthly_page(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
+        from churn_assets.monitoring.page import monthly_page, nobody_scored
+        from churn_assets.monitoring.page_facts import month_facts
+
+        for month in partition_range(context):
+            facts = month_facts(lakehouse, business, month)
+            text = monthly_page(facts) if facts else nobody_scored(month_end(month))
+            context.add_asset_metadata({"page": dg.MetadataValue.md(text)}, partition_key=month)
+            if facts:
+                moved = facts.movements.moved if facts.movements else None
+                _points(context, month, {"customers": facts.now.n, "customers moved": moved})
+        return dg.MaterializeResult()
+
+    return monthly_page
+
+
 def _short(value: object) -> object:
     return f"{value:.3f}" if isinstance(value, float) else "" if value is None else value
 
 
 def monitoring_assets(business: Business) -> list[dg.AssetsDefinition]:
     """Realised quality of the scores, drift, and the page of each month."""
-    return [_performance(business), _drift(business)]
+    return [_performance(business), _drift(business), _page(business)]

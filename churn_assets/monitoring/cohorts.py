@@ -1,12 +1,13 @@
 """What monitoring reads of one cohort: scores and labels to judge, snapshots to compare, all without Spark."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.sample import key_bound
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
@@ -65,6 +66,19 @@ def compared(
         whole = population(lakehouse, day, str(version), about, sizes)
         rows += cohort_drift(day, str(version), about, snapshots, part, whole)
     return rows
+
+
+def in_charge(
+    rows: Iterable[dict[str, Any]], champions: Sequence[Champion], day: date
+) -> list[dict[str, Any]]:
+    """The rows of the version that was in charge of a cohort, when it scored it; else those of the newest version."""
+    by_version: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_version.setdefault(row["model_version"], []).append(row)
+    champion = champion_at(champions, day)
+    if champion is not None and champion.model_version in by_version:
+        return by_version[champion.model_version]
+    return by_version[max(by_version, key=lambda v: (len(v), v))] if by_version else []
 
 
 def cohort_sizes(lakehouse: Lakehouse) -> dict[date, int]:

@@ -27,7 +27,8 @@ METRICS = (
 )
 UNTREATED = ("auc", "auc_low", "auc_high")
 COUNTS = ("n", "positives", "excluded", "treated", "untreated_positives")
-NUMBERS = ("base_rate", *METRICS, *(f"untreated_{name}" for name in UNTREATED), "auc_estimated")
+EXPECTED = ("expected_positives", "auc_estimated")
+NUMBERS = ("base_rate", *METRICS, *(f"untreated_{name}" for name in UNTREATED), *EXPECTED)
 
 
 def _row(
@@ -41,6 +42,7 @@ def _row(
         "n": n,
         "treated": treated,
         # of everybody scored, also those who turn out to have no label: what could be said on the day of the scores
+        "expected_positives": float(scores["probability"].sum()),
         "auc_estimated": estimated_auc(scores["raw"], scores["probability"]),
     }
 
@@ -76,8 +78,9 @@ def cohort_performance(
 ) -> list[dict[str, Any]]:
     """One row per model version that scored the cohort, over everybody with a label.
 
-    Customers without a label (they left inside the gap, or not by choice) are counted in `excluded`. A treatment
-    changes the outcome that the score foretold, so the AUC of untreated customers stands beside that of all.
+    Customers without a label (they left inside the gap, or not by choice) are counted in `excluded`. The sum of the
+    probabilities of the others, `expected_positives`, stands beside `positives`. A treatment changes the outcome that
+    the score foretold, so the AUC of untreated customers stands beside that of all.
 
     Args:
         as_of_date: the cohort; its labels have matured.
@@ -107,6 +110,7 @@ def cohort_performance(
             "positives": whole.positives,
             "base_rate": whole.base_rate,
             "excluded": len(joined) - len(known),
+            "expected_positives": float(known["probability"].sum()),
             "untreated_positives": untreated.positives,
         }
         row |= {name: getattr(whole, name) for name in METRICS}
