@@ -68,7 +68,7 @@ class Facts:
 
     Attributes:
         cohorts: scored months, ascending; the last one is the month of the page.
-        trained_as_of: what the model in charge was allowed to know.
+        trained_as_of: of the model in charge; None when its training is not on record.
         drift: rows of monitoring/drift of this month and, of kind `base rate`, the newest one that is known.
         movements: None when the month has no segments.
         words: feature -> what a person reads.
@@ -77,7 +77,7 @@ class Facts:
     """
 
     cohorts: tuple[Cohort, ...]
-    trained_as_of: date
+    trained_as_of: date | None
     drift: Sequence[Mapping[str, Any]]
     movements: Movements | None
     words: Mapping[str, str]
@@ -101,7 +101,7 @@ def monthly_page(facts: Facts) -> str:
     now = facts.now
     parts = [
         f"# Customers at risk, {_month(now.day)}",
-        f"As of {_date(now.day)}. Model version {now.model_version}, trained as of {_date(facts.trained_as_of)}.",
+        f"As of {_date(now.day)}. {_model(facts)}",
         "## In short",
         "\n".join(f"- {line}" for line in _in_short(facts)),
         "## Is the model still good?",
@@ -114,6 +114,11 @@ def monthly_page(facts: Facts) -> str:
         _segments(facts.movements),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _model(facts: Facts) -> str:
+    trained = f", trained as of {_date(facts.trained_as_of)}" if facts.trained_as_of else ""
+    return f"Model version {facts.now.model_version}{trained}."
 
 
 def nobody_scored(day: date) -> str:
@@ -213,9 +218,11 @@ def _changes(facts: Facts) -> str:
                 f"- Left: {row['value']:.1%} of the customers of {_month(row['as_of_date'])}, the newest month with "
                 f"results; in the training {row['reference_value']:.1%}.{_remark(row)}"
             )
-    moved = [r for r in facts.drift if r["kind"] == FEATURE and r["status"] != STABLE]
+    features = [row for row in facts.drift if row["kind"] == FEATURE]
+    moved = [row for row in features if row["status"] != STABLE]
     if not moved:
-        lines.append("- All that is known about the customers looks as it did in the training.")
+        same = "looks as it did in the training" if features else "has not been compared with the training"
+        lines.append(f"- What is known about the customers {same}.")
         return "\n".join(lines)
     rows = []
     for row in sorted(moved, key=lambda r: -r["psi"])[:SHOWN_CHANGES]:

@@ -55,7 +55,7 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts |
     first, last = outcome_days(day, windows.gap_days, windows.outcome_days)
     return Facts(
         cohorts=tuple(cohorts),
-        trained_as_of=references[cohorts[-1].model_version]["trained_as_of"],
+        trained_as_of=references.get(cohorts[-1].model_version, {}).get("trained_as_of"),
         drift=[*this, *rates[-1:]],
         movements=_movements(lakehouse, business, month),
         words={feature.name: feature.words for feature in business.features},

@@ -16,10 +16,10 @@ from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.models.evaluation import OK
-from churn_assets.monitoring.assets import monitoring_assets
+from churn_assets.monitoring.assets import MONTHLY_PAGE, monitoring_assets
 from churn_assets.monitoring.cohorts import population
 from churn_assets.monitoring.drift import Population
-from churn_assets.monitoring.performance import as_table, not_yet
+from churn_assets.monitoring.performance import EXPECTED, as_table, not_yet
 from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision, new_data_decision
 from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets_tests.lakes import settings_for, small_business
@@ -89,13 +89,17 @@ def _write(house: Lakehouse, table: tables.Table, rows: Sequence[dict[str, Any]]
 
 
 def _monitor(
-    lakehouse: Lakehouse, business: Business, months: Sequence[str], instance: Any = None
+    lakehouse: Lakehouse,
+    business: Business,
+    months: Sequence[str],
+    instance: Any = None,
+    chosen: Sequence[tables.Table] = (tables.MODEL_PERFORMANCE,),
 ) -> dg.ExecuteInProcessResult:
     tags = {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
-    upstream = (tables.CHURN_SCORES, tables.CHURN_LABELS, tables.CUSTOMER_SNAPSHOTS)
+    upstream = (tables.CHURN_SCORES, tables.CHURN_LABELS, tables.CUSTOMER_SNAPSHOTS, tables.CUSTOMER_SEGMENTS)
     return dg.materialize(
         [*monitoring_assets(business), *(dg.AssetSpec(t.key) for t in upstream)],
-        selection=dg.AssetSelection.assets(tables.MODEL_PERFORMANCE.key),
+        selection=dg.AssetSelection.assets(*(table.key for table in chosen)),
         resources={"lakehouse": lakehouse, "tracking": tracking_of(lakehouse.settings, business)},
         tags=tags,
         instance=instance,
@@ -131,10 +135,10 @@ def test_each_month_of_a_range_has_its_own_figures(lakehouse: Lakehouse, busines
     rows = {str(r["as_of_date"])[:7]: r for r in lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()}
     assert sorted(points) == MONTHS
     june = ("auc", "auc_low", "auc_high", "pr_auc", "brier", "calibration_slope", "calibration_intercept")
-    june = (*june, "lift_top_decile", "precision", "recall", "untreated_auc", "base_rate", "auc_estimated")
+    june = (*june, "lift_top_decile", "precision", "recall", "untreated_auc", "base_rate", *EXPECTED)
     assert {name: points["2025-06"][name] for name in june} == {name: rows["2025-06"][name] for name in june}
-    assert points["2025-07"] == {"auc_estimated": rows["2025-07"]["auc_estimated"]}
-    assert points["2025-08"] == {"auc_estimated": rows["2025-08"]["auc_estimated"]}
+    for month in MONTHS[1:]:
+        assert points[month] == {name: rows[month][name] for name in EXPECTED}
 
 
 def test_treated_are_those_whom_the_rule_names_in_time(lakehouse: Lakehouse, tmp_path: Path) -> None:
@@ -185,6 +189,42 @@ def test_rows_of_another_slice_are_refused(lakehouse: Lakehouse) -> None:
     with pytest.raises(LakehouseError, match="outside the slice of as_of_date"):
         lakehouse.replace_rows(tables.CHURN_LABELS, rows, "as_of_date", [date(2031, 1, 31)], run_id="run")
     assert lakehouse.version(tables.CHURN_LABELS) == 0
+
+
+def test_each_month_has_its_page(lakehouse: Lakehouse, business: Business) -> None:
+    _champion(lakehouse, 0.80)
+    segments = [
+        {
+            "customer_key": f"{i * 16**8 // 100:08x}",
+            "as_of_date": month_end(month),
+            "segment": "all" if i < stays else "gone by",
+            "action": "wait",
+            "probability": 0.1,
+        }
+        for month, stays in (("2025-06", 100), ("2025-07", 70))
+        for i in range(100)
+    ]
+    _write(lakehouse, tables.CUSTOMER_SEGMENTS, segments)
+    with dg.DagsterInstance.ephemeral() as instance:
+        _monitor(
+            lakehouse, business, [*MONTHS, "2025-09"], instance, (tables.MODEL_PERFORMANCE, MONTHLY_PAGE)
+        )
+        found = instance.fetch_materializations(dg.AssetKey(MONTHLY_PAGE.key), limit=10).records
+    metadata = {
+        str(r.partition_key): r.asset_materialization.metadata for r in found if r.asset_materialization
+    }
+    june, july, august, september = (str(metadata[m]["page"].value) for m in (*MONTHS, "2025-09"))
+    assert (
+        "# Customers at risk, June 2025\n\nAs of 30 June 2025. Model version 1, trained as of 31 May 2025."
+        in june
+    )
+    assert "For June 2025" in june and "no segments of the month before" in june
+    assert "| all | gone by | 30 |" in july and "deliveries are missing" in july
+    assert metadata["2025-07"]["customers moved"].value == 30
+    assert "results follow" in august and "segments of this month have not been made" in august
+    assert "customers moved" not in metadata["2025-08"]
+    assert "Nobody was scored" in september
+    assert "spark" not in vars(lakehouse)
 
 
 def _champion(house: Lakehouse, auc: float) -> None:

@@ -126,7 +126,8 @@ def test_changes_are_named_in_the_words_of_the_business() -> None:
     many = [drift_row("feature", f"f{i}", SHIFT) for i in range(11)]
     assert "And 3 more." in monthly_page(facts(cohort("2025-06"), drift=many))
     calm = monthly_page(facts(cohort("2025-06"), drift=rows[2:3]))
-    assert "None of 1 facts" in calm and "looks as it did in the training" in calm
+    assert "None of 1 facts" in calm and "customers looks as it did in the training" in calm
+    assert "has not been compared with the training" in monthly_page(facts(cohort("2025-06")))
 
 
 def test_who_moved_is_counted_from_both_months() -> None:

@@ -82,6 +82,9 @@ def test_the_estimate_stays_beside_what_came_true(scores: pd.DataFrame, labels: 
     after = cohort_performance(DAY, scores, labels, set(), 0.1)
     estimates = [row["auc_estimated"] for row in before]
     assert [row["auc_estimated"] for row in after] == estimates
+    first = scores[:400]["probability"]
+    assert before[0]["expected_positives"] == pytest.approx(first.sum())
+    assert after[0]["expected_positives"] == pytest.approx(first[labels["label"].notna()].sum())
     assert 0.5 < estimates[1] < estimates[0] < 1
     assert (
         after[1]["auc_high"] < estimates[1]
