@@ -1,7 +1,8 @@
 """`python -m benchmarks`: what the pipeline costs, and how good the model is, as one table.
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per step),
-`month` (one month more), `definitions` (loading the graph), `ten` (ten times the customers).
+`month` (one month more), `definitions` (loading the graph), `ten` (ten times the customers), `loop` (retraining over
+many simulated worlds).
 """
 
 import json
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cost import Cost, churn_assets, measure
+from benchmarks.loop import worlds
 from benchmarks.quality import model_and_hazard_auc
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 
@@ -31,6 +33,7 @@ class Bench:
 
     folder: Path
     customers: int
+    seeds: int
     console: Console
     rows: list[tuple[str, Cost | None, str]] = field(default_factory=list)
     costs: dict[str, Cost] = field(default_factory=dict)
@@ -123,12 +126,18 @@ def ten(bench: Bench) -> None:
     bench.note(f"demo, {customers:,} customers x 18 months", cost, remark)
 
 
+def loop(bench: Bench) -> None:
+    """Worlds that change and worlds that do not, with the retraining loop in charge."""
+    bench.note(f"loop over {bench.seeds} seeds", None, str(worlds(bench.folder, bench.seeds, bench.console)))
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "demo": demo,
     "definitions": definitions,
     "naive": naive,
     "month": month,  # after naive, which takes the extracts of the demo as they were
     "ten": ten,
+    "loop": loop,
 }
 
 
@@ -137,11 +146,14 @@ PARTS: dict[str, Callable[[Bench], None]] = {
 @click.option(
     "--only", multiple=True, type=click.Choice(list(PARTS)), help="Parts to measure; all without it."
 )
-def main(customers: int, only: tuple[str, ...]) -> None:
-    """Measure side by side, and print one table. All parts take more than an hour on two cores."""
+@click.option(
+    "--seeds", default=20, show_default=True, help="Worlds of the part loop, with and without a change."
+)
+def main(customers: int, only: tuple[str, ...], seeds: int) -> None:
+    """Measure side by side, and print one table. All parts take an hour on two cores, and `loop` some hours more."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="churn_bench_") as folder:
-        bench = Bench(Path(folder), customers, console)
+        bench = Bench(Path(folder), customers, seeds, console)
         for name, part in PARTS.items():
             if not only or name in only:
                 part(bench)

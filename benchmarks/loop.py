@@ -1,0 +1,66 @@
+"""The loop over many simulated worlds: does it notice a change, does it mend the model, is it quiet without one?"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from churn_assets.replay.replay import replay
+from churn_assets.replay.report import Findings
+from churn_assets.replay.world import Plan
+from churn_assets.settings import Settings
+
+CUSTOMERS, MONTHS, DRIFT_FROM = 5000, 24, "2025-03"
+SOON = 3  # matured cohorts of the changed world until the alarm
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of all worlds together."""
+
+    changed: int
+    noticed_soon: int
+    regained: Sequence[float]
+    needless: int
+    quiet_cohorts: int
+
+    def __str__(self) -> str:
+        if not self.regained:
+            told = "nothing regained"
+        else:
+            low, middle, high = np.quantile(self.regained, [0.1, 0.5, 0.9])
+            told = f"{middle:.0%} regained (median; {low:.0%} to {high:.0%})"
+        return (
+            f"noticed within {SOON} matured cohorts in {self.noticed_soon} of {self.changed} worlds; {told}; "
+            f"{self.needless} needless in {self.quiet_cohorts} quiet cohorts"
+        )
+
+
+def figures(found: Sequence[Findings]) -> Figures:
+    """Counts over replays with and without a change."""
+    changed = [f for f in found if f.change is not None]
+    return Figures(
+        changed=len(changed),
+        noticed_soon=sum(
+            f.cohorts_until_alarm is not None and f.cohorts_until_alarm <= SOON for f in changed
+        ),
+        regained=[f.regained for f in changed if f.regained is not None],
+        needless=sum(f.needless for f in found),
+        quiet_cohorts=sum(f.quiet_cohorts for f in found),
+    )
+
+
+def worlds(folder: Path, seeds: int, console: Console) -> Figures:
+    """Lives through `seeds` worlds that change and as many that do not."""
+    found = []
+    for seed in range(1, seeds + 1):
+        for drift_from in (DRIFT_FROM, None):
+            home = folder / f"world_{seed}_{drift_from}"
+            plan = Plan(CUSTOMERS, MONTHS, drift_from, seed, at_once=True)
+            found.append(replay(Settings(home=str(home)), plan, console))
+            shutil.rmtree(home)
+            console.print(f"{len(found)} of {2 * seeds} worlds: {figures(found)}")
+    return figures(found)
