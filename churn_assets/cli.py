@@ -149,6 +149,27 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
                 run_job(instance, settings, job, month_range(first, last or first), Console())
             except MonthsError as error:
                 raise click.UsageError(str(error)) from error
+    if "train" in jobs:
+        _tell_trainings(settings, first, last or first)
+
+
+def _tell_trainings(settings: Settings, first: str, last: str) -> None:
+    """The trainings of a range side by side: a table, and a picture for more than one."""
+    from rich.table import Table
+
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.models.backtest import COLUMNS, backtest_figure, backtest_rows, trainings
+    from churn_assets.months import month_end
+
+    found = trainings(Lakehouse(settings), month_end(first), month_end(last))
+    grid = Table(*COLUMNS)
+    for row in backtest_rows(found):
+        grid.add_row(*row)
+    Console().print(grid)
+    if len(found) > 1:
+        picture = settings.home_path / "backtest.png"
+        backtest_figure(found).savefig(picture, dpi=130)
+        Console().print(f"Picture: {picture}")
 
 
 _FROM = click.option(

@@ -1,5 +1,6 @@
 """models/churn_model: one training per trained_as_of month."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -118,12 +119,40 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
     ) -> dg.MaterializeResult[Any]:
-        results = [
-            _train(context, lakehouse, tracking, business, month) for month in partition_range(context)
-        ]
-        return results[-1]
+        from churn_assets.models.split import NotEnoughHistory
+
+        months = list(partition_range(context))
+        trained: dict[str, dict[str, Any]] = {}
+        for month in months:
+            try:
+                trained[month] = _train(context, lakehouse, tracking, business, month)
+            except NotEnoughHistory as error:
+                if month == months[-1]:
+                    raise dg.Failure(
+                        f"trained_as_of {month_end(month)}: {error}", allow_retries=False
+                    ) from error
+                context.log.info(f"trained_as_of {month_end(month)}: not trained. {error}")
+                continue
+            context.add_asset_metadata(trained[month], partition_key=month)
+        newest = trained[months[-1]]
+        metadata = _backtest(lakehouse, months) if len(months) > 1 else {}
+        passed = dg.AssetCheckResult(
+            check_name=BETTER_THAN_CHANCE, passed=True, metadata={"auc_low": newest["auc_low"]}
+        )
+        return dg.MaterializeResult(
+            metadata=metadata, check_results=[passed], data_version=dg.DataVersion(newest["model_version"])
+        )
 
     return [churn_model]
+
+
+def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
+    """The trainings of a range side by side."""
+    from churn_assets.models.backtest import COLUMNS, backtest_picture, backtest_rows, trainings
+
+    found = trainings(lakehouse, month_end(months[0]), month_end(months[-1]))
+    table = markdown_table(COLUMNS, backtest_rows(found)).md_str
+    return {"backtest": dg.MetadataValue.md(f"{table}\n\n{backtest_picture(found)}")}
 
 
 def _train(
@@ -132,25 +161,28 @@ def _train(
     tracking: Tracking,
     business: Business,
     month: str,
-) -> dg.MaterializeResult[Any]:
+) -> dict[str, Any]:
+    """Trains as of the end of a month, records training and decision; returns what the month's materialisation tells.
+
+    Raises:
+        NotEnoughHistory: too few cohorts had matured by then; nothing was recorded.
+        Failure: a leak, too few churners, or no better than chance; nothing was registered.
+    """
     import pandas as pd
 
-    from churn_assets.models.split import NotEnoughHistory, recent_split, temporal_split
+    from churn_assets.models.split import recent_split, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 
     windows, settings = business.file.windows, business.file.training
     trained_as_of = month_end(month)
     degraded = context.run.tags.get(REQUESTED_BY) == DEGRADATION
     names = [f.name for f in business.features]
-    try:
-        cohorts = mature_cohorts(lakehouse, trained_as_of)
-        split = (
-            recent_split(cohorts, windows.gap_days, windows.outcome_days)
-            if degraded
-            else temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
-        )
-    except NotEnoughHistory as error:
-        raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
+    cohorts = mature_cohorts(lakehouse, trained_as_of)
+    split = (
+        recent_split(cohorts, windows.gap_days, windows.outcome_days)
+        if degraded
+        else temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
+    )
     frame = training_frame(
         lakehouse, names, sorted({*split.train, *split.validation, split.test}), settings.row_limit
     )
@@ -210,7 +242,7 @@ def _train(
     table = result.candidates_table().fillna("")
     numbers = {k: v for k, v in test.as_dict().items() if isinstance(v, int | float)}
     importance = list(result.importance.items())[:15]
-    metadata: dict[str, Any] = {
+    return {
         "model_version": registered.version,
         "mlflow_run_id": run.run_id,
         "promoted": verdict.promoted,
@@ -223,9 +255,3 @@ def _train(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]
         ),
     }
-    passed = dg.AssetCheckResult(
-        check_name=BETTER_THAN_CHANCE, passed=True, metadata={"auc_low": test.auc_low}
-    )
-    return dg.MaterializeResult(
-        metadata=metadata, check_results=[passed], data_version=dg.DataVersion(registered.version)
-    )

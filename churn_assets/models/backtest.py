@@ -1,0 +1,85 @@
+"""Trainings as of a range of months, side by side: a rolling-origin backtest (Tashman 2000), as one table and one plot.
+
+Each training knows nothing after its month, so what it measured on its test cohort is what could have been known then.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import date
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.plots import BLUE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = ("trained as of", "version", "model", "test cohort", "AUC", "95 %", "lift", "Brier", "decision")
+
+
+def trainings(lakehouse: Lakehouse, first: date, last: date) -> list[dict[str, Any]]:
+    """The newest training of each trained_as_of in `[first, last]`, ascending, with `promoted` of its decision.
+
+    Rows of models/training_runs; empty before the first training.
+    """
+    if not lakehouse.exists(tables.TRAINING_RUNS) or not lakehouse.exists(tables.CHAMPIONS):
+        return []
+    decisions = lakehouse.arrow(
+        tables.CHAMPIONS, ["model_version", "mlflow_run_id", "promoted", "by"]
+    ).to_pylist()
+    promoted = {d["mlflow_run_id"]: d["promoted"] for d in decisions if d["by"].startswith("training")}
+    newest: dict[date, dict[str, Any]] = {}
+    for row in lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist():
+        if first <= row["trained_as_of"] <= last:
+            newest[row["trained_as_of"]] = row | {"promoted": promoted.get(row["mlflow_run_id"], False)}
+    return [newest[day] for day in sorted(newest)]
+
+
+def backtest_rows(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """One line per training, as COLUMNS names them."""
+    return [
+        (
+            str(row["trained_as_of"]),
+            row["model_version"],
+            row["candidate"].replace("_", " "),
+            str(row["test_as_of_date"]),
+            f"{row['auc']:.3f}",
+            f"{row['auc_low']:.3f} to {row['auc_high']:.3f}",
+            f"{row['lift_top_decile']:.1f}",
+            f"{row['brier']:.4f}",
+            "takes charge" if row["promoted"] else "champion stays",
+        )
+        for row in found
+    ]
+
+
+def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
+    """AUC with its 95 % interval on the test cohort of each training."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_title("Trained again and again as time went by: AUC on the cohort that followed")
+    axes.set_xlabel("trained as of")
+    axes.set_ylabel("ROC-AUC")
+    for position, row in enumerate(found):
+        reach = [[row["auc"] - row["auc_low"]], [row["auc_high"] - row["auc"]]]
+        filled = BLUE if row["promoted"] else "white"
+        axes.errorbar(position, row["auc"], yerr=reach, fmt="o", color=BLUE, mfc=filled, capsize=4)
+    axes.set_xticks(
+        range(len(found)), [f"{row['trained_as_of']:%b}\n{row['trained_as_of']:%Y}" for row in found]
+    )
+    axes.grid(alpha=0.3)
+    axes.text(0.01, 0.02, "filled: the model took charge", transform=axes.transAxes, fontsize=8)
+    return figure
+
+
+def backtest_picture(found: Sequence[Mapping[str, Any]]) -> str:
+    """The plot as Markdown; the picture is inside."""
+    buffer = BytesIO()
+    backtest_figure(found).savefig(buffer, format="png", dpi=90)
+    return f"![AUC of each training](data:image/png;base64,{b64encode(buffer.getvalue()).decode()})"
