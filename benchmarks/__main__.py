@@ -21,6 +21,7 @@ from rich.table import Table
 from benchmarks.cost import Cost, churn_assets, measure
 from benchmarks.loop import worlds
 from benchmarks.quality import model_and_hazard_auc
+from churn_assets.partitions import range_tags
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 
 FIRST, LAST, MORE = "2025-01", "2026-06", "2026-07"
@@ -80,8 +81,8 @@ def naive(bench: Bench) -> None:
         ("train", LAST, LAST),
         ("score", FIRST_SNAPSHOT, LAST),
     ):
-        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-        command = [dagster, "job", "execute", "-m", "benchmarks.naive", "-j", job, "--tags", json.dumps(tags)]
+        tags = json.dumps(range_tags([first, last]))
+        command = [dagster, "job", "execute", "-m", "benchmarks.naive", "-j", job, "--tags", tags]
         cost = measure(*command, CHURN_HOME=home, DAGSTER_HOME=str(dagster_home))
         bench.console.print(f"  naive {job}: {cost.wall:.0f} s wall, {cost.cpu:.0f} s CPU")
         total += cost

@@ -1,6 +1,6 @@
 """What runs when: jobs, schedules, sensors and the freshness of every layer, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,9 +8,10 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.monitoring.sensors import auc_degradation_sensor, new_data_sensor
-from churn_assets.partitions import last_ingest_month, maturing_months, snapshot_months
+from churn_assets.partitions import last_ingest_month, maturing_months, range_tags, snapshot_months
 from churn_assets.sources.sensors import landing_sensor
 
+RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
 MONTH = timedelta(days=31)
 GRACE = timedelta(days=3)
 
@@ -36,50 +37,58 @@ def jobs() -> list[Any]:
     ]
 
 
+def _schedule(
+    business: Business, name: str, cron: str, job: str, request: RequestOf, description: str
+) -> dg.ScheduleDefinition:
+    """A schedule that rests when the calendar has ended: then no month is open and none closes."""
+
+    @dg.schedule(
+        name=name,
+        cron_schedule=cron,
+        job_name=job,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        end = business.file.calendar.end
+        return dg.SkipReason(f"The calendar in churn.yaml ended with {end}.") if end else request(context)
+
+    return schedule
+
+
 def schedules(business: Business) -> list[dg.ScheduleDefinition]:
     """The open month every night; after the end of a month its snapshots, labels, scores and their worth."""
 
-    @dg.schedule(
-        name="open_month",
-        cron_schedule="0 3 * * *",
-        job_name="ingest",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Ingests the open month every night, so that late files of a quiet day are taken in too.",
-    )
-    def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if business.file.calendar.end:
-            return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
-        month = last_ingest_month(business)
-        return dg.RunRequest(
-            run_key=f"open-month-{context.scheduled_execution_time:%Y-%m-%d}", partition_key=month
-        )
+    def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        key = f"open-month-{context.scheduled_execution_time:%Y-%m-%d}"
+        return dg.RunRequest(run_key=key, partition_key=last_ingest_month(business))
 
-    @dg.schedule(
-        name="month_end",
-        cron_schedule=f"0 5 {1 + GRACE.days} * *",
-        job_name="month_end",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=(
-            "Some days after the end of a month: its snapshots, scores and segments, the labels that have matured "
-            "meanwhile, and how good the scores of their cohorts were."
-        ),
-    )
     def month_end(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if business.file.calendar.end:
-            return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
         newest = snapshot_months(business).get_last_partition_key()
         if newest is None:
             return dg.SkipReason("No month is closed yet.")
-        months = maturing_months(business, newest)
-        return dg.RunRequest(
-            run_key=f"month-end-{months[-1]}",
-            tags={
-                "dagster/asset_partition_range_start": months[0],
-                "dagster/asset_partition_range_end": months[-1],
-            },
-        )
+        tags = range_tags(maturing_months(business, newest))
+        return dg.RunRequest(run_key=f"month-end-{newest}", tags=tags)
 
-    return [open_month, month_end]
+    return [
+        _schedule(
+            business,
+            "open_month",
+            "0 3 * * *",
+            "ingest",
+            open_month,
+            "Ingests the open month every night, so that late files of a quiet day are taken in too.",
+        ),
+        _schedule(
+            business,
+            "month_end",
+            f"0 5 {1 + GRACE.days} * *",
+            "month_end",
+            month_end,
+            "Some days after the end of a month: its snapshots, scores and segments, the labels that have matured "
+            "meanwhile, and how good the scores of their cohorts were.",
+        ),
+    ]
 
 
 def sensors(business: Business) -> list[dg.SensorDefinition]:

@@ -68,3 +68,8 @@ def observed_months(business: Business) -> dg.TimeWindowPartitionMapping:
 def partition_range(context: dg.AssetExecutionContext) -> Sequence[str]:
     """The months of this run, in order: one for a single partition, all for a range."""
     return sorted(context.partition_keys)
+
+
+def range_tags(months: Sequence[str]) -> dict[str, str]:
+    """Tags of one run over all `months`; they are contiguous and in order."""
+    return {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}

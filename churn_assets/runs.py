@@ -20,6 +20,7 @@ from rich.progress import (
 
 from churn_assets.dagster_home import prepare_dagster_home
 from churn_assets.definitions import build_defs
+from churn_assets.partitions import range_tags
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ def dagster_instance(settings: Settings) -> "Iterator[DagsterInstance]":
     os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
     with dg.DagsterInstance.get() as instance:
         yield instance
-
-
-def _range_tags(months: Sequence[str]) -> dict[str, str]:
-    return {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
 
 
 def _failure(result: "ExecuteInProcessResult") -> str:
@@ -94,7 +91,7 @@ def run_job(
             done.append(
                 definition.execute_in_process(
                     instance=instance,
-                    tags=_range_tags(months) | dict(tags or {}),
+                    tags=range_tags(months) | dict(tags or {}),
                     run_config={
                         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
                     },  # events are in the UI

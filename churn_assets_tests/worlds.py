@@ -17,6 +17,7 @@ from churn_assets.definitions import build_defs
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
+from churn_assets.partitions import range_tags
 from churn_assets.settings import Settings
 from churn_assets.sources.simulator.plan import SimulationPlan
 from churn_assets.sources.simulator.telecom import simulate_telecom
@@ -76,11 +77,6 @@ def _any_volume(contract: dict[str, Any]) -> None:
     """So few subscriptions change in a month that no volume of them is unusual."""
     table = contract["schema"][0]
     table["quality"] = [q for q in table["quality"] if q["implementation"]["rule"] != "volume"]
-
-
-def range_tags(months: Sequence[str]) -> dict[str, str]:
-    """Tags of a run over a range of months."""
-    return {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Sensors that call for a training; they read a few rows of the lake, and start neither Spark nor a JVM."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -66,66 +67,59 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
     return Decision(len(new) >= rule.matured_months, told), f"new-data-{last}-{new[-1] if new else None}"
 
 
-def _request(
-    context: dg.SensorEvaluationContext, decision: Decision, key: str, month: str | None, by: str
-) -> dg.RunRequest | dg.SkipReason:
-    """One training as of `month`, unless there is no reason for it or one is under way."""
-    if month is None:
-        return dg.SkipReason("No month is closed yet.")
-    if not decision.retrain:
-        return dg.SkipReason(decision.reason)
-    filters: Any = dg.RunsFilter(job_name="train", statuses=OPEN)
-    if context.instance.get_runs_count(filters):
-        return dg.SkipReason(f"A training is under way. {decision.reason}")
-    tags = {REQUESTED_BY: by, "churn/why": decision.reason[:900]}
-    return dg.RunRequest(run_key=key, partition_key=month, tags=tags)
+def _training_sensor(
+    business: Business,
+    name: str,
+    description: str,
+    by: str,
+    decide_as_of: Callable[[Lakehouse, Business, str], tuple[Decision, str]],
+) -> dg.SensorDefinition:
+    """Requests one training as of the newest closed month when `decide_as_of` finds a reason and none is under way."""
+
+    @dg.sensor(
+        name=name,
+        job_name="train",
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.RunRequest | dg.SkipReason:
+        month = snapshot_months(business).get_last_partition_key()
+        if month is None:
+            return dg.SkipReason("No month is closed yet.")
+        decision, key = decide_as_of(lakehouse, business, month)
+        if not decision.retrain:
+            return dg.SkipReason(decision.reason)
+        filters: Any = dg.RunsFilter(job_name="train", statuses=OPEN)
+        if context.instance.get_runs_count(filters):
+            return dg.SkipReason(f"A training is under way. {decision.reason}")
+        tags = {REQUESTED_BY: by, "churn/why": decision.reason[:900]}
+        return dg.RunRequest(run_key=key, partition_key=month, tags=tags)
+
+    return sensor
 
 
 def new_data_sensor(business: Business) -> dg.SensorDefinition:
     """Requests a training as of the newest closed month when enough cohorts have matured since the last one."""
-
-    @dg.sensor(
-        name="new_data_sensor",
-        job_name="train",
-        minimum_interval_seconds=EVERY_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
-            "Counts the cohorts whose labels have matured since the last training, and requests one when there are as "
-            "many as `retraining.new_data` in churn.yaml says."
-        ),
+    return _training_sensor(
+        business,
+        "new_data_sensor",
+        "Counts the cohorts whose labels have matured since the last training, and requests one when there are as "
+        "many as `retraining.new_data` in churn.yaml says.",
+        NEW_DATA,
+        new_data_decision,
     )
-    def sensor(
-        context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.RunRequest | dg.SkipReason:
-        month = snapshot_months(business).get_last_partition_key()
-        if month is None:
-            return dg.SkipReason("No month is closed yet.")
-        decision, key = new_data_decision(lakehouse, business, month)
-        return _request(context, decision, key, month, NEW_DATA)
-
-    return sensor
 
 
 def auc_degradation_sensor(business: Business) -> dg.SensorDefinition:
     """Requests a training as of the newest closed month when the champion's AUC has really degraded."""
-
-    @dg.sensor(
-        name="auc_degradation_sensor",
-        job_name="train",
-        minimum_interval_seconds=EVERY_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
-            "Looks at the matured cohorts of the champion and requests a training when their AUC has degraded by the "
-            "rule under `retraining.degradation` in churn.yaml. Each tick says how far each cohort is from firing."
-        ),
+    return _training_sensor(
+        business,
+        "auc_degradation_sensor",
+        "Looks at the matured cohorts of the champion and requests a training when their AUC has degraded by the "
+        "rule under `retraining.degradation` in churn.yaml. Each tick says how far each cohort is from firing.",
+        DEGRADATION,
+        degradation_decision,
     )
-    def sensor(
-        context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.RunRequest | dg.SkipReason:
-        month = snapshot_months(business).get_last_partition_key()
-        if month is None:
-            return dg.SkipReason("No month is closed yet.")
-        decision, key = degradation_decision(lakehouse, business, month)
-        return _request(context, decision, key, month, DEGRADATION)
-
-    return sensor

@@ -1,7 +1,6 @@
 """The sensor that takes in what arrives in the landing zone; it reads no file, only names, sizes and times."""
 
 import json
-import re
 from hashlib import blake2s
 
 import dagster as dg
@@ -9,13 +8,12 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.partitions import ingest_months
+from churn_assets.partitions import ingest_months, range_tags
 from churn_assets.sources.arrivals import Arrivals, look, spans, touched
 from churn_assets.sources.landing import list_extracts
 
 EVERY_SECONDS = 60
 TINY = 4096  # bytes; no more than a header
-EXTRACT_MONTH = re.compile(r"/extract_date=(\d{4}-\d{2})-\d{2}/")
 
 
 def loaded(lakehouse: Lakehouse, business: Business, present: Arrivals) -> Arrivals:
@@ -29,14 +27,15 @@ def loaded(lakehouse: Lakehouse, business: Business, present: Arrivals) -> Arriv
         found[source.name] = {}
         if not lakehouse.exists(table):
             continue
-        rows = lakehouse.aggregate(table, ["source_file"], [("row_number", "count")]).to_pylist()
-        known, written = {row["source_file"] for row in rows}, lakehouse.committed_at(table)
+        rows = lakehouse.aggregate(table, ["extract_month", "source_file"], [("row_number", "count")])
+        month_of_file = {row["source_file"]: row["extract_month"] for row in rows.to_pylist()}
+        written = lakehouse.committed_at(table)
         lying = list_extracts(lakehouse.settings.landing_uri, source)
-        gone = {EXTRACT_MONTH.search(name)[1] for name in known - {f.name for f in lying}}  # type: ignore[index]
+        gone = {month_of_file[name] for name in month_of_file.keys() - {f.name for f in lying}}
         new = {
             f.month
             for f in lying
-            if f.name not in known and (f.size > TINY or f.modified_ns > written.timestamp() * 1e9)
+            if f.name not in month_of_file and (f.size > TINY or f.modified_ns > written.timestamp() * 1e9)
         }
         found[source.name] = {m: mark for m, mark in months.items() if m not in new | gone}
     return found
@@ -71,10 +70,7 @@ def landing_sensor(business: Business) -> dg.SensorDefinition:
         requests = [
             dg.RunRequest(
                 run_key=f"landing-{first}-{last}-{mark}",
-                tags={
-                    "dagster/asset_partition_range_start": first,
-                    "dagster/asset_partition_range_end": last,
-                },
+                tags=range_tags([first, last]),
             )
             for first, last in spans(m for m in months if m in known)
         ]

@@ -22,6 +22,7 @@ from churn_assets.monitoring.drift import Population
 from churn_assets.monitoring.performance import EXPECTED, as_table, not_yet
 from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision, new_data_decision
 from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.partitions import range_tags
 from churn_assets_tests.lakes import settings_for, small_business
 
 MONTHS = ["2025-06", "2025-07", "2025-08"]
@@ -95,13 +96,12 @@ def _monitor(
     instance: Any = None,
     chosen: Sequence[tables.Table] = (tables.MODEL_PERFORMANCE,),
 ) -> dg.ExecuteInProcessResult:
-    tags = {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
     upstream = (tables.CHURN_SCORES, tables.CHURN_LABELS, tables.CUSTOMER_SNAPSHOTS, tables.CUSTOMER_SEGMENTS)
     return dg.materialize(
         [*monitoring_assets(business), *(dg.AssetSpec(t.key) for t in upstream)],
         selection=dg.AssetSelection.assets(*(table.key for table in chosen)),
         resources={"lakehouse": lakehouse, "tracking": tracking_of(lakehouse.settings, business)},
-        tags=tags,
+        tags=range_tags(months),
         instance=instance,
     )
 
