@@ -2,7 +2,10 @@
 
 import dagster as dg
 
-from churn_assets.automation import jobs, schedules, sensors, with_freshness
+from churn_assets.automation.freshness import with_freshness
+from churn_assets.automation.jobs import jobs, schedules
+from churn_assets.automation.punctuality import punctuality_checks
+from churn_assets.automation.sensors import sensors
 from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -41,7 +44,8 @@ def build_defs(settings: Settings) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=with_freshness(assets, business),
-        jobs=jobs(),
+        asset_checks=punctuality_checks(business),
+        jobs=jobs(business),
         schedules=schedules(business),
         sensors=sensors(business),
         resources={"lakehouse": Lakehouse(settings), "tracking": tracking_of(settings, business)},

@@ -11,9 +11,11 @@ from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.partitions import ingest_months, partition_range
+from churn_assets.sources.arrivals import digest
 from churn_assets.sources.landing import LandingError, list_extracts
 
 SHOWN_FILES = 50
+EXTRACTS = "extracts"  # metadata: month -> digest of its files; tells a month that changed from one that was repeated
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -38,7 +40,9 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             raise dg.Failure(str(error), allow_retries=False) from error
         commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
-        return materialized(lakehouse, table, commit, frame, {"files": len(files), "newest files": delivered})
+        marks = {month: digest(f for f in files if f.month == month) for month in months}
+        metadata = {"files": len(files), "newest files": delivered, EXTRACTS: marks}
+        return materialized(lakehouse, table, commit, frame, metadata)
 
     return bronze
 

@@ -1,7 +1,7 @@
 """silver/reconciliation: what became of every delivered row, counted again from the tables as they lie."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -92,22 +92,32 @@ def _without_rows(lakehouse: Lakehouse, source: Source, months: set[str]) -> lis
     ]
 
 
+def passed_months(lakehouse: Lakehouse) -> set[tuple[str, str]]:
+    """Source and month of everything that has passed silver and balances."""
+    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "extract_month", "balances"]).to_pylist()
+    return {(row["source"], row["extract_month"]) for row in rows if row["balances"]}
+
+
+def missing_months(
+    business: Business, passed: Set[tuple[str, str]], months: Sequence[str]
+) -> dict[str, list[str]]:
+    """Source -> which of these months it should have delivered but has not passed; empty when all is there."""
+    missing = {
+        source.name: [
+            m for m in months if m >= business.first_month(source) and (source.name, m) not in passed
+        ]
+        for source in business.sources
+    }
+    return {name: gaps for name, gaps in missing.items() if gaps}
+
+
 def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> None:
     """Feed loss is not churn: refuses to go on unless every source passed silver in every one of these months.
 
     Raises:
         SilverIncomplete: names each source with its missing months and the remedy.
     """
-    have = {
-        (row["source"], row["extract_month"])
-        for row in lakehouse.arrow(tables.RECONCILIATION, ["source", "extract_month", "balances"]).to_pylist()
-        if row["balances"]
-    }
-    missing = {
-        source.name: [m for m in months if m >= business.first_month(source) and (source.name, m) not in have]
-        for source in business.sources
-    }
-    broken = {name: gaps for name, gaps in missing.items() if gaps}
+    broken = missing_months(business, passed_months(lakehouse), months)
     if broken:
         listed = "; ".join(f"{name}: {', '.join(gaps)}" for name, gaps in broken.items())
         raise SilverIncomplete(

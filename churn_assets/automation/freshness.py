@@ -1,0 +1,42 @@
+"""How old an asset may be, by its cadence: one map for the whole graph.
+
+A policy looks at an asset's newest materialisation of any month; whether the months themselves are there is judged by
+`punctuality`.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from churn_assets.automation.jobs import GRACE
+from churn_assets.contracts.business import Business
+
+MONTH = timedelta(days=31)
+
+
+def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
+    """Layer or `layer/source` -> how old an asset may be: its cadence plus grace."""
+    monthly = dg.FreshnessPolicy.time_window(fail_window=MONTH + 2 * GRACE, warn_window=MONTH + GRACE)
+    policies: dict[str, dg.FreshnessPolicy] = {}
+    policies |= dict.fromkeys(("silver", "gold", "features", "scores", "monitoring"), monthly)
+    policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
+    for source in business.sources:
+        late = timedelta(days=source.frequency_days + source.latency_days)
+        policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(
+            fail_window=late + GRACE, warn_window=late
+        )
+    return policies
+
+
+def with_freshness(
+    assets: Sequence[dg.AssetsDefinition | dg.AssetSpec], business: Business
+) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
+    """Every materialisable asset with the policy of its key, else of its layer."""
+    policies = freshness_policies(business)
+
+    def apply(spec: dg.AssetSpec) -> dg.AssetSpec:
+        policy = policies.get(spec.key.to_user_string()) or policies.get(spec.key.path[0])
+        return dg.apply_freshness_policy(spec, policy) if policy else spec
+
+    return list(dg.map_asset_specs(apply, assets))

@@ -1,0 +1,138 @@
+"""Jobs as named selections, for the launchpad, the command line and the automations; and the schedules.
+
+A job has the months of one partitioning only (Dagster refuses a mixture), so none holds ingest months and cohorts
+together. No step takes config: what there is to decide stands in churn.yaml, so that a run can be repeated.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.automation.punctuality import IN_TIME
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.partitions import last_ingest_month, range_tags, snapshot_months
+
+RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
+GRACE = timedelta(days=3)
+MONTH_END_HOUR = 5
+TRAIN, PUNCTUALITY = "train", "punctuality"
+
+MONTH_END = dg.define_asset_job(
+    "month_end",
+    dg.AssetSelection.groups("features", "scores", "monitoring"),
+    description=(
+        "Everything about cohorts: snapshots, labels, scores, segments, drift, realised quality. What the end of a "
+        "month calls for, or late data to an old one."
+    ),
+)
+SETTLE = dg.define_asset_job(
+    "settle",
+    dg.AssetSelection.assets(tables.CHURN_LABELS.key, tables.MODEL_PERFORMANCE.key),
+    description="Labels of cohorts whose outcome has become known, and how good their scores were.",
+)
+
+
+def jobs(business: Business) -> list[Any]:
+    """Named selections, in the order in which data walks."""
+    groups = dg.AssetSelection.groups
+    bronze = [dg.AssetKey(tables.bronze(source).key) for source in business.sources]
+    return [
+        dg.define_asset_job(
+            "ingest",
+            groups("bronze").without_checks() | groups("silver", "gold"),
+            description="Extracts of ingest months to bronze, silver and gold.",
+        ),
+        dg.define_asset_job(
+            "snapshot", groups("features"), description="Features and labels of cohorts, without scores."
+        ),
+        dg.define_asset_job(
+            TRAIN,
+            groups("models"),
+            description=(
+                "A training that knows nothing after the end of its month, and the decision who is in charge from then "
+                "on. A range is a backtest: one training after the other."
+            ),
+        ),
+        dg.define_asset_job(
+            "score",
+            groups("scores"),
+            description="Scores and segments of cohorts, by the champion of that time.",
+        ),
+        dg.define_asset_job(
+            "monitor", groups("monitoring"), description="Realised quality and drift of scored cohorts."
+        ),
+        MONTH_END,
+        SETTLE,
+        dg.define_asset_job(
+            PUNCTUALITY,
+            dg.AssetSelection.checks(*(dg.AssetCheckKey(key, IN_TIME) for key in bronze)),
+            description="Has every source delivered what its contract promises by now?",
+        ),
+    ]
+
+
+def _schedule(
+    name: str, cron: str, job: str, description: str, request: RequestOf, rests: str | None = None
+) -> dg.ScheduleDefinition:
+    """A running schedule; it always skips when there is a reason why it `rests`."""
+
+    @dg.schedule(
+        name=name,
+        cron_schedule=cron,
+        job_name=job,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return dg.SkipReason(rests) if rests else request(context)
+
+    return schedule
+
+
+def schedules(business: Business) -> list[dg.ScheduleDefinition]:
+    """The open month every night; after the end of a month its cohort; every morning the sources' punctuality."""
+    end = business.file.calendar.end
+    ended = f"The calendar in churn.yaml ended with {end}." if end else None
+
+    def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        key = f"open-month-{context.scheduled_execution_time:%Y-%m-%d}"
+        return dg.RunRequest(run_key=key, partition_key=last_ingest_month(business))
+
+    def month_end(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        month = snapshot_months(business).get_last_partition_key()
+        if month is None:
+            return dg.SkipReason("No month is closed yet.")
+        return dg.RunRequest(run_key=f"month-end-{month}", tags=range_tags([month]))
+
+    def punctuality(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=f"punctuality-{context.scheduled_execution_time:%Y-%m-%d}")
+
+    return [
+        _schedule(
+            "open_month",
+            "0 3 * * *",
+            "ingest",
+            "Ingests the open month every night, so that late files of a quiet day are taken in too.",
+            open_month,
+            rests=ended,
+        ),
+        _schedule(
+            "month_end",
+            f"0 {MONTH_END_HOUR} {1 + GRACE.days} * *",
+            MONTH_END.name,
+            "Some days after the end of a month: its cohort, from snapshots to segments. Cohorts that settle, and "
+            "what late data changes, are the business of cohort_sensor.",
+            month_end,
+            rests=ended,
+        ),
+        _schedule(
+            PUNCTUALITY,
+            "0 7 * * *",
+            PUNCTUALITY,
+            "Every morning: is every source in time, also one whose calendar has ended?",
+            punctuality,
+        ),
+    ]

@@ -1,0 +1,98 @@
+"""What the schedules request, and when they say why not."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from churn_assets.automation.jobs import schedules
+from churn_assets.automation.punctuality import IN_TIME
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import build_defs
+from churn_assets.months import add_months, month_of
+from churn_assets_tests.lakes import business_copy, settings_for
+
+NIGHT = datetime(2026, 8, 4, 3, tzinfo=UTC)
+
+
+def _evaluate(business: Business, name: str) -> Any:
+    [schedule] = [s for s in schedules(business) if s.name == name]
+    return schedule(dg.build_schedule_context(scheduled_execution_time=NIGHT))
+
+
+@pytest.mark.parametrize("name", ["open_month", "month_end"])
+def test_a_finished_calendar_requests_nothing(tmp_path: Path, name: str) -> None:
+    found = _evaluate(load_business(business_copy(tmp_path)), name)
+    assert isinstance(found, dg.SkipReason)
+    assert "ended with 2026-06" in str(found.skip_message)
+
+
+@pytest.fixture
+def living(tmp_path: Path) -> Business:
+    """The telecom business without an end."""
+    return load_business(business_copy(tmp_path, calendar={"start": "2025-01"}))
+
+
+def test_every_night_the_open_month_is_taken_in(living: Business) -> None:
+    request = _evaluate(living, "open_month")
+    assert request.partition_key == month_of(datetime.now(UTC).date())
+    assert request.run_key == "open-month-2026-08-04"
+
+
+def test_a_month_end_asks_for_the_cohort_of_the_month_that_closed(living: Business) -> None:
+    """Cohorts that settle meanwhile, or change, are asked for by cohort_sensor."""
+    request = _evaluate(living, "month_end")
+    last = add_months(month_of(datetime.now(UTC).date()), -1)
+    assert request.tags["dagster/asset_partition_range_start"] == last
+    assert request.tags["dagster/asset_partition_range_end"] == last
+
+
+def test_punctuality_is_judged_every_morning_of_a_finished_calendar_too(tmp_path: Path) -> None:
+    request = _evaluate(load_business(business_copy(tmp_path)), "punctuality")
+    assert request.run_key == "punctuality-2026-08-04"
+
+
+def test_every_sensor_and_schedule_starts_jobs_that_exist(tmp_path: Path) -> None:
+    defs = build_defs(settings_for(tmp_path))
+    known = {job.name for job in defs.jobs or ()}
+    automations = [*(defs.schedules or ()), *(defs.sensors or ())]
+    assert len(automations) == 7
+    for automation in automations:
+        if automation.name == "cohort_sensor":  # the only one with two jobs
+            assert {target.name for target in automation.jobs} == {"month_end", "settle"} <= known
+        else:
+            assert automation.job_name in known
+        assert automation.default_status.value == "RUNNING"
+        assert automation.description
+
+
+@pytest.mark.parametrize(
+    ("job", "layers"),
+    [
+        ("ingest", {"bronze", "silver", "gold"}),
+        ("snapshot", {"features"}),
+        ("train", {"models"}),
+        ("score", {"scores"}),
+        ("monitor", {"monitoring"}),
+        ("month_end", {"features", "scores", "monitoring"}),
+        ("punctuality", set()),
+    ],
+)
+def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set[str]) -> None:
+    """Needs no config, and says what it is for; whether sources are in time is asked by no job but punctuality."""
+    definition = build_defs(settings_for(tmp_path)).resolve_job_def(job)
+    graph = build_defs(settings_for(tmp_path)).resolve_asset_graph()
+    made = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable}
+    assert definition.asset_layer.selected_asset_keys == {k for k in made if k.path[0] in layers}
+    in_time = {key for key in definition.asset_layer.asset_graph.asset_check_keys if key.name == IN_TIME}
+    assert len(in_time) == (6 if job == "punctuality" else 0)
+    assert definition.description
+    assert dg.validate_run_config(definition)
+
+
+def test_settling_touches_labels_and_their_quality_only(tmp_path: Path) -> None:
+    keys = build_defs(settings_for(tmp_path)).resolve_job_def("settle").asset_layer.selected_asset_keys
+    assert {k.to_user_string() for k in keys} == {"features/churn_labels", "monitoring/model_performance"}
