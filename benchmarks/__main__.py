@@ -1,12 +1,14 @@
 """`python -m benchmarks`: what the pipeline costs, and how good the model is, as one table.
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per step),
-`month` (one month more), `definitions` (loading the graph), `ten` (ten times the customers), `loop` (retraining over
-many simulated worlds).
+`month` (one month more), `definitions` (loading the graph), `sensors` (a tick of those that look at files and
+events), `ten` (ten times the customers), `loop` (retraining over many simulated worlds).
 """
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -26,6 +28,7 @@ from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 
 FIRST, LAST, MORE = "2025-01", "2026-06", "2026-07"
 FIRST_SNAPSHOT = "2025-06"
+LANDED = 10_000
 
 
 @dataclass
@@ -119,6 +122,17 @@ def definitions(bench: Bench) -> None:
     bench.note("loading the definitions", cost, "no JVM")
 
 
+def sensors(bench: Bench) -> None:
+    """A tick of the sensors that look at files and events, in a process that has loaded the definitions."""
+    home = bench.home("sensors")
+    command = [sys.executable, "-m", "benchmarks.ticks", home, str(LANDED)]
+    env = os.environ | {"CHURN_HOME": home}
+    subprocess.run(command, env=env, check=True)  # delivers
+    told = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
+    for tick, cpu, added in json.loads(told.stdout):
+        bench.note(tick, None, f"{cpu:.2f} s CPU, {max(added, 0):.0f} MiB, over {LANDED:,} files")
+
+
 def ten(bench: Bench) -> None:
     """The demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -135,6 +149,7 @@ def loop(bench: Bench) -> None:
 PARTS: dict[str, Callable[[Bench], None]] = {
     "demo": demo,
     "definitions": definitions,
+    "sensors": sensors,
     "naive": naive,
     "month": month,  # after naive, which takes the extracts of the demo as they were
     "ten": ten,
