@@ -140,7 +140,8 @@ _TOLD: dict[str, object] = {}
 def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
     """A lake whose usage of LOST arrived truncated, was refused, was delivered again and passed; told once a session.
 
-    `lake` is the finished lake; the others are the results of its runs, and which tables stood after the first.
+    `lake` is the finished lake, `instance` holds the events of its runs; the others are their results, and which
+    tables stood after the first.
     """
     if _TOLD:
         return _TOLD
@@ -148,17 +149,19 @@ def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
     span = MONTHS[0], MONTHS[-1], len(MONTHS)
     lake = simulated(folder, 60, *span, truncate=(("usage", LOST),))
     whole = simulated(folder / "whole", 60, *span)
-    told: dict[str, object] = {"lake": lake}
-    told["truncated"] = lake.run(INGEST, MONTHS)
+    instance = dg.DagsterInstance.ephemeral()
+    told: dict[str, object] = {"lake": lake, "instance": instance}
+    told["truncated"] = lake.run(INGEST, MONTHS, instance=instance)
     told["files"] = {t.path: lake.lakehouse.exists(t) for t in tables.catalogue(lake.business)}
-    told["refused"] = lake.run(SNAPSHOTS, [LOST])
+    told["refused"] = lake.run(SNAPSHOTS, [LOST], instance=instance)
     usage = Path(lake.settings.landing_uri) / "usage"
     shutil.rmtree(usage)
     shutil.copytree(Path(whole.settings.landing_uri) / "usage", usage)
     told["again"] = lake.run(
         dg.AssetSelection.assets(["bronze", "usage"], ["silver", "usage"], ["silver", "reconciliation"]),
         MONTHS,
+        instance=instance,
     )
-    told["features"] = lake.run(FEATURED, MONTHS[2:])
+    told["features"] = lake.run(FEATURED, MONTHS[2:], instance=instance)
     _TOLD.update(told)
     return _TOLD

@@ -1,9 +1,10 @@
-"""Which event makes which cohorts due: late data, failed gates, settling extracts, restarts. No Spark anywhere."""
+"""Which event makes which cohorts due: late data, failed gates, settling extracts, restarts. Spark in the last only."""
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
@@ -17,7 +18,12 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_range
 from churn_assets.silver.reconciliation import extract_dates
+from churn_assets.sources.landing import list_extracts
 from churn_assets_tests.lakes import settings_for, small_business
+from churn_assets_tests.worlds import AGAIN, MONTHS, lost_and_found
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ALL = month_range("2025-01", "2025-12")
 COHORTS = month_range("2025-03", "2025-12")
@@ -340,3 +346,33 @@ def test_what_an_older_release_ingested_counts_as_changed(world: World) -> None:
         world._write(tables.bronze(source), ["2025-12"])
     world._write(tables.RECONCILIATION, ["2025-12"])
     assert world.tick() == [("month_end", "2025-12", "2025-12")]
+
+
+def test_the_real_steps_leave_the_traces_that_the_sensor_reads(
+    spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """April and May are ingested again, May with a file written anew: its cohort and all later ones are due.
+
+    All, as a feature looks at the last use ever.
+    """
+    story: dict[str, Any] = lost_and_found(tmp_path_factory)
+    lake, instance = story["lake"], story["instance"]
+    sensor, cursor = cohort_sensor(lake.business), None
+
+    def tick() -> Any:
+        context = dg.build_sensor_context(
+            instance=instance, cursor=cursor, resources={"lakehouse": lake.lakehouse}
+        )
+        return sensor(context)
+
+    first = tick()
+    assert not first.run_requests, first
+    cursor = first.cursor
+    april, may = MONTHS[3:5]
+    file = list_extracts(lake.settings.landing_uri, lake.business.source("usage"), [may])[0]
+    os.utime(file.path)
+    assert lake.run(AGAIN, [april, may], instance=instance).success
+    [request] = tick().run_requests
+    assert request.job_name == "month_end"
+    assert request.tags["dagster/asset_partition_range_start"] == "2025-05"
+    assert request.tags["dagster/asset_partition_range_end"] == "2025-06"
