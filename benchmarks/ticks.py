@@ -69,7 +69,7 @@ def live(settings: Settings, instance: dg.DagsterInstance) -> None:
         outcome = ["pending" if month >= made[-2] else "stayed"] * CUSTOMERS
         labels = {"as_of_date": [month_end(month)] * CUSTOMERS, "outcome": outcome}
         lakehouse.append_rows(tables.CHURN_LABELS, pa.table(labels), run_id="bench")
-    marks = {EXTRACTS: dict.fromkeys(months, "0" * 16)}
+    marks = {EXTRACTS: "0" * 16}
     for table in [*(tables.bronze(s) for s in business.sources), tables.RECONCILIATION]:
         _write(instance, table, months, marks)
     for table in COHORT_TABLES:

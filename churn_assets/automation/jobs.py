@@ -30,8 +30,8 @@ MONTH_END = dg.define_asset_job(
 )
 SETTLE = dg.define_asset_job(
     "settle",
-    dg.AssetSelection.assets(tables.CHURN_LABELS.key, tables.MODEL_PERFORMANCE.key),
-    description="Labels of cohorts whose outcome has become known, and how good their scores were.",
+    dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring"),
+    description="Labels of cohorts whose outcome has become known, and what they say about their scores.",
 )
 
 

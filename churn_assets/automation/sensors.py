@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -88,8 +88,8 @@ def _marks(instance: "DagsterInstance", bronze: Table, passes: Mapping[str, int]
         for record in page.records:
             month, event = str(record.partition_key), record.asset_materialization
             if month in wanted and record.storage_id < wanted[month] and event is not None:
-                marks: Any = event.metadata[EXTRACTS].value if EXTRACTS in event.metadata else {}
-                found[month] = marks.get(month, str(record.storage_id))
+                mark = event.metadata.get(EXTRACTS)
+                found[month] = str(mark.value if mark else record.storage_id)
                 del wanted[month]
         if not page.has_more:
             break

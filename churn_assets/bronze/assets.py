@@ -15,7 +15,9 @@ from churn_assets.sources.arrivals import digest
 from churn_assets.sources.landing import LandingError, list_extracts
 
 SHOWN_FILES = 50
-EXTRACTS = "extracts"  # metadata: month -> digest of its files; tells a month that changed from one that was repeated
+EXTRACTS = (
+    "extracts"  # metadata of a month: digest of its files; tells a month that changed from one repeated
+)
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -40,9 +42,10 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             raise dg.Failure(str(error), allow_retries=False) from error
         commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
-        marks = {month: digest(f for f in files if f.month == month) for month in months}
-        metadata = {"files": len(files), "newest files": delivered, EXTRACTS: marks}
-        return materialized(lakehouse, table, commit, frame, metadata)
+        for month in months:
+            mark = digest(f for f in files if f.month == month)
+            context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)
+        return materialized(lakehouse, table, commit, frame, {"files": len(files), "newest files": delivered})
 
     return bronze
 

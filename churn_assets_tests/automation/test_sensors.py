@@ -54,8 +54,8 @@ class World:
         """A run over a range of months; without passing, silver refuses a source and reconciliation is not reached."""
         months = month_range(first, last or first)
         for source in self.business.sources:
-            marks = {m: self.files[source.name, m] for m in months}
-            self._write(tables.bronze(source), months, {EXTRACTS: marks})
+            for month in months:
+                self._write(tables.bronze(source), [month], {EXTRACTS: self.files[source.name, month]})
         if passes:
             rows = [
                 {"source": s, "extract_month": m, "balances": True, "extract_dates": self.extracts[s, m]}
