@@ -9,7 +9,7 @@ So this sensor asks the lake and the event log itself. It starts no JVM, and eve
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,9 +25,9 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.monitoring.sensors import OPEN, auc_degradation_sensor, new_data_sensor
-from churn_assets.months import add_months, month_of, month_range
+from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets.partitions import range_tags, snapshot_months
-from churn_assets.silver.reconciliation import extract_dates, missing_months, passed_months
+from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, missing_months, passed_months
 from churn_assets.sources.arrivals import spans
 from churn_assets.sources.sensors import landing_sensor
 
@@ -112,70 +112,69 @@ def built_cohorts(instance: "DagsterInstance") -> dict[str, int]:
     return {c: min(months[c] for months in written if c in months) for c in written[0]}
 
 
-def unsettled(
-    lakehouse: Lakehouse, business: Business, seen: Look, built: Sequence[str]
-) -> tuple[dict[str, str], Look]:
-    """Cohorts whose pending labels an extract settles -> month of that extract; and the look with those settled."""
+def settling_months(lakehouse: Lakehouse, business: Business, months: Iterable[str]) -> dict[str, str]:
+    """Those cohorts that an extract of the label source settles -> the month of that extract."""
+    try:
+        extracts = extract_dates(lakehouse, business.label_source)
+    except SilverIncomplete:
+        return {}
+    dates = cohorts(sorted(months), business.file.windows, extracts)
+    return {month_of(c.as_of_date): month_of(c.label_available_at) for c in dates if c.mature}
+
+
+def pending_cohorts(lakehouse: Lakehouse, months: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Of these cohorts those with pending labels, and those whose labels are settled; one without rows is neither."""
     from pyarrow import compute as pc
 
-    months = [c for c in built if c not in seen.settled]
-    if not months or not lakehouse.exists(tables.CHURN_LABELS):
-        return {}, seen
-    dates = cohorts(months, business.file.windows, extract_dates(lakehouse, business.label_source))
-    mature = {c.as_of_date: c for c in dates if c.mature}
-    if not mature:
-        return {}, seen
-    chosen = pc.field("as_of_date").isin(list(mature))
-    counted = lakehouse.aggregate(
-        tables.CHURN_LABELS, ["as_of_date", "outcome"], [("outcome", "count")], chosen
-    ).to_pylist()
-    pending = {row["as_of_date"] for row in counted if row["outcome"] == "pending"}
-    done = {month_of(row["as_of_date"]) for row in counted} - {month_of(day) for day in pending}
-    due = {month_of(day): month_of(mature[day].label_available_at) for day in sorted(pending)}
-    return due, replace(seen, settled=seen.settled | done)
+    chosen = pc.field("as_of_date").isin([month_end(month) for month in months])
+    by = ["as_of_date", "outcome"]
+    rows = lakehouse.aggregate(tables.CHURN_LABELS, by, [("outcome", "count")], chosen).to_pylist()
+    pending = {month_of(row["as_of_date"]) for row in rows if row["outcome"] == "pending"}
+    return pending, {month_of(row["as_of_date"]) for row in rows} - pending
 
 
-def _requests(
+def _due(
     lakehouse: Lakehouse, business: Business, seen: Look, built: Mapping[str, int], now: datetime
 ) -> tuple[list[dg.RunRequest], list[str], Look]:
-    """Runs to request, what waits for which extracts, and what to remember."""
+    """Runs to request, which cohort waits for which extracts, and what to remember."""
     closed = list(snapshot_months(business).get_partition_keys())
     changes = newest_changes(business, seen.known, {*built, *closed})
-    changed = {c for c, event in built.items() if changes[c] > event}
-    settling, seen = unsettled(lakehouse, business, seen, sorted(built))
+    anew = {c for c, event in built.items() if changes[c] > event}
+    anew |= set(overdue(business, built, closed, now))
+    until = settling_months(lakehouse, business, changes)
+    settle: set[str] = set()
+    unsure = [c for c in built if c in until and c not in seen.settled]
+    if unsure and lakehouse.exists(tables.CHURN_LABELS):
+        pending, settled = pending_cohorts(lakehouse, unsure)
+        seen = replace(seen, settled=seen.settled | settled)
+        settle = pending - anew  # a cohort that is made anew settles with that
     passed, waiting = passed_months(lakehouse), []
 
-    def complete(cohort: str, first: str, last: str) -> bool:
-        missing = missing_months(business, passed, month_range(first, last))
+    def complete(cohort: str, months_back: int) -> bool:
+        """What its snapshots look back on is there, and what its labels wait for when they can settle."""
+        needed = month_range(add_months(cohort, -months_back), until.get(cohort, cohort))
+        missing = missing_months(business, passed, needed)
         if missing:
             listed = "; ".join(f"{name} {', '.join(months)}" for name, months in missing.items())
             waiting.append(f"{cohort} waits for {listed}")
         return not missing
 
-    back = 1 - business.file.windows.observation_months
-    anew = sorted(changed | set(overdue(business, built, closed, now)))
-    anew = [c for c in anew if complete(c, add_months(c, back), c)]
-    settle = [
-        c
-        for c, until in settling.items()
-        if c not in changed and complete(c, c, until)  # a cohort that is made anew settles with that
-    ]
+    back = business.file.windows.observation_months - 1
     requests = [
         dg.RunRequest(
             job_name=MONTH_END.name,
             run_key=f"late-{first}-{last}-{max(changes[c] for c in month_range(first, last))}",
-            tags=range_tags([first, last]) | {"churn/why": "extracts of earlier months came late or changed"},
+            tags=range_tags([first, last]) | {"churn/why": "extracts came late or changed"},
         )
-        for first, last in spans(anew)
+        for first, last in spans(c for c in sorted(anew) if complete(c, back))
     ]
     requests += [
         dg.RunRequest(
             job_name=SETTLE.name,
             run_key=f"settled-{first}-{last}",
-            tags=range_tags([first, last])
-            | {"churn/why": f"an extract of {settling[last]} settles the labels"},
+            tags=range_tags([first, last]) | {"churn/why": f"extracts of {until[last]} settle the labels"},
         )
-        for first, last in spans(settle)
+        for first, last in spans(c for c in sorted(settle) if complete(c, 0))
     ]
     return requests, waiting, seen
 
@@ -215,10 +214,9 @@ def cohort_sensor(business: Business) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=f"{busy} is under way; afterwards I look at what it changed.")
         seen = look(instance, business, before)
         if busy or not lakehouse.exists(tables.RECONCILIATION):
-            return dg.SensorResult(skip_reason="Nothing has passed silver yet.", cursor=seen.cursor())
-        requests, waiting, seen = _requests(
-            lakehouse, business, seen, built_cohorts(instance), datetime.now(UTC)
-        )
+            told = f"{busy} is under way." if busy else "Nothing has passed silver yet."
+            return dg.SensorResult(skip_reason=told, cursor=seen.cursor())
+        requests, waiting, seen = _due(lakehouse, business, seen, built_cohorts(instance), datetime.now(UTC))
         told = "; ".join(waiting) or "Every cohort is newer than what it is made of, and no label is due."
         return dg.SensorResult(
             run_requests=requests, skip_reason=None if requests else told, cursor=seen.cursor()

@@ -331,6 +331,26 @@ def test_a_cohort_that_is_made_anew_settles_with_that(tmp_path: Path) -> None:
         assert world.tick() == []
 
 
+def test_a_cohort_made_anew_waits_for_the_feeds_of_its_labels_too(tmp_path: Path) -> None:
+    """Subscriptions of August settle June, but tickets of August are lost: labels would refuse, so nothing starts."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        world = World(tmp_path, instance)
+        world.ingest("2025-01", "2025-07")
+        world.month_end("2025-03", "2025-07")
+        assert world.tick() == []
+        world.deliver("tickets", "2025-05", "and a late file")
+        world.ingest("2025-05")
+        world.ingest("2025-08", without="tickets")
+        # May settled in July, and July is not to settle before September
+        assert world.tick() == [("month_end", "2025-05", "2025-05"), ("month_end", "2025-07", "2025-07")]
+        world.month_end("2025-05")
+        world.month_end("2025-07")
+        assert world.tick() == []
+        assert "2025-06 waits for tickets 2025-08" in world.told
+        world.ingest("2025-08")
+        assert world.tick() == [("month_end", "2025-06", "2025-06"), ("month_end", "2025-08", "2025-08")]
+
+
 def test_many_nightly_ingests_are_looked_through(world: World) -> None:
     for _ in range(60):
         world.ingest("2025-12")
