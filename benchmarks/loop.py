@@ -13,7 +13,7 @@ from churn_assets.replay.report import Findings
 from churn_assets.replay.world import Plan
 from churn_assets.settings import Settings
 
-CUSTOMERS, MONTHS, DRIFT_FROM = 5000, 24, "2025-03"
+CUSTOMERS, MONTHS, DRIFT_FROM = 5000, 25, "2025-05"
 SOON = 3  # matured cohorts of the changed world until the alarm
 
 

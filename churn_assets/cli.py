@@ -238,7 +238,7 @@ def rollback(first: str | None, why: str) -> None:
     "--drift-from",
     type=month,
     metavar="YYYY-MM",
-    default="2025-03",
+    default="2025-06",
     show_default=True,
     help="Month from which customers leave for other reasons.",
 )

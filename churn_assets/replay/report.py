@@ -173,6 +173,6 @@ def draw(found: Findings, picture: Path) -> None:
     axes.xaxis_date()
     axes.set_ylabel("ROC-AUC of the matured cohort")
     axes.set_title("Green: a training whose model took charge; grey: one whose model did not", fontsize=9)
-    axes.legend(loc="lower left", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
     axes.grid(alpha=0.3)
     figure.savefig(picture, dpi=130)
