@@ -1,6 +1,5 @@
 """Months as Dagster partitions. Ingest months include the open month; snapshot months are closed ones only."""
 
-import math
 import warnings
 from collections.abc import Sequence
 
@@ -46,12 +45,6 @@ def last_ingest_month(business: Business) -> str:
 def snapshot_months(business: Business) -> dg.MonthlyPartitionsDefinition:
     """Months whose last day is an as_of_date: closed, and with a whole observation window behind them."""
     return _months(first_snapshot_month(business), business.file.calendar, open_month=False)
-
-
-def maturing_months(business: Business, month: str) -> list[str]:
-    """A closed month and those before it whose labels may settle while it is the newest one, ascending."""
-    back = math.ceil(business.file.windows.maturity_days / 28) + 1
-    return [m for m in snapshot_months(business).get_partition_keys() if m <= month][-back:]
 
 
 def observed_months(business: Business) -> dg.TimeWindowPartitionMapping:

@@ -1,5 +1,6 @@
 """The months of a replay, one by one: what operation would run, and what it would decide."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from churn_assets.models.sample import mature_cohorts
 from churn_assets.models.split import NotEnoughHistory, temporal_split
 from churn_assets.monitoring.sensors import degradation_decision, new_data_decision
 from churn_assets.months import month_end, month_of, month_range
-from churn_assets.partitions import maturing_months, snapshot_months
+from churn_assets.partitions import snapshot_months
 from churn_assets.replay.world import Plan
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
@@ -81,12 +82,18 @@ class Life:
     def _month_end(self, month: str) -> None:
         """What the end of a month brings: new cohorts and matured ones, and maybe a training."""
         if not self.plan.at_once:
-            self._run("month_end", maturing_months(self.business, month))
+            self._run("month_end", [month])
+            self._run("settle", self._maturing(month))
         elif self.trainings:
             self._judge_matured(month)
         called_by = self._called_by(month)
         if called_by:
             self._train(month, called_by)
+
+    def _maturing(self, month: str) -> list[str]:
+        """The cohorts whose labels may settle in a month, ascending; more than do settle, which changes nothing."""
+        back = math.ceil(self.business.file.windows.maturity_days / 28) + 1
+        return [m for m in self.closed if m <= month][-back:]
 
     def _judge_matured(self, month: str) -> None:
         """The performance of cohorts that matured by this month, and of no others: their time has not come."""
