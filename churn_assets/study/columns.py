@@ -1,0 +1,161 @@
+"""What each column of a flat file is, and what of it can be learned from."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+from churn_assets.models.transformation import MINIMUM_CATEGORY_ROWS
+from churn_assets.study.numerals import dates, is_blank, is_code, numbers
+
+Kind = Literal["number", "category", "date", "id", "constant", "empty", "text", "codes"]
+LEARNABLE: frozenset[Kind] = frozenset({"number", "category", "date"})
+# Texts of so many words, mostly different from each other, are prose.
+PROSE_WORDS, PROSE_DISTINCT = 4, 0.3
+# Categories are learned from if their frequent values cover at least this share of the rows.
+COVERED_SHARE = 0.2
+ID_DISTINCT = 0.99
+_ID_NAME = re.compile(r"(^|[^a-z])(id|nr|no|number|key|uuid|guid|msisdn|phone|email|mail|index|row|rownumber)$")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, understood.
+
+    Attributes:
+        name: as in the header.
+        kind: what it is; only LEARNABLE kinds have `values`.
+        values: number: float64; category: pandas categorical; date: datetime64 UTC. Missing values are NaN or NaT.
+        missing: rows without a value.
+        distinct: different values.
+        notes: what was decided on the way, for a person.
+        example: a value or two.
+    """
+
+    name: str
+    kind: Kind
+    values: pd.Series | None
+    missing: int
+    distinct: int
+    notes: tuple[str, ...] = ()
+    example: str = ""
+
+    @property
+    def words(self) -> str:
+        """The name as a person would say it: `MonthlyCharges` is `monthly charges`."""
+        return in_words(self.name)
+
+
+def in_words(name: str) -> str:
+    """A column name as words: camelCase, underscores and dots are taken apart; abbreviations keep their capitals."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.\s]+", " ", name).strip()
+    return " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in parted.split()) or name
+
+
+def understand(name: str, column: pa.ChunkedArray, comma_separated: bool) -> Column:
+    """Infer what a column of texts is.
+
+    Args:
+        column: texts as in the file.
+        comma_separated: see `numerals.numbers`.
+    """
+    rows = len(column)
+    encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(column)).combine_chunks()
+    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    texts, codes, missing = _without_blanks(encoded.dictionary, codes)
+    base = Column(name, "empty", None, missing, len(texts), example=_example(texts))
+    if not len(texts):
+        return base
+    if len(texts) == 1 and not missing:
+        return replace(base, kind="constant")
+    found = None if is_code(texts) else dates(texts)
+    if found is not None:
+        days, said = found
+        notes = (said,) + ((f"{lost:,} impossible dates read as missing",) if (lost := int(days.isna().sum())) else ())
+        return replace(base, kind="date", values=pd.Series(_spread(days, codes)), notes=notes)
+    read = None if is_code(texts) else numbers(texts, comma_separated)
+    if read is not None:
+        values = np.append(read.values, np.nan)[codes]
+        kind: Kind = "id" if _numbers_are_ids(name, values, len(texts), rows) else "number"
+        kept = pd.Series(values) if kind == "number" else None
+        lost = int(np.isnan(values).sum())
+        return replace(base, kind=kind, values=kept, missing=lost, notes=read.notes)
+    return _texts(base, texts, codes, rows)
+
+
+def _without_blanks(dictionary: pa.Array, codes: np.ndarray) -> tuple[pa.Array, np.ndarray, int]:
+    """Distinct texts without blanks; codes into them, -1 for blank; number of blank rows."""
+    blank = is_blank(dictionary)
+    position = np.where(blank, -1, np.cumsum(~blank) - 1)
+    moved = position[codes]
+    return dictionary.filter(pa.array(~blank)), moved, int((moved < 0).sum())
+
+
+def _spread(days: pd.DatetimeIndex, codes: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(days.append(pd.DatetimeIndex([pd.NaT], tz="UTC")))[codes]
+
+
+def _numbers_are_ids(name: str, values: np.ndarray, distinct: int, rows: int) -> bool:
+    """Whole numbers, different in (nearly) every row, that count rows or are called an id."""
+    present = values[~np.isnan(values)]
+    if distinct < ID_DISTINCT * rows or (present != np.round(present)).any():
+        return False
+    return bool(_ID_NAME.search(in_words(name).lower()) or np.ptp(present) < 1.1 * rows)
+
+
+def _texts(base: Column, texts: pa.Array, codes: np.ndarray, rows: int) -> Column:
+    distinct, present = len(texts), rows - base.missing
+    words = np.median(pc.count_substring_regex(texts.slice(0, 10_000), r"\S+").to_numpy(zero_copy_only=False))
+    if words >= PROSE_WORDS and distinct > PROSE_DISTINCT * present:
+        return replace(base, kind="text")
+    if distinct >= ID_DISTINCT * present and present > MINIMUM_CATEGORY_ROWS:
+        return replace(base, kind="id")
+    counts = np.bincount(codes[codes >= 0], minlength=distinct)
+    frequent = counts >= min(MINIMUM_CATEGORY_ROWS, 0.02 * rows)
+    covered = counts[frequent].sum() / max(1, rows)
+    if distinct > 20 and covered < COVERED_SHARE:
+        return replace(base, kind="codes")
+    notes = ()
+    if distinct > 20:
+        notes = (f"{distinct:,} values: only the most frequent are told apart",)
+    values = pd.Series(pd.Categorical.from_codes(codes, categories=texts.to_pylist()))
+    return replace(base, kind="category", values=values, notes=notes)
+
+
+def _example(texts: pa.Array) -> str:
+    shown = [str(text)[:30] for text in texts.slice(0, 3).to_pylist()]
+    return ", ".join(shown) + (" …" if len(texts) > 3 else "")
+
+
+LEFT_OUT_BECAUSE: dict[Kind, str] = {
+    "id": "different in every row: it names the row and says nothing about it",
+    "constant": "the same value in every row",
+    "empty": "no values",
+    "text": "free text; a study does not read prose",
+    "codes": "too many values with too few rows each to learn from",
+}
+
+
+def learnable(columns: Sequence[Column], reference: pd.Series | None) -> pd.DataFrame:
+    """The frame that models see: numbers, categories, and dates as days before a reference.
+
+    Args:
+        reference: per row the time of observation; without one, the newest date of the column itself, so that the
+            number says how long ago something was when the file was made.
+    """
+    frame = {}
+    for column in columns:
+        if column.values is None:
+            continue
+        values = column.values
+        if column.kind == "date":
+            until = values.max() if reference is None else reference
+            values = pd.Series((until - values) / pd.Timedelta(days=1)).astype(np.float64)
+        frame[column.name] = values
+    return pd.DataFrame(frame)

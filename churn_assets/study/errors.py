@@ -1,0 +1,29 @@
+"""What a user can mend."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class StudyError(ValueError):
+    """The file or the request cannot be studied; the message names file, column or row, and the remedy."""
+
+
+def column_named(name: str, columns: Iterable[str], option: str) -> str:
+    """The column of that name; spelling may differ in case and surrounding blanks only.
+
+    Args:
+        option: where the user named it, for the message: "--target".
+
+    Raises:
+        StudyError: there is none, with the nearest names.
+    """
+    known = list(columns)
+    if name in known:
+        return name
+    folded = {column.strip().casefold(): column for column in reversed(known)}
+    if (found := folded.get(name.strip().casefold())) is not None:
+        return found
+    near = [folded[hit] for hit in get_close_matches(name.strip().casefold(), list(folded), n=3, cutoff=0.5)]
+    listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise StudyError(f"{option} {name}: the file has no such column.{meant} Its columns: {listed}.")

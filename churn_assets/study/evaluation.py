@@ -1,0 +1,284 @@
+"""Honest figures: every learner and ensemble judged only on rows that nothing in it was fitted on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.models.calibration import Calibration, sigmoid
+from churn_assets.models.evaluation import OK, Z_95, Metrics, auc_interval, compare_auc, evaluate
+from churn_assets.models.training import choose
+from churn_assets.models.transformation import Transformation
+from churn_assets.study.folds import SEED, Fold, Rows, folds
+from churn_assets.study.learners import (
+    ENSEMBLES,
+    LEARNERS,
+    SOFT_VOTING,
+    STACKING,
+    Blend,
+    Form,
+    blended,
+    logistic_regression,
+    stacking_weights,
+)
+
+INNER_FOLDS = 3
+# An ensemble is harder to explain and to keep; it must be this much better than its best member, beyond chance.
+ENSEMBLE_MARGIN = 0.001
+
+Table = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class FoldMean:
+    """Mean of the folds' ROC-AUC with its 95 % interval (DeLong within folds), and the folds' own values."""
+
+    auc: float
+    low: float
+    high: float
+    folds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One learner or ensemble, judged out of fold.
+
+    Attributes:
+        name: from LEARNERS or ENSEMBLES.
+        mean: over folds.
+        metrics: over all judged rows together, probabilities calibrated.
+        log_odds: raw, per judged row.
+        probability: calibrated inside each fold, per judged row.
+    """
+
+    name: str
+    mean: FoldMean
+    metrics: Metrics
+    log_odds: NDArray[np.float64]
+    probability: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What cross-fitting found.
+
+    Attributes:
+        judged: positions of judged rows, rising; all rows, unless time left the first block unjudged.
+        labels, fold: of the judged rows.
+        contenders: learners, then ensembles.
+        chosen: name of the one to use.
+        why: the choice in words.
+        chosen_inside: FoldMean when each fold makes the choice itself, without seeing what it is judged on.
+        shuffled: FoldMean of logistic regression on shuffled labels; must hold 0.5.
+    """
+
+    judged: NDArray[np.intp]
+    labels: NDArray[np.float64]
+    fold: NDArray[np.int64]
+    contenders: tuple[Contender, ...]
+    chosen: str
+    why: str
+    chosen_inside: FoldMean
+    shuffled: FoldMean
+
+    def of(self, name: str) -> Contender:
+        """A contender by name."""
+        return next(found for found in self.contenders if found.name == name)
+
+    @property
+    def best(self) -> Contender:
+        """The chosen one."""
+        return self.of(self.chosen)
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """The chosen contender, fitted on all rows.
+
+    Attributes:
+        name: of the contender.
+        weights: member -> weight, where it is an ensemble.
+    """
+
+    name: str
+    transformation: Transformation
+    form: Form
+    calibration: Calibration
+    weights: dict[str, float]
+
+    def probability(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated churn probability of transformed rows."""
+        return self.calibration.apply(sigmoid(self.form.predict(matrix)))
+
+    def contributions(self, matrix: NDArray[np.float64]) -> pd.DataFrame:
+        """Log-odds that each feature adds, exact; columns are features."""
+        values = self.form.contributions(matrix, self.transformation.column_feature)
+        return pd.DataFrame(values, columns=self.transformation.features)
+
+
+def cross_fit(
+    frame: pd.DataFrame, rows: Rows, cut: Sequence[Fold], seed: int = SEED
+) -> tuple[Table, NDArray[np.int64]]:
+    """Out-of-fold log-odds of every learner, and the fold of each row (-1 where a row was never judged).
+
+    Transformation and learner are fitted on the learning rows of each fold alone.
+    """
+    result = {name: np.full(len(frame), np.nan) for name in LEARNERS}
+    fold = np.full(len(frame), -1)
+    for number, (learn, judge) in enumerate(cut):
+        transformation = Transformation.fit(frame.iloc[learn], list(frame.columns))
+        matrix, unseen = (transformation.transform(frame.iloc[part]) for part in (learn, judge))
+        for name, learner in LEARNERS.items():
+            result[name][judge] = learner(matrix, rows.labels[learn], seed).predict(unseen)
+        fold[judge] = number
+    return result, fold
+
+
+def judge(
+    frame: pd.DataFrame,
+    rows: Rows,
+    keys: pd.Series,
+    progress: Callable[[str], Any] = lambda message: None,
+    seed: int = SEED,
+) -> Evaluation:
+    """Judge all contenders by folds within folds.
+
+    For each outer fold its learning rows are cut again; the out-of-fold predictions of that inner cut fit stacking
+    weights and calibration, and make the fold's own choice. Then the members are fitted on all learning rows, and what
+    comes out meets the judged rows for the first time.
+
+    Args:
+        frame: features, see `columns.learnable`.
+        rows: labels, groups and times of the same rows.
+        keys: per row, to break ties.
+        progress: receives a line after each fold.
+
+    Raises:
+        StudyError: see `folds`.
+    """
+    outer = folds(rows, seed=seed)
+    names = [*LEARNERS, *ENSEMBLES]
+    raw = {name: np.full(len(frame), np.nan) for name in [*names, "inside"]}
+    calibrated = {name: np.full(len(frame), np.nan) for name in names}
+    fold = np.full(len(frame), -1)
+    for number, (learn, unseen) in enumerate(outer):
+        part, inside = frame.iloc[learn].reset_index(drop=True), rows.take(learn)
+        inner, seen = cross_fit(part, inside, folds(inside, INNER_FOLDS, seed), seed)
+        known = seen >= 0
+        labels = inside.labels[known]
+        weights = _weights({name: inner[name][known] for name in LEARNERS}, labels)
+        outside, _ = cross_fit(frame, rows, [(learn, unseen)], seed)
+        inner_all, outer_all = (_with_ensembles(table, weights) for table in (inner, outside))
+        for name in names:
+            raw[name][unseen] = outer_all[name][unseen]
+            calibration = Calibration.fit(sigmoid(inner_all[name][known]), labels)
+            calibrated[name][unseen] = calibration.apply(sigmoid(raw[name][unseen]))
+        pick, _ = pick_contender({name: inner_all[name][known] for name in names}, labels)
+        raw["inside"][unseen] = raw[pick][unseen]
+        fold[unseen] = number
+        progress(f"fold {number + 1} of {len(outer)} judged")
+    judged = np.flatnonzero(fold >= 0)
+    labels, fold = rows.labels[judged], fold[judged]
+    contenders = tuple(
+        Contender(
+            name,
+            fold_mean(labels, raw[name][judged], fold),
+            evaluate(labels, raw[name][judged], calibrated[name][judged], keys.iloc[judged]),
+            raw[name][judged],
+            calibrated[name][judged],
+        )
+        for name in names
+    )
+    chosen, why = pick_contender({found.name: found.log_odds for found in contenders}, labels)
+    shuffled = _shuffled_labels(frame, rows, outer, seed)
+    inside_mean = fold_mean(labels, raw["inside"][judged], fold)
+    return Evaluation(judged, labels, fold, contenders, chosen, why, inside_mean, shuffled)
+
+
+def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, str]:
+    """Which contender to use, and why in words.
+
+    Among single learners the rule of the asset graph (`training.choose`): the simplest within one standard error of
+    the best. An ensemble replaces it only if it beats the best single learner by ENSEMBLE_MARGIN and its paired 95 %
+    interval lies above 0.
+    """
+    singles = [name for name in log_odds if name not in ENSEMBLES]
+    aucs = {name: auc_interval(labels, values)[0] for name, values in log_odds.items()}
+    best = max(singles, key=lambda name: aucs[name])
+    state = Metrics(OK, len(labels), int(labels.sum()), float(labels.mean()), aucs[best])
+    single = choose(singles, log_odds, labels, state)
+    ensembles = [name for name in log_odds if name in ENSEMBLES]
+    if ensembles:
+        top = max(ensembles, key=lambda name: aucs[name])
+        difference, low, high = compare_auc(labels, log_odds[top], log_odds[best])
+        gain = f"{difference:+.4f} (95 %: {low:+.4f} to {high:+.4f})"
+        if difference >= ENSEMBLE_MARGIN and low > 0:
+            return top, f"{spoken(top)} beats its best member, {spoken(best)}, by {gain} of AUC"
+        aside = f"; no ensemble is kept: the better one, {spoken(top)}, gains only {gain} over {spoken(best)}"
+    else:
+        aside = ""
+    said = "has the highest AUC" if single == best else f"is the simplest within one standard error of {spoken(best)}"
+    return single, f"{spoken(single)} {said}{aside}"
+
+
+def spoken(name: str) -> str:
+    """`soft_voting` as `soft voting`."""
+    return name.replace("_", " ")
+
+
+def fit_final(frame: pd.DataFrame, rows: Rows, evaluation: Evaluation, seed: int = SEED) -> FinalModel:
+    """The chosen contender on all rows; its weights and its calibration come from the out-of-fold predictions."""
+    transformation = Transformation.fit(frame, list(frame.columns))
+    matrix = transformation.transform(frame)
+    chosen = evaluation.best
+    calibration = Calibration.fit(sigmoid(chosen.log_odds), evaluation.labels)
+    if chosen.name in LEARNERS:
+        form = LEARNERS[chosen.name](matrix, rows.labels, seed)
+        return FinalModel(chosen.name, transformation, form, calibration, {})
+    table = {name: evaluation.of(name).log_odds for name in LEARNERS}
+    weights, intercept = _weights(table, evaluation.labels)[chosen.name]
+    members = tuple(learner(matrix, rows.labels, seed) for learner in LEARNERS.values())
+    shown = dict(zip(LEARNERS, weights, strict=True))
+    return FinalModel(chosen.name, transformation, Blend(members, weights, intercept), calibration, shown)
+
+
+def fold_mean(labels: NDArray[np.float64], score: NDArray[np.float64], fold: NDArray[np.int64]) -> FoldMean:
+    """Mean ROC-AUC over folds; folds are independent given their models, so variances add."""
+    values, variance = [], 0.0
+    for number in np.unique(fold):
+        rows = fold == number
+        auc, low, high = auc_interval(labels[rows], score[rows])
+        values.append(auc)
+        variance += (max(auc - low, high - auc) / Z_95) ** 2
+    mean, half = float(np.mean(values)), Z_95 * variance**0.5 / len(values)
+    return FoldMean(mean, max(0.0, mean - half), min(1.0, mean + half), tuple(values))
+
+
+def _weights(table: Table, labels: NDArray[np.float64]) -> dict[str, tuple[tuple[float, ...], float]]:
+    """Ensemble -> weights of the learners in order, intercept; `table` must be out of fold."""
+    even = (1 / len(LEARNERS),) * len(LEARNERS)
+    return {
+        SOFT_VOTING: (even, 0.0),
+        STACKING: stacking_weights([table[name] for name in LEARNERS], labels),
+    }
+
+
+def _with_ensembles(table: Table, weights: dict[str, tuple[tuple[float, ...], float]]) -> Table:
+    members = [table[name] for name in LEARNERS]
+    return table | {name: blended(members, *weights[name]) for name in ENSEMBLES}
+
+
+def _shuffled_labels(frame: pd.DataFrame, rows: Rows, cut: Sequence[Fold], seed: int) -> FoldMean:
+    """What folds and transformation give away by themselves: nothing, if 0.5 lies inside."""
+    labels = np.random.default_rng(seed).permutation(rows.labels)
+    score, fold = np.full(len(frame), np.nan), np.full(len(frame), -1)
+    for number, (learn, unseen) in enumerate(cut):
+        transformation = Transformation.fit(frame.iloc[learn], list(frame.columns))
+        form = logistic_regression(transformation.transform(frame.iloc[learn]), labels[learn], seed)
+        score[unseen] = form.predict(transformation.transform(frame.iloc[unseen]))
+        fold[unseen] = number
+    seen = fold >= 0
+    return fold_mean(labels[seen], score[seen], fold[seen])

@@ -1,0 +1,118 @@
+"""Which rows are learned from and which are judged, so that no fold knows its own answers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.study.errors import StudyError
+
+FOLDS, SEED = 5, 42
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What folds are cut by; one value per row.
+
+    Attributes:
+        labels: 0 or 1.
+        groups: rows of one group are never on both sides; None if every row stands for itself.
+        times: where given, what is judged is always later than what was learned from.
+    """
+
+    labels: NDArray[np.float64]
+    groups: NDArray[np.int64] | None = None
+    times: NDArray[np.datetime64] | None = None
+
+    def take(self, rows: NDArray[np.intp]) -> "Rows":
+        """Some of the rows."""
+        groups = None if self.groups is None else self.groups[rows]
+        return Rows(self.labels[rows], groups, None if self.times is None else self.times[rows])
+
+
+def folds(rows: Rows, count: int = FOLDS, seed: int = SEED) -> list[Fold]:
+    """(learn, judge) row positions of each fold.
+
+    Without times: stratified by label, shuffled, whole groups; every row is judged once. With times: the rows are cut
+    at dates into count + 1 blocks of about equal size, and each block but the first is judged by what was learned from
+    all before it, without the customers that it holds.
+
+    Raises:
+        StudyError: a fold would have only one class on a side; too few different times or groups.
+    """
+    if rows.times is not None:
+        found = _by_time(rows, count)
+    else:
+        found = _shuffled(rows, count, seed)
+    for learn, judge in found:
+        for part in (learn, judge):
+            if len(np.unique(rows.labels[part])) < 2:
+                raise StudyError(
+                    "A fold holds only customers who left or only customers who stayed. "
+                    + (
+                        "Leave out --time, or bring a longer history: there must be both in every stretch of time."
+                        if rows.times is not None
+                        else "Choose smaller --groups: the churners sit in too few of them."
+                    )
+                )
+    return found
+
+
+def _shuffled(rows: Rows, count: int, seed: int) -> list[Fold]:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    nothing = np.zeros(len(rows.labels))
+    if rows.groups is None:
+        return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(nothing, rows.labels))
+    if len(np.unique(rows.groups)) < 4 * count:
+        raise StudyError(f"--groups makes {len(np.unique(rows.groups))} groups; {count} folds need {4 * count} or more.")
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    return list(splitter.split(nothing, rows.labels, rows.groups))
+
+
+def _by_time(rows: Rows, count: int) -> list[Fold]:
+    times = rows.times
+    assert times is not None
+    ordered = np.sort(times)
+    cuts = np.unique([ordered[len(ordered) * k // (count + 1)] for k in range(1, count + 1)])
+    cuts = cuts[cuts > ordered[0]]
+    if len(cuts) < 2:
+        raise StudyError(
+            f"--time has {len(np.unique(ordered)):,} different times, too few to judge later by earlier ones. Leave it "
+            "out, or name the column that says when each row was observed."
+        )
+    ends = np.append(cuts[1:], ordered[-1] + np.timedelta64(1, "ns"))
+    found = []
+    for start, end in zip(cuts, ends, strict=True):
+        judge = np.flatnonzero((times >= start) & (times < end))
+        before = times < start
+        if rows.groups is not None:
+            before &= ~np.isin(rows.groups, rows.groups[judge])
+        found.append((np.flatnonzero(before), judge))
+    return found
+
+
+def group_codes(*keys: pd.Series | None) -> NDArray[np.int64] | None:
+    """One code per connected group: rows that share a value of any key belong together; None if no value repeats.
+
+    Missing values stand for themselves.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    present = [key for key in keys if key is not None and key.dropna().duplicated().any()]
+    if not present:
+        return None
+    n = len(present[0])
+    edges, offset = [], n
+    for key in present:
+        codes = pd.factorize(key)[0]
+        known = np.flatnonzero(codes >= 0)
+        edges.append((known, codes[known] + offset))
+        offset += int(codes.max()) + 1
+    row, column = (np.concatenate(side) for side in zip(*edges, strict=True))
+    graph = coo_matrix((np.ones(len(row), dtype=np.int8), (row, column)), shape=(offset, offset))
+    labels: NDArray[np.int64] = connected_components(graph, directed=False)[1][:n].astype(np.int64)
+    return labels

@@ -1,0 +1,140 @@
+"""Numbers and dates as people and programs write them, one notation per column."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+BLANKS = frozenset(
+    {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "\\n", "missing", "(null)", "<na>"}
+)
+# A column is read as numbers although a few values are not: they become missing, and the report lists them.
+UNREADABLE_SHARE, UNREADABLE_SPELLINGS = 0.05, 5
+
+_UNIT = r"(?:[$€£¥]|EUR|USD|GBP|CHF)"
+_DRESS = rf"^([-+]?)\s*{_UNIT}?\s*([-+]?)|\s*(?:{_UNIT}|%)$"
+_GAP = "[ '’\u00a0\u202f]"
+_PLAIN = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_POINT = rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+)(?:\.\d+)?"
+_COMMA = rf"[-+]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+|\d+)(?:,\d+)?"
+_WHOLE_GROUPS = r"^[-+]?[1-9]\d{0,2}(?:,\d{3})+$"
+
+DATE_FORMATS = (
+    ("ISO8601", "year-month-day"),
+    ("%Y/%m/%d", "year/month/day"),
+    ("%Y%m%d", "yearmonthday"),
+    ("%d.%m.%Y", "day.month.year"),
+    ("%d.%m.%Y %H:%M", "day.month.year"),
+    ("%d.%m.%Y %H:%M:%S", "day.month.year"),
+    ("%m/%d/%Y", "month/day/year"),
+    ("%d/%m/%Y", "day/month/year"),
+    ("%m/%d/%y", "month/day/year"),
+    ("%d/%m/%y", "day/month/year"),
+    ("%m/%d/%Y %H:%M", "month/day/year"),
+    ("%d/%m/%Y %H:%M", "day/month/year"),
+    ("%d-%m-%Y", "day-month-year"),
+    ("%m-%d-%Y", "month-day-year"),
+    ("%d-%b-%Y", "day-month-year"),
+    ("%d %b %Y", "day month year"),
+    ("%b %d, %Y", "month day, year"),
+    ("%B %d, %Y", "month day, year"),
+)
+_YEARS = (1900, 2100)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers of the distinct texts.
+
+    Attributes:
+        values: float64, NaN where the text is none.
+        notes: what was decided, for a person; empty for plain numbers.
+    """
+
+    values: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+
+def is_blank(texts: pa.Array) -> NDArray[np.bool_]:
+    """True for texts (trimmed) that stand for nothing."""
+    found: NDArray[np.bool_] = pc.is_in(pc.utf8_lower(texts), pa.array(sorted(BLANKS))).to_numpy(zero_copy_only=False)
+    return found
+
+
+def is_code(texts: pa.Array) -> bool:
+    """True if all are digits only and one has a leading zero (postcodes, branch numbers): no number to count with."""
+    digits = pc.match_substring_regex(texts, r"^\d+$")
+    leading = pc.match_substring_regex(texts, r"^0\d+$")
+    return bool(len(texts) and pc.all(digits).as_py() and pc.any(leading).as_py())
+
+
+def numbers(texts: pa.Array, comma_separated: bool) -> Numbers | None:
+    """Distinct trimmed texts, none blank, as numbers in the one notation that fits them; None if they are not numbers.
+
+    Args:
+        comma_separated: whether the file itself is; decides what `1,234` means where nothing else does.
+    """
+    if not len(texts):
+        return None
+    bare = pc.replace_substring_regex(texts, _DRESS, r"\1\2")
+    plain, point, comma = (_whole(bare, pattern) for pattern in (_PLAIN, _POINT, _COMMA))
+    point |= plain
+    notes: list[str] = []
+    decimal = "." if plain.all() or point.sum() > comma.sum() else ","
+    if not plain.all() and (point == comma).all():
+        # Nothing but whole groups, `1,234` or `1 234`: the file's own separator tells how its country writes.
+        commas = bare.filter(pc.match_substring(bare, ","))
+        groups = pc.all(pc.match_substring_regex(commas, _WHOLE_GROUPS)).as_py()
+        decimal = "." if len(commas) == 0 or (groups and comma_separated) else ","
+        if len(commas) and groups:
+            meant = "a thousands separator" if decimal == "." else "a decimal comma"
+            notes.append(f"the comma in {commas[0].as_py()} was taken for {meant}")
+    elif (~plain & (point if decimal == "." else comma)).any():
+        notes.append("thousands separators" if decimal == "." else "decimal comma")
+    fits = point if decimal == "." else comma
+    unreadable = texts.filter(pa.array(~fits))
+    if (~fits).mean() > UNREADABLE_SHARE or len(unreadable) > UNREADABLE_SPELLINGS:
+        return None
+    if len(unreadable):
+        notes.append(f"not numbers, read as missing: {', '.join(map(repr, unreadable.to_pylist()))}")
+    thousands = f"{_GAP}|," if decimal == "." else f"{_GAP}|[.]"
+    cleaned = pc.replace_substring_regex(pc.replace_substring_regex(bare, thousands, ""), r"^\+", "")
+    cleaned = pc.if_else(pa.array(fits), pc.replace_substring(cleaned, ",", "."), None)
+    values = pc.cast(cleaned, pa.float64()).to_numpy(zero_copy_only=False)
+    return Numbers(np.asarray(values, dtype=np.float64), tuple(notes))
+
+
+def _whole(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = pc.match_substring_regex(texts, f"^(?:{pattern})$").to_numpy(zero_copy_only=False)
+    return found
+
+
+def dates(texts: pa.Array) -> tuple[pd.DatetimeIndex, str] | None:
+    """Distinct trimmed texts, none blank, as UTC days and times, with the notation in words; None if they are no dates.
+
+    Where day and month could be either way (no number above 12 anywhere), month/day is assumed and said.
+    """
+    if not len(texts) or not pc.all(pc.match_substring_regex(texts, r"\d.*\d")).as_py():
+        return None
+    sample = pd.Series(texts.slice(0, 1000).to_pylist())
+    if sample.str.fullmatch(r"\d{4}|\d{5,7}|\d{9,}|[-+]?\d*\.\d+").mean() > 0.02:
+        return None
+    fitting = [(form, said) for form, said in DATE_FORMATS if _parsed(sample, form) is not None]
+    whole = pd.Series(texts.to_pylist()) if fitting else sample
+    parsed = [(found, said) for form, said in fitting if (found := _parsed(whole, form)) is not None]
+    if not parsed:
+        return None
+    found, said = parsed[0]
+    if said.startswith("month") and any(other.startswith("day") for _, other in parsed):
+        said += " (could be the other way round: no day above 12)"
+    return found, said
+
+
+def _parsed(texts: pd.Series, form: str) -> pd.DatetimeIndex | None:
+    found = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+    within = found.dt.year.between(*_YEARS)
+    # Placeholders such as 9999-12-31 do not make dates anything else.
+    return pd.DatetimeIndex(found.where(within)) if within.mean() >= 0.95 else None
