@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -45,6 +46,7 @@ def cli() -> None:
 
     \b
     First steps:
+      churn-assets study FILE.csv   what a single file of customers tells, and how far to trust it
       churn-assets demo             simulate a telecom operator and run everything
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
       churn-assets summary          what the lake holds now
@@ -289,6 +291,80 @@ def doctor(quick: bool) -> None:
     Console().print(findings_table(findings))
     if any(f.status == "fail" for f in findings):
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv")
+@click.option("--target", required=True, metavar="COLUMN", help="Column that says who left.")
+@click.option(
+    "--id",
+    "id_",
+    metavar="COLUMN",
+    help="Column that names the customer; all rows of one stay on one side of a fold.",
+)
+@click.option(
+    "--time",
+    metavar="COLUMN",
+    help="Column that says when a row was observed; later rows are then judged by earlier ones.",
+)
+@click.option(
+    "--groups", metavar="COLUMN", help="Column of what else must not be torn apart: household, account."
+)
+@click.option("--positive", metavar="VALUE", help="Value of the target that means: left.")
+@click.option(
+    "--leave-out",
+    multiple=True,
+    metavar="VALUE",
+    help="Value of the target that is neither; may be repeated.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="COLUMN",
+    help="Use this column although it looks like a leak; repeatable.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where report.html and scored.csv go; default <file>_study beside FILE.csv.",
+)
+def study(
+    file: Path,
+    target: str,
+    id_: str | None,
+    time: str | None,
+    groups: str | None,
+    positive: str | None,
+    leave_out: tuple[str, ...],
+    keep: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Study a flat file of customers: who leaves, why, how surely that can be told, and what may be wrong with it.
+
+    FILE.csv is any delimited text with a header and one row per customer (or per customer and moment); separator,
+    encoding, numbers and dates are recognised. 1,000 to 5,000,000 rows; up to 200,000 are learned from, all are scored.
+
+    \b
+    Examples:
+      churn-assets study telco.csv --target Churn --id customerID
+      churn-assets study status.csv --target Status --positive Churned --leave-out Joined
+      churn-assets study months.csv --target left --id account --time month
+
+    It writes report.html (one file with all pictures: figures with intervals, leaks, drivers, calibration, lift, money,
+    segments) and scored.csv (a probability per row with three reasons), and logs one MLflow run below CHURN_HOME
+    (shown by `mlflow ui`). Columns that look like leaks are left out and named in the report; --keep takes one back.
+    The probability of a row whose outcome is known comes from a model that did not see that row.
+    """
+    from churn_assets.study.command import study_file
+    from churn_assets.study.errors import StudyError
+    from churn_assets.study.study import Request
+
+    request = Request(file, target, id_, time, groups, positive, leave_out, keep)
+    try:
+        study_file(request, out, _settings(), Console())
+    except StudyError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def main() -> None:

@@ -20,7 +20,9 @@ PROSE_WORDS, PROSE_DISTINCT = 4, 0.3
 # Categories are learned from if their frequent values cover at least this share of the rows.
 COVERED_SHARE = 0.2
 ID_DISTINCT = 0.99
-_ID_NAME = re.compile(r"(^|[^a-z])(id|nr|no|number|key|uuid|guid|msisdn|phone|email|mail|index|row|rownumber)$")
+_ID_NAME = re.compile(
+    r"(^|[^a-z])(id|nr|no|number|key|uuid|guid|msisdn|phone|email|mail|index|row|rownumber)$"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,10 @@ class Column:
 def in_words(name: str) -> str:
     """A column name as words: camelCase, underscores and dots are taken apart; abbreviations keep their capitals."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.\s]+", " ", name).strip()
-    return " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in parted.split()) or name
+    return (
+        " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in parted.split())
+        or name
+    )
 
 
 def understand(name: str, column: pa.ChunkedArray, comma_separated: bool) -> Column:
@@ -77,7 +82,9 @@ def understand(name: str, column: pa.ChunkedArray, comma_separated: bool) -> Col
     found = None if is_code(texts) else dates(texts)
     if found is not None:
         days, said = found
-        notes = (said,) + ((f"{lost:,} impossible dates read as missing",) if (lost := int(days.isna().sum())) else ())
+        notes = (said,) + (
+            (f"{lost:,} impossible dates read as missing",) if (lost := int(days.isna().sum())) else ()
+        )
         return replace(base, kind="date", values=pd.Series(_spread(days, codes)), notes=notes)
     read = None if is_code(texts) else numbers(texts, comma_separated)
     if read is not None:

@@ -220,7 +220,11 @@ def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, s
         aside = f"; no ensemble is kept: the better one, {spoken(top)}, gains only {gain} over {spoken(best)}"
     else:
         aside = ""
-    said = "has the highest AUC" if single == best else f"is the simplest within one standard error of {spoken(best)}"
+    said = (
+        "has the highest AUC"
+        if single == best
+        else f"is the simplest within one standard error of {spoken(best)}"
+    )
     return single, f"{spoken(single)} {said}{aside}"
 
 

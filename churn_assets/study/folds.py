@@ -67,7 +67,9 @@ def _shuffled(rows: Rows, count: int, seed: int) -> list[Fold]:
     if rows.groups is None:
         return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(nothing, rows.labels))
     if len(np.unique(rows.groups)) < 4 * count:
-        raise StudyError(f"--groups makes {len(np.unique(rows.groups))} groups; {count} folds need {4 * count} or more.")
+        raise StudyError(
+            f"--groups makes {len(np.unique(rows.groups))} groups; {count} folds need {4 * count} or more."
+        )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     return list(splitter.split(nothing, rows.labels, rows.groups))
 

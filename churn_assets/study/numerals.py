@@ -9,7 +9,24 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 BLANKS = frozenset(
-    {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "\\n", "missing", "(null)", "<na>"}
+    {
+        "",
+        "na",
+        "n/a",
+        "#n/a",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "-",
+        "--",
+        "?",
+        ".",
+        "\\n",
+        "missing",
+        "(null)",
+        "<na>",
+    }
 )
 # A column is read as numbers although a few values are not: they become missing, and the report lists them.
 UNREADABLE_SHARE, UNREADABLE_SPELLINGS = 0.05, 5
@@ -60,7 +77,9 @@ class Numbers:
 
 def is_blank(texts: pa.Array) -> NDArray[np.bool_]:
     """True for texts (trimmed) that stand for nothing."""
-    found: NDArray[np.bool_] = pc.is_in(pc.utf8_lower(texts), pa.array(sorted(BLANKS))).to_numpy(zero_copy_only=False)
+    found: NDArray[np.bool_] = pc.is_in(pc.utf8_lower(texts), pa.array(sorted(BLANKS))).to_numpy(
+        zero_copy_only=False
+    )
     return found
 
 
@@ -108,7 +127,9 @@ def numbers(texts: pa.Array, comma_separated: bool) -> Numbers | None:
 
 
 def _whole(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = pc.match_substring_regex(texts, f"^(?:{pattern})$").to_numpy(zero_copy_only=False)
+    found: NDArray[np.bool_] = pc.match_substring_regex(texts, f"^(?:{pattern})$").to_numpy(
+        zero_copy_only=False
+    )
     return found
 
 

@@ -83,11 +83,13 @@ def read(path: Path) -> FlatFile:
         table = pacsv.read_csv(
             path,
             pacsv.ReadOptions(
-                encoding=encoding, column_names=names, skip_rows=skip + 1, use_threads=False, block_size=1 << 23
+                encoding=encoding,
+                column_names=names,
+                skip_rows=skip + 1,
+                use_threads=False,
+                block_size=1 << 23,
             ),
-            pacsv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=leave_out
-            ),
+            pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=leave_out),
             pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=True
             ),
@@ -128,7 +130,9 @@ def _encoding(path: Path) -> str:
     for mark, name in _BOMS:
         if head.startswith(mark):
             return _checked(path, name)
-    if (zeros := head.count(0)) > len(head) // 4:  # Latin letters in UTF-16 without a mark: every other byte is zero
+    if (zeros := head.count(0)) > len(
+        head
+    ) // 4:  # Latin letters in UTF-16 without a mark: every other byte is zero
         return _checked(path, "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be")
     if zeros:
         raise StudyError(f"{path.name} holds zero bytes: it is not text. Export it as CSV.")
@@ -164,7 +168,12 @@ def _shape(path: Path, head: str) -> tuple[str, list[str]]:
     best, names, merit = "", [], (0.0, 0)
     for delimiter in DELIMITERS:
         try:
-            rows = [row for _, row in zip(range(SAMPLE_ROWS), csv.reader(io.StringIO(head), delimiter=delimiter), strict=False)]
+            rows = [
+                row
+                for _, row in zip(
+                    range(SAMPLE_ROWS), csv.reader(io.StringIO(head), delimiter=delimiter), strict=False
+                )
+            ]
         except csv.Error:
             continue
         rows = [row for row in rows if row]

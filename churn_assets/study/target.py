@@ -15,11 +15,33 @@ from churn_assets.study.numerals import is_blank
 MINIMUM_OF_EACH = 50
 _POSITIVE = frozenset(
     {"1", "1.0", "yes", "y", "true", "t", "ja", "j", "oui", "o", "si", "sí", "s", "sim"}
-    | {"churn", "churned", "left", "exited", "attrited", "attrited customer", "lost", "cancelled", "canceled", "gone"}
+    | {
+        "churn",
+        "churned",
+        "left",
+        "exited",
+        "attrited",
+        "attrited customer",
+        "lost",
+        "cancelled",
+        "canceled",
+        "gone",
+    }
 )
 _NEGATIVE = frozenset(
     {"0", "0.0", "no", "n", "false", "f", "nein", "non", "não", "nao"}
-    | {"stay", "stayed", "retained", "active", "existing", "existing customer", "not churned", "kept", "-1", "loyal"}
+    | {
+        "stay",
+        "stayed",
+        "retained",
+        "active",
+        "existing",
+        "existing customer",
+        "not churned",
+        "kept",
+        "-1",
+        "loyal",
+    }
 )
 
 

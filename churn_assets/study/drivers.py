@@ -1,0 +1,175 @@
+"""What moves the scores, in words: global drivers, segments, and the reasons of single customers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.contracts.features import Feature
+from churn_assets.models.transformation import MISSING
+from churn_assets.study.columns import Column
+
+DRIVERS = 12
+# Shares of the base, riskiest first.
+TIERS = ((0.1, "high"), (0.3, "elevated"), (1.0, "low"))
+SEGMENT_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Level:
+    """Customers with one value, or in one fifth of the values: how many, and how many of them left (share)."""
+
+    said: str
+    rows: int
+    churn: float
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One feature as a driver.
+
+    Attributes:
+        name, words: of its column.
+        strength: mean absolute contribution (log-odds); with its share of all features' together.
+        share: of the sum over features.
+        levels: what its values mean for churn, in the order of the values (numbers) or by churn (categories).
+    """
+
+    name: str
+    words: str
+    strength: float
+    share: float
+    levels: tuple[Level, ...]
+
+    def sentence(self) -> str:
+        """The widest difference between its values, in words."""
+        if len(self.levels) < 2:
+            return ""
+        low, high = (pick(self.levels, key=lambda level: level.churn) for pick in (min, max))
+        return f"{high.churn:.0%} leave where it is {high.said}, {low.churn:.0%} where it is {low.said}"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Customers of one risk tier whose risk one driver raises most.
+
+    Attributes:
+        churn: observed share that left; probability: what was predicted, out of fold.
+    """
+
+    tier: str
+    driver: str
+    rows: int
+    churn: float
+    probability: float
+
+
+def features_of(columns: Sequence[Column]) -> list[Feature]:
+    """Columns as the features that `scores.reasons` speaks of; each is its own driver."""
+    return [
+        Feature(
+            name=column.name,
+            kind="category" if column.kind == "category" else "number",
+            driver=column.words,
+            words=f"days since {column.words}" if column.kind == "date" else column.words,
+        )
+        for column in columns
+        if column.values is not None
+    ]
+
+
+def global_drivers(
+    frame: pd.DataFrame, labels: NDArray[np.float64], contributions: pd.DataFrame, features: Sequence[Feature]
+) -> list[Driver]:
+    """The strongest features, with the observed churn of their values.
+
+    Args:
+        frame, labels: of labelled rows; contributions may be of other rows.
+    """
+    strength = contributions.abs().mean().sort_values(ascending=False, kind="stable")
+    words = {feature.name: feature.words for feature in features}
+    total = max(float(strength.sum()), 1e-12)
+    return [
+        Driver(
+            str(name), words[str(name)], float(value), float(value) / total, levels(frame[str(name)], labels)
+        )
+        for name, value in strength.head(DRIVERS).items()
+        if value > 0
+    ]
+
+
+def levels(values: pd.Series, labels: NDArray[np.float64]) -> tuple[Level, ...]:
+    """Churn by category (the eight most frequent), or by fifths of a number; missing apart."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        frequent = values.value_counts().head(8)
+        found = [_level(str(value), (values == value).to_numpy(), labels) for value in frequent.index]
+        found = sorted(found, key=lambda level: -level.churn)
+    else:
+        found = _fifths(values.to_numpy(np.float64), labels)
+    missing = values.isna().to_numpy()
+    if missing.sum() >= SEGMENT_ROWS:
+        found.append(_level(MISSING, missing, labels))
+    return tuple(level for level in found if level.rows)
+
+
+def _fifths(known: NDArray[np.float64], labels: NDArray[np.float64]) -> list[Level]:
+    distinct = np.unique(known[~np.isnan(known)])
+    if len(distinct) <= 6:
+        return [_level(f"{value:g}", known == value, labels) for value in distinct]
+    edges = np.unique(np.nanquantile(known, [0, 0.2, 0.4, 0.6, 0.8, 1]))
+    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    return [
+        _level(
+            f"{_short(low)} to {_short(high)}",
+            ((known >= low) if at == 0 else (known > low)) & (known <= high),
+            labels,
+        )
+        for at, (low, high) in enumerate(spans)
+    ]
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
+def _level(said: str, rows: NDArray[np.bool_], labels: NDArray[np.float64]) -> Level:
+    count = int(rows.sum())
+    return Level(said, count, float(labels[rows].mean()) if count else 0.0)
+
+
+def tiers(probability: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Risk tier per customer, by rank."""
+    order = np.argsort(-probability, kind="stable")
+    result = np.empty(len(probability), dtype=object)
+    start = 0
+    for share, name in TIERS:
+        end = round(share * len(probability))
+        result[order[start:end]] = name
+        start = end
+    return result
+
+
+def segments(
+    probability: NDArray[np.float64], labels: NDArray[np.float64], drivers: Sequence[str]
+) -> list[Segment]:
+    """Risk tier x main driver, the riskiest first; the small ones of a tier together as `other`.
+
+    Args:
+        drivers: main driver per row, see `scores.reasons.main_drivers`.
+    """
+    table = pd.DataFrame({"tier": tiers(probability), "driver": drivers, "label": labels, "p": probability})
+    sizes = table.groupby(["tier", "driver"])["label"].transform("size")
+    rank = table.groupby("tier")["driver"].transform(
+        lambda names: names.map(names.value_counts().rank(ascending=False))
+    )
+    table.loc[(sizes < SEGMENT_ROWS) | (rank > 5), "driver"] = "other"
+    found = [
+        Segment(str(tier), str(driver), len(part), float(part["label"].mean()), float(part["p"].mean()))
+        for (tier, driver), part in table.groupby(["tier", "driver"])
+    ]
+    order = [name for _, name in TIERS]
+    return sorted(
+        found, key=lambda segment: (order.index(segment.tier), segment.driver == "other", -segment.rows)
+    )

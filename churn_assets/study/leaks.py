@@ -1,0 +1,254 @@
+"""Signs that a column knows the outcome, or that rows know each other. What is found is said with its remedy."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.models.evaluation import auc_interval
+from churn_assets.study.columns import Column, in_words
+
+ALONE_LIMIT = 0.95
+# Blank or filled in for nobody but churners (or stayers): at least so many rows, so pure.
+PURE_ROWS, PURE_SHARE = 20, 0.98
+# A total is a product of two other columns if it follows them so closely.
+PRODUCT_CORRELATION = 0.985
+NAMESAKE_AUC = 0.55
+ORDER_AUC = 0.55
+DUPLICATE_SHARE = 0.01
+TOO_GOOD = 0.95
+BINS = 20
+_OUTCOME = re.compile(
+    r"\b(churn\w*|attrition|attrited|exited|left|cancel\w*|terminat\w*|closed?|closing|ended|deactivat\w*)\b"
+)
+_AFTERWARDS = re.compile(
+    r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sign of a leak.
+
+    Attributes:
+        column: concerned; None where it is the file as a whole.
+        kind: "leak" columns are left out unless kept by name; a "warning" only speaks.
+        words: what was seen and what to do.
+    """
+
+    column: str | None
+    kind: Literal["leak", "warning"]
+    words: str
+
+
+def column_findings(columns: Sequence[Column], labels: NDArray[np.float64], target: str) -> list[Finding]:
+    """At most one finding per learnable column, the most telling.
+
+    Args:
+        columns: of the labelled rows.
+        labels: 0 or 1 per row.
+        target: name of the target column.
+    """
+    found = []
+    for column in columns:
+        if column.values is None:
+            continue
+        alone = alone_auc(column.values, labels)
+        words = _too_good(column, alone) or _one_sided(column, labels) or _namesake(column, alone, target)
+        if words:
+            found.append(Finding(column.name, "leak", words))
+    leaks = {finding.column for finding in found}
+    honest = [column for column in columns if column.name not in leaks]
+    return found + _products(honest)
+
+
+def alone_auc(values: pd.Series, labels: NDArray[np.float64]) -> float:
+    """ROC-AUC of one column alone, by the churn rate of its category or of its twentieth, learned on the other half.
+
+    Works for any shape and for missing values; learning on the other half keeps rare categories from flattering.
+    """
+    codes = _bins(values)
+    half = np.random.default_rng(0).random(len(labels)) < 0.5
+    score = np.empty(len(labels))
+    for learn, judge in ((half, ~half), (~half, half)):
+        size = int(codes.max()) + 1
+        rows = np.bincount(codes[learn], minlength=size)
+        churned = np.bincount(codes[learn], labels[learn], minlength=size)
+        prior = labels[learn].mean()
+        score[judge] = ((churned + 5 * prior) / (rows + 5))[codes[judge]]
+    return auc_interval(labels, score)[0]
+
+
+def _bins(values: pd.Series) -> NDArray[np.intp]:
+    """Categories, or twentieths of numbers and dates; missing is a bin of its own."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return np.asarray(values.cat.codes, dtype=np.intp) + 1
+    number = (
+        values.astype("int64").where(values.notna()).astype(float) if values.dtype.kind == "M" else values
+    )
+    known = number.to_numpy(np.float64)
+    edges = np.unique(np.nanquantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.where(np.isnan(known), 0, np.searchsorted(edges, known, side="left") + 1)
+
+
+def _too_good(column: Column, alone: float) -> str:
+    if alone <= ALONE_LIMIT:
+        return ""
+    return (
+        f"{column.name} alone tells churners apart with a ROC-AUC of {alone:.3f}. Nothing known beforehand is that good: "
+        "as a rule it is written when, or after, the customer leaves."
+    )
+
+
+def _one_sided(column: Column, labels: NDArray[np.float64]) -> str:
+    assert column.values is not None
+    filled = column.values.notna().to_numpy()
+    rate = labels.mean()
+    for side, said in ((filled, "filled in"), (~filled, "blank")):
+        rows = int(side.sum())
+        if not 0 < rows < len(labels) or min(rows * rate, rows * (1 - rate)) < PURE_ROWS:
+            continue
+        share = labels[side].mean()
+        if share >= PURE_SHARE or share <= (1 - PURE_SHARE) * rate:
+            who = "left" if share >= PURE_SHARE else "stayed"
+            return (
+                f"{column.name} is {said} in {rows:,} rows, and {max(share, 1 - share):.1%} of those customers {who}. "
+                "It is written because of the outcome."
+            )
+    return ""
+
+
+def _namesake(column: Column, alone: float, target: str) -> str:
+    words = in_words(column.name).lower()
+    named_after = in_words(target).lower() in words or _OUTCOME.search(words)
+    if not (named_after and _AFTERWARDS.search(words)) or alone < NAMESAKE_AUC:
+        return ""
+    return (
+        f"{column.name} is by its name a description of the outcome, and tells churners apart with a ROC-AUC of "
+        f"{alone:.3f}."
+    )
+
+
+def _products(columns: Sequence[Column]) -> list[Finding]:
+    """Totals that follow the product of two other numbers, such as months times price."""
+    numbers = {
+        column.name: column.values.to_numpy(np.float64)
+        for column in columns
+        if column.kind == "number" and column.values is not None and column.distinct > 20
+    }
+    if len(numbers) < 3 or len(numbers) > 60:
+        return []
+    sample = np.random.default_rng(0).permutation(len(next(iter(numbers.values()))))[:20_000]
+    drawn = {name: values[sample] for name, values in numbers.items()}
+    names, found = list(drawn), []
+    for total in names:
+        best, pair = 0.0, ("", "")
+        for i, a in enumerate(names):
+            for b in names[i + 1 :]:
+                if total in (a, b):
+                    continue
+                follows = _follows(drawn[total], drawn[a], drawn[b])
+                if follows > best:
+                    best, pair = follows, (a, b)
+        if best >= PRODUCT_CORRELATION:
+            found.append((best, total, pair))
+    # Of three columns that make each other, only the widest can be the product.
+    return [
+        Finding(
+            total,
+            "leak",
+            f"{total} is nearly {a} x {b} (correlation {best:.3f}): it adds nothing that they do not say, and such a "
+            "total stops growing when the customer leaves, so it may know the end.",
+        )
+        for best, total, (a, b) in found
+    ]
+
+
+def _follows(total: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Correlation of a number with a product, 0 unless it is of the same size and each factor matters."""
+    known = ~(np.isnan(total) | np.isnan(a) | np.isnan(b))
+    if known.sum() < 100:
+        return 0.0
+    t, x, y = total[known], a[known], b[known]
+    product = x * y
+    if min(np.ptp(t), np.ptp(product)) <= 0 or (product < 0).any() or (t < 0).any():
+        return 0.0
+    ratio = t.sum() / product.sum()
+    together = float(np.corrcoef(t, product)[0, 1])
+    single = max(abs(float(np.corrcoef(t, side)[0, 1])) for side in (x, y) if np.ptp(side) > 0)
+    return together if 0.8 < ratio < 1.25 and together > single + 0.02 else 0.0
+
+
+def file_findings(
+    frame: pd.DataFrame, labels: NDArray[np.float64], groups: NDArray[np.int64] | None
+) -> list[Finding]:
+    """Findings about the rows: sorted by outcome, the same row several times, one customer in several rows."""
+    found = []
+    order = auc_interval(labels, np.arange(len(labels), dtype=np.float64))[0]
+    if max(order, 1 - order) > ORDER_AUC:
+        found.append(
+            Finding(
+                None,
+                "warning",
+                f"The order of the rows knows the outcome (ROC-AUC {max(order, 1 - order):.3f}): the file is sorted by "
+                "something that comes with it. The folds are shuffled; look whether a column (an id, a date) follows it.",
+            )
+        )
+    if len(frame.columns):
+        hashes = pd.util.hash_pandas_object(frame, index=False)
+        again = int(hashes.duplicated().sum())
+        if again > DUPLICATE_SHARE * len(frame):
+            torn = (
+                "" if groups is not None else " Some stand in different folds and make the figures too good."
+            )
+            found.append(
+                Finding(
+                    None,
+                    "warning",
+                    f"{again:,} rows ({again / len(frame):.1%}) have the same features as another row.{torn} If they are "
+                    "the same customers, name the column that tells customers apart by --id or --groups.",
+                )
+            )
+    if groups is not None:
+        found.append(
+            Finding(
+                None,
+                "warning",
+                f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. All rows of one are kept "
+                "in the same fold. Several rows per customer are several moments: name the moment by --time.",
+            )
+        )
+    return found
+
+
+def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> list[Finding]:
+    """Findings about the figures themselves.
+
+    Args:
+        auc: of the chosen model, out of fold.
+        shuffled_low, shuffled_high: interval of the ROC-AUC on shuffled labels.
+    """
+    found = []
+    if auc > TOO_GOOD:
+        found.append(
+            Finding(
+                None,
+                "warning",
+                f"A ROC-AUC of {auc:.3f} is too good for churn. Look at the strongest drivers: was each of them known on "
+                "the day of the prediction? Leave out what was not.",
+            )
+        )
+    if shuffled_low > 0.52 or shuffled_high < 0.48:
+        found.append(
+            Finding(
+                None,
+                "warning",
+                f"On shuffled labels the ROC-AUC is {shuffled_low:.3f} to {shuffled_high:.3f} and not 0.5: rows in "
+                "different folds know each other. Name what ties them together by --groups.",
+            )
+        )
+    return found
