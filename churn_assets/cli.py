@@ -358,7 +358,7 @@ def study(
     """
     from churn_assets.study.command import study_file
     from churn_assets.study.errors import StudyError
-    from churn_assets.study.study import Request
+    from churn_assets.study.preparation import Request
 
     request = Request(file, target, id_, time, groups, positive, leave_out, keep)
     try:

@@ -83,7 +83,9 @@ def understand(name: str, column: pa.ChunkedArray, comma_separated: bool) -> Col
     if found is not None:
         days, said = found
         notes = (said,) + (
-            (f"{lost:,} impossible dates read as missing",) if (lost := int(days.isna().sum())) else ()
+            (f"{lost:,} impossible dates read as missing",)
+            if (lost := int(np.count_nonzero(days.isna())))
+            else ()
         )
         return replace(base, kind="date", values=pd.Series(_spread(days, codes)), notes=notes)
     read = None if is_code(texts) else numbers(texts, comma_separated)
@@ -128,7 +130,7 @@ def _texts(base: Column, texts: pa.Array, codes: np.ndarray, rows: int) -> Colum
     covered = counts[frequent].sum() / max(1, rows)
     if distinct > 20 and covered < COVERED_SHARE:
         return replace(base, kind="codes")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if distinct > 20:
         notes = (f"{distinct:,} values: only the most frequent are told apart",)
     values = pd.Series(pd.Categorical.from_codes(codes, categories=texts.to_pylist()))
@@ -163,6 +165,6 @@ def learnable(columns: Sequence[Column], reference: pd.Series | None) -> pd.Data
         values = column.values
         if column.kind == "date":
             until = values.max() if reference is None else reference
-            values = pd.Series((until - values) / pd.Timedelta(days=1)).astype(np.float64)
+            values = (until - values).dt.total_seconds() / 86_400
         frame[column.name] = values
     return pd.DataFrame(frame)

@@ -9,8 +9,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from churn_assets.settings import Settings
 from churn_assets.study.evaluation import spoken
 from churn_assets.study.folds import FOLDS
+from churn_assets.study.preparation import Request
 from churn_assets.study.report import report
-from churn_assets.study.study import Request, Study, run_study
+from churn_assets.study.study import Study, run_study
 
 REPORT, SCORED = "report.html", "scored.csv"
 # reading, columns, leaks, first fold, each fold, final model, scores, report, MLflow
@@ -55,17 +56,17 @@ def _log(study: Study, page: Path, settings: Settings) -> str:
     from churn_assets.tracking.studies import log_study
 
     settings.home_path.mkdir(parents=True, exist_ok=True)
-    request = study.request
+    request = study.prepared.request
     params = {
         "file": request.file.name,
         "target": request.target,
-        "positive": ", ".join(study.target.positive),
+        "positive": ", ".join(study.prepared.target.positive),
         "time": request.time or "",
         "groups": request.groups or "",
         "chosen": study.evaluation.chosen,
         "calibration": study.model.calibration.method,
         "features": str(len(study.model.transformation.features)),
-        "left_out": ", ".join(study.left_out),
+        "left_out": ", ".join(study.prepared.left_out),
     }
     name = f"{request.file.stem} {request.target}"
     return log_study(settings.mlflow_uri, settings.mlflow_artifacts, name, params, study.figures(), page)
@@ -73,7 +74,9 @@ def _log(study: Study, page: Path, settings: Settings) -> str:
 
 def _tell(study: Study, out: Path, run_id: str, seconds: float, console: Console) -> None:
     best = study.evaluation.best
-    console.print(f"{study.file.words()}. {study.target.words()}.", highlight=False, markup=False)
+    console.print(
+        f"{study.prepared.file.words()}. {study.prepared.target.words()}.", highlight=False, markup=False
+    )
     console.print(
         f"[bold]ROC-AUC {best.mean.auc:.4f}[/] ({best.mean.low:.4f} to {best.mean.high:.4f}), Brier "
         f"{best.metrics.brier:.4f}, lift {best.metrics.lift_top_decile:.1f} in the top tenth: {spoken(best.name)}.",

@@ -1,5 +1,6 @@
 """What moves the scores, in words: global drivers, segments, and the reasons of single customers."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -119,7 +120,7 @@ def _fifths(known: NDArray[np.float64], labels: NDArray[np.float64]) -> list[Lev
     if len(distinct) <= 6:
         return [_level(f"{value:g}", known == value, labels) for value in distinct]
     edges = np.unique(np.nanquantile(known, [0, 0.2, 0.4, 0.6, 0.8, 1]))
-    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    spans = list(itertools.pairwise(edges))
     return [
         _level(
             f"{_short(low)} to {_short(high)}",

@@ -42,10 +42,7 @@ def folds(rows: Rows, count: int = FOLDS, seed: int = SEED) -> list[Fold]:
     Raises:
         StudyError: a fold would have only one class on a side; too few different times or groups.
     """
-    if rows.times is not None:
-        found = _by_time(rows, count)
-    else:
-        found = _shuffled(rows, count, seed)
+    found = _shuffled(rows, count, seed) if rows.times is None else _by_time(rows.times, rows.groups, count)
     for learn, judge in found:
         for part in (learn, judge):
             if len(np.unique(rows.labels[part])) < 2:
@@ -74,9 +71,7 @@ def _shuffled(rows: Rows, count: int, seed: int) -> list[Fold]:
     return list(splitter.split(nothing, rows.labels, rows.groups))
 
 
-def _by_time(rows: Rows, count: int) -> list[Fold]:
-    times = rows.times
-    assert times is not None
+def _by_time(times: NDArray[np.datetime64], groups: NDArray[np.int64] | None, count: int) -> list[Fold]:
     ordered = np.sort(times)
     cuts = np.unique([ordered[len(ordered) * k // (count + 1)] for k in range(1, count + 1)])
     cuts = cuts[cuts > ordered[0]]
@@ -90,8 +85,8 @@ def _by_time(rows: Rows, count: int) -> list[Fold]:
     for start, end in zip(cuts, ends, strict=True):
         judge = np.flatnonzero((times >= start) & (times < end))
         before = times < start
-        if rows.groups is not None:
-            before &= ~np.isin(rows.groups, rows.groups[judge])
+        if groups is not None:
+            before &= ~np.isin(groups, groups[judge])
         found.append((np.flatnonzero(before), judge))
     return found
 

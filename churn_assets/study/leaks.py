@@ -58,7 +58,11 @@ def column_findings(columns: Sequence[Column], labels: NDArray[np.float64], targ
         if column.values is None:
             continue
         alone = alone_auc(column.values, labels)
-        words = _too_good(column, alone) or _one_sided(column, labels) or _namesake(column, alone, target)
+        words = (
+            _too_good(column, alone)
+            or _one_sided(column.name, column.values, labels)
+            or _namesake(column, alone, target)
+        )
         if words:
             found.append(Finding(column.name, "leak", words))
     leaks = {finding.column for finding in found}
@@ -99,14 +103,14 @@ def _too_good(column: Column, alone: float) -> str:
     if alone <= ALONE_LIMIT:
         return ""
     return (
-        f"{column.name} alone tells churners apart with a ROC-AUC of {alone:.3f}. Nothing known beforehand is that good: "
+        f"{column.name} alone tells churners apart with a ROC-AUC of {alone:.3f}. Nothing known beforehand "
+        "is that good: "
         "as a rule it is written when, or after, the customer leaves."
     )
 
 
-def _one_sided(column: Column, labels: NDArray[np.float64]) -> str:
-    assert column.values is not None
-    filled = column.values.notna().to_numpy()
+def _one_sided(name: str, values: pd.Series, labels: NDArray[np.float64]) -> str:
+    filled = values.notna().to_numpy()
     rate = labels.mean()
     for side, said in ((filled, "filled in"), (~filled, "blank")):
         rows = int(side.sum())
@@ -116,7 +120,7 @@ def _one_sided(column: Column, labels: NDArray[np.float64]) -> str:
         if share >= PURE_SHARE or share <= (1 - PURE_SHARE) * rate:
             who = "left" if share >= PURE_SHARE else "stayed"
             return (
-                f"{column.name} is {said} in {rows:,} rows, and {max(share, 1 - share):.1%} of those customers {who}. "
+                f"{name} is {said} in {rows:,} rows, and {max(share, 1 - share):.1%} of those customers {who}. "
                 "It is written because of the outcome."
             )
     return ""
@@ -195,7 +199,8 @@ def file_findings(
                 None,
                 "warning",
                 f"The order of the rows knows the outcome (ROC-AUC {max(order, 1 - order):.3f}): the file is sorted by "
-                "something that comes with it. The folds are shuffled; look whether a column (an id, a date) follows it.",
+                "something that comes with it. The folds are shuffled; look whether a column (an id, a "
+                "date) follows it.",
             )
         )
     if len(frame.columns):
@@ -209,7 +214,8 @@ def file_findings(
                 Finding(
                     None,
                     "warning",
-                    f"{again:,} rows ({again / len(frame):.1%}) have the same features as another row.{torn} If they are "
+                    f"{again:,} rows ({again / len(frame):.1%}) have the same features as another "
+                    f"row.{torn} If they are "
                     "the same customers, name the column that tells customers apart by --id or --groups.",
                 )
             )
@@ -218,7 +224,8 @@ def file_findings(
             Finding(
                 None,
                 "warning",
-                f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. All rows of one are kept "
+                f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. All rows "
+                "of one are kept "
                 "in the same fold. Several rows per customer are several moments: name the moment by --time.",
             )
         )
@@ -238,7 +245,8 @@ def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> li
             Finding(
                 None,
                 "warning",
-                f"A ROC-AUC of {auc:.3f} is too good for churn. Look at the strongest drivers: was each of them known on "
+                f"A ROC-AUC of {auc:.3f} is too good for churn. Look at the strongest drivers: was each of "
+                "them known on "
                 "the day of the prediction? Leave out what was not.",
             )
         )

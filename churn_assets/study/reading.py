@@ -108,7 +108,8 @@ def _refuse(path: Path, table: pa.Table, delimiter: str, crooked: list[int]) -> 
         raise StudyError(f"{path.name} has a header but no rows.")
     if len(crooked) > max(1, CROOKED_SHARE * (table.num_rows + len(crooked))):
         raise StudyError(
-            f"{path.name}: {len(crooked):,} rows do not have the {table.num_columns} fields of the header, the first in "
+            f"{path.name}: {len(crooked):,} rows do not have the {table.num_columns} fields of the header, "
+            "the first in "
             f"line {crooked[0]}. Fields that contain a {DELIMITERS[delimiter]} must be quoted; export the file again."
         )
     if table.num_rows > MAXIMUM_ROWS:

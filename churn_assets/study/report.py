@@ -7,7 +7,8 @@ from churn_assets.models.money import profit_curve
 from churn_assets.study.evaluation import spoken
 from churn_assets.study.leaks import Finding
 from churn_assets.study.pictures import pictures
-from churn_assets.study.study import EXPLAINED_ROWS, MODEL_ROWS, Study
+from churn_assets.study.preparation import MODEL_ROWS
+from churn_assets.study.study import EXPLAINED_ROWS, Study
 
 _STYLE = """
 :root { --ink: #1c2733; --faint: #5d6b7a; --line: #dde3ea; --blue: #1f5fa8; --orange: #d9822b; --red: #b3261e; }
@@ -17,7 +18,7 @@ body { font: 16px/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: 
 h1 { font-size: 1.9em; margin: 0 } h2 { margin: 48px 0 8px; border-top: 1px solid var(--line); padding-top: 22px }
 p { max-width: 78ch } .faint { color: var(--faint) }
 nav a { margin-right: 16px; color: var(--blue); text-decoration: none }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(185px, 1fr)); gap: 12px; margin: 22px 0 }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 12px; margin: 22px 0 }
 .card { border: 1px solid var(--line); border-radius: 8px; padding: 12px 16px }
 .card b { display: block; font-size: 1.7em; line-height: 1.25 } .card span { color: var(--faint); font-size: .88em }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 16px }
@@ -30,7 +31,7 @@ tr.chosen td { font-weight: 650 }
 .finding { border-left: 4px solid var(--orange); background: #fdf6ee; padding: 9px 14px; margin: 9px 0 }
 .finding.leak { border-color: var(--red); background: #fcf1f0 }
 .bar { display: inline-block; height: .72em; background: var(--blue); border-radius: 2px; margin-right: 7px }
-code { background: #f2f5f8; padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere }
+code { background: #f2f5f8; padding: 1px 5px; border-radius: 4px; white-space: nowrap }
 @media (max-width: 520px) { .pictures { grid-template-columns: 1fr } }
 """
 SECTIONS = {
@@ -49,7 +50,7 @@ SECTIONS = {
 def report(study: Study) -> str:
     """The whole page."""
     evaluation = study.evaluation
-    drawn = pictures(evaluation, study.drivers, study.segments, study.request.economics)
+    drawn = pictures(evaluation, study.drivers, study.segments, study.prepared.request.economics)
     bodies = {
         "figures": _figures(study, drawn),
         "leaks": _leaks(study),
@@ -65,12 +66,12 @@ def report(study: Study) -> str:
     sections = "".join(
         f'<section id="{name}"><h2>{title}</h2>{bodies[name]}</section>' for name, title in SECTIONS.items()
     )
-    title = f"Churn study of {escape(study.request.file.name)}"
+    title = f"Churn study of {escape(study.prepared.request.file.name)}"
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>"
-        f'<p class="faint">{escape(study.file.words())}. {escape(study.target.words())}.</p>'
+        f'<p class="faint">{escape(study.prepared.file.words())}. {escape(study.prepared.target.words())}.</p>'
         f"<nav>{links}</nav>{_cards(study)}{sections}</body></html>"
     )
 
@@ -125,7 +126,8 @@ def _figures(study: Study, drawn: dict[str, str]) -> str:
         f"<p><b>{escape(_sentence(evaluation.why))}.</b></p>"
         + _table(head, rows, marked)
         + "<p>ROC-AUC is the chance that a customer who left was ranked above one who stayed. "
-        f"When every fold makes the choice for itself, without seeing what it is judged on, the mean is {inside.auc:.4f} "
+        "When every fold makes the choice for itself, without seeing what it is judged on, the mean is "
+        f"{inside.auc:.4f} "
         f"({inside.low:.4f} to {inside.high:.4f}). On shuffled labels it is {shuffled.auc:.3f} ({shuffled.low:.3f} to "
         f"{shuffled.high:.3f}), which must hold 0.5.</p>" + _images(drawn, "contenders", "roc")
     )
@@ -134,18 +136,19 @@ def _figures(study: Study, drawn: dict[str, str]) -> str:
 def _leaks(study: Study) -> str:
     if not study.findings:
         return "<p>None found: no column knows the outcome by itself, and no row knows another.</p>"
-    kept = {name.casefold() for name in study.request.keep}
+    kept = study.prepared.request.keep
     return "".join(_finding(finding, kept) for finding in sorted(study.findings, key=lambda f: f.kind))
 
 
-def _finding(finding: Finding, kept: set[str]) -> str:
+def _finding(finding: Finding, kept: Sequence[str]) -> str:
     said = escape(finding.words)
     if finding.kind == "leak" and finding.column is not None:
-        was_kept = finding.column.casefold() in kept
+        was_kept = finding.column in kept
         said += (
             f" <b>Kept</b>, as asked by <code>--keep {escape(finding.column)}</code>."
             if was_kept
-            else f" <b>Left out.</b> If it is known before the customer leaves: <code>--keep {escape(finding.column)}</code>."
+            else " <b>Left out.</b> If it is known before the customer leaves: <code>--keep "
+            f"{escape(finding.column)}</code>."
         )
     return f'<div class="finding {finding.kind}">{said}</div>'
 
@@ -161,11 +164,14 @@ def _drivers(study: Study, drawn: dict[str, str]) -> str:
         sentence = escape(_sentence(driver.sentence()))
         blocks.append(
             f"<div><h3>{escape(driver.words)} <span class=faint>{driver.share:.0%} of what moves the scores</span></h3>"
-            f"<p>{sentence}.</p><table><tr><th>value</th><th class=n>customers</th><th>left</th></tr>{bars}</table></div>"
+            f"<p>{sentence}.</p><table><tr><th>value</th><th "
+            f"class=n>customers</th><th>left</th></tr>{bars}</table></div>"
         )
     return (
-        "<p>How much a feature moves the scores of single customers, other features being what they are. The tables beside "
-        "it are plain counts: a feature may move no score because another one says the same. Neither is proof of a cause."
+        "<p>How much a feature moves the scores of single customers, other features being what they are. "
+        "The tables beside "
+        "it are plain counts: a feature may move no score because another one says the same. Neither is "
+        "proof of a cause."
         f"</p>{_images(drawn, 'drivers')}<div class=pictures>{''.join(blocks)}</div>"
     )
 
@@ -179,7 +185,8 @@ def _calibration(study: Study, drawn: dict[str, str]) -> str:
     }[method]
     return (
         f"<p>Probabilities were {method}, on predictions of customers that the model had not seen. Slope "
-        f"{metrics.calibration_slope:.2f} (1 is right, below 1 too extreme), intercept {metrics.calibration_intercept:+.2f} "
+        f"{metrics.calibration_slope:.2f} (1 is right, below 1 too extreme), intercept "
+        f"{metrics.calibration_intercept:+.2f} "
         f"(0 is right, below 0 too high).</p>{_images(drawn, 'calibration')}"
     )
 
@@ -204,18 +211,22 @@ def _lift(study: Study, drawn: dict[str, str]) -> str:
 
 
 def _money(study: Study, drawn: dict[str, str]) -> str:
-    economics = study.request.economics
+    economics = study.prepared.request.economics
     curve = profit_curve(study.evaluation.labels, study.evaluation.best.log_odds, economics)
     best = curve.best
     return (
-        f"<p>Assumed: a customer who stays is worth {economics.lifetime_value:g}, an offer costs {economics.offer:g}, a "
+        f"<p>Assumed: a customer who stays is worth {economics.lifetime_value:g}, an offer costs "
+        f"{economics.offer:g}, a "
         f"contact {economics.contact:g}, and a churner takes the offer and stays with probability "
-        f"{economics.acceptance:.0%} on average. These are the values of the literature, not yours: read the shape, not the "
+        f"{economics.acceptance:.0%} on average. These are the values of the literature, not yours: read "
+        "the shape, not the "
         f"amount.</p><p>Averaged over what is unknown about acceptance, the expected maximum profit (EMPC) is "
-        f"<b>{study.money.profit:.4f} per customer</b>, contacting {study.money.fraction:.1%}. At the average acceptance "
-        f"the best campaign contacts {curve.share[best]:.1%} and earns {curve.profit[best]:.2f} per customer; a contact pays "
-        f"from a churn probability of {economics.break_even:.1%} on. Contacting everybody earns {curve.profit[-1]:.2f}.</p>"
-        + _images(drawn, "money")
+        f"<b>{study.money.profit:.4f} per customer</b>, contacting {study.money.fraction:.1%}. At the "
+        "average acceptance "
+        f"the best campaign contacts {curve.share[best]:.1%} and earns {curve.profit[best]:.2f} per "
+        "customer; a contact pays "
+        f"from a churn probability of {economics.break_even:.1%} on. Contacting everybody earns "
+        f"{curve.profit[-1]:.2f}.</p>" + _images(drawn, "money")
     )
 
 
@@ -225,7 +236,8 @@ def _segments(study: Study, drawn: dict[str, str]) -> str:
     ]
     head = ("risk", "main driver", "customers", "left", "predicted")
     return (
-        "<p>Risk by rank: the riskiest tenth is high, the next fifth elevated. The main driver is the feature that raises "
+        "<p>Risk by rank: the riskiest tenth is high, the next fifth elevated. The main driver is the "
+        "feature that raises "
         f"a customer's risk most.</p>{_table(head, rows, numbers_from=2)}{_images(drawn, 'segments')}"
     )
 
@@ -236,42 +248,58 @@ def _columns(study: Study) -> str:
             column.name,
             column.kind,
             f"{column.distinct:,}",
-            f"{column.missing / study.rows:.1%}" if column.missing else "",
+            f"{column.missing / len(study.prepared.frame):.1%}" if column.missing else "",
             "; ".join(
                 filter(
                     None,
                     [
-                        study.left_out.get(column.name) and f"left out: {study.left_out[column.name]}",
+                        study.prepared.left_out.get(column.name)
+                        and f"left out: {study.prepared.left_out[column.name]}",
                         *column.notes,
                     ],
                 )
             ),
             column.example if column.kind not in ("id", "text") else "",
         )
-        for column in study.columns
+        for column in study.prepared.columns
     ]
     head = ("column", "read as", "values", "missing", "remarks", "for example")
     return _table(head, rows, numbers_from=2, numbers_to=3)
 
 
 def _method(study: Study) -> str:
-    request, evaluation = study.request, study.evaluation
+    request, evaluation = study.prepared.request, study.evaluation
     how = (
-        f"by time: rows are judged by what was learned from earlier ones, cut at {len(evaluation.best.mean.folds)} dates"
+        "by time: rows are judged by what was learned from earlier ones, cut at "
+        f"{len(evaluation.best.mean.folds)} dates"
         if request.time
         else f"in {len(evaluation.best.mean.folds)} folds, stratified by outcome, shuffled with seed 42"
     )
     lines = [
-        f"{study.rows:,} rows in the file, {study.labelled:,} with a known outcome, {study.modelled:,} learned from and "
-        f"judged (at most {MODEL_ROWS:,} are drawn, by whole customers); drivers and segments from at most "
-        f"{EXPLAINED_ROWS:,}.",
-        f"Judged {how}. Filling, encoding, stacking weights and calibration are fitted inside each fold's learning rows.",
-        "Contenders: ridge logistic regression; the same with numbers that may bend at eight quantiles (additive "
-        "regression); histogram gradient boosting; their equal mixture (soft voting); a mixture with weights fitted on "
-        "out-of-fold predictions (stacking). Nothing was tuned on this file, and no rows were resampled.",
-        "The interval of a mean is from DeLong's variance within folds. The scored file gives the out-of-fold probability "
-        "where a row was judged, and the final model's elsewhere.",
-        "Without --time the figures say how well customers of the same moment are told apart, which is more than a model "
+        (
+            f"{len(study.prepared.frame):,} rows in the file, {study.prepared.target.known:,} with a known "
+            f"outcome, {len(study.prepared.used):,} "
+            "learned from and "
+            f"judged (at most {MODEL_ROWS:,} are drawn, by whole customers); drivers and segments from at most "
+            f"{EXPLAINED_ROWS:,}."
+        ),
+        (
+            f"Judged {how}. Filling, encoding, stacking weights and calibration are fitted inside each fold's "
+            "learning rows."
+        ),
+        (
+            "Contenders: ridge logistic regression; the same with numbers that may bend at eight quantiles (additive "
+            "regression); histogram gradient boosting; their equal mixture (soft voting); a mixture with "
+            "weights fitted on "
+            "out-of-fold predictions (stacking). Nothing was tuned on this file, and no rows were resampled."
+        ),
+        (
+            "The interval of a mean is from DeLong's variance within folds. The scored file gives the "
+            "out-of-fold probability "
+            "where a row was judged, and the final model's elsewhere."
+        ),
+        "Without --time the figures say how well customers of the same moment are told apart, which is more "
+        "than a model "
         "achieves on next month's customers. A snapshot taken after the outcome can hide leaks that no program sees."
         if not request.time
         else "Whether an outcome was already known when a later row was observed cannot be seen in one file.",

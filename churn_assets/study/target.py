@@ -63,6 +63,11 @@ class Target:
     counts: dict[str, int]
     left_out: tuple[str, ...]
 
+    @property
+    def known(self) -> int:
+        """Rows that churned or stayed."""
+        return int(np.count_nonzero(~np.isnan(self.labels)))
+
     def words(self) -> str:
         """What was counted as what."""
         counted = ", ".join(f"{spelling} {rows:,}" for spelling, rows in list(self.counts.items())[:8])

@@ -1,5 +1,6 @@
 """Studies of flat files in MLflow: one finished run each, in an experiment of their own, without Dagster."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,7 +35,6 @@ def log_study(
     prepare_mlflow()
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
-    from mlflow.utils.time import get_current_time_millis
 
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     found = client.get_experiment_by_name(EXPERIMENT)
@@ -44,7 +44,7 @@ def log_study(
     run_id: str = client.create_run(experiment, run_name=name).info.run_id
     status = "FAILED"
     try:
-        now = get_current_time_millis()
+        now = int(time.time() * 1000)
         client.log_batch(
             run_id,
             metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],

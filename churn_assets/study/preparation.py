@@ -1,0 +1,252 @@
+"""From a request to rows that can be learned from: what the columns are, which are left out, and why."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.models.money import Economics
+from churn_assets.study.columns import LEFT_OUT_BECAUSE, Column, learnable, understand
+from churn_assets.study.errors import StudyError, column_named
+from churn_assets.study.folds import SEED, Rows, group_codes
+from churn_assets.study.leaks import Finding, column_findings, file_findings
+from churn_assets.study.reading import FlatFile, read
+from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
+
+# Learned from and judged on: more rows hardly change a figure, and cost minutes. Whole groups are drawn.
+MODEL_ROWS = 200_000
+SMALL = 1_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        file: a delimited text file, one row per customer (or per customer and moment).
+        target: column that says who left.
+        id: column that names the customer; rows of one customer are never on both sides of a fold.
+        time: column that says when a row was observed; later rows are then judged by earlier ones.
+        groups: column of what else must not be torn apart (household, account).
+        positive, leave_out: see `target.understand_target`.
+        keep: columns to use although they look like leaks.
+        economics: of a campaign.
+    """
+
+    file: Path
+    target: str
+    id: str | None = None
+    time: str | None = None
+    groups: str | None = None
+    positive: str | None = None
+    leave_out: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    economics: Economics = field(default_factory=Economics)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file ready to be judged.
+
+    Attributes:
+        request: with column names as the file spells them.
+        file, target: as read and understood.
+        columns: all but the target, in the order of the file; features: those that are learned from.
+        left_out: column -> why it is not learned from.
+        findings: leaks and warnings about columns and file.
+        keys: per row of the file its id, else its number.
+        frame: features of every row of the file.
+        used: positions of the rows that are learned from and judged, rising.
+        rows: labels, groups and times of the used rows.
+    """
+
+    request: Request
+    file: FlatFile
+    target: Target
+    columns: tuple[Column, ...]
+    features: tuple[Column, ...]
+    left_out: dict[str, str]
+    findings: tuple[Finding, ...]
+    keys: pd.Series
+    frame: pd.DataFrame
+    used: NDArray[np.intp]
+    rows: Rows
+
+    @property
+    def modelled(self) -> pd.DataFrame:
+        """Features of the used rows."""
+        return self.frame.iloc[self.used].reset_index(drop=True)
+
+
+def prepare(request: Request, progress: Callable[[str], Any] = lambda message: None) -> Prepared:
+    """Read and understand a file, find its leaks, and decide what is learned from.
+
+    Raises:
+        StudyError: the file or the request cannot be studied; see its message.
+    """
+    progress("reading the file")
+    file = read(request.file)
+    request = _resolved(request, file)
+    target = understand_target(
+        request.target, file.table[request.target], request.positive, request.leave_out
+    )
+    progress("understanding its columns")
+    columns = [
+        understand(name, file.table[name], file.delimiter == ",")
+        for name in file.table.column_names
+        if name != request.target
+    ]
+    times, reference = _times(request, columns)
+    copies = _exact_copies(request, file)
+    groups = group_codes(*(_texts(file, name) for name in (request.id, request.groups)))
+    known = ~np.isnan(target.labels) & ~copies & (True if times is None else times.notna().to_numpy())
+    _refuse_few(target, known, request)
+    used = _drawn(np.flatnonzero(known), groups)
+    labels = target.labels[used]
+    progress("looking for leaks")
+    left_out = {c.name: LEFT_OUT_BECAUSE[c.kind] for c in columns if c.kind in LEFT_OUT_BECAUSE} | _by_role(
+        request
+    )
+    part = [_taken(column, used) for column in columns if column.name not in left_out]
+    findings = column_findings(part, labels, request.target)
+    left_out |= {
+        finding.column: "looks like a leak, see above"
+        for finding in findings
+        if finding.column is not None and finding.column not in request.keep
+    }
+    features = [column for column in columns if column.name not in left_out]
+    if not features:
+        raise StudyError(
+            "No column is left to learn from: all were left out. See --keep, or bring more columns."
+        )
+    frame = learnable(features, reference)
+    rows = Rows(
+        labels,
+        None if groups is None else groups[used],
+        None if times is None else times.iloc[used].to_numpy("datetime64[ns]"),
+    )
+    findings += file_findings(frame.iloc[used].reset_index(drop=True), labels, rows.groups)
+    findings += _about_the_file(file, copies, known)
+    return Prepared(
+        request,
+        file,
+        target,
+        tuple(columns),
+        tuple(features),
+        left_out,
+        tuple(findings),
+        pd.Series(np.arange(1, len(frame) + 1)) if request.id is None else file.table[request.id].to_pandas(),
+        frame,
+        used,
+        rows,
+    )
+
+
+def _resolved(request: Request, file: FlatFile) -> Request:
+    """The request with column names as the file spells them.
+
+    Raises:
+        StudyError: a named column is not there, or has two roles.
+    """
+    names = file.table.column_names
+    found: dict[str, Any] = {"target": column_named(request.target, names, "--target")}
+    for role in ("id", "time", "groups"):
+        if (name := getattr(request, role)) is not None:
+            found[role] = column_named(name, names, f"--{role}")
+    found["keep"] = tuple(column_named(name, names, "--keep") for name in request.keep)
+    for role in ("id", "time", "groups"):
+        if found.get(role) == found["target"]:
+            raise StudyError(f"--{role} and --target name the same column, {found['target']}.")
+    return replace(request, **found)
+
+
+def _times(request: Request, columns: list[Column]) -> tuple[pd.Series | None, pd.Series | None]:
+    """Time of observation per row, and the same as a reference for other dates.
+
+    Numbers (week 17, 202401) order the rows by their rank, but say nothing about dates.
+    """
+    if request.time is None:
+        return None, None
+    column = next(column for column in columns if column.name == request.time)
+    if column.values is None or column.kind not in ("date", "number"):
+        raise StudyError(
+            f"--time {request.time}: neither dates nor numbers (for example {column.example}). Write dates "
+            "as 2024-12-31."
+        )
+    if column.kind == "date":
+        return column.values, column.values
+    return pd.Series(pd.to_datetime(column.values.rank(method="dense"), unit="D", utc=True)), None
+
+
+def _by_role(request: Request) -> dict[str, str]:
+    said = {
+        "time": "the time of observation: it orders the rows",
+        "groups": "groups the rows",
+        "id": "names the customer",
+    }
+    return {getattr(request, role): words for role, words in said.items() if getattr(request, role)}
+
+
+def _texts(file: FlatFile, name: str | None) -> pd.Series | None:
+    if name is None:
+        return None
+    texts: pd.Series = file.table[name].to_pandas().str.strip()
+    return texts.where(texts != "")
+
+
+def _exact_copies(request: Request, file: FlatFile) -> NDArray[np.bool_]:
+    """Rows that repeat an earlier row in every field, a customer's id (or any column that differs per row) included.
+
+    Without an id a file of few columns may hold alike customers; they count as copies only if the file names customers.
+    """
+    if request.id is None and len(file.table.column_names) < 6:
+        return np.zeros(file.table.num_rows, dtype=bool)
+    hashes = np.zeros(file.table.num_rows, dtype=np.uint64)
+    for name in file.table.column_names:
+        encoded = file.table[name].dictionary_encode().combine_chunks()
+        encoded = encoded.chunk(0) if hasattr(encoded, "chunk") else encoded
+        of_text = pd.util.hash_array(encoded.dictionary.to_numpy(zero_copy_only=False), categorize=False)
+        hashes = hashes * np.uint64(1_000_003) + of_text[encoded.indices.to_numpy(zero_copy_only=False)]
+    copies: NDArray[np.bool_] = pd.Series(hashes).duplicated().to_numpy()
+    return copies
+
+
+def _drawn(rows: NDArray[np.intp], groups: NDArray[np.int64] | None) -> NDArray[np.intp]:
+    """At most about MODEL_ROWS of the rows, by whole groups, in the order of the file."""
+    if len(rows) <= MODEL_ROWS:
+        return rows
+    random = np.random.default_rng(SEED)
+    if groups is None:
+        return np.sort(random.choice(rows, MODEL_ROWS, replace=False))
+    draw = random.random(int(groups.max()) + 1)
+    return rows[draw[groups[rows]] < MODEL_ROWS / len(rows)]
+
+
+def _taken(column: Column, rows: NDArray[np.intp]) -> Column:
+    if column.values is None:
+        return column
+    return replace(column, values=column.values.iloc[rows].reset_index(drop=True))
+
+
+def _refuse_few(target: Target, known: NDArray[np.bool_], request: Request) -> None:
+    churned = int((target.labels[known] == 1).sum())
+    if min(churned, int(known.sum()) - churned) < MINIMUM_OF_EACH:
+        raise StudyError(
+            f"Without exact copies{' and rows without a time' if request.time else ''}, {churned:,} of "
+            f"{int(known.sum()):,} rows churned; a study needs at least {MINIMUM_OF_EACH} of each kind."
+        )
+
+
+def _about_the_file(file: FlatFile, copies: NDArray[np.bool_], known: NDArray[np.bool_]) -> Iterator[Finding]:
+    if file.crooked:
+        yield Finding(None, "warning", f"The file was read as {file.words()}.")
+    if copies.any():
+        words = f"{int(copies.sum()):,} rows are exact copies of another row and were learned from once."
+        yield Finding(None, "warning", words)
+    if known.sum() < SMALL:
+        words = f"Only {int(known.sum()):,} rows: the intervals are wide, and every figure is a rough one."
+        yield Finding(None, "warning", words)
