@@ -308,7 +308,9 @@ def doctor(quick: bool) -> None:
     help="Column that says when a row was observed; later rows are then judged by earlier ones.",
 )
 @click.option(
-    "--groups", metavar="COLUMN", help="Column of what else must not be torn apart: household, account."
+    "--groups",
+    metavar="COLUMN",
+    help="Column of what else must stay together (household, account); not with --time.",
 )
 @click.option("--positive", metavar="VALUE", help="Value of the target that means: left.")
 @click.option(

@@ -18,7 +18,7 @@ class Rows:
 
     Attributes:
         labels: 0 or 1.
-        groups: rows of one group are never on both sides; None if every row stands for itself.
+        groups: rows of one group stay together in a fold, unless times are given; None if every row stands for itself.
         times: where given, what is judged is always later than what was learned from.
     """
 
@@ -37,12 +37,12 @@ def folds(rows: Rows, count: int = FOLDS, seed: int = SEED) -> list[Fold]:
 
     Without times: stratified by label, shuffled, whole groups; every row is judged once. With times: the rows are cut
     at dates into count + 1 blocks of about equal size, and each block but the first is judged by what was learned from
-    all before it, without the customers that it holds.
+    all before it, the same customers' earlier rows included: so a model is used.
 
     Raises:
         StudyError: a fold would have only one class on a side; too few different times or groups.
     """
-    found = _shuffled(rows, count, seed) if rows.times is None else _by_time(rows.times, rows.groups, count)
+    found = _shuffled(rows, count, seed) if rows.times is None else _by_time(rows.times, count)
     for learn, judge in found:
         for part in (learn, judge):
             if len(np.unique(rows.labels[part])) < 2:
@@ -71,7 +71,7 @@ def _shuffled(rows: Rows, count: int, seed: int) -> list[Fold]:
     return list(splitter.split(nothing, rows.labels, rows.groups))
 
 
-def _by_time(times: NDArray[np.datetime64], groups: NDArray[np.int64] | None, count: int) -> list[Fold]:
+def _by_time(times: NDArray[np.datetime64], count: int) -> list[Fold]:
     ordered = np.sort(times)
     cuts = np.unique([ordered[len(ordered) * k // (count + 1)] for k in range(1, count + 1)])
     cuts = cuts[cuts > ordered[0]]
@@ -85,8 +85,6 @@ def _by_time(times: NDArray[np.datetime64], groups: NDArray[np.int64] | None, co
     for start, end in zip(cuts, ends, strict=True):
         judge = np.flatnonzero((times >= start) & (times < end))
         before = times < start
-        if groups is not None:
-            before &= ~np.isin(groups, groups[judge])
         found.append((np.flatnonzero(before), judge))
     return found
 

@@ -112,7 +112,7 @@ def _too_good(column: Column, alone: float) -> str:
 def _one_sided(name: str, values: pd.Series, labels: NDArray[np.float64]) -> str:
     filled = values.notna().to_numpy()
     rate = labels.mean()
-    for side, said in ((filled, "filled in"), (~filled, "blank")):
+    for side, said in ((filled, "filled"), (~filled, "blank")):
         rows = int(side.sum())
         if not 0 < rows < len(labels) or min(rows * rate, rows * (1 - rate)) < PURE_ROWS:
             continue
@@ -188,12 +188,17 @@ def _follows(total: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.f
 
 
 def file_findings(
-    frame: pd.DataFrame, labels: NDArray[np.float64], groups: NDArray[np.int64] | None
+    frame: pd.DataFrame, labels: NDArray[np.float64], groups: NDArray[np.int64] | None, in_time: bool
 ) -> list[Finding]:
-    """Findings about the rows: sorted by outcome, the same row several times, one customer in several rows."""
+    """Findings about the rows: sorted by outcome, the same row several times, one customer in several rows.
+
+    Args:
+        groups: see `folds.Rows`.
+        in_time: whether rows are judged by earlier ones; the order of the rows then says nothing.
+    """
     found = []
     order = auc_interval(labels, np.arange(len(labels), dtype=np.float64))[0]
-    if max(order, 1 - order) > ORDER_AUC:
+    if not in_time and max(order, 1 - order) > ORDER_AUC:
         found.append(
             Finding(
                 None,
@@ -220,15 +225,16 @@ def file_findings(
                 )
             )
     if groups is not None:
-        found.append(
-            Finding(
-                None,
-                "warning",
-                f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. All rows "
-                "of one are kept "
-                "in the same fold. Several rows per customer are several moments: name the moment by --time.",
-            )
+        rest = (
+            "Rows are judged by what was learned from earlier ones, the same customers' included, as in use. Where the "
+            "outcome of an early row was still open when a later one was observed, the figures are too good: observe a "
+            "customer again only after the outcome window."
+            if in_time
+            else "All rows of one are kept in the same fold. Several rows per customer are several moments: name the "
+            "moment by --time."
         )
+        words = f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. {rest}"
+        found.append(Finding(None, "warning", words))
     return found
 
 

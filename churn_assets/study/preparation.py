@@ -29,9 +29,9 @@ class Request:
     Attributes:
         file: a delimited text file, one row per customer (or per customer and moment).
         target: column that says who left.
-        id: column that names the customer; rows of one customer are never on both sides of a fold.
+        id: column that names the customer; rows of one customer stay together in a fold.
         time: column that says when a row was observed; later rows are then judged by earlier ones.
-        groups: column of what else must not be torn apart (household, account).
+        groups: column of what else must not be torn apart (household, account); not together with time.
         positive, leave_out: see `target.understand_target`.
         keep: columns to use although they look like leaks.
         economics: of a campaign.
@@ -124,12 +124,15 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
             "No column is left to learn from: all were left out. See --keep, or bring more columns."
         )
     frame = learnable(features, reference)
+    together = None if groups is None else groups[used]
+    if together is not None and len(np.unique(together)) == len(used):
+        together = None  # only copies and rows without an outcome had made groups
     rows = Rows(
         labels,
-        None if groups is None else groups[used],
+        together,
         None if times is None else times.iloc[used].to_numpy("datetime64[ns]"),
     )
-    findings += file_findings(frame.iloc[used].reset_index(drop=True), labels, rows.groups)
+    findings += file_findings(frame.iloc[used].reset_index(drop=True), labels, together, times is not None)
     findings += _about_the_file(file, copies, known)
     return Prepared(
         request,
@@ -158,6 +161,10 @@ def _resolved(request: Request, file: FlatFile) -> Request:
         if (name := getattr(request, role)) is not None:
             found[role] = column_named(name, names, f"--{role}")
     found["keep"] = tuple(column_named(name, names, "--keep") for name in request.keep)
+    if request.time is not None and request.groups is not None:
+        raise StudyError(
+            "--time judges later rows by earlier ones and --groups keeps rows together: name one of them."
+        )
     for role in ("id", "time", "groups"):
         if found.get(role) == found["target"]:
             raise StudyError(f"--{role} and --target name the same column, {found['target']}.")

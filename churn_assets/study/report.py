@@ -275,13 +275,19 @@ def _method(study: Study) -> str:
         if request.time
         else f"in {len(evaluation.best.mean.folds)} folds, stratified by outcome, shuffled with seed 42"
     )
+    moment = (
+        "Whether an outcome was already known when a later row was observed cannot be seen in one file."
+        if request.time
+        else "Without --time the figures say how well customers of one moment are told apart, which is more than a "
+        "model achieves on next month's customers. A file made after the outcome can hide leaks that no program sees."
+    )
+    prepared = study.prepared
     lines = [
         (
-            f"{len(study.prepared.frame):,} rows in the file, {study.prepared.target.known:,} with a known "
-            f"outcome, {len(study.prepared.used):,} "
-            "learned from and "
-            f"judged (at most {MODEL_ROWS:,} are drawn, by whole customers); drivers and segments from at most "
-            f"{EXPLAINED_ROWS:,}."
+            f"{len(prepared.frame):,} rows in the file, {prepared.target.known:,} with a known outcome, "
+            f"{len(prepared.used):,} learned from and judged (at most {MODEL_ROWS:,} are drawn, by whole "
+            "customers); drivers "
+            f"and segments from at most {EXPLAINED_ROWS:,}."
         ),
         (
             f"Judged {how}. Filling, encoding, stacking weights and calibration are fitted inside each fold's "
@@ -290,19 +296,14 @@ def _method(study: Study) -> str:
         (
             "Contenders: ridge logistic regression; the same with numbers that may bend at eight quantiles (additive "
             "regression); histogram gradient boosting; their equal mixture (soft voting); a mixture with "
-            "weights fitted on "
-            "out-of-fold predictions (stacking). Nothing was tuned on this file, and no rows were resampled."
+            "weights fitted "
+            "on out-of-fold predictions (stacking). Nothing was tuned on this file, and no rows were resampled."
         ),
         (
-            "The interval of a mean is from DeLong's variance within folds. The scored file gives the "
-            "out-of-fold probability "
-            "where a row was judged, and the final model's elsewhere."
+            "The interval of a mean is from DeLong's variance within folds. The scored file gives the out-of-fold "
+            "probability where a row was judged, and the final model's elsewhere."
         ),
-        "Without --time the figures say how well customers of the same moment are told apart, which is more "
-        "than a model "
-        "achieves on next month's customers. A snapshot taken after the outcome can hide leaks that no program sees."
-        if not request.time
-        else "Whether an outcome was already known when a later row was observed cannot be seen in one file.",
+        moment,
     ]
     if study.model.weights:
         weights = ", ".join(f"{spoken(name)} {weight:.2f}" for name, weight in study.model.weights.items())
