@@ -1,7 +1,7 @@
 """Honest figures: every learner and ensemble judged only on rows that nothing in it was fitted on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from churn_assets.models.calibration import Calibration, sigmoid
 from churn_assets.models.evaluation import OK, Z_95, Metrics, auc_interval, compare_auc, evaluate
 from churn_assets.models.training import choose
 from churn_assets.models.transformation import Transformation
+from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import SEED, Fold, Rows, folds
 from churn_assets.study.learners import (
     ENSEMBLES,
@@ -166,7 +167,7 @@ def judge(
     fold = np.full(len(frame), -1)
     for number, (learn, unseen) in enumerate(outer):
         part, inside = frame.iloc[learn].reset_index(drop=True), rows.take(learn)
-        inner, seen = cross_fit(part, inside, folds(inside, INNER_FOLDS, seed), seed)
+        inner, seen = cross_fit(part, inside, _inner_folds(inside, seed), seed)
         known = seen >= 0
         labels = inside.labels[known]
         weights = _weights({name: inner[name][known] for name in LEARNERS}, labels)
@@ -196,6 +197,16 @@ def judge(
     shuffled = _shuffled_labels(frame, rows, outer, seed)
     inside_mean = fold_mean(labels, raw["inside"][judged], fold)
     return Evaluation(judged, labels, fold, contenders, chosen, why, inside_mean, shuffled)
+
+
+def _inner_folds(rows: Rows, seed: int) -> list[Fold]:
+    """The inner cut; where the past holds too few moments to cut, it is shuffled: what is judged lies outside of it."""
+    try:
+        return folds(rows, INNER_FOLDS, seed)
+    except StudyError:
+        if rows.times is None:
+            raise
+        return folds(replace(rows, times=None), INNER_FOLDS, seed)
 
 
 def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, str]:

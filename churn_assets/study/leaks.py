@@ -22,9 +22,7 @@ ORDER_AUC = 0.55
 DUPLICATE_SHARE = 0.01
 TOO_GOOD = 0.95
 BINS = 20
-_OUTCOME = re.compile(
-    r"\b(churn\w*|attrition|attrited|exited|left|cancel\w*|terminat\w*|closed?|closing|ended|deactivat\w*)\b"
-)
+_OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
 )
@@ -91,10 +89,9 @@ def _bins(values: pd.Series) -> NDArray[np.intp]:
     """Categories, or twentieths of numbers and dates; missing is a bin of its own."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return np.asarray(values.cat.codes, dtype=np.intp) + 1
-    number = (
-        values.astype("int64").where(values.notna()).astype(float) if values.dtype.kind == "M" else values
-    )
-    known = number.to_numpy(np.float64)
+    if values.dtype.kind == "M":
+        values = (values - values.min()).dt.total_seconds()
+    known = values.to_numpy(np.float64)
     edges = np.unique(np.nanquantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
     return np.where(np.isnan(known), 0, np.searchsorted(edges, known, side="left") + 1)
 

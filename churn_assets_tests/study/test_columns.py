@@ -1,0 +1,146 @@
+"""What a column is, by its texts: numbers in every notation, dates, ids, codes, prose."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn_assets.study.columns import in_words, learnable, understand
+
+N = 400
+
+
+def column(texts: list[str], name: str = "x", comma: bool = True):
+    return understand(name, pa.chunked_array([pa.array(texts)]), comma)
+
+
+def repeated(*texts: str) -> list[str]:
+    return [texts[at % len(texts)] for at in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "comma", "values"),
+    [
+        (["1", "2.5", "-3", "+4", "1e3", ".5"], True, [1, 2.5, -3, 4, 1000, 0.5]),
+        (["1,234.50", "12", "1,234,567"], True, [1234.5, 12, 1234567]),
+        (["1.234,50", "12", "1.234.567"], False, [1234.5, 12, 1234567]),
+        (["3,5", "12,25", "7"], False, [3.5, 12.25, 7]),
+        (["0,123", "0,5", "7"], True, [0.123, 0.5, 7]),
+        (["0,123", "0,125"], True, [0.123, 0.125]),
+        (["1,234", "567"], True, [1234, 567]),
+        (["1,234", "567"], False, [1.234, 567]),
+        (["1 234", "1\u00a0234,5", "7"], False, [1234, 1234.5, 7]),
+        (["1'234.50", "7"], True, [1234.5, 7]),
+        (["1.234.567", "1.234"], True, [1234567, 1234]),
+        (["$1,200", "-$5", "$ 7.25"], True, [1200, -5, 7.25]),
+        (["12 €", "1.200,50 €"], False, [12, 1200.5]),
+        (["12 %", "3.5%"], True, [12, 3.5]),
+        ([" 7 ", "", " ", "NA", "n/a", "NULL", "-", "?", "8"], True, [7, *[np.nan] * 7, 8]),
+    ],
+)
+def test_numbers_of_every_notation(texts: list[str], comma: bool, values: list[float]) -> None:
+    found = column(repeated(*texts), comma=comma)
+    assert found.kind == "number"
+    assert found.values.tolist()[: len(values)] == pytest.approx(values, nan_ok=True)
+    assert found.missing == int(np.isnan(found.values).sum())
+
+
+NOTATIONS = {
+    "point": lambda v: f"{v:,.2f}",
+    "comma": lambda v: f"{v:,.2f}".translate(str.maketrans(",.", ".,")),
+    "gap": lambda v: f"{v:,.2f}".replace(",", " ").replace(".", ","),
+    "bare": lambda v: f"{v:.2f}",
+}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=5, max_size=30, unique=True),
+    st.sampled_from(list(NOTATIONS)),
+)
+def test_a_number_survives_its_notation(cents: list[int], notation: str) -> None:
+    values = [c / 100 for c in cents]
+    found = column([NOTATIONS[notation](v) for v in values] * 3, comma=False)
+    assert found.kind == "number"
+    assert found.values.tolist()[: len(values)] == pytest.approx(values)
+
+
+def test_a_few_words_among_numbers_are_missing_and_listed() -> None:
+    found = column([str(at) for at in range(N)] * 2 + ["unknown"])
+    assert found.kind == "number" and found.missing == 1
+    assert "'unknown'" in " ".join(found.notes)
+    assert column([str(at) for at in range(40)] * 9 + ["a", "b", "c", "d", "e", "f"] * 9).kind == "category"
+
+
+@pytest.mark.parametrize(
+    ("texts", "days"),
+    [
+        (["2024-02-28", "2024-03-01"], ["2024-02-28", "2024-03-01"]),
+        (["2024-02-28 10:00:00", "2024-03-01T00:00:00Z"], ["2024-02-28 10:00", "2024-03-01"]),
+        (["28.02.2024", "01.03.2024"], ["2024-02-28", "2024-03-01"]),
+        (["28/02/2024", "01/03/2024"], ["2024-02-28", "2024-03-01"]),
+        (["02/28/2024", "03/01/2024"], ["2024-02-28", "2024-03-01"]),
+        (["20240228", "20240301"], ["2024-02-28", "2024-03-01"]),
+        (["28-Feb-2024", "01-Mar-2024"], ["2024-02-28", "2024-03-01"]),
+    ],
+)
+def test_dates_of_every_notation(texts: list[str], days: list[str]) -> None:
+    found = column(repeated(*texts, ""))
+    assert found.kind == "date"
+    assert [str(day)[: len(want)] for day, want in zip(found.values, days, strict=False)] == days
+    assert found.missing == sum(text == "" for text in repeated(*texts, ""))
+
+
+def test_a_date_that_could_be_either_says_so() -> None:
+    found = column(repeated("02/03/2024", "04/05/2024"))
+    assert found.values[0] == datetime.fromisoformat("2024-02-03T00:00:00+00:00")
+    assert "could be the other way round" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "kind"),
+    [
+        ("x", [""] * N, "empty"),
+        ("x", ["Austria"] * N, "constant"),
+        ("x", ["Austria"] * (N - 1) + [""], "category"),
+        ("x", [f"C{at:04d}" for at in range(N)], "id"),
+        ("x", [str(at) for at in range(N)], "id"),
+        ("customer_id", [str(at * at + 7) for at in range(N)], "id"),
+        ("income", [str(at * at + 7) for at in range(N)], "number"),
+        ("x", [f"{at / 7:.4f}" for at in range(N)], "number"),
+        ("zip", [f"{at % 40:05d}" for at in range(N)], "category"),
+        ("x", repeated("Yes", "No"), "category"),
+        ("x", repeated("0", "1"), "number"),
+        ("year", repeated("2021", "2022", "2023"), "number"),
+        ("x", repeated("2024-01", "plan B"), "category"),
+        ("note", [f"she said that line {at} broke again today" for at in range(N)], "text"),
+        ("city", [f"town {at // 3}" for at in range(N)], "codes"),
+    ],
+)
+def test_kinds(name: str, texts: list[str], kind: str) -> None:
+    found = column(texts, name)
+    assert found.kind == kind
+    assert (found.values is not None) == (kind in ("number", "category", "date"))
+
+
+def test_dates_become_days_before_the_moment_of_observation() -> None:
+    joined = column(repeated("2024-01-01", "2024-01-11"), "joined")
+    alone = learnable([joined], None)
+    assert alone["joined"].tolist()[:2] == [10, 0]
+    observed = column(["2024-02-01"] * (N - 1) + ["2024-03-01"], "observed").values
+    assert learnable([joined], observed)["joined"].tolist()[:2] == [31, 21]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("MonthlyCharges", "monthly charges"),
+        ("streamingTV", "streaming TV"),
+        ("last_order.date", "last order date"),
+    ],
+)
+def test_names_in_words(name: str, words: str) -> None:
+    assert in_words(name) == words

@@ -1,0 +1,114 @@
+"""The judging: nothing sees the fold it is judged on, and an ensemble has to earn its place."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_assets.models.evaluation import auc_interval
+from churn_assets.study import evaluation
+from churn_assets.study.evaluation import fit_final, judge, pick_contender
+from churn_assets.study.folds import Rows, folds
+from churn_assets.study.learners import ENSEMBLES, LEARNERS
+from churn_assets_tests.study.files import customers
+
+TABLE = customers(700)
+FRAME = TABLE[["months", "price", "contract", "noise"]]
+LABELS = (TABLE["left"] == "Yes").to_numpy(float)
+KEYS = TABLE["id"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without boosting, which costs most of the time."""
+    monkeypatch.delitem(LEARNERS, "histogram_boosting")
+
+
+def test_no_contender_sees_the_fold_it_is_judged_on(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turning all labels of one fold round changes every other fold's predictions, and not one of its own."""
+    outer = folds(Rows(LABELS))
+    cut = evaluation.folds
+    monkeypatch.setattr(
+        evaluation, "folds", lambda rows, *a, **k: outer if len(rows.labels) == 700 else cut(rows, *a, **k)
+    )
+    before = judge(FRAME, Rows(LABELS), KEYS)
+    for number, (_, unseen) in enumerate(outer[:2]):
+        poisoned = LABELS.copy()
+        poisoned[unseen] = 1 - poisoned[unseen]
+        after = judge(FRAME, Rows(poisoned), KEYS)
+        assert (after.fold[unseen] == number).all()
+        for name in (*LEARNERS, *ENSEMBLES):
+            old, new = before.of(name), after.of(name)
+            assert np.array_equal(old.log_odds[unseen], new.log_odds[unseen]), name
+            assert np.array_equal(old.probability[unseen], new.probability[unseen]), name
+            others = np.setdiff1d(np.arange(700), unseen)
+            assert (old.log_odds[others] != new.log_odds[others]).mean() > 0.9
+
+
+def test_the_figures_are_those_of_the_predictions(quick: None) -> None:
+    found = judge(FRAME, Rows(LABELS), KEYS)
+    for contender in found.contenders:
+        values = [
+            auc_interval(LABELS[found.fold == k], contender.log_odds[found.fold == k])[0] for k in range(5)
+        ]
+        assert contender.mean.folds == pytest.approx(values)
+        assert contender.mean.auc == pytest.approx(np.mean(values))
+        assert contender.mean.low < contender.mean.auc < contender.mean.high
+        pooled = auc_interval(LABELS, contender.log_odds)
+        assert contender.mean.high - contender.mean.low == pytest.approx(pooled[2] - pooled[1], rel=0.25)
+        assert contender.metrics.brier == pytest.approx(((contender.probability - LABELS) ** 2).mean())
+    assert found.shuffled.low < 0.5 < found.shuffled.high
+    assert found.best.mean.auc > 0.75
+    assert abs(found.chosen_inside.auc - found.best.mean.auc) < 0.02
+
+
+def test_in_time_the_first_block_is_not_judged(quick: None) -> None:
+    times = np.datetime64("2024-01-01", "ns") + (np.arange(700) // 70) * np.timedelta64(30, "D")
+    found = judge(FRAME, Rows(LABELS, None, times), KEYS)
+    assert found.judged.min() >= 70 and found.judged.max() == 699
+    assert len(found.best.probability) == len(found.judged) == len(found.fold)
+
+
+def scores(seed: int = 0, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    truth = random.normal(size=n)
+    return truth, (random.random(n) < 1 / (1 + np.exp(-1.5 * truth))).astype(float)
+
+
+def test_an_ensemble_is_kept_only_by_a_margin() -> None:
+    truth, labels = scores()
+    random = np.random.default_rng(1)
+    members = {name: truth + random.normal(0, 1.0, len(truth)) for name in LEARNERS}
+    same = dict.fromkeys(ENSEMBLES, members["histogram_boosting"])
+    chosen, why = pick_contender(members | same, labels)
+    assert chosen in LEARNERS and "no ensemble is kept" in why and "+0.0000" in why
+    mixture = {"soft_voting": sum(members.values()) / 3, "stacking": members["logistic_regression"]}
+    chosen, why = pick_contender(members | mixture, labels)
+    assert chosen == "soft_voting" and "beats its best member" in why
+
+
+def test_of_equals_the_simplest_is_chosen() -> None:
+    truth, labels = scores()
+    nearly = truth + np.random.default_rng(2).normal(0, 0.01, len(truth))
+    table = {"logistic_regression": nearly, "additive_regression": truth, "histogram_boosting": nearly}
+    assert pick_contender(table, labels)[0] == "logistic_regression"
+    worse = {**table, "logistic_regression": truth + np.random.default_rng(3).normal(0, 1, len(truth))}
+    assert pick_contender(worse, labels)[0] == "additive_regression"
+
+
+def test_the_final_ensemble_explains_what_it_predicts() -> None:
+    found = judge(FRAME, Rows(LABELS), KEYS)
+    for name in (found.chosen, "stacking"):
+        model = fit_final(FRAME, Rows(LABELS), evaluation.replace(found, chosen=name))
+        matrix = model.transformation.transform(FRAME)
+        parts = model.contributions(matrix)
+        assert list(parts) == list(FRAME)
+        assert parts.sum(axis=1) + model.form.expected() == pytest.approx(
+            model.form.predict(matrix), abs=1e-9
+        )
+        assert model.probability(matrix).mean() == pytest.approx(LABELS.mean(), abs=0.03)
+    assert list(model.weights) == list(LEARNERS)
+
+
+def test_one_class_in_a_frame_is_not_judged() -> None:
+    with pytest.raises(ValueError, match="only customers who stayed"):
+        judge(pd.DataFrame({"x": np.arange(100.0)}), Rows(np.zeros(100)), pd.Series(range(100)))

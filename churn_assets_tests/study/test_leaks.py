@@ -1,0 +1,103 @@
+"""Leaks: found on columns that were made to know the outcome, and not on honest ones."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from churn_assets.study.columns import understand
+from churn_assets.study.leaks import alone_auc, column_findings, figure_findings, file_findings
+from churn_assets_tests.study.files import customers, with_leaks
+
+
+def findings_of(table: pd.DataFrame) -> dict[str, str]:
+    columns = [
+        understand(name, pa.chunked_array([pa.array(table[name].astype(str))]), True)
+        for name in table.columns
+        if name != "left"
+    ]
+    labels = (table["left"] == "Yes").to_numpy(float)
+    found = column_findings(columns, labels, "left")
+    assert all(finding.kind == "leak" for finding in found)
+    return {str(finding.column): finding.words for finding in found}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_planted_leaks_are_found_and_honest_columns_are_not(seed: int) -> None:
+    table = customers(1200, seed)
+    assert findings_of(table) == {}
+    found = findings_of(with_leaks(table, seed))
+    assert sorted(found) == ["churn_score", "exit_reason", "refund", "total"]
+    assert "ROC-AUC of 1.000" in found["exit_reason"]
+    assert "100.0% of those customers left" in found["refund"]
+    assert "nearly months x price" in found["total"]
+    assert "by its name" in found["churn_score"]
+
+
+def test_a_column_blank_for_churners_only_is_found() -> None:
+    table = customers(1200)
+    random = np.random.default_rng(0)
+    honest = random.random(1200) < 0.3
+    renewal = np.where((table["left"] == "Yes") | honest, "", "2024-05-01")
+    assert "filled" in findings_of(table.assign(next_renewal=renewal))["next_renewal"]
+    assert findings_of(table.assign(next_renewal=np.where(honest, "", "2024-05-01"))) == {}
+
+
+def test_a_date_of_leaving_is_found() -> None:
+    table = customers(1200)
+    day = pd.Series(pd.date_range("2024-01-01", periods=1200, freq="h").strftime("%Y-%m-%d"))
+    found = findings_of(table.assign(end=np.where(table["left"] == "Yes", day, "")))
+    assert list(found) == ["end"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rare_categories_do_not_flatter(seed: int) -> None:
+    """500 categories of two rows each say nothing; learned on the rows they are judged on they would say a lot."""
+    random = np.random.default_rng(seed)
+    labels = (random.random(1000) < 0.3).astype(float)
+    noise = pd.Series(pd.Categorical(random.permutation(np.repeat(np.arange(500).astype(str), 2))))
+    assert alone_auc(noise, labels) == pytest.approx(0.5, abs=0.06)
+
+
+def test_any_shape_is_seen() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=4000)
+    labels = (np.abs(x) > 1).astype(float)
+    assert alone_auc(pd.Series(x), labels) > 0.95
+    assert alone_auc(pd.Series(np.where(labels == 1, np.nan, x)), labels) == 1.0
+
+
+def test_a_product_needs_both_factors() -> None:
+    table = customers(1200)
+    assert findings_of(table.assign(nearly_price=np.round(table["price"] * 1.02 + 1, 2))) == {}
+    assert findings_of(table.assign(fee=np.round(table["price"] * table["months"] * 9, 2))) == {}
+
+
+def test_the_order_of_rows_and_twins() -> None:
+    table = customers(1000)
+    labels = (table["left"] == "Yes").to_numpy(float)
+    frame = table[["months", "price", "noise"]]
+    assert file_findings(frame, labels, None, in_time=False) == []
+    order = np.argsort(labels, kind="stable")
+    (found,) = file_findings(frame.iloc[order].reset_index(drop=True), labels[order], None, in_time=False)
+    assert "order of the rows" in found.words
+    assert file_findings(frame.iloc[order].reset_index(drop=True), labels[order], None, in_time=True) == []
+    twins = pd.concat([frame, frame.head(100)], ignore_index=True)
+    (found,) = file_findings(twins, np.append(labels, labels[:100]), None, in_time=False)
+    assert "100 rows (9.1%) have the same features" in found.words
+    (found,) = file_findings(frame, labels, np.arange(1000) // 2, in_time=False)
+    assert "1,000 rows belong to 500" in found.words
+
+
+@pytest.mark.parametrize(
+    ("auc", "low", "high", "count"),
+    [
+        (0.85, 0.47, 0.53, 0),
+        (0.95, 0.47, 0.53, 0),
+        (0.951, 0.47, 0.53, 1),
+        (0.8, 0.53, 0.6, 1),
+        (0.96, 0.3, 0.4, 2),
+    ],
+)
+def test_figures_that_are_too_good(auc: float, low: float, high: float, count: int) -> None:
+    assert len(figure_findings(auc, low, high)) == count

@@ -1,0 +1,56 @@
+"""Learners and blends: contributions add up, hinges bend, weights are found."""
+
+import numpy as np
+import pytest
+
+from churn_assets.models.calibration import sigmoid
+from churn_assets.models.evaluation import auc_interval
+from churn_assets.study.learners import LEARNERS, Blend, stacking_weights
+
+RANDOM = np.random.default_rng(0)
+MATRIX = np.column_stack(
+    [RANDOM.normal(size=1500), RANDOM.integers(0, 3, 1500), np.ones(1500), RANDOM.random(1500)]
+)
+LABELS = (RANDOM.random(1500) < sigmoid(np.abs(MATRIX[:, 0]) * 1.5 - 1.5 + 0.3 * MATRIX[:, 1])).astype(float)
+GROUP = np.array([0, 1, 1, 2])
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, "blend"])
+def test_contributions_add_up_to_the_log_odds(name: str) -> None:
+    if name == "blend":
+        form = Blend(
+            tuple(learner(MATRIX, LABELS, 1) for learner in LEARNERS.values()), (0.2, 0.5, 0.4), -0.1
+        )
+    else:
+        form = LEARNERS[name](MATRIX, LABELS, 1)
+    parts = form.contributions(MATRIX, GROUP)
+    assert parts.shape == (1500, 3)
+    assert parts.sum(axis=1) + form.expected() == pytest.approx(form.predict(MATRIX), abs=1e-9)
+
+
+def test_the_linear_floor_is_scikit_learn_s() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, tol=1e-6)).fit(MATRIX, LABELS)
+    ours = LEARNERS["logistic_regression"](MATRIX, LABELS, 1).predict(MATRIX)
+    assert ours == pytest.approx(theirs.decision_function(MATRIX), abs=1e-8)
+
+
+def test_what_bends_is_seen_by_hinges_and_trees_only() -> None:
+    aucs = {
+        name: auc_interval(LABELS, learn(MATRIX, LABELS, 1).predict(MATRIX))[0]
+        for name, learn in LEARNERS.items()
+    }
+    assert aucs["logistic_regression"] < 0.62
+    assert min(aucs["additive_regression"], aucs["histogram_boosting"]) > aucs["logistic_regression"] + 0.08
+
+
+def test_stacking_finds_the_member_that_knows_and_bets_against_none() -> None:
+    truth = 2 * MATRIX[:, 0]
+    labels = (RANDOM.random(1500) < sigmoid(truth)).astype(float)
+    weights, intercept = stacking_weights([truth / 2, RANDOM.normal(size=1500), -truth], labels)
+    assert weights[0] == pytest.approx(2, abs=0.35)
+    assert weights[1] == pytest.approx(0, abs=0.15)
+    assert weights[2] == 0 and abs(intercept) < 0.2
