@@ -1,6 +1,7 @@
 """Honest figures: every learner and ensemble judged only on rows that nothing in it was fitted on."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from churn_assets.study.learners import (
 )
 
 INNER_FOLDS = 3
+ROWS_FOR_THREADS = 50_000
 # An ensemble is harder to explain and to keep; it must be this much better than its best member, beyond chance.
 ENSEMBLE_MARGIN = 0.001
 
@@ -118,6 +120,14 @@ class FinalModel:
         """Log-odds that each feature adds, exact; columns are features."""
         values = self.form.contributions(matrix, self.transformation.column_feature)
         return pd.DataFrame(values, columns=self.transformation.features)
+
+
+def few_threads(rows: int) -> AbstractContextManager[Any]:
+    """Small fits lose more by sharing their work among cores than they gain."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limited: AbstractContextManager[Any] = threadpool_limits(1 if rows < ROWS_FOR_THREADS else None)
+    return limited
 
 
 def cross_fit(

@@ -75,12 +75,11 @@ def alone_auc(values: pd.Series, labels: NDArray[np.float64]) -> float:
     """
     codes = _bins(values)
     half = np.random.default_rng(0).random(len(labels)) < 0.5
-    score = np.empty(len(labels))
+    score, prior = np.empty(len(labels)), labels.mean()
     for learn, judge in ((half, ~half), (~half, half)):
         size = int(codes.max()) + 1
         rows = np.bincount(codes[learn], minlength=size)
         churned = np.bincount(codes[learn], labels[learn], minlength=size)
-        prior = labels[learn].mean()
         score[judge] = ((churned + 5 * prior) / (rows + 5))[codes[judge]]
     return auc_interval(labels, score)[0]
 

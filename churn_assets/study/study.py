@@ -1,7 +1,6 @@
 """One study from file to figures: prepare, judge, explain, score."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,10 @@ from churn_assets.models.money import MaximumProfit, expected_maximum_profit
 from churn_assets.models.transformation import NumericColumn
 from churn_assets.scores.reasons import REASONS, main_drivers, reasons
 from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, segments, tiers
-from churn_assets.study.evaluation import Evaluation, FinalModel, fit_final, judge
+from churn_assets.study.evaluation import Evaluation, FinalModel, few_threads, fit_final, judge
 from churn_assets.study.folds import SEED
 from churn_assets.study.leaks import Finding, figure_findings
-from churn_assets.study.preparation import MODEL_ROWS, Prepared, Request, prepare
+from churn_assets.study.preparation import Prepared, Request, prepare
 
 # Explained to find global drivers and segments.
 EXPLAINED_ROWS = 20_000
@@ -87,7 +86,7 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
     """
     prepared = prepare(request, progress)
     rows, labels = prepared.modelled, prepared.rows.labels
-    with _threads(len(rows)):
+    with few_threads(len(rows)):
         progress("judging fold by fold")
         keys = prepared.keys.iloc[prepared.used].reset_index(drop=True)
         evaluation = judge(rows, prepared.rows, keys, progress)
@@ -109,13 +108,6 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
         money=expected_maximum_profit(evaluation.labels, best.log_odds, prepared.request.economics),
         scored=scored,
     )
-
-
-def _threads(rows: int) -> Any:
-    """Small fits lose time when they share the cores."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    return threadpool_limits(1) if rows < MODEL_ROWS // 2 else nullcontext()
 
 
 def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """The judging: nothing sees the fold it is judged on, and an ensemble has to earn its place."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,12 @@ TABLE = customers(700)
 FRAME = TABLE[["months", "price", "contract", "noise"]]
 LABELS = (TABLE["left"] == "Yes").to_numpy(float)
 KEYS = TABLE["id"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with evaluation.few_threads(len(FRAME)):
+        yield
 
 
 @pytest.fixture
