@@ -238,7 +238,7 @@ def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, s
         gain = f"{difference:+.4f} (95 %: {low:+.4f} to {high:+.4f})"
         if difference >= ENSEMBLE_MARGIN and low > 0:
             return top, f"{spoken(top)} beats its best member, {spoken(best)}, by {gain} of AUC"
-        aside = f"; no ensemble is kept: the better one, {spoken(top)}, gains only {gain} over {spoken(best)}"
+        aside = f"; no ensemble is kept: the better one, {spoken(top)}, differs by {gain} from {spoken(best)}"
     else:
         aside = ""
     said = (
