@@ -345,7 +345,7 @@ def study(
     """Study a flat file of customers: who leaves, why, how surely that can be told, and what may be wrong with it.
 
     FILE.csv is any delimited text with a header and one row per customer (or per customer and moment); separator,
-    encoding, numbers and dates are recognised. 1,000 to 5,000,000 rows; up to 200,000 are learned from, all are scored.
+    encoding, numbers and dates are recognised. 1,000 to 5,000,000 rows; up to 100,000 are learned from, all are scored.
 
     \b
     Examples:

@@ -116,19 +116,21 @@ def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd
     medians = {
         part.feature: part.median for part in model.transformation.parts if isinstance(part, NumericColumn)
     }
+    columns = [f"reason_{at + 1}" for at in range(REASONS)]
     probability, why = [], []
     for start in range(0, len(frame), SCORED_AT_ONCE):
         part = frame.iloc[start : start + SCORED_AT_ONCE].reset_index(drop=True)
         matrix = model.transformation.transform(part)
         probability.append(model.probability(matrix))
-        why += reasons(part, model.contributions(matrix), told, medians)
+        said = reasons(part, model.contributions(matrix), told, medians)
+        why.append(pd.DataFrame(said, columns=columns, dtype="string[pyarrow]"))
     p, out_of_fold = np.concatenate(probability), np.zeros(len(frame), dtype=bool)
     judged = prepared.used[evaluation.judged]
     p[judged], out_of_fold[judged] = evaluation.best.probability, True
     scored_by = np.where(out_of_fold, "out of fold", "final model")
-    named = {f"reason_{at + 1}": [row[at] for row in why] for at in range(REASONS)}
     id_ = {prepared.request.id or "row": prepared.keys}
-    return pd.DataFrame(id_ | {"probability": p.round(6), "scored_by": scored_by, "risk": tiers(p)} | named)
+    table = pd.DataFrame(id_ | {"probability": p.round(6), "scored_by": scored_by, "risk": tiers(p)})
+    return pd.concat([table, pd.concat(why, ignore_index=True)], axis=1)
 
 
 def _explained(
