@@ -123,7 +123,7 @@ def _fifths(known: NDArray[np.float64], labels: NDArray[np.float64]) -> list[Lev
     spans = list(itertools.pairwise(edges))
     return [
         _level(
-            f"{_short(low)} to {_short(high)}",
+            f"{'over ' if at else ''}{_short(low)} to {_short(high)}",
             ((known >= low) if at == 0 else (known > low)) & (known <= high),
             labels,
         )

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.models.calibration import Calibration, sigmoid
-from churn_assets.models.evaluation import OK, Z_95, Metrics, auc_interval, compare_auc, evaluate
-from churn_assets.models.training import choose
+from churn_assets.models.choice import choose
+from churn_assets.models.evaluation import Z_95, Metrics, auc_interval, compare_auc, evaluate
 from churn_assets.models.transformation import Transformation
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import SEED, Fold, Rows, folds
@@ -222,15 +222,14 @@ def _inner_folds(rows: Rows, seed: int) -> list[Fold]:
 def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, str]:
     """Which contender to use, and why in words.
 
-    Among single learners the rule of the asset graph (`training.choose`): the simplest within one standard error of
+    Among single learners the rule of the asset graph (`choice.choose`): the simplest within one standard error of
     the best. An ensemble replaces it only if it beats the best single learner by ENSEMBLE_MARGIN and its paired 95 %
     interval lies above 0.
     """
     singles = [name for name in log_odds if name not in ENSEMBLES]
     aucs = {name: auc_interval(labels, values)[0] for name, values in log_odds.items()}
     best = max(singles, key=lambda name: aucs[name])
-    state = Metrics(OK, len(labels), int(labels.sum()), float(labels.mean()), aucs[best])
-    single = choose(singles, log_odds, labels, state)
+    single = choose(singles, log_odds, labels)
     ensembles = [name for name in log_odds if name in ENSEMBLES]
     if ensembles:
         top = max(ensembles, key=lambda name: aucs[name])
