@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from shlex import quote
 
 from churn_assets.models.money import profit_curve
 from churn_assets.study.evaluation import spoken
@@ -145,10 +146,10 @@ def _finding(finding: Finding, kept: Sequence[str]) -> str:
     if finding.kind == "leak" and finding.column is not None:
         was_kept = finding.column in kept
         said += (
-            f" <b>Kept</b>, as asked by <code>--keep {escape(finding.column)}</code>."
+            f" <b>Kept</b>, as asked by <code>--keep {escape(quote(finding.column))}</code>."
             if was_kept
             else " <b>Left out.</b> If it is known before the customer leaves: <code>--keep "
-            f"{escape(finding.column)}</code>."
+            f"{escape(quote(finding.column))}</code>."
         )
     return f'<div class="finding {finding.kind}">{said}</div>'
 
