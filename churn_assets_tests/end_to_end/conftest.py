@@ -25,7 +25,7 @@ from churn_assets.settings import Settings
 from churn_assets.sources.simulator.plan import SimulationPlan
 from churn_assets.sources.simulator.telecom import simulate_telecom
 from churn_assets_tests.end_to_end.deployment import Deployment, until
-from churn_assets_tests.lakes import business_copy
+from churn_assets_tests.lakes import business_copy, small_business
 from churn_assets_tests.worlds import Lake
 
 if TYPE_CHECKING:
@@ -33,13 +33,17 @@ if TYPE_CHECKING:
 
 FIRST, LAST, NEXT, FUTURE = "2025-05", "2026-05", "2026-06", "2026-09"
 MONTHS = 13
-CUSTOMERS = 1200
+CUSTOMERS = 800
 # one candidate on Spark, one beside it; the other three are like one of them
 TRAINING = {
     "candidates": ["logistic_regression", "histogram_boosting"],
     "validation_cohorts": 1,
     "row_limit": 500_000,
 }
+
+
+# half as long again as shipped, for as many churners among fewer customers
+WINDOWS = {"observation_months": 6, "gap_days": 7, "outcome_days": 45, "settlement_days": 3}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def demo(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Dem
     With much fewer customers the test cohort has too few churners to judge a model by.
     """
     folder = tmp_path_factory.mktemp("demo")
-    business = business_copy(folder, calendar={"start": "2025-01", "end": LAST}, training=TRAINING)
+    calendar = {"start": "2025-01", "end": LAST}
+    business = business_copy(folder, calendar=calendar, windows=WINDOWS, training=TRAINING)
     settings = Settings(home=str(folder / "home"), business=str(business))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CHURN_HOME", settings.home)
@@ -76,7 +81,10 @@ def demo(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Dem
 
 @dataclass(frozen=True)
 class Living:
-    """A copy of the demo's home some months later: deployed, degraded, MLflow down, and the next month delivered."""
+    """A copy of the demo's home some months later, with half of its sources: deployed, degraded, MLflow down.
+
+    `delivered` holds the extracts of the next month, outside of the landing zone.
+    """
 
     deployment: Deployment
     lake: Lake
@@ -99,7 +107,7 @@ def _next_month(folder: Path) -> Path:
 
 def _degrade(lakehouse: Lakehouse, months: Sequence[str]) -> None:
     """Matured cohorts in which the first champion is hardly better than chance."""
-    poor = {"model_version": "1", "status": OK, "n": 1200, "positives": 40}
+    poor = {"model_version": "1", "status": OK, "n": 800, "positives": 40}
     poor |= {"auc": 0.55, "auc_low": 0.5, "auc_high": 0.6}
     days = [month_end(month) for month in months]
     rows = as_table([poor | {"as_of_date": day} for day in days])
@@ -112,7 +120,7 @@ def living(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
     folder = tmp_path_factory.mktemp("living")
     delivered = _next_month(folder)
     shutil.copytree(demo.home, folder / "home")
-    business = business_copy(folder, calendar={"start": "2025-01", "end": FUTURE}, training=TRAINING)
+    business = small_business(folder, calendar={"start": "2025-01", "end": FUTURE})
     settings = Settings(home=str(folder / "home"), business=str(business))
     lake = Lake(settings, load_business(business))
     _degrade(lake.lakehouse, ["2026-06", "2026-07", "2026-08"])

@@ -72,7 +72,7 @@ class Deployment:
             self._port = str(probe.getsockname()[1])
         self._webserver: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
-        self._killed: list[int] = []
+        self._sessions: list[int] = []
 
     def start(self) -> None:
         """Both, until the page answers."""
@@ -88,7 +88,7 @@ class Deployment:
     def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         program, *words = command
         with (self.logs / f"{name}.log").open("a") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [str(Path(sys.executable).with_name(program)), *words],
                 env=self._environment,
                 cwd=REPOSITORY,
@@ -96,16 +96,17 @@ class Deployment:
                 stderr=log,
                 start_new_session=True,
             )
+        self._sessions.append(process.pid)
+        return process
 
     def kill_daemon(self) -> None:
         """kill -9 of the daemon alone: its code server and the run below that go on without it."""
         assert self._daemon
         self._daemon.kill()
         self._daemon.wait()
-        self._killed.append(self._daemon.pid)
 
     def stop(self) -> None:
-        """Ctrl-C to both.
+        """Ctrl-C to both, and an end to what they leave: a run that a failed test did not wait for.
 
         Raises:
             AssertionError: one did not end within 30 s.
@@ -119,8 +120,7 @@ class Deployment:
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 late.append(process.args)
-                self._killed.append(process.pid)
-        for session in self._killed:  # sessions of their own: only what was started here
+        for session in self._sessions:  # only what was started here
             try:
                 os.killpg(session, signal.SIGKILL)
             except ProcessLookupError:
@@ -148,7 +148,7 @@ class Deployment:
         found = self.graphql(RUNS, filter=chosen)["runsOrError"]["results"]
         return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
 
-    def finished(self, run_id: str, seconds: float = 300) -> dict[str, Any]:
+    def finished(self, run_id: str, seconds: float = 600) -> dict[str, Any]:
         """The run, once it has ended, however it did."""
 
         def ended() -> dict[str, Any] | None:
