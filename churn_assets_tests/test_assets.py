@@ -6,24 +6,10 @@ import dagster as dg
 import pytest
 
 from churn_assets.lakehouse import tables
-from churn_assets_tests.worlds import LOST, MONTHS, SOURCES, Lake, lost_and_found
+from churn_assets_tests.worlds import LOST, MONTHS, SOURCES, Lake, failures, lost_and_found
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
-    """Step -> what it said."""
-    found = {}
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            error = data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            described = data.user_failure_data and data.user_failure_data.description
-            found[event.step_key] = described or (error.message if error else "")
-    return found
 
 
 @pytest.fixture(scope="module")

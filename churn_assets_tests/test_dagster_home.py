@@ -19,6 +19,7 @@ def test_dagster_accepts_the_shipped_settings(settings: Settings) -> None:
     with DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
         assert instance.telemetry_enabled is False
         assert instance.run_monitoring_enabled is True
+        assert instance.run_monitoring_max_runtime_seconds == 24 * 3600
         assert instance.run_retries_enabled is True
         assert instance.run_retries_max_retries == 2
 

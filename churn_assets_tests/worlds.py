@@ -79,6 +79,20 @@ def _any_volume(contract: dict[str, Any]) -> None:
     table["quality"] = [q for q in table["quality"] if q["implementation"]["rule"] != "volume"]
 
 
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Step -> what it said when it failed."""
+    found = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            error = data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            described = data.user_failure_data and data.user_failure_data.description
+            found[str(event.step_key)] = described or (error.message if error else "")
+    return found
+
+
 @dataclass(frozen=True)
 class Lake:
     """A lake with its business; tables are read as pandas frames, rows sorted."""
@@ -104,6 +118,11 @@ class Lake:
             raise_on_error=False,
             instance=instance,
         )
+
+    def succeed(self, selection: dg.AssetSelection, months: Sequence[str]) -> None:
+        """`run`, which must succeed."""
+        result = self.run(selection, months)
+        assert result.success, failures(result)
 
     def frame(self, table: Table, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Whole table; rows in an order that depends on nothing but their content."""

@@ -26,6 +26,9 @@ QUOTES_ROWS = (
     OUTSIDE_SLICE,
 )
 
+# The words of every Unix for a full disk; Spark hides them below two hundred lines.
+NO_SPACE = "No space left on device"
+
 # Slices are partitions: minima and maxima of columns skip nothing more, cost a tenth of a write, and would put
 # personal values into the log.
 NEW_TABLE = {"delta.dataSkippingNumIndexedCols": "0"}
@@ -250,6 +253,11 @@ class Lakehouse:
             writer.partitionBy(*table.partition_by).save(self.uri(table))
         except Exception as error:
             text = str(error)
+            if NO_SPACE in text:
+                raise LakehouseError(
+                    f"{table.path}: {NO_SPACE} under {self.settings.lake_uri}; nothing was committed. "
+                    "Free some, then run again."
+                ) from None
             quoted = next((name for name in QUOTES_ROWS if name in text), None)
             if quoted is None:
                 raise

@@ -1,7 +1,7 @@
 """Decisions about who is in charge: written down in models/champions, on the MLflow version, and by the alias."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -38,10 +38,17 @@ def decided(lakehouse: Lakehouse) -> list[Champion]:
 
 
 def record_decision(lakehouse: Lakehouse, tracking: Tracking, decision: Decision, run_id: str) -> None:
-    """Writes the decision down; the alias `champion` follows when it concerns the present, not a date in the past."""
+    """Writes the decision down; the alias `champion` follows when it concerns the present, not a date in the past.
+
+    A clock that was set back does not change the order of decisions: each is later than all before it.
+    """
     import pyarrow as pa
 
-    row = asdict(decision) | {"decided_at": datetime.now(UTC)}
+    now = datetime.now(UTC)
+    if lakehouse.exists(tables.CHAMPIONS):
+        earlier = lakehouse.arrow(tables.CHAMPIONS, ["decided_at"])["decided_at"].to_pylist()
+        now = max(now, max(earlier) + timedelta(microseconds=1))
+    row = asdict(decision) | {"decided_at": now}
     rows = pa.Table.from_pylist([row], schema=decisions_schema())
     lakehouse.append_rows(tables.CHAMPIONS, rows, run_id=run_id)
     word = "promoted" if decision.promoted else "rejected"

@@ -23,10 +23,12 @@ def digest(files: Iterable[ExtractFile]) -> str:
 def look(landing: str, business: Business, before: Arrivals, now: float | None = None) -> Arrivals:
     """The landing zone as it lies. A month with a file younger than QUIET_SECONDS is left as it was `before`.
 
+    A time further ahead than that comes from a wrong clock, here or there, and makes no file young.
+
     Raises:
         LandingError: a folder or file that no contract expects.
     """
-    youngest = int(((time.time() if now is None else now) - QUIET_SECONDS) * 1e9)
+    now_ns, quiet_ns = int((time.time() if now is None else now) * 1e9), QUIET_SECONDS * 10**9
     found: Arrivals = {}
     for source in business.sources:
         months: dict[str, list[ExtractFile]] = {}
@@ -34,7 +36,7 @@ def look(landing: str, business: Business, before: Arrivals, now: float | None =
             months.setdefault(file.month, []).append(file)
         seen = {}
         for month, files in months.items():
-            if max(f.modified_ns for f in files) <= youngest:
+            if all(abs(now_ns - f.modified_ns) >= quiet_ns for f in files):
                 seen[month] = digest(files)
             elif month in before.get(source.name, {}):
                 seen[month] = before[source.name][month]

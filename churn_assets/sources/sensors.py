@@ -65,7 +65,9 @@ def landing_sensor(business: Business) -> dg.SensorDefinition:
         months = touched(before, after)
         known = set(ingest_months(business).get_partition_keys())
         outside = [m for m in months if m not in known]
-        cursor = json.dumps(after, sort_keys=True)
+        # months outside stay unseen: once the calendar reaches them, they are new
+        inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
+        cursor = json.dumps(inside, sort_keys=True)
         mark = blake2s(cursor.encode(), digest_size=8).hexdigest()
         requests = [
             dg.RunRequest(

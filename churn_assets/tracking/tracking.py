@@ -10,6 +10,8 @@ at a time, and afterwards the process is as it was.
 
 import json
 import logging
+import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -36,7 +38,12 @@ log = logging.getLogger(__name__)
 CHAMPION = "champion"
 PORTABLE = "portable"
 TRAINED_AS_OF_TAG = "churn.trained_as_of"
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _one_training = threading.RLock()
+
+
+class TrackingError(RuntimeError):
+    """MLflow cannot be reached; the message says where it was looked for and what to do."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,13 @@ class Tracking:
         while data is loaded.
 
         Raises:
-            MlflowException: the server does not answer or refuses; the experiment was deleted.
+            TrackingError: MLflow does not answer, told within seconds.
+            MlflowException: it refuses; the experiment was deleted.
         """
         client = self._client()
         from mlflow.exceptions import MlflowException
 
-        if client.get_experiment_by_name(self.experiment) is None:
+        if not self._has_experiment(client):
             try:
                 client.create_experiment(self.experiment, artifact_location=self.artifacts)
             except MlflowException as error:
@@ -100,6 +108,21 @@ class Tracking:
             )
         return str(experiment.experiment_id)
 
+    def _has_experiment(self, client: "MlflowClient") -> bool:
+        """The first question to MLflow. Who waits minutes for an answer here has not trained anything yet."""
+        from mlflow.exceptions import MlflowException
+
+        with restored_environment(RETRIES):
+            os.environ.setdefault(RETRIES, "2")
+            try:
+                return client.get_experiment_by_name(self.experiment) is not None
+            except MlflowException as error:
+                place = re.sub(r"//[^/@]*@", "//", self.uri)  # no password
+                raise TrackingError(
+                    f"MLflow at {place} does not answer, so nothing was trained. Start it or mend CHURN_TRACKING_URI, "
+                    f"then run again. ({error.message})"
+                ) from None
+
     @contextmanager
     def training_run(
         self, dagster_run_id: str, trained_as_of: date, tags: Mapping[str, str] | None = None
@@ -114,6 +137,7 @@ class Tracking:
             tags: further tags: versions of data and code, windows. Never personal data.
 
         Raises:
+            TrackingError: MLflow does not answer.
             RuntimeError: this process has another active MLflow run, which would be written to.
         """
         with (

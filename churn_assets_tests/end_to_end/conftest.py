@@ -1,16 +1,49 @@
-"""One finished demo for all end-to-end tests."""
+"""One finished demo, and one deployment that lives on from it, for all end-to-end tests."""
 
 import os
-import subprocess
-import sys
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from churn_assets.cli import cli
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.evaluation import OK
+from churn_assets.monitoring.performance import as_table
+from churn_assets.months import month_end
 from churn_assets.settings import Settings
+from churn_assets.sources.simulator.plan import SimulationPlan
+from churn_assets.sources.simulator.telecom import simulate_telecom
+from churn_assets_tests.end_to_end.deployment import Deployment, until
+from churn_assets_tests.lakes import business_copy, small_business
+from churn_assets_tests.worlds import Lake
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FIRST, LAST, NEXT, FUTURE = "2025-05", "2026-05", "2026-06", "2026-09"
+MONTHS = 13
+CUSTOMERS = 800
+# one candidate on Spark, one beside it; the other three are like one of them
+TRAINING = {
+    "candidates": ["logistic_regression", "histogram_boosting"],
+    "validation_cohorts": 1,
+    "row_limit": 500_000,
+}
+
+
+# half as long again as shipped, for as many churners among fewer customers
+WINDOWS = {"observation_months": 6, "gap_days": 7, "outcome_days": 45, "settlement_days": 3}
 
 
 @dataclass(frozen=True)
@@ -25,24 +58,81 @@ class Demo:
         """CHURN_HOME."""
         return self.settings.home_path
 
-    @property
-    def env(self) -> dict[str, str]:
-        """Environment of further processes on this home."""
-        return os.environ | {"CHURN_HOME": str(self.home), "DAGSTER_HOME": str(self.home / "dagster")}
+
+@pytest.fixture(scope="session")
+def demo(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """`churn-assets demo`, run once, on the Spark session of the tests, which is warm.
+
+    With much fewer customers the test cohort has too few churners to judge a model by.
+    """
+    folder = tmp_path_factory.mktemp("demo")
+    calendar = {"start": "2025-01", "end": LAST}
+    business = business_copy(folder, calendar=calendar, windows=WINDOWS, training=TRAINING)
+    settings = Settings(home=str(folder / "home"), business=str(business))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CHURN_HOME", settings.home)
+        environment.setenv("CHURN_BUSINESS", settings.business)
+        environment.setenv("DAGSTER_HOME", "")  # the demo sets it; afterwards it is as before
+        environment.setenv("COLUMNS", "160")
+        done = CliRunner().invoke(cli, ["demo", "--customers", str(CUSTOMERS), "--months", str(MONTHS)])
+    assert done.exit_code == 0, done.output[-6000:]
+    return Demo(settings, done.output)
+
+
+@dataclass(frozen=True)
+class Living:
+    """A copy of the demo's home some months later, with half of its sources: deployed, degraded, MLflow down.
+
+    `delivered` holds the extracts of the next month, outside of the landing zone.
+    """
+
+    deployment: Deployment
+    lake: Lake
+    delivered: Path
+
+
+def _next_month(folder: Path) -> Path:
+    """A landing zone with the extracts of the month after the demo's; moved, they are no longer young."""
+    plan = SimulationPlan(
+        customers=CUSTOMERS, start=date.fromisoformat(f"{FIRST}-01"), months=MONTHS + 1, seed=7
+    )
+    simulate_telecom(plan, folder / "landing", folder / "truth")
+    for extract in (folder / "landing").glob("*/extract_date=*"):
+        if not extract.name.startswith(f"extract_date={NEXT}"):
+            shutil.rmtree(extract)
+        for file in extract.glob("*"):
+            os.utime(file, (time.time() - 3600, time.time() - 3600))
+    return folder / "landing"
+
+
+def _degrade(lakehouse: Lakehouse, months: Sequence[str]) -> None:
+    """Matured cohorts in which the first champion is hardly better than chance."""
+    poor = {"model_version": "1", "status": OK, "n": 800, "positives": 40}
+    poor |= {"auc": 0.55, "auc_low": 0.5, "auc_high": 0.6}
+    days = [month_end(month) for month in months]
+    rows = as_table([poor | {"as_of_date": day} for day in days])
+    lakehouse.replace_rows(tables.MODEL_PERFORMANCE, rows, "as_of_date", days, run_id="prepared")
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo, run once; with much fewer customers the test cohort has too few churners to judge a model by."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("churn-assets")), "demo", "--customers", "1500"],
-        env=os.environ | {"CHURN_HOME": str(home), "COLUMNS": "160"},
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return Demo(Settings(home=str(home)), done.stdout)
+def living(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    """The webserver and the daemon with the shipped settings; ends both and sees to it that they end in time."""
+    folder = tmp_path_factory.mktemp("living")
+    delivered = _next_month(folder)
+    shutil.copytree(demo.home, folder / "home")
+    business = small_business(folder, calendar={"start": "2025-01", "end": FUTURE})
+    settings = Settings(home=str(folder / "home"), business=str(business))
+    lake = Lake(settings, load_business(business))
+    _degrade(lake.lakehouse, ["2026-06", "2026-07", "2026-08"])
+    with closing(socket.socket()) as probe:  # its port is closed again when the deployment starts
+        probe.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    deployment = Deployment(settings, folder, CHURN_TRACKING_URI=nowhere)
+    try:
+        deployment.start()
+        # what the demo loaded is known, without having been seen
+        first = until("a first look", lambda: deployment.ticks("landing_sensor", "SKIPPED", "SUCCESS"), 120)
+        assert {tick["status"] for tick in first} == {"SKIPPED"}, first
+        yield Living(deployment, lake, delivered)
+    finally:
+        deployment.stop()

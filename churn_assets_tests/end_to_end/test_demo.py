@@ -1,4 +1,4 @@
-"""`churn-assets demo` in a process of its own, and what it leaves behind."""
+"""`churn-assets demo`, and what it leaves behind."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets_tests.end_to_end.conftest import Demo
+from churn_assets_tests.end_to_end.conftest import FIRST, LAST, MONTHS, Demo
 
 pytestmark = pytest.mark.slow
 NATURAL_ID_OR_ADDRESS = rb"(?<![0-9A-Za-z])C[0-9]{7}(?![0-9A-Za-z])|@example\.(?:com|net|org)|\+999 555"
@@ -21,11 +21,11 @@ NAMED = ("bronze", "silver/customer_keys", "silver/customer_identity", "silver/q
 
 def test_the_summary_tells_what_came_out(demo: Demo) -> None:
     for said in (
-        "Extracts of 2025-01 to 2026-06",
+        f"Extracts of {FIRST} to {LAST}",
         "features/customer_snapshots",
         "Refused rows",
         "ROC-AUC on the last mature cohort",
-        "Segments on 2026-06-30",
+        f"Segments on {LAST}-31",
         "The ten riskiest customers",
         "Done in",
     ):
@@ -38,21 +38,21 @@ def test_every_table_is_there(demo: Demo) -> None:
     counts = {t.path: lakehouse.count(t) for t in tables.catalogue(business)}
     assert all(counts.values()), counts
     balance = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
-    assert len(balance) == 6 * 18
+    assert len(balance) == 6 * MONTHS
     assert all(r["balances"] for r in balance)
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, ["customer_key", "as_of_date"])
-    assert len(set(snapshots["as_of_date"].to_pylist())) == 13
+    assert len(set(snapshots["as_of_date"].to_pylist())) == MONTHS - 5
     labels = lakehouse.arrow(tables.CHURN_LABELS, ["as_of_date", "label", "outcome"]).to_pylist()
     assert len(labels) == snapshots.num_rows
-    assert {str(r["as_of_date"]) for r in labels if r["outcome"] == "pending"} == {"2026-05-31", "2026-06-30"}
+    assert {str(r["as_of_date"]) for r in labels if r["outcome"] == "pending"} == {"2026-04-30", "2026-05-31"}
     # nothing has matured since: a status, no number
     judged = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
     assert [(str(r["as_of_date"]), r["status"], r["auc"]) for r in judged] == [
-        ("2026-06-30", "immature", None)
+        ("2026-05-31", "immature", None)
     ]
     # trained as of the end: honest scores exist for that month only
     scores = lakehouse.arrow(tables.CHURN_SCORES, ["as_of_date", "customer_key"]).to_pylist()
-    assert {str(r["as_of_date"]) for r in scores} == {"2026-06-30"}
+    assert {str(r["as_of_date"]) for r in scores} == {"2026-05-31"}
     segments = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, ["customer_key", "segment"]).to_pylist()
     assert {r["customer_key"] for r in segments} == {r["customer_key"] for r in scores}
     assert len(segments) == len(scores)
@@ -68,7 +68,7 @@ def test_the_model_is_tracked_and_in_charge(demo: Demo) -> None:
 
 def _personal(demo: Demo) -> re.Pattern[bytes]:
     """Matches any id, e-mail address or phone number of the simulated world, and the names of some customers."""
-    [file, *_] = sorted((demo.home / "landing" / "customers").glob("extract_date=2025-01-*/*.csv"))
+    [file, *_] = sorted((demo.home / "landing" / "customers").glob(f"extract_date={FIRST}-*/*.csv"))
     with file.open(encoding="utf-8-sig") as rows:
         names = {row["full_name"] for row, _ in zip(csv.DictReader(rows), range(40), strict=False)}
     full = [re.escape(name.encode()) for name in sorted(names) if " " in name]

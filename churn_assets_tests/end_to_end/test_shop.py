@@ -5,23 +5,27 @@ hand; its published reference is a logistic regression on recency, frequency and
 """
 
 import csv
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
-from churn_assets.models.decisions import PromotionError, promote, rollback
+from churn_assets.models.champions import decisions_schema
+from churn_assets.models.decisions import PromotionError, decided, promote, rollback
 from churn_assets.months import month_end, month_range, month_start
 from churn_assets.sources.simulator.plan import SimulationPlan
 from churn_assets.sources.simulator.shop import simulate_shop
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import business_copy, settings_for, write_csv
-from churn_assets_tests.worlds import Lake
+from churn_assets_tests.worlds import Lake, failures
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,13 +33,6 @@ if TYPE_CHECKING:
 CDNOW = Path(__file__).parents[3] / "shared" / "data" / "cdnow_transactions.csv"
 GROUPS = dg.AssetSelection.groups
 pytestmark = pytest.mark.slow
-
-
-def _succeed(lake: Lake, selection: dg.AssetSelection, months: list[str]) -> None:
-    result = lake.run(selection, months)
-    assert result.success, [
-        e.step_failure_data.error.to_string() for e in result.all_events if e.is_step_failure
-    ]
 
 
 def _run_all(lake: Lake, months: list[str]) -> None:
@@ -47,7 +44,7 @@ def _run_all(lake: Lake, months: list[str]) -> None:
         (GROUPS("models"), snapshots[-1:]),
         (GROUPS("scores"), snapshots[-1:]),
     ):
-        _succeed(lake, selection, span)
+        lake.succeed(selection, span)
 
 
 def _balance(lake: Lake) -> dict[str, int]:
@@ -64,14 +61,18 @@ def _in_charge(tracking: Tracking) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A simulated shop, everything run."""
+    """A simulated shop, everything run; two of the candidates, which cost most of the time."""
     folder = tmp_path_factory.mktemp("shop")
-    settings = settings_for(folder, "shop")
+    training = {
+        "candidates": ["decision_tree", "histogram_boosting"],
+        "validation_cohorts": 1,
+        "row_limit": 10_000,
+    }
+    calendar = {"start": "2024-07", "end": "2025-12"}
+    settings = settings_for(folder, business_copy(folder, "shop", calendar=calendar, training=training))
     business = load_business(settings.business_path)
-    calendar = business.file.calendar
-    assert calendar.end
-    months = month_range(calendar.start, calendar.end)
-    plan = SimulationPlan(customers=1000, start=month_start(months[0]), months=len(months), seed=5)
+    months = month_range(calendar["start"], calendar["end"])
+    plan = SimulationPlan(customers=600, start=month_start(months[0]), months=len(months), seed=5)
     simulate_shop(plan, Path(settings.landing_uri), folder / "truth")
     lake = Lake(settings, business)
     _run_all(lake, months)
@@ -91,7 +92,7 @@ def test_a_simulated_shop(shop: Lake) -> None:
 
 def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
     last = [str(shop.business.file.calendar.end)]
-    _succeed(shop, GROUPS("monitoring"), last)
+    shop.succeed(GROUPS("monitoring"), last)
     rows = shop.frame(tables.DRIFT)
     names = {f.name for f in shop.business.features}
     assert set(rows["feature"]) == names | {"raw", "probability", "customers"}
@@ -103,12 +104,26 @@ def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
     assert shop.frame(tables.MODEL_PERFORMANCE)["status"].tolist() == ["immature"]
 
 
+def test_a_training_without_mlflow_fails_soon_and_changes_nothing(shop: Lake) -> None:
+    """The next one, with MLflow back, is in the next test."""
+    settings = shop.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
+    tracked, before = tracking_of(shop.settings, shop.business), shop.frame(tables.CHAMPIONS)
+    started = time.monotonic()
+    result = Lake(settings, shop.business).run(GROUPS("models"), [str(shop.business.file.calendar.end)])
+    assert time.monotonic() - started < 60
+    [said] = failures(result).values()
+    assert "MLflow at http://127.0.0.1:9 does not answer, so nothing was trained" in said
+    pd.testing.assert_frame_equal(shop.frame(tables.CHAMPIONS), before)
+    assert len(shop.frame(tables.TRAINING_RUNS)) == 1
+    assert _in_charge(tracked) == ("1", "promoted")
+
+
 def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
     """An equal challenger keeps the champion; put in charge by hand, what the champion said remains on record."""
     last = [str(shop.business.file.calendar.end)]
     before = shop.frame(tables.CHURN_SCORES)
     assert set(before["model_version"]) == {"1"}
-    _succeed(shop, GROUPS("models"), last)
+    shop.succeed(GROUPS("models"), last)
     first, second = shop.lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()
     assert (first["promoted"], first["why"]) == (True, "first model: nobody was in charge")
     assert (second["promoted"], second["previous_version"], second["auc_difference"]) == (False, "1", 0.0)
@@ -120,16 +135,31 @@ def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
         promote(shop.lakehouse, tracking, "7", month_end(last[0]), "unknown", "a test")
     promote(shop.lakehouse, tracking, "2", month_end(last[0]), "looks better", "a test")
     assert _in_charge(tracking) == ("2", "promoted")
-    _succeed(shop, GROUPS("scores"), last)
+    shop.succeed(GROUPS("scores"), last)
     after = shop.frame(tables.CHURN_SCORES)
     assert set(after["model_version"]) == {"1", "2"}
     kept = after[after["model_version"] == "1"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, before)
     assert set(shop.frame(tables.CUSTOMER_SEGMENTS)["model_version"]) == {"2"}
-    _succeed(shop, GROUPS("scores"), last)
+    shop.succeed(GROUPS("scores"), last)
     pd.testing.assert_frame_equal(shop.frame(tables.CHURN_SCORES), after)
     rollback(shop.lakehouse, tracking, month_end(last[0]), "it was not", "a test")
     assert _in_charge(tracking)[0] == "1"
+
+
+def test_the_last_decision_counts_also_when_the_clock_was_set_back(shop: Lake) -> None:
+    """The newest decision so far was written a day ahead of now."""
+    tracking, day = tracking_of(shop.settings, shop.business), month_end(str(shop.business.file.calendar.end))
+    [newest] = shop.lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()[-1:]
+    assert (newest["model_version"], newest["in_charge_from"]) == ("1", day)
+    ahead = newest | {"decided_at": newest["decided_at"] + timedelta(days=1)}
+    rows = pa.Table.from_pylist([ahead], schema=decisions_schema())
+    shop.lakehouse.append_rows(tables.CHAMPIONS, rows, run_id="a test")
+    promote(shop.lakehouse, tracking, "2", day, "still better", "a test")
+    assert decided(shop.lakehouse)[-1].model_version == "2"
+    assert tracking.champion().version == "2"  # type: ignore[union-attr]
+    rollback(shop.lakehouse, tracking, day, "no", "a test")
+    assert decided(shop.lakehouse)[-1].model_version == "1"
 
 
 @pytest.mark.skipif(not CDNOW.is_file(), reason=f"{CDNOW.name} is not beside this checkout (shared/data)")
