@@ -34,6 +34,9 @@ PROGRESS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { 
   status error { message } runs { id status } } } }"""
 TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor {
   sensorState { ticks(limit: 20) { status skipReason runIds } } } } }"""
+SENSOR = "query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor { id } } }"
+STOP = """mutation($id: String) { stopSensor(id: $id) { __typename ... on StopSensorMutationResult {
+  instigationState { status } } } }"""
 REPOSITORY_SELECTOR = {"repositoryLocationName": "churn_assets", "repositoryName": "__repository__"}
 
 
@@ -208,3 +211,10 @@ class Deployment:
         """The latest ticks of a sensor with one of these statuses, the newest first."""
         answer = self.graphql(TICKS, sensor=REPOSITORY_SELECTOR | {"sensorName": sensor})["sensorOrError"]
         return [tick for tick in answer["sensorState"]["ticks"] if tick["status"] in statuses]
+
+    def switch_off(self, sensor: str) -> None:
+        """The page's switch of a sensor."""
+        selector = REPOSITORY_SELECTOR | {"sensorName": sensor}
+        found = self.graphql(SENSOR, sensor=selector)["sensorOrError"]
+        stopped = self.graphql(STOP, id=found["id"])["stopSensor"]
+        assert stopped["instigationState"]["status"] == "STOPPED", stopped
