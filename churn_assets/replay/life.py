@@ -114,15 +114,13 @@ class Life:
 
     def _history_is_long_enough(self, month: str) -> bool:
         """Whether an operator would train for the first time: later cohorts can choose and calibrate."""
-        windows = self.business.file.windows
+        windows, wanted = self.business.file.windows, self.business.file.training.validation_cohorts
         days = mature_cohorts(self.lakehouse, month_end(month))
         try:
-            split = temporal_split(
-                days, windows.gap_days, windows.outcome_days, self.business.file.training.validation_cohorts
-            )
+            split = temporal_split(days, windows.gap_days, windows.outcome_days, wanted)
         except NotEnoughHistory:
             return False
-        return not split.short_history and len(split.validation) > 1
+        return not split.short_history and len(split.validation) == wanted
 
     def _train(self, month: str, called_by: str) -> None:
         self._run("train", [month], {REQUESTED_BY: called_by})
