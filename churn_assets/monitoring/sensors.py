@@ -1,7 +1,7 @@
 """Sensors that call for a training; they read a few rows of the lake, and start neither Spark nor a JVM."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -74,7 +74,11 @@ def _training_sensor(
     by: str,
     decide_as_of: Callable[[Lakehouse, Business, str], tuple[Decision, str]],
 ) -> dg.SensorDefinition:
-    """Requests one training as of the newest closed month when `decide_as_of` finds a reason and none is under way."""
+    """Requests one training as of the newest closed month when `decide_as_of` finds a reason and none is under way.
+
+    Once a day for the same evidence: a training that failed, as MLflow was down, is asked for again the next day; one
+    that succeeded takes the reason away.
+    """
 
     @dg.sensor(
         name=name,
@@ -96,7 +100,8 @@ def _training_sensor(
         if context.instance.get_runs_count(filters):
             return dg.SkipReason(f"A training is under way. {decision.reason}")
         tags = {REQUESTED_BY: by, "churn/why": decision.reason[:900]}
-        return dg.RunRequest(run_key=key, partition_key=month, tags=tags)
+        run_key = f"{key}-{datetime.now(UTC):%Y-%m-%d}"
+        return dg.RunRequest(run_key=run_key, partition_key=month, tags=tags)
 
     return sensor
 

@@ -271,7 +271,8 @@ def test_the_sensor_requests_one_training_with_its_reason(lakehouse: Lakehouse, 
         _performance(lakehouse, 0.85, 0.77, 0.76)
         request = tick()
         assert isinstance(request, dg.RunRequest)
-        assert (request.partition_key, request.run_key) == ("2025-12", "degradation-1-2025-08-31")
+        asked = f"degradation-1-2025-08-31-{datetime.now(UTC):%Y-%m-%d}"
+        assert (request.partition_key, request.run_key) == ("2025-12", asked)
         assert request.tags["churn/retraining"] == "degradation"
         assert "2 of the last 3 cohorts" in request.tags["churn/why"]
         again = tick()
