@@ -50,7 +50,8 @@ def remembered(
     """The split, its train part cut to the newest cohorts if that is better for the selection cohorts.
 
     After a change of the world old cohorts teach what is no longer true. The longest memory within one standard error
-    of the best is kept, so a quiet world is learned from as a whole.
+    of the best is kept, so that a quiet world is learned from as a whole; but the shortest for a split that is made
+    because the world has changed (`recent_split`).
 
     Args:
         train, selection: rows of these parts, with labels.
@@ -61,9 +62,12 @@ def remembered(
     days = pd.to_datetime(train["as_of_date"])
     rows = {str(len(split.train)): train}
     if not split.short_history:
+        # cohorts that choose and teach do both or neither: a younger model knows what became of their customers
+        both = set(split.validation) & set(split.train)
         for count in sorted(set(memories), reverse=True):
-            newest = train[days.isin(pd.to_datetime(list(split.train[-count:])))]
-            if count < len(split.train) and newest["label"].sum() >= MINIMUM_LEARNED:
+            kept = split.train[-count:]
+            newest = train[days.isin(pd.to_datetime(list(kept)))]
+            if count < len(split.train) and both <= set(kept) and newest["label"].sum() >= MINIMUM_LEARNED:
                 rows[str(count)] = newest
     if len(rows) == 1:
         return split
@@ -71,5 +75,6 @@ def remembered(
         count: Learning(part, learner).scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
         for count, part in rows.items()
     }
-    chosen = int(choose(list(rows), scores, selection["label"].to_numpy(np.float64)))
+    preferred = list(rows) if split.out_of_time else list(rows)[::-1]
+    chosen = int(choose(preferred, scores, selection["label"].to_numpy(np.float64)))
     return replace(split, train=split.train[-chosen:])

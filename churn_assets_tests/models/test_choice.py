@@ -1,13 +1,17 @@
 """What is chosen on the selection cohorts."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from churn_assets.models.choice import choose, remembered
 from churn_assets.models.learning import Learner
-from churn_assets.models.split import recent_split, temporal_split
+from churn_assets.models.split import Split, recent_split, temporal_split
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 from churn_assets_tests.models.test_training import no_spark
+
+LATER = [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]
 
 
 @pytest.mark.parametrize(
@@ -33,19 +37,35 @@ def test_too_few_of_either_kind_choose_nothing(positives: int) -> None:
     assert chosen == ("b" if positives == 20 else "a")
 
 
-@pytest.mark.parametrize(("customers", "changed", "kept"), [(600, True, 3), (600, False, 7), (60, True, 7)])
-def test_old_cohorts_are_forgotten_only_when_they_mislead_and_enough_is_left(
-    customers: int, changed: bool, kept: int
-) -> None:
-    """60 customers give fewer than 100 churners in three cohorts."""
-    frame = training_frame(customers)
-    if changed:
-        old = frame["as_of_date"] < COHORTS[4]
+BY_TIME = temporal_split([*COHORTS, *LATER], 7, 30)
+RECENT = recent_split([*COHORTS, *LATER], 7, 30)
+
+
+@pytest.mark.parametrize(
+    ("split", "customers", "changed_at", "kept"),
+    [
+        (BY_TIME, 600, None, 5),
+        (BY_TIME, 600, 2, 3),
+        (BY_TIME, 60, 2, 5),
+        (RECENT, 600, None, 10),
+        (RECENT, 600, 7, 3),
+        (RECENT, 60, 7, 10),
+    ],
+)
+def test_how_far_back_to_learn_from(split: Split, customers: int, changed_at: int | None, kept: int) -> None:
+    """By time, old cohorts are forgotten only when they mislead; after a degradation, when they do not help.
+    One cohort alone is never the memory after a degradation: the one before it chooses.
+
+    60 customers give fewer than 100 churners in three cohorts, which is too little to learn from.
+    """
+    days = [*COHORTS, *LATER]
+    frame = training_frame(customers, days)
+    if changed_at is not None:
+        old = frame["as_of_date"] < days[changed_at]
         frame.loc[old, "label"] = 1 - frame.loc[old, "label"]
-    split = recent_split(COHORTS, 7, 30)
-    selection = frame[frame["as_of_date"] == split.selection[0]]
-    found = remembered(frame, selection, split, (3,), Learner(FEATURES, 1, no_spark))
-    assert found.train == tuple(COHORTS[-kept:])
+    train, selection = (frame[frame["as_of_date"].isin(d)] for d in (split.train, split.selection))
+    found = remembered(train, selection, split, (3, 1), Learner(FEATURES, 1, no_spark))
+    assert found.train == split.train[-kept:]
     assert (found.validation, found.test) == (split.validation, split.test)
 
 
