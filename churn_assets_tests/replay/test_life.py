@@ -1,5 +1,6 @@
 """A whole replay of a small world that changes, with the real jobs, tables, models and decisions."""
 
+import shutil
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,17 @@ from churn_assets.replay.report import Findings
 from churn_assets.replay.world import Plan, make_world
 from churn_assets.settings import Settings
 from churn_assets_tests.lakes import edit_yaml
+from churn_assets_tests.worlds import small_business
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-PLAN = Plan(customers=1200, months=20, drift_from="2025-03", seed=7, at_once=True)
+PLAN = Plan(customers=1200, months=19, drift_from="2025-01", seed=7, at_once=True)
 
 
 def _quicker(content: dict[str, Any]) -> None:
     """One candidate, and thresholds for few customers."""
-    content["training"] |= {"candidates": ["histogram_boosting"], "validation_cohorts": 1}
+    content["training"]["candidates"] = ["histogram_boosting"]
     content["retraining"]["degradation"]["minimum_positives"] = 20
 
 
@@ -35,6 +37,12 @@ def _quicker(content: dict[str, Any]) -> None:
 def lived(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Findings]:
     console = Console(quiet=True)
     own = make_world(Settings(home=str(tmp_path_factory.mktemp("replay"))), PLAN, console)
+    # four sources, short windows and few features
+    small = small_business(tmp_path_factory.mktemp("small"), PLAN.calendar[0], PLAN.calendar[-1])
+    shutil.rmtree(own.business_path)
+    shutil.copytree(small, own.business_path)
+    shutil.rmtree(f"{own.landing_uri}/tickets")
+    shutil.rmtree(f"{own.landing_uri}/retention_contacts")
     edit_yaml(own.business_path / "churn.yaml", _quicker)
     business = load_business(own.business_path)
     with pytest.MonkeyPatch.context() as environment:
@@ -69,7 +77,7 @@ def test_no_cohort_was_judged_before_its_time_and_the_alarm_saw_only_those(
     ]
     assert training["trained_as_of"] == seen and found.alarm.called_by == DEGRADATION
     tested = training["test_as_of_date"]
-    assert date(2025, 2, 28) <= tested < seen
+    assert date(2024, 12, 31) <= tested < seen
     available = {c.as_of_date: c.label_available_at for c in found.cohorts}
     assert available[tested] <= seen
     assert all(c.in_charge == found.alarm.version for c in found.cohorts if c.as_of_date >= seen)
