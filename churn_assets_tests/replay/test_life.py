@@ -39,12 +39,13 @@ def lived(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> tu
     own = make_world(Settings(home=str(tmp_path_factory.mktemp("replay"))), PLAN, console)
     # four sources, short windows and few features
     small = small_business(tmp_path_factory.mktemp("small"), PLAN.calendar[0], PLAN.calendar[-1])
-    shutil.rmtree(own.business_path)
-    shutil.copytree(small, own.business_path)
+    folder = own.business_path
+    shutil.rmtree(folder)
+    shutil.copytree(small, folder)
     shutil.rmtree(f"{own.landing_uri}/tickets")
     shutil.rmtree(f"{own.landing_uri}/retention_contacts")
-    edit_yaml(own.business_path / "churn.yaml", _quicker)
-    business = load_business(own.business_path)
+    edit_yaml(folder / "churn.yaml", _quicker)
+    business = load_business(folder)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DAGSTER_HOME", "")  # the replay sets it; afterwards it is as before
         trainings = live_through(own, business, PLAN, console)
