@@ -39,13 +39,11 @@ def lived(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> tu
     own = make_world(Settings(home=str(tmp_path_factory.mktemp("replay"))), PLAN, console)
     # four sources, short windows and few features
     small = small_business(tmp_path_factory.mktemp("small"), PLAN.calendar[0], PLAN.calendar[-1])
-    folder = own.business_path
-    shutil.rmtree(folder)
-    shutil.copytree(small, folder)
+    own = Settings(**(own.model_dump() | {"business": str(small)}))
     shutil.rmtree(f"{own.landing_uri}/tickets")
     shutil.rmtree(f"{own.landing_uri}/retention_contacts")
-    edit_yaml(folder / "churn.yaml", _quicker)
-    business = load_business(folder)
+    edit_yaml(small / "churn.yaml", _quicker)
+    business = load_business(small)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DAGSTER_HOME", "")  # the replay sets it; afterwards it is as before
         trainings = live_through(own, business, PLAN, console)
