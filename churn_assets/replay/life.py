@@ -20,7 +20,7 @@ from churn_assets.monitoring.sensors import degradation_decision, new_data_decis
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.partitions import snapshot_months
 from churn_assets.replay.world import Plan
-from churn_assets.runs import dagster_instance, run_job
+from churn_assets.runs import RunError, dagster_instance, run_job
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ class Training:
     Attributes:
         month: trained as of its end.
         called_by: degradation, new data, or the first model.
-        version: the model it registered.
+        version: the model it registered; None when it failed, as with too few churners.
         promoted: whether that version took charge.
-        why: the decision in words.
+        why: the decision, or the failure, in words.
     """
 
     month: str
     called_by: str
-    version: str
+    version: str | None
     promoted: bool
     why: str
 
@@ -84,7 +84,7 @@ class Life:
         if not self.plan.at_once:
             self._run("month_end", [month])
             self._run("settle", self._maturing(month))
-        elif self.trainings:
+        elif self._models():
             self._judge_matured(month)
         called_by = self._called_by(month)
         if called_by:
@@ -95,9 +95,13 @@ class Life:
         back = math.ceil(self.business.file.windows.maturity_days / 28) + 1
         return [m for m in self.closed if m <= month][-back:]
 
+    def _models(self) -> list[Training]:
+        """The trainings that registered a model."""
+        return [training for training in self.trainings if training.version]
+
     def _judge_matured(self, month: str) -> None:
         """The performance of cohorts that matured by this month, and of no others: their time has not come."""
-        first = month_end(self.trainings[0].month)
+        first = month_end(self._models()[0].month)
         matured = [day for day in mature_cohorts(self.lakehouse, month_end(month)) if day >= first]
         new = [day for day in matured if day not in self.judged]
         if new:
@@ -106,7 +110,7 @@ class Life:
 
     def _called_by(self, month: str) -> str | None:
         """What calls for a training as of this month, as the sensors find it; None if nothing does."""
-        if not self.trainings:
+        if not self._models():
             return FIRST_MODEL if self._history_is_long_enough(month) else None
         if degradation_decision(self.lakehouse, self.business, month)[0].retrain:
             return DEGRADATION
@@ -123,7 +127,11 @@ class Life:
         return not split.short_history and len(split.validation) == wanted
 
     def _train(self, month: str, called_by: str) -> None:
-        self._run("train", [month], {REQUESTED_BY: called_by})
+        try:
+            self._run("train", [month], {REQUESTED_BY: called_by})
+        except RunError as error:  # in operation it is asked for again; here with the next month
+            self.trainings.append(Training(month, called_by, None, False, str(error)))
+            return
         decision = max(self.lakehouse.arrow(tables.CHAMPIONS).to_pylist(), key=lambda row: row["decided_at"])
         self.trainings.append(
             Training(month, called_by, decision["model_version"], decision["promoted"], decision["why"])
@@ -141,7 +149,7 @@ def live_through(settings: Settings, business: Business, plan: Plan, console: Co
     """Lives through the months of a world that `make_world` has made; returns the trainings, in order.
 
     Raises:
-        RunError: a job failed; the instance below the home shows its run.
+        RunError: a job other than a training failed; the instance below the home shows its run.
     """
     with dagster_instance(settings) as instance, _display(console) as progress:
         life = Life(settings, business, plan, instance, progress)

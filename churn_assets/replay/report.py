@@ -90,7 +90,8 @@ def _event(found: Findings, training: Training | None, day: date) -> str:
         events.append("the world changes")
     if training:
         outcome = "takes charge" if training.promoted else "is not better"
-        events.append(f"training ({training.called_by}): version {training.version} {outcome}")
+        told = f"version {training.version} {outcome}" if training.version else "failed"
+        events.append(f"training ({training.called_by}): {told}")
     return "; ".join(events)
 
 

@@ -31,7 +31,7 @@ def _cohort(
     )
 
 
-def _training(month: str, called_by: str, version: str = "2", promoted: bool = True) -> Training:
+def _training(month: str, called_by: str, version: str | None = "2", promoted: bool = True) -> Training:
     return Training(month, called_by, version, promoted, "better")
 
 
@@ -89,6 +89,7 @@ def test_the_story_is_told_and_drawn(tmp_path: Path) -> None:
         _training("2024-12", FIRST_MODEL, "1"),
         _training("2025-05", DEGRADATION, "2"),
         _training("2025-11", NEW_DATA, "3", promoted=False),
+        _training("2025-12", NEW_DATA, None, promoted=False),
     )
     console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
     print_findings(found, console)
@@ -96,6 +97,7 @@ def test_the_story_is_told_and_drawn(tmp_path: Path) -> None:
     assert "the world changes" in told
     assert "training (degradation): version 2 takes charge" in told
     assert "training (new data): version 3 is not better" in told
+    assert "training (new data): failed" in told
     assert "it did at the end of 2025-05, 2 changed cohorts matured" in told
     draw(found, tmp_path / "replay.png")
     assert (tmp_path / "replay.png").read_bytes().startswith(b"\x89PNG")
