@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +25,8 @@ from benchmarks.loop import worlds
 from benchmarks.quality import model_and_hazard_auc
 from benchmarks.study import PROMISED, SECONDS, TELCO, study_of_telco
 from churn_assets.partitions import range_tags
-from churn_assets.settings import SHIPPED_BUSINESSES, Settings
+from churn_assets.replay.world import business_between
+from churn_assets.settings import Settings
 
 FIRST, LAST, MORE = "2025-01", "2026-06", "2026-07"
 FIRST_SNAPSHOT = "2025-06"
@@ -96,21 +96,11 @@ def naive(bench: Bench) -> None:
     )
 
 
-def business_until(folder: Path, end: str) -> Path:
-    """A copy of the telecom business whose calendar ends with `end`."""
-    shutil.copytree(SHIPPED_BUSINESSES / "telecom", folder)
-    file = folder / "churn.yaml"
-    content = yaml.safe_load(file.read_text())
-    content["calendar"]["end"] = end
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-    return folder
-
-
 def month(bench: Bench) -> None:
     """Ingest, snapshots and scores of a 19th month, in the lake of the demo."""
     whole = bench.demo()
     longer = bench.folder / "longer"
-    home, env = Path(bench.home("demo")), {"CHURN_BUSINESS": str(business_until(longer, MORE))}
+    home, env = Path(bench.home("demo")), {"CHURN_BUSINESS": str(business_between(longer, FIRST, MORE))}
     shutil.rmtree(home / "landing")
     env["CHURN_HOME"] = str(home)
     churn_assets("simulate", "--customers", str(bench.customers), "--months", "19", **env)

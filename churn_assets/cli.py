@@ -36,6 +36,13 @@ def _settings() -> Settings:
     return settings
 
 
+_SEED = click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
+
+
+def _customers(default: int) -> "Callable[[Callable[..., None]], Callable[..., None]]":
+    return click.option("--customers", default=default, show_default=True, help="Customers at the start.")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="churn-assets")
 def cli() -> None:
@@ -54,14 +61,14 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--customers", default=5000, show_default=True, help="Customers at the start.")
+@_customers(5000)
 @click.option(
     "--months",
     default=18,
     show_default=True,
     help="Months of history, ending with the calendar of churn.yaml.",
 )
-@click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
+@_SEED
 def demo(customers: int, months: int, seed: int) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
     from churn_assets.demo import demo as run_demo
@@ -70,9 +77,9 @@ def demo(customers: int, months: int, seed: int) -> None:
 
 
 @cli.command()
-@click.option("--customers", default=5000, show_default=True, help="Customers at the start.")
+@_customers(5000)
 @click.option("--months", default=18, show_default=True, help="Months of history.")
-@click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
+@_SEED
 @click.option(
     "--start",
     type=month,
@@ -234,7 +241,7 @@ def rollback(first: str | None, why: str) -> None:
 
 
 @cli.command("replay")
-@click.option("--customers", default=4000, show_default=True, help="Customers at the start.")
+@_customers(4000)
 @click.option("--months", default=27, show_default=True, help="Months to live through, from 2024-01 on.")
 @click.option(
     "--drift-from",
@@ -245,7 +252,7 @@ def rollback(first: str | None, why: str) -> None:
     help="Month from which customers leave for other reasons.",
 )
 @click.option("--no-drift", is_flag=True, help="Customers never change: is the loop quiet?")
-@click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
+@_SEED
 @click.option(
     "--at-once",
     is_flag=True,

@@ -15,9 +15,8 @@ from churn_assets.sources.arrivals import digest
 from churn_assets.sources.landing import LandingError, list_extracts
 
 SHOWN_FILES = 50
-EXTRACTS = (
-    "extracts"  # metadata of a month: digest of its files; tells a month that changed from one repeated
-)
+# Metadata of a month: a digest of its files, which tells a month that changed from one that was repeated.
+EXTRACTS = "extracts"
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:

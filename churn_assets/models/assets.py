@@ -12,7 +12,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.champions import Champion, champion_at, trainings_schema
-from churn_assets.models.decisions import Decision, decided, record_decision
+from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
 from churn_assets.partitions import partition_range, snapshot_months
@@ -232,7 +232,7 @@ def _train(
         promoted=verdict.promoted,
         previous_version=before.model_version if before else None,
         why=verdict.why,
-        by=f"training, Dagster run {context.run.run_id}",
+        by=f"{BY_TRAINING}, Dagster run {context.run.run_id}",
         auc_difference=verdict.difference,
         auc_difference_low=verdict.low,
         auc_difference_high=verdict.high,

@@ -3,15 +3,14 @@
 Each training knows nothing after its month, so what it measured on its test cohort is what could have been known then.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.plots import BLUE
+from churn_assets.models.decisions import BY_TRAINING
+from churn_assets.models.plots import BLUE, as_uri, blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +28,7 @@ def trainings(lakehouse: Lakehouse, first: date, last: date) -> list[dict[str, A
     decisions = lakehouse.arrow(
         tables.CHAMPIONS, ["model_version", "mlflow_run_id", "promoted", "by"]
     ).to_pylist()
-    promoted = {d["mlflow_run_id"]: d["promoted"] for d in decisions if d["by"].startswith("training")}
+    promoted = {d["mlflow_run_id"]: d["promoted"] for d in decisions if d["by"].startswith(BY_TRAINING)}
     newest: dict[date, dict[str, Any]] = {}
     for row in lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist():
         if first <= row["trained_as_of"] <= last:
@@ -57,15 +56,8 @@ def backtest_rows(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
     """AUC with its 95 % interval on the test cohort of each training."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title("Trained again and again as time went by: AUC on the cohort that followed")
-    axes.set_xlabel("trained as of")
-    axes.set_ylabel("ROC-AUC")
+    title = "Trained again and again as time went by: AUC on the cohort that followed"
+    figure, axes = blank(title, "trained as of", "ROC-AUC", width=8, height=3.6)
     for position, row in enumerate(found):
         reach = [[row["auc"] - row["auc_low"]], [row["auc_high"] - row["auc"]]]
         filled = BLUE if row["promoted"] else "white"
@@ -73,13 +65,10 @@ def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
     axes.set_xticks(
         range(len(found)), [f"{row['trained_as_of']:%b}\n{row['trained_as_of']:%Y}" for row in found]
     )
-    axes.grid(alpha=0.3)
     axes.text(0.01, 0.02, "filled: the model took charge", transform=axes.transAxes, fontsize=8)
     return figure
 
 
 def backtest_picture(found: Sequence[Mapping[str, Any]]) -> str:
     """The plot as Markdown; the picture is inside."""
-    buffer = BytesIO()
-    backtest_figure(found).savefig(buffer, format="png", dpi=90)
-    return f"![AUC of each training](data:image/png;base64,{b64encode(buffer.getvalue()).decode()})"
+    return f"![AUC of each training]({as_uri(backtest_figure(found))})"

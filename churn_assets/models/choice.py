@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.evaluation import Z_95, auc_interval, compare_auc
+from churn_assets.models.evaluation import MINIMUM_POSITIVES, Z_95, auc_interval, compare_auc
 from churn_assets.models.learning import Learner, Learning
 from churn_assets.models.split import Split
 
-# With fewer churners to learn from, or to choose by, chance would choose.
-MINIMUM_LEARNED, MINIMUM_CHOSEN_BY = 100, 20
+MINIMUM_LEARNED = 100  # with fewer churners to learn from, chance would choose
 JUDGE_OF_MEMORY = "histogram_boosting"
 
 
@@ -34,7 +33,7 @@ def choose(
         errors: how many standard errors.
     """
     positives = float(labels.sum())
-    if min(positives, len(labels) - positives) < MINIMUM_CHOSEN_BY:
+    if min(positives, len(labels) - positives) < MINIMUM_POSITIVES:
         return options[0]
     top = max(options, key=lambda name: auc_interval(labels, scores[name])[0])
     for name in options:
@@ -46,7 +45,7 @@ def choose(
 
 def remembered(
     train: pd.DataFrame, selection: pd.DataFrame, split: Split, memories: Sequence[int], learner: Learner
-) -> Split:
+) -> tuple[Split, Learning]:
     """The split, its train part cut to the newest cohorts if that is better for the selection cohorts.
 
     After a change of the world old cohorts teach what is no longer true. The longest memory within one standard error
@@ -58,9 +57,12 @@ def remembered(
         split: its parts.
         memories: numbers of newest train cohorts to try besides all of them.
         learner: how to fit.
+
+    Returns:
+        The split, and the learning over its train part, with what was fitted to choose it.
     """
     days = pd.to_datetime(train["as_of_date"])
-    rows = {str(len(split.train)): train}
+    learnings = {str(len(split.train)): Learning(train, learner)}
     if not split.short_history:
         # cohorts that choose and teach do both or neither: a younger model knows what became of their customers
         both = set(split.validation) & set(split.train)
@@ -68,13 +70,13 @@ def remembered(
             kept = split.train[-count:]
             newest = train[days.isin(pd.to_datetime(list(kept)))]
             if count < len(split.train) and both <= set(kept) and newest["label"].sum() >= MINIMUM_LEARNED:
-                rows[str(count)] = newest
-    if len(rows) == 1:
-        return split
-    scores = {
-        count: Learning(part, learner).scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
-        for count, part in rows.items()
-    }
-    preferred = list(rows) if split.out_of_time else list(rows)[::-1]
-    chosen = int(choose(preferred, scores, selection["label"].to_numpy(np.float64)))
-    return replace(split, train=split.train[-chosen:])
+                learnings[str(count)] = Learning(newest, learner)
+    preferred = list(learnings) if split.out_of_time else list(learnings)[::-1]
+    chosen = preferred[0]
+    if len(preferred) > 1:
+        scores = {
+            count: learning.scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
+            for count, learning in learnings.items()
+        }
+        chosen = choose(preferred, scores, selection["label"].to_numpy(np.float64))
+    return replace(split, train=split.train[-int(chosen) :]), learnings[chosen]

@@ -8,6 +8,8 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, decisions_schema, timeline
 from churn_assets.tracking.tracking import Tracking
 
+BY_TRAINING = "training"  # how `by` begins where no person decided
+
 
 class PromotionError(RuntimeError):
     """The version cannot be put in charge; says why and what can be."""

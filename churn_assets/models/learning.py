@@ -61,13 +61,14 @@ class Learning:
         self._folds = fold_of(train["customer_key"])
         self._days = set(pd.to_datetime(train["as_of_date"]))
         self._learner = learner
-        self._fitted: dict[tuple[int, str], tuple[Transformation, Scorer]] = {}
+        self._transformations: dict[int, Transformation] = {}
+        self._scorers: dict[tuple[int, str], Scorer] = {}
         self.seconds: dict[str, float] = {}
 
     def model(self, name: str) -> tuple[Transformation, Scorer]:
         """A candidate fitted on the whole train part."""
         self._fit(EVERYBODY, [name])
-        return self._fitted[EVERYBODY, name]
+        return self._transformations[EVERYBODY], self._scorers[EVERYBODY, name]
 
     def scores(self, names: Sequence[str], rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         """candidate -> uncalibrated score per row, each by a model that has not learned from the row's customer.
@@ -82,28 +83,28 @@ class Learning:
         for number in np.unique(fold):
             self._fit(int(number), names)
             at = fold == number
-            part = rows[at]
+            matrix = self._transformations[int(number)].transform(rows[at])
             for name in names:
-                transformation, scorer = self._fitted[int(number), name]
-                found[name][at] = scorer.probability(transformation.transform(part))
+                found[name][at] = self._scorers[int(number), name].probability(matrix)
         return found
 
     def _fit(self, fold: int, names: Sequence[str]) -> None:
         """Candidates without the customers of a fold, as far as they are not fitted yet."""
-        missing = [name for name in names if (fold, name) not in self._fitted]
+        missing = [name for name in names if (fold, name) not in self._scorers]
         if not missing:
             return
         how = self._learner
         if any(CANDIDATES[name].needs_spark for name in missing):
             how.spark()  # MLlib's estimators cannot even be made without a session
         rows = self._train[self._folds != fold]
-        transformation = Transformation.fit(rows, how.features)
-        matrix = transformation.transform(rows)
+        if fold not in self._transformations:
+            self._transformations[fold] = Transformation.fit(rows, how.features)
+        matrix = self._transformations[fold].transform(rows)
         labels = rows["label"].to_numpy(np.float64)
         with SparkMatrix(matrix, labels, how.spark, how.scratch) as on_spark:
             part = TrainingPart(matrix, labels, on_spark, how.seed)
             for name in missing:
                 started = time.perf_counter()
-                self._fitted[fold, name] = (transformation, CANDIDATES[name].fit(part))
+                self._scorers[fold, name] = CANDIDATES[name].fit(part)
                 spent = time.perf_counter() - started
                 self.seconds[name] = self.seconds.get(name, 0.0) + spent

@@ -3,7 +3,9 @@
 matplotlib's object interface only: no global figure state, no display, safe in threads.
 """
 
+from base64 import b64encode
 from collections.abc import Sequence
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +45,7 @@ def roc_figure(labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: M
     hits, seen = _by_score(labels, raw)
     found = hits / labels.sum()
     bothered = (seen - hits) / (len(labels) - labels.sum())
-    figure, axes = _blank(
+    figure, axes = blank(
         f"How well churners are told apart\n{_size(metrics)}",
         "share of staying customers contacted",
         "share of churners found",
@@ -60,7 +62,7 @@ def precision_recall_figure(
 ) -> "Figure":
     """Share of churners among those contacted against share of churners found."""
     hits, seen = _by_score(labels, raw)
-    figure, axes = _blank(
+    figure, axes = blank(
         f"How many of those contacted would really leave\n{_size(metrics)}",
         "share of churners found (recall)",
         "share of churners among contacted (precision)",
@@ -89,7 +91,7 @@ def calibration_figure(
     predicted = np.array([probability[group].mean() for group in groups])
     observed = np.array([labels[group].mean() for group in groups])
     bounds = np.array([_wilson(float(labels[group].sum()), len(group)) for group in groups])
-    figure, axes = _blank(
+    figure, axes = blank(
         f"Do predicted risks come true?\n{_size(metrics)}",
         "predicted churn probability",
         "observed churn rate",
@@ -116,7 +118,7 @@ def calibration_figure(
 def lift_figure(labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics) -> "Figure":
     """How many times more churners than by chance, by share of customers contacted."""
     hits, seen = _by_score(labels, raw)
-    figure, axes = _blank(
+    figure, axes = blank(
         f"How much better than contacting at random\n{_size(metrics)}", "share of customers contacted", "lift"
     )
     axes.plot(
@@ -140,7 +142,7 @@ def lift_figure(labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: 
 def candidates_figure(candidates: "Sequence[CandidateResult]") -> "Figure":
     """AUC of each candidate with its interval on the selection cohorts."""
     cohort = f"{candidates[0].selection.n:,} customers, {candidates[0].selection.positives:,} churners"
-    figure, axes = _blank(f"Candidates on the selection cohorts\n{cohort}", "AUC with 95 % interval", "")
+    figure, axes = blank(f"Candidates on the selection cohorts\n{cohort}", "AUC with 95 % interval", "")
     names = []
     for position, line in enumerate(reversed(candidates)):
         found = line.selection
@@ -158,7 +160,7 @@ def candidates_figure(candidates: "Sequence[CandidateResult]") -> "Figure":
 def importance_figure(importance: dict[str, float], top: int = 15) -> "Figure":
     """The features that move scores most."""
     names = list(importance)[:top][::-1]
-    figure, axes = _blank("What moves the scores most", "mean absolute contribution (log-odds)", "")
+    figure, axes = blank("What moves the scores most", "mean absolute contribution (log-odds)", "")
     axes.barh(names, [importance[name] for name in names], color=BLUE)
     return figure
 
@@ -190,11 +192,12 @@ def _size(metrics: Metrics) -> str:
     return f"test cohort: {metrics.n:,} customers, {metrics.positives:,} churners"
 
 
-def _blank(title: str, x: str, y: str) -> "tuple[Figure, Axes]":
+def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -> "tuple[Figure, Axes]":
+    """An empty figure of so many inches, in the house style."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title)
@@ -202,3 +205,10 @@ def _blank(title: str, x: str, y: str) -> "tuple[Figure, Axes]":
     axes.set_ylabel(y)
     axes.grid(alpha=0.3)
     return figure, axes
+
+
+def as_uri(figure: "Figure", dpi: int = 90) -> str:
+    """The figure as a PNG inside a data URI, for pages that keep no file beside them."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"

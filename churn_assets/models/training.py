@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 from churn_assets.models.calibration import Calibration
 from churn_assets.models.candidates import CANDIDATES
 from churn_assets.models.choice import choose, remembered
-from churn_assets.models.evaluation import (
-    MINIMUM_POSITIVES,
-    OK,
-    Metrics,
-    by_tenure,
-    evaluate,
-)
+from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
 from churn_assets.models.leaks import known_too_late, overlapping_outcomes, single_feature_auc, too_good
-from churn_assets.models.learning import Learner, Learning
+from churn_assets.models.learning import Learner
 from churn_assets.models.portable import PortableModel
 from churn_assets.models.reference import reference_statistics
 from churn_assets.models.split import Split
@@ -172,12 +166,11 @@ def train(
     _refuse_leaks(frame, parts, split, features, settings)
     learner = Learner(features, settings.seed, spark, settings.scratch)
     whole = split
-    split = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
+    split, learning = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
     if split != whole:
         progress(f"learning from the newest {len(split.train)} of {len(whole.train)} train cohorts")
         parts["train"] = _parts(frame, split)["train"]
     progress(f"training on {len(parts['train'])} snapshots, {int(parts['train']['label'].sum())} churners")
-    learning = Learning(parts["train"], learner)
     raws = learning.scores(settings.candidates, parts["selection"])
     found = {name: _evaluate(parts["selection"], raw, raw, settings) for name, raw in raws.items()}
     for name, metrics in found.items():

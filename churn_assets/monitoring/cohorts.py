@@ -49,6 +49,8 @@ def compared(
 
     `sizes` are those of all cohorts, see `cohort_sizes`.
     """
+    import pyarrow.compute as pc
+
     from churn_assets.monitoring.drift import SCORES, cohort_drift
 
     day = month_end(month)
@@ -58,7 +60,7 @@ def compared(
         return []
     if bound := key_bound(scores.num_rows, DRIFT_LIMIT):
         chosen = [*chosen, ("customer_key", "<", bound)]
-        scores = lakehouse.arrow(tables.CHURN_SCORES, ["customer_key", "model_version", *SCORES], chosen)
+        scores = scores.filter(pc.field("customer_key") < bound)
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, None, chosen).to_pandas()
     rows: list[dict[str, Any]] = []
     for version, part in scores.to_pandas().groupby("model_version"):

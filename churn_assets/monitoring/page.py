@@ -4,14 +4,13 @@ ROC-AUC is told as what it is: of 100 pairs of a customer who leaves and one who
 had the higher risk.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from io import BytesIO
 from typing import Any
 
 from churn_assets.models.evaluation import OK, ONE_CLASS, TOO_FEW
+from churn_assets.models.plots import as_uri
 from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOLUME
 from churn_assets.monitoring.movements import Movements
 from churn_assets.monitoring.page_figure import quality_figure
@@ -176,9 +175,7 @@ def _verdict(facts: Facts) -> str:
 
 
 def _picture(facts: Facts) -> str:
-    buffer = BytesIO()
-    quality_figure(facts.cohorts[-SHOWN_COHORTS:]).savefig(buffer, format="png", dpi=90)
-    return f"![How often the model was right](data:image/png;base64,{b64encode(buffer.getvalue()).decode()})"
+    return f"![How often the model was right]({as_uri(quality_figure(facts.cohorts[-SHOWN_COHORTS:]))})"
 
 
 def _cohort_table(facts: Facts) -> str:

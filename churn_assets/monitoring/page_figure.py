@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.models.plots import BLUE, GREY, ORANGE
+from churn_assets.models.plots import BLUE, GREY, ORANGE, blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,14 +13,8 @@ if TYPE_CHECKING:
 
 def quality_figure(cohorts: "Sequence[Cohort]") -> "Figure":
     """Realised AUC with its 95 % interval per cohort, the estimate where there is none yet, and what was promised."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title("How often the model is right, in 100 pairs of one who leaves and one who stays")
-    axes.grid(alpha=0.3)
+    title = "How often the model is right, in 100 pairs of one who leaves and one who stays"
+    figure, axes = blank(title, "", "", width=8, height=3.6)
     # matplotlib leaves labels that start with an underscore out of the legend: each kind stands there once
     label_promised, label_known = "promised by the training", "measured, with the range of chance"
     label_estimated = "estimated, results follow"

@@ -1,8 +1,7 @@
 """The months of a replay, one by one: what operation would run, and what it would decide."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -151,14 +150,6 @@ def live_through(settings: Settings, business: Business, plan: Plan, console: Co
     Raises:
         RunError: a job other than a training failed; the instance below the home shows its run.
     """
-    with dagster_instance(settings) as instance, _display(console) as progress:
-        life = Life(settings, business, plan, instance, progress)
-        life.live()
-        return life.trainings
-
-
-@contextmanager
-def _display(console: Console) -> Iterator[Progress]:
     columns = (
         TextColumn("[bold]replay {task.fields[month]}"),
         BarColumn(bar_width=24),
@@ -166,5 +157,7 @@ def _display(console: Console) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=console) as progress:
-        yield progress
+    with dagster_instance(settings) as instance, Progress(*columns, console=console) as progress:
+        life = Life(settings, business, plan, instance, progress)
+        life.live()
+        return life.trainings

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from churn_assets.models.assets import DEGRADATION
+from churn_assets.models.plots import blank
 from churn_assets.months import month_end, month_start
 from churn_assets.replay.cohorts import Cohort, regained
 from churn_assets.replay.life import Training
@@ -131,12 +132,9 @@ def _at(day: date) -> float:
 
 def draw(found: Findings, picture: Path) -> None:
     """Realised AUC per cohort with its interval, against the first model and the true hazard; events as lines."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.5, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    title = "Green: a training whose model took charge; grey: one whose model did not"
+    figure, axes = blank(title, "", "ROC-AUC of the matured cohort", width=9.5)
+    axes.title.set_fontsize(9)
     days = [_at(c.as_of_date) for c in found.cohorts]
 
     def line(values: Sequence[float | None], label: str, **style: str | float) -> None:
@@ -172,8 +170,5 @@ def draw(found: Findings, picture: Path) -> None:
     if found.change:
         axes.axvline(_at(found.change), color="black", linestyle=":", label="the world changes")
     axes.xaxis_date()
-    axes.set_ylabel("ROC-AUC of the matured cohort")
-    axes.set_title("Green: a training whose model took charge; grey: one whose model did not", fontsize=9)
     figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
-    axes.grid(alpha=0.3)
     figure.savefig(picture, dpi=130)

@@ -48,6 +48,16 @@ class Plan:
         return month_range(START, add_months(START, self.months - 1))
 
 
+def business_between(folder: Path, first: str, last: str) -> Path:
+    """A copy of the shipped business whose calendar runs from one month to another."""
+    shutil.copytree(SHIPPED_BUSINESSES / BUSINESS, folder)
+    file = folder / "churn.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["calendar"] = {"start": first, "end": last}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return folder
+
+
 def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
     """Simulates the extracts of the plan below CHURN_HOME/replay; returns the settings that see nothing else.
 
@@ -67,10 +77,7 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
         raise ReplayError(
             f"--drift-from {plan.drift_from} is not one of the months {plan.calendar[0]} to {plan.calendar[-1]}."
         )
-    folder = home / BUSINESS
-    shutil.copytree(SHIPPED_BUSINESSES / BUSINESS, folder)
-    content["calendar"] = {"start": plan.calendar[0], "end": plan.calendar[-1]}
-    (folder / "churn.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    folder = business_between(home / BUSINESS, plan.calendar[0], plan.calendar[-1])
     places = {"home": str(home), "business": str(folder)}
     elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts"))  # nothing real is touched
     own = Settings(**(settings.model_dump() | places | elsewhere))

@@ -1,6 +1,6 @@
 """Honest figures: every learner and ensemble judged only on rows that nothing in it was fitted on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,8 +22,8 @@ from churn_assets.study.learners import (
     STACKING,
     Blend,
     Form,
+    Learner,
     blended,
-    logistic_regression,
     stacking_weights,
 )
 
@@ -131,18 +131,22 @@ def few_threads(rows: int) -> AbstractContextManager[Any]:
 
 
 def cross_fit(
-    frame: pd.DataFrame, rows: Rows, cut: Sequence[Fold], seed: int = SEED
+    frame: pd.DataFrame,
+    rows: Rows,
+    cut: Sequence[Fold],
+    seed: int = SEED,
+    learners: Mapping[str, Learner] = LEARNERS,
 ) -> tuple[Table, NDArray[np.int64]]:
-    """Out-of-fold log-odds of every learner, and the fold of each row (-1 where a row was never judged).
+    """Out-of-fold log-odds of the learners, and the fold of each row (-1 where a row was never judged).
 
     Transformation and learner are fitted on the learning rows of each fold alone.
     """
-    result = {name: np.full(len(frame), np.nan) for name in LEARNERS}
+    result = {name: np.full(len(frame), np.nan) for name in learners}
     fold = np.full(len(frame), -1)
     for number, (learn, judge) in enumerate(cut):
         transformation = Transformation.fit(frame.iloc[learn], list(frame.columns))
         matrix, unseen = (transformation.transform(frame.iloc[part]) for part in (learn, judge))
-        for name, learner in LEARNERS.items():
+        for name, learner in learners.items():
             result[name][judge] = learner(matrix, rows.labels[learn], seed).predict(unseen)
         fold[judge] = number
     return result, fold
@@ -298,11 +302,7 @@ def _with_ensembles(table: Table, weights: dict[str, tuple[tuple[float, ...], fl
 def _shuffled_labels(frame: pd.DataFrame, rows: Rows, cut: Sequence[Fold], seed: int) -> FoldMean:
     """What folds and transformation give away by themselves: nothing, if 0.5 lies inside."""
     labels = np.random.default_rng(seed).permutation(rows.labels)
-    score, fold = np.full(len(frame), np.nan), np.full(len(frame), -1)
-    for number, (learn, unseen) in enumerate(cut):
-        transformation = Transformation.fit(frame.iloc[learn], list(frame.columns))
-        form = logistic_regression(transformation.transform(frame.iloc[learn]), labels[learn], seed)
-        score[unseen] = form.predict(transformation.transform(frame.iloc[unseen]))
-        fold[unseen] = number
+    floor = "logistic_regression"
+    table, fold = cross_fit(frame, replace(rows, labels=labels), cut, seed, {floor: LEARNERS[floor]})
     seen = fold >= 0
-    return fold_mean(labels[seen], score[seen], fold[seen])
+    return fold_mean(labels[seen], table[floor][seen], fold[seen])

@@ -1,7 +1,5 @@
 """The pictures of the report, each as text of an `img` source: no file beside the report is needed."""
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,8 @@ from churn_assets.models.plots import (
     BLUE,
     GREY,
     ORANGE,
+    as_uri,
+    blank,
     calibration_figure,
     lift_figure,
     precision_recall_figure,
@@ -21,7 +21,6 @@ from churn_assets.study.drivers import Driver, Segment
 from churn_assets.study.evaluation import Evaluation, spoken
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 110
@@ -48,13 +47,13 @@ def pictures(
         axes.set_title(
             f"{axes.get_title().splitlines()[0]}\n{metrics.n:,} customers, none scored by a model that saw them"
         )
-    return {name: _png(figure) for name, figure in figures.items()}
+    return {name: as_uri(figure, DPI) for name, figure in figures.items()}
 
 
 def contenders_figure(evaluation: Evaluation) -> "Figure":
     """ROC-AUC of each contender: the folds as dots, their mean with its interval."""
-    figure, axes = _blank(
-        "Who ranks churners best", "ROC-AUC: mean of the folds with its 95 % interval", height=3.6
+    figure, axes = blank(
+        "Who ranks churners best", "ROC-AUC: mean of the folds with its 95 % interval", "", height=3.6
     )
     names = []
     for position, found in enumerate(reversed(evaluation.contenders)):
@@ -70,8 +69,11 @@ def contenders_figure(evaluation: Evaluation) -> "Figure":
 def money_figure(evaluation: Evaluation, economics: Economics) -> "Figure":
     """Profit per customer of the base by share contacted."""
     curve = profit_curve(evaluation.labels, evaluation.best.log_odds, economics)
-    figure, axes = _blank("What a campaign earns", "share of customers contacted, riskiest first")
-    axes.set_ylabel("profit per customer of the base")
+    figure, axes = blank(
+        "What a campaign earns",
+        "share of customers contacted, riskiest first",
+        "profit per customer of the base",
+    )
     axes.plot(curve.share, curve.profit, color=BLUE, label="model")
     axes.plot([0, 1], [0, curve.profit[-1]], color=GREY, linestyle="--", label="at random")
     best = curve.best
@@ -89,8 +91,8 @@ def money_figure(evaluation: Evaluation, economics: Economics) -> "Figure":
 def drivers_figure(drivers: Sequence[Driver]) -> "Figure":
     """The strongest drivers."""
     height = 1.2 + 0.32 * len(drivers)
-    figure, axes = _blank(
-        "What moves the scores most", "mean absolute contribution (log-odds)", height=height
+    figure, axes = blank(
+        "What moves the scores most", "mean absolute contribution (log-odds)", "", height=height
     )
     axes.barh([d.words for d in reversed(drivers)], [d.strength for d in reversed(drivers)], color=BLUE)
     return figure
@@ -99,29 +101,10 @@ def drivers_figure(drivers: Sequence[Driver]) -> "Figure":
 def segments_figure(segments: Sequence[Segment]) -> "Figure":
     """Observed against predicted churn of each segment."""
     height = 1.2 + 0.32 * len(segments)
-    figure, axes = _blank("Segments: risk tier and main driver", "share that left", height=height)
+    figure, axes = blank("Segments: risk tier and main driver", "share that left", "", height=height)
     at = np.arange(len(segments))[::-1]
     axes.barh(at, [s.churn for s in segments], color=BLUE, label="observed")
     axes.plot([s.probability for s in segments], at, "d", color=ORANGE, label="predicted")
     axes.set_yticks(at, [f"{s.tier}: {s.driver} ({s.rows:,})" for s in segments])
     axes.legend(loc="lower right")
     return figure
-
-
-def _png(figure: "Figure") -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _blank(title: str, x: str, height: float = 4.8) -> "tuple[Figure, Axes]":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(title)
-    axes.set_xlabel(x)
-    axes.grid(alpha=0.3)
-    return figure, axes

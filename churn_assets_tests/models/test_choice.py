@@ -64,7 +64,7 @@ def test_how_far_back_to_learn_from(split: Split, customers: int, changed_at: in
         old = frame["as_of_date"] < days[changed_at]
         frame.loc[old, "label"] = 1 - frame.loc[old, "label"]
     train, selection = (frame[frame["as_of_date"].isin(d)] for d in (split.train, split.selection))
-    found = remembered(train, selection, split, (3, 1), Learner(FEATURES, 1, no_spark))
+    found, _ = remembered(train, selection, split, (3, 1), Learner(FEATURES, 1, no_spark))
     assert found.train == split.train[-kept:]
     assert (found.validation, found.test) == (split.validation, split.test)
 
@@ -74,4 +74,4 @@ def test_a_short_history_is_kept_whole() -> None:
     split = temporal_split(COHORTS, 0, 150)
     assert split.short_history and len(split.train) == 2
     train = frame[frame["as_of_date"].isin(split.train)]
-    assert remembered(train, train, split, (1,), Learner(FEATURES, 1, no_spark)) == split
+    assert remembered(train, train, split, (1,), Learner(FEATURES, 1, no_spark))[0] == split
