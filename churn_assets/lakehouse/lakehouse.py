@@ -1,13 +1,20 @@
-"""The one writer of Delta. Spark handles frames; delta-rs, without a JVM, samples and reports of a few rows."""
+"""The one writer of Delta: frames through Spark, samples and reports of a few rows without a JVM.
+
+A lake on this machine is written and read file by file (files.py), any other through Delta's Spark connector.
+"""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.lakehouse import connector, files
+from churn_assets.lakehouse.place import EVERYTHING, Place, Refused
+from churn_assets.lakehouse.profiles import is_local
+from churn_assets.lakehouse.session import scratch_folder
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings, is_uri
 
@@ -16,15 +23,6 @@ if TYPE_CHECKING:
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
     from pyspark.sql import DataFrame, SparkSession
-
-OUTSIDE_SLICE = "ROW_OUTSIDE_SLICE"
-# Delta quotes the offending row in these errors; rows may be personal, so only the class is passed on.
-QUOTES_ROWS = (
-    "DELTA_REPLACE_WHERE_MISMATCH",
-    "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
-    "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
-    OUTSIDE_SLICE,
-)
 
 # The words of every Unix for a full disk; Spark hides them below two hundred lines.
 NO_SPACE = "No space left on device"
@@ -72,9 +70,7 @@ class Lakehouse:
         """True when the table has a first commit."""
         uri = self.uri(table)
         if is_uri(uri):
-            from delta.tables import DeltaTable
-
-            return bool(DeltaTable.isDeltaTable(self.spark, uri))
+            return connector.exists(self.spark, uri)
         return any(Path(uri, "_delta_log").glob("*.json"))
 
     def require(self, table: Table) -> None:
@@ -91,7 +87,9 @@ class Lakehouse:
             LakehouseError: the table does not exist yet; names the asset to materialise.
         """
         self.require(table)
-        return self.spark.read.format("delta").load(self.uri(table))
+        if self._on_this_machine:
+            return files.read(self.spark, self.uri(table))
+        return connector.read(self.spark, self.uri(table))
 
     def arrow(
         self,
@@ -171,24 +169,23 @@ class Lakehouse:
 
     def version(self, table: Table) -> int | None:
         """Current Delta version, None before the first commit."""
-        return self._last_commit(table).version if self.exists(table) else None
+        return self._version(table) if self.exists(table) else None
 
     def replace(self, table: Table, frame: "DataFrame", where: str, *, run_id: str) -> Commit:
         """Replaces exactly the rows that satisfy `where` by `frame`: running it twice changes nothing.
 
         An empty frame empties the slice: a month without rows is a fact, and callers audit before they publish.
 
+        Args:
+            table: where to.
+            frame: the rows.
+            where: SQL over the partition columns.
+            run_id: the Dagster run, named by the commit.
+
         Raises:
             LakehouseError: `frame` holds rows outside `where`; nothing was committed.
         """
-        from pyspark.sql import functions as F
-
-        if not self.exists(table):
-            # Delta looks at replaceWhere only where there is something to replace
-            first = frame.columns[0]
-            inside = F.expr(f"CASE WHEN {where} THEN `{first}` ELSE raise_error('{OUTSIDE_SLICE}') END")
-            return self._write(table, frame.withColumn(first, inside), {}, run_id, mode="append")
-        return self._write(table, frame, {"replaceWhere": where}, run_id, mode="overwrite")
+        return self._write(table, frame, where, run_id)
 
     def append_rows(self, table: Table, rows: "pa.Table", *, run_id: str) -> Commit:
         """`append` without a JVM, for a few rows."""
@@ -227,65 +224,44 @@ class Lakehouse:
             schema_mode=None if new else "merge",
             **options,
         )
-        return replace(self._last_commit(table), rows=rows.num_rows)
+        return Commit(table.path, self._version(table), rows.num_rows)
 
     def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Replaces the whole of an unpartitioned table."""
+        """Replaces the whole of an unpartitioned table, its columns included."""
         if table.partition_by:
             raise LakehouseError(f"{table.path} is partitioned; use replace() with the slice.")
-        return self._write(table, frame, {"overwriteSchema": "true"}, run_id, mode="overwrite")
+        return self._write(table, frame, EVERYTHING, run_id)
 
     def append(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
         """Adds rows. The caller makes sure that a re-run adds nothing twice."""
-        return self._write(table, frame, {}, run_id, mode="append")
+        return self._write(table, frame, None, run_id)
 
-    def _write(
-        self, table: Table, frame: "DataFrame", options: dict[str, str], run_id: str, mode: str
-    ) -> Commit:
-        options = {"userMetadata": _names_run(run_id)} | options
-        if "overwriteSchema" not in options:
-            options["mergeSchema"] = "true"
-        if not self.exists(table):
-            options |= NEW_TABLE
-        before = self.version(table)
-        writer = frame.write.format("delta").mode(mode).options(**options)
+    @property
+    def _on_this_machine(self) -> bool:
+        """Whether the lake and all of Spark are here, so that Spark's files need no connector."""
+        return not is_uri(self.settings.lake_uri) and is_local(self.settings.spark_master)
+
+    def _write(self, table: Table, frame: "DataFrame", where: str | None, run_id: str) -> Commit:
+        place = Place(self.uri(table), table.partition_by, NEW_TABLE, {"userMetadata": _names_run(run_id)})
         try:
-            writer.partitionBy(*table.partition_by).save(self.uri(table))
+            if self._on_this_machine:
+                rows = files.write(frame, place, where, scratch_folder(self.settings) / "staged")
+            else:
+                rows = connector.write(frame, place, where, new=not self.exists(table))
+        except Refused as error:
+            raise LakehouseError(f"{table.path}: {error}; nothing was committed.") from None
         except Exception as error:
-            text = str(error)
-            if NO_SPACE in text:
-                raise LakehouseError(
-                    f"{table.path}: {NO_SPACE} under {self.settings.lake_uri}; nothing was committed. "
-                    "Free some, then run again."
-                ) from None
-            quoted = next((name for name in QUOTES_ROWS if name in text), None)
-            if quoted is None:
+            if NO_SPACE not in str(error):
                 raise
             raise LakehouseError(
-                f"{table.path}: Delta refused the write ({quoted}); nothing was committed."
+                f"{table.path}: {NO_SPACE} under {self.settings.lake_uri}; nothing was committed. "
+                "Free some, then run again."
             ) from None
-        commit = self._last_commit(table)
-        # an empty append makes no commit: the last one is somebody else's
-        return replace(commit, rows=0) if commit.version == before else commit
+        return Commit(table.path, self._version(table), rows)
 
-    def _last_commit(self, table: Table) -> Commit:
+    def _version(self, table: Table) -> int:
         uri = self.uri(table)
         if is_uri(uri):
-            from delta.tables import DeltaTable
-
-            latest = (
-                DeltaTable.forPath(self.spark, uri)
-                .history(1)
-                .select("version", "operationMetrics")
-                .collect()[0]
-            )
-            return Commit(
-                table.path, int(latest.version), int(latest.operationMetrics.get("numOutputRows", 0))
-            )
+            return connector.version(self.spark, uri)
         # Half a CPU second cheaper than asking Spark, and there are dozens of commits in a run.
-        newest = max(Path(uri, "_delta_log").glob("*.json"), key=lambda p: p.name)
-        actions = (json.loads(line) for line in newest.read_text(encoding="utf-8").splitlines())
-        info = next(a["commitInfo"] for a in actions if "commitInfo" in a)
-        return Commit(
-            table.path, int(newest.stem), int(info.get("operationMetrics", {}).get("numOutputRows", 0))
-        )
+        return max(int(file.stem) for file in Path(uri, "_delta_log").glob("*.json"))

@@ -38,6 +38,7 @@ class Profile:
         driver_memory: heap of the driver JVM, unless the settings name one.
         shuffle_partitions: partitions after an exchange.
         snapshot_partitions: tasks in which Delta reconstructs a table's state (its own default is 50).
+        adaptive: whether Spark plans anew after each exchange: with little data that costs more than it gains.
     """
 
     name: Literal["small", "large"]
@@ -46,6 +47,7 @@ class Profile:
     driver_memory: str
     shuffle_partitions: int
     snapshot_partitions: int
+    adaptive: bool
 
 
 def choose_profile(settings: Settings) -> Profile:
@@ -63,10 +65,18 @@ def choose_profile(settings: Settings) -> Profile:
             COMPILE_ALL,
             "-Ddev.ludovic.netlib.blas.allowNative=false",
         )
-        return Profile(name, reason, options, "1g", min(4, max(2, cores)), 1)
+        return Profile(name, reason, options, "1g", min(4, max(2, cores)), 1, adaptive=False)
     # Half of a small machine, because Python and the JVM itself want as much again.
     heap = f"{min(4, max(1, machine_memory() // (2 * GIB)))}g"
-    return Profile(name, reason, ("-XX:+UseParallelGC", COMPILE_ALL), heap, 3 * cores, min(4, max(2, cores)))
+    return Profile(
+        name,
+        reason,
+        ("-XX:+UseParallelGC", COMPILE_ALL),
+        heap,
+        3 * cores,
+        min(4, max(2, cores)),
+        adaptive=True,
+    )
 
 
 def is_local(master: str) -> bool:

@@ -217,10 +217,16 @@ def _local_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.sql.warehouse.dir": str(settings.home_path / "spark" / "warehouse"),
+        "spark.sql.adaptive.enabled": str(profile.adaptive).lower(),
         "spark.sql.shuffle.partitions": str(profile.shuffle_partitions),
         "spark.databricks.delta.snapshotPartitions": str(profile.snapshot_partitions),
         # Spark's 10,000 listing tasks suit object stores: a local VACUUM costs 62 CPU s with them, 4 with this.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        # The files of a table are known by name: looking at each takes microseconds, a Spark job for it does not.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
         # Hadoop's usual local file system starts a chmod for every file and folder, and writes a checksum file each.
         "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
         "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",

@@ -1,0 +1,210 @@
+"""A Delta table on this machine as what it is: Parquet files, and a log that says which of them count.
+
+Spark reads and writes the files, delta-rs the log. Delta's Spark connector replays a log in half a dozen Spark jobs,
+which for a table of a few dozen files cost more than its rows.
+"""
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+from uuid import uuid4
+
+from churn_assets.lakehouse.place import EVERYTHING, Place, Refused
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable, Schema
+    from deltalake.transaction import AddAction, RemoveAction
+    from pyspark.sql import DataFrame, SparkSession
+
+ATTEMPTS = 10  # of a commit, while others commit to the same table
+
+
+@dataclass(frozen=True)
+class File:
+    """A Parquet file of a table.
+
+    Attributes:
+        path: relative to the table.
+        partition: partition column -> value, as text.
+        rows: number of rows.
+        size: bytes.
+    """
+
+    path: str
+    partition: Mapping[str, str]
+    rows: int
+    size: int
+
+
+def read(spark: "SparkSession", uri: str) -> "DataFrame":
+    """The current version of a table. The frame stays with the files of this version, whatever is committed later."""
+    from deltalake import DeltaTable
+    from pyspark.sql.types import StructType
+
+    table = DeltaTable(uri)
+    schema = StructType.fromJson(json.loads(table.schema().to_json()))
+    files = table.file_uris()
+    if not files:
+        return spark.createDataFrame([], schema)
+    found = spark.read.schema(schema).option("basePath", uri).parquet(*sorted(files))
+    return found.select(*schema.names)  # Spark puts partition columns last
+
+
+def write(frame: "DataFrame", place: Place, where: str | None, scratch: Path) -> int:
+    """Writes the frame in place of the files that satisfy `where` (EVERYTHING: and their columns; None: adds only).
+
+    Spark writes to `scratch`, and the files are moved to the table just before the commit: what ends halfway leaves the
+    table as it was.
+
+    Returns:
+        Number of rows written.
+
+    Raises:
+        Refused: the frame holds partitions outside `where`, or a column has another type in the table.
+        CommitFailedError: others committed to the table time and again.
+    """
+    schema = _schema_of(frame)
+    if where != EVERYTHING:
+        _refuse_other_types(place.uri, schema)
+    folder = scratch / uuid4().hex
+    try:
+        staged = _stage(frame, place.partition_by, folder)
+        if where is not None and not all(_satisfying([file.partition for file in staged], where)):
+            raise Refused(f"the frame holds rows outside the slice {where}")
+        for file in staged:
+            target = Path(place.uri, file.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(folder / file.path, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _publish(place, staged, schema, where)
+    return sum(file.rows for file in staged)
+
+
+def _schema_of(frame: "DataFrame") -> "Schema":
+    """The frame's columns as Delta keeps them: any value may be missing."""
+    from deltalake import Schema
+
+    optional = dict.fromkeys(("nullable", "containsNull", "valueContainsNull"), True)
+    text = json.loads(
+        frame.schema.json(), object_hook=lambda part: part | {k: v for k, v in optional.items() if k in part}
+    )
+    return Schema.from_json(json.dumps(text))
+
+
+def _refuse_other_types(uri: str, schema: "Schema") -> None:
+    from deltalake import DeltaTable
+
+    if not DeltaTable.is_deltatable(uri):
+        return
+    known = {field.name: field.type for field in DeltaTable(uri).schema().fields}
+    other = [field for field in schema.fields if known.get(field.name, field.type) != field.type]
+    if other:
+        raise Refused("; ".join(f"{f.name} is {known[f.name]} there, not {f.type}" for f in other))
+
+
+def _stage(frame: "DataFrame", partition_by: Sequence[str], folder: Path) -> list[File]:
+    """Writes the frame as Parquet files below a folder; those without rows are not told."""
+    import pyarrow.parquet as pq
+
+    frame.write.partitionBy(*partition_by).parquet(str(folder))
+    found = []
+    for file in sorted(folder.rglob("*.parquet")):
+        path = file.relative_to(folder)
+        values = (part.partition("=") for part in path.parts[:-1])
+        partition = {column: unquote(value) for column, _, value in values}
+        found.append(File(str(path), partition, pq.read_metadata(file).num_rows, file.stat().st_size))
+    return [file for file in found if file.rows]
+
+
+def _publish(place: Place, staged: Sequence[File], schema: "Schema", where: str | None) -> None:
+    """One commit: the files count from now on, those that satisfy `where` no longer."""
+    from deltalake.exceptions import CommitFailedError
+    from deltalake.transaction import AddAction
+
+    added = [
+        AddAction(f.path, f.size, f.partition, _now_ms(), True, json.dumps({"numRecords": f.rows}))
+        for f in staged
+    ]
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _commit(place, added, schema, where)
+        except CommitFailedError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _commit(place: Place, added: "Sequence[AddAction]", schema: "Schema", where: str | None) -> None:
+    from deltalake import CommitProperties, DeltaTable
+    from deltalake.transaction import create_table_with_add_actions
+
+    # no retries inside: what is to be replaced must be looked up again once somebody else has committed
+    properties = CommitProperties(custom_metadata=dict(place.says), max_commit_retries=0)
+    columns = list(place.partition_by)
+    if not DeltaTable.is_deltatable(place.uri):
+        create_table_with_add_actions(
+            place.uri,
+            schema,
+            list(added),
+            partition_by=columns,
+            configuration=place.configuration,
+            commit_properties=properties,
+        )
+        return
+    current = DeltaTable(place.uri)
+    if where == EVERYTHING:
+        current.create_write_transaction(
+            list(added), "overwrite", schema, columns, commit_properties=properties
+        )
+        return
+    removed = [] if where is None else _removals(current, columns, where)
+    if added or removed:
+        _add_columns(current, schema, properties)
+        actions: list[AddAction | RemoveAction] = [*added, *removed]
+        current.create_write_transaction(actions, "append", schema, columns, commit_properties=properties)
+
+
+def _add_columns(current: "DeltaTable", schema: "Schema", properties: "CommitProperties") -> None:
+    known = {field.name for field in current.schema().fields}
+    new = [field for field in schema.fields if field.name not in known]
+    if new:
+        current.alter.add_columns(new, commit_properties=properties)
+
+
+def _removals(current: "DeltaTable", columns: Sequence[str], where: str) -> "list[RemoveAction]":
+    import pyarrow as pa
+    from deltalake.transaction import RemoveAction
+
+    files = pa.table(current.get_add_actions(flatten=True)).to_pylist()
+    partitions: list[dict[str, str | None]] = [
+        {column: str(file[f"partition.{column}"]) for column in columns} for file in files
+    ]
+    return [
+        RemoveAction(file["path"], True, _now_ms(), file["size_bytes"], partition)
+        for file, partition, goes in zip(files, partitions, _satisfying(partitions, where), strict=True)
+        if goes
+    ]
+
+
+def _satisfying(partitions: Sequence[Mapping[str, str | None]], where: str) -> list[bool]:
+    """Which partitions satisfy the predicate. SQLite speaks enough SQL for it; days and months compare as text."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        found = []
+        for partition in partitions:
+            columns = ", ".join(["1 AS file", *(f'? AS "{column}"' for column in partition)])
+            query = f"SELECT file FROM (SELECT {columns}) WHERE {where}"
+            found.append(database.execute(query, list(partition.values())).fetchone() is not None)
+        return found
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 10**6
