@@ -21,10 +21,11 @@ PLAIN = Table("gold", "things", "one row")
 JANUARY = between(["2025-01"])
 
 
-@pytest.fixture
-def lakehouse(spark: "SparkSession", tmp_path: Path) -> Lakehouse:
-    """An empty lake."""
-    return Lakehouse(settings_for(tmp_path))
+@pytest.fixture(params=["", "file://"], ids=["file by file", "through the connector"])
+def lakehouse(spark: "SparkSession", tmp_path: Path, request: pytest.FixtureRequest) -> Lakehouse:
+    """An empty lake: once on this machine, once as if elsewhere."""
+    lake = f"{request.param}{tmp_path}/lake"
+    return Lakehouse(settings_for(tmp_path).model_copy(update={"lake": lake}))
 
 
 def _frame(lakehouse: Lakehouse, rows: Sequence[tuple[str, str]]) -> "DataFrame":
@@ -36,7 +37,8 @@ def _content(lakehouse: Lakehouse, table: Table) -> list[tuple[str, str]]:
 
 
 def _log(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
-    files = sorted(Path(lakehouse.uri(table), "_delta_log").glob("*.json"))
+    folder = lakehouse.uri(table).removeprefix("file://")
+    files = sorted(Path(folder, "_delta_log").glob("*.json"))
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
@@ -117,7 +119,8 @@ def test_a_table_that_does_not_exist_is_named_with_the_asset_to_materialise(lake
             access(MONTHLY)
 
 
-def test_small_reads_need_no_jvm(lakehouse: Lakehouse) -> None:
+def test_small_reads_need_no_jvm(spark: "SparkSession", tmp_path: Path) -> None:
+    lakehouse = Lakehouse(settings_for(tmp_path))
     lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a"), ("2025-02", "b")]), run_id="run")
     code = f"""
 import sys
