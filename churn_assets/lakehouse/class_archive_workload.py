@@ -14,13 +14,14 @@ _MONTHS = ("2025-01", "2025-02", "2025-03")
 
 
 def run_workload(spark: "SparkSession", folder: Path) -> None:
-    """Read files, conform, write and replace Delta slices, window, aggregate, and fit two tiny models.
+    """Read files, conform, write files, write and replace Delta slices, window, aggregate, and fit two tiny models.
 
     Args:
         spark: a session with Delta.
         folder: an empty local folder for files and tables.
     """
     events = _read_files(spark, folder)
+    events.write.partitionBy("month").parquet(str(folder / "files"))
     table = str(folder / "table")
     events.write.format("delta").partitionBy("month").save(table)
     _replace_slices(spark, events, table)

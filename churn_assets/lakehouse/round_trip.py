@@ -4,7 +4,9 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.session import running_session, start_session, stop_session
+from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings
 
 
@@ -36,19 +38,21 @@ def round_trip(settings: Settings) -> RoundTrip:
     started = time.perf_counter()
     spark = start_session(settings)
     session_seconds = time.perf_counter() - started if ours else 0.0
-    place = f"{settings.lake_uri}/_doctor-{uuid.uuid4().hex[:12]}"
+    lakehouse = Lakehouse(settings)
+    table = Table(f"_doctor-{uuid.uuid4().hex[:12]}", "numbers", "one row per number", ("half",))
     try:
         started = time.perf_counter()
         numbers = spark.range(100).selectExpr("id", "cast(id % 2 as string) as half")
-        numbers.write.format("delta").partitionBy("half").save(place)
+        lakehouse.replace(table, numbers, "half IN ('0', '1')", run_id="doctor")
         replaced = numbers.where("half = '1'").selectExpr("id + 1000 as id", "half")
-        replaced.write.format("delta").mode("overwrite").option("replaceWhere", "half = '1'").save(place)
-        found = spark.read.format("delta").load(place).selectExpr("count(*)", "sum(id)").first()
+        lakehouse.replace(table, replaced, "half = '1'", run_id="doctor")
+        found = lakehouse.read(table).selectExpr("count(*)", "sum(id)").first()
         expected = (100, sum(range(100)) + 50 * 1000)
         if found is None or tuple(found) != expected:
             raise RuntimeError(f"Delta round trip in {settings.lake_uri}: read {found}, expected {expected}")
         return RoundTrip(spark.version, session_seconds, time.perf_counter() - started)
     finally:
+        place = f"{settings.lake_uri}/{table.layer}"
         path = spark._jvm.org.apache.hadoop.fs.Path(place)  # type: ignore[union-attr]
         path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
         if ours:
