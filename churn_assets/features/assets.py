@@ -1,5 +1,6 @@
 """features/*: snapshots and labels of every cohort."""
 
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -48,22 +49,21 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         except SilverIncomplete as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         built = customer_snapshots(lakehouse, business, months)
-        frame = built.snapshots.persist()
         try:
-            counts = require_unique(frame, table, ["customer_key", "as_of_date"])
-            people = {
-                (str(r.as_of_date), r.excluded or "eligible"): r["count"]
-                for r in built.people.groupBy("as_of_date", "excluded").count().collect()
-            }
-            eligible = sum(n for (_, reason), n in people.items() if reason == "eligible")
-            if eligible != counts["rows"]:
-                raise dg.Failure(
-                    f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; "
-                    "nothing was written."
-                )
-            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run.run_id)
+            with lakehouse.draft(table, built.snapshots) as draft:
+                counts = require_unique(draft, ["customer_key", "as_of_date"])
+                people = {
+                    (str(r.as_of_date), r.excluded or "eligible"): r["count"]
+                    for r in built.people.groupBy("as_of_date", "excluded").count().collect()
+                }
+                eligible = sum(n for (_, reason), n in people.items() if reason == "eligible")
+                if eligible != counts["rows"]:
+                    raise dg.Failure(
+                        f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; "
+                        "nothing was written."
+                    )
+                commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
         finally:
-            frame.unpersist()
             built.people.unpersist()
         reasons = sorted({reason for _, reason in people})
         days = sorted({day for day, _ in people})
@@ -74,7 +74,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             lakehouse,
             table,
             commit,
-            frame,
+            built.snapshots,
             {"population": report, "features": len(business.features)},
             {"one_row_per_customer": counts},
         )
@@ -108,8 +108,6 @@ def _labels(business: Business) -> dg.AssetsDefinition:
     def labels(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        from pyspark.sql import functions as F
-
         months = partition_range(context)
         where = as_of_between(months)
         extracts = extract_dates(lakehouse, business.label_source)
@@ -129,29 +127,27 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             business,
             dates,
             settled,
-        ).persist()
-        try:
-            early = frame.where(
-                (F.col("label_available_at") > F.lit(extracts[-1])) & F.col("label").isNotNull()
-            )
-            counts = frame.groupBy("as_of_date", "outcome").agg(
-                F.count("*").alias("rows"), F.count_if("corrected").alias("corrected")
-            )
-            outcomes = {(str(r.as_of_date), r.outcome): r for r in counts.collect()}
-            if early.limit(1).count():
+        )
+        with lakehouse.draft(table, frame) as draft:
+            given = draft.content.aggregate(["label_available_at"], [("label", "count")]).to_pylist()
+            if any(row["label_count"] for row in given if row["label_available_at"] > extracts[-1]):
                 raise dg.Failure("A label stands before its label_available_at; nothing was written.")
-            commit = lakehouse.replace(table, frame, where, run_id=context.run.run_id)
-        finally:
-            frame.unpersist()
+            counts = draft.content.aggregate(
+                ["as_of_date", "outcome", "corrected"], [("customer_key", "count")]
+            ).to_pylist()
+            commit = draft.replace(where, run_id=context.run.run_id)
+        outcomes = Counter[tuple[str, str]]()
+        for row in counts:
+            outcomes[str(row["as_of_date"]), row["outcome"]] += row["customer_key_count"]
         kinds = sorted({kind for _, kind in outcomes})
         days = [str(month_end(m)) for m in months]
-        rows = [[d, *((outcomes[d, k]["rows"] if (d, k) in outcomes else 0) for k in kinds)] for d in days]
-        churned = sum(r["rows"] for (_, kind), r in outcomes.items() if kind == "churned")
-        stayed = sum(r["rows"] for (_, kind), r in outcomes.items() if kind == "stayed")
+        rows = [[d, *(outcomes[d, k] for k in kinds)] for d in days]
+        churned = sum(n for (_, kind), n in outcomes.items() if kind == "churned")
+        stayed = sum(n for (_, kind), n in outcomes.items() if kind == "stayed")
         metadata: dict[str, Any] = {
             "outcomes": markdown_table(["as_of_date", *kinds], rows),
             "mature cohorts": len(mature),
-            "corrections not applied": sum(r.corrected for r in outcomes.values()),
+            "corrections not applied": sum(row["customer_key_count"] for row in counts if row["corrected"]),
         }
         if churned + stayed:
             metadata["base rate"] = churned / (churned + stayed)

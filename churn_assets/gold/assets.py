@@ -10,8 +10,7 @@ from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, touched_months
 from churn_assets.gold.customers import customers
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.lakehouse.tables import Table
+from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.partitions import ingest_months, partition_range
 from churn_assets.silver.reconciliation import extract_dates
 
@@ -25,20 +24,15 @@ def _silver(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]":
     return {s.name: lakehouse.read(tables.silver(s)) for s in business.sources}
 
 
-def require_unique(frame: "DataFrame", table: Table, key: list[str]) -> dict[str, int]:
-    """Counts rows and distinct keys; raises dg.Failure when they differ. Nothing was committed yet."""
-    from pyspark.sql import functions as F
-
-    repeated = frame.groupBy(*key).agg(F.count("*").alias("copies"))
-    counts = repeated.agg(
-        F.coalesce(F.sum("copies"), F.lit(0)).alias("rows"), F.count("*").alias("keys")
-    ).collect()[0]
-    if counts["rows"] != counts["keys"]:
+def require_unique(draft: TableDraft, key: list[str]) -> dict[str, int]:
+    """Number of rows; raises dg.Failure when a key stands in the draft twice. Nothing was committed yet."""
+    rows, keys = draft.content.count(), draft.content.distinct(key)
+    if rows != keys:
         raise dg.Failure(
-            f"{table.path} would hold {counts['rows']:,} rows for {counts['keys']:,} keys ({', '.join(key)}); "
+            f"{draft.table.path} would hold {rows:,} rows for {keys:,} keys ({', '.join(key)}); "
             "nothing was written. Look for a source whose key does not identify a row."
         )
-    return {"rows": counts["rows"]}
+    return {"rows": rows}
 
 
 def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
@@ -55,12 +49,10 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        frame = customers(_silver(lakehouse, business), business).persist()
-        try:
-            counts = require_unique(frame, tables.CUSTOMERS, ["customer_key"])
-            commit = lakehouse.overwrite(tables.CUSTOMERS, frame, run_id=context.run.run_id)
-        finally:
-            frame.unpersist()
+        frame = customers(_silver(lakehouse, business), business)
+        with lakehouse.draft(tables.CUSTOMERS, frame) as draft:
+            counts = require_unique(draft, ["customer_key"])
+            commit = draft.overwrite(run_id=context.run.run_id)
         return materialized(lakehouse, tables.CUSTOMERS, commit, frame, passed={"one_row_per_key": counts})
 
     @table_asset(
@@ -76,15 +68,11 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         silver = _silver(lakehouse, business)
         months = touched_months(silver, business, partition_range(context))
-        frame = customer_months(silver, business, months).persist()
-        try:
-            counts = require_unique(frame, tables.CUSTOMER_MONTHS, ["customer_key", "month"])
-            listed = ", ".join(f"'{m}'" for m in months)
-            commit = lakehouse.replace(
-                tables.CUSTOMER_MONTHS, frame, f"month IN ({listed})", run_id=context.run.run_id
-            )
-        finally:
-            frame.unpersist()
+        frame = customer_months(silver, business, months)
+        listed = ", ".join(f"'{m}'" for m in months)
+        with lakehouse.draft(tables.CUSTOMER_MONTHS, frame) as draft:
+            counts = require_unique(draft, ["customer_key", "month"])
+            commit = draft.replace(f"month IN ({listed})", run_id=context.run.run_id)
         return materialized(
             lakehouse,
             tables.CUSTOMER_MONTHS,

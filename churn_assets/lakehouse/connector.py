@@ -1,10 +1,14 @@
 """Tables through Delta's Spark connector: lakes that are not on this machine, and Spark on a cluster."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse.place import EVERYTHING, Place, Refused
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 OUTSIDE_SLICE = "ROW_OUTSIDE_SLICE"
@@ -26,7 +30,10 @@ def exists(spark: "SparkSession", uri: str) -> bool:
 
 def version(spark: "SparkSession", uri: str) -> int:
     """Version of the newest commit."""
-    return _newest(spark, uri)[0]
+    from delta.tables import DeltaTable
+
+    [newest] = DeltaTable.forPath(spark, uri).history(1).select("version").collect()
+    return int(newest.version)
 
 
 def read(spark: "SparkSession", uri: str) -> "DataFrame":
@@ -34,45 +41,68 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
     return spark.read.format("delta").load(uri)
 
 
-def write(frame: "DataFrame", place: Place, where: str | None, *, new: bool) -> int:
-    """Writes the frame in place of the rows that satisfy `where` (EVERYTHING: and their columns; None: adds only).
-
-    Returns:
-        Number of rows written.
-
-    Raises:
-        Refused: the frame holds rows outside `where`; nothing was committed.
-    """
-    from pyspark.sql import functions as F
-
-    options = {"mergeSchema": "true", **place.says, **(place.configuration if new else {})}
-    mode = "append" if where is None or new else "overwrite"
-    if where == EVERYTHING:
-        options = options | {"mergeSchema": "false", "overwriteSchema": "true"}
-        mode = "overwrite"
-    elif where is not None and new:
-        # Delta looks at replaceWhere only where there is something to replace
-        first = frame.columns[0]
-        inside = F.expr(f"CASE WHEN {where} THEN `{first}` ELSE raise_error('{OUTSIDE_SLICE}') END")
-        frame = frame.withColumn(first, inside)
-    elif where is not None:
-        options["replaceWhere"] = where
-    before = None if new else version(frame.sparkSession, place.uri)
-    writer = frame.write.format("delta").mode(mode).options(**options)
+@contextmanager
+def draft(frame: "DataFrame", place: Place, *, new: bool) -> "Iterator[FrameDraft]":
+    """Spark keeps the frame until the end, published or not."""
+    kept = frame.persist()
     try:
-        writer.partitionBy(*place.partition_by).save(place.uri)
-    except Exception as error:
-        quoted = next((name for name in QUOTES_ROWS if name in str(error)), None)
-        if quoted is None:
-            raise
-        raise Refused(f"Delta refused the write ({quoted})") from None
-    after, rows = _newest(frame.sparkSession, place.uri)
-    return 0 if after == before else rows  # an empty append makes no commit: the last one is somebody else's
+        yield FrameDraft(kept, place, new)
+    finally:
+        kept.unpersist()
 
 
-def _newest(spark: "SparkSession", uri: str) -> tuple[int, int]:
-    """Version of the newest commit, and the rows that it wrote."""
-    from delta.tables import DeltaTable
+@dataclass(frozen=True)
+class FrameDraft:
+    """A `Draft` that Spark holds.
 
-    [latest] = DeltaTable.forPath(spark, uri).history(1).select("version", "operationMetrics").collect()
-    return int(latest.version), int(latest.operationMetrics.get("numOutputRows", 0))
+    Attributes:
+        frame: the rows.
+        place: where they shall go.
+        new: whether the table does not exist yet.
+    """
+
+    frame: "DataFrame"
+    place: Place
+    new: bool
+
+    def count(self) -> int:
+        """See `Draft`."""
+        return self.frame.count()
+
+    def distinct(self, columns: Sequence[str]) -> int:
+        """See `Draft`."""
+        return self.frame.select(*columns).distinct().count()
+
+    def aggregate(self, by: Sequence[str], aggregates: Sequence[tuple[str, str]]) -> "pa.Table":
+        """See `Draft`."""
+        from pyspark.sql import functions as F
+
+        named = [
+            getattr(F, function)(column).alias(f"{column}_{function}") for column, function in aggregates
+        ]
+        return self.frame.groupBy(*by).agg(*named).toArrow()
+
+    def publish(self, where: str | None, says: Mapping[str, str]) -> None:
+        """See `Draft`."""
+        from pyspark.sql import functions as F
+
+        frame, place = self.frame, self.place
+        options = {"mergeSchema": "true", **says, **(place.configuration if self.new else {})}
+        mode = "append"
+        if where == EVERYTHING:
+            mode, options = "overwrite", options | {"mergeSchema": "false", "overwriteSchema": "true"}
+        elif where is not None and self.new:
+            # Delta looks at replaceWhere only where there is something to replace
+            first = frame.columns[0]
+            inside = F.expr(f"CASE WHEN {where} THEN `{first}` ELSE raise_error('{OUTSIDE_SLICE}') END")
+            frame = frame.withColumn(first, inside)
+        elif where is not None:
+            mode, options = "overwrite", options | {"replaceWhere": where}
+        writer = frame.write.format("delta").mode(mode).options(**options)
+        try:
+            writer.partitionBy(*place.partition_by).save(place.uri)
+        except Exception as error:
+            quoted = next((name for name in QUOTES_ROWS if name in str(error)), None)
+            if quoted is None:
+                raise
+            raise Refused(f"Delta refused the write ({quoted})") from None

@@ -8,17 +8,20 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from uuid import uuid4
 
+from churn_assets.lakehouse.grouping import grouped
 from churn_assets.lakehouse.place import EVERYTHING, Place, Refused
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
     from deltalake import CommitProperties, DeltaTable, Schema
     from deltalake.transaction import AddAction, RemoveAction
     from pyspark.sql import DataFrame, SparkSession
@@ -57,35 +60,74 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
     return found.select(*schema.names)  # Spark puts partition columns last
 
 
-def write(frame: "DataFrame", place: Place, where: str | None, scratch: Path) -> int:
-    """Writes the frame in place of the files that satisfy `where` (EVERYTHING: and their columns; None: adds only).
-
-    Spark writes to `scratch`, and the files are moved to the table just before the commit: what ends halfway leaves the
-    table as it was.
-
-    Returns:
-        Number of rows written.
-
-    Raises:
-        Refused: the frame holds partitions outside `where`, or a column has another type in the table.
-        CommitFailedError: others committed to the table time and again.
-    """
-    schema = _schema_of(frame)
-    if where != EVERYTHING:
-        _refuse_other_types(place.uri, schema)
+@contextmanager
+def draft(frame: "DataFrame", place: Place, scratch: Path) -> "Iterator[FileDraft]":
+    """Spark writes the frame to a folder in `scratch`, which is removed at the end, published or not."""
     folder = scratch / uuid4().hex
     try:
-        staged = _stage(frame, place.partition_by, folder)
-        if where is not None and not all(_satisfying([file.partition for file in staged], where)):
-            raise Refused(f"the frame holds rows outside the slice {where}")
-        for file in staged:
-            target = Path(place.uri, file.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(folder / file.path, target)
+        yield FileDraft(place, folder, _schema_of(frame), tuple(_stage(frame, place.partition_by, folder)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _publish(place, staged, schema, where)
-    return sum(file.rows for file in staged)
+
+
+@dataclass(frozen=True)
+class FileDraft:
+    """A `Draft` of Parquet files beside the table.
+
+    Attributes:
+        place: where they shall go.
+        folder: where they are.
+        schema: their columns, those of the partitions included.
+        files: those with rows.
+    """
+
+    place: Place
+    folder: Path
+    schema: "Schema"
+    files: tuple[File, ...]
+
+    def count(self) -> int:
+        """See `Draft`."""
+        return sum(file.rows for file in self.files)
+
+    def distinct(self, columns: Sequence[str]) -> int:
+        """See `Draft`."""
+        return int(grouped(self._dataset(), columns, [(columns[0], "count")]).num_rows)
+
+    def aggregate(self, by: Sequence[str], aggregates: Sequence[tuple[str, str]]) -> "pa.Table":
+        """See `Draft`."""
+        return grouped(self._dataset(), by, aggregates)
+
+    def publish(self, where: str | None, says: Mapping[str, str]) -> None:
+        """See `Draft`. The files move into the table just before the commit; what ends halfway leaves it as it was.
+
+        Raises:
+            Refused: the frame holds partitions outside `where`, or a column has another type in the table.
+            CommitFailedError: others committed to the table time and again.
+        """
+        if where is not None and not all(_satisfying([file.partition for file in self.files], where)):
+            raise Refused(f"the frame holds rows outside the slice {where}")
+        if where != EVERYTHING:
+            _refuse_other_types(self.place.uri, self.schema)
+        for file in self.files:
+            target = Path(self.place.uri, file.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(self.folder / file.path, target)
+        _publish(self.place, self.files, self.schema, where, says)
+
+    def _dataset(self) -> "ds.Dataset":
+        import pyarrow as pa
+        from pyarrow import dataset as ds
+
+        schema = pa.schema(self.schema)
+        partitions = pa.schema([schema.field(column) for column in self.place.partition_by])
+        return ds.dataset(
+            [str(self.folder / file.path) for file in self.files],
+            schema=schema,
+            format="parquet",
+            partitioning=ds.partitioning(partitions, flavor="hive"),
+            partition_base_dir=str(self.folder),
+        )
 
 
 def _schema_of(frame: "DataFrame") -> "Schema":
@@ -124,7 +166,9 @@ def _stage(frame: "DataFrame", partition_by: Sequence[str], folder: Path) -> lis
     return [file for file in found if file.rows]
 
 
-def _publish(place: Place, staged: Sequence[File], schema: "Schema", where: str | None) -> None:
+def _publish(
+    place: Place, staged: Sequence[File], schema: "Schema", where: str | None, says: Mapping[str, str]
+) -> None:
     """One commit: the files count from now on, those that satisfy `where` no longer."""
     from deltalake.exceptions import CommitFailedError
     from deltalake.transaction import AddAction
@@ -135,7 +179,7 @@ def _publish(place: Place, staged: Sequence[File], schema: "Schema", where: str 
     ]
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _commit(place, added, schema, where)
+            _commit(place, added, schema, where, says)
         except CommitFailedError:
             if attempt == ATTEMPTS:
                 raise
@@ -143,12 +187,14 @@ def _publish(place: Place, staged: Sequence[File], schema: "Schema", where: str 
             return
 
 
-def _commit(place: Place, added: "Sequence[AddAction]", schema: "Schema", where: str | None) -> None:
+def _commit(
+    place: Place, added: "Sequence[AddAction]", schema: "Schema", where: str | None, says: Mapping[str, str]
+) -> None:
     from deltalake import CommitProperties, DeltaTable
     from deltalake.transaction import create_table_with_add_actions
 
     # no retries inside: what is to be replaced must be looked up again once somebody else has committed
-    properties = CommitProperties(custom_metadata=dict(place.says), max_commit_retries=0)
+    properties = CommitProperties(custom_metadata=dict(says), max_commit_retries=0)
     columns = list(place.partition_by)
     if not DeltaTable.is_deltatable(place.uri):
         create_table_with_add_actions(

@@ -4,7 +4,8 @@ A lake on this machine is written and read file by file (files.py), any other th
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.lakehouse import connector, files
-from churn_assets.lakehouse.place import EVERYTHING, Place, Refused
+from churn_assets.lakehouse.grouping import grouped
+from churn_assets.lakehouse.place import EVERYTHING, Draft, Place, Refused
 from churn_assets.lakehouse.profiles import is_local
 from churn_assets.lakehouse.session import scratch_folder
 from churn_assets.lakehouse.tables import Table
@@ -124,26 +126,11 @@ class Lakehouse:
         Raises:
             LakehouseError: the table does not exist yet.
         """
-        from pyarrow import acero
-        from pyarrow import dataset as ds
+        return grouped(self._dataset(table), by, aggregates, where)
 
-        columns = list(dict.fromkeys([*by, *(column for column, _ in aggregates)]))
-        scan = acero.ScanNodeOptions(self._dataset(table), columns=columns, filter=where)
-        steps = [acero.Declaration("scan", scan)]
-        if where is not None:  # the scan's filter only skips files and row groups
-            steps.append(acero.Declaration("filter", acero.FilterNodeOptions(where)))
-        steps.append(
-            acero.Declaration("project", acero.ProjectNodeOptions([ds.field(c) for c in columns], columns))
-        )
-        named = [
-            (column, f"hash_{function}", None, f"{column}_{function}") for column, function in aggregates
-        ]
-        steps.append(acero.Declaration("aggregate", acero.AggregateNodeOptions(named, keys=by)))
-        return acero.Declaration.from_sequence(steps).to_table()
-
-    def count(self, table: Table) -> int:
-        """Number of rows, from the log and the file footers, without a JVM."""
-        return int(self._dataset(table).count_rows())
+    def count(self, table: Table, where: "pc.Expression | None" = None) -> int:
+        """Number of rows, or of those that satisfy `where`, without a JVM."""
+        return int(self._dataset(table).count_rows(filter=where))
 
     def _dataset(self, table: Table) -> "ds.Dataset":
         from deltalake import DeltaTable
@@ -169,7 +156,23 @@ class Lakehouse:
 
     def version(self, table: Table) -> int | None:
         """Current Delta version, None before the first commit."""
-        return self._version(table) if self.exists(table) else None
+        return self.newest_version(table) if self.exists(table) else None
+
+    @contextmanager
+    def draft(self, table: Table, frame: "DataFrame") -> "Iterator[TableDraft]":
+        """Write, audit, publish: computes the frame once, then it can be looked at, and published or forgotten.
+
+        Raises:
+            LakehouseError: there is no space left.
+        """
+        place = Place(self.uri(table), table.partition_by, NEW_TABLE)
+        drafts: AbstractContextManager[Draft]
+        if self._on_this_machine:
+            drafts = files.draft(frame, place, scratch_folder(self.settings) / "drafts")
+        else:
+            drafts = connector.draft(frame, place, new=not self.exists(table))
+        with self._told(table), drafts as content:
+            yield TableDraft(self, table, content)
 
     def replace(self, table: Table, frame: "DataFrame", where: str, *, run_id: str) -> Commit:
         """Replaces exactly the rows that satisfy `where` by `frame`: running it twice changes nothing.
@@ -185,7 +188,18 @@ class Lakehouse:
         Raises:
             LakehouseError: `frame` holds rows outside `where`; nothing was committed.
         """
-        return self._write(table, frame, where, run_id)
+        with self.draft(table, frame) as draft:
+            return draft.replace(where, run_id=run_id)
+
+    def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
+        """Replaces the whole of an unpartitioned table, its columns included."""
+        with self.draft(table, frame) as draft:
+            return draft.overwrite(run_id=run_id)
+
+    def append(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
+        """Adds rows. The caller makes sure that a re-run adds nothing twice."""
+        with self.draft(table, frame) as draft:
+            return draft.append(run_id=run_id)
 
     def append_rows(self, table: Table, rows: "pa.Table", *, run_id: str) -> Commit:
         """`append` without a JVM, for a few rows."""
@@ -224,30 +238,20 @@ class Lakehouse:
             schema_mode=None if new else "merge",
             **options,
         )
-        return Commit(table.path, self._version(table), rows.num_rows)
-
-    def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Replaces the whole of an unpartitioned table, its columns included."""
-        if table.partition_by:
-            raise LakehouseError(f"{table.path} is partitioned; use replace() with the slice.")
-        return self._write(table, frame, EVERYTHING, run_id)
-
-    def append(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Adds rows. The caller makes sure that a re-run adds nothing twice."""
-        return self._write(table, frame, None, run_id)
+        return Commit(table.path, self.newest_version(table), rows.num_rows)
 
     @property
     def _on_this_machine(self) -> bool:
         """Whether the lake and all of Spark are here, so that Spark's files need no connector."""
         return not is_uri(self.settings.lake_uri) and is_local(self.settings.spark_master)
 
-    def _write(self, table: Table, frame: "DataFrame", where: str | None, run_id: str) -> Commit:
-        place = Place(self.uri(table), table.partition_by, NEW_TABLE, {"userMetadata": _names_run(run_id)})
+    @contextmanager
+    def _told(self, table: Table) -> "Iterator[None]":
+        """Turns what happens to writers into words."""
         try:
-            if self._on_this_machine:
-                rows = files.write(frame, place, where, scratch_folder(self.settings) / "staged")
-            else:
-                rows = connector.write(frame, place, where, new=not self.exists(table))
+            yield
+        except LakehouseError:
+            raise
         except Refused as error:
             raise LakehouseError(f"{table.path}: {error}; nothing was committed.") from None
         except Exception as error:
@@ -257,11 +261,44 @@ class Lakehouse:
                 f"{table.path}: {NO_SPACE} under {self.settings.lake_uri}; nothing was committed. "
                 "Free some, then run again."
             ) from None
-        return Commit(table.path, self._version(table), rows)
 
-    def _version(self, table: Table) -> int:
+    def newest_version(self, table: Table) -> int:
+        """Version of the newest commit to a table that exists."""
         uri = self.uri(table)
         if is_uri(uri):
             return connector.version(self.spark, uri)
         # Half a CPU second cheaper than asking Spark, and there are dozens of commits in a run.
         return max(int(file.stem) for file in Path(uri, "_delta_log").glob("*.json"))
+
+
+@dataclass(frozen=True)
+class TableDraft:
+    """A frame on its way into a table: written, not yet visible.
+
+    Attributes:
+        lakehouse, table: where it shall go.
+        content: its rows.
+    """
+
+    lakehouse: Lakehouse
+    table: Table
+    content: Draft
+
+    def replace(self, where: str, *, run_id: str) -> Commit:
+        """See `Lakehouse.replace`."""
+        return self._publish(where, run_id)
+
+    def overwrite(self, *, run_id: str) -> Commit:
+        """See `Lakehouse.overwrite`."""
+        if self.table.partition_by:
+            raise LakehouseError(f"{self.table.path} is partitioned; use replace() with the slice.")
+        return self._publish(EVERYTHING, run_id)
+
+    def append(self, *, run_id: str) -> Commit:
+        """See `Lakehouse.append`."""
+        return self._publish(None, run_id)
+
+    def _publish(self, where: str | None, run_id: str) -> Commit:
+        rows = self.content.count()
+        self.content.publish(where, {"userMetadata": _names_run(run_id)})
+        return Commit(self.table.path, self.lakehouse.newest_version(self.table), rows)

@@ -1,7 +1,11 @@
-"""Where a write goes, and what it may refuse: shared by the two ways to a table."""
+"""Where a write goes, what lies there before it counts, and what is refused: shared by the two ways to a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EVERYTHING = "true"  # the predicate of a whole table
 
@@ -14,14 +18,38 @@ class Place:
         uri: its folder.
         partition_by: its partition columns.
         configuration: its properties, should the write make it.
-        says: what the commit says about itself.
     """
 
     uri: str
     partition_by: Sequence[str]
     configuration: Mapping[str, str]
-    says: Mapping[str, str]
 
 
 class Refused(ValueError):
     """The frame does not fit; nothing was committed. The message holds no value of a row."""
+
+
+class Draft(Protocol):
+    """A frame that has been computed, and can be audited, before anybody sees it in its table."""
+
+    def count(self) -> int:
+        """Number of rows."""
+        ...
+
+    def distinct(self, columns: Sequence[str]) -> int:
+        """Number of different values that these columns take together."""
+        ...
+
+    def aggregate(self, by: Sequence[str], aggregates: Sequence[tuple[str, str]]) -> "pa.Table":
+        """Groups the rows; columns of the answer as in `grouped`. Functions: count, min, max, mean."""
+        ...
+
+    def publish(self, where: str | None, says: Mapping[str, str]) -> None:
+        """Commits the rows in place of those that satisfy `where` (EVERYTHING: and their columns; None: adds only).
+
+        `says` is what the commit says about itself.
+
+        Raises:
+            Refused: the frame does not fit; nothing was committed.
+        """
+        ...

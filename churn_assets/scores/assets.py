@@ -65,6 +65,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
     ) -> dg.MaterializeResult[Any]:
+        import pyarrow.compute as pc
         from pyspark.sql import functions as F
 
         from churn_assets.scores.scoring import score_snapshots
@@ -97,20 +98,23 @@ def _scores(business: Business) -> dg.AssetsDefinition:
             )
             listed = ", ".join(f"'{d}'" for d in days)
             slices.append(f"(model_version = '{version}' AND as_of_date IN ({listed}))")
-        frame = reduce(lambda a, b: a.unionByName(b), parts).persist()
-        try:
-            counts = require_unique(frame, table, ["customer_key", "as_of_date"])
-            expected = snapshots.where(F.col("as_of_date").isin([month_end(m) for m in in_charge])).count()
-            wrong = frame.where(~F.coalesce(F.col("probability").between(0, 1), F.lit(False))).count()
-            if counts["rows"] != expected or wrong:
+        frame = reduce(lambda a, b: a.unionByName(b), parts)
+        with lakehouse.draft(table, frame) as draft:
+            counts = require_unique(draft, ["customer_key", "as_of_date"])
+            scored = pc.field("as_of_date").isin([month_end(m) for m in in_charge])
+            expected = lakehouse.count(tables.CUSTOMER_SNAPSHOTS, scored)
+            functions = [("probability", name) for name in ("count", "min", "max", "mean")]
+            found = draft.content.aggregate(["as_of_date"], functions).to_pylist()
+            given = sum(r["probability_count"] for r in found)
+            # of all three, because minimum and maximum pass over what is not a number, and the mean does not
+            inside = all(0 <= r[f"probability_{name}"] <= 1 for r in found for name in ("min", "max", "mean"))
+            if not counts["rows"] == expected == given or not inside:
                 raise dg.Failure(
-                    f"{expected:,} snapshots gave {counts['rows']:,} scores, {wrong:,} of them no probability; "
-                    "nothing was written."
+                    f"{expected:,} snapshots gave {counts['rows']:,} scores and {given:,} probabilities"
+                    f"{'' if inside else ', not all of them from 0 to 1'}; nothing was written."
                 )
-            mean = frame.agg(F.avg("probability")).collect()[0][0]
-            commit = lakehouse.replace(table, frame, " OR ".join(slices), run_id=context.run.run_id)
-        finally:
-            frame.unpersist()
+            commit = draft.replace(" OR ".join(slices), run_id=context.run.run_id)
+        mean = sum(r["probability_mean"] * r["probability_count"] for r in found) / max(given, 1)
         return materialized(
             lakehouse, table, commit, frame, report | {"mean probability": mean}, {"everybody_once": counts}
         )
@@ -153,24 +157,27 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         )
         scores = scores.where(wanted)
         snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(as_of_between(months))
-        frame = customer_segments(scores, snapshots, business.file.segments).persist()
-        try:
-            counts = require_unique(frame, table, ["customer_key", "as_of_date"])
-            sizes = frame.groupBy("as_of_date", "segment").agg(
-                F.count("*").alias("customers"), F.avg("probability").alias("p")
+        frame = customer_segments(scores, snapshots, business.file.segments)
+        with lakehouse.draft(table, frame) as draft:
+            counts = require_unique(draft, ["customer_key", "as_of_date"])
+            sizes = draft.content.aggregate(
+                ["as_of_date", "segment"], [("customer_key", "count"), ("probability", "mean")]
             )
-            rows = sizes.orderBy("as_of_date", F.desc("p")).collect()
+            rows = sizes.sort_by(
+                [("as_of_date", "ascending"), ("probability_mean", "descending")]
+            ).to_pylist()
             expected = scores.count()
-            if counts["rows"] != expected or any(r.segment is None for r in rows):
+            if counts["rows"] != expected or any(r["segment"] is None for r in rows):
                 raise dg.Failure(
                     f"{expected:,} scores gave {counts['rows']:,} segments; nothing was written."
                 )
-            commit = lakehouse.replace(table, frame, as_of_between(months), run_id=context.run.run_id)
-        finally:
-            frame.unpersist()
+            commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
         report["segments"] = markdown_table(
             ["as_of_date", "segment", "customers", "mean probability"],
-            [(str(r.as_of_date), r.segment, r.customers, f"{r.p:.1%}") for r in rows],
+            [
+                (str(r["as_of_date"]), r["segment"], r["customer_key_count"], f"{r['probability_mean']:.1%}")
+                for r in rows
+            ],
         )
         return materialized(lakehouse, table, commit, frame, report, {"exactly_one": counts})
 

@@ -11,7 +11,7 @@ from churn_assets.lakehouse import connector, files
 from churn_assets.lakehouse.place import EVERYTHING, Place, Refused
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 JANUARY = "month = '2025-01'"
 
@@ -19,14 +19,19 @@ JANUARY = "month = '2025-01'"
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """A table that does not exist yet."""
-    return Place(str(tmp_path / "table"), ("month",), {}, {"userMetadata": "a run"})
+    return Place(str(tmp_path / "table"), ("month",), {})
 
 
 def _write(
     spark: "SparkSession", place: Place, rows: list[tuple[Any, ...]], columns: str, where: str | None
 ) -> int:
-    frame = spark.createDataFrame(rows, columns).coalesce(1)
-    return files.write(frame, place, where, Path(place.uri).parent / "scratch")
+    return _put(spark.createDataFrame(rows, columns).coalesce(1), place, where)
+
+
+def _put(frame: "DataFrame", place: Place, where: str | None) -> int:
+    with files.draft(frame, place, Path(place.uri).parent / "scratch") as draft:
+        draft.publish(where, {"userMetadata": "a run"})
+        return draft.count()
 
 
 def _rows(spark: "SparkSession", place: Place) -> list[tuple[Any, ...]]:
@@ -77,7 +82,7 @@ def test_a_frame_stays_with_the_version_that_it_was_read_at(spark: "SparkSession
 def test_a_table_may_be_replaced_by_what_was_read_from_it(spark: "SparkSession", place: Place) -> None:
     _write(spark, place, [("2025-01", 1), ("2025-02", 2)], "month string, n int", EVERYTHING)
     doubled = files.read(spark, place.uri).where(JANUARY).selectExpr("month", "n * 2 AS n")
-    assert files.write(doubled, place, JANUARY, Path(place.uri).parent / "scratch") == 1
+    assert _put(doubled, place, JANUARY) == 1
     assert _rows(spark, place) == [("2025-01", 2), ("2025-02", 2)]
 
 
@@ -110,7 +115,7 @@ def test_a_frame_that_fails_halfway_leaves_no_trace(spark: "SparkSession", place
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
     fails = spark.range(10).selectExpr("'2025-01' AS month", "int(if(id < 9, id, raise_error('no'))) AS n")
     with pytest.raises(Exception, match="no"):
-        files.write(fails.coalesce(1), place, JANUARY, Path(place.uri).parent / "scratch")
+        _put(fails.coalesce(1), place, JANUARY)
     assert list((Path(place.uri).parent / "scratch").iterdir()) == []
     assert len(list(Path(place.uri).rglob("*.parquet"))) == 1
     assert _rows(spark, place) == [("2025-01", 1)]

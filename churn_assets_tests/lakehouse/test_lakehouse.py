@@ -4,10 +4,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
 import pytest
+from pyspark.sql import functions as F
 
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import Table, as_of_between, between
@@ -152,3 +155,46 @@ def test_predicates_of_months() -> None:
 def test_appending_nothing_reports_no_rows(lakehouse: Lakehouse) -> None:
     lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a")]), run_id="run")
     assert lakehouse.append(PLAIN, _frame(lakehouse, []), run_id="run").rows == 0
+
+
+def test_a_draft_can_be_audited_before_anybody_sees_it(lakehouse: Lakehouse) -> None:
+    rows = [("2025-01", "a", 1.0, 1), ("2025-01", "a", 3.0, 2), ("2025-02", "b", None, 3)]
+    columns = "extract_month string, secret string, x double, n int"
+    frame = lakehouse.spark.createDataFrame(rows, columns).withColumn("on", F.expr("date'2025-01-31' + n"))
+    with lakehouse.draft(MONTHLY, frame) as draft:
+        assert not lakehouse.exists(MONTHLY)
+        assert draft.content.count() == 3
+        assert draft.content.distinct(["extract_month", "secret"]) == 2
+        assert draft.content.distinct(["n"]) == 3
+        functions = [("x", name) for name in ("count", "min", "max", "mean")]
+        found = draft.content.aggregate(["extract_month", "on"], [("x", "count"), ("on", "max")])
+        assert min(found.to_pylist(), key=str) == {
+            "extract_month": "2025-01",
+            "on": date(2025, 2, 1),
+            "x_count": 1,
+            "on_max": date(2025, 2, 1),
+        }
+        found = draft.content.aggregate(["extract_month"], functions).sort_by("extract_month")
+        assert [list(row.values()) for row in found.to_pylist()] == [
+            ["2025-01", 2, 1.0, 3.0, 2.0],
+            ["2025-02", 0, None, None, None],
+        ]
+        commit = draft.replace(between(["2025-01", "2025-02"]), run_id="run")
+    assert (commit.version, commit.rows, lakehouse.count(MONTHLY)) == (0, 3, 3)
+    month = pc.field("extract_month") == "2025-02"
+    assert lakehouse.count(MONTHLY, month) == 1
+
+
+def test_a_draft_that_is_not_published_leaves_nothing(lakehouse: Lakehouse) -> None:
+    with pytest.raises(ZeroDivisionError), lakehouse.draft(PLAIN, _frame(lakehouse, [("2025-01", "a")])):
+        raise ZeroDivisionError
+    assert not lakehouse.exists(PLAIN)
+    assert not list(lakehouse.settings.home_path.rglob("*.parquet"))
+
+
+def test_an_empty_draft_can_be_audited(lakehouse: Lakehouse) -> None:
+    with lakehouse.draft(MONTHLY, _frame(lakehouse, [])) as draft:
+        assert (draft.content.count(), draft.content.distinct(["secret"])) == (0, 0)
+        assert draft.content.aggregate(["extract_month"], [("secret", "count")]).num_rows == 0
+        assert draft.replace(JANUARY, run_id="run").rows == 0
+    assert lakehouse.exists(MONTHLY)
