@@ -7,6 +7,7 @@ package costs 4 CPU seconds and a compiler to import. On boosted trees both agre
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,12 +164,18 @@ class Trees:
             stack.append((int(self.left[node]), [*path, (node, True)]))
 
 
+@cache
+def _quadrature(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gauss-Legendre nodes in [0, 1], and weights for [-1, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    return (nodes + 1) / 2, weights
+
+
 def _leaf_table(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shapley values of a leaf of value 1 for every pattern of met conditions; shape (players, 2^players)."""
     players = len(ratio)
     met = (np.arange(2**players) >> np.arange(players)[:, None]) & 1  # (players, patterns)
-    nodes, weights = np.polynomial.legendre.leggauss((players + 1) // 2)
-    u = (nodes + 1) / 2
+    u, weights = _quadrature((players + 1) // 2)
     # (players, patterns, quadrature nodes)
     factors = ratio[:, None, None] * (1 - u) + met[:, :, None] * u
     table = np.empty((players, 2**players))
