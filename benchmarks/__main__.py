@@ -2,8 +2,8 @@
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per step),
 `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of those that look at files and
-events), `study` (a flat file), `ten` (ten times the customers), `loop` (retraining over many simulated
-worlds).
+events), `study` (a flat file), `scoring` (a million snapshots), `ten` (ten times the customers), `loop` (retraining
+over many simulated worlds).
 """
 
 import json
@@ -31,6 +31,7 @@ from churn_assets.settings import Settings
 FIRST, LAST, MORE = "2025-01", "2026-06", "2026-07"
 FIRST_SNAPSHOT = "2025-06"
 LANDED = 10_000
+SCORED = 1_000_000
 
 
 @dataclass
@@ -137,6 +138,22 @@ def study(bench: Bench) -> None:
     bench.note("study of IBM Telco", cost, f"{found}; at most {SECONDS} s")
 
 
+def scoring(bench: Bench) -> None:
+    """A million snapshots with reasons, against scikit-learn's probabilities of the same rows."""
+    bench.demo()
+    folder = bench.folder / "scoring"
+    folder.mkdir()
+
+    def part(name: str) -> Cost:
+        command = [sys.executable, "-m", "benchmarks.scoring", name, str(folder), str(SCORED)]
+        return measure(*command, CHURN_HOME=bench.home("demo"))
+
+    part("prepare")
+    plain, ours = part("scikit_learn"), part("churn_assets")
+    bench.note(f"predict_proba of {SCORED:,} snapshots", plain, "scikit-learn, a ready matrix")
+    bench.note(f"scores of {SCORED:,} snapshots with reasons", ours, f"{ours.cpu / plain.cpu:.1f} x its CPU")
+
+
 def ten(bench: Bench) -> None:
     """The demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -157,6 +174,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "naive": naive,
     "month": month,  # after naive, which takes the extracts of the demo as they were
     "study": study,
+    "scoring": scoring,
     "ten": ten,
     "loop": loop,
 }

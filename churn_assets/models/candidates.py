@@ -85,10 +85,10 @@ class HistogramBoosting:
         threads = 1 if len(part.matrix) < ROWS_FOR_THREADS else None
         with threadpool_limits(limits=threads, user_api="openmp"):
             learner.fit(part.matrix, part.labels)
-        return Scorer(_trees_of(learner), "log_odds")
+        return Scorer(trees_of(learner), "log_odds")
 
 
-def _trees_of(fitted: "HistGradientBoostingClassifier") -> Trees:
+def trees_of(fitted: "HistGradientBoostingClassifier") -> Trees:
     """The ensemble of a fitted binary classifier.
 
     scikit-learn has no public accessor for these nodes; `_predictors` and `_baseline_prediction` are what its own

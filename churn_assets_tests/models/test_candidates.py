@@ -40,8 +40,8 @@ def fit_and_keep(
     if name == "histogram_boosting":
         from churn_assets.models import candidates
 
-        original = candidates._trees_of
-        monkeypatch.setattr(candidates, "_trees_of", lambda fitted: kept.append(fitted) or original(fitted))
+        original = candidates.trees_of
+        monkeypatch.setattr(candidates, "trees_of", lambda fitted: kept.append(fitted) or original(fitted))
     elif name == "logistic_regression":
         from pyspark.ml import classification
 

@@ -1,0 +1,65 @@
+"""`python -m benchmarks.scoring prepare|churn_assets|scikit_learn FOLDER ROWS`: what scoring so many snapshots costs.
+
+`prepare` draws the snapshots from the lake of CHURN_HOME and fits one model; then this project scores them on Spark,
+with reasons and deciles, and scikit-learn's `predict_proba` scores the ready matrix of the same rows.
+"""
+
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.candidates import trees_of
+from churn_assets.models.portable import PortableModel, Scorer
+from churn_assets.models.transformation import Transformation
+from churn_assets.scores.scoring import score_snapshots
+from churn_assets.settings import Settings
+
+SETTINGS = {"max_iter": 300, "max_depth": 2, "learning_rate": 0.05, "min_samples_leaf": 100, "max_bins": 63}
+
+
+def prepare(folder: Path, rows: int) -> None:
+    """Snapshots, matrix and model, each as a file."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    settings = Settings()
+    lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
+    snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS).to_pandas()
+    keys = ["customer_key", "as_of_date"]
+    labels = lakehouse.arrow(tables.CHURN_LABELS, [*keys, "label"]).to_pandas().dropna()
+    known = snapshots.merge(labels, on=keys)
+    transformation = Transformation.fit(known, [f.name for f in business.features])
+    learner = HistGradientBoostingClassifier(**SETTINGS, early_stopping=False, random_state=0)
+    learner.fit(transformation.transform(known), known["label"])
+    model = PortableModel("histogram_boosting", transformation, Scorer(trees_of(learner), "log_odds"))
+    model.save(folder / "model")
+    (folder / "learner.pickle").write_bytes(pickle.dumps(learner))
+    drawn = snapshots.sample(rows, replace=True, random_state=0).reset_index(drop=True)
+    drawn.to_parquet(folder / "snapshots.parquet", row_group_size=rows // 8)
+    np.save(folder / "matrix.npy", transformation.transform(drawn))
+
+
+def with_churn_assets(folder: Path, rows: int) -> None:
+    """Scores, reasons, drivers and deciles on Spark; nothing is written."""
+    settings = Settings()
+    business = load_business(settings.business_path)
+    snapshots = Lakehouse(settings).spark.read.parquet(str(folder / "snapshots.parquet"))
+    scores = score_snapshots(snapshots, PortableModel.load(folder / "model"), "1", business.features)
+    scores.write.format("noop").mode("overwrite").save()
+
+
+def with_scikit_learn(folder: Path, rows: int) -> None:
+    """Probabilities alone."""
+    learner = pickle.loads((folder / "learner.pickle").read_bytes())  # noqa: S301 (ours, written above)
+    assert learner.predict_proba(np.load(folder / "matrix.npy")).shape == (rows, 2)  # noqa: S101
+
+
+if __name__ == "__main__":
+    part, folder, rows = sys.argv[1:]
+    {"prepare": prepare, "churn_assets": with_churn_assets, "scikit_learn": with_scikit_learn}[part](
+        Path(folder), int(rows)
+    )
