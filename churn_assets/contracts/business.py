@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.features import Feature, FeatureLine, expand
 from churn_assets.contracts.source import Source
@@ -223,6 +224,7 @@ class BusinessFile(Section):
     training: Training
     retraining: Retraining = Retraining()
     monitoring: Monitoring = Monitoring()
+    economics: Economics = Economics()
     segments: Segments
 
     def with_sources(self, sources: tuple[Source, ...], file: Path) -> "Business":

@@ -21,6 +21,7 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     import pandas as pd
 
+    from churn_assets.models.examination import Examination, ExaminationSettings
     from churn_assets.models.promotion import Verdict
     from churn_assets.models.training import TrainingResult
 
@@ -51,6 +52,7 @@ def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
 def _record(
     lakehouse: Lakehouse,
     result: "TrainingResult",
+    examination: "Examination",
     version: str,
     mlflow_run: str,
     trained_as_of: date,
@@ -59,7 +61,9 @@ def _record(
     """A row in models/training_runs."""
     import pyarrow as pa
 
-    row = result.test.as_dict() | {
+    schema = trainings_schema()
+    row = dict.fromkeys(schema.names) | result.test.as_dict() | examination.figures()
+    row |= {
         "trained_as_of": trained_as_of,
         "model_version": version,
         "mlflow_run_id": mlflow_run,
@@ -72,7 +76,6 @@ def _record(
         "labels_version": lakehouse.version(tables.CHURN_LABELS),
         "trained_at": datetime.now(UTC),
     }
-    schema = trainings_schema()
     rows = pa.Table.from_pylist([{name: row[name] for name in schema.names}], schema=schema)
     lakehouse.append_rows(tables.TRAINING_RUNS, rows, run_id=run_id)
 
@@ -146,6 +149,25 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
     return [churn_model]
 
 
+def _questions(business: Business) -> "ExaminationSettings":
+    """What the business wants to know about a model."""
+    from churn_assets.models.examination import ExaminationSettings
+
+    file = business.file
+    return ExaminationSettings(file.training.capacity, file.economics, file.segments.value)
+
+
+def _stability(examination: "Examination") -> dg.MarkdownMetadataValue:
+    """AUC of each month and each kind of customer."""
+    rows = [
+        (name, m.n, m.positives, f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
+        if m.auc is not None
+        else (name, m.n, m.positives, m.status, "")
+        for name, m in (examination.cohorts | examination.segments).items()
+    ]
+    return markdown_table(["cohort or customers", "customers", "churners", "AUC", "95 %"], rows)
+
+
 def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
     """The trainings of a range side by side."""
     from churn_assets.models.backtest import COLUMNS, backtest_picture, backtest_rows, trainings
@@ -170,6 +192,7 @@ def _train(
     """
     import pandas as pd
 
+    from churn_assets.models.examination import examine
     from churn_assets.models.split import recent_split, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 
@@ -206,6 +229,8 @@ def _train(
         except TrainingError as error:
             raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
         run.log_training(result, parameters)
+        examination = examine(result, frame, _questions(business))
+        run.log_examination(examination)
         test = result.test
         if test.auc is None or test.auc_low is None:
             raise dg.Failure(
@@ -224,7 +249,7 @@ def _train(
         tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
         verdict, before = _judge(lakehouse, tracking, business, result, tested, trained_as_of, degraded)
         context.log.info(f"version {registered.version}: {verdict.why}")
-    _record(lakehouse, result, registered.version, run.run_id, trained_as_of, context.run.run_id)
+    _record(lakehouse, result, examination, registered.version, run.run_id, trained_as_of, context.run.run_id)
     decision = Decision(
         in_charge_from=trained_as_of,
         model_version=registered.version,
@@ -250,6 +275,8 @@ def _train(
         "candidate": result.chosen,
         "test cohort": str(split.test),
         **numbers,
+        **examination.figures(),
+        "stability": _stability(examination),
         "candidates": markdown_table(list(table.columns), table.values.tolist()),
         "drivers": markdown_table(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]

@@ -15,7 +15,10 @@ from churn_assets.models.plots import BLUE, as_uri, blank
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMNS = ("trained as of", "version", "model", "test cohort", "AUC", "95 %", "lift", "Brier", "decision")
+COLUMNS = (
+    *("trained as of", "version", "model", "test cohort", "AUC", "95 %", "lift", "Brier"),
+    *("EMPC", "profit at capacity", "decision"),
+)
 
 
 def trainings(lakehouse: Lakehouse, first: date, last: date) -> list[dict[str, Any]]:
@@ -37,7 +40,7 @@ def trainings(lakehouse: Lakehouse, first: date, last: date) -> list[dict[str, A
 
 
 def backtest_rows(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """One line per training, as COLUMNS names them."""
+    """One line per training, as COLUMNS names them; money per customer of the base, in the unit of churn.yaml."""
     return [
         (
             str(row["trained_as_of"]),
@@ -48,10 +51,17 @@ def backtest_rows(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
             f"{row['auc_low']:.3f} to {row['auc_high']:.3f}",
             f"{row['lift_top_decile']:.1f}",
             f"{row['brier']:.4f}",
+            _money(row["empc"]),
+            _money(row["profit_at_capacity"]),
             "takes charge" if row["promoted"] else "champion stays",
         )
         for row in found
     ]
+
+
+def _money(value: float | None) -> str:
+    """Per customer of the base; trainings of earlier releases did not measure it."""
+    return "" if value is None else f"{value:.2f}"
 
 
 def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":

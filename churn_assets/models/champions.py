@@ -47,6 +47,7 @@ def trainings_schema() -> "pa.Schema":
     text = ("model_version", "mlflow_run_id", "dagster_run_id", "candidate", "status")
     quality = ("auc", "auc_low", "auc_high", "pr_auc", "brier", "log_loss", "lift_top_decile")
     at_capacity = ("precision", "recall", "f1", "accuracy")
+    money = ("empc", "empc_low", "empc_high", "empc_fraction", "profit_at_capacity", "ece")
     counts = ("rows", "positives", "snapshots_version", "labels_version")
     return pa.schema(
         [
@@ -54,7 +55,7 @@ def trainings_schema() -> "pa.Schema":
             *((name, pa.string()) for name in text),
             ("test_as_of_date", pa.date32()),
             *((name, pa.int64()) for name in counts),
-            *((name, pa.float64()) for name in (*quality, *at_capacity)),
+            *((name, pa.float64()) for name in (*quality, *at_capacity, *money)),
             ("trained_at", pa.timestamp("us", "UTC")),
         ]
     )

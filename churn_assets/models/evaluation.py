@@ -108,7 +108,7 @@ def evaluate(
         return Metrics(TOO_FEW, n, positives, base_rate)
     auc, low, high = auc_interval(y, score)
     ranking = rank(score, keys)
-    chosen = ranking[: _share(n, capacity)]
+    chosen = ranking[: share_of(n, capacity)]
     hits = float(y[chosen].sum())
     wrong = (len(chosen) - hits) + (positives - hits)
     log_odds = logit(p)
@@ -133,7 +133,7 @@ def evaluate(
         precision=hits / len(chosen),
         recall=hits / positives,
         f1=2 * hits / (len(chosen) + positives),
-        lift_top_decile=float(y[ranking[: _share(n, 0.1)]].mean()) / (positives / n),
+        lift_top_decile=float(y[ranking[: share_of(n, 0.1)]].mean()) / (positives / n),
     )
 
 
@@ -203,6 +203,14 @@ def compare_auc(labels: ArrayLike, challenger: ArrayLike, champion: ArrayLike) -
     return difference, difference - half, difference + half
 
 
+def wilson(hits: float, n: int) -> tuple[float, float]:
+    """95 % Wilson score interval of the share hits / n."""
+    z = Z_95
+    centre = (hits + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * (hits * (n - hits) / n + z * z / 4) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
 def average_precision(labels: NDArray[np.float64], score: NDArray[np.float64]) -> float:
     """Area under precision over recall as the step sum over distinct scores (no interpolation)."""
     order = np.argsort(-score, kind="stable")
@@ -237,5 +245,6 @@ def _clip_interval(centre: float, variance: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _share(n: int, share: float) -> int:
+def share_of(n: int, share: float) -> int:
+    """How many of n a share is, at least one; rounded up."""
     return max(1, int(np.ceil(n * share - 1e-9)))

@@ -12,60 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-
-@dataclass(frozen=True)
-class Economics:
-    """What a customer and a campaign are worth; money in one currency, per customer. Defaults are those of the paper.
-
-    Attributes:
-        lifetime_value: of a customer who stays.
-        offer: cost of the incentive when it is taken.
-        contact: cost of contacting one customer.
-        alpha, beta: of the Beta distribution of the probability that a churner takes the offer and stays.
-
-    Raises:
-        ValueError: a value is out of range: costs below 0, an offer that costs as much as the customer is worth.
-    """
-
-    lifetime_value: float = 200.0
-    offer: float = 10.0
-    contact: float = 1.0
-    alpha: float = 6.0
-    beta: float = 14.0
-
-    def __post_init__(self) -> None:
-        if self.offer < 0 or self.contact < 0 or not self.offer < self.lifetime_value:
-            raise ValueError(
-                f"lifetime_value={self.lifetime_value:g}, offer={self.offer:g}, contact={self.contact:g}: costs must "
-                "not be negative, and the offer must cost less than the customer is worth"
-            )
-        if self.alpha <= 0 or self.beta <= 0:
-            raise ValueError(f"alpha={self.alpha:g}, beta={self.beta:g}: both must be above 0")
-
-    @property
-    def acceptance(self) -> float:
-        """Mean probability that a contacted churner takes the offer and stays."""
-        return self.alpha / (self.alpha + self.beta)
-
-    def gain(self, acceptance: float) -> float:
-        """Profit of contacting one churner who accepts with this probability."""
-        return acceptance * (self.lifetime_value - self.offer) - self.contact
-
-    @property
-    def waste(self) -> float:
-        """Cost of contacting one customer who would have stayed."""
-        return self.offer + self.contact
-
-    @property
-    def break_even(self) -> float:
-        """Churn probability above which a contact pays at the mean acceptance; 1 where none does."""
-        gain = self.gain(self.acceptance)
-        return min(1.0, self.waste / (gain + self.waste)) if gain + self.waste > 0 else 1.0
-
-    def expected_profit(self, probability: ArrayLike) -> NDArray[np.float64]:
-        """Expected profit of contacting each customer, from calibrated churn probabilities."""
-        p = np.asarray(probability, dtype=np.float64)
-        return p * self.gain(self.acceptance) - (1 - p) * self.waste
+from churn_assets.contracts.economics import Economics
+from churn_assets.models.evaluation import Z_95
 
 
 @dataclass(frozen=True)
@@ -74,10 +22,13 @@ class MaximumProfit:
 
     Attributes:
         profit: per customer of the whole base, contacted or not.
+        low, high: its 95 % interval, for customers drawn independently; to first order the cut-offs stay the best ones.
         fraction: share of the base to contact, averaged over the acceptance probability.
     """
 
     profit: float
+    low: float
+    high: float
     fraction: float
 
 
@@ -150,8 +101,26 @@ def expected_maximum_profit(
     weight = np.diff(betainc(economics.alpha, economics.beta, bounds))
     # Integral of acceptance x density, from the Beta distribution with alpha + 1.
     first_moment = economics.acceptance * np.diff(betainc(economics.alpha + 1, economics.beta, bounds))
-    profit = (margin * first_moment - economics.contact * weight) * hits - economics.waste * weight * wasted
-    return MaximumProfit(float(profit.sum() / n), float((weight * (hits + wasted)).sum() / n))
+    # A customer is contacted at every cut-off from the one that first reaches them on.
+    of_churner = _from_here_on(margin * first_moment - economics.contact * weight)
+    of_stayer = _from_here_on(-economics.waste * weight)
+    churners, stayers = np.diff(hits, prepend=0.0), np.diff(wasted, prepend=0.0)
+    # never below 0, which contacting nobody earns; sums may round to less
+    profit = max(0.0, float((of_churner * churners + of_stayer * stayers).sum() / n))
+    variance = float((of_churner**2 * churners + of_stayer**2 * stayers).sum() / n) - profit**2
+    half = Z_95 * (max(variance, 0.0) / n) ** 0.5
+    return MaximumProfit(profit, profit - half, profit + half, float((weight * (hits + wasted)).sum() / n))
+
+
+def expected_profit(probability: ArrayLike, economics: Economics) -> NDArray[np.float64]:
+    """Expected profit of contacting each customer at the mean acceptance, from calibrated churn probabilities."""
+    p = np.asarray(probability, dtype=np.float64)
+    return p * economics.gain(economics.acceptance) - (1 - p) * economics.waste
+
+
+def _from_here_on(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of each value and those after it."""
+    return np.cumsum(values[::-1])[::-1]
 
 
 def _found(labels: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.models.evaluation import OK, Metrics
+from churn_assets.models.evaluation import OK, Metrics, wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ def calibration_figure(
     groups = [group for group in np.array_split(order, 10) if len(group)]
     predicted = np.array([probability[group].mean() for group in groups])
     observed = np.array([labels[group].mean() for group in groups])
-    bounds = np.array([_wilson(float(labels[group].sum()), len(group)) for group in groups])
+    bounds = np.array([wilson(float(labels[group].sum()), len(group)) for group in groups])
     figure, axes = blank(
         f"Do predicted risks come true?\n{_size(metrics)}",
         "predicted churn probability",
@@ -178,14 +178,6 @@ def _known(value: float | None) -> float:
     if value is None:
         raise ValueError("these figures need metrics with status ok")
     return value
-
-
-def _wilson(hits: float, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share."""
-    z = 1.959963984540054
-    centre = (hits + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * (hits * (n - hits) / n + z * z / 4) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _size(metrics: Metrics) -> str:

@@ -104,6 +104,10 @@ class TrainingResult:
         split: dates of the parts.
         rows: rows and positives per part.
         importance: feature -> mean absolute contribution (log-odds) on validation rows, largest first.
+        contributions: of those rows, indexed by customer_key; what `importance` is the mean of.
+        alone: feature -> ROC-AUC of it alone on the train part.
+        judged: customer_key, as_of_date, label, raw, probability of the validation rows (whose AUC is flattered a
+            little: they chose the model) and of the test cohort, each scored by a model that did not learn from it.
     """
 
     model: PortableModel
@@ -114,6 +118,9 @@ class TrainingResult:
     split: Split
     rows: dict[str, dict[str, int]]
     importance: dict[str, float]
+    contributions: pd.DataFrame = field(repr=False)
+    alone: dict[str, float] = field(repr=False)
+    judged: pd.DataFrame = field(repr=False)
     tested: TestedSample = field(repr=False)
 
     def candidates_table(self) -> pd.DataFrame:
@@ -163,7 +170,7 @@ def train(
     """
     parts = _parts(frame, split)
     _check(parts, settings)
-    _refuse_leaks(frame, parts, split, features, settings)
+    alone = _refuse_leaks(frame, parts, split, features, settings)
     learner = Learner(features, settings.seed, spark, settings.scratch)
     whole = split
     split, learning = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
@@ -185,13 +192,18 @@ def train(
     calibration = Calibration.fit(calibrated_on, parts["calibration"]["label"].to_numpy(np.float64))
     transformation, scorer = learning.model(chosen)
     model = PortableModel(chosen, transformation, scorer, calibration)
-    importance = _importance(model, parts["validation"], settings.seed)
+    contributions = _contributions(model, parts["validation"], settings.seed)
+    importance = _importance(contributions)
     rows = {name: _counts(part) for name, part in parts.items()}
     model = _with_about(model, split, rows, importance, parts["train"], calibrated_on)
     raw = learning.scores([chosen], parts["test"])[chosen]
     probability = calibration.apply(raw)
     test = _evaluate(parts["test"], raw, probability, settings)
     progress(f"{chosen} chosen; test {split.test} AUC {_auc_text(test)}")
+    earlier = parts["validation"][
+        pd.to_datetime(parts["validation"]["as_of_date"]) < pd.Timestamp(split.test)
+    ]
+    earlier_raw = learning.scores([chosen], earlier)[chosen]
     bands = (
         by_tenure(
             parts["test"].assign(raw=raw, probability=probability),
@@ -212,8 +224,22 @@ def train(
         split=split,
         rows=rows,
         importance=importance,
+        contributions=contributions,
+        alone=alone,
+        judged=pd.concat(
+            [
+                _judged(part, scored, calibration.apply(scored))
+                for part, scored in ((earlier, earlier_raw), (parts["test"], raw))
+                if len(part)
+            ],
+            ignore_index=True,
+        ),
         tested=TestedSample(parts["test"]["label"].to_numpy(np.float64), raw, probability),
     )
+
+
+def _judged(part: pd.DataFrame, raw: NDArray[np.float64], probability: NDArray[np.float64]) -> pd.DataFrame:
+    return part[["customer_key", "as_of_date", "label"]].assign(raw=raw, probability=probability)
 
 
 def _counts(part: pd.DataFrame) -> dict[str, int]:
@@ -266,7 +292,8 @@ def _refuse_leaks(
     split: Split,
     features: Sequence[str],
     settings: TrainingSettings,
-) -> None:
+) -> dict[str, float]:
+    """AUC of each feature alone, if nothing knows the outcome."""
     transformation = Transformation.fit(parts["train"], features)
     matrix = transformation.transform(parts["train"])
     alone = single_feature_auc(matrix, parts["train"]["label"].to_numpy(np.float64), transformation)
@@ -278,6 +305,7 @@ def _refuse_leaks(
             findings += overlapping_outcomes(parts, ["train"], "validation", split.horizon)
     if findings:
         raise LeakFound(" ".join(findings))
+    return alone
 
 
 def _evaluate(
@@ -288,10 +316,15 @@ def _evaluate(
     )
 
 
-def _importance(model: PortableModel, part: pd.DataFrame, seed: int) -> dict[str, float]:
-    """Mean absolute contribution per feature, largest first."""
+def _contributions(model: PortableModel, part: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Contributions of a sample of rows, by feature, with the rows' customer_key as index."""
     sample = part.sample(min(IMPORTANCE_ROWS, len(part)), random_state=seed)
-    means = model.contributions(sample).abs().mean().sort_values(ascending=False, kind="stable")
+    return model.contributions(sample).set_axis(pd.Index(sample["customer_key"], name="customer_key"))
+
+
+def _importance(contributions: pd.DataFrame) -> dict[str, float]:
+    """Mean absolute contribution per feature, largest first."""
+    means = contributions.abs().mean().sort_values(ascending=False, kind="stable")
     return {str(name): float(value) for name, value in means.items()}
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churn_assets.models.money import Economics, profit_curve
+from churn_assets.contracts.economics import Economics
+from churn_assets.models.money import profit_curve
 from churn_assets.models.plots import (
     BLUE,
     GREY,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.money import Economics
+from churn_assets.contracts.economics import Economics
 from churn_assets.study.columns import LEFT_OUT_BECAUSE, Column, learnable, understand
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.folds import SEED, Rows, group_codes

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.models.examination import Examination
 from churn_assets.models.plots import training_figures
 from churn_assets.models.portable import PortableModel
 from churn_assets.models.training import TrainingResult
@@ -299,6 +300,10 @@ class TrainingRun:
         self._mlflow.log_text(json.dumps(bands, indent=1), "test_by_tenure.json")
         for name, figure in training_figures(result).items():
             self._mlflow.log_figure(figure, f"plots/{name}.png")
+
+    def log_examination(self, examination: Examination) -> None:
+        """Log what was found after the training: metrics."""
+        self._mlflow.log_metrics(examination.metrics())
 
     def register(
         self, model: PortableModel, tags: Mapping[str, str] | None = None, champion: bool = False

@@ -172,6 +172,16 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         "segments",
         "the last segment rule must have no `when`",
     ),
+    "offer dearer than the customer": (
+        lambda c: c["economics"].update(offer=400),
+        "economics",
+        "an offer must cost less than the customer is worth",
+    ),
+    "negative cost": (
+        lambda c: c["economics"].update(contact=-1),
+        "economics.contact",
+        "greater than or equal to 0",
+    ),
     "unknown driver": (
         lambda c: c["segments"]["rules"][0]["when"].update(driver=["weather"]),
         "segments.rules[0]",

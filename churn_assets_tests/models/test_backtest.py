@@ -26,6 +26,8 @@ def _training(month: int, version: str, trained_at: int, auc: float = 0.8) -> di
         "auc_high": auc + 0.05,
         "lift_top_decile": 4.25,
         "brier": 0.0312,
+        "empc": 1.234 if month > 2 else None,
+        "profit_at_capacity": -0.5 if month > 2 else None,
         "trained_at": datetime(2026, 1, trained_at, tzinfo=UTC),
     }
 
@@ -63,7 +65,8 @@ def test_a_promotion_by_hand_is_no_decision_of_the_training(lakehouse: Lakehouse
 def test_table_and_plot(lakehouse: Lakehouse) -> None:
     found = trainings(lakehouse, date.min, date.max)
     line = ("2025-02-28", "1", "random forest", "2025-01-28", "0.800", "0.750 to 0.850", "4.2", "0.0312")
-    assert backtest_rows(found)[0] == (*line, "takes charge")
+    assert backtest_rows(found)[0] == (*line, "", "", "takes charge")
+    assert backtest_rows(found)[1][-3:-1] == ("1.23", "-0.50")
     assert [row[-1] for row in backtest_rows(found)[1:]] == ["champion stays", "champion stays"]
     [axes] = backtest_figure(found).axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["Feb\n2025", "Apr\n2025", "May\n2025"]

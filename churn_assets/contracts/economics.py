@@ -1,0 +1,58 @@
+"""The economics of a retention campaign, as churn.yaml declares them."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Economics(BaseModel):
+    """What a customer and a campaign are worth; money in one currency, per customer.
+
+    Defaults are those of the literature (Verbraken, Verbeke & Baesens 2013, doi 10.1109/TKDE.2012.50), of no business.
+
+    Attributes:
+        lifetime_value: of a customer who stays.
+        offer: cost of the incentive when it is taken.
+        contact: cost of contacting one customer.
+        alpha, beta: of the Beta distribution of the probability that a churner takes the offer and stays.
+
+    Raises:
+        ValueError: a value is out of range: costs below 0, an offer that costs as much as the customer is worth.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lifetime_value: float = Field(200.0, gt=0)
+    offer: float = Field(10.0, ge=0)
+    contact: float = Field(1.0, ge=0)
+    alpha: float = Field(6.0, gt=0)
+    beta: float = Field(14.0, gt=0)
+
+    @model_validator(mode="after")
+    def _pays(self) -> Self:
+        if not self.offer < self.lifetime_value:
+            raise ValueError(
+                f"the offer costs {self.offer:g} and the customer is worth {self.lifetime_value:g}: an offer must cost "
+                "less than the customer is worth"
+            )
+        return self
+
+    @property
+    def acceptance(self) -> float:
+        """Mean probability that a contacted churner takes the offer and stays."""
+        return self.alpha / (self.alpha + self.beta)
+
+    def gain(self, acceptance: float) -> float:
+        """Profit of contacting one churner who accepts with this probability."""
+        return acceptance * (self.lifetime_value - self.offer) - self.contact
+
+    @property
+    def waste(self) -> float:
+        """Cost of contacting one customer who would have stayed."""
+        return self.offer + self.contact
+
+    @property
+    def break_even(self) -> float:
+        """Churn probability above which a contact pays at the mean acceptance; 1 where none does."""
+        gain = self.gain(self.acceptance)
+        return min(1.0, self.waste / (gain + self.waste)) if gain + self.waste > 0 else 1.0

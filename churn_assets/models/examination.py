@@ -1,0 +1,99 @@
+"""What is looked at after a training and before anybody relies on its model; what the model card tells."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from churn_assets.contracts.business import ValueTiers
+from churn_assets.contracts.economics import Economics
+from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics
+from churn_assets.models.quality import Quality, quality
+from churn_assets.models.stability import by_cohort, by_value
+from churn_assets.models.training import TrainingResult
+
+
+@dataclass(frozen=True)
+class ExaminationSettings:
+    """What to look at.
+
+    Attributes:
+        capacity: share of customers that a campaign reaches.
+        economics: of a campaign.
+        value: feature and quantiles of the value tiers; None where there are none.
+        minimum_positives: fewer churners give a status instead of numbers.
+    """
+
+    capacity: float = 0.1
+    economics: Economics = field(default_factory=Economics)
+    value: ValueTiers | None = None
+    minimum_positives: int = MINIMUM_POSITIVES
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        quality: of the test cohort; None where it has no metrics.
+        cohorts: as_of date -> metrics of the validation cohorts and the test cohort.
+        segments: kind of customer -> metrics on the test cohort: bands of tenure, value tiers.
+    """
+
+    quality: Quality | None
+    cohorts: dict[str, Metrics]
+    segments: dict[str, Metrics]
+
+    def metrics(self) -> dict[str, float]:
+        """Flat names and numbers for MLflow."""
+        found = {f"test.{name}": value for name, value in self.figures().items()}
+        for kind, parts in (("cohort", self.cohorts), ("segment", self.segments)):
+            for name, metrics in parts.items():
+                if metrics.auc is not None and metrics.auc_low is not None and metrics.auc_high is not None:
+                    at = f"{kind}.{name.replace(' ', '_')}"
+                    found |= {
+                        f"{at}.auc": metrics.auc,
+                        f"{at}.auc_low": metrics.auc_low,
+                        f"{at}.auc_high": metrics.auc_high,
+                    }
+        return found
+
+    def figures(self) -> dict[str, float]:
+        """Numbers of the test cohort, by the names of `Quality.as_dict`; empty where it has none."""
+        return self.quality.as_dict() if self.quality else {}
+
+
+def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSettings) -> Examination:
+    """Look at a finished training.
+
+    Args:
+        frame: what was trained on; see `train`.
+    """
+    tested = _tested(result, frame)
+    return Examination(
+        quality=_quality(result, tested, settings),
+        cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
+        segments=_segments(result, tested, settings),
+    )
+
+
+def _tested(result: TrainingResult, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the test cohort with their scores."""
+    scores = result.judged[["customer_key", "as_of_date", "raw", "probability"]]
+    at = pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(result.split.test)
+    return frame[at].merge(scores, on=["customer_key", "as_of_date"], validate="one_to_one")
+
+
+def _quality(result: TrainingResult, tested: pd.DataFrame, settings: ExaminationSettings) -> Quality | None:
+    if result.test.status != OK:
+        return None
+    labels, raw, probability = (tested[name] for name in ("label", "raw", "probability"))
+    return quality(labels, raw, probability, tested["customer_key"], settings.capacity, settings.economics)
+
+
+def _segments(
+    result: TrainingResult, tested: pd.DataFrame, settings: ExaminationSettings
+) -> dict[str, Metrics]:
+    found = dict(result.test_by_tenure)
+    if settings.value is not None:
+        found |= by_value(tested, settings.value, settings.capacity, settings.minimum_positives)
+    return {name: metrics for name, metrics in found.items() if metrics.n}

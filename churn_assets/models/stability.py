@@ -1,0 +1,43 @@
+"""Whether a model is equally good in every month, and for every kind of customer."""
+
+import numpy as np
+import pandas as pd
+
+from churn_assets.contracts.business import ValueTiers
+from churn_assets.models.evaluation import Metrics, evaluate
+from churn_assets.models.transformation import numbers
+
+
+def by_cohort(judged: pd.DataFrame, capacity: float, minimum_positives: int) -> dict[str, Metrics]:
+    """as_of date -> metrics, ascending.
+
+    Args:
+        judged: see `TrainingResult.judged`.
+    """
+    days = pd.to_datetime(judged["as_of_date"])
+    return {
+        str(day.date()): _metrics(judged[days == day], capacity, minimum_positives)
+        for day in sorted(days.unique())
+    }
+
+
+def by_value(
+    tested: pd.DataFrame, tiers: ValueTiers, capacity: float, minimum_positives: int
+) -> dict[str, Metrics]:
+    """Value tier -> metrics on the test cohort, richest first; tiers as in scores/customer_segments.
+
+    Args:
+        tested: judged rows of the test cohort with the feature of `tiers`; a missing value ranks lowest.
+    """
+    worth = np.nan_to_num(numbers(tested[tiers.feature]), nan=-np.inf)
+    position = np.empty(len(tested))
+    position[np.lexsort((tested["customer_key"], worth))] = np.arange(len(tested)) / max(len(tested) - 1, 1)
+    rich, poor = position >= tiers.high, position < tiers.middle
+    parts = {"high value": rich, "middle value": ~rich & ~poor, "low value": poor}
+    return {name: _metrics(tested[at], capacity, minimum_positives) for name, at in parts.items()}
+
+
+def _metrics(part: pd.DataFrame, capacity: float, minimum_positives: int) -> Metrics:
+    return evaluate(
+        part["label"], part["raw"], part["probability"], part["customer_key"], capacity, minimum_positives
+    )
