@@ -83,11 +83,32 @@ def test_what_is_learned_in_june_changes_no_snapshot_before(lake: Lake, tmp_path
     # and the poison is real: June itself, which knows it, differs in every source
     june = [f[f["as_of_date"].astype(str) == "2025-06-30"].set_index("customer_key") for f in (before, after)]
     both = june[0].index.intersection(june[1].index)
-    changed = ("customers_region", "subscriptions_monthly_price", "usage_data_mb_sum_3m")
+    changed = (
+        "customers_region",
+        "protected_customers_region",
+        "subscriptions_monthly_price",
+        "usage_data_mb_sum_3m",
+    )
     for column in (*changed, "invoices_amount_sum_3m", "invoices_status_paid_share_3m"):
         old, new = june[0].loc[both, column], june[1].loc[both, column]
         assert (old.astype(str) != new.astype(str)).any(), column
     assert len(june[1]) < len(june[0])
+
+
+def test_snapshots_carry_protected_attributes_beside_the_features(lake: Lake) -> None:
+    snapshots = lake.frame(tables.CUSTOMER_SNAPSHOTS)
+    assert not {f.name for f in lake.business.features} & {p.name for p in lake.business.protected}
+    assert not any(column.endswith("birth_date") for column in snapshots)
+    born = lake.frame(tables.customer_identity(lake.business))
+    born = born[born["source"] == "customers"].drop_duplicates("customer_key", keep="last")
+    decade = born.set_index("customer_key")["birth_date"].astype(str).str[:3] + "0s"
+    carried = snapshots.drop_duplicates("customer_key").set_index("customer_key")[
+        "protected_customers_birth_decade"
+    ]
+    both = carried.index.intersection(decade.index)
+    told = carried[both].notna() & decade[both].str.match(r"\d{3}0s")
+    assert told.mean() > 0.8
+    assert (carried[both][told] == decade[both][told]).mean() > 0.98
 
 
 def test_out_of_order_and_twice_over_gives_the_same_tables(lake: Lake, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """churn.yaml: what a business calls churn, which features it looks at, how it trains and what it does about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.features import Feature, FeatureLine, expand
+from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.contracts.source import Source
 from churn_assets.months import add_months
 
@@ -220,6 +221,7 @@ class BusinessFile(Section):
     label: LabelRule
     eligibility: Eligibility = Eligibility()
     features: list[FeatureLine] = Field(min_length=1)
+    protected: list[ProtectedAttribute] = []
     customer_months: list[MonthColumn] = []
     training: Training
     retraining: Retraining = Retraining()
@@ -268,6 +270,10 @@ class BusinessFile(Section):
                 "a renewal may come after the label is settled.",
                 f"raise windows.settlement_days to {self.label.renewal_days} or more.",
             )
+        for position, attribute in enumerate(self.protected):
+            path = f"protected[{position}]"
+            if problem := attribute.problem(source_of(path, attribute.source)):
+                raise DeclarationError(file, path, *problem)
         features: list[Feature] = []
         for position, line in enumerate(self.features):
             path = f"features[{position}]"
@@ -278,8 +284,18 @@ class BusinessFile(Section):
                     path,
                     f"features of a spell come from the label source {labelled.name}, not from {source.name}.",
                 )
+            read = [attribute for attribute in self.protected if attribute.is_read_by(line)]
+            for attribute in read:
+                if not attribute.allowed_as_feature:
+                    raise DeclarationError(
+                        file,
+                        path,
+                        f"{attribute.column} of {attribute.source} is protected, so no model may learn from it.",
+                        "take the feature out, or set `allowed_as_feature: true` under protected if you may use it.",
+                    )
             try:
-                features += expand(line, source, self.windows.observation_months)
+                expanded = expand(line, source, self.windows.observation_months)
+                features += [replace(f, protected=True) for f in expanded] if read else expanded
             except (ValueError, KeyError) as error:
                 raise DeclarationError(file, path, str(error).strip("'\"")) from error
         names = [f.name for f in features]
@@ -347,6 +363,11 @@ class Business:
     def first_month(self, source: Source) -> str:
         """First month in which extracts of the source are expected."""
         return max(source.first_month or self.file.calendar.start, self.file.calendar.start)
+
+    @property
+    def protected(self) -> tuple[ProtectedAttribute, ...]:
+        """Attributes that models are judged by."""
+        return tuple(self.file.protected)
 
     @property
     def label_source(self) -> Source:

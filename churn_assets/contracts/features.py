@@ -49,12 +49,16 @@ class FeatureLine(BaseModel):
     sql: str | None = None
     driver: str = "other"
     words: str | None = None
+    actionable: bool = False
+    explainable: bool = True
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.sql is not None:
             if self.source or self.aggregate or not self.name:
                 raise ValueError("an expression has `name` and `sql`, and neither source nor aggregate")
+            if self.actionable:
+                raise ValueError("an expression is not actionable: what it is made of may be")
             return self
         if not self.source or not self.aggregate:
             raise ValueError("needs `source` and `aggregate`, or `name` and `sql`")
@@ -84,6 +88,9 @@ class FeatureLine(BaseModel):
 class Feature:
     """One column of features/customer_snapshots.
 
+    `actionable`: we can change it for a customer, so that asking "what if" makes sense. `explainable`: it may be said
+    to a customer as a reason. `protected`: it is (allowed to be) a protected attribute, which no reason names.
+
     `months` or `days` is the window's length, both None where the aggregate has none. A trend over m months is
     `(last - before) / (last + before)` of the measure in the last m months and the m months before, in [-1, 1].
     """
@@ -102,6 +109,14 @@ class Feature:
     months: int | None = None
     days: int | None = None
     sql: str | None = None
+    actionable: bool = False
+    explainable: bool = True
+    protected: bool = False
+
+    @property
+    def nameable(self) -> bool:
+        """Whether a reason may name it."""
+        return (self.actionable or self.explainable) and not self.protected
 
     @property
     def spark_type(self) -> str:
@@ -147,7 +162,16 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
     """
     if source is None:
         name = str(line.name)
-        return [Feature(name, "number", line.driver, line.words or name.replace("_", " "), sql=line.sql)]
+        return [
+            Feature(
+                name,
+                "number",
+                line.driver,
+                line.words or name.replace("_", " "),
+                sql=line.sql,
+                explainable=line.explainable,
+            )
+        ]
     if line.aggregate not in BY_ROLE[source.role]:
         known = ", ".join(sorted(BY_ROLE[source.role]))
         raise ValueError(f"a source of role {source.role} has no aggregate {line.aggregate}; it has {known}")
@@ -173,6 +197,8 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
             line.where,
             months,
             days,
+            actionable=line.actionable,
+            explainable=line.explainable,
         )
 
     if line.aggregate not in WINDOWED:

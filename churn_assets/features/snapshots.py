@@ -69,7 +69,8 @@ def _source_features(
 
 
 def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> Snapshots:
-    """Snapshots of the as_of_dates at the end of `months`: customer_key, as_of_date, known_at, tenure_days, features.
+    """Snapshots of the as_of_dates at the end of `months`: customer_key, as_of_date, known_at, tenure_days, features,
+    and protected attributes beside them.
 
     One pass per source, however many months. Only rows with event time and known_at on or before the as_of_date count;
     `known_at` is the end of the month in which the newest of them became known.
@@ -78,7 +79,7 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
     from pyspark.sql import functions as F
 
     as_of = [month_index(m) for m in months]
-    features = business.features
+    features = (*business.features, *(p.as_feature() for p in business.protected))
     labelled = business.label_source
     history = lakehouse.read(tables.silver(labelled)).where(F.col("extract_month") <= months[-1])
     people = population(history, business, as_of)

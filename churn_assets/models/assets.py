@@ -154,7 +154,9 @@ def _questions(business: Business) -> "ExaminationSettings":
     from churn_assets.models.examination import ExaminationSettings
 
     file = business.file
-    return ExaminationSettings(file.training.capacity, file.economics, file.segments.value)
+    return ExaminationSettings(
+        file.training.capacity, file.economics, file.segments.value, business.protected
+    )
 
 
 def _stability(examination: "Examination") -> dg.MarkdownMetadataValue:
@@ -166,6 +168,16 @@ def _stability(examination: "Examination") -> dg.MarkdownMetadataValue:
         for name, m in (examination.cohorts | examination.segments).items()
     ]
     return markdown_table(["cohort or customers", "customers", "churners", "AUC", "95 %"], rows)
+
+
+def _fairness(examination: "Examination") -> dg.MarkdownMetadataValue:
+    """Groups of the protected attributes, and what stands out."""
+    from churn_assets.models.fairness import COLUMNS, fairness_findings, fairness_rows
+
+    said = "\n\n".join(fairness_findings(examination.groups))
+    return dg.MetadataValue.md(
+        f"{markdown_table(COLUMNS, fairness_rows(examination.groups)).md_str}\n\n{said}"
+    )
 
 
 def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
@@ -200,6 +212,7 @@ def _train(
     trained_as_of = month_end(month)
     degraded = context.run.tags.get(REQUESTED_BY) == DEGRADATION
     names = [f.name for f in business.features]
+    judged_by = [p.name for p in business.protected]
     cohorts = mature_cohorts(lakehouse, trained_as_of)
     split = (
         recent_split(cohorts, windows.gap_days, windows.outcome_days)
@@ -207,7 +220,10 @@ def _train(
         else temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
     )
     frame = training_frame(
-        lakehouse, names, sorted({*split.train, *split.validation, split.test}), settings.row_limit
+        lakehouse,
+        [*names, *judged_by],
+        sorted({*split.train, *split.validation, split.test}),
+        settings.row_limit,
     )
     parameters = _parameters(business, lakehouse)
     with tracking.training_run(context.run.run_id, trained_as_of, {"business": business.name}) as run:
@@ -277,6 +293,7 @@ def _train(
         **numbers,
         **examination.figures(),
         "stability": _stability(examination),
+        "fairness": _fairness(examination),
         "candidates": markdown_table(list(table.columns), table.values.tolist()),
         "drivers": markdown_table(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]

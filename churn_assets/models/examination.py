@@ -6,7 +6,9 @@ import pandas as pd
 
 from churn_assets.contracts.business import ValueTiers
 from churn_assets.contracts.economics import Economics
+from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics
+from churn_assets.models.fairness import Group, fairness
 from churn_assets.models.quality import Quality, quality
 from churn_assets.models.stability import by_cohort, by_value
 from churn_assets.models.training import TrainingResult
@@ -20,12 +22,14 @@ class ExaminationSettings:
         capacity: share of customers that a campaign reaches.
         economics: of a campaign.
         value: feature and quantiles of the value tiers; None where there are none.
+        protected: attributes to judge by; each is a column of the frame by its `name`.
         minimum_positives: fewer churners give a status instead of numbers.
     """
 
     capacity: float = 0.1
     economics: Economics = field(default_factory=Economics)
     value: ValueTiers | None = None
+    protected: tuple[ProtectedAttribute, ...] = ()
     minimum_positives: int = MINIMUM_POSITIVES
 
 
@@ -37,11 +41,13 @@ class Examination:
         quality: of the test cohort; None where it has no metrics.
         cohorts: as_of date -> metrics of the validation cohorts and the test cohort.
         segments: kind of customer -> metrics on the test cohort: bands of tenure, value tiers.
+        groups: of the protected attributes, on the test cohort.
     """
 
     quality: Quality | None
     cohorts: dict[str, Metrics]
     segments: dict[str, Metrics]
+    groups: tuple[Group, ...]
 
     def metrics(self) -> dict[str, float]:
         """Flat names and numbers for MLflow."""
@@ -73,6 +79,7 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
         quality=_quality(result, tested, settings),
         cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
         segments=_segments(result, tested, settings),
+        groups=fairness(tested, settings.protected, settings.capacity, settings.minimum_positives),
     )
 
 

@@ -37,6 +37,8 @@ def training_frame(
 ) -> "pd.DataFrame":
     """customer_key, as_of_date, label, known_at, tenure_days and features of every labelled snapshot of these cohorts.
 
+    `features` may name any other column of the snapshots, too.
+
     Beyond `row_limit` rows whole customers are drawn by their random key, so that all cohorts keep the same people.
     """
     import pyarrow as pa

@@ -40,10 +40,12 @@ def reasons(
 ) -> list[list[str | None]]:
     """Per row the up to three features with the largest positive contribution, in words, strongest first.
 
-    Only what raises the risk is a reason; a customer with nothing of the kind has none.
+    Only features that may be named (`Feature.nameable`), and of them only what raises the risk; a customer with nothing
+    of the kind has no reason.
     """
     import numpy as np
 
+    features = [f for f in features if f.nameable]
     names = [f.name for f in features]
     values: NDArray[np.float64] = contributions[names].to_numpy(np.float64)
     strongest = np.argsort(-values, axis=1, kind="stable")[:, :REASONS]

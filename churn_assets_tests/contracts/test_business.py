@@ -93,6 +93,20 @@ def test_names_and_words_of_features_tell_source_measure_aggregate_and_window() 
     assert (names["usage_data_mb_sum_6m"].months, names["usage_data_mb_sum_6m"].days) == (6, None)
 
 
+def test_a_protected_attribute_is_no_feature_unless_allowed_and_never_a_reason() -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    features = {f.name: f for f in business.features}
+    assert [p.name for p in business.protected] == [
+        "protected_customers_birth_decade",
+        "protected_customers_region",
+    ]
+    assert not features.keys() & {p.name for p in business.protected}
+    assert not any(f.column == "birth_decade" for f in business.features)
+    assert features["customers_region"].protected and not features["customers_region"].nameable
+    assert features["subscriptions_plan"].actionable and features["subscriptions_plan"].nameable
+    assert not features["tenure_days"].actionable and features["tenure_days"].nameable
+
+
 SPELL_OF_CUSTOMERS = {"source": "customers", "aggregate": "tenure"}
 
 CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
@@ -171,6 +185,43 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         lambda c: c["segments"]["rules"].pop(),
         "segments",
         "the last segment rule must have no `when`",
+    ),
+    "protected feature": (
+        lambda c: c["protected"].append({"source": "customers", "column": "device_class"}),
+        "features[",
+        "device_class of customers is protected, so no model may learn from it. Remedy: take the feature out",
+    ),
+    "protected inside an expression": (
+        lambda c: c["features"].append(
+            {"name": "old", "sql": "if(protected_customers_birth_decade < '1960s', 1, 0)"}
+        ),
+        "features[",
+        "birth_decade of customers is protected",
+    ),
+    "protected and personal": (
+        lambda c: c["protected"].append({"source": "customers", "column": "birth_date"}),
+        "protected[2]",
+        "birth_date is personal and stays in silver/customer_identity. Remedy: derive a coarse column",
+    ),
+    "protected number": (
+        lambda c: c["protected"].append({"source": "customers", "column": "household_size"}),
+        "protected[2]",
+        "derive bands from it",
+    ),
+    "protected column unknown": (
+        lambda c: c["protected"].append({"source": "customers", "column": "creed"}),
+        "protected[2]",
+        "customers has no column creed. Remedy: use one of birth_decade",
+    ),
+    "protected event": (
+        lambda c: c["protected"].append({"source": "tickets", "column": "channel"}),
+        "protected[2]",
+        "name a source of role entity",
+    ),
+    "actionable expression": (
+        lambda c: c["features"][-1].update(actionable=True),
+        "features[",
+        "an expression is not actionable",
     ),
     "offer dearer than the customer": (
         lambda c: c["economics"].update(offer=400),

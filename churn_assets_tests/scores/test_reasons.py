@@ -1,5 +1,7 @@
 """Scores in words, and the driver that raises them most."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,28 @@ def test_only_what_raises_the_risk_is_a_reason_strongest_first() -> None:
     first, second = reasons(frame, contributions, FEATURES, TYPICAL)
     assert [str(r).split(":")[0] for r in first] == [PRICE.words, TREND.words, TICKETS.words]
     assert second == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"explainable": False}, False),
+        ({"explainable": False, "actionable": True}, True),
+        ({"protected": True}, False),
+        ({"protected": True, "actionable": True}, False),
+        ({}, True),
+    ],
+)
+def test_only_what_may_be_named_is_a_reason(flags: dict[str, bool], named: bool) -> None:
+    feature = replace(PRICE, **flags)
+    assert (words(feature, 50.0) is not None) == named
+
+
+def test_a_feature_that_is_not_named_leaves_its_place_to_the_next() -> None:
+    frame = pd.DataFrame({"price": [50.0], "region": ["south"]})
+    contributions = pd.DataFrame({"price": [0.1], "region": [3.0]})
+    [row] = reasons(frame, contributions, [PRICE, replace(REGION, protected=True)], TYPICAL)
+    assert row == ["monthly price: 50 (typical 29.9)", None, None]
 
 
 def test_the_main_driver_is_the_strongest_sum() -> None:
