@@ -3,7 +3,6 @@
 matplotlib's object interface only: no global figure state, no display, safe in threads.
 """
 
-from base64 import b64encode
 from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from churn_assets.documents import png_uri
 from churn_assets.models.evaluation import OK, Metrics, wilson
 
 if TYPE_CHECKING:
@@ -199,8 +199,13 @@ def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -
     return figure, axes
 
 
-def as_uri(figure: "Figure", dpi: int = 90) -> str:
-    """The figure as a PNG inside a data URI, for pages that keep no file beside them."""
+def as_png(figure: "Figure", dpi: int = 90) -> bytes:
+    """The figure as a PNG."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
-    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
+    return buffer.getvalue()
+
+
+def as_uri(figure: "Figure", dpi: int = 90) -> str:
+    """The figure as a PNG inside a data URI, for pages that keep no file beside them."""
+    return png_uri(as_png(figure, dpi))

@@ -15,10 +15,9 @@ from churn_assets.models.calibration import sigmoid
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Linear
+from churn_assets.models.ridge import ridge
 
 KNOTS = 8
-# Inverse strength of the ridge penalty on standardised columns; for a sum over all rows, so it fades as rows grow.
-PENALTY = 1.0
 
 
 class Form(Protocol):
@@ -142,30 +141,15 @@ def _hinges(matrix: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.f
     return np.array(columns, dtype=np.intp), np.array(knots, dtype=np.float64)
 
 
-def _linear(matrix: NDArray[np.float64], labels: NDArray[np.float64]) -> Linear:
-    """scikit-learn's logistic regression on standardised columns, told in the columns' own units.
-
-    Newton steps: with many rows and few columns ten of them do what lbfgs needs hundreds of passes for.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    centre, spread = matrix.mean(axis=0), matrix.std(axis=0)
-    spread[spread < 1e-12 * (1 + np.abs(centre))] = 1.0
-    learner = LogisticRegression(C=PENALTY, max_iter=200, solver="newton-cholesky")
-    learner.fit((matrix - centre) / spread, labels)
-    coefficients = learner.coef_[0] / spread
-    return Linear(coefficients, float(learner.intercept_[0] - coefficients @ centre), centre)
-
-
 def logistic_regression(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:
     """Ridge logistic regression: the floor that everything else has to beat."""
-    return _linear(matrix, labels)
+    return ridge(matrix, labels)
 
 
 def additive_regression(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:
     """Logistic regression in which every number may bend at eight quantiles: risk rarely rises in straight lines."""
     columns, knots = _hinges(matrix)
-    return Bent(columns, knots, _linear(bent(matrix, columns, knots), labels))
+    return Bent(columns, knots, ridge(bent(matrix, columns, knots), labels))
 
 
 def histogram_boosting(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:

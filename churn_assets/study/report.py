@@ -1,9 +1,10 @@
 """The report: one HTML file, pictures inside, no script and no address of another machine; it holds no row of data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from shlex import quote
 
+from churn_assets.documents import STYLE, html_cards, html_table
 from churn_assets.models.money import profit_curve
 from churn_assets.study.evaluation import spoken
 from churn_assets.study.leaks import Finding
@@ -11,30 +12,6 @@ from churn_assets.study.pictures import pictures
 from churn_assets.study.preparation import MODEL_ROWS
 from churn_assets.study.study import EXPLAINED_ROWS, Study
 
-_STYLE = """
-:root { --ink: #1c2733; --faint: #5d6b7a; --line: #dde3ea; --blue: #1f5fa8; --orange: #d9822b; --red: #b3261e; }
-* { box-sizing: border-box }
-body { font: 16px/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: var(--ink); max-width: 1080px;
-  margin: 0 auto; padding: 28px 24px 64px; background: #fff }
-h1 { font-size: 1.9em; margin: 0 } h2 { margin: 48px 0 8px; border-top: 1px solid var(--line); padding-top: 22px }
-p { max-width: 78ch } .faint { color: var(--faint) }
-nav a { margin-right: 16px; color: var(--blue); text-decoration: none }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 12px; margin: 22px 0 }
-.card { border: 1px solid var(--line); border-radius: 8px; padding: 12px 16px }
-.card b { display: block; font-size: 1.7em; line-height: 1.25 } .card span { color: var(--faint); font-size: .88em }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 16px }
-img { width: 100%; max-width: 640px }
-table { border-collapse: collapse; width: 100%; margin: 12px 0; font-size: .93em }
-th { text-align: left; color: var(--faint); font-weight: 600 }
-th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-tr.chosen td { font-weight: 650 }
-.finding { border-left: 4px solid var(--orange); background: #fdf6ee; padding: 9px 14px; margin: 9px 0 }
-.finding.leak { border-color: var(--red); background: #fcf1f0 }
-.bar { display: inline-block; height: .72em; background: var(--blue); border-radius: 2px; margin-right: 7px }
-code { background: #f2f5f8; padding: 1px 5px; border-radius: 4px; white-space: nowrap }
-@media (max-width: 520px) { .pictures { grid-template-columns: 1fr } }
-"""
 SECTIONS = {
     "figures": "How good it is",
     "leaks": "Leaks and warnings",
@@ -71,7 +48,7 @@ def report(study: Study) -> str:
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>"
+        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
         f'<p class="faint">{escape(study.prepared.file.words())}. {escape(study.prepared.target.words())}.</p>'
         f"<nav>{links}</nav>{_cards(study)}{sections}</body></html>"
     )
@@ -94,11 +71,7 @@ def _cards(study: Study) -> str:
         ),
         (str(leaks), f"column{'' if leaks == 1 else 's'} that look{'s' if leaks == 1 else ''} like a leak"),
     ]
-    return (
-        '<div class="cards">'
-        + "".join(f'<div class="card"><b>{a}</b><span>{b}</span></div>' for a, b in cards)
-        + "</div>"
-    )
+    return html_cards(cards)
 
 
 def _brier_of_rate(study: Study) -> float:
@@ -125,7 +98,7 @@ def _figures(study: Study, drawn: dict[str, str]) -> str:
     head = ("model", "ROC-AUC", "95 % interval", "average precision", "Brier", "log loss", "lift, top tenth")
     return (
         f"<p><b>{escape(_sentence(evaluation.why))}.</b></p>"
-        + _table(head, rows, marked)
+        + html_table(head, rows, marked)
         + "<p>ROC-AUC is the chance that a customer who left was ranked above one who stayed. "
         "When every fold makes the choice for itself, without seeing what it is judged on, the mean is "
         f"{inside.auc:.4f} "
@@ -208,7 +181,7 @@ def _lift(study: Study, drawn: dict[str, str]) -> str:
             )
         )
     head = ("contacted", "customers", "of them left", "of all churners", "lift")
-    return _table(head, rows) + _images(drawn, "lift", "precision_recall")
+    return html_table(head, rows) + _images(drawn, "lift", "precision_recall")
 
 
 def _money(study: Study, drawn: dict[str, str]) -> str:
@@ -239,7 +212,7 @@ def _segments(study: Study, drawn: dict[str, str]) -> str:
     return (
         "<p>Risk by rank: the riskiest tenth is high, the next fifth elevated. The main driver is the "
         "feature that raises "
-        f"a customer's risk most.</p>{_table(head, rows, numbers_from=2)}{_images(drawn, 'segments')}"
+        f"a customer's risk most.</p>{html_table(head, rows, numbers_from=2)}{_images(drawn, 'segments')}"
     )
 
 
@@ -265,7 +238,7 @@ def _columns(study: Study) -> str:
         for column in study.prepared.columns
     ]
     head = ("column", "read as", "values", "missing", "remarks", "for example")
-    return _table(head, rows, numbers_from=2, numbers_to=3)
+    return html_table(head, rows, numbers_from=2, numbers_to=3)
 
 
 def _method(study: Study) -> str:
@@ -315,26 +288,6 @@ def _method(study: Study) -> str:
 def _images(drawn: dict[str, str], *names: str) -> str:
     shown = "".join(f'<img src="{drawn[name]}" alt="{escape(spoken(name))}">' for name in names)
     return f'<div class="pictures">{shown}</div>'
-
-
-def _table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    marked: Sequence[bool] = (),
-    numbers_from: int = 1,
-    numbers_to: int = 99,
-) -> str:
-    def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(
-            f"<{tag}{' class=n' if numbers_from <= at <= numbers_to else ''}>{escape(str(cell))}</{tag}>"
-            for at, cell in enumerate(row)
-        )
-
-    lines = [
-        f"<tr{' class=chosen' if at < len(marked) and marked[at] else ''}>{cells('td', row)}</tr>"
-        for at, row in enumerate(rows)
-    ]
-    return f"<table><tr>{cells('th', head)}</tr>{''.join(lines)}</table>"
 
 
 def _sentence(text: str) -> str:
