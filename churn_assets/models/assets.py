@@ -155,7 +155,11 @@ def _questions(business: Business) -> "ExaminationSettings":
 
     file = business.file
     return ExaminationSettings(
-        file.training.capacity, file.economics, file.segments.value, business.protected
+        file.training.capacity,
+        file.economics,
+        file.segments.value,
+        business.protected,
+        file.training.seed,
     )
 
 
@@ -178,6 +182,14 @@ def _fairness(examination: "Examination") -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(
         f"{markdown_table(COLUMNS, fairness_rows(examination.groups)).md_str}\n\n{said}"
     )
+
+
+def _leaks(examination: "Examination") -> dg.MarkdownMetadataValue:
+    """What was found, or that nothing was."""
+    report = examination.leaks
+    said = [f"- {words}" for words in report.findings()] or ["Nothing found."]
+    asked = f"Shuffled labels: ROC-AUC {report.shuffled}; train against test: {report.apart}."
+    return dg.MetadataValue.md("\n".join([*said, "", asked]))
 
 
 def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
@@ -294,6 +306,7 @@ def _train(
         **examination.figures(),
         "stability": _stability(examination),
         "fairness": _fairness(examination),
+        "leak report": _leaks(examination),
         "candidates": markdown_table(list(table.columns), table.values.tolist()),
         "drivers": markdown_table(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]

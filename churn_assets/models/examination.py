@@ -9,6 +9,7 @@ from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics
 from churn_assets.models.fairness import Group, fairness
+from churn_assets.models.leak_report import LeakReport, leak_report
 from churn_assets.models.quality import Quality, quality
 from churn_assets.models.stability import by_cohort, by_value
 from churn_assets.models.training import TrainingResult
@@ -23,6 +24,7 @@ class ExaminationSettings:
         economics: of a campaign.
         value: feature and quantiles of the value tiers; None where there are none.
         protected: attributes to judge by; each is a column of the frame by its `name`.
+        seed: of samples and shuffles.
         minimum_positives: fewer churners give a status instead of numbers.
     """
 
@@ -30,6 +32,7 @@ class ExaminationSettings:
     economics: Economics = field(default_factory=Economics)
     value: ValueTiers | None = None
     protected: tuple[ProtectedAttribute, ...] = ()
+    seed: int = 20260
     minimum_positives: int = MINIMUM_POSITIVES
 
 
@@ -42,12 +45,14 @@ class Examination:
         cohorts: as_of date -> metrics of the validation cohorts and the test cohort.
         segments: kind of customer -> metrics on the test cohort: bands of tenure, value tiers.
         groups: of the protected attributes, on the test cohort.
+        leaks: what was looked for.
     """
 
     quality: Quality | None
     cohorts: dict[str, Metrics]
     segments: dict[str, Metrics]
     groups: tuple[Group, ...]
+    leaks: LeakReport
 
     def metrics(self) -> dict[str, float]:
         """Flat names and numbers for MLflow."""
@@ -61,7 +66,7 @@ class Examination:
                         f"{at}.auc_low": metrics.auc_low,
                         f"{at}.auc_high": metrics.auc_high,
                     }
-        return found
+        return found | self.leaks.metrics()
 
     def figures(self) -> dict[str, float]:
         """Numbers of the test cohort, by the names of `Quality.as_dict`; empty where it has none."""
@@ -80,6 +85,7 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
         cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
         segments=_segments(result, tested, settings),
         groups=fairness(tested, settings.protected, settings.capacity, settings.minimum_positives),
+        leaks=leak_report(result, frame, settings.seed),
     )
 
 

@@ -11,6 +11,14 @@ from churn_assets.models.evaluation import midranks
 from churn_assets.models.sample import KNOWN_AT
 from churn_assets.models.transformation import Transformation
 
+# Share of rows that look like another one from which on it is said.
+DUPLICATE_SHARE = 0.01
+
+
+def tells_shuffled_labels(low: float, high: float) -> bool:
+    """Whether the interval of a ROC-AUC on shuffled labels lies off 0.5, by more than one shuffle in twenty does."""
+    return low > 0.52 or high < 0.48
+
 
 def single_feature_auc(
     matrix: NDArray[np.float64], labels: NDArray[np.float64], transformation: Transformation

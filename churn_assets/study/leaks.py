@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.models.evaluation import auc_interval
+from churn_assets.models.leaks import DUPLICATE_SHARE, tells_shuffled_labels
 from churn_assets.study.columns import Column, in_words
 
 ALONE_LIMIT = 0.95
@@ -19,7 +20,6 @@ PURE_ROWS, PURE_SHARE = 20, 0.98
 PRODUCT_CORRELATION = 0.985
 NAMESAKE_AUC = 0.55
 ORDER_AUC = 0.55
-DUPLICATE_SHARE = 0.01
 TOO_GOOD = 0.95
 BINS = 20
 _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
@@ -252,7 +252,7 @@ def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> li
                 "the day of the prediction? Leave out what was not.",
             )
         )
-    if shuffled_low > 0.52 or shuffled_high < 0.48:
+    if tells_shuffled_labels(shuffled_low, shuffled_high):
         found.append(
             Finding(
                 None,

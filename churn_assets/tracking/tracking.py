@@ -23,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.documents import markdown_document
 from churn_assets.models.examination import Examination
 from churn_assets.models.plots import training_figures
 from churn_assets.models.portable import PortableModel
@@ -302,8 +303,12 @@ class TrainingRun:
             self._mlflow.log_figure(figure, f"plots/{name}.png")
 
     def log_examination(self, examination: Examination) -> None:
-        """Log what was found after the training: metrics."""
+        """Log what was found after the training: metrics, and the leak report as Markdown."""
         self._mlflow.log_metrics(examination.metrics())
+        report = [examination.leaks.section()]
+        self._mlflow.log_text(
+            markdown_document("Leak report", f"Run {self.run_id}.", report, {}), "leak_report.md"
+        )
 
     def register(
         self, model: PortableModel, tags: Mapping[str, str] | None = None, champion: bool = False
