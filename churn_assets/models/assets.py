@@ -21,7 +21,7 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     import pandas as pd
 
-    from churn_assets.models.examination import Examination, ExaminationSettings
+    from churn_assets.models.examination import Examination
     from churn_assets.models.promotion import Verdict
     from churn_assets.models.training import TrainingResult
 
@@ -149,49 +149,6 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
     return [churn_model]
 
 
-def _questions(business: Business) -> "ExaminationSettings":
-    """What the business wants to know about a model."""
-    from churn_assets.models.examination import ExaminationSettings
-
-    file = business.file
-    return ExaminationSettings(
-        file.training.capacity,
-        file.economics,
-        file.segments.value,
-        business.protected,
-        file.training.seed,
-    )
-
-
-def _stability(examination: "Examination") -> dg.MarkdownMetadataValue:
-    """AUC of each month and each kind of customer."""
-    rows = [
-        (name, m.n, m.positives, f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
-        if m.auc is not None
-        else (name, m.n, m.positives, m.status, "")
-        for name, m in (examination.cohorts | examination.segments).items()
-    ]
-    return markdown_table(["cohort or customers", "customers", "churners", "AUC", "95 %"], rows)
-
-
-def _fairness(examination: "Examination") -> dg.MarkdownMetadataValue:
-    """Groups of the protected attributes, and what stands out."""
-    from churn_assets.models.fairness import COLUMNS, fairness_findings, fairness_rows
-
-    said = "\n\n".join(fairness_findings(examination.groups))
-    return dg.MetadataValue.md(
-        f"{markdown_table(COLUMNS, fairness_rows(examination.groups)).md_str}\n\n{said}"
-    )
-
-
-def _leaks(examination: "Examination") -> dg.MarkdownMetadataValue:
-    """What was found, or that nothing was."""
-    report = examination.leaks
-    said = [f"- {words}" for words in report.findings()] or ["Nothing found."]
-    asked = f"Shuffled labels: ROC-AUC {report.shuffled}; train against test: {report.apart}."
-    return dg.MetadataValue.md("\n".join([*said, "", asked]))
-
-
 def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
     """The trainings of a range side by side."""
     from churn_assets.models.backtest import COLUMNS, backtest_picture, backtest_rows, trainings
@@ -216,7 +173,7 @@ def _train(
     """
     import pandas as pd
 
-    from churn_assets.models.examination import examine
+    from churn_assets.models.inspection import inspect
     from churn_assets.models.split import recent_split, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 
@@ -257,8 +214,7 @@ def _train(
         except TrainingError as error:
             raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
         run.log_training(result, parameters)
-        examination = examine(result, frame, _questions(business))
-        run.log_examination(examination)
+        inspected = inspect(lakehouse, business, result, frame, trained_as_of, parameters, run)
         test = result.test
         if test.auc is None or test.auc_low is None:
             raise dg.Failure(
@@ -273,11 +229,21 @@ def _train(
                 "not better than chance, so it was not registered. Look for changed sources in silver/quarantine.",
                 allow_retries=False,
             )
-        registered = run.register(result.model, {"trained_as_of": str(trained_as_of)})
+        registered = run.register(
+            result.model, {"trained_as_of": str(trained_as_of)}, description=inspected.card.short
+        )
         tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
         verdict, before = _judge(lakehouse, tracking, business, result, tested, trained_as_of, degraded)
         context.log.info(f"version {registered.version}: {verdict.why}")
-    _record(lakehouse, result, examination, registered.version, run.run_id, trained_as_of, context.run.run_id)
+    _record(
+        lakehouse,
+        result,
+        inspected.examination,
+        registered.version,
+        run.run_id,
+        trained_as_of,
+        context.run.run_id,
+    )
     decision = Decision(
         in_charge_from=trained_as_of,
         model_version=registered.version,
@@ -303,10 +269,7 @@ def _train(
         "candidate": result.chosen,
         "test cohort": str(split.test),
         **numbers,
-        **examination.figures(),
-        "stability": _stability(examination),
-        "fairness": _fairness(examination),
-        "leak report": _leaks(examination),
+        **inspected.metadata(),
         "candidates": markdown_table(list(table.columns), table.values.tolist()),
         "drivers": markdown_table(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]

@@ -1,5 +1,6 @@
 """What is looked at after a training and before anybody relies on its model; what the model card tells."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -7,12 +8,17 @@ import pandas as pd
 from churn_assets.contracts.business import ValueTiers
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.models.dependence import TOP, Dependence, dependence_figure, partial_dependence
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics
 from churn_assets.models.fairness import Group, fairness
+from churn_assets.models.importance import Importance, importance_intervals
 from churn_assets.models.leak_report import LeakReport, leak_report
+from churn_assets.models.plots import as_png, importance_figure, training_figures
 from churn_assets.models.quality import Quality, quality
 from churn_assets.models.stability import by_cohort, by_value
 from churn_assets.models.training import TrainingResult
+
+SHOWN = 15
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Examination:
         segments: kind of customer -> metrics on the test cohort: bands of tenure, value tiers.
         groups: of the protected attributes, on the test cohort.
         leaks: what was looked for.
+        importance: of every feature, largest first.
+        dependence: curves of the first ten.
     """
 
     quality: Quality | None
@@ -53,6 +61,8 @@ class Examination:
     segments: dict[str, Metrics]
     groups: tuple[Group, ...]
     leaks: LeakReport
+    importance: tuple[Importance, ...]
+    dependence: tuple[Dependence, ...]
 
     def metrics(self) -> dict[str, float]:
         """Flat names and numbers for MLflow."""
@@ -73,6 +83,19 @@ class Examination:
         return self.quality.as_dict() if self.quality else {}
 
 
+def pictures(result: TrainingResult, found: Examination, words: Mapping[str, str]) -> dict[str, bytes]:
+    """File stem -> PNG of every picture of a training.
+
+    Args:
+        words: feature -> what a person reads.
+    """
+    figures = training_figures(result)
+    figures["importance"] = importance_figure(found.importance[:SHOWN], words)
+    if found.dependence:
+        figures["partial_dependence"] = dependence_figure(found.dependence, words)
+    return {name: as_png(figure) for name, figure in figures.items()}
+
+
 def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSettings) -> Examination:
     """Look at a finished training.
 
@@ -80,12 +103,16 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
         frame: what was trained on; see `train`.
     """
     tested = _tested(result, frame)
+    importance = importance_intervals(result.contributions, settings.seed)
+    strongest = [line.feature for line in importance[:TOP] if line.value > 0]
     return Examination(
         quality=_quality(result, tested, settings),
         cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
         segments=_segments(result, tested, settings),
         groups=fairness(tested, settings.protected, settings.capacity, settings.minimum_positives),
         leaks=leak_report(result, frame, settings.seed),
+        importance=importance,
+        dependence=partial_dependence(result.model, tested, strongest, settings.seed),
     )
 
 

@@ -104,12 +104,13 @@ def _miscalibrated(groups: Sequence[Group]) -> list[str]:
         if group.predicted is None or group.observed_low is None or group.observed_high is None:
             continue
         if not group.observed_low <= group.predicted <= group.observed_high:
-            wrong = "understated" if group.predicted < group.observed_low else "overstated"
+            low = group.predicted < group.observed_low
             found.append(
-                f"{group.attribute} {group.group}: risks are {wrong}. Predicted {group.predicted:.1%}, observed "
-                f"{group.observed:.1%} ({group.observed_low:.1%} to {group.observed_high:.1%}). A campaign by these "
-                f"probabilities reaches the group too {'rarely' if wrong == 'understated' else 'often'}; look which "
-                "feature stands for the group, and whether the next training finds the same."
+                f"{_sentence(group.attribute)} {group.group}: risks are {'under' if low else 'over'}stated. Predicted "
+                f"{group.predicted:.1%}, observed {group.observed:.1%} ({group.observed_low:.1%} to "
+                f"{group.observed_high:.1%}). A campaign by these probabilities reaches the group too "
+                f"{'rarely' if low else 'often'}; look which feature stands for the group, and whether the next "
+                "training finds the same."
             )
     return found
 
@@ -126,10 +127,14 @@ def _worse_ranked(groups: Sequence[Group]) -> list[str]:
         best = max(others)
         if own.auc_high < best - 0.02:
             found.append(
-                f"{group.attribute} {group.group}: churners are ranked worse, ROC-AUC {own.auc:.3f} (up to "
+                f"{_sentence(group.attribute)} {group.group}: churners are ranked worse, ROC-AUC {own.auc:.3f} (up to "
                 f"{own.auc_high:.3f}), {best:.3f} in the best group. Their reasons may be missing among the features."
             )
     return found
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def fairness_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:

@@ -3,7 +3,7 @@
 matplotlib's object interface only: no global figure state, no display, safe in threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -17,20 +17,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from churn_assets.models.importance import Importance
     from churn_assets.models.training import CandidateResult, TrainingResult
 
 BLUE, GREY, ORANGE = "#1f5fa8", "#8a8a8a", "#d9822b"
 
 
 def training_figures(result: "TrainingResult") -> "dict[str, Figure]":
-    """All figures of a training by file stem: roc, precision_recall, calibration, lift, candidates, importance.
+    """All figures of a training by file stem: roc, precision_recall, calibration, lift, candidates.
 
     The four figures of the test cohort are left out when it has no metrics (too few churners).
     """
-    figures = {
-        "candidates": candidates_figure(result.candidates),
-        "importance": importance_figure(result.importance),
-    }
+    figures = {"candidates": candidates_figure(result.candidates)}
     if result.test.status == OK:
         sample = result.tested
         figures["roc"] = roc_figure(sample.labels, sample.raw, result.test)
@@ -157,11 +155,16 @@ def candidates_figure(candidates: "Sequence[CandidateResult]") -> "Figure":
     return figure
 
 
-def importance_figure(importance: dict[str, float], top: int = 15) -> "Figure":
-    """The features that move scores most."""
-    names = list(importance)[:top][::-1]
-    figure, axes = blank("What moves the scores most", "mean absolute contribution (log-odds)", "")
-    axes.barh(names, [importance[name] for name in names], color=BLUE)
+def importance_figure(lines: "Sequence[Importance]", words: Mapping[str, str]) -> "Figure":
+    """Features with how much they move the scores, and how sure that is."""
+    figure, axes = blank(
+        "What moves the scores most", "mean absolute contribution (log-odds)", "", 8, 1.2 + 0.3 * len(lines)
+    )
+    shown = list(lines)[::-1]
+    value = np.array([line.value for line in shown])
+    reach = [value - [line.low for line in shown], [line.high for line in shown] - value]
+    names = [words.get(line.feature, line.feature) for line in shown]
+    axes.barh(names, value, xerr=np.abs(reach), color=BLUE, ecolor=GREY, capsize=2)
     return figure
 
 

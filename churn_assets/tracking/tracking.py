@@ -24,8 +24,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.documents import markdown_document
+from churn_assets.models.card import ModelCard
 from churn_assets.models.examination import Examination
-from churn_assets.models.plots import training_figures
 from churn_assets.models.portable import PortableModel
 from churn_assets.models.training import TrainingResult
 from churn_assets.models.transformation import NumericColumn
@@ -270,7 +270,7 @@ class TrainingRun:
         self.run_id = run_id
 
     def log_training(self, result: TrainingResult, params: Mapping[str, Any]) -> None:
-        """Log what a training found: parameters, metrics, tables as JSON, figures.
+        """Log what a training found: parameters, metrics, tables as JSON.
 
         Args:
             params: windows, settings and whatever else made this model; values are logged as text.
@@ -299,19 +299,29 @@ class TrainingRun:
         self._mlflow.log_text(result.candidates_table().to_csv(index=False), "candidates.csv")
         bands = {band: metrics.as_dict() for band, metrics in result.test_by_tenure.items()}
         self._mlflow.log_text(json.dumps(bands, indent=1), "test_by_tenure.json")
-        for name, figure in training_figures(result).items():
-            self._mlflow.log_figure(figure, f"plots/{name}.png")
 
-    def log_examination(self, examination: Examination) -> None:
-        """Log what was found after the training: metrics, and the leak report as Markdown."""
+    def log_examination(
+        self, examination: Examination, card: ModelCard, pictures: Mapping[str, bytes]
+    ) -> None:
+        """Log what was found after the training: metrics, model card and leak report, pictures as plots/<name>.png."""
         self._mlflow.log_metrics(examination.metrics())
-        report = [examination.leaks.section()]
-        self._mlflow.log_text(
-            markdown_document("Leak report", f"Run {self.run_id}.", report, {}), "leak_report.md"
-        )
+        leaks = markdown_document("Leak report", f"Run {self.run_id}.", [examination.leaks.section()], {})
+        texts = {"model_card.html": card.html, "model_card.md": card.markdown, "leak_report.md": leaks}
+        with tempfile.TemporaryDirectory(prefix="churn_card_") as folder:
+            plots = Path(folder) / "plots"
+            plots.mkdir()
+            for name, text in texts.items():
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+            for name, png in pictures.items():
+                (plots / f"{name}.png").write_bytes(png)
+            self._mlflow.log_artifacts(folder)
 
     def register(
-        self, model: PortableModel, tags: Mapping[str, str] | None = None, champion: bool = False
+        self,
+        model: PortableModel,
+        tags: Mapping[str, str] | None = None,
+        champion: bool = False,
+        description: str | None = None,
     ) -> ModelVersion:
         """Log the model as a pyfunc and register it as a new version.
 
@@ -320,6 +330,7 @@ class TrainingRun:
         Args:
             tags: of the version.
             champion: also point the alias `champion` to it.
+            description: of the version, as Markdown.
         """
         from mlflow import pyfunc
 
@@ -344,6 +355,7 @@ class TrainingRun:
             run_id=self.run_id,
             tags=every_tag,
             model_id=logged.model_id,
+            description=description,
         )
         if champion:
             self._tracking.set_champion(created.version)

@@ -77,7 +77,7 @@ def test_a_group_whose_risks_are_understated_is_said() -> None:
     at = frame[AGE.name] == "b"
     frame.loc[at, "probability"] /= 2
     [said] = fairness_findings(fairness(frame, [AGE], 0.1))
-    assert said.startswith("age b: risks are understated")
+    assert said.startswith("Age b: risks are understated")
 
 
 def test_a_group_that_is_ranked_worse_is_said() -> None:
@@ -85,4 +85,4 @@ def test_a_group_that_is_ranked_worse_is_said() -> None:
     at = (frame[AGE.name] == "b").to_numpy()
     frame.loc[at, "raw"] = np.random.default_rng(1).permutation(frame.loc[at, "raw"])
     [said] = fairness_findings(fairness(frame, [AGE], 0.1))
-    assert said.startswith("age b: churners are ranked worse")
+    assert said.startswith("Age b: churners are ranked worse")

@@ -140,7 +140,7 @@ def test_the_better_candidate_is_chosen_and_equal_ones_keep_their_order(
     assert result.chosen == "twin"
     assert any(message.startswith("noise: selection AUC") for message in messages)
     assert set(plots.training_figures(result)) == {
-        "candidates", "importance", "roc", "precision_recall", "calibration", "lift"
+        "candidates", "roc", "precision_recall", "calibration", "lift"
     }  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def test_too_few_churners_to_choose_by_takes_the_first(frame: pd.DataFrame) -> N
     assert result.test.status == "one class" and result.test.auc is None
     assert result.candidates[0].selection.status == "one class"
     assert result.model.calibration.method == "none"
-    assert set(plots.training_figures(result)) == {"candidates", "importance"}
+    assert set(plots.training_figures(result)) == {"candidates"}
 
 
 @pytest.mark.parametrize(

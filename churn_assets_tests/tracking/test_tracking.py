@@ -13,8 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.contracts.loader import load_business
+from churn_assets.models.card import CardFacts, model_card
+from churn_assets.models.examination import ExaminationSettings, examine, pictures
 from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, ModelVersion, Tracking
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 AS_OF = date(2026, 1, 31)
+TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +54,17 @@ def result(frame: pd.DataFrame) -> TrainingResult:
 
 
 @pytest.fixture(scope="module")
-def logged(tracking: Tracking, result: TrainingResult) -> tuple[str, ModelVersion]:
+def logged(tracking: Tracking, result: TrainingResult, frame: pd.DataFrame) -> tuple[str, ModelVersion]:
     params = {f"window_{i}": i for i in range(150)}  # more than MLflow takes in one request
     with tracking.training_run("dagster-1", AS_OF, {"code_version": "abc"}) as run:
         run.log_training(result, params)
-        registered = run.register(result.model, {"trained_as_of": AS_OF.isoformat()}, champion=True)
+        found = examine(result, frame, ExaminationSettings())
+        drawn = pictures(result, found, {})
+        facts = CardFacts(TELECOM.file, {}, AS_OF, {"stayed": 1000}, params, run.run_id)
+        card = model_card(result, found, facts, drawn)
+        run.log_examination(found, card, drawn)
+        tags = {"trained_as_of": AS_OF.isoformat()}
+        registered = run.register(result.model, tags, champion=True, description=card.short)
     return run.run_id, registered
 
 
@@ -86,6 +97,8 @@ def test_a_training_is_one_finished_run_with_everything(
     assert run.data.metrics["train.positives"] == result.rows["train"]["positives"]
     names = {str(path).split("/artifacts/", 1)[-1] for path in artifacts_of(tracking)}
     assert {"features.json", "candidates.csv", "test_by_tenure.json", "plots/roc.png"} <= names
+    assert {"model_card.html", "model_card.md", "leak_report.md", "plots/partial_dependence.png"} <= names
+    assert run.data.metrics["test.empc"] > 0 and run.data.metrics["leaks.shuffled_auc_low"] < 0.55
 
 
 def test_the_version_is_registered_tagged_and_in_charge(
@@ -93,6 +106,7 @@ def test_the_version_is_registered_tagged_and_in_charge(
 ) -> None:
     found = client_of(tracking).get_model_version(tracking.model_name, logged[1].version)
     assert found.run_id == logged[0] and found.tags["trained_as_of"] == "2026-01-31"
+    assert "ROC-AUC" in found.description and f"run {logged[0]}" in found.description
     champion = tracking.champion()
     assert champion is not None and champion.version == logged[1].version
 

@@ -1,0 +1,106 @@
+"""A training of the asset graph, examined, described and logged, before its model is registered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+
+from churn_assets.assets import markdown_table
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.card import CardFacts, ModelCard, model_card
+from churn_assets.models.examination import Examination, ExaminationSettings, examine, pictures
+from churn_assets.models.fairness import COLUMNS, fairness_findings, fairness_rows
+from churn_assets.models.training import TrainingResult
+
+if TYPE_CHECKING:
+    from churn_assets.tracking.tracking import TrainingRun
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found about a training, and its card."""
+
+    examination: Examination
+    card: ModelCard
+
+    def metadata(self) -> dict[str, Any]:
+        """What the asset tells about it."""
+        return self.examination.figures() | {
+            "model card": dg.MetadataValue.md(self.card.short),
+            "stability": _stability(self.examination),
+            "fairness": _fairness(self.examination),
+            "leak report": _leaks(self.examination),
+        }
+
+
+def inspect(
+    lakehouse: Lakehouse,
+    business: Business,
+    result: TrainingResult,
+    frame: pd.DataFrame,
+    trained_as_of: date,
+    parameters: Mapping[str, object],
+    run: "TrainingRun",
+) -> Inspection:
+    """Examine a training, write its card, and log both into its MLflow run.
+
+    Args:
+        frame: what was trained on, with the protected attributes.
+        parameters: settings and versions, for the card.
+    """
+    file = business.file
+    settings = ExaminationSettings(
+        capacity=file.training.capacity,
+        economics=file.economics,
+        value=file.segments.value,
+        protected=business.protected,
+        seed=file.training.seed,
+    )
+    examination = examine(result, frame, settings)
+    words = {f.name: f.words for f in business.features}
+    drawn = pictures(result, examination, words)
+    outcomes = _outcomes(lakehouse, sorted(set(frame["as_of_date"])))
+    facts = CardFacts(file, words, trained_as_of, outcomes, parameters, run.run_id)
+    card = model_card(result, examination, facts, drawn)
+    run.log_examination(examination, card, drawn)
+    return Inspection(examination, card)
+
+
+def _outcomes(lakehouse: Lakehouse, cohorts: Sequence[date]) -> dict[str, int]:
+    """What became of all snapshots of some cohorts."""
+    import pyarrow.compute as pc
+
+    where = pc.field("as_of_date").isin(list(cohorts))
+    counts = lakehouse.aggregate(tables.CHURN_LABELS, ["outcome"], [("customer_key", "count")], where)
+    return {row["outcome"]: row["customer_key_count"] for row in counts.to_pylist()}
+
+
+def _stability(examination: Examination) -> dg.MarkdownMetadataValue:
+    """AUC of each month and each kind of customer."""
+    rows = [
+        (name, m.n, m.positives, f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
+        if m.auc is not None
+        else (name, m.n, m.positives, m.status, "")
+        for name, m in (examination.cohorts | examination.segments).items()
+    ]
+    return markdown_table(["cohort or customers", "customers", "churners", "AUC", "95 %"], rows)
+
+
+def _fairness(examination: Examination) -> dg.MarkdownMetadataValue:
+    """Groups of the protected attributes, and what stands out."""
+    table = markdown_table(COLUMNS, fairness_rows(examination.groups)).md_str
+    said = "\n\n".join(fairness_findings(examination.groups))
+    return dg.MetadataValue.md(f"{table}\n\n{said}")
+
+
+def _leaks(examination: Examination) -> dg.MarkdownMetadataValue:
+    """What was found, or that nothing was."""
+    report = examination.leaks
+    said = [f"- {words}" for words in report.findings()] or ["Nothing found."]
+    asked = f"Shuffled labels: ROC-AUC {report.shuffled}; train against test: {report.apart}."
+    return dg.MetadataValue.md("\n".join([*said, "", asked]))
