@@ -376,6 +376,55 @@ def study(
         raise click.UsageError(str(error)) from error
 
 
+def _wish(value: str) -> tuple[str, str]:
+    """`feature=value` in two."""
+    name, equals, wished = value.partition("=")
+    if not (name and equals and wished):
+        raise click.BadParameter(f"{value} is not a wish; write feature=value.")
+    return name.strip(), wished.strip()
+
+
+@cli.command("what-if")
+@click.option(
+    "--customer", required=True, metavar="KEY", help="customer_key of a snapshot; no other id is known here."
+)
+@click.option(
+    "--month", type=month, metavar="YYYY-MM", help="Month of the snapshot; default: the customer's newest."
+)
+@click.option(
+    "--set",
+    "wishes",
+    multiple=True,
+    type=_wish,
+    metavar="FEATURE=VALUE",
+    help="Another value; may be repeated.",
+)
+def what_if(customer: str, month: str | None, wishes: tuple[tuple[str, str], ...]) -> None:
+    """Ask how a customer's probability would change if something that we can change were different.
+
+    Only features marked `actionable` in churn.yaml, and only values that the model has learned from. Without --set it
+    lists them with the customer's values.
+
+    \b
+    Examples:
+      churn-assets what-if --customer 3f9c...
+      churn-assets what-if --customer 3f9c... --set subscriptions_monthly_price=25 --set customers_autopay=true
+    """
+    from churn_assets.asking import tell_what_if
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.definitions import tracking_of
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.models.what_if import WhatIfError
+
+    settings = _settings()
+    business = load_business(settings.business_path)
+    lakehouse, tracking = Lakehouse(settings), tracking_of(settings, business)
+    try:
+        tell_what_if(lakehouse, tracking, business, customer, month, dict(wishes), Console())
+    except WhatIfError as error:
+        raise click.UsageError(str(error)) from error
+
+
 def main() -> None:
     """Entry point: what a user can mend is printed as a sentence, anything else keeps its traceback."""
     from churn_assets.contracts.errors import DeclarationError

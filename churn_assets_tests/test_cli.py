@@ -36,7 +36,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
     return code, printed.out + printed.err
 
 
-@pytest.mark.parametrize("words", [[], ["demo"], ["simulate"], ["run"], ["summary"], ["doctor"]])
+@pytest.mark.parametrize("words", [[], ["demo"], ["simulate"], ["run"], ["summary"], ["doctor"], ["what-if"]])
 def test_every_command_explains_itself(words: list[str]) -> None:
     done = CliRunner().invoke(cli, [*words, "-h"])
     assert done.exit_code == 0
@@ -68,6 +68,8 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         (["run", "snapshot", "--from", "2025-05"], {}, "2025-05 is not a month of snapshot"),
         (["run", "everything", "--from", "2025-03"], {}, "'everything' is not one of"),
         (["frobnicate"], {}, "No such command"),
+        (["what-if", "--customer", "k", "--set", "price"], {}, "price is not a wish; write feature=value"),
+        (["what-if", "--set", "price=1"], {}, "Missing option '--customer'"),
         (["summary"], {"CHURN_ENGINE_PROFILE": "huge"}, "engine_profile"),
         (["summary"], {"CHURN_HOME": "s3a://bucket/x"}, "it must be a local folder"),
     ],

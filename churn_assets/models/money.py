@@ -91,7 +91,7 @@ def expected_maximum_profit(
 
     economics = economics or Economics()
     hits, wasted = _hull(*_found(labels, score))
-    n = hits[-1] + wasted[-1]
+    n = float(hits[-1] + wasted[-1])
     # Acceptance from which the next vertex pays more than this one; hulls are concave, so it rises.
     with np.errstate(divide="ignore"):
         price = np.diff(wasted) / np.diff(hits)

@@ -45,6 +45,8 @@ def test_figures_of_the_test_cohort_agree_with_its_metrics(
     assert top.lift == pytest.approx(result.test.lift_top_decile)
     assert top.capture == pytest.approx(result.test.recall)
     assert found.metrics()["test.empc"] == found.quality.maximum_profit.profit > 0
+    # plain numbers: Dagster stores no other
+    assert {type(value) for value in found.figures().values()} == {float}
 
 
 def test_every_judged_cohort_has_its_own_auc(found: Examination, result: TrainingResult) -> None:
