@@ -19,7 +19,7 @@ from churn_assets.models.transformation import MISSING, CategoryColumn, numbers
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROWS = 300
+ROWS = 200
 POINTS = 9
 TOP = 10
 
@@ -46,30 +46,28 @@ def partial_dependence(
 ) -> tuple[Dependence, ...]:
     """Curves of some features over a sample of snapshots; a feature with one value only has none."""
     sample = frame.sample(min(ROWS, len(frame)), random_state=seed)
-    matrix = model.transformation.transform(sample)
-    found = []
-    for feature in features:
-        values = _values(model, frame[feature], feature)
-        if len(values) < 2:
-            continue
-        columns = model.transformation.column_feature == model.transformation.features.index(feature)
-        asked = sample.iloc[np.zeros(len(values), dtype=int)].copy()
-        asked[feature] = np.array(values, dtype=object)
-        blocks = model.transformation.transform(asked)[:, columns]
-        every = np.tile(matrix, (len(values), 1))
-        every[:, columns] = np.repeat(blocks, len(sample), axis=0)
-        raw = model.scorer.probability(every)
-        probability = model.calibration.apply(raw).reshape(len(values), len(sample))
-        mean, half = probability.mean(axis=1), Z_95 * probability.std(axis=1) / len(sample) ** 0.5
-        found.append(
-            Dependence(
-                feature,
-                values,
-                tuple(mean.tolist()),
-                tuple((mean - half).tolist()),
-                tuple((mean + half).tolist()),
-            )
-        )
+    transformation, names = model.transformation, model.transformation.features
+    matrix = transformation.transform(sample)
+    values = {feature: _values(model, frame[feature], feature) for feature in features}
+    values = {feature: asked for feature, asked in values.items() if len(asked) > 1}
+    if not values:
+        return ()
+    blocks = []
+    for feature, asked in values.items():
+        rows = sample.iloc[np.zeros(len(asked), dtype=int)].copy()
+        rows[feature] = np.array(asked, dtype=object)
+        columns = transformation.column_feature == names.index(feature)
+        every = np.tile(matrix, (len(asked), 1))
+        every[:, columns] = np.repeat(transformation.transform(rows)[:, columns], len(sample), axis=0)
+        blocks.append(every)
+    probability = model.calibration.apply(model.scorer.probability(np.vstack(blocks)))
+    by_value = probability.reshape(-1, len(sample))
+    mean, half = by_value.mean(axis=1), Z_95 * by_value.std(axis=1) / len(sample) ** 0.5
+    found, at = [], 0
+    for feature, asked in values.items():
+        curves = (tuple(line[at : at + len(asked)].tolist()) for line in (mean, mean - half, mean + half))
+        found.append(Dependence(feature, asked, *curves))
+        at += len(asked)
     return tuple(found)
 
 
@@ -90,9 +88,11 @@ def dependence_figure(curves: Sequence[Dependence], words: Mapping[str, str]) ->
     from matplotlib.figure import Figure
 
     rows = max(1, -(-len(curves) // 5))
-    figure = Figure(figsize=(15, 3.1 * rows), layout="constrained")
+    figure = Figure(figsize=(15, 3.3 * rows))
     FigureCanvasAgg(figure)
     every = figure.subplots(rows, 5, sharey=True, squeeze=False).ravel()
+    # by hand: constrained layout takes a second for so many axes
+    figure.subplots_adjust(left=0.045, right=0.99, top=0.9, bottom=0.12, wspace=0.08, hspace=0.55)
     for axes, curve in zip(every, curves, strict=False):
         places = list(range(len(curve.values))) if isinstance(curve.values[0], str) else list(curve.values)
         middle = 100 * np.array(curve.probability)

@@ -183,6 +183,8 @@ def leak_report(
         seed: of samples and shuffles.
         future: see `future_gains`, where an as-of truth is at hand.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     days = pd.to_datetime(frame["as_of_date"])
     test_day = pd.Timestamp(result.split.test)
     train = frame[days.isin(pd.to_datetime(list(result.split.train))) & (days < test_day)]
@@ -192,10 +194,13 @@ def leak_report(
     asked = len(few) > 0
     matrices = (transformation.transform(few), transformation.transform(tested)) if asked else None
     strongest = sorted(result.alone.items(), key=lambda item: -item[1])[:SHOWN]
+    with threadpool_limits(limits=1):  # so small fits lose more by sharing their work than they gain
+        shuffled = _shuffled(few, tested, *matrices, seed) if matrices else None
+        apart = _apart(few, tested, *matrices) if matrices else None
     return LeakReport(
         alone=dict(strongest),
-        shuffled=_shuffled(few, tested, *matrices, seed) if matrices else None,
-        apart=_apart(few, tested, *matrices) if matrices else None,
+        shuffled=shuffled,
+        apart=apart,
         apart_by=_apart_by(*matrices, transformation) if matrices else {},
         twins=_twins(result, _sample(train, COMPARED_ROWS, seed), _sample(test, COMPARED_ROWS, seed)),
         future=dict(future) if future is not None else None,
