@@ -134,6 +134,7 @@ def _tell_choices(
         )
     probability = float(asked.model.score(asked.snapshot)["probability"].iloc[0])
     grid = RichTable("feature", "what it is", "now", "may be set to")
+    grid.columns[0].no_wrap = True  # its name is to be typed
     for feature in can:
         now = spoken(present_value(asked.model, asked.snapshot, feature.name))
         grid.add_row(feature.name, feature.words, now, str(ranges[feature.name]))

@@ -27,6 +27,7 @@ class Group:
         attribute, group: in words, and the value.
         metrics: of the group alone; its AUC has a status instead where it has too few churners.
         predicted: mean probability.
+        level: the same, were the whole cohort predicted at its observed rate: what is wrong for all is no unfairness.
         observed, observed_low, observed_high: churn rate with its 95 % interval (Wilson).
         selected: share of the group among the riskiest that a campaign at capacity reaches.
     """
@@ -35,6 +36,7 @@ class Group:
     group: str
     metrics: Metrics | None = None
     predicted: float | None = None
+    level: float | None = None
     observed: float | None = None
     observed_low: float | None = None
     observed_high: float | None = None
@@ -58,13 +60,22 @@ def fairness(
     chosen = np.zeros(len(tested), dtype=bool)
     ranking = rank(tested["raw"].to_numpy(np.float64), tested["customer_key"])
     chosen[ranking[: share_of(len(tested), capacity)]] = True
+    wrong_for_all = float(tested["label"].mean() / tested["probability"].mean())
     found = []
     for attribute in protected:
         values = tested[attribute.name].astype("string").fillna(UNKNOWN)
         for value in sorted(values.unique()):
             at = (values == value).to_numpy(bool)
             found.append(
-                _group(attribute.said, str(value), tested[at], chosen[at], capacity, minimum_positives)
+                _group(
+                    attribute.said,
+                    str(value),
+                    tested[at],
+                    chosen[at],
+                    wrong_for_all,
+                    capacity,
+                    minimum_positives,
+                )
                 if at.sum() >= MINIMUM_GROUP
                 else Group(attribute.said, str(value))
             )
@@ -76,6 +87,7 @@ def _group(
     value: str,
     rows: pd.DataFrame,
     chosen: NDArray[np.bool_],
+    wrong_for_all: float,
     capacity: float,
     minimum_positives: int,
 ) -> Group:
@@ -86,6 +98,7 @@ def _group(
         group=value,
         metrics=evaluate(labels, raw, probability, rows["customer_key"], capacity, minimum_positives),
         predicted=float(probability.mean()),
+        level=float(probability.mean()) * wrong_for_all,
         observed=float(labels.mean()),
         observed_low=low,
         observed_high=high,
@@ -101,16 +114,16 @@ def fairness_findings(groups: Sequence[Group]) -> list[str]:
 def _miscalibrated(groups: Sequence[Group]) -> list[str]:
     found = []
     for group in groups:
-        if group.predicted is None or group.observed_low is None or group.observed_high is None:
+        if group.level is None or group.observed_low is None or group.observed_high is None:
             continue
-        if not group.observed_low <= group.predicted <= group.observed_high:
-            low = group.predicted < group.observed_low
+        if not group.observed_low <= group.level <= group.observed_high:
+            low = group.level < group.observed_low
             found.append(
                 f"{_sentence(group.attribute)} {group.group}: risks are {'under' if low else 'over'}stated. Predicted "
-                f"{group.predicted:.1%}, observed {group.observed:.1%} ({group.observed_low:.1%} to "
-                f"{group.observed_high:.1%}). A campaign by these probabilities reaches the group too "
-                f"{'rarely' if low else 'often'}; look which feature stands for the group, and whether the next "
-                "training finds the same."
+                f"{group.predicted:.1%} ({group.level:.1%} at the level of the cohort), observed {group.observed:.1%} "
+                f"({group.observed_low:.1%} to {group.observed_high:.1%}). A campaign by these probabilities reaches "
+                f"the group too {'rarely' if low else 'often'}; look which feature stands for the group, and whether "
+                "the next training finds the same."
             )
     return found
 

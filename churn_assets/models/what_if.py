@@ -104,7 +104,8 @@ def observed_range(model: PortableModel, learned_from: pd.Series) -> Observed:
     if len(distinct) <= FEW_VALUES:
         return Observed(tuple(float(v) for v in distinct[counts >= MINIMUM_CATEGORY_ROWS]))
     low, high = np.quantile(known, [LOWEST, HIGHEST])
-    return Observed(low=float(low), high=float(high))
+    # outwards to what `spoken` shows: an end that is printed can be asked for
+    return Observed(low=float(np.floor(low * 100) / 100), high=float(np.ceil(high * 100) / 100))
 
 
 def actionable(model: PortableModel, features: Sequence[Feature]) -> list[Feature]:

@@ -15,8 +15,9 @@ from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
-from churn_assets.months import month_end
+from churn_assets.months import add_months, month_end
 from churn_assets.partitions import partition_range, snapshot_months
+from churn_assets.scores.drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
 from churn_assets.tracking.tracking import Tracking
@@ -42,6 +43,18 @@ def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[st
         for m in months
     ]
     return {"model in charge": markdown_table(["as_of_date", "model"], rows)}
+
+
+def _drivers(lakehouse: Lakehouse, months: list[str]) -> list[tuple[str, int, str]]:
+    """What drives the segments of the newest of some months, against the month before."""
+    import pyarrow.compute as pc
+
+    last = months[-1]
+    where = pc.field("as_of_date").isin([month_end(add_months(last, -1)), month_end(last)])
+    by = ["as_of_date", "segment", "driver"]
+    counts = lakehouse.aggregate(tables.CUSTOMER_SEGMENTS, by, [("customer_key", "count")], where)
+    rows = [(r["as_of_date"], r["segment"], r["driver"], r["customer_key_count"]) for r in counts.to_pylist()]
+    return driver_rows(rows, month_end(last))
 
 
 def _scores(business: Business) -> dg.AssetsDefinition:
@@ -179,6 +192,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
                 for r in rows
             ],
         )
+        report["drivers"] = markdown_table(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
         return materialized(lakehouse, table, commit, frame, report, {"exactly_one": counts})
 
     return segments

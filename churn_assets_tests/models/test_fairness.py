@@ -76,8 +76,16 @@ def test_a_group_whose_risks_are_understated_is_said() -> None:
     frame = cohort({"a": 1500, "b": 1500})
     at = frame[AGE.name] == "b"
     frame.loc[at, "probability"] /= 2
-    [said] = fairness_findings(fairness(frame, [AGE], 0.1))
-    assert said.startswith("Age b: risks are understated")
+    said = fairness_findings(fairness(frame, [AGE], 0.1))
+    assert [s.split(".")[0] for s in said] == ["Age a: risks are overstated", "Age b: risks are understated"]
+
+
+def test_what_is_wrong_for_everybody_is_no_unfairness() -> None:
+    frame = cohort({"a": 1500, "b": 1500})
+    frame["probability"] /= 2
+    found = fairness(frame, [AGE], 0.1)
+    assert fairness_findings(found) == []
+    assert found[0].level == pytest.approx(2 * (found[0].predicted or 0), rel=0.1)
 
 
 def test_a_group_that_is_ranked_worse_is_said() -> None:

@@ -120,6 +120,8 @@ def test_the_range_is_that_of_98_in_100_customers(result: TrainingResult, frame:
     inside = learned.between(found.low, found.high).mean()
     assert inside == pytest.approx(0.98, abs=0.005) and found.high < learned.max()
     assert found.holds(found.low) and found.holds(found.high)
+    assert str(found) == f"{spoken(found.low)} to {spoken(found.high)}"
+    assert float(spoken(found.high).replace(",", "")) == found.high
     assert not found.holds(np.nextafter(found.high, np.inf)) and not found.holds(
         np.nextafter(found.low, -np.inf)
     )
