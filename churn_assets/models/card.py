@@ -17,8 +17,8 @@ from churn_assets.documents import (
     html_document,
     markdown_document,
 )
-from churn_assets.models.card_figures import STATUS, TEXT, drivers, everywhere, fair, how_good, what_it_earns
-from churn_assets.models.evaluation import OK
+from churn_assets.models.card_figures import TEXT, drivers, everywhere, fair, how_good, what_it_earns
+from churn_assets.models.evaluation import IN_WORDS, OK
 from churn_assets.models.examination import Examination
 from churn_assets.models.fairness import fairness_findings
 from churn_assets.models.training import TrainingResult
@@ -157,7 +157,7 @@ def _glance(result: TrainingResult, found: Examination) -> list[Block]:
             )
         )
     else:
-        blocks.append(Finding(f"The test cohort has no figures: {STATUS[test.status]}."))
+        blocks.append(Finding(f"The test cohort has no figures: {IN_WORDS[test.status]}."))
     blocks += [Finding(words) for words in looked]
     return blocks
 

@@ -7,21 +7,20 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.business import BusinessFile
 from churn_assets.documents import Block, Pictures, Rows
-from churn_assets.models.evaluation import OK, ONE_CLASS, TOO_FEW, Z_95, Metrics, wilson
+from churn_assets.models.evaluation import IN_WORDS, OK, Z_95, Metrics, wilson
 from churn_assets.models.examination import SHOWN, Examination
 from churn_assets.models.fairness import COLUMNS, MINIMUM_GROUP, fairness_rows
 from churn_assets.models.quality import Quality
 from churn_assets.models.training import TrainingResult
 
 TEXT = 99
-STATUS = {TOO_FEW: "too few churners", ONE_CLASS: "all did the same", OK: OK}
 
 
 def how_good(result: TrainingResult, found: Examination) -> list[Block]:
     """Ranking, calibration and who is reached, on the test cohort."""
     test = result.test
     if test.status != OK or found.quality is None:
-        return [f"No figures: {STATUS[test.status]}.", Pictures(["candidates"])]
+        return [f"No figures: {IN_WORDS[test.status]}.", Pictures(["candidates"])]
     reached = [
         (
             f"riskiest {r.share:.0%}",
@@ -147,7 +146,7 @@ def _slice(name: str, m: Metrics) -> tuple[str, ...]:
     told = (
         (f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
         if m.auc is not None
-        else (STATUS[m.status], "")
+        else (IN_WORDS[m.status], "")
     )
     return (name, f"{m.n:,}", f"{m.positives:,}", *told)
 

@@ -17,6 +17,7 @@ from churn_assets.models.calibration import logistic_line, logit
 MINIMUM_POSITIVES = 20
 Z_95 = 1.959963984540054
 OK, TOO_FEW, ONE_CLASS = "ok", "too few positives", "one class"
+IN_WORDS = {OK: OK, TOO_FEW: "too few churners", ONE_CLASS: "all did the same"}
 # Upper ends in days, label; by tenure at the as_of date.
 TENURE_BANDS: tuple[tuple[float, str], ...] = (
     (182, "under 6 months"),

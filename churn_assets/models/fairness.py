@@ -8,7 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.contracts.protected import ProtectedAttribute
-from churn_assets.models.evaluation import MINIMUM_POSITIVES, Metrics, evaluate, rank, share_of, wilson
+from churn_assets.models.evaluation import (
+    IN_WORDS,
+    MINIMUM_POSITIVES,
+    Metrics,
+    evaluate,
+    rank,
+    share_of,
+    wilson,
+)
 
 # Fewer customers are not reported on: they could be recognised, and chance would speak.
 MINIMUM_GROUP = 50
@@ -60,7 +68,7 @@ def fairness(
     chosen = np.zeros(len(tested), dtype=bool)
     ranking = rank(tested["raw"].to_numpy(np.float64), tested["customer_key"])
     chosen[ranking[: share_of(len(tested), capacity)]] = True
-    wrong_for_all = float(tested["label"].mean() / tested["probability"].mean())
+    wrong_for_all = float(tested["label"].mean() / max(tested["probability"].mean(), 1e-12))
     found = []
     for attribute in protected:
         values = tested[attribute.name].astype("string").fillna(UNKNOWN)
@@ -159,7 +167,11 @@ def _row(group: Group) -> tuple[str, ...]:
     m = group.metrics
     if m is None:
         return (group.attribute, group.group, f"under {MINIMUM_GROUP}", *[""] * 7)
-    auc = (f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}") if m.auc is not None else (m.status, "")
+    auc = (
+        (f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
+        if m.auc is not None
+        else (IN_WORDS[m.status], "")
+    )
     return (
         group.attribute,
         group.group,
