@@ -97,6 +97,7 @@ class Training(Section):
     candidates: list[str] = Field(min_length=1)
     validation_cohorts: int = Field(2, ge=1)
     memory_cohorts: list[Annotated[int, Field(ge=1)]] = [8, 4, 2]
+    ensemble_margin: float = Field(0.002, ge=0, le=1)
     capacity: Share = 0.1
     single_feature_auc_limit: float = Field(0.95, gt=0.5, le=1)
     row_limit: int = Field(500_000, ge=1000, le=2_000_000)

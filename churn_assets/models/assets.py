@@ -207,6 +207,7 @@ def _train(
                     settings.capacity,
                     settings.single_feature_auc_limit,
                     tuple(settings.memory_cohorts),
+                    settings.ensemble_margin,
                 ),
                 lambda: lakehouse.spark,
                 context.log.info,
@@ -270,6 +271,7 @@ def _train(
         "test cohort": str(split.test),
         **numbers,
         **inspected.metadata(),
+        "ensemble": result.ensemble,
         "candidates": markdown_table(list(table.columns), table.values.tolist()),
         "drivers": markdown_table(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]

@@ -1,4 +1,4 @@
-"""The model that leaves training: transformation, linear or tree scorer, calibration; numpy and pandas only.
+"""The model that leaves training: transformation, scorer (linear, trees, a blend), calibration; numpy and pandas only.
 
 It is a folder of JSON and arrays without pickle, so it opens in a Spark worker, a web process or a later Python, and
 opening it can execute nothing.
@@ -6,9 +6,10 @@ opening it can execute nothing.
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,26 @@ from churn_assets.models.calibration import Calibration, logit, sigmoid
 from churn_assets.models.transformation import Transformation
 from churn_assets.models.trees import Trees
 
-FORMAT_VERSION = 1
+# 2 brought blends; whatever 1 wrote is read as before.
+FORMAT_VERSION = 2
 MODEL_FILE = "model.json"
 ARRAYS_FILE = "arrays.npz"
+
+
+class Form(Protocol):
+    """Arithmetic over a matrix that can explain itself."""
+
+    def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Prediction per row."""
+        ...
+
+    def expected(self) -> float:
+        """Prediction that contributions start from."""
+        ...
+
+    def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(rows, groups): what each group of columns adds to `expected`; per row they add up to `predict`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,21 +75,78 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Blend:
+    """A weighted sum of the log-odds of its members, plus a constant."""
+
+    members: tuple[Form, ...]
+    weights: tuple[float, ...]
+    intercept: float = 0.0
+
+    def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds per row."""
+        return blended([m.predict(matrix) for m in self.members], self.weights, self.intercept)
+
+    def expected(self) -> float:
+        """The blend of what the members expect."""
+        return self.intercept + sum(w * m.expected() for w, m in zip(self.weights, self.members, strict=True))
+
+    def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
+        """The blend of the members' contributions."""
+        return blended([m.contributions(matrix, group) for m in self.members], self.weights)
+
+
+def blended(
+    values: Sequence[NDArray[np.float64]], weights: Sequence[float], intercept: float = 0.0
+) -> NDArray[np.float64]:
+    """Weighted sum of arrays of one shape."""
+    total: NDArray[np.float64] = np.tensordot(np.asarray(weights), np.stack(values), axes=1) + intercept
+    return total
+
+
+@dataclass(frozen=True)
 class Scorer:
-    """What fitting a candidate returns.
+    """What fitting a candidate returns: a form on log-odds, whatever its arithmetic predicts.
 
     Attributes:
-        form: the arithmetic.
-        scale: unit of what `form` predicts: "log_odds" (linear, boosted trees) or "probability" (tree, forest).
+        form: the arithmetic; a blend's members are scorers themselves, each with its own scale.
+        scale: unit of what `form` predicts: "log_odds" (linear, boosted trees, blends) or "probability" (tree, forest).
     """
 
-    form: Linear | Trees
+    form: Form
     scale: Literal["log_odds", "probability"]
 
     def probability(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw (uncalibrated) churn probability per row of the matrix."""
         predicted = self.form.predict(matrix)
         return sigmoid(predicted) if self.scale == "log_odds" else predicted
+
+    def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds per row."""
+        predicted = self.form.predict(matrix)
+        return predicted if self.scale == "log_odds" else logit(predicted)
+
+    def expected(self) -> float:
+        """Log-odds of the mean training row (linear) or of the mean prediction (trees)."""
+        expected = self.form.expected()
+        return expected if self.scale == "log_odds" else float(logit(np.array([expected]))[0])
+
+    def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(rows, groups) on log-odds.
+
+        Where the form predicts probabilities, its contributions are probabilities too; each row's are stretched by the
+        one factor that makes them add up on the log-odds scale (the secant of the logit between base and score), which
+        keeps sign and order.
+        """
+        values = self.form.contributions(matrix, group)
+        if self.scale == "log_odds":
+            return values
+        raw, base = self.form.predict(matrix), self.form.expected()
+        distance = raw - base
+        near = np.abs(distance) < 1e-12
+        slope = 1 / max(base * (1 - base), 1e-12)
+        secant = (logit(raw) - self.expected()) / np.where(near, 1.0, distance)
+        stretched: NDArray[np.float64] = values * np.where(near, slope, secant)[:, None]
+        return stretched
 
 
 @dataclass(frozen=True)
@@ -107,39 +182,29 @@ class PortableModel:
         return pd.DataFrame({"raw": raw, "probability": self.calibration.apply(raw)}, index=frame.index)
 
     def base_value(self) -> float:
-        """Log-odds that every explanation starts from: of the mean training row (linear) or mean prediction."""
-        expected = self.scorer.form.expected()
-        return expected if self.scorer.scale == "log_odds" else float(logit(np.array([expected]))[0])
+        """Log-odds that every explanation starts from, see `Scorer.expected`."""
+        return self.scorer.expected()
 
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Why each snapshot scores as it does: one column per declared feature, on the log-odds scale.
 
         Per row they add up to `logit(raw) - base_value()`. Linear: coefficient times distance from the training
-        mean. Boosted trees: exact path-dependent Shapley values. A tree or forest averages probabilities, so its
-        Shapley values are probabilities; each row's are stretched by the one factor that makes them add up on the
-        log-odds scale (the secant of the logit between base and score), which keeps sign and order. Contributions of
+        mean. Boosted trees: exact path-dependent Shapley values. A tree or forest: its Shapley values stretched to
+        log-odds, see `Scorer.contributions`. A blend: the weighted sum of its members' contributions. Contributions of
         the columns of one feature (missing indicator, categories) are summed.
         """
         matrix = self.transformation.transform(frame)
-        form = self.scorer.form
-        values = form.contributions(matrix, self.transformation.column_feature)
-        if self.scorer.scale == "probability":
-            raw, base = form.predict(matrix), form.expected()
-            distance = raw - base
-            near = np.abs(distance) < 1e-12
-            slope = 1 / max(base * (1 - base), 1e-12)
-            secant = (logit(raw) - self.base_value()) / np.where(near, 1.0, distance)
-            values = values * np.where(near, slope, secant)[:, None]
+        values = self.scorer.contributions(matrix, self.transformation.column_feature)
         return pd.DataFrame(values, columns=self.transformation.features, index=frame.index)
 
     def save(self, folder: Path) -> None:
         """Write `model.json` and `arrays.npz` into a folder, which is created."""
         folder.mkdir(parents=True, exist_ok=True)
+        described, arrays = _stored(self.scorer)
         stored = {
             "format_version": FORMAT_VERSION,
             "candidate": self.candidate,
-            "kind": "linear" if isinstance(self.scorer.form, Linear) else "trees",
-            "scale": self.scorer.scale,
+            **described,
             "transformation": self.transformation.as_dict(),
             "calibration": self.calibration.as_dict(),
             "about": self.about,
@@ -147,7 +212,7 @@ class PortableModel:
         text = json.dumps(stored, indent=1, sort_keys=True, allow_nan=False)
         (folder / MODEL_FILE).write_text(text, encoding="utf-8")
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **self.scorer.form.arrays())
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         (folder / ARRAYS_FILE).write_bytes(buffer.getvalue())
 
     @classmethod
@@ -159,22 +224,58 @@ class PortableModel:
             ValueError: written by another format version.
         """
         stored = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-        if stored["format_version"] != FORMAT_VERSION:
+        if not 1 <= stored["format_version"] <= FORMAT_VERSION:
             raise ValueError(
-                f"{folder / MODEL_FILE} has format version {stored['format_version']}, this code reads "
+                f"{folder / MODEL_FILE} has format version {stored['format_version']}, this code reads 1 to "
                 f"{FORMAT_VERSION}; load it with the churn_assets release that wrote it, or retrain"
             )
         with np.load(folder / ARRAYS_FILE, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        form: Linear | Trees = (
-            Linear(arrays["coefficients"], float(arrays["intercept"]), arrays["centre"])
-            if stored["kind"] == "linear"
-            else Trees.from_arrays(arrays)
-        )
         return cls(
             candidate=stored["candidate"],
             transformation=Transformation.from_dict(stored["transformation"]),
-            scorer=Scorer(form, stored["scale"]),
+            scorer=_restored(stored, arrays),
             calibration=Calibration.from_dict(stored["calibration"]),
             about=stored["about"],
         )
+
+
+def _stored(scorer: Scorer) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+    """A scorer as JSON values and named arrays; those of a blend's n-th member are called `n.<name>`."""
+    form = scorer.form
+    if isinstance(form, Linear | Trees):
+        kind = "linear" if isinstance(form, Linear) else "trees"
+        return {"kind": kind, "scale": scorer.scale}, form.arrays()
+    if not isinstance(form, Blend):
+        raise TypeError(
+            f"a scorer of {type(form).__name__} cannot be saved; give this form a kind in {__name__}"
+        )
+    members = [_stored(m if isinstance(m, Scorer) else Scorer(m, "log_odds")) for m in form.members]
+    described = {
+        "kind": "blend",
+        "scale": scorer.scale,
+        "weights": form.weights,
+        "intercept": form.intercept,
+        "members": [json_values for json_values, _ in members],
+    }
+    named = {
+        f"{number}.{name}": array
+        for number, (_, arrays) in enumerate(members)
+        for name, array in arrays.items()
+    }
+    return described, named
+
+
+def _restored(stored: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Scorer:
+    """Inverse of `_stored`."""
+    if stored["kind"] == "linear":
+        linear = Linear(arrays["coefficients"], float(arrays["intercept"]), arrays["centre"])
+        return Scorer(linear, stored["scale"])
+    if stored["kind"] == "trees":
+        return Scorer(Trees.from_arrays(arrays), stored["scale"])
+    members = []
+    for number, member in enumerate(stored["members"]):
+        start = f"{number}."
+        own = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+        members.append(_restored(member, own))
+    return Scorer(Blend(tuple(members), tuple(stored["weights"]), stored["intercept"]), stored["scale"])

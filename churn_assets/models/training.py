@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from churn_assets.models.calibration import Calibration
 from churn_assets.models.candidates import CANDIDATES
 from churn_assets.models.choice import choose, remembered
+from churn_assets.models.ensembles import Ensemble, weigh
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
 from churn_assets.models.leaks import known_too_late, overlapping_outcomes, single_feature_auc, too_good
-from churn_assets.models.learning import Learner
-from churn_assets.models.portable import PortableModel
+from churn_assets.models.learning import Learner, Learning
+from churn_assets.models.portable import PortableModel, Scorer
 from churn_assets.models.reference import reference_statistics
 from churn_assets.models.split import Split
 from churn_assets.models.transformation import Transformation
@@ -43,6 +44,7 @@ class TrainingSettings:
         capacity: share of customers that a campaign reaches; precision and recall are measured there.
         single_feature_auc_limit: a feature whose AUC alone lies above stops the training as a leak.
         memory_cohorts: numbers of newest train cohorts to try besides all of them: see `remembered`.
+        ensemble_margin: AUC by which an ensemble must beat its best member; 1 keeps none.
         minimum_positives: fewer churners in a part give a status instead of numbers.
         scratch: see `SparkMatrix`; only clusters need it.
     """
@@ -52,6 +54,7 @@ class TrainingSettings:
     capacity: float = 0.1
     single_feature_auc_limit: float = 0.95
     memory_cohorts: tuple[int, ...] = ()
+    ensemble_margin: float = 0.002
     minimum_positives: int = MINIMUM_POSITIVES
     scratch: str | None = None
 
@@ -66,10 +69,10 @@ class CandidateResult:
     """One line of the comparison.
 
     Attributes:
-        candidate: its name.
+        candidate: its name, or that of an ensemble.
         chosen: whether it became the model.
-        fit_seconds: wall time of the fit.
-        selection: metrics on the selection cohorts, uncalibrated.
+        fit_seconds: wall time of the fit; of an ensemble 0, since its members are fitted anyway.
+        selection: metrics on the selection cohorts, uncalibrated; of an ensemble on those that judge it (`weigh`).
     """
 
     candidate: str
@@ -97,8 +100,9 @@ class TrainingResult:
 
     Attributes:
         model: the calibrated model; its `about` holds split, importance and reference statistics.
-        chosen: name of the winning candidate.
-        candidates: all candidates, best first.
+        chosen: name of the winning candidate or ensemble.
+        candidates: all candidates and ensembles, best first.
+        ensemble: whether an ensemble was kept and why, in words.
         test: metrics on the untouched last cohort.
         test_by_tenure: the same per tenure band; empty if the frame has no tenure_days.
         split: dates of the parts.
@@ -113,6 +117,7 @@ class TrainingResult:
     model: PortableModel
     chosen: str
     candidates: tuple[CandidateResult, ...]
+    ensemble: str
     test: Metrics
     test_by_tenure: dict[str, Metrics]
     split: Split
@@ -150,9 +155,9 @@ def train(
     """Train on snapshots with settled labels.
 
     Only the train part fits transformation and candidates; the selection cohorts choose the candidate (`choose`) and
-    how many of the train cohorts to learn from (`remembered`); the calibration cohorts fit the probability; the test
-    cohort is scored once, by the chosen model. The model is not refitted on later cohorts afterwards. Where parts
-    share cohorts, rows are scored crosswise (learning.py).
+    how many of the train cohorts to learn from (`remembered`), and weigh ensembles (`weigh`); the calibration cohorts
+    fit the probability; the test cohort is scored once, by the chosen model. The model is not refitted on later cohorts
+    afterwards. Where parts share cohorts, rows are scored crosswise (learning.py).
 
     Args:
         frame: customer_key, as_of_date, label (0/1, none missing), the features, and tenure_days if at hand.
@@ -182,21 +187,30 @@ def train(
     found = {name: _evaluate(parts["selection"], raw, raw, settings) for name, raw in raws.items()}
     for name, metrics in found.items():
         progress(f"{name}: selection AUC {_auc_text(metrics)}, {learning.seconds[name]:.1f} s")
+    # Rows of the train cohorts cannot show what time does to a model: simple ones are trusted further.
+    later = not set(split.selection) <= set(split.train)
+    decided_on = parts["selection"]["label"].to_numpy(np.float64)
+    single = choose(settings.candidates, raws, decided_on, 1.0 if later else 2.0)
+    ensemble, why = None, "no ensemble is kept: no cohort later than the train part is at hand to judge one"
+    if later:
+        verdict = weigh(raws, parts["selection"], settings.ensemble_margin)
+        ensemble, why = verdict.kept, verdict.why
+        judges = parts["selection"][verdict.rows]
+        found |= {name: _evaluate(judges, raw, raw, settings) for name, raw in verdict.scores.items()}
+    progress(why)
+    chosen = ensemble.name if ensemble else single
     # sorted is stable: equal candidates stay in the order of preference.
     order = sorted(found, key=lambda name: -(found[name].auc or 0.0))
-    # Rows of the train cohorts cannot show what time does to a model: simple ones are trusted further.
-    errors = 2.0 if set(split.selection) <= set(split.train) else 1.0
-    decided_on = parts["selection"]["label"].to_numpy(np.float64)
-    chosen = choose(settings.candidates, raws, decided_on, errors)
-    calibrated_on = learning.scores([chosen], parts["calibration"])[chosen]
+    calibrated_on = _scores(learning, single, ensemble, parts["calibration"])
     calibration = Calibration.fit(calibrated_on, parts["calibration"]["label"].to_numpy(np.float64))
-    transformation, scorer = learning.model(chosen)
+    transformation, scorer = _fitted(learning, single, ensemble)
     model = PortableModel(chosen, transformation, scorer, calibration)
     contributions = _contributions(model, parts["validation"], settings.seed)
     importance = _importance(contributions)
     rows = {name: _counts(part) for name, part in parts.items()}
-    model = _with_about(model, split, rows, importance, parts["train"], calibrated_on)
-    raw = learning.scores([chosen], parts["test"])[chosen]
+    weights = dict(ensemble.weights) if ensemble else {single: 1.0}
+    model = _with_about(model, split, rows, importance, weights, parts["train"], calibrated_on)
+    raw = _scores(learning, single, ensemble, parts["test"])
     probability = calibration.apply(raw)
     test = _evaluate(parts["test"], raw, probability, settings)
     progress(f"{chosen} chosen; test {split.test} AUC {_auc_text(test)}")
@@ -217,8 +231,10 @@ def train(
         model=model,
         chosen=chosen,
         candidates=tuple(
-            CandidateResult(name, name == chosen, learning.seconds[name], found[name]) for name in order
+            CandidateResult(name, name == chosen, learning.seconds.get(name, 0.0), found[name])
+            for name in order
         ),
+        ensemble=why,
         test=test,
         test_by_tenure=bands,
         split=split,
@@ -240,6 +256,24 @@ def train(
 
 def _judged(part: pd.DataFrame, raw: NDArray[np.float64], probability: NDArray[np.float64]) -> pd.DataFrame:
     return part[["customer_key", "as_of_date", "label"]].assign(raw=raw, probability=probability)
+
+
+def _fitted(learning: Learning, single: str, ensemble: Ensemble | None) -> tuple[Transformation, Scorer]:
+    """The ensemble, or without one the single candidate, fitted on the whole train part."""
+    if ensemble is None:
+        return learning.model(single)
+    members = {name: learning.model(name) for name in ensemble.weights}
+    transformation = next(iter(members.values()))[0]
+    return transformation, ensemble.scorer({name: scorer for name, (_, scorer) in members.items()})
+
+
+def _scores(
+    learning: Learning, single: str, ensemble: Ensemble | None, rows: pd.DataFrame
+) -> NDArray[np.float64]:
+    """Raw probabilities by the ensemble, or without one by the single candidate; see `Learning.scores`."""
+    if ensemble is None:
+        return learning.scores([single], rows)[single]
+    return ensemble.probability(learning.scores(list(ensemble.weights), rows))
 
 
 def _counts(part: pd.DataFrame) -> dict[str, int]:
@@ -333,6 +367,7 @@ def _with_about(
     split: Split,
     rows: dict[str, dict[str, int]],
     importance: dict[str, float],
+    weights: dict[str, float],
     train_part: pd.DataFrame,
     calibrated_on: NDArray[np.float64],
 ) -> PortableModel:
@@ -347,6 +382,7 @@ def _with_about(
         "out_of_time": split.out_of_time,
         "rows": rows,
         "importance": importance,
+        "members": weights,
         "reference_features": reference_statistics(train_part, model.transformation.features),
         "reference_scores": reference_statistics(scores, ["raw", "probability"]),
     }

@@ -5,7 +5,7 @@ are computed here and not by the `shap` package: they are needed in Spark worker
 package costs 4 CPU seconds and a compiler to import. On boosted trees both agree to 1e-15 (shap 0.51.0).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -76,7 +76,7 @@ class Trees:
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
-    def from_arrays(cls, stored: dict[str, NDArray[np.generic]]) -> "Trees":
+    def from_arrays(cls, stored: Mapping[str, NDArray[np.generic]]) -> "Trees":
         """Inverse of `arrays`.
 
         Raises:

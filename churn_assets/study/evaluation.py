@@ -11,25 +11,24 @@ from numpy.typing import NDArray
 
 from churn_assets.models.calibration import Calibration, sigmoid
 from churn_assets.models.choice import choose
-from churn_assets.models.evaluation import Z_95, Metrics, auc_interval, compare_auc, evaluate
+from churn_assets.models.ensembles import (
+    ENSEMBLES,
+    SOFT_VOTING,
+    STACKING,
+    better_ensemble,
+    spoken,
+    stacking_weights,
+)
+from churn_assets.models.evaluation import Z_95, Metrics, auc_interval, evaluate
+from churn_assets.models.portable import Blend, Form, blended
 from churn_assets.models.transformation import Transformation
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import SEED, Fold, Rows, folds
-from churn_assets.study.learners import (
-    ENSEMBLES,
-    LEARNERS,
-    SOFT_VOTING,
-    STACKING,
-    Blend,
-    Form,
-    Learner,
-    blended,
-    stacking_weights,
-)
+from churn_assets.study.learners import LEARNERS, Learner
 
 INNER_FOLDS = 3
 ROWS_FOR_THREADS = 50_000
-# An ensemble is harder to explain and to keep; it must be this much better than its best member, beyond chance.
+# By which an ensemble must be better than its best member, beyond chance.
 ENSEMBLE_MARGIN = 0.001
 
 Table = dict[str, NDArray[np.float64]]
@@ -227,34 +226,24 @@ def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, s
     """Which contender to use, and why in words.
 
     Among single learners the rule of the asset graph (`choice.choose`): the simplest within one standard error of
-    the best. An ensemble replaces it only if it beats the best single learner by ENSEMBLE_MARGIN and its paired 95 %
-    interval lies above 0.
+    the best. An ensemble replaces it only if it earns that, see `better_ensemble`.
     """
-    singles = [name for name in log_odds if name not in ENSEMBLES]
-    aucs = {name: auc_interval(labels, values)[0] for name, values in log_odds.items()}
-    best = max(singles, key=lambda name: aucs[name])
-    single = choose(singles, log_odds, labels)
-    ensembles = [name for name in log_odds if name in ENSEMBLES]
+    singles = {name: values for name, values in log_odds.items() if name not in ENSEMBLES}
+    ensembles = {name: values for name, values in log_odds.items() if name in ENSEMBLES}
+    best = max(singles, key=lambda name: auc_interval(labels, singles[name])[0])
+    single = choose(list(singles), singles, labels)
+    aside = ""
     if ensembles:
-        top = max(ensembles, key=lambda name: aucs[name])
-        difference, low, high = compare_auc(labels, log_odds[top], log_odds[best])
-        gain = f"{difference:+.4f} (95 %: {low:+.4f} to {high:+.4f})"
-        if difference >= ENSEMBLE_MARGIN and low > 0:
-            return top, f"{spoken(top)} beats its best member, {spoken(best)}, by {gain} of AUC"
-        aside = f"; no ensemble is kept: the better one, {spoken(top)}, differs by {gain} from {spoken(best)}"
-    else:
-        aside = ""
+        kept, why = better_ensemble(singles, ensembles, labels, ENSEMBLE_MARGIN)
+        if kept:
+            return kept, why
+        aside = f"; {why}"
     said = (
         "has the highest AUC"
         if single == best
         else f"is the simplest within one standard error of {spoken(best)}"
     )
     return single, f"{spoken(single)} {said}{aside}"
-
-
-def spoken(name: str) -> str:
-    """`soft_voting` as `soft voting`."""
-    return name.replace("_", " ")
 
 
 def fit_final(frame: pd.DataFrame, rows: Rows, evaluation: Evaluation, seed: int = SEED) -> FinalModel:

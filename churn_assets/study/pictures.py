@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn_assets.contracts.economics import Economics
+from churn_assets.models.ensembles import spoken
 from churn_assets.models.money import profit_curve
 from churn_assets.models.plots import (
     BLUE,
@@ -19,7 +20,7 @@ from churn_assets.models.plots import (
     roc_figure,
 )
 from churn_assets.study.drivers import Driver, Segment
-from churn_assets.study.evaluation import Evaluation, spoken
+from churn_assets.study.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,8 +5,8 @@ from html import escape
 from shlex import quote
 
 from churn_assets.documents import STYLE, html_cards, html_table
+from churn_assets.models.ensembles import spoken
 from churn_assets.models.money import profit_curve
-from churn_assets.study.evaluation import spoken
 from churn_assets.study.leaks import Finding
 from churn_assets.study.pictures import pictures
 from churn_assets.study.preparation import MODEL_ROWS

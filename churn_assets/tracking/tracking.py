@@ -293,7 +293,7 @@ class TrainingRun:
         for part, counts in result.rows.items():
             metrics |= _numbers(part, counts)
         self._mlflow.log_metrics(metrics)
-        self._mlflow.set_tags({"test_status": result.test.status})
+        self._mlflow.set_tags({"test_status": result.test.status, "ensemble": result.ensemble})
         self._mlflow.log_dict({"features": features}, "features.json")
         self._mlflow.log_dict({"importance": result.importance}, "importance.json")
         self._mlflow.log_text(result.candidates_table().to_csv(index=False), "candidates.csv")

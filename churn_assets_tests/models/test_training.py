@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from churn_assets.models import plots
+from churn_assets.models.calibration import logit
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.ensembles import ENSEMBLES
 from churn_assets.models.portable import PortableModel, Scorer
 from churn_assets.models.split import recent_split, temporal_split
 from churn_assets.models.training import TrainingError, TrainingResult, TrainingSettings, train
@@ -45,6 +47,8 @@ def test_a_training_finds_the_signal_and_reports_it(result: TrainingResult) -> N
     assert result.rows["train"]["rows"] == 1000 * len(SPLIT.train)
     table = result.candidates_table()
     assert table["chosen"].tolist() == [True] and table["auc"][0] > 0.75
+    assert result.ensemble == "a single candidate makes no ensemble"
+    assert result.model.about["members"] == {"histogram_boosting": 1.0}
 
 
 def test_same_data_and_seed_give_the_same_model(frame: pd.DataFrame, result: TrainingResult) -> None:
@@ -136,12 +140,66 @@ def test_the_better_candidate_is_chosen_and_equal_ones_keep_their_order(
     settings = TrainingSettings(candidates=("noise", "twin", "histogram_boosting"))
     messages: list[str] = []
     result = train(frame, FEATURES, SPLIT, settings, no_spark, messages.append)
-    assert [line.candidate for line in result.candidates] == ["twin", "histogram_boosting", "noise"]
+    singles = [line.candidate for line in result.candidates if line.candidate not in ENSEMBLES]
+    assert singles == ["twin", "histogram_boosting", "noise"]
     assert result.chosen == "twin"
+    assert "soft_voting" in result.candidates_table()["candidate"].tolist()
+    assert result.ensemble.startswith("no ensemble is kept: the best one")
+    assert result.ensemble in messages
     assert any(message.startswith("noise: selection AUC") for message in messages)
     assert set(plots.training_figures(result)) == {
         "candidates", "roc", "precision_recall", "calibration", "lift"
     }  # fmt: skip
+
+
+class Half:
+    """A candidate that sees only the usage, or all but the usage: both together know more."""
+
+    needs_spark = False
+
+    def __init__(self, usage: bool) -> None:
+        self.usage = usage
+
+    def fit(self, part: TrainingPart) -> Scorer:
+        seen = (np.arange(part.matrix.shape[1]) == FEATURES.index("usage__gb__trend")) == self.usage
+        matrix = np.where(seen, part.matrix, 0.0)
+        return CANDIDATES["histogram_boosting"].fit(TrainingPart(matrix, part.labels, part.spark, part.seed))
+
+
+def test_candidates_that_know_different_things_are_stacked(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What each sees of the label adds up, so the ensemble is chosen; it is one portable model like any other."""
+    monkeypatch.setitem(CANDIDATES, "left", Half(True))
+    monkeypatch.setitem(CANDIDATES, "right", Half(False))
+    settings = TrainingSettings(candidates=("left", "right"))
+    result = train(frame, FEATURES, SPLIT, settings, no_spark)
+    assert result.chosen == "stacking" and "beats its best member" in result.ensemble
+    table = result.candidates_table().set_index("candidate")["chosen"].to_dict()
+    assert table == {"stacking": True, "left": False, "right": False}
+    alone = [
+        train(frame, FEATURES, SPLIT, replace(settings, candidates=(c,)), no_spark) for c in ("left", "right")
+    ]
+    assert (result.test.auc or 0) > max(one.test.auc or 1 for one in alone) + 0.01
+    members = result.model.about["members"]
+    assert set(members) == {"left", "right"} and min(members.values()) > 0.3
+    raws = [logit(one.model.score(frame)["raw"].to_numpy()) for one in alone]
+    ours = logit(result.model.score(frame)["raw"].to_numpy())
+    assert np.ptp(ours - members["left"] * raws[0] - members["right"] * raws[1]) < 1e-9
+    result.model.save(tmp_path)
+    pd.testing.assert_frame_equal(PortableModel.load(tmp_path).score(frame), result.model.score(frame))
+    timid = train(frame, FEATURES, SPLIT, replace(settings, ensemble_margin=1.0), no_spark)
+    assert timid.chosen in ("left", "right") and timid.ensemble.startswith("no ensemble is kept")
+
+
+def test_an_ensemble_needs_cohorts_that_nobody_learned_from(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CANDIDATES, "left", Half(True))
+    monkeypatch.setitem(CANDIDATES, "right", Half(False))
+    settings = TrainingSettings(candidates=("left", "right"))
+    result = train(frame, FEATURES, recent_split(COHORTS, 7, 30), settings, no_spark)
+    assert result.chosen in ("left", "right") and "no cohort later than" in result.ensemble
 
 
 def test_too_few_churners_to_choose_by_takes_the_first(frame: pd.DataFrame) -> None:
@@ -197,7 +255,7 @@ def test_saved_model_scores_and_explains_the_same(
 
 def test_a_model_of_another_format_is_refused(result: TrainingResult, tmp_path: Path) -> None:
     result.model.save(tmp_path)
-    text = (tmp_path / "model.json").read_text().replace('"format_version": 1', '"format_version": 99')
+    text = (tmp_path / "model.json").read_text().replace('"format_version": 2', '"format_version": 99')
     (tmp_path / "model.json").write_text(text)
     with pytest.raises(ValueError, match="format version 99"):
         PortableModel.load(tmp_path)

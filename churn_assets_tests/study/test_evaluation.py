@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.models.ensembles import ENSEMBLES
 from churn_assets.models.evaluation import auc_interval
 from churn_assets.study import evaluation
 from churn_assets.study.evaluation import fit_final, judge, pick_contender
 from churn_assets.study.folds import Rows, folds
-from churn_assets.study.learners import ENSEMBLES, LEARNERS
+from churn_assets.study.learners import LEARNERS
 from churn_assets_tests.study.files import customers
 
 TABLE = customers(700)

@@ -5,7 +5,8 @@ import pytest
 
 from churn_assets.models.calibration import sigmoid
 from churn_assets.models.evaluation import auc_interval
-from churn_assets.study.learners import LEARNERS, Blend, stacking_weights
+from churn_assets.models.portable import Blend
+from churn_assets.study.learners import LEARNERS
 
 RANDOM = np.random.default_rng(0)
 MATRIX = np.column_stack(
@@ -45,12 +46,3 @@ def test_what_bends_is_seen_by_hinges_and_trees_only() -> None:
     }
     assert aucs["logistic_regression"] < 0.62
     assert min(aucs["additive_regression"], aucs["histogram_boosting"]) > aucs["logistic_regression"] + 0.08
-
-
-def test_stacking_finds_the_member_that_knows_and_bets_against_none() -> None:
-    truth = 2 * MATRIX[:, 0]
-    labels = (RANDOM.random(1500) < sigmoid(truth)).astype(float)
-    weights, intercept = stacking_weights([truth / 2, RANDOM.normal(size=1500), -truth], labels)
-    assert weights[0] == pytest.approx(2, abs=0.35)
-    assert weights[1] == pytest.approx(0, abs=0.15)
-    assert weights[2] == 0 and abs(intercept) < 0.2
