@@ -95,6 +95,7 @@ class Training(Section):
     """How a model is trained and judged."""
 
     candidates: list[str] = Field(min_length=1)
+    engine: Literal["auto", "local", "spark"] = "auto"
     validation_cohorts: int = Field(2, ge=1)
     memory_cohorts: list[Annotated[int, Field(ge=1)]] = [8, 4, 2]
     ensemble_margin: float = Field(0.002, ge=0, le=1)

@@ -7,13 +7,13 @@ crosswise: by a model that was fitted without a quarter of the customers, the ro
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.candidates import CANDIDATES, Engine, TrainingPart, engine_of
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Scorer
 from churn_assets.models.transformation import Transformation
@@ -34,12 +34,14 @@ class Learner:
         seed: of every sampling learner.
         spark: gives a Spark session; called only if a candidate needs it.
         scratch: see `SparkMatrix`; only clusters need it.
+        engine: where candidates that can be fitted on one machine or on Spark are fitted; "auto": by rows.
     """
 
     features: Sequence[str]
     seed: int
     spark: "Callable[[], SparkSession]"
     scratch: str | None = None
+    engine: Literal["auto", "local", "spark"] = "auto"
 
 
 def fold_of(keys: pd.Series) -> NDArray[np.int64]:
@@ -59,11 +61,13 @@ class Learning:
     def __init__(self, train: pd.DataFrame, learner: Learner) -> None:
         self._train = train
         self._folds = fold_of(train["customer_key"])
+        self._customers = pd.factorize(train["customer_key"])[0].astype(np.int64)
         self._days = set(pd.to_datetime(train["as_of_date"]))
         self._learner = learner
         self._transformations: dict[int, Transformation] = {}
         self._scorers: dict[tuple[int, str], Scorer] = {}
         self.seconds: dict[str, float] = {}
+        self.engines: dict[str, Engine] = {}
 
     def model(self, name: str) -> tuple[Transformation, Scorer]:
         """A candidate fitted on the whole train part."""
@@ -94,16 +98,20 @@ class Learning:
         if not missing:
             return
         how = self._learner
-        if any(CANDIDATES[name].needs_spark for name in missing):
+        kept = self._folds != fold
+        rows = self._train[kept]
+        self.engines |= {name: engine_of(CANDIDATES[name], how.engine, len(rows)) for name in missing}
+        if any(self.engines[name] == "spark" for name in missing):
             how.spark()  # MLlib's estimators cannot even be made without a session
-        rows = self._train[self._folds != fold]
         if fold not in self._transformations:
             self._transformations[fold] = Transformation.fit(rows, how.features)
         matrix = self._transformations[fold].transform(rows)
         labels = rows["label"].to_numpy(np.float64)
         with SparkMatrix(matrix, labels, how.spark, how.scratch) as on_spark:
-            part = TrainingPart(matrix, labels, on_spark, how.seed)
             for name in missing:
+                part = TrainingPart(
+                    matrix, labels, on_spark, how.seed, self._customers[kept], self.engines[name]
+                )
                 started = time.perf_counter()
                 self._scorers[fold, name] = CANDIDATES[name].fit(part)
                 spent = time.perf_counter() - started

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -159,7 +159,7 @@ class _Part(Protocol):
 class LogisticRegression:
     """Elastic-net logistic regression on columns standardised by MLlib: the floor that others must beat."""
 
-    needs_spark = True
+    engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
 
     def fit(self, part: _Part) -> Scorer:
         """At most 30 iterations."""
@@ -177,7 +177,7 @@ class LogisticRegression:
 class DecisionTree:
     """One shallow tree: rarely the best, always the one that can be read."""
 
-    needs_spark = True
+    engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
 
     def fit(self, part: _Part) -> Scorer:
         """Depth 5, at least 200 customers a leaf."""
@@ -193,7 +193,7 @@ class DecisionTree:
 class RandomForest:
     """Mean of 30 trees on sampled rows and columns."""
 
-    needs_spark = True
+    engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
 
     def fit(self, part: _Part) -> Scorer:
         """Depth 5, at least 50 customers a leaf."""
@@ -216,7 +216,7 @@ class RandomForest:
 class GradientBoostedTrees:
     """Spark's boosted trees: few and with large steps, because each costs several Spark jobs."""
 
-    needs_spark = True
+    engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
 
     def fit(self, part: _Part) -> Scorer:
         """20 trees of depth 3."""

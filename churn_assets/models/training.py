@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -47,9 +47,10 @@ class TrainingSettings:
         ensemble_margin: AUC by which an ensemble must beat its best member; 1 keeps none.
         minimum_positives: fewer churners in a part give a status instead of numbers.
         scratch: see `SparkMatrix`; only clusters need it.
+        engine: see `Learner`.
     """
 
-    candidates: tuple[str, ...] = tuple(CANDIDATES)
+    candidates: tuple[str, ...] = ("histogram_boosting",)
     seed: int = 20260
     capacity: float = 0.1
     single_feature_auc_limit: float = 0.95
@@ -57,6 +58,7 @@ class TrainingSettings:
     ensemble_margin: float = 0.002
     minimum_positives: int = MINIMUM_POSITIVES
     scratch: str | None = None
+    engine: Literal["auto", "local", "spark"] = "auto"
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.candidates if name not in CANDIDATES]
@@ -71,12 +73,14 @@ class CandidateResult:
     Attributes:
         candidate: its name, or that of an ensemble.
         chosen: whether it became the model.
+        engine: where it was fitted, "local" or "spark"; of an ensemble "".
         fit_seconds: wall time of the fit; of an ensemble 0, since its members are fitted anyway.
         selection: metrics on the selection cohorts, uncalibrated; of an ensemble on those that judge it (`weigh`).
     """
 
     candidate: str
     chosen: bool
+    engine: str
     fit_seconds: float
     selection: Metrics
 
@@ -129,13 +133,14 @@ class TrainingResult:
     tested: TestedSample = field(repr=False)
 
     def candidates_table(self) -> pd.DataFrame:
-        """Comparison as a table: candidate, chosen, fit_seconds, status, auc with interval, pr_auc, lift."""
+        """Comparison as a table: candidate, chosen, engine, fit_seconds, status, auc with interval, pr_auc, lift."""
         columns = ("status", "n", "positives", "auc", "auc_low", "auc_high", "pr_auc", "lift_top_decile")
         return pd.DataFrame(
             [
                 {
                     "candidate": line.candidate,
                     "chosen": line.chosen,
+                    "engine": line.engine,
                     "fit_seconds": round(line.fit_seconds, 2),
                     **{name: getattr(line.selection, name) for name in columns},
                 }
@@ -176,7 +181,7 @@ def train(
     parts = _parts(frame, split)
     _check(parts, settings)
     alone = _refuse_leaks(frame, parts, split, features, settings)
-    learner = Learner(features, settings.seed, spark, settings.scratch)
+    learner = Learner(features, settings.seed, spark, settings.scratch, settings.engine)
     whole = split
     split, learning = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
     if split != whole:
@@ -186,7 +191,8 @@ def train(
     raws = learning.scores(settings.candidates, parts["selection"])
     found = {name: _evaluate(parts["selection"], raw, raw, settings) for name, raw in raws.items()}
     for name, metrics in found.items():
-        progress(f"{name}: selection AUC {_auc_text(metrics)}, {learning.seconds[name]:.1f} s")
+        how = f"{learning.seconds[name]:.1f} s, {learning.engines[name]}"
+        progress(f"{name}: selection AUC {_auc_text(metrics)}, {how}")
     # Rows of the train cohorts cannot show what time does to a model: simple ones are trusted further.
     later = not set(split.selection) <= set(split.train)
     decided_on = parts["selection"]["label"].to_numpy(np.float64)
@@ -231,7 +237,13 @@ def train(
         model=model,
         chosen=chosen,
         candidates=tuple(
-            CandidateResult(name, name == chosen, learning.seconds.get(name, 0.0), found[name])
+            CandidateResult(
+                name,
+                name == chosen,
+                learning.engines.get(name, ""),
+                learning.seconds.get(name, 0.0),
+                found[name],
+            )
             for name in order
         ),
         ensemble=why,

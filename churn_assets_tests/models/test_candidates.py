@@ -1,15 +1,26 @@
 """Every candidate: the portable arrays predict what the learner predicts, row by row."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from xgboost import DMatrix, XGBClassifier
 
-from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.calibration import sigmoid
+from churn_assets.models.candidates import (
+    CANDIDATES,
+    ROWS_FOR_SPARK,
+    BaggedBoosting,
+    HistogramBoosting,
+    TrainingPart,
+    engine_of,
+)
 from churn_assets.models.evaluation import auc_interval
+from churn_assets.models.extreme import trees_of
 from churn_assets.models.mllib import SparkMatrix
-from churn_assets.models.portable import PortableModel
+from churn_assets.models.portable import Linear, PortableModel, Scorer
 from churn_assets.models.transformation import Transformation
 from churn_assets_tests.models.synthetic import FEATURES, training_frame
 
@@ -37,7 +48,12 @@ def fit_and_keep(
 ) -> tuple[PortableModel | Any, Any]:
     """The scorer and the learner's own fitted model."""
     kept: list[Any] = []
-    if name == "histogram_boosting":
+    if name == "extreme_boosting":
+        from churn_assets.models import extreme
+
+        translate = extreme.trees_of
+        monkeypatch.setattr(extreme, "trees_of", lambda fitted: kept.append(fitted) or translate(fitted))
+    elif name in ("histogram_boosting", "bagged_boosting"):
         from churn_assets.models import candidates
 
         original = candidates.trees_of
@@ -54,7 +70,8 @@ def fit_and_keep(
     else:
         read = part.spark.save_and_read
         monkeypatch.setattr(part.spark, "save_and_read", lambda model: kept.append(model) or read(model))
-    return CANDIDATES[name].fit(part), kept[0]
+    candidate = BaggedBoosting(bags=3) if name == "bagged_boosting" else CANDIDATES[name]
+    return candidate.fit(part), kept if name == "bagged_boosting" else kept[0]
 
 
 @pytest.mark.parametrize("name", list(CANDIDATES))
@@ -66,12 +83,19 @@ def test_portable_scorer_matches_the_learner_and_finds_the_signal(
     ours = scorer.probability(matrix)
     if name == "histogram_boosting":
         theirs = learner.predict_proba(matrix)[:, 1]
+    elif name == "extreme_boosting":
+        theirs = learner.predict(DMatrix(matrix))
+        margins = learner.predict(DMatrix(matrix), output_margin=True)
+        # float32 sums: relative to the largest, since a margin may be 0
+        assert np.abs(scorer.predict(matrix) - margins).max() < 1e-6 * np.abs(margins).max()
+    elif name == "bagged_boosting":
+        theirs = sigmoid(np.mean([member.decision_function(matrix) for member in learner], axis=0))
     else:
         with SparkMatrix(matrix, np.arange(len(matrix), dtype=np.float64), lambda: spark) as fresh:
             scored = learner.transform(fresh.frame()).toPandas().sort_values("label")
         column = "probability" if "probability" in scored else "prediction"
         theirs = np.array([value if np.isscalar(value) else value[1] for value in scored[column]])
-    assert np.abs(ours - theirs).max() < 1e-12
+    assert np.abs(ours - theirs).max() < (1e-6 if name == "extreme_boosting" else 1e-12)
     assert len(np.unique(ours)) > 4
     assert auc_interval(labels, ours)[0] > (0.70 if name == "decision_tree" else 0.73)
     model = PortableModel(name, transformation, scorer)
@@ -102,3 +126,80 @@ def test_rare_churners_do_not_collapse_the_trees(spark: "SparkSession") -> None:
     with SparkMatrix(matrix, labels, lambda: spark) as data:
         scorer = CANDIDATES["decision_tree"].fit(TrainingPart(matrix, labels, data, seed=3))
     assert len(np.unique(scorer.probability(matrix))) > 4
+
+
+def test_values_at_a_threshold_go_where_xgboost_sends_them() -> None:
+    """Values in and around the gap between a threshold and the float32 before it, its middle included."""
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(size=300), rng.normal(size=300) * 1e6, np.zeros(50), np.arange(50.0)])
+    labels = (rng.random(700) < sigmoid(np.sin(values))).astype(float)
+    booster = XGBClassifier(n_estimators=40, max_depth=3, n_jobs=1).fit(values[:, None], labels).get_booster()
+    trees = trees_of(booster)
+    asked = np.unique(trees.threshold[trees.column == 0])
+    single = asked.astype(np.float32)
+    near = [np.nextafter(single, np.float32(side * np.inf)).astype(np.float64) for side in (-1, 1)]
+    floats = [
+        asked,
+        np.nextafter(asked, np.inf),
+        np.nextafter(asked, -np.inf),
+        single.astype(np.float64),
+        *near,
+    ]
+    matrix = np.concatenate([*floats, *((single + at) / 2 for at in near), values])[:, None]
+    assert len(asked) > 50
+    margins = booster.predict(DMatrix(matrix), output_margin=True)
+    assert np.abs(trees.predict(matrix) - margins).max() < 1e-6 * np.abs(margins).max()
+
+
+def test_contributions_are_those_of_xgboost(part: TrainingPart, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer, booster = fit_and_keep("extreme_boosting", part, monkeypatch)
+    theirs = booster.predict(DMatrix(part.matrix[:200]), pred_contribs=True)
+    ours = scorer.contributions(part.matrix[:200], np.arange(part.matrix.shape[1]))
+    assert np.abs(ours - theirs[:, :-1]).max() < 1e-5
+    assert scorer.expected() == pytest.approx(theirs[0, -1], abs=1e-5)
+
+
+def test_on_spark_extreme_boosting_learns_what_it_learns_here(part: TrainingPart) -> None:
+    here, there = (
+        CANDIDATES["extreme_boosting"].fit(replace(part, engine=engine)) for engine in ("local", "spark")
+    )
+    matrix, labels = part.matrix, part.labels
+    aucs = [auc_interval(labels, scorer.probability(matrix))[0] for scorer in (here, there)]
+    assert aucs[1] == pytest.approx(aucs[0], abs=0.005)
+    assert np.corrcoef(here.predict(matrix), there.predict(matrix))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "rows", "engine"),
+    [
+        ("extreme_boosting", "auto", ROWS_FOR_SPARK - 1, "local"),
+        ("extreme_boosting", "auto", ROWS_FOR_SPARK, "spark"),
+        ("extreme_boosting", "spark", 10, "spark"),
+        ("extreme_boosting", "local", 10**9, "local"),
+        ("random_forest", "local", 10, "spark"),
+        ("histogram_boosting", "spark", 10**9, "local"),
+    ],
+)
+def test_where_a_candidate_is_fitted(name: str, wanted: Any, rows: int, engine: str) -> None:
+    assert engine_of(CANDIDATES[name], wanted, rows) == engine
+
+
+def test_bags_draw_customers_with_all_their_rows(part: TrainingPart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bag holds each drawn customer's cohorts together, about 63 % of all customers, and no bag is another."""
+    bags: list[np.ndarray] = []
+    numbered = part.matrix.copy()
+    numbered[:, 0] = np.arange(len(numbered))
+    customers = np.tile(np.arange(500), len(numbered) // 500)
+
+    def keep(self: Any, sample: TrainingPart) -> Scorer:
+        bags.append(sample.matrix[:, 0].astype(int))
+        return Scorer(Linear(np.zeros(1), 0.0, np.zeros(1)), "log_odds")
+
+    monkeypatch.setattr(HistogramBoosting, "fit", keep)
+    BaggedBoosting(bags=4).fit(replace(part, matrix=numbered, customers=customers))
+    for rows in bags:
+        times = np.bincount(rows, minlength=len(numbered))
+        per_customer = times.reshape(-1, 500)
+        assert (per_customer == per_customer[0]).all() and len(rows) == len(numbered)
+        assert 0.55 < (per_customer[0] > 0).mean() < 0.71
+    assert len({rows.tobytes() for rows in bags}) == 4

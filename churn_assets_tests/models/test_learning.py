@@ -56,7 +56,7 @@ def test_a_candidate_is_fitted_once_per_fold(frame: pd.DataFrame, monkeypatch: p
     fits: list[int] = []
 
     class Counting:
-        needs_spark = False
+        engines = ("local",)
 
         def fit(self, part: TrainingPart) -> Scorer:
             fits.append(len(part.labels))

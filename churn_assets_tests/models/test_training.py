@@ -123,7 +123,7 @@ def test_shuffled_labels_are_not_predictable(frame: pd.DataFrame) -> None:
 class Noise:
     """A candidate that ranks by chance."""
 
-    needs_spark = False
+    engines = ("local",)
 
     def fit(self, part: TrainingPart) -> Scorer:
         shuffled = np.random.default_rng(part.seed).permutation(part.labels)
@@ -155,7 +155,7 @@ def test_the_better_candidate_is_chosen_and_equal_ones_keep_their_order(
 class Half:
     """A candidate that sees only the usage, or all but the usage: both together know more."""
 
-    needs_spark = False
+    engines = ("local",)
 
     def __init__(self, usage: bool) -> None:
         self.usage = usage
