@@ -91,6 +91,21 @@ class MonthColumn(Section):
         return self
 
 
+class SearchRule(Section):
+    """How long to look for better hyper-parameters; see models/search.py. No trials, no search."""
+
+    trials: int = Field(0, ge=0)
+    seconds: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.seconds is not None and not self.trials:
+            raise ValueError(
+                "search.seconds without search.trials searches nothing: give the most trials, too"
+            )
+        return self
+
+
 class Training(Section):
     """How a model is trained and judged."""
 
@@ -98,6 +113,7 @@ class Training(Section):
     engine: Literal["auto", "local", "spark"] = "auto"
     validation_cohorts: int = Field(2, ge=1)
     memory_cohorts: list[Annotated[int, Field(ge=1)]] = [8, 4, 2]
+    search: SearchRule = SearchRule()
     ensemble_margin: float = Field(0.002, ge=0, le=1)
     capacity: Share = 0.1
     single_feature_auc_limit: float = Field(0.95, gt=0.5, le=1)

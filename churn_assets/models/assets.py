@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from churn_assets.models.examination import Examination
     from churn_assets.models.promotion import Verdict
+    from churn_assets.models.search import Search
     from churn_assets.models.training import TrainingResult
+    from churn_assets.tracking.tracking import TrainingRun
 
 CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")
 BETTER_THAN_CHANCE = "better_than_chance"
@@ -44,10 +46,25 @@ def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
         "capacity": training.capacity,
         "row_limit": training.row_limit,
         "engine": training.engine,
+        "search_trials": training.search.trials,
+        "search_seconds": training.search.seconds,
         "snapshots_version": lakehouse.version(tables.CUSTOMER_SNAPSHOTS),
         "labels_version": lakehouse.version(tables.CHURN_LABELS),
         "code_version": CODE_VERSION,
     }
+
+
+def _search(
+    lakehouse: Lakehouse, business: Business, trained_as_of: date, run: "TrainingRun"
+) -> "Search | None":
+    """The search that the business asks for, with its journal below home."""
+    from churn_assets.models.search import Search
+
+    wanted = business.file.training.search
+    if not wanted.trials:
+        return None
+    file = lakehouse.settings.home_path / "searches" / f"{business.name}-{trained_as_of}.journal"
+    return Search(wanted.trials, file, wanted.seconds, run.log_trial)
 
 
 def _record(
@@ -213,6 +230,7 @@ def _train(
                 ),
                 lambda: lakehouse.spark,
                 context.log.info,
+                _search(lakehouse, business, trained_as_of, run),
             )
         except TrainingError as error:
             raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
@@ -274,6 +292,7 @@ def _train(
         **numbers,
         **inspected.metadata(),
         "ensemble": result.ensemble,
+        "search": "; ".join(found.why for found in result.searched) or "none",
         "candidates": markdown_table(list(table.columns), table.values.tolist()),
         "drivers": markdown_table(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]

@@ -1,7 +1,7 @@
 """The candidate models, in one registry: adding one is one class here and its name in CANDIDATES.
 
-Hyper-parameters are fixed and cautious (shallow trees, large leaves, strong penalties): a business has hundreds of
-churners a month, and searching on two validation cohorts would fit their noise.
+Default hyper-parameters are cautious (shallow trees, large leaves, strong penalties): a business has hundreds of
+churners a month, and searching on two validation cohorts would fit their noise. A search uses earlier ones (search.py).
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from churn_assets.models.mllib import (
     SparkMatrix,
 )
 from churn_assets.models.portable import Blend, Scorer
+from churn_assets.models.space import Range, Space
 from churn_assets.models.trees import LEAF, Trees
 
 if TYPE_CHECKING:
@@ -65,9 +66,11 @@ class Candidate(Protocol):
 
     Attributes:
         engines: where it can be fitted.
+        space: which of its fields a search may set, and within which ranges; its defaults lie inside.
     """
 
     engines: ClassVar[tuple[Engine, ...]]
+    space: ClassVar[Space]
 
     def fit(self, part: TrainingPart) -> Scorer:
         """Fit on the training part and return plain arrays that predict exactly what the learner would."""
@@ -91,6 +94,13 @@ class HistogramBoosting:
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local",)
+    space: ClassVar[Space] = {
+        "learning_rate": Range(0.01, 0.3, log=True),
+        "trees": Range(50, 600, log=True),
+        "depth": Range(1, 5),
+        "leaf_rows": Range(20, 500, log=True),
+        "penalty": Range(0.1, 100.0, log=True),
+    }
 
     learning_rate: float = 0.05
     trees: int = 300
@@ -128,6 +138,7 @@ class BaggedBoosting:
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local",)
+    space: ClassVar[Space] = {}
 
     bags: int = 10
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from churn_assets.models.calibration import logit
 from churn_assets.models.portable import Scorer
+from churn_assets.models.space import Range, Space
 from churn_assets.models.trees import LEAF, Trees
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ class ExtremeBoosting:
     """XGBoost's histogram boosting: the distributed one of the boosted trees, six times cheaper than MLlib's."""
 
     engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("local", "spark")
+    space: ClassVar[Space] = {
+        "learning_rate": Range(0.01, 0.3, log=True),
+        "trees": Range(50, 600, log=True),
+        "depth": Range(1, 5),
+        "leaf_weight": Range(0.5, 50.0, log=True),
+        "penalty": Range(0.1, 100.0, log=True),
+    }
 
     learning_rate: float = 0.05
     trees: int = 300

@@ -5,15 +5,15 @@ crosswise: by a model that was fitted without a quarter of the customers, the ro
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.candidates import CANDIDATES, Engine, TrainingPart, engine_of
+from churn_assets.models.candidates import CANDIDATES, Candidate, Engine, TrainingPart, engine_of
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Scorer
 from churn_assets.models.transformation import Transformation
@@ -35,6 +35,7 @@ class Learner:
         spark: gives a Spark session; called only if a candidate needs it.
         scratch: see `SparkMatrix`; only clusters need it.
         engine: where candidates that can be fitted on one machine or on Spark are fitted; "auto": by rows.
+        candidates: name -> candidate with its hyper-parameters; default the ones of CANDIDATES.
     """
 
     features: Sequence[str]
@@ -42,6 +43,7 @@ class Learner:
     spark: "Callable[[], SparkSession]"
     scratch: str | None = None
     engine: Literal["auto", "local", "spark"] = "auto"
+    candidates: Mapping[str, Candidate] = field(default_factory=lambda: CANDIDATES)
 
 
 def fold_of(keys: pd.Series) -> NDArray[np.int64]:
@@ -100,7 +102,7 @@ class Learning:
         how = self._learner
         kept = self._folds != fold
         rows = self._train[kept]
-        self.engines |= {name: engine_of(CANDIDATES[name], how.engine, len(rows)) for name in missing}
+        self.engines |= {name: engine_of(how.candidates[name], how.engine, len(rows)) for name in missing}
         if any(self.engines[name] == "spark" for name in missing):
             how.spark()  # MLlib's estimators cannot even be made without a session
         if fold not in self._transformations:
@@ -113,6 +115,6 @@ class Learning:
                     matrix, labels, on_spark, how.seed, self._customers[kept], self.engines[name]
                 )
                 started = time.perf_counter()
-                self._scorers[fold, name] = CANDIDATES[name].fit(part)
+                self._scorers[fold, name] = how.candidates[name].fit(part)
                 spent = time.perf_counter() - started
                 self.seconds[name] = self.seconds.get(name, 0.0) + spent

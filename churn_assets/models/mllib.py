@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.models.portable import Linear, Scorer
+from churn_assets.models.space import Space
 from churn_assets.models.trees import LEAF, Trees
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class LogisticRegression:
     """Elastic-net logistic regression on columns standardised by MLlib: the floor that others must beat."""
 
     engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
+    space: ClassVar[Space] = {}
 
     def fit(self, part: _Part) -> Scorer:
         """At most 30 iterations."""
@@ -178,6 +180,7 @@ class DecisionTree:
     """One shallow tree: rarely the best, always the one that can be read."""
 
     engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
+    space: ClassVar[Space] = {}
 
     def fit(self, part: _Part) -> Scorer:
         """Depth 5, at least 200 customers a leaf."""
@@ -194,6 +197,7 @@ class RandomForest:
     """Mean of 30 trees on sampled rows and columns."""
 
     engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
+    space: ClassVar[Space] = {}
 
     def fit(self, part: _Part) -> Scorer:
         """Depth 5, at least 50 customers a leaf."""
@@ -217,6 +221,7 @@ class GradientBoostedTrees:
     """Spark's boosted trees: few and with large steps, because each costs several Spark jobs."""
 
     engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
+    space: ClassVar[Space] = {}
 
     def fit(self, part: _Part) -> Scorer:
         """20 trees of depth 3."""

@@ -1,8 +1,8 @@
 """One training: fit candidates on the past, choose and calibrate on what followed, test once on the last cohort."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from churn_assets.models.leaks import known_too_late, overlapping_outcomes, sing
 from churn_assets.models.learning import Learner, Learning
 from churn_assets.models.portable import PortableModel, Scorer
 from churn_assets.models.reference import reference_statistics
+from churn_assets.models.search import Found, Search, tuned
 from churn_assets.models.split import Split
 from churn_assets.models.transformation import Transformation
 
@@ -107,6 +108,7 @@ class TrainingResult:
         chosen: name of the winning candidate or ensemble.
         candidates: all candidates and ensembles, best first.
         ensemble: whether an ensemble was kept and why, in words.
+        searched: what the search of hyper-parameters came to; empty without one.
         test: metrics on the untouched last cohort.
         test_by_tenure: the same per tenure band; empty if the frame has no tenure_days.
         split: dates of the parts.
@@ -122,6 +124,7 @@ class TrainingResult:
     chosen: str
     candidates: tuple[CandidateResult, ...]
     ensemble: str
+    searched: tuple[Found, ...]
     test: Metrics
     test_by_tenure: dict[str, Metrics]
     split: Split
@@ -156,6 +159,7 @@ def train(
     settings: TrainingSettings,
     spark: "Callable[[], SparkSession]",
     progress: Callable[[str], None] = lambda message: None,
+    search: Search | None = None,
 ) -> TrainingResult:
     """Train on snapshots with settled labels.
 
@@ -171,6 +175,7 @@ def train(
         split: see `temporal_split`.
         spark: gives a Spark session; called only if a candidate needs it.
         progress: receives one line per step, without personal data.
+        search: how to look for better hyper-parameters first; None: the candidates' own are used.
 
     Raises:
         KeyError: a column is missing.
@@ -182,6 +187,8 @@ def train(
     _check(parts, settings)
     alone = _refuse_leaks(frame, parts, split, features, settings)
     learner = Learner(features, settings.seed, spark, settings.scratch, settings.engine)
+    searched = tuned(parts["train"], split, settings.candidates, learner, search, progress) if search else ()
+    learner = _with_settings(learner, searched)
     whole = split
     split, learning = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
     if split != whole:
@@ -215,7 +222,11 @@ def train(
     importance = _importance(contributions)
     rows = {name: _counts(part) for name, part in parts.items()}
     weights = dict(ensemble.weights) if ensemble else {single: 1.0}
-    model = _with_about(model, split, rows, importance, weights, parts["train"], calibrated_on)
+    made_of = {
+        "members": weights,
+        "hyper_parameters": {name: dict(vars(learner.candidates[name])) for name in weights},
+    }
+    model = _with_about(model, split, rows, importance, made_of, parts["train"], calibrated_on)
     raw = _scores(learning, single, ensemble, parts["test"])
     probability = calibration.apply(raw)
     test = _evaluate(parts["test"], raw, probability, settings)
@@ -247,6 +258,7 @@ def train(
             for name in order
         ),
         ensemble=why,
+        searched=searched,
         test=test,
         test_by_tenure=bands,
         split=split,
@@ -268,6 +280,13 @@ def train(
 
 def _judged(part: pd.DataFrame, raw: NDArray[np.float64], probability: NDArray[np.float64]) -> pd.DataFrame:
     return part[["customer_key", "as_of_date", "label"]].assign(raw=raw, probability=probability)
+
+
+def _with_settings(learner: Learner, searched: Sequence[Found]) -> Learner:
+    """The learner with the hyper-parameters that were found."""
+    changed: dict[str, Any] = {found.candidate: learner.candidates[found.candidate] for found in searched}
+    better = {found.candidate: replace(changed[found.candidate], **found.settings) for found in searched}
+    return replace(learner, candidates={**learner.candidates, **better})
 
 
 def _fitted(learning: Learning, single: str, ensemble: Ensemble | None) -> tuple[Transformation, Scorer]:
@@ -379,7 +398,7 @@ def _with_about(
     split: Split,
     rows: dict[str, dict[str, int]],
     importance: dict[str, float],
-    weights: dict[str, float],
+    made_of: dict[str, Any],
     train_part: pd.DataFrame,
     calibrated_on: NDArray[np.float64],
 ) -> PortableModel:
@@ -394,7 +413,7 @@ def _with_about(
         "out_of_time": split.out_of_time,
         "rows": rows,
         "importance": importance,
-        "members": weights,
+        **made_of,
         "reference_features": reference_statistics(train_part, model.transformation.features),
         "reference_scores": reference_statistics(scores, ["raw", "probability"]),
     }

@@ -27,9 +27,11 @@ from churn_assets.documents import markdown_document
 from churn_assets.models.card import ModelCard
 from churn_assets.models.examination import Examination
 from churn_assets.models.portable import PortableModel
+from churn_assets.models.search import Trial
 from churn_assets.models.training import TrainingResult
 from churn_assets.models.transformation import NumericColumn
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
+from churn_assets.tracking.trials import log_trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -164,7 +166,7 @@ class Tracking:
             status = "FAILED"
             try:
                 binding = bind_run(self._context(dagster_run_id, run_id, run_name))
-                yield TrainingRun(self, run_id, binding)
+                yield TrainingRun(self, run_id, binding, every_tag)
                 status = "FINISHED"
             finally:
                 if mlflow.active_run() is not None:
@@ -264,10 +266,15 @@ class TrainingRun:
         run_id: MLflow's id.
     """
 
-    def __init__(self, tracking: Tracking, run_id: str, binding: Any) -> None:
+    def __init__(self, tracking: Tracking, run_id: str, binding: Any, tags: Mapping[str, str]) -> None:
         self._tracking = tracking
         self._mlflow = binding
+        self._tags = tags
         self.run_id = run_id
+
+    def log_trial(self, trial: Trial) -> None:
+        """Log a trial of the hyper-parameter search as a run of its own, nested below this one."""
+        log_trial(self._tracking._client(), self.run_id, self._tags, trial)
 
     def log_training(self, result: TrainingResult, params: Mapping[str, Any]) -> None:
         """Log what a training found: parameters, metrics, tables as JSON.
@@ -282,6 +289,11 @@ class TrainingRun:
                 "calibration": result.model.calibration.method,
                 "features": len(features),
                 "test_out_of_time": result.split.out_of_time,
+                **{
+                    f"{candidate}.{name}": value
+                    for candidate, settings in result.model.about["hyper_parameters"].items()
+                    for name, value in settings.items()
+                },
                 **{f"cohorts.{part}": " ".join(days) for part, days in result.split.as_dict().items()},
                 **{str(name): str(value) for name, value in params.items()},
             }
@@ -293,7 +305,8 @@ class TrainingRun:
         for part, counts in result.rows.items():
             metrics |= _numbers(part, counts)
         self._mlflow.log_metrics(metrics)
-        self._mlflow.set_tags({"test_status": result.test.status, "ensemble": result.ensemble})
+        search = {f"search.{found.candidate}": found.why for found in result.searched}
+        self._mlflow.set_tags({"test_status": result.test.status, "ensemble": result.ensemble, **search})
         self._mlflow.log_dict({"features": features}, "features.json")
         self._mlflow.log_dict({"importance": result.importance}, "importance.json")
         self._mlflow.log_text(result.candidates_table().to_csv(index=False), "candidates.csv")

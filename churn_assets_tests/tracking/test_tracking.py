@@ -16,6 +16,7 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.models.card import CardFacts, model_card
 from churn_assets.models.examination import ExaminationSettings, examine, pictures
+from churn_assets.models.search import Trial
 from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingResult, TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
@@ -85,6 +86,30 @@ def artifacts_of(tracking: Tracking) -> list[Path]:
     return [path for path in Path(tracking.artifacts).rglob("*") if path.is_file()]
 
 
+def test_trials_of_a_search_are_finished_runs_below_their_training(tracking: Tracking) -> None:
+    as_of = date(2026, 2, 28)
+    days = (date(2025, 10, 31), date(2025, 11, 30))
+    settings = {"depth": 3, "learning_rate": 0.05}
+    with tracking.training_run("dagster-2", as_of) as run:
+        run.log_trial(
+            Trial("histogram_boosting", 0, settings, dict(zip(days, (0.7, 0.8), strict=True)), False, 2.0)
+        )
+        run.log_trial(Trial("histogram_boosting", 1, settings, {days[0]: 0.5}, True, 1.0))
+    first, second = (
+        next(r for r in runs_of(tracking, as_of) if r.info.run_name == f"histogram_boosting trial {n}")
+        for n in range(2)
+    )
+    assert len(runs_of(tracking, as_of)) == 3
+    for trial in (first, second):
+        assert trial.info.status == "FINISHED" and trial.data.tags["mlflow.parentRunId"] == run.run_id
+        assert trial.data.params["depth"] == "3"
+    assert first.data.metrics == {
+        "auc.2025-10-31": 0.7, "auc.2025-11-30": 0.8, "auc": pytest.approx(0.75)
+    }  # fmt: skip
+    assert first.info.end_time - first.info.start_time == pytest.approx(2000, abs=1000)
+    assert (first.data.tags["given_up"], second.data.tags["given_up"]) == ("False", "True")
+
+
 def test_a_training_is_one_finished_run_with_everything(
     tracking: Tracking, logged: tuple[str, ModelVersion], result: TrainingResult
 ) -> None:
@@ -93,6 +118,8 @@ def test_a_training_is_one_finished_run_with_everything(
     assert run.info.status == "FINISHED" and run.info.run_name == "telecom 2026-01-31"
     assert run.data.tags["dagster_run_id"] == "dagster-1" and run.data.tags["code_version"] == "abc"
     assert run.data.params["window_149"] == "149" and run.data.params["chosen"] == "histogram_boosting"
+    assert run.data.params["histogram_boosting.depth"] == "2"
+    assert run.data.tags["ensemble"] == "a single candidate makes no ensemble"
     assert run.data.metrics["test.auc"] == result.test.auc
     assert run.data.metrics["train.positives"] == result.rows["train"]["positives"]
     names = {str(path).split("/artifacts/", 1)[-1] for path in artifacts_of(tracking)}
