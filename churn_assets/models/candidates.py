@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.models.extreme import ExtremeBoosting
+from churn_assets.models.logistic import LogisticRegression
 from churn_assets.models.mllib import (
     DecisionTree,
     GradientBoostedTrees,
-    LogisticRegression,
     RandomForest,
     SparkMatrix,
 )

@@ -1,4 +1,4 @@
-"""Candidates fitted by Spark MLlib, and the way from its fitted models to plain arrays.
+"""Trees fitted by Spark MLlib, and the way from its fitted models to plain arrays.
 
 Only the DataFrame API is used (no RDD, no sparkContext), so that this also runs over Spark Connect.
 
@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.portable import Linear, Scorer
+from churn_assets.models.portable import Scorer
 from churn_assets.models.space import Space
 from churn_assets.models.trees import LEAF, Trees
 
@@ -155,25 +155,6 @@ class _Part(Protocol):
 
     @property
     def seed(self) -> int: ...
-
-
-class LogisticRegression:
-    """Elastic-net logistic regression on columns standardised by MLlib: the floor that others must beat."""
-
-    engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("spark",)
-    space: ClassVar[Space] = {}
-
-    def fit(self, part: _Part) -> Scorer:
-        """At most 30 iterations."""
-        from pyspark.ml import classification
-
-        learner = classification.LogisticRegression(
-            regParam=0.005, elasticNetParam=0.2, maxIter=30, standardization=True
-        )
-        fitted = learner.fit(part.spark.frame())
-        coefficients = np.asarray(fitted.coefficients.toArray(), dtype=np.float64)
-        centre = part.spark.matrix.mean(axis=0)
-        return Scorer(Linear(coefficients, float(fitted.intercept), centre), "log_odds")
 
 
 class DecisionTree:

@@ -19,6 +19,7 @@ from churn_assets.models.candidates import (
 )
 from churn_assets.models.evaluation import auc_interval
 from churn_assets.models.extreme import trees_of
+from churn_assets.models.logistic import LogisticRegression
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Linear, PortableModel, Scorer
 from churn_assets.models.transformation import Transformation
@@ -61,6 +62,7 @@ def fit_and_keep(
     elif name == "logistic_regression":
         from pyspark.ml import classification
 
+        part = replace(part, engine="spark")
         fit = classification.LogisticRegression.fit
         monkeypatch.setattr(
             classification.LogisticRegression,
@@ -70,7 +72,7 @@ def fit_and_keep(
     else:
         read = part.spark.save_and_read
         monkeypatch.setattr(part.spark, "save_and_read", lambda model: kept.append(model) or read(model))
-    candidate = BaggedBoosting(bags=3) if name == "bagged_boosting" else CANDIDATES[name]
+    candidate = BaggedBoosting(bags=2) if name == "bagged_boosting" else CANDIDATES[name]
     return candidate.fit(part), kept if name == "bagged_boosting" else kept[0]
 
 
@@ -167,6 +169,19 @@ def test_on_spark_extreme_boosting_learns_what_it_learns_here(part: TrainingPart
     aucs = [auc_interval(labels, scorer.probability(matrix))[0] for scorer in (here, there)]
     assert aucs[1] == pytest.approx(aucs[0], abs=0.005)
     assert np.corrcoef(here.predict(matrix), there.predict(matrix))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("strength", "l1_share"), [(0.005, 0.2), (0.02, 1.0), (0.001, 0.0)])
+def test_logistic_regression_is_the_same_here_and_on_spark(
+    part: TrainingPart, strength: float, l1_share: float
+) -> None:
+    candidate = LogisticRegression(strength, l1_share)
+    here, there = (candidate.fit(replace(part, engine=engine)).form for engine in ("local", "spark"))
+    spread = part.matrix.std(axis=0)
+    assert np.abs((here.coefficients - there.coefficients) * spread).max() < 2e-3
+    assert np.abs(here.predict(part.matrix) - there.predict(part.matrix)).max() < 0.02
+    assert np.array_equal(here.coefficients == 0, there.coefficients == 0)
+    assert (here.coefficients == 0).any() or l1_share == 0
 
 
 @pytest.mark.parametrize(
