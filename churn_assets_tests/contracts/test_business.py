@@ -114,6 +114,16 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "unknown key inside": (lambda c: c["windows"].update(gap=7), "windows.gap", "remove it"),
     "missing key": (lambda c: c.pop("label"), "label", "add this key"),
     "missing key inside": (lambda c: c["label"].pop("policy"), "label.policy", "add this key"),
+    "unknown engine": (
+        lambda c: c["training"].update(engine="gpu"),
+        "training.engine",
+        "use one of the allowed values",
+    ),
+    "seconds without trials": (
+        lambda c: c["training"].update(search={"seconds": 60}),
+        "training.search",
+        "search.seconds without search.trials",
+    ),
     "unknown policy": (
         lambda c: c["label"].update(policy="gone"),
         "label.policy",
