@@ -80,6 +80,15 @@ def test_models_of_the_first_format_are_read(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(PortableModel.load(tmp_path).score(FRAME), model.score(FRAME))
 
 
+def test_a_form_without_a_kind_is_not_saved(tmp_path: Path) -> None:
+    class Unknown:
+        """Predicts, but cannot be told as arrays."""
+
+    model = PortableModel("x", TRANSFORMATION, Scorer(Unknown(), "log_odds"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Unknown cannot be saved"):
+        model.save(tmp_path)
+
+
 N = 4000
 
 
