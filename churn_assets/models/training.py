@@ -234,7 +234,7 @@ def train(
     earlier = parts["validation"][
         pd.to_datetime(parts["validation"]["as_of_date"]) < pd.Timestamp(split.test)
     ]
-    earlier_raw = learning.scores([chosen], earlier)[chosen]
+    earlier_raw = _scores(learning, single, ensemble, earlier)
     bands = (
         by_tenure(
             parts["test"].assign(raw=raw, probability=probability),
