@@ -11,6 +11,7 @@ Aggregate = Literal[
     "sum",
     "mean",
     "count",
+    "count_ever",
     "share",
     "trend",
     "recency",
@@ -22,8 +23,8 @@ Aggregate = Literal[
 ]
 WINDOWED = frozenset({"sum", "mean", "count", "share", "trend", "change"})
 BY_ROLE: dict[str, frozenset[str]] = {
-    "event": frozenset({"sum", "mean", "count", "share", "trend", "recency", "tenure"}),
-    "treatment": frozenset({"sum", "mean", "count", "share", "trend", "recency"}),
+    "event": frozenset({"sum", "mean", "count", "count_ever", "share", "trend", "recency", "tenure"}),
+    "treatment": frozenset({"sum", "mean", "count", "count_ever", "share", "trend", "recency"}),
     "spell": frozenset({"tenure", "days_to_expiry", "attribute", "change", "change_recency"}),
     "entity": frozenset({"attribute"}),
 }
@@ -91,7 +92,8 @@ class Feature:
     `actionable`: we can change it for a customer, so that asking "what if" makes sense. `explainable`: it may be said
     to a customer as a reason. `protected`: it is (allowed to be) a protected attribute, which no reason names.
 
-    `months` or `days` is the window's length, both None where the aggregate has none. A trend over m months is
+    `months` or `days` is the window's length, both None where the aggregate has none; `count_ever` counts all there has
+    been. A trend over m months is
     `(last - before) / (last + before)` of the measure in the last m months and the m months before, in [-1, 1].
     """
 

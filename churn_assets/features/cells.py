@@ -15,6 +15,7 @@ from churn_assets.features.knowledge import as_of_date_of, index_of, with_validi
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+ALL_OF_HISTORY = frozenset({"recency", "tenure", "count_ever"})  # aggregates that no window ends
 CELL = ("customer_key", "event_index", "known_index", "superseded_index")
 
 
@@ -59,7 +60,7 @@ def terms_of(feature: Feature) -> list[Term]:
             return [Term("sum", feature.measure, where, days)]
         case "mean":
             return [Term("sum", feature.measure, where, days), Term("values", feature.measure, where, days)]
-        case "count":
+        case "count" | "count_ever":
             return [Term("count", None, where, days)]
         case "share":
             return [Term("count", None, _and(where, feature)), Term("count", None, where)]
@@ -77,8 +78,8 @@ def _and(where: str | None, feature: Feature) -> str:
 
 
 def reach_months(features: Iterable[Feature], observation_months: int) -> int | None:
-    """How many months back the features look; None when they look at all of history (recency, tenure)."""
-    return None if any(f.aggregate in ("recency", "tenure") for f in features) else observation_months
+    """How many months back the features look; None when they look at all of history."""
+    return None if any(f.aggregate in ALL_OF_HISTORY for f in features) else observation_months
 
 
 def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) -> "DataFrame":
@@ -143,6 +144,8 @@ def _feature(feature: Feature) -> "Column":
         return F.datediff(as_of_date, F.max(f"`{terms[0].name}`")).cast("double")
     if feature.aggregate == "tenure":
         return F.datediff(as_of_date, F.min(f"`{terms[0].name}`")).cast("double")
+    if feature.aggregate == "count_ever":
+        return F.sum(f"`{terms[0].name}`").cast("double")
     months = feature.months or 1
     now = _over(terms[0], 0, months - 1)
     match feature.aggregate:

@@ -19,7 +19,7 @@ from churn_assets.months import add_months, month_index
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-NOTHING_HAPPENED_IS_ZERO = frozenset({"sum", "count"})
+NOTHING_HAPPENED_IS_ZERO = frozenset({"sum", "count", "count_ever"})
 
 
 def first_snapshot_month(business: Business) -> str:

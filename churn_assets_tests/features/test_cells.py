@@ -58,6 +58,7 @@ def usage(spark: "SparkSession") -> Found:
         {"aggregate": "trend", "measure": "data_mb", "months": [1]},
         {"aggregate": "recency"},
         {"aggregate": "tenure"},
+        {"aggregate": "count_ever"},
     )
     terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
     cells = monthly_cells(silver(spark, source, schema, rows), source, terms)
@@ -114,6 +115,13 @@ def test_mean_over_nothing_is_unknown_and_recency_sees_all_of_history(usage: Fou
     days = (day("06-30") - day("2024-02-29")).days
     assert (found["usage_recency_days"], found["tenure_days"]) == (days, days)
     assert usage["bounds", JUNE]["usage_recency_days"] == 0
+
+
+def test_all_that_ever_happened_is_counted_as_it_was_known(usage: Found) -> None:
+    ever = {who: found["usage_count_ever"] for (who, month), found in usage.items() if month == JUNE}
+    assert (ever["bounds"], ever["long ago"], ever["late"], ever["corrected"]) == (3, 1, 1, 1)
+    assert (usage["bounds", JULY]["usage_count_ever"], usage["late", JULY]["usage_count_ever"]) == (4, 2)
+    assert usage["corrected", JULY]["usage_count_ever"] == 1
 
 
 def test_tickets_that_are_closed_and_recategorised_later(spark: "SparkSession") -> None:
@@ -190,3 +198,4 @@ def test_how_far_back_features_look() -> None:
     windowed = declared(usage, {"aggregate": "sum", "measure": "data_mb", "months": [3]})
     assert reach_months(windowed, 6) == 6
     assert reach_months([*windowed, *declared(usage, {"aggregate": "recency"})], 6) is None
+    assert reach_months([*windowed, *declared(usage, {"aggregate": "count_ever"})], 6) is None
