@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from churn_assets.models.examination import Examination
     from churn_assets.models.promotion import Verdict
+    from churn_assets.models.result import TrainingResult
     from churn_assets.models.search import Search
-    from churn_assets.models.training import TrainingResult
     from churn_assets.tracking.tracking import TrainingRun
 
 CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")

@@ -21,7 +21,7 @@ from churn_assets.models.card_figures import TEXT, drivers, everywhere, fair, ho
 from churn_assets.models.evaluation import IN_WORDS, OK
 from churn_assets.models.examination import Examination
 from churn_assets.models.fairness import fairness_findings
-from churn_assets.models.training import TrainingResult
+from churn_assets.models.result import TrainingResult
 
 # An AUC whose interval is wider says little about which of two models is better.
 WIDE = 0.1

@@ -11,7 +11,7 @@ from churn_assets.models.evaluation import IN_WORDS, OK, Z_95, Metrics, wilson
 from churn_assets.models.examination import SHOWN, Examination
 from churn_assets.models.fairness import COLUMNS, MINIMUM_GROUP, fairness_rows
 from churn_assets.models.quality import Quality
-from churn_assets.models.training import TrainingResult
+from churn_assets.models.result import TrainingResult
 
 TEXT = 99
 

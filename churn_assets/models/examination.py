@@ -15,8 +15,8 @@ from churn_assets.models.importance import Importance, importance_intervals
 from churn_assets.models.leak_report import LeakReport, leak_report
 from churn_assets.models.plots import as_png, importance_figure, training_figures
 from churn_assets.models.quality import Quality, quality
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.stability import by_cohort, by_value
-from churn_assets.models.training import TrainingResult
 
 SHOWN = 15
 

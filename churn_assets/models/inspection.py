@@ -15,7 +15,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.card import CardFacts, ModelCard, model_card
 from churn_assets.models.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.models.fairness import COLUMNS, fairness_findings, fairness_rows
-from churn_assets.models.training import TrainingResult
+from churn_assets.models.result import TrainingResult
 
 if TYPE_CHECKING:
     from churn_assets.tracking.tracking import TrainingRun

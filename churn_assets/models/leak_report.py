@@ -15,8 +15,8 @@ from churn_assets.documents import Block, Finding, Rows, Section
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, auc_interval
 from churn_assets.models.leaks import DUPLICATE_SHARE, single_feature_auc, tells_shuffled_labels
 from churn_assets.models.learning import fold_of
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.ridge import ridge
-from churn_assets.models.training import TrainingResult
 from churn_assets.models.transformation import Transformation
 
 SHOWN = 10

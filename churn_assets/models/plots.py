@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from churn_assets.models.importance import Importance
-    from churn_assets.models.training import CandidateResult, TrainingResult
+    from churn_assets.models.result import CandidateResult, TrainingResult
 
 BLUE, GREY, ORANGE = "#1f5fa8", "#8a8a8a", "#d9822b"
 

@@ -27,8 +27,8 @@ from churn_assets.documents import markdown_document
 from churn_assets.models.card import ModelCard
 from churn_assets.models.examination import Examination
 from churn_assets.models.portable import PortableModel
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.search import Trial
-from churn_assets.models.training import TrainingResult
 from churn_assets.models.transformation import NumericColumn
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
 from churn_assets.tracking.trials import log_trial

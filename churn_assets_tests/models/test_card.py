@@ -14,8 +14,9 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.models.card import CardFacts, ModelCard, model_card, points
 from churn_assets.models.examination import Examination, ExaminationSettings, examine, pictures
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import recent_split, temporal_split
-from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 

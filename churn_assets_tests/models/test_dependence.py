@@ -8,8 +8,9 @@ import pytest
 
 from churn_assets.models.dependence import dependence_figure, partial_dependence
 from churn_assets.models.importance import importance_intervals
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import temporal_split
-from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingSettings, train
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
 SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)

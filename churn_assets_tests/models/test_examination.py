@@ -9,8 +9,9 @@ import pytest
 from churn_assets.contracts.business import ValueTiers
 from churn_assets.models.evaluation import auc_interval
 from churn_assets.models.examination import Examination, ExaminationSettings, examine
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import recent_split, temporal_split
-from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingSettings, train
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
 SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)

@@ -12,8 +12,9 @@ import pytest
 from churn_assets.documents import markdown_document
 from churn_assets.models.leak_report import Auc, LeakReport, Twins, future_gains, leak_report
 from churn_assets.models.leaks import tells_shuffled_labels
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import recent_split, temporal_split
-from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingSettings, train
 from churn_assets.sources.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.sources.simulator.truth import eligible
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame

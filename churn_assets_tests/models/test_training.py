@@ -14,8 +14,9 @@ from churn_assets.models.calibration import logit
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
 from churn_assets.models.ensembles import ENSEMBLES
 from churn_assets.models.portable import PortableModel, Scorer
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import recent_split, temporal_split
-from churn_assets.models.training import TrainingError, TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingError, TrainingSettings, train
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
 SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)

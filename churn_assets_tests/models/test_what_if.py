@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.features import Feature
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import temporal_split
-from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingSettings, train
 from churn_assets.models.what_if import (
     Observed,
     WhatIf,

@@ -16,9 +16,10 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.models.card import CardFacts, model_card
 from churn_assets.models.examination import ExaminationSettings, examine, pictures
+from churn_assets.models.result import TrainingResult
 from churn_assets.models.search import Trial
 from churn_assets.models.split import temporal_split
-from churn_assets.models.training import TrainingResult, TrainingSettings, train
+from churn_assets.models.training import TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, ModelVersion, Tracking
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
