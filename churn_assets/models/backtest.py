@@ -66,7 +66,7 @@ def _money(value: float | None) -> str:
 
 def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
     """AUC with its 95 % interval on the test cohort of each training."""
-    title = "Trained again and again as time went by: AUC on the cohort that followed"
+    title = "Trained again and again as time went by: AUC on the cohort that followed\nfilled: the model took charge"
     figure, axes = blank(title, "trained as of", "ROC-AUC", width=8, height=3.6)
     for position, row in enumerate(found):
         reach = [[row["auc"] - row["auc_low"]], [row["auc_high"] - row["auc"]]]
@@ -75,7 +75,6 @@ def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
     axes.set_xticks(
         range(len(found)), [f"{row['trained_as_of']:%b}\n{row['trained_as_of']:%Y}" for row in found]
     )
-    axes.text(0.01, 0.02, "filled: the model took charge", transform=axes.transAxes, fontsize=8)
     return figure
 
 
