@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -53,10 +53,10 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
 
     table = DeltaTable(uri)
     schema = StructType.fromJson(json.loads(table.schema().to_json()))
-    files = table.file_uris()
+    files = sorted(f"{uri}/{file['path']}" for file in _files(table))
     if not files:
         return spark.createDataFrame([], schema)
-    found = spark.read.schema(schema).option("basePath", uri).parquet(*sorted(files))
+    found = spark.read.schema(schema).option("basePath", uri).parquet(*files)
     return found.select(*schema.names)  # Spark puts partition columns last
 
 
@@ -227,10 +227,9 @@ def _add_columns(current: "DeltaTable", schema: "Schema", properties: "CommitPro
 
 
 def _removals(current: "DeltaTable", columns: Sequence[str], where: str) -> "list[RemoveAction]":
-    import pyarrow as pa
     from deltalake.transaction import RemoveAction
 
-    files = pa.table(current.get_add_actions(flatten=True)).to_pylist()
+    files = _files(current)
     partitions: list[dict[str, str | None]] = [
         {column: str(file[f"partition.{column}"]) for column in columns} for file in files
     ]
@@ -239,6 +238,14 @@ def _removals(current: "DeltaTable", columns: Sequence[str], where: str) -> "lis
         for file, partition, goes in zip(files, partitions, _satisfying(partitions, where), strict=True)
         if goes
     ]
+
+
+def _files(table: "DeltaTable") -> list[dict[str, Any]]:
+    """The files that count: `path` (relative, as on disk), `size_bytes`, and `partition.<column>`."""
+    import pyarrow as pa
+
+    found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return [file | {"path": unquote(file["path"])} for file in found]  # the log quotes what a URL would
 
 
 def _satisfying(partitions: Sequence[Mapping[str, str | None]], where: str) -> list[bool]:

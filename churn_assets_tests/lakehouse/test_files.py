@@ -125,3 +125,12 @@ def test_an_empty_table_keeps_its_columns(spark: "SparkSession", place: Place) -
     assert _write(spark, place, [], "month string, n int", JANUARY) == 0
     assert files.read(spark, place.uri).dtypes == [("month", "string"), ("n", "int")]
     assert _rows(spark, place) == []
+
+
+def test_places_and_partitions_may_be_called_anything(spark: "SparkSession", tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "my ä table, 100 %"), ("month",), {})
+    rows = [("x y", 1), ("50 %", 2), ("a/b:c=d", 3), ("2025-01", 4)]
+    _write(spark, place, rows, "month string, n int", EVERYTHING)
+    assert sorted(_rows(spark, place), key=str) == sorted(rows, key=str)
+    _write(spark, place, [("50 %", 5)], "month string, n int", "month IN ('x y', '50 %', 'a/b:c=d')")
+    assert _rows(spark, place) == [("2025-01", 4), ("50 %", 5)]
