@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse.place import EVERYTHING, Place, Refused
@@ -30,10 +31,7 @@ def exists(spark: "SparkSession", uri: str) -> bool:
 
 def version(spark: "SparkSession", uri: str) -> int:
     """Version of the newest commit."""
-    from delta.tables import DeltaTable
-
-    [newest] = DeltaTable.forPath(spark, uri).history(1).select("version").collect()
-    return int(newest.version)
+    return _newest(spark, uri)[0]
 
 
 def read(spark: "SparkSession", uri: str) -> "DataFrame":
@@ -43,17 +41,18 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
 
 @contextmanager
 def draft(frame: "DataFrame", place: Place, *, new: bool) -> "Iterator[FrameDraft]":
-    """Spark keeps the frame until the end, published or not."""
-    kept = frame.persist()
+    """Spark computes the frame when it is published; one that is audited before is kept until the end."""
+    drafted = FrameDraft(frame, place, new)
     try:
-        yield FrameDraft(kept, place, new)
+        yield drafted
     finally:
-        kept.unpersist()
+        if "kept" in vars(drafted):
+            drafted.kept.unpersist()
 
 
 @dataclass(frozen=True)
 class FrameDraft:
-    """A `Draft` that Spark holds.
+    """A `Draft` that is a Spark frame.
 
     Attributes:
         frame: the rows.
@@ -65,13 +64,18 @@ class FrameDraft:
     place: Place
     new: bool
 
+    @cached_property
+    def kept(self) -> "DataFrame":
+        """The frame for audits: computed once, and found again by Spark when it is published."""
+        return self.frame.persist()
+
     def count(self) -> int:
         """See `Draft`."""
-        return self.frame.count()
+        return self.kept.count()
 
     def distinct(self, columns: Sequence[str]) -> int:
         """See `Draft`."""
-        return self.frame.select(*columns).distinct().count()
+        return self.kept.select(*columns).distinct().count()
 
     def aggregate(self, by: Sequence[str], aggregates: Sequence[tuple[str, str]]) -> "pa.Table":
         """See `Draft`."""
@@ -80,9 +84,9 @@ class FrameDraft:
         named = [
             getattr(F, function)(column).alias(f"{column}_{function}") for column, function in aggregates
         ]
-        return self.frame.groupBy(*by).agg(*named).toArrow()
+        return self.kept.groupBy(*by).agg(*named).toArrow()
 
-    def publish(self, where: str | None, says: Mapping[str, str]) -> None:
+    def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:
         """See `Draft`."""
         from pyspark.sql import functions as F
 
@@ -98,6 +102,7 @@ class FrameDraft:
             frame = frame.withColumn(first, inside)
         elif where is not None:
             mode, options = "overwrite", options | {"replaceWhere": where}
+        before = None if self.new else version(frame.sparkSession, place.uri)
         writer = frame.write.format("delta").mode(mode).options(**options)
         try:
             writer.partitionBy(*place.partition_by).save(place.uri)
@@ -106,3 +111,14 @@ class FrameDraft:
             if quoted is None:
                 raise
             raise Refused(f"Delta refused the write ({quoted})") from None
+        after, rows = _newest(frame.sparkSession, place.uri)
+        # nothing to add makes no commit: the newest is somebody else's
+        return after, 0 if after == before else rows
+
+
+def _newest(spark: "SparkSession", uri: str) -> tuple[int, int]:
+    """Version of the newest commit, and the rows that it wrote."""
+    from delta.tables import DeltaTable
+
+    [newest] = DeltaTable.forPath(spark, uri).history(1).select("version", "operationMetrics").collect()
+    return int(newest.version), int(newest.operationMetrics.get("numOutputRows", 0))

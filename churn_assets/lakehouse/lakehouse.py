@@ -156,7 +156,7 @@ class Lakehouse:
 
     def version(self, table: Table) -> int | None:
         """Current Delta version, None before the first commit."""
-        return self.newest_version(table) if self.exists(table) else None
+        return self._version(table) if self.exists(table) else None
 
     @contextmanager
     def draft(self, table: Table, frame: "DataFrame") -> "Iterator[TableDraft]":
@@ -172,7 +172,7 @@ class Lakehouse:
         else:
             drafts = connector.draft(frame, place, new=not self.exists(table))
         with self._told(table), drafts as content:
-            yield TableDraft(self, table, content)
+            yield TableDraft(table, content)
 
     def replace(self, table: Table, frame: "DataFrame", where: str, *, run_id: str) -> Commit:
         """Replaces exactly the rows that satisfy `where` by `frame`: running it twice changes nothing.
@@ -238,7 +238,7 @@ class Lakehouse:
             schema_mode=None if new else "merge",
             **options,
         )
-        return Commit(table.path, self.newest_version(table), rows.num_rows)
+        return Commit(table.path, self._version(table), rows.num_rows)
 
     @property
     def _on_this_machine(self) -> bool:
@@ -262,13 +262,9 @@ class Lakehouse:
                 "Free some, then run again."
             ) from None
 
-    def newest_version(self, table: Table) -> int:
-        """Version of the newest commit to a table that exists."""
+    def _version(self, table: Table) -> int:
         uri = self.uri(table)
-        if is_uri(uri):
-            return connector.version(self.spark, uri)
-        # Half a CPU second cheaper than asking Spark, and there are dozens of commits in a run.
-        return max(int(file.stem) for file in Path(uri, "_delta_log").glob("*.json"))
+        return connector.version(self.spark, uri) if is_uri(uri) else files.version(uri)
 
 
 @dataclass(frozen=True)
@@ -276,11 +272,10 @@ class TableDraft:
     """A frame on its way into a table: written, not yet visible.
 
     Attributes:
-        lakehouse, table: where it shall go.
+        table: where it shall go.
         content: its rows.
     """
 
-    lakehouse: Lakehouse
     table: Table
     content: Draft
 
@@ -299,6 +294,5 @@ class TableDraft:
         return self._publish(None, run_id)
 
     def _publish(self, where: str | None, run_id: str) -> Commit:
-        rows = self.content.count()
-        self.content.publish(where, {"userMetadata": _names_run(run_id)})
-        return Commit(self.table.path, self.lakehouse.newest_version(self.table), rows)
+        version, rows = self.content.publish(where, {"userMetadata": _names_run(run_id)})
+        return Commit(self.table.path, version, rows)

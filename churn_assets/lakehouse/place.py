@@ -44,10 +44,13 @@ class Draft(Protocol):
         """Groups the rows; columns of the answer as in `grouped`. Functions: count, min, max, mean."""
         ...
 
-    def publish(self, where: str | None, says: Mapping[str, str]) -> None:
+    def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:
         """Commits the rows in place of those that satisfy `where` (EVERYTHING: and their columns; None: adds only).
 
         `says` is what the commit says about itself.
+
+        Returns:
+            Version of the commit, and the number of rows that it wrote.
 
         Raises:
             Refused: the frame does not fit; nothing was committed.
