@@ -177,9 +177,19 @@ def _markdown(block: Block, pictures: Mapping[str, str]) -> str:
             return "\n\n".join(f"![{_alt(name)}]({pictures[name]})" for name in names if name in pictures)
 
 
+def spoken(name: str) -> str:
+    """`soft_voting` as `soft voting`."""
+    return name.replace("_", " ")
+
+
+def capitalised(words: str) -> str:
+    """With a capital letter at its beginning."""
+    return words[:1].upper() + words[1:]
+
+
 def _inline(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
 def _alt(name: str) -> str:
-    return escape(name.replace("_", " "))
+    return escape(spoken(name))

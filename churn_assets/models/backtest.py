@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.documents import spoken
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import BY_TRAINING
@@ -45,7 +46,7 @@ def backtest_rows(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         (
             str(row["trained_as_of"]),
             row["model_version"],
-            row["candidate"].replace("_", " "),
+            spoken(row["candidate"]),
             str(row["test_as_of_date"]),
             f"{row['auc']:.3f}",
             f"{row['auc_low']:.3f} to {row['auc_high']:.3f}",

@@ -30,6 +30,7 @@ ROWS_FOR_THREADS = 200_000
 ROWS_FOR_SPARK = 1_000_000
 
 Engine = Literal["local", "spark"]
+EngineChoice = Literal["auto", "local", "spark"]  # auto: by the number of rows
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Candidate(Protocol):
         ...
 
 
-def engine_of(candidate: Candidate, wanted: Literal["auto", "local", "spark"], rows: int) -> Engine:
+def engine_of(candidate: Candidate, wanted: EngineChoice, rows: int) -> Engine:
     """Where a candidate is fitted: as wanted if it can, by the number of rows for "auto"."""
     if len(candidate.engines) == 1:
         return candidate.engines[0]

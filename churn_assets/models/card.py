@@ -16,6 +16,7 @@ from churn_assets.documents import (
     Section,
     html_document,
     markdown_document,
+    spoken,
 )
 from churn_assets.models.card_figures import TEXT, drivers, everywhere, fair, how_good, what_it_earns
 from churn_assets.models.evaluation import IN_WORDS, OK
@@ -71,7 +72,7 @@ def model_card(
         pictures: PNGs by file stem; see `examination.pictures`. Markdown refers to them as plots/<stem>.png.
     """
     title = f"Model card: {facts.business.name}, trained as of {facts.trained_as_of}"
-    under = f"{_spoken(result.chosen)}, MLflow run `{facts.run_id}`"
+    under = f"{spoken(result.chosen)}, MLflow run `{facts.run_id}`"
     sections = [
         Section("At a glance", _glance(result, found)),
         Section("What it is for", _purpose(facts)),
@@ -215,7 +216,7 @@ def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
         for part, words in said.items()
     ]
     outcomes = [
-        (_spoken(kind), f"{n:,}") for kind, n in sorted(facts.outcomes.items(), key=lambda item: -item[1])
+        (spoken(kind), f"{n:,}") for kind, n in sorted(facts.outcomes.items(), key=lambda item: -item[1])
     ]
     blocks: list[Block] = [
         Rows(("cohorts that", "month ends", "snapshots", "customers", "churners"), rows, numbers_from=2),
@@ -265,7 +266,7 @@ def limits(result: TrainingResult, found: Examination) -> list[Block]:
 
 
 def _making(result: TrainingResult, facts: CardFacts) -> list[Block]:
-    rows = [(_spoken(str(name)), str(value)) for name, value in facts.parameters.items()]
+    rows = [(spoken(str(name)), str(value)) for name, value in facts.parameters.items()]
     rows.append(("calibration", result.model.calibration.method))
     return [Rows(("setting", "value"), rows, numbers_from=TEXT)]
 
@@ -275,7 +276,7 @@ def _short(result: TrainingResult, found: Examination, facts: CardFacts) -> str:
     test, quality = result.test, found.quality
     lines = [
         (
-            f"**{_spoken(result.chosen)}**, trained as of {facts.trained_as_of} on "
+            f"**{spoken(result.chosen)}**, trained as of {facts.trained_as_of} on "
             f"{result.rows['train']['rows']:,} snapshots."
         )
     ]
@@ -297,7 +298,3 @@ def _short(result: TrainingResult, found: Examination, facts: CardFacts) -> str:
 def _span(days: Sequence[str]) -> str:
     """`2025-06-30 to 2025-11-30 (6)`."""
     return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)})"
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")

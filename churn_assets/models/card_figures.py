@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.contracts.business import BusinessFile
-from churn_assets.documents import Block, Pictures, Rows
+from churn_assets.documents import Block, Pictures, Rows, spoken
 from churn_assets.models.evaluation import IN_WORDS, OK, Z_95, Metrics, wilson
 from churn_assets.models.examination import SHOWN, Examination
 from churn_assets.models.fairness import COLUMNS, MINIMUM_GROUP, fairness_rows
@@ -43,7 +43,7 @@ def how_good(result: TrainingResult, found: Examination) -> list[Block]:
             numbers_from=1,
         ),
         Pictures(["lift", "calibration", "roc", "precision_recall"]),
-        f"Chosen on earlier months, among {', '.join(c.candidate.replace('_', ' ') for c in result.candidates)}:",
+        f"Chosen on earlier months, among {', '.join(spoken(c.candidate) for c in result.candidates)}:",
         Pictures(["candidates"]),
     ]
 

@@ -14,7 +14,7 @@ import pandas as pd
 from churn_assets.models.evaluation import Z_95
 from churn_assets.models.plots import BLUE
 from churn_assets.models.portable import PortableModel
-from churn_assets.models.transformation import MISSING, CategoryColumn, numbers
+from churn_assets.models.transformation import CategoryColumn, known_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,11 +72,10 @@ def partial_dependence(
 
 
 def _values(model: PortableModel, series: pd.Series, feature: str) -> tuple[float, ...] | tuple[str, ...]:
-    part = model.transformation.parts[model.transformation.features.index(feature)]
+    part = model.transformation.part(feature)
     if isinstance(part, CategoryColumn):
-        return tuple(category for category in part.categories if category != MISSING)
-    known = numbers(series)
-    known = known[~np.isnan(known)]
+        return part.known
+    known = known_numbers(series)
     if not len(known):
         return ()
     return tuple(np.unique(np.quantile(known, np.linspace(0.05, 0.95, POINTS))).tolist())

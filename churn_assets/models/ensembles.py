@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_assets.documents import spoken
 from churn_assets.models.calibration import logit, sigmoid
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, auc_interval, compare_auc
 from churn_assets.models.learning import FOLDS, fold_of
@@ -175,11 +176,6 @@ def stacking_weights(
     bounds = [(0.0, None)] * members + [(None, None)]
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
     return tuple(float(w) for w in found[:-1]), float(found[-1])
-
-
-def spoken(name: str) -> str:
-    """`soft_voting` as `soft voting`."""
-    return name.replace("_", " ")
 
 
 def _enough(labels: NDArray[np.float64]) -> bool:

@@ -138,6 +138,13 @@ def evaluate(
     )
 
 
+def evaluate_rows(rows: pd.DataFrame, capacity: float, minimum_positives: int) -> Metrics:
+    """`evaluate` for a frame with the columns label, raw, probability and customer_key."""
+    return evaluate(
+        rows["label"], rows["raw"], rows["probability"], rows["customer_key"], capacity, minimum_positives
+    )
+
+
 def by_tenure(
     frame: pd.DataFrame, capacity: float = 0.1, minimum_positives: int = MINIMUM_POSITIVES
 ) -> dict[str, Metrics]:
@@ -155,8 +162,7 @@ def by_tenure(
     lower = float("-inf")
     for upper, name in TENURE_BANDS:
         band = frame[(tenure > lower) & (tenure <= upper)]
-        labels, raw, probability = (band[column].to_numpy() for column in ("label", "raw", "probability"))
-        result[name] = evaluate(labels, raw, probability, band["customer_key"], capacity, minimum_positives)
+        result[name] = evaluate_rows(band, capacity, minimum_positives)
         lower = upper
     return result
 

@@ -8,11 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.documents import capitalised
 from churn_assets.models.evaluation import (
     IN_WORDS,
     MINIMUM_POSITIVES,
     Metrics,
-    evaluate,
+    evaluate_rows,
     rank,
     share_of,
     wilson,
@@ -99,12 +100,12 @@ def _group(
     capacity: float,
     minimum_positives: int,
 ) -> Group:
-    labels, raw, probability = (rows[name] for name in ("label", "raw", "probability"))
+    labels, probability = rows["label"], rows["probability"]
     low, high = wilson(float(labels.sum()), len(rows))
     return Group(
         attribute=attribute,
         group=value,
-        metrics=evaluate(labels, raw, probability, rows["customer_key"], capacity, minimum_positives),
+        metrics=evaluate_rows(rows, capacity, minimum_positives),
         predicted=float(probability.mean()),
         level=float(probability.mean()) * wrong_for_all,
         observed=float(labels.mean()),
@@ -126,8 +127,9 @@ def _miscalibrated(groups: Sequence[Group]) -> list[str]:
             continue
         if not group.observed_low <= group.level <= group.observed_high:
             low = group.level < group.observed_low
+            who = f"{capitalised(group.attribute)} {group.group}"
             found.append(
-                f"{_sentence(group.attribute)} {group.group}: risks are {'under' if low else 'over'}stated. Predicted "
+                f"{who}: risks are {'under' if low else 'over'}stated. Predicted "
                 f"{group.predicted:.1%} ({group.level:.1%} at the level of the cohort), observed {group.observed:.1%} "
                 f"({group.observed_low:.1%} to {group.observed_high:.1%}). A campaign by these probabilities reaches "
                 f"the group too {'rarely' if low else 'often'}; look which feature stands for the group, and whether "
@@ -147,15 +149,12 @@ def _worse_ranked(groups: Sequence[Group]) -> list[str]:
             continue
         best = max(others)
         if own.auc_high < best - 0.02:
+            who = f"{capitalised(group.attribute)} {group.group}"
             found.append(
-                f"{_sentence(group.attribute)} {group.group}: churners are ranked worse, ROC-AUC {own.auc:.3f} (up to "
+                f"{who}: churners are ranked worse, ROC-AUC {own.auc:.3f} (up to "
                 f"{own.auc_high:.3f}), {best:.3f} in the best group. Their reasons may be missing among the features."
             )
     return found
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def fairness_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:

@@ -5,15 +5,23 @@ crosswise: by a model that was fitted without a quarter of the customers, the ro
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.candidates import CANDIDATES, Candidate, Engine, TrainingPart, engine_of
+from churn_assets.models.candidates import (
+    CANDIDATES,
+    Candidate,
+    Engine,
+    EngineChoice,
+    TrainingPart,
+    engine_of,
+)
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Scorer
 from churn_assets.models.transformation import Transformation
@@ -42,8 +50,19 @@ class Learner:
     seed: int
     spark: "Callable[[], SparkSession]"
     scratch: str | None = None
-    engine: Literal["auto", "local", "spark"] = "auto"
+    engine: EngineChoice = "auto"
     candidates: Mapping[str, Candidate] = field(default_factory=lambda: CANDIDATES)
+
+
+@contextmanager
+def training_part(
+    rows: pd.DataFrame, transformation: Transformation, learner: Learner
+) -> Iterator[TrainingPart]:
+    """What candidates are fitted on; what Spark keeps of it is freed at the end."""
+    matrix, labels = transformation.transform(rows), rows["label"].to_numpy(np.float64)
+    customers = pd.factorize(rows["customer_key"])[0].astype(np.int64)
+    with SparkMatrix(matrix, labels, learner.spark, learner.scratch) as on_spark:
+        yield TrainingPart(matrix, labels, on_spark, learner.seed, customers)
 
 
 def fold_of(keys: pd.Series) -> NDArray[np.int64]:
@@ -63,7 +82,6 @@ class Learning:
     def __init__(self, train: pd.DataFrame, learner: Learner) -> None:
         self._train = train
         self._folds = fold_of(train["customer_key"])
-        self._customers = pd.factorize(train["customer_key"])[0].astype(np.int64)
         self._days = set(pd.to_datetime(train["as_of_date"]))
         self._learner = learner
         self._transformations: dict[int, Transformation] = {}
@@ -100,21 +118,16 @@ class Learning:
         if not missing:
             return
         how = self._learner
-        kept = self._folds != fold
-        rows = self._train[kept]
+        rows = self._train[self._folds != fold]
         self.engines |= {name: engine_of(how.candidates[name], how.engine, len(rows)) for name in missing}
         if any(self.engines[name] == "spark" for name in missing):
             how.spark()  # MLlib's estimators cannot even be made without a session
         if fold not in self._transformations:
             self._transformations[fold] = Transformation.fit(rows, how.features)
-        matrix = self._transformations[fold].transform(rows)
-        labels = rows["label"].to_numpy(np.float64)
-        with SparkMatrix(matrix, labels, how.spark, how.scratch) as on_spark:
+        with training_part(rows, self._transformations[fold], how) as part:
             for name in missing:
-                part = TrainingPart(
-                    matrix, labels, on_spark, how.seed, self._customers[kept], self.engines[name]
-                )
                 started = time.perf_counter()
-                self._scorers[fold, name] = how.candidates[name].fit(part)
+                fitted = how.candidates[name].fit(replace(part, engine=self.engines[name]))
+                self._scorers[fold, name] = fitted
                 spent = time.perf_counter() - started
                 self.seconds[name] = self.seconds.get(name, 0.0) + spent

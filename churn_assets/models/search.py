@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from churn_assets.documents import spoken
 from churn_assets.models.candidates import Candidate, TrainingPart, engine_of
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, auc_interval
-from churn_assets.models.learning import Learner
-from churn_assets.models.mllib import SparkMatrix
+from churn_assets.models.learning import Learner, training_part
 from churn_assets.models.split import Split
 from churn_assets.models.transformation import Transformation
 
@@ -158,10 +158,7 @@ def _origins(frame: pd.DataFrame, split: Split, learner: Learner, stack: ExitSta
         if min(kinds) < MINIMUM_POSITIVES:
             continue
         transformation = Transformation.fit(taught, learner.features)
-        matrix, labels = transformation.transform(taught), taught["label"].to_numpy(np.float64)
-        on_spark = stack.enter_context(SparkMatrix(matrix, labels, learner.spark, learner.scratch))
-        customers = pd.factorize(taught["customer_key"])[0].astype(np.int64)
-        part = TrainingPart(matrix, labels, on_spark, learner.seed, customers)
+        part = stack.enter_context(training_part(taught, transformation, learner))
         found.append(
             _Origin(day, part, transformation.transform(judged), judged["label"].to_numpy(np.float64))
         )
@@ -309,4 +306,4 @@ def _name(
 
 
 def _text(settings: Mapping[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in settings.items())
+    return ", ".join(f"{spoken(name)} {value:.4g}" for name, value in settings.items())

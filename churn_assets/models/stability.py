@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from churn_assets.contracts.business import ValueTiers
-from churn_assets.models.evaluation import Metrics, evaluate
+from churn_assets.models.evaluation import Metrics, evaluate_rows
 from churn_assets.models.transformation import numbers
 
 
@@ -16,7 +16,7 @@ def by_cohort(judged: pd.DataFrame, capacity: float, minimum_positives: int) -> 
     """
     days = pd.to_datetime(judged["as_of_date"])
     return {
-        str(day.date()): _metrics(judged[days == day], capacity, minimum_positives)
+        str(day.date()): evaluate_rows(judged[days == day], capacity, minimum_positives)
         for day in sorted(days.unique())
     }
 
@@ -34,10 +34,4 @@ def by_value(
     position[np.lexsort((tested["customer_key"], worth))] = np.arange(len(tested)) / max(len(tested) - 1, 1)
     rich, poor = position >= tiers.high, position < tiers.middle
     parts = {"high value": rich, "middle value": ~rich & ~poor, "low value": poor}
-    return {name: _metrics(tested[at], capacity, minimum_positives) for name, at in parts.items()}
-
-
-def _metrics(part: pd.DataFrame, capacity: float, minimum_positives: int) -> Metrics:
-    return evaluate(
-        part["label"], part["raw"], part["probability"], part["customer_key"], capacity, minimum_positives
-    )
+    return {name: evaluate_rows(tested[at], capacity, minimum_positives) for name, at in parts.items()}

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.models.calibration import Calibration
-from churn_assets.models.candidates import CANDIDATES
+from churn_assets.models.candidates import CANDIDATES, EngineChoice
 from churn_assets.models.choice import choose, remembered
 from churn_assets.models.ensembles import Ensemble, weigh
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
@@ -60,7 +60,7 @@ class TrainingSettings:
     ensemble_margin: float = 0.002
     minimum_positives: int = MINIMUM_POSITIVES
     scratch: str | None = None
-    engine: Literal["auto", "local", "spark"] = "auto"
+    engine: EngineChoice = "auto"
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.candidates if name not in CANDIDATES]

@@ -52,6 +52,11 @@ class CategoryColumn:
     feature: str
     categories: tuple[str, ...]
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Frequent categories that are values."""
+        return tuple(category for category in self.categories if category != MISSING)
+
 
 @dataclass(frozen=True)
 class Transformation:
@@ -94,6 +99,10 @@ class Transformation:
     def features(self) -> list[str]:
         """Declared features, in order."""
         return [part.feature for part in self.parts]
+
+    def part(self, feature: str) -> NumericColumn | CategoryColumn:
+        """What was learned of a feature."""
+        return self.parts[self.features.index(feature)]
 
     @property
     def columns(self) -> list[str]:
@@ -138,7 +147,7 @@ class Transformation:
             {
                 part.feature: [part.median]
                 if isinstance(part, NumericColumn)
-                else [next((c for c in part.categories if c != MISSING), OTHER)]
+                else [next(iter(part.known), OTHER)]
                 for part in self.parts
             }
         )
@@ -188,6 +197,12 @@ def is_numeric(series: pd.Series) -> bool:
         f"feature {series.name!r} holds {', '.join(sorted(kind.__name__ for kind in kinds))}: a feature must be all "
         "numbers, all booleans or all strings; derive a number from it in churn.yaml or leave it out"
     )
+
+
+def known_numbers(series: pd.Series) -> NDArray[np.float64]:
+    """`numbers` without those that are missing."""
+    values = numbers(series)
+    return values[~np.isnan(values)]
 
 
 def numbers(series: pd.Series) -> NDArray[np.float64]:

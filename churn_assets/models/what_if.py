@@ -14,10 +14,9 @@ from churn_assets.contracts.features import Feature
 from churn_assets.models.portable import PortableModel
 from churn_assets.models.transformation import (
     MINIMUM_CATEGORY_ROWS,
-    MISSING,
     CategoryColumn,
     NumericColumn,
-    numbers,
+    known_numbers,
 )
 
 FEW_VALUES = 12
@@ -95,11 +94,10 @@ def observed_range(model: PortableModel, learned_from: pd.Series) -> Observed:
     Args:
         learned_from: values of the feature in the train cohorts; its name is the feature's.
     """
-    part = _part(model, str(learned_from.name))
+    part = model.transformation.part(str(learned_from.name))
     if isinstance(part, CategoryColumn):
-        return Observed(tuple(value for value in part.categories if value != MISSING))
-    known = numbers(learned_from)
-    known = known[~np.isnan(known)]
+        return Observed(part.known)
+    known = known_numbers(learned_from)
     distinct, counts = np.unique(known, return_counts=True)
     if len(distinct) <= FEW_VALUES:
         return Observed(tuple(float(v) for v in distinct[counts >= MINIMUM_CATEGORY_ROWS]))
@@ -157,7 +155,7 @@ def present_value(model: PortableModel, snapshot: pd.DataFrame, name: str) -> Va
     value = snapshot[name].iloc[0]
     if pd.isna(value):
         return None
-    return float(value) if isinstance(_part(model, name), NumericColumn) else str(value)
+    return float(value) if isinstance(model.transformation.part(name), NumericColumn) else str(value)
 
 
 def spoken(value: Value | None) -> str:
@@ -165,10 +163,6 @@ def spoken(value: Value | None) -> str:
     if value is None:
         return "unknown"
     return value if isinstance(value, str) else f"{value:,.2f}".rstrip("0").rstrip(".")
-
-
-def _part(model: PortableModel, name: str) -> NumericColumn | CategoryColumn:
-    return model.transformation.parts[model.transformation.features.index(name)]
 
 
 def _value(
@@ -188,7 +182,7 @@ def _value(
             )
         raise WhatIfError(f"There is no feature {name}; {can}.")
     value: Value = text
-    if isinstance(_part(model, name), NumericColumn):
+    if isinstance(model.transformation.part(name), NumericColumn):
         try:
             value = float(text)
         except ValueError:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from churn_assets.models.ensembles import spoken
+from churn_assets.documents import spoken
 from churn_assets.settings import Settings
 from churn_assets.study.folds import FOLDS
 from churn_assets.study.preparation import Request

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_assets.documents import spoken
 from churn_assets.models.calibration import Calibration, sigmoid
 from churn_assets.models.choice import choose
 from churn_assets.models.ensembles import (
@@ -16,7 +17,6 @@ from churn_assets.models.ensembles import (
     SOFT_VOTING,
     STACKING,
     better_ensemble,
-    spoken,
     stacking_weights,
 )
 from churn_assets.models.evaluation import Z_95, Metrics, auc_interval, evaluate

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn_assets.contracts.economics import Economics
-from churn_assets.models.ensembles import spoken
+from churn_assets.documents import spoken
 from churn_assets.models.money import profit_curve
 from churn_assets.models.plots import (
     BLUE,

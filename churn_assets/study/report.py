@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from shlex import quote
 
-from churn_assets.documents import STYLE, html_cards, html_table
-from churn_assets.models.ensembles import spoken
+from churn_assets.documents import STYLE, capitalised, html_cards, html_table, spoken
 from churn_assets.models.money import profit_curve
 from churn_assets.study.leaks import Finding
 from churn_assets.study.pictures import pictures
@@ -97,7 +96,7 @@ def _figures(study: Study, drawn: dict[str, str]) -> str:
     marked = [found.name == evaluation.chosen for found in evaluation.contenders]
     head = ("model", "ROC-AUC", "95 % interval", "average precision", "Brier", "log loss", "lift, top tenth")
     return (
-        f"<p><b>{escape(_sentence(evaluation.why))}.</b></p>"
+        f"<p><b>{escape(capitalised(evaluation.why))}.</b></p>"
         + html_table(head, rows, marked)
         + "<p>ROC-AUC is the chance that a customer who left was ranked above one who stayed. "
         "When every fold makes the choice for itself, without seeing what it is judged on, the mean is "
@@ -135,7 +134,7 @@ def _drivers(study: Study, drawn: dict[str, str]) -> str:
             f'<td><span class="bar" style="width:{120 * level.churn:.0f}px"></span>{level.churn:.1%}</td></tr>'
             for level in driver.levels
         )
-        sentence = escape(_sentence(driver.sentence()))
+        sentence = escape(capitalised(driver.sentence()))
         blocks.append(
             f"<div><h3>{escape(driver.words)} <span class=faint>{driver.share:.0%} of what moves the scores</span></h3>"
             f"<p>{sentence}.</p><table><tr><th>value</th><th "
@@ -288,10 +287,6 @@ def _method(study: Study) -> str:
 def _images(drawn: dict[str, str], *names: str) -> str:
     shown = "".join(f'<img src="{drawn[name]}" alt="{escape(spoken(name))}">' for name in names)
     return f'<div class="pictures">{shown}</div>'
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _percent(value: float | None) -> str:
