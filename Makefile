@@ -27,7 +27,7 @@ help:  ## show this text
 demo: $(VENV)/.stamp jars  ## simulate a telecom operator, run the whole pipeline over it, and tell what came out
 	@$(BIN)/churn-assets demo $(ARGS)
 
-test: $(VENV)/.stamp jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
+test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.stamp  ## check style, format and types
@@ -68,4 +68,10 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	  echo "Making $(VENV) with $$python."; "$$python" -m venv $(VENV); }
 	@echo "Installing about 150 packages. pyspark comes as source and is packed here: a few minutes without output."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	@touch $@
+
+# Three hundred megabytes that only the tests of one candidate need.
+$(VENV)/.tensorflow: $(VENV)/.stamp
+	@echo "Installing TensorFlow, for the tests of the candidate that needs it."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tensorflow]'
 	@touch $@

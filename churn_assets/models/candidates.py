@@ -4,7 +4,9 @@ Default hyper-parameters are cautious (shallow trees, large leaves, strong penal
 churners a month, and searching on two validation cohorts would fit their noise. A search uses earlier ones (search.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -18,6 +20,7 @@ from churn_assets.models.mllib import (
     RandomForest,
     SparkMatrix,
 )
+from churn_assets.models.neural import NeuralAdditive
 from churn_assets.models.portable import Blend, Scorer
 from churn_assets.models.space import Range, Space
 from churn_assets.models.trees import LEAF, Trees
@@ -191,4 +194,28 @@ CANDIDATES: dict[str, Candidate] = {
     "histogram_boosting": HistogramBoosting(),
     "extreme_boosting": ExtremeBoosting(),
     "bagged_boosting": BaggedBoosting(),
+    "neural_additive": NeuralAdditive(),
 }
+# candidate -> the package that only an extra of the same name brings
+EXTRAS = {"neural_additive": "tensorflow"}
+
+
+def require(names: Sequence[str]) -> None:
+    """Before anything is fitted: whether all these candidates exist and can be fitted here.
+
+    Raises:
+        ValueError: an unknown name, none at all, or an extra that is not installed; the message says what to do.
+    """
+    unknown = [name for name in names if name not in CANDIDATES]
+    if unknown or not names:
+        raise ValueError(f"candidates {unknown or 'missing'}: choose from {', '.join(CANDIDATES)}")
+    for name in names:
+        extra = EXTRAS.get(name)
+        if extra and find_spec(extra) is None:
+            raise ValueError(
+                f"candidate {name} needs {extra}, which is not installed: pip install 'churn-assets[{extra}]' "
+                "(in a checkout: pip install -c constraints.txt -e '.["
+                + extra
+                + "]'), or take the candidate out of "
+                "training.candidates in churn.yaml"
+            )

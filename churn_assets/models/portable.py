@@ -1,4 +1,4 @@
-"""The model that leaves training: transformation, scorer (linear, trees, a blend), calibration; numpy and pandas only.
+"""The model that leaves training: transformation, scorer (linear, curves, trees, a blend), calibration; only numpy.
 
 It is a folder of JSON and arrays without pickle, so it opens in a Spark worker, a web process or a later Python, and
 opening it can execute nothing.
@@ -16,11 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.models.calibration import Calibration, logit, sigmoid
+from churn_assets.models.curves import Curves
 from churn_assets.models.transformation import Transformation
 from churn_assets.models.trees import Trees
 
-# 2 brought blends; whatever 1 wrote is read as before.
-FORMAT_VERSION = 2
+# 2 brought blends, 3 curves; whatever is older is read as before.
+FORMAT_VERSION = 3
 MODEL_FILE = "model.json"
 ARRAYS_FILE = "arrays.npz"
 
@@ -72,6 +73,15 @@ class Linear:
             "intercept": np.asarray(self.intercept),
             "centre": self.centre,
         }
+
+    @classmethod
+    def from_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> "Linear":
+        """Inverse of `arrays`.
+
+        Raises:
+            KeyError: an array is absent.
+        """
+        return cls(stored["coefficients"], float(stored["intercept"]), stored["centre"])
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ class Scorer:
         return predicted if self.scale == "log_odds" else logit(predicted)
 
     def expected(self) -> float:
-        """Log-odds of the mean training row (linear) or of the mean prediction (trees)."""
+        """Log-odds of the mean training row (linear), their mean (curves), or that of the mean prediction (trees)."""
         expected = self.form.expected()
         return expected if self.scale == "log_odds" else float(logit(np.array([expected]))[0])
 
@@ -189,9 +199,9 @@ class PortableModel:
         """Why each snapshot scores as it does: one column per declared feature, on the log-odds scale.
 
         Per row they add up to `logit(raw) - base_value()`. Linear: coefficient times distance from the training
-        mean. Boosted trees: exact path-dependent Shapley values. A tree or forest: its Shapley values stretched to
-        log-odds, see `Scorer.contributions`. A blend: the weighted sum of its members' contributions. Contributions of
-        the columns of one feature (missing indicator, categories) are summed.
+        mean. Curves: height over their training mean. Boosted trees: exact path-dependent Shapley values. A tree or
+        forest: its Shapley values stretched to log-odds, see `Scorer.contributions`. A blend: the weighted sum of its
+        members' contributions. Contributions of the columns of one feature (missing indicator, categories) are summed.
         """
         matrix = self.transformation.transform(frame)
         values = self.scorer.contributions(matrix, self.transformation.column_feature)
@@ -240,12 +250,15 @@ class PortableModel:
         )
 
 
+KINDS: dict[str, type[Linear | Trees | Curves]] = {"linear": Linear, "trees": Trees, "curves": Curves}
+
+
 def _stored(scorer: Scorer) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
     """A scorer as JSON values and named arrays; those of a blend's n-th member are called `n.<name>`."""
     form = scorer.form
-    if isinstance(form, Linear | Trees):
-        kind = "linear" if isinstance(form, Linear) else "trees"
-        return {"kind": kind, "scale": scorer.scale}, form.arrays()
+    for kind, known in KINDS.items():
+        if isinstance(form, known):
+            return {"kind": kind, "scale": scorer.scale}, form.arrays()
     if not isinstance(form, Blend):
         raise TypeError(
             f"a scorer of {type(form).__name__} cannot be saved; give this form a kind in {__name__}"
@@ -268,11 +281,8 @@ def _stored(scorer: Scorer) -> tuple[dict[str, Any], dict[str, NDArray[np.generi
 
 def _restored(stored: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Scorer:
     """Inverse of `_stored`."""
-    if stored["kind"] == "linear":
-        linear = Linear(arrays["coefficients"], float(arrays["intercept"]), arrays["centre"])
-        return Scorer(linear, stored["scale"])
-    if stored["kind"] == "trees":
-        return Scorer(Trees.from_arrays(arrays), stored["scale"])
+    if stored["kind"] in KINDS:
+        return Scorer(KINDS[stored["kind"]].from_arrays(arrays), stored["scale"])
     members = []
     for number, member in enumerate(stored["members"]):
         start = f"{number}."

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.models.calibration import Calibration
-from churn_assets.models.candidates import CANDIDATES, EngineChoice
+from churn_assets.models.candidates import EngineChoice, require
 from churn_assets.models.choice import choose, remembered
 from churn_assets.models.ensembles import Ensemble, weigh
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
@@ -63,9 +63,7 @@ class TrainingSettings:
     engine: EngineChoice = "auto"
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.candidates if name not in CANDIDATES]
-        if unknown or not self.candidates:
-            raise ValueError(f"candidates {unknown or 'missing'}: choose from {', '.join(CANDIDATES)}")
+        require(self.candidates)
 
 
 def train(

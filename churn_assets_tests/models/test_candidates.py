@@ -59,6 +59,15 @@ def fit_and_keep(
 
         original = candidates.trees_of
         monkeypatch.setattr(candidates, "trees_of", lambda fitted: kept.append(fitted) or original(fitted))
+    elif name == "neural_additive":
+        from churn_assets.models import neural
+
+        read_off = neural.curves_of
+        monkeypatch.setattr(
+            neural,
+            "curves_of",
+            lambda network, scale, matrix: kept.append((network, scale)) or read_off(network, scale, matrix),
+        )
     elif name == "logistic_regression":
         from pyspark.ml import classification
 
@@ -90,6 +99,9 @@ def test_portable_scorer_matches_the_learner_and_finds_the_signal(
         margins = learner.predict(DMatrix(matrix), output_margin=True)
         # float32 sums: relative to the largest, since a margin may be 0
         assert np.abs(scorer.predict(matrix) - margins).max() < 1e-6 * np.abs(margins).max()
+    elif name == "neural_additive":
+        network, scale = learner
+        theirs = network.predict(scale.apply(matrix), verbose=0)[:, 0]
     elif name == "bagged_boosting":
         theirs = sigmoid(np.mean([member.decision_function(matrix) for member in learner], axis=0))
     else:
@@ -97,7 +109,8 @@ def test_portable_scorer_matches_the_learner_and_finds_the_signal(
             scored = learner.transform(fresh.frame()).toPandas().sort_values("label")
         column = "probability" if "probability" in scored else "prediction"
         theirs = np.array([value if np.isscalar(value) else value[1] for value in scored[column]])
-    assert np.abs(ours - theirs).max() < (1e-6 if name == "extreme_boosting" else 1e-12)
+    in_float32 = name in ("extreme_boosting", "neural_additive")
+    assert np.abs(ours - theirs).max() < (1e-6 if in_float32 else 1e-12)
     assert len(np.unique(ours)) > 4
     assert auc_interval(labels, ours)[0] > (0.70 if name == "decision_tree" else 0.73)
     model = PortableModel(name, transformation, scorer)

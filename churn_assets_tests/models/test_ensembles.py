@@ -16,7 +16,7 @@ from churn_assets.models.ensembles import (
     weigh,
 )
 from churn_assets.models.learning import fold_of
-from churn_assets.models.portable import Blend, Linear, PortableModel, Scorer
+from churn_assets.models.portable import FORMAT_VERSION, Blend, Linear, PortableModel, Scorer
 from churn_assets.models.transformation import Transformation
 from churn_assets.models.trees import Trees
 from churn_assets_tests.models.synthetic import FEATURES, training_frame
@@ -76,7 +76,7 @@ def test_models_of_the_first_format_are_read(tmp_path: Path) -> None:
     model = PortableModel("x", TRANSFORMATION, Scorer(stump(0, 20.0, 0.02, 0.3), "probability"))
     model.save(tmp_path)
     file = tmp_path / "model.json"
-    file.write_text(file.read_text().replace('"format_version": 2', '"format_version": 1'))
+    file.write_text(file.read_text().replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 1'))
     pd.testing.assert_frame_equal(PortableModel.load(tmp_path).score(FRAME), model.score(FRAME))
 
 

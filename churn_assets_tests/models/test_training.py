@@ -13,7 +13,7 @@ from churn_assets.models import plots
 from churn_assets.models.calibration import logit
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
 from churn_assets.models.ensembles import ENSEMBLES
-from churn_assets.models.portable import PortableModel, Scorer
+from churn_assets.models.portable import FORMAT_VERSION, PortableModel, Scorer
 from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import recent_split, temporal_split
 from churn_assets.models.training import TrainingError, TrainingSettings, train
@@ -256,7 +256,11 @@ def test_saved_model_scores_and_explains_the_same(
 
 def test_a_model_of_another_format_is_refused(result: TrainingResult, tmp_path: Path) -> None:
     result.model.save(tmp_path)
-    text = (tmp_path / "model.json").read_text().replace('"format_version": 2', '"format_version": 99')
+    text = (
+        (tmp_path / "model.json")
+        .read_text()
+        .replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 99')
+    )
     (tmp_path / "model.json").write_text(text)
     with pytest.raises(ValueError, match="format version 99"):
         PortableModel.load(tmp_path)
