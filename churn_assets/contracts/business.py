@@ -139,7 +139,10 @@ class Degradation(Section):
 
 
 class NewData(Section):
-    """How many newly matured months call for a retraining."""
+    """How many newly matured months call for a retraining.
+
+    A champion that took over after a degradation, and has learned from fewer months than that, learns on with each.
+    """
 
     enabled: bool = True
     matured_months: int = Field(6, ge=1)

@@ -11,7 +11,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.models.champions import Champion, champion_at, trainings_schema
+from churn_assets.models.champions import Champion, champion_at, provisional_since, trainings_schema
 from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
@@ -87,6 +87,8 @@ def _record(
         "mlflow_run_id": mlflow_run,
         "dagster_run_id": run_id,
         "candidate": result.chosen,
+        "learned_from": result.split.train[0],
+        "learned_until": result.split.train[-1],
         "test_as_of_date": result.split.test,
         "rows": result.rows["train"]["rows"],
         "positives": result.rows["train"]["positives"],
@@ -98,25 +100,31 @@ def _record(
     lakehouse.append_rows(tables.TRAINING_RUNS, rows, run_id=run_id)
 
 
+def _provisional_since(lakehouse: Lakehouse, business: Business, champion: Champion | None) -> date | None:
+    """See `champions.provisional_since`, of the champion at hand."""
+    if champion is None:
+        return None
+    trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
+    enough = business.file.retraining.new_data.matured_months
+    return provisional_since(trainings, champion.model_version, enough)
+
+
 def _judge(
-    lakehouse: Lakehouse,
     tracking: Tracking,
     business: Business,
     result: "TrainingResult",
     tested: "pd.DataFrame",
-    trained_as_of: date,
-    degraded: bool,
-) -> "tuple[Verdict, Champion | None]":
-    """The verdict on the new model against the champion of trained_as_of, and that champion."""
+    before: Champion | None,
+    weakness: str | None,
+) -> "Verdict":
+    """The verdict on the new model against the champion before it."""
     from churn_assets.models.promotion import first_champion, judge_challenger
 
-    before = champion_at(decided(lakehouse), trained_as_of)
     if before is None:
-        return first_champion(), None
+        return first_champion()
     champion = tracking.load_version(before.model_version).score(tested)["raw"].to_numpy()
     rule = business.file.retraining.promotion
-    verdict = judge_challenger(result.tested.labels, result.tested.raw, champion, result.test, degraded, rule)
-    return verdict, before
+    return judge_challenger(result.tested.labels, result.tested.raw, champion, result.test, weakness, rule)
 
 
 def model_assets(business: Business) -> list[dg.AssetsDefinition]:
@@ -192,6 +200,7 @@ def _train(
     import pandas as pd
 
     from churn_assets.models.inspection import inspect
+    from churn_assets.models.promotion import DEGRADED, PROVISIONAL
     from churn_assets.models.split import recent_split, temporal_split
     from churn_assets.models.training import TrainingError, TrainingSettings, train
 
@@ -201,9 +210,11 @@ def _train(
     names = [f.name for f in business.features]
     judged_by = [p.name for p in business.protected]
     cohorts = mature_cohorts(lakehouse, trained_as_of)
+    before = champion_at(decided(lakehouse), trained_as_of)
+    since = _provisional_since(lakehouse, business, before)
     split = (
-        recent_split(cohorts, windows.gap_days, windows.outcome_days)
-        if degraded
+        recent_split(cohorts, windows.gap_days, windows.outcome_days, None if degraded else since)
+        if degraded or since
         else temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
     )
     frame = training_frame(
@@ -254,7 +265,8 @@ def _train(
             result.model, {"trained_as_of": str(trained_as_of)}, description=inspected.card.short
         )
         tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
-        verdict, before = _judge(lakehouse, tracking, business, result, tested, trained_as_of, degraded)
+        weakness = DEGRADED if degraded else PROVISIONAL if since else None
+        verdict = _judge(tracking, business, result, tested, before, weakness)
         context.log.info(f"version {registered.version}: {verdict.why}")
     _record(
         lakehouse,

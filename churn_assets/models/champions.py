@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.months import month_index, month_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +55,8 @@ def trainings_schema() -> "pa.Schema":
         [
             ("trained_as_of", pa.date32()),
             *((name, pa.string()) for name in text),
+            ("learned_from", pa.date32()),
+            ("learned_until", pa.date32()),
             ("test_as_of_date", pa.date32()),
             *((name, pa.int64()) for name in counts),
             *((name, pa.float64()) for name in (*quality, *at_capacity, *money)),
@@ -83,6 +87,27 @@ def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:
             )
         newest[start] = Champion(start, version, trained)
     return [newest[day] for day in sorted(newest)]
+
+
+def provisional_since(trainings: Iterable[Mapping[str, Any]], model_version: str, enough: int) -> date | None:
+    """First cohort that a provisional champion has learned from; None for any other champion.
+
+    A champion is provisional when it took over in a changed world, having learned up to its own test cohort
+    (`split.recent_split`), and fewer than `enough` monthly cohorts were there to learn from.
+
+    Args:
+        trainings: rows of models/training_runs; those of before these columns existed are not provisional.
+        model_version: the champion's.
+        enough: monthly cohorts.
+    """
+    for row in trainings:
+        first, last = row.get("learned_from"), row.get("learned_until")
+        if row["model_version"] != model_version or first is None or last is None:
+            continue
+        cohorts = month_index(month_of(last)) - month_index(month_of(first)) + 1
+        if last == row["test_as_of_date"] and cohorts < enough:
+            return date.fromisoformat(str(first))
+    return None
 
 
 def champion_at(champions: Iterable[Champion], as_of_date: date) -> Champion | None:

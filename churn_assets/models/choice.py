@@ -50,7 +50,7 @@ def remembered(
 
     After a change of the world old cohorts teach what is no longer true. The longest memory within one standard error
     of the best is kept, so that a quiet world is learned from as a whole; but the shortest for a split that is made
-    because the world has changed (`recent_split`).
+    because the world has just changed (`Split.forget`).
 
     Args:
         train, selection: rows of these parts, with labels.
@@ -71,7 +71,7 @@ def remembered(
             newest = train[days.isin(pd.to_datetime(list(kept)))]
             if count < len(split.train) and both <= set(kept) and newest["label"].sum() >= MINIMUM_LEARNED:
                 learnings[str(count)] = Learning(newest, learner)
-    preferred = list(learnings) if split.out_of_time else list(learnings)[::-1]
+    preferred = list(learnings)[::-1] if split.forget else list(learnings)
     chosen = preferred[0]
     if len(preferred) > 1:
         scores = {

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from churn_assets.contracts.business import Promotion
 from churn_assets.models.evaluation import OK, Metrics, compare_auc
 
+DEGRADED = "has degraded"
+PROVISIONAL = "has learned from little"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -37,20 +40,20 @@ def judge_challenger(
     challenger: NDArray[np.float64],
     champion: NDArray[np.float64],
     tested: Metrics,
-    degraded: bool,
+    weakness: str | None,
     rule: Promotion,
 ) -> Verdict:
     """Compares two models on the challenger's test cohort, which neither has learned from.
 
     The challenger takes over when its AUC is better by the margin and the paired interval (DeLong; on one cohort, one
-    row a customer, the same as a bootstrap by customer) lies above zero. When the champion has degraded, a challenger
-    that is not worse and calibrated is enough. Equal keeps the champion.
+    row a customer, the same as a bootstrap by customer) lies above zero. When the champion has degraded, or is
+    provisional, a challenger that is not worse and calibrated is enough. Equal keeps the champion.
 
     Args:
         labels: 0 or 1 per row of the test cohort, both present.
         challenger, champion: raw scores of the same rows.
         tested: the challenger's metrics on these rows.
-        degraded: the training was requested because the champion's AUC has degraded.
+        weakness: DEGRADED or PROVISIONAL, what is wrong with the champion; None: nothing.
         rule: thresholds from churn.yaml.
     """
     difference, low, high = compare_auc(labels, challenger, champion)
@@ -59,17 +62,19 @@ def judge_challenger(
     )
     if difference >= rule.margin and low > 0:
         return Verdict(True, f"{told}: better", difference, low, high)
-    if not degraded:
+    if not weakness:
         return Verdict(
             False, f"{told}: not better by {rule.margin:g}, the champion stays", difference, low, high
         )
     if difference < 0:
-        return Verdict(False, f"{told}: worse than the degraded champion, which stays", difference, low, high)
+        return Verdict(
+            False, f"{told}: worse than the champion, which {weakness} but stays", difference, low, high
+        )
     if not _calibrated(tested, rule):
         slope, intercept = tested.calibration_slope, tested.calibration_intercept
         told += f"; calibration slope {slope:.2f}, intercept {intercept:+.2f}"
         return Verdict(False, f"{told}: not calibrated, the champion stays", difference, low, high)
-    return Verdict(True, f"{told}: not worse, and the champion has degraded", difference, low, high)
+    return Verdict(True, f"{told}: not worse, and the champion {weakness}", difference, low, high)
 
 
 def _calibrated(tested: Metrics, rule: Promotion) -> bool:

@@ -34,12 +34,14 @@ class Split:
         validation: cohorts that choose and calibrate; see `selection` and `calibration`.
         test: the last mature cohort, looked at once.
         horizon: gap plus outcome window: the time between parts that share no cohort.
+        forget: the world has just changed: of several memories the shortest is preferred; see `choice.remembered`.
     """
 
     train: tuple[date, ...]
     validation: tuple[date, ...]
     test: date
     horizon: timedelta
+    forget: bool = False
 
     @property
     def out_of_time(self) -> bool:
@@ -75,7 +77,9 @@ class Split:
         }
 
 
-def recent_split(as_of_dates: Sequence[date], gap_days: int, outcome_days: int) -> Split:
+def recent_split(
+    as_of_dates: Sequence[date], gap_days: int, outcome_days: int, since: date | None = None
+) -> Split:
     """For a world that has changed: everything up to the newest mature cohort teaches, chooses and tests crosswise.
 
     A split by time would learn from nothing younger than two horizons, from the world as it was. Here the test is
@@ -84,16 +88,19 @@ def recent_split(as_of_dates: Sequence[date], gap_days: int, outcome_days: int) 
     Args:
         as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
         gap_days, outcome_days: the windows of the label, whole days.
+        since: the first cohort that the champion has learned from, when it has forgotten the world before; None: what
+            is to be forgotten has to be found out.
 
     Raises:
         NotEnoughHistory: a single cohort, or none.
     """
-    days = sorted(set(as_of_dates))
+    days = sorted(day for day in set(as_of_dates) if since is None or day >= since)
     if len(days) < 2:
         raise NotEnoughHistory(
             f"{len(days)} mature cohorts: a training takes two at the least.", 2 - len(days)
         )
-    return Split(tuple(days), (days[-2],), days[-1], timedelta(days=gap_days + outcome_days))
+    horizon = timedelta(days=gap_days + outcome_days)
+    return Split(tuple(days), (days[-2],), days[-1], horizon, forget=since is None)
 
 
 def temporal_split(

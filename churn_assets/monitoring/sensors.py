@@ -10,6 +10,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
+from churn_assets.models.champions import champion_at, provisional_since
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
 from churn_assets.months import month_end
@@ -47,14 +48,17 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
 
 
 def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
-    """Whether by the end of `month` enough cohorts have matured since the last training, and a key that names them."""
+    """Whether by the end of `month` enough cohorts have matured since the last training, and a key that names them.
+
+    A provisional champion (see `champions.provisional_since`) learns on with each.
+    """
     rule = business.file.retraining.new_data
     if not rule.enabled:
         return Decision(False, "Switched off in churn.yaml (retraining.new_data.enabled)."), ""
     missing = [t.path for t in (tables.TRAINING_RUNS, tables.CHURN_LABELS) if not lakehouse.exists(t)]
     if missing:
         return Decision(False, f"Nothing to count from yet: {', '.join(missing)} does not exist."), ""
-    trainings = lakehouse.arrow(tables.TRAINING_RUNS, ["trained_as_of"]).to_pylist()
+    trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     last: date = max(t["trained_as_of"] for t in trainings)
     cohorts = lakehouse.aggregate(
         tables.CHURN_LABELS, ["as_of_date", "label_available_at"], [("label", "count")]
@@ -63,8 +67,15 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
     new = sorted(
         c["as_of_date"] for c in cohorts if c["label_count"] and last < c["label_available_at"] <= today
     )
-    told = f"{len(new)} cohorts have matured since the training as of {last}; it takes {rule.matured_months}."
-    return Decision(len(new) >= rule.matured_months, told), f"new-data-{last}-{new[-1] if new else None}"
+    champion = champion_at(decided(lakehouse), today)
+    since = champion and provisional_since(trainings, champion.model_version, rule.matured_months)
+    wanted = 1 if since else rule.matured_months
+    told = f"{len(new)} cohorts have matured since the training as of {last}; it takes {wanted}."
+    if champion and since:
+        told += (
+            f" Version {champion.model_version} is provisional: it knows only the cohorts from {since} on."
+        )
+    return Decision(len(new) >= wanted, told), f"new-data-{last}-{new[-1] if new else None}"
 
 
 def _training_sensor(
@@ -112,7 +123,8 @@ def new_data_sensor(business: Business) -> dg.SensorDefinition:
         business,
         "new_data_sensor",
         "Counts the cohorts whose labels have matured since the last training, and requests one when there are as "
-        "many as `retraining.new_data` in churn.yaml says.",
+        "many as `retraining.new_data` in churn.yaml says; one is enough while the champion is provisional: it took "
+        "over after a degradation and has learned from fewer cohorts than that.",
         NEW_DATA,
         new_data_decision,
     )

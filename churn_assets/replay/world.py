@@ -34,6 +34,7 @@ class Plan:
         seed: same seed, same world.
         at_once: ingest and snapshots of all months in one run each. The tables are the same as month by month, because
             nothing looks beyond its date; a tenth of the time.
+        candidates: that compete in each training; None: those of the business.
     """
 
     customers: int
@@ -41,6 +42,7 @@ class Plan:
     drift_from: str | None
     seed: int
     at_once: bool = False
+    candidates: tuple[str, ...] | None = None
 
     @property
     def calendar(self) -> list[str]:
@@ -48,12 +50,14 @@ class Plan:
         return month_range(START, add_months(START, self.months - 1))
 
 
-def business_between(folder: Path, first: str, last: str) -> Path:
-    """A copy of the shipped business whose calendar runs from one month to another."""
+def business_between(folder: Path, first: str, last: str, candidates: tuple[str, ...] | None = None) -> Path:
+    """A copy of the shipped business whose calendar runs from one month to another; None: with its own candidates."""
     shutil.copytree(SHIPPED_BUSINESSES / BUSINESS, folder)
     file = folder / "churn.yaml"
     content = yaml.safe_load(file.read_text())
     content["calendar"] = {"start": first, "end": last}
+    if candidates:
+        content["training"]["candidates"] = list(candidates)
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     return folder
 
@@ -77,7 +81,7 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
         raise ReplayError(
             f"--drift-from {plan.drift_from} is not one of the months {plan.calendar[0]} to {plan.calendar[-1]}."
         )
-    folder = business_between(home / BUSINESS, plan.calendar[0], plan.calendar[-1])
+    folder = business_between(home / BUSINESS, plan.calendar[0], plan.calendar[-1], plan.candidates)
     places = {"home": str(home), "business": str(folder)}
     elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts"))  # nothing real is touched
     own = Settings(**(settings.model_dump() | places | elsewhere))

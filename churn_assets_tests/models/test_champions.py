@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.models.champions import Champion, champion_at, timeline
+from churn_assets.models.champions import Champion, champion_at, provisional_since, timeline
 
 DAYS = st.dates(date(2020, 1, 1), date(2030, 1, 1))
 LINES = st.lists(DAYS, unique=True, max_size=8).map(
@@ -72,3 +72,30 @@ def test_nobody_is_in_charge_before_being_trained() -> None:
 def test_a_row_without_a_date_is_refused() -> None:
     with pytest.raises(TypeError, match="model version 4 is in charge from None"):
         timeline([_row(None, "4", 1)])
+
+
+@pytest.mark.parametrize(
+    ("learned", "test", "enough", "provisional"),
+    [
+        (("2025-05-31", "2025-06-30"), "2025-06-30", 6, True),
+        (("2025-05-31", "2025-06-30"), "2025-08-31", 6, False),  # tested out of time: not made in haste
+        (("2025-01-31", "2025-06-30"), "2025-06-30", 6, False),
+        (("2025-02-28", "2025-06-30"), "2025-06-30", 6, True),
+        (("2025-05-31", "2025-06-30"), "2025-06-30", 2, False),
+        ((None, None), "2025-06-30", 6, False),  # recorded before it was kept what a model has learned from
+    ],
+)
+def test_a_champion_is_provisional_while_it_knows_little_of_a_changed_world(
+    learned: tuple[str | None, str | None], test: str, enough: int, provisional: bool
+) -> None:
+    first, last = (day and date.fromisoformat(day) for day in learned)
+    row = {"learned_from": first, "learned_until": last, "test_as_of_date": date.fromisoformat(test)}
+    other = {"learned_from": date(2025, 6, 30), "learned_until": date(2025, 7, 31)}
+    other |= {"model_version": "2", "test_as_of_date": date(2025, 7, 31)}
+    found = provisional_since([other, row | {"model_version": "1"}], "1", enough)
+    assert found == (first if provisional else None)
+
+
+def test_a_training_of_an_older_release_is_not_provisional() -> None:
+    assert provisional_since([{"model_version": "1", "test_as_of_date": date(2025, 6, 30)}], "1", 6) is None
+    assert provisional_since([], "1", 6) is None

@@ -39,6 +39,7 @@ def test_too_few_of_either_kind_choose_nothing(positives: int) -> None:
 
 BY_TIME = temporal_split([*COHORTS, *LATER], 7, 30)
 RECENT = recent_split([*COHORTS, *LATER], 7, 30)
+LEARNING_ON = recent_split([*COHORTS, *LATER], 7, 30, since=COHORTS[5])
 
 
 @pytest.mark.parametrize(
@@ -50,11 +51,13 @@ RECENT = recent_split([*COHORTS, *LATER], 7, 30)
         (RECENT, 600, None, 10),
         (RECENT, 600, 7, 3),
         (RECENT, 60, 7, 10),
+        (LEARNING_ON, 600, None, 5),
+        (LEARNING_ON, 600, 7, 3),
     ],
 )
 def test_how_far_back_to_learn_from(split: Split, customers: int, changed_at: int | None, kept: int) -> None:
-    """By time, old cohorts are forgotten only when they mislead; after a degradation, when they do not help.
-    One cohort alone is never the memory after a degradation: the one before it chooses.
+    """By time, and where the old world is forgotten already, old cohorts are left out only when they mislead; after a
+    degradation, when they do not help. One cohort alone is never the memory then: the one before it chooses.
 
     60 customers give fewer than 100 churners in three cohorts, which is too little to learn from.
     """

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.business import Promotion
 from churn_assets.models.evaluation import Metrics, evaluate
-from churn_assets.models.promotion import first_champion, judge_challenger
+from churn_assets.models.promotion import DEGRADED, PROVISIONAL, first_champion, judge_challenger
 
 N = 3000
 
@@ -26,9 +26,9 @@ def world(noise_of_champion: float, noise_of_challenger: float, stretch: float =
 World = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], Metrics]
 
 
-def verdict(made: World, degraded: bool = False, rule: Promotion | None = None):
+def verdict(made: World, weakness: str | None = None, rule: Promotion | None = None):
     """The decision over a world."""
-    return judge_challenger(*made, degraded, rule or Promotion())
+    return judge_challenger(*made, weakness, rule or Promotion())
 
 
 def test_nobody_in_charge_makes_the_first_model_champion() -> None:
@@ -57,20 +57,20 @@ def test_better_by_chance_is_not_enough() -> None:
     assert not found.promoted
 
 
-@pytest.mark.parametrize(("degraded", "promoted"), [(False, False), (True, True)])
-def test_equal_keeps_the_champion_unless_it_has_degraded(degraded: bool, promoted: bool) -> None:
+@pytest.mark.parametrize(("weakness", "promoted"), [(None, False), (DEGRADED, True), (PROVISIONAL, True)])
+def test_equal_keeps_the_champion_unless_it_is_weak(weakness: str | None, promoted: bool) -> None:
     labels, challenger, _, tested = world(0.5, 0.5)
-    found = verdict((labels, challenger, challenger, tested), degraded)
+    found = verdict((labels, challenger, challenger, tested), weakness)
     assert (found.difference, found.promoted) == (0.0, promoted)
 
 
 def test_worse_never_takes_over() -> None:
-    found = verdict(world(0.1, 2.0), degraded=True)
-    assert not found.promoted and "worse than the degraded champion" in found.why
+    found = verdict(world(0.1, 2.0), weakness=DEGRADED)
+    assert not found.promoted and "worse than the champion, which has degraded but stays" in found.why
 
 
 @pytest.mark.parametrize("stretch", [0.3, 4.0])
 def test_after_degradation_a_challenger_must_be_calibrated(stretch: float) -> None:
     labels, challenger, _, tested = world(0.5, 0.5, stretch)
-    found = verdict((labels, challenger, challenger, tested), degraded=True)
+    found = verdict((labels, challenger, challenger, tested), weakness=DEGRADED)
     assert not found.promoted and "not calibrated" in found.why

@@ -227,10 +227,10 @@ def test_each_month_has_its_page(lakehouse: Lakehouse, business: Business) -> No
     assert "spark" not in vars(lakehouse)
 
 
-def _champion(house: Lakehouse, auc: float) -> None:
+def _champion(house: Lakehouse, auc: float, **learned: date) -> None:
     trained = date(2025, 5, 31)
     now = datetime(2025, 6, 2, tzinfo=UTC)
-    training = {"trained_as_of": trained, "model_version": "1", "auc": auc, "trained_at": now}
+    training = {"trained_as_of": trained, "model_version": "1", "auc": auc, "trained_at": now} | learned
     decision = {
         "in_charge_from": trained,
         "trained_as_of": trained,
@@ -299,6 +299,19 @@ def test_newly_matured_cohorts_are_counted_from_the_last_training(
     assert (
         f"2 cohorts have matured since the training as of 2025-05-31; it takes {wanted}." in decision.reason
     )
+
+
+@pytest.mark.parametrize(("first", "retrain"), [(date(2025, 3, 31), True), (date(2024, 11, 30), False)])
+def test_a_provisional_champion_learns_on_with_each_cohort(
+    lakehouse: Lakehouse, tmp_path: Path, first: date, retrain: bool
+) -> None:
+    """It has learned crosswise up to May, from 3 or 7 cohorts; others are trained anew every 6."""
+    business = load_business(small_business(tmp_path, retraining={"new_data": {"matured_months": 6}}))
+    may = date(2025, 5, 31)
+    _champion(lakehouse, 0.8, learned_from=first, learned_until=may, test_as_of_date=may)
+    decision, _ = new_data_decision(lakehouse, business, "2025-12")
+    assert decision.retrain is retrain
+    assert (f"knows only the cohorts from {first} on" in decision.reason) is retrain
 
 
 def test_a_cohort_that_matures_after_the_month_does_not_count_in_it(
