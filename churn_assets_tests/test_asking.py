@@ -4,7 +4,6 @@ import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import pandas as pd
 import pyarrow as pa
@@ -24,15 +23,11 @@ from churn_assets.models.what_if import WhatIfError
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import settings_for
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
 TRAINED = date(2025, 11, 30)
 ACTIONABLE = ("tickets__count_3m", "region")
 WHO = "key00007"
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
 
 
 class World:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from churn_assets.models.promotion import Verdict
     from churn_assets.models.result import TrainingResult
     from churn_assets.models.search import Search
-    from churn_assets.tracking.tracking import TrainingRun
+    from churn_assets.tracking.training_run import TrainingRun
 
 CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")
 BETTER_THAN_CHANCE = "better_than_chance"

@@ -18,7 +18,7 @@ from churn_assets.models.fairness import COLUMNS, fairness_findings, fairness_ro
 from churn_assets.models.result import TrainingResult
 
 if TYPE_CHECKING:
-    from churn_assets.tracking.tracking import TrainingRun
+    from churn_assets.tracking.training_run import TrainingRun
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ no Dagster run, and MlFlow renames the run to that run's job. MLflow's active ru
 at a time, and afterwards the process is as it was.
 """
 
-import json
 import logging
 import os
 import re
@@ -18,29 +17,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from churn_assets.documents import markdown_document
-from churn_assets.models.card import ModelCard
-from churn_assets.models.examination import Examination
 from churn_assets.models.portable import PortableModel
-from churn_assets.models.result import TrainingResult
-from churn_assets.models.search import Trial
-from churn_assets.models.transformation import NumericColumn
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
-from churn_assets.tracking.trials import log_trial
+from churn_assets.tracking.training_run import PORTABLE, ModelVersion, TrainingRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.models import ModelSignature
 
 log = logging.getLogger(__name__)
 
 CHAMPION = "champion"
-PORTABLE = "portable"
 TRAINED_AS_OF_TAG = "churn.trained_as_of"
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _one_training = threading.RLock()
@@ -48,21 +38,6 @@ _one_training = threading.RLock()
 
 class TrackingError(RuntimeError):
     """MLflow cannot be reached; the message says where it was looked for and what to do."""
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """A registered model version.
-
-    Attributes:
-        version: its number in the registry, as MLflow writes it ("3").
-        run_id: MLflow run of its training; empty if someone registered the model by hand.
-        tags: of the version.
-    """
-
-    version: str
-    run_id: str
-    tags: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -166,7 +141,7 @@ class Tracking:
             status = "FAILED"
             try:
                 binding = bind_run(self._context(dagster_run_id, run_id, run_name))
-                yield TrainingRun(self, run_id, binding, every_tag)
+                yield TrainingRun(client, self.model_name, run_id, binding, every_tag)
                 status = "FINISHED"
             finally:
                 if mlflow.active_run() is not None:
@@ -257,148 +232,3 @@ class Tracking:
         for run in client.search_runs([experiment_id], wanted):
             log.warning("MLflow run %s of %s never ended; marked FAILED", run.info.run_id, trained_as_of)
             client.set_terminated(run.info.run_id, "FAILED")
-
-
-class TrainingRun:
-    """A running MLflow run of one training; made by `Tracking.training_run`.
-
-    Attributes:
-        run_id: MLflow's id.
-    """
-
-    def __init__(self, tracking: Tracking, run_id: str, binding: Any, tags: Mapping[str, str]) -> None:
-        self._tracking = tracking
-        self._mlflow = binding
-        self._tags = tags
-        self.run_id = run_id
-
-    def log_trial(self, trial: Trial) -> None:
-        """Log a trial of the hyper-parameter search as a run of its own, nested below this one."""
-        log_trial(self._tracking._client(), self.run_id, self._tags, trial)
-
-    def log_training(self, result: TrainingResult, params: Mapping[str, Any]) -> None:
-        """Log what a training found: parameters, metrics, tables as JSON.
-
-        Args:
-            params: windows, settings and whatever else made this model; values are logged as text.
-        """
-        features = result.model.transformation.features
-        self._mlflow.log_params(
-            {
-                "chosen": result.chosen,
-                "calibration": result.model.calibration.method,
-                "features": len(features),
-                "test_out_of_time": result.split.out_of_time,
-                **{
-                    f"{candidate}.{name}": value
-                    for candidate, settings in result.model.about["hyper_parameters"].items()
-                    for name, value in settings.items()
-                },
-                **{f"cohorts.{part}": " ".join(days) for part, days in result.split.as_dict().items()},
-                **{str(name): str(value) for name, value in params.items()},
-            }
-        )
-        metrics = _numbers("test", result.test.as_dict())
-        for line in result.candidates:
-            metrics[f"fit_seconds.{line.candidate}"] = line.fit_seconds
-            metrics |= _numbers(f"selection.{line.candidate}", line.selection.as_dict())
-        for part, counts in result.rows.items():
-            metrics |= _numbers(part, counts)
-        self._mlflow.log_metrics(metrics)
-        search = {f"search.{found.candidate}": found.why for found in result.searched}
-        self._mlflow.set_tags({"test_status": result.test.status, "ensemble": result.ensemble, **search})
-        self._mlflow.log_dict({"features": features}, "features.json")
-        self._mlflow.log_dict({"importance": result.importance}, "importance.json")
-        self._mlflow.log_text(result.candidates_table().to_csv(index=False), "candidates.csv")
-        bands = {band: metrics.as_dict() for band, metrics in result.test_by_tenure.items()}
-        self._mlflow.log_text(json.dumps(bands, indent=1), "test_by_tenure.json")
-
-    def log_examination(
-        self, examination: Examination, card: ModelCard, pictures: Mapping[str, bytes]
-    ) -> None:
-        """Log what was found after the training: metrics, model card and leak report, pictures as plots/<name>.png."""
-        self._mlflow.log_metrics(examination.metrics())
-        leaks = markdown_document("Leak report", f"Run {self.run_id}.", [examination.leaks.section()], {})
-        texts = {"model_card.html": card.html, "model_card.md": card.markdown, "leak_report.md": leaks}
-        with tempfile.TemporaryDirectory(prefix="churn_card_") as folder:
-            plots = Path(folder) / "plots"
-            plots.mkdir()
-            for name, text in texts.items():
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-            for name, png in pictures.items():
-                (plots / f"{name}.png").write_bytes(png)
-            self._mlflow.log_artifacts(folder)
-
-    def register(
-        self,
-        model: PortableModel,
-        tags: Mapping[str, str] | None = None,
-        champion: bool = False,
-        description: str | None = None,
-    ) -> ModelVersion:
-        """Log the model as a pyfunc and register it as a new version.
-
-        The input example is one synthetic customer (medians and most frequent categories).
-
-        Args:
-            tags: of the version.
-            champion: also point the alias `champion` to it.
-            description: of the version, as Markdown.
-        """
-        from mlflow import pyfunc
-
-        example = model.transformation.example()
-        with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:
-            portable = Path(folder) / PORTABLE
-            model.save(portable)
-            logged = pyfunc.log_model(
-                name="model",
-                python_model=str(Path(__file__).with_name("served_model.py")),
-                artifacts={PORTABLE: str(portable)},
-                signature=_signature(model),
-                input_example=example,
-                # Named, because inferring them starts a process that loads the model.
-                pip_requirements=[f"{name}=={version(name)}" for name in ("churn-assets", "numpy", "pandas")],
-            )
-        client = self._tracking._client()
-        every_tag = {"candidate": model.candidate, **(tags or {})}
-        created = client.create_model_version(
-            self._tracking.model_name,
-            source=logged.model_uri,
-            run_id=self.run_id,
-            tags=every_tag,
-            model_id=logged.model_id,
-            description=description,
-        )
-        if champion:
-            self._tracking.set_champion(created.version)
-        return ModelVersion(str(created.version), self.run_id, every_tag)
-
-
-def _numbers(prefix: str, values: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers among values; a status or an absent number is no metric."""
-    return {
-        f"{prefix}.{name}": float(value)
-        for name, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-
-
-def _signature(model: PortableModel) -> "ModelSignature":
-    """Declared features in, two probabilities out; every feature may be missing. Booleans are given as 0 or 1."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(
-            DataType.double if isinstance(part, NumericColumn) else DataType.string,
-            part.feature,
-            required=False,
-        )
-        for part in model.transformation.parts
-    ]
-    outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.double, "raw"),
-        ColSpec(DataType.double, "probability"),
-    ]
-    return ModelSignature(Schema(inputs), Schema(outputs))

@@ -1,9 +1,12 @@
 """Synthetic training frames with a known signal, small enough for tests."""
 
 from datetime import date
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
+
+from churn_assets.models.split import temporal_split
 
 FEATURES = [
     "invoices__amount__sum_3m",
@@ -15,6 +18,12 @@ FEATURES = [
 ]
 COHORTS = [date(2025, 6, 30), date(2025, 7, 31), date(2025, 8, 31), date(2025, 9, 30), date(2025, 10, 31)]
 COHORTS += [date(2025, 11, 30), date(2025, 12, 31)]
+SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
+
+
+def no_spark() -> NoReturn:
+    """Stands where a session would be given to a training that needs none."""
+    raise AssertionError("no candidate of this training needs Spark")
 
 
 def training_frame(

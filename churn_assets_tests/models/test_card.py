@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
-from typing import NoReturn
 
 import pandas as pd
 import pytest
@@ -15,20 +14,15 @@ from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.models.card import CardFacts, ModelCard, model_card, points
 from churn_assets.models.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.models.result import TrainingResult
-from churn_assets.models.split import recent_split, temporal_split
+from churn_assets.models.split import recent_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
-SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
 REGION = ProtectedAttribute(source="people", column="home", words="home region")
 QUESTIONS = ExaminationSettings(protected=(REGION,))
 WORDS = {"usage__gb__trend": "trend of data use"}
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
 
 
 def facts(shipped: str = "telecom") -> CardFacts:

@@ -1,7 +1,5 @@
 """Curves and importance against what the synthetic world is made of."""
 
-from typing import NoReturn
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,15 +7,8 @@ import pytest
 from churn_assets.models.dependence import dependence_figure, partial_dependence
 from churn_assets.models.importance import importance_intervals
 from churn_assets.models.result import TrainingResult
-from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingSettings, train
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
-
-SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
+from churn_assets_tests.models.synthetic import FEATURES, SPLIT, no_spark, training_frame
 
 
 @pytest.fixture(scope="module")

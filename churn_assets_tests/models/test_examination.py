@@ -1,7 +1,5 @@
 """What is found about a finished training, on synthetic snapshots whose truth is known."""
 
-from typing import NoReturn
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,17 +8,12 @@ from churn_assets.contracts.business import ValueTiers
 from churn_assets.models.evaluation import auc_interval
 from churn_assets.models.examination import Examination, ExaminationSettings, examine
 from churn_assets.models.result import TrainingResult
-from churn_assets.models.split import recent_split, temporal_split
+from churn_assets.models.split import recent_split
 from churn_assets.models.training import TrainingSettings, train
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
-SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
 QUESTIONS = ExaminationSettings(value=ValueTiers(feature="invoices__amount__sum_3m", high=0.67, middle=0.33))
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -13,21 +12,16 @@ from churn_assets.documents import markdown_document
 from churn_assets.models.leak_report import Auc, LeakReport, Twins, future_gains, leak_report
 from churn_assets.models.leaks import tells_shuffled_labels
 from churn_assets.models.result import TrainingResult
-from churn_assets.models.split import recent_split, temporal_split
+from churn_assets.models.split import recent_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.sources.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.sources.simulator.truth import eligible
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 from churn_assets_tests.sources.worlds import make_world
 
-SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
 NO_TWINS = Twins(1000, 0, 0, None, None)
 QUIET = LeakReport({"a": 0.6}, Auc(0.5, 0.46, 0.54), Auc(0.5, 0.48, 0.52), {}, NO_TWINS)
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
 
 
 def trained(frame: pd.DataFrame) -> TrainingResult:

@@ -1,7 +1,6 @@
 """Each guard finds its leak, stops the training, and is silent about honest data."""
 
 from datetime import date, timedelta
-from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -11,17 +10,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from churn_assets.models.leaks import overlapping_outcomes, single_feature_auc
-from churn_assets.models.split import Split, temporal_split
+from churn_assets.models.split import Split
 from churn_assets.models.training import LeakFound, TrainingSettings, train
 from churn_assets.models.transformation import Transformation
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
-SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,16 +15,11 @@ from churn_assets.models.candidates import CANDIDATES, TrainingPart
 from churn_assets.models.ensembles import ENSEMBLES
 from churn_assets.models.portable import FORMAT_VERSION, PortableModel, Scorer
 from churn_assets.models.result import TrainingResult
-from churn_assets.models.split import recent_split, temporal_split
+from churn_assets.models.split import recent_split
 from churn_assets.models.training import TrainingError, TrainingSettings, train
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
-SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,11 @@
 """What if: the answer is the model's own score, and only sensible questions are taken."""
 
-from typing import NoReturn
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from churn_assets.contracts.features import Feature
 from churn_assets.models.result import TrainingResult
-from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.models.what_if import (
     Observed,
@@ -20,9 +17,8 @@ from churn_assets.models.what_if import (
     spoken,
     what_if,
 )
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.models.synthetic import FEATURES, SPLIT, no_spark, training_frame
 
-SPLIT = temporal_split(COHORTS, gap_days=7, outcome_days=30)
 TICKETS = Feature(
     "tickets__count_3m", "number", "service", "tickets", "tickets", measure="tickets", actionable=True
 )
@@ -36,10 +32,6 @@ AUTOPAY = Feature(
 TREND = Feature("usage__gb__trend", "number", "usage", "trend of use", sql="tickets__count_3m / 2")
 NOTHING = Feature("nothing", "number", "other", "nothing", "tickets", measure="tickets")
 DECLARED = [TICKETS, AMOUNT, REGION, AUTOPAY, TREND, NOTHING]
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("no candidate of this training needs Spark")
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from churn_assets.models.search import Trial
 from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, ModelVersion, Tracking
+from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking
+from churn_assets.tracking.training_run import ModelVersion
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def logged(tracking: Tracking, result: TrainingResult, frame: pd.DataFrame) -> t
         card = model_card(result, found, facts, drawn)
         run.log_examination(found, card, drawn)
         tags = {"trained_as_of": AS_OF.isoformat()}
-        registered = run.register(result.model, tags, champion=True, description=card.short)
+        registered = run.register(result.model, tags, description=card.short)
+        tracking.set_champion(registered.version)
     return run.run_id, registered
 
 
