@@ -34,14 +34,12 @@ class NeuralAdditive:
         "learning_rate": Range(0.0005, 0.02, log=True),
         "epochs": Range(5, 60, log=True),
         "decay": Range(0.001, 1.0, log=True),
-        "dropout": Range(0.0, 0.5),
     }
 
-    learning_rate: float = 0.003
+    learning_rate: float = 0.006
     epochs: int = 20
     decay: float = 0.1
-    dropout: float = 0.1
-    units: tuple[int, int] = (24, 12)
+    units: tuple[int, int] = (16, 8)
     batch: int = 512
 
     def fit(self, part: "TrainingPart") -> Scorer:
@@ -90,12 +88,11 @@ class NeuralAdditive:
                     "co",
                     initializers.RandomNormal(stddev=(2 / first) ** 0.5, seed=seed + 2),
                 ),
-                layers.Dropout(self.dropout, (None, width, 1), seed + 3),  # of whole columns
                 layers.Flatten(),
                 layers.Dense(
                     1,
                     "sigmoid",
-                    kernel_initializer=initializers.RandomNormal(stddev=0.01, seed=seed + 4),
+                    kernel_initializer=initializers.RandomNormal(stddev=0.01, seed=seed + 3),
                     bias_initializer=initializers.Constant(start),
                 ),
             ]
