@@ -2,8 +2,8 @@
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per step),
 `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of those that look at files and
-events), `study` (a flat file), `scoring` (a million snapshots), `ten` (ten times the customers), `loop` (retraining
-over many simulated worlds).
+events), `study` (a flat file), `scoring` (a million snapshots), `training` (choosing a model), `ten` (ten times the
+customers), `loop` (retraining over many simulated worlds).
 """
 
 import json
@@ -32,6 +32,7 @@ FIRST, LAST, MORE = "2025-01", "2026-06", "2026-07"
 FIRST_SNAPSHOT = "2025-06"
 LANDED = 10_000
 SCORED = 1_000_000
+LEARNED = 200_000
 
 
 @dataclass
@@ -154,6 +155,25 @@ def scoring(bench: Bench) -> None:
     bench.note(f"scores of {SCORED:,} snapshots with reasons", ours, f"{ours.cpu / plain.cpu:.1f} x its CPU")
 
 
+def training(bench: Bench) -> None:
+    """Choosing and fitting a model on many snapshots, against MLlib's CrossValidator over the same kinds of models."""
+    bench.demo()
+    folder = bench.folder / "training"
+    folder.mkdir()
+
+    def part(name: str) -> tuple[Cost, float]:
+        command = [sys.executable, "-m", "benchmarks.training", name, str(folder), str(LEARNED), LAST]
+        cost, auc = measure(*command, CHURN_HOME=bench.home("demo")), folder / f"{name}.auc"
+        return cost, float(auc.read_text()) if auc.exists() else 0.0
+
+    part("prepare")
+    ours, our_auc = part("churn_assets")
+    bench.note(f"training on {LEARNED:,} snapshots", ours, f"AUC {our_auc:.3f} on the last mature cohort")
+    plain, plain_auc = part("mllib")
+    remark = f"AUC {plain_auc:.3f}; {plain.cpu / ours.cpu:.1f} x the CPU"
+    bench.note("CrossValidator over MLlib's models, 3 folds, 4 settings", plain, remark)
+
+
 def ten(bench: Bench) -> None:
     """The demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -175,6 +195,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "month": month,  # after naive, which takes the extracts of the demo as they were
     "study": study,
     "scoring": scoring,
+    "training": training,
     "ten": ten,
     "loop": loop,
 }
