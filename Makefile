@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint ui bench clean clean-all jars
+.PHONY: help demo test oracle lint ui bench clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,12 @@ demo: $(VENV)/.stamp jars  ## simulate a telecom operator, run the whole pipelin
 test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
 	@$(BIN)/python -m pytest $(ARGS)
 
+# empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
+oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own
+	@test -x .venv-oracle/bin/python || $(BIN)/python -m venv .venv-oracle
+	@.venv-oracle/bin/python -m pip install --quiet --disable-pip-version-check empulse==0.13.1
+	@ORACLE_PYTHON="$(CURDIR)/.venv-oracle/bin/python" $(BIN)/python -m pytest churn_assets_tests/models/test_money.py $(ARGS)
+
 lint: $(VENV)/.stamp  ## check style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -46,17 +52,17 @@ ui: $(VENV)/.stamp jars  ## start Dagster's web page and daemon on http://127.0.
 	kill -TERM $$page $$daemon 2>/dev/null; wait $$page $$daemon; \
 	echo "One of the two ended by itself; its message is above." >&2; exit 1
 
-bench: $(VENV)/.stamp jars  ## measure the pipeline and compare with the stored numbers
+bench: $(VENV)/.stamp jars  ## measure the pipeline, ratios side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove caches and build files; keeps data and the environment
 	@echo "Removing caches and build files; $(CHURN_HOME) and $(VENV) stay."
-	@find . \( -name .venv -o -name .git -o -name .churn \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	@find . \( -name '.venv*' -o -name .git -o -name .churn \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
-clean-all: clean  ## remove also .venv and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
-	@echo "Removing .venv and .churn."
-	@rm -rf .venv .churn
+clean-all: clean  ## remove also .venv, .venv-oracle and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
+	@echo "Removing .venv, .venv-oracle and .churn."
+	@rm -rf .venv .venv-oracle .churn
 
 jars: $(VENV)/.stamp
 	@$(BIN)/python -m churn_assets.lakehouse.jars >/dev/null

@@ -1,5 +1,8 @@
 """Campaign profit and EMPC: by hand, by brute force, by their properties, and against the published reference."""
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +149,50 @@ def test_the_published_reference() -> None:
     )
     assert found.profit == pytest.approx(10.2807, abs=2e-4)
     assert found.fraction == pytest.approx(0.5162, abs=2e-4)
+
+
+# Runs where empulse is installed: AGPL, so an oracle in an environment of its own and no dependency.
+ORACLE = """
+import json, sys
+from empulse.metrics import empc_score
+found = []
+for case in json.load(sys.stdin):
+    told = {"alpha": case["alpha"], "beta": case["beta"], "clv": case["lifetime_value"]}
+    told |= {"incentive_cost": case["offer"], "contact_cost": case["contact"]}
+    labels, scores = case["labels"], case["scores"]
+    found.append([empc_score(labels, scores, **told), empc_score.optimal_rate(labels, scores, **told)])
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.mark.skipif("ORACLE_PYTHON" not in os.environ, reason="asks another implementation: `make oracle`")
+def test_another_implementation_agrees() -> None:
+    """empulse's EMPC and optimal fraction, over rankings good and bad, with ties, and economics of all kinds."""
+    rng, cases = np.random.default_rng(1), []
+    for number in range(60):
+        n = int(rng.integers(30, 3000))
+        labels = (rng.random(n) < rng.uniform(0.03, 0.6)).astype(int)
+        labels[:2] = 0, 1
+        scores = rng.normal(size=n) + labels * rng.uniform(-0.5, 3)
+        scores = np.round(scores, int(rng.integers(0, 3))) if number % 2 else scores
+        value = rng.uniform(20, 1000)
+        economics = Economics(
+            lifetime_value=value,
+            offer=value * rng.uniform(0.01, 0.5),
+            contact=value * rng.uniform(0.001, 0.05),
+            alpha=rng.uniform(1, 12),
+            beta=rng.uniform(1, 20),
+        )
+        cases.append((labels, scores, economics))
+    asked = [e.model_dump() | {"labels": y.tolist(), "scores": s.tolist()} for y, s, e in cases]
+    told = subprocess.run(
+        [os.environ["ORACLE_PYTHON"], "-c", ORACLE],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for (labels, scores, economics), (profit, fraction) in zip(cases, json.loads(told.stdout), strict=True):
+        found = expected_maximum_profit(labels, scores, economics)
+        assert found.profit == pytest.approx(profit, rel=1e-6, abs=1e-8)
+        assert found.fraction == pytest.approx(fraction, abs=1e-6)
