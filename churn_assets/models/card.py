@@ -14,6 +14,7 @@ from churn_assets.documents import (
     Finding,
     Rows,
     Section,
+    capitalised,
     html_document,
     markdown_document,
     spoken,
@@ -268,7 +269,13 @@ def limits(result: TrainingResult, found: Examination) -> list[Block]:
 def _making(result: TrainingResult, facts: CardFacts) -> list[Block]:
     rows = [(spoken(str(name)), str(value)) for name, value in facts.parameters.items()]
     rows.append(("calibration", result.model.calibration.method))
-    return [Rows(("setting", "value"), rows, numbers_from=TEXT)]
+    rows += [
+        (f"{spoken(member)}: {spoken(name)}", str(value))
+        for member, settings in result.model.about["hyper_parameters"].items()
+        for name, value in settings.items()
+    ]
+    said = [f"Ensembles: {result.ensemble}.", *(capitalised(f"{found.why}.") for found in result.searched)]
+    return [*said, Rows(("setting", "value"), rows, numbers_from=TEXT)]
 
 
 def _short(result: TrainingResult, found: Examination, facts: CardFacts) -> str:
