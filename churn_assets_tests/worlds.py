@@ -1,7 +1,7 @@
 """One small simulated telecom operator, ingested once for all tests that only look at it."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -106,22 +106,27 @@ class Lake:
         return Lakehouse(self.settings)
 
     def run(
-        self, selection: dg.AssetSelection, months: Sequence[str], *, instance: Any = None
+        self,
+        selection: dg.AssetSelection,
+        months: Sequence[str],
+        *,
+        instance: Any = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """One run of some assets for a range of months; the caller looks at success."""
         defs = build_defs(self.settings)
         job = dg.define_asset_job("one_run", selection)
         merged = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
         return merged.resolve_job_def("one_run").execute_in_process(
-            tags=range_tags(months),
+            tags=range_tags(months) | dict(tags or {}),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
             instance=instance,
         )
 
-    def succeed(self, selection: dg.AssetSelection, months: Sequence[str]) -> None:
+    def succeed(self, selection: dg.AssetSelection, months: Sequence[str], **tags: str) -> None:
         """`run`, which must succeed."""
-        result = self.run(selection, months)
+        result = self.run(selection, months, tags=tags)
         assert result.success, failures(result)
 
     def frame(self, table: Table, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -188,8 +188,7 @@ class PortableModel:
         Raises:
             KeyError: a feature is not a column of the frame.
         """
-        raw = self.scorer.probability(self.transformation.transform(frame))
-        return pd.DataFrame({"raw": raw, "probability": self.calibration.apply(raw)}, index=frame.index)
+        return self._scores(self.transformation.transform(frame), frame.index)
 
     def base_value(self) -> float:
         """Log-odds that every explanation starts from, see `Scorer.expected`."""
@@ -203,9 +202,20 @@ class PortableModel:
         forest: its Shapley values stretched to log-odds, see `Scorer.contributions`. A blend: the weighted sum of its
         members' contributions. Contributions of the columns of one feature (missing indicator, categories) are summed.
         """
+        return self._contributions(self.transformation.transform(frame), frame.index)
+
+    def score_and_explain(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """`score` and `contributions`, with one transformation for both."""
         matrix = self.transformation.transform(frame)
+        return self._scores(matrix, frame.index), self._contributions(matrix, frame.index)
+
+    def _scores(self, matrix: NDArray[np.float64], index: pd.Index) -> pd.DataFrame:
+        raw = self.scorer.probability(matrix)
+        return pd.DataFrame({"raw": raw, "probability": self.calibration.apply(raw)}, index=index)
+
+    def _contributions(self, matrix: NDArray[np.float64], index: pd.Index) -> pd.DataFrame:
         values = self.scorer.contributions(matrix, self.transformation.column_feature)
-        return pd.DataFrame(values, columns=self.transformation.features, index=frame.index)
+        return pd.DataFrame(values, columns=self.transformation.features, index=index)
 
     def save(self, folder: Path) -> None:
         """Write `model.json` and `arrays.npz` into a folder, which is created."""

@@ -1,11 +1,12 @@
 """A score in words: the features that raised it most, as the business calls them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.features import Feature
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -20,16 +21,42 @@ def _number(value: float) -> str:
 
 
 def _words(feature: Feature, value: object, typical: float | None) -> str:
-    """`support tickets, last 3 months: 4 (typical 0)`."""
-    if value is None or value != value:
-        return f"{feature.words}: {UNKNOWN}"
+    """`support tickets, last 3 months: 4 (typical 0)`; of a trend, `value` is the change."""
     if feature.kind == "category" or not isinstance(value, int | float):
         return f"{feature.words}: {value}"
     if feature.aggregate == "trend":
-        change = (1 + value) / (1 - value) - 1 if value < 1 else float("inf")
-        return f"{feature.words}: new" if change == float("inf") else f"{feature.words}: {change:+.0%}"
+        return f"{feature.words}: new" if value == float("inf") else f"{feature.words}: {value:+.0%}"
     usual = f" (typical {_number(typical)})" if typical is not None else ""
     return f"{feature.words}: {_number(float(value))}{usual}"
+
+
+def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDArray[np.object_]":
+    """Each value in words. What reads alike is put into words once: a cohort has few values that differ in print."""
+    import numpy as np
+    import pandas as pd
+
+    printed: Any = values.to_numpy()
+    if feature.kind != "category" and pd.api.types.is_numeric_dtype(values.dtype):
+        printed = _printed(values.to_numpy(np.float64, na_value=np.nan), feature.aggregate == "trend")
+    code, distinct = pd.factorize(printed)  # missing: -1
+    texts = [_words(feature, value, typical) for value in distinct.tolist()]
+    said: NDArray[np.object_] = np.array([*texts, f"{feature.words}: {UNKNOWN}"], dtype=object)[code]
+    return said
+
+
+def _printed(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
+    """Rounded to what is printed. A trend (new - old) / (new + old) becomes the change, new / old - 1."""
+    import numpy as np
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if trend:
+            change = np.where(values < 1, (1 + values) / (1 - values) - 1, np.inf)
+            return np.where(np.isnan(values), np.nan, np.round(change, 2)) + 0.0
+        size = np.abs(values)
+        fine = 10.0 ** (1 - np.floor(np.log10(size)))  # two digits
+        small = np.where(size > 0, np.round(values * fine) / fine, 0.0)
+        large = np.where(size < 100, np.round(values, 1), np.rint(values))
+        return np.where(np.isnan(values), np.nan, np.where(size < 1, small, large)) + 0.0  # no -0
 
 
 def reasons(
@@ -37,8 +64,8 @@ def reasons(
     contributions: "pd.DataFrame",
     features: Sequence[Feature],
     typical: dict[str, float],
-) -> list[list[str | None]]:
-    """Per row the up to three features with the largest positive contribution, in words, strongest first.
+) -> "NDArray[np.object_]":
+    """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
 
     Only features that may be named (`Feature.nameable`), and of them only what raises the risk; a customer with nothing
     of the kind has no reason.
@@ -46,27 +73,24 @@ def reasons(
     import numpy as np
 
     features = [f for f in features if f.nameable]
-    names = [f.name for f in features]
-    values: NDArray[np.float64] = contributions[names].to_numpy(np.float64)
-    strongest = np.argsort(-values, axis=1, kind="stable")[:, :REASONS]
-    columns = {n: frame[n].to_list() for n in {names[i] for i in np.unique(strongest)}}
-    result: list[list[str | None]] = []
-    for row, positions in enumerate(strongest.tolist()):
-        found: list[str | None] = [
-            _words(features[i], columns[names[i]][row], typical.get(names[i]))
-            for i in positions
-            if values[row, i] > 0
-        ]
-        result.append(found + [None] * (REASONS - len(found)))
-    return result
+    left = contributions[[f.name for f in features]].to_numpy(np.float64, copy=True)
+    found = np.full((len(left), REASONS), None, dtype=object)
+    for place in range(min(REASONS, len(features))):
+        strongest = left.argmax(axis=1)
+        raises = left[np.arange(len(left)), strongest] > 0
+        for at in np.unique(strongest[raises]):
+            feature, rows = features[at], np.flatnonzero(raises & (strongest == at))
+            found[rows, place] = _said(feature, frame[feature.name].iloc[rows], typical.get(feature.name))
+            left[rows, at] = -np.inf
+    return found
 
 
-def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> list[str]:
+def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":
     """Per row the driver whose features together raise the risk most."""
     import numpy as np
 
     drivers = sorted({f.driver for f in features})
-    sums = np.column_stack(
-        [contributions[[f.name for f in features if f.driver == d]].sum(axis=1) for d in drivers]
-    )
-    return [drivers[i] for i in sums.argmax(axis=1)]
+    belongs = np.array([[f.driver == driver for driver in drivers] for f in features], dtype=np.float64)
+    sums = contributions[[f.name for f in features]].to_numpy(np.float64) @ belongs
+    strongest: NDArray[np.object_] = np.array(drivers, dtype=object)[sums.argmax(axis=1)]
+    return strongest

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.features import Feature
 from churn_assets.models.portable import PortableModel
 from churn_assets.models.transformation import NumericColumn
-from churn_assets.scores.reasons import main_drivers, reasons
+from churn_assets.scores.reasons import REASONS, main_drivers, reasons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,13 +21,12 @@ SCORED = (
 def score_frame(frame: "pd.DataFrame", model: PortableModel, features: Sequence[Feature]) -> "pd.DataFrame":
     """Scores and reasons of some snapshots; columns as in SCORED. Pure, also used outside Spark."""
     typical = {p.feature: p.median for p in model.transformation.parts if isinstance(p, NumericColumn)}
-    scored = model.score(frame)
-    contributions = model.contributions(frame)
+    scored, contributions = model.score_and_explain(frame)
     words = reasons(frame, contributions, features, typical)
     result = frame[["customer_key", "as_of_date"]].copy()
     result["raw"], result["probability"] = scored["raw"], scored["probability"]
-    for position in range(3):
-        result[f"reason_{position + 1}"] = [row[position] for row in words]
+    for position in range(REASONS):
+        result[f"reason_{position + 1}"] = words[:, position]
     result["driver"] = main_drivers(contributions, features)
     return result
 

@@ -104,7 +104,9 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
         evaluation=evaluation,
         model=model,
         drivers=tuple(global_drivers(rows, labels, explained, told)),
-        segments=tuple(segments(best.probability[at], evaluation.labels[at], main_drivers(explained, told))),
+        segments=tuple(
+            segments(best.probability[at], evaluation.labels[at], main_drivers(explained, told).tolist())
+        ),
         money=expected_maximum_profit(evaluation.labels, best.log_odds, prepared.request.economics),
         scored=scored,
     )

@@ -8,7 +8,7 @@ import csv
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -18,6 +18,7 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
+from churn_assets.models.assets import DEGRADATION, REQUESTED_BY
 from churn_assets.models.champions import decisions_schema
 from churn_assets.models.decisions import PromotionError, decided, promote, rollback
 from churn_assets.months import month_end, month_range, month_start
@@ -69,7 +70,8 @@ def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lak
         "row_limit": 10_000,
     }
     calendar = {"start": "2024-07", "end": "2025-12"}
-    settings = settings_for(folder, business_copy(folder, "shop", calendar=calendar, training=training))
+    edits = {"calendar": calendar, "training": training, "retraining": {"new_data": {"matured_months": 8}}}
+    settings = settings_for(folder, business_copy(folder, "shop", **edits))
     business = load_business(settings.business_path)
     months = month_range(calendar["start"], calendar["end"])
     plan = SimulationPlan(customers=600, start=month_start(months[0]), months=len(months), seed=5)
@@ -160,6 +162,26 @@ def test_the_last_decision_counts_also_when_the_clock_was_set_back(shop: Lake) -
     assert tracking.champion().version == "2"  # type: ignore[union-attr]
     rollback(shop.lakehouse, tracking, day, "no", "a test")
     assert decided(shop.lakehouse)[-1].model_version == "1"
+
+
+def test_a_model_made_after_a_degradation_is_provisional_and_learns_on(shop: Lake) -> None:
+    """It learns up to the newest cohort; so does its successor, whoever asks for it, and no less is forgotten."""
+    last = [str(shop.business.file.calendar.end)]
+
+    def newest(table: tables.Table, by: str) -> dict[str, Any]:
+        return max(shop.lakehouse.arrow(table).to_pylist(), key=lambda row: row[by])
+
+    shop.succeed(GROUPS("models"), last, **{REQUESTED_BY: DEGRADATION})
+    made = newest(tables.TRAINING_RUNS, "trained_at")
+    assert made["learned_until"] == made["test_as_of_date"] > made["learned_from"]
+    version = made["model_version"]
+    assert decided(shop.lakehouse)[-1].model_version == version
+    shop.succeed(GROUPS("models"), last)
+    successor = newest(tables.TRAINING_RUNS, "trained_at")
+    assert successor["model_version"] != version
+    assert successor["learned_until"] == made["learned_until"] == successor["test_as_of_date"]
+    assert successor["learned_from"] >= made["learned_from"]
+    assert "has learned from little" in newest(tables.CHAMPIONS, "decided_at")["why"]
 
 
 @pytest.mark.skipif(not CDNOW.is_file(), reason=f"{CDNOW.name} is not beside this checkout (shared/data)")

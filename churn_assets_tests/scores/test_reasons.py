@@ -21,7 +21,7 @@ TYPICAL = {"tickets_count_3m": 0.0, "price": 29.9, "trend": 0.0}
 
 def words(feature: Feature, value: object, typical: dict[str, float] | None = None) -> str | None:
     """What is said about one value that raises the risk."""
-    frame = pd.DataFrame({feature.name: pd.Series([value], dtype=object)})
+    frame = pd.DataFrame({feature.name: [value]})
     return reasons(
         frame, pd.DataFrame({feature.name: [1.0]}), [feature], TYPICAL if typical is None else typical
     )[0][0]
@@ -48,6 +48,21 @@ def test_a_reason_is_the_value_beside_the_usual_one(feature: Feature, value: obj
     assert words(feature, value) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [(101.46, "101"), (99.96, "100"), (1.96, "2"), (0.0996, "0.1"), (-0.001, "-0.001"), (-0.0, "0")],
+)
+def test_numbers_are_rounded_once(value: float, printed: str) -> None:
+    assert words(PRICE, value, {}) == f"monthly price: {printed}"
+
+
+def test_flags_and_counts_with_gaps_are_said_like_numbers() -> None:
+    assert words(PRICE, True, {}) == "monthly price: 1"
+    frame = pd.DataFrame({"price": [3.0, None, 7.0]})
+    said = reasons(frame, pd.DataFrame({"price": [1.0, 1.0, 1.0]}), [PRICE], {})[:, 0].tolist()
+    assert said == ["monthly price: 3", "monthly price: unknown", "monthly price: 7"]
+
+
 def test_a_feature_without_a_usual_value_is_said_alone() -> None:
     assert words(PRICE, 10.0, {}) == "monthly price: 10"
 
@@ -64,7 +79,7 @@ def test_only_what_raises_the_risk_is_a_reason_strongest_first() -> None:
     contributions = pd.DataFrame(
         {"tickets_count_3m": [0.2, -0.1], "price": [0.9, 0.0], "trend": [0.5, -0.2], "region": [0.1, -0.4]}
     )
-    first, second = reasons(frame, contributions, FEATURES, TYPICAL)
+    first, second = reasons(frame, contributions, FEATURES, TYPICAL).tolist()
     assert [str(r).split(":")[0] for r in first] == [PRICE.words, TREND.words, TICKETS.words]
     assert second == [None, None, None]
 
@@ -87,7 +102,7 @@ def test_only_what_may_be_named_is_a_reason(flags: dict[str, bool], named: bool)
 def test_a_feature_that_is_not_named_leaves_its_place_to_the_next() -> None:
     frame = pd.DataFrame({"price": [50.0], "region": ["south"]})
     contributions = pd.DataFrame({"price": [0.1], "region": [3.0]})
-    [row] = reasons(frame, contributions, [PRICE, replace(REGION, protected=True)], TYPICAL)
+    [row] = reasons(frame, contributions, [PRICE, replace(REGION, protected=True)], TYPICAL).tolist()
     assert row == ["monthly price: 50 (typical 29.9)", None, None]
 
 
@@ -102,7 +117,7 @@ def test_the_main_driver_is_the_strongest_sum() -> None:
             "fees": [0.3, 0.1],
         }
     )
-    assert main_drivers(contributions, features) == ["price", "service"]
+    assert main_drivers(contributions, features).tolist() == ["price", "service"]
 
 
 def test_every_row_gets_three_places() -> None:
