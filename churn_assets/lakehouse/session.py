@@ -203,6 +203,8 @@ def _common_confs(settings: Settings) -> dict[str, str]:
         "spark.sql.ansi.enabled": "true",
         # pyspark 4.2.0 hangs on a plain Python udf over Parquet with this on.
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
+        # Each batch of snapshots that is scored costs some calls per feature, however few its rows.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
         "spark.ui.showConsoleProgress": "false",
         # Inferring constraints through dozens of aliased columns takes exponential time and memory in the planner.
         "spark.sql.constraintPropagation.enabled": "false",

@@ -10,8 +10,10 @@ from churn_assets.scores.reasons import REASONS, main_drivers, reasons
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
+KEYS = ["customer_key", "as_of_date"]
 SCORED = (
     "customer_key string, as_of_date date, raw double, probability double, "
     "reason_1 string, reason_2 string, reason_3 string, driver string"
@@ -19,16 +21,13 @@ SCORED = (
 
 
 def score_frame(frame: "pd.DataFrame", model: PortableModel, features: Sequence[Feature]) -> "pd.DataFrame":
-    """Scores and reasons of some snapshots; columns as in SCORED. Pure, also used outside Spark."""
+    """Scores and reasons of some snapshots: the columns of SCORED that follow the keys, with the index of `frame`."""
     typical = {p.feature: p.median for p in model.transformation.parts if isinstance(p, NumericColumn)}
     scored, contributions = model.score_and_explain(frame)
     words = reasons(frame, contributions, features, typical)
-    result = frame[["customer_key", "as_of_date"]].copy()
-    result["raw"], result["probability"] = scored["raw"], scored["probability"]
     for position in range(REASONS):
-        result[f"reason_{position + 1}"] = words[:, position]
-    result["driver"] = main_drivers(contributions, features)
-    return result
+        scored[f"reason_{position + 1}"] = words[:, position]
+    return scored.assign(driver=main_drivers(contributions, features))
 
 
 def score_snapshots(
@@ -43,13 +42,24 @@ def score_snapshots(
 
     declared = list(features)
 
-    def score(batches: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
-        for batch in batches:
-            if len(batch):
-                yield score_frame(batch, model, declared)
+    names = [name for name in dict.fromkeys(f.name for f in declared) if name not in KEYS]
 
-    names = list(dict.fromkeys(["customer_key", "as_of_date", *(f.name for f in declared)]))
-    scored = snapshots.select(*names).mapInPandas(score, SCORED)
+    def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        import pyarrow as pa
+
+        texts = [*(f"reason_{place + 1}" for place in range(REASONS)), "driver"]
+        schema = pa.schema([("raw", pa.float64()), ("probability", pa.float64())])
+        for name in texts:
+            schema = schema.append(pa.field(name, pa.string()))
+        for batch in batches:
+            if batch.num_rows:
+                frame = score_frame(batch.select(names).to_pandas(), model, declared)
+                scores = pa.RecordBatch.from_pandas(frame, schema, preserve_index=False)
+                # keys pass through as they came: dates as Python objects would cost more than their scores
+                columns = [*batch.select(KEYS).columns, *scores.columns]
+                yield pa.RecordBatch.from_arrays(columns, [*KEYS, *schema.names])
+
+    scored = snapshots.select(*KEYS, *names).mapInArrow(score, SCORED)
     by_risk = Window.partitionBy("as_of_date").orderBy(F.desc("raw"), "customer_key")
     return scored.withColumn("decile", F.ntile(10).over(by_risk)).withColumn(
         "model_version", F.lit(model_version)

@@ -69,7 +69,8 @@ def test_scores_on_spark_are_those_of_the_portable_model(
     )
     scored = score_snapshots(snapshots, model, "3", DECLARED).toPandas()
     key = ["as_of_date", "customer_key"]
-    alone = score_frame(frame, model, DECLARED).sort_values(key, ignore_index=True)
+    alone = pd.concat([frame[key], score_frame(frame, model, DECLARED)], axis=1)
+    alone = alone.sort_values(key, ignore_index=True)
     scored = scored.sort_values(key, ignore_index=True)
     pd.testing.assert_frame_equal(scored[alone.columns.to_list()], alone, check_dtype=False)
     assert set(scored["model_version"]) == {"3"}
