@@ -49,8 +49,8 @@ def remembered(
     """The split, its train part cut to the newest cohorts if that is better for the selection cohorts.
 
     After a change of the world old cohorts teach what is no longer true. The longest memory within one standard error
-    of the best is kept, so that a quiet world is learned from as a whole; but the shortest for a split that is made
-    because the world has just changed (`Split.forget`).
+    of the best is kept; but the shortest for a split that is made because the world has just changed (`Split.forget`).
+    A split by time takes two standard errors, so that a quiet world is learned from as a whole.
 
     Args:
         train, selection: rows of these parts, with labels.
@@ -78,5 +78,6 @@ def remembered(
             count: learning.scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
             for count, learning in learnings.items()
         }
-        chosen = choose(preferred, scores, selection["label"].to_numpy(np.float64))
+        labels = selection["label"].to_numpy(np.float64)
+        chosen = choose(preferred, scores, labels, 2.0 if split.out_of_time else 1.0)
     return replace(split, train=split.train[-int(chosen) :]), learnings[chosen]

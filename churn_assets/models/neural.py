@@ -48,13 +48,14 @@ class NeuralAdditive:
         Raises:
             ModuleNotFoundError: the extra `tensorflow` is not installed.
         """
-        os.environ.setdefault(
-            "TF_CPP_MIN_LOG_LEVEL", "2"
-        )  # read when TensorFlow is imported: no advertisements
+        # Read when TensorFlow is imported: no advertisements.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import tensorflow as tf
 
-        scale = Scale.fit(part.matrix)
-        network = self._network(len(scale.column), float(logit(part.labels.mean()[None])[0]), part.seed)
+        scale, start = Scale.fit(part.matrix), float(logit(part.labels.mean()[None])[0])
+        if not len(scale.column):  # nothing varies, nothing to learn from
+            return Scorer(Curves.join(start, {}, part.matrix), "log_odds")
+        network = self._network(len(scale.column), start, part.seed)
         rows = tf.data.Dataset.from_tensor_slices(
             (scale.apply(part.matrix).astype(np.float32), part.labels.astype(np.float32)[:, None])
         )

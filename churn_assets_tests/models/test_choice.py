@@ -5,11 +5,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from churn_assets.models.choice import choose, remembered
-from churn_assets.models.learning import Learner
+from churn_assets.models.choice import JUDGE_OF_MEMORY, choose, remembered
+from churn_assets.models.learning import Learner, Learning
 from churn_assets.models.split import Split, recent_split, temporal_split
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
-from churn_assets_tests.models.test_training import no_spark
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
 LATER = [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]
 
@@ -70,6 +69,20 @@ def test_how_far_back_to_learn_from(split: Split, customers: int, changed_at: in
     found, _ = remembered(train, selection, split, (3, 1), Learner(FEATURES, 1, no_spark))
     assert found.train == split.train[-kept:]
     assert (found.validation, found.test) == (split.validation, split.test)
+
+
+def test_luck_on_one_selection_part_forgets_nothing() -> None:
+    """In this quiet world the newest three cohorts are better by more than one standard error, and less than two."""
+    frame = training_frame(600, [*COHORTS, *LATER], seed=8)
+    train, selection = (frame[frame["as_of_date"].isin(d)] for d in (BY_TIME.train, BY_TIME.selection))
+    learner = Learner(FEATURES, 1, no_spark)
+    scores = {}
+    for count in (5, 3):
+        newest = train[train["as_of_date"].isin(BY_TIME.train[-count:])]
+        scores[str(count)] = Learning(newest, learner).scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
+    labels = selection["label"].to_numpy(float)
+    assert [choose(("5", "3"), scores, labels, errors) for errors in (1.0, 2.0)] == ["3", "5"]
+    assert remembered(train, selection, BY_TIME, (3,), learner)[0].train == BY_TIME.train
 
 
 def test_a_short_history_is_kept_whole() -> None:

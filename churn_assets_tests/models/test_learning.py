@@ -8,8 +8,7 @@ from churn_assets.models import learning
 from churn_assets.models.candidates import CANDIDATES, TrainingPart
 from churn_assets.models.learning import FOLDS, Learner, Learning, fold_of
 from churn_assets.models.portable import Scorer
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
-from churn_assets_tests.models.test_training import no_spark
+from churn_assets_tests.models.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
 NAME = "histogram_boosting"
 LEARNER = Learner(FEATURES, 1, no_spark)

@@ -104,6 +104,12 @@ def test_it_learns_bends_and_jumps_the_same_from_the_same_seed() -> None:
     assert np.abs(fitted(seed=4).predict(MATRIX) - scorer.predict(MATRIX)).max() > 1e-3
 
 
+def test_where_nothing_varies_everybody_gets_the_mean() -> None:
+    flat = np.full((100, 2), 7.0)
+    part = TrainingPart(flat, np.repeat([0.0, 1.0], [80, 20]), None, seed=1)  # type: ignore[arg-type]
+    assert NeuralAdditive().fit(part).probability(flat) == pytest.approx(np.full(100, 0.2))
+
+
 def test_without_the_extra_it_is_refused_before_anything_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "find_spec", lambda package: None)
     with pytest.raises(ValueError, match=r"needs tensorflow.*pip install 'churn-assets\[tensorflow\]'"):

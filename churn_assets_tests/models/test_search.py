@@ -16,8 +16,7 @@ from churn_assets.models.search import Found, Search, Trial, rolling_origins, tu
 from churn_assets.models.space import Range
 from churn_assets.models.split import Split, recent_split, temporal_split
 from churn_assets.models.training import TrainingSettings, train
-from churn_assets_tests.models.synthetic import FEATURES, training_frame
-from churn_assets_tests.models.test_training import no_spark
+from churn_assets_tests.models.synthetic import FEATURES, no_spark, training_frame
 
 DAYS = [day.date() for day in pd.date_range("2025-01-31", periods=11, freq="ME")]
 SPLIT = temporal_split(DAYS, 7, 30)
