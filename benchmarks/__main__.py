@@ -64,6 +64,18 @@ class Bench:
             self.note(f"demo, {self.customers:,} customers x 18 months", cost)
         return self.costs["demo"]
 
+    def on_demo(self, module: str, *more: str) -> Callable[[str], Cost]:
+        """Measures parts of a module of this package over the demo's lake, each in a process; they share a folder."""
+        self.demo()
+        folder = self.folder / module
+        folder.mkdir()
+
+        def part(name: str) -> Cost:
+            command = [sys.executable, "-m", f"benchmarks.{module}", name, str(folder), *more]
+            return measure(*command, CHURN_HOME=self.home("demo"))
+
+        return part
+
 
 def demo(bench: Bench) -> None:
     """The demo, and its model against the truth."""
@@ -141,36 +153,26 @@ def study(bench: Bench) -> None:
 
 def scoring(bench: Bench) -> None:
     """A million snapshots with reasons, against scikit-learn's probabilities of the same rows."""
-    bench.demo()
-    folder = bench.folder / "scoring"
-    folder.mkdir()
-
-    def part(name: str) -> Cost:
-        command = [sys.executable, "-m", "benchmarks.scoring", name, str(folder), str(SCORED)]
-        return measure(*command, CHURN_HOME=bench.home("demo"))
-
-    part("prepare")
-    plain, ours = part("scikit_learn"), part("churn_assets")
+    parts = bench.on_demo("scoring", str(SCORED))
+    parts("prepare")
+    plain, ours = parts("scikit_learn"), parts("churn_assets")
     bench.note(f"predict_proba of {SCORED:,} snapshots", plain, "scikit-learn, a ready matrix")
     bench.note(f"scores of {SCORED:,} snapshots with reasons", ours, f"{ours.cpu / plain.cpu:.1f} x its CPU")
 
 
 def training(bench: Bench) -> None:
     """Choosing and fitting a model on many snapshots, against MLlib's CrossValidator over the same kinds of models."""
-    bench.demo()
-    folder = bench.folder / "training"
-    folder.mkdir()
+    parts = bench.on_demo("training", str(LEARNED), LAST)
 
-    def part(name: str) -> tuple[Cost, float]:
-        command = [sys.executable, "-m", "benchmarks.training", name, str(folder), str(LEARNED), LAST]
-        cost, auc = measure(*command, CHURN_HOME=bench.home("demo")), folder / f"{name}.auc"
-        return cost, float(auc.read_text()) if auc.exists() else 0.0
+    def auc(name: str) -> float:
+        return float((bench.folder / "training" / f"{name}.auc").read_text())
 
-    part("prepare")
-    ours, our_auc = part("churn_assets")
-    bench.note(f"training on {LEARNED:,} snapshots", ours, f"AUC {our_auc:.3f} on the last mature cohort")
-    plain, plain_auc = part("mllib")
-    remark = f"AUC {plain_auc:.3f}; {plain.cpu / ours.cpu:.1f} x the CPU"
+    parts("prepare")
+    ours = parts("churn_assets")
+    remark = f"AUC {auc('churn_assets'):.3f} on the last mature cohort"
+    bench.note(f"training on {LEARNED:,} snapshots", ours, remark)
+    plain = parts("mllib")
+    remark = f"AUC {auc('mllib'):.3f}; {plain.cpu / ours.cpu:.1f} x the CPU"
     bench.note("CrossValidator over MLlib's models, 3 folds, 4 settings", plain, remark)
 
 

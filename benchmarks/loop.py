@@ -15,10 +15,8 @@ from churn_assets.replay.world import Plan
 from churn_assets.settings import Settings
 
 CUSTOMERS, MONTHS, DRIFT_FROM = 5000, 25, "2025-05"
-CANDIDATES = (
-    "logistic_regression",
-    "histogram_boosting",
-)  # without MLlib's: nine tenths of a training's time
+# without MLlib's, which are nine tenths of a training's time
+CANDIDATES = ("logistic_regression", "histogram_boosting")
 SOON = 3  # matured cohorts of the changed world until the alarm
 
 

@@ -88,10 +88,8 @@ def with_mllib(folder: Path) -> None:
     from pyspark.sql import SparkSession
 
     spark = SparkSession.builder.master("local[*]").config("spark.driver.memory", "6g").getOrCreate()
-    earlier, test = (
-        _vectors(spark, folder / "earlier.parquet").cache(),
-        _vectors(spark, folder / "test.parquet"),
-    )
+    earlier = _vectors(spark, folder / "earlier.parquet").cache()
+    test = _vectors(spark, folder / "test.parquet")
     evaluator = BinaryClassificationEvaluator()
     grids: list[tuple[Any, dict[str, list[float]]]] = [
         (LogisticRegression(), {"regParam": [0.001, 0.01], "elasticNetParam": [0.0, 0.5]}),

@@ -211,9 +211,10 @@ def _train(
     judged_by = [p.name for p in business.protected]
     cohorts = mature_cohorts(lakehouse, trained_as_of)
     before = champion_at(decided(lakehouse), trained_as_of)
-    since = _provisional_since(lakehouse, business, before)
+    # who comes after a degraded champion has yet to find out what to forget
+    since = None if degraded else _provisional_since(lakehouse, business, before)
     split = (
-        recent_split(cohorts, windows.gap_days, windows.outcome_days, None if degraded else since)
+        recent_split(cohorts, windows.gap_days, windows.outcome_days, since)
         if degraded or since
         else temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
     )

@@ -213,9 +213,7 @@ def require(names: Sequence[str]) -> None:
         extra = EXTRAS.get(name)
         if extra and find_spec(extra) is None:
             raise ValueError(
-                f"candidate {name} needs {extra}, which is not installed: pip install 'churn-assets[{extra}]' "
-                "(in a checkout: pip install -c constraints.txt -e '.["
-                + extra
-                + "]'), or take the candidate out of "
+                f"candidate {name} needs {extra}, which is not installed: pip install 'churn-assets[{extra}]' (in a "
+                f"checkout: pip install -c constraints.txt -e '.[{extra}]'), or take the candidate out of "
                 "training.candidates in churn.yaml"
             )

@@ -101,12 +101,13 @@ def provisional_since(trainings: Iterable[Mapping[str, Any]], model_version: str
         enough: monthly cohorts.
     """
     for row in trainings:
-        first, last = row.get("learned_from"), row.get("learned_until")
+        first: date | None = row.get("learned_from")
+        last: date | None = row.get("learned_until")
         if row["model_version"] != model_version or first is None or last is None:
             continue
         cohorts = month_index(month_of(last)) - month_index(month_of(first)) + 1
         if last == row["test_as_of_date"] and cohorts < enough:
-            return date.fromisoformat(str(first))
+            return first
     return None
 
 

@@ -1,15 +1,17 @@
 """An additive model as one piecewise-linear curve per matrix column."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churn_assets.models.arrays import Arrays
+
 
 @dataclass(frozen=True)
-class Curves:
+class Curves(Arrays):
     """Log-odds = start + the sum of the curves, each straight between its knots and flat outside of them.
 
     Attributes:
@@ -68,17 +70,3 @@ class Curves:
         for column, knot, height in self.curves():
             result[group[column]] += np.interp(matrix[:, column], knot, height)
         return result.T
-
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """All fields as arrays, for `numpy.savez`."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, stored: Mapping[str, NDArray[np.generic]]) -> "Curves":
-        """Inverse of `arrays`.
-
-        Raises:
-            KeyError: an array is absent.
-        """
-        kwargs = {field.name: stored[field.name] for field in fields(cls) if field.name != "start"}
-        return cls(start=float(stored["start"]), **kwargs)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_assets.models.arrays import Arrays
 from churn_assets.models.calibration import Calibration, logit, sigmoid
 from churn_assets.models.curves import Curves
 from churn_assets.models.transformation import Transformation
@@ -43,7 +44,7 @@ class Form(Protocol):
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Arrays):
     """Log-odds = intercept + coefficients . row; `centre` is the mean training row that explanations start from."""
 
     coefficients: NDArray[np.float64]
@@ -65,23 +66,6 @@ class Linear:
         summing[np.arange(matrix.shape[1]), group] = self.coefficients
         result: NDArray[np.float64] = (matrix - self.centre) @ summing
         return result
-
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """For `numpy.savez`."""
-        return {
-            "coefficients": self.coefficients,
-            "intercept": np.asarray(self.intercept),
-            "centre": self.centre,
-        }
-
-    @classmethod
-    def from_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> "Linear":
-        """Inverse of `arrays`.
-
-        Raises:
-            KeyError: an array is absent.
-        """
-        return cls(stored["coefficients"], float(stored["intercept"]), stored["centre"])
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ are computed here and not by the `shap` package: they are needed in Spark worker
 package costs 4 CPU seconds and a compiler to import. On boosted trees both agree to 1e-15 (shap 0.51.0).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from churn_assets.models.arrays import Arrays
 
 LEAF = -1
 # Trees that ask no more than this are answered from a table of 2^n rows; see `Table`.
@@ -18,7 +20,7 @@ MOST_CONDITIONS = 8
 
 
 @dataclass(frozen=True)
-class Trees:
+class Trees(Arrays):
     """An ensemble: the prediction is `start` plus the sum of the values of the leaves that a row reaches.
 
     All trees lie one after the other in the arrays; children are absolute positions in them.
@@ -72,20 +74,6 @@ class Trees:
             cover=joined("cover"),
             start=start,
         )
-
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """All fields as arrays, for `numpy.savez`."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, stored: Mapping[str, NDArray[np.generic]]) -> "Trees":
-        """Inverse of `arrays`.
-
-        Raises:
-            KeyError: an array is absent.
-        """
-        kwargs = {field.name: stored[field.name] for field in fields(cls) if field.name != "start"}
-        return cls(**kwargs, start=float(stored["start"]))  # type: ignore[arg-type]
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Prediction per row of a (rows, columns) matrix, in the order of the trees."""
