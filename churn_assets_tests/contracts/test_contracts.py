@@ -1,0 +1,157 @@
+"""Whatever is wrong in a contract is said with file, place and remedy."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.loader import load_business
+from churn_assets_tests.lakes import business_copy, edit_yaml
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def _property(contract: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(p for p in contract["schema"][0]["properties"] if p["name"] == name)
+
+
+def _drop_property(contract: dict[str, Any], name: str) -> None:
+    table = contract["schema"][0]
+    table["properties"] = [p for p in table["properties"] if p["name"] != name]
+
+
+def _drop_own(contract: dict[str, Any], name: str) -> None:
+    contract["customProperties"] = [p for p in contract["customProperties"] if p["property"] != name]
+
+
+def _set_own(contract: dict[str, Any], name: str, value: object) -> None:
+    _drop_own(contract, name)
+    contract["customProperties"].append({"property": name, "value": value})
+
+
+CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
+    "unknown key": (
+        "usage",
+        lambda c: c.update(colour="red"),
+        "colour",
+        "what ODCS does not know belongs in customProperties",
+    ),
+    "missing key": ("usage", lambda c: c.pop("version"), "version", "add this key"),
+    "unknown property key": (
+        "usage",
+        lambda c: _property(c, "day").update(requierd=True),
+        "schema[0].properties[1].requierd",
+        "check its spelling",
+    ),
+    "unknown type": (
+        "usage",
+        lambda c: _property(c, "day").update(logicalType="day"),
+        "schema[0].properties[1].logicalType",
+        "use one of the allowed values",
+    ),
+    "no role": ("usage", lambda c: _drop_own(c, "role"), "role", "add this key"),
+    "no primary key": (
+        "tickets",
+        lambda c: _property(c, "ticket_id").pop("primaryKey"),
+        "schema[0].properties",
+        "say what identifies a row",
+    ),
+    "event without eventTime": (
+        "tickets",
+        lambda c: _drop_own(c, "eventTime"),
+        "customProperties",
+        "name its date or timestamp property",
+    ),
+    "eventTime that is no date": (
+        "tickets",
+        lambda c: _set_own(c, "eventTime", "channel"),
+        "customProperties.eventTime",
+        "date or timestamp",
+    ),
+    "eventTime unknown": (
+        "tickets",
+        lambda c: _set_own(c, "eventTime", "when"),
+        "customProperties.eventTime",
+        "use one of ticket_id",
+    ),
+    "customer unknown": (
+        "tickets",
+        lambda c: _drop_property(c, "customer_id"),
+        "customProperties.customer",
+        "use one of ticket_id",
+    ),
+    "customer that is a number": (
+        "tickets",
+        lambda c: _property(c, "customer_id").update(logicalType="integer"),
+        "property customer_id",
+        "declare it as string",
+    ),
+    "spell without spell": (
+        "subscriptions",
+        lambda c: _drop_own(c, "spell"),
+        "customProperties",
+        "name startedOn, endedOn and the reasons",
+    ),
+    "spell column unknown": (
+        "subscriptions",
+        lambda c: _drop_property(c, "notice_on"),
+        "customProperties.spell.noticeOn",
+        "use one of subscription_id",
+    ),
+    "property twice": (
+        "usage",
+        lambda c: c["schema"][0]["properties"].append(dict(_property(c, "data_mb"))),
+        "schema[0].properties",
+        "data_mb is declared twice. Remedy: remove one",
+    ),
+    "reserved name": (
+        "usage",
+        lambda c: _property(c, "sms_count").update(name="known_at"),
+        "property known_at",
+        "choose another name",
+    ),
+    "path in a table": (
+        "usage",
+        lambda c: _property(c, "sms_count").update(physicalName="sms.count"),
+        "property sms_count.physicalName",
+        "only jsonl has those",
+    ),
+    "relation to nowhere": (
+        "usage",
+        lambda c: _property(c, "customer_id").update(relationships=[{"to": "crm.customer_id"}]),
+        "property customer_id.relationships",
+        "use one of customers",
+    ),
+    "name of another contract": ("usage", lambda c: c.update(name="tickets"), "name", "rename one"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRACTS)
+def test_a_mistake_in_a_contract_is_told_with_file_place_and_remedy(tmp_path: Path, case: str) -> None:
+    source, edit, place, remedy = CONTRACTS[case]
+    folder = business_copy(tmp_path)
+    edit_yaml(folder / "contracts" / f"{source}.yaml", edit)
+    with pytest.raises(DeclarationError) as caught:
+        load_business(folder)
+    message = str(caught.value)
+    assert re.match(
+        re.escape(str(folder / "contracts")) + r"/(usage|tickets|subscriptions)\.yaml: at ", message
+    ), message
+    assert place in message and remedy in message, message
+
+
+def test_files_that_are_no_declaration_are_named(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    (folder / "contracts" / "usage.yaml").write_text("{ not yaml")
+    with pytest.raises(DeclarationError, match=r"usage\.yaml.*not valid YAML"):
+        load_business(folder)
+    (folder / "contracts" / "usage.yaml").write_text("- a list")
+    with pytest.raises(DeclarationError, match=r"usage\.yaml.*no mapping.*start from a shipped business"):
+        load_business(folder)
+    for file in (folder / "contracts").glob("*.yaml"):
+        file.unlink()
+    with pytest.raises(DeclarationError, match=r"contracts.*no contract.*one YAML file a source"):
+        load_business(folder)
