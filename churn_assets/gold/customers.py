@@ -49,12 +49,10 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFra
     """
     from pyspark.sql import functions as F
 
-    everyone = reduce(
-        lambda a, b: a.unionByName(b), [frame.select("customer_key") for frame in silver.values()]
-    ).distinct()
-    result = everyone
-    for source in business.of_role("entity"):
-        result = result.join(_newest_row(silver[source.name], source, ["known_at"]), "customer_key", "left")
+    parts = [
+        _newest_row(silver[source.name], source, ["known_at"]) for source in business.of_role("entity")
+    ]
+    running = []
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
         row = _newest_row(silver[source.name], source, [spell.started_on, "known_at"])
         prefixed = [
@@ -62,12 +60,11 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFra
             for c in source.attributes
             if c.name not in source.key
         ]
-        result = result.join(row.select("customer_key", *prefixed), "customer_key", "left")
-        running = (
-            F.col(f"{source.name}_{spell.ended_on}").isNull()
-            & F.col(f"{source.name}_{spell.started_on}").isNotNull()
+        running.append(f"{source.name}_running")
+        parts.append(
+            row.select("customer_key", *prefixed, F.col(spell.ended_on).isNull().alias(running[-1]))
         )
-        result = result.withColumn(f"{source.name}_running", running)
-    for source in business.of_role("event", "treatment"):
-        result = result.join(_activity(silver[source.name], source), "customer_key", "left")
-    return result
+    parts += [_activity(silver[source.name], source) for source in business.of_role("event", "treatment")]
+    # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
+    everyone = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
+    return everyone.fillna(False, running) if running else everyone
