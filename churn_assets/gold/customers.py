@@ -49,9 +49,7 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFra
     """
     from pyspark.sql import functions as F
 
-    parts = [
-        _newest_row(silver[source.name], source, ["known_at"]) for source in business.of_role("entity")
-    ]
+    parts = [_newest_row(silver[source.name], source, ["known_at"]) for source in business.of_role("entity")]
     running = []
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
         row = _newest_row(silver[source.name], source, [spell.started_on, "known_at"])
@@ -61,9 +59,7 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFra
             if c.name not in source.key
         ]
         running.append(f"{source.name}_running")
-        parts.append(
-            row.select("customer_key", *prefixed, F.col(spell.ended_on).isNull().alias(running[-1]))
-        )
+        parts.append(row.select("customer_key", *prefixed, F.col(spell.ended_on).isNull().alias(running[-1])))
     parts += [_activity(silver[source.name], source) for source in business.of_role("event", "treatment")]
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
     everyone = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
