@@ -1,0 +1,147 @@
+"""A file is dropped into the landing zone of a running deployment, and nothing else is done."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.tables import Table
+from churn_assets.months import month_end, month_range, month_start
+from churn_assets.runs import dagster_instance
+from churn_assets.sources.simulator.plan import SimulationPlan
+from churn_assets.sources.simulator.shop import simulate_shop
+from churn_assets_tests.end_to_end.deployment import Deployment, until
+from churn_assets_tests.lakes import business_copy, settings_for
+from churn_assets_tests.worlds import Lake, failures
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.slow
+FIRST, LAST, NEXT = "2024-07", "2025-12", "2026-01"
+# three months of outcome and three days to settle: an extract of January tells what became of September
+SETTLING = "2025-09"
+EDITS = {
+    "windows": {"observation_months": 6, "gap_days": 0, "outcome_days": 90, "settlement_days": 3},
+    "training": {"candidates": ["histogram_boosting"], "validation_cohorts": 1, "row_limit": 10_000},
+    "retraining": {"new_data": {"matured_months": 12}},
+}
+GROUPS = dg.AssetSelection.groups
+SENSORS = ("landing_sensor", "cohort_sensor", "auc_degradation_sensor", "new_data_sensor")
+SHOWN = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  assetMaterializations(limit: 100) { partition runId } } } }"""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A deployment over a lake of everything up to LAST; `delivered` holds the extracts of NEXT."""
+
+    deployment: Deployment
+    lake: Lake
+    delivered: Path
+
+    def deliver(self) -> None:
+        """Moves them into the landing zone; they are no longer young."""
+        for extract in self.delivered.iterdir():
+            for file in extract.iterdir():
+                os.utime(file, (time.time() - 3600, time.time() - 3600))
+            shutil.move(extract, Path(self.lake.settings.landing_uri) / "transactions" / extract.name)
+
+    def written(self, table: Table, month: str) -> list[str]:
+        """Runs that the page shows for a month of a table, the newest first."""
+        node = self.deployment.graphql(SHOWN, key={"path": list(table.key)})["assetNodeOrError"]
+        return [str(m["runId"]) for m in node["assetMaterializations"] if m["partition"] == month]
+
+
+def _build(lake: Lake) -> None:
+    """Everything up to LAST, in the instance that is deployed later: ingested, learned from, scored, looked at."""
+    months = month_range(FIRST, LAST)
+    with dagster_instance(lake.settings) as instance:
+        for selection, span in (
+            (GROUPS("bronze", "silver", "gold"), months),
+            (GROUPS("features"), months[5:]),
+            (GROUPS("models"), [SETTLING]),
+            (GROUPS("scores"), month_range(SETTLING, LAST)),
+            (GROUPS("monitoring"), month_range(SETTLING, LAST)),
+        ):
+            result = lake.run(selection, span, instance=instance)
+            assert result.success, failures(result)
+
+
+@pytest.fixture(scope="module")
+def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The shipped shop with fewer candidates, the webserver and the daemon with the shipped settings."""
+    folder = tmp_path_factory.mktemp("delivery")
+    calendar = {"start": FIRST, "end": LAST}
+    business = business_copy(folder, "shop", calendar=calendar, **EDITS)
+    lake = Lake(settings_for(folder, business), load_business(business))
+    plan = SimulationPlan(customers=400, start=month_start(FIRST), months=19, seed=5)
+    landing = Path(lake.settings.landing_uri)
+    simulate_shop(plan, landing, folder / "truth")
+    delivered = folder / "delivered"
+    delivered.mkdir()
+    for extract in (landing / "transactions").glob(f"extract_date={NEXT}*"):
+        shutil.move(extract, delivered / extract.name)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DAGSTER_HOME", "")  # is set on the way; afterwards it is as before
+        _build(lake)
+    longer = business_copy(folder, "shop", calendar=calendar | {"end": NEXT}, **EDITS)
+    settings = settings_for(folder, longer)
+    deployment = Deployment(settings, folder)
+    try:
+        deployment.start()
+        yield Shop(deployment, Lake(settings, load_business(longer)), delivered)
+    finally:
+        deployment.stop()
+
+
+def test_a_file_that_is_dropped_is_scored_and_settles_what_it_tells(shop: Shop) -> None:
+    """Sensors carry the month from the landing zone to segments, and the cohort that it settles to its quality."""
+    deployment, lake = shop.deployment, shop.lake
+
+    def looked() -> bool:
+        return all(deployment.ticks(sensor, "SKIPPED") for sensor in SENSORS)
+
+    until("a first look of every sensor", looked, 180)
+    known = {run["runId"] for run in deployment.runs()}
+    quality = lake.frame(tables.MODEL_PERFORMANCE)
+    assert set(quality["status"]) == {"immature"}
+    shop.deliver()
+    until("segments on the page", lambda: shop.written(tables.CUSTOMER_SEGMENTS, NEXT), 500)
+    until("the settled cohort", lambda: len(shop.written(tables.MODEL_PERFORMANCE, SETTLING)) == 2, 300)
+
+    def over() -> list[dict[str, Any]]:
+        runs = [run for run in deployment.runs() if run["runId"] not in known]
+        return runs if all(run["status"] in ("SUCCESS", "FAILURE") for run in runs) else []
+
+    runs = until("the end of all runs", over, 300)
+    range_of = "dagster/asset_partition_range_{}".format
+    assert {
+        (run["jobName"], run["status"], run["tags"][range_of("start")], run["tags"][range_of("end")])
+        for run in runs
+    } == {
+        ("ingest", "SUCCESS", NEXT, NEXT),
+        ("month_end", "SUCCESS", NEXT, NEXT),
+        ("settle", "SUCCESS", SETTLING, SETTLING),
+    }
+    assert len(runs) == 3, "each was asked for once"
+    balance = lake.frame(tables.RECONCILIATION)
+    assert NEXT in set(balance["extract_month"]) and balance["balances"].all()
+    people = lake.frame(tables.CUSTOMER_SNAPSHOTS, ["customer_key", "as_of_date"])
+    eligible = set(people.loc[people["as_of_date"] == month_end(NEXT), "customer_key"])
+    for table in (tables.CHURN_SCORES, tables.CUSTOMER_SEGMENTS):
+        rows = lake.frame(table, ["customer_key", "as_of_date"])
+        new = rows.loc[rows["as_of_date"] == month_end(NEXT), "customer_key"]
+        assert eligible and new.is_unique and set(new) == eligible
+    after = lake.frame(tables.MODEL_PERFORMANCE)
+    settled = after[after["status"] != "immature"]
+    assert list(settled["as_of_date"]) == [month_end(SETTLING)] and settled["auc"].between(0.6, 1).all()
+    assert set(after["as_of_date"]) == {month_end(month) for month in month_range(SETTLING, NEXT)}
