@@ -37,7 +37,7 @@ _one_training = threading.RLock()
 
 
 class TrackingError(RuntimeError):
-    """MLflow cannot be reached; the message says where it was looked for and what to do."""
+    """MLflow or its files cannot be reached; the message says where they were looked for and what to do."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Tracking:
         while data is loaded.
 
         Raises:
-            TrackingError: MLflow does not answer, told within seconds.
+            TrackingError: MLflow does not answer, told within seconds; or its files lie elsewhere.
             MlflowException: it refuses; the experiment was deleted.
         """
         client = self._client()
@@ -85,7 +85,18 @@ class Tracking:
             raise RuntimeError(
                 f"MLflow at {self.uri} lost the experiment {self.experiment!r} while it was created"
             )
+        self._require_files(experiment.artifact_location)
         return str(experiment.experiment_id)
+
+    def _require_files(self, location: str) -> None:
+        """MLflow keeps absolute paths: in a home that was moved it would read and write where the home once was."""
+        place = Path(location)
+        if place.is_absolute() and location != self.artifacts and not place.exists():
+            raise TrackingError(
+                f"MLflow keeps the models in {location}, which is not there: this home was moved or copied. "
+                f"Move it back, or let the old path lead here: mkdir -p {place.parent} && "
+                f"ln -s {self.artifacts} {location}"
+            )
 
     def _has_experiment(self, client: "MlflowClient") -> bool:
         """The first question to MLflow. Who waits minutes for an answer here has not trained anything yet."""
@@ -192,12 +203,15 @@ class Tracking:
         """Fetch a registered version as a portable model, without pyfunc.
 
         Raises:
+            TrackingError: its files lie elsewhere, as the home was moved.
             MlflowException: no such version, or its files are gone.
             ValueError: it was written in another format.
         """
         client = self._client()
         from mlflow.artifacts import download_artifacts
 
+        if experiment := client.get_experiment_by_name(self.experiment):
+            self._require_files(experiment.artifact_location)
         # Resolved here: `models:/` addresses are looked up in the process-wide tracking server, not in this one.
         location = client.get_model_version_download_uri(self.model_name, model_version)
         with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:

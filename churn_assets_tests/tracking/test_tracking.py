@@ -21,7 +21,7 @@ from churn_assets.models.search import Trial
 from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking
+from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking, TrackingError
 from churn_assets.tracking.training_run import ModelVersion
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
 
@@ -285,3 +285,23 @@ def test_a_first_training_says_nothing_on_the_console(tmp_path: Path) -> None:
     )
     assert out.stdout.strip() == "None"
     assert out.stderr == ""
+
+
+def test_a_home_that_was_moved_says_so_and_how_to_go_on(
+    tmp_path: Path,
+) -> None:
+    """Before anything is read or written where the home once was."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    made = Tracking(f"sqlite:///{old}/mlflow.db", str(old / "mlartifacts"), "telecom", "churn-telecom")
+    old.mkdir()
+    made.ensure_store()
+    made.ensure_store()  # nothing was logged yet, and nothing is amiss
+    old.rename(new)
+    moved = Tracking(f"sqlite:///{new}/mlflow.db", str(new / "mlartifacts"), "telecom", "churn-telecom")
+    for attempt in (moved.ensure_store, lambda: moved.load_version("1")):
+        with pytest.raises(TrackingError, match=r"this home was moved or copied.*ln -s") as told:
+            attempt()
+    assert not old.exists()
+    (new / "mlartifacts").mkdir(exist_ok=True)
+    subprocess.run(str(told.value).split("lead here: ")[1], shell=True, check=True)
+    moved.ensure_store()
