@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     lake: str | None = Field(None, description="Root of the Delta tables; default <home>/lake.")
     tracking_uri: str | None = Field(None, description="MLflow tracking server; default SQLite under <home>.")
     artifacts: str | None = Field(None, description="MLflow artifact root; default <home>/mlartifacts.")
+    keep_days: int = Field(
+        30,
+        ge=7,
+        description="Days for which earlier versions of a table can still be read; then their files are deleted.",
+    )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
     )

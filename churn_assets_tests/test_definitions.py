@@ -115,9 +115,12 @@ def _partitions(node: Any) -> str:
     return f"{node.partitions_def.get_first_partition_key()}..{node.partitions_def.get_last_partition_key()}"
 
 
-def _selected(selection: dg.AssetSelection) -> str:
-    checks = getattr(selection, "selected_asset_check_keys", ())
-    return ", ".join(key.to_user_string() for key in checks) or str(selection)
+def _work(job: Any) -> str:
+    """What a job makes or asks; of one without assets its steps."""
+    if isinstance(job, dg.JobDefinition):
+        return ", ".join(node.name for node in job.nodes)
+    checks = getattr(job.selection, "selected_asset_check_keys", ())
+    return ", ".join(key.to_user_string() for key in checks) or str(job.selection)
 
 
 def render() -> str:
@@ -141,9 +144,7 @@ def render() -> str:
             blocking = "blocking" if graph.get_check_spec(check).blocking else "warning"
             lines.append(f"  check {check.name} ({blocking})")
     lines.append("")
-    lines += [
-        f"job {j.name}: {_selected(j.selection)}" for j in sorted(defs.jobs or (), key=lambda j: j.name)
-    ]
+    lines += [f"job {job.name}: {_work(job)}" for job in sorted(defs.jobs or (), key=lambda j: j.name)]
     automations = [*(defs.schedules or ()), *(defs.sensors or ())]
     lines += [f"{type(a).__name__} {a.name}: {a.default_status.value}" for a in automations]
     return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.automation.punctuality import IN_TIME
+from churn_assets.automation.tidying import TIDY, tidy_job
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.partitions import last_ingest_month, range_tags, snapshot_months
@@ -71,6 +72,7 @@ def jobs(business: Business) -> list[Any]:
             dg.AssetSelection.checks(*(dg.AssetCheckKey(key, IN_TIME) for key in bronze)),
             description="Has every source delivered what its contract promises by now?",
         ),
+        tidy_job(business),
     ]
 
 
@@ -110,6 +112,9 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
     def punctuality(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(run_key=f"punctuality-{context.scheduled_execution_time:%Y-%m-%d}")
 
+    def tidy(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=f"tidy-{context.scheduled_execution_time:%Y-%m-%d}")
+
     return [
         _schedule(
             "open_month",
@@ -134,5 +139,12 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             PUNCTUALITY,
             "Every morning: is every source in time, also one whose calendar has ended?",
             punctuality,
+        ),
+        _schedule(
+            TIDY,
+            "30 6 * * 0",
+            TIDY,
+            "Every Sunday morning: deletes files that no version of a table of the last weeks needs.",
+            tidy,
         ),
     ]

@@ -18,6 +18,7 @@ import dagster as dg
 
 from churn_assets.automation.cohorts import Knowledge, Passed, learn, newest_changes, overdue
 from churn_assets.automation.jobs import MONTH_END, PUNCTUALITY, SETTLE, TRAIN
+from churn_assets.automation.tidying import TIDY
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import cohorts
@@ -45,7 +46,7 @@ COHORT_TABLES = (
     tables.DRIFT,
 )
 # These change no table that cohorts are made of.
-HARMLESS = (TRAIN, PUNCTUALITY)
+HARMLESS = (TRAIN, PUNCTUALITY, TIDY)
 
 
 @dataclass(frozen=True)

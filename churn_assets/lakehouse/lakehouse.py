@@ -143,7 +143,7 @@ class Lakehouse:
         return DeltaTable(uri).to_pyarrow_dataset(filesystem=local)
 
     def committed_at(self, table: Table) -> datetime:
-        """Time of the newest commit, UTC.
+        """Time of the newest commit that wrote rows, UTC.
 
         Raises:
             LakehouseError: the table does not exist yet.
@@ -151,7 +151,8 @@ class Lakehouse:
         from deltalake import DeltaTable
 
         self.require(table)
-        [newest] = DeltaTable(self.uri(table)).history(1)
+        commits = DeltaTable(self.uri(table)).history()
+        newest = next(commit for commit in commits if not commit["operation"].startswith("VACUUM"))
         return datetime.fromtimestamp(newest["timestamp"] / 1000, UTC)
 
     def version(self, table: Table) -> int | None:
@@ -239,6 +240,30 @@ class Lakehouse:
             **options,
         )
         return Commit(table.path, self._version(table), rows.num_rows)
+
+    def vacuum(self, table: Table) -> int:
+        """Deletes the files that no version of the last `keep_days` days needs, and what killed writers left.
+
+        Versions older than that cannot be read afterwards. A table that is written or read meanwhile is not harmed.
+
+        Returns:
+            Number of files.
+
+        Raises:
+            LakehouseError: the table does not exist yet.
+        """
+        from deltalake import DeltaTable
+
+        self.require(table)
+        uri, hours = self.uri(table), 24 * self.settings.keep_days
+        current = DeltaTable(uri)
+        # with another limit than the table's own, which is a week
+        found = current.vacuum(hours, enforce_retention_duration=False, full=True)
+        if not is_uri(uri):
+            found = [file for file in found if Path(uri, file).exists()]  # it lists the dead of before, too
+        if found:
+            current.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
+        return len(found)
 
     @property
     def _on_this_machine(self) -> bool:

@@ -1,10 +1,13 @@
 """What the schedules request, and when they say why not."""
 
+import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from churn_assets.automation.jobs import schedules
@@ -12,6 +15,8 @@ from churn_assets.automation.punctuality import IN_TIME
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_of
 from churn_assets_tests.lakes import business_copy, settings_for
 
@@ -59,7 +64,7 @@ def test_every_sensor_and_schedule_starts_jobs_that_exist(tmp_path: Path) -> Non
     defs = build_defs(settings_for(tmp_path))
     known = {job.name for job in defs.jobs or ()}
     automations = [*(defs.schedules or ()), *(defs.sensors or ())]
-    assert len(automations) == 7
+    assert len(automations) == 8
     for automation in automations:
         if automation.name == "cohort_sensor":  # the only one with two jobs
             assert {target.name for target in automation.jobs} == {"month_end", "settle"} <= known
@@ -98,3 +103,17 @@ def test_settling_touches_labels_and_what_they_say_only(tmp_path: Path) -> None:
     names = {k.to_user_string() for k in keys}
     assert {"features/churn_labels", "monitoring/model_performance"} <= names
     assert {name for name in names if not name.startswith("monitoring/")} == {"features/churn_labels"}
+
+
+def test_tidying_needs_no_month_and_says_what_it_deleted(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    lakehouse, table = Lakehouse(settings), tables.CHAMPIONS
+    lakehouse.append_rows(table, pa.table({"n": [1]}), run_id="run")
+    left = Path(lakehouse.uri(table), "left-by-a-killed-run.parquet")
+    left.write_bytes(b"...")
+    os.utime(left, (time.time() - 40 * 86400,) * 2)
+    result = build_defs(settings).resolve_job_def("tidy").execute_in_process()
+    assert result.success and not left.exists()
+    [output] = [e.step_output_data for e in result.all_events if e.is_successful_output]
+    assert output.metadata["files"].value == 1
+    assert _evaluate(load_business(business_copy(tmp_path)), "tidy").run_key == "tidy-2026-08-04"

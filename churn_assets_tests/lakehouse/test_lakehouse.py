@@ -1,8 +1,10 @@
 """The one writer of Delta: slices, refusals, versions, and reading without a JVM."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -105,6 +107,40 @@ def test_append_adds_and_overwrite_replaces_all_columns_included(lakehouse: Lake
     assert (commit.version, commit.rows) == (2, 1)
     assert lakehouse.arrow(PLAIN).to_pylist() == [{"number": 1}]
     assert lakehouse.read(PLAIN).columns == ["number"]
+
+
+def test_vacuum_deletes_what_no_version_of_the_last_weeks_needs(lakehouse: Lakehouse) -> None:
+    """Replaced 40 days ago: gone. Replaced just now, or written by somebody who has not committed yet: stays."""
+    for content in ("a", "b", "c"):
+        lakehouse.replace(MONTHLY, _frame(lakehouse, [("2025-01", content)]), JANUARY, run_id="run")
+        if content == "b":
+            _age(lakehouse, MONTHLY, days=40)
+    folder = Path(lakehouse.uri(MONTHLY).removeprefix("file://")) / "extract_month=2025-01"
+    for name, days in (("killed.parquet", 40), ("under-way.parquet", 0)):
+        (folder / name).write_bytes(b"...")
+        os.utime(folder / name, (time.time() - 86400 * days,) * 2)
+    written = lakehouse.committed_at(MONTHLY)
+    before = {file.name for file in folder.glob("*.parquet")}
+    assert lakehouse.vacuum(MONTHLY) == 2
+    after = {file.name for file in folder.glob("*.parquet")}
+    assert "killed.parquet" in before - after and len(before - after) == 2
+    assert "under-way.parquet" in after
+    assert _content(lakehouse, MONTHLY) == [("2025-01", "c")]
+    assert lakehouse.committed_at(MONTHLY) == written, "no rows were written"
+    version = lakehouse.version(MONTHLY)
+    if not lakehouse.uri(MONTHLY).startswith("file:"):
+        assert lakehouse.vacuum(MONTHLY) == 0
+        assert lakehouse.version(MONTHLY) == version, "nothing to do, nothing committed"
+
+
+def _age(lakehouse: Lakehouse, table: Table, days: int) -> None:
+    """As if all files removed so far had been removed some days earlier."""
+    for log in Path(lakehouse.uri(table).removeprefix("file://"), "_delta_log").glob("*.json"):
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        for line in lines:
+            if "remove" in line:
+                line["remove"]["deletionTimestamp"] -= days * 86_400_000
+        log.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
 def test_overwrite_refuses_partitioned_tables(lakehouse: Lakehouse) -> None:

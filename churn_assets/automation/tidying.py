@@ -1,0 +1,32 @@
+"""Once a week: files that no table needs any more are deleted, as a lake that is written every night only grows."""
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+
+TIDY = "tidy"
+
+
+def tidy_job(business: Business) -> dg.JobDefinition:
+    """Every table of the lake, without Spark; a table that is written meanwhile is not harmed."""
+
+    @dg.op(description="Deletes files that no version of the last CHURN_KEEP_DAYS days needs; says how many.")
+    def delete_old_files(
+        context: dg.OpExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.Output[None]:
+        deleted = {t.path: lakehouse.vacuum(t) for t in tables.catalogue(business) if lakehouse.exists(t)}
+        for path, files in deleted.items():
+            if files:
+                context.log.info("%s: %d files", path, files)
+        return dg.Output(None, metadata={"files": sum(deleted.values())})
+
+    @dg.job(
+        name=TIDY,
+        description="Deletes files that no version of a table of the last CHURN_KEEP_DAYS days needs.",
+    )
+    def tidy() -> None:
+        delete_old_files()
+
+    return tidy
