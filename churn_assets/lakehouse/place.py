@@ -41,7 +41,7 @@ class Draft(Protocol):
         ...
 
     def aggregate(self, by: Sequence[str], aggregates: Sequence[tuple[str, str]]) -> "pa.Table":
-        """Groups the rows; columns of the answer as in `grouped`. Functions: count, min, max, mean."""
+        """Groups the rows; columns of the answer as in `grouped`. Functions: count, sum, min, max, mean."""
         ...
 
     def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Bronze row -> typed row, and the first rule that it breaks, if any."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
@@ -58,6 +59,14 @@ def invalid(column: ContractColumn) -> "Column":
     from pyspark.sql import functions as F
 
     return F.col(column.name).isNotNull() & ~F.col(column.name).isin(*column.valid_values)
+
+
+def is_invalid(value: object, column: ContractColumn) -> bool:
+    """`invalid` for one typed value in Python."""
+    if value is None:
+        return False
+    plain = float(value) if isinstance(value, Decimal) else value
+    return plain not in column.valid_values and str(plain) not in map(str, column.valid_values)
 
 
 def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
+from churn_assets.lakehouse.place import Draft
 from churn_assets.lakehouse.tables import between
 from churn_assets.months import add_months
 from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge
-from churn_assets.silver.conform import conform, invalid, refused_rows
+from churn_assets.silver.conform import conform, is_invalid, refused_rows
 from churn_assets.silver.versions import (
     BOOKKEEPING,
     repeated_keys,
@@ -84,29 +86,40 @@ def audit_months(
     source: Source,
     months: Sequence[str],
     files: Sequence[DeliveredFile],
-    versions: "DataFrame",
-    refused: "DataFrame",
+    accepted: Draft,
+    identity: Draft | None,
+    refused: Draft,
 ) -> list[MonthAudit]:
-    """One audit per month. The counts come from three frames that were computed apart, so that a lost row shows."""
-    from pyspark.sql import functions as F
+    """One audit per month. What was delivered is counted in bronze, what was accepted or refused in what shall be
+    published, each for itself, so that a lost row shows.
 
+    Args:
+        source: whose rows.
+        months: which of them.
+        files: what was delivered, from `delivered_files`.
+        accepted: versions on their way into silver.
+        identity: their personal columns; None when the source has none.
+        refused: rows on their way into the quarantine.
+    """
     audits = {m: MonthAudit(source.name, m) for m in months}
     for file in files:
         if file.month in audits:
             audits[file.month].files.append(file)
             audits[file.month].delivered += file.rows
-    watched = [c for c in source.columns if c.valid_values and c.valid_severity != "quarantine"]
-    counted = versions.groupBy("extract_month").agg(
-        F.count("*").alias("accepted"),
-        F.sum(F.col("copies") - 1).alias("duplicates"),
-        *(F.count_if(invalid(c)).alias(f"valid:{c.name}") for c in watched),
-    )
-    for row in counted.collect():
-        audit = audits[row.extract_month]
-        audit.accepted, audit.duplicates = row.accepted, row.duplicates
-        audit.warned = Counter({f"valid:{c.name}": row[f"valid:{c.name}"] for c in watched})
-    for row in refused.groupBy("extract_month", "rule").count().collect():
-        audits[row.extract_month].refused[row.rule] = row["count"]
+    counts = accepted.aggregate(["extract_month"], [("copies", "count"), ("copies", "sum")])
+    for row in counts.to_pylist():
+        audit = audits[row["extract_month"]]
+        audit.accepted = row["copies_count"]
+        audit.duplicates = row["copies_sum"] - row["copies_count"]
+    for column in source.columns:
+        if column.valid_values and column.valid_severity != "quarantine":
+            draft = identity if column.personal and identity else accepted
+            values = draft.aggregate(["extract_month", column.name], [("sequence", "count")])
+            for row in values.to_pylist():
+                if is_invalid(row[column.name], column):
+                    audits[row["extract_month"]].warned[f"valid:{column.name}"] += row["sequence_count"]
+    for row in refused.aggregate(["extract_month", "rule"], [("row_number", "count")]).to_pylist():
+        audits[row["extract_month"]].refused[row["rule"]] = row["row_number_count"]
     return [audits[m] for m in months]
 
 
@@ -119,7 +132,6 @@ def load_silver(
         MonthBlocked: a blocking rule is broken in one of the months; nothing was committed.
     """
     from pyspark import StorageLevel
-    from pyspark.sql import functions as F
 
     bronze = lakehouse.read(tables.bronze(source))
     kept: list[DataFrame] = []
@@ -135,40 +147,53 @@ def load_silver(
         apart = keep(set_apart(conformed, source, repeated))
         accepted, refused = to_versions_sparing(conformed, source, repeated, apart), apart
     else:
-        # Text is dear to parse, and the audit, the write and the quarantine all need it: parsed once.
+        # Text is dear to parse, and versions and quarantine both need it: parsed once, and put in order once.
         conformed = keep(conformed)
-        accepted, refused = keep(to_versions(conformed.where("refused_rule IS NULL"), source)), conformed
+        ordered = to_versions(conformed.where("refused_rule IS NULL"), source)
+        accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
-    refused = refused_rows(refused, source)
+    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
+    where = between(months)
+    mine = f"source = '{source.name}' AND {where}"
     try:
-        files = delivered_files(lakehouse, source, months)
-        audits = audit_months(source, months, files, versions, refused)
-        delivered = Counter[str]()
-        for file in files:
-            delivered[file.month] += file.rows
-        problems = [p for a in audits for p in judge(source, a, delivered, business.first_month(source))]
-        blocking = [p for p in problems if p.severity == "block"]
-        if blocking:
-            raise MonthBlocked(blocking)
-        where = between(months)
-        attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
-        commits = [lakehouse.replace(tables.silver(source), attributes, where, run_id=run_id)]
-        mine = f"source = '{source.name}' AND {where}"
-        if source.personal:
-            identity = versions.select(
-                F.lit(source.name).alias("source"),
-                "customer_key",
-                *(c.name for c in source.personal),
-                "known_at",
-                "sequence",
-                "extract_month",
+        with ExitStack() as drafts:
+            silver = drafts.enter_context(lakehouse.draft(tables.silver(source), attributes))
+            identity = (
+                drafts.enter_context(
+                    lakehouse.draft(tables.customer_identity(business), _identity(versions, source))
+                )
+                if source.personal
+                else None
             )
-            commits.append(
-                lakehouse.replace(tables.customer_identity(business), identity, mine, run_id=run_id)
+            quarantine = drafts.enter_context(
+                lakehouse.draft(tables.QUARANTINE, refused_rows(refused, source))
             )
-        if any(a.quarantined for a in audits) or lakehouse.exists(tables.QUARANTINE):
-            commits.append(lakehouse.replace(tables.QUARANTINE, refused, mine, run_id=run_id))
-        return SilverLoad(audits, problems, commits)
+            files = delivered_files(lakehouse, source, months)
+            personal = identity.content if identity else None
+            audits = audit_months(source, months, files, silver.content, personal, quarantine.content)
+            delivered = Counter[str]()
+            for file in files:
+                delivered[file.month] += file.rows
+            problems = [p for a in audits for p in judge(source, a, delivered, business.first_month(source))]
+            blocking = [p for p in problems if p.severity == "block"]
+            if blocking:
+                raise MonthBlocked(blocking)
+            commits = [silver.replace(where, run_id=run_id)]
+            if identity:
+                commits.append(identity.replace(mine, run_id=run_id))
+            if any(a.quarantined for a in audits) or lakehouse.exists(tables.QUARANTINE):
+                commits.append(quarantine.replace(mine, run_id=run_id))
+            return SilverLoad(audits, problems, commits)
     finally:
         for frame in reversed(kept):
             frame.unpersist()
+
+
+def _identity(versions: "DataFrame", source: Source) -> "DataFrame":
+    """silver/customer_identity rows: the personal columns of versions."""
+    from pyspark.sql import functions as F
+
+    names = (c.name for c in source.personal)
+    return versions.select(
+        F.lit(source.name).alias("source"), "customer_key", *names, "known_at", "sequence", "extract_month"
+    )
