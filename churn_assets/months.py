@@ -1,6 +1,7 @@
 """Months as the keys `YYYY-MM` that partitions, tables and people use, and the dates that belong to them."""
 
 from calendar import monthrange
+from collections.abc import Iterable
 from datetime import date
 
 
@@ -37,3 +38,14 @@ def month_start(month: str) -> date:
 def month_end(month: str) -> date:
     """Last day of the month: the as_of_date of its cohort."""
     return date(int(month[:4]), int(month[5:7]), monthrange(int(month[:4]), int(month[5:7]))[1])
+
+
+def spans(months: Iterable[str]) -> list[tuple[str, str]]:
+    """Contiguous ranges of months, ascending: each can be one run."""
+    found: list[tuple[str, str]] = []
+    for month in sorted(months):
+        if found and add_months(found[-1][1], 1) == month:
+            found[-1] = (found[-1][0], month)
+        else:
+            found.append((month, month))
+    return found

@@ -1,6 +1,7 @@
 """Month keys and their dates."""
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from churn_assets.months import (
     month_of,
     month_range,
     month_start,
+    spans,
 )
 
 
@@ -49,3 +51,10 @@ def test_month_range_holds_both_ends_and_is_empty_backwards() -> None:
     assert month_range("2025-11", "2026-02") == ["2025-11", "2025-12", "2026-01", "2026-02"]
     assert month_range("2025-11", "2025-11") == ["2025-11"]
     assert month_range("2025-11", "2025-10") == []
+
+
+@given(st.sets(st.integers(0, 40).map(lambda n: add_months("2024-01", n))))
+def test_spans_cover_exactly_the_months_in_as_few_ranges_as_can_be(months: set[str]) -> None:
+    found = spans(months)
+    assert sorted(m for first, last in found for m in month_range(first, last)) == sorted(months)
+    assert all(add_months(a[1], 1) < b[0] for a, b in pairwise(found))

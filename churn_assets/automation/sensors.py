@@ -26,10 +26,9 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.monitoring.sensors import OPEN, auc_degradation_sensor, new_data_sensor
-from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.months import add_months, month_end, month_of, month_range, spans
 from churn_assets.partitions import range_tags, snapshot_months
 from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, missing_months, passed_months
-from churn_assets.sources.arrivals import spans
 from churn_assets.sources.sensors import landing_sensor
 
 if TYPE_CHECKING:

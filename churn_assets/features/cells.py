@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, index_of, with_validity, with_validity_by_exception
+from churn_assets.features.knowledge import (
+    as_of_date_of,
+    from_to,
+    index_of,
+    with_validity,
+    with_validity_by_exception,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -110,16 +116,11 @@ def features_from_cells(
     reach = reach_months(
         features, max((f.months or 1) * (2 if f.aggregate == "trend" else 1) for f in features)
     )
-    months = F.array(*(F.lit(i) for i in as_of_indexes))
-
-    def counts(as_of: "Column") -> "Column":
-        known = (F.col("known_index") <= as_of) & (
-            F.col("superseded_index").isNull() | (F.col("superseded_index") > as_of)
-        )
-        happened = F.col("event_index") <= as_of
-        return known & happened & (F.col("event_index") > as_of - reach) if reach else known & happened
-
-    exploded = cells.withColumn("as_of_index", F.explode(F.filter(months, counts)))
+    first = F.greatest("known_index", "event_index")
+    last = F.col("superseded_index") - 1
+    if reach is not None:
+        last = F.least(last, F.col("event_index") + (reach - 1))
+    exploded = from_to(cells, first, last, as_of_indexes)
     return exploded.groupBy("customer_key", "as_of_index").agg(
         F.max("known_index").alias("known_index"), *(_feature(f).alias(f.name) for f in features)
     )

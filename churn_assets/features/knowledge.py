@@ -61,7 +61,9 @@ def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFram
 
     key = list(source.silver_key)
     seen = events.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
-    late = seen.where(F.col("known_index") != index_of(F.col(str(source.event_time)))).select(*key).distinct()
+    # not known between the first of the month and its day: one look at the calendar instead of four
+    age = F.datediff("known_at", str(source.event_time))
+    late = seen.where((age < 0) | (age >= F.dayofmonth("known_at"))).select(*key).distinct()
     several = with_validity(seen.join(F.broadcast(late), key, "left_semi"), source)
     once = seen.join(F.broadcast(late), key, "left_anti").withColumn(
         "superseded_index", F.lit(None).cast("int")
@@ -73,15 +75,19 @@ def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
     """One row per version and as_of month at which it counts; adds as_of_index. `valid` comes from `with_validity`."""
     from pyspark.sql import functions as F
 
-    months = F.array(*(F.lit(i) for i in as_of_indexes))
-    counts = F.filter(
-        months,
-        lambda a: (
-            (F.col("known_index") <= a)
-            & (F.col("superseded_index").isNull() | (F.col("superseded_index") > a))
-        ),
-    )
-    return valid.withColumn("as_of_index", F.explode(counts))
+    return from_to(valid, F.col("known_index"), F.col("superseded_index") - 1, as_of_indexes)
+
+
+def from_to(frame: "DataFrame", first: "Column", last: "Column", as_of_indexes: Sequence[int]) -> "DataFrame":
+    """One row per row and as_of month from `first` to `last` (null: without end); adds as_of_index."""
+    from pyspark.sql import functions as F
+
+    wanted = sorted(as_of_indexes)
+    low, high = F.greatest(first, F.lit(wanted[0])), F.least(last, F.lit(wanted[-1]))
+    # a sequence is compiled, a filter over an array is not
+    found = frame.where(low <= high).withColumn("as_of_index", F.explode(F.sequence(low, high)))
+    every = wanted == list(range(wanted[0], wanted[-1] + 1))
+    return found if every else found.where(F.col("as_of_index").isin(wanted))
 
 
 def current(versions: "DataFrame", source: Source) -> "DataFrame":

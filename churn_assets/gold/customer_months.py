@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business, MonthColumn
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, at_each, current, with_validity
+from churn_assets.features.knowledge import as_of_date_of, at_each, current, index_of, with_validity
 from churn_assets.features.population import running_spells
-from churn_assets.months import month_index
+from churn_assets.months import month_end, month_index, month_start, spans
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -36,15 +36,22 @@ def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months
     return sorted({*months, *(m for m in late if first <= m <= months[-1])})
 
 
+def _inside(day: "Column", months: Sequence[str]) -> "Column":
+    """Days of these months as ranges of dates, which is cheaper than working out the month of every row."""
+    from pyspark.sql import functions as F
+
+    ranges = (day.between(F.lit(month_start(first)), F.lit(month_end(last))) for first, last in spans(months))
+    return reduce(lambda a, b: a | b, ranges)
+
+
 def _sums(
     versions: "DataFrame", source: Source, columns: Sequence[MonthColumn], months: Sequence[str]
 ) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    month = F.date_format(str(source.event_time), "yyyy-MM")
+    day = F.to_date(str(source.event_time))
     # a row of a month is never known before that month
-    inside = versions.where((F.col("extract_month") >= months[0]) & month.isin(list(months)))
-    rows = current(inside, source).withColumn("month", month)
+    inside = versions.where((F.col("extract_month") >= months[0]) & _inside(day, months))
 
     def total(column: MonthColumn) -> "Column":
         counts = F.expr(column.where) if column.where else F.lit(True)
@@ -52,7 +59,8 @@ def _sums(
             return F.count_if(counts).cast("double")
         return F.coalesce(F.sum(F.when(counts, F.col(str(column.measure)).cast("double"))), F.lit(0.0))
 
-    return rows.groupBy("customer_key", "month").agg(*(total(c).alias(c.name) for c in columns))
+    by = "customer_key", index_of(day).alias("as_of_index")
+    return current(inside, source).groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
 
 
 def customer_months(
@@ -64,6 +72,7 @@ def customer_months(
     """
     from pyspark.sql import functions as F
 
+    key = ["customer_key", "as_of_index"]
     indexes = [month_index(m) for m in months]
     parts: list[DataFrame] = []
     declared: dict[str, list[MonthColumn]] = {}
@@ -74,22 +83,16 @@ def customer_months(
     for source in business.of_role("spell"):
         state = running_spells(silver[source.name], business, source, indexes).where("running")
         kept = [c.name for c in source.attributes if c.name not in source.key]
-        parts.append(
-            state.select(
-                "customer_key", F.date_format("as_of_date", "yyyy-MM").alias("month"), *kept, "tenure_days"
-            )
-        )
-    result = reduce(lambda a, b: a.join(b, ["customer_key", "month"], "full"), parts)
+        parts.append(state.select(*key, *kept, "tenure_days"))
+    result = reduce(lambda a, b: a.join(b, key, "full"), parts)
     for source in business.of_role("entity"):
-        states = at_each(with_validity(silver[source.name], source), indexes).withColumn(
-            "month", F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM")
-        )
+        states = at_each(with_validity(silver[source.name], source), indexes)
         names = [c.name for c in source.attributes if c.name not in source.key]
         newest = F.max_by(F.struct(*names), F.struct("known_at", "sequence"))
-        row = (
-            states.groupBy("customer_key", "month")
-            .agg(newest.alias("row"))
-            .select("customer_key", "month", "row.*")
-        )
-        result = result.join(row, ["customer_key", "month"], "left")
-    return result.fillna(0.0, [c.name for c in business.file.customer_months])
+        row = states.groupBy(*key).agg(newest.alias("row")).select(*key, "row.*")
+        result = result.join(row, key, "left")
+    month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")
+    others = [name for name in result.columns if name not in key]
+    return result.select("customer_key", month, *others).fillna(
+        0.0, [c.name for c in business.file.customer_months]
+    )

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2s
 
 from churn_assets.contracts.business import Business
-from churn_assets.months import add_months
 from churn_assets.sources.landing import ExtractFile, list_extracts
 
 # source -> ingest month -> digest of its files (names, sizes, times of change)
@@ -55,14 +54,3 @@ def touched(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping
             if before.get(name, {}).get(month) != after.get(name, {}).get(month)
         }
     )
-
-
-def spans(months: Iterable[str]) -> list[tuple[str, str]]:
-    """Contiguous ranges of months, ascending: each can be one run."""
-    found: list[tuple[str, str]] = []
-    for month in sorted(months):
-        if found and add_months(found[-1][1], 1) == month:
-            found[-1] = (found[-1][0], month)
-        else:
-            found.append((month, month))
-    return found

@@ -8,8 +8,9 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import spans
 from churn_assets.partitions import ingest_months, range_tags
-from churn_assets.sources.arrivals import Arrivals, look, spans, touched
+from churn_assets.sources.arrivals import Arrivals, look, touched
 from churn_assets.sources.landing import list_extracts
 
 EVERY_SECONDS = 60

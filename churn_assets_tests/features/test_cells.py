@@ -8,7 +8,7 @@ import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
-from churn_assets.features.knowledge import with_validity, with_validity_by_exception
+from churn_assets.features.knowledge import from_to, with_validity, with_validity_by_exception
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.features.frames import JULY, JUNE, by_key, day, declared, silver
 
@@ -199,3 +199,16 @@ def test_how_far_back_features_look() -> None:
     assert reach_months(windowed, 6) == 6
     assert reach_months([*windowed, *declared(usage, {"aggregate": "recency"})], 6) is None
     assert reach_months([*windowed, *declared(usage, {"aggregate": "count_ever"})], 6) is None
+
+
+@pytest.mark.parametrize("wanted", [[5], [3, 4, 5], [2, 5, 9]])
+def test_a_row_counts_at_exactly_the_wanted_months_between_first_and_last(
+    spark: "SparkSession", wanted: list[int]
+) -> None:
+    from pyspark.sql import functions as F
+
+    spans = [(first, last) for first in range(1, 11) for last in (*range(1, 11), None)]
+    frame = spark.createDataFrame(spans, "first int, last int")
+    found = from_to(frame, F.col("first"), F.col("last"), wanted).collect()
+    expected = {(a, b, at) for a, b in spans for at in wanted if a <= at and (b is None or at <= b)}
+    assert {tuple(row) for row in found} == expected and len(found) == len(expected)

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
-from churn_assets.sources.arrivals import look, spans, touched
+from churn_assets.sources.arrivals import look, touched
 from churn_assets.sources.landing import LandingError
 from churn_assets.sources.sensors import landing_sensor
 from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
@@ -149,13 +148,6 @@ def test_the_cursor_is_small(lakehouse: Lakehouse, business: Business) -> None:
 
 
 MONTHS = st.integers(0, 40).map(lambda n: add_months("2024-01", n))
-
-
-@given(st.sets(MONTHS))
-def test_spans_cover_exactly_the_months_in_as_few_runs_as_can_be(months: set[str]) -> None:
-    found = spans(months)
-    assert sorted(m for first, last in found for m in month_range(first, last)) == sorted(months)
-    assert all(add_months(a[1], 1) < b[0] for a, b in pairwise(found))
 
 
 @given(
