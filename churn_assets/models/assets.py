@@ -11,7 +11,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.models.champions import Champion, champion_at, provisional_since, trainings_schema
+from churn_assets.models.champions import Champion, Provisional, champion_at, provisional, trainings_schema
 from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
@@ -100,13 +100,13 @@ def _record(
     lakehouse.append_rows(tables.TRAINING_RUNS, rows, run_id=run_id)
 
 
-def _provisional_since(lakehouse: Lakehouse, business: Business, champion: Champion | None) -> date | None:
-    """See `champions.provisional_since`, of the champion at hand."""
+def _provisional(lakehouse: Lakehouse, business: Business, champion: Champion | None) -> Provisional | None:
+    """See `champions.provisional`, of the champion at hand."""
     if champion is None:
         return None
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     enough = business.file.retraining.new_data.matured_months
-    return provisional_since(trainings, champion.model_version, enough)
+    return provisional(trainings, champion.model_version, enough)
 
 
 def _judge(
@@ -212,10 +212,10 @@ def _train(
     cohorts = mature_cohorts(lakehouse, trained_as_of)
     before = champion_at(decided(lakehouse), trained_as_of)
     # who comes after a degraded champion has yet to find out what to forget
-    since = None if degraded else _provisional_since(lakehouse, business, before)
+    unsure = None if degraded else _provisional(lakehouse, business, before)
     split = (
-        recent_split(cohorts, windows.gap_days, windows.outcome_days, since)
-        if degraded or since
+        recent_split(cohorts, windows.gap_days, windows.outcome_days, unsure.since if unsure else None)
+        if degraded or unsure
         else temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
     )
     frame = training_frame(
@@ -266,7 +266,7 @@ def _train(
             result.model, {"trained_as_of": str(trained_as_of)}, description=inspected.card.short
         )
         tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
-        weakness = DEGRADED if degraded else PROVISIONAL if since else None
+        weakness = DEGRADED if degraded else PROVISIONAL if unsure else None
         verdict = _judge(tracking, business, result, tested, before, weakness)
         context.log.info(f"version {registered.version}: {verdict.why}")
     _record(

@@ -89,26 +89,56 @@ def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:
     return [newest[day] for day in sorted(newest)]
 
 
-def provisional_since(trainings: Iterable[Mapping[str, Any]], model_version: str, enough: int) -> date | None:
-    """First cohort that a provisional champion has learned from; None for any other champion.
+@dataclass(frozen=True)
+class Provisional:
+    """A champion that knows little of a changed world, so that each matured cohort calls for a successor.
 
-    A champion is provisional when it took over in a changed world, having learned up to its own test cohort
-    (`split.recent_split`), and fewer than `enough` monthly cohorts were there to learn from.
+    Attributes:
+        since: the first cohort that successors learn from, as the champion has forgotten what was before; None when it
+            has not, so that they have yet to find out what to forget.
+    """
+
+    since: date | None
+
+
+def provisional(
+    trainings: Iterable[Mapping[str, Any]], model_version: str, enough: int
+) -> Provisional | None:
+    """Whether a champion is provisional; None when it is not.
+
+    It is when it took over in a changed world, having learned up to its own test cohort (`split.recent_split`), and
+
+    - learned from fewer than `enough` monthly cohorts; or
+    - from more, but fewer than `enough` of them have matured since the first of the trainings in a row that were made
+      like that: an alarm comes early, when hardly any cohort of the changed world has matured to choose a memory by.
 
     Args:
         trainings: rows of models/training_runs; those of before these columns existed are not provisional.
         model_version: the champion's.
         enough: monthly cohorts.
     """
-    for row in trainings:
-        first: date | None = row.get("learned_from")
-        last: date | None = row.get("learned_until")
-        if row["model_version"] != model_version or first is None or last is None:
-            continue
-        cohorts = month_index(month_of(last)) - month_index(month_of(first)) + 1
-        if last == row["test_as_of_date"] and cohorts < enough:
-            return first
+    in_order = sorted(trainings, key=lambda row: (row["trained_as_of"], row["trained_at"]))
+    for position, row in enumerate(in_order):
+        if row["model_version"] == model_version and _in_haste(row):
+            first, last = row["learned_from"], row["learned_until"]
+            if _months(first, last) < enough:
+                return Provisional(first)
+            begun = last
+            for earlier in reversed(in_order[:position]):
+                if not _in_haste(earlier):
+                    break
+                begun = earlier["learned_until"]
+            return Provisional(None) if _months(begun, last) < enough else None
     return None
+
+
+def _in_haste(training: Mapping[str, Any]) -> bool:
+    last = training.get("learned_until")
+    return last is not None and last == training["test_as_of_date"]
+
+
+def _months(first: date, last: date) -> int:
+    return month_index(month_of(last)) - month_index(month_of(first)) + 1
 
 
 def champion_at(champions: Iterable[Champion], as_of_date: date) -> Champion | None:

@@ -9,7 +9,7 @@ from churn_assets.contracts.business import Promotion
 from churn_assets.models.evaluation import OK, Metrics, compare_auc
 
 DEGRADED = "has degraded"
-PROVISIONAL = "has learned from little"
+PROVISIONAL = "knows little of a changed world"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
-from churn_assets.models.champions import champion_at, provisional_since
+from churn_assets.models.champions import champion_at, provisional
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
 from churn_assets.months import month_end
@@ -50,7 +50,7 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
 def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
     """Whether by the end of `month` enough cohorts have matured since the last training, and a key that names them.
 
-    A provisional champion (see `champions.provisional_since`) learns on with each.
+    A provisional champion (see `champions.provisional`) learns on with each.
     """
     rule = business.file.retraining.new_data
     if not rule.enabled:
@@ -68,13 +68,16 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
         c["as_of_date"] for c in cohorts if c["label_count"] and last < c["label_available_at"] <= today
     )
     champion = champion_at(decided(lakehouse), today)
-    since = champion and provisional_since(trainings, champion.model_version, rule.matured_months)
-    wanted = 1 if since else rule.matured_months
+    unsure = champion and provisional(trainings, champion.model_version, rule.matured_months)
+    wanted = 1 if unsure else rule.matured_months
     told = f"{len(new)} cohorts have matured since the training as of {last}; it takes {wanted}."
-    if champion and since:
-        told += (
-            f" Version {champion.model_version} is provisional: it knows only the cohorts from {since} on."
+    if champion and unsure:
+        knows = (
+            f"knows only the cohorts from {unsure.since} on"
+            if unsure.since
+            else "may know mostly the world before"
         )
+        told += f" Version {champion.model_version} is provisional: it {knows}."
     return Decision(len(new) >= wanted, told), f"new-data-{last}-{new[-1] if new else None}"
 
 

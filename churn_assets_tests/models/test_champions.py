@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.models.champions import Champion, champion_at, provisional_since, timeline
+from churn_assets.models.champions import Champion, Provisional, champion_at, provisional, timeline
 
 DAYS = st.dates(date(2020, 1, 1), date(2030, 1, 1))
 LINES = st.lists(DAYS, unique=True, max_size=8).map(
@@ -75,27 +75,54 @@ def test_a_row_without_a_date_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("learned", "test", "enough", "provisional"),
+    ("learned", "test", "enough", "unsure"),
     [
         (("2025-05-31", "2025-06-30"), "2025-06-30", 6, True),
         (("2025-05-31", "2025-06-30"), "2025-08-31", 6, False),  # tested out of time: not made in haste
-        (("2025-01-31", "2025-06-30"), "2025-06-30", 6, False),
         (("2025-02-28", "2025-06-30"), "2025-06-30", 6, True),
-        (("2025-05-31", "2025-06-30"), "2025-06-30", 2, False),
         ((None, None), "2025-06-30", 6, False),  # recorded before it was kept what a model has learned from
     ],
 )
 def test_a_champion_is_provisional_while_it_knows_little_of_a_changed_world(
-    learned: tuple[str | None, str | None], test: str, enough: int, provisional: bool
+    learned: tuple[str | None, str | None], test: str, enough: int, unsure: bool
 ) -> None:
-    first, last = (day and date.fromisoformat(day) for day in learned)
-    row = {"learned_from": first, "learned_until": last, "test_as_of_date": date.fromisoformat(test)}
-    other = {"learned_from": date(2025, 6, 30), "learned_until": date(2025, 7, 31)}
-    other |= {"model_version": "2", "test_as_of_date": date(2025, 7, 31)}
-    found = provisional_since([other, row | {"model_version": "1"}], "1", enough)
-    assert found == (first if provisional else None)
+    other = _training("2", "2025-06-30", "2025-07-31", "2025-07-31", month=9)
+    found = provisional([other, _training("1", *learned, test)], "1", enough)
+    assert found == (Provisional(date.fromisoformat(str(learned[0]))) if unsure else None)
+
+
+@pytest.mark.parametrize(
+    ("before", "unsure"),
+    [
+        ([], True),  # the alarm has just been
+        ([("2024-10-31", "2025-03-31", "2025-06-30")], True),  # by time, as ever; then the alarm
+        ([("2024-10-31", "2025-05-31", "2025-05-31")], True),
+        ([("2024-10-31", "2025-02-28", "2025-02-28"), ("2024-10-31", "2025-05-31", "2025-05-31")], True),
+        ([("2024-10-31", "2025-01-31", "2025-01-31"), ("2024-10-31", "2025-05-31", "2025-05-31")], False),
+        # a model made in peace ends the count of an alarm before
+        ([("2024-10-31", "2025-01-31", "2025-01-31"), ("2024-10-31", "2025-02-28", "2025-05-31")], True),
+    ],
+)
+def test_a_champion_that_has_not_forgotten_is_provisional_for_some_cohorts_after_the_alarm(
+    before: list[tuple[str, str, str]], unsure: bool
+) -> None:
+    """It took over in June with nine cohorts to learn from: its successors look anew for what to forget."""
+    trainings = [_training(str(at), *dates, month=at) for at, dates in enumerate(before, 1)]
+    champion = _training("9", "2024-10-31", "2025-06-30", "2025-06-30", month=9)
+    assert provisional([champion, *trainings], "9", 6) == (Provisional(None) if unsure else None)
+
+
+def _training(
+    version: str, first: str | None, last: str | None, test: str, month: int = 8
+) -> dict[str, object]:
+    days = {"learned_from": first, "learned_until": last, "test_as_of_date": test}
+    dates = {name: day and date.fromisoformat(day) for name, day in days.items()}
+    trained = {"trained_as_of": date(2025, month, 1), "trained_at": datetime(2026, 1, month, tzinfo=UTC)}
+    return {"model_version": version, **dates, **trained}
 
 
 def test_a_training_of_an_older_release_is_not_provisional() -> None:
-    assert provisional_since([{"model_version": "1", "test_as_of_date": date(2025, 6, 30)}], "1", 6) is None
-    assert provisional_since([], "1", 6) is None
+    row = _training("1", None, None, "2025-06-30")
+    del row["learned_from"], row["learned_until"]
+    assert provisional([row], "1", 6) is None
+    assert provisional([], "1", 6) is None
