@@ -1,6 +1,7 @@
 """Delivered text and numbers as typed values, and the first rule that a row breaks."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from churn_assets.bronze.reading import bronze_schema
 from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.conform import conform, refused_rows
+from churn_assets.silver.conform import conform, invalid, is_invalid, refused_rows
 from churn_assets_tests.lakes import business_copy, edit_yaml
 
 if TYPE_CHECKING:
@@ -233,3 +234,19 @@ def test_typed_files_are_judged_like_text(spark: "SparkSession", tmp_path: Path)
     }
     assert rows["blanks around"]["customer_id"] == "C1"
     assert rows["did not fit"]["refused_reason"] == "sms_count is not a integer: many"
+
+
+@pytest.mark.parametrize(
+    ("spark_type", "allowed"),
+    [("string", ("north", "12")), ("int", (0, 12)), ("decimal(10,2)", (9.9, 12)), ("date", ("2025-03-07",))],
+)
+def test_a_value_is_judged_in_python_as_in_spark(
+    spark: "SparkSession", spark_type: str, allowed: tuple[str | int | float, ...]
+) -> None:
+    column = replace(SUBSCRIPTIONS.columns[0], name="value", spark_type=spark_type, valid_values=allowed)
+    texts = ["north", "south", "7", "12", "12.00", "9.90", "0", "2025-03-07", "2025-03-08", None]
+    rows = [(text,) for text in texts]
+    typed = spark.createDataFrame(rows, "text string").selectExpr(f"try_cast(text AS {spark_type}) AS value")
+    judged = typed.select("value", invalid(column).alias("invalid")).collect()
+    assert [is_invalid(row.value, column) for row in judged] == [row.invalid for row in judged]
+    assert {row.invalid for row in judged} == {True, False}
