@@ -10,7 +10,7 @@ TIDY = "tidy"
 
 
 def tidy_job(business: Business) -> dg.JobDefinition:
-    """Every table of the lake, without Spark; a table that is written meanwhile is not harmed."""
+    """Every table of the lake (one on this machine takes no JVM); a table that is written meanwhile is not harmed."""
 
     @dg.op(description="Deletes files that no version of the last CHURN_KEEP_DAYS days needs; says how many.")
     def delete_old_files(
