@@ -41,7 +41,7 @@ def month_end(month: str) -> date:
 
 
 def spans(months: Iterable[str]) -> list[tuple[str, str]]:
-    """Contiguous ranges of months, ascending: each can be one run."""
+    """Contiguous ranges of months, as few as can be, ascending."""
     found: list[tuple[str, str]] = []
     for month in sorted(months):
         if found and add_months(found[-1][1], 1) == month:

@@ -109,11 +109,8 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             return dg.SkipReason("No month is closed yet.")
         return dg.RunRequest(run_key=f"month-end-{month}", tags=range_tags([month]))
 
-    def punctuality(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        return dg.RunRequest(run_key=f"punctuality-{context.scheduled_execution_time:%Y-%m-%d}")
-
-    def tidy(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        return dg.RunRequest(run_key=f"tidy-{context.scheduled_execution_time:%Y-%m-%d}")
+    def once_a_day(job: str) -> RequestOf:
+        return lambda context: dg.RunRequest(run_key=f"{job}-{context.scheduled_execution_time:%Y-%m-%d}")
 
     return [
         _schedule(
@@ -138,13 +135,13 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             "0 7 * * *",
             PUNCTUALITY,
             "Every morning: is every source in time, also one whose calendar has ended?",
-            punctuality,
+            once_a_day(PUNCTUALITY),
         ),
         _schedule(
             TIDY,
             "30 6 * * 0",
             TIDY,
             "Every Sunday morning: deletes files that no version of a table of the last weeks needs.",
-            tidy,
+            once_a_day(TIDY),
         ),
     ]

@@ -7,12 +7,13 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
 TIDY = "tidy"
+WHAT = "Deletes files that no version of a table of the last CHURN_KEEP_DAYS days needs."
 
 
 def tidy_job(business: Business) -> dg.JobDefinition:
     """Every table of the lake (one on this machine takes no JVM); a table that is written meanwhile is not harmed."""
 
-    @dg.op(description="Deletes files that no version of the last CHURN_KEEP_DAYS days needs; says how many.")
+    @dg.op(description=WHAT)
     def delete_old_files(
         context: dg.OpExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.Output[None]:
@@ -22,10 +23,7 @@ def tidy_job(business: Business) -> dg.JobDefinition:
                 context.log.info("%s: %d files", path, files)
         return dg.Output(None, metadata={"files": sum(deleted.values())})
 
-    @dg.job(
-        name=TIDY,
-        description="Deletes files that no version of a table of the last CHURN_KEEP_DAYS days needs.",
-    )
+    @dg.job(name=TIDY, description=WHAT)
     def tidy() -> None:
         delete_old_files()
 

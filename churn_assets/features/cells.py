@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import (
-    as_of_date_of,
-    from_to,
-    index_of,
-    with_validity,
-    with_validity_by_exception,
-)
+from churn_assets.features.knowledge import as_of_date_of, events_with_validity, from_to, index_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -96,9 +90,9 @@ def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) ->
     from pyspark.sql import functions as F
 
     day = F.to_date(str(source.event_time))
-    valid = (with_validity_by_exception if source.event_time in source.key else with_validity)(events, source)
     return (
-        valid.withColumn("event_index", index_of(day))
+        events_with_validity(events, source)
+        .withColumn("event_index", index_of(day))
         .groupBy(*CELL)
         .agg(*(t.column(day).alias(t.name) for t in terms))
     )

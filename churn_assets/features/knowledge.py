@@ -71,6 +71,12 @@ def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFram
     return once.unionByName(several)
 
 
+def events_with_validity(events: "DataFrame", source: Source) -> "DataFrame":
+    """`with_validity` of an event source, by the cheaper way where its key allows."""
+    by_day = source.event_time in source.key
+    return (with_validity_by_exception if by_day else with_validity)(events, source)
+
+
 def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
     """One row per version and as_of month at which it counts; adds as_of_index. `valid` comes from `with_validity`."""
     from pyspark.sql import functions as F
@@ -92,6 +98,4 @@ def from_to(frame: "DataFrame", first: "Column", last: "Column", as_of_indexes: 
 
 def current(versions: "DataFrame", source: Source) -> "DataFrame":
     """The newest version of each key of an event source: what is known today, with columns of `with_validity`."""
-    by_day = source.event_time is not None and source.event_time in source.key
-    valid = with_validity_by_exception(versions, source) if by_day else with_validity(versions, source)
-    return valid.where("superseded_index IS NULL")
+    return events_with_validity(versions, source).where("superseded_index IS NULL")

@@ -287,9 +287,7 @@ def test_a_first_training_says_nothing_on_the_console(tmp_path: Path) -> None:
     assert out.stderr == ""
 
 
-def test_a_home_that_was_moved_says_so_and_how_to_go_on(
-    tmp_path: Path,
-) -> None:
+def test_a_home_that_was_moved_says_so_and_how_to_go_on(tmp_path: Path) -> None:
     """Before anything is read or written where the home once was."""
     old, new = tmp_path / "old", tmp_path / "new"
     made = Tracking(f"sqlite:///{old}/mlflow.db", str(old / "mlartifacts"), "telecom", "churn-telecom")
