@@ -73,7 +73,8 @@ def judge_challenger(
     if not _calibrated(tested, rule):
         slope, intercept = tested.calibration_slope, tested.calibration_intercept
         told += f"; calibration slope {slope:.2f}, intercept {intercept:+.2f}"
-        return Verdict(False, f"{told}: not calibrated, the champion stays", difference, low, high)
+        why = f"{told}: not calibrated, the champion, which {weakness}, stays"
+        return Verdict(False, why, difference, low, high)
     return Verdict(True, f"{told}: not worse, and the champion {weakness}", difference, low, high)
 
 

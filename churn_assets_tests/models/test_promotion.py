@@ -73,4 +73,4 @@ def test_worse_never_takes_over() -> None:
 def test_after_degradation_a_challenger_must_be_calibrated(stretch: float) -> None:
     labels, challenger, _, tested = world(0.5, 0.5, stretch)
     found = verdict((labels, challenger, challenger, tested), weakness=DEGRADED)
-    assert not found.promoted and "not calibrated" in found.why
+    assert not found.promoted and "not calibrated, the champion, which has degraded, stays" in found.why
