@@ -1,26 +1,69 @@
 """The model against the truth of the simulated world."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import roc_auc_score
 
+from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.sample import training_frame
+from churn_assets.models.split import temporal_split
+from churn_assets.models.transformation import Transformation
 from churn_assets.settings import Settings
 
 
-def model_and_hazard_auc(settings: Settings) -> tuple[float, float]:
-    """ROC-AUC of the newest model and of the true churn probability, both on the model's test cohort.
+@dataclass(frozen=True)
+class Quality:
+    """ROC-AUC on the test cohort of the newest model.
 
-    Customers without a label (involuntary ends, ends inside the gap) count for neither.
+    Attributes:
+        model: the model's.
+        hazard: of the true churn probability.
+        taught: of trees that learned that probability itself from the model's features and cohorts, instead of who
+            left: what these features tell at the most, were there no chance in who leaves.
     """
-    lake = Lakehouse(settings)
+
+    model: float
+    hazard: float
+    taught: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model:.3f} against {self.hazard:.3f} of the true hazard: {self.model / self.hazard:.1%}; "
+            f"taught by the hazard itself instead of by who left: {self.taught / self.hazard:.1%}"
+        )
+
+
+def quality(settings: Settings) -> Quality:
+    """The newest model of a simulated lake against its world.
+
+    Customers without a label (involuntary ends, ends inside the gap) do not count.
+    """
+    lake, business = Lakehouse(settings), load_business(settings.business_path)
     last = lake.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()[-1]
-    day = last["test_as_of_date"]
-    labels = lake.arrow(
-        tables.CHURN_LABELS, ["customer_key", "label"], [("as_of_date", "=", day)]
-    ).to_pandas()
+    days = lake.arrow(tables.CHURN_LABELS, ["as_of_date"], [("as_of_date", "<=", last["test_as_of_date"])])
+    windows = business.file.windows
+    split = temporal_split(days["as_of_date"].to_pylist(), windows.gap_days, windows.outcome_days)
+    names, limit = [f.name for f in business.features], business.file.training.row_limit
+    frame = training_frame(lake, names, [*split.train, split.test], limit)
     keys = lake.arrow(tables.CUSTOMER_KEYS).to_pandas()
-    truth = pd.read_parquet(settings.home_path / "truth" / "hazard.parquet")
-    truth = truth[pd.to_datetime(truth["as_of_date"]) == pd.Timestamp(day)]
-    joined = labels.dropna().merge(keys, on="customer_key").merge(truth, on="customer_id")
-    return float(last["auc"]), float(roc_auc_score(joined["label"], joined["churn_probability"]))
+    wanted = ["customer_id", "as_of_date", "churn_probability"]
+    truth = pd.read_parquet(settings.home_path / "truth" / "hazard.parquet", columns=wanted)
+    for table in (frame, truth):
+        table["as_of_date"] = pd.to_datetime(table["as_of_date"])
+    known = frame.merge(keys, on="customer_key").merge(truth, on=["customer_id", "as_of_date"])
+    tested = known["as_of_date"] == pd.Timestamp(split.test)
+    past, test = known[~tested], known[tested]
+    transformation = Transformation.fit(past, names)
+    chance = past["churn_probability"].clip(1e-6, 1 - 1e-6)
+    trees = HistGradientBoostingRegressor(learning_rate=0.05, max_iter=400, random_state=7)
+    trees.fit(transformation.transform(past), np.log(chance / (1 - chance)))
+    return Quality(
+        model=float(last["auc"]),
+        hazard=float(roc_auc_score(test["label"], test["churn_probability"])),
+        taught=float(roc_auc_score(test["label"], trees.predict(transformation.transform(test)))),
+    )

@@ -1,9 +1,7 @@
 """One finished demo, and one deployment that lives on from it, for all end-to-end tests."""
 
-import os
 import shutil
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from churn_assets.cli import cli
+from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -91,18 +90,18 @@ class Living:
     delivered: Path
 
 
-def _next_month(folder: Path) -> Path:
-    """A landing zone with the extracts of the month after the demo's; moved, they are no longer young."""
+def _next_month(folder: Path, business: Business) -> Path:
+    """The extracts of the month after the demo's, of the sources that are left; not in the landing zone."""
     plan = SimulationPlan(
         customers=CUSTOMERS, start=date.fromisoformat(f"{FIRST}-01"), months=MONTHS + 1, seed=7
     )
     simulate_telecom(plan, folder / "landing", folder / "truth")
-    for extract in (folder / "landing").glob("*/extract_date=*"):
-        if not extract.name.startswith(f"extract_date={NEXT}"):
-            shutil.rmtree(extract)
-        for file in extract.glob("*"):
-            os.utime(file, (time.time() - 3600, time.time() - 3600))
-    return folder / "landing"
+    for source in business.sources:
+        (folder / "delivered" / source.name).mkdir(parents=True)
+        for extract in (folder / "landing" / source.name).glob(f"extract_date={NEXT}*"):
+            extract.rename(folder / "delivered" / source.name / extract.name)
+    shutil.rmtree(folder / "landing")
+    return folder / "delivered"
 
 
 def _degrade(lakehouse: Lakehouse, months: Sequence[str]) -> None:
@@ -118,11 +117,11 @@ def _degrade(lakehouse: Lakehouse, months: Sequence[str]) -> None:
 def living(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
     """The webserver and the daemon with the shipped settings; ends both and sees to it that they end in time."""
     folder = tmp_path_factory.mktemp("living")
-    delivered = _next_month(folder)
     shutil.copytree(demo.home, folder / "home")
     business = small_business(folder, calendar={"start": "2025-01", "end": FUTURE})
     settings = Settings(home=str(folder / "home"), business=str(business))
     lake = Lake(settings, load_business(business))
+    delivered = _next_month(folder, lake.business)
     _degrade(lake.lakehouse, ["2026-06", "2026-07", "2026-08"])
     with closing(socket.socket()) as probe:  # its port is closed again when the deployment starts
         probe.bind(("127.0.0.1", 0))

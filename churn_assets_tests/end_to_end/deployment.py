@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_assets.dagster_home import prepare_dagster_home
+from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,6 +35,8 @@ PROGRESS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { 
   status error { message } runs { id status } } } }"""
 TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor {
   sensorState { ticks(limit: 20) { status skipReason runIds } } } } }"""
+SHOWN = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  assetMaterializations(limit: 100) { partition runId } } } }"""
 SENSOR = "query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor { id } } }"
 STOP = """mutation($id: String) { stopSensor(id: $id) { __typename ... on StopSensorMutationResult {
   instigationState { status } } } }"""
@@ -206,6 +209,20 @@ class Deployment:
         """Status, error and runs."""
         state: dict[str, Any] = self.graphql(PROGRESS, id=backfill_id)["partitionBackfillOrError"]
         return state
+
+    def written(self, table: Table, month: str | None) -> list[str]:
+        """Runs that the page shows for a month of a table (None: one without months), the newest first."""
+        node = self.graphql(SHOWN, key={"path": list(table.key)})["assetNodeOrError"]
+        return [str(m["runId"]) for m in node["assetMaterializations"] if m["partition"] == month]
+
+    def deliver(self, folder: Path) -> None:
+        """Moves the extracts of a landing zone elsewhere into this one; they are no longer young."""
+        for extract in folder.glob("*/extract_date=*"):
+            for file in extract.iterdir():
+                os.utime(file, (time.time() - 3600, time.time() - 3600))
+            target = Path(self.settings.landing_uri) / extract.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            extract.rename(target)
 
     def ticks(self, sensor: str, *statuses: str) -> list[dict[str, Any]]:
         """The latest ticks of a sensor with one of these statuses, the newest first."""

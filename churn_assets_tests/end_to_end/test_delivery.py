@@ -1,8 +1,5 @@
 """A file is dropped into the landing zone of a running deployment, and nothing else is done."""
 
-import os
-import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +10,6 @@ import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.tables import Table
 from churn_assets.months import month_end, month_range, month_start
 from churn_assets.runs import dagster_instance
 from churn_assets.sources.simulator.plan import SimulationPlan
@@ -36,8 +32,6 @@ EDITS = {
 }
 GROUPS = dg.AssetSelection.groups
 SENSORS = ("landing_sensor", "cohort_sensor", "auc_degradation_sensor", "new_data_sensor")
-SHOWN = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
-  assetMaterializations(limit: 100) { partition runId } } } }"""
 
 
 @dataclass(frozen=True)
@@ -47,18 +41,6 @@ class Shop:
     deployment: Deployment
     lake: Lake
     delivered: Path
-
-    def deliver(self) -> None:
-        """Moves them into the landing zone; they are no longer young."""
-        for extract in self.delivered.iterdir():
-            for file in extract.iterdir():
-                os.utime(file, (time.time() - 3600, time.time() - 3600))
-            shutil.move(extract, Path(self.lake.settings.landing_uri) / "transactions" / extract.name)
-
-    def written(self, table: Table, month: str) -> list[str]:
-        """Runs that the page shows for a month of a table, the newest first."""
-        node = self.deployment.graphql(SHOWN, key={"path": list(table.key)})["assetNodeOrError"]
-        return [str(m["runId"]) for m in node["assetMaterializations"] if m["partition"] == month]
 
 
 def _build(lake: Lake) -> None:
@@ -87,9 +69,9 @@ def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Ite
     landing = Path(lake.settings.landing_uri)
     simulate_shop(plan, landing, folder / "truth")
     delivered = folder / "delivered"
-    delivered.mkdir()
-    for extract in (landing / "transactions").glob(f"extract_date={NEXT}*"):
-        shutil.move(extract, delivered / extract.name)
+    (delivered / "transactions").mkdir(parents=True)
+    for extract in landing.glob(f"transactions/extract_date={NEXT}*"):
+        extract.rename(delivered / extract.relative_to(landing))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DAGSTER_HOME", "")  # is set on the way; afterwards it is as before
         _build(lake)
@@ -114,9 +96,9 @@ def test_a_file_that_is_dropped_is_scored_and_settles_what_it_tells(shop: Shop) 
     known = {run["runId"] for run in deployment.runs()}
     quality = lake.frame(tables.MODEL_PERFORMANCE)
     assert set(quality["status"]) == {"immature"}
-    shop.deliver()
-    until("segments on the page", lambda: shop.written(tables.CUSTOMER_SEGMENTS, NEXT), 500)
-    until("the settled cohort", lambda: len(shop.written(tables.MODEL_PERFORMANCE, SETTLING)) == 2, 300)
+    deployment.deliver(shop.delivered)
+    until("segments on the page", lambda: deployment.written(tables.CUSTOMER_SEGMENTS, NEXT), 500)
+    until("the settled cohort", lambda: len(deployment.written(tables.MODEL_PERFORMANCE, SETTLING)) == 2, 300)
 
     def over() -> list[dict[str, Any]]:
         runs = [run for run in deployment.runs() if run["runId"] not in known]
