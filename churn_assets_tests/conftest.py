@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from churn_assets.lakehouse.session import start_session, stop_session
@@ -18,6 +19,17 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name != "CHURN_JARS":
             del os.environ[name]
+    # how long an example takes depends on what else the machine does
+    hypothesis.settings.register_profile("suite", deadline=None)
+    hypothesis.settings.load_profile("suite")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two processes that share the tests, one has the Spark session; a module's other tests stay together."""
+    for item in items:
+        needs_spark = "spark" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("spark" if needs_spark else item.path.stem))
 
 
 @pytest.fixture(scope="session")

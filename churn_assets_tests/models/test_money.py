@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_assets.contracts.economics import Economics
@@ -41,7 +41,6 @@ def brute_force(labels: np.ndarray, score: np.ndarray, economics: Economics) -> 
     return float((profit.max(axis=0) * density).sum()), float((fraction * density).sum())
 
 
-@settings(deadline=None)
 @given(rows=ROWS, value=st.sampled_from([20.0, 60.0, 200.0]), alpha=st.sampled_from([1.0, 6.0]))
 def test_empc_is_its_definition(rows: list[tuple[bool, int]], value: float, alpha: float) -> None:
     labels, score = arrays(rows)
@@ -68,7 +67,6 @@ def test_a_useless_ranking_is_all_or_nobody() -> None:
     assert (nobody.profit, nobody.fraction) == (0.0, 0.0)
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_empc_looks_at_the_order_only_and_never_loses(rows: list[tuple[bool, int]]) -> None:
     labels, score = arrays(rows)

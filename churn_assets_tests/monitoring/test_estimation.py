@@ -26,7 +26,7 @@ def test_it_is_the_ratio_of_expected_pairs(customers: list[tuple[int, float]]) -
     assert estimate == pytest.approx(concordant / pairs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(-4, -1), st.floats(0.3, 2))
 def test_with_right_probabilities_it_agrees_with_the_realised_auc(
     seed: int, level: float, spread: float

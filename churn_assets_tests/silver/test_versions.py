@@ -152,9 +152,7 @@ ROW = st.tuples(
 )
 
 
-@settings(
-    max_examples=3, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=3, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(cases=st.lists(st.lists(ROW, min_size=1, max_size=12), min_size=8, max_size=8))
 def test_every_delivered_row_is_accepted_a_duplicate_or_refused(
     spark: "SparkSession", cases: list[list[Delivered]]

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_assets.study.columns import in_words, learnable, understand
@@ -56,7 +56,6 @@ NOTATIONS = {
 }
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(-(10**9), 10**9), min_size=5, max_size=30, unique=True),
     st.sampled_from(list(NOTATIONS)),

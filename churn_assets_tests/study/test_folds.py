@@ -10,7 +10,7 @@ from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import Rows, folds, group_codes
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.booleans())
 def test_every_row_is_judged_once_and_groups_stay_whole(seed: int, grouped: bool) -> None:
     random = np.random.default_rng(seed)
@@ -34,7 +34,7 @@ def test_without_groups_it_is_the_field_s_own_cut() -> None:
         assert np.array_equal(ours, judge)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.sampled_from([4, 12, 400]))
 def test_later_rows_are_judged_by_earlier_ones(seed: int, moments: int) -> None:
     random = np.random.default_rng(seed)
