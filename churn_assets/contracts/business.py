@@ -67,6 +67,14 @@ class LabelRule(Section):
     source: str
     renewal_days: int = Field(0, ge=0)
 
+    @property
+    def pause_days(self) -> int:
+        """Days from the end of a spell to the start of the next within which nobody has left.
+
+        One at the least: an end is the last day, so who goes on the next day has changed over.
+        """
+        return max(1, self.renewal_days)
+
 
 class Eligibility(Section):
     """Who gets a snapshot; everybody left out is counted by reason."""
@@ -284,12 +292,12 @@ class BusinessFile(Section):
             )
         if self.label.policy == "lapse" and labelled.spell and labelled.spell.expires_on is None:
             raise DeclarationError(file, "label", "policy lapse needs spell.expiresOn in the contract.")
-        if self.label.renewal_days > self.windows.settlement_days:
+        if self.label.policy != "inactivity" and self.label.pause_days > self.windows.settlement_days:
             raise DeclarationError(
                 file,
                 "label.renewal_days",
                 "a renewal may come after the label is settled.",
-                f"raise windows.settlement_days to {self.label.renewal_days} or more.",
+                f"raise windows.settlement_days to {self.label.pause_days} or more.",
             )
         for position, attribute in enumerate(self.protected):
             path = f"protected[{position}]"

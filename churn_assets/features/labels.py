@@ -59,7 +59,7 @@ def cohort_frame(spark: "SparkSession", dates: Sequence[Cohort]) -> "DataFrame":
 def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
     """customer_key, as_of_date, outcome and ended_on, from spells as known at label_available_at.
 
-    A customer leaves when the last spell that ran at the as_of_date ends and none runs `renewal_days` later.
+    A customer leaves when the last spell that ran at the as_of_date ends and none starts within `pause_days` of that.
     """
     from pyspark.sql import functions as F
 
@@ -86,7 +86,7 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
         "spells",
         lambda s: (
             (s["started"] > F.col("as_of_date"))
-            & (s["started"] <= F.date_add(F.col("last.ended"), rule.renewal_days + 1))
+            & (s["started"] <= F.date_add(F.col("last.ended"), rule.pause_days))
             & F.coalesce(s["ended"] > F.col("last.ended"), F.lit(True))
         ),
     )

@@ -240,6 +240,11 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         "label.renewal_days",
         "raise windows.settlement_days to 10",
     ),
+    "a change-over after settlement": (
+        lambda c: (c["label"].update(renewal_days=0), c["windows"].update(settlement_days=0)),
+        "label.renewal_days",
+        "raise windows.settlement_days to 1",
+    ),
     "short calendar": (
         lambda c: c.update(calendar={"start": "2025-01", "end": "2025-05"}),
         "calendar",

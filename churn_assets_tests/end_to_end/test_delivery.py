@@ -1,25 +1,23 @@
 """A file is dropped into the landing zone of a running deployment, and nothing else is done."""
 
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import dagster as dg
 import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.months import month_end, month_range, month_start
-from churn_assets.runs import dagster_instance
+from churn_assets.runs import dagster_instance, run_job
+from churn_assets.settings import Settings
 from churn_assets.sources.simulator.plan import SimulationPlan
 from churn_assets.sources.simulator.shop import simulate_shop
 from churn_assets_tests.end_to_end.deployment import Deployment, until
 from churn_assets_tests.lakes import business_copy, settings_for
-from churn_assets_tests.worlds import Lake, failures
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from churn_assets_tests.worlds import Lake
 
 pytestmark = pytest.mark.slow
 FIRST, LAST, NEXT = "2024-07", "2025-12", "2026-01"
@@ -30,7 +28,6 @@ EDITS = {
     "training": {"candidates": ["histogram_boosting"], "validation_cohorts": 1, "row_limit": 10_000},
     "retraining": {"new_data": {"matured_months": 12}},
 }
-GROUPS = dg.AssetSelection.groups
 SENSORS = ("landing_sensor", "cohort_sensor", "auc_degradation_sensor", "new_data_sensor")
 
 
@@ -43,38 +40,42 @@ class Shop:
     delivered: Path
 
 
-def _build(lake: Lake) -> None:
+def _build(settings: Settings) -> None:
     """Everything up to LAST, in the instance that is deployed later: ingested, learned from, scored, looked at."""
     months = month_range(FIRST, LAST)
-    with dagster_instance(lake.settings) as instance:
-        for selection, span in (
-            (GROUPS("bronze", "silver", "gold"), months),
-            (GROUPS("features"), months[5:]),
-            (GROUPS("models"), [SETTLING]),
-            (GROUPS("scores"), month_range(SETTLING, LAST)),
-            (GROUPS("monitoring"), month_range(SETTLING, LAST)),
+    with dagster_instance(settings) as instance:
+        for job, span in (
+            ("ingest", months),
+            ("snapshot", months[5:]),
+            ("train", [SETTLING]),
+            ("score", month_range(SETTLING, LAST)),
+            ("monitor", month_range(SETTLING, LAST)),
         ):
-            result = lake.run(selection, span, instance=instance)
-            assert result.success, failures(result)
+            run_job(instance, settings, job, span, None)
+
+
+def _in_a_process_of_its_own(work: Callable[[Settings], None], settings: Settings) -> None:
+    """So that this needs no Spark session here, and another process of the tests can have it."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(settings,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0, "see what it wrote on standard error"
 
 
 @pytest.fixture(scope="module")
-def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The shipped shop with fewer candidates, the webserver and the daemon with the shipped settings."""
     folder = tmp_path_factory.mktemp("delivery")
     calendar = {"start": FIRST, "end": LAST}
     business = business_copy(folder, "shop", calendar=calendar, **EDITS)
-    lake = Lake(settings_for(folder, business), load_business(business))
     plan = SimulationPlan(customers=400, start=month_start(FIRST), months=19, seed=5)
-    landing = Path(lake.settings.landing_uri)
+    landing = Path(settings_for(folder, business).landing_uri)
     simulate_shop(plan, landing, folder / "truth")
     delivered = folder / "delivered"
     (delivered / "transactions").mkdir(parents=True)
     for extract in landing.glob(f"transactions/extract_date={NEXT}*"):
         extract.rename(delivered / extract.relative_to(landing))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DAGSTER_HOME", "")  # is set on the way; afterwards it is as before
-        _build(lake)
+    _in_a_process_of_its_own(_build, settings_for(folder, business))
     longer = business_copy(folder, "shop", calendar=calendar | {"end": NEXT}, **EDITS)
     settings = settings_for(folder, longer)
     deployment = Deployment(settings, folder)

@@ -83,12 +83,16 @@ CANCELLATION: dict[str, tuple[list[Version], str]] = {
     "ended, known a day too late": ([version("01-07", ""), version("03-13", "", "02-20", "price")], "stayed"),
     "took the end back": ([version("02-07", "", "02-20", "price"), version("02-14", "")], "stayed"),
     "comes back within the renewal days": (
-        [version("02-21", "", "02-20", "price"), version("02-28", "", started="02-24", spell="2")],
+        [version("02-21", "", "02-20", "price"), version("02-28", "", started="02-23", spell="2")],
         "stayed",
     ),
     "comes back a day later": (
-        [version("02-21", "", "02-20", "price"), version("02-28", "", started="02-25", spell="2")],
+        [version("02-21", "", "02-20", "price"), version("02-28", "", started="02-24", spell="2")],
         "churned",
+    ),
+    "comes back on the last day that settlement can tell": (
+        [version("03-09", "", "03-09", "price"), version("03-12", "", started="03-12", spell="2")],
+        "stayed",
     ),
     "changes over without a gap": (
         [version("02-21", "", "02-20", "price"), version("02-21", "", started="02-15", spell="2")],
@@ -141,6 +145,18 @@ def test_cancellation_at_every_boundary(spark: "SparkSession") -> None:
     assert {row["outcome"] for row in found.values()} < set(OUTCOMES)
 
 
+def test_without_renewal_days_only_a_change_over_counts(spark: "SparkSession", tmp_path: Path) -> None:
+    """An end is the last day: whoever goes on the next day was never away."""
+    folder = business_copy(tmp_path, label={"policy": "cancellation", "source": "subscriptions"})
+    ended = version("02-21", "", "02-20", "price")
+    cases = {
+        "next day": ([ended, version("02-28", "", started="02-21", spell="2")], "stayed"),
+        "two days later": ([ended, version("02-28", "", started="02-22", spell="2")], "churned"),
+    }
+    found = _outcomes(labels(spark, load_business(folder), _named(cases)))
+    assert found == {name: outcome for name, (_, outcome) in cases.items()}
+
+
 def test_lapse(spark: "SparkSession", tmp_path: Path) -> None:
     folder = business_copy(tmp_path, label={"policy": "lapse", "source": "subscriptions", "renewal_days": 3})
     cases: dict[str, tuple[list[Version], str]] = {
@@ -157,7 +173,7 @@ def test_lapse(spark: "SparkSession", tmp_path: Path) -> None:
             "churned",
         ),
         "buys again in time": (
-            [version("01-07", "", expires="02-20"), version("02-28", "", started="02-24", spell="2")],
+            [version("01-07", "", expires="02-20"), version("02-28", "", started="02-23", spell="2")],
             "stayed",
         ),
         "is thrown out": ([version("02-21", "", "02-20", "fraud", expires="2026-01-01")], "involuntary_end"),
