@@ -28,7 +28,7 @@ demo: $(VENV)/.stamp jars  ## simulate a telecom operator, run the whole pipelin
 	@$(BIN)/churn-assets demo $(ARGS)
 
 test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own

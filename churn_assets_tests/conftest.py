@@ -26,10 +26,14 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two processes that share the tests, one has the Spark session; a module's other tests stay together."""
+    """Of two processes that share the tests, one has the Spark session, and one the demo with what lives on from it.
+
+    Other tests of a module stay together.
+    """
     for item in items:
-        needs_spark = "spark" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("spark" if needs_spark else item.path.stem))
+        wanted = getattr(item, "fixturenames", ())
+        costly = next((name for name in ("spark", "demo") if name in wanted), None)
+        item.add_marker(pytest.mark.xdist_group(costly or item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,18 @@
 """One finished demo, and one deployment that lives on from it, for all end-to-end tests."""
 
+import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from churn_assets.cli import cli
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
@@ -26,9 +26,6 @@ from churn_assets.sources.simulator.telecom import simulate_telecom
 from churn_assets_tests.end_to_end.deployment import Deployment, until
 from churn_assets_tests.lakes import business_copy, small_business
 from churn_assets_tests.worlds import Lake
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 FIRST, LAST, NEXT, FUTURE = "2025-05", "2026-05", "2026-06", "2026-09"
 MONTHS = 13
@@ -59,8 +56,8 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """`churn-assets demo`, run once, on the Spark session of the tests, which is warm.
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """`churn-assets demo`, run once, as whoever starts here does.
 
     With much fewer customers the test cohort has too few churners to judge a model by.
     """
@@ -68,14 +65,17 @@ def demo(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Dem
     calendar = {"start": "2025-01", "end": LAST}
     business = business_copy(folder, calendar=calendar, windows=WINDOWS, training=TRAINING)
     settings = Settings(home=str(folder / "home"), business=str(business))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("CHURN_HOME", settings.home)
-        environment.setenv("CHURN_BUSINESS", settings.business)
-        environment.setenv("DAGSTER_HOME", "")  # the demo sets it; afterwards it is as before
-        environment.setenv("COLUMNS", "160")
-        done = CliRunner().invoke(cli, ["demo", "--customers", str(CUSTOMERS), "--months", str(MONTHS)])
-    assert done.exit_code == 0, done.output[-6000:]
-    return Demo(settings, done.output)
+    command = [str(Path(sys.executable).with_name("churn-assets")), "demo"]
+    done = subprocess.run(
+        [*command, "--customers", str(CUSTOMERS), "--months", str(MONTHS)],
+        env=os.environ | {"CHURN_HOME": settings.home, "CHURN_BUSINESS": settings.business, "COLUMNS": "160"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    return Demo(settings, done.stdout)
 
 
 @dataclass(frozen=True)
