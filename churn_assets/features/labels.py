@@ -59,7 +59,8 @@ def cohort_frame(spark: "SparkSession", dates: Sequence[Cohort]) -> "DataFrame":
 def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
     """customer_key, as_of_date, outcome and ended_on, from spells as known at label_available_at.
 
-    A customer leaves when the last spell that ran at the as_of_date ends and none starts within `pause_days` of that.
+    A customer leaves when the last spell that ran at the as_of_date ends and none starts within `pause_days` of that;
+    where one does, when that one ends, and so on.
     """
     from pyspark.sql import functions as F
 
@@ -79,20 +80,24 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
         F.count_if(ran).alias("ran"),
         F.count_if(ran & F.col("ended").isNull()).alias("still_running"),
         last.alias("last"),
-        F.collect_list(F.struct("started", "ended")).alias("spells"),
+        # in the order in which they start: each may carry on from those before it
+        F.array_sort(F.collect_list(F.struct("started", "ended", "by_choice"))).alias("spells"),
     )
-    ended = F.when(F.col("still_running") == 0, F.col("last.ended"))
-    returned = F.exists(
-        "spells",
-        lambda s: (
-            (s["started"] > F.col("as_of_date"))
-            & (s["started"] <= F.date_add(F.col("last.ended"), rule.pause_days))
-            & F.coalesce(s["ended"] > F.col("last.ended"), F.lit(True))
-        ),
+
+    def carried_on(last: "Column", spell: "Column") -> "Column":
+        begins_in_time = (spell["started"] > F.col("as_of_date")) & (
+            spell["started"] <= F.date_add(last["ended"], rule.pause_days)
+        )
+        lasts = F.coalesce(spell["ended"] > last["ended"], F.lit(True))
+        return F.when(begins_in_time & lasts, F.struct(spell["ended"], spell["by_choice"])).otherwise(last)
+
+    one = one.withColumn(
+        "last", F.when(F.col("still_running") == 0, F.aggregate("spells", F.col("last"), carried_on))
     )
+    ended = F.col("last.ended")
     outcome = (
         F.when(F.col("ran") == 0, F.lit("ended_before"))
-        .when(ended.isNull() | (ended > F.col("outcome_end")) | returned, F.lit("stayed"))
+        .when(ended.isNull() | (ended > F.col("outcome_end")), F.lit("stayed"))
         .when(ended <= F.col("gap_end"), F.lit("ended_in_gap"))
         .when(F.col("last.by_choice"), F.lit("churned"))
         .otherwise(F.lit("involuntary_end"))

@@ -98,6 +98,50 @@ CANCELLATION: dict[str, tuple[list[Version], str]] = {
         [version("02-21", "", "02-20", "price"), version("02-21", "", started="02-15", spell="2")],
         "stayed",
     ),
+    "comes back twice": (
+        [
+            version("02-14", "", "02-10", "price"),
+            version("02-21", "", "02-20", "price", started="02-12", spell="2"),
+            version("02-28", "", started="02-22", spell="3"),
+        ],
+        "stayed",
+    ),
+    "comes back and leaves again": (
+        [
+            version("02-14", "", "02-10", "price"),
+            version("02-28", "", "02-25", "price", started="02-12", spell="2"),
+        ],
+        "churned",
+    ),
+    "comes back and is thrown out": (
+        [
+            version("02-14", "", "02-10", "price"),
+            version("02-28", "", "02-25", "fraud", started="02-12", spell="2"),
+        ],
+        "involuntary_end",
+    ),
+    "changes over in the gap and leaves in the window": (
+        [
+            version("02-07", "", "02-05", "price"),
+            version("02-21", "", "02-20", "price", started="02-06", spell="2"),
+        ],
+        "churned",
+    ),
+    "changes over in the window and leaves after it": (
+        [
+            version("02-14", "", "02-10", "price"),
+            version("03-12", "", "03-10", "price", started="02-11", spell="2"),
+        ],
+        "stayed",
+    ),
+    "comes back for a day while the other spell runs on": (
+        [
+            version("02-14", "", "02-10", "price"),
+            version("02-21", "", "02-20", "price", spell="2"),
+            version("02-14", "", "02-13", "price", started="02-12", spell="3"),
+        ],
+        "churned",
+    ),
     "one of two spells ends": (
         [version("02-21", "", "02-20", "price"), version("01-07", "", spell="2")],
         "stayed",
