@@ -75,7 +75,8 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
     ran = (F.col("started") <= F.col("as_of_date")) & F.coalesce(
         F.col("ended") > F.col("as_of_date"), F.lit(True)
     )
-    last = F.max_by(F.struct("ended", "by_choice"), F.when(ran, F.col("ended")))
+    # of several that end on one day, one by choice is enough
+    last = F.max(F.when(ran, F.struct("ended", "by_choice")))
     one = known.groupBy("customer_key", "as_of_date", "gap_end", "outcome_end").agg(
         F.count_if(ran).alias("ran"),
         F.count_if(ran & F.col("ended").isNull()).alias("still_running"),

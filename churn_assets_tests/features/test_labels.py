@@ -150,6 +150,14 @@ CANCELLATION: dict[str, tuple[list[Version], str]] = {
         [version("02-14", "", "02-10", "fraud"), version("02-28", "", "02-20", "price", spell="2")],
         "churned",
     ),
+    "both spells end on one day, one of them by choice": (
+        [version("02-21", "", "02-20", "price"), version("02-21", "", "02-20", "fraud", spell="2")],
+        "churned",
+    ),
+    "the same, told the other way round": (
+        [version("02-21", "", "02-20", "fraud"), version("02-21", "", "02-20", "price", spell="2")],
+        "churned",
+    ),
     "had another spell before": (
         [
             version("2024-07-07", "", "2024-06-30", "price", started="2024-01-01", spell="0"),
