@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]) -> list[str]:
-    """Event months that rows of these ingest months speak of: the months themselves and those that late rows mend."""
+    """Event months that rows of these ingest months speak of: the months themselves and those that late rows mend.
+
+    A correction may move an event: then also the months in which it was before.
+    """
     from pyspark.sql import functions as F
 
     named = {c.source for c in business.file.customer_months}
@@ -24,9 +27,12 @@ def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months
         if source.name not in named:
             continue
         rows = silver[source.name].where(F.col("extract_month").between(months[0], months[-1]))
-        touched.append(
-            rows.select(F.date_format(str(source.event_time), "yyyy-MM").alias("month")).distinct()
-        )
+        spoken_of = [rows]
+        if source.event_time not in source.key:
+            earlier = silver[source.name].where(F.col("extract_month") < months[0])
+            spoken_of.append(earlier.join(rows.select(*source.silver_key), [*source.silver_key], "left_semi"))
+        month = F.date_format(str(source.event_time), "yyyy-MM").alias("month")
+        touched += [part.select(month).distinct() for part in spoken_of]
     late = (
         [r.month for r in reduce(lambda a, b: a.unionByName(b), touched).distinct().collect()]
         if touched
@@ -50,8 +56,12 @@ def _sums(
     from pyspark.sql import functions as F
 
     day = F.to_date(str(source.event_time))
+    inside = _inside(day, months)
     # a row of a month is never known before that month
-    inside = versions.where((F.col("extract_month") >= months[0]) & _inside(day, months))
+    known = versions.where(F.col("extract_month") >= months[0])
+    # where the day is part of the key, no correction takes an event out of these months
+    fixed = source.event_time in source.key
+    newest = current(known.where(inside), source) if fixed else current(known, source).where(inside)
 
     def total(column: MonthColumn) -> "Column":
         counts = F.expr(column.where) if column.where else F.lit(True)
@@ -60,7 +70,7 @@ def _sums(
         return F.coalesce(F.sum(F.when(counts, F.col(str(column.measure)).cast("double"))), F.lit(0.0))
 
     by = "customer_key", index_of(day).alias("as_of_index")
-    return current(inside, source).groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
+    return newest.groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
 
 
 def customer_months(

@@ -143,6 +143,31 @@ def test_months_hold_corrections_spells_and_attributes_as_of_the_months_end(
     assert alone == {key: row for key, row in found.items() if key[1] == "2025-01"}
 
 
+def test_a_correction_that_moves_an_event_takes_it_out_of_its_old_month(
+    spark: "SparkSession", silver: "dict[str, DataFrame]", business: Business
+) -> None:
+    """T1 was opened in January, as was known first; in February and then in March it was said otherwise."""
+    told = [
+        ("a", "2025-01-14", _ticket(1, "2025-01-10")),
+        ("a", "2025-02-14", _ticket(1, "2025-02-01")),
+        ("b", "2025-03-14", _ticket(2, "2025-03-10")),
+        ("a", "2025-03-14", _ticket(1, "2025-01-31")),
+    ]
+    for known, months, counted in (
+        (told[:1], ["2025-01"], {"2025-01": 1.0}),
+        (told[:2], ["2025-01", "2025-02"], {"2025-02": 1.0}),
+        (told, ["2025-01", "2025-02", "2025-03"], {"2025-01": 1.0}),
+    ):
+        world = silver | {"tickets": _versions(spark, business.source("tickets"), known)}
+        newest = months[-1]
+        assert touched_months(world, business, [newest]) == months
+        for written in (months, *([month] for month in months)):
+            rows = _months(customer_months(world, business, written))
+            assert {m: r["tickets"] for (c, m), r in rows.items() if c == "a" and r["tickets"]} == {
+                m: n for m, n in counted.items() if m in written
+            }
+
+
 def test_every_ending_has_its_kind(spark: "SparkSession", business: Business) -> None:
     source = business.label_source
     end = {"ended_on": "2025-02-20"}
