@@ -119,14 +119,20 @@ def _by_choice(business: Business) -> "Column":
 
 def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
     """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent left."""
+    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    day = F.to_date(str(business.label_source.event_time))
+    source = business.label_source
+    day = F.to_date(str(source.event_time))
     inside = (
         (day > F.col("gap_end"))
         & (day <= F.col("outcome_end"))
         & (F.col("known_at") <= F.col("label_available_at"))
     )
+    if source.event_time not in source.key:  # a correction may have moved the event by then
+        in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
+        events = events.withColumn("superseded_at", F.lead("known_at").over(in_order))
+        inside &= F.coalesce(F.col("superseded_at") > F.col("label_available_at"), F.lit(True))
     seen = events.join(F.broadcast(dates), inside).select("customer_key", "as_of_date").distinct()
     return seen.withColumn("outcome", F.lit("stayed")).withColumn("ended_on", F.lit(None).cast("date"))
 

@@ -1,6 +1,6 @@
 """The truth table of labels: every boundary day, every policy, and labels that stay as they were settled."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,6 +256,43 @@ def test_inactivity(spark: "SparkSession") -> None:
     dates = cohorts(["2025-01"], shop.file.windows, daily_until(day("08-31")))
     assert _outcomes(churn_labels(snapshots, events, shop, dates, None)) == {
         who: outcome for _, who, _, outcome in rows
+    }
+
+
+def test_an_event_that_a_correction_moves_counts_where_it_is_known_to_be(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """A ticket has a number, so its day may be corrected; 31 January -> window to 9 March, settled on the 12th."""
+    segments = {
+        "risk": {"high": 0.9, "elevated": 0.7},
+        "value": {"feature": "tickets_count_1m", "high": 0.67, "middle": 0.33},
+        "rules": [{"name": "all", "action": "wait"}],
+    }
+    business = load_business(
+        business_copy(
+            tmp_path,
+            label={"policy": "inactivity", "source": "tickets"},
+            features=[{"source": "tickets", "aggregate": "count", "months": [1]}],
+            segments=segments,
+        )
+    )
+    tickets = [
+        ("02-28", "as told", "02-20", "stayed"),
+        ("02-14", "moved out", "02-10", "churned"),
+        ("03-12", "moved out", "01-31", "churned"),
+        ("02-14", "moved out too late to count", "02-10", "stayed"),
+        ("03-13", "moved out too late to count", "01-31", "stayed"),
+        ("02-07", "moved in", "01-20", "stayed"),
+        ("02-21", "moved in", "02-20", "stayed"),
+    ]
+    rows = [(day(known), who, who, datetime.combine(day(on), time(10))) for known, who, on, _ in tickets]
+    schema = "ticket_id string, customer_key string, opened_at timestamp"
+    events = silver(spark, business.source("tickets"), schema, rows)
+    people = sorted({(who, AS_OF) for _, who, _, _ in tickets})
+    snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
+    dates = cohorts(["2025-01"], business.file.windows, daily_until(day("03-31")))
+    assert _outcomes(churn_labels(snapshots, events, business, dates, None)) == {
+        who: outcome for _, who, _, outcome in tickets
     }
 
 
