@@ -49,7 +49,8 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        frame = customers(_silver(lakehouse, business), business)
+        known_until = extract_dates(lakehouse, business.label_source)[-1]
+        frame = customers(_silver(lakehouse, business), business, known_until)
         with lakehouse.draft(tables.CUSTOMERS, frame) as draft:
             counts = require_unique(draft, ["customer_key"])
             commit = draft.overwrite(run_id=context.run.run_id)

@@ -1,20 +1,24 @@
 """gold/customers: one row per customer, everything known today."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.features.knowledge import current
+from churn_assets.features.population import effective_end
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 
-def _newest_row(versions: "DataFrame", source: Source, order: list[str]) -> "DataFrame":
-    """The newest row of each customer, its attributes as they are called in the source."""
+def _newest_row(
+    versions: "DataFrame", source: Source, order: list[str], also: "Sequence[Column]" = ()
+) -> "DataFrame":
+    """The newest row of each customer, its attributes as they are called in the source; and aggregates of all rows."""
     from pyspark.sql import functions as F
 
     names = [c.name for c in source.attributes]
@@ -22,8 +26,9 @@ def _newest_row(versions: "DataFrame", source: Source, order: list[str]) -> "Dat
     return (
         latest(versions, source)
         .groupBy("customer_key")
-        .agg(newest.alias("row"))
-        .select("customer_key", "row.*")
+        .agg(newest.alias("row"), *also)
+        .select("*", "row.*")
+        .drop("row")
     )
 
 
@@ -42,8 +47,11 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
     )
 
 
-def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFrame":
+def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until: date) -> "DataFrame":
     """Attributes of entities, the state of the newest spell (`<source>_<column>`), day of the first and last event.
+
+    `<source>_running` says whether any spell goes on after `known_until`, the newest extract_date: whoever has given
+    notice is a customer until then.
 
     `silver` holds the versions of every source by name.
     """
@@ -52,14 +60,16 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business) -> "DataFra
     parts = [_newest_row(silver[source.name], source, ["known_at"]) for source in business.of_role("entity")]
     running = []
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
-        row = _newest_row(silver[source.name], source, [spell.started_on, "known_at"])
+        running.append(f"{source.name}_running")
+        goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
+        runs = F.max(goes_on).alias(running[-1])
+        row = _newest_row(silver[source.name], source, [spell.started_on, "known_at"], [runs])
         prefixed = [
             F.col(c.name).alias(f"{source.name}_{c.name}")
             for c in source.attributes
             if c.name not in source.key
         ]
-        running.append(f"{source.name}_running")
-        parts.append(row.select("customer_key", *prefixed, F.col(spell.ended_on).isNull().alias(running[-1])))
+        parts.append(row.select("customer_key", *prefixed, running[-1]))
     parts += [_activity(silver[source.name], source) for source in business.of_role("event", "treatment")]
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
     everyone = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)

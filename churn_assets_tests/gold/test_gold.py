@@ -93,7 +93,7 @@ def silver(spark: "SparkSession", business: Business) -> "dict[str, DataFrame]":
 def test_customers_is_one_row_per_customer_with_todays_knowledge(
     silver: "dict[str, DataFrame]", business: Business
 ) -> None:
-    rows = [r.asDict() for r in customers(silver, business).collect()]
+    rows = [r.asDict() for r in customers(silver, business, date(2025, 2, 28)).collect()]
     found = {r["customer_key"]: r for r in rows}
     assert len(rows) == 3 and set(found) == {"a", "b", "z"}
     a, b, z = found["a"], found["b"], found["z"]
@@ -112,6 +112,21 @@ def test_customers_is_one_row_per_customer_with_todays_knowledge(
     )
     assert (z["region"], z["tickets_total"], z["subscriptions_running"]) == (None, 1, False)
     assert not {"customer_id", "full_name", "email", "phone", "birth_date"} & set(a)
+
+
+@pytest.mark.parametrize(("known_until", "running"), [("2025-02-27", True), ("2025-02-28", False)])
+def test_who_has_given_notice_is_a_customer_until_the_last_day(
+    spark: "SparkSession", business: Business, known_until: str, running: bool
+) -> None:
+    """Of two spells the newer has ended, the older ends on 28 February."""
+    told = [
+        ("a", "2025-02-14", _spell(1, "2024-06-01", ended_on="2025-02-28", end_reason="price")),
+        ("a", "2025-02-14", _spell(2, "2025-01-03", ended_on="2025-02-10", end_reason="moved")),
+    ]
+    none = {name: _versions(spark, business.source(name), []) for name in ("customers", "tickets")}
+    world = none | {"subscriptions": _versions(spark, business.source("subscriptions"), told)}
+    [row] = customers(world, business, date.fromisoformat(known_until)).collect()
+    assert (row["subscriptions_running"], row["subscriptions_ended_on"]) == (running, date(2025, 2, 10))
 
 
 def test_a_late_row_makes_its_old_month_be_written_again(
