@@ -1,7 +1,7 @@
 """What monitoring reads of one cohort: scores and labels to judge, snapshots to compare, all without Spark."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
@@ -128,21 +128,23 @@ def _scores_and_labels(
 
 
 def _treated(lakehouse: Lakehouse, business: Business, first: date, last: date) -> set[str]:
-    """Keys of customers treated in `(first, last]`, by the rules under `monitoring.treated`."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+    """Keys of customers treated in `(first, last]`, by the rules under `monitoring.treated`, as known at its end."""
     found: set[str] = set()
     for rule in business.file.monitoring.treated:
         source = business.source(rule.source)
-        time = str(source.event_time)
-        columns = ["customer_key", time, *([rule.column] if rule.column else [])]
+        time, key, order = str(source.event_time), list(source.silver_key), ["known_at", "sequence"]
+        columns = dict.fromkeys(["customer_key", time, *([rule.column] if rule.column else []), *key, *order])
         # told at the latest in the month in which the label settled
         span = month_range(month_of(first), month_of(last))
-        rows = lakehouse.arrow(tables.silver(source), columns, [("extract_month", "in", span)])
-        day = rows[time].cast("date32")
-        inside = pc.and_(pc.greater(day, first), pc.less_equal(day, last))
+        told = lakehouse.arrow(tables.silver(source), list(columns), [("extract_month", "in", span)])
+        rows = told.to_pandas()
+        newest = rows[rows["known_at"] <= last].sort_values(order).drop_duplicates(key, keep="last")
+        inside = newest[time].map(_day).between(first, last, inclusive="right")
         if rule.column:
-            inside = pc.and_(inside, pc.is_in(rows[rule.column], pa.array(rule.values)))
-        found |= set(rows.filter(inside)["customer_key"].to_pylist())
+            inside &= newest[rule.column].isin(rule.values)
+        found |= set(newest.loc[inside, "customer_key"])
     return found
+
+
+def _day(moment: date) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment

@@ -146,20 +146,28 @@ def test_treated_are_those_whom_the_rule_names_in_time(lakehouse: Lakehouse, tmp
     rule = {"treated": [{"source": "tickets", "column": "category", "values": ["network"]}]}
     business = load_business(small_business(tmp_path, retraining=None, monitoring=rule))
     tickets = [
-        ("00000000", "network", datetime(2025, 6, 30, 23, tzinfo=UTC), "2025-06"),
-        ("00a3d70a", "network", datetime(2025, 7, 1, 1, tzinfo=UTC), "2025-07"),
-        ("0147ae14", "billing", datetime(2025, 7, 1, 1, tzinfo=UTC), "2025-07"),
-        ("01eb851e", "network", datetime(2025, 8, 31, 23, tzinfo=UTC), "2025-08"),
-        ("028f5c28", "network", datetime(2025, 9, 1, 1, tzinfo=UTC), "2025-09"),
+        ("00000000", "1", "network", datetime(2025, 6, 30, 23, tzinfo=UTC), date(2025, 6, 30)),
+        ("00a3d70a", "2", "network", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 7, 7)),
+        ("0147ae14", "3", "billing", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 7, 7)),
+        ("01eb851e", "4", "network", datetime(2025, 8, 31, 23, tzinfo=UTC), date(2025, 8, 31)),
+        ("028f5c28", "5", "network", datetime(2025, 9, 1, 1, tzinfo=UTC), date(2025, 9, 7)),
+        # corrected: in time, and after the label had settled
+        ("03333333", "6", "network", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 7, 7)),
+        ("03333333", "6", "billing", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 8, 31)),
+        ("03d70a3d", "7", "network", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 7, 7)),
+        ("03d70a3d", "7", "billing", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 9, 7)),
     ]
-    names = ("customer_key", "category", "opened_at", "extract_month")
-    rows = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in tickets])
+    names = ("customer_key", "ticket_id", "category", "opened_at", "known_at")
+    told = [dict(zip(names, row, strict=True)) for row in tickets]
+    rows = pa.Table.from_pylist(
+        [row | {"sequence": 1, "extract_month": month_of(row["known_at"])} for row in told]
+    )
     months = month_range("2025-06", "2025-09")
     table = tables.silver(business.source("tickets"))
     lakehouse.replace_rows(table, rows, "extract_month", months, run_id="run")
     _monitor(lakehouse, business, MONTHS[:1])
     [june] = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
-    assert june["treated"] == 2
+    assert june["treated"] == 3
     assert june["untreated_auc"] is not None and june["untreated_auc"] != june["auc"]
 
 
