@@ -1,6 +1,7 @@
 """What all tests share: a clean environment and one Spark session."""
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name != "CHURN_JARS":
             del os.environ[name]
+    # in the background SIGINT is ignored: Dagster then ignores SIGTERM too, and with it what is started from here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # how long an example takes depends on what else the machine does
     hypothesis.settings.register_profile("suite", deadline=None)
     hypothesis.settings.load_profile("suite")
