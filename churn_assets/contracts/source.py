@@ -108,6 +108,11 @@ class Source:
         """The business key in silver, where customer_key stands for the natural id."""
         return tuple("customer_key" if name == self.customer else name for name in self.key)
 
+    @property
+    def events_stay(self) -> bool:
+        """Whether no correction can move an event to another time, as that is part of its key."""
+        return self.event_time in self.key
+
     def month_rule(self, rule: str) -> MonthRule | None:
         """The rule of that name over a month, if the contract has one."""
         return next((r for r in self.month_rules if r.rule == rule), None)

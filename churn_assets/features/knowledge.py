@@ -73,8 +73,7 @@ def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFram
 
 def events_with_validity(events: "DataFrame", source: Source) -> "DataFrame":
     """`with_validity` of an event source, by the cheaper way where its key allows."""
-    by_day = source.event_time in source.key
-    return (with_validity_by_exception if by_day else with_validity)(events, source)
+    return (with_validity_by_exception if source.events_stay else with_validity)(events, source)
 
 
 def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":

@@ -129,7 +129,7 @@ def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame")
         & (day <= F.col("outcome_end"))
         & (F.col("known_at") <= F.col("label_available_at"))
     )
-    if source.event_time not in source.key:  # a correction may have moved the event by then
+    if not source.events_stay:  # a correction may have moved the event by then
         in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
         events = events.withColumn("superseded_at", F.lead("known_at").over(in_order))
         inside &= F.coalesce(F.col("superseded_at") > F.col("label_available_at"), F.lit(True))

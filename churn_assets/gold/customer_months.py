@@ -28,7 +28,7 @@ def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months
             continue
         rows = silver[source.name].where(F.col("extract_month").between(months[0], months[-1]))
         spoken_of = [rows]
-        if source.event_time not in source.key:
+        if not source.events_stay:
             earlier = silver[source.name].where(F.col("extract_month") < months[0])
             spoken_of.append(earlier.join(rows.select(*source.silver_key), [*source.silver_key], "left_semi"))
         month = F.date_format(str(source.event_time), "yyyy-MM").alias("month")
@@ -59,9 +59,10 @@ def _sums(
     inside = _inside(day, months)
     # a row of a month is never known before that month
     known = versions.where(F.col("extract_month") >= months[0])
-    # where the day is part of the key, no correction takes an event out of these months
-    fixed = source.event_time in source.key
-    newest = current(known.where(inside), source) if fixed else current(known, source).where(inside)
+    # the cheaper order, where no correction takes an event out of these months
+    newest = (
+        current(known.where(inside), source) if source.events_stay else current(known, source).where(inside)
+    )
 
     def total(column: MonthColumn) -> "Column":
         counts = F.expr(column.where) if column.where else F.lit(True)
