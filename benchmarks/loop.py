@@ -56,10 +56,10 @@ def figures(found: Sequence[Findings]) -> Figures:
     )
 
 
-def worlds(folder: Path, seeds: int, console: Console) -> Figures:
-    """Lives through `seeds` worlds that change and as many that do not; prints them as one table."""
-    found = []
-    for seed in range(1, seeds + 1):
+def worlds(folder: Path, seeds: Sequence[int], console: Console) -> Figures:
+    """Lives through a world that changes and one that does not for each seed; prints what is known after each."""
+    found: list[Findings] = []
+    for seed in seeds:
         for drift_from in (DRIFT_FROM, None):
             home = folder / f"world_{seed}_{drift_from}"
             plan = Plan(CUSTOMERS, MONTHS, drift_from, seed, at_once=True, candidates=CANDIDATES)
@@ -67,8 +67,8 @@ def worlds(folder: Path, seeds: int, console: Console) -> Figures:
             # not all of home: the Spark session, of which a process has one, works in the first world's scratch
             for part in ("landing", "lake"):
                 shutil.rmtree(home / "replay" / part)
-            console.print(f"{len(found)} of {2 * seeds} worlds: {figures(found)}")
-    console.print(_table(found))
+            console.print(_table(found))
+            console.print(f"{len(found)} of {2 * len(seeds)} worlds: {figures(found)}")
     return figures(found)
 
 
