@@ -210,10 +210,14 @@ class Deployment:
         state: dict[str, Any] = self.graphql(PROGRESS, id=backfill_id)["partitionBackfillOrError"]
         return state
 
-    def written(self, table: Table, month: str | None) -> list[str]:
-        """Runs that the page shows for a month of a table (None: one without months), the newest first."""
+    def shown(self, table: Table) -> list[tuple[str | None, str]]:
+        """Months (None: of a table without) and runs that the page shows for a table, the newest first."""
         node = self.graphql(SHOWN, key={"path": list(table.key)})["assetNodeOrError"]
-        return [str(m["runId"]) for m in node["assetMaterializations"] if m["partition"] == month]
+        return [(m["partition"], str(m["runId"])) for m in node["assetMaterializations"]]
+
+    def written(self, table: Table, month: str) -> list[str]:
+        """Runs that the page shows for a month of a table, the newest first."""
+        return [run for shown, run in self.shown(table) if shown == month]
 
     def deliver(self, folder: Path) -> None:
         """Moves the extracts of a landing zone elsewhere into this one; they are no longer young."""

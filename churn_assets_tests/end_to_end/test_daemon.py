@@ -102,7 +102,7 @@ def test_a_month_that_arrives_is_ingested_also_when_its_worker_is_killed(
     # and the page shows it, down to gold
     monthly = [tables.silver(tickets), tables.RECONCILIATION, tables.CUSTOMER_MONTHS]
     for table, month in [*((table, NEXT) for table in monthly), (tables.CUSTOMERS, None)]:
-        assert deployment.written(table, month)[0] == retry["runId"], table.path
+        assert deployment.shown(table)[0] == (month, retry["runId"]), table.path
     assert len(deployment.ticks("landing_sensor", "SUCCESS")) == 1
 
 

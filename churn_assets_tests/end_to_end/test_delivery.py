@@ -1,7 +1,7 @@
 """A file is dropped into the landing zone of a running deployment, and nothing else is done."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,9 @@ def _build(settings: Settings) -> None:
             run_job(instance, settings, job, span, None)
 
 
-def _in_a_process_of_its_own(work: Callable[[Settings], None], settings: Settings) -> None:
-    """So that this needs no Spark session here, and another process of the tests can have it."""
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(settings,))
+def _build_apart(settings: Settings) -> None:
+    """`_build` in a process, so that this one needs no Spark session, and another of the tests can have it."""
+    process = multiprocessing.get_context("spawn").Process(target=_build, args=(settings,))
     process.start()
     process.join()
     assert process.exitcode == 0, "see what it wrote on standard error"
@@ -75,7 +75,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     (delivered / "transactions").mkdir(parents=True)
     for extract in landing.glob(f"transactions/extract_date={NEXT}*"):
         extract.rename(delivered / extract.relative_to(landing))
-    _in_a_process_of_its_own(_build, settings_for(folder, business))
+    _build_apart(settings_for(folder, business))
     longer = business_copy(folder, "shop", calendar=calendar | {"end": NEXT}, **EDITS)
     settings = settings_for(folder, longer)
     deployment = Deployment(settings, folder)
