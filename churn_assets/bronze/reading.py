@@ -103,6 +103,10 @@ def _delivered_name(source: Source, field: str, delivered: Sequence[str]) -> str
     return next((name for name in (field, *aliases) if name in delivered), None)
 
 
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
 def _as_json(parts: dict[str, "Column"]) -> "Column":
     """A JSON object of the parts that are not null; null when none is left."""
     from pyspark.sql import functions as F
@@ -119,7 +123,7 @@ def _read_csv(
     from pyspark.sql import functions as F
 
     names = [name for name, _ in columns]
-    schema = ", ".join(f"`{name}` string" for name in [*names, CORRUPT])
+    schema = ", ".join(f"{_quoted(name)} string" for name in [*names, CORRUPT])
     raw = (
         spark.read.schema(schema)
         .options(header=True, sep=source.delimiter, encoding=source.encoding, quote='"', escape='"')
@@ -129,9 +133,10 @@ def _read_csv(
         .csv(paths)
     )
     carried = {field: _delivered_name(source, field, names) for field in source.fields}
-    values = {f: F.col(f"`{name}`") if name else F.lit(None).cast("string") for f, name in carried.items()}
+    nothing = F.lit(None).cast("string")
+    values = {f: F.col(_quoted(name)) if name else nothing for f, name in carried.items()}
     extra = [name for name in names if name not in carried.values()]
-    rescued = _as_json({name: F.col(f"`{name}`") for name in [*extra, CORRUPT]})
+    rescued = _as_json({name: F.col(_quoted(name)) for name in [*extra, CORRUPT]})
     return _finish(_provenance(raw, source), source, values, rescued)
 
 
@@ -141,9 +146,11 @@ def _read_jsonl(
     from pyspark.sql import functions as F
 
     lines = _provenance(spark.read.text(paths), source).where(F.length(F.trim("value")) > 0)
-    # A byte order mark would make the first document of a file unreadable.
-    parsed = lines.withColumn(
-        "_document", F.from_json(F.expr("trim(LEADING '\ufeff' FROM value)"), "map<string,string>")
+    # A byte order mark would make the first document of a file unreadable. Read as an array, because what follows a
+    # first document on its line would be passed over otherwise.
+    line = F.concat(F.lit("["), F.expr("trim(LEADING '\ufeff' FROM value)"), F.lit("]"))
+    parsed = lines.withColumn("_documents", F.from_json(line, "array<map<string,string>>")).withColumn(
+        "_document", F.when(F.size("_documents") == 1, F.col("_documents")[0])
     )
     aliases = {c.field: c.aliases for c in source.columns}
     values = {
@@ -162,12 +169,18 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
     """The value in another type; null where it has none, or where Spark knows no such cast (a number to a date)."""
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
+    from pyspark.sql.types import FractionalType
 
     cast = delivered.try_cast(spark_type)
     try:
-        _ = frame.select(cast).schema
+        [field, _] = frame.select(delivered, cast).schema
     except AnalysisException:
         return F.lit(None).cast(spark_type)
+    if isinstance(field.dataType, FractionalType) and spark_type in ("bigint", "string"):
+        integer = delivered.try_cast("bigint")
+        whole = F.when(integer == delivered, integer)  # not what is left of it without its fraction
+        # an id that pandas made a float, because others of its column are missing, is no 1.2345678E7
+        return whole if spark_type == "bigint" else F.coalesce(whole.cast("string"), cast)
     return cast
 
 
@@ -185,9 +198,9 @@ def _read_parquet(
         if name is None:
             values[field] = F.lit(None).cast(types[field])
             continue
-        delivered = F.col(f"`{name}`")
+        delivered = F.col(_quoted(name))
         values[field] = _cast(raw, delivered, types[field])
         rescued[field] = F.when(delivered.isNotNull() & values[field].isNull(), delivered.cast("string"))
     carried = {_delivered_name(source, field, names) for field in source.fields}
-    rescued |= {name: F.col(f"`{name}`") for name in names if name not in carried}
+    rescued |= {name: F.col(_quoted(name)) for name in names if name not in carried}
     return _finish(raw, source, values, _as_json(rescued))

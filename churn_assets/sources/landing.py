@@ -89,10 +89,12 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
 def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[tuple[str, str], ...]:
     """Name and Arrow type of each top-level column of a file, in file order.
 
-    CSV columns are strings; JSON lines carry their names in each row, so the answer is empty.
+    CSV columns are strings, and those without a name are called by their place ("column 2"); JSON lines carry their
+    names in each row, so the answer is empty.
 
     Raises:
-        LandingError: a header that is missing, has a column twice or another encoding; a broken Parquet file.
+        LandingError: a header that is missing or has another encoding; a column that stands there twice, also where
+            only case differs; a broken Parquet file.
     """
     if source.format == "jsonl":
         return ()
@@ -100,11 +102,12 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
     if source.format == "parquet":
         with fs.open_input_file(path) as handle:
             try:
-                return tuple((field.name, str(field.type)) for field in pq.read_schema(handle))
+                columns = tuple((field.name, str(field.type)) for field in pq.read_schema(handle))
             except Exception as error:
                 raise LandingError(
                     f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
                 ) from error
+        return _distinct(columns, file)
     encoding = "utf-8-sig" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding
     with fs.open_input_stream(path) as handle:
         try:
@@ -119,8 +122,15 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
         raise LandingError(
             f"{file.name} has no header line. Deliver it with the column names of its contract."
         )
-    if len(set(names)) < len(names):
+    named = (name or f"column {place}" for place, name in enumerate(names, 1))
+    return _distinct(tuple((name, "string") for name in named), file)
+
+
+def _distinct(columns: tuple[tuple[str, str], ...], file: ExtractFile) -> tuple[tuple[str, str], ...]:
+    names = [name for name, _ in columns]
+    if len({name.lower() for name in names}) < len(names):
         raise LandingError(
-            f"{file.name}: a column stands twice in the header {names}. Deliver it with distinct names."
+            f"{file.name}: a column stands twice in the header {names}. Deliver it with names that differ by more "
+            "than case."
         )
-    return tuple((name, "string") for name in names)
+    return columns

@@ -133,6 +133,65 @@ def test_json_lines_keep_nested_values_rescue_unknown_fields_and_broken_lines(
     assert rows["t.jsonl", 5]["rescued"] == {"_corrupt_record": "[1, 2]"}
 
 
+@pytest.mark.parametrize(
+    "line", ['{"ticket_id": "T1"}{"ticket_id": "T2"}', '{"ticket_id": "T1"}, {"ticket_id": "T2"}']
+)
+def test_two_documents_on_one_line_are_rescued_whole(
+    spark: "SparkSession", tmp_path: Path, line: str
+) -> None:
+    """As when files are put together of which one had no line break at its end: the second must not get lost."""
+    write_jsonl(tmp_path, "tickets", "2025-01-07", [line, '{"ticket_id": "T3"} and more'], "t")
+    rows = _read(spark, TICKETS, tmp_path)
+    assert [row["ticket_id"] for row in rows.values()] == [None, None]
+    assert rows["t.jsonl", 1]["rescued"] == {"_corrupt_record": line}
+
+
+def test_parquet_numbers_that_an_integer_cannot_hold_are_rescued(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    day = date(2025, 1, 3)
+    counts = [2.0, 1.7, float("nan"), 1e300]
+    same = {"day": day, "voice_minutes": 1.0, "data_mb": 1.0}
+    rows = [same | {"customer_id": f"C{i}", "sms_count": n} for i, n in enumerate(counts)]
+    write_parquet(tmp_path, "usage", "2025-01-07", rows)
+    read = _read(spark, USAGE, tmp_path)
+    assert [row["sms_count"] for row in read.values()] == [2, None, None, None]
+    told = [row["rescued"] and row["rescued"]["sms_count"] for row in read.values()]
+    assert told == [None, "1.7", "NaN", "1.0E300"]
+
+
+def test_ids_that_came_as_floats_are_written_as_the_whole_numbers_they_are(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """As pandas writes ids of which one is missing."""
+    same = {"day": date(2025, 1, 3), "voice_minutes": 1.0, "data_mb": 1.0}
+    ids = [12345678.0, None, 0.5]
+    write_parquet(tmp_path, "usage", "2025-01-07", [same | {"customer_id": i} for i in ids])
+    read = _read(spark, USAGE, tmp_path)
+    assert [row["customer_id"] for row in read.values()] == ["12345678", None, "0.5"]
+
+
+def test_columns_without_a_name_are_rescued_by_their_place(spark: "SparkSession", tmp_path: Path) -> None:
+    """A delimiter at the end of each line, as some programs write it."""
+    folder = extract_folder(tmp_path, "customers", "2025-01-31")
+    (folder / "a.csv").write_text("customer_id,,status,\nC1,x,active,\n", encoding="utf-8")
+    row = _read(spark, CUSTOMERS, tmp_path)["a.csv", 1]
+    assert (row["customer_id"], row["status"], row["rescued"]) == ("C1", "active", {"column 2": "x"})
+
+
+def test_names_that_differ_in_case_only_are_one_column(spark: "SparkSession", tmp_path: Path) -> None:
+    folder = extract_folder(tmp_path, "customers", "2025-01-31")
+    (folder / "a.csv").write_text("customer_id,status,Status\nC1,active,former\n", encoding="utf-8")
+    with pytest.raises(LandingError, match="twice in the header"):
+        _read(spark, CUSTOMERS, tmp_path)
+
+
+def test_names_with_any_characters_are_rescued(spark: "SparkSession", tmp_path: Path) -> None:
+    folder = extract_folder(tmp_path, "customers", "2025-01-31")
+    (folder / "a.csv").write_text("customer_id,status,a`b.c d\nC1,active,x\n", encoding="utf-8")
+    assert _read(spark, CUSTOMERS, tmp_path)["a.csv", 1]["rescued"] == {"a`b.c d": "x"}
+
+
 def test_parquet_values_that_do_not_fit_their_column_are_rescued(
     spark: "SparkSession", tmp_path: Path
 ) -> None:
