@@ -3,8 +3,11 @@
 Asset functions themselves stand in the rooms; here is no logic of any table.
 """
 
+import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_origin
 
@@ -12,6 +15,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
+from churn_assets.lakehouse.session import why_spark_ended
 from churn_assets.lakehouse.tables import Table
 
 if TYPE_CHECKING:
@@ -19,6 +23,42 @@ if TYPE_CHECKING:
 
 POOL = "spark"
 CODE_VERSION = version("churn-assets")
+
+
+@contextmanager
+def _telling_of_a_dead_jvm() -> Iterator[None]:
+    """An error that the end of Spark's JVM caused fails the step with the reason of that end.
+
+    Raises:
+        dg.Failure: the JVM is gone.
+    """
+    try:
+        yield
+    except dg.Failure:
+        raise
+    except Exception as error:
+        why = why_spark_ended()
+        if why is None:
+            raise
+        raise dg.Failure(why, allow_retries=False) from error
+
+
+def _with_spark(function: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.isgeneratorfunction(function):
+
+        @wraps(function)
+        def yielding(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with _telling_of_a_dead_jvm():
+                yield from function(*args, **kwargs)
+
+        return yielding
+
+    @wraps(function)
+    def returning(*args: Any, **kwargs: Any) -> Any:
+        with _telling_of_a_dead_jvm():
+            return function(*args, **kwargs)
+
+    return returning
 
 
 def table_asset(
@@ -67,7 +107,7 @@ def table_asset(
                     dg.AssetCheckSpec(name, asset=table.key, description=text, blocking=True)
                     for name, text in (checks or {}).items()
                 ],
-            )(function)
+            )(_with_spark(function) if spark else function)
 
     return decorate
 

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         {}, description='More Spark settings as JSON: {"spark.executor.cores": "4"}.'
     )
     driver_memory: str | None = Field(
-        None, description="Heap of the driver JVM; default 1g (small), up to 4g (large)."
+        None, description="Heap of the driver JVM; default 1g to 4g, by the size of the landing zone."
     )
 
     @cached_property

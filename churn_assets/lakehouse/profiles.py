@@ -12,6 +12,9 @@ from churn_assets.settings import Settings, is_uri
 # `make bench` measures an end of each: 5,000 customers (94 MB of extracts) run small, 50,000 (0.9 GB) large. A first
 # load reads the whole landing zone in one run, a daily run only the open month: the limit lies nearer to the large end.
 LARGE_FROM_BYTES = 512 * 1024**2
+# 20,000 customers (0.36 GB) overflow a heap of 1 GiB: a range run writes many months of wide rows side by side.
+BYTES_FOR_A_GIB = 128 * 1024**2
+MOST_GIB = 4
 GIB = 1024**3
 
 
@@ -54,9 +57,12 @@ class Profile:
 def choose_profile(settings: Settings) -> Profile:
     """The profile that the settings name, or for `auto` the one that fits the size of the landing zone."""
     if settings.engine_profile == "auto":
-        name, reason = _by_size(settings.landing_uri)
+        name, reason, gib = _by_size(settings.landing_uri)
     else:
         name, reason = settings.engine_profile, "by CHURN_ENGINE_PROFILE"
+        gib = 1 if name == "small" else MOST_GIB
+    # half of a small machine, because Python and the JVM itself want as much again
+    heap = f"{min(gib, max(1, machine_memory() // (2 * GIB)))}g"
     cores = local_cores(settings.spark_master)
     if name == "small":
         # Looking for a native BLAS gains nothing on small vectors and complains on stderr when there is none.
@@ -66,9 +72,7 @@ def choose_profile(settings: Settings) -> Profile:
             COMPILE_ALL,
             "-Ddev.ludovic.netlib.blas.allowNative=false",
         )
-        return Profile(name, reason, options, "1g", min(4, max(2, cores)), 1, adaptive=False)
-    # Half of a small machine, because Python and the JVM itself want as much again.
-    heap = f"{min(4, max(1, machine_memory() // (2 * GIB)))}g"
+        return Profile(name, reason, options, heap, min(4, max(2, cores)), 1, adaptive=False)
     return Profile(
         name,
         reason,
@@ -104,14 +108,17 @@ def machine_memory() -> int:
     return memory
 
 
-def _by_size(landing: str) -> tuple[Literal["small", "large"], str]:
+def _by_size(landing: str) -> tuple[Literal["small", "large"], str, int]:
+    """Name, reason, and the heap in GiB that a landing zone of this size wants."""
     if is_uri(landing):
-        return "large", f"the landing zone {landing} is not on this machine, so its size is not looked at"
+        reason = f"the landing zone {landing} is not on this machine, so its size is not looked at"
+        return "large", reason, MOST_GIB
     size = _bytes_below(landing, stop_at=LARGE_FROM_BYTES)
     limit = f"{LARGE_FROM_BYTES / 1024**2:.0f} MB"
     if size >= LARGE_FROM_BYTES:
-        return "large", f"{landing} holds at least {limit}"
-    return "small", f"{landing} holds {size / 1024**2:.0f} MB, less than {limit}"
+        return "large", f"{landing} holds at least {limit}", MOST_GIB
+    reason = f"{landing} holds {size / 1024**2:.0f} MB, less than {limit}"
+    return "small", reason, min(MOST_GIB, 1 + size // BYTES_FOR_A_GIB)
 
 
 def _bytes_below(folder: str, stop_at: int) -> int:

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,8 @@ _ESSENTIAL = (
     "spark.sql.ansi.enabled",
 )
 
+OUT_OF_MEMORY = 52  # Spark's exit code (SparkExitCode.OOM)
+SECONDS_TO_END = 30  # from the stop of its context to its last breath
 
 _started: "SparkSession | None" = None
 
@@ -112,6 +115,38 @@ def stop_session() -> None:
         if process is not None:
             process.stdin.close()
             process.wait(timeout=120)
+
+
+def why_spark_ended() -> str | None:
+    """Why the JVM of this process's session is gone, in words, with the remedy; None while it lives.
+
+    An error that it left behind tells of its going down and not of the cause.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark import SparkContext
+
+    process = getattr(SparkContext._gateway, "proc", None)
+    context = SparkContext._active_spark_context
+    if process is None or context is None:
+        return None
+    try:
+        if not context._jsc.sc().isStopped():
+            return None
+    except (Py4JError, OSError):
+        pass  # it does not answer any more
+    try:
+        code = process.wait(SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        return None
+    if code == OUT_OF_MEMORY:
+        return (
+            "Spark ran out of memory. Give its JVM a larger heap by CHURN_DRIVER_MEMORY (`churn-assets doctor` tells "
+            "what it has), or choose fewer months for a run."
+        )
+    return (
+        f"The JVM of Spark ended with exit code {code}. If nobody killed it, the machine was short of memory: free "
+        "some, or choose fewer months for a run."
+    )
 
 
 def shims_folder(settings: Settings) -> Path:

@@ -47,6 +47,19 @@ def test_small_profile_has_two_to_four_shuffle_partitions(cores: int) -> None:
     assert profile.snapshot_partitions == 1
 
 
+@pytest.mark.parametrize(
+    ("size", "memory", "heap"),
+    [(0, 64, "1g"), (99, 64, "1g"), (100, 64, "2g"), (399, 64, "4g"), (399, 4, "2g")],
+)
+def test_the_heap_grows_with_the_landing_zone_up_to_half_of_the_memory(
+    landing: Path, monkeypatch: pytest.MonkeyPatch, size: int, memory: int, heap: str
+) -> None:
+    monkeypatch.setattr(profiles, "BYTES_FOR_A_GIB", 100)
+    monkeypatch.setattr(profiles, "machine_memory", lambda: memory * profiles.GIB)
+    (landing / "usage" / "a.csv").write_bytes(b"x" * size)
+    assert choose_profile(Settings(landing=str(landing))).driver_memory == heap
+
+
 @pytest.mark.parametrize(("memory", "heap"), [(1, "1g"), (4, "2g"), (7.9, "3g"), (8, "4g"), (64, "4g")])
 def test_large_profile_takes_at_most_half_of_the_memory(
     monkeypatch: pytest.MonkeyPatch, memory: float, heap: str
