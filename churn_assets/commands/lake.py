@@ -124,10 +124,14 @@ def _tell_trainings(settings: Settings, first: str, last: str) -> None:
     from churn_assets.months import month_end
 
     found = trainings(Lakehouse(settings), month_end(first), month_end(last))
-    grid = Table(*COLUMNS)
+    grid = Table()
+    for name in COLUMNS:
+        grid.add_column(name, no_wrap=True)
     for row in backtest_rows(found):
         grid.add_row(*row)
-    Console().print(grid)
+    # whole figures, also where the terminal is narrow: its lines break then, but nothing is cut off
+    needed = Console(width=1000).measure(grid).maximum
+    Console(width=max(needed, Console().width)).print(grid)
     if len(found) > 1:
         picture = settings.home_path / "backtest.png"
         backtest_figure(found).savefig(picture, dpi=130)
