@@ -8,6 +8,7 @@ from churn_assets.contracts.business import Business, MonthColumn
 from churn_assets.contracts.source import Source
 from churn_assets.features.knowledge import as_of_date_of, at_each, current, index_of, with_validity
 from churn_assets.features.population import running_spells
+from churn_assets.gold.customers import entities, named_apart
 from churn_assets.months import month_end, month_index, month_start, spans
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def customer_months(
 ) -> "DataFrame":
     """customer_key, month, the declared columns, and for a spell business the state of the spell at the month's end.
 
-    Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
+    Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0. Where two sources
+    have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
     """
     from pyspark.sql import functions as F
 
@@ -91,16 +93,18 @@ def customer_months(
         declared.setdefault(column.source, []).append(column)
     for name, columns in declared.items():
         parts.append(_sums(silver[name], business.source(name), columns, months))
-    for source in business.of_role("spell"):
+    taken = {*key, "month", *(c.name for c in business.file.customer_months)}
+    for source in sorted(business.of_role("spell"), key=lambda s: s is not business.label_source):
         state = running_spells(silver[source.name], business, source, indexes).where("running")
         kept = [c.name for c in source.attributes if c.name not in source.key]
-        parts.append(state.select(*key, *kept, "tenure_days"))
+        parts.append(state.select(*key, *named_apart(source, [*kept, "tenure_days"], taken)))
     result = reduce(lambda a, b: a.join(b, key, "full"), parts)
-    for source in business.of_role("entity"):
+    for source in entities(business):
         states = at_each(with_validity(silver[source.name], source), indexes)
         names = [c.name for c in source.attributes if c.name not in source.key]
         newest = F.max_by(F.struct(*names), F.struct("known_at", "sequence"))
         row = states.groupBy(*key).agg(newest.alias("row")).select(*key, "row.*")
+        row = row.select(*key, *named_apart(source, names, taken))
         result = result.join(row, key, "left")
     month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")
     others = [name for name in result.columns if name not in key]

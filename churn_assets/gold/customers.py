@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
+def entities(business: Business) -> list[Source]:
+    """Entity sources, those whose key is the customer before those that list several rows for one (accounts)."""
+    return sorted(business.of_role("entity"), key=lambda s: s.key != (s.customer,))
+
+
+def named_apart(source: Source, names: Sequence[str], taken: set[str]) -> "list[Column]":
+    """Columns of these names; one whose name is taken already is called `<source>_<name>`. Adds to `taken`."""
+    from pyspark.sql import functions as F
+
+    free = {name: f"{source.name}_{name}" if name in taken else name for name in names}
+    taken |= set(free.values())
+    return [F.col(name).alias(alias) for name, alias in free.items()]
+
+
 def _newest_row(
     versions: "DataFrame", source: Source, order: list[str], also: "Sequence[Column]" = ()
 ) -> "DataFrame":
@@ -50,6 +64,8 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
 def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until: date) -> "DataFrame":
     """Attributes of entities, the state of the newest spell (`<source>_<column>`), day of the first and last event.
 
+    Where two entities have a column of one name, that of the second is called `<source>_<column>`.
+
     `<source>_running` says whether any spell goes on after `known_until`, the newest extract_date: whoever has given
     notice is a customer until then.
 
@@ -57,8 +73,10 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
     """
     from pyspark.sql import functions as F
 
-    parts = [_newest_row(silver[source.name], source, ["known_at"]) for source in business.of_role("entity")]
-    running = []
+    parts, running, taken = [], [], {"customer_key"}
+    for source in entities(business):
+        row = _newest_row(silver[source.name], source, ["known_at"])
+        parts.append(row.select("customer_key", *named_apart(source, row.columns[1:], taken)))
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
         running.append(f"{source.name}_running")
         goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))

@@ -136,6 +136,38 @@ def test_a_late_row_makes_its_old_month_be_written_again(
     assert touched_months(silver, business, ["2025-02"]) == ["2025-01", "2025-02"]
 
 
+def test_sources_of_one_role_keep_their_columns_apart(spark: "SparkSession", tmp_path: Path) -> None:
+    """Accounts beside customers, both with a status; insurances beside subscriptions, both with a plan."""
+    folder = small_business(tmp_path)
+    for name, twin, key in (("accounts", "customers", None), ("insurances", "subscriptions", "policy_id")):
+        text = (folder / "contracts" / f"{twin}.yaml").read_text().replace(twin, name)
+        text = text.replace(f"{name}.customer_id", "customers.customer_id")
+        (folder / "contracts" / f"{name}.yaml").write_text(
+            text.replace("subscription_id", key) if key else text
+        )
+    business = load_business(folder)
+    spell = _spell(1, "2025-01-03")
+    insured = {"policy_id": "P1", **spell, "plan": "gold", "started_on": "2025-01-10"}
+    told: dict[str, list[Version]] = {
+        "customers": [("a", "2025-01-31", {"region": "north", "status": "active"})],
+        "accounts": [("a", "2025-01-31", {"region": "west", "status": "open"})],
+        "subscriptions": [("a", "2025-01-07", spell)],
+        "insurances": [("a", "2025-01-14", insured)],
+        "tickets": [],
+    }
+    silver = {name: _versions(spark, business.source(name), rows) for name, rows in told.items()}
+    [row] = customers(silver, business, date(2025, 1, 31)).collect()
+    assert (row["status"], row["customers_status"]) == (
+        "open",
+        "active",
+    )  # both list customers: in contract order
+    assert (row["subscriptions_plan"], row["insurances_plan"]) == ("basic", "gold")
+    [month] = customer_months(silver, business, ["2025-01"]).collect()
+    assert (month["plan"], month["insurances_plan"]) == ("basic", "gold")
+    assert (month["tenure_days"], month["insurances_tenure_days"]) == (28.0, 21.0)
+    assert (month["status"], month["customers_status"]) == ("open", "active")
+
+
 def _months(frame: "DataFrame") -> dict[tuple[str, str], dict[str, Any]]:
     rows = [r.asDict() for r in frame.collect()]
     found = {(r["customer_key"], r["month"]): r for r in rows}
