@@ -1,26 +1,21 @@
-"""churn.yaml: what a business calls churn, which features it looks at, how it trains and what it does about it."""
+"""churn.yaml as a whole: what a business calls churn, which features it looks at, how it trains and what it does."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.features import Feature, FeatureLine, expand
+from churn_assets.contracts.outcome import Eligibility, LabelRule, Windows
 from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.contracts.section import Month, Section
+from churn_assets.contracts.segments import Segments
 from churn_assets.contracts.source import Source
+from churn_assets.contracts.training import Monitoring, Retraining, Training
 from churn_assets.months import add_months
-
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Section(BaseModel):
-    """Strict: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Calendar(Section):
@@ -41,48 +36,6 @@ class Calendar(Section):
         return self
 
 
-class Windows(Section):
-    """Left-open, right-closed, whole days UTC: `(as_of - W, as_of]`, gap G, outcome H, settlement lag."""
-
-    observation_months: int = Field(6, ge=1, le=36)
-    gap_days: int = Field(7, ge=0)
-    outcome_days: int = Field(30, ge=1)
-    settlement_days: int = Field(3, ge=0)
-
-    @property
-    def maturity_days(self) -> int:
-        """Days from as_of_date to the earliest label_available_at (G + H + settlement lag)."""
-        return self.gap_days + self.outcome_days + self.settlement_days
-
-    @property
-    def embargo_days(self) -> int:
-        """Days after an as_of_date whose outcome is not yet decided (G + H)."""
-        return self.gap_days + self.outcome_days
-
-
-class LabelRule(Section):
-    """What churn is. `renewal_days`: a new spell within so many days of the end means the customer stayed."""
-
-    policy: Literal["cancellation", "lapse", "inactivity"]
-    source: str
-    renewal_days: int = Field(0, ge=0)
-
-    @property
-    def pause_days(self) -> int:
-        """Days from the end of a spell to the start of the next within which nobody has left.
-
-        One at the least: an end is the last day, so who goes on the next day has changed over.
-        """
-        return max(1, self.renewal_days)
-
-
-class Eligibility(Section):
-    """Who gets a snapshot; everybody left out is counted by reason."""
-
-    min_tenure_days: int = Field(0, ge=0)
-    exclude_in_notice: bool = True
-
-
 class MonthColumn(Section):
     """One column of gold/customer_months."""
 
@@ -99,147 +52,6 @@ class MonthColumn(Section):
         return self
 
 
-class SearchRule(Section):
-    """How long to look for better hyper-parameters; see models/search.py. No trials, no search."""
-
-    trials: int = Field(0, ge=0)
-    seconds: float | None = Field(None, gt=0)
-
-    @model_validator(mode="after")
-    def _counted(self) -> Self:
-        if self.seconds is not None and not self.trials:
-            raise ValueError(
-                "search.seconds without search.trials searches nothing: give the most trials, too"
-            )
-        return self
-
-
-class Training(Section):
-    """How a model is trained and judged."""
-
-    candidates: list[str] = Field(min_length=1)
-    engine: Literal["auto", "local", "spark"] = "auto"
-    validation_cohorts: int = Field(2, ge=1)
-    memory_cohorts: list[Annotated[int, Field(ge=1)]] = [8, 4, 2]
-    search: SearchRule = SearchRule()
-    ensemble_margin: float = Field(0.002, ge=0, le=1)
-    capacity: Share = 0.1
-    single_feature_auc_limit: float = Field(0.95, gt=0.5, le=1)
-    row_limit: int = Field(500_000, ge=1000, le=2_000_000)
-    seed: int = 7
-
-
-class Degradation(Section):
-    """When a degraded AUC calls for a retraining; see monitoring/degradation.py."""
-
-    enabled: bool = True
-    of_last: int = Field(3, ge=1)
-    at_least: int = Field(2, ge=1)
-    margin: float = Field(0.02, ge=0, lt=0.5)
-    minimum_positives: int = Field(30, ge=2)
-    cool_down_months: int = Field(2, ge=0)
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if self.at_least > self.of_last:
-            raise ValueError(f"at_least ({self.at_least}) of of_last ({self.of_last}) cohorts never happens")
-        return self
-
-
-class NewData(Section):
-    """How many newly matured months call for a retraining.
-
-    A champion that took over after a degradation, and has learned from fewer months than that, learns on with each.
-    """
-
-    enabled: bool = True
-    matured_months: int = Field(6, ge=1)
-
-
-class Promotion(Section):
-    """When a challenger takes over; see models/promotion.py."""
-
-    margin: float = Field(0.005, ge=0, lt=0.5)
-    slope_low: float = Field(0.6, gt=0)
-    slope_high: float = Field(1.6, gt=0)
-    intercept: float = Field(0.4, gt=0)
-
-
-class Retraining(Section):
-    """What starts a training by itself, and what it takes to be put in charge."""
-
-    degradation: Degradation = Degradation()
-    new_data: NewData = NewData()
-    promotion: Promotion = Promotion()
-
-
-class TreatedRule(Section):
-    """Which rows of a treatment source mean that a customer was treated; all of them without `column`."""
-
-    source: str
-    column: str | None = None
-    values: list[str] = []
-
-
-class Monitoring(Section):
-    """What monitoring needs to know."""
-
-    treated: list[TreatedRule] = []
-
-
-class RiskTiers(Section):
-    """Quantiles of the month's probabilities at which the tiers start."""
-
-    high: Share
-    elevated: Share
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.elevated >= self.high:
-            raise ValueError("risk.elevated must lie below risk.high")
-        return self
-
-
-class ValueTiers(Section):
-    """Quantiles of a feature that stands for what a customer is worth."""
-
-    feature: str
-    high: Share
-    middle: Share
-
-
-class When(Section):
-    """Conditions of a rule; what is left out fits everybody."""
-
-    risk: list[Literal["high", "elevated", "low"]] | None = None
-    value: list[Literal["high", "middle", "low"]] | None = None
-    driver: list[str] | None = None
-
-
-class SegmentRule(Section):
-    """A segment: its name, who is in it and the recommended action."""
-
-    name: str
-    action: str
-    when: When = When()
-
-
-class Segments(Section):
-    """Risk tier x value tier x main driver -> segment; the first rule that fits."""
-
-    risk: RiskTiers
-    value: ValueTiers
-    rules: list[SegmentRule] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _total(self) -> Self:
-        if self.rules[-1].when != When():
-            raise ValueError(
-                "the last segment rule must have no `when`, so that every customer is in exactly one segment"
-            )
-        return self
-
-
 class BusinessFile(Section):
     """churn.yaml as written."""
 
@@ -250,8 +62,8 @@ class BusinessFile(Section):
     label: LabelRule
     eligibility: Eligibility = Eligibility()
     features: list[FeatureLine] = Field(min_length=1)
-    protected: list[ProtectedAttribute] = []
-    customer_months: list[MonthColumn] = []
+    protected: list[ProtectedAttribute] = Field([])
+    customer_months: list[MonthColumn] = Field([])
     training: Training
     retraining: Retraining = Retraining()
     monitoring: Monitoring = Monitoring()

@@ -2,10 +2,12 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from churn_assets.contracts.section import Section
 
 
-class Economics(BaseModel):
+class Economics(Section):
     """What a customer and a campaign are worth; money in one currency, per customer.
 
     Defaults are those of the literature (Verbraken, Verbeke & Baesens 2013, doi 10.1109/TKDE.2012.50), of no business.
@@ -19,8 +21,6 @@ class Economics(BaseModel):
     Raises:
         ValueError: a value is out of range: costs below 0, an offer that costs as much as the customer is worth.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lifetime_value: float = Field(200.0, gt=0)
     offer: float = Field(10.0, ge=0)

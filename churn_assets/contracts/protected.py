@@ -2,15 +2,14 @@
 
 import re
 
-from pydantic import BaseModel, ConfigDict
-
 from churn_assets.contracts.features import Feature, FeatureLine
+from churn_assets.contracts.section import Section
 from churn_assets.contracts.source import Source
 
 GROUPED = frozenset({"string", "boolean"})
 
 
-class ProtectedAttribute(BaseModel):
+class ProtectedAttribute(Section):
     """One line under `protected` in churn.yaml: an attribute of the customer, as it was known at the as_of date.
 
     Attributes:
@@ -18,8 +17,6 @@ class ProtectedAttribute(BaseModel):
         words: what a person reads.
         allowed_as_feature: the model may learn from it; its reasons never name it all the same.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
     column: str

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.business import Business, Windows
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.outcome import Windows
 from churn_assets.features.knowledge import spell_of
 from churn_assets.features.population import effective_end
 from churn_assets.months import month_end

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.business import Business, Eligibility, LabelRule
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.outcome import Eligibility, LabelRule
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import Term, monthly_cells
 from churn_assets.features.knowledge import as_of_date_of, at_each, spell_of

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from churn_assets.contracts.business import ValueTiers
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.contracts.segments import ValueTiers
 from churn_assets.models.dependence import TOP, Dependence, dependence_figure, partial_dependence
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics
 from churn_assets.models.fairness import Group, fairness

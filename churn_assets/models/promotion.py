@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.contracts.business import Promotion
+from churn_assets.contracts.training import Promotion
 from churn_assets.models.evaluation import OK, Metrics, compare_auc
 
 DEGRADED = "has degraded"

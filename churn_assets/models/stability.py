@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from churn_assets.contracts.business import ValueTiers
+from churn_assets.contracts.segments import ValueTiers
 from churn_assets.models.evaluation import Metrics, evaluate_rows
 from churn_assets.models.transformation import numbers
 

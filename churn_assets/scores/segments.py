@@ -3,7 +3,7 @@
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.business import Segments, When
+from churn_assets.contracts.segments import Segments, When
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

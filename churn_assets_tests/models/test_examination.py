@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.contracts.business import ValueTiers
+from churn_assets.contracts.segments import ValueTiers
 from churn_assets.models.evaluation import auc_interval
 from churn_assets.models.examination import Examination, ExaminationSettings, examine
 from churn_assets.models.result import TrainingResult

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from churn_assets.contracts.business import Promotion
+from churn_assets.contracts.training import Promotion
 from churn_assets.models.evaluation import Metrics, evaluate
 from churn_assets.models.promotion import DEGRADED, PROVISIONAL, first_champion, judge_challenger
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from churn_assets.contracts.business import SegmentRule, Segments
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.segments import SegmentRule, Segments
 from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.scores.scoring import score_frame, score_snapshots
