@@ -9,6 +9,8 @@ from rich.table import Table as RichTable
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.champions import champion_at
+from churn_assets.models.decisions import decided
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,20 +56,31 @@ def _latest(table: "pa.Table", column: str) -> "pa.Table":
 
 
 def _model(lakehouse: Lakehouse, console: Console) -> None:
-    if not lakehouse.exists(tables.TRAINING_RUNS):
+    """The champion; and the newest training, where that did not take over."""
+    line = decided(lakehouse)
+    if not line or not lakehouse.exists(tables.TRAINING_RUNS):
         return
     runs = lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()
-    last = runs[-1]
+    told = next((run for run in reversed(runs) if run["model_version"] == line[-1].model_version), None)
+    if told is None:
+        return
     console.print(
-        f"[bold]Model[/] version {last['model_version']} ({last['candidate'].replace('_', ' ')}), trained as of "
-        f"{last['trained_as_of']} on {last['rows']:,} snapshots with {last['positives']:,} churners."
+        f"[bold]Model[/] version {told['model_version']} ({told['candidate'].replace('_', ' ')}), trained as of "
+        f"{told['trained_as_of']} on {told['rows']:,} snapshots with {told['positives']:,} churners."
     )
-    if last["auc"] is not None:
+    if told["auc"] is not None:
         console.print(
-            f"  ROC-AUC on the last mature cohort ({last['test_as_of_date']}, untouched): [bold]{last['auc']:.3f}[/] "
-            f"(95 % interval {last['auc_low']:.3f} to {last['auc_high']:.3f}); "
-            f"top-decile lift {last['lift_top_decile']:.1f}, Brier {last['brier']:.4f}."
+            f"  ROC-AUC on the last mature cohort ({told['test_as_of_date']}, untouched): "
+            f"[bold]{told['auc']:.3f}[/] (95 % interval {told['auc_low']:.3f} to {told['auc_high']:.3f}); "
+            f"top-decile lift {told['lift_top_decile']:.1f}, Brier {told['brier']:.4f}."
         )
+    newest = runs[-1]["model_version"]
+    if newest != told["model_version"]:
+        decisions = lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()
+        why = next(
+            d["why"] for d in reversed(decisions) if newest in (d["model_version"], d["previous_version"])
+        )
+        console.print(f"  Version {newest}, trained later, is not in charge: {why}.")
 
 
 def _segments(lakehouse: Lakehouse) -> RichTable | None:
@@ -98,8 +111,11 @@ def _riskiest(lakehouse: Lakehouse) -> RichTable | None:
         "reason_3",
     ]
     latest = _latest(lakehouse.arrow(tables.CHURN_SCORES, columns, [("decile", "=", 1)]), "as_of_date")
-    newest = max(latest["model_version"].to_pylist(), key=int)
-    rows = [r for r in latest.sort_by([("raw", "descending")]).to_pylist() if r["model_version"] == newest]
+    versions = latest["model_version"].to_pylist()
+    champion = champion_at(decided(lakehouse), latest["as_of_date"][0].as_py())
+    # as the segments are; who was put in charge since then has not scored yet
+    by = champion.model_version if champion and champion.model_version in versions else max(versions, key=int)
+    rows = [r for r in latest.sort_by([("raw", "descending")]).to_pylist() if r["model_version"] == by]
     grid = _grid("The ten riskiest customers", "customer_key", "probability", "why")
     grid.columns[2].justify = "left"
     for row in rows[:RISKIEST]:

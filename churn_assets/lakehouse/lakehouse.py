@@ -132,6 +132,10 @@ class Lakehouse:
         """Number of rows, or of those that satisfy `where`, without a JVM."""
         return int(self._dataset(table).count_rows(filter=where))
 
+    def columns(self, table: Table) -> list[str]:
+        """Names of its columns."""
+        return list(self._dataset(table).schema.names)
+
     def _dataset(self, table: Table) -> "ds.Dataset":
         from deltalake import DeltaTable
         from pyarrow import fs

@@ -110,6 +110,7 @@ def _provisional(lakehouse: Lakehouse, business: Business, champion: Champion | 
 
 
 def _judge(
+    lakehouse: Lakehouse,
     tracking: Tracking,
     business: Business,
     result: "TrainingResult",
@@ -118,11 +119,18 @@ def _judge(
     weakness: str | None,
 ) -> "Verdict":
     """The verdict on the new model against the champion before it."""
-    from churn_assets.models.promotion import first_champion, judge_challenger
+    from churn_assets.models.promotion import first_champion, judge_challenger, speechless_champion
+    from churn_assets.models.undeclared import undeclared, with_undeclared, without_values
 
     if before is None:
         return first_champion()
-    champion = tracking.load_version(before.model_version).score(tested)["raw"].to_numpy()
+    rival = tracking.load_version(before.model_version)
+    if lost := undeclared(rival.transformation.features, business.features):
+        day = result.split.test
+        if gone := without_values(lakehouse, lost, [day]):
+            return speechless_champion(gone)
+        tested = with_undeclared(lakehouse, tested, lost, day)
+    champion = rival.score(tested)["raw"].to_numpy()
     rule = business.file.retraining.promotion
     return judge_challenger(result.tested.labels, result.tested.raw, champion, result.test, weakness, rule)
 
@@ -267,7 +275,7 @@ def _train(
         )
         tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
         weakness = DEGRADED if degraded else PROVISIONAL if unsure else None
-        verdict = _judge(tracking, business, result, tested, before, weakness)
+        verdict = _judge(lakehouse, tracking, business, result, tested, before, weakness)
         context.log.info(f"version {registered.version}: {verdict.why}")
     _record(
         lakehouse,

@@ -89,6 +89,22 @@ def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:
     return [newest[day] for day in sorted(newest)]
 
 
+def lineage(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Versions that were put in charge of the present one after the other, the last one is; rows of models/champions.
+
+    Whoever is put back in charge stands where it stood: those after it are no part of the line any more. What a later
+    training decided for a date in the past is none either.
+    """
+    line: list[str] = []
+    since = date.min
+    for row in sorted((r for r in rows if r["promoted"]), key=lambda r: r["decided_at"]):
+        if row["in_charge_from"] < since:
+            continue
+        since, version = row["in_charge_from"], row["model_version"]
+        line = [*line[: line.index(version) if version in line else len(line)], version]
+    return line
+
+
 @dataclass(frozen=True)
 class Provisional:
     """A champion that knows little of a changed world, so that each matured cohort calls for a successor.

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import Champion, decisions_schema, timeline
+from churn_assets.models.champions import Champion, decisions_schema, lineage, timeline
 from churn_assets.tracking.tracking import Tracking
 
 BY_TRAINING = "training"  # how `by` begins where no person decided
@@ -66,7 +66,8 @@ def promote(
     """Puts a registered version in charge from a date on, by hand.
 
     Raises:
-        PromotionError: no such version, it was trained after that date, or it is in charge already.
+        PromotionError: no such version, it was trained after that date, or it is in charge already; or the present one
+            took over after that date.
     """
     trainings = (
         lakehouse.arrow(tables.TRAINING_RUNS).to_pylist() if lakehouse.exists(tables.TRAINING_RUNS) else []
@@ -85,6 +86,11 @@ def promote(
     previous = line[-1].model_version if line else None
     if previous == model_version:
         raise PromotionError(f"Version {model_version} is in charge already.")
+    if line and in_charge_from < line[-1].in_charge_from:
+        raise PromotionError(
+            f"Version {previous} is in charge from {line[-1].in_charge_from} on, so version {model_version} would be "
+            f"only until then. Choose a month from {line[-1].in_charge_from:%Y-%m} on."
+        )
     decision = Decision(
         in_charge_from,
         model_version,
@@ -100,15 +106,13 @@ def promote(
 
 
 def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why: str, by: str) -> Decision:
-    """Puts the champion before the present one in charge again.
+    """Puts the champion before the present one in charge again; once more, the one before that.
 
     Raises:
-        PromotionError: there was none before.
+        PromotionError: there was none before, or the present one took over after that date.
     """
     rows = lakehouse.arrow(tables.CHAMPIONS).to_pylist() if lakehouse.exists(tables.CHAMPIONS) else []
-    present = decided(lakehouse)[-1:]
-    promoted = sorted((r for r in rows if r["promoted"]), key=lambda r: r["decided_at"])
-    earlier = [r["model_version"] for r in promoted if r["model_version"] != present[0].model_version]
-    if not earlier:
+    line = lineage(rows)
+    if len(line) < 2:
         raise PromotionError("There is no earlier champion to go back to.")
-    return promote(lakehouse, tracking, earlier[-1], in_charge_from, why, by)
+    return promote(lakehouse, tracking, line[-2], in_charge_from, why, by)

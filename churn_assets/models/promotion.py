@@ -1,5 +1,6 @@
 """Champion against challenger: who is in charge after a training, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,11 @@ class Verdict:
 def first_champion() -> Verdict:
     """There is nobody to compare with."""
     return Verdict(True, "first model: nobody was in charge")
+
+
+def speechless_champion(features: Sequence[str]) -> Verdict:
+    """The champion cannot score, because these features of it are no longer declared."""
+    return Verdict(True, f"the champion needs {', '.join(features)}, which churn.yaml no longer declares")
 
 
 def judge_challenger(

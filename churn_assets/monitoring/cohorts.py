@@ -8,6 +8,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at
+from churn_assets.models.decisions import decided
 from churn_assets.models.sample import key_bound
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
@@ -39,7 +40,9 @@ def judged(lakehouse: Lakehouse, business: Business, month: str) -> list[dict[st
     except SilverIncomplete:
         return not_yet(day, scores, INCOMPLETE)
     treated = _treated(lakehouse, business, day, available)
-    return cohort_performance(day, scores, labels, treated, business.file.training.capacity)
+    champion = champion_at(decided(lakehouse), day)
+    by = champion.model_version if champion else None
+    return cohort_performance(day, scores, labels, treated, business.file.training.capacity, in_charge=by)
 
 
 def compared(
@@ -139,7 +142,8 @@ def _treated(lakehouse: Lakehouse, business: Business, first: date, last: date) 
         told = lakehouse.arrow(tables.silver(source), list(columns), [("extract_month", "in", span)])
         rows = told.to_pandas()
         newest = rows[rows["known_at"] <= last].sort_values(order).drop_duplicates(key, keep="last")
-        inside = newest[time].map(_day).between(first, last, inclusive="right")
+        # as objects: of no rows, pandas would keep timestamps, and compare those with no date
+        inside = newest[time].astype(object).map(_day).between(first, last, inclusive="right")
         if rule.column:
             inside &= newest[rule.column].isin(rule.values)
         found |= set(newest.loc[inside, "customer_key"])

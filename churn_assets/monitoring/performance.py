@@ -75,12 +75,14 @@ def cohort_performance(
     treated: "set[str]",
     capacity: float,
     minimum_positives: int = MINIMUM_POSITIVES,
+    in_charge: str | None = None,
 ) -> list[dict[str, Any]]:
     """One row per model version that scored the cohort, over everybody with a label.
 
-    Customers without a label (they left inside the gap, or not by choice) are counted in `excluded`. The sum of the
-    probabilities of the others, `expected_positives`, stands beside `positives`. A treatment changes the outcome that
-    the score foretold, so the AUC of untreated customers stands beside that of all.
+    Customers without a label (they left inside the gap, or not by choice) are counted in `excluded`; so are, of a
+    version that is not in charge, those whom later data took out of the cohort: its scores are not made again. The sum
+    of the probabilities of the others, `expected_positives`, stands beside `positives`. A treatment changes the outcome
+    that the score foretold, so the AUC of untreated customers stands beside that of all.
 
     Args:
         as_of_date: the cohort; its labels have matured.
@@ -89,15 +91,16 @@ def cohort_performance(
         treated: keys of customers who were contacted after the as_of_date and before the outcome window ended.
         capacity: share of customers that a campaign reaches.
         minimum_positives: fewer churners give a status instead of numbers.
+        in_charge: version whose scores are made again with the snapshots; None: any.
 
     Raises:
-        ValueError: a scored customer has no row in `labels`.
+        ValueError: a customer scored by the version in charge has no row in `labels`.
     """
     rows = []
     for version, part in scores.groupby("model_version", sort=True):
         joined = part.merge(labels, on="customer_key", how="left", indicator=True)
         orphans = int((joined["_merge"] == "left_only").sum())
-        if orphans:
+        if orphans and in_charge in (None, version):
             raise ValueError(
                 f"{orphans:,} customers scored by version {version} as of {as_of_date} have no row in churn_labels"
             )

@@ -24,11 +24,21 @@ OPEN = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-NEEDED = (tables.CHAMPIONS, tables.TRAINING_RUNS, tables.MODEL_PERFORMANCE)
+NEEDED = (tables.CHAMPIONS, tables.TRAINING_RUNS, tables.MODEL_PERFORMANCE, tables.CHURN_LABELS)
+
+
+def _settled(lakehouse: Lakehouse) -> list[dict[str, Any]]:
+    """as_of_date and label_available_at of the cohorts that have labels."""
+    by = ["as_of_date", "label_available_at"]
+    cohorts = lakehouse.aggregate(tables.CHURN_LABELS, by, [("label", "count")]).to_pylist()
+    return [cohort for cohort in cohorts if cohort["label_count"]]
 
 
 def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
-    """The decision as of the end of `month`, and a key that is the same for the same evidence."""
+    """The decision as of the end of `month`, and a key that is the same for the same evidence.
+
+    A cohort whose labels settled later is no evidence yet: the training could neither learn from it nor test on it.
+    """
     missing = [t.path for t in NEEDED if not lakehouse.exists(t)]
     if missing:
         return Decision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
@@ -39,7 +49,9 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
         return Decision(
             False, f"Version {champion.model_version} has no training on record, so no reference."
         ), ""
-    cohorts = judged_cohorts(lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist(), champion.model_version)
+    settled = {c["as_of_date"] for c in _settled(lakehouse) if c["label_available_at"] <= month_end(month)}
+    judged = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
+    cohorts = judged_cohorts([r for r in judged if r["as_of_date"] in settled], champion.model_version)
     last: date = max(t["trained_as_of"] for t in trainings)
     rule = business.file.retraining.degradation
     decision = decide(cohorts, references[-1], last, month_end(month), rule)
@@ -60,13 +72,8 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
         return Decision(False, f"Nothing to count from yet: {', '.join(missing)} does not exist."), ""
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     last: date = max(t["trained_as_of"] for t in trainings)
-    cohorts = lakehouse.aggregate(
-        tables.CHURN_LABELS, ["as_of_date", "label_available_at"], [("label", "count")]
-    ).to_pylist()
     today = month_end(month)
-    new = sorted(
-        c["as_of_date"] for c in cohorts if c["label_count"] and last < c["label_available_at"] <= today
-    )
+    new = sorted(c["as_of_date"] for c in _settled(lakehouse) if last < c["label_available_at"] <= today)
     champion = champion_at(decided(lakehouse), today)
     unsure = champion and provisional(trainings, champion.model_version, rule.matured_months)
     wanted = 1 if unsure else rule.matured_months

@@ -1,6 +1,7 @@
 """scores/*: honest scores and segments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from functools import reduce
 from typing import Any
 
@@ -15,6 +16,7 @@ from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
+from churn_assets.models.undeclared import undeclared, without_values
 from churn_assets.months import add_months, month_end
 from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.scores.drivers import COLUMNS, driver_rows
@@ -43,6 +45,21 @@ def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[st
         for m in months
     ]
     return {"model in charge": markdown_table(["as_of_date", "model"], rows)}
+
+
+def _require_features(
+    lakehouse: Lakehouse, needed: Sequence[str], business: Business, version: str, days: Sequence[date]
+) -> None:
+    """Raises dg.Failure where a model cannot score a cohort, because churn.yaml no longer declares what it needs."""
+    lost = undeclared(needed, business.features)
+    gone = without_values(lakehouse, lost, days) if lost else []
+    if gone:
+        raise dg.Failure(
+            f"Version {version} is in charge of {', '.join(map(str, days))} and needs {', '.join(gone)}, which "
+            "churn.yaml no longer declares and the snapshots do not hold. Materialise models/churn_model for a closed "
+            "month: a model without them takes over from then on. For cohorts before that, declare them again.",
+            allow_retries=False,
+        )
 
 
 def _drivers(lakehouse: Lakehouse, months: list[str]) -> list[tuple[str, int, str]]:
@@ -104,6 +121,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         for version in sorted({c.model_version for c in in_charge.values()}):
             days = [month_end(m) for m, c in in_charge.items() if c.model_version == version]
             model = tracking.load_version(version)
+            _require_features(lakehouse, model.transformation.features, business, version, days)
             parts.append(
                 score_snapshots(
                     snapshots.where(F.col("as_of_date").isin(days)), model, version, business.features

@@ -86,9 +86,11 @@ def reasons(
 
 
 def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":
-    """Per row the driver whose features together raise the risk most."""
+    """Per row the driver whose features together raise the risk most; unknown where there is no feature."""
     import numpy as np
 
+    if not features:
+        return np.full(len(contributions), UNKNOWN, dtype=object)
     drivers = sorted({f.driver for f in features})
     belongs = np.array([[f.driver == driver for driver in drivers] for f in features], dtype=np.float64)
     sums = contributions[[f.name for f in features]].to_numpy(np.float64) @ belongs

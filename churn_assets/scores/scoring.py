@@ -21,7 +21,12 @@ SCORED = (
 
 
 def score_frame(frame: "pd.DataFrame", model: PortableModel, features: Sequence[Feature]) -> "pd.DataFrame":
-    """Scores and reasons of some snapshots: the columns of SCORED that follow the keys, with the index of `frame`."""
+    """Scores and reasons of some snapshots: the columns of SCORED that follow the keys, with the index of `frame`.
+
+    Reasons and driver come from those features that the model was given and `features` (of today) declares.
+    """
+    given = set(model.transformation.features)
+    features = [f for f in features if f.name in given]
     typical = {p.feature: p.median for p in model.transformation.parts if isinstance(p, NumericColumn)}
     scored, contributions = model.score_and_explain(frame)
     words = reasons(frame, contributions, features, typical)
@@ -35,14 +40,14 @@ def score_snapshots(
 ) -> "DataFrame":
     """features/customer_snapshots rows -> scores/churn_scores rows of one model version.
 
+    The snapshots hold the features that the model was given, whatever is declared today; see models/undeclared.py.
+
     `decile` 1 holds the tenth of the cohort with the highest risk; ties are ordered by customer_key, which is random.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    declared = list(features)
-
-    names = [name for name in dict.fromkeys(f.name for f in declared) if name not in KEYS]
+    declared, names = list(features), list(model.transformation.features)
 
     def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         import pyarrow as pa

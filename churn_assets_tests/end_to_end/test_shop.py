@@ -14,6 +14,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
@@ -134,6 +135,8 @@ def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
     assert _in_charge(tracking) == ("1", "promoted")
     with pytest.raises(PromotionError, match="Choose a month from 2025-12 on"):
         promote(shop.lakehouse, tracking, "2", month_end("2025-11"), "too early", "a test")
+    with pytest.raises(PromotionError, match="There is no earlier champion"):
+        rollback(shop.lakehouse, tracking, month_end(last[0]), "no", "a test")
     with pytest.raises(PromotionError, match="There is no version 7; models/training_runs has 1, 2"):
         promote(shop.lakehouse, tracking, "7", month_end(last[0]), "unknown", "a test")
     promote(shop.lakehouse, tracking, "2", month_end(last[0]), "looks better", "a test")
@@ -191,6 +194,33 @@ def test_a_model_made_after_a_degradation_is_provisional_and_learns_on(shop: Lak
     assert successor["learned_until"] == made["learned_until"] == successor["test_as_of_date"]
     assert successor["learned_from"] >= made["learned_from"]
     assert PROVISIONAL in newest(tables.CHAMPIONS, "decided_at")["why"]
+
+
+def test_features_may_be_taken_out_and_added_while_a_model_is_in_charge(shop: Lake, tmp_path: Path) -> None:
+    """Old snapshots are scored as before; rebuilt ones wait for a model that does without, which then takes over."""
+    calendar = shop.business.file.calendar
+    last = [str(calendar.end)]
+    lines = yaml.safe_load((shop.settings.business_path / "churn.yaml").read_text())["features"]
+    spent = next(line for line in lines if line.get("measure") == "amount" and line["aggregate"] == "sum")
+    spent["months"] = [2, 6]  # instead of one, three and six
+    kept = {"calendar": calendar.model_dump(), "training": shop.business.file.training.model_dump()}
+    edited = business_copy(tmp_path, "shop", features=lines, **kept)
+    lake = Lake(shop.settings.model_copy(update={"business": str(edited)}), load_business(edited))
+    in_charge = decided(lake.lakehouse)[-1].model_version
+    shop.succeed(GROUPS("scores"), last)
+    before = lake.frame(tables.CHURN_SCORES)
+    lake.succeed(GROUPS("scores"), last)
+    after = lake.frame(tables.CHURN_SCORES)
+    pd.testing.assert_frame_equal(after[["customer_key", "raw"]], before[["customer_key", "raw"]])
+    lake.succeed(GROUPS("features"), month_range("2024-12", last[0]))
+    [said] = failures(lake.run(GROUPS("scores"), last)).values()
+    assert f"Version {in_charge} is in charge of {month_end(last[0])} and needs transactions" in said
+    assert "which churn.yaml no longer declares" in said
+    lake.succeed(GROUPS("models"), last)
+    newest = max(lake.lakehouse.arrow(tables.CHAMPIONS).to_pylist(), key=lambda row: row["decided_at"])
+    assert newest["promoted"] and "the champion needs transactions" in newest["why"]
+    lake.succeed(GROUPS("scores"), last)
+    assert newest["model_version"] in set(lake.frame(tables.CHURN_SCORES)["model_version"])
 
 
 @pytest.mark.skipif(not CDNOW.is_file(), reason=f"{CDNOW.name} is not beside this checkout (shared/data)")

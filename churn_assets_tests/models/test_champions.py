@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.models.champions import Champion, Provisional, champion_at, provisional, timeline
+from churn_assets.models.champions import (
+    Champion,
+    Provisional,
+    champion_at,
+    lineage,
+    provisional,
+    timeline,
+)
 
 DAYS = st.dates(date(2020, 1, 1), date(2030, 1, 1))
 LINES = st.lists(DAYS, unique=True, max_size=8).map(
@@ -62,6 +69,18 @@ def test_an_earlier_model_can_come_back_from_a_later_date_on() -> None:
     may, june, july = date(2025, 5, 31), date(2025, 6, 30), date(2025, 7, 31)
     line = timeline([_row(may, "1", 8), _row(june, "2", 9), _row(may, "1", 10, since=july)])
     assert [champion_at(line, day).model_version for day in (may, june, july)] == ["1", "2", "1"]  # type: ignore[union-attr]
+
+
+def test_who_was_put_back_is_no_part_of_the_line() -> None:
+    may, june, july = date(2025, 5, 31), date(2025, 6, 30), date(2025, 7, 31)
+    rows = [_row(may, "1", 1), _row(june, "2", 2), _row(july, "3", 3), _row(july, "4", 4, promoted=False)]
+    assert lineage(rows) == ["1", "2", "3"]
+    back = [*rows, _row(june, "2", 5, since=july)]
+    assert lineage(back) == ["1", "2"]  # so that who goes back again arrives at 1
+    assert lineage([*back, _row(july, "3", 6)]) == ["1", "2", "3"]
+    # a training repeated for a month that is over
+    assert lineage([*rows, _row(may, "5", 7)]) == ["1", "2", "3"]
+    assert lineage([]) == []
 
 
 def test_nobody_is_in_charge_before_being_trained() -> None:

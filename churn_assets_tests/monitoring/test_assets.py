@@ -171,6 +171,21 @@ def test_treated_are_those_whom_the_rule_names_in_time(lakehouse: Lakehouse, tmp
     assert june["untreated_auc"] is not None and june["untreated_auc"] != june["auc"]
 
 
+def test_where_nobody_was_treated_nobody_is(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    """Tickets, which have a time of day, of another month alone."""
+    rule = {"treated": [{"source": "tickets"}]}
+    business = load_business(small_business(tmp_path, retraining=None, monitoring=rule))
+    ticket = {"customer_key": "00000000", "ticket_id": "1", "opened_at": datetime(2025, 5, 3, tzinfo=UTC)}
+    known = {"known_at": date(2025, 5, 7), "sequence": 1, "extract_month": "2025-05"}
+    table = tables.silver(business.source("tickets"))
+    lakehouse.replace_rows(
+        table, pa.Table.from_pylist([ticket | known]), "extract_month", ["2025-05"], run_id="run"
+    )
+    assert _monitor(lakehouse, business, MONTHS[:1]).success
+    [june] = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
+    assert june["treated"] == 0
+
+
 def test_a_cohort_has_its_size_and_later_its_churners_beside_the_training(
     lakehouse: Lakehouse, business: Business
 ) -> None:
@@ -257,6 +272,9 @@ def _performance(house: Lakehouse, *upper_ends: float) -> None:
         rows.append(row | {"positives": 60, "auc": high - 0.03, "auc_low": high - 0.06, "auc_high": high})
     days = [row["as_of_date"] for row in rows]
     house.replace_rows(tables.MODEL_PERFORMANCE, as_table(rows), "as_of_date", days, run_id="run")
+    labels = house.arrow(tables.CHURN_LABELS).to_pylist()
+    settled = {"label": 0, "outcome": "stayed"}
+    _write(house, tables.CHURN_LABELS, [r if r["outcome"] != "pending" else r | settled for r in labels])
 
 
 def test_without_a_champion_there_is_nothing_to_judge(lakehouse: Lakehouse, business: Business) -> None:
@@ -289,6 +307,17 @@ def test_the_sensor_requests_one_training_with_its_reason(lakehouse: Lakehouse, 
         waiting = tick()
         assert isinstance(waiting, dg.SkipReason) and "under way" in str(waiting.skip_message)
     assert "spark" not in vars(lakehouse)
+
+
+def test_a_cohort_that_settled_after_the_month_is_no_evidence_in_it(
+    lakehouse: Lakehouse, business: Business
+) -> None:
+    """July and August are bad; August's labels came at the end of October."""
+    _champion(lakehouse, 0.80)
+    _performance(lakehouse, 0.85, 0.77, 0.76)
+    decision, key = degradation_decision(lakehouse, business, "2025-09")
+    assert not decision.retrain and key == "degradation-1-2025-07-31"
+    assert degradation_decision(lakehouse, business, "2025-10")[0].retrain
 
 
 @pytest.mark.parametrize(("wanted", "retrain"), [(1, True), (2, True), (3, False)])

@@ -97,3 +97,14 @@ def test_a_scored_customer_without_a_label_row_is_an_error(
 ) -> None:
     with pytest.raises(ValueError, match="2 customers scored by version 1"):
         cohort_performance(DAY, scores, labels[2:], set(), 0.1)
+    with pytest.raises(ValueError, match="2 customers scored by version 2"):
+        cohort_performance(DAY, scores, labels[2:], set(), 0.1, in_charge="2")
+
+
+def test_whom_late_data_took_out_of_the_cohort_an_earlier_version_has_still_scored(
+    scores: pd.DataFrame, labels: pd.DataFrame
+) -> None:
+    rewritten = scores[(scores["model_version"] == "1") | (scores["customer_key"] >= "k002")]
+    first, second = cohort_performance(DAY, rewritten, labels[2:], set(), 0.1, in_charge="2")
+    assert (first["n"], first["excluded"]) == (379, 21)
+    assert (second["n"], second["excluded"]) == (379, 19)

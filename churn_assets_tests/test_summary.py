@@ -1,0 +1,65 @@
+"""What the summary tells of models: who is in charge, and not who was trained last."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.champions import decisions_schema, trainings_schema
+from churn_assets.summary import print_summary
+from churn_assets_tests.lakes import settings_for, small_business
+
+JUNE, JULY = date(2025, 6, 30), date(2025, 7, 31)
+
+
+def _append(house: Lakehouse, table: tables.Table, schema: pa.Schema, **row: Any) -> None:
+    rows = pa.Table.from_pylist([dict.fromkeys(schema.names) | row], schema=schema)
+    house.append_rows(table, rows, run_id="run")
+
+
+@pytest.mark.parametrize("rolled_back", [False, True])
+def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
+    tmp_path: Path, rolled_back: bool
+) -> None:
+    """Version 2 was refused, or taken and then put back; it has scored June all the same."""
+    business = load_business(small_business(tmp_path))
+    house = Lakehouse(settings_for(tmp_path))
+    scored = []
+    for number, (version, trained, auc) in enumerate((("1", JUNE, 0.75), ("2", JULY, 0.99))):
+        moment = datetime(2025, 8, 1, number, tzinfo=UTC)
+        figures = {"auc": auc, "auc_low": auc, "auc_high": auc, "lift_top_decile": 2.0, "brier": 0.1}
+        same = {"trained_as_of": trained, "model_version": version}
+        training = {"candidate": "decision_tree", "rows": 10, "positives": 1, "trained_at": moment}
+        _append(house, tables.TRAINING_RUNS, trainings_schema(), **same, **training, **figures)
+        decision = {"in_charge_from": trained, "decided_at": moment, "why": "as it is"}
+        taken = version == "1" or rolled_back
+        _append(house, tables.CHAMPIONS, decisions_schema(), **same, **decision, promoted=taken)
+        scored.append({"model_version": version, "customer_key": f"scored by {version}", "raw": auc})
+    if rolled_back:
+        back = {"in_charge_from": JULY, "trained_as_of": JUNE, "model_version": "1", "previous_version": "2"}
+        later = datetime(2025, 8, 2, tzinfo=UTC)
+        _append(
+            house,
+            tables.CHAMPIONS,
+            decisions_schema(),
+            **back,
+            promoted=True,
+            why="as it is",
+            decided_at=later,
+        )
+    reasons = {"reason_1": "tickets", "reason_2": None, "reason_3": None}
+    rest = {"as_of_date": JULY, "decile": 1, "probability": 0.5} | reasons
+    rows = pa.Table.from_pylist([row | rest for row in scored])
+    house.replace_rows(tables.CHURN_SCORES, rows, "as_of_date", [JULY], run_id="run")
+    console = Console(record=True, width=200)
+    print_summary(house, business, console)
+    told = console.export_text()
+    assert "Model version 1 (decision tree)" in told and "0.750" in told and "0.990" not in told
+    assert "Version 2, trained later, is not in charge: as it is." in told
+    assert "scored by 1" in told and "scored by 2" not in told
