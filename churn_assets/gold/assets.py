@@ -24,6 +24,15 @@ def _silver(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]":
     return {s.name: lakehouse.read(tables.silver(s)) for s in business.sources}
 
 
+def _written(lakehouse: Lakehouse) -> list[str]:
+    """Months that gold/customer_months holds."""
+    table = tables.CUSTOMER_MONTHS
+    if not lakehouse.exists(table):
+        return []
+    counts = lakehouse.aggregate(table, ["month"], [("customer_key", "count")])
+    return [str(row["month"]) for row in counts.to_pylist()]
+
+
 def require_unique(draft: TableDraft, key: list[str]) -> dict[str, int]:
     """Number of rows; raises dg.Failure when a key stands in the draft twice. Nothing was committed yet."""
     rows, keys = draft.content.count(), draft.content.distinct(key)
@@ -68,7 +77,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         silver = _silver(lakehouse, business)
-        months = touched_months(silver, business, partition_range(context))
+        months = touched_months(silver, business, partition_range(context), _written(lakehouse))
         frame = customer_months(silver, business, months)
         listed = ", ".join(f"'{m}'" for m in months)
         with lakehouse.draft(tables.CUSTOMER_MONTHS, frame) as draft:

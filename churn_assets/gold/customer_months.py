@@ -1,6 +1,6 @@
 """gold/customer_months: customer x month as BI reads it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,28 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
-def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]) -> list[str]:
-    """Event months that rows of these ingest months speak of: the months themselves and those that late rows mend.
+def _declared(business: Business) -> dict[str, list[MonthColumn]]:
+    """Columns by source; the label source is always one of them where it tells events."""
+    found: dict[str, list[MonthColumn]] = {}
+    if business.label_source.event_time is not None:
+        found[business.label_source.name] = []
+    for column in business.file.customer_months:
+        found.setdefault(column.source, []).append(column)
+    return found
 
-    A correction may move an event: then also the months in which it was before.
+
+def touched_months(
+    silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str], written: Iterable[str] = ()
+) -> list[str]:
+    """Months that rows of these ingest months speak of: the months themselves and those that late rows mend.
+
+    A correction may move an event: then also the months in which it was before. What is known of spells and attributes
+    holds until something newer is: then also all later months among those that were `written` before.
     """
     from pyspark.sql import functions as F
 
-    named = {c.source for c in business.file.customer_months}
+    named = _declared(business)
+    later = [m for m in written if m > months[-1]] if business.of_role("spell", "entity") else []
     touched = []
     for source in business.sources:
         if source.name not in named:
@@ -40,7 +54,7 @@ def touched_months(silver: Mapping[str, "DataFrame"], business: Business, months
         else []
     )
     first = business.file.calendar.start
-    return sorted({*months, *(m for m in late if first <= m <= months[-1])})
+    return sorted({*months, *later, *(m for m in late if first <= m <= months[-1])})
 
 
 def _inside(day: "Column", months: Sequence[str]) -> "Column":
@@ -72,6 +86,8 @@ def _sums(
         return F.coalesce(F.sum(F.when(counts, F.col(str(column.measure)).cast("double"))), F.lit(0.0))
 
     by = "customer_key", index_of(day).alias("as_of_index")
+    if not columns:
+        return newest.select(*by).distinct()
     return newest.groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
 
 
@@ -88,10 +104,7 @@ def customer_months(
     key = ["customer_key", "as_of_index"]
     indexes = [month_index(m) for m in months]
     parts: list[DataFrame] = []
-    declared: dict[str, list[MonthColumn]] = {}
-    for column in business.file.customer_months:
-        declared.setdefault(column.source, []).append(column)
-    for name, columns in declared.items():
+    for name, columns in _declared(business).items():
         parts.append(_sums(silver[name], business.source(name), columns, months))
     taken = {*key, "month", *(c.name for c in business.file.customer_months)}
     for source in sorted(business.of_role("spell"), key=lambda s: s is not business.label_source):
@@ -108,6 +121,6 @@ def customer_months(
         result = result.join(row, key, "left")
     month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")
     others = [name for name in result.columns if name not in key]
-    return result.select("customer_key", month, *others).fillna(
-        0.0, [c.name for c in business.file.customer_months]
-    )
+    sums = [c.name for c in business.file.customer_months]
+    table = result.select("customer_key", month, *others)
+    return table.fillna(0.0, sums) if sums else table

@@ -36,8 +36,8 @@ class Cohort:
     """One scored month under the model that was in charge of it; None where a figure is not known.
 
     Attributes:
-        day, model_version, status, n, positives, auc, auc_low, auc_high, auc_estimated, expected_positives: as in
-            monitoring/model_performance.
+        day, model_version, status, n, excluded, positives, auc, auc_low, auc_high, auc_estimated, expected_positives:
+            as in monitoring/model_performance.
         promised: ROC-AUC of that model on the test cohort of its own training.
     """
 
@@ -45,6 +45,7 @@ class Cohort:
     model_version: str
     status: str
     n: int
+    excluded: int | None = None
     positives: int | None = None
     expected_positives: float | None = None
     auc: float | None = None
@@ -52,6 +53,11 @@ class Cohort:
     auc_high: float | None = None
     auc_estimated: float | None = None
     promised: float | None = None
+
+    @property
+    def scored(self) -> int:
+        """Everybody, also who turned out to have no label."""
+        return self.n + (self.excluded or 0)
 
     def judgement(self, margin: float) -> str | None:
         """Against what was promised, minus the margin; None while that cannot be said. Chance is given its due."""
@@ -130,11 +136,11 @@ def nobody_scored(day: date) -> str:
 def _in_short(facts: Facts) -> list[str]:
     now = facts.now
     lines = [_verdict(facts)]
-    size = f"{now.n:,} customers were scored"
+    size = f"{now.scored:,} customers were scored"
     if len(facts.cohorts) > 1:
-        size += f", {_than(now.n, facts.cohorts[-2].n)} the month before"
+        size += f", {_than(now.scored, facts.cohorts[-2].scored)} the month before"
     lines.append(f"{size}.")
-    if now.expected_positives is not None:
+    if now.expected_positives is not None and now.n:
         lines.append(
             f"About {now.expected_positives:,.0f} of them ({now.expected_positives / now.n:.1%}) are expected to leave "
             f"between {_date(facts.first_day)} and {_date(facts.last_day)}."
@@ -190,7 +196,7 @@ def _cohort_table(facts: Facts) -> str:
             (
                 _month(cohort.day),
                 cohort.model_version,
-                f"{cohort.n:,}",
+                f"{cohort.scored:,}",
                 "" if cohort.expected_positives is None else f"{cohort.expected_positives:,.0f}",
                 "" if cohort.positives is None else f"{cohort.positives:,}",
                 right,
@@ -277,8 +283,9 @@ def _of_100(share: float | None) -> str:
 def _than(now: int, before: int) -> str:
     if now == before:
         return "as many as"
-    change = abs(now - before) / before
-    size = f"{change:.1%}" if change >= 0.0005 else f"{abs(now - before)}"
+    difference = abs(now - before)
+    # of nobody there is no share, and of a tiny one nothing is left in print
+    size = f"{difference / before:.1%}" if before and difference / before >= 0.0005 else f"{difference:,}"
     return f"{size} {'more' if now > before else 'fewer'} than"
 
 

@@ -24,6 +24,7 @@ COPIED = (
     "model_version",
     "status",
     "n",
+    "excluded",
     "positives",
     "expected_positives",
     "auc",

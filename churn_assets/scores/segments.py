@@ -3,7 +3,7 @@
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.segments import Segments, When
+from churn_assets.contracts.segments import SegmentRule, Segments, When
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -45,19 +45,19 @@ def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segmen
         .when(F.col("_value") >= rules.value.middle, "middle")
         .otherwise("low"),
     )
-    segment = reduce(
-        lambda chain, r: chain.when(_fits(r.when), r.name),
-        rules.rules[1:],
-        F.when(_fits(rules.rules[0].when), rules.rules[0].name),
+
+    def told(rule: SegmentRule) -> "Column":
+        return F.struct(F.lit(rule.name).alias("segment"), F.lit(rule.action).alias("action"))
+
+    first, *others = rules.rules
+    chosen = reduce(
+        lambda chain, r: chain.when(_fits(r.when), told(r)), others, F.when(_fits(first.when), told(first))
     )
-    action = F.element_at(
-        F.create_map(*(F.lit(t) for r in rules.rules for t in (r.name, r.action))), F.col("segment")
-    )
-    return tiered.withColumn("segment", segment).select(
+    return tiered.withColumn("_rule", chosen).select(
         "customer_key",
         "as_of_date",
-        "segment",
-        action.alias("action"),
+        "_rule.segment",
+        "_rule.action",
         "risk_tier",
         "value_tier",
         "driver",

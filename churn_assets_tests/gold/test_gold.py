@@ -168,6 +168,28 @@ def test_sources_of_one_role_keep_their_columns_apart(spark: "SparkSession", tmp
     assert (month["status"], month["customers_status"]) == ("open", "active")
 
 
+def test_what_is_told_late_of_spells_holds_in_all_later_months(
+    silver: "dict[str, DataFrame]", business: Business
+) -> None:
+    written = ["2024-12", "2025-01", "2025-02", "2025-03"]
+    assert touched_months(silver, business, ["2025-01"], written) == ["2025-01", "2025-02", "2025-03"]
+
+
+def test_a_business_without_declared_columns_has_months_of_its_events(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    business = load_business(business_copy(tmp_path, "shop", customer_months=None))
+    source = business.source("transactions")
+    bought = [
+        ("a", at, {"date": at, "quantity": 1, "amount": "1.00"})
+        for at in ("2025-01-07", "2025-01-09", "2025-03-07")
+    ]
+    silver = {"transactions": _versions(spark, source, bought)}
+    rows = customer_months(silver, business, ["2025-01", "2025-02", "2025-03"]).collect()
+    assert sorted(tuple(row) for row in rows) == [("a", "2025-01"), ("a", "2025-03")]
+    assert touched_months(silver, business, ["2025-03"], ["2025-01", "2025-04"]) == ["2025-03"]
+
+
 def _months(frame: "DataFrame") -> dict[tuple[str, str], dict[str, Any]]:
     rows = [r.asDict() for r in frame.collect()]
     found = {(r["customer_key"], r["month"]): r for r in rows}

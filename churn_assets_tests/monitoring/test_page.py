@@ -65,6 +65,21 @@ def drift_row(kind: str, feature: str, status: str, **figures: Any) -> dict[str,
     )
 
 
+def test_whoever_was_scored_is_counted_also_when_they_have_no_label() -> None:
+    """May has matured, June has not: as many were scored."""
+    page = monthly_page(facts(cohort("2025-05", 0.85, n=970, excluded=30), cohort("2025-06")))
+    assert "1,000 customers were scored, as many as the month before." in page
+    assert "| May 2025 | 1 | 1,000 |" in page
+
+
+def test_a_cohort_of_which_nobody_has_a_label_has_a_page() -> None:
+    nobody = cohort("2025-05", n=0, excluded=0, expected_positives=0.0)
+    assert "0 customers were scored." in monthly_page(facts(nobody))
+    assert "1,000 customers were scored, 1,000 more than the month before." in monthly_page(
+        facts(nobody, cohort("2025-06"))
+    )
+
+
 @pytest.mark.parametrize(
     ("auc", "half", "said"),
     [

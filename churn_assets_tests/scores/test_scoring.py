@@ -119,6 +119,26 @@ def test_segments_on_spark_follow_the_same_rules(spark: "SparkSession") -> None:
         assert (row.segment, row.action) == (rule.name, rule.action)
 
 
+def test_two_rules_may_lead_to_one_segment(spark: "SparkSession") -> None:
+    rules = [
+        {"name": "save", "action": "call", "when": {"risk": ["high"]}},
+        {"name": "save", "action": "write", "when": {"risk": ["elevated"]}},
+        {"name": "rest", "action": "none"},
+    ]
+    twice = Segments.model_validate(RULES.model_dump() | {"rules": rules})
+    rows = [(f"k{i}", AS_OF, i / 10, "price", "5", i / 10) for i in range(10)]
+    columns = "customer_key string, as_of_date date, raw double, driver string, model_version string"
+    scores = spark.createDataFrame(rows, f"{columns}, probability double")
+    values = [(row[0], AS_OF, 1.0) for row in rows]
+    snapshots = spark.createDataFrame(
+        values, f"customer_key string, as_of_date date, {RULES.value.feature} double"
+    )
+    found = {
+        r.customer_key: (r.segment, r.action) for r in customer_segments(scores, snapshots, twice).collect()
+    }
+    assert (found["k9"], found["k7"], found["k0"]) == (("save", "call"), ("save", "write"), ("rest", "none"))
+
+
 def test_rules_that_leave_somebody_out_are_refused() -> None:
     content = RULES.model_dump()
     with pytest.raises(ValueError, match="the last segment rule must have no `when`"):
