@@ -45,10 +45,10 @@ def logistic_line(
     """
     if labels.min() == labels.max():
         raise ValueError("a logistic line needs both classes")
+    if slope is not None:
+        return slope, _intercept(slope * log_odds, float(labels.mean()))
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
-    start = 0.0 if slope is None else slope
-    weights = np.array([start, float(logit(labels.mean()[None])[0]) - start * float(log_odds.mean())])
-    free = np.array([slope is None, True])
+    weights = np.array([0.0, float(logit(labels.mean()[None])[0])])
 
     def loss(at: NDArray[np.float64]) -> float:
         line = design @ at
@@ -57,11 +57,9 @@ def logistic_line(
     current = loss(weights)
     for _ in range(100):
         probability = sigmoid(design @ weights)
-        gradient = (design.T @ (probability - labels) / len(labels) + 1e-9 * weights)[free]
+        gradient = design.T @ (probability - labels) / len(labels) + 1e-9 * weights
         curvature = (design * (probability * (1 - probability))[:, None]).T @ design / len(labels)
-        curvature = curvature[np.ix_(free, free)] + 1e-9 * np.eye(int(free.sum()))
-        step = np.zeros(2)
-        step[free] = np.linalg.solve(curvature, gradient)
+        step = np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
         length = 1.0
         while (following := loss(weights - length * step)) > current and length > 1e-6:
             length /= 2
@@ -71,6 +69,20 @@ def logistic_line(
         if gain < 1e-14 and np.abs(gradient).max() < 1e-9:
             break
     return float(weights[0]), float(weights[1])
+
+
+def _intercept(line: NDArray[np.float64], mean: float) -> float:
+    """What is to be added to log-odds so that their mean probability is `mean`.
+
+    That is where the likelihood is largest. A root between bounds: Newton steps run away where most log-odds lie far
+    off, as those of pure leaves do.
+    """
+    from scipy.optimize import brentq
+
+    middle = float(logit(np.array([mean]))[0])
+    low, high = middle - float(line.max()), middle - float(line.min())
+    # a little wider: when all log-odds are equal the bounds are one, and rounding could put both on one side
+    return float(brentq(lambda shift: float(sigmoid(line + shift).mean()) - mean, low - 1, high + 1))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from churn_assets.models.calibration import Calibration, logistic_line, logit, sigmoid
+from churn_assets.models.evaluation import evaluate
 
 
 def drawn(n: int, slope: float, intercept: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -13,6 +14,13 @@ def drawn(n: int, slope: float, intercept: float, seed: int = 0) -> tuple[np.nda
     log_odds = rng.normal(-2, 1.2, size=n)
     labels = (rng.random(n) < sigmoid(slope * log_odds + intercept)).astype(float)
     return sigmoid(log_odds), labels
+
+
+def with_pure_leaves(share: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """A share of probabilities is 0, of which some churn all the same."""
+    rng = np.random.default_rng(0)
+    raw = np.where(rng.random(5000) < share, 0.0, rng.choice([0.05, 0.1, 0.2, 0.4], 5000))
+    return raw, (rng.random(5000) < np.where(raw == 0, rate, raw)).astype(float)
 
 
 def test_logistic_line_agrees_with_scikit_learn() -> None:
@@ -59,6 +67,35 @@ def test_separated_data_and_extreme_probabilities_stay_finite() -> None:
     labels = np.repeat([0.0, 1.0], 50)
     probability = Calibration.fit(raw, labels).apply(raw)
     assert np.isfinite(probability).all()
+
+
+@pytest.mark.parametrize("pure", [0.3, 0.7, 0.9])
+@pytest.mark.parametrize("rate", [0.0, 0.001, 0.003])
+def test_calibration_in_the_large_holds_with_pure_leaves(pure: float, rate: float) -> None:
+    """Probabilities of exactly 0 for most rows, as a decision tree gives, are log-odds far from all others."""
+    raw, labels = with_pure_leaves(pure, rate)
+    log_odds = logit(raw)
+    slope, intercept = logistic_line(log_odds, labels, slope=1.0)
+    assert slope == 1.0 and abs(intercept) < 1
+    assert sigmoid(log_odds + intercept).mean() == pytest.approx(labels.mean(), abs=1e-9)
+    reported = evaluate(labels, raw, raw, np.arange(len(raw))).calibration_intercept
+    assert reported == pytest.approx(intercept)
+
+
+def test_a_useless_ranking_with_pure_leaves_keeps_its_mean() -> None:
+    raw, _ = with_pure_leaves(0.7, 0.0)
+    rate = np.where(raw == 0, 0.06, 0.02)
+    labels = (np.random.default_rng(1).random(len(raw)) < rate).astype(float)
+    fitted = Calibration.fit(raw, labels)
+    assert fitted.slope == 1.0
+    assert fitted.apply(raw).mean() == pytest.approx(labels.mean(), abs=1e-6)
+
+
+def test_a_constant_score_gets_the_base_rate() -> None:
+    labels = np.repeat([0.0, 1.0], [900, 100])
+    assert sigmoid(
+        np.array([2.0 + logistic_line(np.full(1000, 2.0), labels, slope=1.0)[1]])
+    ) == pytest.approx(0.1)
 
 
 def test_json_round_trip() -> None:
