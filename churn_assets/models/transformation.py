@@ -176,7 +176,7 @@ class Transformation:
 
 
 def is_numeric(series: pd.Series) -> bool:
-    """True if a feature is to be read as a number; a column without any value is numeric.
+    """True if a feature is to be read as a number; without any value the type of the column says so.
 
     Raises:
         TypeError: dates, lists and other values that are neither a number nor a string.
@@ -186,8 +186,8 @@ def is_numeric(series: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
         return True
     values = series.dropna()
-    if values.empty:
-        return True
+    if values.empty:  # words, known from later cohorts on; numbers have a type of their own
+        return False
     kinds = set(map(type, values))
     if all(issubclass(kind, (bool, int, float, Decimal, np.number, np.bool_)) for kind in kinds):
         return True

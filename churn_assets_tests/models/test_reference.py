@@ -57,6 +57,13 @@ def test_reference_holds_no_extreme_value() -> None:
     assert max(edges) < frame["invoices__amount__sum_3m"].max()
 
 
+def test_words_without_any_value_in_training_drift_when_they_appear() -> None:
+    reference = reference_statistics(pd.DataFrame({"plan": pd.Series([None] * 100, dtype=object)}), ["plan"])
+    assert (reference["plan"]["kind"], reference["plan"]["missing"]) == ("categorical", 1)
+    [psi] = drift(reference, pd.DataFrame({"plan": ["gold"] * 100}))["psi"]
+    assert psi > 0.25
+
+
 def test_an_empty_month_is_refused() -> None:
     frame = training_frame()
     with pytest.raises(ValueError, match="no rows"):

@@ -109,6 +109,14 @@ def test_a_changed_world_is_learned_from_its_newest_cohorts(frame: pd.DataFrame)
     assert (new.test.auc or 0) > (everything.test.auc or 0) + 0.1
 
 
+def test_words_that_begin_after_the_train_cohorts_do_not_stop_a_training(frame: pd.DataFrame) -> None:
+    late = frame["as_of_date"] > SPLIT.train[-1]
+    found = train(
+        frame.assign(plan=np.where(late, "gold", None)), [*FEATURES, "plan"], SPLIT, SETTINGS, no_spark
+    )
+    assert "plan" in found.model.transformation.features and found.test.auc is not None
+
+
 def test_shuffled_labels_are_not_predictable(frame: pd.DataFrame) -> None:
     shuffled = frame.assign(label=np.random.default_rng(0).permutation(frame["label"]))
     test = train(shuffled, FEATURES, SPLIT, SETTINGS, no_spark).test

@@ -77,6 +77,17 @@ def test_feature_without_values_in_training_may_appear_later(fitted: Transformat
     assert np.isfinite(matrix).all()
 
 
+@pytest.mark.parametrize("dtype", ["object", "string", "category"])
+@pytest.mark.parametrize("rows", [10, 100])
+def test_words_without_any_value_in_training_may_appear_later(dtype: str, rows: int) -> None:
+    """A source that delivers a column from some month on, after the train cohorts."""
+    fitted = Transformation.fit(pd.DataFrame({"plan": pd.Series([None] * rows, dtype=dtype)}), ["plan"])
+    assert Transformation.from_dict(json.loads(json.dumps(fitted.as_dict()))) == fitted
+    matrix = fitted.transform(pd.DataFrame({"plan": ["gold", None, "blue"]}))
+    assert matrix[:, -1].tolist() == ([1, 0, 1] if rows == 100 else [1, 1, 1])
+    assert np.isfinite(fitted.transform(fitted.example())).all()
+
+
 def test_decimal_bool_object_nullable_and_infinite_values() -> None:
     frame = pd.DataFrame(
         {
