@@ -11,7 +11,14 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.models.champions import Champion, Provisional, champion_at, provisional, trainings_schema
+from churn_assets.models.champions import (
+    Champion,
+    Provisional,
+    champion_at,
+    learned_up_to,
+    provisional,
+    trainings_schema,
+)
 from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
@@ -119,7 +126,12 @@ def _judge(
     weakness: str | None,
 ) -> "Verdict":
     """The verdict on the new model against the champion before it."""
-    from churn_assets.models.promotion import first_champion, judge_challenger, speechless_champion
+    from churn_assets.models.promotion import (
+        first_champion,
+        judge_challenger,
+        nothing_matured,
+        speechless_champion,
+    )
     from churn_assets.models.undeclared import undeclared, with_undeclared, without_values
 
     if before is None:
@@ -130,6 +142,9 @@ def _judge(
         if gone := without_values(lakehouse, lost, [day]):
             return speechless_champion(gone)
         tested = with_undeclared(lakehouse, tested, lost, day)
+    trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
+    if learned_up_to(trainings, before.model_version, result.split.test):
+        return nothing_matured(result.split.test)
     champion = rival.score(tested)["raw"].to_numpy()
     rule = business.file.retraining.promotion
     return judge_challenger(result.tested.labels, result.tested.raw, champion, result.test, weakness, rule)

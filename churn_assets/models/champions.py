@@ -148,6 +148,18 @@ def provisional(
     return None
 
 
+def learned_up_to(trainings: Iterable[Mapping[str, Any]], model_version: str, as_of_date: date) -> bool:
+    """Whether a model has learned from the cohort of that date, or from a later one.
+
+    Args:
+        trainings: rows of models/training_runs; those of before this was recorded learned from earlier cohorts only.
+    """
+    return any(
+        row["model_version"] == model_version and (row.get("learned_until") or date.min) >= as_of_date
+        for row in trainings
+    )
+
+
 def _in_haste(training: Mapping[str, Any]) -> bool:
     last = training.get("learned_until")
     return last is not None and last == training["test_as_of_date"]

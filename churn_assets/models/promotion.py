@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,17 @@ def first_champion() -> Verdict:
 def speechless_champion(features: Sequence[str]) -> Verdict:
     """The champion cannot score, because these features of it are no longer declared."""
     return Verdict(True, f"the champion needs {', '.join(features)}, which churn.yaml no longer declares")
+
+
+def nothing_matured(tested_on: date) -> Verdict:
+    """The champion has learned from the test cohort itself: on its own rows it would look better than it is.
+
+    That happens when a training follows one of `split.recent_split` before a newer cohort has matured.
+    """
+    return Verdict(
+        False,
+        f"the champion learned from the cohort of {tested_on} itself, and nothing has matured since: it stays",
+    )
 
 
 def judge_challenger(

@@ -22,7 +22,6 @@ from churn_assets.lakehouse import tables
 from churn_assets.models.assets import DEGRADATION, REQUESTED_BY
 from churn_assets.models.champions import decisions_schema
 from churn_assets.models.decisions import PromotionError, decided, promote, rollback
-from churn_assets.models.promotion import PROVISIONAL
 from churn_assets.months import month_end, month_range, month_start
 from churn_assets.sources.simulator.plan import SimulationPlan
 from churn_assets.sources.simulator.shop import simulate_shop
@@ -193,7 +192,9 @@ def test_a_model_made_after_a_degradation_is_provisional_and_learns_on(shop: Lak
     assert successor["model_version"] != version
     assert successor["learned_until"] == made["learned_until"] == successor["test_as_of_date"]
     assert successor["learned_from"] >= made["learned_from"]
-    assert PROVISIONAL in newest(tables.CHAMPIONS, "decided_at")["why"]
+    judged = newest(tables.CHAMPIONS, "decided_at")
+    assert not judged["promoted"] and judged["auc_difference"] is None
+    assert "nothing has matured since" in judged["why"]
 
 
 def test_features_may_be_taken_out_and_added_while_a_model_is_in_charge(shop: Lake, tmp_path: Path) -> None:

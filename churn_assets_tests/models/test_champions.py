@@ -11,6 +11,7 @@ from churn_assets.models.champions import (
     Champion,
     Provisional,
     champion_at,
+    learned_up_to,
     lineage,
     provisional,
     timeline,
@@ -140,8 +141,23 @@ def _training(
     return {"model_version": version, **dates, **trained}
 
 
+@pytest.mark.parametrize(
+    ("until", "test", "learned"),
+    [
+        ("2025-06-30", "2025-05-31", True),
+        ("2025-06-30", "2025-06-30", True),
+        ("2025-06-30", "2025-07-31", False),
+    ],
+)
+def test_a_model_is_not_tested_on_a_cohort_that_it_learned_from(until: str, test: str, learned: bool) -> None:
+    other = _training("2", "2024-01-31", "2025-12-31", "2025-12-31")
+    rows = [other, _training("1", "2025-01-31", until, until)]
+    assert learned_up_to(rows, "1", date.fromisoformat(test)) is learned
+
+
 def test_a_training_of_an_older_release_is_not_provisional() -> None:
     row = _training("1", None, None, "2025-06-30")
     del row["learned_from"], row["learned_until"]
     assert provisional([row], "1", 6) is None
+    assert not learned_up_to([row, _training("1", None, None, "2025-06-30")], "1", date(2025, 6, 30))
     assert provisional([], "1", 6) is None

@@ -1,12 +1,20 @@
 """Champion against challenger, from both sides of every threshold."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from churn_assets.contracts.training import Promotion
 from churn_assets.models.evaluation import Metrics, evaluate
-from churn_assets.models.promotion import DEGRADED, PROVISIONAL, first_champion, judge_challenger
+from churn_assets.models.promotion import (
+    DEGRADED,
+    PROVISIONAL,
+    first_champion,
+    judge_challenger,
+    nothing_matured,
+)
 
 N = 3000
 
@@ -33,6 +41,12 @@ def verdict(made: World, weakness: str | None = None, rule: Promotion | None = N
 
 def test_nobody_in_charge_makes_the_first_model_champion() -> None:
     assert first_champion().promoted and first_champion().difference is None
+
+
+def test_a_champion_that_learned_from_the_test_cohort_stays_without_a_comparison() -> None:
+    found = nothing_matured(date(2025, 6, 30))
+    assert (found.promoted, found.difference, found.low, found.high) == (False, None, None, None)
+    assert "learned from the cohort of 2025-06-30" in found.why and "nothing has matured since" in found.why
 
 
 def test_a_clearly_better_challenger_takes_over() -> None:
