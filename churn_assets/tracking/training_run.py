@@ -14,7 +14,6 @@ from churn_assets.models.examination import Examination
 from churn_assets.models.portable import PortableModel
 from churn_assets.models.result import TrainingResult
 from churn_assets.models.search import Trial
-from churn_assets.models.transformation import NumericColumn
 from churn_assets.tracking.trials import log_trial
 
 if TYPE_CHECKING:
@@ -165,18 +164,18 @@ def _numbers(prefix: str, values: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _signature(model: PortableModel) -> "ModelSignature":
-    """Declared features in, two probabilities out; every feature may be missing. Booleans are given as 0 or 1."""
+    """Declared features in, two probabilities out; no feature may be left out, but any value may be missing.
+
+    Features carry no type: MLflow would refuse whole numbers and booleans where a double is declared, and words of
+    which none is known. The transformation reads all of them. The price: MLflow's server reads JSON only, as it reads
+    CSV by declared types.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import AnyType
 
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(
-            DataType.double if isinstance(part, NumericColumn) else DataType.string,
-            part.feature,
-            required=False,
-        )
-        for part in model.transformation.parts
-    ]
+    anything = AnyType()  # type: ignore[no-untyped-call]
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(anything, name) for name in model.transformation.features]
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.double, "raw"),
         ColSpec(DataType.double, "probability"),

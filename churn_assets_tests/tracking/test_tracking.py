@@ -7,7 +7,7 @@ import sys
 import threading
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_fram
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.pyfunc import PyFuncModel
 
 AS_OF = date(2026, 1, 31)
 TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
@@ -156,7 +157,7 @@ def test_the_registered_model_predicts_the_same_in_another_process(
     frame: pd.DataFrame,
     tmp_path: Path,
 ) -> None:
-    sample = frame[FEATURES].head(50).assign(autopay=lambda f: f["autopay"].astype(float))
+    sample = frame[FEATURES].head(50)
     sample.to_pickle(tmp_path / "frame.pkl")
     code = (
         "import mlflow, pandas, sys; mlflow.set_tracking_uri(sys.argv[1]);"
@@ -167,6 +168,44 @@ def test_the_registered_model_predicts_the_same_in_another_process(
     arguments = [tracking.uri, uri, str(tmp_path / "frame.pkl"), str(tmp_path / "scores.pkl")]
     subprocess.run([sys.executable, "-c", code, *arguments], check=True, cwd=tmp_path)
     pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / "scores.pkl"), result.model.score(sample))
+
+
+@pytest.fixture(scope="module")
+def served(tracking: Tracking, logged: tuple[str, ModelVersion]) -> "PyFuncModel":
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking.uri)
+    try:
+        return mlflow.pyfunc.load_model(f"models:/{tracking.model_name}@champion")
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"tickets__count_3m": np.arange(20) % 3, "autopay": True},
+        {"tickets__count_3m": np.arange(20, dtype=np.int8), "autopay": 1},
+        {"tickets__count_3m": pd.array([1, None] * 10, dtype="Int64"), "autopay": [True, None] * 10},
+        {"region": None, "nothing": None},
+        {"region": np.nan, "usage__gb__trend": None},
+        {"region": pd.Categorical(["north", None] * 10)},
+    ],
+)
+def test_the_registered_model_takes_frames_as_pandas_makes_them(
+    served: "PyFuncModel", result: TrainingResult, frame: pd.DataFrame, given: dict[str, Any]
+) -> None:
+    sample = frame[FEATURES].head(20).assign(**given)
+    pd.testing.assert_frame_equal(served.predict(sample), result.model.score(sample))
+
+
+def test_the_registered_model_names_a_feature_that_was_left_out(
+    served: "PyFuncModel", frame: pd.DataFrame
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=r"missing inputs \['region'\]"):
+        served.predict(frame[FEATURES].drop(columns="region"))
 
 
 def test_no_row_and_no_key_reaches_mlflow(
