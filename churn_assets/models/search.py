@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn_assets.documents import spoken
-from churn_assets.models.candidates import Candidate, TrainingPart, engine_of
+from churn_assets.models.candidates import Candidate, Engine, TrainingPart, engine_of
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, auc_interval
 from churn_assets.models.learning import Learner, training_part
 from churn_assets.models.split import Split
@@ -93,12 +94,13 @@ class Search:
 
 @dataclass(frozen=True)
 class _Origin:
-    """A judged cohort and what it is judged by, as matrices."""
+    """A judged cohort and what it is judged by, as matrices; `digest` is that of all their values."""
 
     day: date
     part: TrainingPart
     matrix: np.ndarray[Any, np.dtype[np.float64]]
     labels: np.ndarray[Any, np.dtype[np.float64]]
+    digest: str
 
 
 def rolling_origins(split: Split) -> list[tuple[tuple[date, ...], date]]:
@@ -159,10 +161,21 @@ def _origins(frame: pd.DataFrame, split: Split, learner: Learner, stack: ExitSta
             continue
         transformation = Transformation.fit(taught, learner.features)
         part = stack.enter_context(training_part(taught, transformation, learner))
-        found.append(
-            _Origin(day, part, transformation.transform(judged), judged["label"].to_numpy(np.float64))
-        )
+        matrix, labels = transformation.transform(judged), judged["label"].to_numpy(np.float64)
+        digest = _digest(part.matrix, part.labels, part.customers, matrix, labels)
+        found.append(_Origin(day, part, matrix, labels, digest))
     return found
+
+
+def _digest(*arrays: NDArray[Any] | None) -> str:
+    """Of values and shapes; rows in another order are other rows, since learners sample by position."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            digest.update(str(array.shape).encode())
+            # transposed, since a matrix is in Fortran order: no copy
+            digest.update(np.ascontiguousarray(array.T).data)
+    return digest.hexdigest()
 
 
 def _searched(
@@ -178,7 +191,7 @@ def _searched(
 
     candidate = learner.candidates[name]
     defaults = {key: getattr(candidate, key) for key in candidate.space}
-    study = _study(search.file, _name(name, candidate, defaults, origins, learner))
+    study = _study(search.file, _name(name, candidate, origins, learner))
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)  # its process was killed
     while True:
@@ -220,7 +233,7 @@ def _try(
     aucs: dict[date, float] = {}
     given_up = False
     for step, origin in enumerate(origins):
-        part = replace(origin.part, engine=engine_of(candidate, learner.engine, len(origin.part.labels)))
+        part = replace(origin.part, engine=_engine(candidate, origin, learner))
         scorer = changed.fit(part)
         aucs[origin.day] = auc_interval(origin.labels, scorer.predict(origin.matrix))[0]
         trial.set_user_attr("aucs", list(aucs.values()))
@@ -287,21 +300,25 @@ def _study(file: Path, name: str) -> "optuna.Study":
     )
 
 
-def _name(
-    name: str, candidate: Candidate, defaults: Settings, origins: Sequence[_Origin], learner: Learner
-) -> str:
-    """Candidate and a digest of whatever else its figures depend on: other rows or other ranges start anew."""
+def _engine(candidate: Candidate, origin: _Origin, learner: Learner) -> Engine:
+    """Where a candidate is fitted for an origin."""
+    return engine_of(candidate, learner.engine, len(origin.part.labels))
+
+
+def _name(name: str, candidate: Candidate, origins: Sequence[_Origin], learner: Learner) -> str:
+    """Candidate and a digest of whatever else its figures depend on.
+
+    Other rows, ranges, settings or another engine start anew.
+    """
     told: Mapping[str, Any] = {
         "space": {key: [of.low, of.high, of.log] for key, of in candidate.space.items()},
-        "defaults": defaults,
+        "candidate": repr(candidate),  # with all its settings: those outside of the space, too
         "features": list(learner.features),
         "seed": learner.seed,
         "origins": [
-            [origin.day.isoformat(), float(origin.part.matrix.sum()), float(origin.part.labels.sum()),
-             float(origin.matrix.sum()), float(origin.labels.sum()), len(origin.labels)]
-            for origin in origins
+            [origin.day.isoformat(), origin.digest, _engine(candidate, origin, learner)] for origin in origins
         ],
-    }  # fmt: skip
+    }
     return f"{name} {hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]}"
 
 

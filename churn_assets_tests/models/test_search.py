@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.models.candidates import CANDIDATES, TrainingPart
+from churn_assets.models.candidates import CANDIDATES, EngineChoice, TrainingPart
 from churn_assets.models.learning import Learner
 from churn_assets.models.portable import Linear, Scorer
 from churn_assets.models.search import Found, Search, Trial, rolling_origins, tuned
@@ -27,11 +27,12 @@ SIGNAL = FEATURES.index("usage__gb__trend")
 class Blurred:
     """Ranks by the usage and, the more `blur` there is, by a column of no meaning; best without."""
 
-    engines: ClassVar[tuple[str, ...]] = ("local",)
+    engines: ClassVar[tuple[str, ...]] = ("local", "spark")
     space: ClassVar[dict[str, Range]] = {"blur": Range(0.0, 10.0), "steps": Range(1, 9, log=True)}
     blur: float = 5.0
     steps: int = 3
-    fail_at: int = 10**9
+    column: int = 0
+    fail_at: ClassVar[int] = 10**9
     fits: ClassVar[list[int]] = []
 
     def fit(self, part: TrainingPart) -> Scorer:
@@ -40,7 +41,7 @@ class Blurred:
             raise KeyboardInterrupt
         coefficients = np.zeros(part.matrix.shape[1])
         coefficients[SIGNAL] = -1
-        coefficients[0] = self.blur
+        coefficients[self.column] = self.blur
         return Scorer(Linear(coefficients, 0.0, coefficients * 0), "log_odds")
 
 
@@ -129,13 +130,16 @@ def test_what_the_training_is_judged_by_is_never_seen(frame: pd.DataFrame, tmp_p
 
 
 @pytest.mark.parametrize("fail_at", [2, 11, 20])
-def test_a_search_goes_on_where_it_stopped(frame: pd.DataFrame, tmp_path: Path, fail_at: int) -> None:
+def test_a_search_goes_on_where_it_stopped(
+    frame: pd.DataFrame, tmp_path: Path, fail_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed in a trial, the first one included, it finds what it would have found, and repeats no finished trial."""
     whole, at_once = searched(frame, tmp_path / "whole", 9)
     told: list[Trial] = []
     search = Search(9, tmp_path / "stopped", on_trial=told.append)
-    with pytest.raises(KeyboardInterrupt):
-        tuned(frame, SPLIT, ["blurred"], learner_of(Blurred(fail_at=fail_at)), search)
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as killed:
+        killed.setattr(Blurred, "fail_at", fail_at)
+        tuned(frame, SPLIT, ["blurred"], learner_of(Blurred()), search)
     assert len(told) < 9
     found, rest = searched(frame, tmp_path / "stopped", 9)
     assert facts(told + rest) == facts(at_once) and found == whole
@@ -147,6 +151,31 @@ def test_other_rows_start_anew(frame: pd.DataFrame, tmp_path: Path) -> None:
     searched(frame, tmp_path / "journal", 2)
     turned = frame.assign(label=1 - frame["label"])
     assert len(searched(turned, tmp_path / "journal", 2)[1]) == 2
+
+
+@pytest.mark.parametrize("column", ["label", "usage__gb__trend", "customer_key"])
+def test_the_same_values_on_other_rows_start_anew(frame: pd.DataFrame, tmp_path: Path, column: str) -> None:
+    """All sums stay as they were."""
+    searched(frame, tmp_path / "journal", 2)
+
+    def mixed(values: pd.Series) -> Any:
+        return values.sample(frac=1, random_state=values.index[0]).to_numpy()
+
+    others = frame.groupby("as_of_date")[column].transform(mixed)
+    assert len(searched(frame.assign(**{column: others}), tmp_path / "journal", 2)[1]) == 2
+
+
+def test_other_settings_and_another_engine_start_anew(frame: pd.DataFrame, tmp_path: Path) -> None:
+    search = Search(2, tmp_path / "journal")
+
+    def fits(candidate: Blurred, engine: EngineChoice) -> int:
+        tuned(frame, SPLIT, ["blurred"], replace(learner_of(candidate), engine=engine), search)
+        return len(Blurred.fits)
+
+    assert fits(Blurred(), "local") > 0
+    assert fits(Blurred(), "auto") == 0  # for so few rows it is local
+    assert fits(Blurred(column=1), "local") > 0
+    assert fits(Blurred(), "spark") > 0
 
 
 def test_a_budget_of_seconds_ends_it(frame: pd.DataFrame, tmp_path: Path) -> None:
