@@ -94,7 +94,8 @@ class Feature:
 
     `months` or `days` is the window's length, both None where the aggregate has none; `count_ever` counts all there has
     been. A trend over m months is
-    `(last - before) / (last + before)` of the measure in the last m months and the m months before, in [-1, 1].
+    `(last - before) / (last + before)` of the measure in the last m months and the m months before, in [-1, 1]. It is
+    null where both are 0, and where one is negative, as with more refunds than purchases.
     """
 
     name: str

@@ -149,5 +149,6 @@ def _feature(feature: Feature) -> "Column":
             return F.when(whole > 0, now / whole)
         case "trend":
             before = _over(terms[0], months, 2 * months - 1)
-            return F.when(now + before > 0, (now - before) / (now + before))
+            known = (now >= 0) & (before >= 0) & (now + before > 0)
+            return F.when(known, (now - before) / (now + before))
     return now

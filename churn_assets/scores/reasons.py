@@ -45,13 +45,16 @@ def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDAr
 
 
 def _printed(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
-    """Rounded to what is printed. A trend (new - old) / (new + old) becomes the change, new / old - 1."""
+    """Rounded to what is printed. A trend (new - old) / (new + old) becomes the change, new / old - 1.
+
+    Trends beyond -1 and 1, of snapshots from when a window might be negative, are no change that could be named.
+    """
     import numpy as np
 
     with np.errstate(divide="ignore", invalid="ignore"):
         if trend:
             change = np.where(values < 1, (1 + values) / (1 - values) - 1, np.inf)
-            return np.where(np.isnan(values), np.nan, np.round(change, 2)) + 0.0
+            return np.where(np.abs(values) <= 1, np.round(change, 2), np.nan) + 0.0
         size = np.abs(values)
         fine = 10.0 ** (1 - np.floor(np.log10(size)))  # two digits
         small = np.where(size > 0, np.round(values * fine) / fine, 0.0)

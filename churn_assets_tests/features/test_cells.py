@@ -39,6 +39,13 @@ USAGE = [
     ("gone", "05-20", "05-21", 10.0),
     ("came", "06-20", "06-21", 10.0),
     ("idle", "05-20", "05-21", 0.0),
+    ("gave back", "05-20", "05-21", 10.0),
+    ("gave back", "06-20", "06-21", -8.0),
+    ("gave back before", "05-20", "05-21", -8.0),
+    ("gave back before", "06-20", "06-21", 10.0),
+    ("gave all back", "05-20", "05-21", 10.0),
+    ("gave all back", "06-20", "06-21", 6.0),
+    ("gave all back", "06-21", "06-22", -6.0),
     ("long ago", "2024-02-29", "2024-03-07", 9.0),
 ]
 
@@ -103,7 +110,16 @@ def test_a_corrected_row_has_its_old_value_before_and_its_new_one_after(usage: F
 
 
 @pytest.mark.parametrize(
-    ("who", "expected"), [("rising", 0.5), ("gone", -1.0), ("came", 1.0), ("idle", None)]
+    ("who", "expected"),
+    [
+        ("rising", 0.5),
+        ("gone", -1.0),
+        ("came", 1.0),
+        ("idle", None),
+        ("gave back", None),
+        ("gave back before", None),
+        ("gave all back", -1.0),
+    ],
 )
 def test_trend_compares_a_window_with_the_one_before(usage: Found, who: str, expected: float | None) -> None:
     assert usage[who, JUNE]["usage_data_mb_trend_1m"] == expected
