@@ -65,7 +65,8 @@ def test_the_same_person_under_two_keys_is_found(frame: pd.DataFrame, jitter: fl
     found = leak_report(trained(doubled), doubled, 1)
     assert found.twins.exact == pytest.approx(exact, abs=8 if jitter else 0)
     assert 60 <= found.twins.near <= 77
-    [said] = found.findings()
+    *others, said = found.findings()
+    assert len(others) == (0 if jitter else 1) and knows_each_other(found) == (not jitter)
     assert f"{found.twins.near} of 700 test rows" in said and "doubled ids" in said
     assert found.twins.everybody and found.twins.without
 
@@ -76,6 +77,43 @@ def test_the_same_customer_with_the_same_values_is_no_twin(frame: pd.DataFrame) 
     for name in FEATURES:
         still.loc[test, name] = still.loc[first, name].to_numpy()
     assert leak_report(trained(still), still, 1).twins.exact == 0
+
+
+def knows_each_other(found: LeakReport) -> bool:
+    return any("rows of train and test know each other" in said for said in found.findings())
+
+
+def under_other_keys(frame: pd.DataFrame, share: float) -> pd.DataFrame:
+    """A share of the test customers stand in the train cohorts as well, each under another key."""
+    test = frame[frame["as_of_date"] == SPLIT.test]
+    copied = test.head(int(share * len(test)))
+    others = [copied.assign(customer_key="x" + copied["customer_key"], as_of_date=day) for day in SPLIT.train]
+    return pd.concat([frame, *others], ignore_index=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("share", "known"), [(0.0, False), (0.3, True), (1.0, True)])
+def test_rows_that_know_each_other_foresee_shuffled_labels(
+    result: TrainingResult, frame: pd.DataFrame, share: float, known: bool, seed: int
+) -> None:
+    assert knows_each_other(leak_report(result, under_other_keys(frame, share), seed)) == known
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_coarse_features_and_customers_that_stay_the_same_foresee_no_shuffled_labels(
+    result: TrainingResult, frame: pd.DataFrame, seed: int
+) -> None:
+    coarse = frame.assign(
+        invoices__amount__sum_3m=(frame["invoices__amount__sum_3m"] > 20).astype(float),
+        usage__gb__trend=np.sign(frame["usage__gb__trend"]),
+    )
+    still = frame.copy()
+    test, first = (still.index[still["as_of_date"] == day] for day in (SPLIT.test, COHORTS[0]))
+    for name in FEATURES:
+        still.loc[test, name] = still.loc[first, name].to_numpy()
+    for harmless in (coarse, still):
+        found = leak_report(result, harmless, seed)
+        assert found.shuffled is not None and not knows_each_other(found)
 
 
 def test_a_feature_that_tells_the_months_apart_is_named(frame: pd.DataFrame) -> None:
