@@ -32,7 +32,7 @@ class WhatIfError(ValueError):
 
 @dataclass(frozen=True)
 class Observed:
-    """Values that the model has learned from.
+    """Values that the model has learned from; none by default.
 
     Attributes:
         values: categories, or numbers that take a few values only; empty for other numbers.
@@ -40,12 +40,14 @@ class Observed:
     """
 
     values: tuple[Value, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
+    low: float = np.inf
+    high: float = -np.inf
 
     def __str__(self) -> str:
         if self.values:
             return ", ".join(spoken(value) for value in self.values)
+        if self.low > self.high:
+            return "no value often enough"
         return f"{spoken(self.low)} to {spoken(self.high)}"
 
     def holds(self, value: Value) -> bool:

@@ -1,5 +1,7 @@
 """What if: the answer is the model's own score, and only sensible questions are taken."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from churn_assets.contracts.features import Feature
 from churn_assets.models.result import TrainingResult
 from churn_assets.models.training import TrainingSettings, train
+from churn_assets.models.transformation import Transformation
 from churn_assets.models.what_if import (
     Observed,
     WhatIf,
@@ -123,6 +126,30 @@ def test_the_range_is_that_of_98_in_100_customers(result: TrainingResult, frame:
 def test_values_of_few_customers_cannot_be_asked_for(result: TrainingResult) -> None:
     values = pd.Series([0.0] * 60 + [1.0] * 50 + [2.0] * 49, name="tickets__count_3m")
     assert observed_range(result.model, values) == Observed(values=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("tickets__count_3m", [float(count) for count in range(9)]),
+        ("invoices__amount__sum_3m", [np.nan] * 60),
+        ("region", None),
+    ],
+)
+def test_where_no_value_was_seen_often_enough_nothing_can_be_asked_for(
+    result: TrainingResult, frame: pd.DataFrame, name: str, seen: list[float] | None
+) -> None:
+    if seen is None:
+        few = Transformation.fit(frame.head(20), FEATURES)  # no category for which there are enough rows
+        found = observed_range(replace(result.model, transformation=few), frame[name])
+    else:
+        found = observed_range(result.model, pd.Series(seen, name=name))
+    assert found == Observed() and str(found) == "no value often enough"
+    assert not any(found.holds(value) for value in (0.0, 1.0, -np.inf, np.inf, np.nan, "south"))
+    with pytest.raises(
+        WhatIfError, match=f"{name}=0 lies outside of what the model has seen: no value often"
+    ):
+        what_if(result.model, frame.iloc[[0]], DECLARED, {name: "0"}, {name: found})
 
 
 def test_only_actionable_features_of_the_model_are_offered(result: TrainingResult) -> None:
