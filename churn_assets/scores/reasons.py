@@ -47,7 +47,8 @@ def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDAr
 def _printed(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
     """Rounded to what is printed. A trend (new - old) / (new + old) becomes the change, new / old - 1.
 
-    Trends beyond -1 and 1, of snapshots from when a window might be negative, are no change that could be named.
+    Infinite values are missing, as for the model. Trends beyond -1 and 1, of snapshots from when a window might be
+    negative, are no change that could be named.
     """
     import numpy as np
 
@@ -59,7 +60,7 @@ def _printed(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]
         fine = 10.0 ** (1 - np.floor(np.log10(size)))  # two digits
         small = np.where(size > 0, np.round(values * fine) / fine, 0.0)
         large = np.where(size < 100, np.round(values, 1), np.rint(values))
-        return np.where(np.isnan(values), np.nan, np.where(size < 1, small, large)) + 0.0  # no -0
+        return np.where(np.isfinite(values), np.where(size < 1, small, large), np.nan) + 0.0  # no -0
 
 
 def reasons(

@@ -47,6 +47,8 @@ def words(feature: Feature, value: object, typical: dict[str, float] | None = No
         (REGION, "south", "region: south"),
         (REGION, None, "region: unknown"),
         (PRICE, float("nan"), "monthly price: unknown"),
+        (PRICE, float("inf"), "monthly price: unknown"),
+        (PRICE, float("-inf"), "monthly price: unknown"),
     ],
 )
 def test_a_reason_is_the_value_beside_the_usual_one(feature: Feature, value: object, expected: str) -> None:
