@@ -20,6 +20,7 @@ def choose(
     scores: Mapping[str, NDArray[np.float64]],
     labels: NDArray[np.float64],
     errors: float = 1.0,
+    customers: pd.Series | None = None,
 ) -> str:
     """The first option whose AUC is within some standard errors of the best one's.
 
@@ -31,13 +32,14 @@ def choose(
         scores: option -> scores of the selection part.
         labels: 0 or 1 per row of the selection part; with too few of either the first option is taken.
         errors: how many standard errors.
+        customers: whose row it is; None: each is a customer's only one.
     """
     positives = float(labels.sum())
     if min(positives, len(labels) - positives) < MINIMUM_POSITIVES:
         return options[0]
     top = max(options, key=lambda name: auc_interval(labels, scores[name])[0])
     for name in options:
-        difference, _, high = compare_auc(labels, scores[top], scores[name])
+        difference, _, high = compare_auc(labels, scores[top], scores[name], customers)
         if difference <= errors * (high - difference) / Z_95:
             return name
     return top
@@ -79,5 +81,6 @@ def remembered(
             for count, learning in learnings.items()
         }
         labels = selection["label"].to_numpy(np.float64)
-        chosen = choose(preferred, scores, labels, 2.0 if split.out_of_time else 1.0)
+        errors = 2.0 if split.out_of_time else 1.0
+        chosen = choose(preferred, scores, labels, errors, selection["customer_key"])
     return replace(split, train=split.train[-int(chosen) :]), learnings[chosen]

@@ -192,21 +192,42 @@ def auc_interval(labels: NDArray[np.float64], score: NDArray[np.float64]) -> tup
     return auc, *_clip_interval(auc, float(variance))
 
 
-def compare_auc(labels: ArrayLike, challenger: ArrayLike, champion: ArrayLike) -> tuple[float, float, float]:
+def compare_auc(
+    labels: ArrayLike,
+    challenger: ArrayLike,
+    champion: ArrayLike,
+    customers: Sequence[Any] | pd.Series | None = None,
+) -> tuple[float, float, float]:
     """AUC difference challenger - champion on the same rows with its paired DeLong 95 % interval.
 
-    The rows must be one snapshot per customer (one cohort), since the variance assumes independent rows.
+    Rows of several cohorts are not independent, but customers are: the variance is that of sums over customers
+    (Obuchowski 1997, Biometrics 53), which for one row each is DeLong's.
+
+    Args:
+        customers: whose row it is; None: one snapshot per customer (one cohort).
 
     Raises:
-        ValueError: fewer than two rows of a class.
+        ValueError: fewer than two customers with a row of a class.
     """
     y = np.asarray(labels, dtype=np.float64)
-    if min(y.sum(), (1 - y).sum()) < 2:
-        raise ValueError(f"{int(y.sum())} positives of {len(y)} rows: nothing to compare on")
+    customer = np.arange(len(y)) if customers is None else pd.factorize(np.asarray(customers))[0]
+    kinds = [customer[y == kind] for kind in (1, 0)]
+    counts = [len(np.unique(kind)) for kind in kinds]
+    if min(counts) < 2:
+        raise ValueError(
+            f"{counts[0]} customers with a positive row, {counts[1]} with a negative: nothing to compare on"
+        )
     new, old = (_placements(y, np.asarray(score, dtype=np.float64)) for score in (challenger, champion))
     difference = float(new[0].mean() - old[0].mean())
-    variance = sum(float((a - b).var(ddof=1)) / len(a) for a, b in zip(new, old, strict=True))
-    half = Z_95 * variance**0.5
+    above, below = (
+        np.bincount(kind, a - b - (a - b).mean(), len(y)) / len(kind)
+        for kind, a, b in zip(kinds, new, old, strict=True)
+    )
+    # each mean square with the correction for as many customers as it is taken over
+    every = len(np.unique(customer))
+    squares = zip((above @ above, below @ below, 2 * above @ below), (*counts, every), strict=True)
+    variance = sum(float(square) * count / (count - 1) for square, count in squares)
+    half = Z_95 * max(0.0, variance) ** 0.5  # rounding may leave a little less than 0
     return difference, difference - half, difference + half
 
 

@@ -117,7 +117,8 @@ def train(
     # Rows of the train cohorts cannot show what time does to a model: simple ones are trusted further.
     later = not set(split.selection) <= set(split.train)
     decided_on = parts["selection"]["label"].to_numpy(np.float64)
-    single = choose(settings.candidates, raws, decided_on, 1.0 if later else 2.0)
+    customers = parts["selection"]["customer_key"]
+    single = choose(settings.candidates, raws, decided_on, 1.0 if later else 2.0, customers)
     ensemble, why = None, "no ensemble is kept: no cohort later than the train part is at hand to judge one"
     if later:
         verdict = weigh(raws, parts["selection"], settings.ensemble_margin)

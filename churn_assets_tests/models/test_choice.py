@@ -3,6 +3,7 @@
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from churn_assets.models.choice import JUDGE_OF_MEMORY, choose, remembered
@@ -83,6 +84,13 @@ def test_luck_on_one_selection_part_forgets_nothing() -> None:
     labels = selection["label"].to_numpy(float)
     assert [choose(("5", "3"), scores, labels, errors) for errors in (1.0, 2.0)] == ["3", "5"]
     assert remembered(train, selection, BY_TIME, (3,), learner)[0].train == BY_TIME.train
+
+    again = pd.concat([selection] * 3, ignore_index=True)
+    by_row = choose(
+        ("5", "3"), {name: np.tile(values, 3) for name, values in scores.items()}, np.tile(labels, 3), 2.0
+    )
+    assert by_row == "3"  # three times the rows, of which nothing new is learned: the customers are the same
+    assert remembered(train, again, BY_TIME, (3,), learner)[0].train == BY_TIME.train
 
 
 def test_a_short_history_is_kept_whole() -> None:

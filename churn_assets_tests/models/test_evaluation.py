@@ -92,6 +92,43 @@ def test_paired_comparison_matches_a_bootstrap_and_is_narrower_than_two_interval
     assert difference == pytest.approx(auc_interval(labels, p)[0] - auc_interval(labels, noisy)[0])
 
 
+def cohorts(customers: int, months: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """labels, two scores and customers; what a customer is like, and what each score makes of it, lasts."""
+    rng = np.random.default_rng(4)
+    lasting = [rng.normal(0, 3, customers) for _ in range(3)]
+    truth, one, other = (np.tile(own, months) + rng.normal(0, 0.2, customers * months) for own in lasting)
+    labels = (rng.random(len(truth)) < 1 / (1 + np.exp(1.5 - truth))).astype(float)
+    return labels, truth + 0.6 * one, truth + 0.9 * other, np.tile(np.arange(customers), months)
+
+
+def test_rows_of_one_customer_are_compared_like_a_bootstrap_by_customer() -> None:
+    labels, one, other, customers = cohorts(500, 4)
+    difference, low, high = compare_auc(labels, one, other, customers)
+    rng, draws = np.random.default_rng(3), []
+    for _ in range(600):
+        times = np.bincount(rng.integers(0, 500, 500), minlength=500)[customers]
+        rows = np.repeat(np.arange(len(labels)), times)
+        draws.append(auc_interval(labels[rows], one[rows])[0] - auc_interval(labels[rows], other[rows])[0])
+    assert (high - low) / (2 * 1.96) == pytest.approx(np.std(draws), rel=0.1)
+    by_row = compare_auc(labels, one, other)
+    assert by_row[0] == difference and by_row[2] - by_row[1] < 0.8 * (high - low)
+
+
+def test_cohorts_that_repeat_each_other_say_no_more_than_one() -> None:
+    labels, one, other, customers = cohorts(500, 1)
+    once = compare_auc(labels, one, other)
+    assert compare_auc(labels, one, other, customers) == pytest.approx(once, abs=1e-12)
+    repeated = compare_auc(*(np.tile(values, 3) for values in (labels, one, other, customers)))
+    assert repeated == pytest.approx(once, rel=0.01)
+
+
+def test_too_few_customers_of_a_kind_cannot_be_compared() -> None:
+    labels, one, other, customers = cohorts(500, 2)
+    customers[labels == 1] = 0
+    with pytest.raises(ValueError, match="1 customers"):
+        compare_auc(labels, one, other, customers)
+
+
 @pytest.mark.parametrize(
     ("labels", "status"),
     [
