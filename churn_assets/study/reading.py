@@ -1,23 +1,26 @@
 """A delimited text file as a table of text, whatever program wrote it: encoding, delimiter, header, crooked rows."""
 
 import codecs
-import csv
-import io
-from collections import Counter
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]
 
 from churn_assets.study.errors import StudyError
+from churn_assets.study.shape import DELIMITERS, Shape, shape
 
 MAXIMUM_ROWS = 5_000_000
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SAMPLE_BYTES = 1 << 18
-SAMPLE_ROWS = 500
 # More crooked rows than this, and the delimiter or the quoting is not understood.
 CROOKED_SHARE = 0.01
+# Databases write these without quoting anything, quotation marks and all.
+OFTEN_UNQUOTED = "\t|"
+# Rows of several lines that are looked at to see whether quotation marks are quotes.
+JUDGED_ROWS = 10_000
 _MAGIC = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -37,8 +40,9 @@ class FlatFile:
         encoding: Python's name.
         delimiter: one character.
         table: every column as text, blanks and all; a row per record.
-        crooked: line numbers (from 1, header included, quoted line breaks not counted) of rows with another number
-            of fields; they were left out.
+        crooked: numbers (from 1, header included) of the lines that rows with another number of fields cover; quoted
+            line breaks of good rows are not counted. These rows were left out.
+        notes: what else was decided on the way.
     """
 
     path: Path
@@ -47,6 +51,7 @@ class FlatFile:
     delimiter: str
     table: pa.Table
     crooked: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
     def words(self) -> str:
         """How it was read, for a person."""
@@ -56,8 +61,10 @@ class FlatFile:
         )
         if self.crooked:
             lines = ", ".join(str(line) for line in self.crooked[:5])
-            said += f"; {len(self.crooked):,} rows with a wrong number of fields were left out (line {lines})"
-        return said
+            said += (
+                f"; {len(self.crooked):,} lines with a wrong number of fields were left out (line {lines})"
+            )
+        return "; ".join([said, *self.notes])
 
 
 def read(path: Path) -> FlatFile:
@@ -71,12 +78,42 @@ def read(path: Path) -> FlatFile:
         raise StudyError(f"{path}: there is no such file.")
     encoding = _encoding(path)
     head = _head(path, encoding)
-    skip = 1 if head.lower().startswith("sep=") else 0  # Excel's own hint to itself
-    delimiter, names = _shape(path, head.split("\n", skip)[-1])
-    crooked: list[int] = []
+    hint = 1 if head.lower().lstrip('"').startswith("sep=") else 0  # Excel's own hint to itself
+    found = shape(path.name, head.split("\n", hint)[-1])
+    found = replace(found, lines=found.lines + hint)
+    notes = ["what stands above the header was passed over"] if found.titles else []
+    try:
+        parsed = _parsed(path, encoding, found, quoted=True)
+        _refuse_swallowed(path, parsed, found)
+    except StudyError:
+        if found.delimiter not in OFTEN_UNQUOTED:
+            raise
+        parsed = _parsed(path, encoding, found, quoted=False)
+        notes.append("quotation marks were read as part of the text")
+    crooked = parsed.crooked()
+    _refuse(path, parsed.table, found.delimiter, crooked)
+    return FlatFile(
+        path, path.stat().st_size, encoding, found.delimiter, parsed.table, tuple(crooked), tuple(notes)
+    )
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """Good rows, and the number of the first line and the text of each invalid one."""
+
+    table: pa.Table
+    invalid: list[tuple[int, str]]
+
+    def crooked(self) -> list[int]:
+        """The lines that the invalid rows cover."""
+        return [line + at for line, text in self.invalid for at in range(len(_lines(text)))]
+
+
+def _parsed(path: Path, encoding: str, found: Shape, quoted: bool) -> _Parsed:
+    invalid: list[tuple[int, str]] = []
 
     def leave_out(row: pacsv.InvalidRow) -> str:
-        crooked.append(row.number or 0)
+        invalid.append((row.number or 0, row.text))
         return "skip"
 
     try:
@@ -84,31 +121,70 @@ def read(path: Path) -> FlatFile:
             path,
             pacsv.ReadOptions(
                 encoding=encoding,
-                column_names=names,
-                skip_rows=skip + 1,
+                column_names=found.names,
+                skip_rows=found.lines,
                 use_threads=False,
                 block_size=1 << 23,
             ),
-            pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=leave_out),
+            pacsv.ParseOptions(
+                delimiter=found.delimiter,
+                quote_char='"' if quoted else False,
+                newlines_in_values=quoted,
+                invalid_row_handler=leave_out,
+            ),
             pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=True
+                column_types=dict.fromkeys(found.names, pa.string()),
+                strings_can_be_null=False,
+                check_utf8=True,
             ),
         )
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise StudyError(
-            f"{path.name} cannot be read as {encoding} text separated by {DELIMITERS[delimiter]}: {error}. "
+            f"{path.name} cannot be read as {encoding} text separated by {DELIMITERS[found.delimiter]}: {error}. "
             "Look for a quotation mark that is never closed, or export the file again as UTF-8."
         ) from error
-    _refuse(path, table, delimiter, crooked)
-    return FlatFile(path, path.stat().st_size, encoding, delimiter, table, tuple(crooked))
+    return _Parsed(table, invalid)
+
+
+def _refuse_swallowed(path: Path, parsed: _Parsed, found: Shape) -> None:
+    """Refuse quotation marks that are no quotes: most rows of several lines are, line by line, whole rows."""
+    several = np.zeros(parsed.table.num_rows, dtype=bool)
+    for column in parsed.table.columns:
+        for end in "\n\r":
+            several |= pc.match_substring(column, end).to_numpy()
+    at = np.flatnonzero(several)[:JUDGED_ROWS]
+    rows = list(parsed.invalid)
+    line = found.lines + 1
+    for position, row in zip(at.tolist(), parsed.table.take(at).to_pylist(), strict=True):
+        text = found.delimiter.join(row.values())
+        rows.append((line + position, text))
+        line += len(_lines(text)) - 1
+    several_lines = [(line, lines) for line, text in rows if len(lines := _lines(text)) > 1]
+    width = len(found.names) - 1
+    swallowed = [
+        (line, lines)
+        for line, lines in several_lines
+        if all(each.count(found.delimiter) == width for each in lines)
+    ]
+    if 2 * len(swallowed) > len(several_lines):
+        line, lines = min(swallowed)
+        raise StudyError(
+            f"{path.name}: a quotation mark near line {line:,} ({lines[0][:60]!r}) swallows the {len(lines) - 1:,} "
+            "lines after it. Close it, take it out, or double it inside a quoted field."
+        )
+
+
+def _lines(text: str) -> list[str]:
+    return re.split("\r\n|\r|\n", text.rstrip("\r\n"))
 
 
 def _refuse(path: Path, table: pa.Table, delimiter: str, crooked: list[int]) -> None:
-    if table.num_rows == 0 and not crooked:
-        raise StudyError(f"{path.name} has a header but no rows.")
+    if table.num_rows == 0:
+        said = f", only lines with another number of fields (line {crooked[0]})" if crooked else ""
+        raise StudyError(f"{path.name} has a header but no rows{said}.")
     if len(crooked) > max(1, CROOKED_SHARE * (table.num_rows + len(crooked))):
         raise StudyError(
-            f"{path.name}: {len(crooked):,} rows do not have the {table.num_columns} fields of the header, "
+            f"{path.name}: {len(crooked):,} lines do not have the {table.num_columns} fields of the header, "
             "the first in "
             f"line {crooked[0]}. Fields that contain a {DELIMITERS[delimiter]} must be quoted; export the file again."
         )
@@ -161,50 +237,3 @@ def _head(path: Path, encoding: str) -> str:
     with path.open("rb") as file:
         text = codecs.getincrementaldecoder(encoding)().decode(file.read(SAMPLE_BYTES))
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _shape(path: Path, head: str) -> tuple[str, list[str]]:
-    """Delimiter and column names: the delimiter by which most rows have as many fields as the header, the more the
-    better."""
-    best, names, merit = "", [], (0.0, 0)
-    for delimiter in DELIMITERS:
-        try:
-            rows = [
-                row
-                for _, row in zip(
-                    range(SAMPLE_ROWS), csv.reader(io.StringIO(head), delimiter=delimiter), strict=False
-                )
-            ]
-        except csv.Error:
-            continue
-        rows = [row for row in rows if row]
-        if not rows or len(rows[0]) < 2:
-            continue
-        widths = Counter(len(row) for row in rows[1:-1] or rows[1:])
-        share = widths[len(rows[0])] / max(1, widths.total())
-        if (round(share, 1), len(rows[0])) > merit:
-            best, names, merit = delimiter, rows[0], (round(share, 1), len(rows[0]))
-    if not best:
-        raise StudyError(
-            f"{path.name} has one column only, whether separated by {', '.join(DELIMITERS.values())}. "
-            "A study needs a target and features; export the file with one of these separators."
-        )
-    if all(_looks_like_data(name) for name in names):
-        raise StudyError(
-            f"The first line of {path.name} looks like data ({', '.join(names[:4])}): a header with the names of the "
-            "columns is needed."
-        )
-    return best, _distinct(names)
-
-
-def _looks_like_data(name: str) -> bool:
-    return not name.strip() or not any(letter.isalpha() for letter in name)
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Trimmed names; an empty one becomes column_<position>, a repeated one gets its position."""
-    result: list[str] = []
-    for position, name in enumerate(names, 1):
-        trimmed = name.strip() or f"column_{position}"
-        result.append(f"{trimmed}_{position}" if trimmed in result else trimmed)
-    return result

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.reading import read
+from churn_assets.study.shape import distinct
 from churn_assets_tests.study.files import write
 
 ROWS = [["1", "Müller, Zoë", "3,5"], ["2", 'say "ja"; bitte', ""], ["3", "two\nlines", " "]] * 3
@@ -63,7 +64,91 @@ def test_a_few_crooked_rows_are_left_out_and_named(tmp_path: Path) -> None:
     lines[7] = "6,x,too many"
     file = read(write(tmp_path, "\n".join(lines) + "\n"))
     assert (file.table.num_rows, len(file.crooked)) == (299, 1)
-    assert "1 rows with a wrong number of fields" in file.words()
+    assert "1 lines with a wrong number of fields" in file.words()
+
+
+def dump(delimiter: str, strays: dict[int, str], end: str = "\n") -> str:
+    """1,000 rows written without quoting; some of the names hold a quotation mark."""
+    rows = ["id,name,calls,left", *(f"{at},{strays.get(at, 'n')},{at % 7},Yes" for at in range(1000))]
+    return end.join(rows).replace(",", delimiter) + end
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "strays", [{100: '"x y', 900: '"x y'}, {100: '"x y'}, {0: '"x'}, {100: '"Bob" Smith'}, {3: '5" pipe'}]
+)
+def test_a_stray_quotation_mark_swallows_no_rows(tmp_path: Path, strays: dict[int, str], end: str) -> None:
+    for delimiter in "\t|":
+        file = read(write(tmp_path, dump(delimiter, strays, end)))
+        assert (file.table.num_rows, file.crooked) == (1000, ())
+    for delimiter in ",;":
+        path = write(tmp_path, dump(delimiter, strays, end))
+        if all(text.startswith('"') and text.count('"') == 1 for text in strays.values()):
+            with pytest.raises(StudyError, match=rf"quotation mark near line {min(strays) + 2} .* swallows"):
+                read(path)
+        else:
+            assert read(path).table.num_rows == 1000
+
+
+def test_letters_of_several_lines_are_one_value(tmp_path: Path) -> None:
+    letters = ["Dear Sir,\nI am, as you know,\nunhappy", "High St 1,\nLondon,\nUK", "a, b\nc, d"]
+    rows = [[str(at), letters[at % 3], "Yes"] for at in range(300)]
+    file = read(write(tmp_path, text_of([["id", "letter", "left"], *rows], ",", "\n")))
+    assert file.table["letter"].to_pylist()[:3] == letters
+    assert file.table.num_rows == 300
+
+
+def test_crooked_rows_are_counted_by_the_lines_they_cover(tmp_path: Path) -> None:
+    lines = ["a,b,c"] + [f"{at},x,y" for at in range(300)]
+    lines[7] = '6,"one\ntwo",too,many'
+    file = read(write(tmp_path, "\n".join(lines) + "\n"))
+    assert (file.table.num_rows, file.crooked) == (299, (8, 9))
+
+
+@pytest.mark.parametrize(
+    ("above", "titles"),
+    [
+        ("id,a,left\n", False),
+        ("\n\nid,a,left\n", False),
+        ('id,"a",left\n', False),
+        ("id,a,left,\n", False),
+        ("Customers of 2024\nid,a,left\n", True),
+        ("Customers of 2024\n\nid,a,left\n", True),
+        ("Customers of 2024,,\n,,\nid,a,left\n", True),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_what_stands_above_the_header_is_no_data(tmp_path: Path, above: str, titles: bool, end: str) -> None:
+    text = above + "".join(f"{at},{at % 7},Yes\n" for at in range(50))
+    file = read(write(tmp_path, text.replace("\n", end)))
+    assert file.table.column_names == ["id", "a", "left"]
+    assert (file.table.num_rows, file.table["id"][0].as_py(), file.crooked) == (50, "0", ())
+    assert ("above the header" in file.words()) == titles
+
+
+def test_a_header_may_hold_line_breaks(tmp_path: Path) -> None:
+    file = read(write(tmp_path, 'id,"calls\nper month",left\n' + "1,2,Yes\n" * 9))
+    assert file.table.column_names == ["id", "calls per month", "left"]
+    assert (file.table.num_rows, file.crooked) == (9, ())
+
+
+def test_a_separator_at_the_end_of_rows_alone_makes_an_empty_column(tmp_path: Path) -> None:
+    file = read(write(tmp_path, "id,a,left\n" + "1,2,Yes,\n" * 9))
+    assert file.table.column_names == ["id", "a", "left", "column_4"]
+    assert file.table["column_4"].to_pylist() == [""] * 9
+
+
+@pytest.mark.parametrize(
+    ("names", "distinct_names"),
+    [
+        (["a_3", "a", "a"], ["a_3", "a", "a_3_"]),
+        (["column_2", "", "a"], ["column_2", "column_2_", "a"]),
+        (["a", "a", "a_2"], ["a", "a_2_", "a_2"]),
+        (["a", "a", "a"], ["a", "a_2", "a_3"]),
+    ],
+)
+def test_names_are_distinct(names: list[str], distinct_names: list[str]) -> None:
+    assert distinct(names) == distinct_names
 
 
 @pytest.mark.parametrize(
@@ -79,7 +164,9 @@ def test_a_few_crooked_rows_are_left_out_and_named(tmp_path: Path) -> None:
         (b"only\none\ncolumn\n", "one column only"),
         (b"1,2,3\n4,5,6\n", "looks like data"),
         (b"a,b\n", "has a header but no rows"),
-        (b"a,b\n1,2\n" + b"1,2,3\n" * 20 + b"1,2\n" * 60, "20 rows do not have the 2 fields"),
+        (b"a,b,c\n1,2\n", "the header has 3 fields"),
+        (b"a,b\n" + b"1,2,x\n" * 9, "header has 2 fields .* most rows have 3.*row.names"),
+        (b"a,b\n1,2\n" + b"1,2,3\n" * 20 + b"1,2\n" * 60, "20 lines do not have the 2 fields"),
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path: Path, content: bytes, said: str) -> None:
