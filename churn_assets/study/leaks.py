@@ -19,12 +19,18 @@ PURE_ROWS, PURE_SHARE = 20, 0.98
 # A total is a product of two other columns if it follows them so closely.
 PRODUCT_CORRELATION = 0.985
 NAMESAKE_AUC = 0.55
+# So many different values that a column with such a name tells customers apart, and not shops or plans.
+ID_VALUES = 50
 ORDER_AUC = 0.55
 TOO_GOOD = 0.95
 BINS = 20
 _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
+)
+_CUSTOMER = "customer|client|account|contract|policy|subscriber|member|user|card|phone|household"
+_CUSTOMER_ID = re.compile(
+    rf"\b(id|uuid|guid|msisdn|phone|email|mail)$|\b({_CUSTOMER})(id| key| nr| no| number)$"
 )
 
 
@@ -41,6 +47,35 @@ class Finding:
     column: str | None
     kind: Literal["leak", "warning"]
     words: str
+
+
+def repeated_ids(columns: Sequence[Column], named: bool) -> list[Finding]:
+    """A finding per column that seems to name the customer and holds the same value in several rows.
+
+    A model that learns from it remembers customers. Where it is not learned from, their other values still give them
+    away to rows in another fold, unless what ties the rows together is named.
+
+    Args:
+        columns: without those that the user gave a role.
+        named: whether the user named customers or groups.
+    """
+    found = []
+    for column in columns:
+        whole = column.kind != "number" or column.values is None or not (column.values % 1).any()
+        if column.kind not in ("number", "category", "codes") or column.distinct <= ID_VALUES:
+            continue
+        if not (whole and _CUSTOMER_ID.search(in_words(column.name).lower())):
+            continue
+        learned = column.values is not None
+        if learned or not named:
+            remembers = "a model that learns from it remembers the customer; " if learned else ""
+            words = (
+                f"{column.name} looks like the id of a customer who stands in several rows ({column.distinct:,} "
+                f"values): {remembers}rows of one customer in different folds make the figures too good. Name it by "
+                "--id, or by --groups where --id names something else."
+            )
+            found.append(Finding(column.name, "leak" if learned else "warning", words))
+    return found
 
 
 def column_findings(columns: Sequence[Column], labels: NDArray[np.float64], target: str) -> list[Finding]:

@@ -13,7 +13,7 @@ from churn_assets.contracts.economics import Economics
 from churn_assets.study.columns import LEFT_OUT_BECAUSE, Column, learnable, understand
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.folds import SEED, Rows, group_codes
-from churn_assets.study.leaks import Finding, column_findings, file_findings
+from churn_assets.study.leaks import Finding, column_findings, file_findings, repeated_ids
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
 
@@ -111,12 +111,17 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     left_out = {c.name: LEFT_OUT_BECAUSE[c.kind] for c in columns if c.kind in LEFT_OUT_BECAUSE} | _by_role(
         request
     )
-    part = [_taken(column, used) for column in columns if column.name not in left_out]
-    findings = column_findings(part, labels, request.target)
+    roles = (request.id, request.time, request.groups)
+    findings = repeated_ids([column for column in columns if column.name not in roles], groups is not None)
+    named = {finding.column for finding in findings}
+    part = [
+        _taken(column, used) for column in columns if column.name not in left_out and column.name not in named
+    ]
+    findings += column_findings(part, labels, request.target)
     left_out |= {
         finding.column: "looks like a leak, see above"
         for finding in findings
-        if finding.column is not None and finding.column not in request.keep
+        if finding.kind == "leak" and finding.column is not None and finding.column not in request.keep
     }
     features = [column for column in columns if column.name not in left_out]
     if not features:

@@ -1,13 +1,24 @@
 """Leaks: found on columns that were made to know the outcome, and not on honest ones."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from churn_assets.study.columns import understand
-from churn_assets.study.leaks import alone_auc, column_findings, figure_findings, file_findings
-from churn_assets_tests.study.files import customers, with_leaks
+from churn_assets.study.leaks import (
+    alone_auc,
+    column_findings,
+    figure_findings,
+    file_findings,
+    repeated_ids,
+)
+from churn_assets.study.preparation import Request, prepare
+from churn_assets_tests.study.files import customers, with_leaks, write
 
 
 def findings_of(table: pd.DataFrame) -> dict[str, str]:
@@ -48,6 +59,46 @@ def test_a_date_of_leaving_is_found() -> None:
     day = pd.Series(pd.date_range("2024-01-01", periods=1200, freq="h").strftime("%Y-%m-%d"))
     found = findings_of(table.assign(end=np.where(table["left"] == "Yes", day, "")))
     assert list(found) == ["end"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "rows", "kind"),
+    [
+        ("account_id", range(150), 12, "leak"),
+        ("customerid", range(150), 12, "leak"),
+        ("CardNumber", range(1000, 1100), 30, "leak"),
+        ("msisdn", [f"+43 {at}" for at in range(80)], 60, "leak"),
+        ("account_id", [f"C{at}" for at in range(150)], 12, "warning"),
+        ("store_id", range(12), 100, None),
+        ("price_index", range(150), 12, None),
+        ("paid", range(150), 12, None),
+        ("score_id", [at / 4 for at in range(150)], 12, None),
+    ],
+)
+def test_an_id_that_repeats_is_no_number(
+    name: str, values: Sequence[Any], rows: int, kind: str | None
+) -> None:
+    texts = [str(value) for value in values] * rows
+    column = understand(name, pa.chunked_array([pa.array(texts)]), True)
+    found = repeated_ids([column], named=False)
+    assert [finding.kind for finding in found] == ([kind] if kind else [])
+    assert all("--id" in finding.words for finding in found)
+    assert len(repeated_ids([column], named=True)) == (kind == "leak")
+
+
+def test_an_id_that_repeats_is_not_learned_from(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    left = random.random(150) < 0.4
+    table = pd.DataFrame(
+        {"account_id": np.repeat(np.arange(150) + 500, 8), "noise": random.random(1200).round(3)}
+    )
+    table["left"] = np.where(left[table["account_id"] - 500], "Yes", "No")
+    path = write(tmp_path, table.sample(frac=1, random_state=1).to_csv(index=False))
+    assert [column.name for column in prepare(Request(path, "left")).features] == ["noise"]
+    kept = prepare(Request(path, "left", keep=("account_id",)))
+    assert [column.name for column in kept.features] == ["account_id", "noise"]
+    named = prepare(Request(path, "left", id="account_id"))
+    assert named.rows.groups is not None and not any(finding.column for finding in named.findings)
 
 
 @pytest.mark.parametrize("seed", range(5))
