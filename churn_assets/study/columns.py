@@ -62,12 +62,12 @@ def in_words(name: str) -> str:
     )
 
 
-def understand(name: str, column: pa.ChunkedArray, comma_separated: bool) -> Column:
+def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> Column:
     """Infer what a column of texts is.
 
     Args:
         column: texts as in the file.
-        comma_separated: see `numerals.numbers`.
+        delimiter: see `numerals.numbers`.
     """
     rows = len(column)
     encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(column)).combine_chunks()
@@ -88,7 +88,7 @@ def understand(name: str, column: pa.ChunkedArray, comma_separated: bool) -> Col
             else ()
         )
         return replace(base, kind="date", values=pd.Series(_spread(days, codes)), notes=notes)
-    read = None if is_code(texts) else numbers(texts, comma_separated)
+    read = None if is_code(texts) else numbers(texts, delimiter)
     if read is not None:
         values = np.append(read.values, np.nan)[codes]
         kind: Kind = "id" if _numbers_are_ids(name, values, len(texts), rows) else "number"

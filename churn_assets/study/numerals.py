@@ -32,12 +32,12 @@ BLANKS = frozenset(
 UNREADABLE_SHARE, UNREADABLE_SPELLINGS = 0.05, 5
 
 _UNIT = r"(?:[$€£¥]|EUR|USD|GBP|CHF)"
-_DRESS = rf"^([-+]?)\s*{_UNIT}?\s*([-+]?)|\s*(?:{_UNIT}|%)$"
+_BLANK = "[\\s\u00a0\u202f]*"
+_DRESS = rf"^([-+]?){_BLANK}{_UNIT}?{_BLANK}([-+]?)|{_BLANK}(?:{_UNIT}|%)$"
 _GAP = "[ '\u2019\u00a0\u202f]"
 _PLAIN = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _POINT = rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+)(?:\.\d+)?"
 _COMMA = rf"[-+]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+|\d+)(?:,\d+)?"
-_WHOLE_GROUPS = r"^[-+]?[1-9]\d{0,2}(?:,\d{3})+$"
 
 DATE_FORMATS = (
     ("ISO8601", "year-month-day"),
@@ -90,11 +90,11 @@ def is_code(texts: pa.Array) -> bool:
     return bool(len(texts) and pc.all(digits).as_py() and pc.any(leading).as_py())
 
 
-def numbers(texts: pa.Array, comma_separated: bool) -> Numbers | None:
+def numbers(texts: pa.Array, delimiter: str) -> Numbers | None:
     """Distinct trimmed texts, none blank, as numbers in the one notation that fits them; None if they are not numbers.
 
     Args:
-        comma_separated: whether the file itself is; decides what `1,234` means where nothing else does.
+        delimiter: of the file; tells how its country writes, where `1,234` or `1.234` could be either.
     """
     if not len(texts):
         return None
@@ -103,11 +103,15 @@ def numbers(texts: pa.Array, comma_separated: bool) -> Numbers | None:
     point |= plain
     notes: list[str] = []
     decimal = "." if plain.all() or point.sum() > comma.sum() else ","
-    if not plain.all() and (point == comma).all():
-        # Nothing but whole groups, `1,234` or `1 234`: the file's own separator tells how its country writes.
+    if delimiter == ";" and plain.all() and (example := _thousands(bare, ".")):
+        decimal = ","
+        notes.append(f"the point in {example} was taken for a thousands separator")
+    elif not plain.all() and (point == comma).all():
+        # Nothing but whole groups, `1,234` or `1 234`.
         commas = bare.filter(pc.match_substring(bare, ","))
-        groups = pc.all(pc.match_substring_regex(commas, _WHOLE_GROUPS)).as_py()
-        decimal = "." if len(commas) == 0 or (groups and comma_separated) else ","
+        groups = pc.all(pc.match_substring_regex(commas, _whole_groups(","))).as_py()
+        parted = delimiter == "," or (delimiter in "\t|" and bool(_thousands(bare, ",")))
+        decimal = "." if len(commas) == 0 or (groups and parted) else ","
         if len(commas) and groups:
             meant = "a thousands separator" if decimal == "." else "a decimal comma"
             notes.append(f"the comma in {commas[0].as_py()} was taken for {meant}")
@@ -124,6 +128,20 @@ def numbers(texts: pa.Array, comma_separated: bool) -> Numbers | None:
     cleaned = pc.if_else(pa.array(fits), pc.replace_substring(cleaned, ",", "."), None)
     values = pc.cast(cleaned, pa.float64()).to_numpy(zero_copy_only=False)
     return Numbers(np.asarray(values, dtype=np.float64), tuple(notes))
+
+
+def _whole_groups(mark: str) -> str:
+    return rf"^[-+]?[1-9]\d{{0,2}}(?:\{mark}\d{{3}})+$"
+
+
+def _thousands(texts: pa.Array, mark: str) -> str:
+    """An example of a mark that parts thousands rather than decimals, else nothing: wherever it stands it parts whole
+    groups of three, in two numbers at least, and no number without it has more than three digits."""
+    marked = pc.match_substring(texts, mark)
+    parted, rest = texts.filter(marked), texts.filter(pc.invert(marked))
+    groups = pc.all(pc.match_substring_regex(parted, _whole_groups(mark))).as_py()
+    short = pc.all(pc.match_substring_regex(rest, r"^[-+]?\d{1,3}$")).as_py()
+    return str(parted[0].as_py()) if len(parted) > 1 and groups and short is not False else ""
 
 
 def _whole(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:

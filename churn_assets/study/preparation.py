@@ -96,7 +96,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     )
     progress("understanding its columns")
     columns = [
-        understand(name, file.table[name], file.delimiter == ",")
+        understand(name, file.table[name], file.delimiter)
         for name in file.table.column_names
         if name != request.target
     ]

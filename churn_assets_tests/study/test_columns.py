@@ -13,8 +13,8 @@ from churn_assets.study.columns import in_words, learnable, understand
 N = 400
 
 
-def column(texts: list[str], name: str = "x", comma: bool = True):
-    return understand(name, pa.chunked_array([pa.array(texts)]), comma)
+def column(texts: list[str], name: str = "x", delimiter: str = ","):
+    return understand(name, pa.chunked_array([pa.array(texts)]), delimiter)
 
 
 def repeated(*texts: str) -> list[str]:
@@ -22,30 +22,51 @@ def repeated(*texts: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("texts", "comma", "values"),
+    ("texts", "delimiter", "values"),
     [
-        (["1", "2.5", "-3", "+4", "1e3", ".5"], True, [1, 2.5, -3, 4, 1000, 0.5]),
-        (["1,234.50", "12", "1,234,567"], True, [1234.5, 12, 1234567]),
-        (["1.234,50", "12", "1.234.567"], False, [1234.5, 12, 1234567]),
-        (["3,5", "12,25", "7"], False, [3.5, 12.25, 7]),
-        (["0,123", "0,5", "7"], True, [0.123, 0.5, 7]),
-        (["0,123", "0,125"], True, [0.123, 0.125]),
-        (["1,234", "567"], True, [1234, 567]),
-        (["1,234", "567"], False, [1.234, 567]),
-        (["1 234", "1\u00a0234,5", "7"], False, [1234, 1234.5, 7]),
-        (["1'234.50", "7"], True, [1234.5, 7]),
-        (["1.234.567", "1.234"], True, [1234567, 1234]),
-        (["$1,200", "-$5", "$ 7.25"], True, [1200, -5, 7.25]),
-        (["12 €", "1.200,50 €"], False, [12, 1200.5]),
-        (["12 %", "3.5%"], True, [12, 3.5]),
-        ([" 7 ", "", " ", "NA", "n/a", "NULL", "-", "?", "8"], True, [7, *[np.nan] * 7, 8]),
+        (["1", "2.5", "-3", "+4", "1e3", ".5"], ",", [1, 2.5, -3, 4, 1000, 0.5]),
+        (["1,234.50", "12", "1,234,567"], ",", [1234.5, 12, 1234567]),
+        (["1.234,50", "12", "1.234.567"], ";", [1234.5, 12, 1234567]),
+        (["3,5", "12,25", "7"], ";", [3.5, 12.25, 7]),
+        (["0,123", "0,5", "7"], ",", [0.123, 0.5, 7]),
+        (["0,123", "0,125"], ",", [0.123, 0.125]),
+        (["1,234", "567"], ",", [1234, 567]),
+        (["1,234", "567"], ";", [1.234, 567]),
+        (["1.234", "567", "12.345"], ";", [1234, 567, 12345]),
+        (["1.234", "2.345", "1.5"], ";", [1.234, 2.345, 1.5]),
+        (["1.234", "567", "12.345", "5678"], ";", [1.234, 567, 12.345, 5678]),
+        (["1.234", "567"], ";", [1.234, 567]),
+        (["1.234", "567", "12.345"], ",", [1.234, 567, 12.345]),
+        (["1,234", "567", "12,345"], "\t", [1234, 567, 12345]),
+        (["1,234", "567", "12,345"], "|", [1234, 567, 12345]),
+        (["1,234", "567", "1,5"], "|", [1.234, 567, 1.5]),
+        (["12\u00a0€", "1\u202f234,50\u00a0€"], ";", [12, 1234.5]),
+        (["1 234", "1\u00a0234,5", "7"], ";", [1234, 1234.5, 7]),
+        (["1'234.50", "7"], ",", [1234.5, 7]),
+        (["1.234.567", "1.234"], ",", [1234567, 1234]),
+        (["$1,200", "-$5", "$ 7.25"], ",", [1200, -5, 7.25]),
+        (["12 €", "1.200,50 €"], ";", [12, 1200.5]),
+        (["12 %", "3.5%"], ",", [12, 3.5]),
+        ([" 7 ", "", " ", "NA", "n/a", "NULL", "-", "?", "8"], ",", [7, *[np.nan] * 7, 8]),
     ],
 )
-def test_numbers_of_every_notation(texts: list[str], comma: bool, values: list[float]) -> None:
-    found = column(repeated(*texts), comma=comma)
+def test_numbers_of_every_notation(texts: list[str], delimiter: str, values: list[float]) -> None:
+    found = column(repeated(*texts), delimiter=delimiter)
     assert found.kind == "number"
     assert found.values.tolist()[: len(values)] == pytest.approx(values, nan_ok=True)
     assert found.missing == int(np.isnan(found.values).sum())
+
+
+@pytest.mark.parametrize(
+    ("texts", "delimiter", "note"),
+    [
+        (("1.234", "567", "12.345"), ";", "the point in 1.234 was taken for a thousands separator"),
+        (("1,234", "567", "12,345"), "\t", "the comma in 1,234 was taken for a thousands separator"),
+        (("1,234", "567", "12,345"), ";", "the comma in 1,234 was taken for a decimal comma"),
+    ],
+)
+def test_what_a_mark_was_taken_for_is_said(texts: tuple[str, ...], delimiter: str, note: str) -> None:
+    assert column(repeated(*texts), delimiter=delimiter).notes == (note,)
 
 
 NOTATIONS = {
@@ -62,7 +83,7 @@ NOTATIONS = {
 )
 def test_a_number_survives_its_notation(cents: list[int], notation: str) -> None:
     values = [c / 100 for c in cents]
-    found = column([NOTATIONS[notation](v) for v in values] * 3, comma=False)
+    found = column([NOTATIONS[notation](v) for v in values] * 3, delimiter=";")
     assert found.kind == "number"
     assert found.values.tolist()[: len(values)] == pytest.approx(values)
 

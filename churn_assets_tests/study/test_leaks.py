@@ -23,7 +23,7 @@ from churn_assets_tests.study.files import customers, with_leaks, write
 
 def findings_of(table: pd.DataFrame) -> dict[str, str]:
     columns = [
-        understand(name, pa.chunked_array([pa.array(table[name].astype(str))]), True)
+        understand(name, pa.chunked_array([pa.array(table[name].astype(str))]), ",")
         for name in table.columns
         if name != "left"
     ]
@@ -79,7 +79,7 @@ def test_an_id_that_repeats_is_no_number(
     name: str, values: Sequence[Any], rows: int, kind: str | None
 ) -> None:
     texts = [str(value) for value in values] * rows
-    column = understand(name, pa.chunked_array([pa.array(texts)]), True)
+    column = understand(name, pa.chunked_array([pa.array(texts)]), ",")
     found = repeated_ids([column], named=False)
     assert [finding.kind for finding in found] == ([kind] if kind else [])
     assert all("--id" in finding.words for finding in found)
