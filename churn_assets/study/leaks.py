@@ -28,6 +28,26 @@ _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
 )
+# A target of such words alone says nothing about what it is that other columns might share.
+_GENERIC = frozenset(
+    [
+        "status",
+        "type",
+        "flag",
+        "label",
+        "target",
+        "value",
+        "class",
+        "outcome",
+        "output",
+        "result",
+        "response",
+        "category",
+        "score",
+        "state",
+        "left",
+    ]
+)
 _CUSTOMER = "customer|client|account|contract|policy|subscriber|member|user|card|phone|household"
 _CUSTOMER_ID = re.compile(
     rf"\b(id|uuid|guid|msisdn|phone|email|mail)$|\b({_CUSTOMER})(id| key| nr| no| number)$"
@@ -158,14 +178,21 @@ def _one_sided(name: str, values: pd.Series, labels: NDArray[np.float64]) -> str
 
 
 def _namesake(column: Column, alone: float, target: str) -> str:
-    words = in_words(column.name).lower()
-    named_after = in_words(target).lower() in words or _OUTCOME.search(words)
-    if not (named_after and _AFTERWARDS.search(words)) or alone < NAMESAKE_AUC:
+    words = in_words(column.name).lower().split()
+    named_after = _names_outcome(in_words(target).lower().split(), words) or _OUTCOME.search(" ".join(words))
+    if not (named_after and _AFTERWARDS.search(" ".join(words))) or alone < NAMESAKE_AUC:
         return ""
     return (
         f"{column.name} is by its name a description of the outcome, and tells churners apart with a ROC-AUC of "
         f"{alone:.3f}."
     )
+
+
+def _names_outcome(target: list[str], words: list[str]) -> bool:
+    """Whether the target's words, and more than generic ones, stand in the column's name one after the other."""
+    if all(word in _GENERIC or len(word) < 4 for word in target):
+        return False
+    return any(words[at : at + len(target)] == target for at in range(len(words)))
 
 
 def _products(columns: Sequence[Column]) -> list[Finding]:

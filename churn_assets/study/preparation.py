@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from churn_assets.contracts.economics import Economics
@@ -14,6 +15,7 @@ from churn_assets.study.columns import LEFT_OUT_BECAUSE, Column, learnable, unde
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.folds import SEED, Rows, group_codes
 from churn_assets.study.leaks import Finding, column_findings, file_findings, repeated_ids
+from churn_assets.study.numerals import is_blank
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
 
@@ -206,8 +208,9 @@ def _by_role(request: Request) -> dict[str, str]:
 def _texts(file: FlatFile, name: str | None) -> pd.Series | None:
     if name is None:
         return None
-    texts: pd.Series = file.table[name].to_pandas().str.strip()
-    return texts.where(texts != "")
+    texts = pc.utf8_trim_whitespace(file.table[name])
+    found: pd.Series = texts.to_pandas()
+    return found.where(~is_blank(texts))
 
 
 def _exact_copies(request: Request, file: FlatFile) -> NDArray[np.bool_]:

@@ -101,6 +101,39 @@ def test_an_id_that_repeats_is_not_learned_from(tmp_path: Path) -> None:
     assert named.rows.groups is not None and not any(finding.column for finding in named.findings)
 
 
+def test_a_blank_household_is_none(tmp_path: Path) -> None:
+    households = ["NULL", "n/a", "", *(f"H{at}" for at in range(100))]
+    table = customers(600).assign(household=lambda t: [households[at % 103] for at in range(len(t))])
+    rows = prepare(Request(write(tmp_path, table.to_csv(index=False)), "left", groups="household")).rows
+    blank = sum(name in ("NULL", "n/a", "") for name in table["household"])
+    assert rows.groups is not None and len(np.unique(rows.groups)) == 100 + blank
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "leak"),
+    [
+        ("Status", "MaritalStatus", False),
+        ("Status", "payment_status", False),
+        ("y", "payment_type", False),
+        ("type", "customer_type", False),
+        ("left", "days_left_type", False),
+        ("outcome", "x_outcome_type", False),
+        ("Renewal", "prerenewals_type", False),
+        ("Kündigung", "kündigung_status", True),
+        ("renewed", "renewed_date", True),
+        ("Churn Flag", "churn_flag_date", True),
+        ("Churn", "CancelDate", True),
+        ("y", "churn_score", True),
+    ],
+)
+def test_only_a_namesake_of_the_outcome_is_one(target: str, name: str, leak: bool) -> None:
+    random = np.random.default_rng(7)
+    labels = (random.random(2000) < 0.27).astype(float)
+    texts = np.where(random.random(2000) < np.where(labels == 1, 0.65, 0.35), "a", "b")
+    column = understand(name, pa.chunked_array([pa.array(texts)]), ",")
+    assert bool(column_findings([column], labels, target)) == leak
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_rare_categories_do_not_flatter(seed: int) -> None:
     """500 categories of two rows each say nothing; learned on the rows they are judged on they would say a lot."""
