@@ -2,12 +2,14 @@
 
 import time
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from churn_assets.documents import spoken
 from churn_assets.settings import Settings
+from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import FOLDS
 from churn_assets.study.preparation import Request
 from churn_assets.study.report import report
@@ -28,10 +30,11 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
         The folder.
 
     Raises:
-        StudyError: the file or the request cannot be studied.
+        StudyError: the file or the request cannot be studied, or the folder not be written.
     """
     started = time.perf_counter()
     out = out or request.file.with_name(f"{request.file.stem}_study")
+    _refuse_unwritable(out)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as display:
         task = display.add_task("starting", total=STEPS)
@@ -43,13 +46,33 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
 
         study = run_study(request, progress)
         progress("writing the report")
-        out.mkdir(parents=True, exist_ok=True)
-        (out / REPORT).write_text(report(study), encoding="utf-8")
-        study.scored.to_csv(out / SCORED, index=False)
+        page = report(study)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / REPORT).write_text(page, encoding="utf-8")
+            study.scored.to_csv(out / SCORED, index=False)
+        except OSError as error:
+            raise _unwritable(out, error) from error
         progress("logging to MLflow")
         run_id = _log(study, out / REPORT, settings)
     _tell(study, out, run_id, time.perf_counter() - started, console)
     return out
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Before all the work: whether the folder, or the nearest one above it that exists, takes a file."""
+    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    try:
+        with TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> StudyError:
+    return StudyError(
+        f"{out} cannot be written ({error.strerror or error}). Name a folder that can by --out FOLDER."
+    )
 
 
 def _log(study: Study, page: Path, settings: Settings) -> str:

@@ -19,7 +19,7 @@ from churn_assets.models.ensembles import (
     better_ensemble,
     stacking_weights,
 )
-from churn_assets.models.evaluation import Z_95, Metrics, auc_interval, evaluate
+from churn_assets.models.evaluation import MINIMUM_POSITIVES, Z_95, Metrics, auc_interval, evaluate
 from churn_assets.models.portable import Blend, Form, blended
 from churn_assets.models.transformation import Transformation
 from churn_assets.study.errors import StudyError
@@ -171,9 +171,10 @@ def judge(
         progress: receives a line after each fold.
 
     Raises:
-        StudyError: see `folds`.
+        StudyError: see `folds`; too few of a class among the judged rows.
     """
     outer = folds(rows, seed=seed)
+    _refuse_few(np.concatenate([rows.labels[unseen] for _, unseen in outer]))
     names = [*LEARNERS, *ENSEMBLES]
     raw = {name: np.full(len(frame), np.nan) for name in [*names, "inside"]}
     calibrated = {name: np.full(len(frame), np.nan) for name in names}
@@ -212,6 +213,15 @@ def judge(
     return Evaluation(judged, labels, fold, contenders, chosen, why, inside_mean, shuffled)
 
 
+def _refuse_few(labels: NDArray[np.float64]) -> None:
+    churned = int(labels.sum())
+    if min(churned, len(labels) - churned) < MINIMUM_POSITIVES:
+        raise StudyError(
+            f"After the first stretch of --time {churned:,} of {len(labels):,} customers left; at least "
+            f"{MINIMUM_POSITIVES} of each kind are needed to judge by. Leave out --time, or bring a longer history."
+        )
+
+
 def _inner_folds(rows: Rows, seed: int) -> list[Fold]:
     """The inner cut; where the past holds too few moments to cut, it is shuffled: what is judged lies outside of it."""
     try:
@@ -219,7 +229,13 @@ def _inner_folds(rows: Rows, seed: int) -> list[Fold]:
     except StudyError:
         if rows.times is None:
             raise
+    try:
         return folds(replace(rows, times=None), INNER_FOLDS, seed)
+    except StudyError as error:
+        raise StudyError(
+            "The first stretch of --time holds too few customers who left, or who stayed, to learn from. Leave out "
+            "--time, or bring a longer history."
+        ) from error
 
 
 def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, str]:
@@ -263,10 +279,15 @@ def fit_final(frame: pd.DataFrame, rows: Rows, evaluation: Evaluation, seed: int
 
 
 def fold_mean(labels: NDArray[np.float64], score: NDArray[np.float64], fold: NDArray[np.int64]) -> FoldMean:
-    """Mean ROC-AUC over folds; folds are independent given their models, so variances add."""
+    """Mean ROC-AUC over folds; folds are independent given their models, so variances add.
+
+    A fold with fewer than two of a class, which only shuffled labels make, has no interval and does not count.
+    """
     values, variance = [], 0.0
     for number in np.unique(fold):
         rows = fold == number
+        if min(labels[rows].sum(), (1 - labels[rows]).sum()) < 2:
+            continue
         auc, low, high = auc_interval(labels[rows], score[rows])
         values.append(auc)
         variance += (max(auc - low, high - auc) / Z_95) ** 2

@@ -40,14 +40,15 @@ def folds(rows: Rows, count: int = FOLDS, seed: int = SEED) -> list[Fold]:
     all before it, the same customers' earlier rows included: so a model is used.
 
     Raises:
-        StudyError: a fold would have only one class on a side; too few different times or groups.
+        StudyError: a fold would have fewer than two of a class on a side; too few different times or groups.
     """
     found = _shuffled(rows, count, seed) if rows.times is None else _by_time(rows.times, count)
     for learn, judge in found:
         for part in (learn, judge):
-            if len(np.unique(rows.labels[part])) < 2:
+            churned = int(rows.labels[part].sum())
+            if min(churned, len(part) - churned) < 2:
                 raise StudyError(
-                    "A fold holds only customers who left or only customers who stayed. "
+                    "A fold holds only customers who left or only customers who stayed, but for one at most. "
                     + (
                         "Leave out --time, or bring a longer history: there must be both in every stretch of time."
                         if rows.times is not None

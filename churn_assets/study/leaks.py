@@ -28,25 +28,9 @@ _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
 )
-# A target of such words alone says nothing about what it is that other columns might share.
-_GENERIC = frozenset(
-    [
-        "status",
-        "type",
-        "flag",
-        "label",
-        "target",
-        "value",
-        "class",
-        "outcome",
-        "output",
-        "result",
-        "response",
-        "category",
-        "score",
-        "state",
-        "left",
-    ]
+# A target of such words alone (or of none longer than three letters) names no outcome that others might describe.
+_GENERIC = re.compile(
+    r"status|type|flag|label|target|value|class|outcome|output|result|response|category|score|state|left|.{1,3}"
 )
 _CUSTOMER = "customer|client|account|contract|policy|subscriber|member|user|card|phone|household"
 _CUSTOMER_ID = re.compile(
@@ -190,7 +174,7 @@ def _namesake(column: Column, alone: float, target: str) -> str:
 
 def _names_outcome(target: list[str], words: list[str]) -> bool:
     """Whether the target's words, and more than generic ones, stand in the column's name one after the other."""
-    if all(word in _GENERIC or len(word) < 4 for word in target):
+    if all(_GENERIC.fullmatch(word) for word in target):
         return False
     return any(words[at : at + len(target)] == target for at in range(len(words)))
 

@@ -96,7 +96,9 @@ def drivers_figure(drivers: Sequence[Driver]) -> "Figure":
     figure, axes = blank(
         "What moves the scores most", "mean absolute contribution (log-odds)", "", height=height
     )
-    axes.barh([d.words for d in reversed(drivers)], [d.strength for d in reversed(drivers)], color=BLUE)
+    axes.barh(
+        [_plain(d.words) for d in reversed(drivers)], [d.strength for d in reversed(drivers)], color=BLUE
+    )
     return figure
 
 
@@ -107,6 +109,11 @@ def segments_figure(segments: Sequence[Segment]) -> "Figure":
     at = np.arange(len(segments))[::-1]
     axes.barh(at, [s.churn for s in segments], color=BLUE, label="observed")
     axes.plot([s.probability for s in segments], at, "d", color=ORANGE, label="predicted")
-    axes.set_yticks(at, [f"{s.tier}: {s.driver} ({s.rows:,})" for s in segments])
+    axes.set_yticks(at, [f"{s.tier}: {_plain(s.driver)} ({s.rows:,})" for s in segments])
     axes.legend(loc="lower right")
     return figure
+
+
+def _plain(words: str) -> str:
+    """Words in which a dollar sign is one: between two of them would be a formula."""
+    return words.replace("$", r"\$")

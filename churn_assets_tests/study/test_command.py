@@ -180,6 +180,18 @@ def test_a_mistake_is_answered_with_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words", [[], ["--out", "file_study"], ["--out", "file_study/deeper"]])
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+    tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file_study").write_text("no folder")
+    monkeypatch.setattr("churn_assets.study.command.run_study", lambda *args: pytest.fail("worked"))
+    done = study(tmp_path / "home", str(write(tmp_path, SMALL)), "--target", "left", *words)
+    assert done.exit_code == 2
+    assert "--out" in done.output and "Traceback" not in done.output
+
+
 def test_help_teaches() -> None:
     done = CliRunner().invoke(cli, ["study", "--help"])
     assert done.exit_code == 0

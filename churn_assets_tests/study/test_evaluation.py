@@ -9,7 +9,8 @@ import pytest
 from churn_assets.models.ensembles import ENSEMBLES
 from churn_assets.models.evaluation import auc_interval
 from churn_assets.study import evaluation
-from churn_assets.study.evaluation import fit_final, judge, pick_contender
+from churn_assets.study.errors import StudyError
+from churn_assets.study.evaluation import fit_final, fold_mean, judge, pick_contender
 from churn_assets.study.folds import Rows, folds
 from churn_assets.study.learners import LEARNERS
 from churn_assets_tests.study.files import customers
@@ -75,6 +76,29 @@ def test_in_time_the_first_block_is_not_judged(quick: None) -> None:
     found = judge(FRAME, Rows(LABELS, None, times), KEYS)
     assert found.judged.min() >= 70 and found.judged.max() == 699
     assert len(found.best.probability) == len(found.judged) == len(found.fold)
+
+
+def test_too_few_churners_in_the_judged_stretch_are_said_before_the_work() -> None:
+    times = np.datetime64("2024-01-01", "ns") + (np.arange(700) // 70) * np.timedelta64(30, "D")
+    late = LABELS.copy()
+    late[70:] = 0
+    late[75::35] = 1
+    with pytest.raises(StudyError, match=r"18 of 630 customers left; at least 20"):
+        judge(FRAME, Rows(late, None, times), KEYS)
+    early = LABELS.copy()
+    early[:140] = 0
+    early[:3] = 1
+    with pytest.raises(StudyError, match="The first stretch of --time holds too few"):
+        judge(FRAME, Rows(early, None, times), KEYS)
+
+
+def test_a_fold_without_churners_has_no_say_in_the_mean() -> None:
+    truth, labels = scores(n=400)
+    fold = np.arange(400) // 100
+    labels[300:] = 0
+    labels[350] = 1
+    found = fold_mean(labels, truth, fold)
+    assert len(found.folds) == 3 and found.low < found.auc < found.high
 
 
 def scores(seed: int = 0, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:

@@ -61,6 +61,18 @@ def test_what_cannot_be_cut_is_said() -> None:
         folds(Rows(np.sort(labels), None, rising))
 
 
+def test_a_fold_with_a_single_churner_is_not_judged() -> None:
+    """One churner has no variance: the interval would be NaN."""
+    days = np.repeat(np.arange(60), 10).astype("datetime64[D]").astype("datetime64[ns]")
+    labels = np.tile([0.0, 1.0], 300)
+    labels[500:] = 0
+    labels[550] = 1
+    with pytest.raises(StudyError, match="but for one at most"):
+        folds(Rows(labels, None, days))
+    labels[560] = 1
+    assert len(folds(Rows(labels, None, days))) == 5
+
+
 def test_rows_that_share_any_key_are_one_group() -> None:
     customer = pd.Series(["a", "a", "b", "c", None, None, "d"])
     household = pd.Series(["x", "y", "y", "z", None, None, None])
