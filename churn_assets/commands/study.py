@@ -29,6 +29,11 @@ from churn_assets.commands.words import settings_of_process
 )
 @click.option("--positive", metavar="VALUE", help="Value of the target that means: left.")
 @click.option(
+    "--negative",
+    metavar="VALUE",
+    help='Value of the target that means: stayed, all others left; "" for a blank (a date of leaving).',
+)
+@click.option(
     "--leave-out",
     multiple=True,
     metavar="VALUE",
@@ -53,6 +58,7 @@ def study(
     time: str | None,
     groups: str | None,
     positive: str | None,
+    negative: str | None,
     leave_out: tuple[str, ...],
     keep: tuple[str, ...],
     out: Path | None,
@@ -66,6 +72,7 @@ def study(
     Examples:
       churn-assets study telco.csv --target Churn --id customerID
       churn-assets study status.csv --target Status --positive Churned --leave-out Joined
+      churn-assets study customers.csv --target left_on --negative ""
       churn-assets study months.csv --target left --id account --time month
 
     It writes report.html (one file with all pictures: figures with intervals, leaks, drivers, calibration, lift, money,
@@ -77,7 +84,7 @@ def study(
     from churn_assets.study.errors import StudyError
     from churn_assets.study.preparation import Request
 
-    request = Request(file, target, id_, time, groups, positive, leave_out, keep)
+    request = Request(file, target, id_, time, groups, positive, leave_out, keep, negative)
     try:
         study_file(request, out, settings_of_process(), Console())
     except StudyError as error:

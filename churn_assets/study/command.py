@@ -83,7 +83,7 @@ def _log(study: Study, page: Path, settings: Settings) -> str:
     params = {
         "file": request.file.name,
         "target": request.target,
-        "positive": ", ".join(study.prepared.target.positive),
+        "positive": study.prepared.target.churn(),
         "time": request.time or "",
         "groups": request.groups or "",
         "chosen": study.evaluation.chosen,

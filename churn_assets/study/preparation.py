@@ -34,7 +34,7 @@ class Request:
         id: column that names the customer; rows of one customer stay together in a fold.
         time: column that says when a row was observed; later rows are then judged by earlier ones.
         groups: column of what else must not be torn apart (household, account); not together with time.
-        positive, leave_out: see `target.understand_target`.
+        positive, leave_out, negative: see `target.understand_target`.
         keep: columns to use although they look like leaks.
         economics: of a campaign.
     """
@@ -47,6 +47,7 @@ class Request:
     positive: str | None = None
     leave_out: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    negative: str | None = None
     economics: Economics = field(default_factory=Economics)
 
 
@@ -94,7 +95,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     file = read(request.file)
     request = _resolved(request, file)
     target = understand_target(
-        request.target, file.table[request.target], request.positive, request.leave_out
+        request.target, file.table[request.target], request.positive, request.leave_out, request.negative
     )
     progress("understanding its columns")
     columns = [

@@ -1,6 +1,8 @@
 """The target column in any of its usual spellings as 0 and 1."""
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,8 @@ from churn_assets.study.numerals import is_blank
 # Fewer churners (or stayers) in the whole file, and five folds hold too few each to measure anything.
 MINIMUM_OF_EACH = 50
 _POSITIVE = frozenset(
-    {"1", "1.0", "yes", "y", "true", "t", "ja", "j", "oui", "o", "si", "sí", "s", "sim"}
+    {"1", "yes", "y", "true", "t", "ja", "j", "oui", "o", "si", "sí", "s", "sim"}
+    | {"wahr", "vrai", "vero", "verdadero", "verdadeiro"}
     | {
         "churn",
         "churned",
@@ -26,10 +29,11 @@ _POSITIVE = frozenset(
         "cancelled",
         "canceled",
         "gone",
+        "inactive",
     }
 )
 _NEGATIVE = frozenset(
-    {"0", "0.0", "no", "n", "false", "f", "nein", "non", "não", "nao"}
+    {"0", "no", "n", "false", "f", "nein", "non", "não", "nao", "falsch", "faux", "falso"}
     | {
         "stay",
         "stayed",
@@ -43,6 +47,9 @@ _NEGATIVE = frozenset(
         "loyal",
     }
 )
+BLANK = "(blank)"
+# 1.00, 1,0 and +1 are 1; `True.` is true.
+_DECORATION = re.compile(r"^\+|[.,]0*$")
 
 
 @dataclass(frozen=True)
@@ -72,47 +79,68 @@ class Target:
         """What was counted as what."""
         counted = ", ".join(f"{spelling} {rows:,}" for spelling, rows in list(self.counts.items())[:8])
         aside = f"; {', '.join(self.left_out)} left out" if self.left_out else ""
-        return f"{' or '.join(self.positive)} is churn ({counted}{aside})"
+        return f"{self.churn()} is churn ({counted}{aside})"
+
+    def churn(self) -> str:
+        """The values that count as churned, the first of them where they are many (dates of leaving)."""
+        more = f" or {len(self.positive) - 4:,} others" if len(self.positive) > 4 else ""
+        return " or ".join(self.positive[:4]) + more
 
 
 def understand_target(
-    name: str, column: pa.ChunkedArray, positive: str | None = None, left_out: Sequence[str] = ()
+    name: str,
+    column: pa.ChunkedArray,
+    positive: str | None = None,
+    left_out: Sequence[str] = (),
+    negative: str | None = None,
 ) -> Target:
     """Labels of a target column; spellings are compared without case and surrounding blanks.
 
+    Blanks are one value, however spelt. They are unknown unless `positive` or `negative` names them, as "" or as
+    any of their spellings.
+
     Args:
-        positive: the value that means churned; needed where the spelling does not tell.
+        positive: the value that means churned, all others then meaning stayed; needed where the spelling does not tell.
         left_out: values of rows that are neither (joined in the meantime, still in trial).
+        negative: the value that means stayed, all others then meaning churned. With both, no other may be there.
 
     Raises:
-        StudyError: constant; too few of one kind; more than two values or unknown ones and no `positive`; `positive`
-            or `left_out` is no value of the column.
+        StudyError: constant; too few of one kind; more than two values or unknown ones and no `positive`; `positive`,
+            `negative` or `left_out` is no value of the column, or the same.
     """
     trimmed = pc.utf8_trim_whitespace(column)
     encoded = pc.dictionary_encode(trimmed).combine_chunks()
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    spellings = encoded.dictionary.to_pylist()
     codes = encoded.indices.to_numpy(zero_copy_only=False)
-    blank = is_blank(encoded.dictionary)
-    counts = np.bincount(codes, minlength=len(spellings))
-    order = sorted(range(len(spellings)), key=lambda at: (-counts[at], spellings[at]))
-    listed = {("(blank)" if blank[at] else spellings[at]): int(counts[at]) for at in order}
-    folded = [spelling.casefold() for spelling in spellings]
+    shown = _shown(encoded.dictionary)
+    folded = [spelling.casefold() for spelling in shown]
+    counts: Counter[str] = Counter()
+    for spelling, rows in zip(shown, np.bincount(codes, minlength=len(shown)), strict=True):
+        counts[spelling] += int(rows)
+    listed = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
     known = ", ".join(f"{value} ({rows:,})" for value, rows in list(listed.items())[:8]) + (
         ", …" if len(listed) > 8 else ""
     )
-    for value, option in [(positive, "--positive"), *((value, "--leave-out") for value in left_out)]:
-        if value is not None and value.strip().casefold() not in folded:
+    yes, no = (None if value is None else _folded(value) for value in (positive, negative))
+    aside = {_folded(value) for value in left_out}
+    options = [
+        (positive, "--positive"),
+        (negative, "--negative"),
+        *((value, "--leave-out") for value in left_out),
+    ]
+    for value, option in options:
+        if value is not None and _folded(value) not in folded:
             raise StudyError(f"{option} {value}: the target {name} has no such value. It has: {known}.")
-    aside = {value.strip().casefold() for value in left_out}
-    meaning = np.full(len(spellings), np.nan)
-    for at, spelling in enumerate(folded):
-        if spelling in aside or (blank[at] and (positive is None or spelling != positive.strip().casefold())):
-            continue
-        meaning[at] = _meaning(spelling, positive)
-    told = [at for at in order if not (blank[at] or folded[at] in aside)]
-    _refuse_unclear(name, [folded[at] for at in told], meaning[told], positive, known)
-    labels = meaning[codes]
+    if yes is not None and yes == no:
+        raise StudyError(f"--positive and --negative name the same value of the target {name}, {positive}.")
+    meaning = {spelling: _meaning(spelling, yes, no, aside) for spelling in folded}
+    told = [
+        spelling
+        for spelling in meaning
+        if (spelling not in aside and spelling != BLANK) or spelling in (yes, no)
+    ]
+    _refuse_unclear(name, {spelling: meaning[spelling] for spelling in told}, BLANK in listed, known)
+    labels = np.array([meaning[spelling] for spelling in folded])[codes]
     churned, stayed = int((labels == 1).sum()), int((labels == 0).sum())
     for rows, kind in ((churned, "churned"), (stayed, "stayed")):
         if rows < MINIMUM_OF_EACH:
@@ -123,31 +151,53 @@ def understand_target(
     return Target(
         name,
         labels,
-        tuple(spellings[at] for at in order if meaning[at] == 1),
+        tuple(value for value in listed if meaning[value.casefold()] == 1),
         listed,
-        tuple(spellings[at] for at in order if folded[at] in aside),
+        tuple(value for value in listed if value.casefold() in aside),
     )
 
 
-def _meaning(spelling: str, positive: str | None) -> float:
-    if positive is not None:
-        return float(spelling == positive.strip().casefold())
-    if spelling in _POSITIVE:
+def _shown(spellings: pa.Array) -> list[str]:
+    """Spellings with all blanks as BLANK."""
+    shown: list[str] = pc.if_else(pa.array(is_blank(spellings)), BLANK, spellings).to_pylist()
+    return shown
+
+
+def _folded(value: str) -> str:
+    """A value that the user named, as the column's are compared."""
+    return _shown(pa.array([value.strip()]))[0].casefold()
+
+
+def _meaning(spelling: str, positive: str | None, negative: str | None, aside: Container[str]) -> float:
+    if spelling in aside:
+        return np.nan
+    if spelling in (positive, negative):
+        return float(spelling == positive)
+    if spelling == BLANK or (positive is not None and negative is not None):
+        return np.nan
+    if positive is not None or negative is not None:
+        return float(positive is None)
+    plain = _DECORATION.sub("", spelling)
+    if plain in _POSITIVE:
         return 1.0
-    return 0.0 if spelling in _NEGATIVE else np.nan
+    return 0.0 if plain in _NEGATIVE else np.nan
 
 
-def _refuse_unclear(
-    name: str, spellings: list[str], meaning: NDArray[np.float64], positive: str | None, known: str
-) -> None:
-    if len(spellings) < 2:
+def _refuse_unclear(name: str, meaning: dict[str, float], blank: bool, known: str) -> None:
+    """Refuse a target of which what is told apart (value -> meaning) does not make two kinds."""
+    for_blanks = (
+        ' Where blank means that the customer stayed, say --negative ""; where it means left, --positive "".'
+    )
+    unclear = [spelling for spelling, value in meaning.items() if np.isnan(value)]
+    if len(meaning) < 2 or (not unclear and len(set(meaning.values())) < 2):
         raise StudyError(
-            f"The target {name} is constant ({known}): there is nothing to tell apart. Name another column, or bring a "
-            "file that holds both customers who left and customers who stayed."
+            f"The target {name} is constant{' but for blanks' if blank else ''} ({known}): there is nothing to tell "
+            "apart. Name another column, or bring a file that holds both customers who left and customers who stayed."
+            + (for_blanks if blank and meaning else "")
         )
-    if np.isnan(meaning).any() and positive is None:
-        unclear = [spelling for spelling, value in zip(spellings, meaning, strict=True) if np.isnan(value)]
+    if unclear:
         raise StudyError(
             f"The target {name} has values whose meaning is not plain: {', '.join(unclear[:5])}. Say which one means "
-            f"churned by --positive VALUE, and which rows are neither by --leave-out VALUE. Values: {known}."
+            "churned by --positive VALUE (or stayed by --negative VALUE), and which rows are neither by --leave-out "
+            f"VALUE. Values: {known}." + (for_blanks if blank else "")
         )
