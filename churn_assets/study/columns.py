@@ -11,7 +11,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from churn_assets.models.transformation import MINIMUM_CATEGORY_ROWS
-from churn_assets.study.numerals import dates, is_blank, is_code, numbers
+from churn_assets.study.days import dates, placeholders
+from churn_assets.study.numerals import is_blank, is_code, numbers
 
 Kind = Literal["number", "category", "date", "id", "constant", "empty", "text", "codes"]
 LEARNABLE: frozenset[Kind] = frozenset({"number", "category", "date"})
@@ -81,13 +82,7 @@ def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> Column:
         return replace(base, kind="constant")
     found = None if is_code(texts) else dates(texts)
     if found is not None:
-        days, said = found
-        notes = (said,) + (
-            (f"{lost:,} impossible dates read as missing",)
-            if (lost := int(np.count_nonzero(days.isna())))
-            else ()
-        )
-        return replace(base, kind="date", values=pd.Series(_spread(days, codes)), notes=notes)
+        return _dates(base, *found, codes)
     read = None if is_code(texts) else numbers(texts, delimiter)
     if read is not None:
         values = np.append(read.values, np.nan)[codes]
@@ -95,15 +90,42 @@ def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> Column:
         kept = pd.Series(values) if kind == "number" else None
         lost = int(np.isnan(values).sum())
         return replace(base, kind=kind, values=kept, missing=lost, notes=read.notes)
-    return _texts(base, texts, codes, rows)
+    words = _texts(base, texts, codes, rows)
+    if words.kind != "category":
+        return words
+    # Among words `None` is one: no offer, no second line.
+    texts, codes, missing = _without_blanks(
+        encoded.dictionary, encoded.indices.to_numpy(), kept=("none", "nil")
+    )
+    return _texts(
+        replace(base, missing=missing, distinct=len(texts), example=_example(texts)), texts, codes, rows
+    )
 
 
-def _without_blanks(dictionary: pa.Array, codes: np.ndarray) -> tuple[pa.Array, np.ndarray, int]:
-    """Distinct texts without blanks; codes into them, -1 for blank; number of blank rows."""
-    blank = is_blank(dictionary)
+def _without_blanks(
+    dictionary: pa.Array, codes: np.ndarray, kept: Sequence[str] = ()
+) -> tuple[pa.Array, np.ndarray, int]:
+    """Distinct texts without blanks but those kept; codes into them, -1 for blank; number of blank rows."""
+    blank = is_blank(dictionary) & ~pc.is_in(pc.utf8_lower(dictionary), pa.array(kept, pa.string())).to_numpy(
+        zero_copy_only=False
+    )
     position = np.where(blank, -1, np.cumsum(~blank) - 1)
     moved = position[codes]
     return dictionary.filter(pa.array(~blank)), moved, int((moved < 0).sum())
+
+
+def _dates(base: Column, days: pd.DatetimeIndex, said: str, codes: np.ndarray) -> Column:
+    notes = [said]
+    rows = np.bincount(codes[codes >= 0], minlength=len(days))
+    if lost := int(rows[days.isna()].sum()):
+        notes.append(f"{lost:,} impossible dates read as missing")
+    for_nothing = placeholders(days, rows)
+    if for_nothing.any():
+        shown = ", ".join(f"{day:%Y-%m-%d}" for day in sorted(days[for_nothing]))
+        notes.append(f"{shown} stands for no date, read as missing in {int(rows[for_nothing].sum()):,} rows")
+        days = pd.DatetimeIndex(days.where(~for_nothing))
+    values = pd.Series(_spread(days, codes))
+    return replace(base, kind="date", values=values, missing=int(values.isna().sum()), notes=tuple(notes))
 
 
 def _spread(days: pd.DatetimeIndex, codes: np.ndarray) -> pd.DatetimeIndex:

@@ -1,9 +1,8 @@
-"""Numbers and dates as people and programs write them, one notation per column."""
+"""Numbers as people and programs write them, one notation per column."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
@@ -38,28 +37,6 @@ _GAP = "[ '\u2019\u00a0\u202f]"
 _PLAIN = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _POINT = rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+)(?:\.\d+)?"
 _COMMA = rf"[-+]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+|\d+)(?:,\d+)?"
-
-DATE_FORMATS = (
-    ("ISO8601", "year-month-day"),
-    ("%Y/%m/%d", "year/month/day"),
-    ("%Y%m%d", "yearmonthday"),
-    ("%d.%m.%Y", "day.month.year"),
-    ("%d.%m.%Y %H:%M", "day.month.year"),
-    ("%d.%m.%Y %H:%M:%S", "day.month.year"),
-    ("%m/%d/%Y", "month/day/year"),
-    ("%d/%m/%Y", "day/month/year"),
-    ("%m/%d/%y", "month/day/year"),
-    ("%d/%m/%y", "day/month/year"),
-    ("%m/%d/%Y %H:%M", "month/day/year"),
-    ("%d/%m/%Y %H:%M", "day/month/year"),
-    ("%d-%m-%Y", "day-month-year"),
-    ("%m-%d-%Y", "month-day-year"),
-    ("%d-%b-%Y", "day-month-year"),
-    ("%d %b %Y", "day month year"),
-    ("%b %d, %Y", "month day, year"),
-    ("%B %d, %Y", "month day, year"),
-)
-_YEARS = (1900, 2100)
 
 
 @dataclass(frozen=True)
@@ -149,31 +126,3 @@ def _whole(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
         zero_copy_only=False
     )
     return found
-
-
-def dates(texts: pa.Array) -> tuple[pd.DatetimeIndex, str] | None:
-    """Distinct trimmed texts, none blank, as UTC days and times, with the notation in words; None if they are no dates.
-
-    Where day and month could be either way (no number above 12 anywhere), month/day is assumed and said.
-    """
-    if not len(texts) or not pc.all(pc.match_substring_regex(texts, r"\d.*\d")).as_py():
-        return None
-    sample = pd.Series(texts.slice(0, 1000).to_pylist())
-    if sample.str.fullmatch(r"\d{4}|\d{5,7}|\d{9,}|[-+]?\d*\.\d+").mean() > 0.02:
-        return None
-    fitting = [(form, said) for form, said in DATE_FORMATS if _parsed(sample, form) is not None]
-    whole = pd.Series(texts.to_pylist()) if fitting else sample
-    parsed = [(found, said) for form, said in fitting if (found := _parsed(whole, form)) is not None]
-    if not parsed:
-        return None
-    found, said = parsed[0]
-    if said.startswith("month") and any(other.startswith("day") for _, other in parsed):
-        said += " (could be the other way round: no day above 12)"
-    return found, said
-
-
-def _parsed(texts: pd.Series, form: str) -> pd.DatetimeIndex | None:
-    found = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
-    within = found.dt.year.between(*_YEARS)
-    # Placeholders such as 9999-12-31 do not make dates anything else.
-    return pd.DatetimeIndex(found.where(within)) if within.mean() >= 0.95 else None

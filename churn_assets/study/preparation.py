@@ -188,9 +188,13 @@ def _times(request: Request, columns: list[Column]) -> tuple[pd.Series | None, p
         return None, None
     column = next(column for column in columns if column.name == request.time)
     if column.values is None or column.kind not in ("date", "number"):
+        wrong = {
+            "constant": "the same in every row, so that no row is later than another",
+            "id": "different in every row and no date: it tells rows apart, and not when they were observed",
+        }.get(column.kind, "neither dates nor numbers")
         raise StudyError(
-            f"--time {request.time}: neither dates nor numbers (for example {column.example}). Write dates "
-            "as 2024-12-31."
+            f"--time {request.time}: {wrong} (for example {column.example}). Name a column of dates (2024-12-31) or of "
+            "periods (202412)."
         )
     if column.kind == "date":
         return column.values, column.values

@@ -105,6 +105,18 @@ def test_a_few_words_among_numbers_are_missing_and_listed() -> None:
         (["02/28/2024", "03/01/2024"], ["2024-02-28", "2024-03-01"]),
         (["20240228", "20240301"], ["2024-02-28", "2024-03-01"]),
         (["28-Feb-2024", "01-Mar-2024"], ["2024-02-28", "2024-03-01"]),
+        (["28-FEB-24", "01-MAR-24"], ["2024-02-28", "2024-03-01"]),
+        (["28.02.24", "01.03.24"], ["2024-02-28", "2024-03-01"]),
+        (["28.02.24 10:30", "01.03.24 09:00"], ["2024-02-28 10:30", "2024-03-01 09:00"]),
+        (["2/28/2024 3:04 PM", "3/1/2024 11:00 AM"], ["2024-02-28 15:04", "2024-03-01 11:00"]),
+        (["2/28/2024 13:04:10", "3/1/2024 11:00:00"], ["2024-02-28 13:04:10", "2024-03-01 11:00"]),
+        (["28/02/24 13:04", "01/03/24 11:00"], ["2024-02-28 13:04", "2024-03-01 11:00"]),
+        (["2024-02-28 10:00:00 UTC", "2024-03-01 11:00:00 UTC"], ["2024-02-28 10:00", "2024-03-01 11:00"]),
+        (["28 February 2024", "1 March 2024"], ["2024-02-28", "2024-03-01"]),
+        (["Feb 2024", "Mar 2024"], ["2024-02-01", "2024-03-01"]),
+        (["February 2024", "March 2024"], ["2024-02-01", "2024-03-01"]),
+        (["Feb-24", "Mar-24"], ["2024-02-01", "2024-03-01"]),
+        (["02/2024", "03/2024"], ["2024-02-01", "2024-03-01"]),
     ],
 )
 def test_dates_of_every_notation(texts: list[str], days: list[str]) -> None:
@@ -118,6 +130,43 @@ def test_a_date_that_could_be_either_says_so() -> None:
     found = column(repeated("02/03/2024", "04/05/2024"))
     assert found.values[0] == datetime.fromisoformat("2024-02-03T00:00:00+00:00")
     assert "could be the other way round" in found.notes[0]
+    other = column(repeated("02-03-2024", "04-05-2024"))
+    assert other.values[0] == datetime.fromisoformat("2024-03-02T00:00:00+00:00")
+    assert "could be the other way round" in other.notes[0]
+    assert "other way" not in column(repeated("02-03-2024", "14-05-2024")).notes[0]
+    assert "other way" not in column(repeated("2024-02-03", "2024-04-05")).notes[0]
+
+
+DAYS = [f"{year}-{month:02d}-14" for year in (2022, 2023, 2024) for month in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("day", "others", "missing"),
+    [
+        ("2099-12-31", DAYS, True),
+        ("1900-01-01", DAYS, True),
+        ("1970-01-01", DAYS, True),
+        ("1970-01-01", [f"{year}-05-01" for year in range(1930, 2000)], False),
+        ("1900-01-01", [f"{year}-05-01" for year in range(1930, 2000)], True),
+        ("2024-12-31", DAYS, False),
+        ("9999-12-31", DAYS, True),
+    ],
+)
+def test_a_date_that_stands_for_none_is_missing(day: str, others: list[str], missing: bool) -> None:
+    found = column([day] * 50 + others * 5)
+    assert found.kind == "date"
+    assert found.missing == int(found.values.isna().sum()) == 50 * missing
+    assert ("read as missing" in " ".join(found.notes)) == missing
+    if day < "9999":
+        assert column([day] + others * 5).missing == 0
+
+
+def test_none_is_a_word_among_words_and_a_blank_among_numbers() -> None:
+    offer = column(repeated("None", "A", "B", ""))
+    assert (offer.kind, offer.missing, offer.distinct) == ("category", N // 4, 3)
+    assert offer.values[0] == "None"
+    assert column(repeated("None", "1", "2")).missing == sum(at % 3 == 0 for at in range(N))
+    assert column(repeated("nil", "2024-01-01", "2024-02-01")).kind == "date"
 
 
 @pytest.mark.parametrize(

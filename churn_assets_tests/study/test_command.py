@@ -154,6 +154,16 @@ SMALL = customers(300).to_csv(index=False)
         ),
         (SMALL, ["--target", "left", "--keep", "nothing"], "--keep nothing"),
         (SMALL, ["--target", "left", "--time", "contract"], "neither dates nor numbers"),
+        (
+            customers(300).assign(day="2024-01-31").to_csv(index=False),
+            ["--target", "left", "--time", "day"],
+            "the same in",
+        ),
+        (
+            customers(300).assign(row=range(300)).to_csv(index=False),
+            ["--target", "left", "--time", "row"],
+            "different in",
+        ),
         (SMALL, ["--target", "left", "--time", "months", "--groups", "region"], "name one of them"),
         (SMALL, ["--target", "left", "--id", "left"], "name the same column"),
         (SMALL, ["--target", "left", "--groups", "region"], "--groups makes 3 groups"),

@@ -1,0 +1,102 @@
+"""Dates as people and programs write them, one notation per column."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+# Where day and month could be either way, the first that fits is assumed.
+DAY_FORMATS = (
+    ("%Y/%m/%d", "year/month/day"),
+    ("%Y%m%d", "yearmonthday"),
+    ("%d.%m.%Y", "day.month.year"),
+    ("%d.%m.%y", "day.month.year"),
+    ("%m/%d/%Y", "month/day/year"),
+    ("%d/%m/%Y", "day/month/year"),
+    ("%m/%d/%y", "month/day/year"),
+    ("%d/%m/%y", "day/month/year"),
+    ("%d-%m-%Y", "day-month-year"),
+    ("%m-%d-%Y", "month-day-year"),
+    ("%d-%b-%Y", "day-month-year"),
+    ("%d-%b-%y", "day-month-year"),
+    ("%d %b %Y", "day month year"),
+    ("%d %B %Y", "day month year"),
+    ("%b %d, %Y", "month day, year"),
+    ("%B %d, %Y", "month day, year"),
+)
+TIME_FORMATS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+MONTH_FORMATS = (
+    ("%m/%Y", "month/year"),
+    ("%m-%Y", "month-year"),
+    ("%b %Y", "month year"),
+    ("%B %Y", "month year"),
+    ("%b-%Y", "month-year"),
+    ("%b-%y", "month-year"),
+)
+_YEARS = (1900, 2100)
+# Days that stand for "never" or "unknown" where they are repeated and no other date is within some years of them.
+PLACEHOLDERS = pd.to_datetime(
+    ["1900-01-01", "1901-01-01", "1970-01-01", "2099-01-01", "2099-12-31", "2100-01-01", "2100-12-31"],
+    utc=True,
+)
+PLACEHOLDER_YEARS = 5
+
+
+def dates(texts: pa.Array) -> tuple[pd.DatetimeIndex, str] | None:
+    """Distinct trimmed texts, none blank, as UTC days and times, with the notation in words; None if they are no dates.
+
+    A month is its first day. Where day and month could be either way (no number above 12 anywhere), the first of the
+    two in DAY_FORMATS is assumed and said.
+    """
+    if not len(texts) or not pc.all(pc.match_substring_regex(texts, r"\d.*\d")).as_py():
+        return None
+    texts = pc.replace_substring_regex(texts, r"\s+(UTC|GMT)$", "")
+    sample = pd.Series(texts.slice(0, 1000).to_pylist())
+    if sample.str.fullmatch(r"\d{4}|\d{5,7}|\d{9,}|[-+]?\d*\.\d+").mean() > 0.02:
+        return None
+    fitting = [(form, said) for form, said in _formats(sample) if _parsed(sample, form) is not None]
+    whole = pd.Series(texts.to_pylist()) if fitting else sample
+    parsed = [(found, said) for form, said in fitting if (found := _parsed(whole, form)) is not None]
+    if not parsed:
+        return None
+    found, said = parsed[0]
+    if any(other != said and sorted(other) == sorted(said) for _, other in parsed):
+        said += " (could be the other way round: no day above 12)"
+    return found, said
+
+
+def _formats(sample: pd.Series) -> list[tuple[str, str]]:
+    """Formats that some of the first texts have."""
+    times = TIME_FORMATS if sample.str.contains(":", regex=False).any() else TIME_FORMATS[:1]
+    days = [(day + time, said) for time, (day, said) in product(times, DAY_FORMATS)]
+    first = sample.head(20)
+    return [
+        (form, said)
+        for form, said in [("ISO8601", "year-month-day"), *days, *MONTH_FORMATS]
+        if pd.to_datetime(first, format=form, errors="coerce", utc=True).notna().any()
+    ]
+
+
+def _parsed(texts: pd.Series, form: str) -> pd.DatetimeIndex | None:
+    found = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+    within = found.dt.year.between(*_YEARS)
+    # Placeholders such as 9999-12-31 do not make dates anything else.
+    return pd.DatetimeIndex(found.where(within)) if within.mean() >= 0.95 else None
+
+
+def placeholders(days: pd.DatetimeIndex, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which of the distinct days are PLACEHOLDERS: repeated, and far from every other day.
+
+    Args:
+        rows: that have each day.
+    """
+    usual = np.asarray(days.normalize().isin(PLACEHOLDERS))
+    others = days[~usual & days.notna()]
+    if not len(others):
+        return np.zeros(len(days), dtype=bool)
+    distance = np.maximum((others.min() - days).days, (days - others.max()).days)
+    between = (days > others.min()) & (days < others.max())
+    return usual & (rows > 1) & ~between & (np.asarray(distance) > 365 * PLACEHOLDER_YEARS)
