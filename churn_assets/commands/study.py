@@ -78,7 +78,8 @@ def study(
     It writes report.html (one file with all pictures: figures with intervals, leaks, drivers, calibration, lift, money,
     segments) and scored.csv (a probability per row with three reasons), and logs one MLflow run below CHURN_HOME
     (shown by `mlflow ui`). Columns that look like leaks are left out and named in the report; --keep takes one back.
-    The probability of a row whose outcome is known comes from a model that did not see that row.
+    The probability of a row whose outcome is known comes from a model that did not see that row, except, with --time,
+    in the earliest stretch: nothing before it could judge it (scored_by says which).
     """
     from churn_assets.study.command import study_file
     from churn_assets.study.errors import StudyError

@@ -113,5 +113,6 @@ def _tell(study: Study, out: Path, run_id: str, seconds: float, console: Console
     console.print(
         f"{out / REPORT}, {out / SCORED}; MLflow run {run_id}; {seconds:.0f} s.",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )

@@ -22,6 +22,10 @@ NAMESAKE_AUC = 0.55
 # So many different values that a column with such a name tells customers apart, and not shops or plans.
 ID_VALUES = 50
 ORDER_AUC = 0.55
+# With fewer combinations of values than this per row, equal rows are chance (three columns of three values each).
+KINDS_PER_ROW = 100
+# More numbers are not searched for products: the triples would take longer than the study.
+PRODUCT_COLUMNS = 60
 TOO_GOOD = 0.95
 BINS = 20
 _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
@@ -186,8 +190,14 @@ def _products(columns: Sequence[Column]) -> list[Finding]:
         for column in columns
         if column.kind == "number" and column.values is not None and column.distinct > 20
     }
-    if len(numbers) < 3 or len(numbers) > 60:
+    if len(numbers) < 3:
         return []
+    if len(numbers) > PRODUCT_COLUMNS:
+        words = (
+            f"Totals that are the product of two others were not looked for: the file has {len(numbers)} numbers, and "
+            f"they are looked for among at most {PRODUCT_COLUMNS}."
+        )
+        return [Finding(None, "warning", words)]
     sample = np.random.default_rng(0).permutation(len(next(iter(numbers.values()))))[:20_000]
     drawn = {name: values[sample] for name, values in numbers.items()}
     names, found = list(drawn), []
@@ -230,13 +240,18 @@ def _follows(total: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.f
 
 
 def file_findings(
-    frame: pd.DataFrame, labels: NDArray[np.float64], groups: NDArray[np.int64] | None, in_time: bool
+    frame: pd.DataFrame,
+    labels: NDArray[np.float64],
+    groups: NDArray[np.int64] | None,
+    in_time: bool,
+    named: bool = False,
 ) -> list[Finding]:
     """Findings about the rows: sorted by outcome, the same row several times, one customer in several rows.
 
     Args:
         groups: see `folds.Rows`.
         in_time: whether rows are judged by earlier ones; the order of the rows then says nothing.
+        named: whether the user said what tells customers apart.
     """
     found = []
     order = auc_interval(labels, np.arange(len(labels), dtype=np.float64))[0]
@@ -250,22 +265,18 @@ def file_findings(
                 "date) follows it.",
             )
         )
-    if len(frame.columns):
-        hashes = pd.util.hash_pandas_object(frame, index=False)
-        again = int(hashes.duplicated().sum())
+    if _many_kinds(frame):
+        again = int(pd.util.hash_pandas_object(frame, index=False).duplicated().sum())
         if again > DUPLICATE_SHARE * len(frame):
-            torn = (
-                "" if groups is not None else " Some stand in different folds and make the figures too good."
+            rest = (
+                "Should they be the same customers although --id or --groups tells them apart, the figures "
+                "are too good."
+                if named
+                else "If they are the same customers, some stand in different folds and make the figures too good: "
+                "name the column that tells customers apart by --id or --groups."
             )
-            found.append(
-                Finding(
-                    None,
-                    "warning",
-                    f"{again:,} rows ({again / len(frame):.1%}) have the same features as another "
-                    f"row.{torn} If they are "
-                    "the same customers, name the column that tells customers apart by --id or --groups.",
-                )
-            )
+            words = f"{again:,} rows ({again / len(frame):.1%}) have the same features as another row. {rest}"
+            found.append(Finding(None, "warning", words))
     if groups is not None:
         rest = (
             "Rows are judged by what was learned from earlier ones, the same customers' included, as in use. Where the "
@@ -278,6 +289,16 @@ def file_findings(
         words = f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. {rest}"
         found.append(Finding(None, "warning", words))
     return found
+
+
+def _many_kinds(frame: pd.DataFrame) -> bool:
+    """Whether the columns could tell all rows apart, so that equal rows are no chance."""
+    kinds = 1
+    for name in frame.columns:
+        kinds *= max(1, frame[name].nunique(dropna=False))
+        if kinds > KINDS_PER_ROW * len(frame):
+            return True
+    return False
 
 
 def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> list[Finding]:

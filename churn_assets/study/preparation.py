@@ -84,6 +84,11 @@ class Prepared:
         """Features of the used rows."""
         return self.frame.iloc[self.used].reset_index(drop=True)
 
+    @property
+    def modelled_keys(self) -> pd.Series:
+        """Keys of the used rows."""
+        return self.keys.iloc[self.used].reset_index(drop=True)
+
 
 def prepare(request: Request, progress: Callable[[str], Any] = lambda message: None) -> Prepared:
     """Read and understand a file, find its leaks, and decide what is learned from.
@@ -116,9 +121,9 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     )
     roles = (request.id, request.time, request.groups)
     findings = repeated_ids([column for column in columns if column.name not in roles], groups is not None)
-    named = {finding.column for finding in findings}
+    ids = {finding.column for finding in findings}
     part = [
-        _taken(column, used) for column in columns if column.name not in left_out and column.name not in named
+        _taken(column, used) for column in columns if column.name not in left_out and column.name not in ids
     ]
     findings += column_findings(part, labels, request.target)
     left_out |= {
@@ -140,7 +145,10 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
         together,
         None if times is None else times.iloc[used].to_numpy("datetime64[ns]"),
     )
-    findings += file_findings(frame.iloc[used].reset_index(drop=True), labels, together, times is not None)
+    named = request.id is not None or request.groups is not None
+    findings += file_findings(
+        frame.iloc[used].reset_index(drop=True), labels, together, times is not None, named
+    )
     findings += _about_the_file(file, copies, known)
     return Prepared(
         request,

@@ -1,10 +1,15 @@
 """The report: one HTML file, pictures inside, no script and no address of another machine; it holds no row of data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from shlex import quote
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from churn_assets.documents import STYLE, capitalised, html_cards, html_table, spoken
+from churn_assets.models.evaluation import rank, share_of
 from churn_assets.models.money import profit_curve
 from churn_assets.study.leaks import Finding
 from churn_assets.study.pictures import pictures
@@ -165,22 +170,29 @@ def _calibration(study: Study, drawn: dict[str, str]) -> str:
 
 
 def _lift(study: Study, drawn: dict[str, str]) -> str:
-    labels, raw = study.evaluation.labels, study.evaluation.best.log_odds
-    ranked = labels[(-raw).argsort(kind="stable")]
-    rows = []
-    for share in (0.01, 0.05, 0.1, 0.2, 0.3):
-        top = ranked[: max(1, round(share * len(ranked)))]
-        rows.append(
-            (
-                f"riskiest {share:.0%}",
-                f"{len(top):,}",
-                f"{top.mean():.1%}",
-                f"{top.sum() / labels.sum():.1%}",
-                f"{top.mean() / labels.mean():.2f}",
-            )
+    evaluation = study.evaluation
+    keys = study.prepared.modelled_keys.iloc[evaluation.judged]
+    rows = [
+        (
+            f"riskiest {share:.0%}",
+            f"{top.size:,}",
+            f"{top.mean():.1%}",
+            f"{top.sum() / evaluation.labels.sum():.1%}",
+            f"{top.mean() / evaluation.labels.mean():.2f}",
         )
+        for share, top in contacted(evaluation.labels, evaluation.best.log_odds, keys)
+    ]
     head = ("contacted", "customers", "of them left", "of all churners", "lift")
     return html_table(head, rows) + _images(drawn, "lift", "precision_recall")
+
+
+def contacted(
+    labels: NDArray[np.float64], raw: NDArray[np.float64], keys: pd.Series
+) -> Iterator[tuple[float, NDArray[np.float64]]]:
+    """Shares of the customers and the labels of those, the riskiest first; ties by a hash of the key, not by place."""
+    ranked = labels[rank(raw, keys)]
+    for share in (0.01, 0.05, 0.1, 0.2, 0.3):
+        yield share, ranked[: share_of(len(ranked), share)]
 
 
 def _money(study: Study, drawn: dict[str, str]) -> str:
@@ -258,9 +270,8 @@ def _method(study: Study) -> str:
     lines = [
         (
             f"{len(prepared.frame):,} rows in the file, {prepared.target.known:,} with a known outcome, "
-            f"{len(prepared.used):,} learned from and judged (at most {MODEL_ROWS:,} are drawn, by whole "
-            "customers); drivers "
-            f"and segments from at most {EXPLAINED_ROWS:,}."
+            f"{len(prepared.used):,} learned from (at most {MODEL_ROWS:,} are drawn, by whole customers), "
+            f"{len(evaluation.judged):,} of them judged; drivers and segments from at most {EXPLAINED_ROWS:,}."
         ),
         (
             f"Judged {how}. Filling, encoding, stacking weights and calibration are fitted inside each fold's "

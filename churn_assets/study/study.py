@@ -88,8 +88,7 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
     rows, labels = prepared.modelled, prepared.rows.labels
     with few_threads(len(rows)):
         progress("judging fold by fold")
-        keys = prepared.keys.iloc[prepared.used].reset_index(drop=True)
-        evaluation = judge(rows, prepared.rows, keys, progress)
+        evaluation = judge(rows, prepared.rows, prepared.modelled_keys, progress)
         progress("fitting the final model")
         model = fit_final(rows, prepared.rows, evaluation)
         progress("scoring every row, with reasons")

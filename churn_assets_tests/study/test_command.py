@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = study(
         folder / "home",
         *(str(file), "--target", "übergang", "--positive", "Yes", "--leave-out", "Joined", "--id", "ID"),
-        *("--keep", "churn_score", "--out", str(folder / "out")),
+        *("--keep", "churn_score", "--out", str(folder / "out [final]")),
     )
     quick.undo()
     assert done.exit_code == 0, done.output
@@ -76,7 +76,7 @@ class Page(HTMLParser):
 
 
 def test_the_report_is_one_file_with_all_sections(folder: Path) -> None:
-    text = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    text = (folder / "out [final]" / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert page.ids == list(SECTIONS)
     images = [address for address in page.addresses if address.startswith("data:image/png;base64,")]
@@ -98,7 +98,7 @@ def test_the_report_is_one_file_with_all_sections(folder: Path) -> None:
 
 
 def test_the_scored_file_has_every_row_with_its_reasons(folder: Path) -> None:
-    scored = pd.read_csv(folder / "out" / "scored.csv")
+    scored = pd.read_csv(folder / "out [final]" / "scored.csv")
     assert list(scored) == ["id", "probability", "scored_by", "risk", "reason_1", "reason_2", "reason_3"]
     assert len(scored) == 743
     assert scored["probability"].between(0, 1).all()
@@ -117,7 +117,7 @@ def test_the_terminal_says_what_matters(folder: Path) -> None:
         "ROC-AUC 0.",
         "leak exit_reason alone",
         "3 rows are exact copies",
-        "report.html",
+        "out [final]/report.html",
     ):
         assert words in said
 
@@ -130,7 +130,7 @@ def test_the_study_is_one_finished_run(folder: Path) -> None:
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
     assert run.data.params["file"] == "kunden.csv" and run.data.params["target"] == "Übergang"
-    scored = pd.read_csv(folder / "out" / "scored.csv").iloc[:700]
+    scored = pd.read_csv(folder / "out [final]" / "scored.csv").iloc[:700]
     labels = (customers(700)["left"] == "Yes").to_numpy(float)
     assert run.data.metrics["brier"] == pytest.approx(
         np.mean((scored["probability"] - labels) ** 2), abs=1e-5

@@ -173,6 +173,33 @@ def test_the_order_of_rows_and_twins() -> None:
     assert "1,000 rows belong to 500" in found.words
 
 
+def test_twins_of_few_kinds_are_chance_and_advice_is_not_repeated() -> None:
+    random = np.random.default_rng(1)
+    labels = (random.random(2000) < 0.3).astype(float)
+    kinds = pd.DataFrame({name: pd.Categorical(random.choice(list("abc"), 2000)) for name in "pqrs"})
+    assert file_findings(kinds, labels, None, in_time=False) == []
+    frame = pd.DataFrame(
+        {"x": np.append(random.random(1900), np.zeros(100)), "y": 1.0, "z": random.random(2000)}
+    )
+    frame.loc[1900:, "z"] = 0
+    (alone,) = file_findings(frame, labels, None, in_time=False)
+    assert "by --id or --groups" in alone.words and "too good" in alone.words
+    (named,) = file_findings(frame, labels, None, in_time=False, named=True)
+    assert "although --id or --groups tells them apart" in named.words
+
+
+def test_it_is_said_when_products_are_not_looked_for() -> None:
+    random = np.random.default_rng(1)
+    labels = (random.random(400) < 0.3).astype(float)
+    table = {f"n{at}": random.random(400).round(4) for at in range(61)}
+    columns = [
+        understand(name, pa.chunked_array([pa.array(values.astype(str))]), ",")
+        for name, values in table.items()
+    ]
+    (found,) = column_findings(columns, labels, "left")
+    assert found.kind == "warning" and "were not looked for: the file has 61 numbers" in found.words
+
+
 @pytest.mark.parametrize(
     ("auc", "low", "high", "count"),
     [
