@@ -19,11 +19,12 @@ from churn_assets.models.ensembles import (
     better_ensemble,
     stacking_weights,
 )
-from churn_assets.models.evaluation import MINIMUM_POSITIVES, Z_95, Metrics, auc_interval, evaluate
+from churn_assets.models.evaluation import MINIMUM_POSITIVES, Metrics, auc_interval, evaluate
 from churn_assets.models.portable import Blend, Form, blended
 from churn_assets.models.transformation import Transformation
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import SEED, Fold, Rows, folds
+from churn_assets.study.intervals import FoldMean, fold_mean
 from churn_assets.study.learners import LEARNERS, Learner
 
 INNER_FOLDS = 3
@@ -35,23 +36,13 @@ Table = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class FoldMean:
-    """Mean of the folds' ROC-AUC with its 95 % interval (DeLong within folds), and the folds' own values."""
-
-    auc: float
-    low: float
-    high: float
-    folds: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class Contender:
     """One learner or ensemble, judged out of fold.
 
     Attributes:
         name: from LEARNERS or ENSEMBLES.
         mean: over folds.
-        metrics: over all judged rows together, probabilities calibrated.
+        metrics: over all judged rows together, probabilities calibrated; the interval takes groups together.
         log_odds: raw, per judged row.
         probability: calibrated inside each fold, per judged row.
     """
@@ -197,20 +188,31 @@ def judge(
         progress(f"fold {number + 1} of {len(outer)} judged")
     judged = np.flatnonzero(fold >= 0)
     labels, fold = rows.labels[judged], fold[judged]
+    groups = None if rows.groups is None else rows.groups[judged]
     contenders = tuple(
-        Contender(
-            name,
-            fold_mean(labels, raw[name][judged], fold),
-            evaluate(labels, raw[name][judged], calibrated[name][judged], keys.iloc[judged]),
-            raw[name][judged],
-            calibrated[name][judged],
-        )
+        _contender(name, labels, raw[name][judged], calibrated[name][judged], fold, groups, keys.iloc[judged])
         for name in names
     )
     chosen, why = pick_contender({found.name: found.log_odds for found in contenders}, labels)
     shuffled = _shuffled_labels(frame, rows, outer, seed)
-    inside_mean = fold_mean(labels, raw["inside"][judged], fold)
+    inside_mean = fold_mean(labels, raw["inside"][judged], fold, groups)
     return Evaluation(judged, labels, fold, contenders, chosen, why, inside_mean, shuffled)
+
+
+def _contender(
+    name: str,
+    labels: NDArray[np.float64],
+    raw: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
+    keys: pd.Series,
+) -> Contender:
+    metrics = evaluate(labels, raw, probability, keys)
+    if groups is not None:
+        pooled = fold_mean(labels, raw, np.zeros_like(fold), groups)
+        metrics = replace(metrics, auc_low=pooled.low, auc_high=pooled.high)
+    return Contender(name, fold_mean(labels, raw, fold, groups), metrics, raw, probability)
 
 
 def _refuse_few(labels: NDArray[np.float64]) -> None:
@@ -278,23 +280,6 @@ def fit_final(frame: pd.DataFrame, rows: Rows, evaluation: Evaluation, seed: int
     return FinalModel(chosen.name, transformation, Blend(members, weights, intercept), calibration, shown)
 
 
-def fold_mean(labels: NDArray[np.float64], score: NDArray[np.float64], fold: NDArray[np.int64]) -> FoldMean:
-    """Mean ROC-AUC over folds; folds are independent given their models, so variances add.
-
-    A fold with fewer than two of a class, which only shuffled labels make, has no interval and does not count.
-    """
-    values, variance = [], 0.0
-    for number in np.unique(fold):
-        rows = fold == number
-        if min(labels[rows].sum(), (1 - labels[rows]).sum()) < 2:
-            continue
-        auc, low, high = auc_interval(labels[rows], score[rows])
-        values.append(auc)
-        variance += (max(auc - low, high - auc) / Z_95) ** 2
-    mean, half = float(np.mean(values)), Z_95 * variance**0.5 / len(values)
-    return FoldMean(mean, max(0.0, mean - half), min(1.0, mean + half), tuple(values))
-
-
 def _weights(table: Table, labels: NDArray[np.float64]) -> dict[str, tuple[tuple[float, ...], float]]:
     """Ensemble -> weights of the learners in order, intercept; `table` must be out of fold."""
     even = (1 / len(LEARNERS),) * len(LEARNERS)
@@ -315,4 +300,5 @@ def _shuffled_labels(frame: pd.DataFrame, rows: Rows, cut: Sequence[Fold], seed:
     floor = "logistic_regression"
     table, fold = cross_fit(frame, replace(rows, labels=labels), cut, seed, {floor: LEARNERS[floor]})
     seen = fold >= 0
-    return fold_mean(labels[seen], table[floor][seen], fold[seen])
+    groups = None if rows.groups is None else rows.groups[seen]
+    return fold_mean(labels[seen], table[floor][seen], fold[seen], groups)

@@ -283,7 +283,7 @@ def file_findings(
             "outcome of an early row was still open when a later one was observed, the figures are too good: observe a "
             "customer again only after the outcome window."
             if in_time
-            else "All rows of one are kept in the same fold. Several rows per customer are several moments: name the "
+            else "All rows of one are kept in the same fold. Where they are several moments of one customer, name the "
             "moment by --time."
         )
         words = f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. {rest}"

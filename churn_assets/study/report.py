@@ -289,6 +289,10 @@ def _method(study: Study) -> str:
         ),
         moment,
     ]
+    if prepared.rows.groups is not None:
+        lines.append(
+            "Intervals take the rows of one customer or group together; the choice of the model does not."
+        )
     if study.model.weights:
         weights = ", ".join(f"{spoken(name)} {weight:.2f}" for name, weight in study.model.weights.items())
         lines.append(f"Weights of the final mixture: {weights}.")

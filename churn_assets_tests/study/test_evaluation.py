@@ -92,6 +92,16 @@ def test_too_few_churners_in_the_judged_stretch_are_said_before_the_work() -> No
         judge(FRAME, Rows(early, None, times), KEYS)
 
 
+def test_rows_of_one_customer_make_no_figure_surer(quick: None) -> None:
+    twice = pd.concat([FRAME.head(350)] * 2, ignore_index=True)
+    labels = np.tile(LABELS[:350], 2)
+    found = judge(twice, Rows(labels, np.tile(np.arange(350), 2)), pd.Series(range(700)))
+    by_row = fold_mean(labels, found.best.log_odds, found.fold)
+    assert found.best.mean.high - found.best.mean.low > 1.3 * (by_row.high - by_row.low)
+    _, low, high = auc_interval(labels, found.best.log_odds)
+    assert found.best.metrics.auc_high - found.best.metrics.auc_low > 1.3 * (high - low)
+
+
 def test_a_fold_without_churners_has_no_say_in_the_mean() -> None:
     truth, labels = scores(n=400)
     fold = np.arange(400) // 100

@@ -1,0 +1,60 @@
+"""How sure a mean ROC-AUC over folds is, where rows may belong together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_assets.models.evaluation import Z_95, auc_interval, midranks
+
+
+@dataclass(frozen=True)
+class FoldMean:
+    """Mean of the folds' ROC-AUC with its 95 % interval (DeLong within folds), and the folds' own values."""
+
+    auc: float
+    low: float
+    high: float
+    folds: tuple[float, ...]
+
+
+def fold_mean(
+    labels: NDArray[np.float64],
+    score: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    groups: NDArray[np.int64] | None = None,
+) -> FoldMean:
+    """Mean ROC-AUC over folds; folds are independent given their models, so variances add.
+
+    A fold with fewer than two of a class, which only shuffled labels make, has no interval and does not count.
+
+    Args:
+        groups: where rows of one group are no evidence of their own (twelve months of one customer), its code per row;
+            then the parts that the rows of a group, in whichever fold, have in the mean are added up before they are
+            squared (Obuchowski 1997).
+    """
+    values, variance, of_row = [], 0.0, np.zeros(len(labels))
+    for number in np.unique(fold):
+        rows = fold == number
+        if min(labels[rows].sum(), (1 - labels[rows]).sum()) < 2:
+            continue
+        auc, low, high = auc_interval(labels[rows], score[rows])
+        values.append(auc)
+        variance += (max(auc - low, high - auc) / Z_95) ** 2
+        of_row[rows] = _influence(labels[rows], score[rows], auc)
+    if groups is not None:
+        sums = np.bincount(np.unique(groups, return_inverse=True)[1], of_row)
+        variance = float((sums**2).sum()) * len(sums) / (len(sums) - 1)
+    mean, half = float(np.mean(values)), Z_95 * variance**0.5 / len(values)
+    return FoldMean(mean, max(0.0, mean - half), min(1.0, mean + half), tuple(values))
+
+
+def _influence(labels: NDArray[np.float64], score: NDArray[np.float64], auc: float) -> NDArray[np.float64]:
+    """By how much each row moves the ROC-AUC: its share of rightly ordered pairs less the mean, by the size of its
+    class."""
+    result, ranks = np.empty(len(labels)), midranks(score)
+    for label in (0.0, 1.0):
+        own = labels == label
+        below = (ranks[own] - midranks(score[own])) / (~own).sum()
+        result[own] = ((below if label else 1 - below) - auc) / own.sum()
+    return result
