@@ -38,7 +38,7 @@ _GENERIC = re.compile(
 )
 _CUSTOMER = "customer|client|account|contract|policy|subscriber|member|user|card|phone|household"
 _CUSTOMER_ID = re.compile(
-    rf"\b(id|uuid|guid|msisdn|phone|email|mail)$|\b({_CUSTOMER})(id| key| nr| no| number)$"
+    rf"\b(id|uuid|guid|msisdn)$|^(phone|mobile|e ?mail)$|\b({_CUSTOMER})(id| key| nr| no| number)$"
 )
 
 
@@ -76,11 +76,11 @@ def repeated_ids(columns: Sequence[Column], named: bool) -> list[Finding]:
             continue
         learned = column.values is not None
         if learned or not named:
-            remembers = "a model that learns from it remembers the customer; " if learned else ""
+            remembers = "a model that learns from it remembers whom it names, and " if learned else ""
             words = (
-                f"{column.name} looks like the id of a customer who stands in several rows ({column.distinct:,} "
-                f"values): {remembers}rows of one customer in different folds make the figures too good. Name it by "
-                "--id, or by --groups where --id names something else."
+                f"{column.name} looks like an id that repeats ({column.distinct:,} values): {remembers}if these are "
+                "customers, rows of one in different folds make the figures too good. Name it by --id, or by --groups "
+                "where --id names something else."
             )
             found.append(Finding(column.name, "leak" if learned else "warning", words))
     return found
@@ -266,16 +266,21 @@ def file_findings(
             )
         )
     if _many_kinds(frame):
-        again = int(pd.util.hash_pandas_object(frame, index=False).duplicated().sum())
+        customer = np.arange(len(frame)) if groups is None else groups
+        alike = pd.DataFrame(
+            {"features": pd.util.hash_pandas_object(frame, index=False), "customer": customer}
+        )
+        again = int(alike.drop_duplicates()["features"].duplicated().sum())
         if again > DUPLICATE_SHARE * len(frame):
             rest = (
-                "Should they be the same customers although --id or --groups tells them apart, the figures "
+                "Should they be the same ones although --id or --groups tells them apart, the figures "
                 "are too good."
                 if named
                 else "If they are the same customers, some stand in different folds and make the figures too good: "
                 "name the column that tells customers apart by --id or --groups."
             )
-            words = f"{again:,} rows ({again / len(frame):.1%}) have the same features as another row. {rest}"
+            other = "a row of another customer" if named else "another row"
+            words = f"{again:,} rows ({again / len(frame):.1%}) have the same features as {other}. {rest}"
             found.append(Finding(None, "warning", words))
     if groups is not None:
         rest = (

@@ -72,6 +72,8 @@ def test_a_date_of_leaving_is_found() -> None:
         ("store_id", range(12), 100, None),
         ("price_index", range(150), 12, None),
         ("paid", range(150), 12, None),
+        ("minutes_phone", range(150), 12, None),
+        ("phone", range(150), 12, "leak"),
         ("score_id", [at / 4 for at in range(150)], 12, None),
     ],
 )
@@ -186,6 +188,9 @@ def test_twins_of_few_kinds_are_chance_and_advice_is_not_repeated() -> None:
     assert "by --id or --groups" in alone.words and "too good" in alone.words
     (named,) = file_findings(frame, labels, None, in_time=False, named=True)
     assert "although --id or --groups tells them apart" in named.words
+    customer = np.append(np.arange(1900), np.full(100, 1900))
+    (several,) = file_findings(frame, labels, customer, in_time=False, named=True)
+    assert "2,000 rows belong to 1,901" in several.words, "alike rows of one customer are no twins"
 
 
 def test_it_is_said_when_products_are_not_looked_for() -> None:
