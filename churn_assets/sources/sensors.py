@@ -2,6 +2,7 @@
 
 import json
 from hashlib import blake2s
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -15,6 +16,27 @@ from churn_assets.sources.landing import list_extracts
 
 EVERY_SECONDS = 60
 TINY = 4096  # bytes; no more than a header
+
+
+class Remembered(NamedTuple):
+    """What the sensor keeps from look to look: what lay there, and how often it has requested.
+
+    Without `requests` a landing zone that is again as it once was, as a wrong file was withdrawn, would give the run
+    key of then, and Dagster launches a run key once.
+    """
+
+    requests: int
+    arrivals: Arrivals
+
+    def cursor(self) -> str:
+        """As the cursor keeps it."""
+        return json.dumps(self._asdict(), sort_keys=True)
+
+    @classmethod
+    def of(cls, cursor: str) -> "Remembered":
+        """The inverse of `cursor`; earlier releases kept the arrivals alone."""
+        content = json.loads(cursor)
+        return cls(**content) if isinstance(content.get("requests"), int) else cls(0, content)
 
 
 def loaded(lakehouse: Lakehouse, business: Business, present: Arrivals) -> Arrivals:
@@ -59,7 +81,7 @@ def landing_sensor(business: Business) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.SensorResult | dg.SkipReason:
         landing = lakehouse.settings.landing_uri
-        before: Arrivals = json.loads(context.cursor) if context.cursor else {}
+        requested, before = Remembered.of(context.cursor) if context.cursor else Remembered(0, {})
         after = look(landing, business, before)
         if not context.cursor:
             before = loaded(lakehouse, business, after)
@@ -68,19 +90,17 @@ def landing_sensor(business: Business) -> dg.SensorDefinition:
         outside = [m for m in months if m not in known]
         # months outside stay unseen: once the calendar reaches them, they are new
         inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
-        cursor = json.dumps(inside, sort_keys=True)
-        mark = blake2s(cursor.encode(), digest_size=8).hexdigest()
-        requests = [
-            dg.RunRequest(
-                run_key=f"landing-{first}-{last}-{mark}",
-                tags=range_tags([first, last]),
-            )
-            for first, last in spans(m for m in months if m in known)
-        ]
-        if not requests:
+        asked = spans(m for m in months if m in known)
+        cursor = Remembered(requested + bool(asked), inside).cursor()
+        if not asked:
             why = f"; {', '.join(outside)} are no months of the calendar in churn.yaml" if outside else ""
             context.update_cursor(cursor)
             return dg.SkipReason(f"Nothing new in {landing}{why}.")
+        mark = blake2s(cursor.encode(), digest_size=8).hexdigest()
+        requests = [
+            dg.RunRequest(run_key=f"landing-{first}-{last}-{mark}", tags=range_tags([first, last]))
+            for first, last in asked
+        ]
         return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return sensor

@@ -49,8 +49,9 @@ def deliver(lakehouse: Lakehouse, source: str, day: str, name: str = "part-1", r
 
 @pytest.fixture
 def tick(lakehouse: Lakehouse, business: Business) -> Tick:
-    """Looks once more, with the cursor of the look before, and returns the requested ranges."""
+    """Looks once more, with the cursor of the look before, and returns the ranges that the daemon launches."""
     cursor: list[str | None] = [None]
+    launched: set[str] = set()
     sensor = landing_sensor(business)
 
     def look_once() -> list[tuple[str, str]]:
@@ -62,7 +63,9 @@ def tick(lakehouse: Lakehouse, business: Business) -> Tick:
             return []
         cursor[0] = result.cursor
         keys = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-        return [(r.tags[keys[0]], r.tags[keys[1]]) for r in result.run_requests]
+        new = [r for r in result.run_requests if r.run_key not in launched]  # known run keys it leaves out
+        launched.update(r.run_key for r in new)
+        return [(r.tags[keys[0]], r.tags[keys[1]]) for r in new]
 
     return look_once
 
@@ -87,6 +90,52 @@ def test_which_event_requests_which_months(lakehouse: Lakehouse, tick: Tick) -> 
     file.unlink()
     assert tick() == [("2025-03", "2025-03")]
     assert "spark" not in vars(lakehouse)
+
+
+def test_a_landing_zone_that_is_again_as_it_once_was_is_ingested_again(
+    lakehouse: Lakehouse, tick: Tick
+) -> None:
+    """A file of another month was delivered by mistake, and withdrawn; then once more."""
+    right = deliver(lakehouse, "customers", "2025-03-31")
+    os.utime(right, (1.7e9, 1.7e9))
+    assert tick() == [("2025-03", "2025-03")]
+    for _ in range(2):
+        wrong = deliver(lakehouse, "customers", "2025-03-31", "wrong")
+        os.utime(wrong, (1.7e9, 1.7e9))
+        assert tick() == [("2025-03", "2025-03")]
+        wrong.unlink()
+        assert tick() == [("2025-03", "2025-03")]
+        assert tick() == []
+
+
+def test_a_tick_that_crashed_asks_for_the_same_run_again(lakehouse: Lakehouse, business: Business) -> None:
+    """The daemon died between the launch and keeping the cursor: from the old cursor the same run key."""
+    deliver(lakehouse, "customers", "2025-03-31")
+
+    def ask(cursor: str | None) -> Any:
+        return landing_sensor(business)(
+            dg.build_sensor_context(cursor=cursor, resources={"lakehouse": lakehouse})
+        )
+
+    first, again = ask(None), ask(None)
+    assert [r.run_key for r in first.run_requests] == [r.run_key for r in again.run_requests]
+    assert first.cursor == again.cursor
+    deliver(lakehouse, "customers", "2025-04-30")
+    second, again = ask(first.cursor), ask(first.cursor)
+    assert [r.run_key for r in second.run_requests] == [r.run_key for r in again.run_requests]
+
+
+def test_the_cursor_of_an_earlier_release_is_understood(lakehouse: Lakehouse, business: Business) -> None:
+    """It held the look alone, without the number of requests."""
+    deliver(lakehouse, "customers", "2025-03-31")
+    old = json.dumps(look(lakehouse.settings.landing_uri, business, {}), sort_keys=True)
+    context = dg.build_sensor_context(cursor=old, resources={"lakehouse": lakehouse})
+    assert isinstance(landing_sensor(business)(context), dg.SkipReason)
+    deliver(lakehouse, "customers", "2025-04-30")
+    context = dg.build_sensor_context(cursor=old, resources={"lakehouse": lakehouse})
+    result: Any = landing_sensor(business)(context)
+    [request] = result.run_requests
+    assert request.tags["dagster/asset_partition_range_start"] == "2025-04"
 
 
 def test_a_file_that_may_still_grow_waits(lakehouse: Lakehouse, tick: Tick) -> None:
