@@ -84,6 +84,11 @@ def decide(
             f"{told} Degraded, but the last training (as of {last_trained_as_of}) is only {age} months old; "
             f"the cool-down is {rule.cool_down_months}.",
         )
+    if age <= 0:  # without a cool-down, too
+        return Decision(
+            False,
+            f"{told} Degraded, but there is a training as of {last_trained_as_of}; another would learn from the same.",
+        )
     return Decision(True, f"{told} {below} of the last {len(window)} cohorts are below the bar.")
 
 

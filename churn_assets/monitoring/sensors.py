@@ -2,20 +2,24 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
+from churn_assets.models.assets import CHURN_MODEL, DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.champions import champion_at, provisional
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
 from churn_assets.months import month_end
 from churn_assets.partitions import snapshot_months
 
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+TRAIN = "train"
 EVERY_SECONDS = 3600
 OPEN = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -88,6 +92,21 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
     return Decision(len(new) >= wanted, told), f"new-data-{last}-{new[-1] if new else None}"
 
 
+def _new_data_alone(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+    """`new_data_decision`, except where a degradation asks for the same training: the sensors tick side by side."""
+    decision, key = new_data_decision(lakehouse, business, month)
+    if decision.retrain and degradation_decision(lakehouse, business, month)[0].retrain:
+        told = f"{decision.reason} The champion has degraded, so auc_degradation_sensor asks for it."
+        return Decision(False, told), key
+    return decision, key
+
+
+def _under_way(instance: "DagsterInstance") -> bool:
+    """Whether a training is queued or running: by its job, or as an asset that somebody materialises or backfills."""
+    runs, model = instance.get_runs(dg.RunsFilter(statuses=OPEN)), dg.AssetKey(CHURN_MODEL.key)
+    return any(run.job_name == TRAIN or model in (run.asset_selection or ()) for run in runs)
+
+
 def _training_sensor(
     business: Business,
     name: str,
@@ -103,7 +122,7 @@ def _training_sensor(
 
     @dg.sensor(
         name=name,
-        job_name="train",
+        job_name=TRAIN,
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=description,
@@ -117,8 +136,7 @@ def _training_sensor(
         decision, key = decide_as_of(lakehouse, business, month)
         if not decision.retrain:
             return dg.SkipReason(decision.reason)
-        filters: Any = dg.RunsFilter(job_name="train", statuses=OPEN)
-        if context.instance.get_runs_count(filters):
+        if _under_way(context.instance):
             return dg.SkipReason(f"A training is under way. {decision.reason}")
         tags = {REQUESTED_BY: by, "churn/why": decision.reason[:900]}
         run_key = f"{key}-{datetime.now(UTC):%Y-%m-%d}"
@@ -134,9 +152,10 @@ def new_data_sensor(business: Business) -> dg.SensorDefinition:
         "new_data_sensor",
         "Counts the cohorts whose labels have matured since the last training, and requests one when there are as "
         "many as `retraining.new_data` in churn.yaml says; one is enough while the champion is provisional: it took "
-        "over after a degradation and has learned from fewer cohorts than that.",
+        "over after a degradation and has learned from fewer cohorts than that. Leaves it to auc_degradation_sensor "
+        "while that asks for one.",
         NEW_DATA,
-        new_data_decision,
+        _new_data_alone,
     )
 
 

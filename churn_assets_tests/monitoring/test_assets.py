@@ -20,7 +20,12 @@ from churn_assets.monitoring.assets import MONTHLY_PAGE, monitoring_assets
 from churn_assets.monitoring.cohorts import population
 from churn_assets.monitoring.drift import Population
 from churn_assets.monitoring.performance import EXPECTED, as_table, not_yet
-from churn_assets.monitoring.sensors import auc_degradation_sensor, degradation_decision, new_data_decision
+from churn_assets.monitoring.sensors import (
+    auc_degradation_sensor,
+    degradation_decision,
+    new_data_decision,
+    new_data_sensor,
+)
 from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets.partitions import range_tags
 from churn_assets_tests.lakes import settings_for, small_business
@@ -318,6 +323,43 @@ def test_a_cohort_that_settled_after_the_month_is_no_evidence_in_it(
     decision, key = degradation_decision(lakehouse, business, "2025-09")
     assert not decision.retrain and key == "degradation-1-2025-07-31"
     assert degradation_decision(lakehouse, business, "2025-10")[0].retrain
+
+
+def test_one_month_is_not_trained_for_both_reasons(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    """The sensors tick side by side, so neither sees what the other has just asked for."""
+    business = load_business(small_business(tmp_path, retraining={"new_data": {"matured_months": 2}}))
+    _champion(lakehouse, 0.80)
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def tick() -> list[Any]:
+            context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
+            return [sensor(business)(context) for sensor in (auc_degradation_sensor, new_data_sensor)]
+
+        _performance(lakehouse, 0.85, 0.84, 0.77)
+        assert [type(found) for found in tick()] == [dg.SkipReason, dg.RunRequest]
+        _performance(lakehouse, 0.85, 0.77, 0.76)
+        degraded, new = tick()
+        assert (type(degraded), type(new)) == (dg.RunRequest, dg.SkipReason)
+        assert "auc_degradation_sensor asks for it" in new.skip_message
+
+
+@pytest.mark.parametrize(("asset", "waits"), [("models/churn_model", True), ("gold/customers", False)])
+def test_a_training_that_somebody_started_as_an_asset_is_under_way_too(
+    lakehouse: Lakehouse, business: Business, asset: str, waits: bool
+) -> None:
+    """From the asset's page, alone or as a backfill: Dagster's own job, with a selection."""
+    _champion(lakehouse, 0.80)
+    _performance(lakehouse, 0.85, 0.77, 0.76)
+    with dg.DagsterInstance.ephemeral() as instance:
+        chosen = frozenset({dg.AssetKey(asset.split("/"))})
+        status = dg.DagsterRunStatus.STARTED
+        instance.add_run(
+            dg.DagsterRun(job_name="__ASSET_JOB", run_id="1" * 8, status=status, asset_selection=chosen)
+        )
+        context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
+        found: Any = auc_degradation_sensor(business)(context)
+        assert isinstance(found, dg.SkipReason) is waits
+        assert not waits or "A training is under way" in str(found.skip_message)
 
 
 @pytest.mark.parametrize(("wanted", "retrain"), [(1, True), (2, True), (3, False)])

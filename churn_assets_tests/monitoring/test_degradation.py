@@ -73,6 +73,16 @@ def test_the_cool_down_counts_from_the_last_training(last: date, retrain: bool) 
     assert retrain or "cool-down is 2" in decision.reason
 
 
+@pytest.mark.parametrize(("last", "retrain"), [(TODAY, False), (date(2026, 2, 28), True)])
+def test_without_a_cool_down_a_rejected_challenger_is_not_trained_again_from_the_same(
+    last: date, retrain: bool
+) -> None:
+    rule = RULE.model_copy(update={"cool_down_months": 0})
+    decision = decide(cohorts(LOW, LOW), REFERENCE, last, TODAY, rule)
+    assert decision.retrain is retrain
+    assert retrain or "would learn from the same" in decision.reason
+
+
 def test_switched_off_it_never_fires_and_says_so() -> None:
     decision = decide(cohorts(LOW, LOW), REFERENCE, TRAINED, TODAY, Degradation(enabled=False))
     assert not decision.retrain and "Switched off" in decision.reason
