@@ -13,23 +13,22 @@ FORMAT = "%Y-%m"
 
 
 def _months(first: str, calendar: Calendar, open_month: bool) -> dg.MonthlyPartitionsDefinition:
-    end = add_months(calendar.end, 1) if calendar.end else None
     return dg.MonthlyPartitionsDefinition(
         start_date=first,
-        end_date=end,
+        end_date=add_months(calendar.end, 1) if calendar.end else None,
         fmt=FORMAT,
         timezone="UTC",
-        end_offset=1 if open_month and not end else 0,
+        end_offset=1 if open_month else 0,  # never beyond the end
     )
 
 
 def ingest_months(business: Business) -> dg.MonthlyPartitionsDefinition:
-    """Months by extract_date, from the first of the calendar to the open one."""
+    """Months by extract_date, from the first of the calendar to the open one, or to its last when it is over."""
     return _months(business.file.calendar.start, business.file.calendar, open_month=True)
 
 
 def last_ingest_month(business: Business) -> str:
-    """The last month of the calendar, or the open month of a living business.
+    """The open month, or the last month of a calendar that is over.
 
     Raises:
         ValueError: the calendar starts in the future.

@@ -25,14 +25,14 @@ def keys(partitions: dg.PartitionsDefinition[str], now: datetime | None = None) 
         return list(partitions.get_partition_keys())
 
 
-def living(tmp_path: Path, start: str = "2023-11", observation: int = 3) -> Business:
-    """A business whose calendar is open."""
+def living(tmp_path: Path, start: str = "2023-11", observation: int = 3, end: str | None = None) -> Business:
+    """A business whose calendar is open, or ends some day."""
     windows = {"observation_months": observation, "gap_days": 7, "outcome_days": 30, "settlement_days": 3}
     return load_business(
         business_copy(
             tmp_path,
             "shop",
-            calendar={"start": start},
+            calendar={"start": start, "end": end},
             windows=windows,
             features=[
                 {
@@ -74,6 +74,30 @@ def test_a_living_calendar_has_the_open_month_for_extracts_only(
     business = living(tmp_path)
     assert keys(ingest_months(business), now) == month_range("2023-11", open_month)
     assert keys(snapshot_months(business), now) == month_range("2024-01", closed_month)
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "closed_month"),
+    [
+        (datetime(2024, 2, 10, tzinfo=UTC), "2024-02", "2024-01"),
+        (datetime(2024, 3, 1, tzinfo=UTC), "2024-03", "2024-02"),
+        (datetime(2024, 3, 31, 23, 59, 59, tzinfo=UTC), "2024-03", "2024-02"),
+        (datetime(2024, 4, 1, tzinfo=UTC), "2024-03", "2024-03"),
+        (datetime(2024, 5, 1, tzinfo=UTC), "2024-03", "2024-03"),
+        (datetime(2031, 7, 14, tzinfo=UTC), "2024-03", "2024-03"),
+    ],
+)
+def test_a_calendar_whose_end_lies_ahead_has_the_open_month_until_then(
+    tmp_path: Path, now: datetime, last: str, closed_month: str
+) -> None:
+    business = living(tmp_path, end="2024-03")
+    ingest, snapshots = ingest_months(business), snapshot_months(business)
+    assert keys(ingest, now) == month_range("2023-11", last)
+    assert keys(snapshots, now) == month_range("2024-01", closed_month)
+    with partition_loading_context(effective_dt=now):
+        assert last_ingest_month(business) == last
+        assert snapshots.get_last_partition_key() == closed_month
+        assert ingest.has_partition_key(last) and not ingest.has_partition_key(add_months(last, 1))
 
 
 def test_no_snapshot_before_a_whole_window_has_passed(tmp_path: Path) -> None:

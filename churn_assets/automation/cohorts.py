@@ -89,13 +89,13 @@ def newest_changes(business: Business, known: Knowledge, cohorts: Iterable[str])
 def overdue(business: Business, built: Iterable[str], closed: Sequence[str], now: datetime) -> list[str]:
     """Closed months without a cohort although month_end has had its turn an hour ago: their extracts came too late.
 
-    Months before the first cohort are history that nobody asked for. Without a calendar that moves there is no
-    month_end, and a month is due when it is closed.
+    Months before the first cohort are history that nobody asked for. Once the calendar is over there is no month_end
+    any more, not for its last month either, and a month is due when it is closed.
     """
     first = min(built, default=None)
     have = set(built)
     missing = [month for month in closed if first is not None and month > first and month not in have]
-    return missing if business.file.calendar.end else [m for m in missing if now >= turn_of(m)]
+    return missing if business.file.calendar.over(now.date()) else [m for m in missing if now >= turn_of(m)]
 
 
 def turn_of(month: str) -> datetime:

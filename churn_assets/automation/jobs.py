@@ -12,7 +12,7 @@ import dagster as dg
 
 from churn_assets.automation.punctuality import IN_TIME
 from churn_assets.automation.tidying import TIDY, tidy_job
-from churn_assets.contracts.business import Business
+from churn_assets.contracts.business import Business, Calendar
 from churn_assets.lakehouse import tables
 from churn_assets.partitions import last_ingest_month, range_tags, snapshot_months
 
@@ -77,9 +77,9 @@ def jobs(business: Business) -> list[Any]:
 
 
 def _schedule(
-    name: str, cron: str, job: str, description: str, request: RequestOf, rests: str | None = None
+    name: str, cron: str, job: str, description: str, request: RequestOf, until: Calendar | None = None
 ) -> dg.ScheduleDefinition:
-    """A running schedule; it always skips when there is a reason why it `rests`."""
+    """A running schedule; it skips once the calendar is over that it runs `until`."""
 
     @dg.schedule(
         name=name,
@@ -89,15 +89,16 @@ def _schedule(
         description=description,
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return dg.SkipReason(rests) if rests else request(context)
+        if until and until.over(context.scheduled_execution_time.date()):
+            return dg.SkipReason(f"The calendar in churn.yaml ended with {until.end}.")
+        return request(context)
 
     return schedule
 
 
 def schedules(business: Business) -> list[dg.ScheduleDefinition]:
     """The open month every night; after the end of a month its cohort; every morning the sources' punctuality."""
-    end = business.file.calendar.end
-    ended = f"The calendar in churn.yaml ended with {end}." if end else None
+    calendar = business.file.calendar
 
     def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         key = f"open-month-{context.scheduled_execution_time:%Y-%m-%d}"
@@ -119,7 +120,7 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             "ingest",
             "Ingests the open month every night, so that late files of a quiet day are taken in too.",
             open_month,
-            rests=ended,
+            until=calendar,
         ),
         _schedule(
             "month_end",
@@ -128,7 +129,7 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             "Some days after the end of a month: its cohort, from snapshots to segments. Cohorts that settle, and "
             "what late data changes, are the business of cohort_sensor.",
             month_end,
-            rests=ended,
+            until=calendar,
         ),
         _schedule(
             PUNCTUALITY,

@@ -1,6 +1,7 @@
 """churn.yaml as a whole: what a business calls churn, which features it looks at, how it trains and what it does."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,11 +16,11 @@ from churn_assets.contracts.section import Month, Section
 from churn_assets.contracts.segments import Segments
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.training import Monitoring, Retraining, Training
-from churn_assets.months import add_months
+from churn_assets.months import add_months, month_end
 
 
 class Calendar(Section):
-    """First and, for a finished history, last month of the business."""
+    """First and, for a history that has ended or will end, last month of the business."""
 
     start: Month
     end: Month | None = None
@@ -34,6 +35,10 @@ class Calendar(Section):
         if self.end is not None and self.end < self.start:
             raise ValueError(f"the calendar ends ({self.end}) before it starts ({self.start})")
         return self
+
+    def over(self, today: date) -> bool:
+        """Whether the last month has ended before `today`; its own last day still belongs to it."""
+        return self.end is not None and month_end(self.end) < today
 
 
 class MonthColumn(Section):

@@ -68,6 +68,8 @@ def test_only_other_files_are_news() -> None:
     [
         ({"start": "2025-01"}, TURN - timedelta(seconds=1), ["2026-04"]),
         ({"start": "2025-01"}, TURN, ["2026-04", "2026-06"]),
+        ({"start": "2025-01", "end": "2026-07"}, TURN - timedelta(seconds=1), ["2026-04"]),
+        ({"start": "2025-01", "end": "2026-07"}, TURN, ["2026-04", "2026-06"]),
         # nobody asks for the last months of a calendar that has ended, so they do not wait for him
         ({"start": "2025-01", "end": "2026-06"}, TURN - timedelta(seconds=1), ["2026-04", "2026-06"]),
     ],

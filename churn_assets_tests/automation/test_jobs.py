@@ -2,7 +2,7 @@
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,22 @@ from churn_assets.definitions import build_defs
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_of
+from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.lakes import business_copy, settings_for
 
 NIGHT = datetime(2026, 8, 4, 3, tzinfo=UTC)
 
 
-def _evaluate(business: Business, name: str) -> Any:
+def _evaluate(business: Business, name: str, night: datetime = NIGHT) -> Any:
     [schedule] = [s for s in schedules(business) if s.name == name]
-    return schedule(dg.build_schedule_context(scheduled_execution_time=NIGHT))
+    return schedule(dg.build_schedule_context(scheduled_execution_time=night))
+
+
+@pytest.mark.parametrize(("day", "rests"), [(date(2026, 6, 30), False), (date(2026, 7, 1), True)])
+def test_a_calendar_is_over_with_the_last_day_of_its_last_month(day: date, rests: bool) -> None:
+    calendar = load_business(SHIPPED_BUSINESSES / "telecom").file.calendar
+    assert calendar.over(day) is rests
+    assert not calendar.model_copy(update={"end": None}).over(day)
 
 
 @pytest.mark.parametrize("name", ["open_month", "month_end"])
@@ -45,6 +53,17 @@ def test_every_night_the_open_month_is_taken_in(living: Business) -> None:
     request = _evaluate(living, "open_month")
     assert request.partition_key == month_of(datetime.now(UTC).date())
     assert request.run_key == "open-month-2026-08-04"
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 14])
+def test_a_calendar_whose_end_lies_ahead_is_not_at_rest(tmp_path: Path, ahead: int) -> None:
+    now = datetime.now(UTC)
+    month = month_of(now.date())
+    calendar = {"start": "2025-01", "end": add_months(month, ahead)}
+    business = load_business(business_copy(tmp_path, calendar=calendar))
+    assert _evaluate(business, "open_month", now).partition_key == month
+    request = _evaluate(business, "month_end", now)
+    assert request.tags["dagster/asset_partition_range_end"] == add_months(month, -1)
 
 
 def test_a_month_end_asks_for_the_cohort_of_the_month_that_closed(living: Business) -> None:
