@@ -86,6 +86,12 @@ def newest_changes(business: Business, known: Knowledge, cohorts: Iterable[str])
     return changes
 
 
+def newest_event(known: Knowledge, months: Iterable[str]) -> int:
+    """The newest event at which any source's files of these months passed."""
+    wanted = set(months)
+    return max((p.event for of in known.values() for m, p in of.items() if m in wanted), default=BEFORE_ALL)
+
+
 def overdue(business: Business, built: Iterable[str], closed: Sequence[str], now: datetime) -> list[str]:
     """Closed months without a cohort although month_end has had its turn an hour ago: their extracts came too late.
 

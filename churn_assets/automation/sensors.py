@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from churn_assets.automation.cohorts import Knowledge, Passed, learn, newest_changes, overdue
+from churn_assets.automation.cohorts import (
+    BEFORE_ALL,
+    Knowledge,
+    Passed,
+    learn,
+    newest_changes,
+    newest_event,
+    overdue,
+)
 from churn_assets.automation.jobs import MONTH_END, PUNCTUALITY, SETTLE, TRAIN
 from churn_assets.automation.tidying import TIDY
 from churn_assets.bronze.assets import EXTRACTS
@@ -44,6 +52,8 @@ COHORT_TABLES = (
     tables.MODEL_PERFORMANCE,
     tables.DRIFT,
 )
+# table -> cohort -> event of its newest materialisation
+Written = Mapping[Table, Mapping[str, int]]
 # These change no table that cohorts are made of.
 HARMLESS = (TRAIN, PUNCTUALITY, TIDY)
 
@@ -106,10 +116,26 @@ def look(instance: "DagsterInstance", business: Business, before: Look | None) -
     return Look(event, known, before.settled if before else frozenset())
 
 
-def built_cohorts(instance: "DagsterInstance") -> dict[str, int]:
+def written_cohorts(instance: "DagsterInstance") -> Written:
+    """What has been written of which cohort, and when."""
+    return {table: _latest(instance, table) for table in COHORT_TABLES}
+
+
+def built_cohorts(written: Written) -> dict[str, int]:
     """Cohort -> since when all its tables stand, as the event of the one written longest ago."""
-    written = [_latest(instance, table) for table in COHORT_TABLES]
-    return {c: min(months[c] for months in written if c in months) for c in written[0]}
+    cohorts_of = written[tables.CUSTOMER_SNAPSHOTS]
+    return {c: min(months[c] for months in written.values() if c in months) for c in cohorts_of}
+
+
+def unjudged_cohorts(written: Written) -> set[str]:
+    """Scored cohorts whose labels are newer than what monitoring makes of them, as a run failed after the labels."""
+    judged = [written[tables.MODEL_PERFORMANCE], written[tables.DRIFT]]
+    return {
+        c
+        for c, labelled in written[tables.CHURN_LABELS].items()
+        if c in written[tables.CHURN_SCORES]
+        and min(months.get(c, BEFORE_ALL) for months in judged) < labelled
+    }
 
 
 def settling_months(lakehouse: Lakehouse, business: Business, months: Iterable[str]) -> dict[str, str]:
@@ -134,10 +160,10 @@ def pending_cohorts(lakehouse: Lakehouse, months: Iterable[str]) -> tuple[set[st
 
 
 def _due(
-    lakehouse: Lakehouse, business: Business, seen: Look, built: Mapping[str, int], now: datetime
+    lakehouse: Lakehouse, business: Business, seen: Look, written: Written, now: datetime
 ) -> tuple[list[dg.RunRequest], list[str], Look]:
     """Runs to request, which cohort waits for which extracts, and what to remember."""
-    closed = list(snapshot_months(business).get_partition_keys())
+    closed, built = list(snapshot_months(business).get_partition_keys()), built_cohorts(written)
     changes = newest_changes(business, seen.known, {*built, *closed})
     anew = {c for c, event in built.items() if changes[c] > event}
     anew |= set(overdue(business, built, closed, now))
@@ -147,7 +173,9 @@ def _due(
     if unsure and lakehouse.exists(tables.CHURN_LABELS):
         pending, settled = pending_cohorts(lakehouse, unsure)
         seen = replace(seen, settled=seen.settled | settled)
-        settle = pending - anew  # a cohort that is made anew settles with that
+        settle = pending
+    settle |= unjudged_cohorts(written) & seen.settled & until.keys()
+    settle -= anew  # a cohort that is made anew settles with that
     passed, waiting = passed_months(lakehouse), []
 
     def complete(cohort: str, months_back: int) -> bool:
@@ -158,6 +186,10 @@ def _due(
             listed = "; ".join(f"{name} {', '.join(months)}" for name, months in missing.items())
             waiting.append(f"{cohort} waits for {listed}")
         return not missing
+
+    def change(first: str, last: str) -> int:
+        """The newest change of what settles these cohorts."""
+        return newest_event(seen.known, month_range(first, until[last]))
 
     back = business.file.windows.observation_months - 1
     requests = [
@@ -171,7 +203,7 @@ def _due(
     requests += [
         dg.RunRequest(
             job_name=SETTLE.name,
-            run_key=f"settled-{first}-{last}",
+            run_key=f"settled-{first}-{last}-{change(first, last)}-{now:%Y-%m-%d}",
             tags=range_tags([first, last]) | {"churn/why": f"extracts of {until[last]} settle the labels"},
         )
         for first, last in spans(c for c in sorted(settle) if complete(c, 0))
@@ -188,9 +220,11 @@ def _under_way(instance: "DagsterInstance") -> str | None:
 def cohort_sensor(business: Business) -> dg.SensorDefinition:
     """Requests exactly the cohorts that late data changes, and the labels and quality of those that an extract settles.
 
-    Level-triggered: a cohort is due as long as one of its tables is older than the newest change of what it is made of.
-    So what happened while the sensor was off is caught up at once, and nothing is asked for twice: while a run is under
-    way it waits, and a run key names the change, so that a failed run is not tried again before something changes.
+    Level-triggered: a cohort is due as long as one of its tables is older than the newest change of what it is made of,
+    and to be settled as long as its labels are pending, or newer than the figures of its scores. So what happened while
+    the sensor was off is caught up at once, and nothing is asked for twice: while a run is under way it waits, and a
+    run key names the change, so that a failed run is not tried again before something changes. Nothing need ever change
+    again for a cohort that settles, so there the run key names the day, too: once a day, as with a training.
     """
 
     @dg.sensor(
@@ -216,7 +250,9 @@ def cohort_sensor(business: Business) -> dg.SensorDefinition:
         if busy or not lakehouse.exists(tables.RECONCILIATION):
             told = f"{busy} is under way." if busy else "Nothing has passed silver yet."
             return dg.SensorResult(skip_reason=told, cursor=seen.cursor())
-        requests, waiting, seen = _due(lakehouse, business, seen, built_cohorts(instance), datetime.now(UTC))
+        requests, waiting, seen = _due(
+            lakehouse, business, seen, written_cohorts(instance), datetime.now(UTC)
+        )
         told = "; ".join(waiting) or "Every cohort is newer than what it is made of, and no label is due."
         return dg.SensorResult(
             run_requests=requests, skip_reason=None if requests else told, cursor=seen.cursor()

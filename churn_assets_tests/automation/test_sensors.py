@@ -1,118 +1,21 @@
-"""Which event makes which cohorts due: late data, failed gates, settling extracts, restarts. Spark in the last only."""
+"""Which event makes which cohorts due: late data, failed gates, restarts. Spark in the last only."""
 
 import os
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 
 from churn_assets.automation.sensors import COHORT_TABLES, cohort_sensor
-from churn_assets.bronze.assets import EXTRACTS
-from churn_assets.contracts.loader import load_business
-from churn_assets.features.labels import cohorts
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import month_end, month_range
-from churn_assets.silver.reconciliation import extract_dates
 from churn_assets.sources.landing import list_extracts
-from churn_assets_tests.lakes import settings_for, small_business
+from churn_assets_tests.automation.world import ALL, COHORTS, World
 from churn_assets_tests.worlds import AGAIN, MONTHS, lost_and_found
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-ALL = month_range("2025-01", "2025-12")
-COHORTS = month_range("2025-03", "2025-12")
-WINDOWS = {"observation_months": 3, "gap_days": 7, "outcome_days": 30, "settlement_days": 3}
-Request = tuple[str, str, str]
-
-
-class World:
-    """A lake and an event log in which steps leave the traces of the real ones, and a daemon that only ticks."""
-
-    def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
-        self.business = load_business(small_business(folder, windows=WINDOWS))
-        self.lakehouse, self.instance = Lakehouse(settings_for(folder)), instance
-        self.sensor = cohort_sensor(self.business)
-        self.files = {(s.name, m): "as delivered" for s in self.business.sources for m in ALL}
-        self.extracts = {(s.name, m): [month_end(m)] for s in self.business.sources for m in ALL}
-        self.cursor: str | None = None
-        self.launched: set[str] = set()
-        self.told = ""
-
-    def deliver(self, source: str, month: str, content: str, extracts: Sequence[date] | None = None) -> None:
-        """Other files of a month than before."""
-        self.files[source, month] = content
-        if extracts is not None:
-            self.extracts[source, month] = list(extracts)
-
-    def ingest(self, first: str, last: str | None = None, passes: bool = True, without: str = "") -> None:
-        """A run over a range of months; without passing, silver refuses a source and reconciliation is not reached."""
-        months = month_range(first, last or first)
-        for source in self.business.sources:
-            for month in months:
-                self._write(tables.bronze(source), [month], {EXTRACTS: self.files[source.name, month]})
-        if passes:
-            rows = [
-                {"source": s, "extract_month": m, "balances": True, "extract_dates": self.extracts[s, m]}
-                for s, m in self.files
-                if m in months and s != without
-            ]
-            self.lakehouse.replace_rows(
-                tables.RECONCILIATION, pa.Table.from_pylist(rows), "extract_month", months, run_id="run"
-            )
-            self._write(tables.RECONCILIATION, months)
-
-    def month_end(self, first: str, last: str | None = None, written: Sequence[Any] = COHORT_TABLES) -> None:
-        """A run that makes cohorts; labels settle as far as the extracts that have passed allow."""
-        months = month_range(first, last or first)
-        self._label(months)
-        for table in written:
-            self._write(table, months)
-
-    def _label(self, months: Sequence[str]) -> None:
-        known = extract_dates(self.lakehouse, self.business.label_source)
-        rows = [
-            {
-                "as_of_date": c.as_of_date,
-                "outcome": "stayed" if c.mature else "pending",
-                "label_available_at": c.label_available_at,
-            }
-            for c in cohorts(months, self.business.file.windows, known)
-        ]
-        days = [row["as_of_date"] for row in rows]
-        self.lakehouse.replace_rows(
-            tables.CHURN_LABELS, pa.Table.from_pylist(rows), "as_of_date", days, run_id="run"
-        )
-
-    def _write(self, table: Any, months: Sequence[str], metadata: dict[str, Any] | None = None) -> None:
-        for month in months:
-            event = dg.AssetMaterialization(table.key, partition=month, metadata=metadata)
-            self.instance.report_runless_asset_event(event)
-
-    def tick(self) -> list[Request]:
-        """What the daemon launches after one tick: run keys that it has launched before it leaves out."""
-        # a new context each time, as after a restart of the daemon: only the cursor survives
-        context = dg.build_sensor_context(
-            instance=self.instance, cursor=self.cursor, resources={"lakehouse": self.lakehouse}
-        )
-        result: Any = self.sensor(context)
-        self.cursor = result.cursor or self.cursor
-        self.told = result.skip_reason.skip_message if result.skip_reason else ""
-        found = []
-        for request in result.run_requests or []:
-            if request.run_key not in self.launched:
-                self.launched.add(request.run_key)
-                first, last = (
-                    request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")
-                )
-                found.append((request.job_name, first, last))
-        assert "spark" not in vars(self.lakehouse)
-        return found
 
 
 @pytest.fixture
@@ -260,95 +163,11 @@ def test_a_cohort_waits_for_every_month_that_it_looks_back_on(tmp_path: Path) ->
         assert world.tick() == [("month_end", "2025-07", "2025-08"), ("settle", "2025-05", "2025-06")]
 
 
-# The cohort of June: as_of 2025-06-30 + 7 + 30 + 3 days is 2025-08-09.
-@pytest.mark.parametrize(
-    ("day", "due"),
-    [
-        (date(2025, 8, 8), []),
-        (date(2025, 8, 9), [("settle", "2025-06", "2025-06")]),
-        (date(2025, 8, 31), [("settle", "2025-06", "2025-06")]),
-    ],
-)
-def test_labels_settle_with_the_first_extract_that_can_tell(
-    tmp_path: Path, day: date, due: list[Request]
-) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
-        world = World(tmp_path, instance)
-        world.ingest("2025-01", "2025-07")
-        world.month_end("2025-03", "2025-06")
-        world.month_end("2025-07")
-        assert world.tick() == []
-        world.deliver("subscriptions", "2025-08", "some", [day])
-        world.deliver("tickets", "2025-08", "some", [date(2025, 8, 31)])  # says nothing about who left
-        world.ingest("2025-08")
-        found = world.tick()
-        assert [r for r in found if r[0] == "settle"] == due
-        assert world.tick() == []
-        world.month_end("2025-06")
-        world.month_end("2025-08")
-        assert world.tick() == []
-
-
-def test_a_late_settling_extract_settles_all_that_it_can_tell_of(tmp_path: Path) -> None:
-    """No extract of subscriptions from July to September; the one of October tells of four cohorts."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        late = World(tmp_path, instance)
-        for month in ("2025-07", "2025-08", "2025-09"):
-            late.deliver("subscriptions", month, "empty", [])
-        late.ingest("2025-01", "2025-09")
-        late.month_end("2025-03", "2025-09")
-        assert late.tick() == []
-        late.deliver("subscriptions", "2025-10", "at last", [date(2025, 10, 20)])
-        late.ingest("2025-10", without="tickets")
-        assert late.tick() == []
-        assert "2025-05 waits for tickets 2025-10" in late.told
-        late.ingest("2025-10")
-        # as_of 2025-08-31 + 40 days is 2025-10-10; May settles too: its extract of 2025-07-10 never came
-        assert late.tick() == [
-            ("month_end", "2025-10", "2025-10"),
-            ("settle", "2025-05", "2025-08"),
-        ]
-
-
 def test_a_settled_label_stays_whatever_its_outcome_window_brings(world: World) -> None:
     """June settled in August; a late file of July makes the snapshots from July on anew, and no older cohort."""
     world.deliver("subscriptions", "2025-07", "and a late file")
     world.ingest("2025-07")
     assert world.tick() == [("month_end", "2025-07", "2025-12")]
-
-
-def test_a_cohort_that_is_made_anew_settles_with_that(tmp_path: Path) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
-        world = World(tmp_path, instance)
-        world.ingest("2025-01", "2025-07")
-        world.month_end("2025-03", "2025-07")
-        assert world.tick() == []
-        world.deliver("tickets", "2025-06", "and a late file")
-        world.ingest("2025-06")
-        world.ingest("2025-08")
-        assert world.tick() == [("month_end", "2025-06", "2025-08")]
-        world.month_end("2025-06", "2025-08")
-        assert world.tick() == []
-
-
-def test_a_cohort_made_anew_waits_for_the_feeds_of_its_labels_too(tmp_path: Path) -> None:
-    """Subscriptions of August settle June, but tickets of August are lost: labels would refuse, so nothing starts."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        world = World(tmp_path, instance)
-        world.ingest("2025-01", "2025-07")
-        world.month_end("2025-03", "2025-07")
-        assert world.tick() == []
-        world.deliver("tickets", "2025-05", "and a late file")
-        world.ingest("2025-05")
-        world.ingest("2025-08", without="tickets")
-        # May settled in July, and July is not to settle before September
-        assert world.tick() == [("month_end", "2025-05", "2025-05"), ("month_end", "2025-07", "2025-07")]
-        world.month_end("2025-05")
-        world.month_end("2025-07")
-        assert world.tick() == []
-        assert "2025-06 waits for tickets 2025-08" in world.told
-        world.ingest("2025-08")
-        assert world.tick() == [("month_end", "2025-06", "2025-06"), ("month_end", "2025-08", "2025-08")]
 
 
 def test_many_nightly_ingests_are_looked_through(world: World) -> None:
@@ -363,8 +182,8 @@ def test_many_nightly_ingests_are_looked_through(world: World) -> None:
 def test_what_an_older_release_ingested_counts_as_changed(world: World) -> None:
     """Its events name no files."""
     for source in world.business.sources:
-        world._write(tables.bronze(source), ["2025-12"])
-    world._write(tables.RECONCILIATION, ["2025-12"])
+        world.write(tables.bronze(source), ["2025-12"])
+    world.write(tables.RECONCILIATION, ["2025-12"])
     assert world.tick() == [("month_end", "2025-12", "2025-12")]
 
 

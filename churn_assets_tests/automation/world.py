@@ -1,0 +1,121 @@
+"""A lake and an event log without steps: tests tell what happened, and see what the daemon would launch."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import pyarrow as pa
+
+from churn_assets.automation import sensors
+from churn_assets.automation.sensors import COHORT_TABLES, cohort_sensor
+from churn_assets.bronze.assets import EXTRACTS
+from churn_assets.contracts.loader import load_business
+from churn_assets.features.labels import cohorts
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end, month_range
+from churn_assets.silver.reconciliation import extract_dates
+from churn_assets_tests.lakes import settings_for, small_business
+
+ALL = month_range("2025-01", "2025-12")
+COHORTS = month_range("2025-03", "2025-12")
+WINDOWS = {"observation_months": 3, "gap_days": 7, "outcome_days": 30, "settlement_days": 3}
+SETTLED = (tables.CHURN_LABELS, tables.MODEL_PERFORMANCE, tables.DRIFT)
+Request = tuple[str, str, str]
+
+
+class World:
+    """A lake and an event log in which steps leave the traces of the real ones, and a daemon that only ticks."""
+
+    def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
+        self.business = load_business(small_business(folder, windows=WINDOWS))
+        self.lakehouse, self.instance = Lakehouse(settings_for(folder)), instance
+        self.sensor = cohort_sensor(self.business)
+        self.files = {(s.name, m): "as delivered" for s in self.business.sources for m in ALL}
+        self.extracts = {(s.name, m): [month_end(m)] for s in self.business.sources for m in ALL}
+        self.cursor: str | None = None
+        self.launched: set[str] = set()
+        self.told = ""
+        self.now = datetime.now(UTC)
+
+    def deliver(self, source: str, month: str, content: str, extracts: Sequence[date] | None = None) -> None:
+        """Other files of a month than before."""
+        self.files[source, month] = content
+        if extracts is not None:
+            self.extracts[source, month] = list(extracts)
+
+    def ingest(self, first: str, last: str | None = None, passes: bool = True, without: str = "") -> None:
+        """A run over a range of months; without passing, silver refuses a source and reconciliation is not reached."""
+        months = month_range(first, last or first)
+        for source in self.business.sources:
+            for month in months:
+                self.write(tables.bronze(source), [month], {EXTRACTS: self.files[source.name, month]})
+        if passes:
+            rows = [
+                {"source": s, "extract_month": m, "balances": True, "extract_dates": self.extracts[s, m]}
+                for s, m in self.files
+                if m in months and s != without
+            ]
+            self.lakehouse.replace_rows(
+                tables.RECONCILIATION, pa.Table.from_pylist(rows), "extract_month", months, run_id="run"
+            )
+            self.write(tables.RECONCILIATION, months)
+
+    def month_end(self, first: str, last: str | None = None, written: Sequence[Any] = COHORT_TABLES) -> None:
+        """A run that makes cohorts; labels settle as far as the extracts that have passed allow."""
+        months = month_range(first, last or first)
+        self._label(months)
+        for table in written:
+            self.write(table, months)
+
+    def settle(self, month: str, written: Sequence[Any] = SETTLED) -> None:
+        """A run that settles a cohort; it fails after the tables that it has `written`."""
+        self._label([month])
+        for table in written:
+            self.write(table, [month])
+
+    def _label(self, months: Sequence[str]) -> None:
+        known = extract_dates(self.lakehouse, self.business.label_source)
+        rows = [
+            {
+                "as_of_date": c.as_of_date,
+                "outcome": "stayed" if c.mature else "pending",
+                "label_available_at": c.label_available_at,
+            }
+            for c in cohorts(months, self.business.file.windows, known)
+        ]
+        days = [row["as_of_date"] for row in rows]
+        self.lakehouse.replace_rows(
+            tables.CHURN_LABELS, pa.Table.from_pylist(rows), "as_of_date", days, run_id="run"
+        )
+
+    def write(self, table: Any, months: Sequence[str], metadata: dict[str, Any] | None = None) -> None:
+        """The traces of a step that has written a table."""
+        for month in months:
+            event = dg.AssetMaterialization(table.key, partition=month, metadata=metadata)
+            self.instance.report_runless_asset_event(event)
+
+    def tick(self) -> list[Request]:
+        """What the daemon launches after one tick: run keys that it has launched before it leaves out."""
+        # a new context each time, as after a restart of the daemon: only the cursor survives
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=self.cursor, resources={"lakehouse": self.lakehouse}
+        )
+        with patch.object(sensors, "datetime", wraps=datetime) as clock:
+            clock.now.return_value = self.now
+            result: Any = self.sensor(context)
+        self.cursor = result.cursor or self.cursor
+        self.told = result.skip_reason.skip_message if result.skip_reason else ""
+        found = []
+        for request in result.run_requests or []:
+            if request.run_key not in self.launched:
+                self.launched.add(request.run_key)
+                first, last = (
+                    request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")
+                )
+                found.append((request.job_name, first, last))
+        assert "spark" not in vars(self.lakehouse)
+        return found
