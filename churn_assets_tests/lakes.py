@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,10 @@ def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
     return lakehouse.append(tables.CUSTOMER_KEYS, new_keys(ids, known).coalesce(1), run_id="keys").rows
 
 
-def ingest(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> dict[str, SilverLoad]:
+def ingest(
+    lakehouse: Lakehouse, business: Business, months: Sequence[str], today: date = date.max
+) -> dict[str, SilverLoad]:
     """Landing to silver for contiguous months, without Dagster: bronze, keys, silver; what each source's load did."""
     to_bronze(lakehouse, business, months)
     give_keys(lakehouse, business, months)
-    return {s.name: load_silver(lakehouse, business, s, months, "silver") for s in business.sources}
+    return {s.name: load_silver(lakehouse, business, s, months, "silver", today) for s in business.sources}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -100,9 +101,9 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         owner=source.owner,
     )
     def silver(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
-        months = partition_range(context)
+        months, today = partition_range(context), datetime.now(UTC).date()
         try:
-            load = load_silver(lakehouse, business, source, months, context.run.run_id)
+            load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
         except MonthBlocked as error:
             evidence = _report([], error.problems)
             yield dg.AssetCheckResult(

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from statistics import median
 from typing import Literal
 
 from churn_assets.contracts.source import Source
-from churn_assets.months import add_months
+from churn_assets.months import add_months, month_end
 
 USUAL_MONTHS = 6  # the usual volume is the median of so many months before
 ENOUGH_MONTHS = 3  # fewer say nothing about what is usual
@@ -105,16 +106,22 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
     )
 
 
-def judge(source: Source, audit: MonthAudit, delivered: Mapping[str, int], first_month: str) -> list[Problem]:
+def judge(
+    source: Source, audit: MonthAudit, delivered: Mapping[str, int], first_month: str, today: date
+) -> list[Problem]:
     """What is wrong with the month. `delivered` maps months of this source to delivered rows, earlier months included.
 
-    A month in which the source did not exist yet (before `first_month`) has nothing to answer for.
+    A month in which the source did not exist yet (before `first_month`) has nothing to answer for, and in one that is
+    not over `today` its extract may still come.
     """
     problems: list[Problem] = []
 
     def add(rule: str, severity: Literal["warn", "block"], evidence: str, remedy: str) -> None:
         problems.append(Problem(source.name, audit.month, rule, severity, evidence, remedy))
 
+    over = month_end(audit.month) < today
+    if not audit.files and not over:
+        return problems
     if not audit.files and audit.month >= first_month:
         add(
             "missing",

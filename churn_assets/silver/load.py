@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
@@ -124,9 +125,9 @@ def audit_months(
 
 
 def load_silver(
-    lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str
+    lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str, today: date
 ) -> SilverLoad:
-    """Brings `months` (contiguous) of `source` from bronze into silver, identity and quarantine.
+    """Brings `months` (contiguous) of `source` from bronze into silver, identity and quarantine, as judged `today`.
 
     Raises:
         MonthBlocked: a blocking rule is broken in one of the months; nothing was committed.
@@ -174,7 +175,8 @@ def load_silver(
             delivered = Counter[str]()
             for file in files:
                 delivered[file.month] += file.rows
-            problems = [p for a in audits for p in judge(source, a, delivered, business.first_month(source))]
+            first = business.first_month(source)
+            problems = [p for a in audits for p in judge(source, a, delivered, first, today)]
             blocking = [p for p in problems if p.severity == "block"]
             if blocking:
                 raise MonthBlocked(blocking)

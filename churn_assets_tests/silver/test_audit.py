@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Literal
 
 import pytest
@@ -16,6 +17,7 @@ CUSTOMERS = load_business(SHIPPED_BUSINESSES / "telecom").source(
     "customers"
 )  # volume 70 to 150 %, refused 2 %
 MONTH = "2025-07"
+LONG_AFTER = date(2026, 1, 1)
 USUAL = {"2025-04": 90, "2025-05": 100, "2025-06": 110}
 
 
@@ -28,9 +30,12 @@ def _audit(delivered: int, refused: Mapping[str, int] | None = None, **changes: 
 
 
 def _judge(
-    audit: MonthAudit, before: Mapping[str, int] = USUAL, first_month: str = "2025-01"
+    audit: MonthAudit,
+    before: Mapping[str, int] = USUAL,
+    first_month: str = "2025-01",
+    today: date = LONG_AFTER,
 ) -> list[Problem]:
-    return judge(CUSTOMERS, audit, {**before, MONTH: audit.delivered}, first_month)
+    return judge(CUSTOMERS, audit, {**before, MONTH: audit.delivered}, first_month, today)
 
 
 def test_a_usual_month_has_no_problems() -> None:
@@ -59,8 +64,8 @@ def test_only_the_six_months_before_count_and_the_month_itself_does_not() -> Non
 def test_a_warning_stays_a_warning() -> None:
     lenient = replace(CUSTOMERS, month_rules=(MonthRule("volume", 0.7, 1.5, "warn"),))
     audit = _audit(10)
-    assert [p.severity for p in judge(lenient, audit, USUAL, "2025-01")] == ["warn"]
-    assert judge(replace(CUSTOMERS, month_rules=()), audit, USUAL, "2025-01") == []
+    assert [p.severity for p in judge(lenient, audit, USUAL, "2025-01", LONG_AFTER)] == ["warn"]
+    assert judge(replace(CUSTOMERS, month_rules=()), audit, USUAL, "2025-01", LONG_AFTER) == []
 
 
 @pytest.mark.parametrize(("refused", "blocked"), [(2, False), (3, True)])
@@ -80,6 +85,15 @@ def test_a_missing_extract_blocks_from_the_first_month_of_the_source_on(
     assert [(p.rule, p.severity) for p in problems] == ([("missing", "block")] if blocked else [])
     if blocked:
         assert "customers/extract_date=2025-07-DD/" in problems[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("today", "blocked"),
+    [(date(2025, 7, 1), False), (date(2025, 7, 31), False), (date(2025, 8, 1), True), (LONG_AFTER, True)],
+)
+def test_an_extract_can_still_come_while_its_month_is_not_over(today: date, blocked: bool) -> None:
+    problems = _judge(_audit(0, files=[]), today=today)
+    assert [p.rule for p in problems] == (["missing"] if blocked else [])
 
 
 def test_an_extract_without_rows_is_not_missing() -> None:
@@ -108,7 +122,7 @@ def test_undeclared_columns_are_told_by_name() -> None:
 def test_values_that_are_not_allowed_warn_or_block_as_contracted(severity: Literal["warn", "block"]) -> None:
     region = replace(CUSTOMERS.column("region"), valid_severity=severity)
     source = replace(CUSTOMERS, columns=tuple(region if c.name == "region" else c for c in CUSTOMERS.columns))
-    (problem,) = judge(source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, "2025-01")
+    (problem,) = judge(source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, "2025-01", LONG_AFTER)
     assert (problem.rule, problem.severity) == ("valid:region", severity)
     assert "4 rows" in problem.evidence and "north, south" in problem.evidence
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from churn_assets.automation.punctuality import passed_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.lakehouse import tables
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MONTHS = ["2025-01", "2025-02"]
+TODAY = date(2026, 1, 1)
 # Nothing of these may be found outside the rooms that are named for it.
 SECRETS = [
     "NATID0001",
@@ -233,10 +235,10 @@ def test_a_blocked_month_commits_nothing(lake: Lake) -> None:
     to_bronze(lake.house, lake.business, ["2025-03"], ["customers"])
     before = _silver_versions(lake)
     with pytest.raises(MonthBlocked, match=r"customers 2025-03: refusedShare: 1 of 2 rows") as caught:
-        load_silver(lake.house, lake.business, customers, ["2025-02", "2025-03"], "run")
+        load_silver(lake.house, lake.business, customers, ["2025-02", "2025-03"], "run", TODAY)
     assert not [s for s in SECRETS if s in str(caught.value)]
     with pytest.raises(MonthBlocked, match=r"tickets 2025-03: missing: no extract was delivered"):
-        load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run")
+        load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run", TODAY)
     assert _silver_versions(lake) == before
 
 
@@ -247,7 +249,9 @@ def test_rows_that_would_get_lost_block(lake: Lake) -> None:
     to_bronze(lake.house, lake.business, ["2025-04"], ["subscriptions"])
     before = _silver_versions(lake)
     with pytest.raises(MonthBlocked, match=r"balance: delivered 2, accepted 1 "):  # 700 was given no key
-        load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-04"], "run")
+        load_silver(
+            lake.house, lake.business, lake.business.source("subscriptions"), ["2025-04"], "run", TODAY
+        )
     assert _silver_versions(lake) == before
 
 
@@ -278,7 +282,9 @@ def test_a_row_removed_from_silver_by_hand_shows_in_the_balance(lake: Lake) -> N
     DeltaTable(uri).delete("extract_month = '2025-01' AND subscription_id = 'S2'")
     rows = {(b.source, b.extract_month): b for b in reconcile(lake.house, lake.business, MONTHS)}
     assert [key for key, b in rows.items() if not b.balances] == [("subscriptions", "2025-01")]
-    again = load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-01"], "run")
+    again = load_silver(
+        lake.house, lake.business, lake.business.source("subscriptions"), ["2025-01"], "run", TODAY
+    )
     assert again.commits[0].rows == 2
     assert all(b.balances for b in reconcile(lake.house, lake.business, MONTHS)), (
         "materialising again mends it"
@@ -292,5 +298,39 @@ def test_an_extract_without_rows_was_delivered(lake: Lake) -> None:
     )
     to_bronze(lake.house, lake.business, ["2025-05"], ["subscriptions"])
     with pytest.raises(MonthBlocked) as blocked:
-        load_silver(lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run")
+        load_silver(
+            lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run", TODAY
+        )
     assert [p.rule for p in blocked.value.problems] == ["volume"]
+
+
+def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_come(lake: Lake) -> None:
+    """Subscriptions are weekly, customers and tickets come at the end of June: nothing of them stands in the balance.
+
+    So nothing is made of June before they have come, and in July their silence blocks.
+    """
+    june, landing = "2025-06", lake.house.settings.landing_uri
+    write_csv(landing, "subscriptions", "2025-06-07", [_subscription(1)])
+    to_bronze(lake.house, lake.business, [june])
+    load = {
+        s.name: load_silver(lake.house, lake.business, s, [june], "run", date(2025, 6, 15))
+        for s in lake.business.sources
+    }
+    assert {name: found.commits[0].rows for name, found in load.items()} == {
+        "customers": 0,
+        "subscriptions": 1,
+        "tickets": 0,
+    }
+    rows = reconcile(lake.house, lake.business, [june])
+    assert [(b.source, b.extract_dates, b.balances) for b in rows] == [
+        ("subscriptions", [date(2025, 6, 7)], True)
+    ]
+    frame = lake.house.spark.createDataFrame([(*b, b.balances) for b in rows], SCHEMA).coalesce(1)
+    lake.house.replace(tables.RECONCILIATION, frame, tables.between([june]), run_id="run")
+    assert max(passed_extracts(lake.house, lake.business.source("subscriptions"))) == date(2025, 6, 7)
+    with pytest.raises(SilverIncomplete, match=r"\(customers: 2025-06; tickets: 2025-06\)"):
+        require_complete(lake.house, lake.business, [june])
+    with pytest.raises(MonthBlocked, match=r"customers 2025-06: missing"):
+        load_silver(
+            lake.house, lake.business, lake.business.source("customers"), [june], "run", date(2025, 7, 1)
+        )
