@@ -9,7 +9,7 @@ On its deadline a source is still in time, a day later it is one day late. A cal
 day after its last deadline: nothing is expected of the years since.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -20,6 +20,7 @@ from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of, month_range, month_start
+from churn_assets.silver.reconciliation import partial_months
 
 IN_TIME = "in_time"
 
@@ -34,8 +35,17 @@ class Punctuality:
     why: str
 
 
-def punctuality(business: Business, source: Source, extracts: Iterable[date], today: date) -> Punctuality:
-    """Judges the source, as on `today`, by the dates of those extracts of it that have passed silver."""
+def punctuality(
+    business: Business,
+    source: Source,
+    extracts: Iterable[date],
+    today: date,
+    partial: Collection[str] = (),
+) -> Punctuality:
+    """Judges the source, as on `today`, by the dates of those extracts of it that have passed silver.
+
+    Of the months in `partial` too little has: their extracts came, but they are not loaded.
+    """
     first, end = business.first_month(source), business.file.calendar.end
     latency = timedelta(days=source.latency_days)
     over = month_end(end) + latency + timedelta(days=1) if end else date.max
@@ -45,7 +55,7 @@ def punctuality(business: Business, source: Source, extracts: Iterable[date], to
     before_any = month_start(first) - timedelta(days=1)
     next_one = f"the next extract after {newest}" if newest else "the first extract"
     deadlines = [((newest or before_any) + timedelta(days=source.frequency_days) + latency, next_one)]
-    months = {month_of(d) for d in loaded}
+    months = {month_of(d) for d in loaded} - set(partial)
     expected = month_range(first, min(month_of(day), end or month_of(day)))
     deadlines += [(month_end(m) + latency, f"the month {m}") for m in expected if m not in months]
     due, what = min(deadlines)
@@ -83,7 +93,9 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         ),
     )
     def in_time(lakehouse: dg.ResourceParam[Lakehouse]) -> dg.AssetCheckResult:
-        found = punctuality(business, source, passed_extracts(lakehouse, source), datetime.now(UTC).date())
+        today, extracts = datetime.now(UTC).date(), passed_extracts(lakehouse, source)
+        partial = partial_months(lakehouse, source) if extracts else ()
+        found = punctuality(business, source, extracts, today, partial)
         remedy = " Deliver it; if it lies in the landing zone, see why silver refused it: a silent source is not churn."
         metadata: dict[str, dg.MetadataValue | int | str] = {"days_late": found.days_late}
         if found.newest_extract is not None and found.newest_month is not None:

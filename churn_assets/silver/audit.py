@@ -69,15 +69,27 @@ def _file_list(files: Sequence[DeliveredFile]) -> str:
     return f"Smallest files: {shown}." if len(files) > 3 else f"Files: {shown or 'none'}."
 
 
-def _volume(source: Source, audit: MonthAudit, delivered: Mapping[str, int]) -> Problem | None:
-    rule = source.month_rule("volume")
-    before = [delivered.get(add_months(audit.month, -back), 0) for back in range(1, USUAL_MONTHS + 1)]
+def _usual(month: str, delivered: Mapping[str, int]) -> float | None:
+    """The usual number of rows of a month; None where too few months before it tell."""
+    before = [delivered.get(add_months(month, -back), 0) for back in range(1, USUAL_MONTHS + 1)]
     known = [rows for rows in before if rows]
-    if rule is None or len(known) < ENOUGH_MONTHS:
+    return median(known) if len(known) >= ENOUGH_MONTHS else None
+
+
+def too_small(source: Source, month: str, delivered: Mapping[str, int]) -> bool:
+    """Whether the rows delivered for the month are so few that it would be blocked, were it over."""
+    rule, usual = source.month_rule("volume"), _usual(month, delivered)
+    if rule is None or rule.severity != "block" or usual is None:
+        return False
+    return delivered.get(month, 0) / usual < (rule.min_share or 0)
+
+
+def _volume(source: Source, audit: MonthAudit, delivered: Mapping[str, int], over: bool) -> Problem | None:
+    rule, usual = source.month_rule("volume"), _usual(audit.month, delivered)
+    if rule is None or usual is None:
         return None
-    usual = median(known)
     share = audit.delivered / usual
-    if (rule.min_share or 0) <= share <= rule.max_share:
+    if ((rule.min_share or 0) <= share or not over) and share <= rule.max_share:
         return None
     return Problem(
         source.name,
@@ -111,8 +123,8 @@ def judge(
 ) -> list[Problem]:
     """What is wrong with the month. `delivered` maps months of this source to delivered rows, earlier months included.
 
-    A month in which the source did not exist yet (before `first_month`) has nothing to answer for, and in one that is
-    not over `today` its extract may still come.
+    A month in which the source did not exist yet (before `first_month`) has nothing to answer for. In one that is not
+    over `today` more may still come: nothing is missing or too little yet, see `too_small`.
     """
     problems: list[Problem] = []
 
@@ -138,7 +150,7 @@ def judge(
             f"quarantined {audit.quarantined:,}. {_file_list(audit.files)}",
             "This is a defect of this software; please report it.",
         )
-    problems += [p for p in (_volume(source, audit, delivered), _refused_share(source, audit)) if p]
+    problems += [p for p in (_volume(source, audit, delivered, over), _refused_share(source, audit)) if p]
     for column in source.columns:
         count = audit.warned.get(f"valid:{column.name}", 0)
         if count:

@@ -1,7 +1,7 @@
 """silver/reconciliation: what became of every delivered row, counted again from the tables as they lie."""
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -9,16 +9,18 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import add_months
+from churn_assets.silver.audit import USUAL_MONTHS, too_small
 from churn_assets.sources.landing import list_extracts
 
 SCHEMA = (
     "source string, extract_month string, delivered bigint, accepted bigint, duplicate bigint, quarantined bigint, "
-    "extract_dates array<date>, balances boolean"
+    "extract_dates array<date>, whole boolean, balances boolean"
 )
 
 
 class Balance(NamedTuple):
-    """What became of a source's month."""
+    """What became of a source's month; `whole` is false while more must come, see `too_small`."""
 
     source: str
     extract_month: str
@@ -27,6 +29,7 @@ class Balance(NamedTuple):
     duplicate: int
     quarantined: int
     extract_dates: list[date]
+    whole: bool
 
     @property
     def balances(self) -> bool:
@@ -50,6 +53,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         for row in lakehouse.aggregate(tables.QUARANTINE, by, [("row_number", "count")], wanted).to_pylist():
             quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
     balances = []
+    reached = (month >= add_months(months[0], -USUAL_MONTHS)) & (month <= months[-1])
     for source in business.sources:
         delivered = lakehouse.aggregate(
             tables.bronze(source),
@@ -65,6 +69,10 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         }
         found = delivered.to_pylist()
         empty = _without_rows(lakehouse, source, set(months) - {row["extract_month"] for row in found})
+        # counted by the partition column, so that no file's content is read
+        by = ["extract_month"]
+        counts = lakehouse.aggregate(tables.bronze(source), by, [("extract_month", "count")], reached)
+        volumes = {row["extract_month"]: row["extract_month_count"] for row in counts.to_pylist()}
         for row in sorted(found + empty, key=lambda r: r["extract_month"]):
             rows, copies = kept.get(row["extract_month"], (0, 0))
             balances.append(
@@ -76,6 +84,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
                     copies - rows,
                     quarantined[source.name, row["extract_month"]],
                     sorted(row["extract_date_distinct"]),
+                    not too_small(source, row["extract_month"], volumes),
                 )
             )
     return balances
@@ -93,9 +102,19 @@ def _without_rows(lakehouse: Lakehouse, source: Source, months: set[str]) -> lis
 
 
 def passed_months(lakehouse: Lakehouse) -> set[tuple[str, str]]:
-    """Source and month of everything that has passed silver and balances."""
-    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "extract_month", "balances"]).to_pylist()
-    return {(row["source"], row["extract_month"]) for row in rows if row["balances"]}
+    """Source and month of everything that has passed silver, balances and is whole."""
+    rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
+    return {(row["source"], row["extract_month"]) for row in rows if row["balances"] and not _partial(row)}
+
+
+def partial_months(lakehouse: Lakehouse, source: Source) -> set[str]:
+    """Months of the source that passed silver while they were open, with too little until then."""
+    rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
+    return {row["extract_month"] for row in rows if row["source"] == source.name and _partial(row)}
+
+
+def _partial(row: Mapping[str, Any]) -> bool:
+    return row.get("whole") is False  # earlier releases refused such months, and kept no `whole`
 
 
 def missing_months(

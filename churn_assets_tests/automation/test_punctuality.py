@@ -64,6 +64,16 @@ def test_the_deadlines_of_a_living_source(
     assert ("days before" in found.why) == bool(late)
 
 
+@pytest.mark.parametrize(("today", "late"), [("2025-04-02", 0), ("2025-04-03", 1)])
+def test_a_month_that_ended_too_small_is_not_loaded(living: Business, today: str, late: int) -> None:
+    """Every extract came in time, but of one half was missing."""
+    source, extracts = living.source("subscriptions"), [JANUARY, FEBRUARY, MARCH, date(2025, 4, 1)]
+    found = punctuality(living, source, extracts, date.fromisoformat(today), partial={"2025-03"})
+    assert found.days_late == late
+    assert "the month 2025-03" in found.why
+    assert punctuality(living, source, extracts, date.fromisoformat(today)).days_late == 0
+
+
 @pytest.mark.parametrize("today", ["2026-07-03", "2026-12-31", "2046-01-01"])
 @pytest.mark.parametrize(
     ("newest", "late"), [(date(2026, 6, 30), 0), (date(2026, 6, 24), 0), (date(2026, 6, 23), 1)]

@@ -11,7 +11,7 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import MonthRule
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.audit import DeliveredFile, MonthAudit, Problem, judge
+from churn_assets.silver.audit import DeliveredFile, MonthAudit, Problem, judge, too_small
 
 CUSTOMERS = load_business(SHIPPED_BUSINESSES / "telecom").source(
     "customers"
@@ -49,6 +49,23 @@ def test_volume_is_held_against_the_median_of_the_months_before(rows: int, block
     if blocked:
         assert f"{rows} rows are {rows}% of the usual 100" in problems[0].evidence
         assert "part-1.csv" in problems[0].evidence and "Deliver the extract again" in problems[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("rows", "little", "much"), [(69, True, False), (70, False, False), (151, False, True)]
+)
+def test_a_month_that_is_not_over_may_still_be_small_but_not_too_large(
+    rows: int, little: bool, much: bool
+) -> None:
+    """What is too small while it is open blocks once it is over, and nothing is made of it before."""
+    problems = _judge(_audit(rows), today=date(2025, 7, 31))
+    assert [p.rule for p in problems] == (["volume"] if much else [])
+    delivered = {**USUAL, MONTH: rows}
+    assert too_small(CUSTOMERS, MONTH, delivered) is little
+    warned = replace(CUSTOMERS, month_rules=(MonthRule("volume", 0.7, 1.5, "warn"),))
+    assert not too_small(warned, MONTH, delivered), "what does not block does not hold up either"
+    assert not too_small(replace(CUSTOMERS, month_rules=()), MONTH, delivered)
+    assert not too_small(CUSTOMERS, MONTH, {"2025-05": 100, "2025-06": 100, MONTH: rows})
 
 
 def test_two_months_of_history_say_nothing_about_what_is_usual() -> None:

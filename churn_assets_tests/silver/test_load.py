@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.automation.punctuality import passed_extracts
@@ -19,6 +20,8 @@ from churn_assets.silver.reconciliation import (
     SCHEMA,
     SilverIncomplete,
     extract_dates,
+    partial_months,
+    passed_months,
     reconcile,
     require_complete,
 )
@@ -302,6 +305,39 @@ def test_an_extract_without_rows_was_delivered(lake: Lake) -> None:
             lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run", TODAY
         )
     assert [p.rule for p in blocked.value.problems] == ["volume"]
+
+
+def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(lake: Lake) -> None:
+    """The same, while May is open: it passes, and stays in the balance as not whole."""
+    may, source = ["2025-05"], lake.business.source("subscriptions")
+    write_csv(
+        lake.house.settings.landing_uri, "subscriptions", "2025-05-31", [], columns=list(_subscription(1))
+    )
+    to_bronze(lake.house, lake.business, may)
+    load_silver(lake.house, lake.business, source, may, "run", date(2025, 5, 31))
+    for other in (s for s in lake.business.sources if s is not source):
+        load_silver(lake.house, lake.business, other, may, "run", date(2025, 5, 31))
+    [row] = reconcile(lake.house, lake.business, may)
+    assert (row.delivered, row.balances, row.whole) == (0, True, False)
+    frame = lake.house.spark.createDataFrame([(*row, row.balances)], SCHEMA)
+    lake.house.replace(tables.RECONCILIATION, frame, tables.between(may), run_id="run")
+    assert max(passed_extracts(lake.house, source)) == date(2025, 5, 31)
+    assert partial_months(lake.house, source) == {"2025-05"}
+    with pytest.raises(SilverIncomplete, match=r"subscriptions: 2025-05"):
+        require_complete(lake.house, lake.business, may)
+
+
+def test_the_balance_of_an_earlier_release_counts_as_whole(tmp_path: Path) -> None:
+    house = Lakehouse(settings_for(tmp_path))
+    row = {"source": "customers", "extract_month": "2025-01", "balances": True}
+    house.append_rows(tables.RECONCILIATION, pa.Table.from_pylist([row]), run_id="run")
+    assert passed_months(house) == {("customers", "2025-01")}
+    house.append_rows(
+        tables.RECONCILIATION,
+        pa.Table.from_pylist([row | {"extract_month": "2025-02", "whole": False}]),
+        run_id="run",
+    )
+    assert passed_months(house) == {("customers", "2025-01")}
 
 
 def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_come(lake: Lake) -> None:
