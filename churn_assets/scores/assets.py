@@ -56,8 +56,9 @@ def _require_features(
     if gone:
         raise dg.Failure(
             f"Version {version} is in charge of {', '.join(map(str, days))} and needs {', '.join(gone)}, which "
-            "churn.yaml no longer declares and the snapshots do not hold. Materialise models/churn_model for a closed "
-            "month: a model without them takes over from then on. For cohorts before that, declare them again.",
+            "churn.yaml no longer declares and the snapshots do not hold. Materialise the snapshots of the cohorts "
+            "that a new model is tested on, then models/churn_model: as this version cannot be compared there, the new "
+            "one takes over from then on. For cohorts before that, declare the features again.",
             allow_retries=False,
         )
 
