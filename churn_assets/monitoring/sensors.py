@@ -53,9 +53,9 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
         return Decision(
             False, f"Version {champion.model_version} has no training on record, so no reference."
         ), ""
-    settled = {c["as_of_date"] for c in _settled(lakehouse) if c["label_available_at"] <= month_end(month)}
+    later = {c["as_of_date"] for c in _settled(lakehouse) if c["label_available_at"] > month_end(month)}
     judged = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
-    cohorts = judged_cohorts([r for r in judged if r["as_of_date"] in settled], champion.model_version)
+    cohorts = judged_cohorts([r for r in judged if r["as_of_date"] not in later], champion.model_version)
     last: date = max(t["trained_as_of"] for t in trainings)
     rule = business.file.retraining.degradation
     decision = decide(cohorts, references[-1], last, month_end(month), rule)
