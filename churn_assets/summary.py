@@ -1,6 +1,7 @@
 """What a run left behind, told to a person: rows, refused rows, quality of the model, segments, riskiest customers."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.table import Table as RichTable
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import champion_at
+from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
 
 if TYPE_CHECKING:
@@ -55,9 +56,8 @@ def _latest(table: "pa.Table", column: str) -> "pa.Table":
     return table.filter(pc.field(column) == pc.max(table[column]))
 
 
-def _model(lakehouse: Lakehouse, console: Console) -> None:
+def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> None:
     """The champion; and the newest training, where that did not take over."""
-    line = decided(lakehouse)
     if not line or not lakehouse.exists(tables.TRAINING_RUNS):
         return
     runs = lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()
@@ -97,7 +97,7 @@ def _segments(lakehouse: Lakehouse) -> RichTable | None:
     return grid
 
 
-def _riskiest(lakehouse: Lakehouse) -> RichTable | None:
+def _riskiest(lakehouse: Lakehouse, line: Sequence[Champion]) -> RichTable | None:
     if not lakehouse.exists(tables.CHURN_SCORES):
         return None
     columns = [
@@ -112,7 +112,7 @@ def _riskiest(lakehouse: Lakehouse) -> RichTable | None:
     ]
     latest = _latest(lakehouse.arrow(tables.CHURN_SCORES, columns, [("decile", "=", 1)]), "as_of_date")
     versions = latest["model_version"].to_pylist()
-    champion = champion_at(decided(lakehouse), latest["as_of_date"][0].as_py())
+    champion = champion_at(line, latest["as_of_date"][0].as_py())
     # as the segments are; who was put in charge since then has not scored yet
     by = champion.model_version if champion and champion.model_version in versions else max(versions, key=int)
     rows = [r for r in latest.sort_by([("raw", "descending")]).to_pylist() if r["model_version"] == by]
@@ -129,7 +129,8 @@ def print_summary(lakehouse: Lakehouse, business: Business, console: Console) ->
     for part in (_rows(lakehouse, business), _refused(lakehouse)):
         if part is not None:
             console.print(part, "")
-    _model(lakehouse, console)
-    for part in (_segments(lakehouse), _riskiest(lakehouse)):
+    line = decided(lakehouse)
+    _model(lakehouse, line, console)
+    for part in (_segments(lakehouse), _riskiest(lakehouse, line)):
         if part is not None:
             console.print("", part)

@@ -184,7 +184,7 @@ def auc_interval(labels: NDArray[np.float64], score: NDArray[np.float64]) -> tup
     Args:
         labels: 0/1, at least two of each.
     """
-    positive_parts, negative_parts = _placements(labels, score)
+    positive_parts, negative_parts = placements(labels, score)
     auc = float(positive_parts.mean())
     variance = positive_parts.var(ddof=1) / len(positive_parts) + negative_parts.var(ddof=1) / len(
         negative_parts
@@ -217,7 +217,7 @@ def compare_auc(
         raise ValueError(
             f"{counts[0]} customers with a positive row, {counts[1]} with a negative: nothing to compare on"
         )
-    new, old = (_placements(y, np.asarray(score, dtype=np.float64)) for score in (challenger, champion))
+    new, old = (placements(y, np.asarray(score, dtype=np.float64)) for score in (challenger, champion))
     difference = float(new[0].mean() - old[0].mean())
     above, below = (
         np.bincount(kind, a - b - (a - b).mean(), len(y)) / len(kind)
@@ -249,7 +249,7 @@ def average_precision(labels: NDArray[np.float64], score: NDArray[np.float64]) -
     return float((np.diff(hits, prepend=0) * hits / seen).sum() / y.sum())
 
 
-def _placements(
+def placements(
     labels: NDArray[np.float64], score: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Per positive the share of negatives below it, per negative the share of positives above it; ties count half."""

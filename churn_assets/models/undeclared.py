@@ -22,7 +22,8 @@ def without_values(lakehouse: Lakehouse, names: Sequence[str], days: Collection[
     """Those of these features of which the snapshots of one of these as_of_dates hold no value."""
     import pyarrow.compute as pc
 
-    kept = [name for name in names if name in lakehouse.columns(tables.CUSTOMER_SNAPSHOTS)]
+    columns = set(lakehouse.columns(tables.CUSTOMER_SNAPSHOTS))
+    kept = [name for name in names if name in columns]
     where = pc.field("as_of_date").isin(list(days))
     counts = [(name, "count") for name in kept]
     found = lakehouse.aggregate(tables.CUSTOMER_SNAPSHOTS, ["as_of_date"], counts, where).to_pylist()

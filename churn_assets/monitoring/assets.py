@@ -61,11 +61,11 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         from churn_assets.monitoring.performance import COUNTS, NUMBERS, as_table
 
         found: Rows = {}
+        champions = decided(lakehouse)
         if lakehouse.exists(tables.CHURN_SCORES):
-            found = {month: judged(lakehouse, business, month) for month in partition_range(context)}
+            found = {m: judged(lakehouse, business, m, champions) for m in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
         commit = _replaced(context, lakehouse, table, as_table(rows))
-        champions = decided(lakehouse)
         for month, of_month in found.items():
             for row in in_charge(of_month, champions, month_end(month)):
                 _points(context, month, {name: row[name] for name in (*COUNTS, *NUMBERS)})

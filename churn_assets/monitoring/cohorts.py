@@ -8,7 +8,6 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at
-from churn_assets.models.decisions import decided
 from churn_assets.models.sample import key_bound
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
@@ -24,7 +23,9 @@ COHORT_LIMIT = 1_000_000
 DRIFT_LIMIT = 100_000
 
 
-def judged(lakehouse: Lakehouse, business: Business, month: str) -> list[dict[str, Any]]:
+def judged(
+    lakehouse: Lakehouse, business: Business, month: str, champions: Sequence[Champion]
+) -> list[dict[str, Any]]:
     """Rows of monitoring/model_performance for the cohort at the end of `month`; none when nobody was scored."""
     from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE, cohort_performance, not_yet
 
@@ -40,7 +41,7 @@ def judged(lakehouse: Lakehouse, business: Business, month: str) -> list[dict[st
     except SilverIncomplete:
         return not_yet(day, scores, INCOMPLETE)
     treated = _treated(lakehouse, business, day, available)
-    champion = champion_at(decided(lakehouse), day)
+    champion = champion_at(champions, day)
     by = champion.model_version if champion else None
     return cohort_performance(day, scores, labels, treated, business.file.training.capacity, in_charge=by)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.models.evaluation import Z_95, auc_interval, midranks
+from churn_assets.models.evaluation import Z_95, auc_interval, placements
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ def fold_mean(
 def _influence(labels: NDArray[np.float64], score: NDArray[np.float64], auc: float) -> NDArray[np.float64]:
     """By how much each row moves the ROC-AUC: its share of rightly ordered pairs less the mean, by the size of its
     class."""
-    result, ranks = np.empty(len(labels)), midranks(score)
-    for label in (0.0, 1.0):
-        own = labels == label
-        below = (ranks[own] - midranks(score[own])) / (~own).sum()
-        result[own] = ((below if label else 1 - below) - auc) / own.sum()
+    result = np.empty(len(labels))
+    for own, of_class in zip((labels == 1, labels == 0), placements(labels, score), strict=True):
+        result[own] = (of_class - auc) / own.sum()
     return result
