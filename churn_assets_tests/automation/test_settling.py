@@ -13,17 +13,23 @@ from churn_assets_tests.automation.world import SETTLED, Request, World
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Iterator[World]:
-    """The cohort of June can settle with the extracts of August, and has been asked for."""
+def quiet(tmp_path: Path) -> Iterator[World]:
+    """Everything until July is there, cohorts from March on, and nothing is to be done."""
     with dg.DagsterInstance.ephemeral() as instance:
         found = World(tmp_path, instance)
         found.ingest("2025-01", "2025-07")
         found.month_end("2025-03", "2025-07")
         assert found.tick() == []
-        found.ingest("2025-08")
-        assert found.tick() == [("month_end", "2025-08", "2025-08"), JUNE]
-        found.month_end("2025-08")
         yield found
+
+
+@pytest.fixture
+def asked(quiet: World) -> World:
+    """The cohort of June can settle with the extracts of August, and has been asked for."""
+    quiet.ingest("2025-08")
+    assert quiet.tick() == [("month_end", "2025-08", "2025-08"), JUNE]
+    quiet.month_end("2025-08")
+    return quiet
 
 
 JUNE = ("settle", "2025-06", "2025-06")
@@ -79,38 +85,28 @@ def test_a_late_settling_extract_settles_all_that_it_can_tell_of(tmp_path: Path)
         ]
 
 
-def test_a_cohort_that_is_made_anew_settles_with_that(tmp_path: Path) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
-        world = World(tmp_path, instance)
-        world.ingest("2025-01", "2025-07")
-        world.month_end("2025-03", "2025-07")
-        assert world.tick() == []
-        world.deliver("tickets", "2025-06", "and a late file")
-        world.ingest("2025-06")
-        world.ingest("2025-08")
-        assert world.tick() == [("month_end", "2025-06", "2025-08")]
-        world.month_end("2025-06", "2025-08")
-        assert world.tick() == []
+def test_a_cohort_that_is_made_anew_settles_with_that(quiet: World) -> None:
+    quiet.deliver("tickets", "2025-06", "and a late file")
+    quiet.ingest("2025-06")
+    quiet.ingest("2025-08")
+    assert quiet.tick() == [("month_end", "2025-06", "2025-08")]
+    quiet.month_end("2025-06", "2025-08")
+    assert quiet.tick() == []
 
 
-def test_a_cohort_made_anew_waits_for_the_feeds_of_its_labels_too(tmp_path: Path) -> None:
+def test_a_cohort_made_anew_waits_for_the_feeds_of_its_labels_too(quiet: World) -> None:
     """Subscriptions of August settle June, but tickets of August are lost: labels would refuse, so nothing starts."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        world = World(tmp_path, instance)
-        world.ingest("2025-01", "2025-07")
-        world.month_end("2025-03", "2025-07")
-        assert world.tick() == []
-        world.deliver("tickets", "2025-05", "and a late file")
-        world.ingest("2025-05")
-        world.ingest("2025-08", without="tickets")
-        # May settled in July, and July is not to settle before September
-        assert world.tick() == [("month_end", "2025-05", "2025-05"), ("month_end", "2025-07", "2025-07")]
-        world.month_end("2025-05")
-        world.month_end("2025-07")
-        assert world.tick() == []
-        assert "2025-06 waits for tickets 2025-08" in world.told
-        world.ingest("2025-08")
-        assert world.tick() == [("month_end", "2025-06", "2025-06"), ("month_end", "2025-08", "2025-08")]
+    quiet.deliver("tickets", "2025-05", "and a late file")
+    quiet.ingest("2025-05")
+    quiet.ingest("2025-08", without="tickets")
+    # May settled in July, and July is not to settle before September
+    assert quiet.tick() == [("month_end", "2025-05", "2025-05"), ("month_end", "2025-07", "2025-07")]
+    quiet.month_end("2025-05")
+    quiet.month_end("2025-07")
+    assert quiet.tick() == []
+    assert "2025-06 waits for tickets 2025-08" in quiet.told
+    quiet.ingest("2025-08")
+    assert quiet.tick() == [("month_end", "2025-06", "2025-06"), ("month_end", "2025-08", "2025-08")]
 
 
 @pytest.mark.parametrize("written", [(), SETTLED[:1], SETTLED[:2]])
