@@ -28,7 +28,7 @@ class Training(Section):
     candidates: list[str] = Field(min_length=1)
     engine: Literal["auto", "local", "spark"] = "auto"
     validation_cohorts: int = Field(2, ge=1)
-    memory_cohorts: list[Annotated[int, Field(ge=1)]] = Field([8, 4, 2])
+    memory_cohorts: list[Annotated[int, Field(ge=1)]] = Field([8, 4, 2, 1])
     search: SearchRule = SearchRule()
     ensemble_margin: float = Field(0.002, ge=0, le=1)
     capacity: Share = 0.1

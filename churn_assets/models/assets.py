@@ -220,7 +220,6 @@ def _train(
         NotEnoughHistory: too few cohorts had matured by then; nothing was recorded.
         Failure: a leak, too few churners, or no better than chance; nothing was registered.
     """
-    import pandas as pd
 
     from churn_assets.models.inspection import inspect
     from churn_assets.models.promotion import DEGRADED, PROVISIONAL
@@ -288,7 +287,7 @@ def _train(
         registered = run.register(
             result.model, {"trained_as_of": str(trained_as_of)}, description=inspected.card.short
         )
-        tested = frame[pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(split.test)]
+        tested = frame[result.tested_in(frame)]
         weakness = DEGRADED if degraded else PROVISIONAL if unsure else None
         verdict = _judge(lakehouse, tracking, business, result, tested, before, weakness)
         context.log.info(f"version {registered.version}: {verdict.why}")

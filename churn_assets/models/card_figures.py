@@ -35,7 +35,8 @@ def how_good(result: TrainingResult, found: Examination) -> list[Block]:
     return [
         f"On the customers of {result.split.test}, a month that had no part in making the model:"
         if result.split.out_of_time
-        else f"On the customers of {result.split.test}, each scored by a model made without them:",
+        else f"On {'half of ' if result.split.halved else ''}the customers of {result.split.test}, each scored by a "
+        "model made without them:",
         Rows(("figure", "value", "95 %", "what it says"), _lines(result, found.quality), numbers_from=TEXT),
         Rows(
             ("contacted", "customers", "of them left", "95 %", "of all churners", "lift"),
@@ -43,7 +44,10 @@ def how_good(result: TrainingResult, found: Examination) -> list[Block]:
             numbers_from=1,
         ),
         Pictures(["lift", "calibration", "roc", "precision_recall"]),
-        f"Chosen on earlier months, among {', '.join(spoken(c.candidate) for c in result.candidates)}:",
+        (
+            f"Chosen on {'the other half' if result.split.halved else 'earlier months'}, among "
+            f"{', '.join(spoken(c.candidate) for c in result.candidates)}:"
+        ),
         Pictures(["candidates"]),
     ]
 

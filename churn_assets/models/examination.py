@@ -119,8 +119,8 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
 def _tested(result: TrainingResult, frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of the test cohort with their scores."""
     scores = result.judged[["customer_key", "as_of_date", "raw", "probability"]]
-    at = pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(result.split.test)
-    return frame[at].merge(scores, on=["customer_key", "as_of_date"], validate="one_to_one")
+    rows = frame[result.tested_in(frame)]
+    return rows.merge(scores, on=["customer_key", "as_of_date"], validate="one_to_one")
 
 
 def _quality(result: TrainingResult, tested: pd.DataFrame, settings: ExaminationSettings) -> Quality | None:

@@ -61,7 +61,7 @@ class Twins:
 
 @dataclass(frozen=True)
 class LeakReport:
-    """What was looked at. None: could not be asked (too few churners, or parts that share all cohorts).
+    """What was looked at. None: could not be asked, for want of churners or customers.
 
     Attributes:
         alone: the strongest features by their ROC-AUC alone on the train part.
@@ -187,23 +187,21 @@ def leak_report(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     days = pd.to_datetime(frame["as_of_date"])
-    test_day = pd.Timestamp(result.split.test)
-    train = frame[days.isin(pd.to_datetime(list(result.split.train))) & (days < test_day)]
-    test = frame[days == test_day]
+    tests = result.tested_in(frame)
+    train, test = frame[days.isin(pd.to_datetime(list(result.split.train))) & ~tests], frame[tests]
     transformation = result.model.transformation
     few, tested = (_sample(part, FITTED_ROWS, seed) for part in (train, test))
     earlier, later = (_sample(part, COMPARED_ROWS, seed) for part in (train, test))
-    asked = len(few) > 0
-    matrices = (transformation.transform(few), transformation.transform(tested)) if asked else None
+    matrices = transformation.transform(few), transformation.transform(tested)
     strongest = sorted(result.alone.items(), key=lambda item: -item[1])[:SHOWN]
     with threadpool_limits(limits=1):  # so small fits lose more by sharing their work than they gain
-        shuffled = _shuffled(earlier, later, transformation, seed) if asked else None
-        apart = _apart(few, tested, *matrices) if matrices else None
+        shuffled = _shuffled(earlier, later, transformation, seed)
+        apart = _apart(few, tested, *matrices)
     return LeakReport(
         alone=dict(strongest),
         shuffled=shuffled,
         apart=apart,
-        apart_by=_apart_by(*matrices, transformation) if matrices else {},
+        apart_by=_apart_by(*matrices, transformation),
         twins=_twins(result, earlier, later),
         future=dict(future) if future is not None else None,
     )
@@ -247,7 +245,8 @@ def _apart(
     """Which part a row comes from, learned on half of the customers and judged on the others."""
     matrix = np.vstack([train_matrix, test_matrix])
     later = np.repeat([0.0, 1.0], [len(train), len(test)])
-    half = fold_of(pd.concat([train["customer_key"], test["customer_key"]])) % 2
+    # not the halves of a cohort that chooses and tests
+    half = fold_of(pd.concat([train["customer_key"], test["customer_key"]])) // 2
     score = np.empty(len(matrix))
     for side in (0, 1):
         learn = half != side

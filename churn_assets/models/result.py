@@ -62,7 +62,8 @@ class TrainingResult:
         contributions: of those rows, indexed by customer_key; what `importance` is the mean of.
         alone: feature -> ROC-AUC of it alone on the train part.
         judged: customer_key, as_of_date, label, raw, probability of the validation rows (whose AUC is flattered a
-            little: they chose the model) and of the test cohort, each scored by a model that did not learn from it.
+            little: they chose the model) and of the test cohort, each scored by a model that did not learn from it;
+            of a cohort that does both (`Split.halved`) those that test.
     """
 
     model: PortableModel
@@ -79,6 +80,12 @@ class TrainingResult:
     alone: dict[str, float] = field(repr=False)
     judged: pd.DataFrame = field(repr=False)
     tested: TestedSample = field(repr=False)
+
+    def tested_in(self, frame: pd.DataFrame) -> pd.Series:
+        """Which rows of `frame`, of what was trained on, the test looked at: booleans."""
+        rows = frame[["customer_key", "as_of_date"]]
+        at = pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(self.split.test)
+        return at & pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(self.judged[rows.columns]))
 
     def candidates_table(self) -> pd.DataFrame:
         """Comparison as a table: candidate, chosen, engine, fit_seconds, status, auc with interval, pr_auc, lift."""

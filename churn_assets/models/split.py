@@ -27,7 +27,7 @@ class Split:
     """The as_of dates of each part, ascending.
 
     A part may share cohorts with train; its rows there are scored crosswise, by models that have not seen their
-    customers (see learning.py).
+    customers (see learning.py). Where validation and test share one, each has half of its customers.
 
     Attributes:
         train: cohorts that every fitted number comes from (transformation and model).
@@ -47,6 +47,11 @@ class Split:
     def out_of_time(self) -> bool:
         """Whether the test cohort lies after everything that was learned from."""
         return self.test not in self.train
+
+    @property
+    def halved(self) -> bool:
+        """Whether the test cohort chooses and calibrates, too: by one half of its customers, and the other tests."""
+        return self.test in self.validation
 
     @property
     def short_history(self) -> bool:
@@ -83,7 +88,9 @@ def recent_split(
     """For a world that has changed: everything up to the newest mature cohort teaches, chooses and tests crosswise.
 
     A split by time would learn from nothing younger than two horizons, from the world as it was. Here the test is
-    out of sample (other customers) but not out of time; nothing later has matured yet.
+    out of sample (other customers) but not out of time; nothing later has matured yet. An alarm may come when only
+    the newest cohort is of the changed world: what to forget is then to be seen in no other, so half of its customers
+    choose and calibrate. Once the old world is forgotten the cohort before the newest does that.
 
     Args:
         as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
@@ -92,15 +99,14 @@ def recent_split(
             is to be forgotten has to be found out.
 
     Raises:
-        NotEnoughHistory: a single cohort, or none.
+        NotEnoughHistory: there is no such cohort.
     """
     days = sorted(day for day in set(as_of_dates) if since is None or day >= since)
-    if len(days) < 2:
-        raise NotEnoughHistory(
-            f"{len(days)} mature cohorts: a training takes two at the least.", 2 - len(days)
-        )
+    if not days:
+        raise NotEnoughHistory("no mature cohort: a training takes one at the least.", 1)
     horizon = timedelta(days=gap_days + outcome_days)
-    return Split(tuple(days), (days[-2],), days[-1], horizon, forget=since is None)
+    chooses = days[-1] if since is None or len(days) == 1 else days[-2]
+    return Split(tuple(days), (chooses,), days[-1], horizon, forget=since is None)
 
 
 def temporal_split(

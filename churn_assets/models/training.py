@@ -14,7 +14,7 @@ from churn_assets.models.choice import choose, remembered
 from churn_assets.models.ensembles import Ensemble, weigh
 from churn_assets.models.evaluation import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
 from churn_assets.models.leaks import known_too_late, overlapping_outcomes, single_feature_auc, too_good
-from churn_assets.models.learning import Learner, Learning
+from churn_assets.models.learning import Learner, Learning, fold_of
 from churn_assets.models.portable import PortableModel, Scorer
 from churn_assets.models.reference import reference_statistics
 from churn_assets.models.result import CandidateResult, TestedSample, TrainingResult
@@ -146,9 +146,8 @@ def train(
     probability = calibration.apply(raw)
     test = _evaluate(parts["test"], raw, probability, settings)
     progress(f"{chosen} chosen; test {split.test} AUC {_auc_text(test)}")
-    earlier = parts["validation"][
-        pd.to_datetime(parts["validation"]["as_of_date"]) < pd.Timestamp(split.test)
-    ]
+    # a cohort is judged by the rows that had no part in choosing, if it has such
+    earlier = parts["validation"].iloc[:0] if split.halved else parts["validation"]
     earlier_raw = _scores(learning, single, ensemble, earlier)
     bands = (
         by_tenure(
@@ -231,7 +230,7 @@ def _counts(part: pd.DataFrame) -> dict[str, int]:
 
 
 def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
-    """Frames by part; `validation` is selection and calibration together."""
+    """Frames by part; `validation` is selection and calibration together. See `Split.halved`."""
     absent = [name for name in ("customer_key", "as_of_date", "label") if name not in frame.columns]
     if absent:
         raise KeyError(f"the training frame lacks the columns {absent}")
@@ -243,9 +242,11 @@ def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
         "calibration": split.calibration,
         "test": (split.test,),
     }
-    return {
-        name: frame[days.isin(pd.to_datetime(list(of)))].reset_index(drop=True) for name, of in dates.items()
-    }
+    at = {name: days.isin(pd.to_datetime(list(of))) for name, of in dates.items()}
+    if split.halved:
+        tests = at["test"] & (fold_of(frame["customer_key"]) % 2 == 1)
+        at |= {name: rows & ~tests for name, rows in at.items() if name != "train"} | {"test": tests}
+    return {name: frame[rows].reset_index(drop=True) for name, rows in at.items()}
 
 
 def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:

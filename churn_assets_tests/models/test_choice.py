@@ -50,6 +50,7 @@ LEARNING_ON = recent_split([*COHORTS, *LATER], 7, 30, since=COHORTS[5])
         (BY_TIME, 60, 2, 5),
         (RECENT, 600, None, 10),
         (RECENT, 600, 7, 3),
+        (RECENT, 1500, 9, 1),
         (RECENT, 60, 7, 10),
         (LEARNING_ON, 600, None, 5),
         (LEARNING_ON, 600, 7, 3),
@@ -57,7 +58,7 @@ LEARNING_ON = recent_split([*COHORTS, *LATER], 7, 30, since=COHORTS[5])
 )
 def test_how_far_back_to_learn_from(split: Split, customers: int, changed_at: int | None, kept: int) -> None:
     """By time, and where the old world is forgotten already, old cohorts are left out only when they mislead; after a
-    degradation, when they do not help. One cohort alone is never the memory then: the one before it chooses.
+    degradation, when they do not help: all of them when only the newest is of the changed world.
 
     60 customers give fewer than 100 churners in three cohorts, which is too little to learn from.
     """

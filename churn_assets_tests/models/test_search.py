@@ -86,7 +86,7 @@ def test_origins_lie_before_the_training_with_an_embargo_in_between() -> None:
 def test_after_a_degradation_nothing_is_searched_that_the_training_is_judged_by() -> None:
     split = recent_split(DAYS, 7, 30)
     assert split.test == DAYS[10] in split.train
-    assert [day for _, day in rolling_origins(split)] == [*months(6, 7, 8)]
+    assert [day for _, day in rolling_origins(split)] == [*months(7, 8, 9)]
 
 
 def test_a_short_history_is_not_searched(frame: pd.DataFrame, tmp_path: Path) -> None:

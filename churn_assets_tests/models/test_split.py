@@ -89,17 +89,24 @@ def test_nonsense_windows_are_refused() -> None:
 def test_a_recent_split_learns_up_to_the_newest_mature_cohort() -> None:
     days = month_ends((2025, 6), 4)
     split = recent_split(days[::-1], 7, 30)
-    assert (split.train, split.validation, split.test) == (tuple(days), (days[2],), days[3])
-    assert split.selection == split.calibration == (days[2],)
-    assert not split.out_of_time and not split.short_history and split.forget
-    with pytest.raises(NotEnoughHistory, match="1 mature cohorts"):
-        recent_split(days[:1], 7, 30)
+    assert (split.train, split.validation, split.test) == (tuple(days), (days[3],), days[3])
+    assert split.selection == split.calibration == (days[3],)
+    assert split.halved and not split.out_of_time and not split.short_history and split.forget
+    with pytest.raises(NotEnoughHistory, match="no mature cohort"):
+        recent_split([], 7, 30)
 
 
 def test_who_has_forgotten_the_old_world_learns_on_from_where_it_began() -> None:
     days = month_ends((2025, 6), 5)
     split = recent_split(days, 7, 30, since=days[2])
     assert (split.train, split.validation, split.test) == (tuple(days[2:]), (days[3],), days[4])
-    assert not split.forget
-    with pytest.raises(NotEnoughHistory, match="1 mature cohorts"):
-        recent_split(days, 7, 30, since=days[4])
+    assert not split.forget and not split.halved
+    alone = recent_split(days, 7, 30, since=days[4])
+    assert (alone.train, alone.validation, alone.test, alone.halved) == (
+        (days[4],),
+        (days[4],),
+        days[4],
+        True,
+    )
+    with pytest.raises(NotEnoughHistory, match="no mature cohort"):
+        recent_split(days[:4], 7, 30, since=days[4])

@@ -85,14 +85,38 @@ def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd
     """Shuffled labels cannot be foreseen, only remembered: the test must find chance, not memory."""
     split = recent_split(COHORTS, 7, 30)
     result = train(frame, FEATURES, split, SETTINGS, no_spark)
-    assert result.test.n == 1000 and result.test.auc is not None and 0.7 < result.test.auc < 0.9
-    own = result.model.score(frame[frame["as_of_date"] == split.test])["raw"].to_numpy()
+    assert result.test.n == 492 and result.test.auc is not None and 0.7 < result.test.auc < 0.9
+    own = result.model.score(frame[result.tested_in(frame)])["raw"].to_numpy()
     assert not np.array_equal(own, result.tested.raw)
     shuffled = frame.assign(label=np.random.default_rng(0).permutation(frame["label"]))
     chance = train(shuffled, FEATURES, split, SETTINGS, no_spark).test
     assert chance.auc_low is not None and chance.auc_high is not None
     assert chance.auc_low < 0.5 < chance.auc_high
     assert result.model.about["out_of_time"] is False
+
+
+def test_who_chooses_in_the_newest_cohort_does_not_test(frame: pd.DataFrame) -> None:
+    """Both halves teach, but for the choice and the calibration the outcomes of the one that tests are unknown."""
+    split = recent_split(COHORTS, 7, 30)
+    result = train(frame, FEATURES, split, SETTINGS, no_spark)
+    tests = result.tested_in(frame)
+    assert result.rows["selection"]["rows"] + result.rows["test"]["rows"] == 1000
+    assert set(result.contributions.index).isdisjoint(frame.loc[tests, "customer_key"])
+    judged = result.judged.merge(frame[tests], on=["customer_key", "as_of_date"], validate="one_to_one")
+    assert len(judged) == len(result.judged) == len(result.tested.labels) == result.test.n
+    assert np.array_equal(judged["raw"], result.tested.raw)
+    assert np.array_equal(frame.loc[tests, "label"], result.tested.labels)
+
+
+def test_a_world_of_which_only_the_newest_cohort_is_new_is_learned_from_that_one(frame: pd.DataFrame) -> None:
+    """No other cohort shows what to forget: the one before it would choose the world as it was."""
+    changed = frame.copy()
+    old = changed["as_of_date"] < COHORTS[-1]
+    changed.loc[old, "label"] = 1 - changed.loc[old, "label"]
+    forgetting = replace(SETTINGS, memory_cohorts=(3, 1))
+    new = train(changed, FEATURES, recent_split(COHORTS, 7, 30), forgetting, no_spark)
+    assert new.split.train == (COHORTS[-1],) and (new.test.auc or 0) > 0.7
+    assert new.test.calibration_slope is not None and new.test.calibration_slope > 0.5
 
 
 def test_a_changed_world_is_learned_from_its_newest_cohorts(frame: pd.DataFrame) -> None:
