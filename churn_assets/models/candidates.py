@@ -23,7 +23,7 @@ from churn_assets.models.mllib import (
 from churn_assets.models.neural import NeuralAdditive
 from churn_assets.models.portable import Blend, Scorer
 from churn_assets.models.space import Range, Space
-from churn_assets.models.trees import LEAF, Trees
+from churn_assets.models.trees import LEAF, Trees, trees_for
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -94,20 +94,20 @@ def engine_of(candidate: Candidate, wanted: EngineChoice, rows: int) -> Engine:
 class HistogramBoosting:
     """scikit-learn's histogram gradient boosting: on one machine the cheapest of the boosted trees by far.
 
-    So shallow, because reasons to leave mostly add up, and a few hundred churners teach no more.
+    So shallow, because reasons to leave mostly add up; as many trees as the churners can teach, see `trees_for`.
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local",)
     space: ClassVar[Space] = {
         "learning_rate": Range(0.01, 0.3, log=True),
-        "trees": Range(50, 600, log=True),
+        "growth": Range(2.0, 24.0, log=True),
         "depth": Range(1, 5),
         "leaf_rows": Range(20, 500, log=True),
         "penalty": Range(0.1, 100.0, log=True),
     }
 
     learning_rate: float = 0.05
-    trees: int = 300
+    growth: float = 12.0
     depth: int = 2
     leaf_rows: int = 100
     penalty: float = 10.0
@@ -119,7 +119,7 @@ class HistogramBoosting:
 
         learner = HistGradientBoostingClassifier(
             learning_rate=self.learning_rate,
-            max_iter=self.trees,
+            max_iter=trees_for(part.labels, self.growth),
             max_leaf_nodes=2**self.depth,
             max_depth=self.depth,
             min_samples_leaf=self.leaf_rows,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from churn_assets.models.calibration import logit
 from churn_assets.models.portable import Scorer
 from churn_assets.models.space import Range, Space
-from churn_assets.models.trees import LEAF, Trees
+from churn_assets.models.trees import LEAF, Trees, trees_for
 
 if TYPE_CHECKING:
     from churn_assets.models.candidates import TrainingPart
@@ -25,14 +25,14 @@ class ExtremeBoosting:
     engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("local", "spark")
     space: ClassVar[Space] = {
         "learning_rate": Range(0.01, 0.3, log=True),
-        "trees": Range(50, 600, log=True),
+        "growth": Range(2.0, 24.0, log=True),
         "depth": Range(1, 5),
         "leaf_weight": Range(0.5, 50.0, log=True),
         "penalty": Range(0.1, 100.0, log=True),
     }
 
     learning_rate: float = 0.05
-    trees: int = 300
+    growth: float = 12.0
     depth: int = 2
     leaf_weight: float = 3.0
     penalty: float = 10.0
@@ -41,7 +41,7 @@ class ExtremeBoosting:
         """Fit trees of at most `depth` questions each, where `part.engine` says."""
         settings = {
             "learning_rate": self.learning_rate,
-            "n_estimators": self.trees,
+            "n_estimators": trees_for(part.labels, self.growth),
             "max_depth": self.depth,
             "min_child_weight": self.leaf_weight,
             "reg_lambda": self.penalty,

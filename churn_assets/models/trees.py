@@ -5,6 +5,7 @@ are computed here and not by the `shap` package: they are needed in Spark worker
 package costs 4 CPU seconds and a compiler to import. On boosted trees both agree to 1e-15 (shap 0.51.0).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,6 +18,16 @@ from churn_assets.models.arrays import Arrays
 LEAF = -1
 # Trees that ask no more than this are answered from a table of 2^n rows; see `Table`.
 MOST_CONDITIONS = 8
+
+
+def trees_for(labels: NDArray[np.float64], growth: float) -> int:
+    """How many trees boosting grows: `growth` times the root of the number of churners, or of others if they are fewer.
+
+    A fixed number is too many for a hundred churners and too few for ten thousand. On simulated telecom customers the
+    best was 300 to 450 for 900 churners, 900 for 3,400, more than 900 for 8,400.
+    """
+    churners = labels.sum()
+    return max(1, round(growth * math.sqrt(min(churners, len(labels) - churners))))
 
 
 @dataclass(frozen=True)

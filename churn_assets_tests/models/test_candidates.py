@@ -23,6 +23,7 @@ from churn_assets.models.logistic import LogisticRegression
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Linear, PortableModel, Scorer
 from churn_assets.models.transformation import Transformation
+from churn_assets.models.trees import Trees, trees_for
 from churn_assets_tests.models.synthetic import FEATURES, training_frame
 
 if TYPE_CHECKING:
@@ -231,3 +232,18 @@ def test_bags_draw_customers_with_all_their_rows(part: TrainingPart, monkeypatch
         assert (per_customer == per_customer[0]).all() and len(rows) == len(numbered)
         assert 0.55 < (per_customer[0] > 0).mean() < 0.71
     assert len({rows.tobytes() for rows in bags}) == 4
+
+
+@pytest.mark.parametrize(
+    ("churners", "others", "trees"), [(100, 900, 120), (400, 9600, 240), (900, 100, 120), (0, 10, 1)]
+)
+def test_boosting_grows_what_the_rarer_outcome_can_teach(churners: int, others: int, trees: int) -> None:
+    assert trees_for(np.repeat([1.0, 0.0], [churners, others]), 12.0) == trees
+
+
+@pytest.mark.parametrize("name", ["histogram_boosting", "extreme_boosting"])
+def test_boosting_grows_with_the_churners(name: str, part: TrainingPart) -> None:
+    for rows in (1000, 2000):
+        few = replace(part, matrix=part.matrix[:rows], labels=part.labels[:rows])
+        form = CANDIDATES[name].fit(few).form
+        assert isinstance(form, Trees) and len(form.roots) == trees_for(few.labels, 12.0)
