@@ -14,14 +14,18 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 
+from churn_assets.contracts.loader import load_business
 from churn_assets.dagster_home import prepare_dagster_home
-from churn_assets.definitions import build_defs
+from churn_assets.definitions import build_defs, tracking_of
+from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.partitions import range_tags
 from churn_assets.settings import Settings
+from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
@@ -60,6 +64,42 @@ def _failure(result: "ExecuteInProcessResult") -> str:
     return "the run failed before a step started; see its events in the UI"
 
 
+def _follow(
+    instance: "DagsterInstance", run_id: str, worker: threading.Thread, progress: Progress, task: TaskID
+) -> None:
+    """Shows the steps of a run until its thread ends."""
+    cursor: str | None = None
+    running: dict[str, None] = {}
+    while worker.is_alive():
+        worker.join(POLL_SECONDS)
+        # only what is new: reading all events of the run each time costs more than some steps
+        page = instance.get_records_for_run(
+            run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *STEP_ENDS}
+        )
+        cursor = page.cursor
+        for event in (record.event_log_entry.get_dagster_event() for record in page.records):
+            step = str(event.step_key).replace("__", "/")
+            if event.event_type in STEP_ENDS:
+                running.pop(step, None)
+                progress.advance(task)
+            else:
+                running[step] = None
+        progress.update(task, description=", ".join(running))
+
+
+def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None) -> None:
+    """Ends what an interrupted run has begun; its thread dies with the process, and nobody else would for a day.
+
+    Args:
+        tracking: where a training of this run is logged; None if the run has none.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_canceled(run, "Interrupted in the process that ran it.")
+    if tracking is not None:
+        tracking.end_run_of(run_id)
+
+
 def run_job(
     instance: "DagsterInstance",
     settings: Settings,
@@ -69,6 +109,8 @@ def run_job(
     tags: Mapping[str, str] | None = None,
 ) -> "ExecuteInProcessResult":
     """One Dagster run of `job` for all `months` (contiguous), with a progress display if there is a console.
+
+    Interrupted (Ctrl-C), the run ends as canceled, and the MLflow run of its training as failed.
 
     Raises:
         MonthsError: a month that is not one of the job's partitions; nothing was started.
@@ -114,23 +156,13 @@ def run_job(
     with Progress(*columns, console=console, disable=console is None) as progress:
         task = progress.add_task("starting", total=total, job=job)
         worker.start()
-        cursor: str | None = None
-        running: dict[str, None] = {}
-        while worker.is_alive():
-            worker.join(POLL_SECONDS)
-            # only what is new: reading all events of the run each time costs more than some steps
-            page = instance.get_records_for_run(
-                run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *STEP_ENDS}
-            )
-            cursor = page.cursor
-            for event in (record.event_log_entry.get_dagster_event() for record in page.records):
-                step = str(event.step_key).replace("__", "/")
-                if event.event_type in STEP_ENDS:
-                    running.pop(step, None)
-                    progress.advance(task)
-                else:
-                    running[step] = None
-            progress.update(task, description=", ".join(running))
+        try:
+            _follow(instance, run_id, worker, progress, task)
+        except BaseException:
+            trains = dg.AssetKey(CHURN_MODEL.key) in definition.asset_layer.executable_asset_keys
+            tracking = tracking_of(settings, load_business(settings.business_path)) if trains else None
+            _cancel(instance, run_id, tracking)
+            raise
         progress.update(task, description="" if done and done[0].success else "[red]failed")
     if crash:
         raise crash[0]

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 CHAMPION = "champion"
 TRAINED_AS_OF_TAG = "churn.trained_as_of"
+DAGSTER_RUN_TAG = "dagster_run_id"
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _one_training = threading.RLock()
 
@@ -69,7 +70,7 @@ class Tracking:
         client = self._client()
         from mlflow.exceptions import MlflowException
 
-        if not self._has_experiment(client):
+        if self._experiment_id(client) is None:
             try:
                 client.create_experiment(self.experiment, artifact_location=self.artifacts)
             except MlflowException as error:
@@ -98,20 +99,24 @@ class Tracking:
                 f"ln -s {self.artifacts} {location}"
             )
 
-    def _has_experiment(self, client: "MlflowClient") -> bool:
-        """The first question to MLflow. Who waits minutes for an answer here has not trained anything yet."""
+    def _experiment_id(self, client: "MlflowClient") -> str | None:
+        """The experiment's id, None before it is created.
+
+        The first question to MLflow. Who waits minutes for an answer here has not trained anything yet.
+        """
         from mlflow.exceptions import MlflowException
 
         with restored_environment(RETRIES):
             os.environ.setdefault(RETRIES, "2")
             try:
-                return client.get_experiment_by_name(self.experiment) is not None
+                found = client.get_experiment_by_name(self.experiment)
             except MlflowException as error:
                 place = re.sub(r"//[^/@]*@", "//", self.uri)  # no password
                 raise TrackingError(
                     f"MLflow at {place} does not answer, so nothing was trained. Start it or mend CHURN_TRACKING_URI, "
                     f"then run again. ({error.message})"
                 ) from None
+        return str(found.experiment_id) if found else None
 
     @contextmanager
     def training_run(
@@ -143,9 +148,11 @@ class Tracking:
                     "a training starts, or the training would be logged into it"
                 )
             client = self._client()
-            self._end_abandoned(client, experiment_id, trained_as_of)
+            self._end_open(client, experiment_id, TRAINED_AS_OF_TAG, trained_as_of.isoformat())
             uri_before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None  # type: ignore[no-untyped-call]
-            every_tag = {TRAINED_AS_OF_TAG: trained_as_of.isoformat(), **(tags or {})}
+            # dagster-mlflow sets the second too, but later, and not on trials
+            own = {TRAINED_AS_OF_TAG: trained_as_of.isoformat(), DAGSTER_RUN_TAG: dagster_run_id}
+            every_tag = own | dict(tags or {})
             run_name = f"{self.experiment} {trained_as_of.isoformat()}"
             run = client.create_run(experiment_id, tags=every_tag, run_name=run_name)
             run_id: str = run.info.run_id
@@ -161,6 +168,16 @@ class Tracking:
                     client.set_terminated(run_id, status)
                 # None means: not set. The annotation of MLflow does not know it, its code does.
                 mlflow.set_tracking_uri(uri_before)  # type: ignore[arg-type]
+
+    def end_run_of(self, dagster_run_id: str) -> None:
+        """End FAILED the runs that a Dagster run has open: for who interrupts it, as its own thread will not.
+
+        Raises:
+            TrackingError: MLflow does not answer.
+        """
+        client = self._client()
+        if experiment := self._experiment_id(client):
+            self._end_open(client, experiment, DAGSTER_RUN_TAG, dagster_run_id)
 
     def set_champion(self, model_version: str) -> None:
         """Point the alias `champion` to a version.
@@ -239,10 +256,8 @@ class Tracking:
             },
         )
 
-    def _end_abandoned(self, client: "MlflowClient", experiment_id: str, trained_as_of: date) -> None:
-        wanted = (
-            f"attributes.status = 'RUNNING' and tags.`{TRAINED_AS_OF_TAG}` = '{trained_as_of.isoformat()}'"
-        )
+    def _end_open(self, client: "MlflowClient", experiment_id: str, tag: str, value: str) -> None:
+        wanted = f"attributes.status = 'RUNNING' and tags.`{tag}` = '{value}'"
         for run in client.search_runs([experiment_id], wanted):
-            log.warning("MLflow run %s of %s never ended; marked FAILED", run.info.run_id, trained_as_of)
+            log.warning("MLflow run %s of %s never ended; marked FAILED", run.info.run_id, value)
             client.set_terminated(run.info.run_id, "FAILED")

@@ -1,0 +1,53 @@
+"""Runs of this process: an interrupted one is over, for Dagster and for MLflow."""
+
+import threading
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from churn_assets import runs
+from churn_assets.models.assets import CHURN_MODEL
+from churn_assets.tracking.tracking import Tracking
+from churn_assets_tests.lakes import settings_for
+
+
+def test_ctrl_c_ends_the_run_and_its_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sensors wait for a run that has not ended, for up to a day; the training's own thread never gets to its end."""
+    begun, end = threading.Event(), threading.Event()
+    settings = settings_for(tmp_path)
+    opened: list[str] = []
+
+    @dg.asset(key=dg.AssetKey(CHURN_MODEL.key), partitions_def=dg.StaticPartitionsDefinition(["2025-12"]))
+    def churn_model(context: dg.AssetExecutionContext, tracking: dg.ResourceParam[Tracking]) -> None:
+        with tracking.training_run(context.run.run_id, date(2025, 12, 31)) as run:
+            opened.append(run.run_id)
+            begun.set()
+            end.wait(60)
+
+    tracking = Tracking(settings.mlflow_uri, settings.mlflow_artifacts, "churn", "churn")
+    job = dg.define_asset_job("train", dg.AssetSelection.assets(CHURN_MODEL.key))
+    defs = dg.Definitions([churn_model], jobs=[job], resources={"tracking": tracking})
+    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
+    monkeypatch.setattr(runs, "tracking_of", lambda *_: tracking)
+
+    def interrupted(*_: object, **__: object) -> None:
+        assert begun.wait(60)
+        raise KeyboardInterrupt
+
+    with runs.dagster_instance(settings) as instance:
+        monkeypatch.setattr(instance, "get_records_for_run", interrupted)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                runs.run_job(instance, settings, "train", ["2025-12"], None)
+            [run] = instance.get_runs()
+            assert run.status == dg.DagsterRunStatus.CANCELED
+            from mlflow import MlflowClient
+
+            assert MlflowClient(settings.mlflow_uri).get_run(opened[0]).info.status == "FAILED"
+        finally:
+            end.set()
+            for thread in threading.enumerate():
+                if thread.name == "run train":
+                    thread.join(60)
