@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.lakehouse import connector, files
 from churn_assets.lakehouse.grouping import grouped
 from churn_assets.lakehouse.place import EVERYTHING, Draft, Place, Refused
+from churn_assets.lakehouse.processes import only_one
 from churn_assets.lakehouse.profiles import is_local
 from churn_assets.lakehouse.session import scratch_folder
 from churn_assets.lakehouse.tables import Table
@@ -202,9 +203,19 @@ class Lakehouse:
             return draft.overwrite(run_id=run_id)
 
     def append(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Adds rows. The caller makes sure that a re-run adds nothing twice."""
+        """Adds rows. The caller makes sure that a re-run adds nothing twice; see `alone_with`."""
         with self.draft(table, frame) as draft:
             return draft.append(run_id=run_id)
+
+    @contextmanager
+    def alone_with(self, table: Table) -> Iterator[None]:
+        """Lets nobody else of this home between reading a table and adding what it lacks; others wait here meanwhile.
+
+        A run by hand passes by the queue of runs, and two appends do not conflict.
+        """
+        self.settings.home_path.mkdir(parents=True, exist_ok=True)
+        with only_one(self.settings.home_path / f".{table.name}.lock"):
+            yield
 
     def append_rows(self, table: Table, rows: "pa.Table", *, run_id: str) -> Commit:
         """`append` without a JVM, for a few rows."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -18,6 +18,9 @@ from churn_assets.silver.audit import MonthAudit, Problem
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.load import MonthBlocked, load_silver
 from churn_assets.silver.reconciliation import SCHEMA, reconcile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 CONTRACT_CHECK = "keeps_contract"
 
@@ -36,31 +39,47 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
     def customer_keys(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        from pyspark.sql import functions as F
-
         where = between(partition_range(context))
         ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
-        known = lakehouse.read(table) if lakehouse.exists(table) else None
-        added = new_keys(ids, known).persist()  # random: must not be drawn a second time
-        try:
-            everyone = added if known is None else known.unionByName(added)
-            counts = everyone.agg(
-                F.count("*").alias("rows"),
-                F.count_distinct("customer_id").alias("ids"),
-                F.count_distinct("customer_key").alias("keys"),
-            ).collect()[0]
-            if not counts["rows"] == counts.ids == counts["keys"]:
-                raise dg.Failure(
-                    f"{counts['rows']:,} rows for {counts.ids:,} ids and {counts['keys']:,} keys: one was drawn twice. "
-                    "Nothing was written; run again, the next keys differ."
-                )
-            commit = lakehouse.append(table, added, run_id=context.run.run_id)
-        finally:
-            added.unpersist()
-        numbers = {"customers": counts["rows"], "new": commit.rows}
+        with lakehouse.alone_with(table):
+            known = lakehouse.read(table) if lakehouse.exists(table) else None
+            added = new_keys(ids, known).persist()  # random: must not be drawn a second time
+            try:
+                counts = _counts(added if known is None else known.unionByName(added))
+                if len(set(counts)) > 1:
+                    raise dg.Failure(_told_twice(counts, known))
+                commit = lakehouse.append(table, added, run_id=context.run.run_id)
+            finally:
+                added.unpersist()
+        numbers = {"customers": counts[0], "new": commit.rows}
         return materialized(lakehouse, table, commit, added, numbers, {"one_key_per_customer": numbers})
 
     return customer_keys
+
+
+def _counts(keys: "DataFrame") -> tuple[int, int, int]:
+    """Rows, different ids, different keys."""
+    from pyspark.sql import functions as F
+
+    [row] = keys.agg(
+        F.count("*"), F.count_distinct("customer_id"), F.count_distinct("customer_key")
+    ).collect()
+    return row[0], row[1], row[2]
+
+
+def _told_twice(counts: tuple[int, int, int], known: "DataFrame | None") -> str:
+    """Why one id has two keys, or one key two ids: it lies there already, or has just been drawn."""
+    before = (0, 0, 0) if known is None else _counts(known)
+    if len(set(before)) > 1:
+        return (
+            f"silver/customer_keys holds {before[0]:,} rows for {before[1]:,} ids and {before[2]:,} keys already: two "
+            "writers gave keys at once. Nothing was written. Restore it to a version before that "
+            "(deltalake.DeltaTable(path).restore(version)), then ingest all months again."
+        )
+    return (
+        f"{counts[0]:,} rows for {counts[1]:,} ids and {counts[2]:,} keys: one was drawn twice. "
+        "Nothing was written; run again, the next keys differ."
+    )
 
 
 def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[str, Any]:
