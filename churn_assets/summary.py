@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -57,11 +58,12 @@ def _latest(table: "pa.Table", column: str) -> "pa.Table":
 
 
 def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> None:
-    """The champion; and the newest training, where that did not take over."""
-    if not line or not lakehouse.exists(tables.TRAINING_RUNS):
+    """The champion of today; and the newest training, where that did not take over."""
+    champion = champion_at(line, datetime.now(UTC).date())
+    if champion is None or not lakehouse.exists(tables.TRAINING_RUNS):
         return
     runs = lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()
-    told = next((run for run in reversed(runs) if run["model_version"] == line[-1].model_version), None)
+    told = next((run for run in reversed(runs) if run["model_version"] == champion.model_version), None)
     if told is None:
         return
     console.print(

@@ -66,6 +66,13 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         ),
         (["run", "ingest", "--from", "2024-12"], {}, "2024-12 is not a month of ingest"),
         (["run", "snapshot", "--from", "2025-05"], {}, "2025-05 is not a month of snapshot"),
+        (["run", "ingest", "--from", "0000-01"], {}, "0000-01 is not a month"),
+        (
+            ["promote", "2", "--why", "x", "--from", "2062-06"],
+            {},
+            "--from 2062-06 lies after the newest closed month, 2026-06",
+        ),
+        (["rollback", "--why", "x", "--from", "2026-07"], {}, "lies after the newest closed month, 2026-06"),
         (["run", "everything", "--from", "2025-03"], {}, "'everything' is not one of"),
         (["frobnicate"], {}, "No such command"),
         (["what-if", "--customer", "k", "--set", "price"], {}, "price is not a wish; write feature=value"),

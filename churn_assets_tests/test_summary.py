@@ -53,6 +53,8 @@ def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
             why="as it is",
             decided_at=later,
         )
+    ahead = {"in_charge_from": date(2199, 1, 31), "trained_as_of": JUNE, "model_version": "3"}
+    _append(house, tables.CHAMPIONS, decisions_schema(), **ahead, promoted=True, decided_at=moment)
     reasons = {"reason_1": "tickets", "reason_2": None, "reason_3": None}
     rest = {"as_of_date": JULY, "decile": 1, "probability": 0.5} | reasons
     rows = pa.Table.from_pylist([row | rest for row in scored])

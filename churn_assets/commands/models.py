@@ -38,11 +38,13 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
 
     settings = settings_of_process()
     business = load_business(settings.business_path)
-    start = first or snapshot_months(business).get_last_partition_key()
-    if start is None:
-        raise click.UsageError("No month is closed yet; name one with --from.")
+    newest = snapshot_months(business).get_last_partition_key()
+    if newest is None:
+        raise click.UsageError("No month is closed yet.")
+    if first is not None and first > newest:
+        raise click.UsageError(f"--from {first} lies after the newest closed month, {newest}.")
     tracking = tracking_of(settings, business)
-    decision = decide(Lakehouse(settings), tracking, month_end(start), getpass.getuser())
+    decision = decide(Lakehouse(settings), tracking, month_end(first or newest), getpass.getuser())
     Console().print(
         f"Version {decision.model_version} is in charge from {decision.in_charge_from} on "
         f"(before: {decision.previous_version}). Materialise scores/* of the months since to score with it."

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def month_of_word(value: str) -> str:
     """A month as YYYY-MM; anything else is a usage error."""
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+    if not re.fullmatch(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])", value):
         raise click.BadParameter(f"{value} is not a month; write it as YYYY-MM.")
     return value
 

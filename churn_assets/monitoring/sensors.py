@@ -46,7 +46,9 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
     missing = [t.path for t in NEEDED if not lakehouse.exists(t)]
     if missing:
         return Decision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
-    champion = decided(lakehouse)[-1]
+    champion = champion_at(decided(lakehouse), month_end(month))
+    if champion is None:
+        return Decision(False, f"No model was in charge on {month_end(month)}."), ""
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     references = [t["auc"] for t in trainings if t["model_version"] == champion.model_version]
     if not references:

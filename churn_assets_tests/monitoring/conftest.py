@@ -80,16 +80,19 @@ def write(house: Lakehouse, table: tables.Table, rows: Sequence[dict[str, Any]])
     house.replace_rows(table, pa.Table.from_pylist(list(rows)), "as_of_date", days, run_id="run")
 
 
-def put_in_charge(house: Lakehouse, auc: float, **learned: date) -> None:
+def put_in_charge(
+    house: Lakehouse, auc: float, version: str = "1", since: date | None = None, **learned: date
+) -> None:
+    """A model trained as of May, in charge from then on, or from `since` on."""
     trained = date(2025, 5, 31)
     now = datetime(2025, 6, 2, tzinfo=UTC)
-    training = {"trained_as_of": trained, "model_version": "1", "auc": auc, "trained_at": now} | learned
+    training = {"trained_as_of": trained, "model_version": version, "auc": auc, "trained_at": now} | learned
     decision = {
-        "in_charge_from": trained,
+        "in_charge_from": since or trained,
         "trained_as_of": trained,
-        "model_version": "1",
+        "model_version": version,
         "promoted": True,
         "decided_at": now,
     }
     for table, row in ((tables.TRAINING_RUNS, training), (tables.CHAMPIONS, decision)):
-        house.replace_rows(table, pa.Table.from_pylist([row]), "model_version", ["1"], run_id="run")
+        house.replace_rows(table, pa.Table.from_pylist([row]), "model_version", [version], run_id="run")

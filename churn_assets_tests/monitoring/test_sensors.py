@@ -79,6 +79,18 @@ def test_a_cohort_that_settled_after_the_month_is_no_evidence_in_it(
     assert degradation_decision(lakehouse, business, "2025-10")[0].retrain
 
 
+def test_the_champion_of_the_month_is_judged_and_none_of_a_later_one(
+    lakehouse: Lakehouse, business: Business
+) -> None:
+    """A version that is in charge from next June on has no cohort yet, and would be found healthy for a year."""
+    put_in_charge(lakehouse, 0.80)
+    put_in_charge(lakehouse, 0.80, "2", since=date(2026, 6, 30))
+    _performance(lakehouse, 0.85, 0.77, 0.76)
+    assert degradation_decision(lakehouse, business, "2025-12")[0].retrain
+    nobody, _ = degradation_decision(lakehouse, business, "2025-04")
+    assert not nobody.retrain and "No model was in charge on 2025-04-30" in nobody.reason
+
+
 def test_one_month_is_not_trained_for_both_reasons(lakehouse: Lakehouse, tmp_path: Path) -> None:
     """The sensors tick side by side, so neither sees what the other has just asked for."""
     business = load_business(small_business(tmp_path, retraining={"new_data": {"matured_months": 2}}))
