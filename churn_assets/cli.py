@@ -52,7 +52,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (DeclarationError, FileNotFoundError) as error:
+    except (DeclarationError, OSError) as error:
         Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
         sys.exit(2)
     except RuntimeError as error:

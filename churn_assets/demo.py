@@ -32,6 +32,7 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     """Simulates extracts (unless some are there), runs every job for all months, and prints the summary.
 
     Raises:
+        SimulationError: see `simulate`.
         RunError: a step failed.
     """
     started = time.monotonic()

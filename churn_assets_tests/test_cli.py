@@ -66,7 +66,7 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         ),
         (["run", "ingest", "--from", "2024-12"], {}, "2024-12 is not a month of ingest"),
         (["run", "snapshot", "--from", "2025-05"], {}, "2025-05 is not a month of snapshot"),
-        (["run", "ingest", "--from", "0000-01"], {}, "0000-01 is not a month"),
+        (["run", "ingest", "--from", "0000-01"], {}, "0000-01 is not a month; write it"),
         (
             ["promote", "2", "--why", "x", "--from", "2062-06"],
             {},
@@ -97,6 +97,39 @@ def test_a_mistake_is_answered_with_a_sentence(
     assert code == 2
     assert "Traceback" not in printed
     assert not (tmp_path / "home" / "landing").exists()
+
+
+def test_a_demo_that_cannot_be_simulated_is_answered_with_a_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, "demo", "--customers", "5")
+    assert done.returncode == 2
+    assert "Error: customers=5 is too few" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_replay_that_cannot_be_simulated_leaves_nothing_in_the_way_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    for _ in range(2):
+        code, printed = call(monkeypatch, capsys, "replay", "--customers", "5")
+        assert (code, "customers=5 is too few" in printed, "Traceback" in printed) == (2, True, False)
+
+
+def test_what_the_file_system_refuses_is_told_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in place of a folder; files of another simulation."""
+    monkeypatch.setenv("COLUMNS", "500")
+    (tmp_path / "file").touch()
+    stranger = tmp_path / "home" / "landing" / "usage" / "extract_date=2024-01-31" / "old.parquet"
+    stranger.parent.mkdir(parents=True)
+    stranger.touch()
+    for home, said in (
+        ("file", f"'{tmp_path}/file/"),
+        ("home", f"{stranger} is not part of this simulation"),
+    ):
+        monkeypatch.setenv("CHURN_HOME", str(tmp_path / home))
+        code, printed = call(monkeypatch, capsys, "simulate", "--customers", "30", "--months", "2")
+        assert (code, said in printed, "Traceback" in printed) == (2, True, False), printed
 
 
 def test_an_error_ends_a_process_with_its_exit_code(tmp_path: Path) -> None:

@@ -21,8 +21,12 @@ from churn_assets.settings import Settings
 def demo(customers: int, months: int, seed: int) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
     from churn_assets.demo import demo as run_demo
+    from churn_assets.simulation import SimulationError
 
-    run_demo(settings_of_process(), customers, months, seed, Console())
+    try:
+        run_demo(settings_of_process(), customers, months, seed, Console())
+    except SimulationError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @click.command()

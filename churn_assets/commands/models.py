@@ -158,9 +158,10 @@ def replay_command(
     """
     from churn_assets.replay.replay import ReplayError, replay
     from churn_assets.replay.world import Plan
+    from churn_assets.simulation import SimulationError
 
     plan = Plan(customers, months, None if no_drift else drift_from, seed, at_once)
     try:
         replay(settings_of_process(), plan, Console())
-    except ReplayError as error:
+    except (ReplayError, SimulationError) as error:
         raise click.UsageError(str(error)) from error

@@ -16,7 +16,7 @@ def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
     """Lives through a simulated world in CHURN_HOME/replay; prints a table, draws replay.png beside it.
 
     Raises:
-        ReplayError: see `make_world`.
+        ReplayError, SimulationError: see `make_world`.
         RunError: a job failed.
     """
     own = make_world(settings, plan, console)

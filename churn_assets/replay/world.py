@@ -67,6 +67,7 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
 
     Raises:
         ReplayError: a replay of earlier lies there, too few months, or a change of regime outside of them.
+        SimulationError: a plan that makes no world; nothing is left of it.
     """
     home = settings.home_path / "replay"
     if home.exists():
@@ -85,15 +86,19 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
     places = {"home": str(home), "business": str(folder)}
     elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts"))  # nothing real is touched
     own = Settings(**(settings.model_dump() | places | elsewhere))
-    simulate(
-        own,
-        load_business(folder),
-        customers=plan.customers,
-        months=plan.months,
-        seed=plan.seed,
-        console=console,
-        drift_from=plan.drift_from,
-    )
+    try:
+        simulate(
+            own,
+            load_business(folder),
+            customers=plan.customers,
+            months=plan.months,
+            seed=plan.seed,
+            console=console,
+            drift_from=plan.drift_from,
+        )
+    except BaseException:
+        shutil.rmtree(home)  # half a world would be taken for an earlier replay
+        raise
     return own
 
 
