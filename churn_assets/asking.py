@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from churn_assets.contracts.business import Business
@@ -110,14 +111,15 @@ def tell_what_if(
     answer = what_if(asked.model, asked.snapshot, business.features, wishes, ranges)
     grid = RichTable("feature", "now", "what if", "probability with this alone")
     for change in answer.changes:
-        grid.add_row(change.words, spoken(change.before), spoken(change.after), f"{change.probability:.1%}")
+        told = (change.words, spoken(change.before), spoken(change.after), f"{change.probability:.1%}")
+        grid.add_row(*map(escape, told))
     console.print(_title(asked), grid)
     console.print(
         f"Probability now [bold]{answer.before:.1%}[/], then [bold]{answer.after:.1%}[/] "
         f"({100 * (answer.after - answer.before):+.1f} points)."
     )
     if answer.kept:
-        console.print(f"Stayed as it is: {'; '.join(answer.kept)}.")
+        console.print(f"Stayed as it is: {'; '.join(answer.kept)}.", markup=False)
     console.print("So the model would score; whether the customer would stay, only an experiment tells.")
 
 
@@ -137,5 +139,5 @@ def _tell_choices(
     grid.columns[0].no_wrap = True  # its name is to be typed
     for feature in can:
         now = spoken(present_value(asked.model, asked.snapshot, feature.name))
-        grid.add_row(feature.name, feature.words, now, str(ranges[feature.name]))
+        grid.add_row(*map(escape, (feature.name, feature.words, now, str(ranges[feature.name]))))
     console.print(f"{_title(asked)}: probability [bold]{probability:.1%}[/].", grid)

@@ -4,6 +4,7 @@ import sys
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from churn_assets.commands import lake, models
 from churn_assets.commands.study import study
@@ -53,8 +54,8 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except (DeclarationError, OSError) as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
     except RuntimeError as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         sys.exit(1)

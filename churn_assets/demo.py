@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -23,7 +24,9 @@ def _simulate_once(
 ) -> None:
     landing = Path(settings.landing_uri)
     if landing.is_dir() and any(landing.iterdir()):
-        console.print(f"Using the extracts in {landing} (remove the folder to simulate new ones).")
+        console.print(
+            f"Using the extracts in {landing} (remove the folder to simulate new ones).", markup=False
+        )
         return
     simulate(settings, business, customers=customers, months=months, seed=seed, console=console)
 
@@ -60,7 +63,7 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     console.print()
     print_summary(Lakehouse(settings), business, console)
     console.print(
-        f"\nDone in {time.monotonic() - started:.0f} s; everything lies in {settings.home_path} "
+        f"\nDone in {time.monotonic() - started:.0f} s; everything lies in {escape(str(settings.home_path))} "
         f"(extracts since {month_start(first)}).\n"
         "Next: [bold]make ui[/] shows these runs, the asset graph and every table's history on http://127.0.0.1:3000;\n"
         "README.md tells how to bring in your own sources."

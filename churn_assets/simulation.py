@@ -76,5 +76,6 @@ def simulate(
     rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
     span = month_range(first, add_months(first, months - 1))
     console.print(
-        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}."
+        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}.",
+        markup=False,
     )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from churn_assets.contracts.business import Business
@@ -47,7 +48,7 @@ def _refused(lakehouse: Lakehouse) -> RichTable | None:
         "rows",
     )
     for row in sorted(counts, key=lambda r: -r["count_all"])[:8]:
-        grid.add_row(row["source"], row["rule"], f"{row['count_all']:,}")
+        grid.add_row(row["source"], escape(row["rule"]), f"{row['count_all']:,}")
     return grid
 
 
@@ -82,7 +83,7 @@ def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> 
         why = next(
             d["why"] for d in reversed(decisions) if newest in (d["model_version"], d["previous_version"])
         )
-        console.print(f"  Version {newest}, trained later, is not in charge: {why}.")
+        console.print(f"  Version {newest}, trained later, is not in charge: {escape(why)}.")
 
 
 def _segments(lakehouse: Lakehouse) -> RichTable | None:
@@ -95,7 +96,7 @@ def _segments(lakehouse: Lakehouse) -> RichTable | None:
     grid = _grid(f"Segments on {latest['as_of_date'][0]}", "segment", "customers", "action")
     grid.columns[2].justify = "left"
     for (name, action), size in sizes.most_common():
-        grid.add_row(name, f"{size:,}", action)
+        grid.add_row(escape(name), f"{size:,}", escape(action))
     return grid
 
 
@@ -122,7 +123,7 @@ def _riskiest(lakehouse: Lakehouse, line: Sequence[Champion]) -> RichTable | Non
     grid.columns[2].justify = "left"
     for row in rows[:RISKIEST]:
         why = "; ".join(r for r in (row["reason_1"], row["reason_2"], row["reason_3"]) if r)
-        grid.add_row(row["customer_key"], f"{row['probability']:.0%}", why)
+        grid.add_row(row["customer_key"], f"{row['probability']:.0%}", escape(why))
     return grid
 
 

@@ -53,6 +53,7 @@ def test_every_command_explains_itself(words: list[str]) -> None:
     ("words", "env", "said"),
     [
         (["summary"], {"CHURN_BUSINESS": "nowhere"}, "Name a shipped business (shop, telecom)"),
+        (["summary"], {"CHURN_BUSINESS": "[/]now[red]here"}, "CHURN_BUSINESS=[/]now[red]here: no"),
         (["run", "ingest", "--from", "2025-01"], {"CHURN_BUSINESS": "nowhere"}, "no churn.yaml there"),
         (["simulate", "--months", "40"], {}, "40 months from 2023-03 do not fit into the calendar"),
         (["simulate", "--start", "2026-06", "--months", "2"], {}, "do not fit into the calendar"),
@@ -145,10 +146,11 @@ def test_the_summary_of_an_empty_lake_is_empty_but_fine(tmp_path: Path) -> None:
 
 
 def test_simulate_writes_extracts_and_names_the_place(tmp_path: Path) -> None:
-    done = run(tmp_path, "simulate", "--customers", "30", "--months", "2", "--clean")
+    home = tmp_path / "[/]ho[red]me"
+    done = run(tmp_path, "simulate", "--customers", "30", "--months", "2", "--clean", CHURN_HOME=str(home))
     assert done.returncode == 0, done.stderr
-    assert "Extracts of 2026-05 to 2026-06" in done.stdout
-    assert sorted(p.name for p in (tmp_path / "home" / "landing").iterdir()) == [
+    assert f"Extracts of 2026-05 to 2026-06 in {home}/landing: " in done.stdout.replace("\n", "")
+    assert sorted(p.name for p in (home / "landing").iterdir()) == [
         "customers",
         "invoices",
         "retention_contacts",

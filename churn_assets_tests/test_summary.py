@@ -15,6 +15,8 @@ from churn_assets.models.champions import decisions_schema, trainings_schema
 from churn_assets.summary import print_summary
 from churn_assets_tests.lakes import settings_for, small_business
 
+# what people write is no markup of a terminal: neither an end tag without a beginning nor a style
+WHY = "[/] as it is [red]"
 JUNE, JULY = date(2025, 6, 30), date(2025, 7, 31)
 
 
@@ -37,7 +39,7 @@ def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
         same = {"trained_as_of": trained, "model_version": version}
         training = {"candidate": "decision_tree", "rows": 10, "positives": 1, "trained_at": moment}
         _append(house, tables.TRAINING_RUNS, trainings_schema(), **same, **training, **figures)
-        decision = {"in_charge_from": trained, "decided_at": moment, "why": "as it is"}
+        decision = {"in_charge_from": trained, "decided_at": moment, "why": WHY}
         taken = version == "1" or rolled_back
         _append(house, tables.CHAMPIONS, decisions_schema(), **same, **decision, promoted=taken)
         scored.append({"model_version": version, "customer_key": f"scored by {version}", "raw": auc})
@@ -50,18 +52,21 @@ def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
             decisions_schema(),
             **back,
             promoted=True,
-            why="as it is",
+            why=WHY,
             decided_at=later,
         )
     ahead = {"in_charge_from": date(2199, 1, 31), "trained_as_of": JUNE, "model_version": "3"}
     _append(house, tables.CHAMPIONS, decisions_schema(), **ahead, promoted=True, decided_at=moment)
-    reasons = {"reason_1": "tickets", "reason_2": None, "reason_3": None}
+    reasons = {"reason_1": "tickets [/]", "reason_2": None, "reason_3": None}
     rest = {"as_of_date": JULY, "decile": 1, "probability": 0.5} | reasons
     rows = pa.Table.from_pylist([row | rest for row in scored])
+    segment = {"as_of_date": JULY, "segment": "[bold]er", "action": "[/]call"}
+    house.append_rows(tables.CUSTOMER_SEGMENTS, pa.Table.from_pylist([segment]), run_id="run")
     house.replace_rows(tables.CHURN_SCORES, rows, "as_of_date", [JULY], run_id="run")
     console = Console(record=True, width=200)
     print_summary(house, business, console)
     told = console.export_text()
     assert "Model version 1 (decision tree)" in told and "0.750" in told and "0.990" not in told
-    assert "Version 2, trained later, is not in charge: as it is." in told
+    assert f"Version 2, trained later, is not in charge: {WHY}." in told
+    assert "[bold]er" in told and "[/]call" in told and "tickets [/]" in told
     assert "scored by 1" in told and "scored by 2" not in told

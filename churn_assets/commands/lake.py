@@ -139,7 +139,7 @@ def _tell_trainings(settings: Settings, first: str, last: str) -> None:
     if len(found) > 1:
         picture = settings.home_path / "backtest.png"
         backtest_figure(found).savefig(picture, dpi=130)
-        Console().print(f"Picture: {picture}")
+        Console().print(f"Picture: {picture}", markup=False)
 
 
 @click.command()

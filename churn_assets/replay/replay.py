@@ -26,5 +26,5 @@ def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
     print_findings(found, console)
     picture = own.home_path / "replay.png"
     draw(found, picture)
-    console.print(f"Picture: {picture}")
+    console.print(f"Picture: {picture}", markup=False)
     return found
