@@ -12,13 +12,17 @@ from rich.table import Table as RichTable
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import Champion, champion_at
+from churn_assets.models.champions import Champion, champion_at, in_haste
 from churn_assets.models.decisions import decided
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RISKIEST = 10
+FIRST_STEPS = (
+    "`churn-assets demo` simulates a business and runs everything; `churn-assets run ingest --from YYYY-MM` takes in "
+    "what lies in the landing zone."
+)
 
 
 def _grid(title: str, *columns: str) -> RichTable:
@@ -72,17 +76,18 @@ def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> 
         f"{told['trained_as_of']} on {told['rows']:,} snapshots with {told['positives']:,} churners."
     )
     if told["auc"] is not None:
+        crosswise = "crosswise, on customers that had no part in choosing"
+        tested = crosswise if in_haste(told) else "untouched"
         console.print(
-            f"  ROC-AUC on the last mature cohort ({told['test_as_of_date']}, untouched): "
+            f"  ROC-AUC on the last mature cohort ({told['test_as_of_date']}, {tested}): "
             f"[bold]{told['auc']:.3f}[/] (95 % interval {told['auc_low']:.3f} to {told['auc_high']:.3f}); "
             f"top-decile lift {told['lift_top_decile']:.1f}, Brier {told['brier']:.4f}."
         )
     newest = runs[-1]["model_version"]
     if newest != told["model_version"]:
         decisions = lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()
-        why = next(
-            d["why"] for d in reversed(decisions) if newest in (d["model_version"], d["previous_version"])
-        )
+        about = (d for d in reversed(decisions) if newest in (d["model_version"], d["previous_version"]))
+        why = next((d["why"] for d in about), "no decision is on record, its training ended before")
         console.print(f"  Version {newest}, trained later, is not in charge: {escape(why)}.")
 
 
@@ -129,6 +134,10 @@ def _riskiest(lakehouse: Lakehouse, line: Sequence[Champion]) -> RichTable | Non
 
 def print_summary(lakehouse: Lakehouse, business: Business, console: Console) -> None:
     """Prints the state of the lake. Starts no JVM; shows customer_keys, never a natural id."""
+    if not any(lakehouse.exists(table) for table in tables.catalogue(business)):
+        lake = lakehouse.settings.lake_uri
+        console.print(f"There is no table in {lake} yet. {FIRST_STEPS}", markup=False)
+        return
     for part in (_rows(lakehouse, business), _refused(lakehouse)):
         if part is not None:
             console.print(part, "")

@@ -8,21 +8,56 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import decisions_schema, trainings_schema
-from churn_assets.summary import print_summary
+from churn_assets.summary import FIRST_STEPS, print_summary
 from churn_assets_tests.lakes import settings_for, small_business
 
 # what people write is no markup of a terminal: neither an end tag without a beginning nor a style
 WHY = "[/] as it is [red]"
-JUNE, JULY = date(2025, 6, 30), date(2025, 7, 31)
+MAY, JUNE, JULY = date(2025, 5, 31), date(2025, 6, 30), date(2025, 7, 31)
 
 
 def _append(house: Lakehouse, table: tables.Table, schema: pa.Schema, **row: Any) -> None:
     rows = pa.Table.from_pylist([dict.fromkeys(schema.names) | row], schema=schema)
     house.append_rows(table, rows, run_id="run")
+
+
+def _told(house: Lakehouse, business: Business) -> str:
+    console = Console(record=True, width=200)
+    print_summary(house, business, console)
+    return console.export_text()
+
+
+def test_a_home_without_a_lake_is_told(tmp_path: Path) -> None:
+    told = _told(Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path)))
+    assert told.split() == f"There is no table in {tmp_path}/lake yet. {FIRST_STEPS}".split()
+
+
+@pytest.mark.parametrize(
+    ("learned_until", "test"),
+    [(MAY, "2025-06-30, untouched"), (JUNE, "2025-06-30, crosswise, on customers that")],
+)
+def test_a_test_cohort_is_untouched_only_where_the_model_has_not_learned_from_it(
+    tmp_path: Path, learned_until: date, test: str
+) -> None:
+    """After a degradation a model is tested crosswise; version 2 was trained since, and killed before its decision."""
+    house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
+    figures = dict.fromkeys(("auc", "auc_low", "auc_high", "lift_top_decile", "brier"), 0.8)
+    days = {"trained_as_of": JULY, "learned_until": learned_until, "test_as_of_date": JUNE}
+    training = {"candidate": "decision_tree", "rows": 10, "positives": 1} | days | figures
+    for version in ("1", "2"):
+        moment = datetime(2025, 8, int(version), tzinfo=UTC)
+        same = {"model_version": version, "trained_at": moment}
+        _append(house, tables.TRAINING_RUNS, trainings_schema(), **training, **same)
+    decision = {"in_charge_from": JULY, "trained_as_of": JULY, "model_version": "1", "decided_at": moment}
+    _append(house, tables.CHAMPIONS, decisions_schema(), **decision, promoted=True, why="first")
+    told = _told(house, business)
+    assert f"ROC-AUC on the last mature cohort ({test}" in told
+    assert "Version 2, trained later, is not in charge: no decision is on record" in told
 
 
 @pytest.mark.parametrize("rolled_back", [False, True])
@@ -63,9 +98,7 @@ def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
     segment = {"as_of_date": JULY, "segment": "[bold]er", "action": "[/]call"}
     house.append_rows(tables.CUSTOMER_SEGMENTS, pa.Table.from_pylist([segment]), run_id="run")
     house.replace_rows(tables.CHURN_SCORES, rows, "as_of_date", [JULY], run_id="run")
-    console = Console(record=True, width=200)
-    print_summary(house, business, console)
-    told = console.export_text()
+    told = _told(house, business)
     assert "Model version 1 (decision tree)" in told and "0.750" in told and "0.990" not in told
     assert f"Version 2, trained later, is not in charge: {WHY}." in told
     assert "[bold]er" in told and "[/]call" in told and "tickets [/]" in told

@@ -135,13 +135,13 @@ def provisional(
     """
     in_order = sorted(trainings, key=lambda row: (row["trained_as_of"], row["trained_at"]))
     for position, row in enumerate(in_order):
-        if row["model_version"] == model_version and _in_haste(row):
+        if row["model_version"] == model_version and in_haste(row):
             first, last = row["learned_from"], row["learned_until"]
             if _months(first, last) < enough:
                 return Provisional(first)
             begun = last
             for earlier in reversed(in_order[:position]):
-                if not _in_haste(earlier):
+                if not in_haste(earlier):
                     break
                 begun = earlier["learned_until"]
             return Provisional(None) if _months(begun, last) < enough else None
@@ -160,7 +160,8 @@ def learned_up_to(trainings: Iterable[Mapping[str, Any]], model_version: str, as
     )
 
 
-def _in_haste(training: Mapping[str, Any]) -> bool:
+def in_haste(training: Mapping[str, Any]) -> bool:
+    """Whether a model, a row of models/training_runs, has learned up to its own test cohort (`split.recent_split`)."""
     last = training.get("learned_until")
     return last is not None and last == training["test_as_of_date"]
 
