@@ -16,6 +16,7 @@ from churn_assets.partitions import last_ingest_month, snapshot_months
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulation import simulate
+from churn_assets.sources.simulator.extracts import unfinished
 from churn_assets.summary import print_summary
 
 
@@ -23,7 +24,7 @@ def _simulate_once(
     settings: Settings, business: Business, customers: int, months: int, seed: int, console: Console
 ) -> None:
     landing = Path(settings.landing_uri)
-    if landing.is_dir() and any(landing.iterdir()):
+    if landing.is_dir() and any(landing.iterdir()) and not unfinished(landing):
         console.print(
             f"Using the extracts in {landing} (remove the folder to simulate new ones).", markup=False
         )
@@ -32,7 +33,9 @@ def _simulate_once(
 
 
 def demo(settings: Settings, customers: int, months: int, seed: int, console: Console) -> None:
-    """Simulates extracts (unless some are there), runs every job for all months, and prints the summary.
+    """Simulates extracts, unless some are there; runs every job for all months, and prints the summary.
+
+    Extracts of a simulation that was interrupted are made again.
 
     Raises:
         SimulationError: see `simulate`.

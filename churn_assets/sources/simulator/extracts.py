@@ -17,7 +17,13 @@ import pyarrow.parquet as pq
 from churn_assets.sources.simulator.plan import SimulationSummary
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UNFINISHED = ".unfinished-simulation"
 REPEATING = ["customer_id", "day", "sms_count", "roaming_mb", "dropped_calls", "outage_minutes"]
+
+
+def unfinished(root: Path) -> bool:
+    """Whether a simulation into this landing zone began and never finished."""
+    return (root / UNFINISHED).exists()
 
 
 class Landing:
@@ -32,20 +38,31 @@ class Landing:
         name = f"{source}-{extract_date:%Y%m%d}-{part}.{extension}"
         return self.root / source / f"extract_date={extract_date.isoformat()}" / name
 
-    def refuse_strangers(self, planned: Iterable[Path], sources: Iterable[str]) -> None:
-        """Raise FileExistsError when a folder of these sources holds files that this simulation will not overwrite."""
+    def begin(self, planned: Iterable[Path], sources: Iterable[str]) -> None:
+        """Mark the landing zone as unfinished; `finish` takes the mark away, an interruption leaves it.
+
+        Raises FileExistsError when a folder of these sources holds files that this simulation will not overwrite.
+        """
         known = set(planned)
         for source in sources:
             strangers = [
                 path
                 for path in sorted((self.root / source).rglob("*"))
-                if path.is_file() and path not in known
+                if path.is_file() and path not in known and not path.name.startswith(".")
             ]
             if strangers:
                 raise FileExistsError(
                     f"{strangers[0]} is not part of this simulation ({len(strangers)} such files of {source}): "
                     f"two worlds would mix. Choose an empty landing folder, or remove {self.root / source} first"
                 )
+
+        mark = self.root / UNFINISHED
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+
+    def finish(self) -> None:
+        """Everything is written, the truth too."""
+        (self.root / UNFINISHED).unlink()
 
     def write_csv(
         self, source: str, extract_date: date, part: int, table: pa.Table, byte_order_mark: bool = False

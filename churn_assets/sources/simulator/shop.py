@@ -63,7 +63,7 @@ class _Shop:
             for value in plan.month_ends
             for part in ((1, 2) if self.dirt.resent("transactions", value) else (1,))
         ]
-        self.landing.refuse_strangers(planned, SHOP_SOURCES)
+        self.landing.begin(planned, SHOP_SOURCES)
         for number, (first, last) in enumerate(zip(plan.month_starts, plan.month_ends, strict=True), start=1):
             self._join(first, last)
             self._deliver(last, *self._buy(first, last))
@@ -71,6 +71,7 @@ class _Shop:
             if progress is not None:
                 progress(f"shop {month_key(last)}", number, plan.months)
         write_truth(self.truth_folder, "hazard", self._truth())
+        self.landing.finish()
         keys = plan.month_keys
         before = [max(self.summary.active[key], 1) for key in keys]
         self.summary.base_rate = float(

@@ -91,7 +91,7 @@ class _Telecom:
 
     def run(self, progress: Progress | None) -> SimulationSummary:
         plan = self.plan
-        self.landing.refuse_strangers(self._planned(), TELECOM_SOURCES)
+        self.landing.begin(self._planned(), TELECOM_SOURCES)
         change_days = {to_day(value) for value in plan.change_extracts}
         month_ends = {to_day(value): number for number, value in enumerate(plan.month_ends, start=1)}
         for day in range(warm_up_start(plan), to_day(plan.end) + 1):
@@ -103,6 +103,7 @@ class _Telecom:
                 if progress is not None:
                     progress(f"telecom {month_key(to_date(day))}", month_ends[day], plan.months)
         self._conclude()
+        self.landing.finish()
         return self.summary
 
     def _planned(self) -> list[Path]:
