@@ -14,7 +14,7 @@ from churn_assets.contracts.source import Source
 from churn_assets.months import month_of
 from churn_assets.settings import is_uri
 
-EXTRACT = re.compile(r"extract_date=(\d{4}-\d{2}-\d{2})$")
+EXTRACT = re.compile(r"extract_date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
 class LandingError(ValueError):
@@ -51,15 +51,23 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
     A source folder that does not exist is an empty list: whether that is a loss is decided by the contract.
 
     Raises:
-        LandingError: a folder that is not called extract_date=YYYY-MM-DD, or a file of another format.
+        LandingError: a folder that is not called extract_date=YYYY-MM-DD, a file of another format, or the one in
+            place of the other.
     """
     wanted = None if months is None else set(months)
     fs, root = filesystem(f"{landing}/{source.path}")
     files = []
-    for folder in fs.get_file_info(pafs.FileSelector(root, allow_not_found=True)):
+    try:
+        folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+    except NotADirectoryError:
+        raise LandingError(
+            f"{landing}/{source.path} is not a folder. Put the files of {source.name} into "
+            f"{source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
+        ) from None
+    for folder in folders:
         if folder.base_name.startswith((".", "_")):
             continue
-        match = EXTRACT.search(folder.base_name)
+        match = EXTRACT.fullmatch(folder.base_name)
         if folder.type != pafs.FileType.Directory or match is None:
             raise LandingError(
                 f"{landing}/{source.path}/{folder.base_name} is not an extract folder. "
@@ -76,6 +84,10 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
         for info in fs.get_file_info(pafs.FileSelector(folder.path)):
             if info.base_name.startswith((".", "_")) or info.base_name.endswith(".part"):
                 continue  # a file that is still being written carries one of these names
+            if info.type == pafs.FileType.Directory:
+                raise LandingError(
+                    f"{info.path} is a folder in place of a file. Put its files beside it, and remove it."
+                )
             if info.extension != source.format:
                 raise LandingError(
                     f"{info.path}: the contract of {source.name} expects *.{source.format}. "

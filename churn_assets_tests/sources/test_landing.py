@@ -57,7 +57,10 @@ def test_files_and_folders_that_are_being_written_are_left_alone(tmp_path: Path)
     assert _only(tmp_path).name == "customers/extract_date=2025-01-31/done.csv"
 
 
-@pytest.mark.parametrize("folder", ["2025-01-31", "extract_date=2025-1-31", "extract_date=31.01.2025", "old"])
+@pytest.mark.parametrize(
+    "folder",
+    ["2025-01-31", "extract_date=2025-1-31", "extract_date=31.01.2025", "old-extract_date=2025-01-31", "old"],
+)
 def test_a_folder_of_another_name_is_refused_with_the_remedy(tmp_path: Path, folder: str) -> None:
     (tmp_path / "customers" / folder).mkdir(parents=True)
     with pytest.raises(
@@ -76,6 +79,19 @@ def test_a_file_beside_the_extract_folders_is_refused(tmp_path: Path) -> None:
     (tmp_path / "customers").mkdir()
     (tmp_path / "customers" / "customers.csv").write_text("customer_id\n")
     with pytest.raises(LandingError, match=r"customers/customers\.csv is not an extract folder"):
+        list_extracts(str(tmp_path), CUSTOMERS)
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """As Spark writes: a folder of the file's name, with the parts in it."""
+    (extract_folder(tmp_path, "customers", "2025-01-31") / "customers.csv").mkdir()
+    with pytest.raises(LandingError, match=r"2025-01-31/customers\.csv is a folder.*Put its files beside it"):
+        list_extracts(str(tmp_path), CUSTOMERS)
+
+
+def test_a_file_in_place_of_a_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "customers").touch()
+    with pytest.raises(LandingError, match=r"/customers is not a folder.*extract_date=YYYY-MM-DD"):
         list_extracts(str(tmp_path), CUSTOMERS)
 
 
