@@ -6,10 +6,12 @@ SHELL := /bin/sh
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-CHURN_HOME ?= .churn
 PORT ?= 3000
 ARGS ?=
-export CHURN_HOME := $(abspath $(CHURN_HOME))
+override CHURN_HOME := $(or $(CHURN_HOME),.churn)
+# not $(abspath): it takes a path with blanks for several
+override CHURN_HOME := $(if $(filter /%,$(firstword $(CHURN_HOME))),,$(CURDIR)/)$(CHURN_HOME)
+export CHURN_HOME
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 # The first Python on the PATH that fits; only looked for when the environment has to be made.

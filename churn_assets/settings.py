@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     working directory of the process.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CHURN_", env_ignore_empty=True, frozen=True)
 
     home: str = Field(
         ".churn", description="Folder that holds everything not placed elsewhere by the settings below."
