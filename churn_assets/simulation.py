@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from churn_assets.contracts.business import Business
-from churn_assets.months import add_months, month_range, month_start
+from churn_assets.months import add_months, month_start
 from churn_assets.partitions import last_ingest_month
 from churn_assets.settings import Settings, is_uri
 
@@ -32,17 +32,24 @@ def simulate(
 
     Raises:
         SimulationError: no simulator for this business, a landing zone that is not local, months outside
-            the calendar, a plan that makes no world.
+            the calendar, a plan that makes no world, a drift or a loss of what is not simulated.
+        FileExistsError: the landing zone holds another simulation; nothing was written.
     """
-    from churn_assets.sources.simulator.plan import DirtRates, SimulationPlan
+    from churn_assets.sources.simulator.plan import (
+        SHOP_SOURCES,
+        TELECOM_SOURCES,
+        DirtRates,
+        SimulationPlan,
+    )
     from churn_assets.sources.simulator.shop import simulate_shop
     from churn_assets.sources.simulator.telecom import simulate_telecom
 
-    simulators = {"telecom": simulate_telecom, "shop": simulate_shop}
+    simulators = {"telecom": (simulate_telecom, TELECOM_SOURCES), "shop": (simulate_shop, SHOP_SOURCES)}
     if business.name not in simulators:
         raise SimulationError(
             f"There is no simulator for the business {business.name}; it has {', '.join(simulators)}."
         )
+    simulator, sources = simulators[business.name]
     if is_uri(settings.landing_uri):
         raise SimulationError(f"The simulator writes local files; CHURN_LANDING is {settings.landing_uri}.")
     last = last_ingest_month(business)
@@ -65,6 +72,11 @@ def simulate(
         )
     except ValueError as error:
         raise SimulationError(str(error)) from error
+    span = plan.month_keys
+    if drift_from is not None and drift_from not in span:
+        raise SimulationError(f"--drift-from {drift_from} is not one of the months {span[0]} to {span[-1]}.")
+    if strange := [source for source, _ in truncate if source not in sources]:
+        raise SimulationError(f"--truncate {strange[0]}: there are only {', '.join(sources)}.")
     landing, truth = Path(settings.landing_uri), settings.home_path / "truth"
     with Progress(console=console) as progress:
         task = progress.add_task("simulate", total=months)
@@ -72,9 +84,8 @@ def simulate(
         def tick(what: str, done: int, total: int) -> None:
             progress.update(task, description=f"simulate: {what}", completed=done, total=total)
 
-        summary = simulators[business.name](plan, landing, truth, tick)
+        summary = simulator(plan, landing, truth, tick)
     rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
-    span = month_range(first, add_months(first, months - 1))
     console.print(
         f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}.",
         markup=False,

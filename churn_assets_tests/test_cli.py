@@ -59,6 +59,16 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         (["simulate", "--start", "2026-06", "--months", "2"], {}, "do not fit into the calendar"),
         (["simulate", "--start", "2026-13"], {}, "2026-13 is not a month; write it as YYYY-MM"),
         (["simulate", "--customers", "3"], {}, "customers=3 is too few"),
+        (
+            ["simulate", "--months", "2", "--drift-from", "2031-01"],
+            {},
+            "--drift-from 2031-01 is not one of the months 2026-05 to 2026-06",
+        ),
+        (
+            ["simulate", "--truncate", "transactions", "2026-06"],
+            {},
+            "--truncate transactions: there are only customers, ",
+        ),
         (["run", "ingest", "--from", "soon"], {}, "soon is not a month; write it as YYYY-MM"),
         (
             ["run", "ingest", "--from", "2025-03", "--to", "2025-02"],
@@ -77,6 +87,11 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         (["run", "everything", "--from", "2025-03"], {}, "'everything' is not one of"),
         (["frobnicate"], {}, "No such command"),
         (["what-if", "--customer", "k", "--set", "price"], {}, "price is not a wish; write feature=value"),
+        (
+            ["what-if", "--customer", "k", "--set", "price=1", "--set", "price=2"],
+            {},
+            "price is to be set to 1 and to 2; ask one after the other",
+        ),
         (["what-if", "--set", "price=1"], {}, "Missing option '--customer'"),
         (["summary"], {"CHURN_ENGINE_PROFILE": "huge"}, "engine_profile"),
         (["summary"], {"CHURN_HOME": "s3a://bucket/x"}, "it must be a local folder"),

@@ -85,6 +85,17 @@ def _wish(value: str) -> tuple[str, str]:
     return name.strip(), wished.strip()
 
 
+def _one_each(wishes: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, wished in wishes:
+        if name in found:
+            raise click.UsageError(
+                f"{name} is to be set to {found[name]} and to {wished}; ask one after the other."
+            )
+        found[name] = wished
+    return found
+
+
 @click.command("what-if")
 @click.option(
     "--customer", required=True, metavar="KEY", help="customer_key of a snapshot; no other id is known here."
@@ -120,11 +131,11 @@ def what_if(customer: str, month: str | None, wishes: tuple[tuple[str, str], ...
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.models.what_if import WhatIfError
 
-    settings = settings_of_process()
+    settings, asked = settings_of_process(), _one_each(wishes)
     business = load_business(settings.business_path)
     lakehouse, tracking = Lakehouse(settings), tracking_of(settings, business)
     try:
-        tell_what_if(lakehouse, tracking, business, customer, month, dict(wishes), Console())
+        tell_what_if(lakehouse, tracking, business, customer, month, asked, Console())
     except WhatIfError as error:
         raise click.UsageError(str(error)) from error
 
