@@ -242,15 +242,14 @@ def check_class_archive(settings: Settings) -> Finding:
 
 
 def check_folders(settings: Settings) -> Finding:
-    """The local folders can be written, or made."""
-    closed = [
-        str(path) for path in _local_folders(settings) if not os.access(_existing(path), os.W_OK | os.X_OK)
-    ]
-    if closed:
-        return Finding(
-            "folders", "fail", f"cannot write {', '.join(closed)}", "Change their owner, or CHURN_HOME."
-        )
-    return Finding("folders", "ok", f"can write {', '.join(map(str, _local_folders(settings)))}")
+    """The local folders can be written, or made; the landing zone can be read."""
+    wanted = [("write", path, os.W_OK | os.X_OK) for path in _local_folders(settings)]
+    if not is_uri(settings.landing_uri):
+        wanted.append(("read", Path(settings.landing_uri), os.R_OK | os.X_OK))
+    if closed := [f"{verb} {path}" for verb, path, mode in wanted if not os.access(_existing(path), mode)]:
+        remedy = "Change their owner, or the setting that names them."
+        return Finding("folders", "fail", f"cannot {', '.join(closed)}", remedy)
+    return Finding("folders", "ok", f"can {', '.join(f'{verb} {path}' for verb, path, _ in wanted)}")
 
 
 def check_disk(settings: Settings) -> Finding:
@@ -262,7 +261,10 @@ def check_disk(settings: Settings) -> Finding:
         return Finding("disk", "ok", what)
     status: Literal["warn", "fail"] = "warn" if least >= DISK_FAIL else "fail"
     return Finding(
-        "disk", status, what, f"Free at least {DISK_WARN / GIB:g} GB, or move CHURN_HOME or CHURN_LAKE."
+        "disk",
+        status,
+        what,
+        f"Free at least {DISK_WARN / GIB:g} GB, or move CHURN_HOME, CHURN_LAKE or CHURN_ARTIFACTS.",
     )
 
 
@@ -308,8 +310,9 @@ def _without_password(uri: str) -> str:
 
 
 def _local_folders(settings: Settings) -> list[Path]:
-    lake = [] if is_uri(settings.lake_uri) else [Path(settings.lake_uri)]
-    return [settings.home_path, *lake, settings.jars_path]
+    """Those that are written to."""
+    placed = [Path(uri) for uri in (settings.lake_uri, settings.mlflow_artifacts) if not is_uri(uri)]
+    return [settings.home_path, *placed, settings.jars_path]
 
 
 def _existing(path: Path) -> Path:

@@ -1,5 +1,6 @@
 """The doctor names what is wrong and what to do; only the edge of the machine is replaced."""
 
+import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -69,6 +70,19 @@ def test_a_business_that_does_not_load_fails_with_its_message(tmp_path: Path) ->
     finding = look(Settings(home=str(tmp_path), business=str(tmp_path / "mine")), "business")
     assert finding.status == "fail"
     assert "no churn.yaml there" in finding.what
+
+
+def test_every_folder_of_the_settings_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are written to the artifacts; extracts are put into the landing zone by others, too, and only read."""
+    places = {name: str(tmp_path / name) for name in ("home", "lake", "artifacts", "landing", "jars")}
+    settings = Settings(**places)  # type: ignore[arg-type]
+    assert all(place in look(settings, "folders").what for place in places.values())
+    for name, kind, said in (("artifacts", os.W_OK, "cannot write"), ("landing", os.R_OK, "cannot read")):
+        closed = tmp_path / name
+        closed.mkdir()
+        monkeypatch.setattr(os, "access", lambda path, mode, c=closed, k=kind: path != c or not mode & k)
+        finding = look(settings, "folders")
+        assert finding.status == "fail" and f"{said} {closed}" in finding.what
 
 
 def test_a_home_that_is_a_uri_is_a_finding_not_a_crash() -> None:
