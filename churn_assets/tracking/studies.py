@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from churn_assets.tracking.quiet import prepare_mlflow
+from churn_assets.tracking.tracking import require_files
 
 EXPERIMENT = "churn studies"
 
@@ -30,6 +31,7 @@ def log_study(
         The run's id.
 
     Raises:
+        TrackingError: the files of earlier studies lie elsewhere, as the home was moved.
         MlflowException: the server does not answer or refuses; the experiment was deleted.
     """
     prepare_mlflow()
@@ -38,6 +40,8 @@ def log_study(
 
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     found = client.get_experiment_by_name(EXPERIMENT)
+    if found:
+        require_files(found.artifact_location, artifacts)
     experiment = (
         found.experiment_id if found else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
     )

@@ -41,6 +41,25 @@ class TrackingError(RuntimeError):
     """MLflow or its files cannot be reached; the message says where they were looked for and what to do."""
 
 
+def require_files(location: str, artifacts: str) -> None:
+    """MLflow keeps absolute paths: in a home that was moved it would read and write where the home once was.
+
+    Args:
+        location: where MLflow keeps the files of an experiment.
+        artifacts: where they are kept now.
+
+    Raises:
+        TrackingError: the home was moved.
+    """
+    place = Path(location)
+    if place.is_absolute() and location != artifacts and not place.exists():
+        raise TrackingError(
+            f"MLflow keeps its files in {location}, which is not there: this home was moved or copied. "
+            f"Move it back, or let the old path lead here: mkdir -p {place.parent} && "
+            f"ln -s {artifacts} {location}"
+        )
+
+
 @dataclass(frozen=True)
 class Tracking:
     """One business in one MLflow.
@@ -86,18 +105,8 @@ class Tracking:
             raise RuntimeError(
                 f"MLflow at {self.uri} lost the experiment {self.experiment!r} while it was created"
             )
-        self._require_files(experiment.artifact_location)
+        require_files(experiment.artifact_location, self.artifacts)
         return str(experiment.experiment_id)
-
-    def _require_files(self, location: str) -> None:
-        """MLflow keeps absolute paths: in a home that was moved it would read and write where the home once was."""
-        place = Path(location)
-        if place.is_absolute() and location != self.artifacts and not place.exists():
-            raise TrackingError(
-                f"MLflow keeps the models in {location}, which is not there: this home was moved or copied. "
-                f"Move it back, or let the old path lead here: mkdir -p {place.parent} && "
-                f"ln -s {self.artifacts} {location}"
-            )
 
     def _experiment_id(self, client: "MlflowClient") -> str | None:
         """The experiment's id, None before it is created.
@@ -228,7 +237,7 @@ class Tracking:
         from mlflow.artifacts import download_artifacts
 
         if experiment := client.get_experiment_by_name(self.experiment):
-            self._require_files(experiment.artifact_location)
+            require_files(experiment.artifact_location, self.artifacts)
         # Resolved here: `models:/` addresses are looked up in the process-wide tracking server, not in this one.
         location = client.get_model_version_download_uri(self.model_name, model_version)
         with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:

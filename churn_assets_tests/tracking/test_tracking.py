@@ -21,6 +21,7 @@ from churn_assets.models.search import Trial
 from churn_assets.models.split import temporal_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.tracking.studies import log_study
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking, TrackingError
 from churn_assets.tracking.training_run import ModelVersion
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
@@ -333,12 +334,20 @@ def test_a_home_that_was_moved_says_so_and_how_to_go_on(tmp_path: Path) -> None:
     old.mkdir()
     made.ensure_store()
     made.ensure_store()  # nothing was logged yet, and nothing is amiss
+    page = tmp_path / "report.html"
+    page.touch()
+    log_study(made.uri, made.artifacts, "study", {}, {}, page)
     old.rename(new)
     moved = Tracking(f"sqlite:///{new}/mlflow.db", str(new / "mlartifacts"), "telecom", "churn-telecom")
-    for attempt in (moved.ensure_store, lambda: moved.load_version("1")):
+    attempts = (
+        moved.ensure_store,
+        lambda: moved.load_version("1"),
+        lambda: log_study(moved.uri, moved.artifacts, "study", {}, {}, page),
+    )
+    for attempt in attempts:
         with pytest.raises(TrackingError, match=r"this home was moved or copied.*ln -s") as told:
             attempt()
     assert not old.exists()
-    (new / "mlartifacts").mkdir(exist_ok=True)
     subprocess.run(str(told.value).split("lead here: ")[1], shell=True, check=True)
     moved.ensure_store()
+    assert list((new / "mlartifacts").rglob("report.html"))
