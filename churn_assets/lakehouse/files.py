@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deltalake.transaction import AddAction, RemoveAction
     from pyspark.sql import DataFrame, SparkSession
 
+ALREADY_MADE = "table already exists"  # the words of delta-rs, which has no class of its own for it
 ATTEMPTS = 10  # of a commit, while others commit to the same table
 
 
@@ -176,7 +177,7 @@ def _publish(
     place: Place, staged: Sequence[File], schema: "Schema", where: str | None, says: Mapping[str, str]
 ) -> None:
     """One commit: the files count from now on, those that satisfy `where` no longer."""
-    from deltalake.exceptions import CommitFailedError
+    from deltalake.exceptions import CommitFailedError, DeltaError
     from deltalake.transaction import AddAction
 
     added = [
@@ -186,8 +187,9 @@ def _publish(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             _commit(place, added, schema, where, says)
-        except CommitFailedError:
-            if attempt == ATTEMPTS:
+        except DeltaError as error:
+            conflict = isinstance(error, CommitFailedError) or ALREADY_MADE in str(error)
+            if attempt == ATTEMPTS or not conflict:
                 raise
         else:
             return

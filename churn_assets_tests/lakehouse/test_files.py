@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, transaction
 from deltalake.exceptions import CommitFailedError
 
 from churn_assets.lakehouse import connector, files
@@ -109,6 +109,26 @@ def test_somebody_who_commits_in_between_is_replaced_too(
     else:
         _write(spark, place, [("2025-01", 3)], "month string, n int", JANUARY)
         assert _rows(spark, place) == [("2025-01", 3)]
+
+
+@pytest.mark.parametrize(("where", "rows"), [(None, [1, 2]), (JANUARY, [1])])
+def test_who_is_not_the_first_to_make_a_table_writes_into_it(
+    spark: "SparkSession",
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str | None,
+    rows: list[int],
+) -> None:
+    make, rivals = transaction.create_table_with_add_actions, [2]
+
+    def after_a_rival(*words: Any, **more: Any) -> None:
+        if rivals:
+            _write(spark, place, [("2025-01", rivals.pop())], "month string, n int", None)
+        make(*words, **more)
+
+    monkeypatch.setattr(transaction, "create_table_with_add_actions", after_a_rival)
+    _write(spark, place, [("2025-01", 1)], "month string, n int", where)
+    assert [n for _, n in _rows(spark, place)] == rows
 
 
 def test_a_frame_that_fails_halfway_leaves_no_trace(spark: "SparkSession", place: Place) -> None:
