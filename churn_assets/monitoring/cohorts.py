@@ -1,7 +1,7 @@
 """What monitoring reads of one cohort: scores and labels to judge, snapshots to compare, all without Spark."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
@@ -131,20 +131,25 @@ def _scores_and_labels(
     return scores.to_pandas(), labels.select(["customer_key", "label"]).to_pandas(), available
 
 
-def _treated(lakehouse: Lakehouse, business: Business, first: date, last: date) -> set[str]:
-    """Keys of customers treated in `(first, last]`, by the rules under `monitoring.treated`, as known at its end."""
+def _treated(lakehouse: Lakehouse, business: Business, day: date, available: date) -> set[str]:
+    """Keys of customers treated in `(day, end of the outcome window]`, by the rules under `monitoring.treated`.
+
+    As known on the day `available` of the labels. Treatments after the window do not count: they changed no outcome,
+    and only who had stayed was there for them.
+    """
     found: set[str] = set()
+    window_end = day + timedelta(days=business.file.windows.embargo_days)
     for rule in business.file.monitoring.treated:
         source = business.source(rule.source)
         time, key, order = str(source.event_time), list(source.silver_key), ["known_at", "sequence"]
         columns = dict.fromkeys(["customer_key", time, *([rule.column] if rule.column else []), *key, *order])
         # told at the latest in the month in which the label settled
-        span = month_range(month_of(first), month_of(last))
+        span = month_range(month_of(day), month_of(available))
         told = lakehouse.arrow(tables.silver(source), list(columns), [("extract_month", "in", span)])
         rows = told.to_pandas()
-        newest = rows[rows["known_at"] <= last].sort_values(order).drop_duplicates(key, keep="last")
+        newest = rows[rows["known_at"] <= available].sort_values(order).drop_duplicates(key, keep="last")
         # as objects: of no rows, pandas would keep timestamps, and compare those with no date
-        inside = newest[time].astype(object).map(_day).between(first, last, inclusive="right")
+        inside = newest[time].astype(object).map(_day).between(day, window_end, inclusive="right")
         if rule.column:
             inside &= newest[rule.column].isin(rule.values)
         found |= set(newest.loc[inside, "customer_key"])

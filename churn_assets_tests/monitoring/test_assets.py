@@ -78,15 +78,19 @@ def test_each_month_of_a_range_has_its_own_figures(lakehouse: Lakehouse, busines
 
 
 def test_treated_are_those_whom_the_rule_names_in_time(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    """June's labels are available on 31 August: a treatment counts after 30 June until then, and only of the kind."""
+    """June's window ends on 6 August: a treatment counts after 30 June until then, only of the kind, and as it is known
+    when the labels are available, on 31 August."""
     rule = {"treated": [{"source": "tickets", "column": "category", "values": ["network"]}]}
     business = load_business(small_business(tmp_path, retraining=None, monitoring=rule))
     tickets = [
         ("00000000", "1", "network", datetime(2025, 6, 30, 23, tzinfo=UTC), date(2025, 6, 30)),
         ("00a3d70a", "2", "network", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 7, 7)),
         ("0147ae14", "3", "billing", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 7, 7)),
-        ("01eb851e", "4", "network", datetime(2025, 8, 31, 23, tzinfo=UTC), date(2025, 8, 31)),
-        ("028f5c28", "5", "network", datetime(2025, 9, 1, 1, tzinfo=UTC), date(2025, 9, 7)),
+        ("01eb851e", "4", "network", datetime(2025, 8, 6, 23, tzinfo=UTC), date(2025, 8, 31)),
+        # the window is over: whoever was there to be treated has stayed
+        ("028f5c28", "5", "network", datetime(2025, 8, 7, 1, tzinfo=UTC), date(2025, 8, 31)),
+        # told too late
+        ("02d70a3d", "8", "network", datetime(2025, 8, 6, 1, tzinfo=UTC), date(2025, 9, 7)),
         # corrected: in time, and after the label had settled
         ("03333333", "6", "network", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 7, 7)),
         ("03333333", "6", "billing", datetime(2025, 7, 1, 1, tzinfo=UTC), date(2025, 8, 31)),
