@@ -31,16 +31,13 @@ EXPECTED = ("expected_positives", "auc_estimated")
 NUMBERS = ("base_rate", *METRICS, *(f"untreated_{name}" for name in UNTREATED), *EXPECTED)
 
 
-def _row(
-    as_of_date: date, model_version: str, status: str, n: int, treated: int, scores: pd.DataFrame
-) -> dict[str, Any]:
+def _row(as_of_date: date, model_version: str, status: str, n: int, scores: pd.DataFrame) -> dict[str, Any]:
     return {
         "as_of_date": as_of_date,
         "model_version": model_version,
         "status": status,
         **dict.fromkeys((*COUNTS, *NUMBERS)),
         "n": n,
-        "treated": treated,
         # of everybody scored, also those who turn out to have no label: what could be said on the day of the scores
         "expected_positives": float(scores["probability"].sum()),
         "auc_estimated": estimated_auc(scores["raw"], scores["probability"]),
@@ -59,11 +56,13 @@ def as_table(rows: "list[dict[str, Any]]") -> "pa.Table":
 def not_yet(as_of_date: date, scores: pd.DataFrame, status: str) -> list[dict[str, Any]]:
     """Rows of a cohort that cannot be judged yet: the estimated AUC, and why no more (`immature`, `feed incomplete`).
 
+    Counts that need the outcome are None, not 0; so is `treated`, while the outcome window may still run.
+
     Args:
         scores: customer_key, model_version, raw, probability of the cohort.
     """
     return [
-        _row(as_of_date, str(name), status, len(part), 0, part)
+        _row(as_of_date, str(name), status, len(part), part)
         for name, part in scores.groupby("model_version", sort=True)
     ]
 
@@ -108,11 +107,12 @@ def cohort_performance(
         is_treated = known["customer_key"].isin(treated)
         whole = _metrics(known, capacity, minimum_positives)
         untreated = _metrics(known[~is_treated], capacity, minimum_positives)
-        row = _row(as_of_date, str(version), whole.status, whole.n, int(is_treated.sum()), part)
+        row = _row(as_of_date, str(version), whole.status, whole.n, part)
         row |= {
             "positives": whole.positives,
             "base_rate": whole.base_rate,
             "excluded": len(joined) - len(known),
+            "treated": int(is_treated.sum()),
             "expected_positives": float(known["probability"].sum()),
             "untreated_positives": untreated.positives,
         }

@@ -70,10 +70,13 @@ def test_what_cannot_be_judged_is_a_status(scores: pd.DataFrame, labels: pd.Data
     [row] = cohort_performance(DAY, scores[:400], few, set(), 0.1)
     assert (row["status"], row["positives"], row["auc"]) == (TOO_FEW, 5, None)
     rows = not_yet(DAY, scores, IMMATURE)
-    assert [(r["model_version"], r["status"], r["n"], r["positives"], r["auc"]) for r in rows] == [
-        ("1", IMMATURE, 400, None, None),
-        ("2", IMMATURE, 400, None, None),
+    assert [(r["model_version"], r["status"], r["n"]) for r in rows] == [
+        ("1", IMMATURE, 400),
+        ("2", IMMATURE, 400),
     ]
+    # nobody has looked yet who was treated: that is not nobody
+    assert {rows[0][name] for name in ("positives", "auc", "treated", "untreated_positives")} == {None}
+    assert as_table(rows).column("treated").null_count == 2
 
 
 def test_the_estimate_stays_beside_what_came_true(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
