@@ -151,8 +151,9 @@ def _page(business: Business) -> dg.AssetsDefinition:
             text = monthly_page(facts) if facts else nobody_scored(month_end(month))
             context.add_asset_metadata({"page": dg.MetadataValue.md(text)}, partition_key=month)
             if facts:
-                moved = facts.movements.moved if facts.movements else None
-                _points(context, month, {"customers": facts.now.n, "customers moved": moved})
+                found = facts.movements
+                moved = found.moved if found and found.compared else None
+                _points(context, month, {"customers": facts.now.scored, "customers moved": moved})
         return dg.MaterializeResult()
 
     return monthly_page

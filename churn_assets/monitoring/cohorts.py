@@ -93,6 +93,19 @@ def cohort_sizes(lakehouse: Lakehouse) -> dict[date, int]:
     return {row["as_of_date"]: row["customer_key_count"] for row in found.to_pylist()}
 
 
+def sampled_cohorts(lakehouse: Lakehouse) -> dict[tuple[date, str], int]:
+    """Customers scored, by cohort and model version, where monitoring/model_performance holds a sample of them."""
+    if not lakehouse.exists(tables.CHURN_SCORES):
+        return {}
+    by = ["as_of_date", "model_version"]
+    found = lakehouse.aggregate(tables.CHURN_SCORES, by, [("model_version", "count")]).to_pylist()
+    return {
+        (row["as_of_date"], row["model_version"]): row["model_version_count"]
+        for row in found
+        if row["model_version_count"] > COHORT_LIMIT
+    }
+
+
 def population(
     lakehouse: Lakehouse, day: date, version: str, about: Mapping[str, Any], sizes: Mapping[date, int]
 ) -> "Population":

@@ -46,6 +46,11 @@ class Movements:
     gone: int
 
     @property
+    def compared(self) -> bool:
+        """Whether there is a month before; without one every customer would look new."""
+        return any(segment.before for segment in self.segments)
+
+    @property
     def moved(self) -> int:
         """Customers who are in another segment than the month before."""
         return sum(customers for _, _, customers in self.moves)

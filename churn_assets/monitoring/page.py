@@ -15,6 +15,7 @@ from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOL
 from churn_assets.monitoring.movements import Movements
 from churn_assets.monitoring.page_figure import quality_figure
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE
+from churn_assets.months import add_months, month_of
 
 SHOWN_COHORTS, SHOWN_CHANGES, SHOWN_MOVES = 12, 8, 8
 NO_RESULT = {
@@ -37,7 +38,8 @@ class Cohort:
 
     Attributes:
         day, model_version, status, n, excluded, positives, auc, auc_low, auc_high, auc_estimated, expected_positives:
-            as in monitoring/model_performance.
+            as in monitoring/model_performance; of a large cohort, those of a random sample.
+        scored: everybody, also who turned out to have no label or is not in the sample.
         promised: ROC-AUC of that model on the test cohort of its own training.
     """
 
@@ -45,6 +47,7 @@ class Cohort:
     model_version: str
     status: str
     n: int
+    scored: int
     excluded: int | None = None
     positives: int | None = None
     expected_positives: float | None = None
@@ -55,9 +58,13 @@ class Cohort:
     promised: float | None = None
 
     @property
-    def scored(self) -> int:
-        """Everybody, also who turned out to have no label."""
+    def sample(self) -> int:
+        """Customers that the figures rest on: everybody who was scored, or a sample of them."""
         return self.n + (self.excluded or 0)
+
+    def of_all(self, count: float) -> float:
+        """What `count` customers of the sample stand for among everybody."""
+        return count * self.scored / self.sample if self.sample else count
 
     def judgement(self, margin: float) -> str | None:
         """Against what was promised, minus the margin; None while that cannot be said. Chance is given its due."""
@@ -138,14 +145,18 @@ def _in_short(facts: Facts) -> list[str]:
     lines = [_verdict(facts)]
     size = f"{now.scored:,} customers were scored"
     if len(facts.cohorts) > 1:
-        size += f", {_than(now.scored, facts.cohorts[-2].scored)} the month before"
+        before = facts.cohorts[-2]
+        last_month = month_of(before.day) == add_months(month_of(now.day), -1)
+        which = "the month before" if last_month else f"in {_month(before.day)}"
+        size += f", {_than(now.scored, before.scored)} {which}"
     lines.append(f"{size}.")
     if now.expected_positives is not None and now.n:
+        sample = f" That rests on a random sample of {now.sample:,}." if now.sample < now.scored else ""
         lines.append(
-            f"About {now.expected_positives:,.0f} of them ({now.expected_positives / now.n:.1%}) are expected to leave "
-            f"between {_date(facts.first_day)} and {_date(facts.last_day)}."
+            f"About {now.of_all(now.expected_positives):,.0f} of them ({now.expected_positives / now.n:.1%}) are "
+            f"expected to leave between {_date(facts.first_day)} and {_date(facts.last_day)}.{sample}"
         )
-    if facts.movements is not None and any(s.before for s in facts.movements.segments):
+    if facts.movements is not None and facts.movements.compared:
         lines.append(f"{facts.movements.moved:,} customers are in another segment than the month before.")
     features = [row for row in facts.drift if row["kind"] == FEATURE]
     moved = sum(row["status"] != STABLE for row in features)
@@ -188,6 +199,7 @@ def _cohort_table(facts: Facts) -> str:
     rows = []
     for cohort in facts.cohorts[-SHOWN_COHORTS:]:
         judgement = cohort.judgement(facts.margin)
+        sample = f" (sample: {cohort.sample:,})" if cohort.sample < cohort.scored else ""
         if cohort.auc is not None:
             right = f"{_of_100(cohort.auc)} ({_of_100(cohort.auc_low)} to {_of_100(cohort.auc_high)})"
         else:
@@ -196,9 +208,9 @@ def _cohort_table(facts: Facts) -> str:
             (
                 _month(cohort.day),
                 cohort.model_version,
-                f"{cohort.scored:,}",
-                "" if cohort.expected_positives is None else f"{cohort.expected_positives:,.0f}",
-                "" if cohort.positives is None else f"{cohort.positives:,}",
+                f"{cohort.scored:,}{sample}",
+                _of_all(cohort, cohort.expected_positives),
+                _of_all(cohort, cohort.positives),
                 right,
                 _of_100(cohort.promised),
                 judgement or NO_RESULT.get(cohort.status, ""),
@@ -245,6 +257,10 @@ def _remark(row: Mapping[str, Any]) -> str:
 def _segments(found: Movements | None) -> str:
     if found is None:
         return "The segments of this month have not been made."
+    if not found.compared:
+        alone = [(s.name, f"{s.customers:,}", f"{s.expected:,.0f}", s.action or "") for s in found.segments]
+        text = _table(("segment", "customers", "expected to leave", "what to do"), alone)
+        return text + "\n\nThere are no segments of the month before to compare with."
     rows = [
         (
             s.name,
@@ -261,8 +277,6 @@ def _segments(found: Movements | None) -> str:
     ]
     head = ("segment", "month before", "now", "change", "stayed", "from other segments", "new customers")
     text = _table((*head, "expected to leave", "what to do"), rows)
-    if not any(s.before for s in found.segments):
-        return text + "\n\nThere are no segments of the month before to compare with."
     gone = f"{found.gone:,} customers of the month before are no longer scored"
     text += f"\n\n{gone}: they left, gave notice, or no longer fit the rules."
     if found.moves:
@@ -274,6 +288,10 @@ def _segments(found: Movements | None) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
+
+
+def _of_all(cohort: Cohort, count: float | None) -> str:
+    return "" if count is None else f"{cohort.of_all(count):,.0f}"
 
 
 def _of_100(share: float | None) -> str:

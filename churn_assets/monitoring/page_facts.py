@@ -9,7 +9,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.champions import Champion
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.cohorts import in_charge
+from churn_assets.monitoring.cohorts import in_charge, sampled_cohorts
 from churn_assets.monitoring.drift import BASE_RATE
 from churn_assets.monitoring.movements import Movements, movements
 from churn_assets.monitoring.page import Cohort, Facts, outcome_days
@@ -42,11 +42,12 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts |
         row["model_version"]: row
         for row in _rows(lakehouse, tables.TRAINING_RUNS, ["model_version", "auc", "trained_as_of"])
     }
-    cohorts = []
+    cohorts, sampled = [], sampled_cohorts(lakehouse)
     for row in _by_champion(lakehouse, tables.MODEL_PERFORMANCE, day, champions):
         figures: dict[str, Any] = {name: row.get(name) for name in COPIED}
         promised = references.get(row["model_version"], {}).get("auc")
-        cohorts.append(Cohort(day=row["as_of_date"], promised=promised, **figures))
+        scored = sampled.get((row["as_of_date"], row["model_version"]), row["n"] + (row["excluded"] or 0))
+        cohorts.append(Cohort(day=row["as_of_date"], scored=scored, promised=promised, **figures))
     if not cohorts or cohorts[-1].day != day:
         return None
     drift = _by_champion(lakehouse, tables.DRIFT, day, champions)

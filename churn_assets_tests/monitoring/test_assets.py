@@ -15,9 +15,11 @@ from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.models.evaluation import OK
+from churn_assets.monitoring import cohorts
 from churn_assets.monitoring.assets import MONTHLY_PAGE, monitoring_assets
 from churn_assets.monitoring.cohorts import population
 from churn_assets.monitoring.drift import Population
+from churn_assets.monitoring.page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.partitions import range_tags
@@ -184,7 +186,17 @@ def test_each_month_has_its_page(lakehouse: Lakehouse, business: Business) -> No
     assert "For June 2025" in june and "no segments of the month before" in june
     assert "| all | gone by | 30 |" in july and "deliveries are missing" in july
     assert metadata["2025-07"]["customers moved"].value == 30
+    assert "customers moved" not in metadata["2025-06"]  # nobody knows: there is no month before
     assert "results follow" in august and "segments of this month have not been made" in august
     assert "customers moved" not in metadata["2025-08"]
     assert "Nobody was scored" in september
     assert "spark" not in vars(lakehouse)
+
+
+def test_the_page_of_a_large_month_rests_on_a_sample_and_says_so(
+    lakehouse: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
+    _monitor(lakehouse, business, MONTHS[:1])
+    facts = month_facts(lakehouse, business, MONTHS[0])
+    assert facts is not None and (facts.now.sample, facts.now.scored) == (CUSTOMERS // 4, CUSTOMERS)

@@ -34,7 +34,8 @@ def cohort(month: str, auc: float | None = None, half: float = 0.03, **facts: An
         "auc_estimated": 0.79,
         "promised": 0.80,
     }
-    return Cohort(**({"day": month_end(month), "model_version": "1", "auc": auc} | base | known | facts))
+    told = {"day": month_end(month), "model_version": "1", "auc": auc} | base | known | facts
+    return Cohort(**({"scored": told["n"] + told.get("excluded", 0)} | told))
 
 
 def segments(rows: dict[str, str | None]) -> pa.Table:
@@ -114,6 +115,24 @@ def test_the_month_is_told_in_numbers_and_dates() -> None:
     assert "The segments of this month have not been made." in page
 
 
+def test_a_month_is_compared_with_the_last_scored_one_by_its_name() -> None:
+    page = monthly_page(facts(cohort("2025-03", n=800), cohort("2025-06")))
+    assert "- 1,000 customers were scored, 25.0% more than in March 2025." in page
+    page = monthly_page(facts(cohort("2024-12"), cohort("2025-01")))
+    assert "- 1,000 customers were scored, as many as the month before." in page
+
+
+def test_of_a_sample_the_page_tells_about_everybody_and_names_the_sample() -> None:
+    """A quarter of June's customers was looked at; so was a quarter of May's, 30 of whom have no label."""
+    may = cohort("2025-05", 0.85, n=970, excluded=30, scored=4000)
+    page = monthly_page(facts(may, cohort("2025-06", scored=4000)))
+    assert "- 4,000 customers were scored, as many as the month before." in page
+    assert "- About 194 of them (4.8%) are expected to leave between" in page
+    assert "6 August 2025. That rests on a random sample of 1,000." in page
+    assert "| May 2025 | 1 | 4,000 (sample: 1,000) | 194 | 200 | 85 (82 to 88) |" in page
+    assert "sample" not in monthly_page(facts(cohort("2025-06")))
+
+
 def test_the_picture_is_inside() -> None:
     found = re.search(
         r"!\[.*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", monthly_page(facts(cohort("2025-06")))
@@ -168,6 +187,8 @@ def test_without_the_month_before_nothing_is_compared() -> None:
     found = movements(segments({"a": "call"}), segments({}), ["call"])
     page = monthly_page(facts(cohort("2025-06"), movements=found))
     assert "no segments of the month before to compare with" in page and "another segment" not in page
+    assert "| segment | customers | expected to leave | what to do |" in page
+    assert "| call | 1 | 0 | do call |" in page and "new customers" not in page
 
 
 @given(st.lists(st.tuples(SEGMENT, SEGMENT), max_size=30))
