@@ -9,11 +9,13 @@ from churn_assets.sources.simulator.events import (
     DEPTH_SPREAD,
     LEAST_DEPTH,
     LEAST_OUTAGE,
-    ONSET_PER_DAY,
     OUTAGE_SPREAD,
+    RECOVERY_PER_DAY,
     REGIONAL_CHANCE,
     REGIONAL_REACH,
+    change_of_fall,
     mean_drops,
+    onset_chance,
     outage_chance,
 )
 from churn_assets.sources.simulator.population import PLAN_DATA, PLAN_VOICE, REGIONS, Population
@@ -22,7 +24,6 @@ from churn_assets.sources.simulator.state import ROLLING_DAYS, State
 
 WEEKDAY_DATA = (0.95, 0.95, 0.97, 0.98, 1.05, 1.15, 1.1)
 WEEKDAY_VOICE = (1.05, 1.05, 1.05, 1.05, 1.1, 0.85, 0.75)
-FALL_PER_DAY = 1.0 / 25.0
 USAGE_COLUMNS = ("voice_minutes", "sms_count", "data_mb", "roaming_mb", "dropped_calls", "outage_minutes")
 
 
@@ -65,15 +66,12 @@ def step_engagement(seed: int, state: State, day: int) -> None:
     size = len(state.alive)
     luck = random.random(size, dtype=np.float32)
     depth = random.random(size, dtype=np.float32)
-    onset = (luck < ONSET_PER_DAY * np.exp(0.4 * np.minimum(state.dissatisfaction, 2.5))) & ~state.falling
-    recovery = (luck > 1.0 - 1.0 / 100.0) & state.falling
+    onset = (luck < onset_chance(state.dissatisfaction)) & ~state.falling
+    recovery = (luck > 1.0 - RECOVERY_PER_DAY) & state.falling
     state.falling[onset] = True
     state.depth[onset] = LEAST_DEPTH + DEPTH_SPREAD * depth[onset]
     state.falling[recovery] = False
-    fall = state.disengagement
-    fall += np.where(
-        state.falling, (state.depth - fall) * np.float32(FALL_PER_DAY), -fall * np.float32(1.0 / 35.0)
-    )
+    state.disengagement += change_of_fall(state.disengagement, state.falling, state.depth)
 
 
 def step_usage(seed: int, state: State, people: Population, day: int) -> tuple[Array, Array, Array, Array]:

@@ -12,21 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from churn_assets.sources.simulator.dates import Array, to_date
-from churn_assets.sources.simulator.events import (
-    MEAN_DEPTH,
-    MEAN_RISE,
-    MONTHLY_RISE_SHARE,
-    ONSET_PER_DAY,
-    RISE_FREE_DAYS,
-    RISE_REST_DAYS,
-    mean_drops,
-    mean_outage,
-)
+from churn_assets.sources.simulator.events import mean_drops, mean_outage
 from churn_assets.sources.simulator.population import Population
 from churn_assets.sources.simulator.state import ROLLING_DAYS, State
 
-GAP_DAYS = 7
-OUTCOME_DAYS = 30
 NEAR_EXPIRY_DAYS = 45
 DAILY_LIMIT = 0.035
 MONTH_SEASON = np.array(
@@ -104,55 +93,53 @@ def expected_trouble(state: State, ahead: int) -> tuple[Array, Array]:
     )
 
 
-def expected_surprise(state: State, people: Population, day: int, regime: Regime, ahead: int) -> Array:
-    """Mean factor on the hazard `ahead` days from now for what may begin until then: lost interest, a price rise."""
-    elapsed = np.linspace(0.0, ahead, 9)
-    growth = np.exp(regime.disengagement * MEAN_DEPTH * (1.0 - np.exp(-elapsed / 25.0))).mean() - 1.0
-    factor = 1.0 + ONSET_PER_DAY * ahead * growth * ~state.falling
-    may_rise = (day + ahead / 2 - state.rise_on.astype(np.int64) > RISE_REST_DAYS) & (
-        day - people.joined_on > RISE_FREE_DAYS
-    )
-    jump = np.exp(regime.price * people.price_sensitivity * MEAN_RISE * 10.0 * 0.8) - 1.0
-    factor *= 1.0 + MONTHLY_RISE_SHARE * ahead / 30.4 * jump * may_rise
-    return np.asarray(factor)
+def because_price(people: Population, regime: Regime, rise: Array | float, days: Array) -> Array:
+    """Of a rise by the share `rise` that is `days` old (both broadcast against the customers)."""
+    faded = np.exp(-np.clip(days, 0, 400).astype(np.float32) / 60.0)
+    return np.asarray(regime.price * people.price_sensitivity * rise * 10.0 * faded)
 
 
-def reasons(state: State, people: Population, day: int, regime: Regime, ahead: int = 0) -> dict[str, Array]:
-    """Contributions to the log hazard on `day + ahead`, as expected from the state at the end of `day`.
-
-    Keys: price, service, contract, engagement, other. What the calendar fixes (tenure, contract end) is moved ahead;
-    what fades or builds up is moved along its mean path; what is unforeseeable stays.
-    """
-    then = day + ahead
-    tenure = (then - people.joined_on).astype(np.float32)
-    left = (state.expires_on - then).astype(np.float32)
-    closeness = np.clip((NEAR_EXPIRY_DAYS + 15.0 - left) / NEAR_EXPIRY_DAYS, 0.0, 1.0)
-    in_term = (state.term > 0) & (left >= 0)
-    contract = np.where(
-        in_term, regime.bound + (regime.expiring - regime.bound) * closeness, np.float32(regime.rolling)
-    )
-    fall = state.disengagement
-    if ahead:
-        # Falling customers keep falling towards their depth, some recover; the others are on their way back.
-        pull = np.float32(np.exp(-ahead / 25.0))
-        fall = np.where(
-            state.falling,
-            (state.depth + (fall - state.depth) * pull) * np.exp(-ahead / 100.0),
-            fall * np.exp(-ahead / 35.0),
-        )
-    engagement = regime.disengagement * fall + regime.disengaged_at_expiry * fall * (closeness * in_term)
+def because_service(state: State, people: Population, day: int, regime: Regime, ahead: int = 0) -> Array:
+    """On `day + ahead`, as expected at the end of `day`: what fades or builds up is moved along its mean path."""
     outage, drops = expected_trouble(state, ahead)
     fade = np.float32(np.exp(-ahead / 60.0))
-    since_rise = np.clip(then - state.rise_on, 0, 400).astype(np.float32)
-    price = regime.price * people.price_sensitivity * state.rise * 10.0 * np.exp(-since_rise / 60.0)
-    service = (
+    return np.asarray(
         people.service_sensitivity
         * (regime.outage * np.log1p(outage / 60.0) + regime.drops * np.log1p(drops / 6.0))
         + regime.open_ticket * ((state.open_tickets > 0) & (day - state.opened_on >= 3)) * fade
         + regime.dissatisfaction * np.minimum(state.dissatisfaction, 2.5) * fade
         + regime.tickets * np.minimum(state.ticket_memory, 3.0) * fade
     )
-    other = (
+
+
+def closeness(state: State, then: int) -> Array:
+    """Of the contract's end on the day `then`: 0 until 60 days before, 1 from 15 days before until its last day."""
+    left = (state.expires_on - then).astype(np.float32)
+    near = np.clip((NEAR_EXPIRY_DAYS + 15.0 - left) / NEAR_EXPIRY_DAYS, 0.0, 1.0)
+    return np.asarray(near * in_term(state, then))
+
+
+def in_term(state: State, then: int) -> Array:
+    """Customers whose present contract runs on the day `then` (bool)."""
+    return np.asarray((state.term > 0) & (state.expires_on >= then))
+
+
+def because_contract(state: State, then: int, regime: Regime, expired: float) -> Array:
+    """On the day `then`; `expired` is the part of those whose contract has run out, or who had none."""
+    running = regime.bound + (regime.expiring - regime.bound) * closeness(state, then)
+    return np.where(in_term(state, then), running, np.float32(expired))
+
+
+def because_engagement(fall: Array, near: Array, regime: Regime) -> Array:
+    """Of the disengagement `fall` at the closeness `near` of the contract's end."""
+    return np.asarray(regime.disengagement * fall + regime.disengaged_at_expiry * fall * near)
+
+
+def because_other(state: State, people: Population, day: int, regime: Regime, ahead: int = 0) -> Array:
+    """On `day + ahead`, as expected at the end of `day`."""
+    tenure = (day + ahead - people.joined_on).astype(np.float32)
+    fade = np.float32(np.exp(-ahead / 60.0))
+    return np.asarray(
         regime.base
         + regime.newcomer * np.exp(-tenure / 240.0)
         + regime.years * np.minimum(tenure / 365.25, 8.0)
@@ -161,35 +148,26 @@ def reasons(state: State, people: Population, day: int, regime: Regime, ahead: i
         + regime.offer * state.offer_effect * np.float32(np.exp(-ahead / 90.0))
         + regime.heavy * people.heaviness
         + people.residual
-        + MONTH_SEASON[to_date(then).month - 1]
+        + MONTH_SEASON[to_date(day + ahead).month - 1]
     )
+
+
+def reasons(state: State, people: Population, day: int, regime: Regime) -> dict[str, Array]:
+    """Contributions to the log hazard on `day`: price, service, contract, engagement, other."""
     return {
-        "price": price,
-        "service": service,
-        "contract": contract,
-        "engagement": engagement,
-        "other": other,
+        "price": because_price(people, regime, state.rise, day - state.rise_on),
+        "service": because_service(state, people, day, regime),
+        "contract": because_contract(state, day, regime, regime.rolling),
+        "engagement": because_engagement(state.disengagement, closeness(state, day), regime),
+        "other": because_other(state, people, day, regime),
     }
 
 
 def daily_hazard(parts: dict[str, Array]) -> Array:
     """Probability of deciding to leave on one day, from the parts of its log; smoothly limited to DAILY_LIMIT."""
-    raw = np.exp(sum(parts.values()))
-    return np.asarray(raw / (1.0 + raw / DAILY_LIMIT), dtype=np.float32)
+    return np.asarray(limited(np.exp(sum(parts.values()))), dtype=np.float32)
 
 
-def window_probability(state: State, people: Population, day: int, regime_of: dict[int, Regime]) -> Array:
-    """P(end by choice in (day + 7, day + 37]) given that the customer is still there at day + 7 and has not decided.
-
-    regime_of maps the days ahead at which the hazard is evaluated (each stands for an equal share of the window) to the
-    regime then in force.
-    """
-    total = np.zeros(len(state.alive), dtype=np.float64)
-    for ahead, regime in regime_of.items():
-        surprise = expected_surprise(state, people, day, regime, ahead)
-        total += (
-            daily_hazard(reasons(state, people, day, regime, ahead))
-            * surprise
-            * (OUTCOME_DAYS / len(regime_of))
-        )
-    return np.asarray(1.0 - np.exp(-total))
+def limited(hazard: Array) -> Array:
+    """The hazard, smoothly limited to DAILY_LIMIT."""
+    return np.asarray(hazard / (1.0 + hazard / DAILY_LIMIT))

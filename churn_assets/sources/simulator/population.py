@@ -81,6 +81,10 @@ class Population:
         """Views of the first `count` slots."""
         return Population(**{item.name: getattr(self, item.name)[:count] for item in fields(self)})
 
+    def at(self, slots: Array) -> Population:
+        """Copies of the given slots."""
+        return Population(**{item.name: getattr(self, item.name)[slots] for item in fields(self)})
+
 
 def warm_up_start(plan: SimulationPlan) -> int:
     """Epoch day on which the world begins, before its history does, so that the history starts in full swing."""

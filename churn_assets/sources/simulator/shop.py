@@ -17,7 +17,7 @@ import pyarrow as pa
 from churn_assets.sources.simulator.dates import NEVER, Array, iso_dates, month_key, to_date, to_day
 from churn_assets.sources.simulator.dirt import CUT_SHARE, TRUNCATED_SHARE, Dirt
 from churn_assets.sources.simulator.extracts import Landing
-from churn_assets.sources.simulator.hazard import GAP_DAYS, OUTCOME_DAYS
+from churn_assets.sources.simulator.forecast import GAP_DAYS, OUTCOME_DAYS
 from churn_assets.sources.simulator.plan import SHOP_SOURCES, Progress, SimulationPlan, SimulationSummary
 from churn_assets.sources.simulator.randomness import stream
 from churn_assets.sources.simulator.truth import write_truth

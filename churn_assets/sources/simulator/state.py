@@ -68,6 +68,10 @@ class State:
         """Views of the first `count` slots; writing to them writes to this state."""
         return State(**{item.name: getattr(self, item.name)[:count] for item in fields(self)})
 
+    def at(self, slots: Array) -> State:
+        """Copies of the given slots."""
+        return State(**{item.name: getattr(self, item.name)[slots] for item in fields(self)})
+
     @property
     def committed(self) -> Array:
         """Active customers who have not decided to leave (bool)."""

@@ -6,18 +6,21 @@ import numpy as np
 
 from churn_assets.sources.simulator.dates import NEVER, Array, add_months, to_date
 from churn_assets.sources.simulator.events import (
-    LEAST_RISE,
+    LEAST_LONG_NOTICE,
+    LONG_NOTICE_SHARE,
     MONTHLY_RISE_SHARE,
+    MOST_LONG_NOTICE,
+    MOST_SHORT_NOTICE,
+    RENEWAL_SHARE,
     RISE_FREE_DAYS,
     RISE_REST_DAYS,
-    RISE_SPREAD,
+    SAME_DAY_SHARE,
+    rise_share,
 )
 from churn_assets.sources.simulator.hazard import Regime, daily_hazard, reasons
 from churn_assets.sources.simulator.population import Population
 from churn_assets.sources.simulator.randomness import stream
 from churn_assets.sources.simulator.state import DECEASED, FRAUD, NON_PAYMENT, State
-
-RENEWAL_SHARE = 0.62
 
 
 def step_joins(state: State, people: Population, day: int) -> None:
@@ -58,7 +61,7 @@ def step_prices(seed: int, state: State, people: Population, day: int) -> None:
         & (day - people.joined_on > RISE_FREE_DAYS)
         & state.committed
     )
-    share = (LEAST_RISE + RISE_SPREAD * height[raised] ** 1.5).astype(np.float32)
+    share = rise_share(height[raised]).astype(np.float32)
     before = state.price[raised]
     state.price[raised] = np.round(before * (1.0 + share), 1)
     state.rise[raised] = state.price[raised] / before - 1.0
@@ -72,8 +75,13 @@ def step_leaving(seed: int, state: State, people: Population, day: int, regime: 
     size = len(state.alive)
     parts = reasons(state, people, day, regime)
     luck = random.random(size, dtype=np.float32)
-    delay = np.where(random.random(size) < 0.15, random.integers(5, 21, size), random.integers(1, 4, size))
-    delay = np.where(random.random(size) < 0.5 / 0.85, np.where(delay >= 5, delay, 0), delay)
+    delay = np.where(
+        random.random(size) < LONG_NOTICE_SHARE,
+        random.integers(LEAST_LONG_NOTICE, MOST_LONG_NOTICE + 1, size),
+        random.integers(1, MOST_SHORT_NOTICE + 1, size),
+    )
+    at_once = random.random(size) < SAME_DAY_SHARE / (1.0 - LONG_NOTICE_SHARE)
+    delay = np.where(at_once & (delay < LEAST_LONG_NOTICE), 0, delay)
     cause = random.random(size, dtype=np.float32)
     gone = np.flatnonzero((luck < daily_hazard(parts)) & state.committed & (people.joined_on < day))
     state.notice_on[gone] = day

@@ -14,6 +14,7 @@ from churn_assets.sources.simulator.behaviour import Network, step_engagement, s
 from churn_assets.sources.simulator.dates import month_key, to_date, to_day
 from churn_assets.sources.simulator.dirt import CUT_SHARE, TRUNCATED_SHARE, Dirt
 from churn_assets.sources.simulator.extracts import Landing
+from churn_assets.sources.simulator.forecast import AHEAD
 from churn_assets.sources.simulator.hazard import AFTER, BEFORE, Regime
 from churn_assets.sources.simulator.invoices import Billing
 from churn_assets.sources.simulator.plan import TELECOM_SOURCES, Progress, SimulationPlan, SimulationSummary
@@ -37,7 +38,6 @@ from churn_assets.sources.simulator.subscriptions import (
 )
 from churn_assets.sources.simulator.tickets import Helpdesk
 from churn_assets.sources.simulator.truth import (
-    AHEAD,
     Truth,
     eligible,
     ends_table,

@@ -11,19 +11,12 @@ import pyarrow.parquet as pq
 
 from churn_assets.sources.simulator.dates import NEVER, Array, to_date
 from churn_assets.sources.simulator.extracts import write_atomically
-from churn_assets.sources.simulator.hazard import (
-    GAP_DAYS,
-    OUTCOME_DAYS,
-    Regime,
-    daily_hazard,
-    reasons,
-    window_probability,
-)
+from churn_assets.sources.simulator.forecast import AHEAD, GAP_DAYS, OUTCOME_DAYS, window_probability
+from churn_assets.sources.simulator.hazard import Regime, daily_hazard, reasons
 from churn_assets.sources.simulator.population import Population
 from churn_assets.sources.simulator.state import NON_PAYMENT, REASONS, State
 
 MINIMUM_TENURE_DAYS = 30
-AHEAD = (10, 16, 22, 28, 34)
 
 
 class Truth:
@@ -36,14 +29,15 @@ class Truth:
         """Note the hazard at the end of `day`; regime_on maps 0 and the days of AHEAD to the regime in force then."""
         slots = np.flatnonzero(state.alive)
         parts = reasons(state, people, day, regime_on[0])
-        probability = window_probability(state, people, day, {ahead: regime_on[ahead] for ahead in AHEAD})
+        regime_of = {ahead: regime_on[ahead] for ahead in AHEAD}
+        probability = window_probability(state.at(slots), people.at(slots), day, regime_of)
         self.records.append(
             pd.DataFrame(
                 {
                     "slot": slots,
                     "as_of": np.int32(day),
                     "hazard_daily": daily_hazard(parts)[slots].astype(np.float64),
-                    "churn_probability": probability[slots],
+                    "churn_probability": probability,
                     "in_notice": state.notice_on[slots] <= day,
                     "tenure_days": (day - people.joined_on[slots]).astype(np.int32),
                     **{f"because_{name}": part[slots].astype(np.float32) for name, part in parts.items()},
@@ -55,9 +49,10 @@ class Truth:
         """One row per active customer and month end.
 
         Columns: customer_id, as_of_date, hazard_daily (P of deciding to leave on one day), churn_probability (of an
-        end by choice in (as_of+7, as_of+37]), voluntary_end_in_window and ended_in_gap (null when the history ends
-        before the window does), in_notice, tenure_days, and because_<reason>: the parts that add up to the log of
-        hazard_daily (before its limit).
+        end by choice in (as_of+7, as_of+37], of who is still there at as_of+7; what it foresees stands in
+        `forecast`), voluntary_end_in_window and ended_in_gap (null when the history ends before the window does),
+        in_notice, tenure_days, and because_<reason>: the parts that add up to the log of hazard_daily (before its
+        limit).
         """
         table = pd.concat(self.records, ignore_index=True)
         ended = state.ended_on[table["slot"]].astype(np.int64)
