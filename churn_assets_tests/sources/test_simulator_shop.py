@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from churn_assets.contracts.loader import load_business
+from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.sources.simulator.plan import DirtRates, SimulationPlan
-from churn_assets.sources.simulator.shop import simulate_shop
+from churn_assets.sources.simulator.shop import OUTCOME_DAYS, simulate_shop
 from churn_assets.sources.simulator.truth import rank_auc
 
 PLAN = SimulationPlan(customers=600, months=9, start=date(2025, 1, 1))
@@ -49,14 +51,26 @@ def test_customers_stop_and_the_truth_knows(shop: Path) -> None:
     assert idle[~known["alive"]].all()
     auc = rank_auc(known["churn_probability"].to_numpy(), idle.to_numpy())
     assert auc is not None and auc > 0.8
-    alive = known[known["alive"]]
-    assert abs(alive["churn_probability"].mean() - alive["inactive_in_window"].astype(bool).mean()) < 0.06
+    living = known["alive"] & (
+        known["as_of_date"] == known["as_of_date"].max()
+    )  # one cohort: windows overlap
+    chance = known.loc[living, "churn_probability"]
+    error = (idle[living].sum() - chance.sum()) / (chance * (1 - chance)).sum() ** 0.5
+    assert living.sum() > 300 and abs(error) < 3
     purchases = _read(shop / "landing").assign(day=lambda t: pd.to_datetime(t["date"]))
     one = known[idle].iloc[0]
     window = purchases[purchases["customer_id"] == one["customer_id"]]["day"] - pd.Timestamp(
         one["as_of_date"]
     )
-    assert not window.dt.days.between(8, 37).any()
+    assert not window.dt.days.between(1, OUTCOME_DAYS).any()
+
+
+def test_the_truth_is_of_the_window_that_the_shop_declares(shop: Path) -> None:
+    windows = load_business(SHIPPED_BUSINESSES / "shop").file.windows
+    assert (windows.gap_days, windows.outcome_days) == (0, OUTCOME_DAYS)
+    truth = pd.read_parquet(shop / "truth" / "hazard.parquet")
+    known = truth[truth["inactive_in_window"].notna()]
+    assert known["as_of_date"].max() == date(2025, 3, 31)  # of nine months; April's window ends in October
 
 
 def test_shop_is_deterministic_and_dirty_only_on_the_surface(tmp_path: Path, shop: Path) -> None:

@@ -17,7 +17,6 @@ import pyarrow as pa
 from churn_assets.sources.simulator.dates import NEVER, Array, iso_dates, month_key, to_date, to_day
 from churn_assets.sources.simulator.dirt import CUT_SHARE, TRUNCATED_SHARE, Dirt
 from churn_assets.sources.simulator.extracts import Landing
-from churn_assets.sources.simulator.forecast import GAP_DAYS, OUTCOME_DAYS
 from churn_assets.sources.simulator.plan import SHOP_SOURCES, Progress, SimulationPlan, SimulationSummary
 from churn_assets.sources.simulator.randomness import stream
 from churn_assets.sources.simulator.truth import write_truth
@@ -25,6 +24,8 @@ from churn_assets.sources.simulator.truth import write_truth
 SEASON = (0.85, 0.85, 0.95, 1.0, 1.0, 0.95, 0.9, 0.9, 1.0, 1.05, 1.25, 1.4)
 NEWCOMER_SHARE = 0.05
 MEAN_DAILY_RATE = 1.0 / 35.0
+# The outcome window of businesses/shop, which has no gap.
+OUTCOME_DAYS = 180
 COLUMNS = ("customer_id", "date", "quantity", "amount")
 
 
@@ -149,11 +150,10 @@ class _Shop:
             seen[slots] = True
         known = np.flatnonzero(seen)
         alive = self.stopped_on[known] == NEVER
-        season = SEASON[to_date(to_day(last) + GAP_DAYS + OUTCOME_DAYS // 2).month - 1]
-        rate = self.rate[known] * season
-        # The living buy in the window unless they stop in the gap, where any purchase may be their last.
-        gone_in_gap = 1.0 - np.exp(-rate * GAP_DAYS * self._quit_chance(first)[known])
-        idle = np.where(alive, gone_in_gap + (1.0 - gone_in_gap) * np.exp(-rate * OUTCOME_DAYS), 1.0)
+        window = range(to_day(last) + 1, to_day(last) + OUTCOME_DAYS + 1)
+        season_days = sum(SEASON[to_date(day).month - 1] for day in window)
+        # a purchase in the window may be the last one, but it is one: the living are idle when they make none
+        idle = np.where(alive, np.exp(-self.rate[known] * season_days), 1.0)
         self.records.append(
             pd.DataFrame(
                 {"slot": known, "as_of": np.int32(to_day(last)), "alive": alive, "churn_probability": idle}
@@ -168,8 +168,8 @@ class _Shop:
     def _truth(self) -> pd.DataFrame:
         """One row per customer seen so far and month end.
 
-        Columns: customer_id, as_of_date, alive, churn_probability (of no purchase in the outcome window),
-        inactive_in_window (null when the history ends before the window does).
+        Columns: customer_id, as_of_date, alive, churn_probability (of no purchase in (as_of, as_of+180], the
+        outcome window), inactive_in_window (null when the history ends before the window does).
         """
         table = pd.concat(self.records, ignore_index=True)
         slots = np.concatenate([part for part, _ in self.bought])
@@ -177,16 +177,16 @@ class _Shop:
         order = np.lexsort((days, slots))
         keys = slots[order].astype(np.int64) * 100_000 + days[order]
         base = table["slot"].to_numpy().astype(np.int64) * 100_000 + table["as_of"].to_numpy()
-        after_gap = np.searchsorted(keys, base + GAP_DAYS, side="right")
-        until = np.searchsorted(keys, base + GAP_DAYS + OUTCOME_DAYS, side="right")
-        unseen = table["as_of"].to_numpy() + GAP_DAYS + OUTCOME_DAYS > to_day(self.plan.end)
+        before = np.searchsorted(keys, base, side="right")
+        until = np.searchsorted(keys, base + OUTCOME_DAYS, side="right")
+        unseen = table["as_of"].to_numpy() + OUTCOME_DAYS > to_day(self.plan.end)
         return pd.DataFrame(
             {
                 "customer_id": [f"{slot + 1:06d}" for slot in table["slot"].tolist()],
                 "as_of_date": [to_date(day) for day in table["as_of"]],
                 "alive": table["alive"],
                 "churn_probability": table["churn_probability"],
-                "inactive_in_window": pd.Series(pd.array(until == after_gap, dtype="boolean")).mask(unseen),
+                "inactive_in_window": pd.Series(pd.array(until == before, dtype="boolean")).mask(unseen),
             }
         )
 
