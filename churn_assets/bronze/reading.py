@@ -145,12 +145,17 @@ def _read_jsonl(
 ) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    lines = _provenance(spark.read.text(paths), source).where(F.length(F.trim("value")) > 0)
+    lines = _provenance(spark.read.text(paths), source)
+    if source.encoding != "UTF-8":
+        lines = lines.withColumn("value", F.decode(F.col("value").cast("binary"), source.encoding))
+    lines = lines.where(F.length(F.trim("value")) > 0)
     # A byte order mark would make the first document of a file unreadable. Read as an array, because what follows a
     # first document on its line would be passed over otherwise.
     line = F.concat(F.lit("["), F.expr("trim(LEADING '\ufeff' FROM value)"), F.lit("]"))
+    # What does not decode would be read with its letters replaced, and two customers become one.
+    alone = (F.size("_documents") == 1) & F.is_valid_utf8("value")
     parsed = lines.withColumn("_documents", F.from_json(line, "array<map<string,string>>")).withColumn(
-        "_document", F.when(F.size("_documents") == 1, F.col("_documents")[0])
+        "_document", F.when(alone, F.col("_documents")[0])
     )
     aliases = {c.field: c.aliases for c in source.columns}
     values = {

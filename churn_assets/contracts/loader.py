@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from churn_assets.contracts import odcs
 from churn_assets.contracts.business import Business, BusinessFile
 from churn_assets.contracts.errors import DeclarationError, from_validation_error
+from churn_assets.contracts.server import ServerProperties, encoding_of
 from churn_assets.contracts.source import Column, Delivery, MonthRule, Role, Source, SpellColumns
 
 SPARK_TYPES = {
@@ -56,12 +57,6 @@ class _OwnColumnProperties(BaseModel):
     model_config = ConfigDict(extra="forbid")
     aliases: list[str] = []
     alternativeFormats: list[str] = []
-
-
-class _OwnServerProperties(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    delimiter: str = ","
-    encoding: str = "UTF-8"
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -155,7 +150,7 @@ def load_source(file: Path) -> Source:
     contract = _validate(odcs.Contract, _read_yaml(file), file)
     own = _own(_OwnProperties, contract.customProperties, file)
     server, table = contract.servers[0], contract.schema_[0]
-    server_own = _own(_OwnServerProperties, server.customProperties, file)
+    server_own = _own(ServerProperties, server.customProperties, file)
     columns = tuple(_column(prop, server.format, file) for prop in table.properties)
     names = [c.name for c in columns]
 
@@ -221,7 +216,7 @@ def load_source(file: Path) -> Source:
         format=server.format,
         path=server.path.strip("/"),
         delimiter=server_own.delimiter,
-        encoding=server_own.encoding,
+        encoding=encoding_of(server_own, server.format, file),
         columns=columns,
         key=tuple(name for _, _, name in keyed),
         customer=own.customer,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+REPLACED = "\ufffd"  # what stands in place of bytes that do not decode
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
 
@@ -73,12 +74,21 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
     """(rule, condition, reason) in the order in which they are tried."""
     from pyspark.sql import functions as F
 
+    corrupt = F.get_json_object("rescued", f"$.{CORRUPT}")
+    undecoded = F.contains(corrupt, F.lit(REPLACED))
+    if source.format == "csv":  # whose bytes are gone when Spark has read it
+        text = F.concat_ws(" ", *(F.col(f"_delivered.`{f}`") for f in source.fields))
+        undecoded = F.coalesce(undecoded, F.lit(False)) | F.contains(text, F.lit(REPLACED))
     rules = [
         (
             "unreadable",
-            F.get_json_object("rescued", f"$.{CORRUPT}").isNotNull(),
-            F.lit(f"the row does not parse as {source.format}"),
-        )
+            undecoded,
+            F.lit(
+                f"the row holds bytes that are not {source.encoding}: "
+                "name the encoding of the files as `encoding` in the contract's server"
+            ),
+        ),
+        ("unreadable", corrupt.isNotNull(), F.lit(f"the row does not parse as {source.format}")),
     ]
 
     def add(rule: str, column: ContractColumn, condition: "Column", *reason: "str | Column") -> None:

@@ -120,12 +120,12 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
                     f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
                 ) from error
         return _distinct(columns, file)
-    encoding = "utf-8-sig" if source.encoding.lower().replace("-", "") == "utf8" else source.encoding
+    encoding = "utf-8-sig" if source.encoding == "UTF-8" else source.encoding
     with fs.open_input_stream(path) as handle:
         try:
             lines = io.TextIOWrapper(handle, encoding=encoding, newline="")
             header = next(csv.reader(lines, delimiter=source.delimiter), [])
-        except (UnicodeDecodeError, LookupError) as error:
+        except UnicodeError as error:
             raise LandingError(
                 f"{file.name} is not {source.encoding}: {error}. Set `encoding` in the contract's server."
             ) from error

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,10 @@ import pytest
 
 from churn_assets.bronze.reading import bronze_schema, read_extracts
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.server import ENCODINGS
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.silver.conform import REPLACED
 from churn_assets.sources.landing import LandingError, list_extracts
 from churn_assets_tests.lakes import extract_folder, write_csv, write_jsonl, write_parquet
 
@@ -144,6 +147,33 @@ def test_two_documents_on_one_line_are_rescued_whole(
     rows = _read(spark, TICKETS, tmp_path)
     assert [row["ticket_id"] for row in rows.values()] == [None, None]
     assert rows["t.jsonl", 1]["rescued"] == {"_corrupt_record": line}
+
+
+def test_json_lines_are_read_in_the_encoding_of_the_contract(spark: "SparkSession", tmp_path: Path) -> None:
+    lines = '{"ticket_id": "Käthe"}\n{"ticket_id": "Kïthe"}\n'.encode("iso-8859-1")
+    (extract_folder(tmp_path, "tickets", "2025-01-07") / "t.jsonl").write_bytes(lines)
+    read = _read(spark, replace(TICKETS, encoding="ISO-8859-1"), tmp_path)
+    assert [row["ticket_id"] for row in read.values()] == ["Käthe", "Kïthe"]
+    read = _read(spark, TICKETS, tmp_path)
+    assert [row["ticket_id"] for row in read.values()] == [None, None]
+    assert all("_corrupt_record" in row["rescued"] for row in read.values())
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS["csv"])
+def test_tables_of_text_are_read_in_every_encoding_that_a_contract_may_name(
+    spark: "SparkSession", tmp_path: Path, encoding: str
+) -> None:
+    name = "Kathe" if encoding == "US-ASCII" else "Käthe"
+    write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": name, "status": "x"}], encoding=encoding)
+    read = _read(spark, replace(CUSTOMERS, encoding=encoding), tmp_path)
+    assert [(row["customer_id"], row["status"]) for row in read.values()] == [(name, "x")]
+
+
+def test_bytes_of_another_encoding_are_marked_for_silver(spark: "SparkSession", tmp_path: Path) -> None:
+    text = "customer_id,status\n" + "".join(f"C{i},active\n" for i in range(1500)) + "Käthe,active\n"
+    (extract_folder(tmp_path, "customers", "2025-01-31") / "a.csv").write_bytes(text.encode("iso-8859-1"))
+    ids = [row["customer_id"] for row in _read(spark, CUSTOMERS, tmp_path).values()]
+    assert [i for i in ids if REPLACED in i] == [f"K{REPLACED}the"]
 
 
 def test_parquet_numbers_that_an_integer_cannot_hold_are_rescued(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from churn_assets.contracts.errors import DeclarationError
-from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.loader import load_business, load_source
 from churn_assets_tests.lakes import business_copy, edit_yaml
 
 Edit = Callable[[dict[str, Any]], object]
@@ -125,6 +125,24 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "property customer_id.relationships",
         "use one of customers",
     ),
+    "encoding that Spark does not know": (
+        "subscriptions",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "cp1252"}]),
+        "servers[0].customProperties.encoding: csv is not read in cp1252",
+        "use one of UTF-8, ISO-8859-1",
+    ),
+    "encoding that nobody knows": (
+        "subscriptions",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "UTF-9"}]),
+        "servers[0].customProperties.encoding: csv is not read in UTF-9",
+        "use one of UTF-8, ISO-8859-1",
+    ),
+    "JSON lines in wide characters": (
+        "tickets",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "UTF-16"}]),
+        "jsonl is not read in UTF-16",
+        "use one of UTF-8, ISO-8859-1, and",
+    ),
     "name of another contract": ("usage", lambda c: c.update(name="tickets"), "name", "rename one"),
 }
 
@@ -141,6 +159,16 @@ def test_a_mistake_in_a_contract_is_told_with_file_place_and_remedy(tmp_path: Pa
         re.escape(str(folder / "contracts")) + r"/(usage|tickets|subscriptions)\.yaml: at ", message
     ), message
     assert place in message and remedy in message, message
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [("latin-1", "ISO-8859-1"), ("utf8", "UTF-8"), ("utf_16_le", "UTF-16LE")]
+)
+def test_an_encoding_may_go_by_any_of_its_names(tmp_path: Path, said: str, known: str) -> None:
+    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
+    own = [{"property": "encoding", "value": said}]
+    edit_yaml(file, lambda c: c["servers"][0].update(customProperties=own))
+    assert load_source(file).encoding == known
 
 
 def test_files_that_are_no_declaration_are_named(tmp_path: Path) -> None:

@@ -75,9 +75,17 @@ CASES: dict[str, dict[str, Any]] = {
     "first of several": GOOD
     | {"started_on": "x", "plan": None, "monthly_price": "-1", "contract_months": "6"},
     "unreadable": {"subscription_id": "S1", "rescued": '{"_corrupt_record":"S1,C1"}'},
+    "bytes of another encoding": GOOD | {"customer_id": "K\ufffdthe"},
+    "a broken row of another encoding": {"rescued": '{"_corrupt_record":"S1,K\ufffdthe"}'},
     "extra column": GOOD | {"rescued": '{"loyalty_points":"1"}'},
 }
+UNDECODED = (
+    "unreadable",
+    "the row holds bytes that are not UTF-8: name the encoding of the files as `encoding` in the contract's server",
+)
 REFUSED = {
+    "bytes of another encoding": UNDECODED,
+    "a broken row of another encoding": UNDECODED,
     "date that does not exist": ("malformed:started_on", "started_on is not a date: 2025-02-30"),
     "american date": ("malformed:started_on", "started_on is not a date: 02/01/2025"),
     "short date": ("malformed:started_on", "started_on is not a date: 2025-1-2"),

@@ -139,13 +139,6 @@ def test_another_encoding_than_contracted_is_refused(tmp_path: Path) -> None:
         delivered_columns(str(tmp_path), CUSTOMERS, _only(tmp_path))
 
 
-def test_an_encoding_that_does_not_exist_is_told(tmp_path: Path) -> None:
-    source = _customers_with(tmp_path, encoding="UTF-9")
-    write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1"}])
-    with pytest.raises(LandingError, match=r"UTF-9.*`encoding`"):
-        delivered_columns(str(tmp_path), source, _only(tmp_path))
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
