@@ -22,6 +22,7 @@ SPARK_TYPES = {
     "integer": "bigint",
     "boolean": "boolean",
 }
+TIMES = ("date", "timestamp")
 DAYS = {"d": 1, "day": 1, "days": 1, "w": 7, "week": 7, "m": 31, "month": 31, "months": 31}
 RESERVED = frozenset(
     {
@@ -152,6 +153,7 @@ def load_source(file: Path) -> Source:
     server, table = contract.servers[0], contract.schema_[0]
     server_own = _own(ServerProperties, server.customProperties, file)
     columns = tuple(_column(prop, server.format, file) for prop in table.properties)
+    by_name = {c.name: c for c in columns}
     names = [c.name for c in columns]
 
     def refuse(path: str, problem: str, remedy: str) -> NoReturn:
@@ -191,13 +193,18 @@ def load_source(file: Path) -> Source:
     if own.spell is not None:
         for key, value in own.spell.model_dump(exclude={"voluntaryReasons"}).items():
             must_exist(f"customProperties.spell.{key}", value)
+            if value is not None and key != "endReason" and by_name[value].type not in TIMES:
+                refuse(
+                    f"customProperties.spell.{key}",
+                    f"{value} is no time",
+                    "name a date or timestamp property.",
+                )
     first = next((str(s.value) for s in contract.slaProperties if s.property == "generalAvailability"), None)
-    by_name = {c.name: c for c in columns}
     if by_name[own.customer].spark_type != "string":
         refuse(
             f"property {own.customer}", "it names the customer and is not a string", "declare it as string."
         )
-    if own.eventTime is not None and by_name[own.eventTime].type not in ("date", "timestamp"):
+    if own.eventTime is not None and by_name[own.eventTime].type not in TIMES:
         refuse(
             "customProperties.eventTime", f"{own.eventTime} is no time", "name a date or timestamp property."
         )

@@ -69,7 +69,7 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
     known = known_at_each(spells, source, dates, "label_available_at").select(
         "customer_key",
         *("as_of_date", "gap_end", "outcome_end"),
-        F.col(spell_of(source).started_on).alias("started"),
+        F.to_date(spell_of(source).started_on).alias("started"),
         effective_end(rule, source).alias("ended"),
         _by_choice(business).alias("by_choice"),
     )

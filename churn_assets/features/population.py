@@ -22,8 +22,8 @@ def effective_end(label: LabelRule, source: Source) -> "Column":
 
     spell = spell_of(source)
     if label.policy == "lapse" and spell.expires_on:
-        return F.coalesce(F.col(spell.ended_on), F.col(spell.expires_on))
-    return F.col(spell.ended_on)
+        return F.to_date(F.coalesce(spell.ended_on, spell.expires_on))
+    return F.to_date(spell.ended_on)
 
 
 def running_spells(
@@ -38,9 +38,9 @@ def running_spells(
     from pyspark.sql import functions as F
 
     spell, end = spell_of(source), effective_end(business.file.label, source)
-    started = F.col(spell.started_on)
+    started = F.to_date(spell.started_on)
     of_customer = Window.partitionBy("customer_key", "as_of_index")
-    notice = F.col(spell.notice_on) <= F.col("as_of_date") if spell.notice_on else F.lit(False)
+    notice = F.to_date(spell.notice_on) <= F.col("as_of_date") if spell.notice_on else F.lit(False)
     return (
         states(versions, source, as_of_indexes)
         .where(started <= F.col("as_of_date"))

@@ -5,6 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.features.population import effective_end
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
             F.datediff(ended, "started_on").alias("tenure_days"),
         )
     spell = source.spell
-    ended = F.col(spell.ended_on)
-    if rule.policy == "lapse" and spell.expires_on:
-        ended = F.coalesce(ended, F.col(spell.expires_on))
+    ended = effective_end(rule, source)
     reason = F.col(spell.end_reason) if spell.end_reason else nothing[0]
     kind = (
         F.when(F.col(spell.ended_on).isNull(), F.lit("lapse"))
@@ -52,8 +51,8 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
         F.lit(source.name).alias("source"),
         kind.alias("kind"),
         reason.alias("reason"),
-        F.col(spell.started_on).alias("started_on"),
-        (F.col(spell.notice_on) if spell.notice_on else nothing[1]).alias("notice_on"),
+        F.to_date(spell.started_on).alias("started_on"),
+        (F.to_date(spell.notice_on) if spell.notice_on else nothing[1]).alias("notice_on"),
         ended.alias("ended_on"),
         F.datediff(ended, spell.started_on).alias("tenure_days"),
     )

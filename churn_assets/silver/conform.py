@@ -135,7 +135,7 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
         add("future", column, day > F.col("extract_date"), " lies after the extract: ", day)
     if source.spell is not None:
         ended = source.column(source.spell.ended_on)
-        before = F.col(ended.name) < F.col(source.spell.started_on)
+        before = F.to_date(ended.name) < F.to_date(source.spell.started_on)
         add("order", ended, before, " lies before the start: ", F.col(ended.name))
     return rules
 

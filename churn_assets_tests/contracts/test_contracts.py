@@ -101,6 +101,12 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "customProperties.spell.noticeOn",
         "use one of subscription_id",
     ),
+    "spell column that is no time": (
+        "subscriptions",
+        lambda c: _property(c, "expires_on").update(logicalType="string", logicalTypeOptions={}),
+        "customProperties.spell.expiresOn",
+        "expires_on is no time. Remedy: name a date or timestamp property",
+    ),
     "property twice": (
         "usage",
         lambda c: c["schema"][0]["properties"].append(dict(_property(c, "data_mb"))),
