@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from churn_assets.contracts import odcs
 from churn_assets.contracts.business import Business, BusinessFile
 from churn_assets.contracts.errors import DeclarationError, from_validation_error
+from churn_assets.contracts.promises import promises_of
 from churn_assets.contracts.server import ServerProperties, encoding_of
 from churn_assets.contracts.source import Column, Delivery, MonthRule, Role, Source, SpellColumns
 
@@ -23,7 +24,6 @@ SPARK_TYPES = {
     "boolean": "boolean",
 }
 TIMES = ("date", "timestamp")
-DAYS = {"d": 1, "day": 1, "days": 1, "w": 7, "week": 7, "m": 31, "month": 31, "months": 31}
 RESERVED = frozenset(
     {
         *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date"),
@@ -132,13 +132,6 @@ def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
     )
 
 
-def _sla_days(contract: odcs.Contract, name: str, default: int) -> int:
-    for sla in contract.slaProperties:
-        if sla.property == name:
-            return int(float(sla.value) * DAYS.get(sla.unit or "d", 1))
-    return default
-
-
 def load_source(file: Path) -> Source:
     """One contract file as a `Source`.
 
@@ -152,6 +145,7 @@ def load_source(file: Path) -> Source:
     own = _own(_OwnProperties, contract.customProperties, file)
     server, table = contract.servers[0], contract.schema_[0]
     server_own = _own(ServerProperties, server.customProperties, file)
+    promises = promises_of(contract.slaProperties, file)
     columns = tuple(_column(prop, server.format, file) for prop in table.properties)
     by_name = {c.name: c for c in columns}
     names = [c.name for c in columns]
@@ -199,7 +193,6 @@ def load_source(file: Path) -> Source:
                     f"{value} is no time",
                     "name a date or timestamp property.",
                 )
-    first = next((str(s.value) for s in contract.slaProperties if s.property == "generalAvailability"), None)
     if by_name[own.customer].spark_type != "string":
         refuse(
             f"property {own.customer}", "it names the customer and is not a string", "declare it as string."
@@ -233,9 +226,9 @@ def load_source(file: Path) -> Source:
             MonthRule(q.implementation.rule, q.implementation.minShare, q.implementation.maxShare, q.severity)
             for q in table.quality
         ),
-        frequency_days=_sla_days(contract, "frequency", 31),
-        latency_days=_sla_days(contract, "latency", 3),
-        first_month=first[:7] if first else None,
+        frequency_days=promises.frequency_days,
+        latency_days=promises.latency_days,
+        first_month=promises.first_month,
     )
 
 

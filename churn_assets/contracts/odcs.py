@@ -4,6 +4,7 @@ Field names and nesting follow the standard's JSON schema (bitol-io/open-data-co
 properties live in `customProperties` and in quality rules of type custom with engine `churnAssets`.
 """
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -115,7 +116,7 @@ class SlaProperty(Shape):
     """`frequency` and `latency` drive freshness; `generalAvailability` is the first month of the source."""
 
     property: str
-    value: str | int | float
+    value: str | int | float | date
     unit: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ def _drop_own(contract: dict[str, Any], name: str) -> None:
 def _set_own(contract: dict[str, Any], name: str, value: object) -> None:
     _drop_own(contract, name)
     contract["customProperties"].append({"property": name, "value": value})
+
+
+def _promise(contract: dict[str, Any], name: str, value: object, unit: str | None = None) -> None:
+    others = [p for p in contract["slaProperties"] if p["property"] != name]
+    contract["slaProperties"] = [*others, {"property": name, "value": value, "unit": unit}]
 
 
 CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
@@ -107,6 +113,48 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "customProperties.spell.expiresOn",
         "expires_on is no time. Remedy: name a date or timestamp property",
     ),
+    "a first day with slashes": (
+        "usage",
+        lambda c: _promise(c, "generalAvailability", "2025/01/01"),
+        "slaProperties[2].value: 2025/01/01 is no day",
+        "as YYYY-MM-DD",
+    ),
+    "a first day without its noughts": (
+        "usage",
+        lambda c: _promise(c, "generalAvailability", "2025-1-01"),
+        "slaProperties[2].value",
+        "as YYYY-MM-DD",
+    ),
+    "a first day that does not exist": (
+        "usage",
+        lambda c: _promise(c, "generalAvailability", "2025-02-30"),
+        "slaProperties[2].value",
+        "as YYYY-MM-DD",
+    ),
+    "a first month in words": (
+        "usage",
+        lambda c: _promise(c, "generalAvailability", "January 2025"),
+        "slaProperties[2].value",
+        "as YYYY-MM-DD",
+    ),
+    "a frequency in words": (
+        "usage",
+        lambda c: _promise(c, "frequency", "monthly"),
+        "slaProperties[1].value: monthly is no number of days",
+        "write a number, and its `unit`",
+    ),
+    "a unit that is none": (
+        "usage",
+        lambda c: _promise(c, "latency", 2, "moons"),
+        "slaProperties[1].unit: moons is no unit",
+        "use one of h, d, w, m, y (hour, day, week, month, year)",
+    ),
+    "a promise twice": (
+        "usage",
+        lambda c: c["slaProperties"].append(dict(c["slaProperties"][0])),
+        "slaProperties[2]: frequency is promised twice",
+        "remove one",
+    ),
     "property twice": (
         "usage",
         lambda c: c["schema"][0]["properties"].append(dict(_property(c, "data_mb"))),
@@ -165,6 +213,28 @@ def test_a_mistake_in_a_contract_is_told_with_file_place_and_remedy(tmp_path: Pa
         re.escape(str(folder / "contracts")) + r"/(usage|tickets|subscriptions)\.yaml: at ", message
     ), message
     assert place in message and remedy in message, message
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "days"),
+    [
+        *[(3, None, 3), (0, "d", 0), (24, "h", 1), (4, "hours", 1), (36, "Hours", 2)],
+        *[(2, "weeks", 14), ("2", "W", 14), (1, "Month", 31), (1, "m", 31), (1, "y", 366)],
+    ],
+)
+def test_promises_are_counted_in_whole_days(
+    tmp_path: Path, value: str | int, unit: str | None, days: int
+) -> None:
+    file = business_copy(tmp_path) / "contracts" / "usage.yaml"
+    edit_yaml(file, lambda c: _promise(c, "latency", value, unit))
+    assert load_source(file).latency_days == days
+
+
+def test_a_first_day_needs_no_quotes(tmp_path: Path) -> None:
+    file = business_copy(tmp_path) / "contracts" / "usage.yaml"
+    edit_yaml(file, lambda c: _promise(c, "generalAvailability", date(2025, 4, 1)))
+    assert "value: 2025-04-01" in file.read_text(encoding="utf-8")
+    assert load_source(file).first_month == "2025-04"
 
 
 @pytest.mark.parametrize(
