@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from churn_assets.contracts import odcs
@@ -14,6 +13,7 @@ from churn_assets.contracts.errors import DeclarationError, from_validation_erro
 from churn_assets.contracts.promises import promises_of
 from churn_assets.contracts.server import ServerProperties, encoding_of
 from churn_assets.contracts.source import Column, Delivery, MonthRule, Role, Source, SpellColumns
+from churn_assets.contracts.yaml_file import read_yaml
 
 SPARK_TYPES = {
     "string": "string",
@@ -60,16 +60,6 @@ class _OwnColumnProperties(BaseModel):
     alternativeFormats: list[str] = []
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise DeclarationError(file, "", f"not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise DeclarationError(file, "", "the file holds no mapping.", "start from a shipped business.")
-    return content
-
-
 def _validate(model: type[Model], content: dict[str, Any], file: Path) -> Model:
     try:
         return model.model_validate(content)
@@ -77,14 +67,16 @@ def _validate(model: type[Model], content: dict[str, Any], file: Path) -> Model:
         raise from_validation_error(file, error) from error
 
 
-def _own(model: type[Model], properties: list[odcs.CustomProperty], file: Path) -> Model:
-    return _validate(
-        model, {"customProperties": {p.property: p.value for p in properties}}["customProperties"], file
-    )
+def _own(model: type[Model], properties: list[odcs.CustomProperty], path: str, file: Path) -> Model:
+    names = [p.property for p in properties]
+    for name in names:
+        if names.count(name) > 1:
+            raise DeclarationError(file, path, f"{name} is given twice", "remove one.")
+    return _validate(model, {p.property: p.value for p in properties}, file)
 
 
 def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
-    own = _own(_OwnColumnProperties, prop.customProperties, file)
+    own = _own(_OwnColumnProperties, prop.customProperties, f"property {prop.name}.customProperties", file)
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
     field, _, inner = physical.partition(".")
@@ -141,10 +133,10 @@ def load_source(file: Path) -> Source:
     Raises:
         DeclarationError: not YAML, not the ODCS shape, or contradictory; names file, path and remedy.
     """
-    contract = _validate(odcs.Contract, _read_yaml(file), file)
-    own = _own(_OwnProperties, contract.customProperties, file)
+    contract = _validate(odcs.Contract, read_yaml(file), file)
+    own = _own(_OwnProperties, contract.customProperties, "customProperties", file)
     server, table = contract.servers[0], contract.schema_[0]
-    server_own = _own(ServerProperties, server.customProperties, file)
+    server_own = _own(ServerProperties, server.customProperties, "servers[0].customProperties", file)
     promises = promises_of(contract.slaProperties, file)
     columns = tuple(_column(prop, server.format, file) for prop in table.properties)
     by_name = {c.name: c for c in columns}
@@ -259,4 +251,4 @@ def load_business(folder: Path) -> Business:
                     f"use one of {', '.join(names)}.",
                 )
     file = folder / "churn.yaml"
-    return _validate(BusinessFile, _read_yaml(file), file).with_sources(sources, file)
+    return _validate(BusinessFile, read_yaml(file), file).with_sources(sources, file)

@@ -155,6 +155,12 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "slaProperties[2]: frequency is promised twice",
         "remove one",
     ),
+    "own property twice": (
+        "usage",
+        lambda c: c["customProperties"].append({"property": "delivery", "value": "full"}),
+        "at customProperties: delivery is given twice",
+        "remove one",
+    ),
     "property twice": (
         "usage",
         lambda c: c["schema"][0]["properties"].append(dict(_property(c, "data_mb"))),
@@ -245,6 +251,24 @@ def test_an_encoding_may_go_by_any_of_its_names(tmp_path: Path, said: str, known
     own = [{"property": "encoding", "value": said}]
     edit_yaml(file, lambda c: c["servers"][0].update(customProperties=own))
     assert load_source(file).encoding == known
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"version: 2.0.0", "version stands twice in one block. Remedy: remove one"),
+        (b"crew: {name: a, name: b}", "name stands twice in one block"),
+        (b"until: 2025-06-31", "2025-06-31 is no day: day is out of range for month"),
+        ("# Käufe".encode("latin-1"), "the file is not UTF-8. Remedy: save it as UTF-8"),
+    ],
+)
+def test_a_line_that_yaml_would_take_or_break_upon_is_named(tmp_path: Path, line: bytes, told: str) -> None:
+    file = business_copy(tmp_path) / "contracts" / "usage.yaml"
+    lines = file.read_bytes().splitlines()
+    file.write_bytes(b"\n".join([*lines, line]))
+    with pytest.raises(DeclarationError) as caught:
+        load_source(file)
+    assert str(caught.value).startswith(f"{file}: at line {len(lines) + 1}: {told}")
 
 
 def test_files_that_are_no_declaration_are_named(tmp_path: Path) -> None:
