@@ -168,6 +168,10 @@ def load_source(file: Path) -> Source:
             "a source of role spell needs spell",
             "name startedOn, endedOn and the reasons.",
         )
+    rules = [q.implementation.rule for q in table.quality]
+    for rule in rules:
+        if rules.count(rule) > 1:
+            refuse("schema[0].quality", f"there are two rules {rule}", "keep one: a month is judged by one.")
     spell = own.spell and SpellColumns(
         started_on=own.spell.startedOn,
         expires_on=own.spell.expiresOn,

@@ -161,6 +161,12 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "at customProperties: delivery is given twice",
         "remove one",
     ),
+    "rule twice": (
+        "usage",
+        lambda c: c["schema"][0]["quality"].append(dict(c["schema"][0]["quality"][0], severity="warn")),
+        "schema[0].quality: there are two rules volume",
+        "keep one",
+    ),
     "property twice": (
         "usage",
         lambda c: c["schema"][0]["properties"].append(dict(_property(c, "data_mb"))),
