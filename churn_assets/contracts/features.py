@@ -22,6 +22,18 @@ Aggregate = Literal[
     "change_recency",
 ]
 WINDOWED = frozenset({"sum", "mean", "count", "share", "trend", "change"})
+NEEDS: dict[str, tuple[str, ...]] = {
+    "sum": ("measure",),
+    "mean": ("measure",),
+    "trend": ("measure",),
+    "share": ("category", "value"),
+    "attribute": ("column",),
+    "change": ("column",),
+    "change_recency": ("column",),
+}
+FILTERED = frozenset(
+    {"sum", "mean", "count", "count_ever", "share", "trend", "recency"}
+)  # may have a `where`
 BY_ROLE: dict[str, frozenset[str]] = {
     "event": frozenset({"sum", "mean", "count", "count_ever", "share", "trend", "recency", "tenure"}),
     "treatment": frozenset({"sum", "mean", "count", "count_ever", "share", "trend", "recency"}),
@@ -60,29 +72,36 @@ class FeatureLine(BaseModel):
                 raise ValueError("an expression has `name` and `sql`, and neither source nor aggregate")
             if self.actionable:
                 raise ValueError("an expression is not actionable: what it is made of may be")
+            self._reads_only("an expression")
+            if self.months or self.days:
+                raise ValueError("an expression has no windows: what it is made of has them")
             return self
         if not self.source or not self.aggregate:
             raise ValueError("needs `source` and `aggregate`, or `name` and `sql`")
-        needs = {
-            "sum": "measure",
-            "mean": "measure",
-            "trend": "measure",
-            "share": "category",
-            "attribute": "column",
-            "change": "column",
-            "change_recency": "column",
-        }.get(self.aggregate)
-        if needs and getattr(self, needs) is None:
-            raise ValueError(f"the aggregate {self.aggregate} needs `{needs}`")
-        if self.aggregate == "share" and self.value is None:
-            raise ValueError("the aggregate share needs `value`")
+        needs = NEEDS.get(self.aggregate, ())
+        for key in needs:
+            if getattr(self, key) is None:
+                raise ValueError(f"the aggregate {self.aggregate} needs `{key}`")
+        self._reads_only(
+            f"the aggregate {self.aggregate}", *needs, *(["where"] if self.aggregate in FILTERED else [])
+        )
         if (self.aggregate in WINDOWED) != bool(self.months or self.days):
             raise ValueError(
                 f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows"
             )
         if self.days and self.aggregate not in ("sum", "count", "mean"):
             raise ValueError("windows in days are for sum, mean and count")
+        for key, windows in (("months", self.months), ("days", self.days)):
+            if len(set(windows)) < len(windows):
+                raise ValueError(f"a window stands twice in `{key}`: {windows}; remove one")
         return self
+
+    def _reads_only(self, who: str, *keys: str) -> None:
+        for key in ("measure", "column", "category", "value", "where"):
+            if key not in keys and getattr(self, key) is not None:
+                raise ValueError(
+                    f"{who} does not read `{key}`; take it out, or choose an aggregate that does"
+                )
 
 
 @dataclass(frozen=True)
