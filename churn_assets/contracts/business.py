@@ -149,12 +149,20 @@ class BusinessFile(Section):
             raise DeclarationError(
                 file, "features", f"two features are called {name}.", "give one line a `name`."
             )
-        if self.segments.value.feature not in names:
+        worth = next((f for f in features if f.name == self.segments.value.feature), None)
+        if worth is None:
             raise DeclarationError(
                 file,
                 "segments.value.feature",
                 f"there is no feature {self.segments.value.feature}.",
                 "declare it under features.",
+            )
+        if worth.kind != "number":
+            raise DeclarationError(
+                file,
+                "segments.value.feature",
+                f"{worth.name} is a category, which has no tiers.",
+                "name a feature that is a number.",
             )
         for position, treated in enumerate(self.monitoring.treated):
             path = f"monitoring.treated[{position}]"

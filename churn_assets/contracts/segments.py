@@ -27,6 +27,12 @@ class ValueTiers(Section):
     high: Share
     middle: Share
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.middle >= self.high:
+            raise ValueError("value.middle must lie below value.high")
+        return self
+
 
 class When(Section):
     """Conditions of a rule; what is left out fits everybody."""

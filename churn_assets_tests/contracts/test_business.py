@@ -234,6 +234,16 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         "segments.value.feature",
         "declare it under features",
     ),
+    "value feature that is no number": (
+        lambda c: c["segments"]["value"].update(feature="subscriptions_plan"),
+        "segments.value.feature: subscriptions_plan is a category",
+        "name a feature that is a number",
+    ),
+    "value tiers": (
+        lambda c: c["segments"]["value"].update(high=0.33, middle=0.67),
+        "segments.value",
+        "below value.high",
+    ),
     "risk tiers": (lambda c: c["segments"]["risk"].update(elevated=0.95), "segments.risk", "below risk.high"),
     "renewal after settlement": (
         lambda c: c["label"].update(renewal_days=10),
