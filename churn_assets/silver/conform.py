@@ -16,14 +16,12 @@ REPLACED = "\ufffd"  # what stands in place of bytes that do not decode
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
 
-def _raw(column: ContractColumn, source: Source) -> "Column":
-    """The delivered value: blank text is no value."""
+def raw_value(column: ContractColumn, source: Source) -> "Column":
+    """The delivered value, or what transformLogic makes of it, over a bronze frame: blank text is no value."""
     from pyspark.sql import functions as F
 
-    if column.transform:
-        return F.expr(column.transform)
-    delivered = F.col(f"`{column.field}`")
-    if source.format == "parquet":
+    delivered = F.expr(column.transform) if column.transform else F.col(f"`{column.field}`")
+    if column.transform or source.format == "parquet":
         return F.nullif(F.trim(delivered), F.lit("")) if column.spark_type == "string" else delivered
     if column.json_path:
         delivered = F.get_json_object(delivered, column.json_path)
@@ -34,12 +32,12 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
     """The value in the contract's type, null when it does not parse."""
     from pyspark.sql import functions as F
 
-    if column.spark_type == "double" and not column.transform:
+    if column.spark_type == "double":
         number = raw.try_cast("double")
         # NaN and Infinity parse, but no measurement is one of them.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
-        return raw.cast(column.spark_type)
+        return raw.try_cast(column.spark_type)
     if column.type == "date":
         parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]
         return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), raw.try_cast("date"))
@@ -101,8 +99,7 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
             # bronze has the column's type already; what did not fit it was rescued
             unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
             raw = F.coalesce(raw.cast("string"), unfit)
-        if not column.transform:
-            add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
+        add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
     for column in source.columns:
         if column.required:
             add("required", column, F.col(column.name).isNull(), " is missing")
@@ -154,7 +151,7 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         *provenance,
         F.struct(*(F.col(f"`{f}`") for f in source.fields)).alias("_delivered"),
         *fields,
-        *(_raw(c, source).alias(f"_raw_{c.name}") for c in source.columns),
+        *(raw_value(c, source).alias(f"_raw_{c.name}") for c in source.columns),
     )
     typed = raw.select(
         *provenance,

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
+from churn_assets.silver.conform import raw_value
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -19,24 +20,18 @@ KEY_LENGTH = (
 
 
 def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
-    """Distinct natural ids in these bronze frames, as one column `customer_id`."""
+    """Distinct natural ids in these bronze frames, read as silver reads them, as one column `customer_id`."""
     from pyspark.sql import functions as F
 
-    # few ids stand in many rows: distinct first, trimmed after
-    fields = [
-        frame.select(F.col(f"`{source.column(source.customer).field}`").alias("id")).distinct()
-        for source, frame in bronze
-    ]
-    for position, (source, _) in enumerate(bronze):
-        path = source.column(source.customer).json_path
-        if path:
-            fields[position] = fields[position].select(F.get_json_object("id", path).alias("id"))
-    ids = reduce(lambda a, b: a.unionByName(b), fields)
-    return (
-        ids.select(F.nullif(F.trim("id"), F.lit("")).alias("customer_id"))
-        .where("customer_id IS NOT NULL")
-        .distinct()
-    )
+    def ids(source: Source, frame: "DataFrame") -> "DataFrame":
+        column = source.column(source.customer)
+        if not column.transform:
+            # few ids stand in many rows: distinct first, trimmed after
+            frame = frame.select(F.col(f"`{column.field}`")).distinct()
+        return frame.select(raw_value(column, source).alias("customer_id"))
+
+    everyone = reduce(lambda a, b: a.unionByName(b), (ids(source, frame) for source, frame in bronze))
+    return everyone.where("customer_id IS NOT NULL").distinct()
 
 
 def new_keys(ids: "DataFrame", known: "DataFrame | None") -> "DataFrame":

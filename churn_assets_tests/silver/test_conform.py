@@ -208,6 +208,21 @@ def test_booleans_and_numbers_that_are_no_measurement(spark: "SparkSession", tmp
     assert (rows["good"]["accepted"], rows["good"]["cost"]) == (True, 100.0)
 
 
+def test_what_a_transformed_value_is_not_is_malformed_too(spark: "SparkSession", tmp_path: Path) -> None:
+    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
+
+    def in_words(contract: dict[str, Any]) -> None:
+        months = next(p for p in contract["schema"][0]["properties"] if p["name"] == "contract_months")
+        months["transformLogic"] = "replace(contract_months, ' months', '')"
+
+    edit_yaml(file, in_words)
+    cases = {m: GOOD | {"contract_months": m} for m in ("12 months", "many months", "12.5")}
+    rows = _conform(spark, load_source(file), cases)
+    assert (rows["12 months"]["contract_months"], rows["12 months"]["refused_rule"]) == (12, None)
+    assert rows["many months"]["refused_reason"] == "contract_months is not a integer: many"
+    assert rows["12.5"]["refused_rule"] == "malformed:contract_months"
+
+
 def test_typed_files_are_judged_like_text(spark: "SparkSession", tmp_path: Path) -> None:
     folder = business_copy(tmp_path)
     file = folder / "contracts" / "usage.yaml"

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.automation.punctuality import passed_extracts
+from churn_assets.bronze.reading import bronze_schema
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import (
@@ -186,6 +188,22 @@ def test_a_nested_id_of_a_customer_gets_a_key(spark: "SparkSession", tmp_path: P
     source = load_source(file)
     frame = spark.createDataFrame([('{"id": "C7"}',)], "customer string")
     assert [r["customer_id"] for r in delivered_ids([(source, frame)]).collect()] == ["C7"]
+
+
+def test_an_id_that_the_contract_transforms_gets_its_key_under_the_same_name(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
+    edit_yaml(
+        file,
+        lambda c: c["schema"][0]["properties"][1].update(transformLogic="concat(upper(customer_id), ' ')"),
+    )
+    source = load_source(file)
+    row = {"customer_id": " c7", "extract_date": date(2025, 1, 7)}
+    names = spark.createDataFrame([], bronze_schema(source)).columns
+    bronze = spark.createDataFrame([tuple(row.get(n) for n in names)], bronze_schema(source))
+    assert [r["customer_id"] for r in delivered_ids([(source, bronze)]).collect()] == ["C7"]
+    assert [r["customer_id"] for r in conform(bronze, source).collect()] == ["C7"]
 
 
 def _texts(folder: Path) -> Iterator[tuple[Path, str]]:
