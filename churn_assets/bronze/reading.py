@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 CORRUPT = "_corrupt_record"
+DELIVERED = "delivered_"  # prefix of a file's columns while they stand beside ours
 PROVENANCE = "extract_date date, source_file string, row_number bigint, rescued string, extract_month string"
 
 
@@ -59,7 +60,10 @@ def read_extracts(
 
 
 def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" = None) -> "DataFrame":
-    """Adds extract_date, extract_month, source_file, row_number; must stand directly on the scan."""
+    """Adds extract_date, extract_month, source_file, row_number; must stand directly on the scan.
+
+    The file's own columns are called `delivered_<name>` from here on: one of them may be called like ours.
+    """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -68,13 +72,17 @@ def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" 
     path = F.col("_metadata.file_path")
     if any("%" in name for name in frame.inputFiles()):
         path = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))  # a plus in a path is no blank
-    frame = frame.withColumn("source_file", F.substring_index(path, "/", -(2 + depth)))
+    frame = frame.select(
+        *(F.col(_quoted(name)).alias(DELIVERED + name) for name in frame.columns),
+        F.substring_index(path, "/", -(2 + depth)).alias("source_file"),
+        *([] if row_number is None else [row_number.alias("row_number")]),
+    )
     day = len(f"{source.path}/extract_date=") + 1
     frame = frame.withColumn("extract_date", F.substring("source_file", day, 10).cast("date")).withColumn(
         "extract_month", F.substring("source_file", day, 7)
     )
     if row_number is not None:
-        return frame.withColumn("row_number", row_number)
+        return frame
     order = Window.partitionBy("source_file").orderBy("_position")
     return (
         frame.withColumn("_position", F.monotonically_increasing_id())
@@ -107,6 +115,13 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def _delivered(name: str) -> "Column":
+    """A column of the file, after `_provenance`."""
+    from pyspark.sql import functions as F
+
+    return F.col(_quoted(DELIVERED + name))
+
+
 def _as_json(parts: dict[str, "Column"]) -> "Column":
     """A JSON object of the parts that are not null; null when none is left."""
     from pyspark.sql import functions as F
@@ -134,9 +149,9 @@ def _read_csv(
     )
     carried = {field: _delivered_name(source, field, names) for field in source.fields}
     nothing = F.lit(None).cast("string")
-    values = {f: F.col(_quoted(name)) if name else nothing for f, name in carried.items()}
+    values = {f: _delivered(name) if name else nothing for f, name in carried.items()}
     extra = [name for name in names if name not in carried.values()]
-    rescued = _as_json({name: F.col(_quoted(name)) for name in [*extra, CORRUPT]})
+    rescued = _as_json({name: _delivered(name) for name in [*extra, CORRUPT]})
     return _finish(_provenance(raw, source), source, values, rescued)
 
 
@@ -145,7 +160,7 @@ def _read_jsonl(
 ) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    lines = _provenance(spark.read.text(paths), source)
+    lines = _provenance(spark.read.text(paths), source).withColumnRenamed(DELIVERED + "value", "value")
     if source.encoding != "UTF-8":
         lines = lines.withColumn("value", F.decode(F.col("value").cast("binary"), source.encoding))
     lines = lines.where(F.length(F.trim("value")) > 0)
@@ -203,9 +218,9 @@ def _read_parquet(
         if name is None:
             values[field] = F.lit(None).cast(types[field])
             continue
-        delivered = F.col(_quoted(name))
+        delivered = _delivered(name)
         values[field] = _cast(raw, delivered, types[field])
         rescued[field] = F.when(delivered.isNotNull() & values[field].isNull(), delivered.cast("string"))
     carried = {_delivered_name(source, field, names) for field in source.fields}
-    rescued |= {name: F.col(_quoted(name)) for name in names if name not in carried}
+    rescued |= {name: _delivered(name) for name in names if name not in carried}
     return _finish(raw, source, values, _as_json(rescued))

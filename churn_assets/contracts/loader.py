@@ -24,11 +24,9 @@ SPARK_TYPES = {
     "boolean": "boolean",
 }
 TIMES = ("date", "timestamp")
+PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "rescued")
 RESERVED = frozenset(
-    {
-        *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date"),
-        *("extract_date", "extract_month", "source_file", "row_number", "rescued"),
-    }
+    {"customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE}
 )
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -79,7 +77,8 @@ def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
     own = _own(_OwnColumnProperties, prop.customProperties, f"property {prop.name}.customProperties", file)
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
-    field, _, inner = physical.partition(".")
+    delivered, _, inner = physical.partition(".")
+    taken = delivered.lower() in PROVENANCE
     if inner and source_format != "jsonl":
         raise DeclarationError(
             file,
@@ -108,9 +107,10 @@ def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
         name=prop.name,
         type=prop.logicalType,
         spark_type=spark_type,
-        field=field,
+        # beside ours the bronze table cannot hold a column of their name
+        field=f"delivered_{delivered}" if taken else delivered,
         json_path=f"$.{inner}" if inner else None,
-        aliases=tuple(own.aliases),
+        aliases=(*([delivered] if taken else []), *own.aliases),
         formats=formats,
         required=prop.required or prop.primaryKey,
         personal=prop.classification == "personal",

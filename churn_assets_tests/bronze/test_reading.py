@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.bronze.reading import bronze_schema, read_extracts
-from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.contracts.server import ENCODINGS
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import REPLACED
 from churn_assets.sources.landing import LandingError, list_extracts
-from churn_assets_tests.lakes import extract_folder, write_csv, write_jsonl, write_parquet
+from churn_assets_tests.lakes import (
+    business_copy,
+    edit_yaml,
+    extract_folder,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -220,6 +227,32 @@ def test_names_with_any_characters_are_rescued(spark: "SparkSession", tmp_path: 
     folder = extract_folder(tmp_path, "customers", "2025-01-31")
     (folder / "a.csv").write_text("customer_id,status,a`b.c d\nC1,active,x\n", encoding="utf-8")
     assert _read(spark, CUSTOMERS, tmp_path)["a.csv", 1]["rescued"] == {"a`b.c d": "x"}
+
+
+OURS = {"extract_date": "yesterday", "Source_File": "a.txt", "row_number": "777", "rescued": "yes"}
+
+
+def test_columns_that_are_called_like_ours_keep_their_values(spark: "SparkSession", tmp_path: Path) -> None:
+    write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "status": "active"} | OURS])
+    row = _read(spark, CUSTOMERS, tmp_path)["part-1.csv", 1]
+    assert (row["row_number"], row["extract_date"], row["rescued"]) == (1, date(2025, 1, 31), OURS)
+    whole = {"customer_id": "C1", "day": date(2025, 1, 3), "voice_minutes": 1.0, "data_mb": 1.0}
+    write_parquet(tmp_path, "usage", "2025-01-31", [whole | OURS])
+    row = _read(spark, USAGE, tmp_path)["part-1.parquet", 1]
+    assert (row["row_number"], row["extract_date"], row["rescued"]) == (1, date(2025, 1, 31), OURS)
+
+
+def test_a_declared_column_may_be_delivered_under_a_name_of_ours(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    file = business_copy(tmp_path) / "contracts" / "customers.yaml"
+    exported = {"name": "exported_on", "physicalName": "extract_date", "logicalType": "string"}
+    edit_yaml(file, lambda c: c["schema"][0]["properties"].append(exported))
+    write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "status": "active"} | OURS])
+    source = load_source(file)
+    row = _read(spark, source, tmp_path)["part-1.csv", 1]
+    assert row[source.column("exported_on").field] == "yesterday"
+    assert row["extract_date"] == date(2025, 1, 31)
 
 
 def test_parquet_values_that_do_not_fit_their_column_are_rescued(
