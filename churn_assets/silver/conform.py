@@ -32,8 +32,8 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
     """The value in the contract's type, null when it does not parse."""
     from pyspark.sql import functions as F
 
-    if column.spark_type == "double":
-        number = raw.try_cast("double")
+    if column.spark_type in ("double", "float"):
+        number = raw.try_cast(column.spark_type)
         # NaN and Infinity parse, but no measurement is one of them.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
@@ -50,6 +50,8 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
 def _bound(value: float | str, column: ContractColumn) -> "Column":
     from pyspark.sql import functions as F
 
+    if isinstance(value, float):  # a bound of 0.5 is none of 0, whatever the column holds
+        return F.lit(value)
     return F.lit(value).cast(column.spark_type)
 
 

@@ -208,6 +208,17 @@ def test_booleans_and_numbers_that_are_no_measurement(spark: "SparkSession", tmp
     assert (rows["good"]["accepted"], rows["good"]["cost"]) == (True, 100.0)
 
 
+def test_a_bound_holds_for_whole_numbers_as_it_is_written(spark: "SparkSession") -> None:
+    columns = tuple(
+        replace(c, minimum=0.5, maximum=12.5, valid_values=()) if c.name == "contract_months" else c
+        for c in SUBSCRIPTIONS.columns
+    )
+    cases = {months: GOOD | {"contract_months": months} for months in ("0", "1", "12", "13")}
+    rows = _conform(spark, replace(SUBSCRIPTIONS, columns=columns), cases)
+    refused = "range:contract_months"
+    assert [row["refused_rule"] for row in rows.values()] == [refused, None, None, refused]
+
+
 def test_what_a_transformed_value_is_not_is_malformed_too(spark: "SparkSession", tmp_path: Path) -> None:
     file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
 
