@@ -3,32 +3,21 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from churn_assets.contracts import odcs
 from churn_assets.contracts.business import Business, BusinessFile
-from churn_assets.contracts.errors import DeclarationError, from_validation_error
+from churn_assets.contracts.columns import column_of
+from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.promises import promises_of
-from churn_assets.contracts.server import ServerProperties, encoding_of
-from churn_assets.contracts.source import Column, Delivery, MonthRule, Role, Source, SpellColumns
+from churn_assets.contracts.server import ServerProperties, delimiter_of, encoding_of
+from churn_assets.contracts.source import Delivery, MonthRule, Role, Source, SpellColumns
+from churn_assets.contracts.validation import own_properties, validated
 from churn_assets.contracts.yaml_file import read_yaml
 
-SPARK_TYPES = {
-    "string": "string",
-    "date": "date",
-    "timestamp": "timestamp",
-    "number": "double",
-    "integer": "bigint",
-    "boolean": "boolean",
-}
 TIMES = ("date", "timestamp")
-PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "rescued")
-RESERVED = frozenset(
-    {"customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE}
-)
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class _SpellProperty(BaseModel):
@@ -52,78 +41,6 @@ class _OwnProperties(BaseModel):
     spell: _SpellProperty | None = None
 
 
-class _OwnColumnProperties(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    aliases: list[str] = []
-    alternativeFormats: list[str] = []
-
-
-def _validate(model: type[Model], content: dict[str, Any], file: Path) -> Model:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise from_validation_error(file, error) from error
-
-
-def _own(model: type[Model], properties: list[odcs.CustomProperty], path: str, file: Path) -> Model:
-    names = [p.property for p in properties]
-    for name in names:
-        if names.count(name) > 1:
-            raise DeclarationError(file, path, f"{name} is given twice", "remove one.")
-    return _validate(model, {p.property: p.value for p in properties}, file)
-
-
-def _column(prop: odcs.Property, source_format: str, file: Path) -> Column:
-    own = _own(_OwnColumnProperties, prop.customProperties, f"property {prop.name}.customProperties", file)
-    options = prop.logicalTypeOptions
-    physical = prop.physicalName or prop.name
-    delivered, _, inner = physical.partition(".")
-    taken = delivered.lower() in PROVENANCE
-    if inner and source_format != "jsonl":
-        raise DeclarationError(
-            file,
-            f"property {prop.name}.physicalName",
-            f"{physical} is a path inside a document",
-            "only jsonl has those.",
-        )
-    if prop.name in RESERVED:
-        raise DeclarationError(
-            file,
-            f"property {prop.name}",
-            "this name is used by the lake itself.",
-            "choose another name, keep physicalName.",
-        )
-    if len(prop.quality) > 1 or any(set(q.arguments) != {"validValues"} for q in prop.quality):
-        raise DeclarationError(
-            file, f"property {prop.name}.quality", "one invalidValues rule with validValues at the most."
-        )
-    spark_type = (
-        prop.physicalType
-        if prop.logicalType == "number" and prop.physicalType
-        else SPARK_TYPES[prop.logicalType]
-    )
-    formats = tuple(f for f in [options.format, *own.alternativeFormats] if f)
-    return Column(
-        name=prop.name,
-        type=prop.logicalType,
-        spark_type=spark_type,
-        # beside ours the bronze table cannot hold a column of their name
-        field=f"delivered_{delivered}" if taken else delivered,
-        json_path=f"$.{inner}" if inner else None,
-        aliases=(*([delivered] if taken else []), *own.aliases),
-        formats=formats,
-        required=prop.required or prop.primaryKey,
-        personal=prop.classification == "personal",
-        minimum=options.minimum,
-        maximum=options.maximum,
-        pattern=options.pattern,
-        valid_values=tuple(prop.quality[0].arguments["validValues"]) if prop.quality else (),
-        valid_severity=prop.quality[0].severity if prop.quality else "warn",
-        transform=prop.transformLogic,
-        refers_to=prop.relationships[0].to if prop.relationships else None,
-    )
-
-
 def load_source(file: Path) -> Source:
     """One contract file as a `Source`.
 
@@ -133,12 +50,14 @@ def load_source(file: Path) -> Source:
     Raises:
         DeclarationError: not YAML, not the ODCS shape, or contradictory; names file, path and remedy.
     """
-    contract = _validate(odcs.Contract, read_yaml(file), file)
-    own = _own(_OwnProperties, contract.customProperties, "customProperties", file)
+    contract = validated(odcs.Contract, read_yaml(file), file)
+    own = own_properties(_OwnProperties, contract.customProperties, "customProperties", file)
     server, table = contract.servers[0], contract.schema_[0]
-    server_own = _own(ServerProperties, server.customProperties, "servers[0].customProperties", file)
+    server_own = own_properties(
+        ServerProperties, server.customProperties, "servers[0].customProperties", file
+    )
     promises = promises_of(contract.slaProperties, file)
-    columns = tuple(_column(prop, server.format, file) for prop in table.properties)
+    columns = tuple(column_of(prop, server.format, file) for prop in table.properties)
     by_name = {c.name: c for c in columns}
     names = [c.name for c in columns]
 
@@ -211,7 +130,7 @@ def load_source(file: Path) -> Source:
         delivery=own.delivery,
         format=server.format,
         path=server.path.strip("/"),
-        delimiter=server_own.delimiter,
+        delimiter=delimiter_of(server_own, file),
         encoding=encoding_of(server_own, server.format, file),
         columns=columns,
         key=tuple(name for _, _, name in keyed),
@@ -255,4 +174,4 @@ def load_business(folder: Path) -> Business:
                     f"use one of {', '.join(names)}.",
                 )
     file = folder / "churn.yaml"
-    return _validate(BusinessFile, read_yaml(file), file).with_sources(sources, file)
+    return validated(BusinessFile, read_yaml(file), file).with_sources(sources, file)

@@ -38,7 +38,7 @@ class PropertyQuality(Shape):
     """`invalidValues` of one property."""
 
     metric: Literal["invalidValues"]
-    arguments: dict[str, list[str | int | float]]
+    arguments: dict[str, list[str | bool | int | float | date]]
     mustBe: Literal[0] = 0
     severity: Severity = "quarantine"
     description: str | None = None
@@ -66,8 +66,8 @@ class LogicalTypeOptions(Shape):
     """Format and bounds of a property."""
 
     format: str | None = None
-    minimum: float | str | None = None
-    maximum: float | str | None = None
+    minimum: float | str | date | None = None
+    maximum: float | str | date | None = None
     pattern: str | None = None
 
 

@@ -33,6 +33,22 @@ class ServerProperties(BaseModel):
     encoding: str = "UTF-8"
 
 
+def delimiter_of(own: ServerProperties, file: Path) -> str:
+    """What stands between two values of a CSV line.
+
+    Raises:
+        DeclarationError: it is not one character.
+    """
+    if len(own.delimiter) != 1:
+        raise DeclarationError(
+            file,
+            "servers[0].customProperties.delimiter",
+            f"{own.delimiter!r} is not one character",
+            'use one; a tab is "\\t" in double quotes.',
+        )
+    return own.delimiter
+
+
 def encoding_of(own: ServerProperties, source_format: FileFormat, file: Path) -> str:
     """The encoding of a source's text as Spark calls it, whatever the alias in the contract (latin-1).
 

@@ -203,6 +203,12 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "servers[0].customProperties.encoding: csv is not read in UTF-9",
         "use one of UTF-8, ISO-8859-1",
     ),
+    "delimiter of two characters": (
+        "subscriptions",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "delimiter", "value": r"\t"}]),
+        r"servers[0].customProperties.delimiter: '\\t' is not one character",
+        r'a tab is "\t" in double quotes',
+    ),
     "JSON lines in wide characters": (
         "tickets",
         lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "UTF-16"}]),

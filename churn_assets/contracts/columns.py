@@ -1,0 +1,165 @@
+"""A property of a contract -> a column in our own words, refused here where silver would stumble over it."""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import BaseModel, ConfigDict
+
+from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.odcs import LogicalType, Property
+from churn_assets.contracts.source import Column, FileFormat
+from churn_assets.contracts.validation import own_properties
+
+SPARK_TYPES: dict[LogicalType, str] = {
+    "string": "string",
+    "date": "date",
+    "timestamp": "timestamp",
+    "number": "double",
+    "integer": "bigint",
+    "boolean": "boolean",
+}
+NUMBERS = re.compile(r"double|float|decimal\((\d+),\s*(\d+)\)")
+PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "rescued")
+RESERVED = frozenset(
+    {
+        *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE),
+        *("refused_rule", "refused_reason", "raw_row"),
+    }
+)
+# How the values of a column are written in YAML, and how that is said.
+WRITTEN: dict[LogicalType, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), 'text, in quotes: "yes", "1"'),
+    "date": ((str,), "days: 2025-01-31"),
+    "number": ((int, float), "numbers"),
+    "integer": ((int,), "whole numbers"),
+    "boolean": ((bool,), "true or false"),
+}
+# What Java's regular expressions know and Python's do not.
+ONLY_JAVA = re.compile(
+    r"(\\\\)|\\(?:[pP](?:\{[^}]*\}|\w)|x\{[0-9a-fA-F]+\}|k<\w+>|[hHRXGQEez])|\(\?[a-zA-Z-]+\)"
+)
+NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
+Refuse = Callable[[str, str, str], NoReturn]
+
+
+class _OwnProperties(BaseModel):
+    """The customProperties of a property that we give a meaning to."""
+
+    model_config = ConfigDict(extra="forbid")
+    aliases: list[str] = []
+    alternativeFormats: list[str] = []
+
+
+def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
+    """The column that a property declares.
+
+    Raises:
+        DeclarationError: a name, type, rule or value that no column can have; names file, property and remedy.
+    """
+    place = f"property {prop.name}"
+
+    def refuse(key: str, problem: str, remedy: str) -> NoReturn:
+        raise DeclarationError(file, f"{place}.{key}" if key else place, problem, remedy)
+
+    own = own_properties(_OwnProperties, prop.customProperties, f"{place}.customProperties", file)
+    options = prop.logicalTypeOptions
+    physical = prop.physicalName or prop.name
+    delivered, _, inner = physical.partition(".")
+    taken = delivered.lower() in PROVENANCE
+    personal = prop.classification == "personal"
+    if inner and source_format != "jsonl":
+        refuse("physicalName", f"{physical} is a path inside a document", "only jsonl has those.")
+    if prop.name in RESERVED or (personal and prop.name == "source"):
+        refuse("", "this name is used by the lake itself.", "choose another name, keep physicalName.")
+    return Column(
+        name=prop.name,
+        type=prop.logicalType,
+        spark_type=_spark_type(prop, refuse),
+        # beside ours the bronze table cannot hold a column of their name
+        field=f"delivered_{delivered}" if taken else delivered,
+        json_path=f"$.{inner}" if inner else None,
+        aliases=(*([delivered] if taken else []), *own.aliases),
+        formats=tuple(f for f in [options.format, *own.alternativeFormats] if f),
+        required=prop.required or prop.primaryKey,
+        personal=personal,
+        minimum=_bound("minimum", options.minimum, prop.logicalType, refuse),
+        maximum=_bound("maximum", options.maximum, prop.logicalType, refuse),
+        pattern=_pattern(options.pattern, refuse),
+        valid_values=_valid_values(prop, refuse),
+        valid_severity=prop.quality[0].severity if prop.quality else "warn",
+        transform=prop.transformLogic,
+        refers_to=prop.relationships[0].to if prop.relationships else None,
+    )
+
+
+def _spark_type(prop: Property, refuse: Refuse) -> str:
+    if prop.logicalType != "number" or not prop.physicalType:
+        return SPARK_TYPES[prop.logicalType]
+    physical = prop.physicalType.lower()
+    number = NUMBERS.fullmatch(physical)
+    if number is None or (number[1] and not int(number[2]) <= int(number[1]) <= 38):
+        refuse(
+            "physicalType",
+            f"{prop.physicalType} is no type of a number",
+            "use double, float or decimal(10,2).",
+        )
+    return physical
+
+
+def _moment(value: object, kind: LogicalType) -> str | None:
+    """An ISO date or timestamp; None where the value is none."""
+    try:
+        return (date if kind == "date" else datetime).fromisoformat(str(value)).isoformat()
+    except ValueError:
+        return None
+
+
+def _bound(
+    key: str, value: float | str | date | None, kind: LogicalType, refuse: Refuse
+) -> float | str | None:
+    if value is None:
+        return None
+    found: float | str | None = None
+    match kind:
+        case "number" | "integer" if isinstance(value, float):
+            found = value
+        case "string" if isinstance(value, str):
+            found = value
+        case "date" | "timestamp":
+            found = _moment(value, kind)
+    if found is None:
+        remedy = f"write the {key} as a {kind}, or remove it."
+        refuse(f"logicalTypeOptions.{key}", f"{value} is no {kind}", remedy)
+    return found
+
+
+def _pattern(pattern: str | None, refuse: Refuse) -> str | None:
+    """The pattern, as far as it can be judged without Java, which will read it."""
+    if pattern is not None:
+        known = ONLY_JAVA.sub(lambda found: found[1] or ("" if found[0][0] == "(" else "x"), pattern)
+        try:
+            re.compile(NAMED_GROUP.sub("(?P<", known))
+        except re.error as error:
+            refuse("logicalTypeOptions.pattern", f"{pattern} is no regular expression: {error}", "mend it.")
+    return pattern
+
+
+def _valid_values(prop: Property, refuse: Refuse) -> tuple[str | int | float, ...]:
+    if not prop.quality:
+        return ()
+    if len(prop.quality) > 1 or any(set(q.arguments) != {"validValues"} for q in prop.quality):
+        refuse("quality", "there is more than one rule of validValues", "keep one.")
+    values = prop.quality[0].arguments["validValues"]
+    if prop.logicalType not in WRITTEN:
+        refuse("quality", f"a {prop.logicalType} has no list of valid values", "use minimum and maximum.")
+    if not values:
+        refuse("quality", "validValues is empty", "name the allowed values.")
+    types, said = WRITTEN[prop.logicalType]
+    found = tuple(v.isoformat() if isinstance(v, date) else v for v in values)
+    for value in found:
+        if type(value) not in types or (prop.logicalType == "date" and _moment(value, "date") is None):
+            refuse("quality", f"{value!r} is no {prop.logicalType}", f"write valid values as {said}.")
+    return found

@@ -1,0 +1,36 @@
+"""Content of a file -> a model, or an error that names the place."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from churn_assets.contracts.errors import DeclarationError, from_validation_error
+from churn_assets.contracts.odcs import CustomProperty
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], content: dict[str, Any], file: Path) -> Model:
+    """The content as a model.
+
+    Raises:
+        DeclarationError: it has another shape.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise from_validation_error(file, error) from error
+
+
+def own_properties(model: type[Model], properties: list[CustomProperty], path: str, file: Path) -> Model:
+    """The customProperties at `path` as a model.
+
+    Raises:
+        DeclarationError: they have another shape, or one is given twice.
+    """
+    names = [p.property for p in properties]
+    for name in names:
+        if names.count(name) > 1:
+            raise DeclarationError(file, path, f"{name} is given twice", "remove one.")
+    return validated(model, {p.property: p.value for p in properties}, file)
