@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.errors import DeclarationError
-from churn_assets.contracts.features import Feature, FeatureLine, expand
+from churn_assets.contracts.features import NUMERIC, Feature, FeatureLine, expand
 from churn_assets.contracts.outcome import Eligibility, LabelRule, Windows
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.contracts.section import Month, Section
@@ -183,6 +183,10 @@ class BusinessFile(Section):
                     )
         for position, column in enumerate(self.customer_months):
             path = f"customer_months[{position}]"
+            if column.name in ("customer_key", "month", "as_of_index"):
+                raise DeclarationError(
+                    file, path, f"{column.name} is a column of the table itself.", "choose another name."
+                )
             if column.name in {c.name for c in self.customer_months[:position]}:
                 raise DeclarationError(file, path, f"two columns are called {column.name}.", "rename one.")
             source = source_of(path, column.source)
@@ -190,6 +194,10 @@ class BusinessFile(Section):
                 raise DeclarationError(file, path, f"{source.name} has no event time to put into a month.")
             if column.measure and column.measure not in {c.name for c in source.attributes}:
                 raise DeclarationError(file, path, f"{source.name} has no column {column.measure}.")
+            if column.measure and source.column(column.measure).type not in NUMERIC:
+                raise DeclarationError(
+                    file, path, f"{column.measure} of {source.name} is no number.", "sum a number, or count."
+                )
         return Business(self, sources, tuple(features))
 
 

@@ -1,5 +1,6 @@
 """Reads a business folder: every `contracts/*.yaml` and `churn.yaml`, validated against each other."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from churn_assets.contracts.validation import own_properties, validated
 from churn_assets.contracts.yaml_file import read_yaml
 
 TIMES = ("date", "timestamp")
+SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
 
 
 class _SpellProperty(BaseModel):
@@ -68,6 +70,8 @@ def load_source(file: Path) -> Source:
         if name is not None and name not in names:
             refuse(path, f"{name} is not a property of the schema", f"use one of {', '.join(names)}.")
 
+    if contract.name in SHARED_TABLES:
+        refuse("name", f"{contract.name} is a table of the lake itself", "choose another name.")
     for name in {n for n in names if names.count(n) > 1}:
         refuse("schema[0].properties", f"{name} is declared twice", "remove one.")
     must_exist("customProperties.customer", own.customer)
@@ -116,6 +120,17 @@ def load_source(file: Path) -> Source:
         refuse(
             "customProperties.eventTime", f"{own.eventTime} is no time", "name a date or timestamp property."
         )
+    places = {name: "primaryKey" for _, _, name in keyed} | {own.eventTime: "customProperties.eventTime"}
+    if own.spell is not None:
+        told = own.spell.model_dump(exclude={"voluntaryReasons"})
+        places |= {name: f"customProperties.spell.{key}" for key, name in told.items()}
+    for column in columns:
+        if column.personal and column.name in places and column.name != own.customer:
+            refuse(
+                f"property {column.name}",
+                f"it is personal and stays in silver/customer_identity, but {places[column.name]} is read by all",
+                "classify it as internal, or name another property.",
+            )
     needed = {own.customer, own.eventTime, own.spell and own.spell.startedOn}
     columns = tuple(
         replace(c, required=c.required or c.name in needed, personal=c.personal or c.name == own.customer)
@@ -173,5 +188,21 @@ def load_business(folder: Path) -> Business:
                     f"there is no source {target}",
                     f"use one of {', '.join(names)}.",
                 )
+    _same_types_of_personal_columns(files, sources)
     file = folder / "churn.yaml"
     return validated(BusinessFile, read_yaml(file), file).with_sources(sources, file)
+
+
+def _same_types_of_personal_columns(files: Sequence[Path], sources: Sequence[Source]) -> None:
+    """Personal columns of one name share a column of silver/customer_identity."""
+    first: dict[str, tuple[str, str]] = {}
+    for file, source in zip(files, sources, strict=True):
+        for column in source.personal:
+            other, kind = first.setdefault(column.name, (source.name, column.spark_type))
+            if kind != column.spark_type:
+                raise DeclarationError(
+                    file,
+                    f"property {column.name}",
+                    f"it is personal and a {column.spark_type} here, but a {kind} in {other}",
+                    "give both one type, or one of them another name (keep physicalName).",
+                )

@@ -281,6 +281,16 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         "customer_months",
         "revenue",
     ),
+    "month column of the table itself": (
+        lambda c: c["customer_months"][0].update(name="month"),
+        "customer_months[0]: month is a column of the table itself",
+        "choose another name",
+    ),
+    "sum of days": (
+        lambda c: c["customer_months"][0].update(measure="due_on"),
+        "customer_months[0]: due_on of invoices is no number",
+        "sum a number, or count",
+    ),
     "sum without measure": (
         lambda c: c["customer_months"][0].pop("measure"),
         "customer_months[0]",

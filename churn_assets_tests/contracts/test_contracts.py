@@ -215,6 +215,38 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "jsonl is not read in UTF-16",
         "use one of UTF-8, ISO-8859-1, and",
     ),
+    "name of a table of ours": (
+        "usage",
+        lambda c: c.update(name="quarantine"),
+        "name: quarantine is a table of the lake itself",
+        "choose another name",
+    ),
+    "personal key": (
+        "tickets",
+        lambda c: _property(c, "ticket_id").update(classification="personal"),
+        "property ticket_id: it is personal and stays in silver/customer_identity, but primaryKey is read by all",
+        "classify it as internal, or name another property",
+    ),
+    "personal time": (
+        "tickets",
+        lambda c: _property(c, "opened_at").update(classification="personal"),
+        "property opened_at: it is personal",
+        "but customProperties.eventTime is read by all",
+    ),
+    "personal spell": (
+        "subscriptions",
+        lambda c: _property(c, "end_reason").update(classification="personal"),
+        "property end_reason: it is personal",
+        "but customProperties.spell.endReason is read by all",
+    ),
+    "personal column of two types": (
+        "usage",
+        lambda c: c["schema"][0]["properties"].append(
+            {"name": "birth_date", "logicalType": "string", "classification": "personal"}
+        ),
+        "property birth_date: it is personal and a string here, but a date in customers",
+        "give both one type",
+    ),
     "name of another contract": ("usage", lambda c: c.update(name="tickets"), "name", "rename one"),
 }
 
