@@ -28,7 +28,7 @@ class CustomProperty(Shape):
 
 
 class Relationship(Shape):
-    """Reference to `source.property`; a row that refers to nothing is counted as a warning."""
+    """Reference to `source.property`; the source must exist."""
 
     to: str
     type: str = "foreignKey"
