@@ -5,7 +5,7 @@ line; the measured AUC would then be one that nobody can have in production (see
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import islice
 
@@ -52,6 +52,10 @@ class Split:
     def halved(self) -> bool:
         """Whether the test cohort chooses and calibrates, too: by one half of its customers, and the other tests."""
         return self.test in self.validation
+
+    def unhalved(self) -> "Split":
+        """The cohort before the newest, if there is one, chooses and calibrates instead; all of the newest tests."""
+        return replace(self, validation=self.train[-2:-1]) if len(self.train) > 1 else self
 
     @property
     def short_history(self) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 IMPORTANCE_ROWS = 2000
+ENOUGH_FOR_HALF = 2  # times the minimum of churners: what half a cohort must have to choose, or to test
 
 
 class TrainingError(ValueError):
@@ -80,7 +81,8 @@ def train(
     Only the train part fits transformation and candidates; the selection cohorts choose the candidate (`choose`) and
     how many of the train cohorts to learn from (`remembered`), and weigh ensembles (`weigh`); the calibration cohorts
     fit the probability; the test cohort is scored once, by the chosen model. The model is not refitted on later cohorts
-    afterwards. Where parts share cohorts, rows are scored crosswise (learning.py).
+    afterwards. Where parts share cohorts, rows are scored crosswise (learning.py). A test cohort with too few churners
+    to choose, too, leaves that to the one before it (`Split.unhalved`).
 
     Args:
         frame: customer_key, as_of_date, label (0/1, none missing), the features, and tenure_days if at hand.
@@ -98,6 +100,9 @@ def train(
         LeakFound: the outcome shows through (see leaks.py).
     """
     parts = _parts(frame, split)
+    if split.halved and _rarer(parts["test"]) < ENOUGH_FOR_HALF * settings.minimum_positives:
+        split = split.unhalved()
+        parts = _parts(frame, split)
     _check(parts, settings)
     alone = _refuse_leaks(frame, parts, split, features, settings)
     learner = Learner(features, settings.seed, spark, settings.scratch, settings.engine)
@@ -249,6 +254,12 @@ def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
     return {name: frame[rows].reset_index(drop=True) for name, rows in at.items()}
 
 
+def _rarer(part: pd.DataFrame) -> int:
+    """Churners, or the others if they are fewer."""
+    positives = int(part["label"].sum())
+    return min(positives, len(part) - positives)
+
+
 def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
     for name, part in parts.items():
         if part.empty:
@@ -259,8 +270,8 @@ def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
             )
         if part.duplicated(["customer_key", "as_of_date"]).any():
             raise TrainingError(f"the {name} part holds a customer twice in one cohort")
-    positives = int(parts["train"]["label"].sum())
-    if min(positives, len(parts["train"]) - positives) < settings.minimum_positives:
+    if _rarer(parts["train"]) < settings.minimum_positives:
+        positives = int(parts["train"]["label"].sum())
         raise TrainingError(
             f"the train part has {positives} churners among {len(parts['train'])} snapshots, and needs at least "
             f"{settings.minimum_positives} of each kind; wait for more cohorts or review the label policy"

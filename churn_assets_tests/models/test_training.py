@@ -16,10 +16,11 @@ from churn_assets.models.ensembles import ENSEMBLES
 from churn_assets.models.portable import FORMAT_VERSION, PortableModel, Scorer
 from churn_assets.models.result import TrainingResult
 from churn_assets.models.split import recent_split
-from churn_assets.models.training import TrainingError, TrainingSettings, train
+from churn_assets.models.training import ENOUGH_FOR_HALF, TrainingError, TrainingSettings, train
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
+RECENT = recent_split(COHORTS, 7, 30)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +84,12 @@ def test_features_of_later_parts_and_the_embargo_are_not_learned_from(
 
 def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd.DataFrame) -> None:
     """Shuffled labels cannot be foreseen, only remembered: the test must find chance, not memory."""
-    split = recent_split(COHORTS, 7, 30)
-    result = train(frame, FEATURES, split, SETTINGS, no_spark)
+    result = train(frame, FEATURES, RECENT, SETTINGS, no_spark)
     assert result.test.n == 492 and result.test.auc is not None and 0.7 < result.test.auc < 0.9
     own = result.model.score(frame[result.tested_in(frame)])["raw"].to_numpy()
     assert not np.array_equal(own, result.tested.raw)
     shuffled = frame.assign(label=np.random.default_rng(0).permutation(frame["label"]))
-    chance = train(shuffled, FEATURES, split, SETTINGS, no_spark).test
+    chance = train(shuffled, FEATURES, RECENT, SETTINGS, no_spark).test
     assert chance.auc_low is not None and chance.auc_high is not None
     assert chance.auc_low < 0.5 < chance.auc_high
     assert result.model.about["out_of_time"] is False
@@ -97,8 +97,7 @@ def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd
 
 def test_who_chooses_in_the_newest_cohort_does_not_test(frame: pd.DataFrame) -> None:
     """Both halves teach, but for the choice and the calibration the outcomes of the one that tests are unknown."""
-    split = recent_split(COHORTS, 7, 30)
-    result = train(frame, FEATURES, split, SETTINGS, no_spark)
+    result = train(frame, FEATURES, RECENT, SETTINGS, no_spark)
     tests = result.tested_in(frame)
     assert result.rows["selection"]["rows"] + result.rows["test"]["rows"] == 1000
     assert set(result.contributions.index).isdisjoint(frame.loc[tests, "customer_key"])
@@ -114,21 +113,38 @@ def test_a_world_of_which_only_the_newest_cohort_is_new_is_learned_from_that_one
     old = changed["as_of_date"] < COHORTS[-1]
     changed.loc[old, "label"] = 1 - changed.loc[old, "label"]
     forgetting = replace(SETTINGS, memory_cohorts=(3, 1))
-    new = train(changed, FEATURES, recent_split(COHORTS, 7, 30), forgetting, no_spark)
+    new = train(changed, FEATURES, RECENT, forgetting, no_spark)
     assert new.split.train == (COHORTS[-1],) and (new.test.auc or 0) > 0.7
     assert new.test.calibration_slope is not None and new.test.calibration_slope > 0.5
+
+
+def test_a_newest_cohort_with_few_churners_only_tests(frame: pd.DataFrame) -> None:
+    """Half of them would choose and test by chance; a cohort alone has no other to ask."""
+    tests = frame["customer_key"].isin(
+        train(frame, FEATURES, RECENT, SETTINGS, no_spark).judged["customer_key"]
+    )
+    newest = frame["as_of_date"] == COHORTS[-1]
+    churners = frame[newest & tests & (frame["label"] == 1)].index
+    enough = ENOUGH_FOR_HALF * SETTINGS.minimum_positives
+    for kept, halved in ((enough, True), (enough - 1, False)):
+        few = frame.drop(index=churners[kept:])
+        result = train(few, FEATURES, RECENT, SETTINGS, no_spark)
+        assert result.split.halved is halved
+        assert result.split.validation == (COHORTS[-1 if halved else -2],)
+        assert (result.test.n < 550) is halved
+    alone = recent_split(COHORTS[-1:], 7, 30)
+    assert train(frame.drop(index=churners[enough - 1 :]), FEATURES, alone, SETTINGS, no_spark).split == alone
 
 
 def test_a_changed_world_is_learned_from_its_newest_cohorts(frame: pd.DataFrame) -> None:
     changed = frame.copy()
     old = changed["as_of_date"] < COHORTS[4]
     changed.loc[old, "label"] = 1 - changed.loc[old, "label"]
-    split = recent_split(COHORTS, 7, 30)
     forgetting = replace(SETTINGS, memory_cohorts=(3, 1))
-    new = train(changed, FEATURES, split, forgetting, no_spark)
+    new = train(changed, FEATURES, RECENT, forgetting, no_spark)
     assert new.split.train == tuple(COHORTS[4:])
     assert new.model.about["split"]["train"] == [str(day) for day in COHORTS[4:]]
-    everything = train(changed, FEATURES, split, SETTINGS, no_spark)
+    everything = train(changed, FEATURES, RECENT, SETTINGS, no_spark)
     assert everything.split.train == tuple(COHORTS)
     assert (new.test.auc or 0) > (everything.test.auc or 0) + 0.1
 
@@ -226,7 +242,7 @@ def test_an_ensemble_needs_cohorts_that_nobody_learned_from(
     monkeypatch.setitem(CANDIDATES, "left", Half(True))
     monkeypatch.setitem(CANDIDATES, "right", Half(False))
     settings = TrainingSettings(candidates=("left", "right"))
-    result = train(frame, FEATURES, recent_split(COHORTS, 7, 30), settings, no_spark)
+    result = train(frame, FEATURES, RECENT, settings, no_spark)
     assert result.chosen in ("left", "right") and "no cohort later than" in result.ensemble
 
 
