@@ -51,8 +51,8 @@ def remembered(
     """The split, its train part cut to the newest cohorts if that is better for the selection cohorts.
 
     After a change of the world old cohorts teach what is no longer true. The longest memory within one standard error
-    of the best is kept; but the shortest for a split that is made because the world has just changed (`Split.forget`).
-    A split by time takes two standard errors, so that a quiet world is learned from as a whole.
+    of the best is kept. A split by time takes two standard errors, so that a quiet world is learned from as a whole; a
+    split that is made because the world has just changed (`Split.forget`) takes the best itself.
 
     Args:
         train, selection: rows of these parts, with labels.
@@ -73,7 +73,7 @@ def remembered(
             newest = train[days.isin(pd.to_datetime(list(kept)))]
             if count < len(split.train) and both <= set(kept) and newest["label"].sum() >= MINIMUM_LEARNED:
                 learnings[str(count)] = Learning(newest, learner)
-    preferred = list(learnings)[::-1] if split.forget else list(learnings)
+    preferred = list(learnings)
     chosen = preferred[0]
     if len(preferred) > 1:
         scores = {
@@ -81,6 +81,6 @@ def remembered(
             for count, learning in learnings.items()
         }
         labels = selection["label"].to_numpy(np.float64)
-        errors = 2.0 if split.out_of_time else 1.0
+        errors = 2.0 if split.out_of_time else 0.0 if split.forget else 1.0
         chosen = choose(preferred, scores, labels, errors, selection["customer_key"])
     return replace(split, train=split.train[-int(chosen) :]), learnings[chosen]

@@ -34,7 +34,7 @@ class Split:
         validation: cohorts that choose and calibrate; see `selection` and `calibration`.
         test: the last mature cohort, looked at once.
         horizon: gap plus outcome window: the time between parts that share no cohort.
-        forget: the world has just changed: of several memories the shortest is preferred; see `choice.remembered`.
+        forget: the world has just changed: of several memories the best is taken; see `choice.remembered`.
     """
 
     train: tuple[date, ...]
