@@ -73,6 +73,18 @@ def test_how_far_back_to_learn_from(split: Split, customers: int, changed_at: in
     assert (found.validation, found.test) == (split.validation, split.test)
 
 
+@pytest.mark.parametrize("customers", [400, 450])
+def test_after_a_degradation_the_new_world_is_learned_from_as_a_whole(customers: int) -> None:
+    """Two of its three cohorts are worse by less than one standard error: no reason to forget the third."""
+    days = [*COHORTS, *LATER]
+    frame = training_frame(customers, days)
+    old = frame["as_of_date"] < days[-3]
+    frame.loc[old, "label"] = 1 - frame.loc[old, "label"]
+    train, selection = (frame[frame["as_of_date"].isin(d)] for d in (RECENT.train, RECENT.selection))
+    found, _ = remembered(train, selection, RECENT, (3, 2, 1), Learner(FEATURES, 1, no_spark))
+    assert found.train == tuple(days[-3:])
+
+
 def test_luck_on_one_selection_part_forgets_nothing() -> None:
     """In this quiet world the newest three cohorts are better by more than one standard error, and less than two."""
     frame = training_frame(600, [*COHORTS, *LATER], seed=8)
