@@ -29,9 +29,8 @@ def _written(lakehouse: Lakehouse) -> list[str]:
     table = tables.CUSTOMER_MONTHS
     if not lakehouse.exists(table):
         return []
-    counts = lakehouse.aggregate(
-        table, ["month"], [("month", "count")]
-    )  # of the partitions: no content is read
+    # by the partition column, so that no file's content is read
+    counts = lakehouse.aggregate(table, ["month"], [("month", "count")])
     return [str(row["month"]) for row in counts.to_pylist()]
 
 

@@ -220,7 +220,6 @@ def _train(
         NotEnoughHistory: too few cohorts had matured by then; nothing was recorded.
         Failure: a leak, too few churners, or no better than chance; nothing was registered.
     """
-
     from churn_assets.models.inspection import inspect
     from churn_assets.models.promotion import DEGRADED, PROVISIONAL
     from churn_assets.models.split import recent_split, temporal_split

@@ -64,7 +64,7 @@ def remembered(
         The split, and the learning over its train part, with what was fitted to choose it.
     """
     days = pd.to_datetime(train["as_of_date"])
-    learnings = {str(len(split.train)): Learning(train, learner)}
+    learnings = {str(len(split.train)): Learning(train, learner)}  # longest memory first
     if not split.short_history:
         # cohorts that choose and teach do both or neither: a younger model knows what became of their customers
         both = set(split.validation) & set(split.train)
@@ -73,14 +73,13 @@ def remembered(
             newest = train[days.isin(pd.to_datetime(list(kept)))]
             if count < len(split.train) and both <= set(kept) and newest["label"].sum() >= MINIMUM_LEARNED:
                 learnings[str(count)] = Learning(newest, learner)
-    preferred = list(learnings)
-    chosen = preferred[0]
-    if len(preferred) > 1:
+    chosen = str(len(split.train))
+    if len(learnings) > 1:
         scores = {
             count: learning.scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
             for count, learning in learnings.items()
         }
         labels = selection["label"].to_numpy(np.float64)
         errors = 2.0 if split.out_of_time else 0.0 if split.forget else 1.0
-        chosen = choose(preferred, scores, labels, errors, selection["customer_key"])
+        chosen = choose(list(learnings), scores, labels, errors, selection["customer_key"])
     return replace(split, train=split.train[-int(chosen) :]), learnings[chosen]

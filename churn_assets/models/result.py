@@ -83,9 +83,11 @@ class TrainingResult:
 
     def tested_in(self, frame: pd.DataFrame) -> pd.Series:
         """Which rows of `frame`, of what was trained on, the test looked at: booleans."""
-        rows = frame[["customer_key", "as_of_date"]]
-        at = pd.to_datetime(frame["as_of_date"]) == pd.Timestamp(self.split.test)
-        return at & pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(self.judged[rows.columns]))
+        at, judged_at = (
+            pd.to_datetime(rows["as_of_date"]) == pd.Timestamp(self.split.test)
+            for rows in (frame, self.judged)
+        )
+        return at & frame["customer_key"].isin(self.judged.loc[judged_at, "customer_key"])
 
     def candidates_table(self) -> pd.DataFrame:
         """Comparison as a table: candidate, chosen, engine, fit_seconds, status, auc with interval, pr_auc, lift."""
