@@ -117,7 +117,8 @@ def _degrade(lakehouse: Lakehouse, months: Sequence[str]) -> None:
 def living(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
     """The webserver and the daemon with the shipped settings; ends both and sees to it that they end in time."""
     folder = tmp_path_factory.mktemp("living")
-    shutil.copytree(demo.home, folder / "home")
+    # Spark's scratch folders go with their JVM, which may outlive the demo's process by a second.
+    shutil.copytree(demo.home, folder / "home", ignore=shutil.ignore_patterns("scratch"))
     business = small_business(folder, calendar={"start": "2025-01", "end": FUTURE})
     settings = Settings(home=str(folder / "home"), business=str(business))
     lake = Lake(settings, load_business(business))
