@@ -242,7 +242,7 @@ def _train(
     frame = training_frame(
         lakehouse,
         [*names, *judged_by],
-        sorted({*split.train, *split.validation, split.test}),
+        split.cohorts,
         settings.row_limit,
     )
     parameters = _parameters(business, lakehouse)

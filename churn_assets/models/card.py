@@ -202,9 +202,10 @@ def _target(facts: CardFacts) -> list[Block]:
 
 def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
     said = {
-        "train": "learned from",
-        "selection": "chose the model",
+        "compared": "taught the candidates",
+        "selection": "chose among them",
         "calibration": "fitted the probabilities",
+        "train": "taught the chosen one",
         "test": "tested it once",
     }
     split = result.split.as_dict()
@@ -215,6 +216,7 @@ def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
             *(f"{result.rows[part][name]:,}" for name in ("rows", "customers", "positives")),
         )
         for part, words in said.items()
+        if part in split
     ]
     outcomes = [
         (spoken(kind), f"{n:,}") for kind, n in sorted(facts.outcomes.items(), key=lambda item: -item[1])

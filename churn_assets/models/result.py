@@ -56,14 +56,14 @@ class TrainingResult:
         searched: what the search of hyper-parameters came to; empty without one.
         test: metrics on the untouched last cohort.
         test_by_tenure: the same per tenure band; empty if the frame has no tenure_days.
-        split: dates of the parts.
+        split: dates of the parts; `train` taught the model.
         rows: rows and positives per part.
         importance: feature -> mean absolute contribution (log-odds) on validation rows, largest first.
         contributions: of those rows, indexed by customer_key; what `importance` is the mean of.
         alone: feature -> ROC-AUC of it alone on the train part.
         judged: customer_key, as_of_date, label, raw, probability of the validation rows (whose AUC is flattered a
-            little: they chose the model) and of the test cohort, each scored by a model that did not learn from it;
-            of a cohort that does both (`Split.halved`) those that test.
+            little: they chose the model), by what was chosen before it was refitted, and of the test cohort. Nobody is
+            scored by a model that has learned from them; of a cohort that does both (`Split.halved`) those that test.
     """
 
     model: PortableModel

@@ -30,10 +30,12 @@ class Split:
     customers (see learning.py). Where validation and test share one, each has half of its customers.
 
     Attributes:
-        train: cohorts that every fitted number comes from (transformation and model).
+        train: cohorts that transformation and model are fitted on.
         validation: cohorts that choose and calibrate; see `selection` and `calibration`.
         test: the last mature cohort, looked at once.
         horizon: gap plus outcome window: the time between parts that share no cohort.
+        embargo: cohorts whose outcomes were open when validation began, and known when the test cohort did.
+        compared: once refitted: the train cohorts of the candidates when they were compared; else empty.
         forget: the world has just changed: of several memories the best is taken; see `choice.remembered`.
     """
 
@@ -41,7 +43,14 @@ class Split:
     validation: tuple[date, ...]
     test: date
     horizon: timedelta
+    embargo: tuple[date, ...] = ()
+    compared: tuple[date, ...] = ()
     forget: bool = False
+
+    @property
+    def cohorts(self) -> list[date]:
+        """Of all parts, ascending."""
+        return sorted({*self.train, *self.embargo, *self.validation, self.test})
 
     @property
     def out_of_time(self) -> bool:
@@ -56,6 +65,14 @@ class Split:
     def unhalved(self) -> "Split":
         """The cohort before the newest, if there is one, chooses and calibrates instead; all of the newest tests."""
         return replace(self, validation=self.train[-2:-1]) if len(self.train) > 1 else self
+
+    def refitted(self) -> "Split":
+        """Once everything is chosen: train grown by the cohorts whose outcomes have become known until the test.
+
+        Itself where train has them all.
+        """
+        known = tuple(day for day in self.cohorts if day != self.test or not self.out_of_time)
+        return self if known == self.train else replace(self, train=known, embargo=(), compared=self.train)
 
     @property
     def short_history(self) -> bool:
@@ -77,13 +94,15 @@ class Split:
         return self.validation if self.short_history else self.validation[-1:]
 
     def as_dict(self) -> dict[str, list[str]]:
-        """ISO dates of each part, for logs and metadata."""
-        return {
-            "train": [day.isoformat() for day in self.train],
-            "selection": [day.isoformat() for day in self.selection],
-            "calibration": [day.isoformat() for day in self.calibration],
-            "test": [self.test.isoformat()],
+        """ISO dates of each part that has some, for logs and metadata."""
+        parts = {
+            "train": self.train,
+            "compared": self.compared,
+            "selection": self.selection,
+            "calibration": self.calibration,
+            "test": (self.test,),
         }
+        return {name: [day.isoformat() for day in days] for name, days in parts.items() if days}
 
 
 def recent_split(
@@ -124,9 +143,10 @@ def temporal_split(
 
     The outcome of a cohort `a` is known on `a + gap + outcome`. A cohort may train only if that day is not after the
     first validation cohort, and may validate only if it is not after the test cohort; cohorts in between are the
-    embargo and are used for nothing. While history is short, validation shrinks (down to one cohort) before training
-    falls below its minimum. When it is too short even for that, as in the first year of a long outcome window, the
-    train cohorts themselves choose and calibrate, crosswise by customer; the test stays the same.
+    embargo: those before validation teach when the chosen model is refitted, those after it nothing. While history is
+    short, validation shrinks (down to one cohort) before training falls below its minimum. When it is too short even
+    for that, as in the first year of a long outcome window, the train cohorts themselves choose and calibrate,
+    crosswise by customer; the test stays the same.
 
     Args:
         as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
@@ -171,7 +191,8 @@ def _split(
         validation = closed[-count:]
         train = [day for day in days if day + horizon <= validation[0]]
         if len(train) >= minimum_train:
-            return Split(tuple(train), tuple(validation), test, horizon)
+            embargo = tuple(day for day in closed if train[-1] < day < validation[0])
+            return Split(tuple(train), tuple(validation), test, horizon, embargo)
     return None
 
 

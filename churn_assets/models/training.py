@@ -67,6 +67,36 @@ class TrainingSettings:
         require(self.candidates)
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A single candidate, or the ensemble that beats it."""
+
+    single: str
+    ensemble: Ensemble | None
+
+    @property
+    def name(self) -> str:
+        return self.ensemble.name if self.ensemble else self.single
+
+    @property
+    def members(self) -> dict[str, float]:
+        """Candidate -> its weight."""
+        return dict(self.ensemble.weights) if self.ensemble else {self.single: 1.0}
+
+    def fitted(self, learning: Learning) -> tuple[Transformation, Scorer]:
+        """Fitted on the whole train part."""
+        members = {name: learning.model(name) for name in self.members}
+        if self.ensemble is None:
+            return members[self.single]
+        transformation = next(iter(members.values()))[0]
+        return transformation, self.ensemble.scorer({name: scorer for name, (_, scorer) in members.items()})
+
+    def scores(self, learning: Learning, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Raw probabilities; see `Learning.scores`."""
+        scores = learning.scores(list(self.members), rows)
+        return self.ensemble.probability(scores) if self.ensemble else scores[self.single]
+
+
 def train(
     frame: pd.DataFrame,
     features: Sequence[str],
@@ -80,13 +110,14 @@ def train(
 
     Only the train part fits transformation and candidates; the selection cohorts choose the candidate (`choose`) and
     how many of the train cohorts to learn from (`remembered`), and weigh ensembles (`weigh`); the calibration cohorts
-    fit the probability; the test cohort is scored once, by the chosen model. The model is not refitted on later cohorts
-    afterwards. Where parts share cohorts, rows are scored crosswise (learning.py). A test cohort with too few churners
-    to choose, too, leaves that to the one before it (`Split.unhalved`).
+    fit the probability. What was chosen is then refitted, with that calibration, on all cohorts whose outcomes were
+    known on the day of the test cohort (`Split.refitted`), and scores this one once. Where parts share cohorts, rows
+    are scored crosswise (learning.py). A test cohort with too few churners to choose, too, leaves that to the one
+    before it (`Split.unhalved`).
 
     Args:
         frame: customer_key, as_of_date, label (0/1, none missing), the features, and tenure_days if at hand.
-            Cohorts outside the split (the embargo) are ignored.
+            Cohorts outside the split are ignored.
         features: declared features, in order.
         split: see `temporal_split`.
         spark: gives a Spark session; called only if a candidate needs it.
@@ -131,29 +162,34 @@ def train(
         judges = parts["selection"][verdict.rows]
         found |= {name: _evaluate(judges, raw, raw, settings) for name, raw in verdict.scores.items()}
     progress(why)
-    chosen = ensemble.name if ensemble else single
+    chosen = _Chosen(single, ensemble)
     # sorted is stable: equal candidates stay in the order of preference.
     order = sorted(found, key=lambda name: -(found[name].auc or 0.0))
-    calibrated_on = _scores(learning, single, ensemble, parts["calibration"])
+    calibrated_on = chosen.scores(learning, parts["calibration"])
     calibration = Calibration.fit(calibrated_on, parts["calibration"]["label"].to_numpy(np.float64))
-    transformation, scorer = _fitted(learning, single, ensemble)
-    model = PortableModel(chosen, transformation, scorer, calibration)
+    # a cohort is judged by the rows that had no part in choosing, if it has such
+    earlier = parts["validation"].iloc[:0] if split.halved else parts["validation"]
+    earlier_raw = chosen.scores(learning, earlier)
+    refitted, fitted = split.refitted(), learning
+    if refitted != split:
+        parts |= {"train": _parts(frame, refitted)["train"], "compared": parts["train"]}
+        split, fitted = refitted, Learning(parts["train"], learner)
+        progress(
+            f"fitting {chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
+        )
+    model = PortableModel(chosen.name, *chosen.fitted(fitted), calibration)
     contributions = _contributions(model, parts["validation"], settings.seed)
     importance = _importance(contributions)
     rows = {name: _counts(part) for name, part in parts.items()}
-    weights = dict(ensemble.weights) if ensemble else {single: 1.0}
     made_of = {
-        "members": weights,
-        "hyper_parameters": {name: dict(vars(learner.candidates[name])) for name in weights},
+        "members": chosen.members,
+        "hyper_parameters": {name: dict(vars(learner.candidates[name])) for name in chosen.members},
     }
     model = _with_about(model, split, rows, importance, made_of, parts["train"], calibrated_on)
-    raw = _scores(learning, single, ensemble, parts["test"])
+    raw = chosen.scores(fitted, parts["test"])
     probability = calibration.apply(raw)
     test = _evaluate(parts["test"], raw, probability, settings)
-    progress(f"{chosen} chosen; test {split.test} AUC {_auc_text(test)}")
-    # a cohort is judged by the rows that had no part in choosing, if it has such
-    earlier = parts["validation"].iloc[:0] if split.halved else parts["validation"]
-    earlier_raw = _scores(learning, single, ensemble, earlier)
+    progress(f"{chosen.name} chosen; test {split.test} AUC {_auc_text(test)}")
     bands = (
         by_tenure(
             parts["test"].assign(raw=raw, probability=probability),
@@ -165,11 +201,11 @@ def train(
     )
     return TrainingResult(
         model=model,
-        chosen=chosen,
+        chosen=chosen.name,
         candidates=tuple(
             CandidateResult(
                 name,
-                name == chosen,
+                name == chosen.name,
                 learning.engines.get(name, ""),
                 learning.seconds.get(name, 0.0),
                 found[name],
@@ -206,24 +242,6 @@ def _with_settings(learner: Learner, searched: Sequence[Found]) -> Learner:
     changed: dict[str, Any] = {found.candidate: learner.candidates[found.candidate] for found in searched}
     better = {found.candidate: replace(changed[found.candidate], **found.settings) for found in searched}
     return replace(learner, candidates={**learner.candidates, **better})
-
-
-def _fitted(learning: Learning, single: str, ensemble: Ensemble | None) -> tuple[Transformation, Scorer]:
-    """The ensemble, or without one the single candidate, fitted on the whole train part."""
-    if ensemble is None:
-        return learning.model(single)
-    members = {name: learning.model(name) for name in ensemble.weights}
-    transformation = next(iter(members.values()))[0]
-    return transformation, ensemble.scorer({name: scorer for name, (_, scorer) in members.items()})
-
-
-def _scores(
-    learning: Learning, single: str, ensemble: Ensemble | None, rows: pd.DataFrame
-) -> NDArray[np.float64]:
-    """Raw probabilities by the ensemble, or without one by the single candidate; see `Learning.scores`."""
-    if ensemble is None:
-        return learning.scores([single], rows)[single]
-    return ensemble.probability(learning.scores(list(ensemble.weights), rows))
 
 
 def _counts(part: pd.DataFrame) -> dict[str, int]:

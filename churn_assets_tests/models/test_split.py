@@ -70,6 +70,14 @@ def test_no_outcome_window_reaches_into_a_later_part(
     assert len(split.train) >= minimum and 1 <= len(split.validation) <= validation
     assert max(split.train) + horizon <= min(split.validation)
     assert max(split.validation) + horizon <= split.test
+    refitted = split.refitted()
+    assert refitted.train == tuple(day for day in sorted(set(days)) if day + horizon <= split.test)
+    assert refitted.compared == (() if refitted.train == split.train else split.train)
+    assert (refitted.validation, refitted.test, refitted.refitted()) == (
+        split.validation,
+        split.test,
+        refitted,
+    )
     assert set(split.selection) | set(split.calibration) == set(split.validation)
 
 
@@ -91,6 +99,7 @@ def test_a_recent_split_learns_up_to_the_newest_mature_cohort() -> None:
     split = recent_split(days[::-1], 7, 30)
     assert (split.train, split.validation, split.test) == (tuple(days), (days[3],), days[3])
     assert split.selection == split.calibration == (days[3],)
+    assert split.refitted() == split
     assert split.halved and not split.out_of_time and not split.short_history and split.forget
     with pytest.raises(NotEnoughHistory, match="no mature cohort"):
         recent_split([], 7, 30)

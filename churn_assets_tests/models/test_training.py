@@ -41,7 +41,10 @@ def test_a_training_finds_the_signal_and_reports_it(result: TrainingResult) -> N
     assert next(iter(result.importance)) == "usage__gb__trend"
     assert list(result.importance.values()) == sorted(result.importance.values(), reverse=True)
     assert sum(band.n for band in result.test_by_tenure.values()) == 1000
-    assert result.rows["train"]["rows"] == 1000 * len(SPLIT.train)
+    assert result.rows["compared"]["rows"] == 1000 * len(SPLIT.train)
+    assert result.rows["train"]["rows"] == 1000 * (
+        len(SPLIT.train) + len(SPLIT.embargo) + len(SPLIT.validation)
+    )
     table = result.candidates_table()
     assert table["chosen"].tolist() == [True] and table["auc"][0] > 0.75
     assert result.ensemble == "a single candidate makes no ensemble"
@@ -54,10 +57,15 @@ def test_same_data_and_seed_give_the_same_model(frame: pd.DataFrame, result: Tra
     assert again.model.about == result.model.about
 
 
+def _choosing(result: TrainingResult) -> np.ndarray:
+    """Scores of the validation rows, by what was chosen before it was refitted."""
+    return result.judged.loc[result.judged["as_of_date"] != SPLIT.test, "raw"].to_numpy()
+
+
 def test_labels_of_later_parts_never_touch_what_was_fitted_before(
     frame: pd.DataFrame, result: TrainingResult
 ) -> None:
-    """Turn the labels of the test cohort, then of validation too: transformation and scorer stay as they were."""
+    """Turn the labels of the test cohort: the model stays; then of validation: what scored it stays."""
     turned = frame.copy()
     at = turned["as_of_date"] == SPLIT.test
     turned.loc[at, "label"] = 1 - turned.loc[at, "label"]
@@ -67,19 +75,27 @@ def test_labels_of_later_parts_never_touch_what_was_fitted_before(
     at = turned["as_of_date"].isin(SPLIT.validation)
     turned.loc[at, "label"] = 1 - turned.loc[at, "label"]
     other = train(turned, FEATURES, SPLIT, SETTINGS, no_spark)
-    assert np.array_equal(other.model.score(frame)["raw"], result.model.score(frame)["raw"])
+    assert np.array_equal(_choosing(other), _choosing(result))
     assert other.model.calibration != result.model.calibration
 
 
-def test_features_of_later_parts_and_the_embargo_are_not_learned_from(
+def test_features_are_learned_from_once_their_outcome_is_known(
     frame: pd.DataFrame, result: TrainingResult
 ) -> None:
-    poisoned = frame.copy()
-    at = ~poisoned["as_of_date"].isin([*SPLIT.train, *SPLIT.validation])
-    poisoned.loc[at, "usage__gb__trend"] = 1e9
-    other = train(poisoned, FEATURES, SPLIT, SETTINGS, no_spark)
+    """What follows validation teaches nothing, the embargo before it the refitted model alone."""
+    refitted = SPLIT.refitted().train
+    assert set(SPLIT.embargo) <= set(refitted) and SPLIT.embargo
+
+    def poisoned(at: pd.Series) -> TrainingResult:
+        rows = frame.assign(usage__gb__trend=frame["usage__gb__trend"].mask(at, 1e9))
+        return train(rows, FEATURES, SPLIT, SETTINGS, no_spark)
+
+    other = poisoned(~frame["as_of_date"].isin(refitted))
     assert other.model.transformation == result.model.transformation
     assert np.array_equal(other.model.score(frame)["raw"], result.model.score(frame)["raw"])
+    other = poisoned(frame["as_of_date"].isin(SPLIT.embargo))
+    assert np.array_equal(_choosing(other), _choosing(result))
+    assert other.model.transformation != result.model.transformation
 
 
 def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd.DataFrame) -> None:
