@@ -16,10 +16,13 @@ from churn_assets.models.split import recent_split
 from churn_assets.models.training import TrainingSettings, train
 from churn_assets.sources.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.sources.simulator.truth import eligible
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
+from churn_assets_tests.models.synthetic import COHORTS, SPLIT, no_spark, training_frame
+from churn_assets_tests.models.synthetic import FEATURES as BASE
 from churn_assets_tests.sources.worlds import make_world
 
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
+# one more than the others have, that tells customers apart
+FEATURES = [*BASE, "minutes"]
 NO_TWINS = Twins(1000, 0, 0, None, None)
 QUIET = LeakReport({"a": 0.6}, Auc(0.5, 0.46, 0.54), Auc(0.5, 0.48, 0.52), {}, NO_TWINS)
 
@@ -30,7 +33,8 @@ def trained(frame: pd.DataFrame) -> TrainingResult:
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    return training_frame(customers=700)
+    rows = training_frame(customers=700)
+    return rows.assign(minutes=np.random.default_rng(3).normal(size=len(rows)))
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +203,6 @@ def test_what_knows_the_future_gains_from_it(tmp_path: Path) -> None:
     assert set(honest.values()) == {0.0} and replace(QUIET, future=honest).findings() == []
 
 
-def test_gains_are_zero_where_nothing_differs() -> None:
-    frame = training_frame(customers=50)
+def test_gains_are_zero_where_nothing_differs(frame: pd.DataFrame) -> None:
     labels = frame["label"].to_numpy(np.float64)
     assert set(future_gains(frame, frame, labels, FEATURES).values()) == {0.0}
