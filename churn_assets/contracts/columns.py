@@ -9,6 +9,7 @@ from typing import NoReturn
 from pydantic import BaseModel, ConfigDict
 
 from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.formats import wrong_format
 from churn_assets.contracts.odcs import LogicalType, Property
 from churn_assets.contracts.source import Column, FileFormat
 from churn_assets.contracts.validation import own_properties
@@ -21,6 +22,7 @@ SPARK_TYPES: dict[LogicalType, str] = {
     "integer": "bigint",
     "boolean": "boolean",
 }
+TIMES = ("date", "timestamp")
 NUMBERS = re.compile(r"double|float|decimal\((\d+),\s*(\d+)\)")
 PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "rescued")
 RESERVED = frozenset(
@@ -74,6 +76,11 @@ def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
         refuse("physicalName", f"{physical} is a path inside a document", "only jsonl has those.")
     if prop.name in RESERVED or (personal and prop.name == "source"):
         refuse("", "this name is used by the lake itself.", "choose another name, keep physicalName.")
+    minimum, maximum = (
+        _bound(key, getattr(options, key), prop.logicalType, refuse) for key in ("minimum", "maximum")
+    )
+    if minimum is not None and maximum is not None and _is_above(minimum, maximum):
+        refuse("logicalTypeOptions", f"nothing is between {minimum} and {maximum}", "exchange the two.")
     return Column(
         name=prop.name,
         type=prop.logicalType,
@@ -82,11 +89,11 @@ def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
         field=f"delivered_{delivered}" if taken else delivered,
         json_path=f"$.{inner}" if inner else None,
         aliases=(*([delivered] if taken else []), *own.aliases),
-        formats=tuple(f for f in [options.format, *own.alternativeFormats] if f),
+        formats=_formats(prop, own, refuse),
         required=prop.required or prop.primaryKey,
         personal=personal,
-        minimum=_bound("minimum", options.minimum, prop.logicalType, refuse),
-        maximum=_bound("maximum", options.maximum, prop.logicalType, refuse),
+        minimum=minimum,
+        maximum=maximum,
         pattern=_pattern(options.pattern, refuse),
         valid_values=_valid_values(prop, refuse),
         valid_severity=prop.quality[0].severity if prop.quality else "warn",
@@ -134,6 +141,28 @@ def _bound(
         remedy = f"write the {key} as a {kind}, or remove it."
         refuse(f"logicalTypeOptions.{key}", f"{value} is no {kind}", remedy)
     return found
+
+
+def _is_above(minimum: float | str, maximum: float | str) -> bool:
+    """Text by the order of its letters, as Spark has it; days and moments are ISO by now."""
+    if isinstance(minimum, str) or isinstance(maximum, str):
+        return str(minimum) > str(maximum)
+    return minimum > maximum
+
+
+def _formats(prop: Property, own: _OwnProperties, refuse: Refuse) -> tuple[str, ...]:
+    """Of days and moments; ODCS gives `format` other meanings for other types, which nothing here reads."""
+    if prop.logicalType not in TIMES:
+        if own.alternativeFormats:
+            refuse("customProperties.alternativeFormats", f"a {prop.logicalType} has none", "remove them.")
+        return ()
+    told = [("logicalTypeOptions.format", prop.logicalTypeOptions.format)]
+    told += [("customProperties.alternativeFormats", pattern) for pattern in own.alternativeFormats]
+    for key, pattern in told:
+        if pattern is not None and (wrong := wrong_format(pattern)):
+            remedy = "write it in Spark's letters: yyyy-MM-dd, dd.MM.yyyy, yyyy-MM-dd HH:mm:ss."
+            refuse(key, f"{pattern}: {wrong}", remedy)
+    return tuple(pattern for _, pattern in told if pattern is not None)
 
 
 def _pattern(pattern: str | None, refuse: Refuse) -> str | None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from churn_assets.contracts import odcs
 from churn_assets.contracts.business import Business, BusinessFile
-from churn_assets.contracts.columns import column_of
+from churn_assets.contracts.columns import TIMES, column_of
 from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.promises import promises_of
 from churn_assets.contracts.server import ServerProperties, delimiter_of, encoding_of
@@ -18,7 +18,6 @@ from churn_assets.contracts.source import Delivery, MonthRule, Role, Source, Spe
 from churn_assets.contracts.validation import own_properties, validated
 from churn_assets.contracts.yaml_file import read_yaml
 
-TIMES = ("date", "timestamp")
 SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
 
 

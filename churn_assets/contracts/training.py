@@ -6,6 +6,18 @@ from pydantic import Field, model_validator
 
 from churn_assets.contracts.section import Section, Share
 
+# The keys of models.candidates.CANDIDATES, which imports what fits them.
+CandidateName = Literal[
+    "logistic_regression",
+    "decision_tree",
+    "random_forest",
+    "gradient_boosted_trees",
+    "histogram_boosting",
+    "extreme_boosting",
+    "bagged_boosting",
+    "neural_additive",
+]
+
 
 class SearchRule(Section):
     """How long to look for better hyper-parameters; see models/search.py. No trials, no search."""
@@ -25,7 +37,7 @@ class SearchRule(Section):
 class Training(Section):
     """How a model is trained and judged."""
 
-    candidates: list[str] = Field(min_length=1)
+    candidates: list[CandidateName] = Field(min_length=1)
     engine: Literal["auto", "local", "spark"] = "auto"
     validation_cohorts: int = Field(2, ge=1)
     memory_cohorts: list[Annotated[int, Field(ge=1)]] = Field([8, 4, 2, 1])

@@ -95,6 +95,11 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "unknown key inside": (lambda c: c["windows"].update(gap=7), "windows.gap", "remove it"),
     "missing key": (lambda c: c.pop("label"), "label", "add this key"),
     "missing key inside": (lambda c: c["label"].pop("policy"), "label.policy", "add this key"),
+    "misspelt candidate": (
+        lambda c: c["training"].update(candidates=["random_forrest"]),
+        "training.candidates[0]: Input should be 'logistic_regression', ",
+        "found 'random_forrest'. Remedy: use one of the allowed values",
+    ),
     "unknown engine": (
         lambda c: c["training"].update(engine="gpu"),
         "training.engine",

@@ -67,6 +67,36 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
         {"physicalType": "decimal(2,4)"},
         "physicalType: decimal(2,4) is no type",
     ),
+    "bounds the wrong way round": (
+        "number",
+        _options(minimum=10, maximum=9.5),
+        "logicalTypeOptions: nothing is between 10.0 and 9.5. Remedy: exchange the two",
+    ),
+    "days the wrong way round": (
+        "date",
+        _options(minimum="2025-01-31", maximum=date(2025, 1, 30)),
+        "nothing is between 2025-01-31 and 2025-01-30",
+    ),
+    "the year of weeks": (
+        "date",
+        _options(format="YYYY-MM-dd"),
+        "logicalTypeOptions.format: YYYY-MM-dd: YYYY is not understood. Remedy: write it in Spark's letters",
+    ),
+    "the day of the year": (
+        "date",
+        _options(format="yyyy-MM-DD"),
+        "yyyy-MM-DD: D is the day of the year; that of the month is d",
+    ),
+    "a time without a day": (
+        "timestamp",
+        _options(format="HH:mm"),
+        "it does not tell year (yyyy), month (MM)",
+    ),
+    "another format of a word": (
+        "string",
+        {"customProperties": [{"property": "alternativeFormats", "value": ["dd.MM.yyyy"]}]},
+        "customProperties.alternativeFormats: a string has none",
+    ),
     "a name of quarantine": ("string", {"name": "raw_row"}, "used by the lake itself"),
     "a name of judgement": ("string", {"name": "refused_rule"}, "used by the lake itself"),
     "a name of identity": (
@@ -80,6 +110,9 @@ ACCEPTED: dict[str, tuple[str, Edit]] = {
     "days": ("date", _valid("2025-01-31", date(2025, 2, 28)) | _options(minimum=date(2025, 1, 1))),
     "numbers": ("number", _valid(1, 2.5) | _options(minimum=0.5) | {"physicalType": "Decimal(10, 2)"}),
     "letters as Java calls them": ("string", _options(pattern=r"(?<word>\p{Lu}[\p{L}\\-]+)\h*(?<!x)(?i)\z")),
+    "bounds that meet": ("integer", _options(minimum=1, maximum=1)),
+    "a format that is told and not read": ("string", _options(format="email")),
+    "moments": ("timestamp", _options(format="yyyy-MM-dd'T'HH:mm[:ss]")),
     "a source that is not personal": ("string", {"name": "source"}),
 }
 

@@ -109,7 +109,7 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "spell column that is no time": (
         "subscriptions",
-        lambda c: _property(c, "expires_on").update(logicalType="string", logicalTypeOptions={}),
+        lambda c: _property(c, "expires_on").update(logicalType="string", customProperties=[]),
         "customProperties.spell.expiresOn",
         "expires_on is no time. Remedy: name a date or timestamp property",
     ),

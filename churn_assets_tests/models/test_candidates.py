@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
 from xgboost import DMatrix, XGBClassifier
 
+from churn_assets.contracts.training import CandidateName
 from churn_assets.models.calibration import sigmoid
 from churn_assets.models.candidates import (
     CANDIDATES,
@@ -43,6 +44,10 @@ def part(spark: "SparkSession", transformation: Transformation) -> Iterator[Trai
     matrix, labels = transformation.transform(FRAME), FRAME["label"].to_numpy(np.float64)
     with SparkMatrix(matrix, labels, lambda: spark) as frame:
         yield TrainingPart(matrix, labels, frame, seed=3)
+
+
+def test_churn_yaml_names_the_candidates_that_there_are() -> None:
+    assert get_args(CandidateName) == tuple(CANDIDATES)
 
 
 def fit_and_keep(
