@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.expressions import wrong_expression
 from churn_assets.contracts.features import NUMERIC, Feature, FeatureLine, expand
 from churn_assets.contracts.outcome import Eligibility, LabelRule, Windows
 from churn_assets.contracts.protected import ProtectedAttribute
@@ -139,6 +140,7 @@ class BusinessFile(Section):
                         f"{attribute.column} of {attribute.source} is protected, so no model may learn from it.",
                         "take the feature out, or set `allowed_as_feature: true` under protected if you may use it.",
                     )
+            _check_where(line.where, source, file, path)
             try:
                 expanded = expand(line, source, self.windows.observation_months)
                 features += [replace(f, protected=True) for f in expanded] if read else expanded
@@ -149,6 +151,12 @@ class BusinessFile(Section):
             raise DeclarationError(
                 file, "features", f"two features are called {name}.", "give one line a `name`."
             )
+        readable = ["tenure_days", *(f.name for f in features if f.sql is None)]
+        for position, line in enumerate(self.features):
+            if line.sql is not None:
+                if wrong := wrong_expression(line.sql, readable):
+                    raise DeclarationError(file, f"features[{position}].sql", wrong)
+                readable.append(str(line.name))
         worth = next((f for f in features if f.name == self.segments.value.feature), None)
         if worth is None:
             raise DeclarationError(
@@ -192,6 +200,7 @@ class BusinessFile(Section):
             source = source_of(path, column.source)
             if source.event_time is None:
                 raise DeclarationError(file, path, f"{source.name} has no event time to put into a month.")
+            _check_where(column.where, source, file, path)
             if column.measure and column.measure not in {c.name for c in source.attributes}:
                 raise DeclarationError(file, path, f"{source.name} has no column {column.measure}.")
             if column.measure and source.column(column.measure).type not in NUMERIC:
@@ -199,6 +208,13 @@ class BusinessFile(Section):
                     file, path, f"{column.measure} of {source.name} is no number.", "sum a number, or count."
                 )
         return Business(self, sources, tuple(features))
+
+
+def _check_where(condition: str | None, source: Source | None, file: Path, path: str) -> None:
+    if condition is not None and source is not None:
+        names = [c.name for c in source.columns if not c.personal]
+        if wrong := wrong_expression(condition, names):
+            raise DeclarationError(file, f"{path}.where", wrong)
 
 
 @dataclass(frozen=True)

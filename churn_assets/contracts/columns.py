@@ -9,6 +9,7 @@ from typing import NoReturn
 from pydantic import BaseModel, ConfigDict
 
 from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.expressions import wrong_expression
 from churn_assets.contracts.formats import wrong_format
 from churn_assets.contracts.odcs import LogicalType, Property
 from churn_assets.contracts.source import Column, FileFormat
@@ -81,6 +82,8 @@ def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
     )
     if minimum is not None and maximum is not None and _is_above(minimum, maximum):
         refuse("logicalTypeOptions", f"nothing is between {minimum} and {maximum}", "exchange the two.")
+    if prop.transformLogic and (wrong := wrong_expression(prop.transformLogic)):
+        refuse("transformLogic", wrong, "")
     return Column(
         name=prop.name,
         type=prop.logicalType,

@@ -95,6 +95,47 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "unknown key inside": (lambda c: c["windows"].update(gap=7), "windows.gap", "remove it"),
     "missing key": (lambda c: c.pop("label"), "label", "add this key"),
     "missing key inside": (lambda c: c["label"].pop("policy"), "label.policy", "add this key"),
+    "expression of no feature": (
+        lambda c: c["features"].append({"name": "x", "sql": "tenure_days / usage_data_mb_sum_2m"}),
+        ".sql: there is no usage_data_mb_sum_2m to read",
+        "usage_data_mb_sum_6m is meant, perhaps",
+    ),
+    "expression of a later one": (
+        lambda c: c["features"].insert(0, {"name": "x", "sql": "data_share_last_week + 1"}),
+        "features[0].sql: there is no data_share_last_week to read",
+        "",
+    ),
+    "condition on no column": (
+        lambda c: c["features"].append(
+            {
+                "source": "invoices",
+                "aggregate": "count",
+                "name": "x",
+                "where": "issued_at > due_on",
+                "months": [1],
+            }
+        ),
+        ".where: there is no issued_at to read",
+        "issued_on is meant, perhaps",
+    ),
+    "condition on the day of the run": (
+        lambda c: c["features"].append(
+            {
+                "source": "invoices",
+                "aggregate": "count",
+                "name": "x",
+                "where": "due_on < now()",
+                "months": [1],
+            }
+        ),
+        ".where: now differs from run to run",
+        "take it out",
+    ),
+    "condition of a month column": (
+        lambda c: c["customer_months"][0].update(where="sta_tus = 'paid'"),
+        "customer_months[0].where: there is no sta_tus to read",
+        "",
+    ),
     "misspelt candidate": (
         lambda c: c["training"].update(candidates=["random_forrest"]),
         "training.candidates[0]: Input should be 'logistic_regression', ",

@@ -67,6 +67,11 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
         {"physicalType": "decimal(2,4)"},
         "physicalType: decimal(2,4) is no type",
     ),
+    "a value of the day of the run": (
+        "integer",
+        {"transformLogic": "datediff(current_date, started_on)"},
+        "transformLogic: current_date differs from run to run",
+    ),
     "bounds the wrong way round": (
         "number",
         _options(minimum=10, maximum=9.5),
