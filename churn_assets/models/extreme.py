@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from churn_assets.models.calibration import logit
 from churn_assets.models.portable import Scorer
 from churn_assets.models.space import Range, Space
-from churn_assets.models.trees import LEAF, Trees, trees_for
+from churn_assets.models.trees import LEAF, Trees, share_of_columns, trees_for
 
 if TYPE_CHECKING:
     from churn_assets.models.candidates import TrainingPart
@@ -25,14 +25,16 @@ class ExtremeBoosting:
     engines: ClassVar[tuple[Literal["local", "spark"], ...]] = ("local", "spark")
     space: ClassVar[Space] = {
         "learning_rate": Range(0.01, 0.3, log=True),
-        "growth": Range(2.0, 24.0, log=True),
+        "growth": Range(2.0, 32.0, log=True),
+        "columns": Range(0.05, 1.0, log=True),
         "depth": Range(1, 5),
         "leaf_weight": Range(0.5, 50.0, log=True),
         "penalty": Range(0.1, 100.0, log=True),
     }
 
     learning_rate: float = 0.05
-    growth: float = 12.0
+    growth: float = 16.0
+    columns: float = 0.2
     depth: int = 2
     leaf_weight: float = 3.0
     penalty: float = 10.0
@@ -42,6 +44,7 @@ class ExtremeBoosting:
         settings = {
             "learning_rate": self.learning_rate,
             "n_estimators": trees_for(part.labels, self.growth),
+            "colsample_bynode": share_of_columns(part.matrix, self.columns),
             "max_depth": self.depth,
             "min_child_weight": self.leaf_weight,
             "reg_lambda": self.penalty,

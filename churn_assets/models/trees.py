@@ -18,6 +18,7 @@ from churn_assets.models.arrays import Arrays
 LEAF = -1
 # Trees that ask no more than this are answered from a table of 2^n rows; see `Table`.
 MOST_CONDITIONS = 8
+FEWEST_COLUMNS = 8
 
 
 def trees_for(labels: NDArray[np.float64], growth: float) -> int:
@@ -28,6 +29,12 @@ def trees_for(labels: NDArray[np.float64], growth: float) -> int:
     """
     churners = labels.sum()
     return max(1, round(growth * math.sqrt(min(churners, len(labels) - churners))))
+
+
+def share_of_columns(matrix: NDArray[np.float64], share: float) -> float:
+    """Share of the columns among which a question is chosen: as wanted, but not of fewer than FEWEST_COLUMNS."""
+    columns: int = matrix.shape[1]
+    return min(1.0, max(share, FEWEST_COLUMNS / columns))
 
 
 @dataclass(frozen=True)

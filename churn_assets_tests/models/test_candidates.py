@@ -24,7 +24,7 @@ from churn_assets.models.logistic import LogisticRegression
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Linear, PortableModel, Scorer
 from churn_assets.models.transformation import Transformation
-from churn_assets.models.trees import Trees, trees_for
+from churn_assets.models.trees import Trees, share_of_columns, trees_for
 from churn_assets_tests.models.synthetic import FEATURES, training_frame
 
 if TYPE_CHECKING:
@@ -251,4 +251,20 @@ def test_boosting_grows_with_the_churners(name: str, part: TrainingPart) -> None
     for rows in (1000, 2000):
         few = replace(part, matrix=part.matrix[:rows], labels=part.labels[:rows])
         form = CANDIDATES[name].fit(few).form
-        assert isinstance(form, Trees) and len(form.roots) == trees_for(few.labels, 12.0)
+        assert isinstance(form, Trees) and len(form.roots) == trees_for(few.labels, 16.0)
+
+
+def test_a_question_has_a_share_of_the_columns_to_choose_from_but_some_at_the_least() -> None:
+    assert [share_of_columns(np.zeros((1, n)), 0.2) for n in (80, 16, 4)] == [0.2, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("name", ["histogram_boosting", "extreme_boosting"])
+def test_columns_that_tell_the_same_all_have_their_say(name: str, part: TrainingPart) -> None:
+    """Forty times the same column: chosen among all of them it is always the first, chosen among a few any of them."""
+    same = replace(part, matrix=np.repeat(part.matrix[:, [1]], 40, axis=1))
+    asked = {}
+    for columns in (0.2, 1.0):
+        form = replace(CANDIDATES[name], columns=columns).fit(same).form
+        assert isinstance(form, Trees)
+        asked[columns] = len(set(form.column[form.roots]))
+    assert asked[1.0] == 1 and asked[0.2] > 15
