@@ -47,7 +47,7 @@ def quality(settings: Settings) -> Quality:
     last = lake.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()[-1]
     days = lake.arrow(tables.CHURN_LABELS, ["as_of_date"], [("as_of_date", "<=", last["test_as_of_date"])])
     windows = business.file.windows
-    split = temporal_split(days["as_of_date"].to_pylist(), windows.gap_days, windows.outcome_days)
+    split = temporal_split(days["as_of_date"].to_pylist(), windows.gap_days, windows.outcome_days).refitted()
     names, limit = [f.name for f in business.features], business.file.training.row_limit
     frame = training_frame(lake, names, [*split.train, split.test], limit)
     keys = lake.arrow(tables.CUSTOMER_KEYS).to_pandas()
