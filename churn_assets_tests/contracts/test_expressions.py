@@ -4,7 +4,7 @@ import pytest
 
 from churn_assets.contracts.expressions import wrong_expression
 
-NAMES = ["tenure_days", "closed_at", "Opened_At", "priority"]
+NAMES = ["tenure_days", "closed_at", "Opened_At", "priority", "local_time", "current_user"]
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ NAMES = ["tenure_days", "closed_at", "Opened_At", "priority"]
         "'it\\'s now()' = 'rand()'",
         "aggregate(from_json('[]', 'array<struct<the_item:int>>'), 0, (s, l) -> s + l.the_item)",
         "unix_timestamp(closed_at)",
+        "local_time > 3 and `current_user` is null",
     ],
 )
 def test_what_can_be_computed_is_accepted(sql: str) -> None:
