@@ -13,19 +13,16 @@ import numpy as np
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.candidates import trees_of
+from churn_assets.models.candidates import HistogramBoosting, TrainingPart, trees_of
+from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import PortableModel, Scorer
 from churn_assets.models.transformation import Transformation
 from churn_assets.scores.scoring import score_snapshots
 from churn_assets.settings import Settings
 
-SETTINGS = {"max_iter": 300, "max_depth": 2, "learning_rate": 0.05, "min_samples_leaf": 100, "max_bins": 63}
-
 
 def prepare(folder: Path, rows: int) -> None:
     """Snapshots, matrix and model, each as a file."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     settings = Settings()
     lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS).to_pandas()
@@ -33,8 +30,9 @@ def prepare(folder: Path, rows: int) -> None:
     labels = lakehouse.arrow(tables.CHURN_LABELS, [*keys, "label"]).to_pandas().dropna()
     known = snapshots.merge(labels, on=keys)
     transformation = Transformation.fit(known, [f.name for f in business.features])
-    learner = HistGradientBoostingClassifier(**SETTINGS, early_stopping=False, random_state=0)
-    learner.fit(transformation.transform(known), known["label"])
+    matrix, labels = transformation.transform(known), known["label"].to_numpy(np.float64)
+    part = TrainingPart(matrix, labels, SparkMatrix(matrix, labels, lambda: lakehouse.spark), seed=0)
+    learner = HistogramBoosting().learner(part).fit(matrix, labels)
     model = PortableModel("histogram_boosting", transformation, Scorer(trees_of(learner), "log_odds"))
     model.save(folder / "model")
     (folder / "learner.pickle").write_bytes(pickle.dumps(learner))

@@ -116,12 +116,11 @@ class HistogramBoosting:
     leaf_rows: int = 100
     penalty: float = 10.0
 
-    def fit(self, part: TrainingPart) -> Scorer:
-        """Fit trees of at most `depth` questions each."""
+    def learner(self, part: TrainingPart) -> "HistGradientBoostingClassifier":
+        """scikit-learn's, for these rows, not yet fitted."""
         from sklearn.ensemble import HistGradientBoostingClassifier
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        learner = HistGradientBoostingClassifier(
+        return HistGradientBoostingClassifier(
             learning_rate=self.learning_rate,
             max_iter=trees_for(part.labels, self.growth),
             max_leaf_nodes=2**self.depth,
@@ -133,6 +132,12 @@ class HistogramBoosting:
             early_stopping=False,  # it would hold out random rows, the split that this project forbids
             random_state=part.seed,
         )
+
+    def fit(self, part: TrainingPart) -> Scorer:
+        """Fit trees of at most `depth` questions each."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        learner = self.learner(part)
         with threadpool_limits(limits=part.threads, user_api="openmp"):
             learner.fit(part.matrix, part.labels)
         return Scorer(trees_of(learner), "log_odds")
