@@ -93,16 +93,21 @@ class Split:
         """
         return self.validation if self.short_history else self.validation[-1:]
 
-    def as_dict(self) -> dict[str, list[str]]:
-        """ISO dates of each part that has some, for logs and metadata."""
-        parts = {
+    @property
+    def parts(self) -> dict[str, tuple[date, ...]]:
+        """Dates of each part that has some."""
+        found = {
             "train": self.train,
             "compared": self.compared,
             "selection": self.selection,
             "calibration": self.calibration,
             "test": (self.test,),
         }
-        return {name: [day.isoformat() for day in days] for name, days in parts.items() if days}
+        return {name: days for name, days in found.items() if days}
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """`parts` as ISO dates, for logs and metadata."""
+        return {name: [day.isoformat() for day in days] for name, days in self.parts.items()}
 
 
 def recent_split(

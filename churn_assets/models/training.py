@@ -172,8 +172,9 @@ def train(
     earlier_raw = chosen.scores(learning, earlier)
     refitted, fitted = split.refitted(), learning
     if refitted != split:
-        parts |= {"train": _parts(frame, refitted)["train"], "compared": parts["train"]}
-        split, fitted = refitted, Learning(parts["train"], learner)
+        split, parts = refitted, _parts(frame, refitted)
+        _check(parts, settings)
+        fitted = Learning(parts["train"], learner)
         progress(
             f"fitting {chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
         )
@@ -258,13 +259,7 @@ def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
     if absent:
         raise KeyError(f"the training frame lacks the columns {absent}")
     days = pd.to_datetime(frame["as_of_date"])
-    dates = {
-        "train": split.train,
-        "validation": split.validation,
-        "selection": split.selection,
-        "calibration": split.calibration,
-        "test": (split.test,),
-    }
+    dates = split.parts | {"validation": split.validation}
     at = {name: days.isin(pd.to_datetime(list(of))) for name, of in dates.items()}
     if split.halved:
         tests = at["test"] & (fold_of(frame["customer_key"]) % 2 == 1)
