@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
+FEW = 200_000  # late versions: what each task may hold in memory, a hundred bytes each
+
+
 def spell_of(source: Source) -> SpellColumns:
     """The spell columns of a source.
 
@@ -52,23 +55,28 @@ def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":
 
 
 def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFrame":
-    """`with_validity` for large event sources whose key contains the event day, without sorting every row.
+    """`with_validity` for event sources whose key contains the event day, without sorting every row.
 
-    Of such a key at most one version is known in the month of its day; any other came later. So only keys that have a
-    late version can have two, and only those few are put in order.
+    No version of such a key is known before the month of its day (silver refuses what lies after its extract), and at
+    most one in that month; any other came later. So only a key that has a late version can have two, and where those
+    are few, each row looks up the versions that came after it.
     """
     from pyspark.sql import functions as F
 
     key = list(source.silver_key)
     seen = events.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
-    # not known between the first of the month and its day: one look at the calendar instead of four
-    age = F.datediff("known_at", str(source.event_time))
-    late = seen.where((age < 0) | (age >= F.dayofmonth("known_at"))).select(*key).distinct()
-    several = with_validity(seen.join(F.broadcast(late), key, "left_semi"), source)
-    once = seen.join(F.broadcast(late), key, "left_anti").withColumn(
-        "superseded_index", F.lit(None).cast("int")
-    )
-    return once.unionByName(several)
+    # known in a later month than its day: one look at the calendar instead of four
+    is_late = F.datediff("known_at", str(source.event_time)) >= F.dayofmonth("known_at")
+    late = seen.where(is_late).select(*key, "known_index").localCheckpoint()
+    if (found := late.count()) > FEW:  # such as a source that delivers each month in the next one
+        return with_validity(events, source)
+    if not found:
+        return seen.withColumn("superseded_index", F.lit(None).cast("int"))
+    later = late.groupBy(*key).agg(F.sort_array(F.collect_list("known_index")).alias("_later"))
+    # the one behind its own; the first, if it is none of them
+    following = F.get("_later", F.array_position("_later", F.col("known_index")).cast("int"))
+    looked_up = seen.join(F.broadcast(later), key, "left")
+    return looked_up.withColumn("superseded_index", following).drop("_later")
 
 
 def events_with_validity(events: "DataFrame", source: Source) -> "DataFrame":

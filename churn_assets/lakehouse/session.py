@@ -238,6 +238,8 @@ def _common_confs(settings: Settings) -> dict[str, str]:
         "spark.sql.ansi.enabled": "true",
         # pyspark 4.2.0 hangs on a plain Python udf over Parquet with this on.
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
+        # Where in Python a column was made would be looked up, and told to the JVM, for every column of every frame.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         # Each batch of snapshots that is scored costs some calls per feature, however few its rows.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
         "spark.ui.showConsoleProgress": "false",

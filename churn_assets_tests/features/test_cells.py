@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.features import knowledge
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
-from churn_assets.features.knowledge import from_to, with_validity, with_validity_by_exception
+from churn_assets.features.knowledge import from_to
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.features.frames import JULY, JUNE, by_key, day, declared, silver
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
 Found = dict[tuple[Any, ...], dict[str, Any]]
@@ -189,24 +190,52 @@ def test_tickets_that_are_closed_and_recategorised_later(spark: "SparkSession") 
     assert values(JULY) == [1, 1, 1, pytest.approx(2 / 3), 3.5]
 
 
-def test_the_short_way_to_validity_agrees_with_the_long_one(spark: "SparkSession") -> None:
-    """Differential test on random deliveries: late, corrected several times, known before the day itself."""
+@pytest.fixture(scope="module")
+def deliveries(spark: "SparkSession") -> "DataFrame":
+    """Random days of use, some of them delivered late, some corrected several times."""
     source, random = TELECOM.source("usage"), Random(11)
     start = day("01-01")
     rows = []
     for _ in range(600):
         on = start + timedelta(days=random.randrange(150))
         for _ in range(random.choice((1, 1, 1, 2, 4))):
-            known = on + timedelta(days=random.choice((0, 3, 6, 12, 30, 45, 90, -20)))
+            known = on + timedelta(days=random.choice((0, 3, 6, 12, 30, 45, 90)))
             rows.append((known, f"c{random.randrange(8)}", on, float(random.randrange(100))))
-    frame = silver(spark, source, "customer_key string, day date, data_mb double", rows).persist()
+    return silver(spark, source, "customer_key string, day date, data_mb double", rows).persist()
+
+
+@pytest.mark.parametrize("few", [knowledge.FEW, 100])
+def test_the_short_way_to_validity_agrees_with_the_long_one(
+    deliveries: "DataFrame", few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knowledge, "FEW", few)
     columns = ["customer_key", "day", "known_at", "data_mb", "known_index", "superseded_index"]
     long, short = (
-        sorted(map(tuple, way(frame, source).select(*columns).collect()), key=repr)
-        for way in (with_validity, with_validity_by_exception)
+        sorted(map(tuple, way(deliveries, TELECOM.source("usage")).select(*columns).collect()), key=repr)
+        for way in (knowledge.with_validity, knowledge.with_validity_by_exception)
     )
     assert any(row[-1] is not None for row in long)
     assert long == short
+
+
+@pytest.mark.parametrize(("few", "broadcast"), [(knowledge.FEW, True), (100, False)])
+def test_only_few_late_versions_are_held_in_memory(
+    deliveries: "DataFrame", few: int, broadcast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that delivers each month in the next one has nothing but late versions."""
+    monkeypatch.setattr(knowledge, "FEW", few)
+    found = knowledge.with_validity_by_exception(deliveries, TELECOM.source("usage"))
+    plan = found._jdf.queryExecution().executedPlan().toString()
+    assert ("Broadcast" in plan) == broadcast
+
+
+def test_without_late_versions_nothing_is_looked_up(deliveries: "DataFrame") -> None:
+    in_time = deliveries.where("month(day) = month(known_at)")
+    source = TELECOM.source("usage")
+    found = knowledge.with_validity_by_exception(in_time, source)
+    assert "Join" not in found._jdf.queryExecution().executedPlan().toString()
+    assert found.count() == knowledge.with_validity(in_time, source).count() > 100
+    assert found.where("superseded_index IS NOT NULL").isEmpty()
 
 
 def test_how_far_back_features_look() -> None:
