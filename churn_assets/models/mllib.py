@@ -12,10 +12,12 @@ Two facts about Spark 4.2 shaped this module:
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -36,7 +38,7 @@ ROWS_PER_PARTITION = 50_000
 class SparkMatrix:
     """A matrix with labels as a cached Spark frame of (features: vector, label: double), made when first asked.
 
-    A context manager: leaving it frees the cache and the scratch folder.
+    A context manager: leaving it frees the cache and the scratch folder. Several threads may fit on it at once.
 
     Args:
         matrix: (rows, columns), complete.
@@ -59,7 +61,7 @@ class SparkMatrix:
         self._scratch = scratch
         self._temporary: Path | None = None
         self._frame: DataFrame | None = None
-        self._saved = 0
+        self._making = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -76,26 +78,30 @@ class SparkMatrix:
 
     def frame(self) -> "DataFrame":
         """The cached frame."""
-        if self._frame is None:
-            import pyarrow as pa  # type: ignore[import-untyped]
-            from pyspark.ml.feature import VectorAssembler
-            from pyspark.ml.functions import array_to_vector
-            from pyspark.sql import functions as F
+        with self._making:
+            if self._frame is None:
+                self._frame = self._made()
+            return self._frame
 
-            rows, columns = self.matrix.shape
-            starts = pa.array(np.arange(0, rows * columns + 1, columns, dtype=np.int64))
-            values = pa.array(np.ascontiguousarray(self.matrix).ravel())
-            table = pa.table(
-                {"dense": pa.LargeListArray.from_arrays(starts, values), "label": pa.array(self._labels)}
-            )
-            # Repartitioning cuts the lineage: tasks of later jobs would otherwise carry their share of the rows.
-            partitions = max(1, rows // ROWS_PER_PARTITION)
-            dense = self._session().createDataFrame(table).repartition(partitions)
-            vectors = dense.select(array_to_vector(F.col("dense")).alias("dense"), "label")
-            # The assembler stores a row sparsely where that is smaller.
-            assembler = VectorAssembler(inputCols=["dense"], outputCol="features")
-            self._frame = assembler.transform(vectors).select("features", "label").cache()
-        return self._frame
+    def _made(self) -> "DataFrame":
+        import pyarrow as pa  # type: ignore[import-untyped]
+        from pyspark.ml.feature import VectorAssembler
+        from pyspark.ml.functions import array_to_vector
+        from pyspark.sql import functions as F
+
+        rows, columns = self.matrix.shape
+        starts = pa.array(np.arange(0, rows * columns + 1, columns, dtype=np.int64))
+        values = pa.array(np.ascontiguousarray(self.matrix).ravel())
+        table = pa.table(
+            {"dense": pa.LargeListArray.from_arrays(starts, values), "label": pa.array(self._labels)}
+        )
+        # Repartitioning cuts the lineage: tasks of later jobs would otherwise carry their share of the rows.
+        partitions = max(1, rows // ROWS_PER_PARTITION)
+        dense = self._session().createDataFrame(table).repartition(partitions)
+        vectors = dense.select(array_to_vector(F.col("dense")).alias("dense"), "label")
+        # The assembler stores a row sparsely where that is smaller.
+        assembler = VectorAssembler(inputCols=["dense"], outputCol="features")
+        return assembler.transform(vectors).select("features", "label").cache()
 
     def save_and_read(self, model: Any) -> pd.DataFrame:
         """Nodes of a fitted tree model, read from its saved form, the only public one with all node statistics.
@@ -109,8 +115,7 @@ class SparkMatrix:
         from pyspark.errors import AnalysisException
         from pyspark.sql import functions as F
 
-        self._saved += 1
-        folder = f"{self._scratch_uri()}/{self._saved}"
+        folder = f"{self._scratch_uri()}/{uuid4().hex}"
         model.write().overwrite().save(folder)
         try:
             stored = self._session().read.parquet(f"{folder}/data")
@@ -142,9 +147,10 @@ class SparkMatrix:
     def _scratch_uri(self) -> str:
         if self._scratch is not None:
             return self._scratch
-        if self._temporary is None:
-            self._temporary = Path(tempfile.mkdtemp(prefix="churn_models_"))
-        return self._temporary.as_uri()
+        with self._making:
+            if self._temporary is None:
+                self._temporary = Path(tempfile.mkdtemp(prefix="churn_models_"))
+            return self._temporary.as_uri()
 
 
 class _Part(Protocol):

@@ -1,5 +1,7 @@
 """Nobody is scored by a model that has learned from them."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,9 @@ from churn_assets.models.candidates import CANDIDATES, TrainingPart
 from churn_assets.models.learning import FOLDS, Learner, Learning, fold_of
 from churn_assets.models.portable import Scorer
 from churn_assets_tests.models.synthetic import COHORTS, FEATURES, no_spark, training_frame
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 NAME = "histogram_boosting"
 LEARNER = Learner(FEATURES, 1, no_spark)
@@ -68,3 +73,13 @@ def test_a_candidate_is_fitted_once_per_fold(frame: pd.DataFrame, monkeypatch: p
         learned.model("counting")
     assert len(fits) == FOLDS + 1 and max(fits) == len(frame)
     assert learned.seconds["counting"] > 0
+
+
+def test_fitting_side_by_side_changes_no_score(frame: pd.DataFrame, spark: "SparkSession") -> None:
+    train, later = frame[frame["as_of_date"] < COHORTS[-1]], frame[frame["as_of_date"] == COHORTS[-1]]
+    learner = Learner(FEATURES, 1, lambda: spark)
+    names = ["decision_tree", "random_forest", "gradient_boosted_trees", NAME]
+    together = Learning(train, learner).scores(names, later)
+    for name in names:
+        alone = Learning(train, learner).scores([name], later)[name]
+        assert np.array_equal(together[name], alone) and np.unique(alone).size > 3
