@@ -19,6 +19,7 @@ from churn_assets.lakehouse.session import why_spark_ended
 from churn_assets.lakehouse.tables import Table
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 POOL = "spark"
@@ -116,7 +117,7 @@ def materialized(
     lakehouse: Lakehouse,
     table: Table,
     commit: Commit | None,
-    frame: "DataFrame | None" = None,
+    content: "DataFrame | pa.Table | None" = None,
     metadata: Mapping[str, Any] | None = None,
     passed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dg.MaterializeResult[Any]:
@@ -127,8 +128,8 @@ def materialized(
     found: dict[str, Any] = {"dagster/uri": lakehouse.uri(table)}
     if commit is not None:
         found |= {"dagster/row_count": commit.rows, "delta_version": commit.version}
-    if frame is not None:
-        columns = [dg.TableColumn(f.name, f.dataType.simpleString()) for f in frame.schema.fields]
+    if content is not None:
+        columns = [dg.TableColumn(name, type_) for name, type_ in _columns(content)]
         found["dagster/column_schema"] = dg.TableSchema(columns=columns)
     checks = [
         dg.AssetCheckResult(check_name=name, passed=True, metadata=dict(evidence))
@@ -141,6 +142,15 @@ def materialized(
         check_results=checks,
         data_version=data_version,
     )
+
+
+def _columns(content: "DataFrame | pa.Table") -> list[tuple[str, str]]:
+    """Names and types."""
+    import pyarrow as pa
+
+    if isinstance(content, pa.Table):
+        return [(field.name, str(field.type)) for field in content.schema]
+    return [(field.name, field.dataType.simpleString()) for field in content.schema.fields]
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.session import start_session
 from churn_assets.months import add_months, month_range, month_start
 from churn_assets.partitions import last_ingest_month, snapshot_months
 from churn_assets.runs import dagster_instance, run_job
@@ -18,6 +20,9 @@ from churn_assets.settings import Settings
 from churn_assets.simulation import simulate
 from churn_assets.sources.simulator.extracts import unfinished
 from churn_assets.summary import print_summary
+
+# Customers x months whose extracts, of about 100 MB, want no other engine than an empty landing zone (profiles.py).
+SAME_ENGINE_AS_FOR_NONE = 100_000
 
 
 def _simulate_once(
@@ -44,10 +49,15 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     started = time.monotonic()
     business = load_business(settings.business_path)
     tracking = tracking_of(settings, business)
-    # making MLflow's database takes seconds of another core
+    # making MLflow's database and starting a JVM take seconds of another core
     store = threading.Thread(target=tracking.ensure_store, daemon=True)
     store.start()
-    _simulate_once(settings, business, customers, months, seed, console)
+    with ThreadPoolExecutor(1, "engine") as meanwhile:
+        if customers * months <= SAME_ENGINE_AS_FOR_NONE:
+            meanwhile.submit(
+                start_session, settings
+            )  # what hinders it is told by the first step, which tries again
+        _simulate_once(settings, business, customers, months, seed, console)
     last = last_ingest_month(business)
     first = max(add_months(last, 1 - months), business.file.calendar.start)
     ingest = month_range(first, last)

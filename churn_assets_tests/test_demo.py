@@ -7,17 +7,18 @@ import pytest
 from rich.console import Console
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.demo import _simulate_once
+from churn_assets.demo import SAME_ENGINE_AS_FOR_NONE, _simulate_once
+from churn_assets.lakehouse.profiles import BYTES_FOR_A_GIB
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.sources.simulator import shop, telecom
 from churn_assets_tests.lakes import settings_for, write_csv
 
 
-def _simulate(home: Path, business: str = "telecom") -> str:
+def _simulate(home: Path, business: str = "telecom", customers: int = 30, months: int = 2) -> str:
     settings = settings_for(home, business)
     out = io.StringIO()
     shipped = load_business(SHIPPED_BUSINESSES / business)
-    _simulate_once(settings, shipped, 30, 2, 7, Console(file=out, width=500))
+    _simulate_once(settings, shipped, customers, months, 7, Console(file=out, width=500))
     return out.getvalue()
 
 
@@ -53,3 +54,11 @@ def test_a_landing_zone_filled_by_hand_is_never_touched(tmp_path: Path) -> None:
     before = _content(landing)
     assert "Using the extracts" in _simulate(tmp_path)
     assert _content(landing) == before
+
+
+def test_extracts_of_a_small_demo_want_no_other_engine_than_none(tmp_path: Path) -> None:
+    """The engine of a small demo is started before its extracts are there."""
+    customers, months = 400, 6
+    _simulate(tmp_path, customers=customers, months=months)
+    size = sum(file.stat().st_size for file in (tmp_path / "landing").rglob("*") if file.is_file())
+    assert 0 < size / (customers * months) * SAME_ENGINE_AS_FOR_NONE < BYTES_FOR_A_GIB

@@ -5,7 +5,7 @@ event in the outcome window). Whoever left inside the gap, or not by choice, is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 OUTCOMES = ("stayed", "churned", "involuntary_end", "ended_in_gap", "ended_before", "pending")
-COHORT_SCHEMA = "as_of_date date, gap_end date, outcome_end date, label_available_at date, mature boolean"
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,12 @@ def cohorts(months: Sequence[str], windows: Windows, extracts: Sequence[date]) -
 
 def cohort_frame(spark: "SparkSession", dates: Sequence[Cohort]) -> "DataFrame":
     """The cohorts as a small Spark frame."""
-    rows = [(c.as_of_date, c.gap_end, c.outcome_end, c.label_available_at, c.mature) for c in dates]
-    return spark.createDataFrame(rows, COHORT_SCHEMA)
+    import pyarrow as pa
+
+    days = ("as_of_date", "gap_end", "outcome_end", "label_available_at")
+    schema = pa.schema([*((name, pa.date32()) for name in days), ("mature", pa.bool_())])
+    # as Arrow: rows of Python would be handed to Spark by a Python process of its own
+    return spark.createDataFrame(pa.Table.from_pylist([asdict(c) for c in dates], schema))
 
 
 def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":

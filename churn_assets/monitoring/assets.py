@@ -65,7 +65,8 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         if lakehouse.exists(tables.CHURN_SCORES):
             found = {m: judged(lakehouse, business, m, champions) for m in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
-        commit = _replaced(context, lakehouse, table, as_table(rows))
+        content = as_table(rows)
+        commit = _replaced(context, lakehouse, table, content)
         for month, of_month in found.items():
             for row in in_charge(of_month, champions, month_end(month)):
                 _points(context, month, {name: row[name] for name in (*COUNTS, *NUMBERS)})
@@ -74,7 +75,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         report = [[_short(row[name]) for name in shown] for row in rows]
         metadata = {"performance": markdown_table(shown, report)}
         return materialized(
-            lakehouse, table, commit, None, metadata, {"every_scored_version": {"rows": len(rows)}}
+            lakehouse, table, commit, content, metadata, {"every_scored_version": {"rows": len(rows)}}
         )
 
     return model_performance
@@ -109,7 +110,8 @@ def _drift(business: Business) -> dg.AssetsDefinition:
             sizes = cohort_sizes(lakehouse)
             found = {month: compared(lakehouse, tracking, month, sizes) for month in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
-        commit = _replaced(context, lakehouse, table, as_table(rows))
+        content = as_table(rows)
+        commit = _replaced(context, lakehouse, table, content)
         champions = decided(lakehouse)
         for month, of_month in found.items():
             _points(context, month, headlines(in_charge(of_month, champions, month_end(month))))
@@ -120,7 +122,7 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         metadata = {"moved": markdown_table(shown, report)}
         versions = {(r["as_of_date"], r["model_version"]) for r in rows}
         return materialized(
-            lakehouse, table, commit, None, metadata, {"every_scored_version": {"versions": len(versions)}}
+            lakehouse, table, commit, content, metadata, {"every_scored_version": {"versions": len(versions)}}
         )
 
     return feature_drift

@@ -17,7 +17,7 @@ from churn_assets.partitions import ingest_months, partition_range
 from churn_assets.silver.audit import MonthAudit, Problem
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.load import MonthBlocked, load_silver
-from churn_assets.silver.reconciliation import SCHEMA, reconcile
+from churn_assets.silver.reconciliation import as_table, reconcile
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -212,12 +212,12 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
                 "Materialise silver of those months again.",
                 metadata={"unbalanced": table_of},
             )
-        frame = lakehouse.spark.createDataFrame([(*r, r.balances) for r in rows], SCHEMA)
-        commit = lakehouse.replace(table, frame, between(months), run_id=context.run.run_id)
+        content = as_table(rows)
+        commit = lakehouse.replace_rows(table, content, "extract_month", months, run_id=context.run.run_id)
         totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
         report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}
-        return materialized(lakehouse, table, commit, frame, totals | report, {"nothing_is_lost": totals})
+        return materialized(lakehouse, table, commit, content, totals | report, {"nothing_is_lost": totals})
 
     return reconciliation
 

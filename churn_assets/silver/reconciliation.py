@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from datetime import date
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
@@ -13,10 +13,8 @@ from churn_assets.months import add_months
 from churn_assets.silver.audit import USUAL_MONTHS, too_small
 from churn_assets.sources.landing import list_extracts
 
-SCHEMA = (
-    "source string, extract_month string, delivered bigint, accepted bigint, duplicate bigint, quarantined bigint, "
-    "extract_dates array<date>, whole boolean, balances boolean"
-)
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Balance(NamedTuple):
@@ -35,6 +33,17 @@ class Balance(NamedTuple):
     def balances(self) -> bool:
         """True when every delivered row is accounted for."""
         return self.delivered == self.accepted + self.duplicate + self.quarantined
+
+
+def as_table(balances: Sequence[Balance]) -> "pa.Table":
+    """Rows as silver/reconciliation holds them; also of no rows."""
+    import pyarrow as pa
+
+    fields = [("source", pa.string()), ("extract_month", pa.string())]
+    fields += [(name, pa.int64()) for name in ("delivered", "accepted", "duplicate", "quarantined")]
+    fields += [("extract_dates", pa.list_(pa.date32())), ("whole", pa.bool_()), ("balances", pa.bool_())]
+    rows = [balance._asdict() | {"balances": balance.balances} for balance in balances]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
 class SilverIncomplete(RuntimeError):

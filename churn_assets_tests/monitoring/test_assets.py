@@ -45,7 +45,12 @@ def _monitor(
 
 
 def test_each_cohort_is_judged_or_says_why_not(lakehouse: Lakehouse, business: Business) -> None:
-    assert _monitor(lakehouse, business, MONTHS).success
+    done = _monitor(lakehouse, business, MONTHS)
+    assert done.success
+    schema = done.asset_materializations_for_node("monitoring__model_performance")[0].metadata[
+        "dagster/column_schema"
+    ]
+    assert {c.name: c.type for c in schema.value.columns}["auc"] == "double"
     rows = {str(r["as_of_date"]): r for r in lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()}
     june, july, august = (rows[str(month_end(m))] for m in MONTHS)
     assert (june["status"], june["n"], june["model_version"]) == (OK, CUSTOMERS, "1")
