@@ -124,21 +124,18 @@ def _over(term: Term, first: int, last: int) -> "Column":
     """Sum of a term over the cells whose event month lies `first` to `last` months before the as_of month."""
     from pyspark.sql import functions as F
 
-    age = F.col("as_of_index") - F.col("event_index")
-    return F.coalesce(F.sum(F.when(age.between(first, last), F.col(f"`{term.name}`"))), F.lit(0)).cast(
-        "double"
-    )
+    # as text: put together in Python, each of dozens of windows would be twenty messages to the JVM
+    inside = f"as_of_index - event_index BETWEEN {first} AND {last}"
+    return F.expr(f"CAST(coalesce(sum(CASE WHEN {inside} THEN `{term.name}` END), 0) AS double)")
 
 
 def _feature(feature: Feature) -> "Column":
     from pyspark.sql import functions as F
 
     terms = terms_of(feature)
-    as_of_date = as_of_date_of(F.col("as_of_index"))
-    if feature.aggregate == "recency":
-        return F.datediff(as_of_date, F.max(f"`{terms[0].name}`")).cast("double")
-    if feature.aggregate == "tenure":
-        return F.datediff(as_of_date, F.min(f"`{terms[0].name}`")).cast("double")
+    if feature.aggregate in ("recency", "tenure"):
+        day = (F.max if feature.aggregate == "recency" else F.min)(f"`{terms[0].name}`")
+        return F.datediff(as_of_date_of(F.col("as_of_index")), day).cast("double")
     if feature.aggregate == "count_ever":
         return F.sum(f"`{terms[0].name}`").cast("double")
     months = feature.months or 1
