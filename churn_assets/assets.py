@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import Any, get_origin
 
 import dagster as dg
 
@@ -17,10 +17,6 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.session import why_spark_ended
 from churn_assets.lakehouse.tables import Table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    from pyspark.sql import DataFrame
 
 POOL = "spark"
 CODE_VERSION = version("churn-assets")
@@ -117,7 +113,6 @@ def materialized(
     lakehouse: Lakehouse,
     table: Table,
     commit: Commit | None,
-    content: "DataFrame | pa.Table | None" = None,
     metadata: Mapping[str, Any] | None = None,
     passed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dg.MaterializeResult[Any]:
@@ -125,32 +120,27 @@ def materialized(
 
     A check that failed never gets here: it raises before the commit.
     """
-    found: dict[str, Any] = {"dagster/uri": lakehouse.uri(table)}
-    if commit is not None:
-        found |= {"dagster/row_count": commit.rows, "delta_version": commit.version}
-    if content is not None:
-        columns = [dg.TableColumn(name, type_) for name, type_ in _columns(content)]
-        found["dagster/column_schema"] = dg.TableSchema(columns=columns)
     checks = [
         dg.AssetCheckResult(check_name=name, passed=True, metadata=dict(evidence))
         for name, evidence in (passed or {}).items()
     ]
-    data_version = dg.DataVersion(str(commit.version)) if commit is not None else None
+    rows = {"dagster/row_count": commit.rows} if commit is not None else {}
     return dg.MaterializeResult(
         asset_key=table.key,
-        metadata=found | dict(metadata or {}),
+        metadata=rows | where_it_lies(lakehouse, table, commit) | dict(metadata or {}),
         check_results=checks,
-        data_version=data_version,
+        data_version=dg.DataVersion(str(commit.version)) if commit is not None else None,
     )
 
 
-def _columns(content: "DataFrame | pa.Table") -> list[tuple[str, str]]:
-    """Names and types."""
-    import pyarrow as pa
-
-    if isinstance(content, pa.Table):
-        return [(field.name, str(field.type)) for field in content.schema]
-    return [(field.name, field.dataType.simpleString()) for field in content.schema.fields]
+def where_it_lies(lakehouse: Lakehouse, table: Table, commit: Commit | None) -> dict[str, Any]:
+    """Metadata of a materialisation: the table's location, and what it is since the commit."""
+    found: dict[str, Any] = {"dagster/uri": lakehouse.uri(table)}
+    if commit is not None:
+        columns = [dg.TableColumn(name, type_) for name, type_ in lakehouse.types(table).items()]
+        found["dagster/column_schema"] = dg.TableSchema(columns=columns)
+        found["delta_version"] = commit.version
+    return found
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:

@@ -90,5 +90,15 @@ def test_after_the_second_delivery_all_passes(story: dict[str, object]) -> None:
 
 
 def test_a_materialisation_carries_rows_version_and_schema(story: dict[str, object]) -> None:
-    [done] = _result(story, "again").asset_materializations_for_node("silver__usage")[-1:]
+    again = _result(story, "again")
+    [done] = again.asset_materializations_for_node("silver__usage")[-1:]
     assert {"dagster/row_count", "delta_version", "dagster/column_schema", "by month"} <= set(done.metadata)
+    found = {
+        e.asset_key.to_user_string(): e.materialization for e in again.get_asset_materialization_events()
+    }
+    schemas = {
+        table: {column.name: column.type for column in done.metadata["dagster/column_schema"].value.columns}
+        for table, done in found.items()
+    }
+    assert schemas["silver/quarantine"]["raw_row"] == "string"
+    assert schemas["silver/reconciliation"]["extract_dates"] == "array<date>"

@@ -44,7 +44,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         for month in months:
             mark = digest(f for f in files if f.month == month)
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)
-        return materialized(lakehouse, table, commit, frame, {"files": len(files), "newest files": delivered})
+        return materialized(lakehouse, table, commit, {"files": len(files), "newest files": delivered})
 
     return bronze
 

@@ -74,7 +74,6 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             lakehouse,
             table,
             commit,
-            built.snapshots,
             {"population": report, "features": len(business.features)},
             {"one_row_per_customer": counts},
         )
@@ -155,7 +154,6 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             lakehouse,
             table,
             commit,
-            frame,
             metadata,
             {"no_label_before_its_time": {"known until": str(extracts[-1])}},
         )

@@ -64,7 +64,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         with lakehouse.draft(tables.CUSTOMERS, frame) as draft:
             counts = require_unique(draft, ["customer_key"])
             commit = draft.overwrite(run_id=context.run.run_id)
-        return materialized(lakehouse, tables.CUSTOMERS, commit, frame, passed={"one_row_per_key": counts})
+        return materialized(lakehouse, tables.CUSTOMERS, commit, passed={"one_row_per_key": counts})
 
     @table_asset(
         tables.CUSTOMER_MONTHS,
@@ -88,7 +88,6 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             lakehouse,
             tables.CUSTOMER_MONTHS,
             commit,
-            frame,
             {"months written": ", ".join(months)},
             {"one_row_per_key": counts},
         )
@@ -106,6 +105,6 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         silver = {source.name: lakehouse.read(tables.silver(source))}
         frame = churn_events(silver, business, extract_dates(lakehouse, source)[-1])
         commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run.run_id)
-        return materialized(lakehouse, tables.CHURN_EVENTS, commit, frame)
+        return materialized(lakehouse, tables.CHURN_EVENTS, commit)
 
     return [current_customers, months_of_customers, endings]

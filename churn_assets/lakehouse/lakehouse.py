@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
+    from deltalake.schema import DataType
     from pyspark.sql import DataFrame, SparkSession
 
 # The words of every Unix for a full disk; Spark hides them below two hundred lines.
@@ -41,6 +42,14 @@ class LakehouseError(RuntimeError):
 
 def _names_run(run_id: str) -> str:
     return json.dumps({"dagster_run_id": run_id})
+
+
+def _named(kind: "DataType") -> str:
+    from deltalake.schema import ArrayType, PrimitiveType
+
+    if isinstance(kind, PrimitiveType):
+        return kind.type
+    return f"array<{_named(kind.element_type)}>" if isinstance(kind, ArrayType) else str(kind)
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,17 @@ class Lakehouse:
     def columns(self, table: Table) -> list[str]:
         """Names of its columns."""
         return list(self._dataset(table).schema.names)
+
+    def types(self, table: Table) -> dict[str, str]:
+        """Column -> its type as Delta calls it, without a JVM.
+
+        Raises:
+            LakehouseError: the table does not exist yet.
+        """
+        from deltalake import DeltaTable
+
+        self.require(table)
+        return {field.name: _named(field.type) for field in DeltaTable(self.uri(table)).schema().fields}
 
     def _dataset(self, table: Table) -> "ds.Dataset":
         from deltalake import DeltaTable

@@ -101,7 +101,9 @@ class SparkMatrix:
         vectors = dense.select(array_to_vector(F.col("dense")).alias("dense"), "label")
         # The assembler stores a row sparsely where that is smaller.
         assembler = VectorAssembler(inputCols=["dense"], outputCol="features")
-        return assembler.transform(vectors).select("features", "label").cache()
+        frame = assembler.transform(vectors).select("features", "label").cache()
+        frame.count()  # two fits that find nothing kept yet would both make it
+        return frame
 
     def save_and_read(self, model: Any) -> pd.DataFrame:
         """Nodes of a fitted tree model, read from its saved form, the only public one with all node statistics.

@@ -65,8 +65,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         if lakehouse.exists(tables.CHURN_SCORES):
             found = {m: judged(lakehouse, business, m, champions) for m in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
-        content = as_table(rows)
-        commit = _replaced(context, lakehouse, table, content)
+        commit = _replaced(context, lakehouse, table, as_table(rows))
         for month, of_month in found.items():
             for row in in_charge(of_month, champions, month_end(month)):
                 _points(context, month, {name: row[name] for name in (*COUNTS, *NUMBERS)})
@@ -74,9 +73,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         shown = ("as_of_date", "model_version", "status", "n", "positives", *aucs)
         report = [[_short(row[name]) for name in shown] for row in rows]
         metadata = {"performance": markdown_table(shown, report)}
-        return materialized(
-            lakehouse, table, commit, content, metadata, {"every_scored_version": {"rows": len(rows)}}
-        )
+        return materialized(lakehouse, table, commit, metadata, {"every_scored_version": {"rows": len(rows)}})
 
     return model_performance
 
@@ -110,8 +107,7 @@ def _drift(business: Business) -> dg.AssetsDefinition:
             sizes = cohort_sizes(lakehouse)
             found = {month: compared(lakehouse, tracking, month, sizes) for month in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
-        content = as_table(rows)
-        commit = _replaced(context, lakehouse, table, content)
+        commit = _replaced(context, lakehouse, table, as_table(rows))
         champions = decided(lakehouse)
         for month, of_month in found.items():
             _points(context, month, headlines(in_charge(of_month, champions, month_end(month))))
@@ -122,7 +118,7 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         metadata = {"moved": markdown_table(shown, report)}
         versions = {(r["as_of_date"], r["model_version"]) for r in rows}
         return materialized(
-            lakehouse, table, commit, content, metadata, {"every_scored_version": {"versions": len(versions)}}
+            lakehouse, table, commit, metadata, {"every_scored_version": {"versions": len(versions)}}
         )
 
     return feature_drift

@@ -109,7 +109,6 @@ def _scores(business: Business) -> dg.AssetsDefinition:
                 lakehouse,
                 table,
                 None,
-                None,
                 report | {"dagster/row_count": 0},
                 {"everybody_once": {"rows": 0}},
             )
@@ -148,7 +147,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
             commit = draft.replace(" OR ".join(slices), run_id=context.run.run_id)
         mean = sum(r["probability_mean"] * r["probability_count"] for r in found) / max(given, 1)
         return materialized(
-            lakehouse, table, commit, frame, report | {"mean probability": mean}, {"everybody_once": counts}
+            lakehouse, table, commit, report | {"mean probability": mean}, {"everybody_once": counts}
         )
 
     return churn_scores
@@ -177,7 +176,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         report = _cohort_report(months, in_charge)
         if not in_charge:
             return materialized(
-                lakehouse, table, None, None, report | {"dagster/row_count": 0}, {"exactly_one": {"rows": 0}}
+                lakehouse, table, None, report | {"dagster/row_count": 0}, {"exactly_one": {"rows": 0}}
             )
         scores = lakehouse.read(tables.CHURN_SCORES)  # first: columns cannot be made before Spark runs
         wanted = reduce(
@@ -212,7 +211,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
             ],
         )
         report["drivers"] = markdown_table(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
-        return materialized(lakehouse, table, commit, frame, report, {"exactly_one": counts})
+        return materialized(lakehouse, table, commit, report, {"exactly_one": counts})
 
     return segments
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset
+from churn_assets.assets import markdown_table, materialized, table_asset, where_it_lies
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
@@ -52,7 +52,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
             finally:
                 added.unpersist()
         numbers = {"customers": counts[0], "new": commit.rows}
-        return materialized(lakehouse, table, commit, added, numbers, {"one_key_per_customer": numbers})
+        return materialized(lakehouse, table, commit, numbers, {"one_key_per_customer": numbers})
 
     return customer_keys
 
@@ -141,15 +141,14 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                         "written for": source.name,
                         "months": f"{months[0]} to {months[-1]}",
                         "rows": commit.rows,
+                        **where_it_lies(lakehouse, other, commit),
                     },
                 )
         report = _report(load.audits, load.problems)
-        frame = lakehouse.read(table)
         yield materialized(
             lakehouse,
             table,
             load.commits[0],
-            frame,
             report,
             {CONTRACT_CHECK: {"noticed": len(load.problems)}},
         )
@@ -212,12 +211,13 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
                 "Materialise silver of those months again.",
                 metadata={"unbalanced": table_of},
             )
-        content = as_table(rows)
-        commit = lakehouse.replace_rows(table, content, "extract_month", months, run_id=context.run.run_id)
+        commit = lakehouse.replace_rows(
+            table, as_table(rows), "extract_month", months, run_id=context.run.run_id
+        )
         totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
         report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}
-        return materialized(lakehouse, table, commit, content, totals | report, {"nothing_is_lost": totals})
+        return materialized(lakehouse, table, commit, totals | report, {"nothing_is_lost": totals})
 
     return reconciliation
 
