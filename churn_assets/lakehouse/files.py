@@ -63,7 +63,9 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
     if not files:
         return spark.createDataFrame([], schema)
     found = spark.read.schema(schema).option("basePath", uri).parquet(*files)
-    return found.select(*schema.names)  # Spark puts partition columns last
+    partitions = table.metadata().partition_columns
+    order = [*(name for name in schema.names if name not in partitions), *partitions]  # Spark puts these last
+    return found if order == schema.names else found.select(*schema.names)
 
 
 @contextmanager
