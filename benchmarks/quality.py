@@ -8,12 +8,15 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import roc_auc_score
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.sample import training_frame
 from churn_assets.models.split import temporal_split
 from churn_assets.models.transformation import Transformation
 from churn_assets.settings import Settings
+
+RESAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -23,17 +26,20 @@ class Quality:
     Attributes:
         model: the model's.
         hazard: of the true churn probability.
+        share: 2.5 % and 97.5 % of model / hazard over resamples of the test cohort.
         taught: of trees that learned that probability itself from the model's features and cohorts, instead of who
             left: what these features tell at the most, were there no chance in who leaves.
     """
 
     model: float
     hazard: float
+    share: tuple[float, float]
     taught: float
 
     def __str__(self) -> str:
         return (
-            f"{self.model:.3f} against {self.hazard:.3f} of the true hazard: {self.model / self.hazard:.1%}; "
+            f"{self.model:.3f} against {self.hazard:.3f} of the true hazard: {self.model / self.hazard:.1%} "
+            f"({self.share[0]:.1%} to {self.share[1]:.1%}); "
             f"taught by the hazard itself instead of by who left: {self.taught / self.hazard:.1%}"
         )
 
@@ -62,8 +68,17 @@ def quality(settings: Settings) -> Quality:
     chance = past["churn_probability"].clip(1e-6, 1 - 1e-6)
     trees = HistGradientBoostingRegressor(learning_rate=0.05, max_iter=400, random_state=7)
     trees.fit(transformation.transform(past), np.log(chance / (1 - chance)))
+    model = tracking_of(settings, business).load_version(last["model_version"])
+    scored = test.assign(model=model.score(test)["raw"])
+    draws = (scored.sample(frac=1, replace=True, random_state=seed) for seed in range(RESAMPLES))
+    low, high = np.quantile([_auc(drawn, "model") / _auc(drawn) for drawn in draws], [0.025, 0.975])
     return Quality(
-        model=float(last["auc"]),
-        hazard=float(roc_auc_score(test["label"], test["churn_probability"])),
+        model=_auc(scored, "model"),
+        hazard=_auc(scored),
+        share=(low, high),
         taught=float(roc_auc_score(test["label"], trees.predict(transformation.transform(test)))),
     )
+
+
+def _auc(rows: pd.DataFrame, scores: str = "churn_probability") -> float:
+    return float(roc_auc_score(rows["label"], rows[scores]))
