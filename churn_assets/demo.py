@@ -54,9 +54,8 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     store.start()
     with ThreadPoolExecutor(1, "engine") as meanwhile:
         if customers * months <= SAME_ENGINE_AS_FOR_NONE:
-            meanwhile.submit(
-                start_session, settings
-            )  # what hinders it is told by the first step, which tries again
+            # what hinders it is told by the first step, which tries again
+            meanwhile.submit(start_session, settings)
         _simulate_once(settings, business, customers, months, seed, console)
     last = last_ingest_month(business)
     first = max(add_months(last, 1 - months), business.file.calendar.start)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
-FEW = 200_000  # late versions: what each task may hold in memory, a hundred bytes each
+FEW = 1_000_000  # late versions: what every executor may hold in memory, some hundred bytes each
 
 
 def spell_of(source: Source) -> SpellColumns:

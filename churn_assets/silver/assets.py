@@ -133,17 +133,14 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             ) from error
         for commit in load.commits[1:]:
             other = next(t for t in shared if t.path == commit.table)
+            written = {
+                "written for": source.name,
+                "months": f"{months[0]} to {months[-1]}",
+                "rows": commit.rows,
+                **where_it_lies(lakehouse, other, commit),
+            }
             for month in months:
-                yield dg.AssetMaterialization(
-                    other.key,
-                    partition=month,
-                    metadata={
-                        "written for": source.name,
-                        "months": f"{months[0]} to {months[-1]}",
-                        "rows": commit.rows,
-                        **where_it_lies(lakehouse, other, commit),
-                    },
-                )
+                yield dg.AssetMaterialization(other.key, partition=month, metadata=written)
         report = _report(load.audits, load.problems)
         yield materialized(
             lakehouse,
