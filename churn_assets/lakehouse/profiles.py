@@ -29,6 +29,9 @@ COMPILE_THE_HOTTEST = (
     "-XX:Tier4CompileThreshold=320000",
     "-XX:Tier4BackEdgeThreshold=800000",
 )
+# A heap that grows as it fills is collected whole each time that it is full: it begins as large as it may become (the
+# JVM takes the smaller of this share of the machine and its limit).
+WHOLE_HEAP = "-XX:InitialRAMPercentage=100"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def choose_profile(settings: Settings) -> Profile:
         # Looking for a native BLAS gains nothing on small vectors and complains on stderr when there is none.
         options = (
             "-XX:+UseSerialGC",
+            WHOLE_HEAP,
             *COMPILE_THE_HOTTEST,
             COMPILE_ALL,
             "-Ddev.ludovic.netlib.blas.allowNative=false",
