@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churn_assets.contracts.loader import load_business
 from churn_assets.gold.customer_months import customer_months
 from churn_assets.lakehouse import tables
+from churn_assets_tests.lakes import business_copy, settings_for, write_csv
 from churn_assets_tests.worlds import FEATURED, INGEST, MONTHS, SNAPSHOTS, Lake, lost_and_found
 
 if TYPE_CHECKING:
@@ -129,3 +131,35 @@ def test_out_of_order_and_twice_over_gives_the_same_tables(lake: Lake, tmp_path:
     written = again.lakehouse.arrow(tables.CUSTOMER_MONTHS).to_pandas().set_index(["customer_key", "month"])
     told = [frame.sort_index().astype(str) for frame in (written[at_once.columns], at_once)]
     pd.testing.assert_frame_equal(*told, obj=tables.CUSTOMER_MONTHS.path)
+
+
+def test_a_month_that_an_extract_delivered_again_speaks_of_no_more_is_mended(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """February's extract told of a purchase in January; delivered again, it does not."""
+    settings = settings_for(
+        tmp_path, business_copy(tmp_path, "shop", calendar={"start": "2025-01", "end": "2025-06"})
+    )
+    shop = Lake(settings, load_business(settings.business_path))
+    months = ["2025-01", "2025-02", "2025-03"]
+
+    def deliver(month: str, *days: str) -> None:
+        bought = [
+            {"customer_id": f"C{number}", "date": day, "quantity": 1, "amount": "10.00"}
+            for number, day in enumerate(days)
+        ]
+        write_csv(settings.landing_uri, "transactions", f"{month}-28", bought)
+
+    def purchases() -> dict[str, float]:
+        return dict(shop.frame(tables.CUSTOMER_MONTHS).groupby("month")["purchases"].sum())
+
+    ingest = INGEST | dg.AssetSelection.assets(tables.CUSTOMER_MONTHS.key)
+    for month in months:
+        deliver(month, *[f"{month}-0{day}" for day in range(1, 6)])
+    deliver("2025-02", *[f"2025-02-0{day}" for day in range(1, 6)], "2025-01-20")
+    shop.succeed(ingest, months)
+    assert purchases() == {"2025-01": 6.0, "2025-02": 5.0, "2025-03": 5.0}
+    deliver("2025-02", *[f"2025-02-0{day}" for day in range(1, 6)])
+    shop.succeed(INGEST, ["2025-02"])
+    shop.succeed(ingest, ["2025-03"])  # whichever month is written next
+    assert purchases() == {"2025-01": 5.0, "2025-02": 5.0, "2025-03": 5.0}

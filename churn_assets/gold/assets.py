@@ -7,10 +7,10 @@ import dagster as dg
 from churn_assets.assets import materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.gold.churn_events import churn_events
-from churn_assets.gold.customer_months import customer_months, touched_months
+from churn_assets.gold.customer_months import customer_months, month_columns, touched_months
 from churn_assets.gold.customers import customers
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
+from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError, TableDraft
 from churn_assets.partitions import ingest_months, partition_range
 from churn_assets.silver.reconciliation import extract_dates
 
@@ -32,6 +32,18 @@ def _written(lakehouse: Lakehouse) -> list[str]:
     # by the partition column, so that no file's content is read
     counts = lakehouse.aggregate(table, ["month"], [("month", "count")])
     return [str(row["month"]) for row in counts.to_pylist()]
+
+
+def _replaced(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]":
+    """Rows of silver that counted when gold/customer_months was last written, and may count no more, by source."""
+    if not lakehouse.exists(tables.CUSTOMER_MONTHS):
+        return {}
+    since = lakehouse.committed_at(tables.CUSTOMER_MONTHS)
+    rows = {
+        name: lakehouse.replaced(tables.silver(business.source(name)), since)
+        for name in month_columns(business)
+    }
+    return {name: frame for name, frame in rows.items() if frame is not None}
 
 
 def require_unique(draft: TableDraft, key: list[str]) -> dict[str, int]:
@@ -77,8 +89,14 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     def months_of_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        silver = _silver(lakehouse, business)
-        months = touched_months(silver, business, partition_range(context), _written(lakehouse))
+        silver, asked, written = _silver(lakehouse, business), partition_range(context), _written(lakehouse)
+        try:
+            replaced = _replaced(lakehouse, business)
+        except LakehouseError as error:
+            context.log.warning(f"{error} So every month is written again, whatever changed.")
+            months = sorted({*written, *asked})
+        else:
+            months = touched_months(silver, business, asked, written, replaced)
         frame = customer_months(silver, business, months)
         listed = ", ".join(f"'{m}'" for m in months)
         with lakehouse.draft(tables.CUSTOMER_MONTHS, frame) as draft:

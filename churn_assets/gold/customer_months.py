@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
-def _declared(business: Business) -> dict[str, list[MonthColumn]]:
+def month_columns(business: Business) -> dict[str, list[MonthColumn]]:
     """Columns by source; the label source is always one of them where it tells events."""
     found: dict[str, list[MonthColumn]] = {}
     if business.label_source.event_time is not None:
@@ -26,25 +26,34 @@ def _declared(business: Business) -> dict[str, list[MonthColumn]]:
 
 
 def touched_months(
-    silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str], written: Iterable[str] = ()
+    silver: Mapping[str, "DataFrame"],
+    business: Business,
+    months: Sequence[str],
+    written: Iterable[str] = (),
+    replaced: Mapping[str, "DataFrame"] | None = None,
 ) -> list[str]:
     """Months that rows of these ingest months speak of: the months themselves and those that late rows mend.
 
     A correction may move an event: then also the months in which it was before. What is known of spells and attributes
-    holds until something newer is: then also all later months among those that were `written` before.
+    holds until something newer is: then also all later months among those that were `written` before. `replaced`: rows
+    by source that silver held then and may hold no more, since an extract came again; their months are mended, too.
     """
     from pyspark.sql import functions as F
 
-    named = _declared(business)
+    named, written = month_columns(business), list(written)
     later = [m for m in written if m > months[-1]] if business.of_role("spell", "entity") else []
     touched = []
     for source in business.sources:
         if source.name not in named:
             continue
-        rows = silver[source.name].where(F.col("extract_month").between(months[0], months[-1]))
+        columns = list(dict.fromkeys([*source.silver_key, str(source.event_time)]))
+        told = silver[source.name]
+        rows = told.where(F.col("extract_month").between(months[0], months[-1])).select(columns)
+        earlier = told.where(F.col("extract_month") < months[0])
+        if replaced and source.name in replaced:
+            rows, earlier = rows.unionByName(replaced[source.name].select(columns)), told
         spoken_of = [rows]
         if not source.events_stay:
-            earlier = silver[source.name].where(F.col("extract_month") < months[0])
             spoken_of.append(earlier.join(rows.select(*source.silver_key), [*source.silver_key], "left_semi"))
         month = F.date_format(str(source.event_time), "yyyy-MM").alias("month")
         touched += [part.select(month).distinct() for part in spoken_of]
@@ -53,8 +62,8 @@ def touched_months(
         if touched
         else []
     )
-    first = business.file.calendar.start
-    return sorted({*months, *later, *(m for m in late if first <= m <= months[-1])})
+    first, last = business.file.calendar.start, max([months[-1], *written])
+    return sorted({*months, *later, *(m for m in late if first <= m <= last)})
 
 
 def _inside(day: "Column", months: Sequence[str]) -> "Column":
@@ -104,7 +113,7 @@ def customer_months(
     key = ["customer_key", "as_of_index"]
     indexes = [month_index(m) for m in months]
     parts: list[DataFrame] = []
-    for name, columns in _declared(business).items():
+    for name, columns in month_columns(business).items():
         parts.append(_sums(silver[name], business.source(name), columns, months))
     taken = {*key, "month", *(c.name for c in business.file.customer_months)}
     for source in sorted(business.of_role("spell"), key=lambda s: s is not business.label_source):

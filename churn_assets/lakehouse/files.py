@@ -8,9 +8,10 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 ALREADY_MADE = "table already exists"  # the words of delta-rs, which has no class of its own for it
 ATTEMPTS = 10  # of a commit, while others commit to the same table
+
+
+class Forgotten(LookupError):
+    """What a table held earlier can no longer be read."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,48 @@ def version(uri: str) -> int:
 def read(spark: "SparkSession", uri: str) -> "DataFrame":
     """The current version of a table. The frame stays with the files of this version, whatever is committed later."""
     from deltalake import DeltaTable
-    from pyspark.sql.types import StructType
 
     table = DeltaTable(uri)
+    return _frame(spark, uri, table, _paths(table))
+
+
+def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | None":
+    """The rows of files that counted at `since` and no longer do; None when there are none. For tables anywhere.
+
+    Raises:
+        Forgotten: what the table held then can no longer be read.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+    from pyspark.errors import AnalysisException
+
+    current = DeltaTable(uri)
+    versions = {commit["version"]: commit["timestamp"] for commit in current.history()}
+    then = [version for version, at in versions.items() if at <= since.timestamp() * 1000]
+    if not then and 0 in versions:
+        return None  # the table is younger
+    if not then:
+        raise Forgotten(f"its log of {since:%Y-%m-%d} is gone")
+    try:
+        earlier = DeltaTable(uri, version=max(then))
+    except DeltaError as error:
+        raise Forgotten(f"its version {max(then)} is gone") from error
+    gone = _paths(earlier) - _paths(current)
+    try:
+        return _frame(spark, uri, earlier, gone) if gone else None
+    except AnalysisException as error:
+        if error.getCondition() != "PATH_NOT_FOUND":
+            raise
+        raise Forgotten(f"files of its version {max(then)} are gone") from error
+
+
+def _frame(spark: "SparkSession", uri: str, table: "DeltaTable", paths: Collection[str]) -> "DataFrame":
+    from pyspark.sql.types import StructType
+
     schema = StructType.fromJson(json.loads(table.schema().to_json()))
-    files = sorted(f"{uri}/{file['path']}" for file in _files(table))
-    if not files:
+    if not paths:
         return spark.createDataFrame([], schema)
+    files = sorted(f"{uri}/{path}" for path in paths)
     found = spark.read.schema(schema).option("basePath", uri).parquet(*files)
     partitions = table.metadata().partition_columns
     order = [*(name for name in schema.names if name not in partitions), *partitions]  # Spark puts these last
@@ -248,6 +288,10 @@ def _removals(current: "DeltaTable", columns: Sequence[str], where: str) -> "lis
         for file, partition, goes in zip(files, partitions, _satisfying(partitions, where), strict=True)
         if goes
     ]
+
+
+def _paths(table: "DeltaTable") -> set[str]:
+    return {file["path"] for file in _files(table)}
 
 
 def _files(table: "DeltaTable") -> list[dict[str, Any]]:

@@ -103,6 +103,17 @@ class Lakehouse:
             return files.read(self.spark, self.uri(table))
         return connector.read(self.spark, self.uri(table))
 
+    def replaced(self, table: Table, since: datetime) -> "DataFrame | None":
+        """The rows that counted at `since`, in files that have been replaced since then; None when there are none.
+
+        Raises:
+            LakehouseError: they can no longer be read; see `vacuum`.
+        """
+        try:
+            return files.replaced(self.spark, self.uri(table), since)
+        except files.Forgotten as error:
+            raise LakehouseError(f"{table.path}: {error}.") from error
+
     def arrow(
         self,
         table: Table,

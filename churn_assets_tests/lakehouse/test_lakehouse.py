@@ -234,3 +234,29 @@ def test_an_empty_draft_can_be_audited(lakehouse: Lakehouse) -> None:
         assert draft.content.aggregate(["extract_month"], [("secret", "count")]).num_rows == 0
         assert draft.replace(JANUARY, run_id="run").rows == 0
     assert lakehouse.exists(MONTHLY)
+
+
+def test_what_was_replaced_since_a_day_can_be_read_until_it_is_vacuumed(lakehouse: Lakehouse) -> None:
+    def write(month: str, *secrets: str) -> None:
+        frame = _frame(lakehouse, [(month, secret) for secret in secrets])
+        lakehouse.replace(MONTHLY, frame, between([month]), run_id="run")
+        time.sleep(0.01)  # commits tell milliseconds
+
+    write("2025-01", "a", "b")
+    before = lakehouse.committed_at(MONTHLY)
+    write("2025-02", "c")
+    assert lakehouse.replaced(MONTHLY, before) is None, "what is new replaces nothing"
+    write("2025-02", "d")
+    assert lakehouse.replaced(MONTHLY, before) is None, "what was not there then was not replaced"
+    write("2025-01", "b")
+    lost = lakehouse.replaced(MONTHLY, before)
+    assert lost is not None
+    assert sorted((r["extract_month"], r["secret"]) for r in lost.collect()) == [
+        ("2025-01", "a"),
+        ("2025-01", "b"),
+    ]
+    assert lakehouse.replaced(MONTHLY, before.replace(year=2020)) is None, "younger than that"
+    for file in Path(lakehouse.uri(MONTHLY).removeprefix("file://")).rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(LakehouseError, match=r"silver/things: files of its version 0 are gone"):
+        lakehouse.replaced(MONTHLY, before)
