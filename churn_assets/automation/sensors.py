@@ -127,6 +127,12 @@ def built_cohorts(written: Written) -> dict[str, int]:
     return {c: min(months[c] for months in written.values() if c in months) for c in cohorts_of}
 
 
+def unscored_cohorts(written: Written) -> set[str]:
+    """Cohorts after the newest scored one, as the run of a month's end failed after the snapshots."""
+    newest = max(written[tables.CHURN_SCORES], default=None)
+    return {c for c in written[tables.CUSTOMER_SNAPSHOTS] if newest is not None and c > newest}
+
+
 def unjudged_cohorts(written: Written) -> set[str]:
     """Scored cohorts whose labels are newer than what monitoring makes of them, as a run failed after the labels."""
     judged = [written[tables.MODEL_PERFORMANCE], written[tables.DRIFT]]
@@ -166,7 +172,7 @@ def _due(
     closed, built = list(snapshot_months(business).get_partition_keys()), built_cohorts(written)
     changes = newest_changes(business, seen.known, {*built, *closed})
     anew = {c for c, event in built.items() if changes[c] > event}
-    anew |= set(overdue(business, built, closed, now))
+    anew |= {*overdue(business, built, closed, now), *unscored_cohorts(written)}
     until = settling_months(lakehouse, business, changes)
     settle: set[str] = set()
     unsure = [c for c in built if c in until and c not in seen.settled]
@@ -220,11 +226,12 @@ def _under_way(instance: "DagsterInstance") -> str | None:
 def cohort_sensor(business: Business) -> dg.SensorDefinition:
     """Requests exactly the cohorts that late data changes, and the labels and quality of those that an extract settles.
 
-    Level-triggered: a cohort is due as long as one of its tables is older than the newest change of what it is made of,
-    and to be settled as long as its labels are pending, or newer than the figures of its scores. So what happened while
-    the sensor was off is caught up at once, and nothing is asked for twice: while a run is under way it waits, and a
-    run key names the change, so that a failed run is not tried again before something changes. Nothing need ever change
-    again for a cohort that settles, so there the run key names the day, too: once a day, as with a training.
+    Level-triggered: a cohort is due as long as one of its tables is older than the newest change of what it is made
+    of, or it is newer than any that has scores, and to be settled as long as its labels are pending, or newer than
+    the figures of its scores. So what happened while the sensor was off is caught up at once, and nothing is asked
+    for twice: while a run is under way it waits, and a run key names the change, so that a failed run is not tried
+    again before something changes. Nothing need ever change again for a cohort that settles, so there the run key
+    names the day, too: once a day, as with a training.
     """
 
     @dg.sensor(

@@ -133,6 +133,18 @@ def test_a_failed_run_is_tried_again_when_something_changes_not_before(world: Wo
     assert world.tick() == [("month_end", "2025-12", "2025-12")]
 
 
+def test_a_month_end_that_failed_after_the_snapshots_is_tried_once_more(tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        world = World(tmp_path, instance)
+        world.ingest(ALL[0], ALL[-1])
+        world.month_end("2025-03", "2025-11")
+        world.month_end("2025-12", written=COHORT_TABLES[:2])
+        assert world.tick() == [("month_end", "2025-12", "2025-12")]
+        assert world.tick() == []
+        world.month_end("2025-12")
+        assert world.tick() == []
+
+
 def test_a_closed_month_whose_extracts_came_late_gets_its_cohort(tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         world = World(tmp_path, instance)
