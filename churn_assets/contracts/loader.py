@@ -14,7 +14,7 @@ from churn_assets.contracts.columns import TIMES, column_of
 from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.promises import promises_of
 from churn_assets.contracts.server import ServerProperties, delimiter_of, encoding_of
-from churn_assets.contracts.source import Delivery, MonthRule, Role, Source, SpellColumns
+from churn_assets.contracts.source import Delivery, GapRule, MonthRule, Role, Source, SpellColumns
 from churn_assets.contracts.validation import own_properties, validated
 from churn_assets.contracts.yaml_file import read_yaml
 
@@ -90,7 +90,8 @@ def load_source(file: Path) -> Source:
             "a source of role spell needs spell",
             "name startedOn, endedOn and the reasons.",
         )
-    rules = [q.implementation.rule for q in table.quality]
+    judged = [(quality.implementation, quality.severity) for quality in table.quality]
+    rules = [rule.rule for rule, _ in judged]
     for rule in rules:
         if rules.count(rule) > 1:
             refuse("schema[0].quality", f"there are two rules {rule}", "keep one: a month is judged by one.")
@@ -152,8 +153,12 @@ def load_source(file: Path) -> Source:
         event_time=own.eventTime,
         spell=spell or None,
         month_rules=tuple(
-            MonthRule(q.implementation.rule, q.implementation.minShare, q.implementation.maxShare, q.severity)
-            for q in table.quality
+            MonthRule(rule.rule, rule.minShare, rule.maxShare, severity)
+            for rule, severity in judged
+            if isinstance(rule, odcs.Shares)
+        ),
+        gap=next(
+            (GapRule(rule.maxDays, severity) for rule, severity in judged if isinstance(rule, odcs.Gap)), None
         ),
         frequency_days=promises.frequency_days,
         latency_days=promises.latency_days,

@@ -44,12 +44,19 @@ class PropertyQuality(Shape):
     description: str | None = None
 
 
-class Implementation(Shape):
-    """Our own rules over a month of a source."""
+class Shares(Shape):
+    """Our own rules over a month of a source: shares of its usual rows, or of those refused."""
 
     rule: Literal["volume", "refusedShare"]
     minShare: float | None = Field(None, ge=0)
     maxShare: float = Field(gt=0)
+
+
+class Gap(Shape):
+    """Our own rule over the days of a source's extracts: how far apart two may lie."""
+
+    rule: Literal["gap"]
+    maxDays: int = Field(ge=1)
 
 
 class SchemaQuality(Shape):
@@ -57,7 +64,7 @@ class SchemaQuality(Shape):
 
     type: Literal["custom"]
     engine: Literal["churnAssets"]
-    implementation: Implementation
+    implementation: Shares | Gap = Field(discriminator="rule")
     severity: Literal["warn", "block"] = "block"
     description: str | None = None
 

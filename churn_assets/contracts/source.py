@@ -58,6 +58,14 @@ class MonthRule:
 
 
 @dataclass(frozen=True)
+class GapRule:
+    """How many days may lie between two extracts before one of them is missing."""
+
+    max_days: int
+    severity: Literal["warn", "block"]
+
+
+@dataclass(frozen=True)
 class Source:
     """One declared source. `customer` names the column with the natural id of the customer."""
 
@@ -77,6 +85,7 @@ class Source:
     event_time: str | None
     spell: SpellColumns | None
     month_rules: tuple[MonthRule, ...]
+    gap: GapRule | None
     frequency_days: int
     latency_days: int
     first_month: str | None

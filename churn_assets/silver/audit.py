@@ -1,14 +1,15 @@
 """The judgement over a month of a source: counts that must balance, and rules that let it pass, warn or block it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
 from churn_assets.contracts.source import Source
-from churn_assets.months import add_months, month_end
+from churn_assets.months import add_months, month_end, month_of
 
 USUAL_MONTHS = 6  # the usual volume is the median of so many months before
 ENOUGH_MONTHS = 3  # fewer say nothing about what is usual
@@ -23,6 +24,11 @@ class DeliveredFile:
     rows: int
     rescued_rows: int = 0
     rescued_fields: tuple[str, ...] = ()
+
+    @property
+    def extract_date(self) -> date:
+        """The day of its extract."""
+        return date.fromisoformat(self.name.partition("extract_date=")[2][:10])
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,47 @@ def _volume(source: Source, audit: MonthAudit, delivered: Mapping[str, int], ove
     )
 
 
+def gap_before(source: Source, month: str, days: Iterable[date]) -> tuple[date, date] | None:
+    """Two extracts in a row that lie further apart than the contract allows, the later one in this month."""
+    ordered = sorted(set(days))
+    if source.gap is None:
+        return None
+    return next(
+        (
+            (earlier, later)
+            for earlier, later in pairwise(ordered)
+            if month_of(later) == month and (later - earlier).days > source.gap.max_days
+        ),
+        None,
+    )
+
+
+def is_whole(source: Source, month: str, delivered: Mapping[str, int], days: Iterable[date]) -> bool:
+    """Whether the month would not be blocked for want of rows or of an extract, were it over."""
+    lost = gap_before(source, month, days)
+    return not too_small(source, month, delivered) and not (
+        lost and source.gap and source.gap.severity == "block"
+    )
+
+
+def _gap(source: Source, audit: MonthAudit, days: Iterable[date], over: bool) -> Problem | None:
+    lost = gap_before(source, audit.month, days)
+    if source.gap is None or lost is None:
+        return None
+    earlier, later = lost
+    again = sorted({month_of(earlier), audit.month})
+    return Problem(
+        source.name,
+        audit.month,
+        "gap",
+        source.gap.severity if over else "warn",
+        f"no extract came between {earlier} and {later}, {(later - earlier).days} days; the contract allows "
+        f"{source.gap.max_days}.",
+        f"Deliver the extract that is missing (one without rows is fine) and materialise {' and '.join(again)} again, "
+        "or widen `gap` in the contract.",
+    )
+
+
 def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
     rule = source.month_rule("refusedShare")
     if rule is None or not audit.delivered or audit.quarantined / audit.delivered <= rule.max_share:
@@ -119,12 +166,25 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
 
 
 def judge(
-    source: Source, audit: MonthAudit, delivered: Mapping[str, int], first_month: str, today: date
+    source: Source,
+    audit: MonthAudit,
+    delivered: Mapping[str, int],
+    days: Iterable[date],
+    first_month: str,
+    today: date,
 ) -> list[Problem]:
-    """What is wrong with the month. `delivered` maps months of this source to delivered rows, earlier months included.
+    """What is wrong with the month.
 
     A month in which the source did not exist yet (before `first_month`) has nothing to answer for. In one that is not
-    over `today` more may still come: nothing is missing or too little yet, see `too_small`.
+    over `today` more may still come: nothing is missing or too little yet, see `is_whole`.
+
+    Args:
+        source: whose month.
+        audit: what was counted in it.
+        delivered: months of this source -> delivered rows, earlier months included.
+        days: of its extracts, those of the month before included.
+        first_month: of the source.
+        today: as of which day.
     """
     problems: list[Problem] = []
 
@@ -150,7 +210,12 @@ def judge(
             f"quarantined {audit.quarantined:,}. {_file_list(audit.files)}",
             "This is a defect of this software; please report it.",
         )
-    problems += [p for p in (_volume(source, audit, delivered, over), _refused_share(source, audit)) if p]
+    rules = (
+        _volume(source, audit, delivered, over),
+        _gap(source, audit, days, over),
+        _refused_share(source, audit),
+    )
+    problems += [problem for problem in rules if problem]
     for column in source.columns:
         count = audit.warned.get(f"valid:{column.name}", 0)
         if count:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +26,7 @@ from churn_assets.silver.versions import (
     to_versions_sparing,
     with_customer_key,
 )
-from churn_assets.sources.landing import list_extracts
+from churn_assets.sources.landing import extracts_without_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -50,7 +50,7 @@ class SilverLoad:
 
 
 def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str]) -> list[DeliveredFile]:
-    """Row counts per file of these months and of the usual months before them, from bronze."""
+    """Row counts per file of these months and of the usual months before them, from bronze; and files without rows."""
     import pyarrow.compute as pc
 
     table, by = tables.bronze(source), ["extract_month", "source_file"]
@@ -66,7 +66,7 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
     fields = {
         row["source_file"]: tuple(sorted(set(json.loads(row["rescued_one"])) - {CORRUPT})) for row in example
     }
-    return [
+    told = [
         DeliveredFile(
             r["source_file"],
             r["extract_month"],
@@ -75,12 +75,17 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
             fields.get(r["source_file"], ()),
         )
         for r in counts
-    ] + [
-        # an extract without rows leaves no trace in bronze, but it was delivered
-        DeliveredFile(f.name, f.month, 0)
-        for f in list_extracts(lakehouse.settings.landing_uri, source, months)
-        if f.name not in {r["source_file"] for r in counts}
     ]
+    return told + empty_files(lakehouse, source, months, told)
+
+
+def empty_files(
+    lakehouse: Lakehouse, source: Source, months: Sequence[str], told: Iterable[DeliveredFile]
+) -> list[DeliveredFile]:
+    """Files without rows of these months and of the one before: facts too, of which bronze has told nothing."""
+    landing, reached = lakehouse.settings.landing_uri, [add_months(months[0], -1), *months]
+    empty = extracts_without_rows(landing, source, reached, {file.name for file in told})
+    return [DeliveredFile(file.name, file.month, 0) for file in empty]
 
 
 def audit_months(
@@ -176,7 +181,8 @@ def load_silver(
             for file in files:
                 delivered[file.month] += file.rows
             first = business.first_month(source)
-            problems = [p for a in audits for p in judge(source, a, delivered, first, today)]
+            days = {file.extract_date for file in files}
+            problems = [p for a in audits for p in judge(source, a, delivered, days, first, today)]
             blocking = [p for p in problems if p.severity == "block"]
             if blocking:
                 raise MonthBlocked(blocking)

@@ -10,15 +10,15 @@ from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months
-from churn_assets.silver.audit import USUAL_MONTHS, too_small
-from churn_assets.sources.landing import list_extracts
+from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, is_whole
+from churn_assets.silver.load import empty_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 class Balance(NamedTuple):
-    """What became of a source's month; `whole` is false while more must come, see `too_small`."""
+    """What became of a source's month; `whole` is false while more must come, see `is_whole`."""
 
     source: str
     extract_month: str
@@ -65,10 +65,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
     reached = (month >= add_months(months[0], -USUAL_MONTHS)) & (month <= months[-1])
     for source in business.sources:
         delivered = lakehouse.aggregate(
-            tables.bronze(source),
-            ["extract_month"],
-            [("row_number", "count"), ("extract_date", "distinct")],
-            wanted,
+            tables.bronze(source), ["extract_month", "source_file"], [("row_number", "count")], reached
         )
         accepted = lakehouse.aggregate(
             tables.silver(source), ["extract_month"], [("copies", "count"), ("copies", "sum")], wanted
@@ -76,38 +73,30 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         kept = {
             row["extract_month"]: (row["copies_count"], row["copies_sum"]) for row in accepted.to_pylist()
         }
-        found = delivered.to_pylist()
-        empty = _without_rows(lakehouse, source, set(months) - {row["extract_month"] for row in found})
-        # counted by the partition column, so that no file's content is read
-        by = ["extract_month"]
-        counts = lakehouse.aggregate(tables.bronze(source), by, [("extract_month", "count")], reached)
-        volumes = {row["extract_month"]: row["extract_month_count"] for row in counts.to_pylist()}
-        for row in sorted(found + empty, key=lambda r: r["extract_month"]):
-            rows, copies = kept.get(row["extract_month"], (0, 0))
+        files = [
+            DeliveredFile(row["source_file"], row["extract_month"], row["row_number_count"])
+            for row in delivered.to_pylist()
+        ]
+        files += empty_files(lakehouse, source, months, files)
+        volumes = Counter[str]()
+        for file in files:
+            volumes[file.month] += file.rows
+        days = {file.extract_date for file in files}
+        for name in sorted({file.month for file in files} & set(months)):
+            rows, copies = kept.get(name, (0, 0))
             balances.append(
                 Balance(
                     source.name,
-                    row["extract_month"],
-                    row["row_number_count"],
+                    name,
+                    volumes[name],
                     rows,
                     copies - rows,
-                    quarantined[source.name, row["extract_month"]],
-                    sorted(row["extract_date_distinct"]),
-                    not too_small(source, row["extract_month"], volumes),
+                    quarantined[source.name, name],
+                    sorted({file.extract_date for file in files if file.month == name}),
+                    is_whole(source, name, volumes, days),
                 )
             )
     return balances
-
-
-def _without_rows(lakehouse: Lakehouse, source: Source, months: set[str]) -> list[dict[str, Any]]:
-    """Of these months those whose extracts hold no row: a fact too, of which bronze has no trace."""
-    days: dict[str, set[date]] = {}
-    for file in list_extracts(lakehouse.settings.landing_uri, source, months):
-        days.setdefault(file.month, set()).add(file.extract_date)
-    return [
-        {"extract_month": month, "row_number_count": 0, "extract_date_distinct": list(dates)}
-        for month, dates in days.items()
-    ]
 
 
 def passed_months(lakehouse: Lakehouse) -> set[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -96,6 +96,35 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
             name = f"{source.path}/{folder.base_name}/{info.base_name}"
             files.append(ExtractFile(f"{landing}/{name}", name, day, info.size, info.mtime_ns or 0))
     return sorted(files, key=lambda f: (f.extract_date, f.name))
+
+
+def extracts_without_rows(
+    landing: str, source: Source, months: Iterable[str], with_rows: Container[str]
+) -> list[ExtractFile]:
+    """Extracts of these months that hold no row, of which bronze has no trace. Those `with_rows` are not looked into.
+
+    Raises:
+        LandingError: as `list_extracts`.
+    """
+    files = list_extracts(landing, source, months)
+    return [file for file in files if file.name not in with_rows and not _has_rows(source, file)]
+
+
+def _has_rows(source: Source, file: ExtractFile) -> bool:
+    """Reads no further than the first row."""
+    if not file.size:
+        return False
+    fs, path = filesystem(file.path)
+    if source.format == "parquet":
+        with fs.open_input_file(path) as handle:
+            return bool(pq.read_metadata(handle).num_rows)
+    with fs.open_input_stream(path) as handle:
+        lines = io.TextIOWrapper(handle, encoding=source.encoding, errors="replace", newline="")
+        if source.format == "jsonl":
+            return any(line.strip("\ufeff \t\r\n") for line in lines)
+        rows = csv.reader(lines, delimiter=source.delimiter)
+        next(rows, None)  # the header
+        return any(rows)
 
 
 def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[tuple[str, str], ...]:

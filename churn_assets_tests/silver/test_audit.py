@@ -1,7 +1,7 @@
 """The judgement over a month, without data: which counts pass, warn or block."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Literal
@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.source import MonthRule
+from churn_assets.contracts.source import GapRule, MonthRule
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.audit import DeliveredFile, MonthAudit, Problem, judge, too_small
+from churn_assets.silver.audit import DeliveredFile, MonthAudit, Problem, is_whole, judge, too_small
 
 CUSTOMERS = load_business(SHIPPED_BUSINESSES / "telecom").source(
     "customers"
@@ -35,7 +35,7 @@ def _judge(
     first_month: str = "2025-01",
     today: date = LONG_AFTER,
 ) -> list[Problem]:
-    return judge(CUSTOMERS, audit, {**before, MONTH: audit.delivered}, first_month, today)
+    return judge(CUSTOMERS, audit, {**before, MONTH: audit.delivered}, [], first_month, today)
 
 
 def test_a_usual_month_has_no_problems() -> None:
@@ -78,11 +78,37 @@ def test_only_the_six_months_before_count_and_the_month_itself_does_not() -> Non
     assert [p.rule for p in _judge(_audit(1000))] == ["volume"]
 
 
+@pytest.mark.parametrize(
+    ("days", "lost"),
+    [
+        (("06-30", "07-07", "07-14", "07-21", "07-31"), None),
+        (("06-30", "07-07", "07-21", "07-31"), ("07-07", "07-21")),
+        (("07-14", "07-21", "07-31"), None),  # nobody knows of an extract before
+        (("06-21", "07-07", "07-14", "07-21", "07-31"), ("06-21", "07-07")),
+        (("06-07", "06-30", "07-07", "07-14", "07-21", "07-31"), None),  # the business of June
+    ],
+)
+@pytest.mark.parametrize("severity", ["warn", "block"])
+def test_an_extract_that_is_missing_between_two_others_shows(
+    days: Sequence[str], lost: tuple[str, str] | None, severity: Literal["warn", "block"]
+) -> None:
+    source = replace(CUSTOMERS, gap=GapRule(13, severity))
+    told = [date.fromisoformat(f"2025-{day}") for day in days]
+    usual = {**USUAL, MONTH: 100}
+    problems = judge(source, _audit(100), usual, told, "2025-01", LONG_AFTER)
+    assert [(p.rule, p.severity) for p in problems] == ([("gap", severity)] if lost else [])
+    if lost:
+        assert f"no extract came between 2025-{lost[0]} and 2025-{lost[1]}" in problems[0].evidence
+    assert is_whole(source, MONTH, usual, told) is not (lost is not None and severity == "block")
+    still_open = judge(source, _audit(100), usual, told, "2025-01", date(2025, 7, 31))
+    assert [p.severity for p in still_open] == (["warn"] if lost else []), "it may still come"
+
+
 def test_a_warning_stays_a_warning() -> None:
     lenient = replace(CUSTOMERS, month_rules=(MonthRule("volume", 0.7, 1.5, "warn"),))
     audit = _audit(10)
-    assert [p.severity for p in judge(lenient, audit, USUAL, "2025-01", LONG_AFTER)] == ["warn"]
-    assert judge(replace(CUSTOMERS, month_rules=()), audit, USUAL, "2025-01", LONG_AFTER) == []
+    assert [p.severity for p in judge(lenient, audit, USUAL, [], "2025-01", LONG_AFTER)] == ["warn"]
+    assert judge(replace(CUSTOMERS, month_rules=()), audit, USUAL, [], "2025-01", LONG_AFTER) == []
 
 
 @pytest.mark.parametrize(("refused", "blocked"), [(2, False), (3, True)])
@@ -139,7 +165,9 @@ def test_undeclared_columns_are_told_by_name() -> None:
 def test_values_that_are_not_allowed_warn_or_block_as_contracted(severity: Literal["warn", "block"]) -> None:
     region = replace(CUSTOMERS.column("region"), valid_severity=severity)
     source = replace(CUSTOMERS, columns=tuple(region if c.name == "region" else c for c in CUSTOMERS.columns))
-    (problem,) = judge(source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, "2025-01", LONG_AFTER)
+    (problem,) = judge(
+        source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, [], "2025-01", LONG_AFTER
+    )
     assert (problem.rule, problem.severity) == ("valid:region", severity)
     assert "4 rows" in problem.evidence and "north, south" in problem.evidence
 
