@@ -108,6 +108,13 @@ class BusinessFile(Section):
                 f"policy {self.label.policy} cannot read a source of role {labelled.role}.",
                 f"needs {wanted}.",
             )
+        if self.eligibility.active_within_days is not None and self.label.policy != "inactivity":
+            raise DeclarationError(
+                file,
+                "eligibility.active_within_days",
+                f"under the policy {self.label.policy} a customer is active as long as a spell runs.",
+                "remove it.",
+            )
         if self.label.policy == "lapse" and labelled.spell and labelled.spell.expires_on is None:
             raise DeclarationError(file, "label", "policy lapse needs spell.expiresOn in the contract.")
         if self.label.policy != "inactivity" and self.label.pause_days > self.windows.settlement_days:

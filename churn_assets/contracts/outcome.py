@@ -43,7 +43,12 @@ class LabelRule(Section):
 
 
 class Eligibility(Section):
-    """Who gets a snapshot; everybody left out is counted by reason."""
+    """Who gets a snapshot; everybody left out is counted by reason.
+
+    `active_within_days`, for the policy inactivity: only who did something in `(as_of - so many days, as_of]`. Without
+    it those who left years ago are asked again every month, and a model looks good that finds them.
+    """
 
     min_tenure_days: int = Field(0, ge=0)
     exclude_in_notice: bool = True
+    active_within_days: int | None = Field(None, ge=1)

@@ -13,8 +13,6 @@ from churn_assets.features.states import states
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-REASONS = ("not_active", "in_notice", "short_tenure")
-
 
 def effective_end(label: LabelRule, source: Source) -> "Column":
     """The day a spell stops counting: its end, or for the policy `lapse` also its expiry."""
@@ -69,24 +67,26 @@ def _with_exclusion(people: "DataFrame", rule: Eligibility) -> "DataFrame":
 def population(versions: "DataFrame", business: Business, as_of_indexes: Sequence[int]) -> "DataFrame":
     """Every customer known at each as_of month: customer_key, as_of_index, tenure_days, `excluded` (null = eligible).
 
-    With a spell label source the spell's own columns are kept too; with an event source everybody with an event is
-    active, since churn is then the absence of further ones.
+    With a spell label source the spell's own columns are kept too. With an event source everybody with an event is
+    active, since churn is then the absence of further ones; or with one in the last `active_within_days`.
     """
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.eligibility
     if source.role == "spell":
         return _with_exclusion(running_spells(versions, business, source, as_of_indexes), rule)
-    first = Term("first")
-    cells = monthly_cells(versions, source, [first])
+    first, last = Term("first"), Term("last")
+    cells = monthly_cells(versions, source, [first, last])
     known = at_each(cells, as_of_indexes)
+    silent_days = F.datediff("as_of_date", "_last")
+    running = F.lit(True) if rule.active_within_days is None else silent_days < rule.active_within_days
     people = (
         known.groupBy("customer_key", "as_of_index")
-        .agg(F.min(f"`{first.name}`").alias("_first"))
+        .agg(F.min(f"`{first.name}`").alias("_first"), F.max(f"`{last.name}`").alias("_last"))
         .withColumn("as_of_date", as_of_date_of(F.col("as_of_index")))
         .withColumn("tenure_days", F.datediff("as_of_date", "_first").cast("double"))
-        .drop("_first")
+        .withColumn("running", running)
+        .withColumn("in_notice", F.lit(False))
+        .drop("_first", "_last")
     )
-    return _with_exclusion(
-        people.withColumn("running", F.lit(True)).withColumn("in_notice", F.lit(False)), rule
-    )
+    return _with_exclusion(people, rule)

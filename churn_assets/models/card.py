@@ -236,6 +236,8 @@ def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
 def _exclusions(facts: CardFacts) -> str:
     rule = facts.business.eligibility
     left_out = ["customers who were not active"]
+    if rule.active_within_days:
+        left_out = [f"customers who did nothing for {rule.active_within_days} days"]
     if rule.min_tenure_days:
         left_out.append(f"customers of fewer than {rule.min_tenure_days} days")
     if rule.exclude_in_notice and facts.business.label.policy != "inactivity":

@@ -17,6 +17,11 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "unknown key": (lambda c: c.update(colour="red"), "colour", "remove it, or check its spelling"),
     "unknown key inside": (lambda c: c["windows"].update(gap=7), "windows.gap", "remove it"),
     "missing key": (lambda c: c.pop("label"), "label", "add this key"),
+    "silence of customers with a spell": (
+        lambda c: c["eligibility"].update(active_within_days=90),
+        "eligibility.active_within_days",
+        "remove it",
+    ),
     "missing key inside": (lambda c: c["label"].pop("policy"), "label.policy", "add this key"),
     "expression of no feature": (
         lambda c: c["features"].append({"name": "x", "sql": "tenure_days / usage_data_mb_sum_2m"}),
