@@ -8,11 +8,13 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
-from churn_assets.contracts.source import Source
+from churn_assets.contracts.source import MonthRule, Source
 from churn_assets.months import add_months, month_end, month_of
 
 USUAL_MONTHS = 6  # the usual volume is the median of so many months before
 ENOUGH_MONTHS = 3  # fewer say nothing about what is usual
+# Where a contract tolerates no share of its own: what refuses most rows is a mistaken contract.
+HALF_REFUSED = MonthRule("refusedShare", None, 0.5, "block")
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,8 @@ def _gap(source: Source, audit: MonthAudit, days: Iterable[date], over: bool) ->
 
 
 def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
-    rule = source.month_rule("refusedShare")
-    if rule is None or not audit.delivered or audit.quarantined / audit.delivered <= rule.max_share:
+    rule = source.month_rule("refusedShare") or HALF_REFUSED
+    if not audit.delivered or audit.quarantined / audit.delivered <= rule.max_share:
         return None
     worst = ", ".join(f"{name} {count:,}" for name, count in audit.refused.most_common(3))
     return Problem(
@@ -160,7 +162,7 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
         "refusedShare",
         rule.severity,
         f"{audit.quarantined:,} of {audit.delivered:,} rows ({audit.quarantined / audit.delivered:.1%}) were refused, "
-        f"{rule.max_share:.1%} are contracted; most by {worst}. {_file_list(audit.files)}",
+        f"{rule.max_share:.1%} are tolerated; most by {worst}. {_file_list(audit.files)}",
         "Have the source mended and deliver the extract again, or change the rule in the contract.",
     )
 

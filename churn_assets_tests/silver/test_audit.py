@@ -78,6 +78,13 @@ def test_only_the_six_months_before_count_and_the_month_itself_does_not() -> Non
     assert [p.rule for p in _judge(_audit(1000))] == ["volume"]
 
 
+@pytest.mark.parametrize(("refused", "blocked"), [(50, False), (51, True)])
+def test_a_contract_without_the_rule_tolerates_half_of_the_rows(refused: int, blocked: bool) -> None:
+    source = replace(CUSTOMERS, month_rules=())
+    problems = judge(source, _audit(100, {"malformed:birth_date": refused}), USUAL, [], "2025-01", LONG_AFTER)
+    assert [(p.rule, p.severity) for p in problems] == ([("refusedShare", "block")] if blocked else [])
+
+
 @pytest.mark.parametrize(
     ("days", "lost"),
     [
