@@ -1,21 +1,25 @@
 """The sensor that takes in what arrives in the landing zone; it reads no file, only names, sizes and times."""
 
 import json
+from collections.abc import Iterable
 from hashlib import blake2s
 from typing import NamedTuple
 
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import spans
 from churn_assets.partitions import ingest_months, range_tags
 from churn_assets.sources.arrivals import Arrivals, look, touched
-from churn_assets.sources.landing import list_extracts
+from churn_assets.sources.landing import LandingError, list_extracts
 
 EVERY_SECONDS = 60
 TINY = 4096  # bytes; no more than a header
+# The mark of a month that was requested while the source waited: no look finds it, so the month is asked for again.
+AGAIN = ""
 
 
 class Remembered(NamedTuple):
@@ -39,13 +43,13 @@ class Remembered(NamedTuple):
         return cls(**content) if isinstance(content.get("requests"), int) else cls(0, content)
 
 
-def loaded(lakehouse: Lakehouse, business: Business, present: Arrivals) -> Arrivals:
-    """Of the landing zone, the months whose files bronze holds: where a first look starts from.
+def loaded(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -> Arrivals:
+    """Of the landing zone, the months of these sources whose files bronze holds: where a first look starts from.
 
     An extract without rows leaves no trace in bronze; it is taken as loaded when it is tiny and older than bronze.
     """
     found: Arrivals = {}
-    for source in business.sources:
+    for source in sources:
         table, months = tables.bronze(source), present.get(source.name, {})
         found[source.name] = {}
         if not lakehouse.exists(table):
@@ -74,7 +78,8 @@ def landing_sensor(business: Business) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Compares names, sizes and times of the files in the landing zone with the last look, and requests one "
-            "ingest run per range of touched months. Files called *.part and files younger than 30 s wait."
+            "ingest run per range of touched months. Files called *.part and files younger than 30 s wait, and so does "
+            "a source with a file that its contract does not expect; the tick names it, and fails if nothing else came."
         ),
     )
     def sensor(
@@ -82,15 +87,20 @@ def landing_sensor(business: Business) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         landing = lakehouse.settings.landing_uri
         requested, before = Remembered.of(context.cursor) if context.cursor else Remembered(0, {})
-        after = look(landing, business, before)
+        after, refused = look(landing, business, before)
         if not context.cursor:
-            before = loaded(lakehouse, business, after)
+            before = loaded(lakehouse, (s for s in business.sources if s.name not in refused), after)
         months = touched(before, after)
         known = set(ingest_months(business).get_partition_keys())
         outside = [m for m in months if m not in known]
         # months outside stay unseen: once the calendar reaches them, they are new
         inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
         asked = spans(m for m in months if m in known)
+        if refused and not asked:
+            raise LandingError("\n".join(map(str, refused.values())))
+        for name, error in refused.items():
+            context.log.warning(f"{name} waits: {error}")
+            inside[name] |= {month: AGAIN for month in months if month in known}
         cursor = Remembered(requested + bool(asked), inside).cursor()
         if not asked:
             why = f"; {', '.join(outside)} are no months of the calendar in churn.yaml" if outside else ""

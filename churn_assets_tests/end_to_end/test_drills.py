@@ -109,17 +109,17 @@ def _at(file: Path, seconds: float) -> Path:
 def test_a_file_that_grows_is_asked_for_when_it_has_come_to_rest(tmp_path: Path) -> None:
     business, landing = load_business(small_business(tmp_path)), str(tmp_path / "landing")
     rows = [{"customer_id": "C1"}]
-    known = look(landing, business, {}, NOW)
+    known = look(landing, business, {}, NOW).arrivals
     for second in range(0, 5 * QUIET_SECONDS, QUIET_SECONDS - 1):  # another row just before each look
         _at(write_csv(landing, "customers", "2025-03-31", rows * (second + 1)), second)
-        found = look(landing, business, known, NOW + second + QUIET_SECONDS - 1)
+        found = look(landing, business, known, NOW + second + QUIET_SECONDS - 1).arrivals
         assert touched(known, found) == []
         known = found
-    found = look(landing, business, known, NOW + second + QUIET_SECONDS)
+    found = look(landing, business, known, NOW + second + QUIET_SECONDS).arrivals
     assert touched(known, found) == ["2025-03"]
     # and when it goes on after all, it is asked for again
     _at(write_csv(landing, "customers", "2025-03-31", rows * 1000), second + 100)
-    assert touched(found, look(landing, business, found, NOW + second + 500)) == ["2025-03"]
+    assert touched(found, look(landing, business, found, NOW + second + 500).arrivals) == ["2025-03"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_file_from_the_future_is_not_young_for_ever(tmp_path: Path, ahead: int
     """Delivered, then the clock was set back; or the sender's is ahead."""
     business, landing = load_business(small_business(tmp_path)), str(tmp_path / "landing")
     _at(write_csv(landing, "customers", "2025-03-31", [{"customer_id": "C1"}]), ahead)
-    assert touched({}, look(landing, business, {}, NOW)) == asked
+    assert touched({}, look(landing, business, {}, NOW).arrivals) == asked
 
 
 def test_a_month_that_the_calendar_reaches_later_is_asked_for_then(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_tick_that_crashed_asks_for_the_same_run_again(lakehouse: Lakehouse, b
 def test_the_cursor_of_an_earlier_release_is_understood(lakehouse: Lakehouse, business: Business) -> None:
     """It held the look alone, without the number of requests."""
     deliver(lakehouse, "customers", "2025-03-31")
-    old = json.dumps(look(lakehouse.settings.landing_uri, business, {}), sort_keys=True)
+    old = json.dumps(look(lakehouse.settings.landing_uri, business, {}).arrivals, sort_keys=True)
     context = dg.build_sensor_context(cursor=old, resources={"lakehouse": lakehouse})
     assert isinstance(landing_sensor(business)(context), dg.SkipReason)
     deliver(lakehouse, "customers", "2025-04-30")
@@ -185,14 +185,36 @@ def test_what_no_contract_expects_fails_the_tick_with_its_name(
 ) -> None:
     (extract_folder(lakehouse.settings.landing_uri, "customers", "2025-01-31") / "notes.txt").write_text("?")
     with pytest.raises(LandingError, match=r"notes\.txt"):
-        look(lakehouse.settings.landing_uri, business, {})
+        landing_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
+
+
+def test_a_source_with_a_file_that_no_contract_expects_waits_alone(
+    lakehouse: Lakehouse, tick: Tick, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What was asked for meanwhile failed at this source, so it is asked for again; what was seen before is not."""
+    for source in ("customers", "subscriptions"):
+        deliver(lakehouse, source, "2025-01-31")
+        deliver(lakehouse, source, "2025-02-28")
+    assert tick() == [("2025-01", "2025-02")]
+    stray = extract_folder(lakehouse.settings.landing_uri, "subscriptions", "2025-02-28") / "notes.txt"
+    stray.write_text("?")
+    deliver(lakehouse, "subscriptions", "2025-04-30")
+    deliver(lakehouse, "customers", "2025-02-28", "late")
+    deliver(lakehouse, "customers", "2025-03-31")
+    assert tick() == [("2025-02", "2025-03")]
+    assert f"{stray}: the contract of subscriptions expects *.csv" in capfd.readouterr().err
+    with pytest.raises(LandingError, match=r"notes\.txt"):
+        tick()
+    stray.unlink()
+    assert tick() == [("2025-02", "2025-04")]
+    assert tick() == []
 
 
 def test_the_cursor_is_small(lakehouse: Lakehouse, business: Business) -> None:
     for month in month_range("2025-01", "2025-12"):
         for part in range(5):
             deliver(lakehouse, "customers", f"{month}-15", f"part-{part}")
-    state = look(lakehouse.settings.landing_uri, business, {})
+    state = look(lakehouse.settings.landing_uri, business, {}).arrivals
     assert len(json.dumps(state)) < 12 * 40 + 100
 
 
