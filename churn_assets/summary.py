@@ -63,7 +63,7 @@ def _latest(table: "pa.Table", column: str) -> "pa.Table":
 
 
 def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> None:
-    """The champion of today; and the newest training, where that did not take over."""
+    """The champion of today; and the newest training since then, where that did not take over."""
     champion = champion_at(line, datetime.now(UTC).date())
     if champion is None or not lakehouse.exists(tables.TRAINING_RUNS):
         return
@@ -83,7 +83,8 @@ def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> 
             f"[bold]{told['auc']:.3f}[/] (95 % interval {told['auc_low']:.3f} to {told['auc_high']:.3f}); "
             f"top-decile lift {told['lift_top_decile']:.1f}, Brier {told['brier']:.4f}."
         )
-    newest = runs[-1]["model_version"]
+    # a backtest of months before has no part in who is in charge today
+    newest = [run for run in runs if run["trained_as_of"] >= told["trained_as_of"]][-1]["model_version"]
     if newest != told["model_version"]:
         decisions = lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()
         about = (d for d in reversed(decisions) if newest in (d["model_version"], d["previous_version"]))

@@ -60,6 +60,21 @@ def test_a_test_cohort_is_untouched_only_where_the_model_has_not_learned_from_it
     assert "Version 2, trained later, is not in charge: no decision is on record" in told
 
 
+def test_a_backtest_of_months_that_are_over_has_no_part_in_who_is_in_charge(tmp_path: Path) -> None:
+    """Version 2 was refused in July; then version 3 was trained as of May, and took charge of May and June."""
+    house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
+    for version, trained in (("1", JULY), ("2", JULY), ("3", MAY)):
+        moment = datetime(2025, 8, int(version), tzinfo=UTC)
+        same = {"trained_as_of": trained, "model_version": version}
+        training = {"candidate": "decision_tree", "rows": 10, "positives": 1, "trained_at": moment}
+        _append(house, tables.TRAINING_RUNS, trainings_schema(), **same, **training)
+        decision = {"in_charge_from": trained, "decided_at": moment, "why": f"why {version}"}
+        _append(house, tables.CHAMPIONS, decisions_schema(), **same, **decision, promoted=version != "2")
+    told = _told(house, business)
+    assert "Model version 1 " in told and "Version 3" not in told
+    assert "Version 2, trained later, is not in charge: why 2." in told
+
+
 @pytest.mark.parametrize("rolled_back", [False, True])
 def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
     tmp_path: Path, rolled_back: bool

@@ -1,5 +1,6 @@
 """Decisions about who is in charge: written down in models/champions, on the MLflow version, and by the alias."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -114,5 +115,20 @@ def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why
     rows = lakehouse.arrow(tables.CHAMPIONS).to_pylist() if lakehouse.exists(tables.CHAMPIONS) else []
     line = lineage(rows)
     if len(line) < 2:
-        raise PromotionError("There is no earlier champion to go back to.")
+        raise PromotionError(f"There is no earlier champion to go back to{_of_the_past(timeline(rows))}.")
     return promote(lakehouse, tracking, line[-2], in_charge_from, why, by)
+
+
+def _of_the_past(line: Sequence[Champion]) -> str:
+    """Who is in charge of earlier months without having been replaced, as after a backtest of them."""
+    if not line:
+        return ""
+    present = line[-1].model_version
+    told = f": version {present} replaced none when it was first put in charge"
+    others = [f"{c.model_version} (from {c.in_charge_from} on)" for c in line if c.model_version != present]
+    if not others:
+        return told
+    return (
+        f"{told}. Of past months other versions are in charge: {', '.join(others)}; `churn-assets promote VERSION` "
+        "puts one of them in charge of the present"
+    )
