@@ -126,16 +126,13 @@ def _tell_trainings(settings: Settings, first: str, last: str) -> None:
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.models.backtest import COLUMNS, backtest_figure, backtest_rows, trainings
     from churn_assets.months import month_end
+    from churn_assets.terminal import print_whole
 
     found = trainings(Lakehouse(settings), month_end(first), month_end(last))
-    grid = Table()
-    for name in COLUMNS:
-        grid.add_column(name, no_wrap=True)
+    grid = Table(*COLUMNS)
     for row in backtest_rows(found):
         grid.add_row(*row)
-    # whole figures, also where the terminal is narrow: its lines break then, but nothing is cut off
-    needed = Console(width=1000).measure(grid).maximum
-    Console(width=max(needed, Console().width)).print(grid)
+    print_whole(grid, Console())
     if len(found) > 1:
         picture = settings.home_path / "backtest.png"
         backtest_figure(found).savefig(picture, dpi=130)

@@ -14,6 +14,7 @@ from churn_assets.months import month_end, month_start
 from churn_assets.replay.cohorts import Cohort, regained
 from churn_assets.replay.life import Training
 from churn_assets.replay.world import Plan
+from churn_assets.terminal import print_whole
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def print_findings(found: Findings, console: Console) -> None:
             _number(cohort.auc_of_hazard),
             event,
         )
-    console.print(grid)
+    print_whole(grid, console)
     console.print(in_words(found))
 
 

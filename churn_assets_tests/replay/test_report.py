@@ -1,6 +1,7 @@
 """What a replay says about what it found."""
 
 from datetime import date
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,15 @@ def test_nothing_can_be_regained_where_nothing_was_lost_or_nothing_is_known() ->
     assert regained([_cohort("2025-05", 0.9, 0.9, 0.9)], date(2025, 1, 1)) is None
     assert regained([_cohort("2025-05", None)], date(2025, 1, 1)) is None
     assert regained([], date(2025, 1, 1)) is None
+
+
+def test_a_narrow_terminal_cuts_no_figure_off() -> None:
+    console = Console(width=80, record=True, file=StringIO())
+    print_findings(_found(_training("2025-05", DEGRADATION, "2")), console)
+    row = next(line for line in console.export_text().splitlines() if "2025-05-31" in line)
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells[:5] == ["2025-05-31", "50", "1", "0.800", "0.750-0.850"]
+    assert cells[-1] == "training (degradation): version 2 takes charge"
 
 
 def test_the_story_is_told_and_drawn(tmp_path: Path) -> None:
