@@ -165,7 +165,11 @@ def replay_command(
 
     Does the loop notice, and does it mend the model? The table and the picture at the end show the realised AUC of
     each cohort, of the first model had it never been replaced, and of the true hazard. Everything lies in
-    CHURN_HOME/replay; with CHURN_HOME set to that folder, `make ui` shows every run.
+    CHURN_HOME/replay, also its business, which has a calendar of its own. With the CHURN_HOME of now for HOME, this
+    shows every run:
+
+    \b
+      CHURN_HOME=HOME/replay CHURN_BUSINESS=HOME/replay/telecom make ui
     """
     from churn_assets.replay.replay import ReplayError, replay
     from churn_assets.replay.world import Plan

@@ -1,5 +1,7 @@
 """`churn-assets replay`: make a world, live through it, tell what the loop did."""
 
+import shlex
+
 from rich.console import Console
 
 from churn_assets.contracts.loader import load_business
@@ -15,6 +17,8 @@ __all__ = ["ReplayError", "replay"]
 def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
     """Lives through a simulated world in CHURN_HOME/replay; prints a table, draws replay.png beside it.
 
+    The last line says how to look at every run.
+
     Raises:
         ReplayError, SimulationError: see `make_world`.
         RunError: a job failed.
@@ -27,4 +31,11 @@ def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
     picture = own.home_path / "replay.png"
     draw(found, picture)
     console.print(f"Picture: {picture}", markup=False)
+    console.print(f"Every run in Dagster's page: {page_command(own)}", markup=False, soft_wrap=True)
     return found
+
+
+def page_command(own: Settings) -> str:
+    """What starts Dagster's page on the home of a replay and on its business, whose calendar is not the shipped one."""
+    home, business = shlex.quote(str(own.home_path)), shlex.quote(str(own.business_path))
+    return f"CHURN_HOME={home} CHURN_BUSINESS={business} make ui"

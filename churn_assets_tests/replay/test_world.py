@@ -1,11 +1,13 @@
 """What a replay refuses before it simulates anything, and what it keeps apart."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.replay.replay import page_command
 from churn_assets.replay.world import Plan, ReplayError, hazard_file, make_world
 from churn_assets.settings import Settings
 
@@ -36,6 +38,18 @@ def test_an_earlier_replay_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "home" / "replay").mkdir(parents=True)
     with pytest.raises(ReplayError, match="holds an earlier replay"):
         make_world(_settings(tmp_path), Plan(20, 19, None, 1), QUIET)
+
+
+def test_the_page_of_a_replay_shows_its_own_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = make_world(Settings(home=str(tmp_path / "my home")), Plan(20, 19, None, 1), QUIET)
+    *environment, make, target = shlex.split(page_command(own))
+    assert (make, target) == ("make", "ui")
+    for name, value in (word.split("=") for word in environment):
+        monkeypatch.setenv(name, value)
+    page = Settings()  # type: ignore[call-arg]
+    assert page.home_path == own.home_path
+    calendar = load_business(page.business_path).file.calendar
+    assert (calendar.start, calendar.end) == ("2024-01", "2025-07")
 
 
 def test_a_world_sees_nothing_of_the_deployment_around_it(tmp_path: Path) -> None:
