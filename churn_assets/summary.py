@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RISKIEST = 10
+FREQUENT_RULES = 8
 FIRST_STEPS = (
     "`churn-assets demo` simulates a business and runs everything; `churn-assets run ingest --from YYYY-MM` takes in "
     "what lies in the landing zone."
@@ -51,8 +52,14 @@ def _refused(lakehouse: Lakehouse) -> RichTable | None:
         "rule",
         "rows",
     )
-    for row in sorted(counts, key=lambda r: -r["count_all"])[:8]:
+    most_first = sorted(counts, key=lambda r: -r["count_all"])
+    for row in most_first[:FREQUENT_RULES]:
         grid.add_row(row["source"], escape(row["rule"]), f"{row['count_all']:,}")
+    others = most_first[FREQUENT_RULES:]
+    if others:
+        grid.add_row(
+            "others", f"{len(others)} of {len(counts)} rules", f"{sum(r['count_all'] for r in others):,}"
+        )
     return grid
 
 

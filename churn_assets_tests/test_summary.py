@@ -60,6 +60,19 @@ def test_a_test_cohort_is_untouched_only_where_the_model_has_not_learned_from_it
     assert "Version 2, trained later, is not in charge: no decision is on record" in told
 
 
+@pytest.mark.parametrize(("rules", "last"), [(8, "tickets rule 8 11"), (10, "others 2 of 10 rules 19")])
+def test_refused_rows_add_up(tmp_path: Path, rules: int, last: str) -> None:
+    """The most frequent rules each have a line, and all others one together."""
+    house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
+    fields = {"source": "tickets", "extract_month": "2025-06"}
+    refused = [fields | {"rule": f"rule {n}"} for n in range(1, rules + 1) for _ in range(19 - n)]
+    house.append_rows(tables.QUARANTINE, pa.Table.from_pylist(refused), run_id="run")
+    lines = [line.split() for line in _told(house, business).splitlines() if line.strip()]
+    listed = lines[lines.index(["source", "rule", "rows"]) + 1 :]
+    assert " ".join(listed[-1]) == last
+    assert sum(int(line[-1]) for line in listed) == len(refused)
+
+
 def test_a_backtest_of_months_that_are_over_has_no_part_in_who_is_in_charge(tmp_path: Path) -> None:
     """Version 2 was refused in July; then version 3 was trained as of May, and took charge of May and June."""
     house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
