@@ -18,7 +18,8 @@ from churn_assets.sources.landing import LandingError, list_extracts
 
 EVERY_SECONDS = 60
 TINY = 4096  # bytes; no more than a header
-# The mark of a month that was requested while the source waited: no look finds it, so the month is asked for again.
+# The mark of a month that was requested while the source waited. Its run may have failed at this source, which holds up
+# the keys of all; no look finds this mark, so the month is asked for again.
 AGAIN = ""
 
 

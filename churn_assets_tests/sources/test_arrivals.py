@@ -191,7 +191,7 @@ def test_what_no_contract_expects_fails_the_tick_with_its_name(
 def test_a_source_with_a_file_that_no_contract_expects_waits_alone(
     lakehouse: Lakehouse, tick: Tick, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What was asked for meanwhile failed at this source, so it is asked for again; what was seen before is not."""
+    """What was asked for meanwhile may have failed at it, and is asked for again; what was seen before is not."""
     for source in ("customers", "subscriptions"):
         deliver(lakehouse, source, "2025-01-31")
         deliver(lakehouse, source, "2025-02-28")
