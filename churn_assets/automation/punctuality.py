@@ -5,8 +5,9 @@ The contract's `frequency` and `latency` give two deadlines, counted in days of 
 - an extract later than the newest one is due `frequency + latency` days after it;
 - a month must be loaded whole, that is delivered and passed by silver, `latency` days after its last day.
 
-On its deadline a source is still in time, a day later it is one day late. A calendar that has ended is judged as on the
-day after its last deadline: nothing is expected of the years since.
+On its deadline a source is still in time, a day later it is one day late. Months before the first that any source has
+loaded are not expected: history that nobody loaded is not missing. A calendar that has ended is judged as on the day
+after its last deadline: nothing is expected of the years since.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -41,12 +42,15 @@ def punctuality(
     extracts: Iterable[date],
     today: date,
     partial: Collection[str] = (),
+    begun: str | None = None,
 ) -> Punctuality:
     """Judges the source, as on `today`, by the dates of those extracts of it that have passed silver.
 
-    Of the months in `partial` too little has: their extracts came, but they are not loaded.
+    Of the months in `partial` too little has: their extracts came, but they are not loaded. `begun` is the first month
+    that any source has loaded; None, while none has, expects all from the start of the calendar.
     """
-    first, end = business.first_month(source), business.file.calendar.end
+    start, end = business.first_month(source), business.file.calendar.end
+    first = max(start, begun or start)
     latency = timedelta(days=source.latency_days)
     over = month_end(end) + latency + timedelta(days=1) if end else date.max
     day = min(today, over)
@@ -69,17 +73,22 @@ def punctuality(
     return Punctuality(late, max(months, default=None), newest, why)
 
 
-def passed_extracts(lakehouse: Lakehouse, source: Source) -> list[date]:
-    """Dates of the extracts of the source that passed silver; empty while there is none."""
+def _passed(lakehouse: Lakehouse) -> list[tuple[str, date]]:
+    """Source and date of every extract that passed silver; empty while there is none."""
     if not lakehouse.exists(tables.RECONCILIATION):
         return []
     rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "balances", "extract_dates"]).to_pylist()
-    return [
-        day
-        for row in rows
-        if row["source"] == source.name and row["balances"]
-        for day in row["extract_dates"]
-    ]
+    return [(row["source"], day) for row in rows if row["balances"] for day in row["extract_dates"]]
+
+
+def passed_extracts(lakehouse: Lakehouse, source: Source) -> list[date]:
+    """Dates of the extracts of the source that passed silver; empty while there is none."""
+    return [day for name, day in _passed(lakehouse) if name == source.name]
+
+
+def first_loaded_month(lakehouse: Lakehouse) -> str | None:
+    """The month of the oldest extract of any source that passed silver; None while there is none."""
+    return min((month_of(day) for _, day in _passed(lakehouse)), default=None)
 
 
 def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
@@ -95,7 +104,7 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
     def in_time(lakehouse: dg.ResourceParam[Lakehouse]) -> dg.AssetCheckResult:
         today, extracts = datetime.now(UTC).date(), passed_extracts(lakehouse, source)
         partial = partial_months(lakehouse, source) if extracts else ()
-        found = punctuality(business, source, extracts, today, partial)
+        found = punctuality(business, source, extracts, today, partial, first_loaded_month(lakehouse))
         remedy = " Deliver it; if it lies in the landing zone, see why silver refused it: a silent source is not churn."
         metadata: dict[str, dg.MetadataValue | int | str] = {"days_late": found.days_late}
         if found.newest_extract is not None and found.newest_month is not None:

@@ -1,6 +1,7 @@
 """Both deadlines of a source from both sides, calendars that have ended, and the check as Dagster runs it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -74,6 +75,31 @@ def test_a_month_that_ended_too_small_is_not_loaded(living: Business, today: str
     assert punctuality(living, source, extracts, date.fromisoformat(today)).days_late == 0
 
 
+@pytest.mark.parametrize(
+    ("extracts", "missing"),
+    [
+        ([JANUARY, FEBRUARY, MARCH], None),
+        ([FEBRUARY, MARCH], "the month 2025-01"),
+        ([JANUARY, MARCH], "the month 2025-02"),
+        ([], "the first extract"),
+    ],
+)
+def test_history_that_nobody_loaded_is_not_missing(
+    tmp_path: Path, extracts: Sequence[date], missing: str | None
+) -> None:
+    """The calendar starts years before the first month that any source has loaded."""
+    business = load_business(business_copy(tmp_path, calendar={"start": "2020-01"}))
+    found = punctuality(business, business.source("customers"), extracts, date(2025, 4, 3), begun="2025-01")
+    assert bool(found.days_late) == bool(missing), found.why
+    assert missing is None or f"{missing} was due" in found.why
+
+
+def test_a_source_that_begins_later_than_the_others_keeps_its_first_month(living: Business) -> None:
+    later = replace(living.source("customers"), first_month="2025-03")
+    assert punctuality(living, later, [], date(2025, 4, 3), begun="2025-01").days_late == 0
+    assert punctuality(living, later, [], date(2025, 4, 4), begun="2025-01").days_late == 1
+
+
 @pytest.mark.parametrize("today", ["2026-07-03", "2026-12-31", "2046-01-01"])
 @pytest.mark.parametrize(
     ("newest", "late"), [(date(2026, 6, 30), 0), (date(2026, 6, 24), 0), (date(2026, 6, 23), 1)]
@@ -142,6 +168,27 @@ def test_the_check_fails_a_silent_source_and_no_other(tmp_path: Path) -> None:
     assert {e.step_key for e in result.all_events if e.step_key} == {
         f"{n.replace('/', '__')}_in_time" for n in found
     }
+
+
+def test_the_check_begins_with_the_first_month_that_any_source_has_loaded(tmp_path: Path) -> None:
+    """Seven months of a calendar of twelve; tickets have never delivered, though others have."""
+    settings = settings_for(tmp_path, small_business(tmp_path))
+    months = month_range("2025-06", "2025-12")
+    rows = [
+        {"source": source, "extract_month": month, "balances": True, "extract_dates": [month_end(month)]}
+        for source in ("customers", "subscriptions")
+        for month in months
+    ]
+    table = pa.Table.from_pylist(rows)
+    Lakehouse(settings).replace_rows(tables.RECONCILIATION, table, "extract_month", months, run_id="run")
+    result = build_defs(settings).resolve_job_def("punctuality").execute_in_process()
+    found = {e.asset_key.path[-1]: e for e in result.get_asset_check_evaluations()}
+    assert {name: e.passed for name, e in found.items()} == {
+        "customers": True,
+        "subscriptions": True,
+        "tickets": False,
+    }
+    assert "the first extract was due on 2025-06-09" in str(found["tickets"].description)
 
 
 def test_an_empty_lake_is_late_not_an_error(tmp_path: Path) -> None:
