@@ -43,8 +43,8 @@ def jobs(business: Business) -> list[Any]:
     return [
         dg.define_asset_job(
             "ingest",
-            groups("bronze").without_checks() | groups("silver", "gold"),
-            description="Extracts of ingest months to bronze, silver and gold.",
+            groups("bronze", "silver", "gold"),
+            description="Extracts of ingest months to bronze, silver and gold; and is every source in time now?",
         ),
         dg.define_asset_job(
             "snapshot", groups("features"), description="Features and labels of cohorts, without scores."

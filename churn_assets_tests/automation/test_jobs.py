@@ -106,15 +106,25 @@ def test_every_sensor_and_schedule_starts_jobs_that_exist(tmp_path: Path) -> Non
     ],
 )
 def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set[str]) -> None:
-    """Needs no config, and says what it is for; whether sources are in time is asked by no job but punctuality."""
+    """Needs no config, and says what it is for; whether sources are in time is asked with what they delivered."""
     definition = build_defs(settings_for(tmp_path)).resolve_job_def(job)
     graph = build_defs(settings_for(tmp_path)).resolve_asset_graph()
     made = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable}
     assert definition.asset_layer.selected_asset_keys == {k for k in made if k.path[0] in layers}
     in_time = {key for key in definition.asset_layer.asset_graph.asset_check_keys if key.name == IN_TIME}
-    assert len(in_time) == (6 if job == "punctuality" else 0)
+    assert len(in_time) == (6 if job in ("ingest", "punctuality") else 0)
     assert definition.description
     assert dg.validate_run_config(definition)
+
+
+def test_an_ingest_asks_whether_sources_are_in_time_when_it_knows_what_has_passed(tmp_path: Path) -> None:
+    """A check that nobody asks after its table was written again shows no result."""
+    steps = build_defs(settings_for(tmp_path)).resolve_job_def("ingest").graph.dependencies
+    asked = {step.name: inputs for step, inputs in steps.items() if step.name.endswith(IN_TIME)}
+    assert len(asked) == 6
+    for name, inputs in asked.items():
+        before = {output.node for found in inputs.values() for output in found.get_node_dependencies()}
+        assert before == {name.removesuffix(f"_{IN_TIME}"), "silver__reconciliation"}
 
 
 def test_settling_touches_labels_and_what_they_say_only(tmp_path: Path) -> None:
