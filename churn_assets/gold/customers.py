@@ -62,7 +62,9 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
 
 
 def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until: date) -> "DataFrame":
-    """Attributes of entities, the state of the newest spell (`<source>_<column>`), day of the first and last event.
+    """Attributes of entities, the state of the newest spell (`<source>_<column>`), count, first and last day of events.
+
+    Without any event of a source `<source>_total` is 0, and its first and last day (UTC) are null.
 
     Where two entities have a column of one name, that of the second is called `<source>_<column>`.
 
@@ -73,22 +75,25 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
     """
     from pyspark.sql import functions as F
 
-    parts, running, taken = [], [], {"customer_key"}
+    parts, taken = [], {"customer_key"}
+    otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
     for source in entities(business):
         row = _newest_row(silver[source.name], source, ["known_at"])
         parts.append(row.select("customer_key", *named_apart(source, row.columns[1:], taken)))
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
-        running.append(f"{source.name}_running")
+        running = f"{source.name}_running"
+        otherwise[running] = False
         goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
-        runs = F.max(goes_on).alias(running[-1])
+        runs = F.max(goes_on).alias(running)
         row = _newest_row(silver[source.name], source, [spell.started_on, "known_at"], [runs])
         prefixed = [
             F.col(c.name).alias(f"{source.name}_{c.name}")
             for c in source.attributes
             if c.name not in source.key
         ]
-        parts.append(row.select("customer_key", *prefixed, running[-1]))
-    parts += [_activity(silver[source.name], source) for source in business.of_role("event", "treatment")]
+        parts.append(row.select("customer_key", *prefixed, running))
+    for source in business.of_role("event", "treatment"):
+        parts.append(_activity(silver[source.name], source))
+        otherwise[f"{source.name}_total"] = 0
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
-    everyone = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
-    return everyone.fillna(False, running) if running else everyone
+    return reduce(lambda a, b: a.join(b, "customer_key", "full"), parts).fillna(otherwise)

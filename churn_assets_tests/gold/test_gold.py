@@ -108,8 +108,9 @@ def test_customers_is_one_row_per_customer_with_todays_knowledge(
         "west",
         "former",
         False,
-        None,
+        0,
     )
+    assert (b["first_tickets_on"], b["last_tickets_on"]) == (None, None)
     assert (z["region"], z["tickets_total"], z["subscriptions_running"]) == (None, 1, False)
     assert not {"customer_id", "full_name", "email", "phone", "birth_date"} & set(a)
 
