@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns
+from churn_assets.sources.quotes import check_quotes
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -40,12 +41,15 @@ def read_extracts(
     Row numbers count the rows of a file from 1 (a CSV header is not counted).
 
     Raises:
-        LandingError: a file that cannot be read at all, or that lacks a required column; names file and remedy.
+        LandingError: a file that cannot be read at all, whose quotes would hide rows, or that lacks a required column;
+            names file and remedy.
     """
     if not files:
         return spark.createDataFrame([], bronze_schema(source))
     groups: dict[tuple[tuple[str, str], ...], list[ExtractFile]] = defaultdict(list)
     for file in files:
+        if source.format == "csv":
+            check_quotes(source, file)
         columns = delivered_columns(landing, source, file)
         missing = missing_fields(source, [name for name, _ in columns]) if columns else []
         if missing:

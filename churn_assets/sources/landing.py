@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -114,17 +115,34 @@ def _has_rows(source: Source, file: ExtractFile) -> bool:
     """Reads no further than the first row."""
     if not file.size:
         return False
-    fs, path = filesystem(file.path)
     if source.format == "parquet":
+        fs, path = filesystem(file.path)
         with fs.open_input_file(path) as handle:
             return bool(pq.read_metadata(handle).num_rows)
-    with fs.open_input_stream(path) as handle:
-        lines = io.TextIOWrapper(handle, encoding=source.encoding, errors="replace", newline="")
+    with open_csv(source, file, errors="replace") as lines:
         if source.format == "jsonl":
-            return any(line.strip("\ufeff \t\r\n") for line in lines)
+            return any(line.strip() for line in lines)
         rows = csv.reader(lines, delimiter=source.delimiter)
         next(rows, None)  # the header
         return any(rows)
+
+
+@contextmanager
+def open_csv(source: Source, file: ExtractFile, errors: str = "strict") -> Iterator[io.TextIOWrapper]:
+    """The text of a CSV file without its byte order mark, line breaks as they are.
+
+    Raises:
+        LandingError: it has another encoding than the contract says, as far as `errors` does not pass over that.
+    """
+    encoding = "utf-8-sig" if source.encoding == "UTF-8" else source.encoding
+    fs, path = filesystem(file.path)
+    with fs.open_input_stream(path) as handle:
+        try:
+            yield io.TextIOWrapper(handle, encoding=encoding, errors=errors, newline="")
+        except UnicodeError as error:
+            raise LandingError(
+                f"{file.name} is not {source.encoding}: {error}. Set `encoding` in the contract's server."
+            ) from error
 
 
 def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[tuple[str, str], ...]:
@@ -139,8 +157,8 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
     """
     if source.format == "jsonl":
         return ()
-    fs, path = filesystem(file.path)
     if source.format == "parquet":
+        fs, path = filesystem(file.path)
         with fs.open_input_file(path) as handle:
             try:
                 columns = tuple((field.name, str(field.type)) for field in pq.read_schema(handle))
@@ -149,15 +167,8 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
                     f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
                 ) from error
         return _distinct(columns, file)
-    encoding = "utf-8-sig" if source.encoding == "UTF-8" else source.encoding
-    with fs.open_input_stream(path) as handle:
-        try:
-            lines = io.TextIOWrapper(handle, encoding=encoding, newline="")
-            header = next(csv.reader(lines, delimiter=source.delimiter), [])
-        except UnicodeError as error:
-            raise LandingError(
-                f"{file.name} is not {source.encoding}: {error}. Set `encoding` in the contract's server."
-            ) from error
+    with open_csv(source, file) as lines:
+        header = next(csv.reader(lines, delimiter=source.delimiter), [])
     names = [name.strip() for name in header]
     if not any(names):
         raise LandingError(
