@@ -86,6 +86,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_settings,
         check_environment,
         check_business,
+        check_landing,
         check_java,
         check_jars,
         check_class_archive,
@@ -189,6 +190,42 @@ def check_business(settings: Settings) -> Finding:
     except (FileNotFoundError, ValueError) as error:
         return Finding("business", "fail", str(error), "Correct the named file, or CHURN_BUSINESS.")
     return Finding("business", "ok", f"{settings.business_path}: {len(business.sources)} sources")
+
+
+def check_landing(settings: Settings) -> Finding:
+    """Extracts that nobody reads: outside the calendar, or in a folder that no contract names."""
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.sources.landing import LandingError, list_extracts, unclaimed
+
+    landing = settings.landing_uri
+    try:
+        business = load_business(settings.business_path)
+    except (FileNotFoundError, ValueError):
+        return Finding("landing", "warn", "not looked at: there is no business to compare it with")
+    first, last = business.file.calendar.start, business.file.calendar.end
+    unread, remedies, count = [], [], 0
+    try:
+        for source in business.sources:
+            files = list_extracts(landing, source)
+            count += len(files)
+            if outside := sum(f.month < first or (last is not None and f.month > last) for f in files):
+                span = f"{first} to {last}" if last else f"from {first} on"
+                unread.append(
+                    f"{source.name}: {outside:,} of {len(files):,} files lie outside the calendar, {span}"
+                )
+                remedies = ["Move calendar.start or calendar.end in churn.yaml, or remove the files."]
+        if unknown := unclaimed(landing, business.sources):
+            unread.append(f"no contract names {', '.join(unknown)}")
+            remedies.append(
+                "Rename what is unknown as the contract of its source has it, or write a contract."
+            )
+    except LandingError as error:
+        return Finding("landing", "fail", str(error), "Correct what the message names.")
+    if unread:
+        return Finding(
+            "landing", "warn", f"nobody reads, in {landing}:\n" + "\n".join(unread), " ".join(remedies)
+        )
+    return Finding("landing", "ok", f"{count:,} files in {landing}")
 
 
 def check_java(settings: Settings) -> Finding:

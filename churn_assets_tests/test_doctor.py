@@ -13,6 +13,7 @@ from churn_assets import doctor
 from churn_assets.doctor import Finding, render, run_doctor
 from churn_assets.lakehouse.jars import DELTA_JARS, jars_folder
 from churn_assets.settings import Settings
+from churn_assets_tests.lakes import edit_yaml, small_business, write_csv, write_jsonl
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -70,6 +71,32 @@ def test_a_business_that_does_not_load_fails_with_its_message(tmp_path: Path) ->
     finding = look(Settings(home=str(tmp_path), business=str(tmp_path / "mine")), "business")
     assert finding.status == "fail"
     assert "no churn.yaml there" in finding.what
+
+
+def test_extracts_that_nobody_reads_are_a_warning(tmp_path: Path) -> None:
+    """Outside the calendar, or in a folder that no contract names."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "tickets.yaml", lambda c: c["servers"][0].update(path="crm/tickets"))
+    settings = Settings(home=str(tmp_path), business=str(folder))
+    landing = tmp_path / "landing"
+    assert look(settings, "landing") == Finding("landing", "ok", f"0 files in {landing}")
+    for day in ("2024-12-31", "2025-01-31", "2025-12-31", "2026-01-01"):
+        write_csv(landing, "customers", day, [{"customer_id": "C1"}])
+    write_jsonl(landing, "crm/tickets", "2025-01-31", [{"ticket_id": "T1"}])
+    (landing / "_staging").mkdir()
+    for path in ("customer/extract_date=2025-01-31", "crm/ticket"):
+        (landing / path).mkdir(parents=True)
+    finding = look(settings, "landing")
+    assert finding.status == "warn"
+    assert "customers: 2 of 4 files lie outside the calendar, 2025-01 to 2025-12" in finding.what
+    assert "no contract names crm/ticket, customer" in finding.what and "_staging" not in finding.what
+    assert "Move calendar.start" in finding.remedy and "Rename" in finding.remedy
+
+
+def test_a_landing_zone_that_stops_the_ingest_is_told_with_its_remedy(settings: Settings) -> None:
+    (Path(settings.landing_uri) / "customers" / "old").mkdir(parents=True)
+    finding = look(settings, "landing")
+    assert finding.status == "fail" and "customers/old is not an extract folder" in finding.what
 
 
 def test_every_folder_of_the_settings_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

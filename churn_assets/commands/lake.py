@@ -153,7 +153,7 @@ def summary() -> None:
 @click.command()
 @click.option("--quick", is_flag=True, help="Leave out the round trip through Spark and Delta.")
 def doctor(quick: bool) -> None:
-    """Check Java, jars, versions, disk, settings; say what is wrong and how to mend it."""
+    """Check Java, jars, versions, disk, settings, landing zone; say what is wrong and how to mend it."""
     from churn_assets.doctor import findings_table, run_doctor
 
     findings = run_doctor(settings_of_process(), quick=quick)

@@ -3,10 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import PurePosixPath
 
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
@@ -119,7 +120,7 @@ def _has_rows(source: Source, file: ExtractFile) -> bool:
         fs, path = filesystem(file.path)
         with fs.open_input_file(path) as handle:
             return bool(pq.read_metadata(handle).num_rows)
-    with open_csv(source, file, errors="replace") as lines:
+    with open_text(source, file, errors="replace") as lines:
         if source.format == "jsonl":
             return any(line.strip() for line in lines)
         rows = csv.reader(lines, delimiter=source.delimiter)
@@ -127,9 +128,24 @@ def _has_rows(source: Source, file: ExtractFile) -> bool:
         return any(rows)
 
 
+def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
+    """What lies in the landing zone under a name that no contract has, relative to it, by name."""
+    fs, root = filesystem(landing)
+    claimed = {source.path for source in sources}
+    above = {str(folder) for path in claimed for folder in PurePosixPath(path).parents} - claimed
+    found = []
+    for folder in above:
+        place = root if folder == "." else f"{root}/{folder}"
+        for info in fs.get_file_info(pafs.FileSelector(place, allow_not_found=True)):
+            name = str(PurePosixPath(folder) / info.base_name)
+            if name not in claimed | above and not info.base_name.startswith((".", "_")):
+                found.append(name)
+    return sorted(found)
+
+
 @contextmanager
-def open_csv(source: Source, file: ExtractFile, errors: str = "strict") -> Iterator[io.TextIOWrapper]:
-    """The text of a CSV file without its byte order mark, line breaks as they are.
+def open_text(source: Source, file: ExtractFile, errors: str = "strict") -> Iterator[io.TextIOWrapper]:
+    """The text of a file (CSV or JSON lines) without its byte order mark, line breaks as they are.
 
     Raises:
         LandingError: it has another encoding than the contract says, as far as `errors` does not pass over that.
@@ -167,7 +183,7 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
                     f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
                 ) from error
         return _distinct(columns, file)
-    with open_csv(source, file) as lines:
+    with open_text(source, file) as lines:
         header = next(csv.reader(lines, delimiter=source.delimiter), [])
     names = [name.strip() for name in header]
     if not any(names):

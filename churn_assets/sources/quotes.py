@@ -12,7 +12,7 @@ from functools import cache
 from typing import NoReturn
 
 from churn_assets.contracts.source import Column, Source
-from churn_assets.sources.landing import ExtractFile, LandingError, open_csv
+from churn_assets.sources.landing import ExtractFile, LandingError, open_text
 
 BLOCK = 16 * 2**20  # characters; no honest row has as many
 REMEDY = "Close the quote, or double it where it is part of the text, and deliver the file again."
@@ -68,7 +68,7 @@ def check_quotes(source: Source, file: ExtractFile) -> None:
     Raises:
         LandingError: a quote never closes, or a field holds other rows; names file, lines and remedy, and no value.
     """
-    with open_csv(source, file, errors="replace") as text:  # what does not decode is marked in bronze
+    with open_text(source, file, errors="replace") as text:  # what does not decode is marked in bronze
         _Look(source, file).through(text)
 
 
