@@ -16,6 +16,7 @@ from churn_assets.contracts.source import Source
 from churn_assets.months import month_of
 from churn_assets.settings import is_uri
 
+BUFFER = 4 * 2**20  # bytes; an object store answers a request for each
 EXTRACT = re.compile(r"extract_date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
@@ -152,7 +153,7 @@ def open_text(source: Source, file: ExtractFile, errors: str = "strict") -> Iter
     """
     encoding = "utf-8-sig" if source.encoding == "UTF-8" else source.encoding
     fs, path = filesystem(file.path)
-    with fs.open_input_stream(path) as handle:
+    with fs.open_input_stream(path, buffer_size=BUFFER) as handle:
         try:
             yield io.TextIOWrapper(handle, encoding=encoding, errors=errors, newline="")
         except UnicodeError as error:

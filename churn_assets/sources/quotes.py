@@ -61,9 +61,9 @@ def _patterns(delimiter: str) -> _Patterns:
 def check_quotes(source: Source, file: ExtractFile) -> None:
     """Passes over a CSV file once, block by block.
 
-    A quoted field with line breaks is honest as a rule. It is not, when text follows its closing quote; when its lines
-    are rows as the contract has them; or when it has room for a row and some quote of the file stands where RFC 4180
-    allows none, so that this one may not be meant either.
+    A quoted field with line breaks is honest as a rule. It is not, when text follows its closing quote; when most of
+    its lines are rows as the contract has them; or when it has room for a row and some quote of the file stands where
+    RFC 4180 allows none, so that this one may not be meant either.
 
     Raises:
         LandingError: a quote never closes, or a field holds other rows; names file, lines and remedy, and no value.
@@ -143,23 +143,30 @@ class _Look:
                 if "\n" in quoted:
                     self._refuse(lines, "text follows the closing quote of a field with line breaks")
             if "\n" in quoted and self._are_rows(quoted[1:-1], place, len(fields) - 1 - place):
-                self._refuse(lines, "one field holds what are rows by themselves")
+                self._refuse(
+                    lines,
+                    "one field holds what are rows by themselves (if that is meant, deliver JSON lines)",
+                )
         if has_room:
             self.roomy = self.roomy or lines
 
     def _are_rows(self, text: str, before: int, after: int) -> bool:
-        """Whether a field's lines, the outer two with the fields beside them, are rows by the contract."""
+        """Whether most of a field's lines, the outer two with the fields beside them, are rows by the contract.
+
+        Not all of them: a source is dirty.
+        """
         rows: list[list[str | None]] = [
             [*line.removesuffix("\r").split(self.source.delimiter)] for line in text.split("\n")
         ]
         rows[0][:0] = [None] * before
         rows[-1] += [None] * after
-        width = len(self.columns)
-        if width < 2 or any(len(row) != width for row in rows):
+        first, *others = (self._is_row(row) for row in rows)
+        return first and 2 * sum(others) > len(others)
+
+    def _is_row(self, values: list[str | None]) -> bool:
+        if len(values) != len(self.columns) or len(values) < 2:
             return False
-        return all(
-            _fits(value, column) for row in rows for value, column in zip(row, self.columns, strict=True)
-        )
+        return all(_fits(value, column) for value, column in zip(values, self.columns, strict=True))
 
     def _refuse(self, lines: str, what: str) -> NoReturn:
         raise LandingError(f"{self.file.name}, {lines}: {what}. {REMEDY}")

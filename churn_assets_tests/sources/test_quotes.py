@@ -80,6 +80,12 @@ def test_rows_between_two_stray_quotes_are_named(tmp_path: Path, opens: str, clo
         _check(tmp_path, _with(r3=opens, r6=closes).replace("\n", end))
 
 
+def test_a_broken_row_between_two_stray_quotes_hides_the_others_no_more(tmp_path: Path) -> None:
+    text = _with(r3='R3,C3,2025-01-03,treated,"none', r4="R4,C4,soon", r6='R6,C6,2025-01-03,treated,none"')
+    with pytest.raises(LandingError, match=r"lines 5 to 8: one field holds"):
+        _check(tmp_path, text)
+
+
 def test_text_after_the_closing_quote_of_a_field_with_line_breaks_is_named(tmp_path: Path) -> None:
     text = _with(r3='R3,C3,2025-01-03,treated,"none', r6='R6,C6,2025-01-03,"trea,ted",none')
     with pytest.raises(LandingError, match=r"lines 5 to 8: text follows the closing quote"):
