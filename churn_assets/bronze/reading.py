@@ -42,7 +42,7 @@ def read_extracts(
 
     Raises:
         LandingError: a file that cannot be read at all, whose quotes would hide rows, or that lacks a required column;
-            names file and remedy.
+            names file and remedy, never what the file holds.
     """
     if not files:
         return spark.createDataFrame([], bronze_schema(source))
@@ -53,8 +53,10 @@ def read_extracts(
         columns = delivered_columns(landing, source, file)
         missing = missing_fields(source, [name for name, _ in columns]) if columns else []
         if missing:
+            # not what they are called: without a header line that is a customer's row
+            header = " Has the file a header line?" if source.format == "csv" else ""
             raise LandingError(
-                f"{file.name} lacks required columns: {', '.join(missing)}; it has {', '.join(n for n, _ in columns)}. "
+                f"{file.name} lacks required columns: {', '.join(missing)}; it has {len(columns)} columns.{header} "
                 f"Deliver it with them, or declare the new name under `aliases` in the contract of {source.name}."
             )
         groups[columns].append(file)

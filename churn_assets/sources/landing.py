@@ -196,10 +196,11 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
 
 
 def _distinct(columns: tuple[tuple[str, str], ...], file: ExtractFile) -> tuple[tuple[str, str], ...]:
-    names = [name for name, _ in columns]
-    if len({name.lower() for name in names}) < len(names):
+    names = [name.lower() for name, _ in columns]
+    if twice := [str(place) for place, name in enumerate(names, 1) if names.count(name) > 1]:
+        # by place: without a header line the names are a customer's row
         raise LandingError(
-            f"{file.name}: a column stands twice in the header {names}. Deliver it with names that differ by more "
-            "than case."
+            f"{file.name}: a name stands twice in the header, at columns {', '.join(twice)}. Has the file a header "
+            "line? Deliver it with names that differ by more than case."
         )
     return columns

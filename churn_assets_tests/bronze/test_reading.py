@@ -219,7 +219,7 @@ def test_columns_without_a_name_are_rescued_by_their_place(spark: "SparkSession"
 def test_names_that_differ_in_case_only_are_one_column(spark: "SparkSession", tmp_path: Path) -> None:
     folder = extract_folder(tmp_path, "customers", "2025-01-31")
     (folder / "a.csv").write_text("customer_id,status,Status\nC1,active,former\n", encoding="utf-8")
-    with pytest.raises(LandingError, match="twice in the header"):
+    with pytest.raises(LandingError, match="twice in the header, at columns 2, 3"):
         _read(spark, CUSTOMERS, tmp_path)
 
 
@@ -313,8 +313,18 @@ def test_a_file_without_a_required_column_is_named_with_the_remedy(
         _read(spark, CUSTOMERS, tmp_path)
     message = str(caught.value)
     assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks required columns: ")
-    assert "customer_id, status; it has id, state" in message
+    assert "customer_id, status; it has 2 columns. Has the file a header line?" in message
     assert "`aliases` in the contract of customers" in message
+
+
+@pytest.mark.parametrize("row", ["C1,Erika,former", "C1,Erika,Erika"])
+def test_an_error_about_a_file_without_a_header_line_tells_nothing_of_its_rows(
+    spark: "SparkSession", tmp_path: Path, row: str
+) -> None:
+    (extract_folder(tmp_path, "customers", "2025-01-31") / "a.csv").write_text(f"{row}\n", encoding="utf-8")
+    with pytest.raises(LandingError, match="Has the file a header line") as caught:
+        _read(spark, CUSTOMERS, tmp_path)
+    assert "Erika" not in str(caught.value)
 
 
 def test_a_column_that_is_not_required_may_be_left_out(spark: "SparkSession", tmp_path: Path) -> None:

@@ -142,7 +142,10 @@ def test_another_encoding_than_contracted_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("customer_id,region,customer_id\n", r"part-1\.csv: a column stands twice"),
+        (
+            "customer_id,region,customer_id\n",
+            r"part-1\.csv: a name stands twice in the header, at columns 1, 3",
+        ),
         ("", r"part-1\.csv has no header line"),
         ("\n\n", r"part-1\.csv has no header line"),
         (",,\n", r"part-1\.csv has no header line"),
