@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from churn_assets.assets import markdown_table, materialized, table_asset, where
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import between
 from churn_assets.partitions import ingest_months, partition_range
 from churn_assets.silver.audit import MonthAudit, Problem
@@ -23,6 +24,27 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 CONTRACT_CHECK = "keeps_contract"
+
+
+@contextmanager
+def telling_no_values(table: tables.Table) -> Iterator[None]:
+    """What Spark says of a row that it cannot compute holds values, and Dagster keeps what a step raises.
+
+    Raises:
+        LakehouseError: in place of Spark's error, with its class alone.
+    """
+    from pyspark.errors import AnalysisException, PySparkException
+
+    try:
+        yield
+    except AnalysisException:  # of a plan, before any row was read
+        raise
+    except PySparkException as error:
+        raise LakehouseError(
+            f"{table.path}: Spark failed with {error.getCondition() or type(error).__name__}; nothing was committed. "
+            "Its words are left out, since they may hold personal values. Look at the expressions of the contract, "
+            "then for the row in bronze."
+        ) from None
 
 
 def _customer_keys(business: Business) -> dg.AssetsDefinition:
@@ -41,7 +63,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         where = between(partition_range(context))
         ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
-        with lakehouse.alone_with(table):
+        with telling_no_values(table), lakehouse.alone_with(table):
             known = lakehouse.read(table) if lakehouse.exists(table) else None
             added = new_keys(ids, known).persist()  # random: must not be drawn a second time
             try:
@@ -122,7 +144,8 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     def silver(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
         months, today = partition_range(context), datetime.now(UTC).date()
         try:
-            load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
+            with telling_no_values(table):
+                load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
         except MonthBlocked as error:
             evidence = _report([], error.problems)
             yield dg.AssetCheckResult(

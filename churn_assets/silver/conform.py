@@ -13,14 +13,32 @@ if TYPE_CHECKING:
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 REPLACED = "\ufffd"  # what stands in place of bytes that do not decode
+TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
 
-def raw_value(column: ContractColumn, source: Source) -> "Column":
-    """The delivered value, or what transformLogic makes of it, over a bronze frame: blank text is no value."""
+def _can_be_computed(transform: str) -> "Column":
+    """Whether the expression does not raise on a row of a bronze frame, as a cast of a word to a number does.
+
+    Spark has no such function for any expression, but its try_to_binary forgives its argument, too.
+    """
     from pyspark.sql import functions as F
 
-    delivered = F.expr(column.transform) if column.transform else F.col(f"`{column.field}`")
+    attempt = F.try_to_binary(F.coalesce(F.expr(transform).cast("string"), F.lit("")), F.lit("utf-8"))
+    # What two columns compute alike Spark computes once, before any attempt; but not what stands below a condition.
+    return F.when(F.col("row_number") > 0, attempt).isNotNull()
+
+
+def raw_value(column: ContractColumn, source: Source) -> "Column":
+    """The delivered value, or what transformLogic makes of it, over a bronze frame: blank text is no value.
+
+    Null also where transformLogic raises.
+    """
+    from pyspark.sql import functions as F
+
+    delivered = F.col(f"`{column.field}`")
+    if column.transform:
+        delivered = F.when(_can_be_computed(column.transform), F.expr(column.transform))
     if column.transform or source.format == "parquet":
         return F.nullif(F.trim(delivered), F.lit("")) if column.spark_type == "string" else delivered
     if column.json_path:
@@ -102,6 +120,9 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
             unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
             raw = F.coalesce(raw.cast("string"), unfit)
         add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
+        if column.transform:
+            given = F.coalesce(F.col(f"_delivered.`{column.field}`").cast("string"), F.lit("nothing"))
+            add("malformed", column, ~F.col(f"_computed_{column.name}"), TRANSFORM_RAISES, given)
     for column in source.columns:
         if column.required:
             add("required", column, F.col(column.name).isNull(), " is missing")
@@ -149,16 +170,19 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
 
     provenance = ["extract_date", "source_file", "row_number", "rescued", "extract_month"]
     fields = [f"`{f}`" for f in source.fields if f not in {c.name for c in source.columns}]
+    computed = {f"_computed_{c.name}": c.transform for c in source.columns if c.transform}
     raw = bronze.select(
         *provenance,
         F.struct(*(F.col(f"`{f}`") for f in source.fields)).alias("_delivered"),
         *fields,
         *(raw_value(c, source).alias(f"_raw_{c.name}") for c in source.columns),
+        *(_can_be_computed(transform).alias(name) for name, transform in computed.items()),
     )
     typed = raw.select(
         *provenance,
         "_delivered",
         *(f"_raw_{c.name}" for c in source.columns),
+        *computed,
         *(_typed(F.col(f"_raw_{c.name}"), c, source).alias(c.name) for c in source.columns),
     )
     refusals = _refusals(source)

@@ -200,7 +200,7 @@ def test_an_id_that_the_contract_transforms_gets_its_key_under_the_same_name(
         lambda c: c["schema"][0]["properties"][1].update(transformLogic="concat(upper(customer_id), ' ')"),
     )
     source = load_source(file)
-    row = {"customer_id": " c7", "extract_date": date(2025, 1, 7)}
+    row = {"customer_id": " c7", "extract_date": date(2025, 1, 7), "row_number": 1}
     names = spark.createDataFrame([], bronze_schema(source)).columns
     bronze = spark.createDataFrame([tuple(row.get(n) for n in names)], bronze_schema(source))
     assert [r["customer_id"] for r in delivered_ids([(source, bronze)]).collect()] == ["C7"]
