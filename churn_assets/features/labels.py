@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.outcome import Windows
 from churn_assets.features.knowledge import spell_of
-from churn_assets.features.population import effective_end
+from churn_assets.features.population import by_choice, effective_end
 from churn_assets.months import month_end
 from churn_assets.silver.versions import known_at_each
 
@@ -74,7 +74,7 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
         *("as_of_date", "gap_end", "outcome_end"),
         F.to_date(spell_of(source).started_on).alias("started"),
         effective_end(rule, source).alias("ended"),
-        _by_choice(business).alias("by_choice"),
+        by_choice(rule, source).alias("by_choice"),
     )
     ran = (F.col("started") <= F.col("as_of_date")) & F.coalesce(
         F.col("ended") > F.col("as_of_date"), F.lit(True)
@@ -108,17 +108,6 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
         .otherwise(F.lit("involuntary_end"))
     )
     return one.select("customer_key", "as_of_date", outcome.alias("outcome"), ended.alias("ended_on"))
-
-
-def _by_choice(business: Business) -> "Column":
-    from pyspark.sql import functions as F
-
-    source, rule = business.label_source, business.file.label
-    spell = spell_of(source)
-    voluntary = F.col(spell.end_reason).isin(*spell.voluntary_reasons) if spell.end_reason else F.lit(True)
-    if rule.policy == "lapse":
-        return F.col(spell.ended_on).isNull() | F.coalesce(voluntary, F.lit(True))
-    return F.coalesce(voluntary, F.lit(False))
 
 
 def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":

@@ -24,6 +24,19 @@ def effective_end(label: LabelRule, source: Source) -> "Column":
     return F.to_date(spell.ended_on)
 
 
+def by_choice(label: LabelRule, source: Source) -> "Column":
+    """Whether a spell that ended did so by the customer's choice, never null. A contract without endReason knows no
+    other ends; an end without a reason is one by choice only for the policy `lapse`, and so is an expiry.
+    """
+    from pyspark.sql import functions as F
+
+    spell = spell_of(source)
+    voluntary = F.col(spell.end_reason).isin(*spell.voluntary_reasons) if spell.end_reason else F.lit(True)
+    if label.policy == "lapse":
+        return F.col(spell.ended_on).isNull() | F.coalesce(voluntary, F.lit(True))
+    return F.coalesce(voluntary, F.lit(False))
+
+
 def running_spells(
     versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]
 ) -> "DataFrame":

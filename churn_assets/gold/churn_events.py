@@ -5,7 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.features.population import effective_end
+from churn_assets.features.population import by_choice, effective_end
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_until: date) -> "DataFrame":
     """One row per spell that ended, or per customer who fell silent; with today's knowledge.
 
-    Kinds: `voluntary`, `involuntary`, `lapse` (expired, not ended, policy lapse only), `inactivity` (no event for the
-    outcome window; ended_on is the day on which that became true). `known_until` is the newest extract_date.
+    Kinds: `voluntary` (by choice, as labels have it), `involuntary`, `lapse` (expired, not ended, policy lapse only),
+    `inactivity` (no event for the outcome window; ended_on is the day on which that became true). `known_until` is the
+    newest extract_date.
     """
     from pyspark.sql import functions as F
 
@@ -43,7 +44,7 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
     reason = F.col(spell.end_reason) if spell.end_reason else nothing[0]
     kind = (
         F.when(F.col(spell.ended_on).isNull(), F.lit("lapse"))
-        .when(F.coalesce(reason.isin(*spell.voluntary_reasons), F.lit(False)), F.lit("voluntary"))
+        .when(by_choice(rule, source), F.lit("voluntary"))
         .otherwise(F.lit("involuntary"))
     )
     return rows.where(ended <= F.lit(known_until)).select(

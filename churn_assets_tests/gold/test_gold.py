@@ -14,7 +14,7 @@ from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, touched_months
 from churn_assets.gold.customers import customers
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.lakes import business_copy, small_business
+from churn_assets_tests.lakes import business_copy, edit_yaml, small_business
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -284,6 +284,35 @@ def test_a_spell_that_expired_lapses_only_under_that_policy(spark: "SparkSession
         "lapsed": ("lapse", date(2025, 2, 10)),
         "ended": ("voluntary", date(2025, 2, 20)),
     }
+
+
+@pytest.mark.parametrize(
+    ("policy", "told", "kind"),
+    [
+        ("cancellation", True, "involuntary"),
+        ("cancellation", False, "voluntary"),
+        ("lapse", True, "voluntary"),
+        ("lapse", False, "voluntary"),
+    ],
+)
+def test_what_is_by_choice_is_what_labels_take_for_it(
+    spark: "SparkSession", tmp_path: Path, policy: str, told: bool, kind: str
+) -> None:
+    """An end without a reason, in a contract that tells reasons and in one that tells none."""
+    folder = business_copy(tmp_path, label={"policy": policy, "source": "subscriptions"})
+    if not told:
+        edit_yaml(folder / "contracts" / "subscriptions.yaml", _without_reasons)
+    business = load_business(folder)
+    source = business.label_source
+    ended = [("a", "2025-02-28", _spell(1, "2025-01-01", ended_on="2025-02-20"))]
+    silver = {source.name: _versions(spark, source, ended)}
+    [row] = churn_events(silver, business, date(2025, 2, 28)).collect()
+    assert row["kind"] == kind
+
+
+def _without_reasons(contract: dict[str, Any]) -> None:
+    spell = next(p["value"] for p in contract["customProperties"] if p["property"] == "spell")
+    del spell["endReason"], spell["voluntaryReasons"]
 
 
 def test_silence_becomes_churn_when_the_outcome_window_has_passed(spark: "SparkSession") -> None:
