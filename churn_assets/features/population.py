@@ -78,7 +78,8 @@ def _with_exclusion(people: "DataFrame", rule: Eligibility) -> "DataFrame":
 
 
 def population(versions: "DataFrame", business: Business, as_of_indexes: Sequence[int]) -> "DataFrame":
-    """Every customer known at each as_of month: customer_key, as_of_index, tenure_days, `excluded` (null = eligible).
+    """Every customer known at each as_of month: customer_key, as_of_index, as_of_date, tenure_days, known_index (of the
+    newest row that was looked at), `excluded` (null = eligible).
 
     With a spell label source the spell's own columns are kept too. With an event source everybody with an event is
     active, since churn is then the absence of further ones; or with one in the last `active_within_days`.
@@ -95,7 +96,11 @@ def population(versions: "DataFrame", business: Business, as_of_indexes: Sequenc
     running = F.lit(True) if rule.active_within_days is None else silent_days < rule.active_within_days
     people = (
         known.groupBy("customer_key", "as_of_index")
-        .agg(F.min(f"`{first.name}`").alias("_first"), F.max(f"`{last.name}`").alias("_last"))
+        .agg(
+            F.min(f"`{first.name}`").alias("_first"),
+            F.max(f"`{last.name}`").alias("_last"),
+            F.max("known_index").alias("known_index"),
+        )
         .withColumn("as_of_date", as_of_date_of(F.col("as_of_index")))
         .withColumn("tenure_days", F.datediff("as_of_date", "_first").cast("double"))
         .withColumn("running", running)

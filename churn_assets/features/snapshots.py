@@ -89,8 +89,8 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
     for feature in features:
         if feature.source is not None and feature.name != "tenure_days":
             known.setdefault(feature.source, []).append(feature)
-    base = frame.select("customer_key", "as_of_index", "as_of_date", "tenure_days")
-    evidence: list[str] = []
+    base = frame.select("customer_key", "as_of_index", "as_of_date", "tenure_days", "known_index")
+    evidence = ["known_index"]  # of who is eligible, and since when a customer
     for name, declared in known.items():
         source = business.source(name)
         versions = _versions(lakehouse, business, source, months, declared)
