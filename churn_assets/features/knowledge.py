@@ -41,6 +41,16 @@ def as_of_date_of(index: "Column") -> "Column":
     return F.last_day(F.make_date(F.floor(index / 12).cast("int"), (index % 12 + 1).cast("int"), F.lit(1)))
 
 
+def newest(value: "Column", source: Source, *before: str) -> "Column":
+    """Aggregate over versions of several keys: the value of the newest, told by columns that count `before` that.
+
+    Of several that came in one extract (accounts of a customer) the last by key, so that each run says the same.
+    """
+    from pyspark.sql import functions as F
+
+    return F.max_by(value, F.struct(*before, "known_at", "sequence", *source.silver_key))
+
+
 def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":
     """Adds known_index and superseded_index (null while newest); one row per key and ingest month remains.
 

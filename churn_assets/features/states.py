@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, at_each, spell_of, with_validity
+from churn_assets.features.knowledge import as_of_date_of, at_each, newest, spell_of, with_validity
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -101,8 +101,7 @@ def entity_features(
 
     # an entity source may list several rows for a customer (accounts); the newest speaks
     one = states(versions, source, as_of_indexes).groupBy("customer_key", "as_of_index")
-    newest = F.struct("known_at", "sequence")
     return one.agg(
         F.max("known_index").alias("known_index"),
-        *(F.max_by(_attribute(f, F.col(str(f.column))), newest).alias(f.name) for f in features),
+        *(newest(_attribute(f, F.col(str(f.column))), source).alias(f.name) for f in features),
     )

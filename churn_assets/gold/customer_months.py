@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business, MonthColumn
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, at_each, current, index_of, with_validity
+from churn_assets.features.knowledge import as_of_date_of, at_each, current, index_of, newest, with_validity
 from churn_assets.features.population import running_spells
 from churn_assets.gold.customers import entities, named_apart
 from churn_assets.months import month_end, month_index, month_start, spans
@@ -124,8 +124,7 @@ def customer_months(
     for source in entities(business):
         states = at_each(with_validity(silver[source.name], source), indexes)
         names = [c.name for c in source.attributes if c.name not in source.key]
-        newest = F.max_by(F.struct(*names), F.struct("known_at", "sequence"))
-        row = states.groupBy(*key).agg(newest.alias("row")).select(*key, "row.*")
+        row = states.groupBy(*key).agg(newest(F.struct(*names), source).alias("row")).select(*key, "row.*")
         row = row.select(*key, *named_apart(source, names, taken))
         result = result.join(row, key, "left")
     month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")

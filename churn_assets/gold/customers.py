@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import current
+from churn_assets.features.knowledge import current, newest
 from churn_assets.features.population import effective_end
 from churn_assets.silver.versions import latest
 
@@ -30,17 +30,19 @@ def named_apart(source: Source, names: Sequence[str], taken: set[str]) -> "list[
 
 
 def _newest_row(
-    versions: "DataFrame", source: Source, order: list[str], also: "Sequence[Column]" = ()
+    versions: "DataFrame", source: Source, before: Sequence[str] = (), also: "Sequence[Column]" = ()
 ) -> "DataFrame":
-    """The newest row of each customer, its attributes as they are called in the source; and aggregates of all rows."""
+    """The newest row of each customer, its attributes as they are called in the source; and aggregates of all rows.
+
+    `before` names columns whose greatest value counts before what is newest.
+    """
     from pyspark.sql import functions as F
 
     names = [c.name for c in source.attributes]
-    newest = F.max_by(F.struct(*names), F.struct(*order, "sequence"))
     return (
         latest(versions, source)
         .groupBy("customer_key")
-        .agg(newest.alias("row"), *also)
+        .agg(newest(F.struct(*names), source, *before).alias("row"), *also)
         .select("*", "row.*")
         .drop("row")
     )
@@ -78,14 +80,14 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
     parts, taken = [], {"customer_key"}
     otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
     for source in entities(business):
-        row = _newest_row(silver[source.name], source, ["known_at"])
+        row = _newest_row(silver[source.name], source)
         parts.append(row.select("customer_key", *named_apart(source, row.columns[1:], taken)))
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
         running = f"{source.name}_running"
         otherwise[running] = False
         goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
         runs = F.max(goes_on).alias(running)
-        row = _newest_row(silver[source.name], source, [spell.started_on, "known_at"], [runs])
+        row = _newest_row(silver[source.name], source, [spell.started_on], [runs])
         prefixed = [
             F.col(c.name).alias(f"{source.name}_{c.name}")
             for c in source.attributes

@@ -10,9 +10,11 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
+from churn_assets.features.states import entity_features
 from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, touched_months
 from churn_assets.gold.customers import customers
+from churn_assets.months import month_index
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.lakes import business_copy, edit_yaml, small_business
 
@@ -167,6 +169,40 @@ def test_sources_of_one_role_keep_their_columns_apart(spark: "SparkSession", tmp
     assert (month["plan"], month["insurances_plan"]) == ("basic", "gold")
     assert (month["tenure_days"], month["insurances_tenure_days"]) == (28.0, 21.0)
     assert (month["status"], month["customers_status"]) == ("open", "active")
+
+
+def test_of_several_accounts_in_one_extract_the_last_by_its_key_speaks(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """Whichever row Spark comes upon last: among the customers, in their months and in snapshots."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "customers.yaml", _keyed_by_account)
+    business = load_business(folder)
+    source, at = business.source("customers"), "2025-01-31"
+    region = next(f for f in business.features if f.source == "customers")
+    people = "abcdefgh"
+    told = [
+        (who, at, {"account": f"{who}{i}", "region": f"region {i}", "status": "active"})
+        for who in people
+        for i in (2, 0, 3, 1)
+    ]
+    tickets = [(who, at, _ticket(i, "2025-01-10")) for i, who in enumerate(people)]
+    silver = {s.name: _versions(spark, s, []) for s in business.sources}
+    silver["tickets"] = _versions(spark, business.source("tickets"), tickets)
+    rows = _versions(spark, source, told).selectExpr("* EXCEPT (sequence)", "1 AS sequence")
+    silver["customers"] = rows = rows.repartition(4)
+    found = [row["region"] for row in customers(silver, business, date(2025, 1, 31)).collect()]
+    found += [row["region"] for row in customer_months(silver, business, ["2025-01"]).collect()]
+    snapshots = entity_features(rows, source, [month_index("2025-01")], [region])
+    found += [row[region.name] for row in snapshots.collect()]
+    assert found == ["region 3"] * 3 * len(people)
+
+
+def _keyed_by_account(contract: dict[str, Any]) -> None:
+    for prop in contract["schema"][0]["properties"]:
+        prop.pop("primaryKey", None)
+    account = {"name": "account", "logicalType": "string", "required": True, "primaryKey": True}
+    contract["schema"][0]["properties"].append(account)
 
 
 def test_what_is_told_late_of_spells_holds_in_all_later_months(
