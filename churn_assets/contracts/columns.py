@@ -70,11 +70,12 @@ def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
     own = own_properties(_OwnProperties, prop.customProperties, f"{place}.customProperties", file)
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
-    delivered, _, inner = physical.partition(".")
+    # only in documents is a point the way inside; in a header it belongs to the name
+    delivered, _, inner = physical.partition(".") if source_format == "jsonl" else (physical, "", "")
     taken = delivered.lower() in PROVENANCE
     personal = prop.classification == "personal"
-    if inner and source_format != "jsonl":
-        refuse("physicalName", f"{physical} is a path inside a document", "only jsonl has those.")
+    if "" in physical.split(".") and source_format == "jsonl":
+        refuse("physicalName", f"{physical} is no path inside a document", "name each step: issue.category.")
     if prop.name in RESERVED or (personal and prop.name == "source"):
         refuse("", "this name is used by the lake itself.", "choose another name, keep physicalName.")
     minimum, maximum = (

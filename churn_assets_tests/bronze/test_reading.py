@@ -14,7 +14,7 @@ from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.contracts.server import ENCODINGS
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.conform import REPLACED
+from churn_assets.silver.conform import REPLACED, conform
 from churn_assets.sources.landing import LandingError, list_extracts
 from churn_assets_tests.lakes import (
     business_copy,
@@ -253,6 +253,18 @@ def test_a_declared_column_may_be_delivered_under_a_name_of_ours(
     row = _read(spark, source, tmp_path)["part-1.csv", 1]
     assert row[source.column("exported_on").field] == "yesterday"
     assert row["extract_date"] == date(2025, 1, 31)
+
+
+@pytest.mark.parametrize("header", ["Betr.", "price.net"])
+def test_a_point_in_a_header_belongs_to_the_name(spark: "SparkSession", tmp_path: Path, header: str) -> None:
+    file = business_copy(tmp_path) / "contracts" / "customers.yaml"
+    named = {"name": "net_price", "physicalName": header, "logicalType": "number"}
+    edit_yaml(file, lambda c: c["schema"][0]["properties"].append(named))
+    write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "status": "active", header: "9.5"}])
+    source = load_source(file)
+    files = list_extracts(str(tmp_path), source)
+    [row] = conform(read_extracts(spark, source, str(tmp_path), files), source).collect()
+    assert (row["net_price"], row["rescued"]) == (9.5, None)
 
 
 def test_parquet_values_that_do_not_fit_their_column_are_rescued(

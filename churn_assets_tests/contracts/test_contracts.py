@@ -179,11 +179,11 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "property known_at",
         "choose another name",
     ),
-    "path in a table": (
-        "usage",
-        lambda c: _property(c, "sms_count").update(physicalName="sms.count"),
-        "property sms_count.physicalName",
-        "only jsonl has those",
+    "path that leads nowhere": (
+        "tickets",
+        lambda c: _property(c, "category").update(physicalName="issue."),
+        "property category.physicalName",
+        "issue. is no path inside a document. Remedy: name each step",
     ),
     "relation to nowhere": (
         "usage",
