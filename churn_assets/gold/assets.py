@@ -81,7 +81,8 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     @table_asset(
         tables.CUSTOMER_MONTHS,
         business,
-        description="Revenue, usage, service and plan of each customer and month, with today's corrections.",
+        description="Each customer and month: sums of revenue, usage and service with today's corrections; the plan "
+        "and other attributes as they were known at the month's end.",
         deps=[*everything, tables.RECONCILIATION.key],
         partitions=ingest_months(business),
         checks=UNIQUE,

@@ -105,6 +105,7 @@ def customer_months(
 ) -> "DataFrame":
     """customer_key, month, the declared columns, and for a spell business the state of the spell at the month's end.
 
+    Sums are with today's corrections; the state of the spell and the attributes are as they were known at that end.
     Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0. Where two sources
     have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
     """
