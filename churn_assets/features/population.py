@@ -42,8 +42,8 @@ def running_spells(
 ) -> "DataFrame":
     """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
 
-    Adds `running`, `in_notice` and `tenure_days` (since the customer's first spell). A spell whose last day is the
-    as_of_date is over; one whose end lies ahead but is known is in notice.
+    Adds `running`, `in_notice` (all running spells of the customer are) and `tenure_days` (since the customer's first
+    spell). A spell whose last day is the as_of_date is over; one whose end lies ahead but is known is in notice.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -52,11 +52,13 @@ def running_spells(
     started = F.to_date(spell.started_on)
     of_customer = Window.partitionBy("customer_key", "as_of_index")
     notice = F.to_date(spell.notice_on) <= F.col("as_of_date") if spell.notice_on else F.lit(False)
+    in_notice = F.coalesce(notice, F.lit(False)) | F.col(spell.ended_on).isNotNull()
+    given_up = F.when(F.col("running"), in_notice)  # of the others nothing is to be said
     return (
         states(versions, source, as_of_indexes)
         .where(started <= F.col("as_of_date"))
         .withColumn("running", F.coalesce(end > F.col("as_of_date"), F.lit(True)))
-        .withColumn("in_notice", F.coalesce(notice, F.lit(False)) | F.col(spell.ended_on).isNotNull())
+        .withColumn("in_notice", F.coalesce(F.bool_and(given_up).over(of_customer), F.lit(False)))
         .withColumn("tenure_days", F.datediff("as_of_date", F.min(started).over(of_customer)).cast("double"))
         .withColumn(
             "_rank",

@@ -64,6 +64,12 @@ VERSIONS = [
     version("01-07", "two", spell="S first", price="10.00", plan="basic"),
     version("03-07", "two", spell="S second", started="03-01", price="20.00", plan="family"),
     version("01-07", "expires today", expires="06-30"),
+    version("01-07", "one of two", spell="S kept"),
+    version("06-07", "one of two", spell="S newer", started="03-01", ended="07-31"),
+    version("01-07", "both", spell="S older", ended="08-10"),
+    version("06-07", "both", spell="S last", started="03-01", notice="06-07"),
+    version("01-07", "the one left", spell="S over", ended="02-10"),
+    version("01-07", "the one left", spell="S left"),
 ]
 
 
@@ -88,6 +94,9 @@ def people(versions: "DataFrame") -> Found:
         ("end is known", "in_notice", "not_active"),
         ("ends today", "not_active", "not_active"),
         ("ended, told later", None, "not_active"),
+        ("one of two", None, None),
+        ("both", "in_notice", "in_notice"),
+        ("the one left", None, None),
         ("29 days", "short_tenure", None),
         ("30 days", None, None),
         ("back", None, None),
