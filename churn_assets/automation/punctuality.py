@@ -73,22 +73,15 @@ def punctuality(
     return Punctuality(late, max(months, default=None), newest, why)
 
 
-def _passed(lakehouse: Lakehouse) -> list[tuple[str, date]]:
-    """Source and date of every extract that passed silver; empty while there is none."""
+def passed_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
+    """Source -> dates of its extracts that passed silver; empty while there is none."""
     if not lakehouse.exists(tables.RECONCILIATION):
-        return []
-    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "balances", "extract_dates"]).to_pylist()
-    return [(row["source"], day) for row in rows if row["balances"] for day in row["extract_dates"]]
-
-
-def passed_extracts(lakehouse: Lakehouse, source: Source) -> list[date]:
-    """Dates of the extracts of the source that passed silver; empty while there is none."""
-    return [day for name, day in _passed(lakehouse) if name == source.name]
-
-
-def first_loaded_month(lakehouse: Lakehouse) -> str | None:
-    """The month of the oldest extract of any source that passed silver; None while there is none."""
-    return min((month_of(day) for _, day in _passed(lakehouse)), default=None)
+        return {}
+    found: dict[str, list[date]] = {}
+    for row in lakehouse.arrow(tables.RECONCILIATION, ["source", "balances", "extract_dates"]).to_pylist():
+        if row["balances"]:
+            found.setdefault(row["source"], []).extend(row["extract_dates"])
+    return found
 
 
 def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
@@ -104,9 +97,11 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         ),
     )
     def in_time(lakehouse: dg.ResourceParam[Lakehouse]) -> dg.AssetCheckResult:
-        today, extracts = datetime.now(UTC).date(), passed_extracts(lakehouse, source)
+        today, passed = datetime.now(UTC).date(), passed_extracts(lakehouse)
+        extracts = passed.get(source.name, [])
         partial = partial_months(lakehouse, source) if extracts else ()
-        found = punctuality(business, source, extracts, today, partial, first_loaded_month(lakehouse))
+        begun = min((month_of(day) for days in passed.values() for day in days), default=None)
+        found = punctuality(business, source, extracts, today, partial, begun)
         remedy = " Deliver it; if it lies in the landing zone, see why silver refused it: a silent source is not churn."
         metadata: dict[str, dg.MetadataValue | int | str] = {"days_late": found.days_late}
         if found.newest_extract is not None and found.newest_month is not None:

@@ -1,6 +1,6 @@
 """gold/customer_months: customer x month as BI reads it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def touched_months(
     silver: Mapping[str, "DataFrame"],
     business: Business,
     months: Sequence[str],
-    written: Iterable[str] = (),
+    written: Sequence[str] = (),
     replaced: Mapping[str, "DataFrame"] | None = None,
 ) -> list[str]:
     """Months that rows of these ingest months speak of: the months themselves and those that late rows mend.
@@ -40,7 +40,7 @@ def touched_months(
     """
     from pyspark.sql import functions as F
 
-    named, written = month_columns(business), list(written)
+    named = month_columns(business)
     later = [m for m in written if m > months[-1]] if business.of_role("spell", "entity") else []
     touched = []
     for source in business.sources:

@@ -77,6 +77,14 @@ def _file_list(files: Sequence[DeliveredFile]) -> str:
     return f"Smallest files: {shown}." if len(files) > 3 else f"Files: {shown or 'none'}."
 
 
+def rows_by_month(files: Iterable[DeliveredFile]) -> Counter[str]:
+    """Month -> delivered rows."""
+    volumes = Counter[str]()
+    for file in files:
+        volumes[file.month] += file.rows
+    return volumes
+
+
 def _usual(month: str, delivered: Mapping[str, int]) -> float | None:
     """The usual number of rows of a month; None where too few months before it tell."""
     before = [delivered.get(add_months(month, -back), 0) for back in range(1, USUAL_MONTHS + 1)]

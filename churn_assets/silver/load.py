@@ -1,8 +1,7 @@
 """A range of months of one source from bronze to silver: write, audit, publish."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +15,7 @@ from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.place import Draft
 from churn_assets.lakehouse.tables import between
 from churn_assets.months import add_months
-from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge
+from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge, rows_by_month
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
 from churn_assets.silver.versions import (
     BOOKKEEPING,
@@ -76,16 +75,10 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
         )
         for r in counts
     ]
-    return told + empty_files(lakehouse, source, months, told)
-
-
-def empty_files(
-    lakehouse: Lakehouse, source: Source, months: Sequence[str], told: Iterable[DeliveredFile]
-) -> list[DeliveredFile]:
-    """Files without rows of these months and of the one before: facts too, of which bronze has told nothing."""
+    # the month before tells when its last extract came
     landing, reached = lakehouse.settings.landing_uri, [add_months(months[0], -1), *months]
     empty = extracts_without_rows(landing, source, reached, {file.name for file in told})
-    return [DeliveredFile(file.name, file.month, 0) for file in empty]
+    return told + [DeliveredFile(file.name, file.month, 0) for file in empty]
 
 
 def audit_months(
@@ -177,10 +170,7 @@ def load_silver(
             files = delivered_files(lakehouse, source, months)
             personal = identity.content if identity else None
             audits = audit_months(source, months, files, silver.content, personal, quarantine.content)
-            delivered = Counter[str]()
-            for file in files:
-                delivered[file.month] += file.rows
-            first = business.first_month(source)
+            delivered, first = rows_by_month(files), business.first_month(source)
             days = {file.extract_date for file in files}
             problems = [p for a in audits for p in judge(source, a, delivered, days, first, today)]
             blocking = [p for p in problems if p.severity == "block"]

@@ -9,9 +9,8 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import add_months
-from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, is_whole
-from churn_assets.silver.load import empty_files
+from churn_assets.silver.audit import is_whole, rows_by_month
+from churn_assets.silver.load import delivered_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,25 +61,15 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         for row in lakehouse.aggregate(tables.QUARANTINE, by, [("row_number", "count")], wanted).to_pylist():
             quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
     balances = []
-    reached = (month >= add_months(months[0], -USUAL_MONTHS)) & (month <= months[-1])
     for source in business.sources:
-        delivered = lakehouse.aggregate(
-            tables.bronze(source), ["extract_month", "source_file"], [("row_number", "count")], reached
-        )
         accepted = lakehouse.aggregate(
             tables.silver(source), ["extract_month"], [("copies", "count"), ("copies", "sum")], wanted
         )
         kept = {
             row["extract_month"]: (row["copies_count"], row["copies_sum"]) for row in accepted.to_pylist()
         }
-        files = [
-            DeliveredFile(row["source_file"], row["extract_month"], row["row_number_count"])
-            for row in delivered.to_pylist()
-        ]
-        files += empty_files(lakehouse, source, months, files)
-        volumes = Counter[str]()
-        for file in files:
-            volumes[file.month] += file.rows
+        files = delivered_files(lakehouse, source, months)
+        volumes = rows_by_month(files)
         days = {file.extract_date for file in files}
         for name in sorted({file.month for file in files} & set(months)):
             rows, copies = kept.get(name, (0, 0))
