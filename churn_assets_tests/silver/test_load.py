@@ -17,7 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
-from churn_assets.silver.load import MonthBlocked, SilverLoad, delivered_files, load_silver
+from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import (
     Balance,
     SilverIncomplete,
@@ -39,6 +39,7 @@ from churn_assets_tests.lakes import (
     write_csv,
     write_jsonl,
 )
+from churn_assets_tests.silver.rows import ADA, customer, subscription, ticket
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -66,60 +67,23 @@ class Lake(NamedTuple):
     loads: dict[str, SilverLoad]
 
 
-def _customer(number: int, **values: str) -> dict[str, str]:
-    row = {
-        "customer_id": f"NATID{number:04d}",
-        "full_name": f"Name {number}",
-        "email": "",
-        "phone": "",
-        "birth_date": "",
-    }
-    return row | {"region": "north", "segment": "consumer", "status": "active"} | values
-
-
-ADA = _customer(
-    1, full_name="Ada Lovelace", email="ada@example.org", phone="+4912345", birth_date="1915-12-10"
-)
-
-
-def _subscription(number: int, **values: str) -> dict[str, str]:
-    row = {
-        "subscription_id": f"S{number}",
-        "customer_id": f"NATID{number:04d}",
-        "plan": "basic",
-        "contract_months": "0",
-    }
-    return (
-        row | {"monthly_price": "10", "started_on": "2025-01-01", "ended_on": "", "end_reason": ""} | values
-    )
-
-
-def _ticket(number: int, customer: str, opened: str) -> dict[str, object]:
-    return {
-        "ticket_id": f"T{number}",
-        "customer_id": customer,
-        "opened_at": opened,
-        "issue": {"category": "billing"},
-    }
-
-
 @pytest.fixture(scope="module")
 def lake(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """Two months of three sources with one of each kind of dirt."""
     home = tmp_path_factory.mktemp("lake")
     landing = home / "landing"
-    many = [_customer(n) for n in range(2, 101)]
-    refused = _customer(2, birth_date="not born", full_name="Ada Lovelace")
+    many = [customer(n) for n in range(2, 101)]
+    refused = customer(2, birth_date="not born", full_name="Ada Lovelace")
     write_csv(landing, "customers", "2025-01-31", [ADA, *many, ADA])
     write_csv(
         landing, "customers", "2025-02-28", [ADA | {"loyalty_points": "3", "region": "XX"}, *many, refused]
     )
-    write_csv(landing, "subscriptions", "2025-01-07", [_subscription(1), _subscription(2)])
+    write_csv(landing, "subscriptions", "2025-01-07", [subscription(1), subscription(2)])
     write_csv(
-        landing, "subscriptions", "2025-02-28", [_subscription(1, ended_on="2025-02-27", end_reason="price")]
+        landing, "subscriptions", "2025-02-28", [subscription(1, ended_on="2025-02-27", end_reason="price")]
     )
-    write_jsonl(landing, "tickets", "2025-01-31", [_ticket(1, "NATID0001", "2025-01-30T10:00:00Z")])
-    write_jsonl(landing, "tickets", "2025-02-28", [_ticket(2, " NATID0099 ", "2025-02-01T10:00:00Z")])
+    write_jsonl(landing, "tickets", "2025-01-31", [ticket(1, "NATID0001", "2025-01-30T10:00:00Z")])
+    write_jsonl(landing, "tickets", "2025-02-28", [ticket(2, " NATID0099 ", "2025-02-01T10:00:00Z")])
     house = Lakehouse(settings_for(home))
     business = load_business(small_business(home))
     yield Lake(house, business, ingest(house, business, MONTHS))
@@ -252,7 +216,7 @@ def _silver_versions(lake: Lake) -> dict[str, int | None]:
 
 def test_a_blocked_month_commits_nothing(lake: Lake) -> None:
     customers = lake.business.source("customers")
-    broken = [_customer(1, birth_date="not born"), _customer(2)]
+    broken = [customer(1, birth_date="not born"), customer(2)]
     write_csv(lake.house.settings.landing_uri, "customers", "2025-03-31", broken)
     to_bronze(lake.house, lake.business, ["2025-03"], ["customers"])
     before = _silver_versions(lake)
@@ -266,7 +230,7 @@ def test_a_blocked_month_commits_nothing(lake: Lake) -> None:
 
 def test_rows_that_would_get_lost_block(lake: Lake) -> None:
     write_csv(
-        lake.house.settings.landing_uri, "subscriptions", "2025-04-30", [_subscription(1), _subscription(700)]
+        lake.house.settings.landing_uri, "subscriptions", "2025-04-30", [subscription(1), subscription(700)]
     )
     to_bronze(lake.house, lake.business, ["2025-04"], ["subscriptions"])
     before = _silver_versions(lake)
@@ -319,7 +283,7 @@ def test_a_row_removed_from_silver_by_hand_shows_in_the_balance(lake: Lake) -> N
 def test_an_extract_without_rows_was_delivered(lake: Lake) -> None:
     """It is judged by its volume; it is not missing."""
     write_csv(
-        lake.house.settings.landing_uri, "subscriptions", "2025-05-31", [], columns=list(_subscription(1))
+        lake.house.settings.landing_uri, "subscriptions", "2025-05-31", [], columns=list(subscription(1))
     )
     to_bronze(lake.house, lake.business, ["2025-05"], ["subscriptions"])
     with pytest.raises(MonthBlocked) as blocked:
@@ -329,48 +293,11 @@ def test_an_extract_without_rows_was_delivered(lake: Lake) -> None:
     assert [p.rule for p in blocked.value.problems] == ["volume"]
 
 
-def test_an_extract_without_rows_counts_beside_others_and_one_that_bronze_has_not_read_does_not(
-    spark: "SparkSession", tmp_path: Path
-) -> None:
-    house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
-    landing, source = house.settings.landing_uri, business.source("subscriptions")
-    write_csv(landing, "customers", "2025-01-31", [ADA])
-    write_csv(landing, "subscriptions", "2025-01-07", [_subscription(1)])
-    write_csv(landing, "subscriptions", "2025-01-14", [], columns=list(_subscription(1)))
-    write_jsonl(landing, "tickets", "2025-01-31", [_ticket(1, "NATID0001", "2025-01-30T10:00:00Z")])
-    write_jsonl(landing, "tickets", "2025-01-28", ["", "  "])
-    ingest(house, business, ["2025-01"])
-    write_csv(landing, "subscriptions", "2025-01-21", [_subscription(2)])  # came a moment later
-    dates = {b.source: [day.day for day in b.extract_dates] for b in reconcile(house, business, ["2025-01"])}
-    assert dates == {"customers": [31], "subscriptions": [7, 14], "tickets": [28, 31]}
-    assert [f.rows for f in delivered_files(house, source, ["2025-01"])] == [1, 0]
-
-
-def test_a_lost_week_of_changes_is_not_loyalty(spark: "SparkSession", tmp_path: Path) -> None:
-    """The endings that it told of would be missing; an extract without rows closes the gap."""
-    folder = small_business(tmp_path)
-    rule = {"type": "custom", "engine": "churnAssets", "implementation": {"rule": "gap", "maxDays": 13}}
-    edit_yaml(folder / "contracts" / "subscriptions.yaml", lambda c: c["schema"][0]["quality"].append(rule))
-    house, business = Lakehouse(settings_for(tmp_path)), load_business(folder)
-    landing = house.settings.landing_uri
-    write_csv(landing, "customers", "2025-01-31", [ADA])
-    write_jsonl(landing, "tickets", "2025-01-31", [_ticket(1, "NATID0001", "2025-01-30T10:00:00Z")])
-    for day in ("07", "14", "28"):
-        write_csv(landing, "subscriptions", f"2025-01-{day}", [_subscription(int(day))])
-    with pytest.raises(
-        MonthBlocked, match=r"gap: no extract came between 2025-01-14 and 2025-01-28, 14 days"
-    ):
-        ingest(house, business, ["2025-01"], TODAY)
-    write_csv(landing, "subscriptions", "2025-01-21", [], columns=list(_subscription(1)))
-    ingest(house, business, ["2025-01"], TODAY)
-    assert all(balance.whole for balance in reconcile(house, business, ["2025-01"]))
-
-
 def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(lake: Lake) -> None:
     """The same, while May is open: it passes, and stays in the balance as not whole."""
     may, source = ["2025-05"], lake.business.source("subscriptions")
     write_csv(
-        lake.house.settings.landing_uri, "subscriptions", "2025-05-31", [], columns=list(_subscription(1))
+        lake.house.settings.landing_uri, "subscriptions", "2025-05-31", [], columns=list(subscription(1))
     )
     to_bronze(lake.house, lake.business, may)
     load_silver(lake.house, lake.business, source, may, "run", date(2025, 5, 31))
@@ -379,7 +306,7 @@ def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(
     [row] = reconcile(lake.house, lake.business, may)
     assert (row.delivered, row.balances, row.whole) == (0, True, False)
     _tell(lake, [row], may)
-    assert max(passed_extracts(lake.house, source)) == date(2025, 5, 31)
+    assert max(passed_extracts(lake.house)[source.name]) == date(2025, 5, 31)
     assert partial_months(lake.house, source) == {"2025-05"}
     with pytest.raises(SilverIncomplete, match=r"subscriptions: 2025-05"):
         require_complete(lake.house, lake.business, may)
@@ -404,7 +331,7 @@ def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_c
     So nothing is made of June before they have come, and in July their silence blocks.
     """
     june, landing = "2025-06", lake.house.settings.landing_uri
-    write_csv(landing, "subscriptions", "2025-06-07", [_subscription(1)])
+    write_csv(landing, "subscriptions", "2025-06-07", [subscription(1)])
     to_bronze(lake.house, lake.business, [june])
     load = {
         s.name: load_silver(lake.house, lake.business, s, [june], "run", date(2025, 6, 15))
@@ -420,7 +347,7 @@ def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_c
         ("subscriptions", [date(2025, 6, 7)], True)
     ]
     _tell(lake, rows, [june])
-    assert max(passed_extracts(lake.house, lake.business.source("subscriptions"))) == date(2025, 6, 7)
+    assert max(passed_extracts(lake.house)["subscriptions"]) == date(2025, 6, 7)
     with pytest.raises(SilverIncomplete, match=r"\(customers: 2025-06; tickets: 2025-06\)"):
         require_complete(lake.house, lake.business, [june])
     with pytest.raises(MonthBlocked, match=r"customers 2025-06: missing"):
