@@ -45,7 +45,7 @@ lint: $(VENV)/.stamp  ## check style, format and types
 
 # In a shell without job control, background processes ignore Ctrl-C; so each is told, and waited for.
 ui: $(VENV)/.stamp jars  ## start Dagster's web page and daemon on http://127.0.0.1:3000 (PORT=...); Ctrl-C stops both
-	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.dagster_home)"; export DAGSTER_HOME; \
+	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.deployment.dagster_home)"; export DAGSTER_HOME; \
 	$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; \
 	$(BIN)/dagster-webserver -w workspace.yaml -h 127.0.0.1 -p $(PORT) & page=$$!; \
 	trap 'trap "" INT TERM; kill -TERM $$page $$daemon 2>/dev/null; wait $$page $$daemon; exit 0' INT TERM; \
@@ -67,7 +67,7 @@ clean-all: clean  ## remove also .venv, .venv-oracle and the data in .churn of t
 	@rm -rf .venv .venv-oracle .churn
 
 jars: $(VENV)/.stamp
-	@$(BIN)/python -m churn_assets.lakehouse.jars >/dev/null
+	@$(BIN)/python -m churn_assets.lakehouse.engine.jars >/dev/null
 
 $(VENV)/.stamp: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { \

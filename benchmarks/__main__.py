@@ -25,7 +25,7 @@ from benchmarks.cost import Cost, churn_assets, measure
 from benchmarks.loop import worlds
 from benchmarks.quality import quality
 from benchmarks.study import PROMISED, SECONDS, TELCO, study_of_telco
-from churn_assets.partitions import range_tags
+from churn_assets.graph.partitions import range_tags
 from churn_assets.replay.world import business_between
 from churn_assets.settings import Settings
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import dagster as dg
 
 from churn_assets.definitions import build_defs
-from churn_assets.lakehouse import class_archive, session
-from churn_assets.lakehouse.profiles import Profile
+from churn_assets.lakehouse.engine import class_archive, session
+from churn_assets.lakehouse.engine.profiles import Profile
 from churn_assets.settings import Settings
 
 RESULTS = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.constraintPropagation.enabled")

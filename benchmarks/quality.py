@@ -11,9 +11,9 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.training.split import temporal_split
 from churn_assets.models.sample import training_frame
-from churn_assets.models.split import temporal_split
-from churn_assets.models.transformation import Transformation
 from churn_assets.settings import Settings
 
 RESAMPLES = 500

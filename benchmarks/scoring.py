@@ -13,10 +13,11 @@ import numpy as np
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.candidates import HistogramBoosting, TrainingPart, trees_of
-from churn_assets.models.mllib import SparkMatrix
-from churn_assets.models.portable import PortableModel, Scorer
-from churn_assets.models.transformation import Transformation
+from churn_assets.ml.candidates.histogram_boosting import HistogramBoosting, trees_of
+from churn_assets.ml.candidates.mllib.matrix import SparkMatrix
+from churn_assets.ml.candidates.part import TrainingPart
+from churn_assets.ml.portable.model import PortableModel, Scorer
+from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.scores.scoring import score_snapshots
 from churn_assets.settings import Settings
 

@@ -22,10 +22,10 @@ from churn_assets.automation.sensors import COHORT_TABLES
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs
+from churn_assets.graph.partitions import ingest_months, snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of, month_start
-from churn_assets.partitions import ingest_months, snapshot_months
 from churn_assets.settings import Settings
 
 CUSTOMERS = 5000

@@ -1,4 +1,4 @@
 """churn_assets: point-in-time churn prediction as a Dagster asset graph over Delta tables.
 
-Nothing is done here; `churn_assets.definitions` builds the graph, `churn_assets.cli` is the command.
+Nothing is done here; `churn_assets.definitions` builds the graph, `churn_assets.cli.main` is the command.
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from churn_assets.lakehouse.session import start_session, stop_session
+from churn_assets.lakehouse.engine.session import start_session, stop_session
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs
+from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.partitions import range_tags
 from churn_assets.settings import Settings
-from churn_assets.sources.simulator.plan import SimulationPlan
-from churn_assets.sources.simulator.telecom import simulate_telecom
+from churn_assets.simulator.plan import SimulationPlan
+from churn_assets.simulator.telecom import simulate_telecom
 from churn_assets_tests.lakes import business_copy, edit_yaml, settings_for
 
 MONTHS = [f"2025-0{m}" for m in range(1, 7)]

@@ -26,18 +26,18 @@ from churn_assets.automation.cohorts import (
     overdue,
 )
 from churn_assets.automation.jobs import MONTH_END, PUNCTUALITY, SETTLE, TRAIN
+from churn_assets.automation.landing_sensor import landing_sensor
+from churn_assets.automation.retraining_sensors import OPEN, auc_degradation_sensor, new_data_sensor
 from churn_assets.automation.tidying import TIDY
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import cohorts
+from churn_assets.graph.partitions import range_tags, snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.monitoring.sensors import OPEN, auc_degradation_sensor, new_data_sensor
 from churn_assets.months import add_months, month_end, month_of, month_range, spans
-from churn_assets.partitions import range_tags, snapshot_months
 from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, missing_months, passed_months
-from churn_assets.sources.sensors import landing_sensor
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

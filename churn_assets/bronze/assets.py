@@ -4,13 +4,13 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset
 from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.graph.partitions import ingest_months, partition_range
+from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.partitions import ingest_months, partition_range
 from churn_assets.sources.arrivals import digest
 from churn_assets.sources.landing import LandingError, list_extracts
 

@@ -250,6 +250,11 @@ class Business:
         return max(source.first_month or self.file.calendar.start, self.file.calendar.start)
 
     @property
+    def first_snapshot_month(self) -> str:
+        """First month whose observation window lies wholly inside the calendar."""
+        return add_months(self.file.calendar.start, self.file.windows.observation_months - 1)
+
+    @property
     def protected(self) -> tuple[ProtectedAttribute, ...]:
         """Attributes that models are judged by."""
         return tuple(self.file.protected)

@@ -5,16 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
-from churn_assets.gold.assets import require_unique
+from churn_assets.graph.checks import require_unique
+from churn_assets.graph.partitions import observed_months, partition_range, snapshot_months
+from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import add_months, month_end, month_of, month_range
-from churn_assets.partitions import observed_months, partition_range, snapshot_months
 from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, require_complete
 
 

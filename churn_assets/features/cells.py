@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, events_with_validity, from_to, index_of
+from churn_assets.history.knowledge import as_of_date_of, events_with_validity, from_to, index_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.outcome import Windows
-from churn_assets.features.knowledge import spell_of
-from churn_assets.features.population import by_choice, effective_end
+from churn_assets.history.knowledge import spell_of
+from churn_assets.history.spells import by_choice, effective_end
 from churn_assets.months import month_end
 from churn_assets.silver.versions import known_at_each
 

@@ -9,9 +9,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
-from churn_assets.features.knowledge import as_of_date_of
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
+from churn_assets.history.knowledge import as_of_date_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_index
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 NOTHING_HAPPENED_IS_ZERO = frozenset({"sum", "count", "count_ever"})
-
-
-def first_snapshot_month(business: Business) -> str:
-    """First month whose observation window is wholly inside the calendar."""
-    return add_months(business.file.calendar.start, business.file.windows.observation_months - 1)
 
 
 @dataclass(frozen=True)

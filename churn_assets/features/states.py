@@ -5,19 +5,10 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, at_each, newest, spell_of, with_validity
+from churn_assets.history.knowledge import as_of_date_of, newest, spell_of, states
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-
-
-def states(versions: "DataFrame", source: Source, as_of_indexes: Sequence[int]) -> "DataFrame":
-    """The version of each key known at each as_of month; adds as_of_index and as_of_date."""
-    from pyspark.sql import functions as F
-
-    return at_each(with_validity(versions, source), as_of_indexes).withColumn(
-        "as_of_date", as_of_date_of(F.col("as_of_index"))
-    )
 
 
 def _attribute(feature: Feature, column: "Column") -> "Column":
@@ -33,7 +24,7 @@ def spell_features(
 ) -> "DataFrame":
     """Features of the running spell: customer_key, as_of_index, known_index (of its version), one column per feature.
 
-    `running` holds each customer's running spell per as_of month (as from `population.running_spells`). A change over
+    `running` holds the running spell per as_of month (as from `history.spells.running_spells`). A change over
     m months is the value now minus the value known m months earlier, 0 for a spell that is younger; the recency of a
     change counts the days since the new value became known.
     """

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets import materialized, table_asset
 from churn_assets.contracts.business import Business
 from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, month_columns, touched_months
 from churn_assets.gold.customers import customers
+from churn_assets.graph.checks import require_unique
+from churn_assets.graph.partitions import ingest_months, partition_range
+from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError, TableDraft
-from churn_assets.partitions import ingest_months, partition_range
+from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.silver.reconciliation import extract_dates
 
 if TYPE_CHECKING:
@@ -44,17 +45,6 @@ def _replaced(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]
         for name in month_columns(business)
     }
     return {name: frame for name, frame in rows.items() if frame is not None}
-
-
-def require_unique(draft: TableDraft, key: list[str]) -> dict[str, int]:
-    """Number of rows; raises dg.Failure when a key stands in the draft twice. Nothing was committed yet."""
-    rows, keys = draft.content.count(), draft.content.distinct(key)
-    if rows != keys:
-        raise dg.Failure(
-            f"{draft.table.path} would hold {rows:,} rows for {keys:,} keys ({', '.join(key)}); "
-            "nothing was written. Look for a source whose key does not identify a row."
-        )
-    return {"rows": rows}
 
 
 def gold_assets(business: Business) -> list[dg.AssetsDefinition]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business, MonthColumn
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import as_of_date_of, at_each, current, index_of, newest, with_validity
-from churn_assets.features.population import running_spells
 from churn_assets.gold.customers import entities, named_apart
+from churn_assets.history.knowledge import as_of_date_of, at_each, current, index_of, newest, with_validity
+from churn_assets.history.spells import running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
 
 if TYPE_CHECKING:

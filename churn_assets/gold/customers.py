@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.features.knowledge import current, newest
-from churn_assets.features.population import effective_end
+from churn_assets.history.knowledge import current, newest
+from churn_assets.history.spells import effective_end
 from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn_assets.lakehouse import connector, files
-from churn_assets.lakehouse.grouping import grouped
-from churn_assets.lakehouse.place import EVERYTHING, Draft, Place, Refused
-from churn_assets.lakehouse.processes import only_one
-from churn_assets.lakehouse.profiles import is_local
-from churn_assets.lakehouse.session import scratch_folder
+from churn_assets.lakehouse.delta import connector, files
+from churn_assets.lakehouse.delta.grouping import grouped
+from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Place, Refused
+from churn_assets.lakehouse.engine.processes import only_one
+from churn_assets.lakehouse.engine.profiles import is_local
+from churn_assets.lakehouse.engine.session import scratch_folder
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings, is_uri
 
@@ -70,7 +70,7 @@ class Lakehouse:
     @cached_property
     def spark(self) -> "SparkSession":
         """The one Spark session of the process."""
-        from churn_assets.lakehouse.session import start_session
+        from churn_assets.lakehouse.engine.session import start_session
 
         return start_session(self.settings)
 

@@ -4,8 +4,8 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from churn_assets.lakehouse.engine.session import running_session, start_session, stop_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.lakehouse.session import running_session, start_session, stop_session
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings
 

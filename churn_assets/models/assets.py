@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets import CODE_VERSION, POOL, markdown_table, table_asset
 from churn_assets.contracts.business import Business
+from churn_assets.graph.partitions import partition_range, snapshot_months
+from churn_assets.graph.table_asset import CODE_VERSION, POOL, markdown_table, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
@@ -22,16 +23,15 @@ from churn_assets.models.champions import (
 from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
-from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from churn_assets.models.examination import Examination
+    from churn_assets.ml.review.examination import Examination
+    from churn_assets.ml.training.result import TrainingResult
+    from churn_assets.ml.training.search import Search
     from churn_assets.models.promotion import Verdict
-    from churn_assets.models.result import TrainingResult
-    from churn_assets.models.search import Search
     from churn_assets.tracking.training_run import TrainingRun
 
 CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")
@@ -65,7 +65,7 @@ def _search(
     lakehouse: Lakehouse, business: Business, trained_as_of: date, run: "TrainingRun"
 ) -> "Search | None":
     """The search that the business asks for, with its journal below home."""
-    from churn_assets.models.search import Search
+    from churn_assets.ml.training.search import Search
 
     wanted = business.file.training.search
     if not wanted.trials:
@@ -171,7 +171,7 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
     ) -> dg.MaterializeResult[Any]:
-        from churn_assets.models.split import NotEnoughHistory
+        from churn_assets.ml.training.split import NotEnoughHistory
 
         months = list(partition_range(context))
         trained: dict[str, dict[str, Any]] = {}
@@ -220,10 +220,10 @@ def _train(
         NotEnoughHistory: too few cohorts had matured by then; nothing was recorded.
         Failure: a leak, too few churners, or no better than chance; nothing was registered.
     """
+    from churn_assets.ml.training.split import recent_split, temporal_split
+    from churn_assets.ml.training.train import TrainingError, TrainingSettings, train
     from churn_assets.models.inspection import inspect
     from churn_assets.models.promotion import DEGRADED, PROVISIONAL
-    from churn_assets.models.split import recent_split, temporal_split
-    from churn_assets.models.training import TrainingError, TrainingSettings, train
 
     windows, settings = business.file.windows, business.file.training
     trained_as_of = month_end(month)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 
-from churn_assets.assets import markdown_table
 from churn_assets.contracts.business import Business
+from churn_assets.graph.table_asset import markdown_table
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.card import CardFacts, ModelCard, model_card
-from churn_assets.models.examination import Examination, ExaminationSettings, examine, pictures
-from churn_assets.models.fairness import COLUMNS, fairness_findings, fairness_rows
-from churn_assets.models.result import TrainingResult
+from churn_assets.ml.metrics.fairness import COLUMNS, fairness_findings, fairness_rows
+from churn_assets.ml.review.card import CardFacts, ModelCard, model_card
+from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
+from churn_assets.ml.training.result import TrainingResult
 
 if TYPE_CHECKING:
     from churn_assets.tracking.training_run import TrainingRun

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.contracts.training import Promotion
-from churn_assets.models.evaluation import OK, Metrics, compare_auc
+from churn_assets.ml.metrics.classification import OK, Metrics, compare_auc
 
 DEGRADED = "has degraded"
 PROVISIONAL = "knows little of a changed world"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.training.split import KNOWN_AT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KEY_SPACE = 16**8
-KNOWN_AT = "known_at"
 
 
 def key_bound(rows: int, limit: int) -> str | None:

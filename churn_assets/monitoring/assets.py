@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
+from churn_assets.graph.partitions import partition_range, snapshot_months
+from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged
 from churn_assets.months import month_end
-from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from churn_assets.contracts.training import Degradation
-from churn_assets.models.evaluation import OK
+from churn_assets.ml.metrics.classification import OK
 from churn_assets.months import month_index, month_of
 
 

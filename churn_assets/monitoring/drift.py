@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.reference import drift
+from churn_assets.ml.metrics.reference import drift
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from churn_assets.models.evaluation import OK, ONE_CLASS, TOO_FEW
-from churn_assets.models.plots import as_uri
+from churn_assets.ml.metrics.classification import ONE_CLASS, TOO_FEW
+from churn_assets.ml.review.figures import as_uri
 from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOLUME
 from churn_assets.monitoring.movements import Movements
 from churn_assets.monitoring.page_figure import quality_figure
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE
+from churn_assets.monitoring.scored_month import GOOD, PERHAPS, WEAKER, ScoredMonth
 from churn_assets.months import add_months, month_of
 
 SHOWN_COHORTS, SHOWN_CHANGES, SHOWN_MOVES = 12, 8, 8
@@ -29,49 +30,6 @@ EXPLAINED = (
     "had the higher risk. Tossing a coin is right in 50. In brackets: the range that chance leaves open. An estimate "
     "takes the risks for true; it cannot see that customers leave for new reasons. Experts call the share ROC-AUC.*"
 )
-GOOD, PERHAPS, WEAKER = "as promised", "perhaps weaker", "weaker"
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """One scored month under the model that was in charge of it; None where a figure is not known.
-
-    Attributes:
-        day, model_version, status, n, excluded, positives, auc, auc_low, auc_high, auc_estimated, expected_positives:
-            as in monitoring/model_performance; of a large cohort, those of a random sample.
-        scored: everybody, also who turned out to have no label or is not in the sample.
-        promised: ROC-AUC of that model on the test cohort of its own training.
-    """
-
-    day: date
-    model_version: str
-    status: str
-    n: int
-    scored: int
-    excluded: int | None = None
-    positives: int | None = None
-    expected_positives: float | None = None
-    auc: float | None = None
-    auc_low: float | None = None
-    auc_high: float | None = None
-    auc_estimated: float | None = None
-    promised: float | None = None
-
-    @property
-    def sample(self) -> int:
-        """Customers that the figures rest on: everybody who was scored, or a sample of them."""
-        return self.n + (self.excluded or 0)
-
-    def of_all(self, count: float) -> float:
-        """What `count` customers of the sample stand for among everybody."""
-        return count * self.scored / self.sample if self.sample else count
-
-    def judgement(self, margin: float) -> str | None:
-        """Against what was promised, minus the margin; None while that cannot be said. Chance is given its due."""
-        if self.status != OK or self.promised is None or self.auc is None or self.auc_high is None:
-            return None
-        bar = self.promised - margin
-        return WEAKER if self.auc_high < bar else PERHAPS if self.auc < bar else GOOD
 
 
 @dataclass(frozen=True)
@@ -88,7 +46,7 @@ class Facts:
         first_day, last_day: of the outcome window.
     """
 
-    cohorts: tuple[Cohort, ...]
+    cohorts: tuple[ScoredMonth, ...]
     trained_as_of: date | None
     drift: Sequence[Mapping[str, Any]]
     movements: Movements | None
@@ -98,7 +56,7 @@ class Facts:
     last_day: date
 
     @property
-    def now(self) -> Cohort:
+    def now(self) -> ScoredMonth:
         """The month of the page."""
         return self.cohorts[-1]
 
@@ -290,7 +248,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
 
 
-def _of_all(cohort: Cohort, count: float | None) -> str:
+def _of_all(cohort: ScoredMonth, count: float | None) -> str:
     return "" if count is None else f"{cohort.of_all(count):,.0f}"
 
 

@@ -12,7 +12,8 @@ from churn_assets.models.decisions import decided
 from churn_assets.monitoring.cohorts import in_charge, sampled_cohorts
 from churn_assets.monitoring.drift import BASE_RATE
 from churn_assets.monitoring.movements import Movements, movements
-from churn_assets.monitoring.page import Cohort, Facts, outcome_days
+from churn_assets.monitoring.page import Facts, outcome_days
+from churn_assets.monitoring.scored_month import ScoredMonth
 from churn_assets.months import add_months, month_end
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts |
         figures: dict[str, Any] = {name: row.get(name) for name in COPIED}
         promised = references.get(row["model_version"], {}).get("auc")
         scored = sampled.get((row["as_of_date"], row["model_version"]), row["n"] + (row["excluded"] or 0))
-        cohorts.append(Cohort(day=row["as_of_date"], scored=scored, promised=promised, **figures))
+        cohorts.append(ScoredMonth(day=row["as_of_date"], scored=scored, promised=promised, **figures))
     if not cohorts or cohorts[-1].day != day:
         return None
     drift = _by_champion(lakehouse, tables.DRIFT, day, champions)

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.models.plots import BLUE, GREY, ORANGE, blank
+from churn_assets.ml.review.figures import BLUE, GREY, ORANGE, blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from churn_assets.monitoring.page import Cohort
+    from churn_assets.monitoring.scored_month import ScoredMonth
 
 
-def quality_figure(cohorts: "Sequence[Cohort]") -> "Figure":
+def quality_figure(cohorts: "Sequence[ScoredMonth]") -> "Figure":
     """Realised AUC with its 95 % interval per cohort, the estimate where there is none yet, and what was promised."""
     title = "How often the model is right, in 100 pairs of one who leaves and one who stays"
     figure, axes = blank(title, "", "", width=8, height=3.6)

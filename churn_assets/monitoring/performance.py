@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from churn_assets.models.evaluation import MINIMUM_POSITIVES, evaluate
+from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, evaluate
 from churn_assets.monitoring.estimation import estimated_auc
 
 if TYPE_CHECKING:

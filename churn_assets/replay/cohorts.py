@@ -10,9 +10,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.metrics.classification import OK, evaluate
 from churn_assets.models.champions import champion_at
 from churn_assets.models.decisions import decided
-from churn_assets.models.evaluation import OK, evaluate
 from churn_assets.replay.world import hazard_file
 from churn_assets.settings import Settings
 

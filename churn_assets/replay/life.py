@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from churn_assets.automation.retraining_sensors import degradation_decision, new_data_decision
 from churn_assets.contracts.business import Business
+from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.training.split import NotEnoughHistory, temporal_split
 from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.sample import mature_cohorts
-from churn_assets.models.split import NotEnoughHistory, temporal_split
-from churn_assets.monitoring.sensors import degradation_decision, new_data_decision
 from churn_assets.months import month_end, month_of, month_range
-from churn_assets.partitions import snapshot_months
 from churn_assets.replay.world import Plan
 from churn_assets.runs import RunError, dagster_instance, run_job
 from churn_assets.settings import Settings

@@ -10,7 +10,7 @@ from rich.console import Console
 from churn_assets.contracts.loader import load_business
 from churn_assets.months import add_months, month_range
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
-from churn_assets.simulation import simulate
+from churn_assets.simulator.simulate import simulate
 
 BUSINESS = "telecom"
 START = "2024-01"
@@ -92,6 +92,7 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
             load_business(folder),
             customers=plan.customers,
             months=plan.months,
+            last=plan.calendar[-1],
             seed=plan.seed,
             console=console,
             drift_from=plan.drift_from,

@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset
 from churn_assets.contracts.business import Business
-from churn_assets.gold.assets import require_unique
+from churn_assets.graph.checks import require_unique
+from churn_assets.graph.partitions import partition_range, snapshot_months
+from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
@@ -18,7 +19,6 @@ from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared import undeclared, without_values
 from churn_assets.months import add_months, month_end
-from churn_assets.partitions import partition_range, snapshot_months
 from churn_assets.scores.drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.features import Feature
-from churn_assets.models.portable import PortableModel
-from churn_assets.models.transformation import NumericColumn
-from churn_assets.scores.reasons import REASONS, main_drivers, reasons
+from churn_assets.ml.portable.model import PortableModel
+from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
+from churn_assets.ml.portable.transformation import NumericColumn
 
 if TYPE_CHECKING:
     import pandas as pd

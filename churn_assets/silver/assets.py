@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.assets import markdown_table, materialized, table_asset, where_it_lies
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.graph.partitions import ingest_months, partition_range
+from churn_assets.graph.table_asset import markdown_table, materialized, table_asset, where_it_lies
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import between
-from churn_assets.partitions import ingest_months, partition_range
 from churn_assets.silver.audit import MonthAudit, Problem
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.load import MonthBlocked, load_silver

@@ -11,8 +11,8 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.delta.place import Draft
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
-from churn_assets.lakehouse.place import Draft
 from churn_assets.lakehouse.tables import between
 from churn_assets.months import add_months
 from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge, rows_by_month

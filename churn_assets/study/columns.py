@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from churn_assets.models.transformation import MINIMUM_CATEGORY_ROWS
+from churn_assets.ml.portable.transformation import MINIMUM_CATEGORY_ROWS
 from churn_assets.study.days import dates, placeholders
 from churn_assets.study.numerals import is_blank, is_code, numbers
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.contracts.features import Feature
-from churn_assets.models.transformation import MISSING
+from churn_assets.ml.portable.transformation import MISSING
 from churn_assets.study.columns import Column
 
 DRIVERS = 12

@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.documents import spoken
-from churn_assets.models.calibration import Calibration, sigmoid
-from churn_assets.models.choice import choose
-from churn_assets.models.ensembles import (
+from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Metrics, auc_interval, evaluate
+from churn_assets.ml.portable.calibration import Calibration, sigmoid
+from churn_assets.ml.portable.model import Blend, Form, blended
+from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.training.ensembles import (
     ENSEMBLES,
     SOFT_VOTING,
     STACKING,
     better_ensemble,
     stacking_weights,
 )
-from churn_assets.models.evaluation import MINIMUM_POSITIVES, Metrics, auc_interval, evaluate
-from churn_assets.models.portable import Blend, Form, blended
-from churn_assets.models.transformation import Transformation
+from churn_assets.ml.training.selection import choose
+from churn_assets.reporting.documents import spoken
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import SEED, Fold, Rows, folds
 from churn_assets.study.intervals import FoldMean, fold_mean

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.models.evaluation import Z_95, auc_interval, placements
+from churn_assets.ml.metrics.classification import Z_95, auc_interval, placements
 
 
 @dataclass(frozen=True)

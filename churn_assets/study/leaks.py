@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.evaluation import auc_interval
-from churn_assets.models.leaks import DUPLICATE_SHARE, tells_shuffled_labels
+from churn_assets.ml.metrics.classification import auc_interval
+from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, tells_shuffled_labels
 from churn_assets.study.columns import Column, in_words
 
 ALONE_LIMIT = 0.95

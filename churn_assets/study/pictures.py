@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn_assets.contracts.economics import Economics
-from churn_assets.documents import spoken
-from churn_assets.models.money import profit_curve
-from churn_assets.models.plots import (
+from churn_assets.ml.metrics.profit import profit_curve
+from churn_assets.ml.review.figures import (
     BLUE,
     GREY,
     ORANGE,
@@ -19,6 +18,7 @@ from churn_assets.models.plots import (
     precision_recall_figure,
     roc_figure,
 )
+from churn_assets.reporting.documents import spoken
 from churn_assets.study.drivers import Driver, Segment
 from churn_assets.study.evaluation import Evaluation
 

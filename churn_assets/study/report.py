@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.documents import STYLE, capitalised, html_cards, html_table, spoken
-from churn_assets.models.evaluation import rank, share_of
-from churn_assets.models.money import profit_curve
+from churn_assets.ml.metrics.classification import rank, share_of
+from churn_assets.ml.metrics.profit import profit_curve
+from churn_assets.reporting.documents import STYLE, capitalised, html_cards, html_table, spoken
 from churn_assets.study.leaks import Finding
 from churn_assets.study.pictures import pictures
 from churn_assets.study.preparation import MODEL_ROWS

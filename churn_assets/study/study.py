@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.models.money import MaximumProfit, expected_maximum_profit
-from churn_assets.models.transformation import NumericColumn
-from churn_assets.scores.reasons import REASONS, main_drivers, reasons
+from churn_assets.ml.metrics.profit import MaximumProfit, expected_maximum_profit
+from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
+from churn_assets.ml.portable.transformation import NumericColumn
 from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, segments, tiers
 from churn_assets.study.evaluation import Evaluation, FinalModel, few_threads, fit_final, judge
 from churn_assets.study.folds import SEED

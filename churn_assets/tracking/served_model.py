@@ -11,7 +11,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from churn_assets.models.portable import PortableModel
+from churn_assets.ml.portable.model import PortableModel
 
 
 class ServedChurnModel(PythonModel):

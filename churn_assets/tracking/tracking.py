@@ -21,7 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from churn_assets.models.portable import PortableModel
+from churn_assets.ml.portable.model import PortableModel
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
 from churn_assets.tracking.training_run import PORTABLE, ModelVersion, TrainingRun
 

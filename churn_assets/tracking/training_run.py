@@ -8,12 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn_assets.documents import markdown_document
-from churn_assets.models.card import ModelCard
-from churn_assets.models.examination import Examination
-from churn_assets.models.portable import PortableModel
-from churn_assets.models.result import TrainingResult
-from churn_assets.models.search import Trial
+from churn_assets.ml.portable.model import PortableModel
+from churn_assets.ml.review.card import ModelCard
+from churn_assets.ml.review.examination import Examination
+from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.search import Trial
+from churn_assets.reporting.documents import markdown_document
 from churn_assets.tracking.trials import log_trial
 
 if TYPE_CHECKING:

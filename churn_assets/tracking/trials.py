@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from churn_assets.models.search import Trial
+from churn_assets.ml.training.search import Trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

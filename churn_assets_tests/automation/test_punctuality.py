@@ -17,9 +17,9 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.simulator.plan import SimulationPlan
+from churn_assets.simulator.telecom import simulate_telecom
 from churn_assets.sources.landing import list_extracts
-from churn_assets.sources.simulator.plan import SimulationPlan
-from churn_assets.sources.simulator.telecom import simulate_telecom
 from churn_assets_tests.lakes import business_copy, settings_for, small_business
 
 TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")

@@ -17,12 +17,12 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.evaluation import OK
+from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring.performance import as_table
 from churn_assets.months import month_end
 from churn_assets.settings import Settings
-from churn_assets.sources.simulator.plan import SimulationPlan
-from churn_assets.sources.simulator.telecom import simulate_telecom
+from churn_assets.simulator.plan import SimulationPlan
+from churn_assets.simulator.telecom import simulate_telecom
 from churn_assets_tests.end_to_end.deployment import Deployment, until
 from churn_assets_tests.lakes import business_copy, small_business
 from churn_assets_tests.worlds import Lake

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from churn_assets.dagster_home import prepare_dagster_home
+from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings
 

@@ -13,8 +13,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.months import month_end, month_range, month_start
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
-from churn_assets.sources.simulator.plan import SimulationPlan
-from churn_assets.sources.simulator.shop import simulate_shop
+from churn_assets.simulator.plan import SimulationPlan
+from churn_assets.simulator.shop import simulate_shop
 from churn_assets_tests.end_to_end.deployment import Deployment, until
 from churn_assets_tests.lakes import business_copy, settings_for
 from churn_assets_tests.worlds import Lake

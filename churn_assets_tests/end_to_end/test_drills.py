@@ -13,11 +13,11 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from churn_assets.automation.landing_sensor import landing_sensor
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.sources.arrivals import QUIET_SECONDS, look, touched
-from churn_assets.sources.sensors import landing_sensor
 from churn_assets_tests.lakes import settings_for, small_business, write_csv
 from churn_assets_tests.worlds import MONTHS, Lake, failures, lost_and_found
 

@@ -23,8 +23,8 @@ from churn_assets.models.assets import DEGRADATION, REQUESTED_BY
 from churn_assets.models.champions import decisions_schema
 from churn_assets.models.decisions import PromotionError, decided, promote, rollback
 from churn_assets.months import month_end, month_range, month_start
-from churn_assets.sources.simulator.plan import SimulationPlan
-from churn_assets.sources.simulator.shop import simulate_shop
+from churn_assets.simulator.plan import SimulationPlan
+from churn_assets.simulator.shop import simulate_shop
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import business_copy, settings_for, write_csv
 from churn_assets_tests.worlds import Lake, failures

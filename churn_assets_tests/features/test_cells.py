@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.features import knowledge
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
-from churn_assets.features.knowledge import from_to
+from churn_assets.history import knowledge
+from churn_assets.history.knowledge import from_to
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.features.frames import JULY, JUNE, by_key, day, declared, silver
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.features.knowledge import spell_of
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
+from churn_assets.history.knowledge import spell_of
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.features.frames import JULY, JUNE, MAY, by_key, day, declared, silver
 from churn_assets_tests.lakes import business_copy

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from churn_assets.contracts.training import Promotion
-from churn_assets.models.evaluation import Metrics, evaluate
+from churn_assets.ml.metrics.classification import Metrics, evaluate
 from churn_assets.models.promotion import (
     DEGRADED,
     PROVISIONAL,

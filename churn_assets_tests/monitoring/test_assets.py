@@ -12,9 +12,10 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
+from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
-from churn_assets.models.evaluation import OK
+from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring import cohorts
 from churn_assets.monitoring.assets import MONTHLY_PAGE, monitoring_assets
 from churn_assets.monitoring.cohorts import population
@@ -22,7 +23,6 @@ from churn_assets.monitoring.drift import Population
 from churn_assets.monitoring.page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
 from churn_assets.months import month_end, month_of, month_range
-from churn_assets.partitions import range_tags
 from churn_assets_tests.lakes import small_business
 from churn_assets_tests.monitoring.conftest import CUSTOMERS, MONTHS, put_in_charge, write
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.models.reference import reference_statistics
+from churn_assets.ml.metrics.reference import reference_statistics
 from churn_assets.monitoring.drift import (
     MODERATE,
     SHIFT,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_assets.models.evaluation import auc_interval
+from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.monitoring.estimation import estimated_auc
 
 CUSTOMERS = st.lists(

@@ -11,18 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.models.evaluation import OK
+from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring.drift import MODERATE, SHIFT, STABLE
 from churn_assets.monitoring.movements import movements
-from churn_assets.monitoring.page import Cohort, Facts, monthly_page, nobody_scored, outcome_days
+from churn_assets.monitoring.page import Facts, monthly_page, nobody_scored, outcome_days
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE
+from churn_assets.monitoring.scored_month import ScoredMonth
 from churn_assets.months import month_end
 
 MARGIN = 0.02
 SEGMENT = st.sampled_from(["call", "watch", "steady", None])
 
 
-def cohort(month: str, auc: float | None = None, half: float = 0.03, **facts: Any) -> Cohort:
+def cohort(month: str, auc: float | None = None, half: float = 0.03, **facts: Any) -> ScoredMonth:
     """1,000 customers of version 1, which promised 0.80; immature without an AUC."""
     known = (
         {} if auc is None else {"positives": 50, "auc_low": auc - half, "auc_high": auc + half, "status": OK}
@@ -35,7 +36,7 @@ def cohort(month: str, auc: float | None = None, half: float = 0.03, **facts: An
         "promised": 0.80,
     }
     told = {"day": month_end(month), "model_version": "1", "auc": auc} | base | known | facts
-    return Cohort(**({"scored": told["n"] + told.get("excluded", 0)} | told))
+    return ScoredMonth(**({"scored": told["n"] + told.get("excluded", 0)} | told))
 
 
 def segments(rows: dict[str, str | None]) -> pa.Table:
@@ -51,7 +52,7 @@ def segments(rows: dict[str, str | None]) -> pa.Table:
     )
 
 
-def facts(*cohorts: Cohort, **changed: Any) -> Facts:
+def facts(*cohorts: ScoredMonth, **changed: Any) -> Facts:
     """A page of quiet months."""
     first, last = outcome_days(cohorts[-1].day, 7, 30)
     quiet = Facts(cohorts, date(2025, 3, 31), [], None, {"gb": "data used"}, MARGIN, first, last)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from churn_assets.models.evaluation import OK, ONE_CLASS, TOO_FEW
+from churn_assets.ml.metrics.classification import OK, ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.performance import IMMATURE, as_table, cohort_performance, not_yet
 
 DAY = date(2025, 6, 30)

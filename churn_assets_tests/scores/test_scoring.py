@@ -10,17 +10,17 @@ import pytest
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.segments import SegmentRule, Segments
-from churn_assets.models.split import temporal_split
-from churn_assets.models.training import TrainingSettings, train
+from churn_assets.ml.training.split import temporal_split
+from churn_assets.ml.training.train import TrainingSettings, train
 from churn_assets.scores.scoring import score_frame, score_snapshots
 from churn_assets.scores.segments import customer_segments
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.models.synthetic import FEATURES, training_frame
+from churn_assets_tests.ml.synthetic import FEATURES, training_frame
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from churn_assets.models.portable import PortableModel
+    from churn_assets.ml.portable.model import PortableModel
 
 NUMBERS = ("invoices__amount__sum_3m", "usage__gb__trend", "tickets__count_3m", "nothing")
 DECLARED = [

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn_assets.automation.landing_sensor import landing_sensor
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
@@ -20,7 +21,6 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
 from churn_assets.sources.arrivals import look, touched
 from churn_assets.sources.landing import LandingError
-from churn_assets.sources.sensors import landing_sensor
 from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
 
 ROW = {"customer_id": "C1"}

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.models.ensembles import ENSEMBLES
-from churn_assets.models.evaluation import auc_interval
+from churn_assets.ml.metrics.classification import auc_interval
+from churn_assets.ml.training.ensembles import ENSEMBLES
 from churn_assets.study import evaluation
 from churn_assets.study.errors import StudyError
 from churn_assets.study.evaluation import fit_final, fold_mean, judge, pick_contender

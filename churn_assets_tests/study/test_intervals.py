@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from churn_assets.models.evaluation import auc_interval
+from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.study.intervals import fold_mean
 
 

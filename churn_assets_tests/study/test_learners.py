@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from churn_assets.models.calibration import sigmoid
-from churn_assets.models.evaluation import auc_interval
-from churn_assets.models.portable import Blend
+from churn_assets.ml.metrics.classification import auc_interval
+from churn_assets.ml.portable.calibration import sigmoid
+from churn_assets.ml.portable.model import Blend
 from churn_assets.study.learners import LEARNERS
 
 RANDOM = np.random.default_rng(0)

@@ -14,17 +14,17 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.models.card import CardFacts, model_card
-from churn_assets.models.examination import ExaminationSettings, examine, pictures
-from churn_assets.models.result import TrainingResult
-from churn_assets.models.search import Trial
-from churn_assets.models.split import temporal_split
-from churn_assets.models.training import TrainingSettings, train
+from churn_assets.ml.review.card import CardFacts, model_card
+from churn_assets.ml.review.examination import ExaminationSettings, examine, pictures
+from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.search import Trial
+from churn_assets.ml.training.split import temporal_split
+from churn_assets.ml.training.train import TrainingSettings, train
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.tracking.studies import log_study
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking, TrackingError
 from churn_assets.tracking.training_run import ModelVersion
-from churn_assets_tests.models.synthetic import COHORTS, FEATURES, training_frame
+from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, training_frame
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

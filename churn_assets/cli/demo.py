@@ -1,0 +1,90 @@
+"""`churn-assets demo`: from nothing to scored segments, in one process and one JVM."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from churn_assets.cli.summary import print_summary
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
+from churn_assets.graph.partitions import last_ingest_month, snapshot_months
+from churn_assets.lakehouse.engine.session import start_session
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import add_months, month_range, month_start
+from churn_assets.runs import dagster_instance, run_job
+from churn_assets.settings import Settings
+from churn_assets.simulator.extracts import unfinished
+from churn_assets.simulator.simulate import simulate
+
+# Customers x months whose extracts, of about 100 MB, want no other engine than an empty landing zone (profiles.py).
+SAME_ENGINE_AS_FOR_NONE = 100_000
+
+
+def _simulate_once(
+    settings: Settings, business: Business, customers: int, months: int, seed: int, console: Console
+) -> None:
+    landing = Path(settings.landing_uri)
+    if landing.is_dir() and any(landing.iterdir()) and not unfinished(landing):
+        console.print(
+            f"Using the extracts in {landing} (remove the folder to simulate new ones).", markup=False
+        )
+        return
+    simulate(
+        settings,
+        business,
+        customers=customers,
+        months=months,
+        last=last_ingest_month(business),
+        seed=seed,
+        console=console,
+    )
+
+
+def demo(settings: Settings, customers: int, months: int, seed: int, console: Console) -> None:
+    """Simulates extracts, unless some are there; runs every job for all months, and prints the summary.
+
+    Extracts of a simulation that was interrupted are made again.
+
+    Raises:
+        SimulationError: see `simulate`.
+        RunError: a step failed.
+    """
+    started = time.monotonic()
+    business = load_business(settings.business_path)
+    tracking = tracking_of(settings, business)
+    # making MLflow's database and starting a JVM take seconds of another core
+    store = threading.Thread(target=tracking.ensure_store, daemon=True)
+    store.start()
+    with ThreadPoolExecutor(1, "engine") as meanwhile:
+        if customers * months <= SAME_ENGINE_AS_FOR_NONE:
+            # what hinders it is told by the first step, which tries again
+            meanwhile.submit(start_session, settings)
+        _simulate_once(settings, business, customers, months, seed, console)
+    last = last_ingest_month(business)
+    first = max(add_months(last, 1 - months), business.file.calendar.start)
+    ingest = month_range(first, last)
+    snapshots = [
+        m
+        for m in snapshot_months(business).get_partition_keys()
+        if m >= ingest[min(len(ingest), business.file.windows.observation_months) - 1]
+    ]
+    store.join()
+    with dagster_instance(settings) as instance:
+        run_job(instance, settings, "ingest", ingest, console)
+        run_job(instance, settings, "snapshot", snapshots, console)
+        run_job(instance, settings, "train", snapshots[-1:], console)
+        run_job(instance, settings, "score", snapshots, console)
+        run_job(instance, settings, "monitor", snapshots, console)
+    console.print()
+    print_summary(Lakehouse(settings), business, console)
+    console.print(
+        f"\nDone in {time.monotonic() - started:.0f} s; everything lies in {escape(str(settings.home_path))} "
+        f"(extracts since {month_start(first)}).\n"
+        "Next: [bold]make ui[/] shows these runs, the asset graph and every table's history on http://127.0.0.1:3000;\n"
+        "README.md tells how to bring in your own sources."
+    )

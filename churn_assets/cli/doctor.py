@@ -1,0 +1,366 @@
+"""Looks at the machine and the settings, and says what is wrong and what to do about it. Changes nothing.
+
+The one exception is the round trip, which starts Spark (fetching the Delta jars when they are missing) and writes and
+removes a small table in the lake.
+"""
+
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from churn_assets.lakehouse.engine import class_archive
+from churn_assets.lakehouse.engine.jars import DELTA_JARS, jar_problem, jars_folder
+from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
+from churn_assets.lakehouse.engine.profiles import GIB, choose_profile, is_local, local_cores, machine_memory
+from churn_assets.lakehouse.engine.session import session_confs, shims_folder
+from churn_assets.settings import Settings, is_uri
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+# The packages whose versions must fit each other; a test compares this with constraints.txt, which has them all.
+TESTED = {
+    "pyspark": "4.2.0",
+    "delta-spark": "4.4.0",
+    "deltalake": "1.6.6",
+    "dagster": "1.13.27",
+    "dagster-webserver": "1.13.27",
+    "dagster-pyspark": "0.29.27",
+    "dagster-mlflow": "0.29.27",
+    "mlflow": "3.17.2",
+    "scikit-learn": "1.9.1",
+    "pandas": "2.3.3",
+    "numpy": "2.4.6",
+    "pyarrow": "25.0.1",
+}
+# The demo needs under 1 GB, jars and class archives 0.5 GB; below the first number a run is likely to fail midway.
+DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
+# What a run needs beside the heap of the driver: the JVM's own memory (about 0.5 GB) and Python with MLflow (1 GB).
+BESIDE_HEAP = 3 * GIB // 2
+# Set by other Spark installations, and stronger than what this project sets.
+TAKES_OVER = (
+    "SPARK_HOME",
+    "SPARK_CONF_DIR",
+    "PYSPARK_SUBMIT_ARGS",
+    "SPARK_LOCAL_DIRS",
+    "PYSPARK_GATEWAY_PORT",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        name: what was looked at.
+        status: "fail" stops a run, "warn" may, "ok" does not.
+        what: what was found.
+        remedy: what to do; empty when there is nothing to do.
+    """
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    what: str
+    remedy: str = ""
+
+
+def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
+    """Look at everything; nothing is raised, a check that breaks is itself a finding.
+
+    Args:
+        settings: the deployment to look at.
+        quick: without the round trip, which starts Spark (10 to 20 seconds).
+    """
+    checks: list[Callable[[Settings], Finding]] = [
+        check_python,
+        check_packages,
+        check_settings,
+        check_environment,
+        check_business,
+        check_landing,
+        check_java,
+        check_jars,
+        check_class_archive,
+        check_folders,
+        check_disk,
+        check_memory,
+        check_cores,
+    ]
+    if not quick:
+        checks.append(check_round_trip)
+    return [_guarded(check, settings) for check in checks]
+
+
+def findings_table(findings: list[Finding]) -> "Table":
+    """The findings as a table for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "checked", "found"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        found = Text(finding.what)
+        if finding.remedy:
+            found.append(f"\n-> {finding.remedy}", style="bold")
+        table.add_row(Text(finding.status, style=colours[finding.status]), finding.name, found)
+    return table
+
+
+def render(findings: list[Finding], console: "Console") -> None:
+    """Print the findings to a terminal."""
+    console.print(findings_table(findings))
+
+
+def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return check(settings)
+    except Exception as error:  # noqa: BLE001 (the doctor reports whatever is wrong, and goes on looking)
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        return Finding(name, "fail", f"{type(error).__name__}: {error}", "Correct what the message names.")
+
+
+def check_python(_: Settings) -> Finding:
+    """Python 3.11 or 3.12."""
+    what = f"Python {platform.python_version()} ({sys.executable})"
+    if (3, 11) <= sys.version_info < (3, 13):
+        return Finding("python", "ok", what)
+    return Finding("python", "fail", what, "Make the virtual environment with Python 3.11 or 3.12.")
+
+
+def check_packages(_: Settings) -> Finding:
+    """The versions that were tested together."""
+    different, missing = [], []
+    for package, tested in TESTED.items():
+        try:
+            if (found := version(package)) != tested:
+                different.append(f"{package} {found} (tested: {tested})")
+        except PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        return Finding(
+            "packages", "fail", f"not installed: {', '.join(missing)}", "pip install -c constraints.txt ."
+        )
+    if different:
+        return Finding("packages", "warn", ", ".join(different), "pip install -c constraints.txt .")
+    return Finding("packages", "ok", f"{len(TESTED)} packages in the tested versions")
+
+
+def check_settings(settings: Settings) -> Finding:
+    """Where everything lies, after defaults."""
+    places = {
+        "home": settings.home_path,
+        "landing": settings.landing_uri,
+        "lake": settings.lake_uri,
+        "tracking": _without_password(settings.mlflow_uri),
+        "artifacts": settings.mlflow_artifacts,
+        "master": settings.spark_master,
+    }
+    return Finding("settings", "ok", "\n".join(f"{name}: {place}" for name, place in places.items()))
+
+
+def check_environment(_: Settings) -> Finding:
+    """Variables of another Spark installation."""
+    if found := [name for name in TAKES_OVER if os.environ.get(name)]:
+        return Finding(
+            "environment",
+            "warn",
+            f"{', '.join(found)} set: Spark takes settings from there",
+            "Unset them unless that is meant; give Spark settings in CHURN_SPARK_CONF.",
+        )
+    return Finding("environment", "ok", "no settings of another Spark installation")
+
+
+def check_business(settings: Settings) -> Finding:
+    """churn.yaml and the contracts can be read and fit each other."""
+    from churn_assets.contracts.loader import load_business
+
+    try:
+        business = load_business(settings.business_path)
+    except (FileNotFoundError, ValueError) as error:
+        return Finding("business", "fail", str(error), "Correct the named file, or CHURN_BUSINESS.")
+    return Finding("business", "ok", f"{settings.business_path}: {len(business.sources)} sources")
+
+
+def check_landing(settings: Settings) -> Finding:
+    """Extracts that nobody reads: outside the calendar, or in a folder that no contract names."""
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.sources.landing import LandingError, list_extracts, unclaimed
+
+    landing = settings.landing_uri
+    try:
+        business = load_business(settings.business_path)
+    except (FileNotFoundError, ValueError):
+        return Finding("landing", "warn", "not looked at: there is no business to compare it with")
+    first, last = business.file.calendar.start, business.file.calendar.end
+    unread, remedies, count = [], [], 0
+    try:
+        for source in business.sources:
+            files = list_extracts(landing, source)
+            count += len(files)
+            if outside := sum(f.month < first or (last is not None and f.month > last) for f in files):
+                span = f"{first} to {last}" if last else f"from {first} on"
+                unread.append(
+                    f"{source.name}: {outside:,} of {len(files):,} files lie outside the calendar, {span}"
+                )
+                remedies = ["Move calendar.start or calendar.end in churn.yaml, or remove the files."]
+        if unknown := unclaimed(landing, business.sources):
+            unread.append(f"no contract names {', '.join(unknown)}")
+            remedies.append(
+                "Rename what is unknown as the contract of its source has it, or write a contract."
+            )
+    except LandingError as error:
+        return Finding("landing", "fail", str(error), "Correct what the message names.")
+    if unread:
+        return Finding(
+            "landing", "warn", f"nobody reads, in {landing}:\n" + "\n".join(unread), " ".join(remedies)
+        )
+    return Finding("landing", "ok", f"{count:,} files in {landing}")
+
+
+def check_java(settings: Settings) -> Finding:
+    """A Java that this Spark runs on."""
+    try:
+        java = find_java(shims_folder(settings))
+    except JavaNotFoundError as error:
+        what, _, remedy = str(error).partition(" Remedy: ")
+        return Finding("java", "fail", what, remedy)
+    return Finding("java", "ok", f"Java {java.version} of {java.home} (from {java.origin})")
+
+
+def check_jars(settings: Settings) -> Finding:
+    """The two Delta jars, by hash."""
+    folder = jars_folder(settings)
+    problems = {jar.file_name: jar_problem(folder / jar.file_name, jar) for jar in DELTA_JARS}
+    wrong = [f"{name}: {problem}" for name, problem in problems.items() if problem]
+    if not wrong:
+        return Finding("jars", "ok", f"{' and '.join(problems)} in {folder}")
+    return Finding(
+        "jars",
+        "warn",
+        f"in {folder}: {'; '.join(wrong)}",
+        "The next start fetches them; without network, copy them there by hand. "
+        "To fetch now: python -m churn_assets.lakehouse.engine.jars",
+    )
+
+
+def check_class_archive(settings: Settings) -> Finding:
+    """The class archive of this environment."""
+    name = "class archive"
+    if not is_local(settings.spark_master):
+        return Finding(name, "ok", "not used with a cluster")
+    jars = [jars_folder(settings) / jar.file_name for jar in DELTA_JARS]
+    confs = session_confs(settings, choose_profile(settings), jars)
+    archive = class_archive.for_session(settings, find_java(shims_folder(settings)), confs)
+    if archive is None:
+        return Finding(name, "ok", "cannot be used with this class path; Spark starts slower without")
+    state = archive.state()
+    if state == "failed":
+        last = archive.log.read_text(errors="replace").strip().splitlines()[-1:] or ["it was killed"]
+        return Finding(
+            name,
+            "warn",
+            f"the last build failed: {last[0]} (see {archive.log})",
+            "Spark starts slower without. To build it now: python -m churn_assets.lakehouse.engine.class_archive_build",
+        )
+    if state == "absent":
+        return Finding(name, "ok", "none yet; the first run builds it in the background")
+    return Finding(name, "ok", f"{state} ({archive.path})")
+
+
+def check_folders(settings: Settings) -> Finding:
+    """The local folders can be written, or made; the landing zone can be read."""
+    wanted = [("write", path, os.W_OK | os.X_OK) for path in _local_folders(settings)]
+    if not is_uri(settings.landing_uri):
+        wanted.append(("read", Path(settings.landing_uri), os.R_OK | os.X_OK))
+    if closed := [f"{verb} {path}" for verb, path, mode in wanted if not os.access(_existing(path), mode)]:
+        remedy = "Change their owner, or the setting that names them."
+        return Finding("folders", "fail", f"cannot {', '.join(closed)}", remedy)
+    return Finding("folders", "ok", f"can {', '.join(f'{verb} {path}' for verb, path, _ in wanted)}")
+
+
+def check_disk(settings: Settings) -> Finding:
+    """Free space where home, lake and jars lie."""
+    free = {path: shutil.disk_usage(_existing(path)).free for path in _local_folders(settings)}
+    path, least = min(free.items(), key=lambda item: item[1])
+    what = f"{least / GIB:.1f} GB free for {path}"
+    if least >= DISK_WARN:
+        return Finding("disk", "ok", what)
+    status: Literal["warn", "fail"] = "warn" if least >= DISK_FAIL else "fail"
+    return Finding(
+        "disk",
+        status,
+        what,
+        f"Free at least {DISK_WARN / GIB:g} GB, or move CHURN_HOME, CHURN_LAKE or CHURN_ARTIFACTS.",
+    )
+
+
+def check_memory(settings: Settings) -> Finding:
+    """Memory of this machine or container against the heap of the driver."""
+    profile = choose_profile(settings)
+    heap = settings.driver_memory or profile.driver_memory
+    memory, needed = machine_memory(), _parse_memory(heap) + BESIDE_HEAP
+    what = f"{memory / GIB:.1f} GB; profile {profile.name} with a heap of {heap} wants {needed / GIB:.1f} GB"
+    if not is_local(settings.spark_master) or memory >= needed:
+        return Finding("memory", "ok", what)
+    return Finding("memory", "warn", what, "Set CHURN_ENGINE_PROFILE=small or a smaller CHURN_DRIVER_MEMORY.")
+
+
+def check_cores(settings: Settings) -> Finding:
+    """Cores that local Spark uses."""
+    if not is_local(settings.spark_master):
+        return Finding("cores", "ok", f"decided by the cluster {settings.spark_master}")
+    cores = local_cores(settings.spark_master)
+    profile = choose_profile(settings)
+    what = f"{cores}; profile {profile.name}: {profile.reason}"
+    return Finding(
+        "cores", "ok" if cores > 1 else "warn", what, "" if cores > 1 else "Two cores halve the time."
+    )
+
+
+def check_round_trip(settings: Settings) -> Finding:
+    """Spark starts, and Delta writes, replaces and reads where the lake lies."""
+    from churn_assets.lakehouse.round_trip import round_trip
+
+    started = time.perf_counter()
+    done = round_trip(settings)
+    return Finding(
+        "spark and delta",
+        "ok",
+        f"Spark {done.spark_version} started in {done.session_seconds:.1f} s; a table written, replaced and read in "
+        f"{done.table_seconds:.1f} s ({time.perf_counter() - started:.1f} s in all)",
+    )
+
+
+def _without_password(uri: str) -> str:
+    return re.sub(r"://[^/@]*@", "://***@", uri)
+
+
+def _local_folders(settings: Settings) -> list[Path]:
+    """Those that are written to."""
+    placed = [Path(uri) for uri in (settings.lake_uri, settings.mlflow_artifacts) if not is_uri(uri)]
+    return [settings.home_path, *placed, settings.jars_path]
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the closest folder above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _parse_memory(text: str) -> int:
+    """Bytes of a JVM size as Spark takes it, e.g. "1g", "512m", "2gb"."""
+    number = text.strip().lower().rstrip("b")
+    factor = {"k": 1024, "m": 1024**2, "g": GIB, "t": 1024 * GIB}.get(number[-1:])
+    if factor is None or not number[:-1].isdigit():
+        raise ValueError(f"CHURN_DRIVER_MEMORY={text}: write a whole number and a unit, e.g. 1g or 1536m")
+    return int(number[:-1]) * factor

@@ -1,0 +1,165 @@
+"""`demo`, `simulate`, `run`, `summary` and `doctor`."""
+
+import sys
+
+import click
+from rich.console import Console
+
+from churn_assets.cli.options import SEED, customers_option, month_of_word, settings_of_process
+from churn_assets.settings import Settings
+
+
+@click.command()
+@customers_option(5000)
+@click.option(
+    "--months",
+    default=18,
+    show_default=True,
+    help="Months of history, ending with the calendar of churn.yaml.",
+)
+@SEED
+def demo(customers: int, months: int, seed: int) -> None:
+    """Simulate extracts, run all jobs for all months, tell what came out."""
+    from churn_assets.cli.demo import demo as run_demo
+    from churn_assets.simulator.simulate import SimulationError
+
+    try:
+        run_demo(settings_of_process(), customers, months, seed, Console())
+    except SimulationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.command()
+@customers_option(5000)
+@click.option("--months", default=18, show_default=True, help="Months of history.")
+@SEED
+@click.option(
+    "--start",
+    type=month_of_word,
+    metavar="YYYY-MM",
+    help="First month YYYY-MM; default: so that the history ends with the calendar.",
+)
+@click.option(
+    "--drift-from",
+    type=month_of_word,
+    metavar="YYYY-MM",
+    help="Month YYYY-MM from which customers behave differently.",
+)
+@click.option(
+    "--truncate", nargs=2, multiple=True, metavar="SOURCE MONTH", help="Lose most rows of a source's month."
+)
+@click.option("--clean", is_flag=True, help="No duplicates, late rows, malformed values or other dirt.")
+def simulate(
+    customers: int,
+    months: int,
+    seed: int,
+    start: str | None,
+    drift_from: str | None,
+    truncate: tuple[tuple[str, str], ...],
+    clean: bool,
+) -> None:
+    """Write extracts of the business into the landing zone (and the truth outside of it)."""
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.graph.partitions import last_ingest_month
+    from churn_assets.simulator.simulate import SimulationError
+    from churn_assets.simulator.simulate import simulate as run_simulation
+
+    settings = settings_of_process()
+    business = load_business(settings.business_path)
+    try:
+        run_simulation(
+            settings,
+            business,
+            customers=customers,
+            months=months,
+            last=last_ingest_month(business),
+            seed=seed,
+            console=Console(),
+            drift_from=drift_from,
+            start=start,
+            truncate=truncate,
+            clean=clean,
+        )
+    except SimulationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.command()
+@click.argument(
+    "jobs",
+    nargs=-1,
+    required=True,
+    metavar="JOB...",
+    type=click.Choice(["ingest", "snapshot", "train", "score", "monitor"]),
+)
+@click.option(
+    "--from", "first", required=True, type=month_of_word, metavar="YYYY-MM", help="First month, YYYY-MM."
+)
+@click.option(
+    "--to", "last", type=month_of_word, metavar="YYYY-MM", help="Last month, YYYY-MM; default: the first."
+)
+def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
+    """Run jobs, one after the other, for a range of months in this process; the UI shows the runs like any other.
+
+    JOB is one of ingest, snapshot, train, score, monitor. Several share one Spark session:
+
+    \b
+      churn-assets run ingest snapshot score --from 2026-06
+    """
+    from churn_assets.months import month_range
+    from churn_assets.runs import MonthsError, dagster_instance, run_job
+
+    settings = settings_of_process()
+    if last is not None and last < first:
+        raise click.UsageError(f"--to {last} lies before --from {first}.")
+    with dagster_instance(settings) as instance:
+        for job in jobs:
+            try:
+                run_job(instance, settings, job, month_range(first, last or first), Console())
+            except MonthsError as error:
+                raise click.UsageError(str(error)) from error
+    if "train" in jobs:
+        _tell_trainings(settings, first, last or first)
+
+
+def _tell_trainings(settings: Settings, first: str, last: str) -> None:
+    """The trainings of a range side by side: a table, and a picture for more than one."""
+    from rich.table import Table
+
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.models.backtest import COLUMNS, backtest_figure, backtest_rows, trainings
+    from churn_assets.months import month_end
+    from churn_assets.reporting.terminal import print_whole
+
+    found = trainings(Lakehouse(settings), month_end(first), month_end(last))
+    grid = Table(*COLUMNS)
+    for row in backtest_rows(found):
+        grid.add_row(*row)
+    print_whole(grid, Console())
+    if len(found) > 1:
+        picture = settings.home_path / "backtest.png"
+        backtest_figure(found).savefig(picture, dpi=130)
+        Console().print(f"Picture: {picture}", markup=False)
+
+
+@click.command()
+def summary() -> None:
+    """Tell what the lake holds: rows, refused rows, model, segments, riskiest customers."""
+    from churn_assets.cli.summary import print_summary
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    settings = settings_of_process()
+    print_summary(Lakehouse(settings), load_business(settings.business_path), Console())
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Leave out the round trip through Spark and Delta.")
+def doctor(quick: bool) -> None:
+    """Check Java, jars, versions, disk, settings, landing zone; say what is wrong and how to mend it."""
+    from churn_assets.cli.doctor import findings_table, run_doctor
+
+    findings = run_doctor(settings_of_process(), quick=quick)
+    Console().print(findings_table(findings))
+    if any(f.status == "fail" for f in findings):
+        sys.exit(1)

@@ -1,0 +1,61 @@
+"""The `churn-assets` command: its words are in `commands`, errors are printed here as people read them."""
+
+import sys
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from churn_assets.cli import lake, models
+from churn_assets.cli.study import study
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="churn-assets")
+def cli() -> None:
+    """Point-in-time churn prediction as a Dagster asset graph over Delta tables.
+
+    Where things lie is set by environment variables: CHURN_HOME (default .churn), CHURN_BUSINESS (telecom, shop or a
+    folder with churn.yaml and contracts/), CHURN_LANDING, CHURN_LAKE and others; `churn-assets doctor` shows them.
+
+    \b
+    First steps:
+      churn-assets study FILE.csv   what a single file of customers tells, and how far to trust it
+      churn-assets demo             simulate a telecom operator and run everything
+      churn-assets doctor           is this machine fit? what is wrong, and how to mend it
+      churn-assets summary          what the lake holds now
+    """
+
+
+for command in (
+    lake.demo,
+    lake.simulate,
+    lake.run,
+    lake.summary,
+    lake.doctor,
+    models.promote,
+    models.rollback,
+    models.what_if,
+    models.replay_command,
+    study,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point: what a user can mend is printed as a sentence, anything else keeps its traceback."""
+    from churn_assets.contracts.errors import DeclarationError
+
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except (DeclarationError, OSError) as error:
+        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
+        sys.exit(2)
+    except RuntimeError as error:
+        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)

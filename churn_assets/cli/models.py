@@ -1,0 +1,182 @@
+"""`promote`, `rollback`, `what-if` and `replay`."""
+
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from churn_assets.cli.options import SEED, customers_option, month_of_word, settings_of_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.models.decisions import Decision
+    from churn_assets.tracking.tracking import Tracking
+
+
+_FROM = click.option(
+    "--from",
+    "first",
+    type=month_of_word,
+    metavar="YYYY-MM",
+    help="Month from whose end on it is in charge; default: the newest closed month.",
+)
+_WHY = click.option("--why", required=True, help="The reason, for the record.")
+
+
+def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]", first: str | None) -> None:
+    """Takes a decision by hand, from the end of the chosen month on (default: the newest closed one), and tells it."""
+    import getpass
+
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.definitions import tracking_of
+    from churn_assets.graph.partitions import snapshot_months
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.months import month_end
+
+    settings = settings_of_process()
+    business = load_business(settings.business_path)
+    newest = snapshot_months(business).get_last_partition_key()
+    if newest is None:
+        raise click.UsageError("No month is closed yet.")
+    if first is not None and first > newest:
+        raise click.UsageError(f"--from {first} lies after the newest closed month, {newest}.")
+    tracking = tracking_of(settings, business)
+    decision = decide(Lakehouse(settings), tracking, month_end(first or newest), getpass.getuser())
+    Console().print(
+        f"Version {decision.model_version} is in charge from {decision.in_charge_from} on "
+        f"(before: {decision.previous_version}). Materialise scores/* of the months since to score with it."
+    )
+
+
+@click.command()
+@click.argument("version")
+@_FROM
+@_WHY
+def promote(version: str, first: str | None, why: str) -> None:
+    """Put model VERSION in charge by hand; the decision is written down in models/champions and MLflow."""
+    from churn_assets.models.decisions import promote as put_in_charge
+
+    _put_in_charge(
+        lambda lakehouse, tracking, start, by: put_in_charge(lakehouse, tracking, version, start, why, by),
+        first,
+    )
+
+
+@click.command()
+@_FROM
+@_WHY
+def rollback(first: str | None, why: str) -> None:
+    """Put the champion before the present one in charge again."""
+    from churn_assets.models.decisions import rollback as put_back
+
+    _put_in_charge(
+        lambda lakehouse, tracking, start, by: put_back(lakehouse, tracking, start, why, by), first
+    )
+
+
+def _wish(value: str) -> tuple[str, str]:
+    """`feature=value` in two."""
+    name, equals, wished = value.partition("=")
+    if not (name and equals and wished):
+        raise click.BadParameter(f"{value} is not a wish; write feature=value.")
+    return name.strip(), wished.strip()
+
+
+def _one_each(wishes: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, wished in wishes:
+        if name in found:
+            raise click.UsageError(
+                f"{name} is to be set to {found[name]} and to {wished}; ask one after the other."
+            )
+        found[name] = wished
+    return found
+
+
+@click.command("what-if")
+@click.option(
+    "--customer", required=True, metavar="KEY", help="customer_key of a snapshot; no other id is known here."
+)
+@click.option(
+    "--month",
+    type=month_of_word,
+    metavar="YYYY-MM",
+    help="Month of the snapshot; default: the customer's newest.",
+)
+@click.option(
+    "--set",
+    "wishes",
+    multiple=True,
+    type=_wish,
+    metavar="FEATURE=VALUE",
+    help="Another value; may be repeated.",
+)
+def what_if(customer: str, month: str | None, wishes: tuple[tuple[str, str], ...]) -> None:
+    """Ask how a customer's probability would change if something that we can change were different.
+
+    Only features marked `actionable` in churn.yaml, and only values that the model has learned from. Without --set it
+    lists them with the customer's values.
+
+    \b
+    Examples:
+      churn-assets what-if --customer 3f9c...
+      churn-assets what-if --customer 3f9c... --set subscriptions_monthly_price=25 --set customers_autopay=true
+    """
+    from churn_assets.cli.what_if import tell_what_if
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.definitions import tracking_of
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.ml.portable.what_if import WhatIfError
+
+    settings, asked = settings_of_process(), _one_each(wishes)
+    business = load_business(settings.business_path)
+    lakehouse, tracking = Lakehouse(settings), tracking_of(settings, business)
+    try:
+        tell_what_if(lakehouse, tracking, business, customer, month, asked, Console())
+    except WhatIfError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.command("replay")
+@customers_option(4000)
+@click.option("--months", default=27, show_default=True, help="Months to live through, from 2024-01 on.")
+@click.option(
+    "--drift-from",
+    type=month_of_word,
+    metavar="YYYY-MM",
+    default="2025-06",
+    show_default=True,
+    help="Month from which customers leave for other reasons.",
+)
+@click.option("--no-drift", is_flag=True, help="Customers never change: is the loop quiet?")
+@SEED
+@click.option(
+    "--at-once",
+    is_flag=True,
+    help="Ingest all months in one run before; the tables are the same, and it takes a fraction of the time.",
+)
+def replay_command(
+    customers: int, months: int, drift_from: str, no_drift: bool, seed: int, at_once: bool
+) -> None:
+    """Live through a simulated world month by month, with a change of regime in its middle.
+
+    Does the loop notice, and does it mend the model? The table and the picture at the end show the realised AUC of
+    each cohort, of the first model had it never been replaced, and of the true hazard. Everything lies in
+    CHURN_HOME/replay, also its business, which has a calendar of its own. With the CHURN_HOME of now for HOME, this
+    shows every run:
+
+    \b
+      CHURN_HOME=HOME/replay CHURN_BUSINESS=HOME/replay/telecom make ui
+    """
+    from churn_assets.replay.replay import ReplayError, replay
+    from churn_assets.replay.world import Plan
+    from churn_assets.simulator.simulate import SimulationError
+
+    plan = Plan(customers, months, None if no_drift else drift_from, seed, at_once)
+    try:
+        replay(settings_of_process(), plan, Console())
+    except (ReplayError, SimulationError) as error:
+        raise click.UsageError(str(error)) from error

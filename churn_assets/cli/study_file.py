@@ -1,0 +1,118 @@
+"""The command `churn-assets study`: progress while it works, files and a short answer at the end."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from churn_assets.reporting.documents import spoken
+from churn_assets.settings import Settings
+from churn_assets.study.errors import StudyError
+from churn_assets.study.folds import FOLDS
+from churn_assets.study.preparation import Request
+from churn_assets.study.report import report
+from churn_assets.study.study import Study, run_study
+
+REPORT, SCORED = "report.html", "scored.csv"
+# reading, columns, leaks, first fold, each fold, final model, scores, report, MLflow
+STEPS = 8 + FOLDS
+
+
+def study_file(request: Request, out: Path | None, settings: Settings, console: Console) -> Path:
+    """Run a study, write its folder, log it to MLflow, and tell what came out.
+
+    Args:
+        out: folder for the files, created; default `<file>_study` beside the file.
+
+    Returns:
+        The folder.
+
+    Raises:
+        StudyError: the file or the request cannot be studied, or the folder not be written.
+    """
+    started = time.perf_counter()
+    out = out or request.file.with_name(f"{request.file.stem}_study")
+    _refuse_unwritable(out)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as display:
+        task = display.add_task("starting", total=STEPS)
+
+        def progress(message: str) -> None:
+            display.update(task, description=message, advance=1)
+            if not console.is_terminal:
+                console.print(f"{message} ({time.perf_counter() - started:.0f} s)")
+
+        study = run_study(request, progress)
+        progress("writing the report")
+        page = report(study)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / REPORT).write_text(page, encoding="utf-8")
+            study.scored.to_csv(out / SCORED, index=False)
+        except OSError as error:
+            raise _unwritable(out, error) from error
+        progress("logging to MLflow")
+        run_id = _log(study, out / REPORT, settings)
+    _tell(study, out, run_id, time.perf_counter() - started, console)
+    return out
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Before all the work: whether the folder, or the nearest one above it that exists, takes a file."""
+    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    try:
+        with TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> StudyError:
+    return StudyError(
+        f"{out} cannot be written ({error.strerror or error}). Name a folder that can by --out FOLDER."
+    )
+
+
+def _log(study: Study, page: Path, settings: Settings) -> str:
+    from churn_assets.tracking.studies import log_study
+
+    settings.home_path.mkdir(parents=True, exist_ok=True)
+    request = study.prepared.request
+    params = {
+        "file": request.file.name,
+        "target": request.target,
+        "positive": study.prepared.target.churn(),
+        "time": request.time or "",
+        "groups": request.groups or "",
+        "chosen": study.evaluation.chosen,
+        "calibration": study.model.calibration.method,
+        "features": str(len(study.model.transformation.features)),
+        "left_out": ", ".join(study.prepared.left_out),
+    }
+    name = f"{request.file.stem} {request.target}"
+    return log_study(settings.mlflow_uri, settings.mlflow_artifacts, name, params, study.figures(), page)
+
+
+def _tell(study: Study, out: Path, run_id: str, seconds: float, console: Console) -> None:
+    best = study.evaluation.best
+    console.print(
+        f"{study.prepared.file.words()}. {study.prepared.target.words()}.", highlight=False, markup=False
+    )
+    console.print(
+        f"[bold]ROC-AUC {best.mean.auc:.4f}[/] ({best.mean.low:.4f} to {best.mean.high:.4f}), Brier "
+        f"{best.metrics.brier:.4f}, lift {best.metrics.lift_top_decile:.1f} in the top tenth: {spoken(best.name)}.",
+        highlight=False,
+    )
+    for driver in study.drivers[:3]:
+        console.print(f"  {driver.words}: {driver.sentence()}", highlight=False, markup=False)
+    for finding in study.findings:
+        console.print(f"[{'red' if finding.kind == 'leak' else 'yellow'}]{finding.kind}[/] ", end="")
+        console.print(finding.words, highlight=False, markup=False)
+    console.print(
+        f"{out / REPORT}, {out / SCORED}; MLflow run {run_id}; {seconds:.0f} s.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,143 @@
+"""`churn-assets what-if`: reads snapshot and model of a month, asks, and tells. Starts no JVM."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.features import Feature
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.portable.model import PortableModel
+from churn_assets.ml.portable.what_if import (
+    Observed,
+    WhatIfError,
+    actionable,
+    observed_range,
+    present_value,
+    spoken,
+    what_if,
+)
+from churn_assets.models.champions import champion_at
+from churn_assets.models.decisions import decided
+from churn_assets.months import month_end
+from churn_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One customer at one month end, and the model in charge then."""
+
+    snapshot: "pd.DataFrame"
+    as_of_date: "date"
+    model: PortableModel
+    model_version: str
+
+
+def subject(
+    lakehouse: Lakehouse, tracking: Tracking, business: Business, customer_key: str, month: str | None
+) -> Subject:
+    """The snapshot of a customer and the champion of its month.
+
+    Args:
+        customer_key: of a snapshot; natural ids are not looked up.
+        month: YYYY-MM; None is the newest month of this customer.
+
+    Raises:
+        WhatIfError: no such snapshot, or no model was in charge then.
+        LakehouseError: there are no snapshots yet.
+    """
+    wanted: list[tuple[str, str, object]] = [("customer_key", "=", customer_key)]
+    if month is not None:
+        wanted.append(("as_of_date", "=", month_end(month)))
+    days = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, ["as_of_date"], wanted)["as_of_date"].to_pylist()
+    if not days:
+        when = f" on {month_end(month)}" if month else ""
+        raise WhatIfError(
+            f"There is no snapshot of this customer_key{when}. Keys stand in scores/churn_scores and "
+            "`churn-assets summary`; a natural id is not one. Who was not eligible that month has no snapshot."
+        )
+    day: date = max(days)
+    champion = champion_at(decided(lakehouse), day)
+    if champion is None:
+        raise WhatIfError(
+            f"No model was in charge on {day}; train one as of that month or name a later --month."
+        )
+    model = tracking.load_version(champion.model_version)
+    one: list[tuple[str, str, object]] = [("customer_key", "=", customer_key), ("as_of_date", "=", day)]
+    snapshot = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, model.transformation.features, one).to_pandas()
+    return Subject(snapshot, day, model, champion.model_version)
+
+
+def ranges_of(lakehouse: Lakehouse, asked: Subject, names: list[str]) -> dict[str, Observed]:
+    """What the model has seen of these features in its train cohorts."""
+    from datetime import date
+
+    days = [date.fromisoformat(day) for day in asked.model.about["split"]["train"]]
+    seen = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, names, [("as_of_date", "in", days)]).to_pandas()
+    return {name: observed_range(asked.model, seen[name]) for name in names}
+
+
+def tell_what_if(
+    lakehouse: Lakehouse,
+    tracking: Tracking,
+    business: Business,
+    customer_key: str,
+    month: str | None,
+    wishes: Mapping[str, str],
+    console: Console,
+) -> None:
+    """Prints the answer; without wishes, what may be asked.
+
+    Raises:
+        WhatIfError: the question cannot be asked.
+    """
+    asked = subject(lakehouse, tracking, business, customer_key, month)
+    can = actionable(asked.model, business.features)
+    if not wishes:
+        _tell_choices(asked, can, ranges_of(lakehouse, asked, [f.name for f in can]), console)
+        return
+    known = {f.name for f in can}
+    ranges = ranges_of(lakehouse, asked, [name for name in wishes if name in known])
+    answer = what_if(asked.model, asked.snapshot, business.features, wishes, ranges)
+    grid = RichTable("feature", "now", "what if", "probability with this alone")
+    for change in answer.changes:
+        told = (change.words, spoken(change.before), spoken(change.after), f"{change.probability:.1%}")
+        grid.add_row(*map(escape, told))
+    console.print(_title(asked), grid)
+    console.print(
+        f"Probability now [bold]{answer.before:.1%}[/], then [bold]{answer.after:.1%}[/] "
+        f"({100 * (answer.after - answer.before):+.1f} points)."
+    )
+    if answer.kept:
+        console.print(f"Stayed as it is: {'; '.join(answer.kept)}.", markup=False)
+    console.print("So the model would score; whether the customer would stay, only an experiment tells.")
+
+
+def _title(asked: Subject) -> str:
+    return f"Customer as known on {asked.as_of_date}, model version {asked.model_version}"
+
+
+def _tell_choices(
+    asked: Subject, can: list[Feature], ranges: Mapping[str, Observed], console: Console
+) -> None:
+    if not can:
+        raise WhatIfError(
+            "No feature of churn.yaml is actionable; mark what we can change by `actionable: true`."
+        )
+    probability = float(asked.model.score(asked.snapshot)["probability"].iloc[0])
+    grid = RichTable("feature", "what it is", "now", "may be set to")
+    grid.columns[0].no_wrap = True  # its name is to be typed
+    for feature in can:
+        now = spoken(present_value(asked.model, asked.snapshot, feature.name))
+        grid.add_row(*map(escape, (feature.name, feature.words, now, str(ranges[feature.name]))))
+    console.print(f"{_title(asked)}: probability [bold]{probability:.1%}[/].", grid)

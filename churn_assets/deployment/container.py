@@ -1,0 +1,82 @@
+"""The command of the container image: one image, several roles.
+
+    docker run churn-assets webserver     the web page, port 3000
+    docker run churn-assets daemon        schedules, sensors, queued runs
+    docker run churn-assets code-server   the definitions, port 4000, for the two above (CHURN_CODE_SERVER=host:4000)
+    docker run churn-assets health        exit code of the role that runs in this container
+    docker run churn-assets <command>     anything else is run as it is, e.g. churn-assets doctor
+
+Each role becomes the process itself (exec), so signals of the container reach it.
+"""
+
+import os
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.settings import Settings
+
+DEFINITIONS = "churn_assets.definitions"
+WEB_PORT, CODE_PORT = 3000, 4000
+_ROLE_FILE = Path(tempfile.gettempdir()) / "churn-assets-role"
+
+
+def role_command(role: str, code_server: str | None) -> list[str]:
+    """The command of a role.
+
+    Args:
+        role: "webserver", "daemon" or "code-server".
+        code_server: host:port of a running code server; None to load the definitions in the process's own.
+
+    Raises:
+        KeyError: no such role.
+        ValueError: `code_server` is not host:port.
+    """
+    if code_server is None:
+        definitions = ["-m", DEFINITIONS]
+    else:
+        host, _, port = code_server.rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError(
+                f"CHURN_CODE_SERVER={code_server}: write host:port, e.g. code-server:{CODE_PORT}"
+            )
+        definitions = ["--grpc-host", host, "--grpc-port", port]
+    return {
+        "webserver": ["dagster-webserver", "-h", "0.0.0.0", "-p", str(WEB_PORT), *definitions],  # noqa: S104
+        "daemon": ["dagster-daemon", "run", *definitions],
+        "code-server": f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
+    }[role]
+
+
+def health_command(role: str) -> list[str]:
+    """The command whose exit code tells whether a role works; empty for the web page, which is asked directly."""
+    return {
+        "webserver": [],
+        "daemon": ["dagster-daemon", "liveness-check"],
+        "code-server": ["dagster", "api", "grpc-health-check", "-p", str(CODE_PORT)],
+    }[role]
+
+
+def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
+    """Become the command of a role, or the given command; returns only for the health of the web page."""
+    wanted = arguments or ["webserver"]
+    settings = Settings()
+    os.environ.setdefault("DAGSTER_HOME", str(settings.home_path / "dagster"))
+    if wanted == ["health"]:
+        if not _ROLE_FILE.is_file():
+            return 0  # a single command, e.g. a backup: its own exit code tells
+        wanted = health_command(_ROLE_FILE.read_text())
+        if not wanted:
+            with urllib.request.urlopen(f"http://127.0.0.1:{WEB_PORT}/server_info", timeout=5) as answer:
+                return 0 if answer.status == 200 else 1
+    elif wanted[0] in ("webserver", "daemon", "code-server"):
+        prepare_dagster_home(settings)
+        _ROLE_FILE.write_text(wanted[0])
+        wanted = role_command(wanted[0], os.environ.get("CHURN_CODE_SERVER")) + wanted[1:]
+    os.execvp(wanted[0], wanted)  # noqa: S606
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

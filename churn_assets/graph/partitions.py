@@ -1,0 +1,66 @@
+"""Months as Dagster partitions. Ingest months include the open month; snapshot months are closed ones only."""
+
+import warnings
+from collections.abc import Sequence
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business, Calendar
+from churn_assets.months import add_months
+
+FORMAT = "%Y-%m"
+
+
+def _months(first: str, calendar: Calendar, open_month: bool) -> dg.MonthlyPartitionsDefinition:
+    return dg.MonthlyPartitionsDefinition(
+        start_date=first,
+        end_date=add_months(calendar.end, 1) if calendar.end else None,
+        fmt=FORMAT,
+        timezone="UTC",
+        end_offset=1 if open_month else 0,  # never beyond the end
+    )
+
+
+def ingest_months(business: Business) -> dg.MonthlyPartitionsDefinition:
+    """Months by extract_date, from the first of the calendar to the open one, or to its last when it is over."""
+    return _months(business.file.calendar.start, business.file.calendar, open_month=True)
+
+
+def last_ingest_month(business: Business) -> str:
+    """The open month, or the last month of a calendar that is over.
+
+    Raises:
+        ValueError: the calendar starts in the future.
+    """
+    last = ingest_months(business).get_last_partition_key()
+    if last is None:
+        raise ValueError(
+            f"The calendar of {business.name} starts in {business.file.calendar.start}, in the future."
+        )
+    return last
+
+
+def snapshot_months(business: Business) -> dg.MonthlyPartitionsDefinition:
+    """Months whose last day is an as_of_date: closed, and with a whole observation window behind them."""
+    return _months(business.first_snapshot_month, business.file.calendar, open_month=False)
+
+
+def observed_months(business: Business) -> dg.TimeWindowPartitionMapping:
+    """A snapshot month depends on the ingest months of its observation window."""
+    with warnings.catch_warnings():
+        # a parameter still marked beta; the window of the first snapshot may start before a source's first extract
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.TimeWindowPartitionMapping(
+            start_offset=1 - business.file.windows.observation_months,
+            allow_nonexistent_upstream_partitions=True,
+        )
+
+
+def partition_range(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """The months of this run, in order: one for a single partition, all for a range."""
+    return sorted(context.partition_keys)
+
+
+def range_tags(months: Sequence[str]) -> dict[str, str]:
+    """Tags of one run over all `months`; they are contiguous and in order."""
+    return {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}

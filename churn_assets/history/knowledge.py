@@ -1,0 +1,127 @@
+"""Knowledge time in months: from which month end a version holds, and until which it is replaced.
+
+as_of dates are month ends, so two numbers say all: the version counts at every as_of month `a` with
+`known_index <= a < superseded_index`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.source import Source, SpellColumns
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+FEW = 1_000_000  # late versions: what every executor may hold in memory, some hundred bytes each
+
+
+def spell_of(source: Source) -> SpellColumns:
+    """The spell columns of a source.
+
+    Raises:
+        ValueError: the source is not a spell.
+    """
+    if source.spell is None:
+        raise ValueError(f"{source.name} has the role {source.role}; only a spell has a start and an end.")
+    return source.spell
+
+
+def index_of(day: "Column") -> "Column":
+    """Months since year 0 of a date; the Python twin is `months.month_index`."""
+    from pyspark.sql import functions as F
+
+    return F.year(day) * 12 + F.month(day) - 1
+
+
+def as_of_date_of(index: "Column") -> "Column":
+    """Last day of the month with that index."""
+    from pyspark.sql import functions as F
+
+    return F.last_day(F.make_date(F.floor(index / 12).cast("int"), (index % 12 + 1).cast("int"), F.lit(1)))
+
+
+def newest(value: "Column", source: Source, *before: str) -> "Column":
+    """Aggregate over versions of several keys: the value of the newest, told by columns that count `before` that.
+
+    Of several that came in one extract (accounts of a customer) the last by key, so that each run says the same.
+    """
+    from pyspark.sql import functions as F
+
+    return F.max_by(value, F.struct(*before, "known_at", "sequence", *source.silver_key))
+
+
+def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":
+    """Adds known_index and superseded_index (null while newest); one row per key and ingest month remains.
+
+    Only the last version of a month can be seen from a month end, so the others are dropped.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    in_order = Window.partitionBy(*source.silver_key).orderBy("known_index")
+    seen = versions.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
+    return seen.withColumn("superseded_index", F.lead("known_index").over(in_order))
+
+
+def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFrame":
+    """`with_validity` for event sources whose key contains the event day, without sorting every row.
+
+    No version of such a key is known before the month of its day (silver refuses what lies after its extract), and at
+    most one in that month; any other came later. So only a key that has a late version can have two, and where those
+    are few, each row looks up the versions that came after it.
+    """
+    from pyspark.sql import functions as F
+
+    key = list(source.silver_key)
+    seen = events.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
+    # known in a later month than its day: one look at the calendar instead of four
+    is_late = F.datediff("known_at", str(source.event_time)) >= F.dayofmonth("known_at")
+    late = seen.where(is_late).select(*key, "known_index").localCheckpoint()
+    if (found := late.count()) > FEW:  # such as a source that delivers each month in the next one
+        return with_validity(events, source)
+    if not found:
+        return seen.withColumn("superseded_index", F.lit(None).cast("int"))
+    later = late.groupBy(*key).agg(F.sort_array(F.collect_list("known_index")).alias("_later"))
+    # the one behind its own; the first, if it is none of them
+    following = F.get("_later", F.array_position("_later", F.col("known_index")).cast("int"))
+    looked_up = seen.join(F.broadcast(later), key, "left")
+    return looked_up.withColumn("superseded_index", following).drop("_later")
+
+
+def events_with_validity(events: "DataFrame", source: Source) -> "DataFrame":
+    """`with_validity` of an event source, by the cheaper way where its key allows."""
+    return (with_validity_by_exception if source.events_stay else with_validity)(events, source)
+
+
+def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
+    """One row per version and as_of month at which it counts; adds as_of_index. `valid` comes from `with_validity`."""
+    from pyspark.sql import functions as F
+
+    return from_to(valid, F.col("known_index"), F.col("superseded_index") - 1, as_of_indexes)
+
+
+def states(versions: "DataFrame", source: Source, as_of_indexes: Sequence[int]) -> "DataFrame":
+    """The version of each key known at each as_of month; adds as_of_index and as_of_date."""
+    from pyspark.sql import functions as F
+
+    return at_each(with_validity(versions, source), as_of_indexes).withColumn(
+        "as_of_date", as_of_date_of(F.col("as_of_index"))
+    )
+
+
+def from_to(frame: "DataFrame", first: "Column", last: "Column", as_of_indexes: Sequence[int]) -> "DataFrame":
+    """One row per row and as_of month from `first` to `last` (null: without end); adds as_of_index."""
+    from pyspark.sql import functions as F
+
+    wanted = sorted(as_of_indexes)
+    low, high = F.greatest(first, F.lit(wanted[0])), F.least(last, F.lit(wanted[-1]))
+    # a sequence is compiled, a filter over an array is not
+    found = frame.where(low <= high).withColumn("as_of_index", F.explode(F.sequence(low, high)))
+    every = wanted == list(range(wanted[0], wanted[-1] + 1))
+    return found if every else found.where(F.col("as_of_index").isin(wanted))
+
+
+def current(versions: "DataFrame", source: Source) -> "DataFrame":
+    """The newest version of each key of an event source: what is known today, with columns of `with_validity`."""
+    return events_with_validity(versions, source).where("superseded_index IS NULL")

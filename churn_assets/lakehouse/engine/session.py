@@ -1,0 +1,296 @@
+"""Start and stop Spark. Nothing else in the project does either."""
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn_assets.lakehouse.engine import class_archive
+from churn_assets.lakehouse.engine.jars import delta_jars
+from churn_assets.lakehouse.engine.java import prepare_java_home
+from churn_assets.lakehouse.engine.profiles import Profile, choose_profile, is_local
+from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+_LOG4J = Path(__file__).with_name("log4j2.properties")
+_starting = threading.Lock()
+
+# Settings that mean "these as well": a user's value is added to ours. Any other user's value replaces ours.
+_JOINED = {
+    "spark.sql.extensions": ",",
+    "spark.jars": ",",
+    "spark.driver.extraClassPath": os.pathsep,
+    "spark.driver.extraJavaOptions": " ",
+}
+
+# What a running session cannot change, and without which it is not the session that was asked for.
+_ESSENTIAL = (
+    "spark.master",
+    "spark.driver.memory",
+    "spark.driver.extraClassPath",
+    "spark.sql.extensions",
+    "spark.sql.catalog.spark_catalog",
+    "spark.sql.session.timeZone",
+    "spark.sql.ansi.enabled",
+)
+
+OUT_OF_MEMORY = 52  # Spark's exit code (SparkExitCode.OOM)
+SECONDS_TO_END = 30  # from the stop of its context to its last breath
+
+_started: "SparkSession | None" = None
+
+
+def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkSession":
+    """The Spark session of this process with Delta: the running one, else a new one.
+
+    A first start takes longer: it fetches the two Delta jars, and in the background writes a class archive that
+    makes later starts cheaper.
+
+    Raises:
+        JavaNotFoundError: no Java 17 or 21.
+        JarsError: the Delta jars are neither kept nor resolvable.
+    """
+    global _started
+    with _starting:
+        jars = delta_jars(settings)
+        profile = choose_profile(settings)
+        confs = session_confs(settings, profile, jars)
+        running = running_session()
+        if running is not None:
+            _warn_of_differences(running, confs)
+            return running
+        log.info("Spark on %s, profile %s: %s", settings.spark_master, profile.name, profile.reason)
+        java = prepare_java_home(shims_folder(settings))
+        log.info("Java %s of %s (%s)", java.version, java.home, java.origin)
+        archive = (
+            class_archive.for_session(settings, java, confs) if is_local(settings.spark_master) else None
+        )
+        if archive is not None:
+            add_java_options(confs, archive.options())
+        _started = launch(confs | {"spark.app.name": app_name}, scratch_folder(settings))
+        if archive is not None:
+            archive.build_in_background(settings)
+        return _started
+
+
+def running_session() -> "SparkSession | None":
+    """The live session of this process, whoever started it; None when there is none."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if SparkContext._active_spark_context is None:
+        return None
+    return SparkSession.getActiveSession() or _started or SparkSession.builder.getOrCreate()
+
+
+def stop_session() -> None:
+    """Stop Spark and wait until its JVM has ended; nothing happens when none runs.
+
+    `SparkSession.stop()` alone leaves the JVM until this process ends, with its memory and the settings that a
+    next session could then no longer change.
+    """
+    global _started
+    from pyspark import SparkContext
+
+    with _starting:
+        session = running_session()
+        if session is not None:
+            session.stop()
+        _started = None
+        gateway = SparkContext._gateway
+        if gateway is None:
+            return
+        gateway.shutdown()
+        SparkContext._gateway = SparkContext._jvm = None
+        process = getattr(gateway, "proc", None)
+        if process is not None:
+            process.stdin.close()
+            process.wait(timeout=120)
+
+
+def why_spark_ended() -> str | None:
+    """Why the JVM of this process's session is gone, in words, with the remedy; None while it lives.
+
+    An error that it left behind tells of its going down and not of the cause.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark import SparkContext
+
+    process = getattr(SparkContext._gateway, "proc", None)
+    context = SparkContext._active_spark_context
+    if process is None or context is None:
+        return None
+    try:
+        if not context._jsc.sc().isStopped():
+            return None
+    except (Py4JError, OSError):
+        pass  # it does not answer any more
+    try:
+        code = process.wait(SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        return None
+    if code == OUT_OF_MEMORY:
+        return (
+            "Spark ran out of memory. Give its JVM a larger heap by CHURN_DRIVER_MEMORY (`churn-assets doctor` tells "
+            "what it has), or choose fewer months for a run."
+        )
+    return (
+        f"The JVM of Spark ended with exit code {code}. If nobody killed it, the machine was short of memory: free "
+        "some, or choose fewer months for a run."
+    )
+
+
+def shims_folder(settings: Settings) -> Path:
+    """Where the bin/java shims lie."""
+    return settings.jars_path / "java"
+
+
+def launch(confs: Mapping[str, str], scratch: Path | None = None) -> "SparkSession":
+    """A new session with exactly these settings; `prepare_java_home` comes before.
+
+    Args:
+        confs: Spark settings.
+        scratch: folder of the shuffle files and spills of this process, created here; None for Spark's default.
+    """
+    import delta.exceptions  # noqa: F401  (turns Delta's Java exceptions into Python ones)
+    from dagster_pyspark import LazyPySparkResource
+
+    _quieten_python_side()
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        confs = {"spark.local.dir": str(scratch), **confs}
+    session: SparkSession = LazyPySparkResource(spark_config=dict(confs)).spark_session
+    return session
+
+
+def session_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict[str, str]:
+    """The Spark settings of a session, without a class archive: ours, then the user's.
+
+    A user's value (CHURN_SPARK_CONF) replaces ours, except where a setting lists things: there it is added.
+    """
+    local = is_local(settings.spark_master)
+    confs = _common_confs(settings) | (
+        _local_confs(settings, profile, jars) if local else _cluster_confs(jars)
+    )
+    for key, value in settings.spark_conf.items():
+        joined = key in _JOINED and key in confs
+        confs[key] = f"{confs[key]}{_JOINED[key]}{value}" if joined else value
+    return confs
+
+
+def _quieten_python_side() -> None:
+    from pyspark.logger import PySparkLogger
+
+    # It tells each of its connections at INFO.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    # These print every failed query to stderr before the exception is raised, with values of rows and a hundred lines
+    # of JVM stack. The exception says the same to those who handle it.
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def add_java_options(confs: dict[str, str], options: tuple[str, ...]) -> None:
+    """Put JVM options in front of those that `confs` has already."""
+    quoted = [f'"{option}"' for option in options]
+    confs["spark.driver.extraJavaOptions"] = " ".join(
+        [*quoted, confs.get("spark.driver.extraJavaOptions", "")]
+    ).strip()
+
+
+def scratch_folder(settings: Settings) -> Path:
+    """This process's folder for shuffle files, below <home>/spark/scratch. Those of dead processes are removed."""
+    parent = settings.home_path / "spark" / "scratch"
+    host = socket.gethostname()
+    if parent.is_dir():
+        for folder in parent.glob(f"{host}-*"):
+            pid = folder.name.removeprefix(f"{host}-")
+            if pid.isdigit() and not _is_alive(int(pid)):
+                shutil.rmtree(folder, ignore_errors=True)
+    return parent / f"{host}-{os.getpid()}"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _common_confs(settings: Settings) -> dict[str, str]:
+    return {
+        "spark.master": settings.spark_master,
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        # Overflow, a bad cast and a missing index are errors, not NULLs. Conversions of delivered text use try_cast.
+        "spark.sql.ansi.enabled": "true",
+        # pyspark 4.2.0 hangs on a plain Python udf over Parquet with this on.
+        "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
+        # Where in Python a column was made would be looked up, and told to the JVM, for every column of every frame.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
+        # Each batch of snapshots that is scored costs some calls per feature, however few its rows.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+        "spark.ui.showConsoleProgress": "false",
+        # Inferring constraints through dozens of aliased columns takes exponential time and memory in the planner.
+        "spark.sql.constraintPropagation.enabled": "false",
+    }
+
+
+def _local_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict[str, str]:
+    confs = {
+        "spark.driver.memory": settings.driver_memory or profile.driver_memory,
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.sql.warehouse.dir": str(settings.home_path / "spark" / "warehouse"),
+        "spark.sql.adaptive.enabled": str(profile.adaptive).lower(),
+        "spark.sql.shuffle.partitions": str(profile.shuffle_partitions),
+        "spark.databricks.delta.snapshotPartitions": str(profile.snapshot_partitions),
+        # Spark's 10,000 listing tasks suit object stores: a local VACUUM costs 62 CPU s with them, 4 with this.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        # The files of a table are known by name: looking at each takes microseconds, a Spark job for it does not.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+        # Hadoop's usual local file system starts a chmod for every file and folder, and writes a checksum file each.
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
+        # A run of many months writes them side by side instead of sorting all rows by month first.
+        "spark.sql.maxConcurrentOutputFileWriters": "36",
+        "spark.hadoop.parquet.block.size": str(16 * 1024**2),
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    }
+    add_java_options(confs, (*profile.java_options, f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}"))
+    return confs
+
+
+def _cluster_confs(jars: list[Path]) -> dict[str, str]:
+    # The cluster decides about memory, partitions and its JVMs.
+    return {"spark.jars": ",".join(map(str, jars))}
+
+
+def _warn_of_differences(running: "SparkSession", wanted: Mapping[str, str]) -> None:
+    has = running.conf.getAll
+    for key in _ESSENTIAL:
+        if key in wanted and has.get(key) != wanted[key]:
+            log.warning(
+                "The Spark session of this process was started with %s=%s, not %s. It is used as it is; to change it, "
+                "stop it (churn_assets.lakehouse.engine.session.stop_session) or start a new process.",
+                key,
+                has.get(key),
+                wanted[key],
+            )

@@ -1,0 +1,120 @@
+"""scikit-learn's histogram gradient boosting, single and bagged; its trees as plain arrays."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from churn_assets.ml.candidates.part import Engine, TrainingPart
+from churn_assets.ml.candidates.space import Range, Space
+from churn_assets.ml.portable.model import Blend, Scorer
+from churn_assets.ml.portable.trees import LEAF, Trees, share_of_columns, trees_for
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+
+@dataclass(frozen=True)
+class HistogramBoosting:
+    """scikit-learn's histogram gradient boosting: on one machine the cheapest of the boosted trees by far.
+
+    So shallow, because reasons to leave mostly add up; as many trees as the churners can teach, see `trees_for`. Each
+    question is chosen among a random share of the columns (`columns`), as in random forests (Breiman 2001): features
+    that tell much the same all have their say.
+    """
+
+    engines: ClassVar[tuple[Engine, ...]] = ("local",)
+    space: ClassVar[Space] = {
+        "learning_rate": Range(0.01, 0.3, log=True),
+        "growth": Range(2.0, 32.0, log=True),
+        "columns": Range(0.05, 1.0, log=True),
+        "depth": Range(1, 5),
+        "leaf_rows": Range(20, 500, log=True),
+        "penalty": Range(0.1, 100.0, log=True),
+    }
+
+    learning_rate: float = 0.05
+    growth: float = 16.0
+    columns: float = 0.2
+    depth: int = 2
+    leaf_rows: int = 100
+    penalty: float = 10.0
+
+    def learner(self, part: TrainingPart) -> "HistGradientBoostingClassifier":
+        """scikit-learn's, for these rows, not yet fitted."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        return HistGradientBoostingClassifier(
+            learning_rate=self.learning_rate,
+            max_iter=trees_for(part.labels, self.growth),
+            max_leaf_nodes=2**self.depth,
+            max_depth=self.depth,
+            min_samples_leaf=self.leaf_rows,
+            l2_regularization=self.penalty,
+            max_features=share_of_columns(part.matrix, self.columns),
+            max_bins=63,
+            early_stopping=False,  # it would hold out random rows, the split that this project forbids
+            random_state=part.seed,
+        )
+
+    def fit(self, part: TrainingPart) -> Scorer:
+        """Fit trees of at most `depth` questions each."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        learner = self.learner(part)
+        with threadpool_limits(limits=part.threads, user_api="openmp"):
+            learner.fit(part.matrix, part.labels)
+        return Scorer(trees_of(learner), "log_odds")
+
+
+@dataclass(frozen=True)
+class BaggedBoosting:
+    """Bagging (Breiman 1996): the mean log-odds of histogram boosting over bootstraps of the customers.
+
+    A customer is drawn with all of its cohorts: rows of one customer are no independent draws. It costs `bags` times
+    what one fit does, and as much more at every scoring.
+    """
+
+    engines: ClassVar[tuple[Engine, ...]] = ("local",)
+    space: ClassVar[Space] = {}
+
+    bags: int = 10
+
+    def fit(self, part: TrainingPart) -> Scorer:
+        """Fit one member per bag."""
+        rows = len(part.labels)
+        customers = np.arange(rows) if part.customers is None else part.customers
+        numbers, of_row = np.unique(customers, return_inverse=True)
+        by_customer = np.split(np.argsort(of_row, kind="stable"), np.cumsum(np.bincount(of_row))[:-1])
+        random = np.random.default_rng(part.seed)
+        members = []
+        for bag in range(self.bags):
+            drawn = random.integers(len(numbers), size=len(numbers))
+            at = np.concatenate([by_customer[number] for number in drawn])
+            sample = TrainingPart(part.matrix[at], part.labels[at], part.spark, part.seed + bag)
+            members.append(HistogramBoosting().fit(sample))
+        return Scorer(Blend(tuple(members), (1 / self.bags,) * self.bags), "log_odds")
+
+
+def trees_of(fitted: "HistGradientBoostingClassifier") -> Trees:
+    """The ensemble of a fitted binary classifier.
+
+    scikit-learn has no public accessor for these nodes; `_predictors` and `_baseline_prediction` are what its own
+    prediction reads. A test compares the result with `decision_function`, so a change there cannot pass unseen.
+    """
+    trees = []
+    for (predictor,) in fitted._predictors:
+        nodes = predictor.nodes
+        leaf = nodes["is_leaf"].astype(bool)
+        trees.append(
+            Trees(
+                roots=np.array([0]),
+                column=np.where(leaf, LEAF, nodes["feature_idx"].astype(np.int64)),
+                threshold=np.where(leaf, 0.0, nodes["num_threshold"]),
+                left=np.where(leaf, LEAF, nodes["left"].astype(np.int64)),
+                right=np.where(leaf, LEAF, nodes["right"].astype(np.int64)),
+                value=np.where(leaf, nodes["value"], 0.0),
+                cover=nodes["count"].astype(np.float64),
+            )
+        )
+    return Trees.join(trees, start=float(np.ravel(fitted._baseline_prediction)[0]))

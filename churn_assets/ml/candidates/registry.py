@@ -1,0 +1,47 @@
+"""The registry of candidate models: a new one is a class in a module of its own and its name in CANDIDATES.
+
+Default hyper-parameters are cautious (shallow trees, large leaves, strong penalties): a business has hundreds of
+churners a month, and a search on two validation cohorts would fit their noise. A search uses earlier ones (search.py).
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from churn_assets.ml.candidates.histogram_boosting import BaggedBoosting, HistogramBoosting
+from churn_assets.ml.candidates.logistic_regression import LogisticRegression
+from churn_assets.ml.candidates.mllib.trees import DecisionTree, GradientBoostedTrees, RandomForest
+from churn_assets.ml.candidates.neural_additive import NeuralAdditive
+from churn_assets.ml.candidates.part import Candidate
+from churn_assets.ml.candidates.xgboost import ExtremeBoosting
+
+CANDIDATES: dict[str, Candidate] = {
+    "logistic_regression": LogisticRegression(),
+    "decision_tree": DecisionTree(),
+    "random_forest": RandomForest(),
+    "gradient_boosted_trees": GradientBoostedTrees(),
+    "histogram_boosting": HistogramBoosting(),
+    "extreme_boosting": ExtremeBoosting(),
+    "bagged_boosting": BaggedBoosting(),
+    "neural_additive": NeuralAdditive(),
+}
+# candidate -> the package that only an extra of the same name brings
+EXTRAS = {"neural_additive": "tensorflow"}
+
+
+def require(names: Sequence[str]) -> None:
+    """Before anything is fitted: whether all these candidates exist and can be fitted here.
+
+    Raises:
+        ValueError: an unknown name, none at all, or an extra that is not installed; the message says what to do.
+    """
+    unknown = [name for name in names if name not in CANDIDATES]
+    if unknown or not names:
+        raise ValueError(f"candidates {unknown or 'missing'}: choose from {', '.join(CANDIDATES)}")
+    for name in names:
+        extra = EXTRAS.get(name)
+        if extra and find_spec(extra) is None:
+            raise ValueError(
+                f"candidate {name} needs {extra}, which is not installed: pip install 'churn-assets[{extra}]' (in a "
+                f"checkout: pip install -c constraints.txt -e '.[{extra}]'), or take the candidate out of "
+                "training.candidates in churn.yaml"
+            )

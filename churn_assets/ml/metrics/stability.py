@@ -1,0 +1,37 @@
+"""Whether a model is equally good in every month, and for every kind of customer."""
+
+import numpy as np
+import pandas as pd
+
+from churn_assets.contracts.segments import ValueTiers
+from churn_assets.ml.metrics.classification import Metrics, evaluate_rows
+from churn_assets.ml.portable.transformation import numbers
+
+
+def by_cohort(judged: pd.DataFrame, capacity: float, minimum_positives: int) -> dict[str, Metrics]:
+    """as_of date -> metrics, ascending.
+
+    Args:
+        judged: see `TrainingResult.judged`.
+    """
+    days = pd.to_datetime(judged["as_of_date"])
+    return {
+        str(day.date()): evaluate_rows(judged[days == day], capacity, minimum_positives)
+        for day in sorted(days.unique())
+    }
+
+
+def by_value(
+    tested: pd.DataFrame, tiers: ValueTiers, capacity: float, minimum_positives: int
+) -> dict[str, Metrics]:
+    """Value tier -> metrics on the test cohort, richest first; tiers as in scores/customer_segments.
+
+    Args:
+        tested: judged rows of the test cohort with the feature of `tiers`; a missing value ranks lowest.
+    """
+    worth = np.nan_to_num(numbers(tested[tiers.feature]), nan=-np.inf)
+    position = np.empty(len(tested))
+    position[np.lexsort((tested["customer_key"], worth))] = np.arange(len(tested)) / max(len(tested) - 1, 1)
+    rich, poor = position >= tiers.high, position < tiers.middle
+    parts = {"high value": rich, "middle value": ~rich & ~poor, "low value": poor}
+    return {name: evaluate_rows(tested[at], capacity, minimum_positives) for name, at in parts.items()}

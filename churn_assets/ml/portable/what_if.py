@@ -1,0 +1,214 @@
+"""What if: how a customer's probability changes when something that we can change takes another value.
+
+The answer is the model's, not the customer's: what goes with a change in real life does not move by itself.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from churn_assets.contracts.features import Feature
+from churn_assets.ml.portable.model import PortableModel
+from churn_assets.ml.portable.transformation import (
+    MINIMUM_CATEGORY_ROWS,
+    CategoryColumn,
+    NumericColumn,
+    known_numbers,
+)
+
+FEW_VALUES = 12
+# Beyond these quantiles stand single customers, whose values are nobody's business and where the model only guesses.
+LOWEST, HIGHEST = 0.01, 0.99
+
+Value = float | str
+
+
+class WhatIfError(ValueError):
+    """The question cannot be asked; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Values that the model has learned from; none by default.
+
+    Attributes:
+        values: categories, or numbers that take a few values only; empty for other numbers.
+        low, high: 1 % and 99 % quantile of other numbers.
+    """
+
+    values: tuple[Value, ...] = ()
+    low: float = np.inf
+    high: float = -np.inf
+
+    def __str__(self) -> str:
+        if self.values:
+            return ", ".join(spoken(value) for value in self.values)
+        if self.low > self.high:
+            return "no value often enough"
+        return f"{spoken(self.low)} to {spoken(self.high)}"
+
+    def holds(self, value: Value) -> bool:
+        """Whether the value lies inside."""
+        if self.values:
+            return value in self.values
+        return isinstance(value, float) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Change:
+    """One feature that takes another value.
+
+    Attributes:
+        words: what a person reads.
+        before, after: its values; None where it was not known.
+        probability: of the customer with this change alone.
+    """
+
+    feature: str
+    words: str
+    before: Value | None
+    after: Value
+    probability: float
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """The answer.
+
+    Attributes:
+        before, after: calibrated probability as the customer is, and with all changes together.
+        changes: in the order asked.
+        kept: features that speak of the same thing and stayed as they are, in words.
+    """
+
+    before: float
+    after: float
+    changes: tuple[Change, ...]
+    kept: tuple[str, ...]
+
+
+def observed_range(model: PortableModel, learned_from: pd.Series) -> Observed:
+    """The values that may be asked for.
+
+    Args:
+        learned_from: values of the feature in the train cohorts; its name is the feature's.
+    """
+    part = model.transformation.part(str(learned_from.name))
+    if isinstance(part, CategoryColumn):
+        return Observed(part.known)
+    known = known_numbers(learned_from)
+    distinct, counts = np.unique(known, return_counts=True)
+    if len(distinct) <= FEW_VALUES:
+        return Observed(tuple(float(v) for v in distinct[counts >= MINIMUM_CATEGORY_ROWS]))
+    low, high = np.quantile(known, [LOWEST, HIGHEST])
+    # outwards to what `spoken` shows: an end that is printed can be asked for
+    return Observed(low=float(np.floor(low * 100) / 100), high=float(np.ceil(high * 100) / 100))
+
+
+def actionable(model: PortableModel, features: Sequence[Feature]) -> list[Feature]:
+    """Features of the model that we can change, in declared order."""
+    known = set(model.transformation.features)
+    return [f for f in features if f.actionable and f.name in known]
+
+
+def what_if(
+    model: PortableModel,
+    snapshot: pd.DataFrame,
+    features: Sequence[Feature],
+    wishes: Mapping[str, str],
+    ranges: Mapping[str, Observed],
+) -> WhatIf:
+    """The customer's probability as they are and as wished.
+
+    Args:
+        snapshot: one row with the model's features.
+        features: as declared.
+        wishes: feature -> value, as text.
+        ranges: per wished feature; see `observed_range`.
+
+    Raises:
+        WhatIfError: a feature is unknown or not actionable, a value is no number or lies outside of what was observed.
+    """
+    allowed = {f.name: f for f in actionable(model, features)}
+    values = {name: _value(model, allowed, features, name, text, ranges) for name, text in wishes.items()}
+    rows = pd.concat([snapshot] * (2 + len(values)), ignore_index=True)
+    changed = {name: rows[name].astype(object) for name in values}
+    for position, (name, value) in enumerate(values.items(), start=2):
+        changed[name].iloc[[1, position]] = value
+    probability = model.score(rows.assign(**changed))["probability"].to_numpy()
+    changes = tuple(
+        Change(
+            name,
+            allowed[name].words,
+            present_value(model, snapshot, name),
+            value,
+            float(probability[position]),
+        )
+        for position, (name, value) in enumerate(values.items(), start=2)
+    )
+    return WhatIf(float(probability[0]), float(probability[1]), changes, _kept(model, features, values))
+
+
+def present_value(model: PortableModel, snapshot: pd.DataFrame, name: str) -> Value | None:
+    """The feature's value in a snapshot of one row; None where it is not known."""
+    value = snapshot[name].iloc[0]
+    if pd.isna(value):
+        return None
+    return float(value) if isinstance(model.transformation.part(name), NumericColumn) else str(value)
+
+
+def spoken(value: Value | None) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _value(
+    model: PortableModel,
+    allowed: Mapping[str, Feature],
+    features: Sequence[Feature],
+    name: str,
+    text: str,
+    ranges: Mapping[str, Observed],
+) -> Value:
+    if name not in allowed:
+        can = f"choose from {', '.join(allowed)}" if allowed else "none is; mark some in churn.yaml"
+        if name in {f.name for f in features}:
+            raise WhatIfError(
+                f"{name} is not actionable: churn.yaml does not say that we can change it "
+                f"(`actionable: true`); {can}."
+            )
+        raise WhatIfError(f"There is no feature {name}; {can}.")
+    value: Value = text
+    if isinstance(model.transformation.part(name), NumericColumn):
+        try:
+            value = float(text)
+        except ValueError:
+            raise WhatIfError(f"{name}={text}: the value must be a number, {ranges[name]}.") from None
+    if not ranges[name].holds(value):
+        raise WhatIfError(
+            f"{name}={text} lies outside of what the model has seen: {ranges[name]}. Beyond that it can only guess."
+        )
+    return value
+
+
+def _kept(model: PortableModel, features: Sequence[Feature], values: Mapping[str, Value]) -> tuple[str, ...]:
+    """Features of the model made of the same column, or computed from a changed feature."""
+    by_name = {f.name: f for f in features}
+    columns = {(f.source, f.column or f.measure) for f in map(by_name.__getitem__, values)}
+    known = set(model.transformation.features)
+    return tuple(
+        f.words
+        for f in features
+        if f.name in known
+        and f.name not in values
+        and (
+            any(re.search(rf"\b{name}\b", f.sql) for name in values)
+            if f.sql is not None
+            else (f.column or f.measure) is not None and (f.source, f.column or f.measure) in columns
+        )
+    )

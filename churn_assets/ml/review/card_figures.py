@@ -1,0 +1,201 @@
+"""The parts of the model card that hold figures: quality, money, months and kinds of customers, fairness, drivers."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_assets.contracts.business import BusinessFile
+from churn_assets.ml.metrics.campaign import Quality
+from churn_assets.ml.metrics.classification import IN_WORDS, OK, Z_95, Metrics, wilson
+from churn_assets.ml.metrics.fairness import COLUMNS, MINIMUM_GROUP, fairness_rows
+from churn_assets.ml.review.examination import SHOWN, Examination
+from churn_assets.ml.training.result import TrainingResult
+from churn_assets.reporting.documents import Block, Pictures, Rows, spoken
+
+TEXT = 99
+
+
+def how_good(result: TrainingResult, found: Examination) -> list[Block]:
+    """Ranking, calibration and who is reached, on the test cohort."""
+    test = result.test
+    if test.status != OK or found.quality is None:
+        return [f"No figures: {IN_WORDS[test.status]}.", Pictures(["candidates"])]
+    reached = [
+        (
+            f"riskiest {r.share:.0%}",
+            f"{r.customers:,}",
+            f"{r.precision:.1%}",
+            f"{r.precision_low:.1%} to {r.precision_high:.1%}",
+            f"{r.capture:.1%}",
+            f"{r.lift:.1f}",
+        )
+        for r in found.quality.reached
+    ]
+    return [
+        f"On the customers of {result.split.test}, a month that had no part in making the model:"
+        if result.split.out_of_time
+        else f"On {'half of ' if result.split.halved else ''}the customers of {result.split.test}, each scored by a "
+        "model made without them:",
+        Rows(("figure", "value", "95 %", "what it says"), _lines(result, found.quality), numbers_from=TEXT),
+        Rows(
+            ("contacted", "customers", "of them left", "95 %", "of all churners", "lift"),
+            reached,
+            numbers_from=1,
+        ),
+        Pictures(["lift", "calibration", "roc", "precision_recall"]),
+        (
+            f"Chosen on {'the other half' if result.split.halved else 'earlier months'}, among "
+            f"{', '.join(spoken(c.candidate) for c in result.candidates)}:"
+        ),
+        Pictures(["candidates"]),
+    ]
+
+
+def _lines(result: TrainingResult, quality: Quality) -> list[tuple[str, str, str, str]]:
+    test, error, tested = result.test, quality.calibration_error, result.tested
+    y, p = tested.labels, np.clip(tested.probability, 1e-15, 1 - 1e-15)
+    hits = (test.precision or 0) * (test.selected or 0)
+    return [
+        ("ROC-AUC", f"{test.auc:.3f}", f"{test.auc_low:.3f} to {test.auc_high:.3f}", "ranking; 0.5 is chance"),
+        ("average precision", f"{test.pr_auc:.3f}", "", f"chance is {test.base_rate:.3f}"),
+        (
+            f"precision at {test.capacity:.0%}",
+            f"{test.precision:.1%}",
+            "{:.1%} to {:.1%}".format(*wilson(hits, test.selected or 1)),
+            f"of those contacted so many leave; F1 {test.f1:.3f}",
+        ),
+        (
+            f"recall at {test.capacity:.0%}",
+            f"{test.recall:.1%}",
+            "{:.1%} to {:.1%}".format(*wilson(hits, test.positives)),
+            "of those who leave so many are contacted",
+        ),
+        ("Brier score", f"{test.brier:.4f}", _reach((p - y) ** 2), f"knowing only the rate: {_of_rate(test):.4f}"),
+        ("log loss", f"{test.log_loss:.4f}", _reach(-y * np.log(p) - (1 - y) * np.log(1 - p)), "lower is better"),
+        (
+            "calibration error",
+            f"{error.value:.4f}",
+            f"{error.low:.4f} to {error.high:.4f}",
+            f"perfect probabilities stay below {error.by_chance:.4f}",
+        ),
+        ("calibration slope", f"{test.calibration_slope:.2f}", "", "1 is right, below 1 too extreme"),
+        ("calibration intercept", f"{test.calibration_intercept:+.2f}", "", "0 is right, below 0 risks are overstated"),
+    ]  # fmt: skip
+
+
+def _reach(losses: NDArray[np.float64]) -> str:
+    """95 % interval of a mean over independent customers."""
+    mean, half = float(losses.mean()), Z_95 * float(losses.std()) / len(losses) ** 0.5
+    return f"{mean - half:.4f} to {mean + half:.4f}"
+
+
+def _of_rate(test: Metrics) -> float:
+    return (test.base_rate or 0) * (1 - (test.base_rate or 0))
+
+
+def what_it_earns(found: Examination, business: BusinessFile) -> list[Block]:
+    """Campaign profit under the declared economics."""
+    economics, quality = business.economics, found.quality
+    declared = "economics" in business.model_fields_set
+    source = (
+        "as churn.yaml declares"
+        if declared
+        else "the values of the literature, because churn.yaml declares none"
+    )
+    assumed = (
+        f"Assumed ({source}): a customer who stays is worth {economics.lifetime_value:g}, an offer costs "
+        f"{economics.offer:g}, a contact {economics.contact:g}, and of the churners who are offered something "
+        f"{economics.acceptance:.0%} stay. A contact pays from a probability of {economics.break_even:.1%} on."
+    )
+    if quality is None:
+        return [assumed]
+    money, profit, capacity = quality.maximum_profit, quality.profit, business.training.capacity
+    rows = [
+        (
+            "best campaign (EMPC), averaged over what is unknown about acceptance",
+            f"{money.profit:.2f}",
+            f"{money.low:.2f} to {money.high:.2f}",
+            f"{money.fraction:.1%}",
+        ),
+        (
+            "campaign at capacity, as it would have come out",
+            f"{profit.realised:.2f}",
+            f"{profit.low:.2f} to {profit.high:.2f}",
+            f"{capacity:.1%}",
+        ),
+        ("the same, as the probabilities promised", f"{profit.expected:.2f}", "", f"{capacity:.1%}"),
+    ]
+    blocks: list[Block] = [assumed, Rows(("per customer of the base", "profit", "95 %", "contacted"), rows)]
+    if money.fraction < capacity / 2:
+        blocks.append(
+            f"The best campaign contacts {money.fraction:.1%}, far fewer than the {capacity:.0%} it could reach: "
+            "beyond that, contacts cost more than they keep."
+        )
+    return blocks
+
+
+def everywhere(found: Examination) -> list[Block]:
+    """Every month, and every kind of customer."""
+    head = ("", "customers", "churners", "ROC-AUC", "95 %")
+    return [
+        "By month end. The earlier months also chose the model, which flatters them a little:",
+        Rows(head, [_slice(name, m) for name, m in found.cohorts.items()]),
+        "By kind of customer, in the test cohort:",
+        Rows(head, [_slice(name, m) for name, m in found.segments.items()]),
+    ]
+
+
+def _slice(name: str, m: Metrics) -> tuple[str, ...]:
+    told = (
+        (f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
+        if m.auc is not None
+        else (IN_WORDS[m.status], "")
+    )
+    return (name, f"{m.n:,}", f"{m.positives:,}", *told)
+
+
+def fair(found: Examination, business: BusinessFile) -> list[Block]:
+    """Groups of the protected attributes."""
+    protected = business.protected
+    if not protected:
+        return ["churn.yaml names no protected attribute (`protected`), so nothing was compared."]
+    learned = [p.said for p in protected if p.allowed_as_feature]
+    used = (
+        f" The model learned from {', '.join(learned)}, as allowed there; no reason names it."
+        if learned
+        else ""
+    )
+    return [
+        (
+            f"Judged by {', '.join(p.said for p in protected)}, which churn.yaml declares as protected.{used} Groups "
+            f"of fewer than {MINIMUM_GROUP} customers are not reported on. Contacted: share among the riskiest "
+            f"{business.training.capacity:.0%}. At intervals of 95 %, one group in twenty stands out by chance."
+        ),
+        Rows(COLUMNS, fairness_rows(found.groups), numbers_from=2),
+    ]
+
+
+def drivers(found: Examination, words: Mapping[str, str]) -> list[Block]:
+    """Features with how much they move the scores, and their curves."""
+    rows = [
+        (
+            words.get(line.feature, line.feature),
+            f"{line.value:.3f}",
+            f"{line.low:.3f} to {line.high:.3f}",
+        )
+        for line in found.importance[:SHOWN]
+    ]
+    return [
+        (
+            "How much a feature moves the score of a customer on average (log-odds), with the range that another "
+            "draw of customers would give. It describes the model; it is no proof of a cause."
+        ),
+        Rows(("feature", "moves", "95 %"), rows),
+        Pictures(["importance"]),
+        (
+            "Mean probability if a feature had this value for everybody, the others being what they are; over the "
+            "range in which nine of ten customers lie:"
+        ),
+        Pictures(["partial_dependence"], wide=True),
+    ]

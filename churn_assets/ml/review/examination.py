@@ -1,0 +1,139 @@
+"""What is looked at after a training and before anybody relies on its model; what the model card tells."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from churn_assets.contracts.economics import Economics
+from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.contracts.segments import ValueTiers
+from churn_assets.ml.metrics.campaign import Quality, quality
+from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, OK, Metrics
+from churn_assets.ml.metrics.dependence import TOP, Dependence, dependence_figure, partial_dependence
+from churn_assets.ml.metrics.fairness import Group, fairness
+from churn_assets.ml.metrics.importance import Importance, importance_intervals
+from churn_assets.ml.metrics.stability import by_cohort, by_value
+from churn_assets.ml.review.figures import as_png, importance_figure, training_figures
+from churn_assets.ml.review.leak_report import LeakReport, leak_report
+from churn_assets.ml.training.result import TrainingResult
+
+SHOWN = 15
+
+
+@dataclass(frozen=True)
+class ExaminationSettings:
+    """What to look at.
+
+    Attributes:
+        capacity: share of customers that a campaign reaches.
+        economics: of a campaign.
+        value: feature and quantiles of the value tiers; None where there are none.
+        protected: attributes to judge by; each is a column of the frame by its `name`.
+        seed: of samples and shuffles.
+        minimum_positives: fewer churners give a status instead of numbers.
+    """
+
+    capacity: float = 0.1
+    economics: Economics = field(default_factory=Economics)
+    value: ValueTiers | None = None
+    protected: tuple[ProtectedAttribute, ...] = ()
+    seed: int = 20260
+    minimum_positives: int = MINIMUM_POSITIVES
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        quality: of the test cohort; None where it has no metrics.
+        cohorts: as_of date -> metrics of the validation cohorts and the test cohort.
+        segments: kind of customer -> metrics on the test cohort: bands of tenure, value tiers.
+        groups: of the protected attributes, on the test cohort.
+        leaks: what was looked for.
+        importance: of every feature, largest first.
+        dependence: curves of the first ten.
+    """
+
+    quality: Quality | None
+    cohorts: dict[str, Metrics]
+    segments: dict[str, Metrics]
+    groups: tuple[Group, ...]
+    leaks: LeakReport
+    importance: tuple[Importance, ...]
+    dependence: tuple[Dependence, ...]
+
+    def metrics(self) -> dict[str, float]:
+        """Flat names and numbers for MLflow."""
+        found = {f"test.{name}": value for name, value in self.figures().items()}
+        for kind, parts in (("cohort", self.cohorts), ("segment", self.segments)):
+            for name, metrics in parts.items():
+                if metrics.auc is not None and metrics.auc_low is not None and metrics.auc_high is not None:
+                    at = f"{kind}.{name.replace(' ', '_')}"
+                    found |= {
+                        f"{at}.auc": metrics.auc,
+                        f"{at}.auc_low": metrics.auc_low,
+                        f"{at}.auc_high": metrics.auc_high,
+                    }
+        return found | self.leaks.metrics()
+
+    def figures(self) -> dict[str, float]:
+        """Numbers of the test cohort, by the names of `Quality.as_dict`; empty where it has none."""
+        return self.quality.as_dict() if self.quality else {}
+
+
+def pictures(result: TrainingResult, found: Examination, words: Mapping[str, str]) -> dict[str, bytes]:
+    """File stem -> PNG of every picture of a training.
+
+    Args:
+        words: feature -> what a person reads.
+    """
+    figures = training_figures(result)
+    figures["importance"] = importance_figure(found.importance[:SHOWN], words)
+    if found.dependence:
+        figures["partial_dependence"] = dependence_figure(found.dependence, words)
+    return {name: as_png(figure) for name, figure in figures.items()}
+
+
+def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSettings) -> Examination:
+    """Look at a finished training.
+
+    Args:
+        frame: what was trained on; see `train`.
+    """
+    tested = _tested(result, frame)
+    importance = importance_intervals(result.contributions, settings.seed)
+    strongest = [line.feature for line in importance[:TOP] if line.value > 0]
+    return Examination(
+        quality=_quality(result, tested, settings),
+        cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
+        segments=_segments(result, tested, settings),
+        groups=fairness(tested, settings.protected, settings.capacity, settings.minimum_positives),
+        leaks=leak_report(result, frame, settings.seed),
+        importance=importance,
+        dependence=partial_dependence(result.model, tested, strongest, settings.seed),
+    )
+
+
+def _tested(result: TrainingResult, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the test cohort with their scores."""
+    scores = result.judged[["customer_key", "as_of_date", "raw", "probability"]]
+    rows = frame[result.tested_in(frame)]
+    return rows.merge(scores, on=["customer_key", "as_of_date"], validate="one_to_one")
+
+
+def _quality(result: TrainingResult, tested: pd.DataFrame, settings: ExaminationSettings) -> Quality | None:
+    if result.test.status != OK:
+        return None
+    labels, raw, probability = (tested[name] for name in ("label", "raw", "probability"))
+    return quality(labels, raw, probability, tested["customer_key"], settings.capacity, settings.economics)
+
+
+def _segments(
+    result: TrainingResult, tested: pd.DataFrame, settings: ExaminationSettings
+) -> dict[str, Metrics]:
+    found = dict(result.test_by_tenure)
+    if settings.value is not None:
+        found |= by_value(tested, settings.value, settings.capacity, settings.minimum_positives)
+    return {name: metrics for name, metrics in found.items() if metrics.n}

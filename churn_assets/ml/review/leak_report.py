@@ -1,0 +1,328 @@
+"""The leak report of a training: signs that its figures are too good, or that it learned from another world.
+
+What stops a training stands in leaks.py; what stands here is looked at afterwards, on samples, in a second or two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.ml.candidates.ridge import ridge
+from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interval
+from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, single_feature_auc, tells_shuffled_labels
+from churn_assets.ml.training.learner import fold_of
+from churn_assets.ml.training.result import TrainingResult
+from churn_assets.reporting.documents import Block, Finding, Rows, Section
+
+SHOWN = 10
+# Rows of each part for the quick regressions, and for what compares rows; AUC intervals of about 0.01 need no more.
+FITTED_ROWS, COMPARED_ROWS = 5_000, 30_000
+# A single feature above is looked at, although the training goes on.
+STRONG_ALONE = 0.85
+# An earlier and a later month are never quite alike; from here on they are told apart with ease.
+APART = 0.8
+# Rows whose features agree to this part of a standard deviation are near-duplicates.
+STEP = 0.01
+
+
+class Auc(NamedTuple):
+    """ROC-AUC with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Rows of the test cohort that look like a row of another customer in the train part.
+
+    Attributes:
+        rows: compared.
+        exact: with the same value in every feature.
+        near: with features that agree to a hundredth of a standard deviation (by rounding: pairs at a step are missed).
+        everybody, without: ROC-AUC of the model on all of them, and on those without a near twin; None where too few.
+    """
+
+    rows: int
+    exact: int
+    near: int
+    everybody: Auc | None
+    without: Auc | None
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """What was looked at. None: could not be asked, for want of churners or customers.
+
+    Attributes:
+        alone: the strongest features by their ROC-AUC alone on the train part.
+        shuffled: of a tree that learned from shuffled labels; must hold 0.5.
+        apart: of a ridge regression that tells train rows from test rows, across customers.
+        apart_by: the features that tell them apart alone, strongest first.
+        twins: duplicates across the split.
+        future: feature -> what its ROC-AUC gains by knowing the future; None where no as-of truth is at hand.
+    """
+
+    alone: dict[str, float]
+    shuffled: Auc | None
+    apart: Auc | None
+    apart_by: dict[str, float]
+    twins: Twins
+    future: dict[str, float] | None = None
+
+    def findings(self) -> list[str]:
+        """What should be looked at, each with its remedy."""
+        found = [
+            f"{name} alone tells churners apart with a ROC-AUC of {auc:.3f}. That is rare for something known "
+            "beforehand: ask when the source writes it. If it is written when the customer leaves, take it out of "
+            "churn.yaml."
+            for name, auc in self.alone.items()
+            if auc > STRONG_ALONE
+        ]
+        if self.shuffled is not None and tells_shuffled_labels(self.shuffled.low, self.shuffled.high):
+            found.append(
+                f"On shuffled labels the ROC-AUC is {self.shuffled} and not 0.5: rows of train and test know each "
+                "other. Look for duplicates below, and for one customer under several keys in silver/customer_keys. "
+                "Few or coarse features make two customers alike, too, which is harmless."
+            )
+        if self.apart is not None and self.apart.low > APART:
+            names = ", ".join(f"{name} ({auc:.2f})" for name, auc in list(self.apart_by.items())[:3])
+            found.append(
+                f"Rows of the test cohort are told from earlier ones with a ROC-AUC of {self.apart}, most of all by "
+                f"{names}. Either the world changed, or a source did: compare those columns month by month in "
+                "monitoring/drift and silver/quarantine. A feature that only counts time up teaches the calendar: "
+                "declare it over a window."
+            )
+        share = self.twins.near / max(self.twins.rows, 1)
+        if share > DUPLICATE_SHARE:
+            compared = (
+                f" The ROC-AUC is {self.twins.everybody} on all rows and {self.twins.without} without them."
+                if self.twins.everybody and self.twins.without
+                else ""
+            )
+            found.append(
+                f"{self.twins.near:,} of {self.twins.rows:,} test rows ({share:.1%}) look like a train row of another "
+                f"customer, {self.twins.exact:,} of them exactly.{compared} Few or coarse features make many customers "
+                "alike, which is harmless; the same person under two ids is not: look for doubled ids in the source."
+            )
+        found += [
+            f"{name} gains {gain:+.3f} of ROC-AUC by knowing the future: it is read as it stands now, not as it was "
+            "known at the as_of date. Take it from a source with history."
+            for name, gain in (self.future or {}).items()
+            if gain > 0.02
+        ]
+        return found
+
+    def blocks(self) -> list[Block]:
+        """The report without its heading."""
+        found: list[Block] = [Finding(words) for words in self.findings()]
+        if not found:
+            found.append(
+                "Nothing was found that would make the figures too good, as far as the data can tell."
+            )
+        rows = [
+            (
+                "shuffled labels: must hold 0.5",
+                str(self.shuffled) if self.shuffled else "too few churners to ask",
+            ),
+            (
+                "train rows against test rows: 0.5 is the same world",
+                str(self.apart) if self.apart else "train and test share their cohorts",
+            ),
+            (
+                "test rows that look like another customer's train row",
+                f"{self.twins.near:,} of {self.twins.rows:,} ({self.twins.exact:,} exactly)",
+            ),
+        ]
+        found.append(Rows(("looked at", "found"), rows, numbers_from=9))
+        found.append(
+            Rows(
+                ("strongest features alone", "ROC-AUC"), [(n, f"{auc:.3f}") for n, auc in self.alone.items()]
+            )
+        )
+        if self.apart_by:
+            told = [(n, f"{auc:.3f}") for n, auc in self.apart_by.items()]
+            found.append(Rows(("tell train from test", "ROC-AUC"), told))
+        if self.future is not None:
+            gains = [(n, f"{gain:+.3f}") for n, gain in self.future.items()]
+            found.append(Rows(("gains by knowing the future", "ROC-AUC"), gains))
+        return found
+
+    def section(self) -> Section:
+        """The report as a part of a document."""
+        return Section("Leaks looked for", self.blocks())
+
+    def metrics(self) -> dict[str, float]:
+        """Numbers for MLflow."""
+        found: dict[str, float] = {
+            "leaks.findings": len(self.findings()),
+            "leaks.near_twins": self.twins.near,
+        }
+        for name, auc in (("shuffled", self.shuffled), ("apart", self.apart)):
+            if auc is not None:
+                found |= {f"leaks.{name}_auc": auc.value, f"leaks.{name}_auc_low": auc.low}
+                found[f"leaks.{name}_auc_high"] = auc.high
+        return found
+
+
+def leak_report(
+    result: TrainingResult, frame: pd.DataFrame, seed: int, future: Mapping[str, float] | None = None
+) -> LeakReport:
+    """Look for leaks in a finished training.
+
+    Args:
+        frame: what was trained on; see `train`.
+        seed: of samples and shuffles.
+        future: see `future_gains`, where an as-of truth is at hand.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    days = pd.to_datetime(frame["as_of_date"])
+    tests = result.tested_in(frame)
+    train, test = frame[days.isin(pd.to_datetime(list(result.split.train))) & ~tests], frame[tests]
+    transformation = result.model.transformation
+    few, tested = (_sample(part, FITTED_ROWS, seed) for part in (train, test))
+    earlier, later = (_sample(part, COMPARED_ROWS, seed) for part in (train, test))
+    matrices = transformation.transform(few), transformation.transform(tested)
+    strongest = sorted(result.alone.items(), key=lambda item: -item[1])[:SHOWN]
+    with threadpool_limits(limits=1):  # so small fits lose more by sharing their work than they gain
+        shuffled = _shuffled(earlier, later, transformation, seed)
+        apart = _apart(few, tested, *matrices)
+    return LeakReport(
+        alone=dict(strongest),
+        shuffled=shuffled,
+        apart=apart,
+        apart_by=_apart_by(*matrices, transformation),
+        twins=_twins(result, earlier, later),
+        future=dict(future) if future is not None else None,
+    )
+
+
+def _sample(part: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
+    return part if len(part) <= rows else part.sample(rows, random_state=seed)
+
+
+def _shuffled(
+    train: pd.DataFrame, test: pd.DataFrame, transformation: Transformation, seed: int
+) -> Auc | None:
+    """A tree that remembers every row, on labels that mean nothing any more, judged on such labels of the test cohort.
+
+    Equal rows of two customers, who may be one person under two ids, keep one label between them: those the tree knows
+    again. Rows that more customers share are coarse features, and what a customer keeps is its own.
+    """
+    from sklearn.tree import ExtraTreeRegressor
+
+    matrices = [transformation.transform(part) for part in (train, test)]
+    rows = pd.DataFrame(np.vstack(matrices))
+    row = pd.factorize(pd.util.hash_pandas_object(rows, index=False))[0]
+    keys, labels = (pd.concat([train[name], test[name]]) for name in ("customer_key", "label"))
+    customers = keys.groupby(row).transform("nunique").to_numpy()
+    holder = np.where(customers == 2, row, len(rows) + np.arange(len(rows)))
+    _, first, holder = np.unique(holder, return_index=True, return_inverse=True)
+    shuffled = np.random.default_rng(seed).permutation(labels.to_numpy(np.float64)[first])[holder]
+    learned, judged = shuffled[: len(train)], shuffled[len(train) :]
+    if any(min(part.sum(), (1 - part).sum()) < MINIMUM_POSITIVES for part in (learned, judged)):
+        return None
+    tree = ExtraTreeRegressor(random_state=seed).fit(matrices[0], learned)
+    return Auc(*auc_interval(judged, tree.predict(matrices[1])))
+
+
+def _apart(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    train_matrix: NDArray[np.float64],
+    test_matrix: NDArray[np.float64],
+) -> Auc | None:
+    """Which part a row comes from, learned on half of the customers and judged on the others."""
+    matrix = np.vstack([train_matrix, test_matrix])
+    later = np.repeat([0.0, 1.0], [len(train), len(test)])
+    # not the halves of a cohort that chooses and tests
+    half = fold_of(pd.concat([train["customer_key"], test["customer_key"]])) // 2
+    score = np.empty(len(matrix))
+    for side in (0, 1):
+        learn = half != side
+        if min(later[learn].sum(), (1 - later[learn]).sum()) < MINIMUM_POSITIVES:
+            return None
+        score[~learn] = ridge(matrix[learn], later[learn]).predict(matrix[~learn])
+    return Auc(*auc_interval(later, score))
+
+
+def _apart_by(
+    train_matrix: NDArray[np.float64], test_matrix: NDArray[np.float64], transformation: Transformation
+) -> dict[str, float]:
+    later = np.repeat([0.0, 1.0], [len(train_matrix), len(test_matrix)])
+    alone = single_feature_auc(np.vstack([train_matrix, test_matrix]), later, transformation)
+    return dict(sorted(alone.items(), key=lambda item: -item[1])[:SHOWN])
+
+
+def _twins(result: TrainingResult, train: pd.DataFrame, test: pd.DataFrame) -> Twins:
+    transformation = result.model.transformation
+    ours, theirs = (transformation.transform(part) for part in (test, train))
+    spread = np.vstack([ours, theirs]).std(axis=0)
+    varying = spread > 0
+    ours, theirs, spread = ours[:, varying], theirs[:, varying], spread[varying]
+    keys, others = (part["customer_key"].to_numpy(object) for part in (test, train))
+    exact = _has_twin(ours, keys, theirs, others)
+    step = STEP * spread
+    near = _has_twin(np.round(ours / step), keys, np.round(theirs / step), others)
+    scored = test[["customer_key"]].merge(
+        result.judged[pd.to_datetime(result.judged["as_of_date"]) == pd.Timestamp(result.split.test)],
+        on="customer_key",
+    )
+    return Twins(
+        len(test), int(exact.sum()), int(near.sum()), _auc_of(scored), _auc_of(scored[~near].reset_index())
+    )
+
+
+def _has_twin(
+    rows: NDArray[np.float64],
+    keys: NDArray[np.object_],
+    others: NDArray[np.float64],
+    other_keys: NDArray[np.object_],
+) -> NDArray[np.bool_]:
+    """Per row, whether an equal one exists among others, of another customer."""
+    if not rows.shape[1] or not len(others):
+        return np.zeros(len(rows), dtype=bool)
+    hashed, theirs = (pd.util.hash_pandas_object(pd.DataFrame(m), index=False) for m in (rows, others))
+    seen = pd.DataFrame({"row": theirs.to_numpy(), "key": other_keys}).drop_duplicates()
+    customers = seen["row"].value_counts()
+    own = pd.MultiIndex.from_arrays([hashed.to_numpy(), keys]).isin(pd.MultiIndex.from_frame(seen))
+    found: NDArray[np.bool_] = hashed.map(customers).fillna(0).to_numpy() > own
+    return found
+
+
+def _auc_of(scored: pd.DataFrame) -> Auc | None:
+    labels = scored["label"].to_numpy(np.float64)
+    if min(labels.sum(), (1 - labels).sum()) < MINIMUM_POSITIVES:
+        return None
+    return Auc(*auc_interval(labels, scored["raw"].to_numpy(np.float64)))
+
+
+def future_gains(
+    recorded: pd.DataFrame, as_of: pd.DataFrame, labels: NDArray[np.float64], features: list[str]
+) -> dict[str, float]:
+    """Feature -> ROC-AUC alone as recorded minus as truly known at the as_of date, the largest gain first.
+
+    Args:
+        recorded, as_of: the same customers in the same order, as the training sees them and as they really were.
+        labels: 0 or 1 per row, both present.
+
+    Raises:
+        KeyError: a feature is no column of one of the frames.
+    """
+    transformation = Transformation.fit(pd.concat([recorded, as_of]), features)
+    now, then = (
+        single_feature_auc(transformation.transform(frame), labels, transformation)
+        for frame in (recorded, as_of)
+    )
+    gains = {name: now[name] - then[name] for name in features}
+    return dict(sorted(gains.items(), key=lambda item: -item[1]))

@@ -1,0 +1,372 @@
+"""One training: fit candidates on the past, choose and calibrate on what followed, test once on the last cohort."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_assets.ml.candidates.part import EngineChoice
+from churn_assets.ml.candidates.registry import require
+from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
+from churn_assets.ml.metrics.reference import reference_statistics
+from churn_assets.ml.portable.calibration import Calibration
+from churn_assets.ml.portable.model import PortableModel, Scorer
+from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.training.ensembles import Ensemble, weigh
+from churn_assets.ml.training.leak_guards import (
+    known_too_late,
+    overlapping_outcomes,
+    single_feature_auc,
+    too_good,
+)
+from churn_assets.ml.training.learner import Learner, Learning, fold_of
+from churn_assets.ml.training.result import CandidateResult, TestedSample, TrainingResult
+from churn_assets.ml.training.search import Found, Search, tuned
+from churn_assets.ml.training.selection import choose, remembered
+from churn_assets.ml.training.split import Split
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+IMPORTANCE_ROWS = 2000
+ENOUGH_FOR_HALF = 2  # times the minimum of churners: what half a cohort must have to choose, or to test
+
+
+class TrainingError(ValueError):
+    """The frame cannot be trained on; the message says which part lacks what."""
+
+
+class LeakFound(TrainingError):
+    """Features or split know the outcome; the message holds every finding with its remedy."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Attributes:
+        candidates: names from CANDIDATES, in order of preference, simplest first: see `choose`.
+        seed: of every sampling learner.
+        capacity: share of customers that a campaign reaches; precision and recall are measured there.
+        single_feature_auc_limit: a feature whose AUC alone lies above stops the training as a leak.
+        memory_cohorts: numbers of newest train cohorts to try besides all of them: see `remembered`.
+        ensemble_margin: AUC by which an ensemble must beat its best member; 1 keeps none.
+        minimum_positives: fewer churners in a part give a status instead of numbers.
+        scratch: see `SparkMatrix`; only clusters need it.
+        engine: see `Learner`.
+    """
+
+    candidates: tuple[str, ...] = ("histogram_boosting",)
+    seed: int = 20260
+    capacity: float = 0.1
+    single_feature_auc_limit: float = 0.95
+    memory_cohorts: tuple[int, ...] = ()
+    ensemble_margin: float = 0.002
+    minimum_positives: int = MINIMUM_POSITIVES
+    scratch: str | None = None
+    engine: EngineChoice = "auto"
+
+    def __post_init__(self) -> None:
+        require(self.candidates)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A single candidate, or the ensemble that beats it."""
+
+    single: str
+    ensemble: Ensemble | None
+
+    @property
+    def name(self) -> str:
+        return self.ensemble.name if self.ensemble else self.single
+
+    @property
+    def members(self) -> dict[str, float]:
+        """Candidate -> its weight."""
+        return dict(self.ensemble.weights) if self.ensemble else {self.single: 1.0}
+
+    def fitted(self, learning: Learning) -> tuple[Transformation, Scorer]:
+        """Fitted on the whole train part."""
+        members = {name: learning.model(name) for name in self.members}
+        if self.ensemble is None:
+            return members[self.single]
+        transformation = next(iter(members.values()))[0]
+        return transformation, self.ensemble.scorer({name: scorer for name, (_, scorer) in members.items()})
+
+    def scores(self, learning: Learning, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Raw probabilities; see `Learning.scores`."""
+        scores = learning.scores(list(self.members), rows)
+        return self.ensemble.probability(scores) if self.ensemble else scores[self.single]
+
+
+def train(
+    frame: pd.DataFrame,
+    features: Sequence[str],
+    split: Split,
+    settings: TrainingSettings,
+    spark: "Callable[[], SparkSession]",
+    progress: Callable[[str], None] = lambda message: None,
+    search: Search | None = None,
+) -> TrainingResult:
+    """Train on snapshots with settled labels.
+
+    Only the train part fits transformation and candidates; the selection cohorts choose the candidate (`choose`) and
+    how many of the train cohorts to learn from (`remembered`), and weigh ensembles (`weigh`); the calibration cohorts
+    fit the probability. What was chosen is then refitted, with that calibration, on all cohorts whose outcomes were
+    known on the day of the test cohort (`Split.refitted`), and scores this one once. Where parts share cohorts, rows
+    are scored crosswise (learning.py). A test cohort with too few churners to choose, too, leaves that to the one
+    before it (`Split.unhalved`).
+
+    Args:
+        frame: customer_key, as_of_date, label (0/1, none missing), the features, and tenure_days if at hand.
+            Cohorts outside the split are ignored.
+        features: declared features, in order.
+        split: see `temporal_split`.
+        spark: gives a Spark session; called only if a candidate needs it.
+        progress: receives one line per step, without personal data.
+        search: how to look for better hyper-parameters first; None: the candidates' own are used.
+
+    Raises:
+        KeyError: a column is missing.
+        TrainingError: a part is empty, a label is missing, a customer appears twice in a cohort, or the train part has
+            too few churners.
+        LeakFound: the outcome shows through (see leaks.py).
+    """
+    parts = _parts(frame, split)
+    if split.halved and _rarer(parts["test"]) < ENOUGH_FOR_HALF * settings.minimum_positives:
+        split = split.unhalved()
+        parts = _parts(frame, split)
+    _check(parts, settings)
+    alone = _refuse_leaks(frame, parts, split, features, settings)
+    learner = Learner(features, settings.seed, spark, settings.scratch, settings.engine)
+    searched = tuned(parts["train"], split, settings.candidates, learner, search, progress) if search else ()
+    learner = _with_settings(learner, searched)
+    whole = split
+    split, learning = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
+    if split != whole:
+        progress(f"learning from the newest {len(split.train)} of {len(whole.train)} train cohorts")
+        parts["train"] = _parts(frame, split)["train"]
+    progress(f"training on {len(parts['train'])} snapshots, {int(parts['train']['label'].sum())} churners")
+    raws = learning.scores(settings.candidates, parts["selection"])
+    found = {name: _evaluate(parts["selection"], raw, raw, settings) for name, raw in raws.items()}
+    for name, metrics in found.items():
+        how = f"{learning.seconds[name]:.1f} s, {learning.engines[name]}"
+        progress(f"{name}: selection AUC {_auc_text(metrics)}, {how}")
+    # Rows of the train cohorts cannot show what time does to a model: simple ones are trusted further.
+    later = not set(split.selection) <= set(split.train)
+    decided_on = parts["selection"]["label"].to_numpy(np.float64)
+    customers = parts["selection"]["customer_key"]
+    single = choose(settings.candidates, raws, decided_on, 1.0 if later else 2.0, customers)
+    ensemble, why = None, "no ensemble is kept: no cohort later than the train part is at hand to judge one"
+    if later:
+        verdict = weigh(raws, parts["selection"], settings.ensemble_margin)
+        ensemble, why = verdict.kept, verdict.why
+        judges = parts["selection"][verdict.rows]
+        found |= {name: _evaluate(judges, raw, raw, settings) for name, raw in verdict.scores.items()}
+    progress(why)
+    chosen = _Chosen(single, ensemble)
+    # sorted is stable: equal candidates stay in the order of preference.
+    order = sorted(found, key=lambda name: -(found[name].auc or 0.0))
+    calibrated_on = chosen.scores(learning, parts["calibration"])
+    calibration = Calibration.fit(calibrated_on, parts["calibration"]["label"].to_numpy(np.float64))
+    # a cohort is judged by the rows that had no part in choosing, if it has such
+    earlier = parts["validation"].iloc[:0] if split.halved else parts["validation"]
+    earlier_raw = chosen.scores(learning, earlier)
+    refitted, fitted = split.refitted(), learning
+    if refitted != split:
+        split, parts = refitted, _parts(frame, refitted)
+        _check(parts, settings)
+        fitted = Learning(parts["train"], learner)
+        progress(
+            f"fitting {chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
+        )
+    model = PortableModel(chosen.name, *chosen.fitted(fitted), calibration)
+    contributions = _contributions(model, parts["validation"], settings.seed)
+    importance = _importance(contributions)
+    rows = {name: _counts(part) for name, part in parts.items()}
+    made_of = {
+        "members": chosen.members,
+        "hyper_parameters": {name: dict(vars(learner.candidates[name])) for name in chosen.members},
+    }
+    model = _with_about(model, split, rows, importance, made_of, parts["train"], calibrated_on)
+    raw = chosen.scores(fitted, parts["test"])
+    probability = calibration.apply(raw)
+    test = _evaluate(parts["test"], raw, probability, settings)
+    progress(f"{chosen.name} chosen; test {split.test} AUC {_auc_text(test)}")
+    bands = (
+        by_tenure(
+            parts["test"].assign(raw=raw, probability=probability),
+            settings.capacity,
+            settings.minimum_positives,
+        )
+        if "tenure_days" in parts["test"]
+        else {}
+    )
+    return TrainingResult(
+        model=model,
+        chosen=chosen.name,
+        candidates=tuple(
+            CandidateResult(
+                name,
+                name == chosen.name,
+                learning.engines.get(name, ""),
+                learning.seconds.get(name, 0.0),
+                found[name],
+            )
+            for name in order
+        ),
+        ensemble=why,
+        searched=searched,
+        test=test,
+        test_by_tenure=bands,
+        split=split,
+        rows=rows,
+        importance=importance,
+        contributions=contributions,
+        alone=alone,
+        judged=pd.concat(
+            [
+                _judged(part, scored, calibration.apply(scored))
+                for part, scored in ((earlier, earlier_raw), (parts["test"], raw))
+                if len(part)
+            ],
+            ignore_index=True,
+        ),
+        tested=TestedSample(parts["test"]["label"].to_numpy(np.float64), raw, probability),
+    )
+
+
+def _judged(part: pd.DataFrame, raw: NDArray[np.float64], probability: NDArray[np.float64]) -> pd.DataFrame:
+    return part[["customer_key", "as_of_date", "label"]].assign(raw=raw, probability=probability)
+
+
+def _with_settings(learner: Learner, searched: Sequence[Found]) -> Learner:
+    """The learner with the hyper-parameters that were found."""
+    changed: dict[str, Any] = {found.candidate: learner.candidates[found.candidate] for found in searched}
+    better = {found.candidate: replace(changed[found.candidate], **found.settings) for found in searched}
+    return replace(learner, candidates={**learner.candidates, **better})
+
+
+def _counts(part: pd.DataFrame) -> dict[str, int]:
+    return {
+        "rows": len(part),
+        "customers": part["customer_key"].nunique(),
+        "positives": int(part["label"].sum()),
+    }
+
+
+def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
+    """Frames by part; `validation` is selection and calibration together. See `Split.halved`."""
+    absent = [name for name in ("customer_key", "as_of_date", "label") if name not in frame.columns]
+    if absent:
+        raise KeyError(f"the training frame lacks the columns {absent}")
+    days = pd.to_datetime(frame["as_of_date"])
+    dates = split.parts | {"validation": split.validation}
+    at = {name: days.isin(pd.to_datetime(list(of))) for name, of in dates.items()}
+    if split.halved:
+        tests = at["test"] & (fold_of(frame["customer_key"]) % 2 == 1)
+        at |= {name: rows & ~tests for name, rows in at.items() if name != "train"} | {"test": tests}
+    return {name: frame[rows].reset_index(drop=True) for name, rows in at.items()}
+
+
+def _rarer(part: pd.DataFrame) -> int:
+    """Churners, or the others if they are fewer."""
+    positives = int(part["label"].sum())
+    return min(positives, len(part) - positives)
+
+
+def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
+    for name, part in parts.items():
+        if part.empty:
+            raise TrainingError(f"the {name} part has no rows; check labels and eligibility of its cohorts")
+        if not part["label"].isin([0, 1]).all():
+            raise TrainingError(
+                f"the {name} part holds labels other than 0 and 1; train on settled labels only"
+            )
+        if part.duplicated(["customer_key", "as_of_date"]).any():
+            raise TrainingError(f"the {name} part holds a customer twice in one cohort")
+    if _rarer(parts["train"]) < settings.minimum_positives:
+        positives = int(parts["train"]["label"].sum())
+        raise TrainingError(
+            f"the train part has {positives} churners among {len(parts['train'])} snapshots, and needs at least "
+            f"{settings.minimum_positives} of each kind; wait for more cohorts or review the label policy"
+        )
+
+
+def _refuse_leaks(
+    frame: pd.DataFrame,
+    parts: dict[str, pd.DataFrame],
+    split: Split,
+    features: Sequence[str],
+    settings: TrainingSettings,
+) -> dict[str, float]:
+    """AUC of each feature alone, if nothing knows the outcome."""
+    transformation = Transformation.fit(parts["train"], features)
+    matrix = transformation.transform(parts["train"])
+    alone = single_feature_auc(matrix, parts["train"]["label"].to_numpy(np.float64), transformation)
+    findings = [*too_good(alone, settings.single_feature_auc_limit), *known_too_late(frame)]
+    # parts that share cohorts are scored crosswise: no model knows an outcome of the customers that it scores
+    if split.out_of_time:
+        findings += overlapping_outcomes(parts, ["train", "validation"], "test", split.horizon)
+        if not split.short_history:
+            findings += overlapping_outcomes(parts, ["train"], "validation", split.horizon)
+    if findings:
+        raise LeakFound(" ".join(findings))
+    return alone
+
+
+def _evaluate(
+    part: pd.DataFrame, raw: NDArray[np.float64], probability: NDArray[np.float64], settings: TrainingSettings
+) -> Metrics:
+    return evaluate(
+        part["label"], raw, probability, part["customer_key"], settings.capacity, settings.minimum_positives
+    )
+
+
+def _contributions(model: PortableModel, part: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Contributions of a sample of rows, by feature, with the rows' customer_key as index."""
+    sample = part.sample(min(IMPORTANCE_ROWS, len(part)), random_state=seed)
+    return model.contributions(sample).set_axis(pd.Index(sample["customer_key"], name="customer_key"))
+
+
+def _importance(contributions: pd.DataFrame) -> dict[str, float]:
+    """Mean absolute contribution per feature, largest first."""
+    means = contributions.abs().mean().sort_values(ascending=False, kind="stable")
+    return {str(name): float(value) for name, value in means.items()}
+
+
+def _with_about(
+    model: PortableModel,
+    split: Split,
+    rows: dict[str, dict[str, int]],
+    importance: dict[str, float],
+    made_of: dict[str, Any],
+    train_part: pd.DataFrame,
+    calibrated_on: NDArray[np.float64],
+) -> PortableModel:
+    """The model with what monitoring needs later.
+
+    Reference of the features is the train part (what was learned from), of the scores the calibration part: scores of
+    rows that a model was fitted on are too sure of themselves.
+    """
+    scores = pd.DataFrame({"raw": calibrated_on, "probability": model.calibration.apply(calibrated_on)})
+    about = {
+        "split": split.as_dict(),
+        "out_of_time": split.out_of_time,
+        "rows": rows,
+        "importance": importance,
+        **made_of,
+        "reference_features": reference_statistics(train_part, model.transformation.features),
+        "reference_scores": reference_statistics(scores, ["raw", "probability"]),
+    }
+    return PortableModel(model.candidate, model.transformation, model.scorer, model.calibration, about)
+
+
+def _auc_text(metrics: Metrics) -> str:
+    if metrics.status != OK:
+        return metrics.status
+    return f"{metrics.auc:.3f} ({metrics.auc_low:.3f} to {metrics.auc_high:.3f})"

