@@ -1,4 +1,8 @@
-"""churn_assets: point-in-time churn prediction as a Dagster asset graph over Delta tables.
+"""Point-in-time churn prediction as a Dagster asset graph over Delta tables.
 
-Nothing is done here; `churn_assets.definitions` builds the graph, `churn_assets.cli.main` is the command.
+`definitions` builds the graph, `runs` runs a job in this process, and `cli.main` is the command line. Importing this
+package does nothing.
+
+May import: automation, bronze, contracts, deployment, features, gold, graph, lakehouse, models, monitoring, scores,
+silver, tracking.
 """

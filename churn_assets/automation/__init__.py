@@ -1,4 +1,6 @@
-"""What runs when: jobs, schedules, what late data and matured labels call for, and how fresh everything must be.
+"""Jobs, schedules, sensors, freshness policies and the checks that a source delivers on time.
 
-Here belongs no work on data, and no judgement of a model: sensors for those stand in sources/ and monitoring/.
+Rules that decide what to run are pure functions; no module here transforms data or fits a model.
+
+May import: bronze, contracts, features, graph, lakehouse, models, monitoring, silver, sources.
 """

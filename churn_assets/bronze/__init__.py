@@ -1,4 +1,6 @@
-"""Bronze: every delivered row as delivered, with where it came from and whatever did not fit its contract.
+"""Every delivered row as it was delivered, with its file and row number, and whatever did not fit its contract.
 
-Rows are neither typed (but for Parquet, which is) nor refused nor counted against rules here; that is silver.
+No row is refused here and no rule is applied; silver does that.
+
+May import: contracts, graph, lakehouse, sources.
 """

@@ -1,4 +1,6 @@
 """What a business declares: source contracts (ODCS v3.1) and `churn.yaml`, read and validated into frozen objects.
 
-Nothing here reads data or knows Spark or Dagster; what declarations mean is done in the rooms that data walks through.
+Nothing here reads data or knows Spark or Dagster.
+
+May import: nothing of this project.
 """

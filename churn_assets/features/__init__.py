@@ -1,4 +1,6 @@
-"""Features and labels: what was known about a customer at an as_of_date, and what became of the customer afterwards.
+"""The point-in-time features of every customer at every as_of_date, and the labels that say what happened afterwards.
 
-Everything here asks "known by when?" of every row; nothing is fitted to data here, that is models.
+Every row is read as it was known at the as_of_date; nothing is fitted to data here.
+
+May import: contracts, graph, history, lakehouse, silver.
 """

@@ -1,4 +1,6 @@
-"""The only code that starts Spark or writes Delta: Java, jars, the session, the table catalogue and the writer.
+"""The only package that reads and writes Delta tables; its catalogue lists every table.
 
-What the tables mean does not belong here; the layers decide that and hand finished frames to the writer.
+What a table means is decided by the stations, which hand finished frames to the writer.
+
+May import: contracts.
 """

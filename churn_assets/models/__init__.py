@@ -1,4 +1,7 @@
-"""What turns labelled snapshots into one calibrated, explainable, portable model, as pure functions over frames.
+"""The training station of the asset graph: the training frame, the training asset, the timeline of champions, and the
+decisions about it.
 
-Reading and writing tables does not belong here (lakehouse/), nor does talking to MLflow (tracking/).
+The machine learning itself is in `ml`; this package connects it to tables and to MLflow.
+
+May import: contracts, graph, lakehouse, ml, reporting, tracking.
 """

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.ml.review.figures import BLUE, as_uri, blank
 from churn_assets.models.decisions import BY_TRAINING
 from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.figures import BLUE, as_uri, blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,4 +1,6 @@
-"""How good the model has been, month by month, on labels that have matured, and whether that calls for a new one.
+"""Measures each scored cohort once its labels have matured: realised AUC, drift, degradation, and the monthly page.
 
-It reads scores and labels and judges; training and promotion stand in models, and nothing here starts Spark.
+It reads scores and labels and starts no Spark; what to do about a degradation is decided in automation.
+
+May import: contracts, graph, lakehouse, ml, models, reporting, silver, tracking.
 """

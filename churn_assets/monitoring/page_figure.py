@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.ml.review.figures import BLUE, GREY, ORANGE, blank
+from churn_assets.reporting.figures import BLUE, GREY, ORANGE, blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

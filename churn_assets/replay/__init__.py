@@ -1,5 +1,7 @@
-"""A simulated world lived through month by month: does the loop notice a change, and mend the model?
+"""Lives through a simulated world month by month and measures whether the retraining loop notices a change and
+repairs the model.
 
-The jobs and the decisions are those of operation; only the clock is ours. What the loop decides stands in monitoring
-and models, not here.
+It uses the jobs and decisions of normal operation; only the clock is simulated.
+
+May import: automation, churn_assets, contracts, graph, lakehouse, ml, models, reporting, simulator.
 """

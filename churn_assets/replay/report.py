@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from churn_assets.ml.review.figures import blank
 from churn_assets.models.assets import DEGRADATION
 from churn_assets.months import month_end, month_start
 from churn_assets.replay.cohorts import Cohort, regained
 from churn_assets.replay.life import Training
 from churn_assets.replay.world import Plan
+from churn_assets.reporting.figures import blank
 from churn_assets.reporting.terminal import print_whole
 
 

@@ -1,4 +1,6 @@
-"""Scores and segments: what the champion of the time says about each customer, why, and what to do about it.
+"""The assets that score every cohort with the champion of its time: probability, decile, reasons and segment.
 
-Models are fitted elsewhere; here they are only applied, in parallel and without a person's data leaving the lake.
+Models are only applied here; they are fitted in `ml` and chosen in `models`.
+
+May import: contracts, graph, lakehouse, ml, models, silver, tracking.
 """

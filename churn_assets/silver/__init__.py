@@ -1,4 +1,7 @@
-"""Silver: bronze rows typed and judged by contract; accepted versions, refused rows with reasons, and the balance.
+"""Types bronze rows and judges them by their contract: accepted versions, refused rows with reasons, and the balance
+of both.
 
-Natural ids end here: everything downstream knows `customer_key`. No window, label or feature is computed here.
+Natural ids end here: every later table knows only `customer_key`.
+
+May import: bronze, contracts, graph, lakehouse, sources.
 """

@@ -1,4 +1,6 @@
-"""Seeded synthetic worlds (telecom, shop) that deliver extract files as real systems would, with truth beside.
+"""Seeded synthetic businesses (telecom, shop) that deliver extracts as real systems do, with the truth beside them.
 
-Nothing here reads or writes a Delta table, and nothing outside tests and demos may read the truth folder.
+Only tests, demos and replays may read the truth.
+
+May import: contracts.
 """

@@ -1,4 +1,6 @@
-"""Where source data comes from: the simulator today, readers of live systems when they are asked for.
+"""The landing zone: which files lie there, what arrived since the last look, and readers that turn files into rows.
 
-Everything here ends in extract files in the landing zone; reading those files into tables belongs in bronze.
+Nothing here needs Spark or Dagster.
+
+May import: contracts.
 """

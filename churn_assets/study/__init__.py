@@ -1,5 +1,7 @@
-"""A study of one flat file: what a newcomer has today, judged honestly, on one machine, without Spark and Dagster.
+"""The study of one flat file: reading, leaks, evaluation, report and scored file, on one machine without Spark and
+Dagster.
 
-Reading with all the traps of exported files, leaks, evaluation, report and scored file belong here; what has sources,
-months and history belongs to the asset graph.
+Whatever needs sources, months or history belongs to the asset graph.
+
+May import: contracts, ml, reporting.
 """

@@ -8,17 +8,13 @@ import numpy as np
 from churn_assets.contracts.economics import Economics
 from churn_assets.ml.metrics.profit import profit_curve
 from churn_assets.ml.review.figures import (
-    BLUE,
-    GREY,
-    ORANGE,
-    as_uri,
-    blank,
     calibration_figure,
     lift_figure,
     precision_recall_figure,
     roc_figure,
 )
 from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_uri, blank
 from churn_assets.study.drivers import Driver, Segment
 from churn_assets.study.evaluation import Evaluation
 

@@ -1,4 +1,6 @@
-"""The only place that talks to MLflow: runs, the model registry, and getting a model back from it.
+"""The only package that talks to MLflow: training runs, the model registry, and loading a registered model.
 
-What a training computes does not belong here (models/); nothing that leaves here holds a customer key or a row of data.
+Nothing that leaves here holds a customer key or a row of data.
+
+May import: ml, reporting.
 """

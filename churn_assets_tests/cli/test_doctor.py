@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from churn_assets.cli import doctor
 from churn_assets.cli.doctor import Finding, render, run_doctor
-from churn_assets.cli.main import doctor
 from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
 from churn_assets.settings import Settings
 from churn_assets_tests.lakes import edit_yaml, small_business, write_csv, write_jsonl

@@ -1,6 +1,6 @@
 """Pictures take any name."""
 
-from churn_assets.ml.review.figures import as_uri
+from churn_assets.reporting.figures import as_uri
 from churn_assets.study.drivers import Driver, Segment
 from churn_assets.study.pictures import drivers_figure, segments_figure
 

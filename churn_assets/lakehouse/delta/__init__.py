@@ -1,1 +1,6 @@
-"""TODO."""
+"""How a Delta table is read and written: as files on this machine, or through Delta's Spark connector.
+
+Only `lakehouse.lakehouse` calls this package.
+
+May import: nothing of this project.
+"""

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.mllib.matrix import SparkMatrix
 from churn_assets.ml.candidates.space import Space
+from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer
 
 ROWS_FOR_THREADS = 200_000

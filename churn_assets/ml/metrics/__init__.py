@@ -1,1 +1,6 @@
-"""TODO."""
+"""How good a model is, in numbers: ranking, calibration, profit, fairness, stability and importance.
+
+Functions take labels and scores and return figures with intervals.
+
+May import: contracts, ml.portable, reporting.
+"""

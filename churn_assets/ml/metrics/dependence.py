@@ -4,9 +4,8 @@ Only the one feature moves; those that go with it in real life stay as they are,
 world.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,6 @@ import pandas as pd
 from churn_assets.ml.metrics.classification import Z_95
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.transformation import CategoryColumn, known_numbers
-from churn_assets.ml.review.figures import BLUE
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ROWS = 200
 POINTS = 9
@@ -79,42 +74,3 @@ def _values(model: PortableModel, series: pd.Series, feature: str) -> tuple[floa
     if not len(known):
         return ()
     return tuple(np.unique(np.quantile(known, np.linspace(0.05, 0.95, POINTS))).tolist())
-
-
-def dependence_figure(curves: Sequence[Dependence], words: Mapping[str, str]) -> "Figure":
-    """The curves side by side, five in a row, on one scale."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    rows = max(1, -(-len(curves) // 5))
-    figure = Figure(figsize=(15, 3.3 * rows))
-    FigureCanvasAgg(figure)
-    every = figure.subplots(rows, 5, sharey=True, squeeze=False).ravel()
-    # by hand: constrained layout takes a second for so many axes
-    figure.subplots_adjust(left=0.045, right=0.99, top=0.9, bottom=0.12, wspace=0.08, hspace=0.55)
-    for axes, curve in zip(every, curves, strict=False):
-        places = list(range(len(curve.values))) if isinstance(curve.values[0], str) else list(curve.values)
-        middle = 100 * np.array(curve.probability)
-        below, above = 100 * np.array(curve.low), 100 * np.array(curve.high)
-        if isinstance(curve.values[0], str):
-            axes.errorbar(
-                places, middle, yerr=[middle - below, above - middle], fmt="o", color=BLUE, capsize=3
-            )
-            axes.set_xticks(places, [str(value)[:14] for value in curve.values], rotation=30, ha="right")
-        else:
-            axes.plot(places, middle, "o-", color=BLUE, markersize=3)
-            axes.fill_between(places, below, above, color=BLUE, alpha=0.15, linewidth=0)
-        axes.set_title(_broken(words.get(curve.feature, curve.feature)), fontsize=10)
-        axes.grid(alpha=0.3)
-    for axes in every[len(curves) :]:
-        axes.set_axis_off()
-    for axes in every[::5]:
-        axes.set_ylabel("mean probability, %")
-    return figure
-
-
-def _broken(words: str, width: int = 30) -> str:
-    """In two lines at the most."""
-    from textwrap import shorten, wrap
-
-    return "\n".join(wrap(shorten(words, 2 * width - 4, placeholder="..."), width))

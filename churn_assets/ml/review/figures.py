@@ -4,23 +4,20 @@ matplotlib's object interface only: no global figure state, no display, safe in 
 """
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import OK, Metrics, wilson
-from churn_assets.reporting.documents import png_uri
+from churn_assets.reporting.figures import BLUE, GREY, ORANGE, blank
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from churn_assets.ml.metrics.dependence import Dependence
     from churn_assets.ml.metrics.importance import Importance
     from churn_assets.ml.training.result import CandidateResult, TrainingResult
-
-BLUE, GREY, ORANGE = "#1f5fa8", "#8a8a8a", "#d9822b"
 
 
 def training_figures(result: "TrainingResult") -> "dict[str, Figure]":
@@ -168,6 +165,45 @@ def importance_figure(lines: "Sequence[Importance]", words: Mapping[str, str]) -
     return figure
 
 
+def dependence_figure(curves: "Sequence[Dependence]", words: Mapping[str, str]) -> "Figure":
+    """The curves side by side, five in a row, on one scale."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = max(1, -(-len(curves) // 5))
+    figure = Figure(figsize=(15, 3.3 * rows))
+    FigureCanvasAgg(figure)
+    every = figure.subplots(rows, 5, sharey=True, squeeze=False).ravel()
+    # by hand: constrained layout takes a second for so many axes
+    figure.subplots_adjust(left=0.045, right=0.99, top=0.9, bottom=0.12, wspace=0.08, hspace=0.55)
+    for axes, curve in zip(every, curves, strict=False):
+        places = list(range(len(curve.values))) if isinstance(curve.values[0], str) else list(curve.values)
+        middle = 100 * np.array(curve.probability)
+        below, above = 100 * np.array(curve.low), 100 * np.array(curve.high)
+        if isinstance(curve.values[0], str):
+            axes.errorbar(
+                places, middle, yerr=[middle - below, above - middle], fmt="o", color=BLUE, capsize=3
+            )
+            axes.set_xticks(places, [str(value)[:14] for value in curve.values], rotation=30, ha="right")
+        else:
+            axes.plot(places, middle, "o-", color=BLUE, markersize=3)
+            axes.fill_between(places, below, above, color=BLUE, alpha=0.15, linewidth=0)
+        axes.set_title(_broken(words.get(curve.feature, curve.feature)), fontsize=10)
+        axes.grid(alpha=0.3)
+    for axes in every[len(curves) :]:
+        axes.set_axis_off()
+    for axes in every[::5]:
+        axes.set_ylabel("mean probability, %")
+    return figure
+
+
+def _broken(words: str, width: int = 30) -> str:
+    """In two lines at the most."""
+    from textwrap import shorten, wrap
+
+    return "\n".join(wrap(shorten(words, 2 * width - 4, placeholder="..."), width))
+
+
 def _by_score(
     labels: NDArray[np.float64], raw: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -185,30 +221,3 @@ def _known(value: float | None) -> float:
 
 def _size(metrics: Metrics) -> str:
     return f"test cohort: {metrics.n:,} customers, {metrics.positives:,} churners"
-
-
-def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -> "tuple[Figure, Axes]":
-    """An empty figure of so many inches, in the house style."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(title)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.grid(alpha=0.3)
-    return figure, axes
-
-
-def as_png(figure: "Figure", dpi: int = 90) -> bytes:
-    """The figure as a PNG."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
-
-
-def as_uri(figure: "Figure", dpi: int = 90) -> str:
-    """The figure as a PNG inside a data URI, for pages that keep no file beside them."""
-    return png_uri(as_png(figure, dpi))

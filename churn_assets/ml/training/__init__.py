@@ -1,1 +1,6 @@
-"""TODO."""
+"""One training: split by time, guard against leaks, fit, search, choose, blend, calibrate and test once.
+
+Nothing is fitted outside the training part.
+
+May import: ml.candidates, ml.metrics, ml.portable, reporting.
+"""

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.mllib.matrix import SparkMatrix
 from churn_assets.ml.candidates.part import Candidate, Engine, EngineChoice, TrainingPart, engine_of
 from churn_assets.ml.candidates.registry import CANDIDATES
+from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.transformation import Transformation
 

@@ -11,9 +11,9 @@ from xgboost import DMatrix, XGBClassifier
 from churn_assets.contracts.training import CandidateName
 from churn_assets.ml.candidates.histogram_boosting import BaggedBoosting, HistogramBoosting
 from churn_assets.ml.candidates.logistic_regression import LogisticRegression
-from churn_assets.ml.candidates.mllib.matrix import SparkMatrix
 from churn_assets.ml.candidates.part import ROWS_FOR_SPARK, TrainingPart, engine_of
 from churn_assets.ml.candidates.registry import CANDIDATES
+from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.candidates.xgboost import trees_of
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.portable.calibration import sigmoid
@@ -56,7 +56,7 @@ def fit_and_keep(
         translate = extreme.trees_of
         monkeypatch.setattr(extreme, "trees_of", lambda fitted: kept.append(fitted) or translate(fitted))
     elif name in ("histogram_boosting", "bagged_boosting"):
-        from churn_assets.ml.candidates import registry as candidates
+        from churn_assets.ml.candidates import histogram_boosting as candidates
 
         original = candidates.trees_of
         monkeypatch.setattr(candidates, "trees_of", lambda fitted: kept.append(fitted) or original(fitted))

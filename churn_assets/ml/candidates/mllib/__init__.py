@@ -1,1 +1,0 @@
-"""Spark MLlib: the matrix as a Spark frame, and the trees that MLlib fits on it."""
