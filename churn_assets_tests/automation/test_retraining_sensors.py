@@ -21,7 +21,7 @@ from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring.performance import as_table, not_yet
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets_tests.lakes import small_business
-from churn_assets_tests.monitoring.conftest import MONTHS, put_in_charge, write
+from churn_assets_tests.scored_cohorts import MONTHS, put_in_charge, write
 
 
 def _performance(house: Lakehouse, *upper_ends: float) -> None:

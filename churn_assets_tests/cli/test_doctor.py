@@ -133,7 +133,7 @@ def test_settings_of_another_spark_are_a_warning(settings: Settings, monkeypatch
 
 
 def test_tested_versions_are_those_of_the_constraints() -> None:
-    file = Path(doctor.__file__).parent.parent / "constraints.txt"
+    file = Path(doctor.__file__).parents[2] / "constraints.txt"
     pins = dict(line.split("==") for line in file.read_text().splitlines() if "==" in line)
     pins = {name.lower().replace("_", "-"): pin for name, pin in pins.items()}
     assert {name: pins[name] for name in doctor.TESTED} == doctor.TESTED

@@ -24,7 +24,7 @@ from churn_assets.monitoring.page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets_tests.lakes import small_business
-from churn_assets_tests.monitoring.conftest import CUSTOMERS, MONTHS, put_in_charge, write
+from churn_assets_tests.scored_cohorts import CUSTOMERS, MONTHS, put_in_charge, write
 
 
 def _monitor(
