@@ -24,7 +24,9 @@ RUN mkdir churn_assets && touch churn_assets/__init__.py \
 COPY dagster.yaml ./
 COPY churn_assets churn_assets
 RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
-# The jars, fetched and verified now.
+# The jars, fetched and verified now. CHURN_MAVEN: a mirror of Maven Central. Behind a proxy that inspects TLS, name a
+# base image that trusts its CA in PYTHON_IMAGE, and set PIP_CERT there for pip.
+ARG CHURN_MAVEN
 RUN CHURN_JARS=/opt/engine /opt/venv/bin/python -m churn_assets.lakehouse.jars
 
 FROM ${PYTHON_IMAGE}

@@ -14,6 +14,16 @@ override CHURN_HOME := $(if $(filter /%,$(firstword $(CHURN_HOME))),,$(CURDIR)/)
 export CHURN_HOME
 export DAGSTER_DISABLE_TELEMETRY := yes
 
+# pip brings certificates of its own. Where no setting of pip names others, it trusts those that this machine trusts.
+ifndef PIP_CERT
+PIP_CONFIGS := $(PIP_CONFIG_FILE) /etc/pip.conf /etc/xdg/pip/pip.conf ~/.pip/pip.conf ~/.config/pip/pip.conf
+ifeq ($(shell grep -ls '^ *cert *[=:]' $(PIP_CONFIGS)),)
+export PIP_CERT := $(firstword $(wildcard $(SSL_CERT_FILE) $(REQUESTS_CA_BUNDLE) $(CURL_CA_BUNDLE) \
+	/etc/ssl/certs/ca-certificates.crt /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/pki/tls/cert.pem \
+	/etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
+endif
+endif
+
 # The first Python on the PATH that fits; only looked for when the environment has to be made.
 FIND_PYTHON = for p in python3.11 python3.12 python3; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null \

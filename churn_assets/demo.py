@@ -11,6 +11,7 @@ from rich.markup import escape
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
+from churn_assets.lakehouse.jars import delta_jars
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.session import start_session
 from churn_assets.months import add_months, month_range, month_start
@@ -43,10 +44,12 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
     Extracts of a simulation that was interrupted are made again.
 
     Raises:
+        JarsError: the Delta jars are not to be had; nothing was begun.
         SimulationError: see `simulate`.
         RunError: a step failed.
     """
     started = time.monotonic()
+    delta_jars(settings, console)
     business = load_business(settings.business_path)
     tracking = tracking_of(settings, business)
     # making MLflow's database and starting a JVM take seconds of another core

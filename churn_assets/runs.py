@@ -22,6 +22,7 @@ from rich.progress import (
 from churn_assets.contracts.loader import load_business
 from churn_assets.dagster_home import prepare_dagster_home
 from churn_assets.definitions import build_defs, tracking_of
+from churn_assets.lakehouse.jars import delta_jars
 from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.partitions import range_tags
 from churn_assets.settings import Settings
@@ -114,6 +115,7 @@ def run_job(
 
     Raises:
         MonthsError: a month that is not one of the job's partitions; nothing was started.
+        JarsError: the Delta jars are not to be had; nothing was started.
         RunError: a step failed; what it said, and the run's id.
     """
     definition = build_defs(settings).resolve_job_def(job)
@@ -123,6 +125,7 @@ def run_job(
     if wrong or not months:
         span = f"{known[0]} to {known[-1]}" if known else "none"
         raise MonthsError(f"{', '.join(wrong) or 'No month'} is not a month of {job}; it has {span}.")
+    delta_jars(settings, console)  # before the display of the run, and once instead of in every step
     total = len(definition.graph.node_dict)
     done: list[ExecuteInProcessResult] = []
     crash: list[BaseException] = []

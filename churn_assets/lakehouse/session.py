@@ -57,7 +57,7 @@ def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkS
 
     Raises:
         JavaNotFoundError: no Java 17 or 21.
-        JarsError: the Delta jars are neither kept nor resolvable.
+        JarsError: the Delta jars are neither kept nor to be had.
     """
     global _started
     with _starting:
