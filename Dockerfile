@@ -17,7 +17,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 WORKDIR /src
 # The dependencies first, for a package that is still empty: this layer lasts until one of these files changes.
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir churn_assets && touch churn_assets/__init__.py \
     && /opt/venv/bin/pip install -c constraints.txt . \
     && rm -rf build churn_assets

@@ -1,4 +1,4 @@
-# Everything a developer or a first visitor does here. Needs make and Python 3.11 or 3.12; the rest is fetched.
+# Everything a developer or a first visitor does here. Needs make and Python 3.11, 3.12 or 3.13; the rest is fetched.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -24,10 +24,13 @@ export PIP_CERT := $(firstword $(wildcard $(SSL_CERT_FILE) $(REQUESTS_CA_BUNDLE)
 endif
 endif
 
-# The first Python on the PATH that fits; only looked for when the environment has to be made.
-FIND_PYTHON = for p in python3.11 python3.12 python3; do \
-	"$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null \
-	&& { echo "$$p"; break; }; done
+# The Python to make the environment with; if none is named, the first that .ci/pythons finds.
+PYTHON ?=
+
+INSTALL = $(BIN)/python .ci/install.py -c constraints.txt
+# pip's own way to build what has no pyproject.toml depends on its version, and some versions warn about it. The
+# wheel is not compressed: its jars are, and another pass takes four times as long as all the rest.
+AS_WHEEL := --use-pep517 --config-settings=--build-option=--compression=stored
 
 help:  ## show this text
 	@echo "make <target>, where target is one of:"
@@ -45,7 +48,7 @@ test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the q
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own
 	@test -x .venv-oracle/bin/python || $(BIN)/python -m venv .venv-oracle
-	@.venv-oracle/bin/python -m pip install --quiet --disable-pip-version-check empulse==0.13.1
+	@.venv-oracle/bin/python .ci/install.py empulse==0.13.1
 	@ORACLE_PYTHON="$(CURDIR)/.venv-oracle/bin/python" $(BIN)/python -m pytest churn_assets_tests/models/test_money.py $(ARGS)
 
 lint: $(VENV)/.stamp  ## check style, format and types
@@ -72,24 +75,27 @@ clean:  ## remove caches and build files; keeps data and the environment
 	@find . \( -name '.venv*' -o -name .git -o -name .churn \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
-clean-all: clean  ## remove also .venv, .venv-oracle and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
-	@echo "Removing .venv, .venv-oracle and .churn."
-	@rm -rf .venv .venv-oracle .churn
+clean-all: clean  ## remove also .venv, .venv-* and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
+	@echo "Removing .venv, .venv-* and .churn."
+	@rm -rf .venv .venv-* .churn
 
 jars: $(VENV)/.stamp
 	@$(BIN)/python -m churn_assets.lakehouse.jars >/dev/null
 
 $(VENV)/.stamp: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || { \
-	  python=$$($(FIND_PYTHON)); \
-	  test -n "$$python" || { echo "No Python 3.11 or 3.12 with the venv module on the PATH; install one." >&2; exit 1; }; \
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	  python="$(PYTHON)"; \
+	  test -n "$$python" || python=$$(.ci/pythons | sed 's/^[^ ]* //; q'); \
+	  test -n "$$python" || exit 1; \
 	  echo "Making $(VENV) with $$python."; "$$python" -m venv $(VENV); }
-	@echo "Installing about 150 packages. pyspark comes as source and is packed here: a few minutes without output."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	@echo "Installing Spark, which comes as source and is packed here: half a gigabyte, about a minute."
+	@$(INSTALL) $(AS_WHEEL) 'pyspark==4.2.*'
+	@echo "Installing about 150 other packages: one to three minutes."
+	@$(INSTALL) -e '.[test,dev]'
 	@touch $@
 
 # Three hundred megabytes that only the tests of one candidate need.
 $(VENV)/.tensorflow: $(VENV)/.stamp
 	@echo "Installing TensorFlow, for the tests of the candidate that needs it."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tensorflow]'
+	@$(INSTALL) -e '.[tensorflow]'
 	@touch $@

@@ -130,11 +130,11 @@ def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Findin
 
 
 def check_python(_: Settings) -> Finding:
-    """Python 3.11 or 3.12."""
+    """Python 3.11, 3.12 or 3.13."""
     what = f"Python {platform.python_version()} ({sys.executable})"
-    if (3, 11) <= sys.version_info < (3, 13):
+    if (3, 11) <= sys.version_info < (3, 14):
         return Finding("python", "ok", what)
-    return Finding("python", "fail", what, "Make the virtual environment with Python 3.11 or 3.12.")
+    return Finding("python", "fail", what, "Make the virtual environment with Python 3.11, 3.12 or 3.13.")
 
 
 def check_packages(_: Settings) -> Finding:
