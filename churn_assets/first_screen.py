@@ -24,7 +24,7 @@ INDENT = 2
 LABEL_WIDTH = 10
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
-    ("make ui", "the runs, every table and the model, in Dagster's page on http://127.0.0.1:3000"),
+    ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
     ("churn-assets summary --full", "all tables, refused rows by rule, segments and what to do about them"),
     ("your own data", 'one contract per source, no Python: "Your own sources" in README.md'),
 )
@@ -128,7 +128,7 @@ def _customers(rows: Sequence[dict[str, Any]], business: Business, width: int) -
     first = day + timedelta(days=windows.gap_days + 1)
     last = day + timedelta(days=windows.gap_days + windows.outcome_days)
     grid = RichTable(
-        title=f"The {len(rows)} riskiest customers, and how likely each is to leave from {first} to {last}",
+        title=f"The riskiest customers, and how likely each is to leave from {first} to {last}",
         title_justify="left",
         title_style="bold",
         box=None,

@@ -52,21 +52,23 @@ def test_the_times_grow_with_the_world_and_with_the_slowness_of_the_machine(
     assert "Together about 11 min" in _plan(tmp_path, 50_000, 18)
 
 
-def test_fewer_cores_are_slower_and_a_machine_is_compared_with_the_reference(
+def test_a_machine_is_compared_with_the_reference_by_its_speed_its_cores_and_its_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(estimate, "local_cores", lambda _: 2)
-    now = slowness()
-    monkeypatch.setattr(estimate, "REFERENCE_ROUNDS", 1000 * estimate.REFERENCE_ROUNDS)
-    assert slowness() > 50 * now > 0
-    monkeypatch.setattr(estimate, "CALIBRATION_SECONDS", 1e-9)
-    monkeypatch.setattr(time, "perf_counter", iter(range(100)).__next__)
-    found = []
-    for cores in (1, 2, 8):
-        monkeypatch.setattr(estimate, "local_cores", lambda _, cores=cores: cores)
-        monkeypatch.setattr(estimate, "CALIBRATION_SECONDS", 2)
-        found.append(slowness())
-    assert found[0] > found[1] > found[2] > found[1] / 2
+    def on(cores: int, load: float, rounds: int = 780) -> float:
+        """Slowness on a machine whose core makes so many rounds in the 0.2 seconds of the loop."""
+        ticks = iter([0.0, *(0.2 * n / rounds for n in range(rounds)), 0.2])
+        monkeypatch.setattr(estimate, "local_cores", lambda _: cores)
+        monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "process_time", ticks.__next__)
+            return slowness()
+
+    assert on(2, 0.0) == pytest.approx(1, rel=0.01)
+    assert on(2, 0.0, rounds=390) == pytest.approx(2, rel=0.01)
+    assert on(1, 0.0) == pytest.approx(1.4, rel=0.01)
+    assert 0.6 < on(16, 8.0) < 0.7
+    assert on(2, 4.6) == pytest.approx(3, rel=0.01)
 
 
 def test_the_first_line_comes_within_a_second_and_the_plan_before_anything_heavy_is_imported(

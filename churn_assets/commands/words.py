@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+from io import UnsupportedOperation
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +19,17 @@ FILE_COLUMNS = 100
 
 
 def output() -> Console:
-    """Where a command prints. A file or a pipe is as wide as the summary's screen, unless COLUMNS says otherwise."""
-    console = Console()
+    """Where a command prints: the stdout of now, also while Dagster redirects it into a file of a run.
+
+    A file or a pipe is as wide as the summary's screen, unless COLUMNS says otherwise.
+    """
+    try:
+        descriptor = os.dup(sys.stdout.fileno())
+    except UnsupportedOperation:  # somebody has put another stream in its place
+        console = Console()
+    else:
+        own = open(descriptor, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: PTH123, SIM115
+        console = Console(file=own)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = FILE_COLUMNS
     return console

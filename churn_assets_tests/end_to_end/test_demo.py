@@ -29,7 +29,7 @@ def test_the_summary_tells_what_came_out(demo: Demo) -> None:
         "accepted",
         "95 % interval",
         f"scored as of {LAST}-31",
-        "The 5 riskiest customers",
+        "The riskiest customers",
         "churn-assets summary --full",
         "Done in",
     ):
