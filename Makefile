@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracle lint ui bench clean clean-all jars
+.PHONY: help demo announce test oracle lint ui bench clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -39,8 +39,15 @@ help:  ## show this text
 	@echo
 	@echo "Data lies in CHURN_HOME ($(CHURN_HOME)). The first target to need it makes $(VENV), which takes a few minutes."
 
-demo: $(VENV)/.stamp jars  ## simulate a telecom operator, run the whole pipeline over it, and tell what came out
+demo: announce $(VENV)/.stamp  ## simulate a telecom operator, run the whole pipeline over it, and tell what came out
 	@$(BIN)/churn-assets demo $(ARGS)
+
+# First of all, and only when there is something to install: the demo itself says what it does and how long that takes.
+announce:
+	@$(MAKE) --question --no-print-directory $(VENV)/.stamp 2>/dev/null || { \
+	  echo "1/3 install the packages into $(VENV), once: about 5 minutes, most of it to build pyspark;"; \
+	  echo "2/3 fetch the two Delta jars, once: seconds;"; \
+	  echo "3/3 run the demo: about 3 minutes on two cores; it says how long each part takes here."; }
 
 test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)

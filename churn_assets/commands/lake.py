@@ -1,12 +1,15 @@
 """`demo`, `simulate`, `run`, `summary` and `doctor`."""
 
 import sys
+import time
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from churn_assets.commands.words import SEED, customers_option, month_of_word, settings_of_process
-from churn_assets.settings import Settings
+from churn_assets.commands.words import SEED, customers_option, month_of_word, output, settings_of_process
+
+if TYPE_CHECKING:
+    from churn_assets.settings import Settings
 
 
 @click.command()
@@ -20,11 +23,26 @@ from churn_assets.settings import Settings
 @SEED
 def demo(customers: int, months: int, seed: int) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
-    from churn_assets.demo import demo as run_demo
-    from churn_assets.simulation import SimulationError
+    started, console = time.monotonic(), output()
+    # first of all, as what follows is imported first
+    console.print(
+        f"Demo: {customers:,} simulated customers, {months} months, from raw files to explained segments."
+    )
+    from churn_assets.display import display_on
+    from churn_assets.estimate import print_plan
 
+    settings = settings_of_process()
+    print_plan(settings, customers, months, console)
+    with display_on(console, "prepare", 2) as display:
+        display.go_on("Python packages")
+        from churn_assets.demo import demo as run_demo
+        from churn_assets.lakehouse.jars import delta_jars
+        from churn_assets.simulation import SimulationError
+
+        display.go_on("Delta jars")
+        delta_jars(settings)
     try:
-        run_demo(settings_of_process(), customers, months, seed, Console())
+        run_demo(settings, customers, months, seed, console, started)
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
 
@@ -71,7 +89,7 @@ def simulate(
             customers=customers,
             months=months,
             seed=seed,
-            console=Console(),
+            console=output(),
             drift_from=drift_from,
             start=start,
             truncate=truncate,
@@ -112,14 +130,14 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
     with dagster_instance(settings) as instance:
         for job in jobs:
             try:
-                run_job(instance, settings, job, month_range(first, last or first), Console())
+                run_job(instance, settings, job, month_range(first, last or first), output())
             except MonthsError as error:
                 raise click.UsageError(str(error)) from error
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
 
 
-def _tell_trainings(settings: Settings, first: str, last: str) -> None:
+def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
     """The trainings of a range side by side: a table, and a picture for more than one."""
     from rich.table import Table
 
@@ -132,22 +150,27 @@ def _tell_trainings(settings: Settings, first: str, last: str) -> None:
     grid = Table(*COLUMNS)
     for row in backtest_rows(found):
         grid.add_row(*row)
-    print_whole(grid, Console())
+    print_whole(grid, output())
     if len(found) > 1:
         picture = settings.home_path / "backtest.png"
         backtest_figure(found).savefig(picture, dpi=130)
-        Console().print(f"Picture: {picture}", markup=False)
+        output().print(f"Picture: {picture}", markup=False)
 
 
 @click.command()
-def summary() -> None:
-    """Tell what the lake holds: rows, refused rows, model, segments, riskiest customers."""
+@click.option(
+    "--full", is_flag=True, help="Every table, refused rows by rule, segments, the ten riskiest customers."
+)
+def summary(full: bool) -> None:
+    """Tell what the lake holds, on one screen: rows, model, customers at risk, next steps."""
     from churn_assets.contracts.loader import load_business
+    from churn_assets.first_screen import print_first_screen
     from churn_assets.lakehouse.lakehouse import Lakehouse
-    from churn_assets.summary import print_summary
+    from churn_assets.summary import print_full_summary
 
     settings = settings_of_process()
-    print_summary(Lakehouse(settings), load_business(settings.business_path), Console())
+    tell = print_full_summary if full else print_first_screen
+    tell(Lakehouse(settings), load_business(settings.business_path), output())
 
 
 @click.command()
@@ -157,6 +180,6 @@ def doctor(quick: bool) -> None:
     from churn_assets.doctor import findings_table, run_doctor
 
     findings = run_doctor(settings_of_process(), quick=quick)
-    Console().print(findings_table(findings))
+    output().print(findings_table(findings))
     if any(f.status == "fail" for f in findings):
         sys.exit(1)

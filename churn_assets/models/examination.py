@@ -17,6 +17,7 @@ from churn_assets.models.plots import as_png, importance_figure, training_figure
 from churn_assets.models.quality import Quality, quality
 from churn_assets.models.result import TrainingResult
 from churn_assets.models.stability import by_cohort, by_value
+from churn_assets.progress import note
 
 SHOWN = 15
 
@@ -105,14 +106,19 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
     tested = _tested(result, frame)
     importance = importance_intervals(result.contributions, settings.seed)
     strongest = [line.feature for line in importance[:TOP] if line.value > 0]
+    note("looking for leaks")
+    leaks = leak_report(result, frame, settings.seed)
+    note("asking what the strongest features do to the score")
+    dependence = partial_dependence(result.model, tested, strongest, settings.seed)
+    note("measuring quality, stability and fairness")
     return Examination(
         quality=_quality(result, tested, settings),
         cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
         segments=_segments(result, tested, settings),
         groups=fairness(tested, settings.protected, settings.capacity, settings.minimum_positives),
-        leaks=leak_report(result, frame, settings.seed),
+        leaks=leaks,
         importance=importance,
-        dependence=partial_dependence(result.model, tested, strongest, settings.seed),
+        dependence=dependence,
     )
 
 

@@ -26,6 +26,7 @@ from churn_assets.models.candidates import (
 from churn_assets.models.mllib import SparkMatrix
 from churn_assets.models.portable import Scorer
 from churn_assets.models.transformation import Transformation
+from churn_assets.progress import note
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -129,6 +130,9 @@ class Learning:
         with training_part(rows, self._transformations[fold], how) as part:
 
             def fit(name: str) -> None:
+                note(
+                    f"fitting {name} on {len(rows):,} snapshots, {missing.index(name) + 1} of {len(missing)}"
+                )
                 started = time.perf_counter()
                 fitted = how.candidates[name].fit(replace(part, engine=self.engines[name]))
                 self._scorers[fold, name] = fitted
