@@ -17,14 +17,16 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 WORKDIR /src
 # The dependencies first, for a package that is still empty: this layer lasts until one of these files changes.
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir churn_assets && touch churn_assets/__init__.py \
     && /opt/venv/bin/pip install -c constraints.txt . \
     && rm -rf build churn_assets
 COPY dagster.yaml ./
 COPY churn_assets churn_assets
 RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
-# The jars, fetched and verified now.
+# The jars, fetched and verified now. CHURN_MAVEN: a mirror of Maven Central. Behind a proxy that inspects TLS, name a
+# base image that trusts its CA in PYTHON_IMAGE, and set PIP_CERT there for pip.
+ARG CHURN_MAVEN
 RUN CHURN_JARS=/opt/engine /opt/venv/bin/python -m churn_assets.lakehouse.engine.jars
 
 FROM ${PYTHON_IMAGE}

@@ -1,8 +1,8 @@
-# Everything a developer or a first visitor does here. Needs make and Python 3.11 or 3.12; the rest is fetched.
+# Everything a developer or a first visitor does here. Needs make and Python 3.11, 3.12 or 3.13; the rest is fetched.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracle lint ui bench clean clean-all jars
+.PHONY: help demo announce test oracle lint ui bench clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -14,10 +14,23 @@ override CHURN_HOME := $(if $(filter /%,$(firstword $(CHURN_HOME))),,$(CURDIR)/)
 export CHURN_HOME
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-# The first Python on the PATH that fits; only looked for when the environment has to be made.
-FIND_PYTHON = for p in python3.11 python3.12 python3; do \
-	"$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null \
-	&& { echo "$$p"; break; }; done
+# pip brings certificates of its own. Where no setting of pip names others, it trusts those that this machine trusts.
+ifndef PIP_CERT
+PIP_CONFIGS := $(PIP_CONFIG_FILE) /etc/pip.conf /etc/xdg/pip/pip.conf ~/.pip/pip.conf ~/.config/pip/pip.conf
+ifeq ($(shell grep -ls '^ *cert *[=:]' $(PIP_CONFIGS)),)
+export PIP_CERT := $(firstword $(wildcard $(SSL_CERT_FILE) $(REQUESTS_CA_BUNDLE) $(CURL_CA_BUNDLE) \
+	/etc/ssl/certs/ca-certificates.crt /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/pki/tls/cert.pem \
+	/etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
+endif
+endif
+
+# The Python to make the environment with; if none is named, the first that .ci/pythons finds.
+PYTHON ?=
+
+INSTALL = $(BIN)/python .ci/install.py -c constraints.txt
+# pip's own way to build what has no pyproject.toml depends on its version, and some versions warn about it. The
+# wheel is not compressed: its jars are, and another pass takes four times as long as all the rest.
+AS_WHEEL := --use-pep517 --config-settings=--build-option=--compression=stored
 
 help:  ## show this text
 	@echo "make <target>, where target is one of:"
@@ -26,8 +39,15 @@ help:  ## show this text
 	@echo
 	@echo "Data lies in CHURN_HOME ($(CHURN_HOME)). The first target to need it makes $(VENV), which takes a few minutes."
 
-demo: $(VENV)/.stamp jars  ## simulate a telecom operator, run the whole pipeline over it, and tell what came out
+demo: announce $(VENV)/.stamp  ## simulate a telecom operator, run the whole pipeline over it, and tell what came out
 	@$(BIN)/churn-assets demo $(ARGS)
+
+# First of all, and only when there is something to install: the demo itself says what it does and how long that takes.
+announce:
+	@$(MAKE) --question --no-print-directory $(VENV)/.stamp 2>/dev/null || { \
+	  echo "1/3 install the packages into $(VENV), once: about 5 minutes, most of it to build pyspark;"; \
+	  echo "2/3 fetch the two Delta jars, once: seconds;"; \
+	  echo "3/3 run the demo: about 3 minutes on two cores; it says how long each part takes here."; }
 
 test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
@@ -35,7 +55,7 @@ test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the q
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own
 	@test -x .venv-oracle/bin/python || $(BIN)/python -m venv .venv-oracle
-	@.venv-oracle/bin/python -m pip install --quiet --disable-pip-version-check empulse==0.13.1
+	@.venv-oracle/bin/python .ci/install.py empulse==0.13.1
 	@ORACLE_PYTHON="$(CURDIR)/.venv-oracle/bin/python" $(BIN)/python -m pytest churn_assets_tests/models/test_money.py $(ARGS)
 
 lint: $(VENV)/.stamp  ## check style, format and types
@@ -62,24 +82,27 @@ clean:  ## remove caches and build files; keeps data and the environment
 	@find . \( -name '.venv*' -o -name .git -o -name .churn \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
-clean-all: clean  ## remove also .venv, .venv-oracle and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
-	@echo "Removing .venv, .venv-oracle and .churn."
-	@rm -rf .venv .venv-oracle .churn
+clean-all: clean  ## remove also .venv, .venv-* and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
+	@echo "Removing .venv, .venv-* and .churn."
+	@rm -rf .venv .venv-* .churn
 
 jars: $(VENV)/.stamp
 	@$(BIN)/python -m churn_assets.lakehouse.engine.jars >/dev/null
 
 $(VENV)/.stamp: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || { \
-	  python=$$($(FIND_PYTHON)); \
-	  test -n "$$python" || { echo "No Python 3.11 or 3.12 with the venv module on the PATH; install one." >&2; exit 1; }; \
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	  python="$(PYTHON)"; \
+	  test -n "$$python" || python=$$(.ci/pythons | sed 's/^[^ ]* //; q'); \
+	  test -n "$$python" || exit 1; \
 	  echo "Making $(VENV) with $$python."; "$$python" -m venv $(VENV); }
-	@echo "Installing about 150 packages. pyspark comes as source and is packed here: a few minutes without output."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	@echo "Installing Spark, which comes as source and is packed here: half a gigabyte, about a minute."
+	@$(INSTALL) $(AS_WHEEL) 'pyspark==4.2.*'
+	@echo "Installing about 150 other packages: one to three minutes."
+	@$(INSTALL) -e '.[test,dev]'
 	@touch $@
 
 # Three hundred megabytes that only the tests of one candidate need.
 $(VENV)/.tensorflow: $(VENV)/.stamp
 	@echo "Installing TensorFlow, for the tests of the candidate that needs it."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tensorflow]'
+	@$(INSTALL) -e '.[tensorflow]'
 	@touch $@

@@ -9,21 +9,15 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs, tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.partitions import range_tags
+from churn_assets.lakehouse.engine.jars import delta_jars
+from churn_assets.lakehouse.engine.session import running_tasks
 from churn_assets.models.assets import CHURN_MODEL
+from churn_assets.reporting.display import Display, display_on
 from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking
 
@@ -64,27 +58,24 @@ def _failure(result: "ExecuteInProcessResult") -> str:
     return "the run failed before a step started; see its events in the UI"
 
 
-def _follow(
-    instance: "DagsterInstance", run_id: str, worker: threading.Thread, progress: Progress, task: TaskID
-) -> None:
+def _follow(instance: "DagsterInstance", run_id: str, worker: threading.Thread, display: Display) -> None:
     """Shows the steps of a run until its thread ends."""
     cursor: str | None = None
-    running: dict[str, None] = {}
-    while worker.is_alive():
+    alive = True
+    while alive:
         worker.join(POLL_SECONDS)
+        display.count(running_tasks())
+        alive = worker.is_alive()  # before the last look, so that no event is missed
         # only what is new: reading all events of the run each time costs more than some steps
         page = instance.get_records_for_run(
             run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *STEP_ENDS}
         )
         cursor = page.cursor
-        for event in (record.event_log_entry.get_dagster_event() for record in page.records):
+        for entry in (record.event_log_entry for record in page.records):
+            event = entry.get_dagster_event()
             step = str(event.step_key).replace("__", "/")
-            if event.event_type in STEP_ENDS:
-                running.pop(step, None)
-                progress.advance(task)
-            else:
-                running[step] = None
-        progress.update(task, description=", ".join(running))
+            tell = display.end if event.event_type in STEP_ENDS else display.begin
+            tell(step, entry.timestamp)
 
 
 def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None) -> None:
@@ -114,6 +105,7 @@ def run_job(
 
     Raises:
         MonthsError: a month that is not one of the job's partitions; nothing was started.
+        JarsError: the Delta jars are not to be had; nothing was started.
         RunError: a step failed; what it said, and the run's id.
     """
     definition = build_defs(settings).resolve_job_def(job)
@@ -123,6 +115,7 @@ def run_job(
     if wrong or not months:
         span = f"{known[0]} to {known[-1]}" if known else "none"
         raise MonthsError(f"{', '.join(wrong) or 'No month'} is not a month of {job}; it has {span}.")
+    delta_jars(settings, console)  # before the display of the run, and once instead of in every step
     total = len(definition.graph.node_dict)
     done: list[ExecuteInProcessResult] = []
     crash: list[BaseException] = []
@@ -145,27 +138,17 @@ def run_job(
             crash.append(error)
 
     worker = threading.Thread(target=work, name=f"run {job}", daemon=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("[bold]{task.fields[job]:<9}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, disable=console is None) as progress:
-        task = progress.add_task("starting", total=total, job=job)
+    with display_on(console, job, total) as display:
         worker.start()
         try:
-            _follow(instance, run_id, worker, progress, task)
+            _follow(instance, run_id, worker, display)
         except BaseException:
             trains = dg.AssetKey(CHURN_MODEL.key) in definition.asset_layer.executable_asset_keys
             tracking = tracking_of(settings, load_business(settings.business_path)) if trains else None
             _cancel(instance, run_id, tracking)
             raise
-        progress.update(task, description="" if done and done[0].success else "[red]failed")
-    if crash:
-        raise crash[0]
-    if not done[0].success:
-        raise RunError(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows all of it)")
+        if crash:
+            raise crash[0]
+        if not done[0].success:
+            raise RunError(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows all of it)")
     return done[0]

@@ -3,6 +3,8 @@
 What a *business* decides (windows, labels, features, segments) is not here but in its `churn.yaml`.
 """
 
+import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -11,11 +13,17 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
+MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 
 
 def is_uri(location: str) -> bool:
     """True for `s3a://bucket/x` and the like, False for a path on this machine."""
     return "://" in location
+
+
+def without_password(location: str) -> str:
+    """The URI without user and password, for people to read."""
+    return re.sub("://.*@", "://***@", location)
 
 
 def _absolute(location: str) -> str:
@@ -48,6 +56,13 @@ class Settings(BaseSettings):
     )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
+    )
+    maven: str = Field(
+        default_factory=lambda: os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or MAVEN_CENTRAL,
+        repr=False,  # may hold a password
+        description="Maven repository that has the Delta jars: a mirror as https://user:password@host/path, or a "
+        "folder that holds the two files; default DEFAULT_ARTIFACT_REPOSITORY, Spark's own name for it, else "
+        "Maven Central.",
     )
     engine_profile: Literal["auto", "small", "large"] = Field(
         "auto",

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from churn_assets import runs
+from churn_assets.lakehouse.engine.jars import JarsError
 from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import settings_for
@@ -51,3 +52,12 @@ def test_ctrl_c_ends_the_run_and_its_training(tmp_path: Path, monkeypatch: pytes
             for thread in threading.enumerate():
                 if thread.name == "run train":
                     thread.join(60)
+
+
+def test_without_the_delta_jars_no_run_begins(tmp_path: Path) -> None:
+    nowhere = {"jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
+    settings = settings_for(tmp_path / "home").model_copy(update=nowhere)
+    with runs.dagster_instance(settings) as instance:
+        with pytest.raises(JarsError):
+            runs.run_job(instance, settings, "ingest", ["2026-01"], None)
+        assert instance.get_runs() == []

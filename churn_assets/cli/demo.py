@@ -1,21 +1,23 @@
 """`churn-assets demo`: from nothing to scored segments, in one process and one JVM."""
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from churn_assets.cli.summary import print_summary
+from churn_assets.cli.first_screen import print_first_screen
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.graph.partitions import last_ingest_month, snapshot_months
+from churn_assets.lakehouse.engine.jars import delta_jars
 from churn_assets.lakehouse.engine.session import start_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import add_months, month_range, month_start
+from churn_assets.months import add_months, month_range
+from churn_assets.reporting.display import display_on
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulator.extracts import unfinished
@@ -45,26 +47,36 @@ def _simulate_once(
     )
 
 
-def demo(settings: Settings, customers: int, months: int, seed: int, console: Console) -> None:
+def demo(
+    settings: Settings, customers: int, months: int, seed: int, console: Console, started: float
+) -> None:
     """Simulates extracts, unless some are there; runs every job for all months, and prints the summary.
 
     Extracts of a simulation that was interrupted are made again.
 
+    Args:
+        started: the time.monotonic() at which the command began.
+
     Raises:
+        JarsError: the Delta jars are not to be had; nothing was begun.
         SimulationError: see `simulate`.
         RunError: a step failed.
     """
-    started = time.monotonic()
+    delta_jars(settings, console)
     business = load_business(settings.business_path)
-    tracking = tracking_of(settings, business)
-    # making MLflow's database and starting a JVM take seconds of another core
-    store = threading.Thread(target=tracking.ensure_store, daemon=True)
-    store.start()
-    with ThreadPoolExecutor(1, "engine") as meanwhile:
+    # making MLflow's database and starting a JVM take seconds of another core; what hinders them is told by the first
+    # step that needs them, which tries again
+    with ThreadPoolExecutor(2, "meanwhile") as meanwhile:
+        begun: dict[str, Future[Any]] = {
+            "MLflow": meanwhile.submit(tracking_of(settings, business).ensure_store)
+        }
         if customers * months <= SAME_ENGINE_AS_FOR_NONE:
-            # what hinders it is told by the first step, which tries again
-            meanwhile.submit(start_session, settings)
+            begun["Spark"] = meanwhile.submit(start_session, settings)
         _simulate_once(settings, business, customers, months, seed, console)
+        with display_on(console, "start", len(begun)) as display:
+            for name, future in begun.items():
+                display.go_on(name)
+                wait([future])
     last = last_ingest_month(business)
     first = max(add_months(last, 1 - months), business.file.calendar.start)
     ingest = month_range(first, last)
@@ -73,7 +85,6 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
         for m in snapshot_months(business).get_partition_keys()
         if m >= ingest[min(len(ingest), business.file.windows.observation_months) - 1]
     ]
-    store.join()
     with dagster_instance(settings) as instance:
         run_job(instance, settings, "ingest", ingest, console)
         run_job(instance, settings, "snapshot", snapshots, console)
@@ -81,10 +92,7 @@ def demo(settings: Settings, customers: int, months: int, seed: int, console: Co
         run_job(instance, settings, "score", snapshots, console)
         run_job(instance, settings, "monitor", snapshots, console)
     console.print()
-    print_summary(Lakehouse(settings), business, console)
+    print_first_screen(Lakehouse(settings), business, console)
     console.print(
-        f"\nDone in {time.monotonic() - started:.0f} s; everything lies in {escape(str(settings.home_path))} "
-        f"(extracts since {month_start(first)}).\n"
-        "Next: [bold]make ui[/] shows these runs, the asset graph and every table's history on http://127.0.0.1:3000;\n"
-        "README.md tells how to bring in your own sources."
+        f"Done in {time.monotonic() - started:.0f} s; everything lies in {escape(str(settings.home_path))}."
     )

@@ -6,7 +6,6 @@ removes a small table in the lake.
 
 import os
 import platform
-import re
 import shutil
 import sys
 import time
@@ -17,11 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from churn_assets.lakehouse.engine import class_archive
-from churn_assets.lakehouse.engine.jars import DELTA_JARS, jar_problem, jars_folder
+from churn_assets.lakehouse.engine.jars import (
+    DELTA_JARS,
+    JarsError,
+    check_source,
+    jar_problems,
+    jars_folder,
+)
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
 from churn_assets.lakehouse.engine.profiles import GIB, choose_profile, is_local, local_cores, machine_memory
 from churn_assets.lakehouse.engine.session import session_confs, shims_folder
-from churn_assets.settings import Settings, is_uri
+from churn_assets.settings import Settings, is_uri, without_password
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,11 +136,11 @@ def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Findin
 
 
 def check_python(_: Settings) -> Finding:
-    """Python 3.11 or 3.12."""
+    """Python 3.11, 3.12 or 3.13."""
     what = f"Python {platform.python_version()} ({sys.executable})"
-    if (3, 11) <= sys.version_info < (3, 13):
+    if (3, 11) <= sys.version_info < (3, 14):
         return Finding("python", "ok", what)
-    return Finding("python", "fail", what, "Make the virtual environment with Python 3.11 or 3.12.")
+    return Finding("python", "fail", what, "Make the virtual environment with Python 3.11, 3.12 or 3.13.")
 
 
 def check_packages(_: Settings) -> Finding:
@@ -162,9 +167,10 @@ def check_settings(settings: Settings) -> Finding:
         "home": settings.home_path,
         "landing": settings.landing_uri,
         "lake": settings.lake_uri,
-        "tracking": _without_password(settings.mlflow_uri),
+        "tracking": without_password(settings.mlflow_uri),
         "artifacts": settings.mlflow_artifacts,
         "master": settings.spark_master,
+        "maven": without_password(settings.maven),
     }
     return Finding("settings", "ok", "\n".join(f"{name}: {place}" for name, place in places.items()))
 
@@ -239,18 +245,21 @@ def check_java(settings: Settings) -> Finding:
 
 
 def check_jars(settings: Settings) -> Finding:
-    """The two Delta jars, by hash."""
+    """The two Delta jars, by hash; or whether they can be fetched."""
     folder = jars_folder(settings)
-    problems = {jar.file_name: jar_problem(folder / jar.file_name, jar) for jar in DELTA_JARS}
-    wrong = [f"{name}: {problem}" for name, problem in problems.items() if problem]
-    if not wrong:
-        return Finding("jars", "ok", f"{' and '.join(problems)} in {folder}")
+    problems = jar_problems(settings)
+    if not problems:
+        return Finding("jars", "ok", f"{' and '.join(jar.file_name for jar in DELTA_JARS)} in {folder}")
+    try:
+        source = check_source(settings)
+    except JarsError as error:
+        return Finding("jars", "fail", f"{error.reason}\nlooked in {error.looked}", error.remedy)
+    wrong = "; ".join(f"{jar.file_name}: {problem}" for jar, problem in problems.items())
     return Finding(
         "jars",
         "warn",
-        f"in {folder}: {'; '.join(wrong)}",
-        "The next start fetches them; without network, copy them there by hand. "
-        "To fetch now: python -m churn_assets.lakehouse.engine.jars",
+        f"in {folder}: {wrong}\nthe next start can fetch them from {source}",
+        "To fetch them now: python -m churn_assets.lakehouse.engine.jars",
     )
 
 
@@ -333,17 +342,16 @@ def check_round_trip(settings: Settings) -> Finding:
     from churn_assets.lakehouse.round_trip import round_trip
 
     started = time.perf_counter()
-    done = round_trip(settings)
+    try:
+        done = round_trip(settings)
+    except JarsError:
+        return Finding("spark and delta", "fail", "Spark does not start without the Delta jars", "See jars.")
     return Finding(
         "spark and delta",
         "ok",
         f"Spark {done.spark_version} started in {done.session_seconds:.1f} s; a table written, replaced and read in "
         f"{done.table_seconds:.1f} s ({time.perf_counter() - started:.1f} s in all)",
     )
-
-
-def _without_password(uri: str) -> str:
-    return re.sub(r"://[^/@]*@", "://***@", uri)
 
 
 def _local_folders(settings: Settings) -> list[Path]:

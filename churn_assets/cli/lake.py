@@ -1,12 +1,16 @@
 """`demo`, `simulate`, `run`, `summary` and `doctor`."""
 
 import sys
+import time
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from churn_assets.cli.options import SEED, customers_option, month_of_word, settings_of_process
+from churn_assets.cli.options import SEED, customers_option, month_of_word, output, settings_of_process
 from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from churn_assets.settings import Settings
 
 
 @click.command()
@@ -20,11 +24,26 @@ from churn_assets.settings import Settings
 @SEED
 def demo(customers: int, months: int, seed: int) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
-    from churn_assets.cli.demo import demo as run_demo
-    from churn_assets.simulator.simulate import SimulationError
+    started, console = time.monotonic(), output()
+    # first of all, as what follows is imported first
+    console.print(
+        f"Demo: {customers:,} simulated customers, {months} months, from raw files to explained segments."
+    )
+    from churn_assets.cli.estimate import print_plan
+    from churn_assets.reporting.display import display_on
 
+    settings = settings_of_process()
+    print_plan(settings, customers, months, console)
+    with display_on(console, "prepare", 2) as display:
+        display.go_on("Python packages")
+        from churn_assets.cli.demo import demo as run_demo
+        from churn_assets.lakehouse.engine.jars import delta_jars
+        from churn_assets.simulator.simulate import SimulationError
+
+        display.go_on("Delta jars")
+        delta_jars(settings)
     try:
-        run_demo(settings_of_process(), customers, months, seed, Console())
+        run_demo(settings, customers, months, seed, console, started)
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
 
@@ -74,7 +93,7 @@ def simulate(
             months=months,
             last=last_ingest_month(business),
             seed=seed,
-            console=Console(),
+            console=output(),
             drift_from=drift_from,
             start=start,
             truncate=truncate,
@@ -115,14 +134,14 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
     with dagster_instance(settings) as instance:
         for job in jobs:
             try:
-                run_job(instance, settings, job, month_range(first, last or first), Console())
+                run_job(instance, settings, job, month_range(first, last or first), output())
             except MonthsError as error:
                 raise click.UsageError(str(error)) from error
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
 
 
-def _tell_trainings(settings: Settings, first: str, last: str) -> None:
+def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
     """The trainings of a range side by side: a table, and a picture for more than one."""
     from rich.table import Table
 
@@ -135,22 +154,27 @@ def _tell_trainings(settings: Settings, first: str, last: str) -> None:
     grid = Table(*COLUMNS)
     for row in backtest_rows(found):
         grid.add_row(*row)
-    print_whole(grid, Console())
+    print_whole(grid, output())
     if len(found) > 1:
         picture = settings.home_path / "backtest.png"
         backtest_figure(found).savefig(picture, dpi=130)
-        Console().print(f"Picture: {picture}", markup=False)
+        output().print(f"Picture: {picture}", markup=False)
 
 
 @click.command()
-def summary() -> None:
-    """Tell what the lake holds: rows, refused rows, model, segments, riskiest customers."""
-    from churn_assets.cli.summary import print_summary
+@click.option(
+    "--full", is_flag=True, help="Every table, refused rows by rule, segments, the ten riskiest customers."
+)
+def summary(full: bool) -> None:
+    """Tell what the lake holds, on one screen: rows, model, customers at risk, next steps."""
+    from churn_assets.cli.first_screen import print_first_screen
+    from churn_assets.cli.summary import print_full_summary
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
 
     settings = settings_of_process()
-    print_summary(Lakehouse(settings), load_business(settings.business_path), Console())
+    tell = print_full_summary if full else print_first_screen
+    tell(Lakehouse(settings), load_business(settings.business_path), output())
 
 
 @click.command()
@@ -160,6 +184,6 @@ def doctor(quick: bool) -> None:
     from churn_assets.cli.doctor import findings_table, run_doctor
 
     findings = run_doctor(settings_of_process(), quick=quick)
-    Console().print(findings_table(findings))
+    output().print(findings_table(findings))
     if any(f.status == "fail" for f in findings):
         sys.exit(1)

@@ -1,14 +1,38 @@
 """What several commands share."""
 
+import os
 import re
+import sys
+from io import UnsupportedOperation
 from typing import TYPE_CHECKING
 
 import click
-
-from churn_assets.settings import Settings
+from rich.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from churn_assets.settings import Settings
+
+
+FILE_COLUMNS = 100
+
+
+def output() -> Console:
+    """Where a command prints: the stdout of now, also while Dagster redirects it into a file of a run.
+
+    A file or a pipe is as wide as the summary's screen, unless COLUMNS says otherwise.
+    """
+    try:
+        descriptor = os.dup(sys.stdout.fileno())
+    except UnsupportedOperation:  # somebody has put another stream in its place
+        console = Console()
+    else:
+        own = open(descriptor, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: PTH123, SIM115
+        console = Console(file=own)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = FILE_COLUMNS
+    return console
 
 
 def month_of_word(value: str) -> str:
@@ -18,8 +42,10 @@ def month_of_word(value: str) -> str:
     return value
 
 
-def settings_of_process() -> Settings:
+def settings_of_process() -> "Settings":
     """The settings of this process; what is wrong with them is a usage error."""
+    from churn_assets.settings import Settings
+
     try:
         settings = Settings()
         settings.home_path  # noqa: B018 (looks at CHURN_HOME)

@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from churn_assets.reporting.display import display_on
 from churn_assets.reporting.documents import spoken
 from churn_assets.settings import Settings
 from churn_assets.study.errors import StudyError
@@ -16,7 +16,7 @@ from churn_assets.study.report import report
 from churn_assets.study.study import Study, run_study
 
 REPORT, SCORED = "report.html", "scored.csv"
-# reading, columns, leaks, first fold, each fold, final model, scores, report, MLflow
+# reading, columns, leaks, each fold, comparison, final model, scores, report, MLflow
 STEPS = 8 + FOLDS
 
 
@@ -35,17 +35,9 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
     started = time.perf_counter()
     out = out or request.file.with_name(f"{request.file.stem}_study")
     _refuse_unwritable(out)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as display:
-        task = display.add_task("starting", total=STEPS)
-
-        def progress(message: str) -> None:
-            display.update(task, description=message, advance=1)
-            if not console.is_terminal:
-                console.print(f"{message} ({time.perf_counter() - started:.0f} s)")
-
-        study = run_study(request, progress)
-        progress("writing the report")
+    with display_on(console, "study", STEPS) as display:
+        study = run_study(request, display.go_on)
+        display.go_on("writing the report")
         page = report(study)
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -53,7 +45,7 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
             study.scored.to_csv(out / SCORED, index=False)
         except OSError as error:
             raise _unwritable(out, error) from error
-        progress("logging to MLflow")
+        display.go_on("logging to MLflow")
         run_id = _log(study, out / REPORT, settings)
     _tell(study, out, run_id, time.perf_counter() - started, console)
     return out

@@ -1,9 +1,9 @@
-"""What a run left behind, told to a person: rows, refused rows, quality of the model, segments, riskiest customers."""
+"""`churn-assets summary --full`: every table, refused rows, the model, segments with actions, riskiest customers."""
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -63,19 +63,32 @@ def _refused(lakehouse: Lakehouse) -> RichTable | None:
     return grid
 
 
-def _latest(table: "pa.Table", column: str) -> "pa.Table":
+def latest(table: "pa.Table", column: str) -> "pa.Table":
     import pyarrow.compute as pc
 
     return table.filter(pc.field(column) == pc.max(table[column]))
 
 
+def trainings(lakehouse: Lakehouse) -> list[dict[str, Any]]:
+    """Rows of models/training_runs, oldest first."""
+    if not lakehouse.exists(tables.TRAINING_RUNS):
+        return []
+    rows: list[dict[str, Any]] = lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()
+    return rows
+
+
+def training_in_charge(runs: Sequence[dict[str, Any]], line: Sequence[Champion]) -> dict[str, Any] | None:
+    """The training that made the champion of today, a row of models/training_runs."""
+    champion = champion_at(line, datetime.now(UTC).date())
+    if champion is None:
+        return None
+    return next((run for run in reversed(runs) if run["model_version"] == champion.model_version), None)
+
+
 def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> None:
     """The champion of today; and the newest training since then, where that did not take over."""
-    champion = champion_at(line, datetime.now(UTC).date())
-    if champion is None or not lakehouse.exists(tables.TRAINING_RUNS):
-        return
-    runs = lakehouse.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()
-    told = next((run for run in reversed(runs) if run["model_version"] == champion.model_version), None)
+    runs = trainings(lakehouse)
+    told = training_in_charge(runs, line)
     if told is None:
         return
     console.print(
@@ -102,20 +115,21 @@ def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> 
 def _segments(lakehouse: Lakehouse) -> RichTable | None:
     if not lakehouse.exists(tables.CUSTOMER_SEGMENTS):
         return None
-    latest = _latest(
+    newest = latest(
         lakehouse.arrow(tables.CUSTOMER_SEGMENTS, ["as_of_date", "segment", "action"]), "as_of_date"
     )
-    sizes = Counter((r["segment"], r["action"]) for r in latest.to_pylist())
-    grid = _grid(f"Segments on {latest['as_of_date'][0]}", "segment", "customers", "action")
+    sizes = Counter((r["segment"], r["action"]) for r in newest.to_pylist())
+    grid = _grid(f"Segments on {newest['as_of_date'][0]}", "segment", "customers", "action")
     grid.columns[2].justify = "left"
     for (name, action), size in sizes.most_common():
         grid.add_row(escape(name), f"{size:,}", escape(action))
     return grid
 
 
-def _riskiest(lakehouse: Lakehouse, line: Sequence[Champion]) -> RichTable | None:
+def riskiest(lakehouse: Lakehouse, line: Sequence[Champion], count: int) -> list[dict[str, Any]]:
+    """Rows of scores/churn_scores with the highest risk, in the newest cohort, by the model in charge of it."""
     if not lakehouse.exists(tables.CHURN_SCORES):
-        return None
+        return []
     columns = [
         "as_of_date",
         "model_version",
@@ -126,31 +140,47 @@ def _riskiest(lakehouse: Lakehouse, line: Sequence[Champion]) -> RichTable | Non
         "reason_2",
         "reason_3",
     ]
-    latest = _latest(lakehouse.arrow(tables.CHURN_SCORES, columns, [("decile", "=", 1)]), "as_of_date")
-    versions = latest["model_version"].to_pylist()
-    champion = champion_at(line, latest["as_of_date"][0].as_py())
+    newest = latest(lakehouse.arrow(tables.CHURN_SCORES, columns, [("decile", "=", 1)]), "as_of_date")
+    versions = newest["model_version"].to_pylist()
+    champion = champion_at(line, newest["as_of_date"][0].as_py())
     # as the segments are; who was put in charge since then has not scored yet
     by = champion.model_version if champion and champion.model_version in versions else max(versions, key=int)
-    rows = [r for r in latest.sort_by([("raw", "descending")]).to_pylist() if r["model_version"] == by]
+    rows = newest.sort_by([("raw", "descending")]).to_pylist()
+    return [row for row in rows if row["model_version"] == by][:count]
+
+
+def reasons_of(row: dict[str, Any]) -> list[str]:
+    """The reasons of a scored customer, strongest first."""
+    return [row[name] for name in ("reason_1", "reason_2", "reason_3") if row[name]]
+
+
+def _riskiest(rows: Sequence[dict[str, Any]]) -> RichTable:
     grid = _grid("The ten riskiest customers", "customer_key", "probability", "why")
     grid.columns[2].justify = "left"
-    for row in rows[:RISKIEST]:
-        why = "; ".join(r for r in (row["reason_1"], row["reason_2"], row["reason_3"]) if r)
-        grid.add_row(row["customer_key"], f"{row['probability']:.0%}", escape(why))
+    for row in rows:
+        grid.add_row(row["customer_key"], f"{row['probability']:.0%}", escape("; ".join(reasons_of(row))))
     return grid
 
 
-def print_summary(lakehouse: Lakehouse, business: Business, console: Console) -> None:
-    """Prints the state of the lake. Starts no JVM; shows customer_keys, never a natural id."""
-    if not any(lakehouse.exists(table) for table in tables.catalogue(business)):
-        lake = lakehouse.settings.lake_uri
-        console.print(f"There is no table in {lake} yet. {FIRST_STEPS}", markup=False)
+def is_empty(lakehouse: Lakehouse, business: Business, console: Console) -> bool:
+    """Whether the lake has no table yet; says so."""
+    if any(lakehouse.exists(table) for table in tables.catalogue(business)):
+        return False
+    lake = lakehouse.settings.lake_uri
+    console.print(f"There is no table in {lake} yet. {FIRST_STEPS}", markup=False)
+    return True
+
+
+def print_full_summary(lakehouse: Lakehouse, business: Business, console: Console) -> None:
+    """Prints all that there is to say about the lake. Starts no JVM; shows customer_keys, never a natural id."""
+    if is_empty(lakehouse, business, console):
         return
     for part in (_rows(lakehouse, business), _refused(lakehouse)):
         if part is not None:
             console.print(part, "")
     line = decided(lakehouse)
     _model(lakehouse, line, console)
-    for part in (_segments(lakehouse), _riskiest(lakehouse, line)):
-        if part is not None:
-            console.print("", part)
+    if (segments := _segments(lakehouse)) is not None:
+        console.print("", segments)
+    if rows := riskiest(lakehouse, line, RISKIEST):
+        console.print("", _riskiest(rows))

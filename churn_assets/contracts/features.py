@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from churn_assets.contracts.phrases import check_phrase, for_window
 from churn_assets.contracts.source import Source
 
 Aggregate = Literal[
@@ -62,6 +63,8 @@ class FeatureLine(BaseModel):
     sql: str | None = None
     driver: str = "other"
     words: str | None = None
+    says: str | None = None
+    missing: str | None = None
     actionable: bool = False
     explainable: bool = True
 
@@ -89,6 +92,8 @@ class FeatureLine(BaseModel):
             raise ValueError(
                 f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows"
             )
+        if not (self.months or self.days) and "{window}" in f"{self.says} {self.missing}":
+            raise ValueError("{window} is said where there are windows; the line has none")
         if self.days and self.aggregate not in ("sum", "count", "mean"):
             raise ValueError("windows in days are for sum, mean and count")
         for key, windows in (("months", self.months), ("days", self.days)):
@@ -111,6 +116,9 @@ class Feature:
     `actionable`: we can change it for a customer, so that asking "what if" makes sense. `explainable`: it may be said
     to a customer as a reason. `protected`: it is (allowed to be) a protected attribute, which no reason names.
 
+    `says` is the template of a reason (see phrases.py), `missing` what a reason says where there is no value; without
+    them `words` must do.
+
     `months` or `days` is the window's length, both None where the aggregate has none; `count_ever` counts all there has
     been. A trend over m months is
     `(last - before) / (last + before)` of the measure in the last m months and the m months before, in [-1, 1]. It is
@@ -131,6 +139,8 @@ class Feature:
     months: int | None = None
     days: int | None = None
     sql: str | None = None
+    says: str | None = None
+    missing: str | None = None
     actionable: bool = False
     explainable: bool = True
     protected: bool = False
@@ -183,6 +193,7 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
         ValueError: an aggregate that the source's role does not know, a missing column, a window beyond W.
     """
     if source is None:
+        _check_phrase(line, "number")
         name = str(line.name)
         return [
             Feature(
@@ -191,6 +202,8 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
                 line.driver,
                 line.words or name.replace("_", " "),
                 sql=line.sql,
+                says=line.says,
+                missing=line.missing,
                 explainable=line.explainable,
             )
         ]
@@ -203,13 +216,16 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
     kind: Literal["number", "category"] = "number"
     if line.aggregate == "attribute" and source.column(str(line.column)).type not in NUMERIC:
         kind = "category"
+    _check_phrase(line, kind)
 
-    def feature(name: str, words: str, months: int | None = None, days: int | None = None) -> Feature:
+    def feature(months: int | None = None, days: int | None = None) -> Feature:
+        length = f"{months}m" if months else f"{days}d" if days else None
+        last = f"last {_counted(months, 'month') if months else _counted(days or 0, 'day')}"
         return Feature(
-            name,
+            f"{base}_{length}" if length else base,
             kind,
             line.driver,
-            words,
+            f"{words}, {last}" if length else words,
             source.name,
             line.aggregate,
             line.measure,
@@ -219,20 +235,27 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
             line.where,
             months,
             days,
+            says=for_window(line.says, f"in the {last}"),
+            missing=for_window(line.missing, f"in the {last}"),
             actionable=line.actionable,
             explainable=line.explainable,
         )
 
     if line.aggregate not in WINDOWED:
-        return [feature(base, words)]
+        return [feature()]
     reach = 2 if line.aggregate == "trend" else 1
     for months in line.months:
         if months < 1 or months * reach > observation_months:
             raise ValueError(
                 f"a window of {months} months of a {line.aggregate} does not fit into {observation_months} months"
             )
-    by_month = [
-        feature(f"{base}_{m}m", f"{words}, last month" if m == 1 else f"{words}, last {m} months", months=m)
-        for m in line.months
-    ]
-    return by_month + [feature(f"{base}_{d}d", f"{words}, last {d} days", days=d) for d in line.days]
+    return [feature(months=m) for m in line.months] + [feature(days=d) for d in line.days]
+
+
+def _check_phrase(line: FeatureLine, kind: str) -> None:
+    if line.says is not None:
+        check_phrase(line.says, of_words=kind == "category" or line.aggregate == "trend")
+
+
+def _counted(number: int, unit: str) -> str:
+    return unit if number == 1 else f"{number} {unit}s"

@@ -19,6 +19,7 @@ from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
 from churn_assets.lakehouse.engine.session import scratch_folder
 from churn_assets.lakehouse.tables import Table
+from churn_assets.progress import note
 from churn_assets.settings import Settings, is_uri
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ class Lakehouse:
         Raises:
             LakehouseError: there is no space left.
         """
+        note(f"computing {table.path}")
         place = Place(self.uri(table), table.partition_by, NEW_TABLE)
         drafts: AbstractContextManager[Draft]
         if self._on_this_machine:
@@ -209,6 +211,7 @@ class Lakehouse:
         else:
             drafts = connector.draft(frame, place, new=not self.exists(table))
         with self._told(table), drafts as content:
+            note(f"checking {table.path}")
             yield TableDraft(table, content)
 
     def replace(self, table: Table, frame: "DataFrame", where: str, *, run_id: str) -> Commit:
@@ -365,5 +368,6 @@ class TableDraft:
         return self._publish(None, run_id)
 
     def _publish(self, where: str | None, run_id: str) -> Commit:
+        note(f"publishing {self.table.path}")
         version, rows = self.content.publish(where, {"userMetadata": _names_run(run_id)})
         return Commit(self.table.path, version, rows)

@@ -23,6 +23,7 @@ from churn_assets.models.champions import (
 from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
+from churn_assets.progress import note
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -246,6 +247,11 @@ def _train(
         settings.row_limit,
     )
     parameters = _parameters(business, lakehouse)
+
+    def tell(message: str) -> None:
+        context.log.info(message)
+        note(message)
+
     with tracking.training_run(context.run.run_id, trained_as_of, {"business": business.name}) as run:
         try:
             result = train(
@@ -262,11 +268,12 @@ def _train(
                     engine=settings.engine,
                 ),
                 lambda: lakehouse.spark,
-                context.log.info,
+                tell,
                 _search(lakehouse, business, trained_as_of, run),
             )
         except TrainingError as error:
             raise dg.Failure(f"trained_as_of {trained_as_of}: {error}", allow_retries=False) from error
+        note("logging the training")
         run.log_training(result, parameters)
         inspected = inspect(lakehouse, business, result, frame, trained_as_of, parameters, run)
         test = result.test
@@ -283,6 +290,7 @@ def _train(
                 "not better than chance, so it was not registered. Look for changed sources in silver/quarantine.",
                 allow_retries=False,
             )
+        note("registering the model")
         registered = run.register(
             result.model, {"trained_as_of": str(trained_as_of)}, description=inspected.card.short
         )

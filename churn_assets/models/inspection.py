@@ -16,6 +16,7 @@ from churn_assets.ml.metrics.fairness import COLUMNS, fairness_findings, fairnes
 from churn_assets.ml.review.card import CardFacts, ModelCard, model_card
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.progress import note
 
 if TYPE_CHECKING:
     from churn_assets.tracking.training_run import TrainingRun
@@ -63,10 +64,12 @@ def inspect(
     )
     examination = examine(result, frame, settings)
     words = {f.name: f.words for f in business.features}
+    note("drawing the figures of the model card")
     drawn = pictures(result, examination, words)
     outcomes = _outcomes(lakehouse, sorted(set(frame["as_of_date"])))
     facts = CardFacts(file, words, trained_as_of, outcomes, parameters, run.run_id)
     card = model_card(result, examination, facts, drawn)
+    note("logging the model card")
     run.log_examination(examination, card, drawn)
     return Inspection(examination, card)
 

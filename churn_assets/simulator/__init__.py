@@ -2,5 +2,5 @@
 
 Only tests, demos and replays may read the truth.
 
-May import: contracts.
+May import: contracts, reporting.
 """

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from churn_assets.contracts.business import Business
 from churn_assets.months import add_months, month_start
+from churn_assets.reporting.display import display_on
 from churn_assets.settings import Settings, is_uri
 
 
@@ -77,13 +77,9 @@ def simulate(
     if strange := [source for source, _ in truncate if source not in sources]:
         raise SimulationError(f"--truncate {strange[0]}: there are only {', '.join(sources)}.")
     landing, truth = Path(settings.landing_uri), settings.home_path / "truth"
-    with Progress(console=console) as progress:
-        task = progress.add_task("simulate", total=months)
-
-        def tick(what: str, done: int, total: int) -> None:
-            progress.update(task, description=f"simulate: {what}", completed=done, total=total)
-
-        summary = simulator(plan, landing, truth, tick)
+    with display_on(console, "simulate", months) as display:
+        display.hear(f"the months before {span[0]}")
+        summary = simulator(plan, landing, truth, lambda what, done, _: display.reach(done, what))
     rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
     console.print(
         f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}.",

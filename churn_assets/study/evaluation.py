@@ -171,6 +171,7 @@ def judge(
     calibrated = {name: np.full(len(frame), np.nan) for name in names}
     fold = np.full(len(frame), -1)
     for number, (learn, unseen) in enumerate(outer):
+        progress(f"judging fold {number + 1} of {len(outer)}")
         part, inside = frame.iloc[learn].reset_index(drop=True), rows.take(learn)
         inner, seen = cross_fit(part, inside, _inner_folds(inside, seed), seed)
         known = seen >= 0
@@ -185,7 +186,7 @@ def judge(
         pick, _ = pick_contender({name: inner_all[name][known] for name in names}, labels)
         raw["inside"][unseen] = raw[pick][unseen]
         fold[unseen] = number
-        progress(f"fold {number + 1} of {len(outer)} judged")
+    progress("comparing the learners")
     judged = np.flatnonzero(fold >= 0)
     labels, fold = rows.labels[judged], fold[judged]
     groups = None if rows.groups is None else rows.groups[judged]

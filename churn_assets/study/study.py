@@ -87,7 +87,6 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
     prepared = prepare(request, progress)
     rows, labels = prepared.modelled, prepared.rows.labels
     with few_threads(len(rows)):
-        progress("judging fold by fold")
         evaluation = judge(rows, prepared.rows, prepared.modelled_keys, progress)
         progress("fitting the final model")
         model = fit_final(rows, prepared.rows, evaluation)

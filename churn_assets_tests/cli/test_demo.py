@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from churn_assets.cli.demo import SAME_ENGINE_AS_FOR_NONE, _simulate_once
+from churn_assets.cli.demo import SAME_ENGINE_AS_FOR_NONE, _simulate_once, demo
 from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse.engine.jars import JarsError
 from churn_assets.lakehouse.engine.profiles import BYTES_FOR_A_GIB
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.simulator import shop, telecom
@@ -62,3 +63,11 @@ def test_extracts_of_a_small_demo_want_no_other_engine_than_none(tmp_path: Path)
     _simulate(tmp_path, customers=customers, months=months)
     size = sum(file.stat().st_size for file in (tmp_path / "landing").rglob("*") if file.is_file())
     assert 0 < size / (customers * months) * SAME_ENGINE_AS_FOR_NONE < BYTES_FOR_A_GIB
+
+
+def test_without_the_delta_jars_nothing_is_begun(tmp_path: Path) -> None:
+    nowhere = {"jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
+    settings = settings_for(tmp_path / "home").model_copy(update=nowhere)
+    with pytest.raises(JarsError):
+        demo(settings, 300, 13, 7, Console(file=io.StringIO()))
+    assert not (tmp_path / "home" / "landing").exists()

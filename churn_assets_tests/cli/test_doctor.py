@@ -11,8 +11,10 @@ from rich.console import Console
 
 from churn_assets.cli import doctor
 from churn_assets.cli.doctor import Finding, render, run_doctor
+from churn_assets.lakehouse.engine import jars
 from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
 from churn_assets.settings import Settings
+from churn_assets_tests.lakehouse.engine.servers import CONTENT, small_jars
 from churn_assets_tests.lakes import edit_yaml, small_business, write_csv, write_jsonl
 
 if TYPE_CHECKING:
@@ -23,6 +25,17 @@ Usage = namedtuple("Usage", "total used free")
 
 def look(settings: Settings, name: str) -> Finding:
     return next(finding for finding in run_doctor(settings, quick=True) if finding.name == name)
+
+
+@pytest.fixture(autouse=True)
+def jars_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to fetch small jars from, so that no check asks the network."""
+    folder = tmp_path_factory.mktemp("jars-by-hand")
+    for jar in small_jars():
+        (folder / jar.file_name).write_bytes(CONTENT[jar.artifact])
+    monkeypatch.setattr(jars, "DELTA_JARS", small_jars())
+    monkeypatch.setenv("CHURN_MAVEN", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -36,7 +49,7 @@ def test_quick_look_at_this_machine_finds_nothing_that_stops_a_run(settings: Set
     assert not settings.home_path.exists()
 
 
-def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings) -> None:
+def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings, jars_by_hand: Path) -> None:
     jars_folder(settings).mkdir(parents=True)
     (jars_folder(settings) / DELTA_JARS[0].file_name).write_bytes(b"half")
     finding = look(settings, "jars")
@@ -44,7 +57,25 @@ def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings
     assert f"{DELTA_JARS[0].file_name}: SHA-256 is" in finding.what
     assert f"{DELTA_JARS[1].file_name}: missing" in finding.what
     assert str(jars_folder(settings)) in finding.what
+    assert f"the next start can fetch them from {jars_by_hand}" in finding.what
     assert "python -m churn_assets.lakehouse.engine.jars" in finding.remedy
+
+
+def test_jars_that_cannot_be_had_stop_a_run(settings: Settings, jars_by_hand: Path) -> None:
+    (jars_by_hand / DELTA_JARS[1].file_name).unlink()
+    finding = look(settings, "jars")
+    assert finding.status == "fail"
+    assert f"{jars_by_hand / DELTA_JARS[1].file_name}: missing" in finding.what
+    assert f"looked in {jars_folder(settings)}, then {jars_by_hand}" in finding.what
+    assert "set CHURN_MAVEN" in finding.remedy
+    assert not jars_folder(settings).exists()
+    assert "without the Delta jars" in doctor.check_round_trip(settings).what
+
+
+def test_kept_jars_ask_nobody(settings: Settings, jars_by_hand: Path) -> None:
+    jars_folder(settings).parent.mkdir()
+    jars_by_hand.rename(jars_folder(settings))
+    assert look(settings, "jars").status == "ok"
 
 
 @pytest.mark.parametrize(("free", "status"), [(0.5, "fail"), (1, "warn"), (4.9, "warn"), (5, "ok")])
@@ -147,7 +178,12 @@ def test_round_trip_leaves_nothing_behind(spark: "SparkSession", settings: Setti
 
 
 def test_settings_are_shown_without_a_password(tmp_path: Path) -> None:
-    finding = look(Settings(home=str(tmp_path), tracking_uri="postgresql://me:secret@db/mlflow"), "settings")
+    mirror = "https://me:sec/ret@mirror/maven2"
+    finding = look(
+        Settings(home=str(tmp_path), tracking_uri="postgresql://me:secret@db/mlflow", maven=mirror),
+        "settings",
+    )
+    assert "maven: https://***@mirror/maven2" in finding.what
     assert "tracking: postgresql://***@db/mlflow" in finding.what
     assert f"lake: {tmp_path}/lake" in finding.what
 

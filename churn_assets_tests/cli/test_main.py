@@ -1,6 +1,7 @@
 """The command line: help, and errors as sentences with exit codes."""
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,29 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
         code = int(end.code or 0)
     printed = capsys.readouterr()
     return code, printed.out + printed.err
+
+
+def test_what_a_command_prints_goes_to_its_stdout_also_while_dagster_redirects_it(tmp_path: Path) -> None:
+    """Else a terminal would show no progress from the first step of a run to its last."""
+    code = (
+        "import os; from churn_assets.cli.options import output; console = output()\n"
+        "seen = [console.is_terminal]; os.dup2(os.open('elsewhere', os.O_CREAT | os.O_WRONLY), 1)\n"
+        "console.print('here', *seen, console.is_terminal, highlight=False); print('there', flush=True)"
+    )
+    ours, its = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=its, check=True, timeout=60)
+    os.close(its)
+    assert "here True True" in os.read(ours, 1000).decode()
+    os.close(ours)
+    assert (tmp_path / "elsewhere").read_text() == "there\n"
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_file_is_as_wide_as_the_first_screen(told: bool) -> None:
+    code = "from churn_assets.cli.options import output; output().print('x' * 300)"
+    env = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | ({"COLUMNS": "60"} if told else {})
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert max(map(len, done.stdout.splitlines())) == (60 if told else 100)
 
 
 @pytest.mark.parametrize("words", [[], ["demo"], ["simulate"], ["run"], ["summary"], ["doctor"], ["what-if"]])

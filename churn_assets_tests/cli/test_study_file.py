@@ -113,7 +113,7 @@ def test_the_scored_file_has_every_row_with_its_reasons(folder: Path) -> None:
 def test_the_terminal_says_what_matters(folder: Path) -> None:
     said = (folder / "said.txt").read_text(encoding="utf-8")
     for words in (
-        "fold 5 of 5 judged",
+        "judging fold 5 of 5",
         "ROC-AUC 0.",
         "leak exit_reason alone",
         "3 rows are exact copies",

@@ -1,4 +1,4 @@
-"""What the summary tells of models: who is in charge, and not who was trained last."""
+"""What the full summary tells of models: who is in charge, and not who was trained last."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from churn_assets.cli.summary import FIRST_STEPS, print_summary
+from churn_assets.cli.summary import FIRST_STEPS, print_full_summary
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
@@ -28,7 +28,7 @@ def _append(house: Lakehouse, table: tables.Table, schema: pa.Schema, **row: Any
 
 def _told(house: Lakehouse, business: Business) -> str:
     console = Console(record=True, width=200)
-    print_summary(house, business, console)
+    print_full_summary(house, business, console)
     return console.export_text()
 
 

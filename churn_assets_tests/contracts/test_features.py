@@ -1,11 +1,14 @@
 """A feature line that says more than its aggregate reads, or less, is refused: half of it would mean nothing."""
 
+import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from churn_assets.contracts.features import FeatureLine
+from churn_assets.contracts.features import FeatureLine, expand
+from churn_assets.contracts.loader import load_business
+from churn_assets.settings import SHIPPED_BUSINESSES
 
 COUNT = {"source": "tickets", "aggregate": "count", "months": [3]}
 SUM = {"source": "usage", "aggregate": "sum", "measure": "data_mb", "months": [3]}
@@ -29,3 +32,45 @@ LINES: list[tuple[dict[str, Any], str]] = [
 def test_what_an_aggregate_does_not_read_is_refused(line: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         FeatureLine(**line)
+
+
+def test_windows_are_said_in_words_and_in_phrases() -> None:
+    line = COUNT | {"months": [1, 3], "days": [14], "words": "tickets", "says": "{value} ticket{s} {window}"}
+    source = load_business(SHIPPED_BUSINESSES / "telecom").source("tickets")
+    found = [(f.name, f.words, f.says) for f in expand(FeatureLine(**line), source, 6)]
+    assert found == [
+        ("tickets_count_1m", "tickets, last month", "{value} ticket{s} in the last month"),
+        ("tickets_count_3m", "tickets, last 3 months", "{value} ticket{s} in the last 3 months"),
+        ("tickets_count_14d", "tickets, last 14 days", "{value} ticket{s} in the last 14 days"),
+    ]
+
+
+PHRASES: list[tuple[dict[str, Any], str]] = [
+    (
+        COUNT | {"says": "{count} tickets"},
+        r"`says` has no {count} here; it has {value}, {typical}, {s}, {window}",
+    ),
+    (COUNT | {"says": "{value!r} tickets"}, "cannot write {value} as `r`"),
+    (COUNT | {"says": "{value:.2f} tickets"}, "cannot write {value} as `.2f`"),
+    (COUNT | {"says": "{value.__class__}"}, "`says` has no {value.__class__}"),
+    (
+        COUNT | {"aggregate": "trend", "measure": "satisfaction", "says": "{value:%}"},
+        "cannot write {value} as `%`",
+    ),
+    (
+        COUNT | {"aggregate": "trend", "measure": "satisfaction", "says": "{typical}"},
+        "`says` has no {typical} here",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), PHRASES)
+def test_a_phrase_that_cannot_be_filled_in_is_refused(line: dict[str, Any], told: str) -> None:
+    source = load_business(SHIPPED_BUSINESSES / "telecom").source("tickets")
+    with pytest.raises(ValueError, match=re.escape(told)):
+        expand(FeatureLine(**line), source, 6)
+
+
+def test_a_window_is_said_only_where_there_is_one() -> None:
+    with pytest.raises(ValidationError, match="the line has none"):
+        FeatureLine(**COUNT | {"aggregate": "recency", "months": [], "says": "{value} days {window}"})

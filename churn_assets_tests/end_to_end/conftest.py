@@ -44,10 +44,11 @@ WINDOWS = {"observation_months": 6, "gap_days": 7, "outcome_days": 45, "settleme
 
 @dataclass(frozen=True)
 class Demo:
-    """A finished demo: its home and what it printed."""
+    """A finished demo: its home, what it printed, and what it printed on stderr."""
 
     settings: Settings
     output: str
+    complaints: str
 
     @property
     def home(self) -> Path:
@@ -69,13 +70,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     done = subprocess.run(
         [*command, "--customers", str(CUSTOMERS), "--months", str(MONTHS)],
         env=os.environ | {"CHURN_HOME": settings.home, "CHURN_BUSINESS": settings.business, "COLUMNS": "160"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-6000:]
-    return Demo(settings, done.stdout)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return Demo(settings, done.stdout, done.stderr)
 
 
 @dataclass(frozen=True)

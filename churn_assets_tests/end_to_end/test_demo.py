@@ -8,7 +8,9 @@ from contextlib import closing
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from rich.console import Console
 
+from churn_assets.cli.summary import print_full_summary
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -21,16 +23,38 @@ NAMED = ("bronze", "silver/customer_keys", "silver/customer_identity", "silver/q
 
 def test_the_summary_tells_what_came_out(demo: Demo) -> None:
     for said in (
+        "Demo: 800 simulated customers, 13 months",
         f"Extracts of {FIRST} to {LAST}",
+        "train 1/1 models/churn_model, ",
+        "accepted",
+        "95 % interval",
+        f"scored as of {LAST}-31",
+        "The riskiest customers",
+        "churn-assets summary --full",
+        "Done in",
+    ):
+        assert said in demo.output
+
+
+def test_the_demo_prints_nothing_but_its_own_words(demo: Demo) -> None:
+    """No warning of a library, no traceback, no control character; nothing on stderr."""
+    assert demo.complaints == ""
+    assert "\x1b" not in demo.output and "\r" not in demo.output
+    assert not re.search("warning|traceback|deprecat", demo.output, re.IGNORECASE)
+
+
+def test_the_full_summary_tells_all_of_it(demo: Demo) -> None:
+    console = Console(record=True, width=160)
+    print_full_summary(Lakehouse(demo.settings), load_business(demo.settings.business_path), console)
+    told = console.export_text()
+    for said in (
         "features/customer_snapshots",
         "Refused rows",
         "ROC-AUC on the last mature cohort",
         f"Segments on {LAST}-31",
         "The ten riskiest customers",
-        "Done in",
     ):
-        assert said in demo.output
-    assert "Traceback" not in demo.output
+        assert said in told
 
 
 def test_every_table_is_there(demo: Demo) -> None:

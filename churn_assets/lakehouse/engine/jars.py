@@ -1,4 +1,4 @@
-"""The two Delta jars: kept in one folder, verified by SHA-256, fetched once by Spark's own Ivy.
+"""The two Delta jars: kept in one folder, verified by SHA-256, fetched once from a Maven repository or a folder.
 
 Run as `python -m churn_assets.lakehouse.engine.jars` to have them before the first session (installation, image build).
 
@@ -7,18 +7,22 @@ dependencies brings are older copies of what Spark ships; on the driver's class 
 """
 
 import logging
-import os
 import shutil
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
 
-from churn_assets.lakehouse.engine.java import prepare_java_home
-from churn_assets.lakehouse.engine.processes import module_environment, only_one
-from churn_assets.settings import Settings
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+from churn_assets.lakehouse.engine.download import DownloadError, Watch, download, looked, probe
+from churn_assets.lakehouse.engine.processes import only_one
+from churn_assets.settings import Settings, is_uri
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +41,9 @@ class Jar:
         return f"{self.artifact}-{self.version}.jar"
 
     @property
-    def coordinate(self) -> str:
-        """e.g. io.delta:delta-storage:4.4.0"""
-        return f"io.delta:{self.artifact}:{self.version}"
+    def path(self) -> str:
+        """Where a Maven repository has it, e.g. io/delta/delta-storage/4.4.0/delta-storage-4.4.0.jar"""
+        return f"io/delta/{self.artifact}/{self.version}/{self.file_name}"
 
 
 DELTA_JARS = (
@@ -47,12 +51,19 @@ DELTA_JARS = (
     Jar("delta-storage", "4.4.0", "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc"),
 )
 
-# Where a user's mirror may be named in Spark's own terms. A resolution passes these on, and nothing else.
-_IVY_CONFS = ("spark.jars.ivy", "spark.jars.ivySettings", "spark.jars.repositories")
-
 
 class JarsError(RuntimeError):
-    """The jars are neither kept nor resolvable; the message names files, folder and remedy."""
+    """The jars are neither kept nor to be had. The message is three lines without credentials.
+
+    Attributes:
+        reason: what failed.
+        looked: where the jars were looked for.
+        remedy: what to do.
+    """
+
+    def __init__(self, reason: str, looked: str, remedy: str) -> None:
+        super().__init__(f"No Delta jars: {reason}.\nLooked in: {looked}.\nRemedy: {remedy}.")
+        self.reason, self.looked, self.remedy = reason, looked, remedy
 
 
 def jars_folder(settings: Settings) -> Path:
@@ -61,114 +72,164 @@ def jars_folder(settings: Settings) -> Path:
 
 
 def jar_problem(path: Path, jar: Jar) -> str:
-    """What is wrong with a kept jar ("missing", or the hash that differs); empty when it is right."""
+    """What is wrong with a jar ("missing", not readable, another hash); empty when it is right."""
     try:
         with path.open("rb") as file:
             found = file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return "missing"
+    except OSError as error:
+        return f"not readable ({error.strerror})"
     return "" if found == jar.sha256 else f"SHA-256 is {found}, expected {jar.sha256}"
 
 
-def delta_jars(settings: Settings) -> list[Path]:
+def jar_problems(settings: Settings) -> dict[Jar, str]:
+    """The jars that are not kept as they must be, with what is wrong."""
+    problems = {jar: jar_problem(jars_folder(settings) / jar.file_name, jar) for jar in DELTA_JARS}
+    return {jar: problem for jar, problem in problems.items() if problem}
+
+
+def delta_jars(settings: Settings, console: Console | None = None) -> list[Path]:
     """The verified jars, fetched first when they are not kept. Any number of processes may call this at once.
 
+    Args:
+        settings: name the folder, and where to fetch from.
+        console: where the progress is shown; None for a line in the log.
+
     Raises:
-        JarsError: not kept and not resolvable, or what was resolved is not what this release was tested with.
-        JavaNotFoundError: a fetch is needed, and there is no Java for it.
+        JarsError: not kept and not to be had, or what came is not what this release was tested with.
     """
     folder = jars_folder(settings)
-    if _wrong(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        # Ivy's cache is not safe for several writers: one process fetches, the others wait and find the files.
-        with only_one(folder / ".lock"):
-            if _wrong(folder):
-                _fetch(settings, folder)
+    if jar_problems(settings):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # one process fetches, the others wait and find the files
+            with only_one(folder / ".lock"):
+                _fetch(settings, jar_problems(settings), console)
+        except OSError as error:
+            reason = f"{folder} cannot be written ({error.strerror or error})"
+            raise JarsError(reason, f"{folder}", "set CHURN_JARS to a folder that can be written") from None
     return [folder / jar.file_name for jar in DELTA_JARS]
 
 
-def _wrong(folder: Path) -> dict[str, str]:
-    """File name -> what is wrong with it."""
-    problems = {jar.file_name: jar_problem(folder / jar.file_name, jar) for jar in DELTA_JARS}
-    return {name: problem for name, problem in problems.items() if problem}
+def check_source(settings: Settings) -> str:
+    """Look whether the jars that are not kept can be fetched, without fetching them.
 
+    Returns:
+        Where they can be fetched from.
 
-def _fetch(settings: Settings, folder: Path) -> None:
-    before = _wrong(folder)
-    for name, problem in before.items():
-        if problem != "missing":
-            log.warning("%s: %s; fetching it again", folder / name, problem)
-    log.info("Fetching %s (about 10 MB, once)", ", ".join(jar.coordinate for jar in DELTA_JARS))
-    with TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
-        output = _resolve_in_subprocess(settings, Path(scratch))
-        resolved = _wrong(Path(scratch))
-        if resolved:
-            raise JarsError(_help_text(folder, before, resolved, output))
-        for jar in DELTA_JARS:
-            (Path(scratch) / jar.file_name).replace(folder / jar.file_name)
-
-
-def _help_text(folder: Path, before: dict[str, str], resolved: dict[str, str], output: str) -> str:
-    wanted = "".join(f"\n  {jar.file_name} ({jar.coordinate}, SHA-256 {jar.sha256})" for jar in DELTA_JARS)
-    return (
-        f"The Delta jars are not usable and could not be fetched.\nIn {folder}: "
-        f"{'; '.join(f'{name}: {problem}' for name, problem in before.items())}."
-        f"\nResolution: {'; '.join(f'{name}: {problem}' for name, problem in resolved.items())}."
-        f"\nRemedy: give this machine access to a Maven repository (a mirror: set DEFAULT_ARTIFACT_REPOSITORY to its"
-        f" address, or spark.jars.ivySettings in CHURN_SPARK_CONF), or copy these files by hand into {folder}:{wanted}"
-        f"\nLast lines of the resolution:\n{os.linesep.join(output.splitlines()[-15:])}"
-    )
-
-
-def _resolve_in_subprocess(settings: Settings, target: Path) -> str:
-    """Let a short-lived Spark resolve the jars into `target`; its output, whether it succeeded or not.
-
-    A process of its own, because the jars must be on the class path before the main JVM starts.
+    Raises:
+        JarsError: they cannot.
     """
-    prepare_java_home(settings.jars_path / "java")
-    confs = [f"{key}={settings.spark_conf[key]}" for key in _IVY_CONFS if key in settings.spark_conf]
-    done = subprocess.run(
-        [sys.executable, "-m", "churn_assets.lakehouse.engine.jars", "--resolve-into", str(target), *confs],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=900,
-        env=module_environment(),
-    )
-    return done.stdout
+    with _failures(settings, problems := jar_problems(settings)):
+        for jar in problems:
+            if folder := _source_folder(settings.maven):
+                _found_in(folder, jar)
+            else:
+                probe(_address(settings.maven, jar))
+        return _source(settings.maven)
 
 
-def _resolve_into(target: Path, confs: list[str]) -> None:
-    """In the subprocess: ask Spark's Ivy for each jar without its dependencies, and copy it to `target`."""
-    from pyspark import SparkConf
-    from pyspark.java_gateway import launch_gateway
+def _fetch(settings: Settings, problems: dict[Jar, str], console: Console | None) -> None:
+    """Bring each jar to the folder, under its name only when it is complete and right."""
+    with _failures(settings, problems), _progress(console) as progress:
+        for jar, problem in problems.items():
+            kept = jars_folder(settings) / jar.file_name
+            if problem != "missing":
+                log.warning("%s: %s; fetching it again", kept, problem)
+            said = f"Fetching {jar.file_name}"
+            log.info("%s", said)
+            if console and progress.disable:
+                console.print(said, soft_wrap=True)
+            task = progress.add_task(said, total=None)
+            part = kept.with_name(f".{jar.file_name}.part")
+            try:
+                _bring(settings.maven, jar, part, partial(_show, progress, task))
+                part.replace(kept)
+            finally:
+                part.unlink(missing_ok=True)
 
-    conf = SparkConf(loadDefaults=False)
-    for setting in confs:
-        key, _, value = setting.partition("=")
-        conf.set(key, value)
-    # The gateway alone is enough: no context, so neither ports nor scratch folders.
-    jvm = launch_gateway(conf).jvm  # type: ignore[no-untyped-call]
-    for jar in DELTA_JARS:
-        address = jvm.java.net.URI.create(f"ivy://{jar.coordinate}?transitive=false")
-        found = jvm.org.apache.spark.util.DependencyUtils.resolveMavenDependencies(address).mkString(",")
-        shutil.copyfile(found, target / jar.file_name)
+
+def _bring(maven: str, jar: Jar, target: Path, watch: Watch) -> None:
+    """Copy or download a jar, and verify it."""
+    if folder := _source_folder(maven):
+        shutil.copyfile(_found_in(folder, jar), target)
+    else:
+        download(_address(maven, jar), target, watch)
+    if problem := jar_problem(target, jar):
+        with target.open("rb") as file:
+            html = file.read(200).lstrip().lower().startswith((b"<!doctype html", b"<html"))
+        if html:
+            raise DownloadError(
+                f"what came as {jar.file_name} is an HTML page, such as the login or the refusal of a proxy",
+                "open the address in a browser, and have the proxy let it through",
+            )
+        raise DownloadError(f"what came as {jar.file_name} is not the file that was tested: its {problem}")
 
 
-def main(arguments: list[str]) -> int:
-    """Fetch the jars of the configured folder; the exit code."""
-    if arguments[:1] == ["--resolve-into"]:
-        _resolve_into(Path(arguments[1]), arguments[2:])
-        return 0
+def _source_folder(maven: str) -> Path | None:
+    """The folder that the setting names; None when it is an address."""
+    if not is_uri(maven):
+        return Path(maven).expanduser().absolute()
+    return Path(unquote(urlsplit(maven).path)) if maven.startswith("file://") else None
+
+
+def _found_in(folder: Path, jar: Jar) -> Path:
+    """The jar of a folder that is flat, or laid out as a Maven repository."""
+    problems = {path: jar_problem(path, jar) for path in (folder / jar.file_name, folder / jar.path)}
+    if right := [path for path, problem in problems.items() if not problem]:
+        return right[0]
+    told = "; ".join(f"{path}: {problem}" for path, problem in problems.items())
+    raise DownloadError(f"{jar.file_name} is not in the folder that CHURN_MAVEN names ({told})")
+
+
+def _address(maven: str, jar: Jar) -> str:
+    return f"{maven.rstrip('/')}/{jar.path}"
+
+
+def _source(maven: str) -> str:
+    """Where jars come from, without credentials, and how they are reached."""
+    folder = _source_folder(maven)
+    return str(folder) if folder else looked(maven)
+
+
+@contextmanager
+def _failures(settings: Settings, problems: dict[Jar, str]) -> Iterator[None]:
+    """Raises a failed download as the error that people read, alone: it says all that its cause would."""
     try:
-        for path in delta_jars(Settings()):
+        yield
+    except DownloadError as error:
+        names = " and ".join(jar.file_name for jar in DELTA_JARS)
+        folder = jars_folder(settings)
+        kept = "".join(f" ({jar.file_name}: {why})" for jar, why in problems.items() if why != "missing")
+        general = f"set CHURN_MAVEN to a mirror of Maven Central, or to a folder that holds {names}"
+        raise JarsError(
+            str(error),
+            f"{folder}{kept}, then {_source(settings.maven)}",
+            f"{error.remedy}; or {general}" if error.remedy else general,
+        ) from None
+
+
+def _progress(console: Console | None) -> Progress:
+    """A bar for each file, on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=console, disable=console is None or not console.is_terminal)
+
+
+def _show(progress: Progress, task: TaskID, done: int, total: int | None) -> None:
+    progress.update(task, completed=done, total=total)
+
+
+def main() -> int:
+    """Fetch the jars of the configured folder; the exit code."""
+    try:
+        for path in delta_jars(Settings(), Console(stderr=True)):
             print(path)
-    except RuntimeError as error:
+    except JarsError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

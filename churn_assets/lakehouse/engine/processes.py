@@ -1,4 +1,4 @@
-"""What `jars` and `class_archive` share about other processes: one at a time, and starting one of our modules."""
+"""One process at a time, and the environment in which one of our modules starts."""
 
 import fcntl
 import os

@@ -57,7 +57,7 @@ def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkS
 
     Raises:
         JavaNotFoundError: no Java 17 or 21.
-        JarsError: the Delta jars are neither kept nor resolvable.
+        JarsError: the Delta jars are neither kept nor to be had.
     """
     global _started
     with _starting:
@@ -147,6 +147,24 @@ def why_spark_ended() -> str | None:
         f"The JVM of Spark ended with exit code {code}. If nobody killed it, the machine was short of memory: free "
         "some, or choose fewer months for a run."
     )
+
+
+def running_tasks() -> str:
+    """`3 of 8 tasks`: how far Spark is with the stages that run now; empty while none does."""
+    from py4j.protocol import Py4JError
+    from pyspark import SparkContext
+
+    context = SparkContext._active_spark_context
+    if context is None:
+        return ""
+    try:
+        tracker = context.statusTracker()
+        stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
+    except (Py4JError, OSError, AttributeError):
+        return ""  # its JVM ends or is gone; the step that needs it says so
+    total = sum(stage.numTasks for stage in stages if stage is not None)
+    done = sum(stage.numCompletedTasks for stage in stages if stage is not None)
+    return f"{done} of {total} tasks" if total else ""
 
 
 def shims_folder(settings: Settings) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.features import Feature
+from churn_assets.contracts.phrases import phrase, printed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,20 +15,30 @@ REASONS = 3
 UNKNOWN = "unknown"
 
 
-def _number(value: float) -> str:
-    if value == round(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
+YES_AND_NO = {"true": "yes", "false": "no"}
 
 
 def _words(feature: Feature, value: object, typical: float | None) -> str:
-    """`support tickets, last 3 months: 4 (typical 0)`; of a trend, `value` is the change."""
+    """`4 support tickets in the last 3 months` where the feature has a phrase; else `support tickets, last 3 months: 4
+    (typical 0)`. Of a trend, `value` is the change."""
     if feature.kind == "category" or not isinstance(value, int | float):
-        return f"{feature.words}: {value}"
-    if feature.aggregate == "trend":
-        return f"{feature.words}: new" if value == float("inf") else f"{feature.words}: {value:+.0%}"
-    usual = f" (typical {_number(typical)})" if typical is not None else ""
-    return f"{feature.words}: {_number(float(value))}{usual}"
+        told: float | str = YES_AND_NO.get(str(value), str(value))
+    else:
+        told = _direction(value) if feature.aggregate == "trend" else float(value)
+    if feature.says is not None:
+        return phrase(feature.says, told, typical)
+    if isinstance(told, str):
+        return f"{feature.words}: {told}"
+    usual = f" (typical {printed(typical)})" if typical is not None else ""
+    return f"{feature.words}: {printed(told)}{usual}"
+
+
+def _direction(change: float) -> str:
+    if change == 0:
+        return "unchanged"
+    if change == float("inf"):
+        return "up from nothing"
+    return f"{'up' if change > 0 else 'down'} {abs(change):.0%}".replace("%", " %")
 
 
 def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDArray[np.object_]":
@@ -35,16 +46,17 @@ def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDAr
     import numpy as np
     import pandas as pd
 
-    printed: Any = values.to_numpy()
+    rounded: Any = values.to_numpy()
     if feature.kind != "category" and pd.api.types.is_numeric_dtype(values.dtype):
-        printed = _printed(values.to_numpy(np.float64, na_value=np.nan), feature.aggregate == "trend")
-    code, distinct = pd.factorize(printed)  # missing: -1
+        rounded = _rounded(values.to_numpy(np.float64, na_value=np.nan), feature.aggregate == "trend")
+    code, distinct = pd.factorize(rounded)  # missing: -1
     texts = [_words(feature, value, typical) for value in distinct.tolist()]
-    said: NDArray[np.object_] = np.array([*texts, f"{feature.words}: {UNKNOWN}"], dtype=object)[code]
+    missing = feature.missing or f"{feature.words}: {UNKNOWN}"
+    said: NDArray[np.object_] = np.array([*texts, missing], dtype=object)[code]
     return said
 
 
-def _printed(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
+def _rounded(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
     """Rounded to what is printed. A trend (new - old) / (new + old) becomes the change, new / old - 1.
 
     Infinite values are missing, as for the model. Trends beyond -1 and 1, of snapshots from when a window might be

@@ -17,6 +17,7 @@ from churn_assets.ml.metrics.stability import by_cohort, by_value
 from churn_assets.ml.review.figures import dependence_figure, importance_figure, training_figures
 from churn_assets.ml.review.leak_report import LeakReport, leak_report
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.progress import note
 from churn_assets.reporting.figures import as_png
 
 SHOWN = 15
@@ -106,14 +107,19 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
     tested = _tested(result, frame)
     importance = importance_intervals(result.contributions, settings.seed)
     strongest = [line.feature for line in importance[:TOP] if line.value > 0]
+    note("looking for leaks")
+    leaks = leak_report(result, frame, settings.seed)
+    note("asking what the strongest features do to the score")
+    dependence = partial_dependence(result.model, tested, strongest, settings.seed)
+    note("measuring quality, stability and fairness")
     return Examination(
         quality=_quality(result, tested, settings),
         cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
         segments=_segments(result, tested, settings),
         groups=fairness(tested, settings.protected, settings.capacity, settings.minimum_positives),
-        leaks=leak_report(result, frame, settings.seed),
+        leaks=leaks,
         importance=importance,
-        dependence=partial_dependence(result.model, tested, strongest, settings.seed),
+        dependence=dependence,
     )
 
 

@@ -20,6 +20,7 @@ from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.progress import note
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -123,6 +124,9 @@ class Learning:
         with training_part(rows, self._transformations[fold], how) as part:
 
             def fit(name: str) -> None:
+                note(
+                    f"fitting {name} on {len(rows):,} snapshots, {missing.index(name) + 1} of {len(missing)}"
+                )
                 started = time.perf_counter()
                 fitted = how.candidates[name].fit(replace(part, engine=self.engines[name]))
                 self._scorers[fold, name] = fitted

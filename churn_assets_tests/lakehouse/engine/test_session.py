@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.engine.profiles import choose_profile
-from churn_assets.lakehouse.engine.session import scratch_folder, session_confs, start_session
+from churn_assets.lakehouse.engine.session import running_tasks, scratch_folder, session_confs, start_session
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,6 +105,20 @@ def test_starting_again_with_other_essential_settings_warns(
     with caplog.at_level(logging.WARNING):
         assert start_session(other) is spark
     assert "spark.driver.memory=1g, not 3g" in caplog.text
+
+
+def test_the_tasks_that_spark_runs_are_counted_while_it_runs_any(spark: "SparkSession") -> None:
+    assert running_tasks() == ""
+    slow = spark.range(0, 3, 1, 3).selectExpr("reflect('java.lang.Thread', 'sleep', 1000L + id)")
+    work = threading.Thread(target=slow.collect)
+    work.start()
+    seen = set()
+    while work.is_alive():
+        seen.add(running_tasks())
+        work.join(0.05)
+    assert seen <= {"", "0 of 3 tasks", "1 of 3 tasks", "2 of 3 tasks", "3 of 3 tasks"}
+    assert seen & {"0 of 3 tasks", "1 of 3 tasks", "2 of 3 tasks"}
+    assert running_tasks() == ""
 
 
 def test_local_session_has_the_jars_on_the_class_path() -> None:

@@ -34,11 +34,11 @@ def words(feature: Feature, value: object, typical: dict[str, float] | None = No
         (PRICE, 45.25, "monthly price: 45.2 (typical 29.9)"),
         (PRICE, 0.456, "monthly price: 0.46 (typical 29.9)"),
         (PRICE, 12345.6, "monthly price: 12,346 (typical 29.9)"),
-        (TREND, 0.5, "trend of data use, last month: +200%"),
-        (TREND, -1 / 3, "trend of data use, last month: -50%"),
-        (TREND, -1.0, "trend of data use, last month: -100%"),
-        (TREND, 1.0, "trend of data use, last month: new"),
-        (TREND, 0.0, "trend of data use, last month: +0%"),
+        (TREND, 0.5, "trend of data use, last month: up 200 %"),
+        (TREND, -1 / 3, "trend of data use, last month: down 50 %"),
+        (TREND, -1.0, "trend of data use, last month: down 100 %"),
+        (TREND, 1.0, "trend of data use, last month: up from nothing"),
+        (TREND, 0.0, "trend of data use, last month: unchanged"),
         (TREND, 9.0, "trend of data use, last month: unknown"),
         (TREND, -9.0, "trend of data use, last month: unknown"),
         (TREND, -1.01, "trend of data use, last month: unknown"),
@@ -68,6 +68,40 @@ def test_flags_and_counts_with_gaps_are_said_like_numbers() -> None:
     frame = pd.DataFrame({"price": [3.0, None, 7.0]})
     said = reasons(frame, pd.DataFrame({"price": [1.0, 1.0, 1.0]}), [PRICE], {})[:, 0].tolist()
     assert said == ["monthly price: 3", "monthly price: unknown", "monthly price: 7"]
+
+
+@pytest.mark.parametrize(
+    ("says", "value", "expected"),
+    [
+        (
+            "{value} ticket{s} in the last 3 months (typical {typical})",
+            4.0,
+            "4 tickets in the last 3 months (typical 29.9)",
+        ),
+        ("{value} ticket{s}", 1.0, "1 ticket"),
+        ("{value} ticket{s}", 1.04, "1 ticket"),
+        ("{value} ticket{s}", 0.0, "0 tickets"),
+        ("{value:%} used (typical {typical:%})", 0.0123, "1.2 % used (typical 2,990 %)"),
+        ("changed by {value:+} EUR", 3.0, "changed by +3 EUR"),
+        ("changed by {value:+} EUR", -3.26, "changed by -3.3 EUR"),
+        ("changed by {value:+} EUR", 0.0, "changed by 0 EUR"),
+        ("{value} ticket{s}", float("nan"), "rolling contract"),
+    ],
+)
+def test_a_reason_is_a_phrase_where_the_business_declares_one(says: str, value: float, expected: str) -> None:
+    assert words(replace(PRICE, says=says, missing="rolling contract"), value) == expected
+
+
+def test_a_phrase_without_a_usual_value_says_so() -> None:
+    assert (
+        words(replace(PRICE, says="{value} EUR (typical {typical:%})"), 4.0, {}) == "4 EUR (typical unknown)"
+    )
+
+
+def test_phrases_of_words_and_trends() -> None:
+    assert words(replace(TREND, says="data use {value}"), -1 / 3) == "data use down 50 %"
+    assert words(replace(REGION, says="lives in the {value}"), "south") == "lives in the south"
+    assert words(REGION, "true") == "region: yes"
 
 
 def test_a_feature_without_a_usual_value_is_said_alone() -> None:

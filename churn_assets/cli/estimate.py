@@ -1,0 +1,93 @@
+"""What the demo will do, and about how long each part takes on this machine; told before anything heavy is imported."""
+
+import os
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from churn_assets.lakehouse.engine.profiles import local_cores
+from churn_assets.settings import Settings
+
+CALIBRATION_SECONDS = 0.2
+# Measured with the demo of telecom on two cores: seconds that a part takes whatever the size, and seconds more for
+# every 100,000 customers x months; rounds of the calibration loop in a second on the same machine.
+REFERENCE_ROUNDS = 3900.0
+REFERENCE_CORES = 2
+# 1.4 of two cores are busy on average: that share of the seconds goes down as cores are added.
+BUSY_CORES = 1.4
+PARALLEL = BUSY_CORES - 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the demo.
+
+    Attributes:
+        name: as the display calls it.
+        what: what it does.
+        fixed, growing: seconds on the reference machine, and per 100,000 customers x months.
+    """
+
+    name: str
+    what: str
+    fixed: float
+    growing: float
+
+    def seconds(self, customers: int, months: int, slower: float) -> float:
+        """About how long it takes on a machine that needs `slower` times as long as the reference."""
+        return slower * (self.fixed + self.growing * customers * months / 100_000)
+
+
+PARTS = (
+    Part("simulate", "write the extracts of six dirty sources, unless some are there", 5, 10),
+    Part("ingest", "load them into bronze, silver and gold Delta tables", 20, 25),
+    Part("snapshot", "features and labels of every customer at every month end", 5, 10),
+    Part("train", "fit, compare and examine the candidate models", 15, 15),
+    Part("score", "a probability, reasons and a segment for every customer", 5, 3),
+    Part("monitor", "quality of the model, drift, a page about the month", 2, 2),
+)
+
+
+def slowness() -> float:
+    """How many times as long as on the idle reference machine the demo takes here and now.
+
+    The speed of a core is measured by a loop; how much of the cores others take follows from the load of the last
+    minute. A loop of wall time would not see it: a new process goes first.
+    """
+    rounds, started = 0, time.process_time()
+    while (spent := time.process_time() - started) < CALIBRATION_SECONDS:
+        total = 0
+        for number in range(2_000):
+            total += number * number % 7
+        rounds += 1
+    cores = max(1, local_cores("local[*]"))
+    by_cores = 1 - PARALLEL + PARALLEL * REFERENCE_CORES / cores
+    by_others = max(1.0, (os.getloadavg()[0] + min(BUSY_CORES, cores)) / cores)
+    return REFERENCE_ROUNDS * spent / rounds * by_cores * by_others
+
+
+def rounded(seconds: float) -> str:
+    """`about 15 s`, `about 4 min`."""
+    if seconds < 90:
+        return f"about {max(5, 5 * round(seconds / 5))} s"
+    return f"about {round(seconds / 60)} min"
+
+
+def print_plan(settings: Settings, customers: int, months: int, console: Console) -> None:
+    """Prints what the demo does, and how long each part takes here where that has been measured."""
+    measured = settings.business == "telecom"
+    slower = slowness() if measured else 1.0
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    for part in PARTS:
+        seconds = part.seconds(customers, months, slower)
+        grid.add_row(f"  [bold]{part.name}[/]", rounded(seconds) if measured else "", part.what)
+    console.print(grid)
+    total = sum(part.seconds(customers, months, slower) for part in PARTS)
+    time_here = f"Together {rounded(total)} on this machine as it is now ({local_cores('local[*]')} cores)."
+    console.print(
+        f"{time_here if measured else 'How long a part takes was only measured for telecom.'} "
+        f"Everything lies in {escape(str(settings.home_path))}."
+    )

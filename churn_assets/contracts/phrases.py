@@ -1,0 +1,60 @@
+"""Phrases: how a feature's value is said as a reason, by the template `says` of its line in churn.yaml."""
+
+from dataclasses import dataclass
+from string import Formatter
+
+PLACES = {"value": ("", "%", "+"), "typical": ("", "%", "+"), "s": ("",), "window": ("",)}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a phrase: rounded to what a person reads; `{value:%}` as a percentage, `{value:+}` with its sign."""
+
+    value: float
+
+    def __format__(self, form: str) -> str:
+        if form == "%":
+            return f"{printed(100 * self.value)} %"
+        return f"{'+' if form == '+' and self.value > 0 else ''}{printed(self.value)}"
+
+
+def printed(value: float) -> str:
+    """Whole from 100 on, one decimal below, two digits below 1."""
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
+
+
+def check_phrase(template: str, of_words: bool) -> None:
+    """Refuses a template that cannot be filled in.
+
+    Args:
+        template: as declared.
+        of_words: whether the values are words, so that there is neither a typical one nor a percentage.
+
+    Raises:
+        ValueError: it names something else than PLACES allow.
+    """
+    for _, place, form, conversion in Formatter().parse(template):
+        if place is None:
+            continue
+        if place not in PLACES or (of_words and place == "typical"):
+            known = ", ".join(f"{{{name}}}" for name in PLACES if not (of_words and name == "typical"))
+            raise ValueError(f"`says` has no {{{place}}} here; it has {known}")
+        if conversion or form not in (PLACES[place] if not of_words else ("",)):
+            raise ValueError(f"`says` cannot write {{{place}}} as `{conversion or form}` here")
+
+
+def for_window(phrase: str | None, window: str) -> str | None:
+    """The phrase with {window} filled in; the other places stay."""
+    return phrase.replace("{window}", window) if phrase is not None else None
+
+
+def phrase(template: str, value: float | str, typical: float | None) -> str:
+    """A template without {window}, filled in. `{s}` is the ending of a plural: nothing after 1."""
+    told = value if isinstance(value, str) else Number(value)
+    ending = "" if f"{told}" == "1" else "s"
+    if typical is None:
+        for form in PLACES["typical"]:
+            template = template.replace(f"{{typical:{form}}}" if form else "{typical}", "unknown")
+    return template.format(value=told, typical=Number(typical or 0.0), s=ending)

@@ -1,0 +1,248 @@
+"""Download one file by the certificates and proxies that this machine is set up with, and say in words why it fails.
+
+Certificates: those of the system (on macOS the keychain), and those that SSL_CERT_FILE, SSL_CERT_DIR,
+REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE name. Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+"""
+
+import logging
+import os
+import re
+import socket
+import ssl
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse, InvalidURL, responses
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import HTTPSHandler, Request, build_opener, getproxies, proxy_bypass
+
+import truststore
+
+from churn_assets.settings import without_password
+
+log = logging.getLogger(__name__)
+
+# Called with the bytes that have arrived, and the bytes of the whole file where the server tells them.
+Watch = Callable[[int, int | None], None]
+
+TIMEOUT = 20.0  # seconds without an answer or without a byte
+PAUSES = (1.0, 3.0)  # seconds before each further attempt
+_CHUNK = 1 << 16
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# OpenSSL's codes for: not valid yet, expired, another host name, another IP address. Any other: nobody vouches for it.
+_WRONG_CERTIFICATE = {9, 10, 62, 64}
+_TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+_TRUST_REMEDY = (
+    "set SSL_CERT_FILE to the PEM file with the CA of your company (its proxy signs what passes through)"
+)
+_PROXY_REMEDY = "set HTTPS_PROXY where a proxy is the way out"
+_WRONG_PROXY_REMEDY = "correct HTTPS_PROXY, or name in NO_PROXY what is reached without it"
+
+
+class DownloadError(Exception):
+    """Why there is no file, in words.
+
+    Attributes:
+        remedy: what helps, beside another address; may be empty.
+        transient: another attempt may succeed.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", transient: bool = False) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+        self.transient = transient
+
+
+def download(address: str, target: Path, watch: Watch) -> None:
+    """Write what is at the address to a file, in several attempts where that can help.
+
+    Args:
+        address: http or https; may hold `user:password@`, which goes to this host alone.
+        target: the file, replaced when it exists; after an error it may hold a part.
+        watch: told about the progress.
+
+    Raises:
+        DownloadError: the message holds no credentials.
+        OSError: the file cannot be written.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            with target.open("wb") as file:
+                for chunk in _chunks(address, watch):
+                    file.write(chunk)
+            return
+        except DownloadError as error:
+            if pause is None or not error.transient:
+                raise
+            log.warning("%s; next attempt in %g s", error, pause)
+            time.sleep(pause)
+
+
+def probe(address: str) -> None:
+    """Ask for the file once and read nothing of it.
+
+    Raises:
+        DownloadError: the file would not come.
+    """
+    with _answer(address) as answer:
+        if answer.headers.get_content_type() == "text/html":
+            raise DownloadError(f"{_request(address).host} answers with an HTML page instead of the file")
+
+
+def looked(address: str) -> str:
+    """The address without credentials, the proxy, and for https the certificates that are trusted."""
+    try:
+        request = _request(address)
+    except DownloadError:
+        return without_password(address)
+    proxy = _proxy(request)
+    told = [request.full_url, f"through the proxy {proxy}" if proxy else "without a proxy"]
+    if request.type == "https":
+        told.append(f"trusting {trusted()[1]}")
+    return ", ".join(told)
+
+
+def trusted() -> tuple[ssl.SSLContext, str]:
+    """A context that verifies servers, and in words the certificates that it trusts."""
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    told: dict[str, str] = {}
+    for name in _CERTIFICATES:
+        for place in os.environ.get(name, "").split(os.pathsep if name == "SSL_CERT_DIR" else "\0"):
+            if place:
+                problem = _load(context, Path(place))
+                told.setdefault(place, f"{name}={place}{f' ({problem})' if problem else ''}")
+    if sys.platform == "darwin":
+        told["keychain"] = "the keychain"
+    else:
+        system = ssl.get_default_verify_paths()  # what truststore reads, already by the first two variables
+        for place in filter(None, (system.cafile, system.capath)):
+            told.setdefault(place, place)
+    return context, ", ".join(told.values()) or "the system's certificates"
+
+
+def _load(context: ssl.SSLContext, place: Path) -> str:
+    """Trust the certificates of a file or folder too; what is wrong with it, empty when nothing is."""
+    try:
+        if place.is_dir():
+            context.load_verify_locations(capath=place)
+            hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", entry.name) for entry in place.iterdir())
+            return "" if hashed else "no certificate is named by its hash there; run `openssl rehash`"
+        context.load_verify_locations(cafile=place)
+    except ssl.SSLError:
+        return "holds no certificate in PEM format"
+    except OSError as error:
+        return "does not exist" if isinstance(error, FileNotFoundError) else f"{error.strerror}"
+    return ""
+
+
+def _request(address: str) -> Request:
+    """The request, with the credentials of the address moved to a header that no redirect carries elsewhere."""
+    try:
+        parts = urlsplit(address)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid:  # the message of the parser would repeat a part of the password
+        raise DownloadError(
+            "the address of the repository is not valid",
+            "write it as https://user:password@host/path, and special characters of the password as %40 (for @)",
+        )
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    request = Request(bare, headers={"User-Agent": "churn-assets"})  # noqa: S310 (http or https, see above)
+    if parts.username is not None:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_unredirected_header(
+            "Authorization", f"Basic {b64encode(credentials.encode()).decode('ascii')}"
+        )
+    return request
+
+
+def _proxy(request: Request) -> str:
+    """Host and port of the proxy that urllib takes for this request; empty for none."""
+    proxy = getproxies().get(request.type, "")
+    if not proxy or proxy_bypass(request.host):
+        return ""
+    return re.sub("^[^/]*//", "", proxy.rpartition("@")[2]).rstrip("/")
+
+
+@contextmanager
+def _answer(address: str) -> Iterator[HTTPResponse]:
+    """The open answer; every failure, also while it is read, as a DownloadError."""
+    request = _request(address)
+    try:
+        with build_opener(HTTPSHandler(context=trusted()[0])).open(request, timeout=TIMEOUT) as answer:
+            yield answer
+    except (OSError, HTTPException, ValueError) as error:
+        raise _explained(error, request) from error
+
+
+def _chunks(address: str, watch: Watch) -> Iterator[bytes]:
+    with _answer(address) as answer:
+        done, total = 0, answer.length
+        watch(done, total)
+        while chunk := answer.read(_CHUNK):
+            done += len(chunk)
+            watch(done, total)
+            yield chunk
+        if total is not None and done != total:  # http.client ends a short body without an error
+            raise DownloadError(
+                f"the connection ended after {done:,} of {total:,} bytes", _PROXY_REMEDY, transient=True
+            )
+
+
+def _explained(error: Exception, request: Request) -> DownloadError:
+    """What an exception of urllib means."""
+    host, proxy = request.host, _proxy(request)
+    peer = f"the proxy {proxy}" if proxy else host
+    remedy = _WRONG_PROXY_REMEDY if proxy else _PROXY_REMEDY
+    if isinstance(error, HTTPError):
+        return _refused(error.code, host, proxy)
+    cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _untrusted(cause, host)
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return DownloadError(f"no encrypted connection to {host}: {cause.reason or cause}", remedy)
+    if isinstance(cause, socket.gaierror):
+        return DownloadError(
+            f"the name of {peer} is not resolved ({cause.strerror}): no network, or a name that is wrong",
+            remedy,
+            transient=cause.errno == socket.EAI_AGAIN,
+        )
+    if isinstance(cause, TimeoutError):
+        return DownloadError(f"{peer} does not answer within {TIMEOUT:g} s", remedy, transient=True)
+    if tunnel := re.match(r"Tunnel connection failed: (\d+)", str(cause)):
+        return _refused(int(tunnel[1]), host, proxy, by_proxy=True)
+    if isinstance(cause, (ValueError, InvalidURL)):  # its message may repeat a password of the proxy
+        return DownloadError(f"{peer} cannot be asked: its address is not valid", remedy)
+    told = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return DownloadError(f"the connection to {peer} failed: {told}", remedy, transient=True)
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> DownloadError:
+    if error.verify_code in _WRONG_CERTIFICATE:
+        reason = f"the certificate of {host} is not valid ({error.verify_message})"
+        return DownloadError(reason, "correct this machine's clock or the name of the host")
+    return DownloadError(f"the certificate of {host} is not trusted ({error.verify_message})", _TRUST_REMEDY)
+
+
+def _refused(code: int, host: str, proxy: str, by_proxy: bool = False) -> DownloadError:
+    """What a status code of the host, or of the proxy before it, means."""
+    status = f"{code} {responses.get(code, '')}".strip()
+    if code == 407:
+        return DownloadError(
+            f"the proxy {proxy} wants credentials ({status})",
+            "set HTTPS_PROXY=http://user:password@host:port, special characters as %40 (for @)",
+        )
+    if by_proxy:
+        reason = f"the proxy {proxy} does not let through to {host} ({status})"
+        return DownloadError(reason, transient=code in _TRANSIENT)
+    remedies = {
+        401: "give user:password@ in the address of the repository",
+        403: "give user:password@ in the address of the repository",
+        404: "correct the address of the repository, or let the mirror have the file",
+    }
+    return DownloadError(f"{host} answers {status}", remedies.get(code, ""), transient=code in _TRANSIENT)

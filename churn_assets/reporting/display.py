@@ -1,0 +1,198 @@
+"""How work is watched: one moving line in a terminal, lines of plain text in a file or a CI log."""
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
+
+from churn_assets import progress
+
+HEARTBEAT_SECONDS = 10.0
+REFRESH_SECONDS = 0.5
+SHOWN_FROM_SECONDS = 3.0  # of a running step; shorter ones are gone before one can read it
+
+
+class Display:
+    """The steps of one piece of work, told by `begin` and `end`; what the running step does, by `progress.note`.
+
+    A context manager, used by one thread; notes may come from any. Steps that still run at its end have ended, unless
+    an error broke them off. This class shows nothing; see `display_on`.
+
+    Args:
+        name: of the work, such as `ingest`.
+        total: number of steps.
+    """
+
+    def __init__(self, name: str, total: int) -> None:
+        self.name, self.total, self.done = name, total, 0
+        self.started = time.monotonic()
+        self._running: dict[str, float] = {}
+        self._note, self._note_at = "", 0.0
+        self._tasks = ""
+        self._closed = threading.Event()
+        self._refresher = threading.Thread(target=self._keep_fresh, name=f"display {name}", daemon=True)
+        self._listener = _Listener(self)
+
+    def __enter__(self) -> Self:
+        progress.log.addHandler(self._listener)
+        progress.log.setLevel(logging.INFO)
+        self._refresher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        self._refresher.join()
+        if kind is None:
+            self._end_all()
+        progress.log.removeHandler(self._listener)
+        self._close(ok=kind is None)
+
+    def begin(self, step: str, at: float | None = None) -> None:
+        """A step has started, now or at that time (seconds since the epoch)."""
+        at = time.time() if at is None else at
+        self._running = {**self._running, step: at}
+        self._forget_note_before(at)
+
+    def end(self, step: str, at: float | None = None) -> None:
+        """A step has ended, well or not."""
+        at = time.time() if at is None else at
+        since = self._running.get(step, at)
+        self._running = {name: began for name, began in self._running.items() if name != step}
+        self.done += 1
+        self._forget_note_before(at)
+        self._finished(step, at - since)
+
+    def go_on(self, step: str) -> None:
+        """The step before, if there is one, has ended, and this one starts."""
+        self._end_all()
+        self.begin(step)
+
+    def _end_all(self) -> None:
+        for step in tuple(self._running):
+            self.end(step)
+
+    def reach(self, done: int, words: str) -> None:
+        """So many of the steps are done, and this one was the last: for steps too short to be told one by one."""
+        self.done = done
+        self.hear(words)
+
+    def hear(self, words: str) -> None:
+        """What the running step does now."""
+        self._note, self._note_at = words, time.time()
+
+    def count(self, tasks: str) -> None:
+        """How far the engine is with what it does now, such as `3 of 8 tasks`; empty while it does nothing."""
+        self._tasks = tasks
+
+    def _forget_note_before(self, at: float) -> None:
+        # steps are told late, and a note may already be one of the step that has just begun
+        if self._note_at < at:
+            self._note = ""
+
+    def doing(self) -> str:
+        """The running steps with their seconds, and the newest note."""
+        now = time.time()
+        steps = ", ".join(_with_seconds(step, now - since) for step, since in self._running.items())
+        told = ": ".join(part for part in (steps, self._note) if part)
+        return f"{told} ({self._tasks})" if self._tasks else told
+
+    def _keep_fresh(self) -> None:
+        while not self._closed.wait(REFRESH_SECONDS):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Twice a second, in a thread of its own."""
+
+    def _finished(self, step: str, seconds: float) -> None:
+        """A step has ended."""
+
+    def _close(self, ok: bool) -> None:
+        """All work has ended, or an error broke it off."""
+
+
+def _with_seconds(step: str, seconds: float) -> str:
+    return f"{step} {seconds:.0f} s" if seconds >= SHOWN_FROM_SECONDS else step
+
+
+class _Listener(logging.Handler):
+    """Hands the words of `progress.note` to a display."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__()
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._display.hear(record.getMessage())
+
+
+class _Moving(Display):
+    """One line of a terminal, by rich; it stays when the work is done."""
+
+    def __init__(self, console: Console, name: str, total: int) -> None:
+        super().__init__(name, total)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("[bold]{task.fields[job]:<9}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=console,
+        )
+        self._task = self._progress.add_task("starting", total=total, job=name)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return super().__enter__()
+
+    def _refresh(self) -> None:
+        self._progress.update(self._task, completed=self.done, description=escape(self.doing() or "starting"))
+
+    def _close(self, ok: bool) -> None:
+        self._progress.update(self._task, completed=self.done, description="" if ok else "[red]failed")
+        self._progress.stop()
+
+
+class _Lines(Display):
+    """A line per finished step, and one whenever nothing was printed for ten seconds; no control characters."""
+
+    def __init__(self, console: Console, name: str, total: int) -> None:
+        super().__init__(name, total)
+        self._console = console
+        self._printed_at = self.started
+
+    def _print(self, words: str) -> None:
+        self._printed_at = time.monotonic()
+        self._console.print(f"{self.name} {self.done}/{self.total} {words}", markup=False, soft_wrap=True)
+
+    def _refresh(self) -> None:
+        if time.monotonic() - self._printed_at >= HEARTBEAT_SECONDS:
+            self._print(f"... {self.doing() or 'starting'}")
+
+    def _finished(self, step: str, seconds: float) -> None:
+        self._print(f"{step}, {seconds:.1f} s")
+
+    def _close(self, ok: bool) -> None:
+        self._print(f"{'done' if ok else 'failed'} after {time.monotonic() - self.started:.0f} s")
+
+
+def display_on(console: Console | None, name: str, total: int) -> Display:
+    """The display that fits a console; None: one that shows nothing."""
+    if console is None:
+        return Display(name, total)
+    return (_Moving if console.is_interactive else _Lines)(console, name, total)

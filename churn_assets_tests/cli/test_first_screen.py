@@ -1,0 +1,140 @@
+"""The short summary: it fits one screen, says whole sentences, and never a natural id."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from churn_assets.cli.first_screen import LINES_A_CUSTOMER, RISKIEST, print_first_screen, sentence
+from churn_assets.cli.summary import FIRST_STEPS
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.champions import decisions_schema, trainings_schema
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.silver.reconciliation import Balance, as_table
+from churn_assets_tests.lakes import settings_for, small_business
+
+JUNE = date(2025, 6, 30)
+SHORT = ["3 support tickets in the last month", "contract ends in 12 days", "price [red]rose[/] by 8 %"]
+LONG = [f"{word * 14} in the last 6 months (typical 1,234,567)" for word in ("a word ", "words ", "lengthy ")]
+ENDLESS = "x" * 400
+COLUMNS, LINES = 100, 40
+COMMAND_AND_CLOSING_LINES = 3  # the prompt before and after, and what the demo says at its end
+
+
+def _told(house: Lakehouse, business: Business, width: int = COLUMNS) -> str:
+    console = Console(record=True, width=width)
+    print_first_screen(house, business, console)
+    return console.export_text()
+
+
+def _lake(home: Path, business: Business, reasons: list[str | None], **training: Any) -> Lakehouse:
+    """A lake with everything that the summary reads; seven customers."""
+    house = Lakehouse(settings_for(home))
+    months = [("usage", "2025-05", 2_000_000_000), ("tickets", "2025-06", 900)]
+    balances = [Balance(s, m, n + 10, n, 7, 3, [JUNE], True) for s, m, n in months]
+    house.append_rows(tables.RECONCILIATION, as_table(balances), run_id="run")
+    row = dict.fromkeys(trainings_schema().names) | {
+        "trained_as_of": JUNE, "model_version": "1", "candidate": "gradient_boosted_trees", "auc": 0.84,
+        "auc_low": 0.81, "auc_high": 0.87, "recall": 0.45, "trained_at": datetime(2025, 8, 1, tzinfo=UTC),
+    }  # fmt: skip
+    trained = pa.Table.from_pylist([row | training], schema=trainings_schema())
+    house.append_rows(tables.TRAINING_RUNS, trained, run_id="run")
+    decision = dict.fromkeys(decisions_schema().names) | {
+        "in_charge_from": JUNE, "trained_as_of": JUNE, "model_version": "1", "promoted": True,
+        "decided_at": datetime(2025, 8, 1, tzinfo=UTC),
+    }  # fmt: skip
+    decided = pa.Table.from_pylist([decision], schema=decisions_schema())
+    house.append_rows(tables.CHAMPIONS, decided, run_id="run")
+    named = {f"reason_{place}": reason for place, reason in enumerate(reasons, start=1)}
+    people = [
+        {"customer_key": f"{n:016x}", "as_of_date": JUNE, "probability": 0.9 - n / 10, "raw": 0.9 - n / 10}
+        for n in range(7)
+    ]
+    scored = [p | named | {"model_version": "1", "decile": 1} for p in people]
+    house.append_rows(tables.CHURN_SCORES, pa.Table.from_pylist(scored), run_id="run")
+    tiers = ["high", "high", "elevated", "elevated", "low", "low", "low"]
+    segments = [p | {"risk_tier": t, "value": 1_000_000.0} for p, t in zip(people, tiers, strict=True)]
+    house.append_rows(tables.CUSTOMER_SEGMENTS, pa.Table.from_pylist(segments), run_id="run")
+    return house
+
+
+@pytest.mark.parametrize(
+    "reasons", [SHORT, LONG, [ENDLESS] * 3, [None] * 3], ids=["short", "long", "endless", "none"]
+)
+@pytest.mark.parametrize("business", ["telecom", "shop"])
+def test_it_fits_one_screen(tmp_path: Path, business: str, reasons: list[str | None]) -> None:
+    lines = _told(_lake(tmp_path, load_business(SHIPPED_BUSINESSES / business), reasons),
+                  load_business(SHIPPED_BUSINESSES / business)).splitlines()  # fmt: skip
+    assert len(lines) + COMMAND_AND_CLOSING_LINES <= LINES
+    assert max(map(cell_len, lines)) <= COLUMNS
+
+
+def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    told = _told(_lake(tmp_path, business, SHORT), business, 300)
+    for said in (
+        "2,000,000,920 delivered: 2,000,000,900 accepted, 14 duplicates, 6 refused",
+        "gradient boosted trees, version 1: AUC 0.840 (95 % interval 0.810 to 0.870)",
+        "it ranks 84 rightly",
+        "contacting the 10 % at the highest risk reaches 45 % of those who leave, 4.5 times as many",
+        "7 customers of telecom scored as of 2025-06-30",
+        "from 2025-07-08 to 2025-08-06",
+        "churn-assets summary --full",
+        "make ui",
+        "Your own sources",
+    ):
+        assert said in told
+    table = [line.split() for line in told.splitlines()]
+    assert ["high", "2", "2", "2,000,000"] in table  # 0.9 + 0.8
+    assert ["elevated", "2", "1", "2,000,000"] in table  # 0.7 + 0.6
+    assert ["low", "3", "1", "3,000,000"] in table
+    listed = [line for line in told.splitlines() if line.startswith("000000000000000")]
+    assert len(listed) == RISKIEST
+    said = f"Likely to leave (90 %): {SHORT[0]}, {SHORT[1]}, {SHORT[2]}."
+    assert listed[0].split("  ", 1)[1].strip() == said
+    assert "May leave" not in listed[4] and "(50 %)" in listed[4]
+
+
+def test_money_is_told_only_where_the_value_is_a_sum(tmp_path: Path) -> None:
+    business = load_business(small_business(tmp_path))  # its value is tenure_days
+    told = _told(_lake(tmp_path, business, SHORT), business)
+    assert "expected to leave" in told and "1,000,000" not in told
+
+
+def test_what_is_not_there_yet_is_said(tmp_path: Path) -> None:
+    business = load_business(small_business(tmp_path))
+    house = Lakehouse(settings_for(tmp_path))
+    assert (
+        _told(house, business).split() == f"There is no table in {tmp_path}/lake yet. {FIRST_STEPS}".split()
+    )
+    house.append_rows(tables.RECONCILIATION, as_table([]), run_id="run")
+    told = _told(house, business)
+    assert "0 delivered" in told and "none is in charge yet" in told and "riskiest" not in told
+
+
+def test_a_model_without_figures_has_none(tmp_path: Path) -> None:
+    business = load_business(small_business(tmp_path))
+    told = _told(_lake(tmp_path, business, SHORT, auc=None, recall=None), business)
+    assert "too few churners to measure" in told and "Campaign" not in told
+
+
+@pytest.mark.parametrize("width", [60, 82])
+def test_a_sentence_names_as_many_reasons_as_fit(width: int) -> None:
+    def said(*reasons: str | None) -> list[str]:
+        names = ("reason_1", "reason_2", "reason_3")
+        return sentence({"probability": 0.3} | dict(zip(names, reasons, strict=True)), width)
+
+    assert said("a", "b", None) == ["May leave (30 %): a, b."]
+    assert said(None, None, None) == ["May leave (30 %); no single fact stands out."]
+    for reasons in (LONG, [ENDLESS, "b", "c"]):
+        lines = said(*reasons)
+        assert len(lines) <= LINES_A_CUSTOMER and max(map(len, lines)) <= width
+    assert " ".join(said(*LONG)).startswith(f"May leave (30 %): {LONG[0]}"[:50])
+    assert said("a word " * 60, None, None)[-1].endswith(" ...")

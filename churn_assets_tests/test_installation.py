@@ -1,0 +1,138 @@
+"""The search for interpreters and the installation, which run before any package is there."""
+
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+
+from churn_assets.cli import doctor
+from churn_assets.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = ROOT / ".ci"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a folder to be the whole PATH; it holds awk, and no Python yet."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    awk = shutil.which("awk")
+    assert awk
+    (folder / "awk").symlink_to(awk)
+    return folder
+
+
+def executable(file: Path, script: str) -> None:
+    """Write a shell script that can be run."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def search(path: Path) -> subprocess.CompletedProcess[str]:
+    """Run .ci/pythons with one folder as PATH and pyenv's folder beside it."""
+    environment = {"PATH": str(path), "PYENV_ROOT": str(path.parent / "pyenv")}
+    return subprocess.run([SCRIPTS / "pythons"], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_supported_python_is_found_with_its_version(path: Path) -> None:
+    executable(path / "python3", f'exec "{sys.executable}" "$@"')
+    found = search(path)
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    assert found.stdout == f"{version} {sys.executable}\n"
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_the_lowest_minor_version_is_first_and_pyenv_is_searched(path: Path) -> None:
+    executable(path / "python3", "echo 3.13.5 debian")
+    executable(path / "python3.12", "echo 3.12.9 path")
+    executable(path.parent / "pyenv/versions/3.12.1/bin/python3.12", "echo 3.12.1 pyenv")
+    executable(path.parent / "pyenv/versions/3.13.5/bin/python3.13", "echo 3.13.5 pyenv")
+    assert search(path).stdout.splitlines() == ["3.12.9 path", "3.12.1 pyenv", "3.13.5 pyenv"]
+
+
+def test_a_python_without_ensurepip_is_skipped_and_its_package_named(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "ensurepip.py").write_text("raise ImportError\n")
+    executable(path / "python3", f'PYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"')
+    found = search(path)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "apt install python3-venv" in found.stderr
+    executable(path / "python3.13", "echo 3.13.5 complete")
+    found = search(path)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "3.13.5 complete\n", "")
+
+
+def test_other_pythons_are_no_match(path: Path) -> None:
+    # the probe is the script's own; only the version that it sees is another
+    hook = "import sys; sys.version_info = (3, 14, 0); exec(sys.argv[1])"
+    executable(path / "python3", f"""exec "{sys.executable}" -c '{hook}' "$2" """)
+    found = search(path)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "No Python 3.11, 3.12 or 3.13" in found.stderr
+
+
+def test_make_says_what_to_install(path: Path, tmp_path: Path) -> None:
+    make = shutil.which("make")
+    assert make
+    for tool in ("sed", "sh"):
+        (path / tool).symlink_to(str(shutil.which(tool)))
+    executable(path / "python3", "exit 2")
+    target = tmp_path / "environment" / ".stamp"
+    done = subprocess.run(
+        [make, f"VENV={target.parent}", str(target)],
+        cwd=ROOT,
+        env={"PATH": str(path), "PYENV_ROOT": str(tmp_path / "pyenv")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "apt install python3-venv" in done.stderr
+    assert not target.parent.exists()
+
+
+def test_the_supported_versions_are_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    low, high = re.findall(r"3\.(\d+)", project["requires-python"])
+    supported = range(int(low), int(high))
+    named = [c.rpartition(".")[2] for c in project["classifiers"] if c.startswith("Programming Language")]
+    assert named == [str(minor) for minor in supported]
+    assert f"(3, {low}) <= sys.version_info[:2] < (3, {high})" in (SCRIPTS / "pythons").read_text()
+    for minor in range(10, 16):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "version_info", (3, minor, 0))
+            finding = doctor.check_python(Settings())
+        assert (finding.status == "ok") == (minor in supported), minor
+
+
+def test_a_failed_installation_shows_the_error_of_pip(tmp_path: Path) -> None:
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment/bin/python"
+    install = [python, SCRIPTS / "install.py", "--no-index", "no-such-package"]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No matching distribution found for no-such-package" in done.stderr
+    assert "environment/install.log" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        ("", "starting pip (packages so far: 0)"),
+        (
+            "Collecting a\n  Downloading a.whl (1 kB)\nCollecting b>=1 (from a)\n",
+            "Collecting b>=1 (packages so far: 2)",
+        ),
+        ("Collecting a\nInstalling collected packages: b, a\n", "3 of 2 packages installed"),
+    ],
+)
+def test_progress_is_told_from_the_output_of_pip(output: str, line: str) -> None:
+    script = runpy.run_path(str(SCRIPTS / "install.py"))
+    assert script["progress"](output, script["installed"]() - 3) == line
