@@ -63,6 +63,9 @@ lint: $(VENV)/.stamp  ## check style, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+docs: $(VENV)/.docs  ## build the documentation into site/; a dead link fails
+	@$(BIN)/zensical build --strict --clean
+
 # In a shell without job control, background processes ignore Ctrl-C; so each is told, and waited for.
 ui: $(VENV)/.stamp jars  ## start Dagster's web page and daemon on http://127.0.0.1:3000 (PORT=...); Ctrl-C stops both
 	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.deployment.dagster_home)"; export DAGSTER_HOME; \
@@ -80,7 +83,7 @@ bench: $(VENV)/.stamp jars  ## measure the pipeline, ratios side by side
 clean:  ## remove caches and build files; keeps data and the environment
 	@echo "Removing caches and build files; $(CHURN_HOME) and $(VENV) stay."
 	@find . \( -name '.venv*' -o -name .git -o -name .churn \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
-	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@rm -rf build dist site .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 clean-all: clean  ## remove also .venv, .venv-* and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
 	@echo "Removing .venv, .venv-* and .churn."
@@ -105,4 +108,9 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 $(VENV)/.tensorflow: $(VENV)/.stamp
 	@echo "Installing TensorFlow, for the tests of the candidate that needs it."
 	@$(INSTALL) -e '.[tensorflow]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.stamp
+	@echo "Installing the generator of the documentation."
+	@$(INSTALL) -e '.[docs]'
 	@touch $@
