@@ -4,13 +4,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.backtest import backtest_figure, backtest_picture, backtest_rows, trainings
-from churn_assets.models.champions import decisions_schema, trainings_schema
 from churn_assets_tests.lakes import settings_for
 
 
@@ -44,10 +42,8 @@ def lakehouse(tmp_path: Path) -> Lakehouse:
     rows = [_training(2, "1", 1), _training(4, "3", 9, 0.9), _training(4, "2", 2), _training(5, "4", 4)]
     decisions = [_decision("1", True), _decision("2", True), _decision("3", False), _decision("4", False)]
     decisions.append(_decision("4", True, "by hand"))
-    house.append_rows(tables.TRAINING_RUNS, pa.Table.from_pylist(rows, schema=trainings_schema()), run_id="r")
-    house.append_rows(
-        tables.CHAMPIONS, pa.Table.from_pylist(decisions, schema=decisions_schema()), run_id="r"
-    )
+    house.append_rows(tables.TRAINING_RUNS, tables.TRAINING_RUNS.rows(rows), run_id="r")
+    house.append_rows(tables.CHAMPIONS, tables.CHAMPIONS.rows(decisions), run_id="r")
     return house
 
 
