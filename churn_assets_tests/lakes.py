@@ -75,6 +75,25 @@ def declaring(table: Table, rows: pa.Table) -> Table:
     return replace(table, columns=columns)
 
 
+def not_as_declared(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
+    """Tables of the lake that hold something else than the catalogue says: columns, their order, nulls, keys."""
+    found = {}
+    for table in tables.catalogue(business):
+        if not lakehouse.exists(table):
+            continue
+        if list(lakehouse.types(table).items()) != list(table.types.items()):
+            found[table.path] = f"{lakehouse.types(table)}"
+            continue
+        rows = lakehouse.arrow(
+            table, [c.name for c in table.columns if c.required or c.name in table.row_key]
+        )
+        if empty := [c.name for c in table.columns if c.required and rows[c.name].null_count]:
+            found[table.path] = f"nulls in {', '.join(empty)}"
+        if table.row_key and rows.group_by(list(table.row_key)).aggregate([]).num_rows != rows.num_rows:
+            found[table.path] = f"{', '.join(table.row_key)} does not identify a row"
+    return found
+
+
 def write_csv(
     landing: str | Path,
     source: str,

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from churn_assets.cli.lake import _tell_trainings
+from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.stores import unregistered
 from churn_assets.models.backtest import backtest_figure, backtest_picture, backtest_rows, trainings
 from churn_assets_tests.lakes import settings_for
 
@@ -56,6 +59,13 @@ def test_the_newest_training_of_each_month_in_the_range_counts(lakehouse: Lakeho
 def test_a_promotion_by_hand_is_no_decision_of_the_training(lakehouse: Lakehouse) -> None:
     [*_, last] = trainings(lakehouse, date.min, date.max)
     assert (last["model_version"], last["promoted"]) == ("4", False)
+
+
+def test_the_picture_of_a_range_lies_where_the_catalogue_says(lakehouse: Lakehouse) -> None:
+    _tell_trainings(lakehouse.settings, "2025-02", "2025-05")
+    home = lakehouse.settings.home_path
+    assert (home / "backtest.png").stat().st_size > 10_000
+    assert unregistered(home, load_business(lakehouse.settings.business_path)) == []
 
 
 def test_table_and_plot(lakehouse: Lakehouse) -> None:

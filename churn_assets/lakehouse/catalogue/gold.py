@@ -62,10 +62,10 @@ def customers(business: Business) -> Table:
         known = {c.name: optional(described(c)) for c in source.attributes}
         columns += [replace(known[n], name=a) for n, a in free_names(source, known, taken).items()]
     for source in business.of_role("spell"):
+        newest = f"Of the customer's row of {source.name} that started last."
         columns += [
-            replace(optional(described(c)), name=f"{source.name}_{c.name}")
-            for c in source.attributes
-            if c.name not in source.key
+            replace(told, name=f"{source.name}_{told.name}", meaning=f"{told.meaning} {newest}")
+            for told in (optional(described(c)) for c in source.attributes if c.name not in source.key)
         ]
         runs = (
             f"True when any row of {source.name} goes on after the newest extract_date of the label source."
@@ -95,7 +95,7 @@ def customer_months(business: Business) -> Table:
         columns += [_sum(business.source(name), column) for column in sums]
     taken = {"customer_key", "as_of_index", "month", *(c.name for c in business.file.customer_months)}
     for source in spells(business):
-        columns += _states(source, taken, tenure=True)
+        columns += _states(source, taken)
     for source in entities(business):
         columns += _states(source, taken)
     return replace(CUSTOMER_MONTHS, columns=tuple(columns))
@@ -112,10 +112,11 @@ def _sum(source: Source, column: MonthColumn) -> Column:
     return Column(column.name, "double", meaning, unit=unit_of_measure, required=True, time=time)
 
 
-def _states(source: Source, taken: set[str], *, tenure: bool = False) -> list[Column]:
+def _states(source: Source, taken: set[str]) -> list[Column]:
     known = {c.name: optional(described(c)) for c in source.attributes if c.name not in source.key}
-    if tenure:
+    time = "as known at the end of the month"
+    if source.spell is not None:
+        time = f"the row of {source.name} that runs at the end of the month, as known then"
         since = f"Days from the customer's first {source.name} to the end of the month."
         known["tenure_days"] = Column("tenure_days", "double", since, unit="days")
-    time = "as known at the end of the month"
     return [replace(known[n], name=a, time=time) for n, a in free_names(source, known, taken).items()]

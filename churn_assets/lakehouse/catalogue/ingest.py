@@ -29,9 +29,6 @@ BY_KNOWN_AT = (
 
 def bronze(source: Source) -> Table:
     """Delivered rows of a source. Text formats are kept as text; Parquet in the types of the contract."""
-    by_field: dict[str, list[str]] = {}
-    for column in source.columns:
-        by_field.setdefault(column.field, []).append(described(column).meaning)
     personal = {c.field for c in source.columns if c.personal}
     types = {
         c.field: lake_type(c.spark_type) if source.format == "parquet" else "string" for c in source.columns
@@ -50,8 +47,14 @@ def bronze(source: Source) -> Table:
         ("extract_month",),
         (
             *(
-                Column(field, types[field], " ".join(said), unit=units.get(field), personal=field in personal)
-                for field, said in by_field.items()
+                Column(
+                    field,
+                    types[field],
+                    _field_meaning(source, field),
+                    unit=units.get(field),
+                    personal=field in personal,
+                )
+                for field in source.fields
             ),
             EXTRACT_DATE,
             SOURCE_FILE,
@@ -63,6 +66,16 @@ def bronze(source: Source) -> Table:
         time=AS_DELIVERED,
         retention=OF_THE_MONTH,
     )
+
+
+def _field_meaning(source: Source, field: str) -> str:
+    """What a delivered field holds: a column of the contract, or what several columns are taken from."""
+    columns = [c for c in source.columns if c.field == field]
+    itself = [c for c in columns if c.name == field and not c.transform and not c.json_path]
+    taken = ", ".join(c.name for c in columns if c not in itself)
+    parts = [described(c).meaning for c in itself]
+    parts += [f"Silver takes {taken} from it."] if taken else []
+    return " ".join(parts)
 
 
 def silver(source: Source) -> Table:
