@@ -123,7 +123,12 @@ OTHERS = (
         backup=False,
     ),
     Store(
-        "backtest.png", "file", "Picture of the last `churn-assets run train`.", False, UNTIL_DELETED, False
+        "backtest.png",
+        "file",
+        "Picture of the last `churn-assets run train` over several months.",
+        False,
+        UNTIL_DELETED,
+        False,
     ),
     Store(
         "truth",
@@ -150,7 +155,14 @@ OTHERS = (
         backup=False,
         setting="CHURN_LAKE",
     ),
-    Store(".*.lock", "lock", "Empty file; whoever adds keys holds its lock.", False, UNTIL_DELETED, False),
+    Store(
+        ".*.lock",
+        "lock",
+        "Empty file; whoever adds keys holds its lock.",
+        False,
+        "no limit; may be deleted while nothing runs",
+        False,
+    ),
 )
 OF_A_REPLAY = (
     Store("telecom", "configuration", "The business that is replayed.", False, UNTIL_DELETED, False),

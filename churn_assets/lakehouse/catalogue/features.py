@@ -94,12 +94,13 @@ def customer_snapshots(business: Business) -> Table:
 
 
 def _tenure(business: Business) -> Column:
-    since = f"Days since the first {business.label_source.name} of the customer."
+    since = f"Days since the customer's first row of {business.label_source.name}."
     return Column("tenure_days", "double", since, unit="days", required=True)
 
 
 def _protected(attribute: ProtectedAttribute) -> Column:
-    told = f"{attribute.said} ({attribute.source}.{attribute.column}): models are judged by it, none is given it."
+    of = f"{attribute.source}.{attribute.column}"
+    told = f"{attribute.said} ({of}): models are judged by this column; it is no feature."
     return Column(attribute.name, "string", _sentence(told))
 
 
@@ -119,7 +120,7 @@ def _sentence(text: str) -> str:
 
 def _computed(feature: Feature, business: Business) -> str:
     """How the value comes from silver."""
-    rows, column = f"{feature.source} rows", f"{feature.source}.{feature.measure or feature.column}"
+    rows, column = f"rows of {feature.source}", f"{feature.source}.{feature.measure or feature.column}"
     condition = f" where {feature.where}" if feature.where else ""
     match feature.aggregate:
         case None:
@@ -133,9 +134,9 @@ def _computed(feature: Feature, business: Business) -> str:
         case "share":
             return f"share of {rows} with {feature.category} = {feature.value}{condition}"
         case "recency":
-            return f"days since the newest of {rows}{condition}"
+            return f"days since the newest row of {feature.source}{condition}"
         case "tenure":
-            return f"days since the customer's first of {rows}"
+            return f"days since the customer's first row of {feature.source}"
         case "days_to_expiry":
             spell = business.source(str(feature.source)).spell
             return f"days from the as_of_date to {feature.source}.{spell.expires_on if spell else ''}"

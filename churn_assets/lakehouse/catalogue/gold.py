@@ -117,6 +117,6 @@ def _states(source: Source, taken: set[str]) -> list[Column]:
     time = "as known at the end of the month"
     if source.spell is not None:
         time = f"the row of {source.name} that runs at the end of the month, as known then"
-        since = f"Days from the customer's first {source.name} to the end of the month."
+        since = f"Days from the start of the customer's first row of {source.name} to the end of the month."
         known["tenure_days"] = Column("tenure_days", "double", since, unit="days")
     return [replace(known[n], name=a, time=time) for n, a in free_names(source, known, taken).items()]

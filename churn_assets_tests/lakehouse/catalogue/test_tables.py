@@ -82,7 +82,7 @@ def test_features_bring_words_computation_unit_and_window() -> None:
     )
     assert told["usage_data_mb_trend_3m"][1:] == ("-1 to 1", "(as_of_date - 6 months, as_of_date]")
     assert told["usage_data_mb_sum_7d"][2] == "(as_of_date - 7 days, as_of_date]"
-    assert told["tickets_open_count_3m"][0].endswith("number of tickets rows where closed_at is null.")
+    assert told["tickets_open_count_3m"][0].endswith("number of rows of tickets where closed_at is null.")
     assert told["subscriptions_monthly_price_change_6m"][1:] == ("EUR", "")
     assert told["subscriptions_days_to_expiry"][:2] == (
         "Days until the contract ends: days from the as_of_date to subscriptions.expires_on.",
