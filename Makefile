@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test oracle lint ui bench clean clean-all jars
+.PHONY: help demo announce test oracle lint docs tables ui bench clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -76,6 +76,9 @@ ui: $(VENV)/.stamp jars  ## start Dagster's web page and daemon on http://127.0.
 	while kill -0 $$page 2>/dev/null && kill -0 $$daemon 2>/dev/null; do sleep 1; done; \
 	kill -TERM $$page $$daemon 2>/dev/null; wait $$page $$daemon; \
 	echo "One of the two ended by itself; its message is above." >&2; exit 1
+
+tables: $(VENV)/.stamp  ## write docs/tables.md anew from the table catalogue
+	@CHURN_BUSINESS=telecom $(BIN)/churn-assets catalogue > docs/tables.md
 
 bench: $(VENV)/.stamp jars  ## measure the pipeline, ratios side by side
 	@$(BIN)/python -m benchmarks $(ARGS)

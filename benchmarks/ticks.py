@@ -16,7 +16,6 @@ from typing import Any
 
 import dagster as dg
 import psutil
-import pyarrow as pa
 
 from churn_assets.automation.sensors import COHORT_TABLES
 from churn_assets.bronze.assets import EXTRACTS
@@ -50,8 +49,8 @@ def deliver(settings: Settings, files: int) -> None:
         held[source.name].append({"extract_month": month_of(day), "source_file": name, "row_number": 1})
     lakehouse = Lakehouse(settings)
     for source in business.sources:
-        rows = pa.Table.from_pylist(held[source.name])
-        lakehouse.append_rows(tables.bronze(source), rows, run_id="bench")
+        table = tables.bronze(source)
+        lakehouse.append_rows(table, table.rows(held[source.name]), run_id="bench")
 
 
 def live(settings: Settings, instance: dg.DagsterInstance) -> None:
@@ -63,12 +62,12 @@ def live(settings: Settings, instance: dg.DagsterInstance) -> None:
         for s in business.sources
         for m in months
     ]
-    lakehouse.append_rows(tables.RECONCILIATION, pa.Table.from_pylist(passed), run_id="bench")
+    lakehouse.append_rows(tables.RECONCILIATION, tables.RECONCILIATION.rows(passed), run_id="bench")
     made = list(snapshot_months(business).get_partition_keys())
     for month in made:
-        outcome = ["pending" if month >= made[-2] else "stayed"] * CUSTOMERS
-        labels = {"as_of_date": [month_end(month)] * CUSTOMERS, "outcome": outcome}
-        lakehouse.append_rows(tables.CHURN_LABELS, pa.table(labels), run_id="bench")
+        label = {"as_of_date": month_end(month), "outcome": "pending" if month >= made[-2] else "stayed"}
+        labels = tables.CHURN_LABELS.rows([label] * CUSTOMERS)
+        lakehouse.append_rows(tables.CHURN_LABELS, labels, run_id="bench")
     marks = {EXTRACTS: "0" * 16}
     for table in [*(tables.bronze(s) for s in business.sources), tables.RECONCILIATION]:
         _write(instance, table, months, marks)

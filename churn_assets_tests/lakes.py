@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.catalogue.table import Column, Table, types_of_rows
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
@@ -65,6 +67,31 @@ def extract_folder(landing: str | Path, source: str, extract_date: str) -> Path:
     folder = Path(landing) / source / f"extract_date={extract_date}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def declaring(table: Table, rows: pa.Table) -> Table:
+    """The table as if the catalogue declared the columns of these rows: for lakes of other features or releases."""
+    columns = tuple(Column(name, kind, "of a test") for name, kind in types_of_rows(rows).items())
+    return replace(table, columns=columns)
+
+
+def not_as_declared(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
+    """Tables of the lake that hold something else than the catalogue says: columns, their order, nulls, keys."""
+    found = {}
+    for table in tables.catalogue(business):
+        if not lakehouse.exists(table):
+            continue
+        if list(lakehouse.types(table).items()) != list(table.types.items()):
+            found[table.path] = f"{lakehouse.types(table)}"
+            continue
+        rows = lakehouse.arrow(
+            table, [c.name for c in table.columns if c.required or c.name in table.row_key]
+        )
+        if empty := [c.name for c in table.columns if c.required and rows[c.name].null_count]:
+            found[table.path] = f"nulls in {', '.join(empty)}"
+        if table.row_key and rows.group_by(list(table.row_key)).aggregate([]).num_rows != rows.num_rows:
+            found[table.path] = f"{', '.join(table.row_key)} does not identify a row"
+    return found
 
 
 def write_csv(

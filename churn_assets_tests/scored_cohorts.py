@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from churn_assets.contracts.business import Business
@@ -65,19 +64,14 @@ def lakehouse(tmp_path: Path, business: Business) -> Lakehouse:
         for m in month_range("2025-06", "2025-09")
         if (s.name, m) != ("tickets", "2025-09")
     ]
-    house.replace_rows(
-        tables.RECONCILIATION,
-        pa.Table.from_pylist(passed),
-        "extract_month",
-        month_range("2025-06", "2025-09"),
-        run_id="run",
-    )
+    rows, months = tables.RECONCILIATION.rows(passed), month_range("2025-06", "2025-09")
+    house.replace_rows(tables.RECONCILIATION, rows, "extract_month", months, run_id="run")
     return house
 
 
 def write(house: Lakehouse, table: tables.Table, rows: Sequence[dict[str, Any]]) -> None:
     days = sorted({row["as_of_date"] for row in rows})
-    house.replace_rows(table, pa.Table.from_pylist(list(rows)), "as_of_date", days, run_id="run")
+    house.replace_rows(table, table.rows(list(rows)), "as_of_date", days, run_id="run")
 
 
 def put_in_charge(
@@ -95,4 +89,4 @@ def put_in_charge(
         "decided_at": now,
     }
     for table, row in ((tables.TRAINING_RUNS, training), (tables.CHAMPIONS, decision)):
-        house.replace_rows(table, pa.Table.from_pylist([row]), "model_version", [version], run_id="run")
+        house.replace_rows(table, table.rows([row]), "model_version", [version], run_id="run")

@@ -28,5 +28,7 @@ def test_links_and_pictures_of_a_page_lead_somewhere(page: Path) -> None:
 
 def test_every_picture_is_shown_somewhere() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    idle = [picture.name for picture in [*DOCS.glob("*.png"), *DOCS.glob("*.svg")] if picture.name not in text]
+    idle = [
+        picture.name for picture in [*DOCS.glob("*.png"), *DOCS.glob("*.svg")] if picture.name not in text
+    ]
     assert not idle, f"no page shows {idle}"

@@ -13,7 +13,8 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.gold.customer_months import customer_months
 from churn_assets.lakehouse import tables
-from churn_assets_tests.lakes import business_copy, settings_for, write_csv
+from churn_assets.lakehouse.stores import unregistered
+from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for, write_csv
 from churn_assets_tests.worlds import FEATURED, INGEST, MONTHS, SNAPSHOTS, Lake, lost_and_found
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ def lake(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lak
     found = lost_and_found(tmp_path_factory)["lake"]
     assert isinstance(found, Lake)
     return found
+
+
+def test_tables_hold_what_the_catalogue_says(lake: Lake) -> None:
+    assert not_as_declared(lake.lakehouse, lake.business) == {}
+    written = [t for t in tables.catalogue(lake.business) if lake.lakehouse.exists(t)]
+    assert {t.layer for t in written} >= {"bronze", "silver", "features"}
+    assert unregistered(lake.settings.home_path, lake.business) == ["business-0", "whole"], "the test's"
 
 
 def _csv(landing: Path, source: str, pattern: str = "*") -> pd.DataFrame:

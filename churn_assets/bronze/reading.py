@@ -10,6 +10,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
+from churn_assets.lakehouse import tables
 from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns
 from churn_assets.sources.quotes import check_quotes
 
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
 
 CORRUPT = "_corrupt_record"
 DELIVERED = "delivered_"  # prefix of a file's columns while they stand beside ours
-PROVENANCE = "extract_date date, source_file string, row_number bigint, rescued string, extract_month string"
-
-
-def bronze_schema(source: Source) -> str:
-    """DDL of the bronze table: strings for CSV and JSON lines, the contract's types for Parquet."""
-    types = {c.field: c.spark_type if source.format == "parquet" else "string" for c in source.columns}
-    return ", ".join(f"`{f}` {types[f]}" for f in source.fields) + ", " + PROVENANCE
 
 
 def missing_fields(source: Source, delivered: Sequence[str]) -> list[str]:
@@ -36,7 +30,7 @@ def missing_fields(source: Source, delivered: Sequence[str]) -> list[str]:
 def read_extracts(
     spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile]
 ) -> "DataFrame":
-    """All rows of the files, one bronze row per delivered row, columns as in `bronze_schema`.
+    """All rows of the files, one bronze row per delivered row, columns as the catalogue has them.
 
     Row numbers count the rows of a file from 1 (a CSV header is not counted).
 
@@ -45,7 +39,7 @@ def read_extracts(
             names file and remedy, never what the file holds.
     """
     if not files:
-        return spark.createDataFrame([], bronze_schema(source))
+        return spark.createDataFrame([], tables.bronze(source).ddl)
     groups: dict[tuple[tuple[str, str], ...], list[ExtractFile]] = defaultdict(list)
     for file in files:
         if source.format == "csv":

@@ -92,6 +92,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_environment,
         check_business,
         check_landing,
+        check_stores,
         check_java,
         check_jars,
         check_class_archive,
@@ -232,6 +233,25 @@ def check_landing(settings: Settings) -> Finding:
             "landing", "warn", f"nobody reads, in {landing}:\n" + "\n".join(unread), " ".join(remedies)
         )
     return Finding("landing", "ok", f"{count:,} files in {landing}")
+
+
+def check_stores(settings: Settings) -> Finding:
+    """Nothing lies under CHURN_HOME that the catalogue does not know."""
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.lakehouse.stores import unregistered
+
+    try:
+        business = load_business(settings.business_path)
+    except (FileNotFoundError, ValueError):
+        return Finding("stores", "warn", "not looked at: there is no business whose tables are known")
+    if unknown := unregistered(settings.home_path, business):
+        return Finding(
+            "stores",
+            "warn",
+            f"not in the catalogue, in {settings.home_path}: {', '.join(unknown)}",
+            "Move away what is yours, and the tables of another business: no erasure and no backup looks there.",
+        )
+    return Finding("stores", "ok", f"all of {settings.home_path} is in the catalogue")
 
 
 def check_java(settings: Settings) -> Finding:

@@ -1,4 +1,4 @@
-"""`demo`, `simulate`, `run`, `summary` and `doctor`."""
+"""`demo`, `simulate`, `run`, `summary`, `catalogue` and `doctor`."""
 
 import sys
 import time
@@ -175,6 +175,15 @@ def summary(full: bool) -> None:
     settings = settings_of_process()
     tell = print_full_summary if full else print_first_screen
     tell(Lakehouse(settings), load_business(settings.business_path), output())
+
+
+@click.command()
+def catalogue() -> None:
+    """Print every table with its columns, and every other store, as Markdown."""
+    from churn_assets.cli.catalogue_page import catalogue_page
+    from churn_assets.contracts.loader import load_business
+
+    click.echo(catalogue_page(load_business(settings_of_process().business_path)), nl=False)
 
 
 @click.command()

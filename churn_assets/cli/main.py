@@ -24,6 +24,7 @@ def cli() -> None:
       churn-assets demo             simulate a telecom operator and run everything
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
       churn-assets summary          what the lake holds now
+      churn-assets catalogue        what each table and column means, and where else data lies
     """
 
 
@@ -32,6 +33,7 @@ for command in (
     lake.simulate,
     lake.run,
     lake.summary,
+    lake.catalogue,
     lake.doctor,
     models.promote,
     models.rollback,

@@ -54,6 +54,7 @@ class _OwnProperties(BaseModel):
     model_config = ConfigDict(extra="forbid")
     aliases: list[str] = []
     alternativeFormats: list[str] = []
+    unit: str | None = None
 
 
 def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
@@ -103,6 +104,8 @@ def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
         valid_severity=prop.quality[0].severity if prop.quality else "warn",
         transform=prop.transformLogic,
         refers_to=prop.relationships[0].to if prop.relationships else None,
+        meaning=" ".join(filter(None, (prop.description, prop.transformDescription))),
+        unit=own.unit,
     )
 
 

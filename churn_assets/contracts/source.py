@@ -12,9 +12,10 @@ FileFormat = Literal["csv", "jsonl", "parquet"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: how it is delivered and what is accepted.
+    """One column: how it is delivered, what is accepted and what it means.
 
-    `field` is the delivered top-level name, `json_path` the way inside it (JSON lines only).
+    `field` is the delivered top-level name, `json_path` the way inside it (JSON lines only). `meaning` is what the
+    contract says about the column, "" where it says nothing; `unit` is that of a number, if the contract names one.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Column:
     valid_severity: Severity
     transform: str | None
     refers_to: str | None
+    meaning: str
+    unit: str | None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, 
 
 
 def _snapshots(business: Business) -> dg.AssetsDefinition:
-    table = tables.CUSTOMER_SNAPSHOTS
+    table = tables.customer_snapshots(business)
     windows = business.file.windows
 
     @table_asset(

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.gold_columns import month_columns
 from churn_assets.gold.churn_events import churn_events
-from churn_assets.gold.customer_months import customer_months, month_columns, touched_months
+from churn_assets.gold.customer_months import customer_months, touched_months
 from churn_assets.gold.customers import customers
 from churn_assets.graph.checks import require_unique
 from churn_assets.graph.partitions import ingest_months, partition_range
@@ -51,8 +52,10 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     """The current view, the months and the endings."""
     everything = [tables.silver(s).key for s in business.sources]
 
+    current, monthly = tables.customers(business), tables.customer_months(business)
+
     @table_asset(
-        tables.CUSTOMERS,
+        current,
         business,
         description="Everything known today about each customer.",
         deps=[*everything, tables.RECONCILIATION.key],
@@ -63,13 +66,13 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         known_until = extract_dates(lakehouse, business.label_source)[-1]
         frame = customers(_silver(lakehouse, business), business, known_until)
-        with lakehouse.draft(tables.CUSTOMERS, frame) as draft:
+        with lakehouse.draft(current, frame) as draft:
             counts = require_unique(draft, ["customer_key"])
             commit = draft.overwrite(run_id=context.run.run_id)
-        return materialized(lakehouse, tables.CUSTOMERS, commit, passed={"one_row_per_key": counts})
+        return materialized(lakehouse, current, commit, passed={"one_row_per_key": counts})
 
     @table_asset(
-        tables.CUSTOMER_MONTHS,
+        monthly,
         business,
         description="Each customer and month: sums of revenue, usage and service with today's corrections; the plan "
         "and other attributes as they were known at the month's end.",
@@ -90,12 +93,12 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             months = touched_months(silver, business, asked, written, replaced)
         frame = customer_months(silver, business, months)
         listed = ", ".join(f"'{m}'" for m in months)
-        with lakehouse.draft(tables.CUSTOMER_MONTHS, frame) as draft:
+        with lakehouse.draft(monthly, frame) as draft:
             counts = require_unique(draft, ["customer_key", "month"])
             commit = draft.replace(f"month IN ({listed})", run_id=context.run.run_id)
         return materialized(
             lakehouse,
-            tables.CUSTOMER_MONTHS,
+            monthly,
             commit,
             {"months written": ", ".join(months)},
             {"one_row_per_key": counts},

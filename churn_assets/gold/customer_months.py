@@ -5,24 +5,15 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business, MonthColumn
+from churn_assets.contracts.gold_columns import entities, month_columns, spells
 from churn_assets.contracts.source import Source
-from churn_assets.gold.customers import entities, named_apart
+from churn_assets.gold.customers import named_apart
 from churn_assets.history.knowledge import as_of_date_of, at_each, current, index_of, newest, with_validity
 from churn_assets.history.spells import running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-
-
-def month_columns(business: Business) -> dict[str, list[MonthColumn]]:
-    """Columns by source; the label source is always one of them where it tells events."""
-    found: dict[str, list[MonthColumn]] = {}
-    if business.label_source.event_time is not None:
-        found[business.label_source.name] = []
-    for column in business.file.customer_months:
-        found.setdefault(column.source, []).append(column)
-    return found
 
 
 def touched_months(
@@ -117,7 +108,7 @@ def customer_months(
     for name, columns in month_columns(business).items():
         parts.append(_sums(silver[name], business.source(name), columns, months))
     taken = {*key, "month", *(c.name for c in business.file.customer_months)}
-    for source in sorted(business.of_role("spell"), key=lambda s: s is not business.label_source):
+    for source in spells(business):
         state = running_spells(silver[source.name], business, source, indexes).where("running")
         kept = [c.name for c in source.attributes if c.name not in source.key]
         parts.append(state.select(*key, *named_apart(source, [*kept, "tenure_days"], taken)))

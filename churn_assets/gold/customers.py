@@ -6,6 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.gold_columns import entities, free_names
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import current, newest
 from churn_assets.history.spells import effective_end
@@ -15,18 +16,11 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
-def entities(business: Business) -> list[Source]:
-    """Entity sources, those whose key is the customer before those that list several rows for one (accounts)."""
-    return sorted(business.of_role("entity"), key=lambda s: s.key != (s.customer,))
-
-
 def named_apart(source: Source, names: Sequence[str], taken: set[str]) -> "list[Column]":
-    """Columns of these names; one whose name is taken already is called `<source>_<name>`. Adds to `taken`."""
+    """Columns of these names, called as `free_names` has it. Adds to `taken`."""
     from pyspark.sql import functions as F
 
-    free = {name: f"{source.name}_{name}" if name in taken else name for name in names}
-    taken |= set(free.values())
-    return [F.col(name).alias(alias) for name, alias in free.items()]
+    return [F.col(name).alias(alias) for name, alias in free_names(source, names, taken).items()]
 
 
 def _newest_row(

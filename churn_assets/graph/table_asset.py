@@ -16,10 +16,12 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.engine.session import why_spark_ended
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
-from churn_assets.lakehouse.tables import Table
+from churn_assets.lakehouse.tables import Column, Table
 
 POOL = "spark"
 CODE_VERSION = version("churn-assets")
+PERSONAL = {"contains": "personal-data"}
+NO_LONGER = "No longer declared: rows of earlier materialisations hold values, newer ones none."
 
 
 @contextmanager
@@ -91,13 +93,13 @@ def table_asset(
                 backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
                 kinds=set(kinds),
                 owners=[owner or business.file.owner],
-                tags={"layer": table.layer, "business": business.name}
-                | ({"contains": "personal-data"} if table.personal else {}),
+                tags={"layer": table.layer, "business": business.name} | (PERSONAL if table.personal else {}),
                 metadata={
                     "grain": table.grain,
                     "path": table.path,
                     "partitioned by": ", ".join(table.partition_by) or "-",
-                },
+                }
+                | told_of(table),
                 code_version=CODE_VERSION,
                 pool=POOL if spark else None,
                 check_specs=[
@@ -137,10 +139,47 @@ def where_it_lies(lakehouse: Lakehouse, table: Table, commit: Commit | None) -> 
     """Metadata of a materialisation: the table's location, and what it is since the commit."""
     found: dict[str, Any] = {"dagster/uri": lakehouse.uri(table)}
     if commit is not None:
-        columns = [dg.TableColumn(name, type_) for name, type_ in lakehouse.types(table).items()]
-        found["dagster/column_schema"] = dg.TableSchema(columns=columns)
+        found["dagster/column_schema"] = column_schema(table, lakehouse.types(table))
         found["delta_version"] = commit.version
     return found
+
+
+def told_of(table: Table) -> dict[str, Any]:
+    """Metadata of an asset that is known before its first run: columns, time and retention; none without a table."""
+    if not table.columns:
+        return {}
+    return {
+        "dagster/column_schema": column_schema(table, table.types),
+        "time": table.time,
+        "retention": table.retention,
+    }
+
+
+def column_schema(table: Table, types: Mapping[str, str]) -> dg.TableSchema:
+    """Columns (name -> type) with what the catalogue says about them.
+
+    A table may still have columns that an earlier churn.yaml or contract declared.
+    """
+    declared = {c.name: c for c in table.columns}
+    columns = [
+        _column(table, declared[name], kind) if name in declared else dg.TableColumn(name, kind, NO_LONGER)
+        for name, kind in types.items()
+    ]
+    unique = [f"unique: {', '.join(table.row_key)}"] if table.row_key else []
+    return dg.TableSchema(columns, dg.TableConstraints(unique))
+
+
+def _column(table: Table, column: Column, kind: str) -> dg.TableColumn:
+    parts = [column.meaning]
+    parts += [f"Unit: {column.unit}."] if column.unit else []
+    parts += [f"Time: {column.time}."] if column.time else []
+    return dg.TableColumn(
+        column.name,
+        kind,
+        " ".join(parts),
+        dg.TableColumnConstraints(nullable=not column.required, unique=table.row_key == (column.name,)),
+        PERSONAL if column.personal else {},
+    )
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:

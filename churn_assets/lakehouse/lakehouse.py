@@ -4,7 +4,7 @@ A lake on this machine is written and read file by file (files.py), any other th
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +12,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.lakehouse.catalogue.table import (
+    Table,
+    difference,
+    types_of_frame,
+    types_of_rows,
+    types_of_schema,
+)
 from churn_assets.lakehouse.delta import connector, files
 from churn_assets.lakehouse.delta.grouping import grouped
 from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Place, Refused
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
 from churn_assets.lakehouse.engine.session import scratch_folder
-from churn_assets.lakehouse.tables import Table
 from churn_assets.progress import note
 from churn_assets.settings import Settings, is_uri
 
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
-    from deltalake.schema import DataType
     from pyspark.sql import DataFrame, SparkSession
 
 # The words of every Unix for a full disk; Spark hides them below two hundred lines.
@@ -45,12 +50,10 @@ def _names_run(run_id: str) -> str:
     return json.dumps({"dagster_run_id": run_id})
 
 
-def _named(kind: "DataType") -> str:
-    from deltalake.schema import ArrayType, PrimitiveType
-
-    if isinstance(kind, PrimitiveType):
-        return kind.type
-    return f"array<{_named(kind.element_type)}>" if isinstance(kind, ArrayType) else str(kind)
+def _require_declared(table: Table, found: Mapping[str, str]) -> None:
+    """Raises LakehouseError when a frame with these columns (name -> type) is not what the catalogue declares."""
+    if told := difference(table, found):
+        raise LakehouseError(f"{table.path}: {told}. Nothing was committed.")
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ class Lakehouse:
         from deltalake import DeltaTable
 
         self.require(table)
-        return {field.name: _named(field.type) for field in DeltaTable(self.uri(table)).schema().fields}
+        return types_of_schema(DeltaTable(self.uri(table)).schema().to_json())
 
     def _dataset(self, table: Table) -> "ds.Dataset":
         from deltalake import DeltaTable
@@ -201,8 +204,10 @@ class Lakehouse:
         """Write, audit, publish: computes the frame once, then it can be looked at, and published or forgotten.
 
         Raises:
-            LakehouseError: there is no space left.
+            LakehouseError: the columns are not those of the catalogue, which is found out before anything is computed;
+                or there is no space left.
         """
+        _require_declared(table, types_of_frame(frame))
         note(f"computing {table.path}")
         place = Place(self.uri(table), table.partition_by, NEW_TABLE)
         drafts: AbstractContextManager[Draft]
@@ -226,18 +231,18 @@ class Lakehouse:
             run_id: the Dagster run, named by the commit.
 
         Raises:
-            LakehouseError: `frame` holds rows outside `where`; nothing was committed.
+            LakehouseError: `frame` holds rows outside `where`, or see `draft`; nothing was committed.
         """
         with self.draft(table, frame) as draft:
             return draft.replace(where, run_id=run_id)
 
     def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Replaces the whole of an unpartitioned table, its columns included."""
+        """Replaces the whole of an unpartitioned table, its columns included. See `draft` for what it refuses."""
         with self.draft(table, frame) as draft:
             return draft.overwrite(run_id=run_id)
 
     def append(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Adds rows. The caller makes sure that a re-run adds nothing twice; see `alone_with`."""
+        """Adds rows. The caller makes sure that a re-run adds nothing twice; see `alone_with`, `draft`."""
         with self.draft(table, frame) as draft:
             return draft.append(run_id=run_id)
 
@@ -252,7 +257,12 @@ class Lakehouse:
             yield
 
     def append_rows(self, table: Table, rows: "pa.Table", *, run_id: str) -> Commit:
-        """`append` without a JVM, for a few rows."""
+        """`append` without a JVM, for a few rows.
+
+        Raises:
+            LakehouseError: the columns are not those of the catalogue; nothing was committed.
+        """
+        _require_declared(table, types_of_rows(rows))
         return self._write_rows(table, rows, {"mode": "append"}, run_id)
 
     def replace_rows(
@@ -261,11 +271,13 @@ class Lakehouse:
         """`replace` without a JVM, for reports of a few rows: those whose `column` is one of `values`.
 
         Raises:
-            LakehouseError: `rows` holds other values of `column`; nothing was committed.
+            LakehouseError: `rows` holds other values of `column`, or other columns than the catalogue; nothing was
+                committed.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        _require_declared(table, types_of_rows(rows))
         allowed = pa.array(list(values), rows.schema.field(column).type)
         if rows.filter(pc.invert(pc.is_in(rows[column], allowed))).num_rows:
             raise LakehouseError(f"{table.path}: rows outside the slice of {column}; nothing was committed.")

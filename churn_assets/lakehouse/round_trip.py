@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from churn_assets.lakehouse.engine.session import running_session, start_session, stop_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.lakehouse.tables import Table
+from churn_assets.lakehouse.tables import Column, Table
 from churn_assets.settings import Settings
 
 
@@ -39,7 +39,13 @@ def round_trip(settings: Settings) -> RoundTrip:
     spark = start_session(settings)
     session_seconds = time.perf_counter() - started if ours else 0.0
     lakehouse = Lakehouse(settings)
-    table = Table(f"_doctor-{uuid.uuid4().hex[:12]}", "numbers", "one row per number", ("half",))
+    table = Table(
+        f"_doctor-{uuid.uuid4().hex[:12]}",
+        "numbers",
+        "one row per number",
+        ("half",),
+        (Column("id", "long", "The number."), Column("half", "string", "Its remainder by 2.")),
+    )
     try:
         started = time.perf_counter()
         numbers = spark.range(100).selectExpr("id", "cast(id % 2 as string) as half")

@@ -1,101 +1,77 @@
-"""The table catalogue: every Delta table of the lake, its grain, partitioning and personal columns.
+"""The table catalogue: every Delta table of the lake by name.
 
-Paths are `lake/<layer>/<name>`; whoever walks the lake (docs, erasure, backup) walks this list.
+What a table holds stands in the package `catalogue`. Tables whose columns depend on the business are functions of it;
+the constant of the same name is enough to read from. Whoever walks the lake (docs, erasure, backup) walks `catalogue`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.source import Source
+from churn_assets.lakehouse.catalogue.features import CHURN_LABELS, CUSTOMER_SNAPSHOTS, customer_snapshots
+from churn_assets.lakehouse.catalogue.gold import (
+    CHURN_EVENTS,
+    CUSTOMER_MONTHS,
+    CUSTOMERS,
+    customer_months,
+    customers,
+)
+from churn_assets.lakehouse.catalogue.ingest import (
+    CUSTOMER_KEYS,
+    QUARANTINE,
+    RECONCILIATION,
+    bronze,
+    customer_identity,
+    silver,
+)
+from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
+from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE
+from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
+from churn_assets.lakehouse.catalogue.table import Column, Table
 from churn_assets.months import month_end
 
-
-@dataclass(frozen=True)
-class Table:
-    """A Delta table. `personal` names the columns with personal values, for scans and for erasure."""
-
-    layer: str
-    name: str
-    grain: str
-    partition_by: tuple[str, ...] = ()
-    personal: frozenset[str] = frozenset()
-
-    @property
-    def key(self) -> list[str]:
-        """The Dagster asset key."""
-        return [self.layer, self.name]
-
-    @property
-    def path(self) -> str:
-        """Path below the lake's root."""
-        return f"{self.layer}/{self.name}"
-
-
-def bronze(source: Source) -> Table:
-    """Delivered rows of a source. Everything but our own columns may be personal."""
-    personal = {c.field for c in source.columns if c.personal} | {"rescued", "source_file"}
-    return Table("bronze", source.name, "one row per delivered row", ("extract_month",), frozenset(personal))
-
-
-def silver(source: Source) -> Table:
-    """Accepted versions of a source's rows."""
-    return Table("silver", source.name, "one row per version of a key", ("extract_month",))
-
-
-CUSTOMER_KEYS = Table(
-    "silver", "customer_keys", "natural id -> random customer_key", personal=frozenset({"customer_id"})
-)
-QUARANTINE = Table(
+__all__ = [
+    "CHAMPIONS",
+    "CHURN_EVENTS",
+    "CHURN_LABELS",
+    "CHURN_SCORES",
+    "CUSTOMERS",
+    "CUSTOMER_KEYS",
+    "CUSTOMER_MONTHS",
+    "CUSTOMER_SEGMENTS",
+    "CUSTOMER_SNAPSHOTS",
+    "DRIFT",
+    "MODEL_PERFORMANCE",
+    "QUARANTINE",
+    "RECONCILIATION",
+    "TRAINING_RUNS",
+    "Column",
+    "Table",
+    "as_of_between",
+    "between",
+    "bronze",
+    "catalogue",
+    "customer_identity",
+    "customer_months",
+    "customer_snapshots",
+    "customers",
     "silver",
-    "quarantine",
-    "one row per refused row",
-    ("source", "extract_month"),
-    frozenset({"raw_row", "reason", "source_file"}),
-)
-RECONCILIATION = Table("silver", "reconciliation", "source x extract_month", ("extract_month",))
-CUSTOMERS = Table("gold", "customers", "one row per customer: the current view")
-CUSTOMER_MONTHS = Table("gold", "customer_months", "customer x month", ("month",))
-CHURN_EVENTS = Table("gold", "churn_events", "one row per spell that ended")
-CUSTOMER_SNAPSHOTS = Table("features", "customer_snapshots", "customer x as_of_date", ("as_of_date",))
-CHURN_LABELS = Table("features", "churn_labels", "customer x as_of_date", ("as_of_date",))
-TRAINING_RUNS = Table("models", "training_runs", "one row per training")
-CHAMPIONS = Table("models", "champions", "one row per decision about who is in charge")
-CHURN_SCORES = Table(
-    "scores", "churn_scores", "customer x as_of_date x model_version", ("as_of_date", "model_version")
-)
-CUSTOMER_SEGMENTS = Table("scores", "customer_segments", "customer x as_of_date", ("as_of_date",))
-MODEL_PERFORMANCE = Table("monitoring", "model_performance", "as_of_date x model_version", ("as_of_date",))
-
-
-DRIFT = Table("monitoring", "drift", "as_of_date x model_version x feature", ("as_of_date",))
-
-
-def customer_identity(business: Business) -> Table:
-    """Personal columns of all sources by customer_key, as versions."""
-    personal = {c.name for s in business.sources for c in s.personal}
-    return Table(
-        "silver",
-        "customer_identity",
-        "one row per version of a person's data",
-        ("source", "extract_month"),
-        frozenset(personal),
-    )
+]
 
 
 def catalogue(business: Business) -> list[Table]:
-    """Every table of the business's lake, in the order in which data walks through it."""
+    """Every table of the business's lake with its columns, in the order in which data walks through it."""
+    has_identity = any(s.personal for s in business.sources)
     return [
         *(bronze(s) for s in business.sources),
         CUSTOMER_KEYS,
         *(silver(s) for s in business.sources),
-        customer_identity(business),
+        *([customer_identity(business)] if has_identity else []),
         QUARANTINE,
         RECONCILIATION,
-        CUSTOMERS,
-        CUSTOMER_MONTHS,
+        customers(business),
+        customer_months(business),
         CHURN_EVENTS,
-        CUSTOMER_SNAPSHOTS,
+        customer_snapshots(business),
         CHURN_LABELS,
         TRAINING_RUNS,
         CHAMPIONS,

@@ -18,7 +18,6 @@ from churn_assets.models.champions import (
     champion_at,
     learned_up_to,
     provisional,
-    trainings_schema,
 )
 from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
 from churn_assets.models.sample import mature_cohorts, training_frame
@@ -85,10 +84,8 @@ def _record(
     run_id: str,
 ) -> None:
     """A row in models/training_runs."""
-    import pyarrow as pa
-
-    schema = trainings_schema()
-    row = dict.fromkeys(schema.names) | result.test.as_dict() | examination.figures()
+    figures = result.test.as_dict() | examination.figures()
+    row = {name: figures[name] for name in figures.keys() & tables.TRAINING_RUNS.types.keys()}
     row |= {
         "trained_as_of": trained_as_of,
         "model_version": version,
@@ -104,8 +101,7 @@ def _record(
         "labels_version": lakehouse.version(tables.CHURN_LABELS),
         "trained_at": datetime.now(UTC),
     }
-    rows = pa.Table.from_pylist([{name: row[name] for name in schema.names}], schema=schema)
-    lakehouse.append_rows(tables.TRAINING_RUNS, rows, run_id=run_id)
+    lakehouse.append_rows(tables.TRAINING_RUNS, tables.TRAINING_RUNS.rows([row]), run_id=run_id)
 
 
 def _provisional(lakehouse: Lakehouse, business: Business, champion: Champion | None) -> Provisional | None:

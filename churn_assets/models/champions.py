@@ -3,12 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from churn_assets.months import month_index, month_of
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -18,51 +15,6 @@ class Champion:
     in_charge_from: date
     model_version: str
     trained_as_of: date
-
-
-def decisions_schema() -> "pa.Schema":
-    """models/champions: one row per decision, also those that kept the champion."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("in_charge_from", pa.date32()),
-            ("model_version", pa.string()),
-            ("trained_as_of", pa.date32()),
-            ("promoted", pa.bool_()),
-            ("previous_version", pa.string()),
-            ("why", pa.string()),
-            ("by", pa.string()),
-            ("auc_difference", pa.float64()),
-            ("auc_difference_low", pa.float64()),
-            ("auc_difference_high", pa.float64()),
-            ("mlflow_run_id", pa.string()),
-            ("decided_at", pa.timestamp("us", "UTC")),
-        ]
-    )
-
-
-def trainings_schema() -> "pa.Schema":
-    """models/training_runs: one row per training."""
-    import pyarrow as pa
-
-    text = ("model_version", "mlflow_run_id", "dagster_run_id", "candidate", "status")
-    quality = ("auc", "auc_low", "auc_high", "pr_auc", "brier", "log_loss", "lift_top_decile")
-    at_capacity = ("precision", "recall", "f1", "accuracy")
-    money = ("empc", "empc_low", "empc_high", "empc_fraction", "profit_at_capacity", "ece")
-    counts = ("rows", "positives", "snapshots_version", "labels_version")
-    return pa.schema(
-        [
-            ("trained_as_of", pa.date32()),
-            *((name, pa.string()) for name in text),
-            ("learned_from", pa.date32()),
-            ("learned_until", pa.date32()),
-            ("test_as_of_date", pa.date32()),
-            *((name, pa.int64()) for name in counts),
-            *((name, pa.float64()) for name in (*quality, *at_capacity, *money)),
-            ("trained_at", pa.timestamp("us", "UTC")),
-        ]
-    )
 
 
 def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import Champion, decisions_schema, lineage, timeline
+from churn_assets.models.champions import Champion, lineage, timeline
 from churn_assets.tracking.tracking import Tracking
 
 BY_TRAINING = "training"  # how `by` begins where no person decided
@@ -18,7 +18,7 @@ class PromotionError(RuntimeError):
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision; see `decisions_schema`."""
+    """One decision: a row of models/champions but for the moment."""
 
     in_charge_from: date
     model_version: str
@@ -45,14 +45,11 @@ def record_decision(lakehouse: Lakehouse, tracking: Tracking, decision: Decision
 
     A clock that was set back does not change the order of decisions: each is later than all before it.
     """
-    import pyarrow as pa
-
     now = datetime.now(UTC)
     if lakehouse.exists(tables.CHAMPIONS):
         earlier = lakehouse.arrow(tables.CHAMPIONS, ["decided_at"])["decided_at"].to_pylist()
         now = max(now, max(earlier) + timedelta(microseconds=1))
-    row = asdict(decision) | {"decided_at": now}
-    rows = pa.Table.from_pylist([row], schema=decisions_schema())
+    rows = tables.CHAMPIONS.rows([asdict(decision) | {"decided_at": now}])
     lakehouse.append_rows(tables.CHAMPIONS, rows, run_id=run_id)
     word = "promoted" if decision.promoted else "rejected"
     tracking.tag_version(decision.model_version, {"decision": word, "why": decision.why, "by": decision.by})

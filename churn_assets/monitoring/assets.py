@@ -1,7 +1,7 @@
 """monitoring/*: realised quality and drift of every scored cohort, and a page a month. No step here needs Spark."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
@@ -16,19 +16,16 @@ from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, j
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 MONTHLY_PAGE = Table("monitoring", "monthly_page", "one page per month, as metadata")
 Rows = dict[str, list[dict[str, Any]]]
 
 
 def _replaced(
-    context: dg.AssetExecutionContext, lakehouse: Lakehouse, table: Table, rows: "pa.Table"
+    context: dg.AssetExecutionContext, lakehouse: Lakehouse, table: Table, rows: list[dict[str, Any]]
 ) -> Commit:
     """The cohorts of the run, and only they, replaced by `rows`."""
     days = [month_end(month) for month in partition_range(context)]
-    return lakehouse.replace_rows(table, rows, "as_of_date", days, run_id=context.run.run_id)
+    return lakehouse.replace_rows(table, table.rows(rows), "as_of_date", days, run_id=context.run.run_id)
 
 
 def _points(context: dg.AssetExecutionContext, month: str, figures: Mapping[str, float | int | None]) -> None:
@@ -58,14 +55,14 @@ def _performance(business: Business) -> dg.AssetsDefinition:
     def model_performance(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        from churn_assets.monitoring.performance import COUNTS, NUMBERS, as_table
+        from churn_assets.monitoring.performance import COUNTS, NUMBERS
 
         found: Rows = {}
         champions = decided(lakehouse)
         if lakehouse.exists(tables.CHURN_SCORES):
             found = {m: judged(lakehouse, business, m, champions) for m in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
-        commit = _replaced(context, lakehouse, table, as_table(rows))
+        commit = _replaced(context, lakehouse, table, rows)
         for month, of_month in found.items():
             for row in in_charge(of_month, champions, month_end(month)):
                 _points(context, month, {name: row[name] for name in (*COUNTS, *NUMBERS)})
@@ -100,14 +97,14 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
     ) -> dg.MaterializeResult[Any]:
-        from churn_assets.monitoring.drift import STABLE, as_table, headlines
+        from churn_assets.monitoring.drift import STABLE, headlines
 
         found: Rows = {}
         if lakehouse.exists(tables.CHURN_SCORES):
             sizes = cohort_sizes(lakehouse)
             found = {month: compared(lakehouse, tracking, month, sizes) for month in partition_range(context)}
         rows = [row for of_month in found.values() for row in of_month]
-        commit = _replaced(context, lakehouse, table, as_table(rows))
+        commit = _replaced(context, lakehouse, table, rows)
         champions = decided(lakehouse)
         for month, of_month in found.items():
             _points(context, month, headlines(in_charge(of_month, champions, month_end(month))))

@@ -3,16 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.reference import drift
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 STABLE, MODERATE, SHIFT = "stable", "moderate", "shift"
 FEATURE, SCORE, VOLUME, BASE_RATE = "feature", "score", "volume", "base rate"
@@ -38,19 +35,6 @@ class Population:
     usual: float | None = None
     labelled: int | None = None
     churned: int | None = None
-
-
-def as_table(rows: "list[dict[str, Any]]") -> "pa.Table":
-    """Rows as monitoring/drift holds them; also of no rows."""
-    import pyarrow as pa
-
-    texts = ("model_version", "kind", "feature", "status")
-    rates = ("missing_rate", "reference_missing_rate", "value", "reference_value")
-    numbers = ("psi", "js_distance", "p_value", *rates)
-    fields = [("as_of_date", pa.date32()), *((name, pa.string()) for name in texts), ("n", pa.int64())]
-    return pa.Table.from_pylist(
-        rows, schema=pa.schema([*fields, *((name, pa.float64()) for name in numbers)])
-    )
 
 
 def cohort_drift(

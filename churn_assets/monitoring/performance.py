@@ -1,15 +1,12 @@
 """monitoring/model_performance: what scores were worth once their labels had matured, and an estimate before that."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, evaluate
 from churn_assets.monitoring.estimation import estimated_auc
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 IMMATURE, INCOMPLETE = "immature", "feed incomplete"
 METRICS = (
@@ -42,15 +39,6 @@ def _row(as_of_date: date, model_version: str, status: str, n: int, scores: pd.D
         "expected_positives": float(scores["probability"].sum()),
         "auc_estimated": estimated_auc(scores["raw"], scores["probability"]),
     }
-
-
-def as_table(rows: "list[dict[str, Any]]") -> "pa.Table":
-    """Rows as monitoring/model_performance holds them; also of no rows."""
-    import pyarrow as pa
-
-    fields = [("as_of_date", pa.date32()), ("model_version", pa.string()), ("status", pa.string())]
-    fields += [(name, pa.int64()) for name in COUNTS] + [(name, pa.float64()) for name in NUMBERS]
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
 def not_yet(as_of_date: date, scores: pd.DataFrame, status: str) -> list[dict[str, Any]]:

@@ -11,7 +11,14 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.partitions import ingest_months, partition_range
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset, where_it_lies
+from churn_assets.graph.table_asset import (
+    PERSONAL,
+    markdown_table,
+    materialized,
+    table_asset,
+    told_of,
+    where_it_lies,
+)
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import between
@@ -19,7 +26,7 @@ from churn_assets.progress import note
 from churn_assets.silver.audit import MonthAudit, Problem
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.load import MonthBlocked, load_silver
-from churn_assets.silver.reconciliation import as_table, reconcile
+from churn_assets.silver.reconciliation import reconcile
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -199,8 +206,8 @@ def _shared_specs(business: Business) -> list[dg.AssetSpec]:
             partitions_def=ingest_months(business),
             kinds={"deltalake"},
             owners=[business.file.owner],
-            tags={"layer": table.layer, "business": business.name, "contains": "personal-data"},
-            metadata={"grain": table.grain, "path": table.path},
+            tags={"layer": table.layer, "business": business.name, **PERSONAL},
+            metadata={"grain": table.grain, "path": table.path} | told_of(table),
         )
         for table, (text, sources) in descriptions.items()
         if sources
@@ -233,9 +240,8 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
                 "Materialise silver of those months again.",
                 metadata={"unbalanced": table_of},
             )
-        commit = lakehouse.replace_rows(
-            table, as_table(rows), "extract_month", months, run_id=context.run.run_id
-        )
+        balance = table.rows([row.as_dict() for row in rows])
+        commit = lakehouse.replace_rows(table, balance, "extract_month", months, run_id=context.run.run_id)
         totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
         report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}

@@ -152,6 +152,7 @@ def load_silver(
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
     attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
+    identity_table = tables.customer_identity(business)
     where = between(months)
     mine = f"source = '{source.name}' AND {where}"
     try:
@@ -159,7 +160,7 @@ def load_silver(
             silver = drafts.enter_context(lakehouse.draft(tables.silver(source), attributes))
             identity = (
                 drafts.enter_context(
-                    lakehouse.draft(tables.customer_identity(business), _identity(versions, source))
+                    lakehouse.draft(identity_table, _identity(versions, source, identity_table))
                 )
                 if source.personal
                 else None
@@ -187,11 +188,12 @@ def load_silver(
             frame.unpersist()
 
 
-def _identity(versions: "DataFrame", source: Source) -> "DataFrame":
-    """silver/customer_identity rows: the personal columns of versions."""
+def _identity(versions: "DataFrame", source: Source, table: tables.Table) -> "DataFrame":
+    """silver/customer_identity rows: the personal columns of versions; those of other sources are null."""
     from pyspark.sql import functions as F
 
-    names = (c.name for c in source.personal)
+    own = {c.name for c in source.personal} | {"customer_key", "known_at", "sequence", "extract_month"}
+    given = {"source": F.lit(source.name)} | {name: F.col(name) for name in own}
     return versions.select(
-        F.lit(source.name).alias("source"), "customer_key", *names, "known_at", "sequence", "extract_month"
+        *(given.get(c.name, F.lit(None).cast(c.type)).alias(c.name) for c in table.columns)
     )

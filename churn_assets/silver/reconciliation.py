@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
@@ -11,9 +11,6 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import is_whole, rows_by_month
 from churn_assets.silver.load import delivered_files
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class Balance(NamedTuple):
@@ -33,16 +30,9 @@ class Balance(NamedTuple):
         """True when every delivered row is accounted for."""
         return self.delivered == self.accepted + self.duplicate + self.quarantined
 
-
-def as_table(balances: Sequence[Balance]) -> "pa.Table":
-    """Rows as silver/reconciliation holds them; also of no rows."""
-    import pyarrow as pa
-
-    fields = [("source", pa.string()), ("extract_month", pa.string())]
-    fields += [(name, pa.int64()) for name in ("delivered", "accepted", "duplicate", "quarantined")]
-    fields += [("extract_dates", pa.list_(pa.date32())), ("whole", pa.bool_()), ("balances", pa.bool_())]
-    rows = [balance._asdict() | {"balances": balance.balances} for balance in balances]
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+    def as_dict(self) -> dict[str, Any]:
+        """The row of silver/reconciliation."""
+        return self._asdict() | {"balances": self.balances}
 
 
 class SilverIncomplete(RuntimeError):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 
 from churn_assets.automation.jobs import schedules
@@ -137,7 +136,7 @@ def test_settling_touches_labels_and_what_they_say_only(tmp_path: Path) -> None:
 def test_tidying_needs_no_month_and_says_what_it_deleted(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     lakehouse, table = Lakehouse(settings), tables.CHAMPIONS
-    lakehouse.append_rows(table, pa.table({"n": [1]}), run_id="run")
+    lakehouse.append_rows(table, table.rows([{"why": "first"}]), run_id="run")
     left = Path(lakehouse.uri(table), "left-by-a-killed-run.parquet")
     left.write_bytes(b"...")
     os.utime(left, (time.time() - 40 * 86400,) * 2)

@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 
 from churn_assets.automation.punctuality import punctuality
@@ -146,9 +145,8 @@ def test_the_check_fails_a_silent_source_and_no_other(tmp_path: Path) -> None:
         if source != "tickets" or month < "2025-11"
     ]
     lakehouse = Lakehouse(settings)
-    lakehouse.replace_rows(
-        tables.RECONCILIATION, pa.Table.from_pylist(rows), "extract_month", months, run_id="run"
-    )
+    balance = tables.RECONCILIATION.rows(rows)
+    lakehouse.replace_rows(tables.RECONCILIATION, balance, "extract_month", months, run_id="run")
     job = build_defs(settings).resolve_job_def("punctuality")
     result = job.execute_in_process()
     assert result.success, "the checks block nothing"
@@ -179,7 +177,7 @@ def test_the_check_begins_with_the_first_month_that_any_source_has_loaded(tmp_pa
         for source in ("customers", "subscriptions")
         for month in months
     ]
-    table = pa.Table.from_pylist(rows)
+    table = tables.RECONCILIATION.rows(rows)
     Lakehouse(settings).replace_rows(tables.RECONCILIATION, table, "extract_month", months, run_id="run")
     result = build_defs(settings).resolve_job_def("punctuality").execute_in_process()
     found = {e.asset_key.path[-1]: e for e in result.get_asset_check_evaluations()}

@@ -18,7 +18,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.metrics.classification import OK
-from churn_assets.monitoring.performance import as_table, not_yet
+from churn_assets.monitoring.performance import not_yet
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets_tests.lakes import small_business
 from churn_assets_tests.scored_cohorts import MONTHS, put_in_charge, write
@@ -29,8 +29,7 @@ def _performance(house: Lakehouse, *upper_ends: float) -> None:
     for month, high in zip(MONTHS, upper_ends, strict=True):
         [row] = not_yet(month_end(month), house.arrow(tables.CHURN_SCORES).to_pandas()[:100], OK)
         rows.append(row | {"positives": 60, "auc": high - 0.03, "auc_low": high - 0.06, "auc_high": high})
-    days = [row["as_of_date"] for row in rows]
-    house.replace_rows(tables.MODEL_PERFORMANCE, as_table(rows), "as_of_date", days, run_id="run")
+    write(house, tables.MODEL_PERFORMANCE, rows)
     labels = house.arrow(tables.CHURN_LABELS).to_pylist()
     settled = {"label": 0, "outcome": "stayed"}
     write(house, tables.CHURN_LABELS, [r if r["outcome"] != "pending" else r | settled for r in labels])

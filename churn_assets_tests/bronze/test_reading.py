@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from churn_assets.bronze.reading import bronze_schema, read_extracts
+from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.contracts.server import ENCODINGS
 from churn_assets.contracts.source import Source
+from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import REPLACED, conform
 from churn_assets.sources.landing import LandingError, list_extracts
@@ -38,7 +39,8 @@ def _read(spark: "SparkSession", source: Source, landing: Path, months: Sequence
     """Bronze rows by file name (without its folder) and row number, `rescued` parsed."""
     frame = read_extracts(spark, source, str(landing), list_extracts(str(landing), source, months))
     assert (
-        frame.schema.simpleString() == spark.createDataFrame([], bronze_schema(source)).schema.simpleString()
+        frame.schema.simpleString()
+        == spark.createDataFrame([], tables.bronze(source).ddl).schema.simpleString()
     )
     rows = [row.asDict() for row in frame.collect()]
     for row in rows:

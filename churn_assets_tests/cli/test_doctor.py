@@ -130,6 +130,17 @@ def test_a_landing_zone_that_stops_the_ingest_is_told_with_its_remedy(settings: 
     assert finding.status == "fail" and "customers/old is not an extract folder" in finding.what
 
 
+def test_what_the_catalogue_does_not_know_is_named(settings: Settings) -> None:
+    """Files of ours, and a table that no contract of the business declares."""
+    assert look(settings, "stores").status == "ok", "there is no home yet"
+    for path in ("notes", "lake/bronze/usage", "lake/bronze/calls", "spark/scratch/host-1", "dagster/backup"):
+        (settings.home_path / path).mkdir(parents=True)
+    (settings.home_path / ".customer_keys.lock").touch()
+    finding = look(settings, "stores")
+    assert finding.status == "warn"
+    assert finding.what.endswith(": dagster/backup, lake/bronze/calls, notes")
+
+
 def test_every_folder_of_the_settings_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are written to the artifacts; extracts are put into the landing zone by others, too, and only read."""
     places = {name: str(tmp_path / name) for name in ("home", "lake", "artifacts", "landing", "jars")}

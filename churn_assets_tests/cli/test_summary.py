@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -13,7 +12,6 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import decisions_schema, trainings_schema
 from churn_assets_tests.lakes import settings_for, small_business
 
 # what people write is no markup of a terminal: neither an end tag without a beginning nor a style
@@ -21,9 +19,8 @@ WHY = "[/] as it is [red]"
 MAY, JUNE, JULY = date(2025, 5, 31), date(2025, 6, 30), date(2025, 7, 31)
 
 
-def _append(house: Lakehouse, table: tables.Table, schema: pa.Schema, **row: Any) -> None:
-    rows = pa.Table.from_pylist([dict.fromkeys(schema.names) | row], schema=schema)
-    house.append_rows(table, rows, run_id="run")
+def _append(house: Lakehouse, table: tables.Table, **row: Any) -> None:
+    house.append_rows(table, table.rows([row]), run_id="run")
 
 
 def _told(house: Lakehouse, business: Business) -> str:
@@ -52,9 +49,9 @@ def test_a_test_cohort_is_untouched_only_where_the_model_has_not_learned_from_it
     for version in ("1", "2"):
         moment = datetime(2025, 8, int(version), tzinfo=UTC)
         same = {"model_version": version, "trained_at": moment}
-        _append(house, tables.TRAINING_RUNS, trainings_schema(), **training, **same)
+        _append(house, tables.TRAINING_RUNS, **training, **same)
     decision = {"in_charge_from": JULY, "trained_as_of": JULY, "model_version": "1", "decided_at": moment}
-    _append(house, tables.CHAMPIONS, decisions_schema(), **decision, promoted=True, why="first")
+    _append(house, tables.CHAMPIONS, **decision, promoted=True, why="first")
     told = _told(house, business)
     assert f"ROC-AUC on the last mature cohort ({test}" in told
     assert "Version 2, trained later, is not in charge: no decision is on record" in told
@@ -66,7 +63,7 @@ def test_refused_rows_add_up(tmp_path: Path, rules: int, last: str) -> None:
     house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
     fields = {"source": "tickets", "extract_month": "2025-06"}
     refused = [fields | {"rule": f"rule {n}"} for n in range(1, rules + 1) for _ in range(19 - n)]
-    house.append_rows(tables.QUARANTINE, pa.Table.from_pylist(refused), run_id="run")
+    house.append_rows(tables.QUARANTINE, tables.QUARANTINE.rows(refused), run_id="run")
     lines = [line.split() for line in _told(house, business).splitlines() if line.strip()]
     listed = lines[lines.index(["source", "rule", "rows"]) + 1 :]
     assert " ".join(listed[-1]) == last
@@ -80,9 +77,9 @@ def test_a_backtest_of_months_that_are_over_has_no_part_in_who_is_in_charge(tmp_
         moment = datetime(2025, 8, int(version), tzinfo=UTC)
         same = {"trained_as_of": trained, "model_version": version}
         training = {"candidate": "decision_tree", "rows": 10, "positives": 1, "trained_at": moment}
-        _append(house, tables.TRAINING_RUNS, trainings_schema(), **same, **training)
+        _append(house, tables.TRAINING_RUNS, **same, **training)
         decision = {"in_charge_from": trained, "decided_at": moment, "why": f"why {version}"}
-        _append(house, tables.CHAMPIONS, decisions_schema(), **same, **decision, promoted=version != "2")
+        _append(house, tables.CHAMPIONS, **same, **decision, promoted=version != "2")
     told = _told(house, business)
     assert "Model version 1 " in told and "Version 3" not in told
     assert "Version 2, trained later, is not in charge: why 2." in told
@@ -101,10 +98,10 @@ def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
         figures = {"auc": auc, "auc_low": auc, "auc_high": auc, "lift_top_decile": 2.0, "brier": 0.1}
         same = {"trained_as_of": trained, "model_version": version}
         training = {"candidate": "decision_tree", "rows": 10, "positives": 1, "trained_at": moment}
-        _append(house, tables.TRAINING_RUNS, trainings_schema(), **same, **training, **figures)
+        _append(house, tables.TRAINING_RUNS, **same, **training, **figures)
         decision = {"in_charge_from": trained, "decided_at": moment, "why": WHY}
         taken = version == "1" or rolled_back
-        _append(house, tables.CHAMPIONS, decisions_schema(), **same, **decision, promoted=taken)
+        _append(house, tables.CHAMPIONS, **same, **decision, promoted=taken)
         scored.append({"model_version": version, "customer_key": f"scored by {version}", "raw": auc})
     if rolled_back:
         back = {"in_charge_from": JULY, "trained_as_of": JUNE, "model_version": "1", "previous_version": "2"}
@@ -112,19 +109,17 @@ def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
         _append(
             house,
             tables.CHAMPIONS,
-            decisions_schema(),
             **back,
             promoted=True,
             why=WHY,
             decided_at=later,
         )
     ahead = {"in_charge_from": date(2199, 1, 31), "trained_as_of": JUNE, "model_version": "3"}
-    _append(house, tables.CHAMPIONS, decisions_schema(), **ahead, promoted=True, decided_at=moment)
+    _append(house, tables.CHAMPIONS, **ahead, promoted=True, decided_at=moment)
     reasons = {"reason_1": "tickets [/]", "reason_2": None, "reason_3": None}
     rest = {"as_of_date": JULY, "decile": 1, "probability": 0.5} | reasons
-    rows = pa.Table.from_pylist([row | rest for row in scored])
-    segment = {"as_of_date": JULY, "segment": "[bold]er", "action": "[/]call"}
-    house.append_rows(tables.CUSTOMER_SEGMENTS, pa.Table.from_pylist([segment]), run_id="run")
+    rows = tables.CHURN_SCORES.rows([row | rest for row in scored])
+    _append(house, tables.CUSTOMER_SEGMENTS, as_of_date=JULY, segment="[bold]er", action="[/]call")
     house.replace_rows(tables.CHURN_SCORES, rows, "as_of_date", [JULY], run_id="run")
     told = _told(house, business)
     assert "Model version 1 (decision tree)" in told and "0.750" in told and "0.990" not in told

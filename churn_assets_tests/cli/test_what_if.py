@@ -19,10 +19,9 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.what_if import WhatIfError
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import TrainingSettings, train
-from churn_assets.models.champions import decisions_schema
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.tracking.tracking import Tracking
-from churn_assets_tests.lakes import settings_for
+from churn_assets_tests.lakes import declaring, settings_for
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
 TRAINED = date(2025, 11, 30)
@@ -51,7 +50,7 @@ class World:
             version = run.register(self.result.model).version
         snapshots = self.frame.drop(columns=["label"])
         rows = pa.Table.from_pandas(snapshots, preserve_index=False)
-        self.lakehouse.append_rows(tables.CUSTOMER_SNAPSHOTS, rows, run_id="r")
+        self.lakehouse.append_rows(declaring(tables.CUSTOMER_SNAPSHOTS, rows), rows, run_id="r")
         decision = {
             "in_charge_from": TRAINED,
             "model_version": version,
@@ -60,8 +59,7 @@ class World:
             "by": "training",
             "decided_at": datetime(2026, 1, 1, tzinfo=UTC),
         }
-        champions = pa.Table.from_pylist([decision], schema=decisions_schema())
-        self.lakehouse.append_rows(tables.CHAMPIONS, champions, run_id="r")
+        self.lakehouse.append_rows(tables.CHAMPIONS, tables.CHAMPIONS.rows([decision]), run_id="r")
 
     def tell(self, key: str = WHO, month: str | None = None, **wishes: str) -> str:
         out = io.StringIO()

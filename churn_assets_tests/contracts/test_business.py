@@ -39,6 +39,26 @@ def test_telecom_has_six_sources_and_about_sixty_features() -> None:
     assert personal == {"customers": ["full_name", "email", "phone", "birth_date"]}
 
 
+@pytest.mark.parametrize("name", ["telecom", "shop"])
+def test_shipped_contracts_say_what_every_column_means(name: str) -> None:
+    silent = [
+        f"{source.name}.{column.name}"
+        for source in load_business(SHIPPED_BUSINESSES / name).sources
+        for column in source.columns
+        if not column.meaning.endswith(".")
+    ]
+    assert silent == []
+
+
+def test_a_column_takes_meaning_and_unit_from_its_property() -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    price = business.source("subscriptions").column("monthly_price")
+    assert (price.meaning, price.unit) == ("Price of the plan per month.", "EUR")
+    fee = business.source("invoices").column("late_fee")  # described by its transformation alone
+    assert (fee.meaning, fee.unit) == ("Sum of the invoice lines called late_fee.", "EUR")
+    assert business.source("subscriptions").column("plan").unit is None
+
+
 def test_shop_is_one_event_source_whose_key_is_the_whole_row() -> None:
     business = load_business(SHIPPED_BUSINESSES / "shop")
     (source,) = business.sources

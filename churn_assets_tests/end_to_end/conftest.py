@@ -18,7 +18,6 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.metrics.classification import OK
-from churn_assets.monitoring.performance import as_table
 from churn_assets.months import month_end
 from churn_assets.settings import Settings
 from churn_assets.simulator.plan import SimulationPlan
@@ -109,7 +108,7 @@ def _degrade(lakehouse: Lakehouse, months: Sequence[str]) -> None:
     poor = {"model_version": "1", "status": OK, "n": 800, "positives": 40}
     poor |= {"auc": 0.55, "auc_low": 0.5, "auc_high": 0.6}
     days = [month_end(month) for month in months]
-    rows = as_table([poor | {"as_of_date": day} for day in days])
+    rows = tables.MODEL_PERFORMANCE.rows([poor | {"as_of_date": day} for day in days])
     lakehouse.replace_rows(tables.MODEL_PERFORMANCE, rows, "as_of_date", days, run_id="prepared")
 
 

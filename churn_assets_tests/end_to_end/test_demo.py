@@ -14,7 +14,9 @@ from churn_assets.cli.summary import print_full_summary
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.stores import unregistered
 from churn_assets_tests.end_to_end.conftest import FIRST, LAST, MONTHS, Demo
+from churn_assets_tests.lakes import not_as_declared
 
 pytestmark = pytest.mark.slow
 NATURAL_ID_OR_ADDRESS = rb"(?<![0-9A-Za-z])C[0-9]{7}(?![0-9A-Za-z])|@example\.(?:com|net|org)|\+999 555"
@@ -80,6 +82,14 @@ def test_every_table_is_there(demo: Demo) -> None:
     segments = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, ["customer_key", "segment"]).to_pylist()
     assert {r["customer_key"] for r in segments} == {r["customer_key"] for r in scores}
     assert len(segments) == len(scores)
+
+
+def test_tables_hold_what_the_catalogue_says(demo: Demo) -> None:
+    assert not_as_declared(Lakehouse(demo.settings), load_business(demo.settings.business_path)) == {}
+
+
+def test_everything_that_the_demo_leaves_is_registered(demo: Demo) -> None:
+    assert unregistered(demo.home, load_business(demo.settings.business_path)) == []
 
 
 def test_the_model_is_tracked_and_in_charge(demo: Demo) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
-import pyarrow as pa
 import pytest
 import yaml
 
@@ -20,13 +19,12 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.models.assets import DEGRADATION, REQUESTED_BY
-from churn_assets.models.champions import decisions_schema
 from churn_assets.models.decisions import PromotionError, decided, promote, rollback
 from churn_assets.months import month_end, month_range, month_start
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.shop import simulate_shop
 from churn_assets.tracking.tracking import Tracking
-from churn_assets_tests.lakes import business_copy, settings_for, write_csv
+from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for, write_csv
 from churn_assets_tests.worlds import Lake, failures
 
 if TYPE_CHECKING:
@@ -107,6 +105,11 @@ def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
     assert shop.frame(tables.MODEL_PERFORMANCE)["status"].tolist() == ["immature"]
 
 
+def test_tables_hold_what_the_catalogue_says(shop: Lake) -> None:
+    assert not_as_declared(shop.lakehouse, shop.business) == {}
+    assert all(shop.lakehouse.exists(t) for t in tables.catalogue(shop.business))
+
+
 def test_a_training_without_mlflow_fails_soon_and_changes_nothing(shop: Lake) -> None:
     """The next one, with MLflow back, is in the next test."""
     settings = shop.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
@@ -158,8 +161,7 @@ def test_the_last_decision_counts_also_when_the_clock_was_set_back(shop: Lake) -
     [newest] = shop.lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()[-1:]
     assert (newest["model_version"], newest["in_charge_from"]) == ("1", day)
     ahead = newest | {"decided_at": newest["decided_at"] + timedelta(days=1)}
-    rows = pa.Table.from_pylist([ahead], schema=decisions_schema())
-    shop.lakehouse.append_rows(tables.CHAMPIONS, rows, run_id="a test")
+    shop.lakehouse.append_rows(tables.CHAMPIONS, tables.CHAMPIONS.rows([ahead]), run_id="a test")
     promote(shop.lakehouse, tracking, "2", day, "still better", "a test")
     assert decided(shop.lakehouse)[-1].model_version == "2"
     assert tracking.champion().version == "2"  # type: ignore[union-attr]

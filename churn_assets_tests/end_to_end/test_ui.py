@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
-from churn_assets_tests.end_to_end.conftest import LAST, Living
+from churn_assets.lakehouse.stores import unregistered
+from churn_assets_tests.end_to_end.conftest import LAST, Demo, Living
 from churn_assets_tests.end_to_end.deployment import until
 
 pytestmark = pytest.mark.slow
@@ -32,6 +34,25 @@ def test_the_daemons_are_healthy(living: Living) -> None:
         return bool(states) and all(s["healthy"] for s in states if s["required"])
 
     assert until("healthy daemons", healthy, 90)
+
+
+def test_the_ui_shows_what_a_column_means_before_its_table_is_written_again(living: Living) -> None:
+    query = """{ assetNodes(assetKeys: [{path: ["silver", "customer_keys"]}]) { metadataEntries {
+        ... on TableSchemaMetadataEntry { schema { columns {
+            name description constraints { nullable unique } } } } } } }"""
+    [node] = living.deployment.graphql(query)["assetNodes"]
+    [schema] = [entry["schema"] for entry in node["metadataEntries"] if "schema" in entry]
+    [natural, _] = schema["columns"]
+    assert natural["name"] == "customer_id" and natural["description"].startswith(
+        "Natural id of the customer"
+    )
+    assert natural["constraints"] == {"nullable": False, "unique": True}
+
+
+def test_everything_that_a_deployment_leaves_is_registered(demo: Demo, living: Living) -> None:
+    """Its lake still has tables of sources that the demo had."""
+    business = load_business(demo.settings.business_path)
+    assert unregistered(living.lake.settings.home_path, business) == []
 
 
 def test_an_asset_is_materialised_from_the_ui(living: Living) -> None:

@@ -101,4 +101,6 @@ def test_a_materialisation_carries_rows_version_and_schema(story: dict[str, obje
         for table, done in found.items()
     }
     assert schemas["silver/quarantine"]["raw_row"] == "string"
+    [day] = [c for c in done.metadata["dagster/column_schema"].value.columns if c.name == "day"]
+    assert day.description == "Day of the usage." and not day.constraints.nullable
     assert schemas["silver/reconciliation"]["extract_dates"] == "array<date>"

@@ -6,23 +6,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
-from churn_assets.lakehouse.tables import Table, as_of_between, between
+from churn_assets.lakehouse.tables import Column, Table, as_of_between, between
 from churn_assets_tests.lakes import settings_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-MONTHLY = Table("silver", "things", "one row", ("extract_month",), frozenset({"secret"}))
-PLAIN = Table("gold", "things", "one row")
+THINGS = (Column("extract_month", "string", "A month."), Column("secret", "string", "A name.", personal=True))
+MONTHLY = Table("silver", "things", "one row", ("extract_month",), THINGS)
+PLAIN = Table("gold", "things", "one row", columns=THINGS)
 JANUARY = between(["2025-01"])
 
 
@@ -89,6 +92,54 @@ def test_rows_outside_the_slice_are_refused_and_not_quoted(lakehouse: Lakehouse)
     assert _content(lakehouse, MONTHLY) == [("2025-01", "z")]
 
 
+OTHER_COLUMNS = {
+    "extract_month string": r"missing: secret \(string\)",
+    "extract_month string, secret string, extra double": r"unexpected: extra \(double\)",
+    "extract_month string, secret array<int>": r"of another type: secret \(array<integer>, not string\)",
+    "extract_month string, secret decimal(10,2), x int": r"unexpected: x \(integer\); of another type: secret \(dec",
+}
+
+
+@pytest.mark.parametrize(("columns", "told"), OTHER_COLUMNS.items())
+def test_a_frame_with_other_columns_than_the_catalogue_is_refused_before_it_is_computed(
+    lakehouse: Lakehouse, columns: str, told: str
+) -> None:
+    frame = lakehouse.spark.createDataFrame([], columns)
+    first = F.expr("cast(raise_error('computed') as string)").alias(frame.columns[0])
+    frame = lakehouse.spark.range(1).select(
+        first, *(F.lit(None).cast(field.dataType).alias(field.name) for field in frame.schema.fields[1:])
+    )
+    wanted = f"things: its columns differ from the catalogue; .*{told}"
+    for write in (
+        lambda: lakehouse.replace(MONTHLY, frame, JANUARY, run_id="run"),
+        lambda: lakehouse.overwrite(PLAIN, frame, run_id="run"),
+        lambda: lakehouse.append(PLAIN, frame, run_id="run"),
+    ):
+        with pytest.raises(LakehouseError, match=wanted):
+            write()
+    assert not lakehouse.exists(MONTHLY) and not lakehouse.exists(PLAIN)
+    assert not list(lakehouse.settings.home_path.rglob("*.parquet"))
+
+
+def test_a_few_rows_with_other_columns_are_refused_and_not_quoted(lakehouse: Lakehouse) -> None:
+    other = pa.table({"extract_month": ["2025-01"], "secret": [1], "Ada": ["Lovelace"]})
+    told = r"unexpected: Ada \(string\); of another type: secret \(long, not string\)"
+    with pytest.raises(LakehouseError, match=told) as caught:
+        lakehouse.append_rows(MONTHLY, other, run_id="run")
+    assert "Lovelace" not in str(caught.value)
+    with pytest.raises(LakehouseError, match=told):
+        lakehouse.replace_rows(MONTHLY, other, "extract_month", ["2025-01"], run_id="run")
+    assert not lakehouse.exists(MONTHLY)
+
+
+def test_a_table_whose_columns_nobody_declared_cannot_be_written(lakehouse: Lakehouse) -> None:
+    place = Table("gold", "things", "one row")
+    with pytest.raises(LakehouseError, match="gold/things: the catalogue declares no columns for it"):
+        lakehouse.append(place, _frame(lakehouse, [("2025-01", "a")]), run_id="run")
+    lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a")]), run_id="run")
+    assert lakehouse.count(place) == 1, "but it can be read"
+
+
 def test_the_log_holds_no_values(lakehouse: Lakehouse) -> None:
     lakehouse.replace(MONTHLY, _frame(lakehouse, [("2025-01", "Ada Lovelace")]), JANUARY, run_id="run")
     [added] = [a["add"] for a in _log(lakehouse, MONTHLY) if "add" in a]
@@ -103,7 +154,8 @@ def test_append_adds_and_overwrite_replaces_all_columns_included(lakehouse: Lake
     assert lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a")]), run_id="run").rows == 1
     assert lakehouse.count(PLAIN) == 2
     other = lakehouse.spark.createDataFrame([(1,)], "number int").coalesce(1)
-    commit = lakehouse.overwrite(PLAIN, other, run_id="run")
+    changed = replace(PLAIN, columns=(Column("number", "integer", "A number."),))
+    commit = lakehouse.overwrite(changed, other, run_id="run")
     assert (commit.version, commit.rows) == (2, 1)
     assert lakehouse.arrow(PLAIN).to_pylist() == [{"number": 1}]
     assert lakehouse.read(PLAIN).columns == ["number"]
@@ -197,7 +249,8 @@ def test_a_draft_can_be_audited_before_anybody_sees_it(lakehouse: Lakehouse) -> 
     rows = [("2025-01", "a", 1.0, 1), ("2025-01", "a", 3.0, 2), ("2025-02", "b", None, 3)]
     columns = "extract_month string, secret string, x double, n int"
     frame = lakehouse.spark.createDataFrame(rows, columns).withColumn("on", F.expr("date'2025-01-31' + n"))
-    with lakehouse.draft(MONTHLY, frame) as draft:
+    more = (Column("x", "double", "-"), Column("n", "integer", "-"), Column("on", "date", "-"))
+    with lakehouse.draft(replace(MONTHLY, columns=THINGS + more), frame) as draft:
         assert not lakehouse.exists(MONTHLY)
         assert draft.content.count() == 3
         assert draft.content.distinct(["extract_month", "secret"]) == 2

@@ -4,13 +4,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
+from churn_assets.cli.lake import _tell_trainings
+from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.stores import unregistered
 from churn_assets.models.backtest import backtest_figure, backtest_picture, backtest_rows, trainings
-from churn_assets.models.champions import decisions_schema, trainings_schema
 from churn_assets_tests.lakes import settings_for
 
 
@@ -44,10 +45,8 @@ def lakehouse(tmp_path: Path) -> Lakehouse:
     rows = [_training(2, "1", 1), _training(4, "3", 9, 0.9), _training(4, "2", 2), _training(5, "4", 4)]
     decisions = [_decision("1", True), _decision("2", True), _decision("3", False), _decision("4", False)]
     decisions.append(_decision("4", True, "by hand"))
-    house.append_rows(tables.TRAINING_RUNS, pa.Table.from_pylist(rows, schema=trainings_schema()), run_id="r")
-    house.append_rows(
-        tables.CHAMPIONS, pa.Table.from_pylist(decisions, schema=decisions_schema()), run_id="r"
-    )
+    house.append_rows(tables.TRAINING_RUNS, tables.TRAINING_RUNS.rows(rows), run_id="r")
+    house.append_rows(tables.CHAMPIONS, tables.CHAMPIONS.rows(decisions), run_id="r")
     return house
 
 
@@ -60,6 +59,13 @@ def test_the_newest_training_of_each_month_in_the_range_counts(lakehouse: Lakeho
 def test_a_promotion_by_hand_is_no_decision_of_the_training(lakehouse: Lakehouse) -> None:
     [*_, last] = trainings(lakehouse, date.min, date.max)
     assert (last["model_version"], last["promoted"]) == ("4", False)
+
+
+def test_the_picture_of_a_range_lies_where_the_catalogue_says(lakehouse: Lakehouse) -> None:
+    _tell_trainings(lakehouse.settings, "2025-02", "2025-05")
+    home = lakehouse.settings.home_path
+    assert (home / "backtest.png").stat().st_size > 10_000
+    assert unregistered(home, load_business(lakehouse.settings.business_path)) == []
 
 
 def test_table_and_plot(lakehouse: Lakehouse) -> None:

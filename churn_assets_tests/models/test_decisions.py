@@ -3,14 +3,12 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import decisions_schema
 from churn_assets.models.decisions import PromotionError, rollback
 from churn_assets_tests.lakes import settings_for, small_business
 
@@ -37,9 +35,7 @@ def test_who_cannot_go_back_is_told_who_is_in_charge_of_past_months(
     for number, day in enumerate(trained, 1):
         row = {"in_charge_from": day, "trained_as_of": day, "model_version": str(number), "promoted": True}
         moment = datetime(2025, 8, number, tzinfo=UTC)
-        decision = dict.fromkeys(decisions_schema().names) | row | {"decided_at": moment}
-        house.append_rows(
-            tables.CHAMPIONS, pa.Table.from_pylist([decision], schema=decisions_schema()), run_id="run"
-        )
+        decision = tables.CHAMPIONS.rows([row | {"decided_at": moment}])
+        house.append_rows(tables.CHAMPIONS, decision, run_id="run")
     with pytest.raises(PromotionError, match=said):
         rollback(house, tracking_of(settings, business), JULY, "it was better", "a test")

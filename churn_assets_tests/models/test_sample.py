@@ -1,17 +1,14 @@
 """Which cohorts a training may see, and which customers when there are more than it may read."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.sample import key_bound, mature_cohorts, training_frame
-from churn_assets_tests.lakes import settings_for
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from churn_assets_tests.lakes import declaring, settings_for
 
 JUNE, JULY, AUGUST = date(2025, 6, 30), date(2025, 7, 31), date(2025, 8, 31)
 AVAILABLE = {JUNE: date(2025, 8, 14), JULY: date(2025, 9, 14), AUGUST: date(2025, 10, 14)}
@@ -19,35 +16,26 @@ CUSTOMERS = 400
 
 
 @pytest.fixture(scope="module")
-def lakehouse(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
     """400 customers in three cohorts, keys spread evenly; August is pending, a tenth has no label."""
     house = Lakehouse(settings_for(tmp_path_factory.mktemp("sample")))
     keys = [f"{i * 16**8 // CUSTOMERS:08x}" for i in range(CUSTOMERS)]
-    snapshots = [(key, day, day, 10.0 * i, float(i)) for day in AVAILABLE for i, key in enumerate(keys)]
-    labels = [
-        (key, day, None if day == AUGUST or i % 10 == 0 else i % 2, outcome, AVAILABLE[day])
-        for day in AVAILABLE
-        for i, key in enumerate(keys)
-        for outcome in ["pending" if day == AUGUST else "involuntary_end" if i % 10 == 0 else "stayed"]
-    ]
-    house.replace(
-        tables.CUSTOMER_SNAPSHOTS,
-        spark.createDataFrame(
-            snapshots,
-            "customer_key string, as_of_date date, known_at date, tenure_days double, feature double",
-        ),
-        "as_of_date > '2025-01-01'",
-        run_id="run",
-    )
-    house.replace(
-        tables.CHURN_LABELS,
-        spark.createDataFrame(
-            labels,
-            "customer_key string, as_of_date date, label int, outcome string, label_available_at date",
-        ),
-        "as_of_date > '2025-01-01'",
-        run_id="run",
-    )
+    snapshots, labels = [], []
+    for day, available in AVAILABLE.items():
+        for i, key in enumerate(keys):
+            of_both = {"customer_key": key, "as_of_date": day}
+            values = {"known_at": day, "tenure_days": 10.0 * i, "feature": float(i)}
+            left, pending = i % 10 == 0, day == AUGUST
+            label = {
+                "label": None if pending or left else i % 2,
+                "outcome": "pending" if pending else "involuntary_end" if left else "stayed",
+                "label_available_at": available,
+            }
+            snapshots.append(of_both | values)
+            labels.append(of_both | label)
+    rows = pa.Table.from_pylist(snapshots)
+    house.append_rows(declaring(tables.CUSTOMER_SNAPSHOTS, rows), rows, run_id="run")
+    house.append_rows(tables.CHURN_LABELS, tables.CHURN_LABELS.rows(labels), run_id="run")
     return house
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 
 from churn_assets.contracts.business import Business
@@ -106,11 +105,9 @@ def test_treated_are_those_whom_the_rule_names_in_time(lakehouse: Lakehouse, tmp
     ]
     names = ("customer_key", "ticket_id", "category", "opened_at", "known_at")
     told = [dict(zip(names, row, strict=True)) for row in tickets]
-    rows = pa.Table.from_pylist(
-        [row | {"sequence": 1, "extract_month": month_of(row["known_at"])} for row in told]
-    )
     months = month_range("2025-06", "2025-09")
     table = tables.silver(business.source("tickets"))
+    rows = table.rows([row | {"sequence": 1, "extract_month": month_of(row["known_at"])} for row in told])
     lakehouse.replace_rows(table, rows, "extract_month", months, run_id="run")
     _monitor(lakehouse, business, MONTHS[:1])
     [june] = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
@@ -125,9 +122,7 @@ def test_where_nobody_was_treated_nobody_is(lakehouse: Lakehouse, tmp_path: Path
     ticket = {"customer_key": "00000000", "ticket_id": "1", "opened_at": datetime(2025, 5, 3, tzinfo=UTC)}
     known = {"known_at": date(2025, 5, 7), "sequence": 1, "extract_month": "2025-05"}
     table = tables.silver(business.source("tickets"))
-    lakehouse.replace_rows(
-        table, pa.Table.from_pylist([ticket | known]), "extract_month", ["2025-05"], run_id="run"
-    )
+    lakehouse.replace_rows(table, table.rows([ticket | known]), "extract_month", ["2025-05"], run_id="run")
     assert _monitor(lakehouse, business, MONTHS[:1]).success
     [june] = lakehouse.arrow(tables.MODEL_PERFORMANCE).to_pylist()
     assert june["treated"] == 0

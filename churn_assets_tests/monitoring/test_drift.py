@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn_assets.lakehouse import tables
 from churn_assets.ml.metrics.reference import reference_statistics
 from churn_assets.monitoring.drift import (
     MODERATE,
     SHIFT,
     STABLE,
     Population,
-    as_table,
     cohort_drift,
     discoveries,
     headlines,
@@ -158,8 +158,8 @@ def test_an_unsettled_cohort_has_no_churn_rate(about: dict[str, Any]) -> None:
 
 def test_the_table_takes_all_rows_and_none(about: dict[str, Any]) -> None:
     rows = cohort_drift(DAY, "1", about, month(5), scores(month(5)), Population(2000, 1900.0, 1980, 99))
-    assert as_table(rows).num_rows == len(rows)
-    assert as_table([]).schema == as_table(rows).schema
+    assert tables.DRIFT.rows(rows).num_rows == len(rows)
+    assert tables.DRIFT.rows([]).schema == tables.DRIFT.rows(rows).schema
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.001, 0.2))

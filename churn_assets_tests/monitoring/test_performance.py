@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from churn_assets.lakehouse import tables
 from churn_assets.ml.metrics.classification import OK, ONE_CLASS, TOO_FEW
-from churn_assets.monitoring.performance import IMMATURE, as_table, cohort_performance, not_yet
+from churn_assets.monitoring.performance import IMMATURE, cohort_performance, not_yet
 
 DAY = date(2025, 6, 30)
 
@@ -76,7 +77,7 @@ def test_what_cannot_be_judged_is_a_status(scores: pd.DataFrame, labels: pd.Data
     ]
     # nobody has looked yet who was treated: that is not nobody
     assert {rows[0][name] for name in ("positives", "auc", "treated", "untreated_positives")} == {None}
-    assert as_table(rows).column("treated").null_count == 2
+    assert tables.MODEL_PERFORMANCE.rows(rows).column("treated").null_count == 2
 
 
 def test_the_estimate_stays_beside_what_came_true(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
@@ -92,7 +93,7 @@ def test_the_estimate_stays_beside_what_came_true(scores: pd.DataFrame, labels: 
     assert (
         after[1]["auc_high"] < estimates[1]
     )  # scores at random, but sure of themselves: the estimate believes them
-    assert as_table(before).column("auc_estimated").to_pylist() == estimates
+    assert tables.MODEL_PERFORMANCE.rows(before).column("auc_estimated").to_pylist() == estimates
 
 
 def test_a_scored_customer_without_a_label_row_is_an_error(

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse.stores import unregistered
 from churn_assets.replay.replay import page_command
 from churn_assets.replay.world import Plan, ReplayError, hazard_file, make_world
 from churn_assets.settings import Settings
@@ -69,3 +70,4 @@ def test_a_world_sees_nothing_of_the_deployment_around_it(tmp_path: Path) -> Non
     calendar = load_business(own.business_path).file.calendar
     assert (calendar.start, calendar.end) == ("2024-01", "2025-07")
     assert hazard_file(own).is_file()
+    assert unregistered(tmp_path / "home", load_business(own.business_path)) == []

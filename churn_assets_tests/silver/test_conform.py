@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from churn_assets.bronze.reading import bronze_schema
 from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.contracts.source import Source
+from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform, invalid, is_invalid, refused_rows
 from churn_assets_tests.lakes import business_copy, edit_yaml
@@ -30,7 +30,7 @@ def _conform(spark: "SparkSession", source: Source, cases: dict[str, dict[str, A
     for number, (case, values) in enumerate(cases.items(), start=1):
         row = dict.fromkeys(source.fields) | {"rescued": None, "extract_date": EXTRACTED}
         rows.append(row | {"source_file": case, "row_number": number, "extract_month": "2025-03"} | values)
-    schema = bronze_schema(source)
+    schema = tables.bronze(source).ddl
     names = spark.createDataFrame([], schema).columns
     bronze = spark.createDataFrame([tuple(row[n] for n in names) for row in rows], schema).coalesce(1)
     conformed = conform(bronze, source).persist()

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.automation.punctuality import passed_extracts
-from churn_assets.bronze.reading import bronze_schema
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business, load_source
 from churn_assets.lakehouse import tables
@@ -21,7 +20,6 @@ from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import (
     Balance,
     SilverIncomplete,
-    as_table,
     extract_dates,
     partial_months,
     passed_months,
@@ -30,6 +28,7 @@ from churn_assets.silver.reconciliation import (
 )
 from churn_assets_tests.lakes import (
     business_copy,
+    declaring,
     edit_yaml,
     give_keys,
     ingest,
@@ -165,8 +164,8 @@ def test_an_id_that_the_contract_transforms_gets_its_key_under_the_same_name(
     )
     source = load_source(file)
     row = {"customer_id": " c7", "extract_date": date(2025, 1, 7), "row_number": 1}
-    names = spark.createDataFrame([], bronze_schema(source)).columns
-    bronze = spark.createDataFrame([tuple(row.get(n) for n in names)], bronze_schema(source))
+    names = spark.createDataFrame([], tables.bronze(source).ddl).columns
+    bronze = spark.createDataFrame([tuple(row.get(n) for n in names)], tables.bronze(source).ddl)
     assert [r["customer_id"] for r in delivered_ids([(source, bronze)]).collect()] == ["C7"]
     assert [r["customer_id"] for r in conform(bronze, source).collect()] == ["C7"]
 
@@ -243,7 +242,8 @@ def test_rows_that_would_get_lost_block(lake: Lake) -> None:
 
 def _tell(lake: Lake, balances: list[Balance], months: list[str]) -> None:
     """Writes silver/reconciliation of these months."""
-    lake.house.replace_rows(tables.RECONCILIATION, as_table(balances), "extract_month", months, run_id="run")
+    rows = tables.RECONCILIATION.rows([balance.as_dict() for balance in balances])
+    lake.house.replace_rows(tables.RECONCILIATION, rows, "extract_month", months, run_id="run")
 
 
 def test_incomplete_months_are_named_source_by_source(lake: Lake) -> None:
@@ -315,13 +315,11 @@ def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(
 def test_the_balance_of_an_earlier_release_counts_as_whole(tmp_path: Path) -> None:
     house = Lakehouse(settings_for(tmp_path))
     row = {"source": "customers", "extract_month": "2025-01", "balances": True}
-    house.append_rows(tables.RECONCILIATION, pa.Table.from_pylist([row]), run_id="run")
+    old = pa.Table.from_pylist([row])
+    house.append_rows(declaring(tables.RECONCILIATION, old), old, run_id="run")
     assert passed_months(house) == {("customers", "2025-01")}
-    house.append_rows(
-        tables.RECONCILIATION,
-        pa.Table.from_pylist([row | {"extract_month": "2025-02", "whole": False}]),
-        run_id="run",
-    )
+    new = tables.RECONCILIATION.rows([row | {"extract_month": "2025-02", "whole": False}])
+    house.append_rows(tables.RECONCILIATION, new, run_id="run")
     assert passed_months(house) == {("customers", "2025-01")}
 
 

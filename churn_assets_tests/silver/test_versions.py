@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churn_assets.bronze.reading import bronze_schema
 from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform
 from churn_assets.silver.versions import latest, repeated_keys, set_apart, to_versions, to_versions_sparing
@@ -23,7 +23,7 @@ Delivered = tuple[str | None, str | None, str, str]
 
 def _conformed(spark: "SparkSession", cases: Sequence[Sequence[Delivered]]) -> "DataFrame":
     """All cases in one frame; each case has keys and files of its own."""
-    schema = bronze_schema(CONTACTS)
+    schema = tables.bronze(CONTACTS).ddl
     names = spark.createDataFrame([], schema).columns
     rows, numbers = [], defaultdict[str, int](int)
     for case, delivered in enumerate(cases):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,7 +150,9 @@ def test_a_file_that_may_still_grow_waits(lakehouse: Lakehouse, tick: Tick) -> N
     assert tick() == [("2025-02", "2025-03")]
 
 
-def test_a_first_look_takes_what_the_lake_holds_as_known(lakehouse: Lakehouse, tick: Tick) -> None:
+def test_a_first_look_takes_what_the_lake_holds_as_known(
+    lakehouse: Lakehouse, business: Business, tick: Tick
+) -> None:
     for day in ("2025-01-31", "2025-02-28"):
         deliver(lakehouse, "customers", day)
     held = [
@@ -162,8 +163,8 @@ def test_a_first_look_takes_what_the_lake_holds_as_known(lakehouse: Lakehouse, t
         }
         for day in ("2025-01-31", "2025-02-28")
     ]
-    bronze = tables.Table("bronze", "customers", "-", ("extract_month",))
-    lakehouse.append_rows(bronze, pa.Table.from_pylist(held), run_id="run")
+    bronze = tables.bronze(business.source("customers"))
+    lakehouse.append_rows(bronze, bronze.rows(held), run_id="run")
     deliver(lakehouse, "customers", "2025-01-31", "without rows")  # tiny and older than bronze
     later = deliver(lakehouse, "customers", "2025-02-28", "part-2", rows=2000)
     assert later.stat().st_size > 4096

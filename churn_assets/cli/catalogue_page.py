@@ -1,0 +1,108 @@
+"""The catalogue as a Markdown page: every table with its columns, and every other store."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.stores import ELSEWHERE, OF_A_REPLAY, OTHERS, REPLAY, Store
+from churn_assets.lakehouse.tables import Column, Table, catalogue
+from churn_assets.reporting.documents import Rows, Section, markdown_document
+
+COLUMNS = ("column", "type", "unit", "meaning", "notes")
+STORES = ("path", "kind", "holds", "personal", "kept", "backup")
+OTHER_STORES = "Other stores"
+OTHERS_ARE = (
+    "All else that lies below `CHURN_HOME`; a store is its path with everything in it. A backup has to hold every "
+    "table and the stores marked `yes`; what can be made again, or ends with its process, need not be held. "
+    "`churn-assets doctor` names what is not registered here."
+)
+REPLAY_IS = (
+    f"`churn-assets replay` has a home of its own, `{REPLAY}`: the lake and the stores above once more, simulated and "
+    "without need of a backup, and"
+)
+
+
+def catalogue_page(business: Business) -> str:
+    """Tables in the order in which data walks through them, then the other stores."""
+    tables = catalogue(business)
+    sections = [Section(table.path, _told(table)) for table in tables]
+    sections.append(Section(OTHER_STORES, _other_stores()))
+    return markdown_document(f"Tables of {business.name}", _introduction(business, tables), sections, {})
+
+
+def _introduction(business: Business, tables: Sequence[Table]) -> str:
+    layers: dict[str, list[str]] = {}
+    for table in tables:
+        layers.setdefault(table.layer, []).append(f"[{table.name}](#{_anchor(table.path)})")
+    listed = "\n".join(f"- {layer}: {', '.join(names)}" for layer, names in layers.items())
+    return f"""Generated from the catalogue by `make docs`; `churn-assets catalogue` prints the page of any business.
+
+A path such as `silver/usage` lies below the lake (`CHURN_LAKE`, by default `CHURN_HOME/lake`) and is the key of the
+Dagster asset. Every write is compared with this catalogue: a frame with other columns or types is refused before
+anything is committed. Descriptions and units of source columns come from the contracts, words of features from
+`churn.yaml`.
+
+- **Types** are Delta's: `long` is a 64-bit and `integer` a 32-bit whole number, `timestamp` is a moment in UTC.
+- **personal** marks columns with natural ids or with values that a contract classifies as personal. Elsewhere a person
+  is a random `customer_key`, which only silver/customer_keys joins to an id.
+- **kept** says how long rows are kept. The job `tidy` deletes the files of replaced versions after `CHURN_KEEP_DAYS`
+  days (30); until then an earlier version of a table can be read.
+- `(a, b]` is an interval without a and with b, in whole days of UTC.
+
+{listed}
+- [{OTHER_STORES.lower()}](#{_anchor(OTHER_STORES)})"""
+
+
+def _told(table: Table) -> list[str | Rows]:
+    facts = [
+        ("grain", table.grain),
+        ("key", ", ".join(table.row_key) or "none: rows may be equal"),
+        ("partitioned by", ", ".join(table.partition_by) or "nothing"),
+        ("time", table.time),
+        ("kept", table.retention),
+    ]
+    return [
+        "\n".join(f"- **{name}**: {fact}" for name, fact in facts),
+        Rows(COLUMNS, [_row(c) for c in table.columns]),
+    ]
+
+
+def _row(column: Column) -> tuple[str, ...]:
+    notes = ["**personal**"] if column.personal else []
+    notes += ["never null"] if column.required else []
+    notes += [f"time: {column.time}"] if column.time else []
+    cells = (f"`{column.name}`", f"`{column.type}`", column.unit or "", column.meaning, "; ".join(notes))
+    return tuple(cell.replace("|", "\\|") for cell in cells)
+
+
+def _other_stores() -> list[str | Rows]:
+    return [
+        OTHERS_ARE,
+        _stores(OTHERS),
+        REPLAY_IS,
+        _stores(OF_A_REPLAY),
+        "Elsewhere, where a setting says:",
+        _stores(ELSEWHERE),
+    ]
+
+
+def _stores(stores: Iterable[Store]) -> Rows:
+    return Rows(STORES, [_store(s) for s in stores])
+
+
+def _store(store: Store) -> tuple[str, ...]:
+    moved = f", or where `{store.setting}` says" if store.setting else ""
+    yes = {True: "yes", False: "no"}
+    return (
+        f"`{store.path}`{moved}",
+        store.kind,
+        store.holds,
+        yes[store.personal],
+        store.retention,
+        yes[store.backup],
+    )
+
+
+def _anchor(title: str) -> str:
+    """What GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")

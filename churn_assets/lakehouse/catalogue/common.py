@@ -1,0 +1,62 @@
+"""Columns that many tables share, and how the columns of a contract are described in the lake."""
+
+from dataclasses import replace
+
+from churn_assets.contracts.source import Column as ContractColumn
+from churn_assets.lakehouse.catalogue.table import OF_DELTA, Column
+
+CUSTOMER_KEY = Column(
+    "customer_key",
+    "string",
+    "Random key of the customer, 16 hexadecimal digits; only silver/customer_keys joins it to a natural id.",
+    required=True,
+)
+EXTRACT_MONTH = Column("extract_month", "string", "Month of the extract_date, YYYY-MM.", required=True)
+EXTRACT_DATE = Column(
+    "extract_date", "date", "Day of the extract, from the folder that it was delivered in.", required=True
+)
+SOURCE_FILE = Column(
+    "source_file",
+    "string",
+    "Delivered file, relative to the landing zone; whoever names files may put a person's name into it.",
+    personal=True,
+    required=True,
+)
+ROW_NUMBER = Column(
+    "row_number", "long", "Number of the row in its file, from 1; a CSV header is not counted.", required=True
+)
+SOURCE = Column("source", "string", "Name of the source contract.", required=True)
+AS_OF_DATE = Column("as_of_date", "date", "Observation date: the last day of a month, UTC.", required=True)
+KNOWN_AT = Column(
+    "known_at", "date", "Day at whose end the row became known: its extract_date.", required=True
+)
+SEQUENCE = Column(
+    "sequence", "integer", "Order of the versions of a key within its extract_month, from 1.", required=True
+)
+MODEL_VERSION = Column("model_version", "string", "Version of the registered MLflow model.", required=True)
+
+OF_THE_MONTH = "no limit; rows of a month are replaced when the month is materialised again"
+OF_THE_COHORT = "no limit; rows of an as_of_date are replaced when its month is materialised again"
+
+
+def lake_type(spark_type: str) -> str:
+    """A type of Spark's SQL as Delta calls it."""
+    return OF_DELTA.get(spark_type, spark_type.replace(" ", ""))
+
+
+def described(column: ContractColumn) -> Column:
+    """A column of a contract as silver holds it; one that the contract does not describe is called by its name."""
+    meaning = column.meaning or f"{column.name.replace('_', ' ').capitalize()}."
+    return Column(
+        column.name,
+        lake_type(column.spark_type),
+        meaning,
+        unit=column.unit,
+        personal=column.personal,
+        required=column.required,
+    )
+
+
+def optional(column: Column) -> Column:
+    """The column where it may be null."""
+    return replace(column, required=False)

@@ -1,0 +1,174 @@
+"""Tables of features: snapshots and labels of every cohort."""
+
+from dataclasses import replace
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.features import Feature
+from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
+from churn_assets.lakehouse.catalogue.table import Column, Table
+
+SHARE, COUNT = "share, 0 to 1", "rows"
+CUSTOMER_SNAPSHOTS = Table(
+    "features",
+    "customer_snapshots",
+    "one row per eligible customer and as_of_date",
+    ("as_of_date",),
+    row_key=("customer_key", "as_of_date"),
+    time="as known at the as_of_date: only rows with event time and known_at on or before it count",
+    retention=OF_THE_COHORT,
+)
+CHURN_LABELS = Table(
+    "features",
+    "churn_labels",
+    "one row per snapshot: customer and as_of_date",
+    ("as_of_date",),
+    (
+        CUSTOMER_KEY,
+        AS_OF_DATE,
+        Column(
+            "label",
+            "integer",
+            "1: churned, 0: stayed; null while pending, and for endings that are neither.",
+        ),
+        Column(
+            "outcome",
+            "string",
+            "stayed, churned, involuntary_end, ended_in_gap, ended_before (the snapshot, as known later) or pending.",
+            required=True,
+        ),
+        Column("ended_on", "date", "Day on which the customer's last spell ended; null without an end."),
+        Column(
+            "label_available_at",
+            "date",
+            "Day of the extract that settles the label; while pending the earliest possible day.",
+            required=True,
+        ),
+        Column(
+            "corrected",
+            "boolean",
+            "True when the source now tells another outcome than the settled one, which is kept.",
+            required=True,
+        ),
+        Column("policy", "string", "Rule that labels: cancellation, lapse or inactivity.", required=True),
+        Column("observation_months", "integer", "Length of the observation window.", "months", required=True),
+        Column(
+            "gap_days", "integer", "Days after the as_of_date that a campaign needs.", "days", required=True
+        ),
+        Column(
+            "outcome_days", "integer", "Length of the outcome window after the gap.", "days", required=True
+        ),
+        Column(
+            "settlement_days",
+            "integer",
+            "Days after the outcome window from which on an extract settles the label.",
+            "days",
+            required=True,
+        ),
+    ),
+    row_key=("customer_key", "as_of_date"),
+    time="the outcome window (as_of_date + gap_days, as_of_date + gap_days + outcome_days], "
+    "as known at label_available_at",
+    retention="no limit; a settled label is kept when its month is materialised again",
+)
+
+
+def customer_snapshots(business: Business) -> Table:
+    """features/customer_snapshots of a business: a column per declared feature and protected attribute."""
+    features = {f.name: f for f in business.features}
+    tenure = features.pop("tenure_days", None)
+    columns = [
+        CUSTOMER_KEY,
+        AS_OF_DATE,
+        Column(
+            "known_at",
+            "date",
+            "End of the month in which the newest row became known that the snapshot rests on.",
+            required=True,
+        ),
+        _tenure(business) if tenure is None else replace(_described(tenure, business), required=True),
+        *(_described(f, business) for f in features.values()),
+        *(_protected(p) for p in business.protected),
+    ]
+    return replace(CUSTOMER_SNAPSHOTS, columns=tuple(columns))
+
+
+def _tenure(business: Business) -> Column:
+    since = f"Days since the customer's first row of {business.label_source.name}."
+    return Column("tenure_days", "double", since, unit="days", required=True)
+
+
+def _protected(attribute: ProtectedAttribute) -> Column:
+    of = f"{attribute.source}.{attribute.column}"
+    told = f"{attribute.said} ({of}): models are judged by this column; it is no feature."
+    return Column(attribute.name, "string", _sentence(told))
+
+
+def _described(feature: Feature, business: Business) -> Column:
+    return Column(
+        feature.name,
+        feature.spark_type,
+        _sentence(f"{feature.words}: {_computed(feature, business)}."),
+        unit=_unit(feature, business),
+        time=_window(feature),
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _computed(feature: Feature, business: Business) -> str:
+    """How the value comes from silver."""
+    rows, column = f"rows of {feature.source}", f"{feature.source}.{feature.measure or feature.column}"
+    condition = f" where {feature.where}" if feature.where else ""
+    match feature.aggregate:
+        case None:
+            return f"{feature.sql}"
+        case "sum" | "mean":
+            return f"{feature.aggregate} of {column}{condition}"
+        case "trend":
+            return f"(last - before) / (last + before) of the sum of {column}{condition}"
+        case "count" | "count_ever":
+            return f"number of {rows}{condition}"
+        case "share":
+            return f"share of {rows} with {feature.category} = {feature.value}{condition}"
+        case "recency":
+            return f"days since the newest row of {feature.source}{condition}"
+        case "tenure":
+            return f"days since the customer's first row of {feature.source}"
+        case "days_to_expiry":
+            spell = business.source(str(feature.source)).spell
+            return f"days from the as_of_date to {feature.source}.{spell.expires_on if spell else ''}"
+        case "change":
+            return f"{column} minus its value known {feature.months} months earlier"
+        case "change_recency":
+            return f"days since a change of {column} became known"
+        case "attribute":
+            return column
+
+
+def _unit(feature: Feature, business: Business) -> str | None:
+    match feature.aggregate:
+        case "recency" | "tenure" | "days_to_expiry" | "change_recency":
+            return "days"
+        case "count" | "count_ever":
+            return COUNT
+        case "share":
+            return SHARE
+        case "trend":
+            return "-1 to 1"
+        case "sum" | "mean" | "change" | "attribute":
+            column = business.source(str(feature.source)).column(str(feature.measure or feature.column))
+            return column.unit
+    return None
+
+
+def _window(feature: Feature) -> str:
+    """The observation window, where the feature has one."""
+    if feature.days:
+        return f"(as_of_date - {feature.days} days, as_of_date]"
+    if feature.months and feature.aggregate != "change":
+        reach = feature.months * (2 if feature.aggregate == "trend" else 1)
+        return f"(as_of_date - {reach} {'month' if reach == 1 else 'months'}, as_of_date]"
+    return ""

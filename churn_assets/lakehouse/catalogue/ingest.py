@@ -1,0 +1,210 @@
+"""Tables of bronze and silver: what was delivered, what was accepted, and what became of the rest."""
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.lakehouse.catalogue.common import (
+    CUSTOMER_KEY,
+    EXTRACT_DATE,
+    EXTRACT_MONTH,
+    KNOWN_AT,
+    OF_THE_MONTH,
+    ROW_NUMBER,
+    SEQUENCE,
+    SOURCE,
+    SOURCE_FILE,
+    described,
+    lake_type,
+    optional,
+)
+from churn_assets.lakehouse.catalogue.table import Column, Table
+
+AS_DELIVERED = (
+    "as delivered on the extract_date. Nothing is corrected or left out, so a row may be wrong or come twice"
+)
+BY_KNOWN_AT = (
+    "a version counts from the end of its known_at (UTC) until a later version of its key is known: to read as of a "
+    "day, take per key the last version by (known_at, sequence) with known_at on or before that day"
+)
+
+
+def bronze(source: Source) -> Table:
+    """Delivered rows of a source. Text formats are kept as text; Parquet in the types of the contract."""
+    personal = {c.field for c in source.columns if c.personal}
+    types = {
+        c.field: lake_type(c.spark_type) if source.format == "parquet" else "string" for c in source.columns
+    }
+    units = {c.field: c.unit for c in source.columns if source.format == "parquet"}
+    rescued = Column(
+        "rescued",
+        "string",
+        "JSON object of what the contract does not know or what did not fit its type; null where all fits.",
+        personal=True,
+    )
+    return Table(
+        "bronze",
+        source.name,
+        "one row per delivered row",
+        ("extract_month",),
+        (
+            *(
+                Column(
+                    field,
+                    types[field],
+                    _field_meaning(source, field),
+                    unit=units.get(field),
+                    personal=field in personal,
+                )
+                for field in source.fields
+            ),
+            EXTRACT_DATE,
+            SOURCE_FILE,
+            ROW_NUMBER,
+            rescued,
+            EXTRACT_MONTH,
+        ),
+        row_key=("source_file", "row_number"),
+        time=AS_DELIVERED,
+        retention=OF_THE_MONTH,
+    )
+
+
+def _field_meaning(source: Source, field: str) -> str:
+    """What a delivered field holds: a column of the contract, or what several columns are taken from."""
+    columns = [c for c in source.columns if c.field == field]
+    itself = [c for c in columns if c.name == field and not c.transform and not c.json_path]
+    taken = ", ".join(c.name for c in columns if c not in itself)
+    parts = [described(c).meaning for c in itself]
+    parts += [f"Silver takes {taken} from it."] if taken else []
+    return " ".join(parts)
+
+
+def silver(source: Source) -> Table:
+    """Accepted versions of a source's rows."""
+    latest = Column(
+        "latest_in_month",
+        "boolean",
+        "True for the last version of the key within its extract_month.",
+        required=True,
+    )
+    copies = Column(
+        "copies",
+        "integer",
+        "Delivered rows that the version stands for, itself included; the others are counted duplicates.",
+        unit="rows",
+        required=True,
+    )
+    return Table(
+        "silver",
+        source.name,
+        f"one row per version of a key ({', '.join(source.silver_key)}) and extract_month",
+        ("extract_month",),
+        (
+            CUSTOMER_KEY,
+            *(described(c) for c in source.attributes),
+            KNOWN_AT,
+            SEQUENCE,
+            latest,
+            copies,
+            EXTRACT_MONTH,
+        ),
+        row_key=(*source.silver_key, "extract_month", "sequence"),
+        time=BY_KNOWN_AT,
+        retention=OF_THE_MONTH,
+    )
+
+
+CUSTOMER_KEYS = Table(
+    "silver",
+    "customer_keys",
+    "one row per natural id of a customer, from any source",
+    columns=(
+        Column(
+            "customer_id",
+            "string",
+            "Natural id of the customer, as sources deliver it.",
+            personal=True,
+            required=True,
+        ),
+        CUSTOMER_KEY,
+    ),
+    row_key=("customer_id",),
+    time="a key is drawn when the id is first seen, and never changes",
+    retention="no limit; without its row here, nothing joins a customer's history to the person any more",
+)
+QUARANTINE = Table(
+    "silver",
+    "quarantine",
+    "one row per refused row",
+    ("source", "extract_month"),
+    (
+        SOURCE,
+        EXTRACT_MONTH,
+        EXTRACT_DATE,
+        SOURCE_FILE,
+        ROW_NUMBER,
+        Column(
+            "rule", "string", "Rule that refused the row: kind, and the column after a colon.", required=True
+        ),
+        Column(
+            "reason",
+            "string",
+            "Why the rule refused the row, with the value.",
+            personal=True,
+            required=True,
+        ),
+        Column("raw_row", "string", "The row as it was delivered, as JSON.", personal=True, required=True),
+    ),
+    row_key=("source", "source_file", "row_number"),
+    time=AS_DELIVERED,
+    retention=OF_THE_MONTH,
+)
+RECONCILIATION = Table(
+    "silver",
+    "reconciliation",
+    "one row per source and extract_month with extracts",
+    ("extract_month",),
+    (
+        SOURCE,
+        EXTRACT_MONTH,
+        Column("delivered", "long", "Rows that bronze holds.", unit="rows", required=True),
+        Column("accepted", "long", "Versions that silver holds.", unit="rows", required=True),
+        Column(
+            "duplicate",
+            "long",
+            "Rows that repeat the version before them, counted in `copies`.",
+            unit="rows",
+            required=True,
+        ),
+        Column("quarantined", "long", "Rows in silver/quarantine.", unit="rows", required=True),
+        Column("extract_dates", "array<date>", "Days of the extracts.", required=True),
+        Column(
+            "whole",
+            "boolean",
+            "False while the month needs more rows or extracts than came, by the rules of the contract.",
+            required=True,
+        ),
+        Column(
+            "balances",
+            "boolean",
+            "True when delivered = accepted + duplicate + quarantined.",
+            required=True,
+        ),
+    ),
+    row_key=("source", "extract_month"),
+    time="counted when the month was last materialised",
+    retention=OF_THE_MONTH,
+)
+
+
+def customer_identity(business: Business) -> Table:
+    """Personal columns of all sources by customer_key, as versions; those of other sources are null in a row."""
+    columns = {c.name: optional(described(c)) for s in business.sources for c in s.personal}
+    return Table(
+        "silver",
+        "customer_identity",
+        "one row per source and version of a person's data",
+        ("source", "extract_month"),
+        (SOURCE, CUSTOMER_KEY, *columns.values(), KNOWN_AT, SEQUENCE, EXTRACT_MONTH),
+        time=BY_KNOWN_AT,
+        retention=OF_THE_MONTH,
+    )

@@ -1,0 +1,220 @@
+"""Every place in which the product keeps something: the tables of the lake, and all other stores under CHURN_HOME.
+
+Whoever backs up, erases or tidies walks this list; what lies under CHURN_HOME and is not on it is told by
+`unregistered`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.tables import Table, catalogue
+
+TABLE = "Delta table"
+UNTIL_DELETED = "no limit; may be deleted at any time"
+REPLAY = "replay"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A place with data.
+
+    Attributes:
+        path: below CHURN_HOME, with all that lies in it; a `*` stands for any part of a name. Of a store elsewhere the
+            setting that says where, such as CHURN_JARS.
+        kind: Delta table, files, SQLite, ...
+        holds: what is in it.
+        personal: whether natural ids or other personal values may be in it.
+        retention: how long what is in it is kept.
+        backup: whether a backup has to hold it. What can be made again, or ends with its process, need not be held.
+        setting: that places it elsewhere, if there is one.
+    """
+
+    path: str
+    kind: str
+    holds: str
+    personal: bool
+    retention: str
+    backup: bool
+    setting: str = ""
+
+
+OTHERS = (
+    Store(
+        "landing",
+        "files",
+        "Extracts as the sources delivered them; all else but keys, settled labels, models and scores comes from them.",
+        personal=True,
+        retention="no limit; whoever delivers extracts deletes them",
+        backup=True,
+        setting="CHURN_LANDING",
+    ),
+    Store(
+        "mlflow.db",
+        "SQLite",
+        "MLflow: runs with parameters and figures, registered model versions, the alias `champion`.",
+        personal=False,
+        retention="no limit",
+        backup=True,
+        setting="CHURN_TRACKING_URI",
+    ),
+    Store("mlflow.db-*", "SQLite", "Its journal, while it is written.", False, "until its write ends", True),
+    Store(
+        "mlartifacts",
+        "files",
+        "MLflow: models, model cards, reports and pictures of the trainings and studies.",
+        personal=False,
+        retention="no limit",
+        backup=True,
+        setting="CHURN_ARTIFACTS",
+    ),
+    Store(
+        "dagster/dagster.yaml",
+        "configuration",
+        "Settings of the Dagster instance; replaced by each release, until its first line is deleted.",
+        personal=False,
+        retention="no limit",
+        backup=True,
+    ),
+    Store(
+        "dagster/.dagster.yaml.*", "configuration", "Its draft, for a moment.", False, "for a moment", False
+    ),
+    Store(
+        "dagster/history",
+        "SQLite",
+        "Dagster: runs, events, materialisations with their metadata, results of checks.",
+        personal=False,
+        retention="no limit",
+        backup=True,
+    ),
+    Store(
+        "dagster/schedules",
+        "SQLite",
+        "Dagster: which schedules and sensors are on, their cursors and ticks.",
+        personal=False,
+        retention="ticks 2 to 180 days, by the section `retention` of dagster.yaml",
+        backup=True,
+    ),
+    Store(
+        "dagster/storage",
+        "files",
+        "Dagster: what the steps of each run printed.",
+        False,
+        UNTIL_DELETED,
+        False,
+    ),
+    Store("dagster/logs", "files", "Dagster: telemetry, which is off; empty.", False, UNTIL_DELETED, False),
+    Store(
+        "dagster/.logs_queue",
+        "files",
+        "Dagster: telemetry, which is off; empty.",
+        False,
+        UNTIL_DELETED,
+        False,
+    ),
+    Store(
+        "searches",
+        "files",
+        "Journals of the searches for settings: a training that runs again takes up its search.",
+        personal=False,
+        retention=UNTIL_DELETED,
+        backup=False,
+    ),
+    Store(
+        "backtest.png",
+        "file",
+        "Picture of the last `churn-assets run train` over several months.",
+        False,
+        UNTIL_DELETED,
+        False,
+    ),
+    Store(
+        "truth",
+        "files",
+        "What the simulator knows of its customers: true hazards and ends. Only after a simulation.",
+        personal=True,
+        retention=UNTIL_DELETED,
+        backup=False,
+    ),
+    Store(
+        "spark/scratch",
+        "files",
+        "Spark: shuffle files and drafts of tables, one folder a process.",
+        personal=True,
+        retention="until its process ends; what a killed one left, until the next starts",
+        backup=False,
+    ),
+    Store(
+        "lake/_doctor-*",
+        TABLE,
+        "Numbers that `churn-assets doctor` writes and reads.",
+        personal=False,
+        retention="for a moment",
+        backup=False,
+        setting="CHURN_LAKE",
+    ),
+    Store(
+        ".*.lock",
+        "lock",
+        "Empty file; whoever adds keys holds its lock.",
+        False,
+        "no limit; may be deleted while nothing runs",
+        False,
+    ),
+)
+OF_A_REPLAY = (
+    Store("telecom", "configuration", "The business that is replayed.", False, UNTIL_DELETED, False),
+    Store("replay.png", "file", "Picture of what came out.", False, UNTIL_DELETED, False),
+)
+ELSEWHERE = (
+    Store(
+        "CHURN_BUSINESS",
+        "configuration",
+        "churn.yaml and contracts, unless the business is a shipped one.",
+        personal=False,
+        retention="no limit; best kept under version control",
+        backup=True,
+    ),
+    Store(
+        "CHURN_JARS",
+        "cache",
+        "Delta jars and class archives of Spark, shared by all homes; by default ~/.cache/churn-assets.",
+        personal=False,
+        retention=UNTIL_DELETED,
+        backup=False,
+    ),
+)
+
+
+def stores(business: Business) -> list[Store]:
+    """Every store under CHURN_HOME. A replay keeps all of them once more, below `replay`."""
+    own = [*(_of_table(table) for table in catalogue(business)), *OTHERS]
+    replayed = [replace(s, path=f"{REPLAY}/{s.path}", backup=False) for s in (*own, *OF_A_REPLAY)]
+    return own + replayed
+
+
+def _of_table(table: Table) -> Store:
+    grain = f"{table.grain[0].upper()}{table.grain[1:]}."
+    return Store(
+        f"lake/{table.path}", TABLE, grain, bool(table.personal), table.retention, True, setting="CHURN_LAKE"
+    )
+
+
+def unregistered(home: Path, business: Business) -> list[str]:
+    """Paths below `home` that belong to no store; of a folder all of which is unknown, the folder alone."""
+    patterns = [tuple(store.path.split("/")) for store in stores(business)]
+    return list(_unknown(home, (), patterns)) if home.is_dir() else []
+
+
+def _unknown(folder: Path, parts: tuple[str, ...], patterns: list[tuple[str, ...]]) -> Iterator[str]:
+    for entry in sorted(folder.iterdir()):
+        here = (*parts, entry.name)
+        fitting = [p for p in patterns if len(p) >= len(here) and all(map(fnmatchcase, here, p))]
+        if any(len(p) == len(here) for p in fitting):
+            continue
+        if fitting and entry.is_dir():
+            yield from _unknown(entry, here, patterns)
+        else:
+            yield "/".join(here)
