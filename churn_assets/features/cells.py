@@ -92,6 +92,7 @@ def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) ->
     day = F.to_date(str(source.event_time))
     return (
         events_with_validity(events, source)
+        .where("NOT refused")  # what they replaced no longer counts, either
         .withColumn("event_index", index_of(day))
         .groupBy(*CELL)
         .agg(*(t.column(day).alias(t.name) for t in terms))

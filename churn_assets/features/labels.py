@@ -19,7 +19,7 @@ from churn_assets.silver.versions import known_at_each
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-OUTCOMES = ("stayed", "churned", "involuntary_end", "ended_in_gap", "ended_before", "pending")
+OUTCOMES = ("stayed", "churned", "involuntary_end", "ended_in_gap", "ended_before", "unknown", "pending")
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,12 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
         F.to_date(spell_of(source).started_on).alias("started"),
         effective_end(rule, source).alias("ended"),
         by_choice(rule, source).alias("by_choice"),
+        "refused",
     )
-    ran = (F.col("started") <= F.col("as_of_date")) & F.coalesce(
-        F.col("ended") > F.col("as_of_date"), F.lit(True)
+    ran = (
+        ~F.col("refused")
+        & (F.col("started") <= F.col("as_of_date"))
+        & F.coalesce(F.col("ended") > F.col("as_of_date"), F.lit(True))
     )
     # of several that end on one day, one by choice is enough
     last = F.max(F.when(ran, F.struct("ended", "by_choice")))
@@ -86,7 +89,10 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
         F.count_if(ran & F.col("ended").isNull()).alias("still_running"),
         last.alias("last"),
         # in the order in which they start: each may carry on from those before it
-        F.array_sort(F.collect_list(F.struct("started", "ended", "by_choice"))).alias("spells"),
+        F.array_sort(
+            F.collect_list(F.when(~F.col("refused"), F.struct("started", "ended", "by_choice")))
+        ).alias("spells"),
+        F.bool_or("refused").alias("some_unknown"),
     )
 
     def carried_on(last: "Column", spell: "Column") -> "Column":
@@ -101,8 +107,9 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
     )
     ended = F.col("last.ended")
     outcome = (
-        F.when(F.col("ran") == 0, F.lit("ended_before"))
-        .when(ended.isNull() | (ended > F.col("outcome_end")), F.lit("stayed"))
+        F.when((F.col("ran") > 0) & (ended.isNull() | (ended > F.col("outcome_end"))), F.lit("stayed"))
+        .when(F.col("some_unknown"), F.lit("unknown"))  # a spell of which nothing is known may have gone on
+        .when(F.col("ran") == 0, F.lit("ended_before"))
         .when(ended <= F.col("gap_end"), F.lit("ended_in_gap"))
         .when(F.col("last.by_choice"), F.lit("churned"))
         .otherwise(F.lit("involuntary_end"))
@@ -111,12 +118,15 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
 
 
 def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
-    """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent left."""
+    """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent left.
+
+    With nothing but refused events there the outcome is unknown. One whose day is not known counts on its known_at.
+    """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     source = business.label_source
-    day = F.to_date(str(source.event_time))
+    day = F.coalesce(F.to_date(str(source.event_time)), "known_at")
     inside = (
         (day > F.col("gap_end"))
         & (day <= F.col("outcome_end"))
@@ -126,8 +136,12 @@ def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame")
         in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
         events = events.withColumn("superseded_at", F.lead("known_at").over(in_order))
         inside &= F.coalesce(F.col("superseded_at") > F.col("label_available_at"), F.lit(True))
-    seen = events.join(F.broadcast(dates), inside).select("customer_key", "as_of_date").distinct()
-    return seen.withColumn("outcome", F.lit("stayed")).withColumn("ended_on", F.lit(None).cast("date"))
+    seen = events.join(F.broadcast(dates), inside).groupBy("customer_key", "as_of_date")
+    known = seen.agg(F.bool_or(~F.col("refused")).alias("known"))
+    outcome = F.when(F.col("known"), F.lit("stayed")).otherwise(F.lit("unknown"))
+    return known.select(
+        "customer_key", "as_of_date", outcome.alias("outcome"), F.lit(None).cast("date").alias("ended_on")
+    )
 
 
 def churn_labels(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _with_exclusion(people: "DataFrame", rule: Eligibility) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    excluded = F.when(~F.col("running"), F.lit("not_active"))
+    excluded = F.when(F.col("unknown"), F.lit("unknown")).when(~F.col("running"), F.lit("not_active"))
     if rule.exclude_in_notice:
         excluded = excluded.when(F.col("in_notice"), F.lit("in_notice"))
     excluded = excluded.when(F.col("tenure_days") < rule.min_tenure_days, F.lit("short_tenure"))
@@ -51,6 +51,7 @@ def population(versions: "DataFrame", business: Business, as_of_indexes: Sequenc
         .withColumn("tenure_days", F.datediff("as_of_date", "_first").cast("double"))
         .withColumn("running", running)
         .withColumn("in_notice", F.lit(False))
+        .withColumn("unknown", F.lit(False))
         .drop("_first", "_last")
     )
     return _with_exclusion(people, rule)

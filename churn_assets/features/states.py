@@ -74,8 +74,10 @@ def _last_change(
     key = list(source.silver_key)
     by_arrival = Window.partitionBy(*key).orderBy("known_at", "sequence")
     before = F.lag(column).over(by_arrival)
-    changes = versions.withColumn("_changed", before.isNotNull() & (before != F.col(column))).where(
-        "_changed"
+    changes = (
+        versions.where("NOT refused")
+        .withColumn("_changed", before.isNotNull() & (before != F.col(column)))
+        .where("_changed")
     )
     months = F.array(*(F.lit(i) for i in as_of_indexes))
     seen = changes.withColumn(

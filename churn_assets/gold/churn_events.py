@@ -22,7 +22,7 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.label
-    rows = latest(silver[source.name], source)
+    rows = latest(silver[source.name], source).where("NOT refused")
     nothing = F.lit(None).cast("string"), F.lit(None).cast("date")
     if source.spell is None:
         silence = business.file.windows.outcome_days

@@ -47,7 +47,8 @@ def touched_months(
         if not source.events_stay:
             spoken_of.append(earlier.join(rows.select(*source.silver_key), [*source.silver_key], "left_semi"))
         month = F.date_format(str(source.event_time), "yyyy-MM").alias("month")
-        touched += [part.select(month).distinct() for part in spoken_of]
+        # a refused row may tell no day; the months that its key spoke of before are among the others
+        touched += [part.select(month).where("month IS NOT NULL").distinct() for part in spoken_of]
     late = (
         [r.month for r in reduce(lambda a, b: a.unionByName(b), touched).distinct().collect()]
         if touched

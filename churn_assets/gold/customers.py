@@ -65,7 +65,7 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
     Where two entities have a column of one name, that of the second is called `<source>_<column>`.
 
     `<source>_running` says whether any spell goes on after `known_until`, the newest extract_date: whoever has given
-    notice is a customer until then.
+    notice is a customer until then. It is null where no spell is known to go on and the newest row of one was refused.
 
     `silver` holds the versions of every source by name.
     """
@@ -73,23 +73,29 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
 
     parts, taken = [], {"customer_key"}
     otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
+    spells: list[str] = []
     for source in entities(business):
         row = _newest_row(silver[source.name], source)
         parts.append(row.select("customer_key", *named_apart(source, row.columns[1:], taken)))
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
         running = f"{source.name}_running"
-        otherwise[running] = False
         goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
-        runs = F.max(goes_on).alias(running)
-        row = _newest_row(silver[source.name], source, [spell.started_on], [runs])
+        runs = F.bool_or(goes_on & ~F.col("refused"))
+        known = F.when(runs, F.lit(True)).when(~F.bool_or("refused"), F.lit(False))
+        row = _newest_row(silver[source.name], source, [spell.started_on], [known.alias(running)])
         prefixed = [
             F.col(c.name).alias(f"{source.name}_{c.name}")
             for c in source.attributes
             if c.name not in source.key
         ]
-        parts.append(row.select("customer_key", *prefixed, running))
+        spells.append(running)
+        parts.append(row.select("customer_key", *prefixed, running, F.lit(True).alias(f"_has_{running}")))
     for source in business.of_role("event", "treatment"):
         parts.append(_activity(silver[source.name], source))
         otherwise[f"{source.name}_total"] = 0
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
-    return reduce(lambda a, b: a.join(b, "customer_key", "full"), parts).fillna(otherwise)
+    everybody = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts).fillna(otherwise)
+    for running in spells:
+        has = F.coalesce(F.col(f"_has_{running}"), F.lit(False))
+        everybody = everybody.withColumn(running, F.when(has, F.col(running)).otherwise(False))
+    return everybody.drop(*(f"_has_{running}" for running in spells))

@@ -102,7 +102,10 @@ def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
 
 
 def states(versions: "DataFrame", source: Source, as_of_indexes: Sequence[int]) -> "DataFrame":
-    """The version of each key known at each as_of month; adds as_of_index and as_of_date."""
+    """The version of each key known at each as_of month; adds as_of_index and as_of_date.
+
+    A version that is `refused` has null values: the state of the key is unknown then.
+    """
     from pyspark.sql import functions as F
 
     return at_each(with_validity(versions, source), as_of_indexes).withColumn(
@@ -123,5 +126,8 @@ def from_to(frame: "DataFrame", first: "Column", last: "Column", as_of_indexes: 
 
 
 def current(versions: "DataFrame", source: Source) -> "DataFrame":
-    """The newest version of each key of an event source: what is known today, with columns of `with_validity`."""
-    return events_with_validity(versions, source).where("superseded_index IS NULL")
+    """The newest version of each key of an event source: what is known today, with columns of `with_validity`.
+
+    Keys whose newest version was refused are left out: nothing is known of them.
+    """
+    return events_with_validity(versions, source).where("superseded_index IS NULL AND NOT refused")

@@ -40,8 +40,9 @@ def running_spells(
 ) -> "DataFrame":
     """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
 
-    Adds `running`, `in_notice` (all running spells of the customer are) and `tenure_days` (since the customer's first
-    spell). A spell whose last day is the as_of_date is over; one whose end lies ahead but is known is in notice.
+    Adds `running`, `in_notice` (all running spells of the customer are), `tenure_days` (since the customer's first
+    spell) and `unknown` (no spell is known to run, and the newest version of one was refused). A spell whose last day is
+    the as_of_date is over; one whose end lies ahead but is known is in notice.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -54,13 +55,18 @@ def running_spells(
     given_up = F.when(F.col("running"), in_notice)  # of the others nothing is to be said
     return (
         states(versions, source, as_of_indexes)
-        .where(started <= F.col("as_of_date"))
-        .withColumn("running", F.coalesce(end > F.col("as_of_date"), F.lit(True)))
+        .where((started <= F.col("as_of_date")) | F.col("refused"))
+        .withColumn("running", ~F.col("refused") & F.coalesce(end > F.col("as_of_date"), F.lit(True)))
+        .withColumn(
+            "unknown", ~F.bool_or("running").over(of_customer) & F.bool_or("refused").over(of_customer)
+        )
         .withColumn("in_notice", F.coalesce(F.bool_and(given_up).over(of_customer), F.lit(False)))
         .withColumn("tenure_days", F.datediff("as_of_date", F.min(started).over(of_customer)).cast("double"))
         .withColumn(
             "_rank",
-            F.row_number().over(of_customer.orderBy(F.desc("running"), F.desc(started), *source.silver_key)),
+            F.row_number().over(
+                of_customer.orderBy(F.desc("running"), F.desc_nulls_last(started), *source.silver_key)
+            ),
         )
         .where("_rank = 1")
         .drop("_rank")

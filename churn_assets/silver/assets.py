@@ -123,6 +123,7 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         "delivered": sum(a.delivered for a in audits),
         "duplicates": sum(a.duplicates for a in audits),
         "quarantined": sum(a.quarantined for a in audits),
+        "keys that became unknown": sum(a.unknown for a in audits),
         "by month": markdown_table(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
     }
     if refused:

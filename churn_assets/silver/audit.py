@@ -50,13 +50,17 @@ class Problem:
 
 @dataclass
 class MonthAudit:
-    """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined."""
+    """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined.
+
+    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused.
+    """
 
     source: str
     month: str
     delivered: int = 0
     accepted: int = 0
     duplicates: int = 0
+    unknown: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     warned: Counter[str] = field(default_factory=Counter)
     files: list[DeliveredFile] = field(default_factory=list)

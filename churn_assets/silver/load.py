@@ -24,6 +24,7 @@ from churn_assets.silver.versions import (
     to_versions,
     to_versions_sparing,
     with_customer_key,
+    with_known_keys,
 )
 from churn_assets.sources.landing import extracts_without_rows
 
@@ -105,9 +106,12 @@ def audit_months(
         if file.month in audits:
             audits[file.month].files.append(file)
             audits[file.month].delivered += file.rows
-    counts = accepted.aggregate(["extract_month"], [("copies", "count"), ("copies", "sum")])
+    counts = accepted.aggregate(["extract_month", "refused"], [("copies", "count"), ("copies", "sum")])
     for row in counts.to_pylist():
         audit = audits[row["extract_month"]]
+        if row["refused"]:  # versions of a key that is unknown; their rows are counted in the quarantine
+            audit.unknown = row["copies_count"]
+            continue
         audit.accepted = row["copies_count"]
         audit.duplicates = row["copies_sum"] - row["copies_count"]
     for column in source.columns:
@@ -148,7 +152,7 @@ def load_silver(
     else:
         # Text is dear to parse, and versions and quarantine both need it: parsed once, and put in order once.
         conformed = keep(conformed)
-        ordered = to_versions(conformed.where("refused_rule IS NULL"), source)
+        ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
     attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
@@ -189,11 +193,11 @@ def load_silver(
 
 
 def _identity(versions: "DataFrame", source: Source, table: tables.Table) -> "DataFrame":
-    """silver/customer_identity rows: the personal columns of versions; those of other sources are null."""
+    """silver/customer_identity rows: the personal columns of accepted versions; those of other sources are null."""
     from pyspark.sql import functions as F
 
     own = {c.name for c in source.personal} | {"customer_key", "known_at", "sequence", "extract_month"}
     given = {"source": F.lit(source.name)} | {name: F.col(name) for name in own}
-    return versions.select(
+    return versions.where("NOT refused").select(
         *(given.get(c.name, F.lit(None).cast(c.type)).alias(c.name) for c in table.columns)
     )

@@ -45,6 +45,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
 
     month = pc.field("extract_month")
     wanted = (month >= months[0]) & (month <= months[-1])
+    accepted_rows = wanted & ~pc.field("refused")
     quarantined = Counter[tuple[str, str]]()
     if lakehouse.exists(tables.QUARANTINE):
         by = ["source", "extract_month"]
@@ -53,7 +54,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
     balances = []
     for source in business.sources:
         accepted = lakehouse.aggregate(
-            tables.silver(source), ["extract_month"], [("copies", "count"), ("copies", "sum")], wanted
+            tables.silver(source), ["extract_month"], [("copies", "count"), ("copies", "sum")], accepted_rows
         )
         kept = {
             row["extract_month"]: (row["copies_count"], row["copies_sum"]) for row in accepted.to_pylist()

@@ -2,25 +2,58 @@
 
 Within an ingest month a row that repeats the version before it is a duplicate, counted in `copies`. Months are kept
 apart on purpose: each can then be rebuilt alone and in any order.
+
+A refused row whose key and customer can be read is a version, too: `refused` is true and its values are null. From its
+known_at on the state of the key is unknown, until an accepted version arrives; the state before it no longer counts.
 """
 
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
+from churn_assets.silver.conform import REPLACED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-BOOKKEEPING = ("known_at", "sequence", "latest_in_month", "copies", "extract_month")
+BOOKKEEPING = (
+    "known_at",
+    "sequence",
+    "latest_in_month",
+    "copies",
+    "refused",
+    "refused_rule",
+    "extract_month",
+)
 
 
-def to_versions(accepted: "DataFrame", source: Source) -> "DataFrame":
-    """Accepted conformed rows -> one row per version of a key within its ingest month.
+def with_known_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
+    """Conformed rows that speak of a known key: accepted rows, and refused ones whose key and customer are readable.
+
+    Adds `refused`. Values of refused rows are null, but for the key and the customer.
+    """
+    from pyspark.sql import functions as F
+
+    identifying = {*source.key, source.customer}
+    refused = F.col("refused_rule").isNotNull()
+    readable = F.lit(True)
+    for name in sorted(identifying):
+        column = F.col(name)
+        readable = readable & column.isNotNull() & ~F.contains(column.cast("string"), F.lit(REPLACED))
+    values = (
+        F.col(c.name) if c.name in identifying else F.when(~refused, F.col(c.name)).alias(c.name)
+        for c in source.columns
+    )
+    others = (name for name in conformed.columns if name not in {c.name for c in source.columns})
+    return conformed.where(~refused | readable).select(*values, *others, refused.alias("refused"))
+
+
+def to_versions(rows: "DataFrame", source: Source) -> "DataFrame":
+    """Rows of `with_known_keys` -> one row per version of a key within its ingest month.
 
     Adds `sequence` (1, 2, ... within key and month, in the order of extract_date, file, row), `latest_in_month`, and
     `copies`: how many delivered rows the version stands for, itself included.
     """
-    return _in_order(accepted, source).select(_columns(source))
+    return _in_order(rows, source).select(_columns(source))
 
 
 def repeated_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
@@ -45,10 +78,10 @@ def set_apart(conformed: "DataFrame", source: Source, repeated: "DataFrame") -> 
 def to_versions_sparing(
     conformed: "DataFrame", source: Source, repeated: "DataFrame", apart: "DataFrame"
 ) -> "DataFrame":
-    """`to_versions` of the accepted rows of `conformed`, sorting only those of repeated keys, which lie in `apart`."""
+    """`to_versions` of `conformed`, sorting only the rows of repeated keys, which lie in `apart`."""
     from pyspark.sql import functions as F
 
-    hashed = conformed.where("refused_rule IS NULL").withColumn("_hash", _hash(source))
+    hashed = with_known_keys(conformed, source).withColumn("_hash", _hash(source))
     once = (
         hashed.join(F.broadcast(repeated), "_hash", "left_anti")
         .withColumn("sequence", F.lit(1))
@@ -56,7 +89,7 @@ def to_versions_sparing(
         .withColumn("copies", F.lit(1))
     )
     return once.select(_columns(source)).unionByName(
-        to_versions(apart.where("refused_rule IS NULL AND _repeated"), source)
+        to_versions(with_known_keys(apart.where("_repeated"), source), source)
     )
 
 
@@ -77,14 +110,12 @@ def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
 
     of_key = Window.partitionBy("extract_month", *source.key)
     by_arrival = of_key.orderBy("extract_date", "source_file", "row_number")
-    content = [c.name for c in source.columns if c.name not in source.key]
+    content = ["refused", "refused_rule", *(c.name for c in source.columns if c.name not in source.key)]
     numbered = rows.withColumn("_rank", F.row_number().over(by_arrival)).withColumn(
         "_rows", F.count("*").over(of_key)
     )
-    new = F.col("_rank") == 1
-    if content:
-        row = F.struct(*content)
-        new = new | ~F.lag(row).over(by_arrival).eqNullSafe(row)
+    row = F.struct(*content)
+    new = (F.col("_rank") == 1) | ~F.lag(row).over(by_arrival).eqNullSafe(row)
     kept = numbered.withColumn("_new", new).where("_new")
     following = F.lead("_rank").over(by_arrival)
     return (
@@ -103,14 +134,15 @@ def with_customer_key(versions: "DataFrame", keys: "DataFrame", source: Source) 
 
 
 def latest(versions: "DataFrame", source: Source) -> "DataFrame":
-    """The newest version of each key: what is known today."""
+    """The newest version of each key: what is known today, `refused` where that is nothing."""
     return _newest(versions, source, [])
 
 
 def known_at_each(versions: "DataFrame", source: Source, cohorts: "DataFrame", known_by: str) -> "DataFrame":
     """For each row of `cohorts` (as_of_date and a date column `known_by`), the newest version of each key by then.
 
-    Adds the cohort's columns to the version's. `cohorts` is small and broadcast.
+    Adds the cohort's columns to the version's. `cohorts` is small and broadcast. A version that is `refused` says that
+    the state of the key is unknown.
     """
     from pyspark.sql import functions as F
 

@@ -34,7 +34,8 @@ CHURN_LABELS = Table(
         Column(
             "outcome",
             "string",
-            "stayed, churned, involuntary_end, ended_in_gap, ended_before (the snapshot, as known later) or pending.",
+            "stayed, churned, involuntary_end, ended_in_gap, ended_before (the snapshot, as known later), "
+            "unknown (a row that would tell was refused) or pending.",
             required=True,
         ),
         Column("ended_on", "date", "Day on which the customer's last spell ended; null without an end."),

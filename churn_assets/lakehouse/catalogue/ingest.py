@@ -18,6 +18,17 @@ from churn_assets.lakehouse.catalogue.common import (
 )
 from churn_assets.lakehouse.catalogue.table import Column, Table
 
+REFUSED = Column(
+    "refused",
+    "boolean",
+    "True where the row was refused: from its known_at on the state of the key is unknown, and all values are null.",
+    required=True,
+)
+REFUSED_RULE = Column(
+    "refused_rule",
+    "string",
+    "Rule that refused the row, as in silver/quarantine; null where it was accepted.",
+)
 AS_DELIVERED = (
     "as delivered on the extract_date. Nothing is corrected or left out, so a row may be wrong or come twice"
 )
@@ -79,7 +90,7 @@ def _field_meaning(source: Source, field: str) -> str:
 
 
 def silver(source: Source) -> Table:
-    """Accepted versions of a source's rows."""
+    """Versions of a source's rows: accepted ones, and refused ones whose key is readable, with null values."""
     latest = Column(
         "latest_in_month",
         "boolean",
@@ -100,11 +111,13 @@ def silver(source: Source) -> Table:
         ("extract_month",),
         (
             CUSTOMER_KEY,
-            *(described(c) for c in source.attributes),
+            *(described(c) if c.name in source.key else optional(described(c)) for c in source.attributes),
             KNOWN_AT,
             SEQUENCE,
             latest,
             copies,
+            REFUSED,
+            REFUSED_RULE,
             EXTRACT_MONTH,
         ),
         row_key=(*source.silver_key, "extract_month", "sequence"),
