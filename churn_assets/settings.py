@@ -3,12 +3,16 @@
 What a *business* decides (windows, labels, features, segments) is not here but in its `churn.yaml`.
 """
 
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    import pyarrow.fs as pafs
 
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 
@@ -16,6 +20,16 @@ SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 def is_uri(location: str) -> bool:
     """True for `s3a://bucket/x` and the like, False for a path on this machine."""
     return "://" in location
+
+
+def filesystem(location: str) -> "tuple[pafs.FileSystem, str]":
+    """The Arrow filesystem of a path or URI and the path inside it."""
+    import pyarrow.fs as pafs
+
+    if not is_uri(location):
+        return pafs.LocalFileSystem(), location
+    found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", location))
+    return found
 
 
 def _absolute(location: str) -> str:
