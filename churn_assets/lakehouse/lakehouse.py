@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn_assets.lakehouse import connector, files
+from churn_assets.lakehouse import connector, files, staging
 from churn_assets.lakehouse.grouping import grouped
 from churn_assets.lakehouse.place import EVERYTHING, Draft, Place, Refused
 from churn_assets.lakehouse.processes import only_one
@@ -240,6 +240,20 @@ class Lakehouse:
         """Adds rows. The caller makes sure that a re-run adds nothing twice; see `alone_with`."""
         with self.draft(table, frame) as draft:
             return draft.append(run_id=run_id)
+
+    @contextmanager
+    def staging(self, table: Table, *, run_id: str) -> Iterator[str]:
+        """A folder for files that Spark reads on their way into the table; see `staging.staging`.
+
+        Raises:
+            LakehouseError: there is no space left.
+        """
+        with self._told(table), staging.staging(self.settings, run_id) as folder:
+            yield folder
+
+    def remove_leftovers(self) -> int:
+        """Removes what killed runs left in the lake beside its tables; the number of files."""
+        return staging.remove_leftovers(self.settings)
 
     @contextmanager
     def alone_with(self, table: Table) -> Iterator[None]:
