@@ -177,8 +177,10 @@ def to_bronze(
     landing = lakehouse.settings.landing_uri
     for source in business.sources:
         if not sources or source.name in sources:
-            frame = read_extracts(lakehouse.spark, source, landing, list_extracts(landing, source, months))
-            lakehouse.replace(tables.bronze(source), frame, tables.between(months), run_id="bronze")
+            table, files = tables.bronze(source), list_extracts(landing, source, months)
+            with lakehouse.staging(table, run_id="bronze") as folder:
+                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
+                lakehouse.replace(table, frame, tables.between(months), run_id="bronze")
 
 
 def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> int:

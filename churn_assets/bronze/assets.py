@@ -36,10 +36,11 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         landing = lakehouse.settings.landing_uri
         try:
             files = list_extracts(landing, source, months)
-            frame = read_extracts(lakehouse.spark, source, landing, files)
+            with lakehouse.staging(table, run_id=context.run.run_id) as folder:
+                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
+                commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
         for month in months:
             mark = digest(f for f in files if f.month == month)

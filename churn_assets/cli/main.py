@@ -23,7 +23,7 @@ def cli() -> None:
       churn-assets study FILE.csv   what a single file of customers tells, and how far to trust it
       churn-assets demo             simulate a telecom operator and run everything
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
-      churn-assets summary          what the lake holds now
+      churn-assets summary          what the lake holds now, on one screen
       churn-assets catalogue        what each table and column means, and where else data lies
     """
 

@@ -37,8 +37,15 @@ def delimiter_of(own: ServerProperties, file: Path) -> str:
     """What stands between two values of a CSV line.
 
     Raises:
-        DeclarationError: it is not one character.
+        DeclarationError: it is not one character, or one that a CSV file uses otherwise.
     """
+    if own.delimiter in ('"', "\r", "\n"):
+        raise DeclarationError(
+            file,
+            "servers[0].customProperties.delimiter",
+            f"{own.delimiter!r} separates no values",
+            "use another character.",
+        )
     if len(own.delimiter) != 1:
         raise DeclarationError(
             file,

@@ -22,6 +22,7 @@ from churn_assets.lakehouse.catalogue.table import (
 from churn_assets.lakehouse.delta import connector, files
 from churn_assets.lakehouse.delta.grouping import grouped
 from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Place, Refused
+from churn_assets.lakehouse.engine import staging
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
 from churn_assets.lakehouse.engine.session import scratch_folder
@@ -245,6 +246,20 @@ class Lakehouse:
         """Adds rows. The caller makes sure that a re-run adds nothing twice; see `alone_with`, `draft`."""
         with self.draft(table, frame) as draft:
             return draft.append(run_id=run_id)
+
+    @contextmanager
+    def staging(self, table: Table, *, run_id: str) -> Iterator[str]:
+        """A folder for files that Spark reads on their way into the table; see `staging.staging`.
+
+        Raises:
+            LakehouseError: there is no space left.
+        """
+        with self._told(table), staging.staging(self.settings, run_id) as folder:
+            yield folder
+
+    def remove_leftovers(self) -> int:
+        """Removes what killed runs left in the lake beside its tables; the number of files."""
+        return staging.remove_leftovers(self.settings)
 
     @contextmanager
     def alone_with(self, table: Table) -> Iterator[None]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.contracts.source import Source
+from churn_assets.sources.text import REPLACED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
-REPLACED = "\ufffd"  # what stands in place of bytes that do not decode
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 

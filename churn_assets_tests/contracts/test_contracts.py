@@ -209,6 +209,12 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         r"servers[0].customProperties.delimiter: '\\t' is not one character",
         r'a tab is "\t" in double quotes',
     ),
+    "quote as delimiter": (
+        "subscriptions",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "delimiter", "value": '"'}]),
+        """servers[0].customProperties.delimiter: '"' separates no values""",
+        "use another character",
+    ),
     "JSON lines in wide characters": (
         "tickets",
         lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "UTF-16"}]),
