@@ -13,7 +13,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.assets import CHURN_MODEL, DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.champions import champion_at, provisional
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
+from churn_assets.monitoring.degradation import RetrainingDecision, decide, judged_cohorts
 from churn_assets.months import month_end
 
 if TYPE_CHECKING:
@@ -38,21 +38,23 @@ def _settled(lakehouse: Lakehouse) -> list[dict[str, Any]]:
     return [cohort for cohort in cohorts if cohort["label_count"]]
 
 
-def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+def degradation_decision(
+    lakehouse: Lakehouse, business: Business, month: str
+) -> tuple[RetrainingDecision, str]:
     """The decision as of the end of `month`, and a key that is the same for the same evidence.
 
     A cohort whose labels settled later is no evidence yet: the training could neither learn from it nor test on it.
     """
     missing = [t.path for t in NEEDED if not lakehouse.exists(t)]
     if missing:
-        return Decision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
+        return RetrainingDecision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
     champion = champion_at(decided(lakehouse), month_end(month))
     if champion is None:
-        return Decision(False, f"No model was in charge on {month_end(month)}."), ""
+        return RetrainingDecision(False, f"No model was in charge on {month_end(month)}."), ""
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     references = [t["auc"] for t in trainings if t["model_version"] == champion.model_version]
     if not references:
-        return Decision(
+        return RetrainingDecision(
             False, f"Version {champion.model_version} has no training on record, so no reference."
         ), ""
     later = {c["as_of_date"] for c in _settled(lakehouse) if c["label_available_at"] > month_end(month)}
@@ -65,17 +67,19 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
     return decision, f"degradation-{champion.model_version}-{newest}"
 
 
-def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[RetrainingDecision, str]:
     """Whether by the end of `month` enough cohorts have matured since the last training, and a key that names them.
 
     A provisional champion (see `champions.provisional`) learns on with each.
     """
     rule = business.file.retraining.new_data
     if not rule.enabled:
-        return Decision(False, "Switched off in churn.yaml (retraining.new_data.enabled)."), ""
+        return RetrainingDecision(False, "Switched off in churn.yaml (retraining.new_data.enabled)."), ""
     missing = [t.path for t in (tables.TRAINING_RUNS, tables.CHURN_LABELS) if not lakehouse.exists(t)]
     if missing:
-        return Decision(False, f"Nothing to count from yet: {', '.join(missing)} does not exist."), ""
+        return RetrainingDecision(
+            False, f"Nothing to count from yet: {', '.join(missing)} does not exist."
+        ), ""
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     last: date = max(t["trained_as_of"] for t in trainings)
     today = month_end(month)
@@ -91,15 +95,15 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
             else "may know mostly the world before"
         )
         told += f" Version {champion.model_version} is provisional: it {knows}."
-    return Decision(len(new) >= wanted, told), f"new-data-{last}-{new[-1] if new else None}"
+    return RetrainingDecision(len(new) >= wanted, told), f"new-data-{last}-{new[-1] if new else None}"
 
 
-def _new_data_alone(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+def _new_data_alone(lakehouse: Lakehouse, business: Business, month: str) -> tuple[RetrainingDecision, str]:
     """`new_data_decision`, except where a degradation asks for the same training: the sensors tick side by side."""
     decision, key = new_data_decision(lakehouse, business, month)
     if decision.retrain and degradation_decision(lakehouse, business, month)[0].retrain:
         told = f"{decision.reason} The champion has degraded, so auc_degradation_sensor asks for it."
-        return Decision(False, told), key
+        return RetrainingDecision(False, told), key
     return decision, key
 
 
@@ -114,7 +118,7 @@ def _training_sensor(
     name: str,
     description: str,
     by: str,
-    decide_as_of: Callable[[Lakehouse, Business, str], tuple[Decision, str]],
+    decide_as_of: Callable[[Lakehouse, Business, str], tuple[RetrainingDecision, str]],
 ) -> dg.SensorDefinition:
     """Requests one training as of the newest closed month when `decide_as_of` finds a reason and none is under way.
 

@@ -59,7 +59,7 @@ HARMLESS = (TRAIN, PUNCTUALITY, TIDY)
 
 
 @dataclass(frozen=True)
-class Look:
+class Seen:
     """What the sensor remembers: the last event it saw, what had passed silver, and the cohorts seen settled."""
 
     event: int
@@ -71,7 +71,7 @@ class Look:
         return json.dumps({"event": self.event, "known": self.known, "settled": sorted(self.settled)})
 
     @classmethod
-    def of(cls, cursor: str) -> "Look":
+    def of(cls, cursor: str) -> "Seen":
         """The inverse of `cursor`."""
         content = json.loads(cursor)
         known = {
@@ -107,13 +107,13 @@ def _marks(instance: "DagsterInstance", bronze: Table, passes: Mapping[str, int]
     return found
 
 
-def look(instance: "DagsterInstance", business: Business, before: Look | None) -> Look:
+def look(instance: "DagsterInstance", business: Business, before: Seen | None) -> Seen:
     """What has passed silver by now, from the event log; a month has passed when silver/reconciliation was written."""
     passes = _latest(instance, tables.RECONCILIATION, before.event if before else None)
     marks = {source.name: _marks(instance, tables.bronze(source), passes) for source in business.sources}
     known = learn(before.known if before else None, passes, marks)
     event = max([before.event if before else 0, *passes.values()])
-    return Look(event, known, before.settled if before else frozenset())
+    return Seen(event, known, before.settled if before else frozenset())
 
 
 def written_cohorts(instance: "DagsterInstance") -> Written:
@@ -166,8 +166,8 @@ def pending_cohorts(lakehouse: Lakehouse, months: Iterable[str]) -> tuple[set[st
 
 
 def _due(
-    lakehouse: Lakehouse, business: Business, seen: Look, written: Written, now: datetime
-) -> tuple[list[dg.RunRequest], list[str], Look]:
+    lakehouse: Lakehouse, business: Business, seen: Seen, written: Written, now: datetime
+) -> tuple[list[dg.RunRequest], list[str], Seen]:
     """Runs to request, which cohort waits for which extracts, and what to remember."""
     closed, built = list(snapshot_months(business).get_partition_keys()), built_cohorts(written)
     changes = newest_changes(business, seen.known, {*built, *closed})
@@ -249,7 +249,7 @@ def cohort_sensor(business: Business) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.SensorResult:
         instance = context.instance
-        before = Look.of(context.cursor) if context.cursor else None
+        before = Seen.of(context.cursor) if context.cursor else None
         busy = _under_way(instance)
         if busy and before:
             return dg.SensorResult(skip_reason=f"{busy} is under way; afterwards I look at what it changed.")

@@ -16,7 +16,7 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     import pandas as pd
 
-    from churn_assets.monitoring.drift import Population
+    from churn_assets.monitoring.drift import CohortCounts
 
 # Scored customers of one cohort that are read into this process for either table; of more, a random share of the keys.
 COHORT_LIMIT = 1_000_000
@@ -109,9 +109,9 @@ def sampled_cohorts(lakehouse: Lakehouse) -> dict[tuple[date, str], int]:
 
 def population(
     lakehouse: Lakehouse, day: date, version: str, about: Mapping[str, Any], sizes: Mapping[date, int]
-) -> "Population":
+) -> "CohortCounts":
     """Size of a cohort beside those of the training, and its churners as monitoring/model_performance has them."""
-    from churn_assets.monitoring.drift import Population
+    from churn_assets.monitoring.drift import CohortCounts
 
     trained = [sizes[d] for d in map(date.fromisoformat, about["split"]["train"]) if d in sizes]
     usual = sum(trained) / len(trained) if trained else None
@@ -119,8 +119,8 @@ def population(
         this = [("as_of_date", "=", day), ("model_version", "=", version)]
         for row in lakehouse.arrow(tables.MODEL_PERFORMANCE, ["n", "positives"], this).to_pylist():
             if row["positives"] is not None:
-                return Population(sizes[day], usual, row["n"], row["positives"])
-    return Population(sizes[day], usual)
+                return CohortCounts(sizes[day], usual, row["n"], row["positives"])
+    return CohortCounts(sizes[day], usual)
 
 
 def _scores_and_labels(

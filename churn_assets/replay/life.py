@@ -29,7 +29,7 @@ FIRST_MODEL = "first model"
 
 
 @dataclass(frozen=True)
-class Training:
+class ReplayedTraining:
     """A training that happened.
 
     Attributes:
@@ -56,7 +56,7 @@ class Life:
     plan: Plan
     instance: "DagsterInstance"
     progress: Progress
-    trainings: list[Training] = field(default_factory=list)
+    trainings: list[ReplayedTraining] = field(default_factory=list)
     judged: set[date] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Life:
         back = math.ceil(self.business.file.windows.maturity_days / 28) + 1
         return [m for m in self.closed if m <= month][-back:]
 
-    def _models(self) -> list[Training]:
+    def _models(self) -> list[ReplayedTraining]:
         """The trainings that registered a model."""
         return [training for training in self.trainings if training.version]
 
@@ -129,11 +129,13 @@ class Life:
         try:
             self._run("train", [month], {REQUESTED_BY: called_by})
         except RunError as error:  # in operation it is asked for again; here with the next month
-            self.trainings.append(Training(month, called_by, None, False, str(error)))
+            self.trainings.append(ReplayedTraining(month, called_by, None, False, str(error)))
             return
         decision = max(self.lakehouse.arrow(tables.CHAMPIONS).to_pylist(), key=lambda row: row["decided_at"])
         self.trainings.append(
-            Training(month, called_by, decision["model_version"], decision["promoted"], decision["why"])
+            ReplayedTraining(
+                month, called_by, decision["model_version"], decision["promoted"], decision["why"]
+            )
         )
         if decision["promoted"]:
             # at once: whoever is in charge now scores the future, until somebody else is
@@ -144,7 +146,9 @@ class Life:
         run_job(self.instance, self.settings, job, months, None, tags)
 
 
-def live_through(settings: Settings, business: Business, plan: Plan, console: Console) -> list[Training]:
+def live_through(
+    settings: Settings, business: Business, plan: Plan, console: Console
+) -> list[ReplayedTraining]:
     """Lives through the months of a world that `make_world` has made; returns the trainings, in order.
 
     Raises:

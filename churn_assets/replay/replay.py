@@ -7,14 +7,14 @@ from rich.console import Console
 from churn_assets.contracts.loader import load_business
 from churn_assets.replay.cohorts import matured_cohorts
 from churn_assets.replay.life import live_through
-from churn_assets.replay.report import Findings, draw, print_findings
+from churn_assets.replay.report import ReplayResult, draw, print_findings
 from churn_assets.replay.world import Plan, ReplayError, make_world
 from churn_assets.settings import Settings
 
 __all__ = ["ReplayError", "replay"]
 
 
-def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
+def replay(settings: Settings, plan: Plan, console: Console) -> ReplayResult:
     """Lives through a simulated world in CHURN_HOME/replay; prints a table, draws replay.png beside it.
 
     The last line says how to look at every run.
@@ -26,7 +26,7 @@ def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
     own = make_world(settings, plan, console)
     business = load_business(own.business_path)
     trainings = live_through(own, business, plan, console)
-    found = Findings(plan, trainings, matured_cohorts(own, business))
+    found = ReplayResult(plan, trainings, matured_cohorts(own, business))
     print_findings(found, console)
     picture = own.home_path / "replay.png"
     draw(found, picture)

@@ -10,15 +10,15 @@ from rich.table import Table
 
 from churn_assets.models.assets import DEGRADATION
 from churn_assets.months import month_end, month_start
-from churn_assets.replay.cohorts import Cohort, regained
-from churn_assets.replay.life import Training
+from churn_assets.replay.cohorts import ReplayedCohort, regained
+from churn_assets.replay.life import ReplayedTraining
 from churn_assets.replay.world import Plan
 from churn_assets.reporting.figures import blank
 from churn_assets.reporting.terminal import print_whole
 
 
 @dataclass(frozen=True)
-class Findings:
+class ReplayResult:
     """What a replay found.
 
     Attributes:
@@ -28,8 +28,8 @@ class Findings:
     """
 
     plan: Plan
-    trainings: Sequence[Training]
-    cohorts: Sequence[Cohort]
+    trainings: Sequence[ReplayedTraining]
+    cohorts: Sequence[ReplayedCohort]
 
     @property
     def change(self) -> date | None:
@@ -38,7 +38,7 @@ class Findings:
         return month_start(drift) - timedelta(days=1) if drift else None
 
     @property
-    def alarm(self) -> Training | None:
+    def alarm(self) -> ReplayedTraining | None:
         """The first training that degradation called for after the change; without a change, the first of all."""
         since = self.change or date.min
         called = (t for t in self.trainings if t.called_by == DEGRADATION and month_end(t.month) >= since)
@@ -69,7 +69,7 @@ class Findings:
         return regained(self.cohorts, month_end(self.alarm.month)) if self.alarm else None
 
 
-def in_words(found: Findings) -> str:
+def in_words(found: ReplayResult) -> str:
     """The outcome in a few sentences."""
     told = f"{len(found.trainings)} trainings, {len(found.cohorts)} judged cohorts. "
     if found.change is None:
@@ -86,7 +86,7 @@ def in_words(found: Findings) -> str:
     )
 
 
-def _event(found: Findings, training: Training | None, day: date) -> str:
+def _event(found: ReplayResult, training: ReplayedTraining | None, day: date) -> str:
     events = []
     if day == found.change:
         events.append("the world changes")
@@ -97,7 +97,7 @@ def _event(found: Findings, training: Training | None, day: date) -> str:
     return "; ".join(events)
 
 
-def print_findings(found: Findings, console: Console) -> None:
+def print_findings(found: ReplayResult, console: Console) -> None:
     """One line per cohort and event, then the outcome in words."""
     grid = Table("cohort", "churners", "in charge", "AUC", "95 %", "first model", "true hazard", "event")
     trainings = {month_end(t.month): t for t in found.trainings}
@@ -131,7 +131,7 @@ def _at(day: date) -> float:
     return float((day - date(1970, 1, 1)).days)
 
 
-def draw(found: Findings, picture: Path) -> None:
+def draw(found: ReplayResult, picture: Path) -> None:
     """Realised AUC per cohort with its interval, against the first model and the true hazard; events as lines."""
     title = "Green: a training whose model took charge; grey: one whose model did not"
     figure, axes = blank(title, "", "ROC-AUC of the matured cohort", width=9.5)

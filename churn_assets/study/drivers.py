@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.features import Feature
 from churn_assets.ml.portable.transformation import MISSING
-from churn_assets.study.columns import Column
+from churn_assets.study.columns import FileColumn
 
 DRIVERS = 12
 # Shares of the base, riskiest first.
@@ -67,7 +67,7 @@ class Segment:
     probability: float
 
 
-def features_of(columns: Sequence[Column]) -> list[Feature]:
+def features_of(columns: Sequence[FileColumn]) -> list[Feature]:
     """Columns as the features that `scores.reasons` speaks of; each is its own driver."""
     return [
         Feature(

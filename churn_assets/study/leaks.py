@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, tells_shuffled_labels
-from churn_assets.study.columns import Column, in_words
+from churn_assets.study.columns import FileColumn, in_words
 
 ALONE_LIMIT = 0.95
 # Blank or filled in for nobody but churners (or stayers): at least so many rows, so pure.
@@ -43,7 +43,7 @@ _CUSTOMER_ID = re.compile(
 
 
 @dataclass(frozen=True)
-class Finding:
+class LeakFinding:
     """One sign of a leak.
 
     Attributes:
@@ -57,7 +57,7 @@ class Finding:
     words: str
 
 
-def repeated_ids(columns: Sequence[Column], named: bool) -> list[Finding]:
+def repeated_ids(columns: Sequence[FileColumn], named: bool) -> list[LeakFinding]:
     """A finding per column that seems to name the customer and holds the same value in several rows.
 
     A model that learns from it remembers customers. Where it is not learned from, their other values still give them
@@ -82,11 +82,13 @@ def repeated_ids(columns: Sequence[Column], named: bool) -> list[Finding]:
                 "customers, rows of one in different folds make the figures too good. Name it by --id, or by --groups "
                 "where --id names something else."
             )
-            found.append(Finding(column.name, "leak" if learned else "warning", words))
+            found.append(LeakFinding(column.name, "leak" if learned else "warning", words))
     return found
 
 
-def column_findings(columns: Sequence[Column], labels: NDArray[np.float64], target: str) -> list[Finding]:
+def column_findings(
+    columns: Sequence[FileColumn], labels: NDArray[np.float64], target: str
+) -> list[LeakFinding]:
     """At most one finding per learnable column, the most telling.
 
     Args:
@@ -105,7 +107,7 @@ def column_findings(columns: Sequence[Column], labels: NDArray[np.float64], targ
             or _namesake(column, alone, target)
         )
         if words:
-            found.append(Finding(column.name, "leak", words))
+            found.append(LeakFinding(column.name, "leak", words))
     leaks = {finding.column for finding in found}
     honest = [column for column in columns if column.name not in leaks]
     return found + _products(honest)
@@ -138,7 +140,7 @@ def _bins(values: pd.Series) -> NDArray[np.intp]:
     return np.where(np.isnan(known), 0, np.searchsorted(edges, known, side="left") + 1)
 
 
-def _too_good(column: Column, alone: float) -> str:
+def _too_good(column: FileColumn, alone: float) -> str:
     if alone <= ALONE_LIMIT:
         return ""
     return (
@@ -165,7 +167,7 @@ def _one_sided(name: str, values: pd.Series, labels: NDArray[np.float64]) -> str
     return ""
 
 
-def _namesake(column: Column, alone: float, target: str) -> str:
+def _namesake(column: FileColumn, alone: float, target: str) -> str:
     words = in_words(column.name).lower().split()
     named_after = _names_outcome(in_words(target).lower().split(), words) or _OUTCOME.search(" ".join(words))
     if not (named_after and _AFTERWARDS.search(" ".join(words))) or alone < NAMESAKE_AUC:
@@ -183,7 +185,7 @@ def _names_outcome(target: list[str], words: list[str]) -> bool:
     return any(words[at : at + len(target)] == target for at in range(len(words)))
 
 
-def _products(columns: Sequence[Column]) -> list[Finding]:
+def _products(columns: Sequence[FileColumn]) -> list[LeakFinding]:
     """Totals that follow the product of two other numbers, such as months times price."""
     numbers = {
         column.name: column.values.to_numpy(np.float64)
@@ -197,7 +199,7 @@ def _products(columns: Sequence[Column]) -> list[Finding]:
             f"Totals that are the product of two others were not looked for: the file has {len(numbers)} numbers, and "
             f"they are looked for among at most {PRODUCT_COLUMNS}."
         )
-        return [Finding(None, "warning", words)]
+        return [LeakFinding(None, "warning", words)]
     sample = np.random.default_rng(0).permutation(len(next(iter(numbers.values()))))[:20_000]
     drawn = {name: values[sample] for name, values in numbers.items()}
     names, found = list(drawn), []
@@ -214,7 +216,7 @@ def _products(columns: Sequence[Column]) -> list[Finding]:
             found.append((best, total, pair))
     # Of three columns that make each other, only the widest can be the product.
     return [
-        Finding(
+        LeakFinding(
             total,
             "leak",
             f"{total} is nearly {a} x {b} (correlation {best:.3f}): it adds nothing that they do not say, and such a "
@@ -245,7 +247,7 @@ def file_findings(
     groups: NDArray[np.int64] | None,
     in_time: bool,
     named: bool = False,
-) -> list[Finding]:
+) -> list[LeakFinding]:
     """Findings about the rows: sorted by outcome, the same row several times, one customer in several rows.
 
     Args:
@@ -257,7 +259,7 @@ def file_findings(
     order = auc_interval(labels, np.arange(len(labels), dtype=np.float64))[0]
     if not in_time and max(order, 1 - order) > ORDER_AUC:
         found.append(
-            Finding(
+            LeakFinding(
                 None,
                 "warning",
                 f"The order of the rows knows the outcome (ROC-AUC {max(order, 1 - order):.3f}): the file is sorted by "
@@ -281,7 +283,7 @@ def file_findings(
             )
             other = "a row of another customer" if named else "another row"
             words = f"{again:,} rows ({again / len(frame):.1%}) have the same features as {other}. {rest}"
-            found.append(Finding(None, "warning", words))
+            found.append(LeakFinding(None, "warning", words))
     if groups is not None:
         rest = (
             "Rows are judged by what was learned from earlier ones, the same customers' included, as in use. Where the "
@@ -292,7 +294,7 @@ def file_findings(
             "moment by --time."
         )
         words = f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. {rest}"
-        found.append(Finding(None, "warning", words))
+        found.append(LeakFinding(None, "warning", words))
     return found
 
 
@@ -306,7 +308,7 @@ def _many_kinds(frame: pd.DataFrame) -> bool:
     return False
 
 
-def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> list[Finding]:
+def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> list[LeakFinding]:
     """Findings about the figures themselves.
 
     Args:
@@ -316,7 +318,7 @@ def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> li
     found = []
     if auc > TOO_GOOD:
         found.append(
-            Finding(
+            LeakFinding(
                 None,
                 "warning",
                 f"A ROC-AUC of {auc:.3f} is too good for churn. Look at the strongest drivers: was each of "
@@ -326,7 +328,7 @@ def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> li
         )
     if tells_shuffled_labels(shuffled_low, shuffled_high):
         found.append(
-            Finding(
+            LeakFinding(
                 None,
                 "warning",
                 f"On shuffled labels the ROC-AUC is {shuffled_low:.3f} to {shuffled_high:.3f} and not 0.5: rows in "

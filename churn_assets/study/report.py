@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from churn_assets.ml.metrics.classification import rank, share_of
 from churn_assets.ml.metrics.profit import profit_curve
 from churn_assets.reporting.documents import STYLE, capitalised, html_cards, html_table, spoken
-from churn_assets.study.leaks import Finding
+from churn_assets.study.leaks import LeakFinding
 from churn_assets.study.pictures import pictures
 from churn_assets.study.preparation import MODEL_ROWS
 from churn_assets.study.study import EXPLAINED_ROWS, Study
@@ -118,7 +118,7 @@ def _leaks(study: Study) -> str:
     return "".join(_finding(finding, kept) for finding in sorted(study.findings, key=lambda f: f.kind))
 
 
-def _finding(finding: Finding, kept: Sequence[str]) -> str:
+def _finding(finding: LeakFinding, kept: Sequence[str]) -> str:
     said = escape(finding.words)
     if finding.kind == "leak" and finding.column is not None:
         was_kept = finding.column in kept

@@ -14,7 +14,7 @@ from churn_assets.ml.portable.transformation import NumericColumn
 from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, segments, tiers
 from churn_assets.study.evaluation import Evaluation, FinalModel, few_threads, fit_final, judge
 from churn_assets.study.folds import SEED
-from churn_assets.study.leaks import Finding, figure_findings
+from churn_assets.study.leaks import LeakFinding, figure_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
 
 # Explained to find global drivers and segments.
@@ -38,7 +38,7 @@ class Study:
     """
 
     prepared: Prepared
-    findings: tuple[Finding, ...]
+    findings: tuple[LeakFinding, ...]
     evaluation: Evaluation
     model: FinalModel
     drivers: tuple[Driver, ...]

@@ -18,7 +18,7 @@ from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring import cohorts
 from churn_assets.monitoring.assets import MONTHLY_PAGE, monitoring_assets
 from churn_assets.monitoring.cohorts import population
-from churn_assets.monitoring.drift import Population
+from churn_assets.monitoring.drift import CohortCounts
 from churn_assets.monitoring.page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
 from churn_assets.months import month_end, month_of, month_range
@@ -134,11 +134,11 @@ def test_a_cohort_has_its_size_and_later_its_churners_beside_the_training(
     trained = {"split": {"train": ["2025-03-31", "2025-04-30", "2025-01-31"]}}
     sizes = {date(2025, 3, 31): 380, date(2025, 4, 30): 390, date(2025, 6, 30): 400}
     june = month_end("2025-06")
-    assert population(lakehouse, june, "1", trained, sizes) == Population(400, 385.0)
+    assert population(lakehouse, june, "1", trained, sizes) == CohortCounts(400, 385.0)
     _monitor(lakehouse, business, MONTHS)
     [row] = lakehouse.arrow(tables.MODEL_PERFORMANCE, filters=[("as_of_date", "=", june)]).to_pylist()
-    assert population(lakehouse, june, "1", trained, sizes) == Population(400, 385.0, 400, row["positives"])
-    assert population(lakehouse, june, "2", trained, {june: 400}) == Population(400)
+    assert population(lakehouse, june, "1", trained, sizes) == CohortCounts(400, 385.0, 400, row["positives"])
+    assert population(lakehouse, june, "2", trained, {june: 400}) == CohortCounts(400)
 
 
 def test_a_month_again_replaces_only_itself(lakehouse: Lakehouse, business: Business) -> None:

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from churn_assets.months import add_months, month_end
-from churn_assets.replay.cohorts import Cohort, regained
-from churn_assets.replay.life import DEGRADATION, FIRST_MODEL, NEW_DATA, Training
-from churn_assets.replay.report import Findings, draw, in_words, print_findings
+from churn_assets.replay.cohorts import ReplayedCohort, regained
+from churn_assets.replay.life import DEGRADATION, FIRST_MODEL, NEW_DATA, ReplayedTraining
+from churn_assets.replay.report import ReplayResult, draw, in_words, print_findings
 from churn_assets.replay.world import Plan
 
 CHANGE = "2025-03"
@@ -18,8 +18,8 @@ CHANGE = "2025-03"
 
 def _cohort(
     month: str, auc: float | None = 0.8, first: float | None = 0.8, hazard: float | None = 0.9
-) -> Cohort:
-    return Cohort(
+) -> ReplayedCohort:
+    return ReplayedCohort(
         as_of_date=month_end(month),
         label_available_at=month_end(add_months(month, 2)),
         positives=50,
@@ -32,14 +32,18 @@ def _cohort(
     )
 
 
-def _training(month: str, called_by: str, version: str | None = "2", promoted: bool = True) -> Training:
-    return Training(month, called_by, version, promoted, "better")
+def _training(
+    month: str, called_by: str, version: str | None = "2", promoted: bool = True
+) -> ReplayedTraining:
+    return ReplayedTraining(month, called_by, version, promoted, "better")
 
 
-def _found(*trainings: Training, drift_from: str | None = CHANGE, until: str = "2025-12") -> Findings:
+def _found(
+    *trainings: ReplayedTraining, drift_from: str | None = CHANGE, until: str = "2025-12"
+) -> ReplayResult:
     plan = Plan(customers=10, months=24, drift_from=drift_from, seed=1)
     months = [m for m in plan.calendar if "2024-10" <= m <= until]
-    return Findings(plan, trainings, [_cohort(m) for m in months])
+    return ReplayResult(plan, trainings, [_cohort(m) for m in months])
 
 
 def test_the_first_changed_cohort_is_the_one_whose_outcome_lies_after_the_change() -> None:

@@ -22,7 +22,7 @@ from churn_assets.ml.training.leak_guards import (
     single_feature_auc,
     too_good,
 )
-from churn_assets.ml.training.learner import Learner, Learning, fold_of
+from churn_assets.ml.training.learner import FittedCandidates, Learner, fold_of
 from churn_assets.ml.training.result import CandidateResult, TestedSample, TrainingResult
 from churn_assets.ml.training.search import Found, Search, tuned
 from churn_assets.ml.training.selection import choose, remembered
@@ -89,7 +89,7 @@ class _Chosen:
         """Candidate -> its weight."""
         return dict(self.ensemble.weights) if self.ensemble else {self.single: 1.0}
 
-    def fitted(self, learning: Learning) -> tuple[Transformation, Scorer]:
+    def fitted(self, learning: FittedCandidates) -> tuple[Transformation, Scorer]:
         """Fitted on the whole train part."""
         members = {name: learning.model(name) for name in self.members}
         if self.ensemble is None:
@@ -97,8 +97,8 @@ class _Chosen:
         transformation = next(iter(members.values()))[0]
         return transformation, self.ensemble.scorer({name: scorer for name, (_, scorer) in members.items()})
 
-    def scores(self, learning: Learning, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Raw probabilities; see `Learning.scores`."""
+    def scores(self, learning: FittedCandidates, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Raw probabilities; see `FittedCandidates.scores`."""
         scores = learning.scores(list(self.members), rows)
         return self.ensemble.probability(scores) if self.ensemble else scores[self.single]
 
@@ -118,7 +118,7 @@ def train(
     how many of the train cohorts to learn from (`remembered`), and weigh ensembles (`weigh`); the calibration cohorts
     fit the probability. What was chosen is then refitted, with that calibration, on all cohorts whose outcomes were
     known on the day of the test cohort (`Split.refitted`), and scores this one once. Where parts share cohorts, rows
-    are scored crosswise (learning.py). A test cohort with too few churners to choose, too, leaves that to the one
+    are scored crosswise (learner.py). A test cohort with too few churners to choose, too, leaves that to the one
     before it (`Split.unhalved`).
 
     Args:
@@ -180,7 +180,7 @@ def train(
     if refitted != split:
         split, parts = refitted, _parts(frame, refitted)
         _check(parts, settings)
-        fitted = Learning(parts["train"], learner)
+        fitted = FittedCandidates(parts["train"], learner)
         progress(
             f"fitting {chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
         )
