@@ -1,4 +1,4 @@
-"""The economics of a retention campaign, as churn.yaml declares them."""
+"""The section `economics` of churn.yaml: what a retention campaign costs and earns."""
 
 from typing import Self
 

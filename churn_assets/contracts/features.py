@@ -1,11 +1,15 @@
-"""Feature declarations: one line of churn.yaml becomes one feature per window, each with its name and its words."""
+"""The section `features` of churn.yaml: a line becomes one feature per window, each with its name and its words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from churn_assets.contracts.source import Source
+from churn_assets.contracts.expressions import wrong_expression
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.source import NUMERIC, Source
+from churn_assets.contracts.sources import Sources, check_where
 
 Aggregate = Literal[
     "sum",
@@ -41,7 +45,6 @@ BY_ROLE: dict[str, frozenset[str]] = {
     "entity": frozenset({"attribute"}),
 }
 DAY_WINDOWS = (7, 14)
-NUMERIC = frozenset({"number", "integer"})
 
 
 class FeatureLine(BaseModel):
@@ -236,3 +239,49 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
         for m in line.months
     ]
     return by_month + [feature(f"{base}_{d}d", f"{words}, last {d} days", days=d) for d in line.days]
+
+
+def features_of(
+    lines: Sequence[FeatureLine], place: Place, sources: Sources, labelled: Source, observation_months: int
+) -> tuple[Feature, ...]:
+    """The features of all lines, in their order.
+
+    Args:
+        lines: the section.
+        place: of the section.
+        sources: what the lines may read; of spells only `labelled`.
+        labelled: the source of the label.
+        observation_months: W, which no window exceeds.
+
+    Raises:
+        DeclarationError: a line reads what is not there, or two features have one name.
+    """
+    features: list[Feature] = []
+    for position, line in enumerate(lines):
+        here = place.at(position)
+        source = sources.find(line.source, here.at("source")) if line.source else None
+        if source is not None:
+            if source.role == "spell" and source.name != labelled.name:
+                here.refuse(
+                    f"features of a spell come from the label source {labelled.name}, not from {source.name}."
+                )
+            check_where(line.where, source, here.at("where"))
+        try:
+            features += expand(line, source, observation_months)
+        except ValueError as error:
+            here.refuse(str(error))
+    names = [f.name for f in features]
+    for name in {n for n in names if names.count(n) > 1}:
+        place.refuse(f"two features are called {name}.", "give one line a `name`.")
+    _check_expressions(lines, place, features)
+    return tuple(features)
+
+
+def _check_expressions(lines: Sequence[FeatureLine], place: Place, features: Sequence[Feature]) -> None:
+    """An expression reads the features of sources, wherever they stand, and expressions above it."""
+    readable = ["tenure_days", *(f.name for f in features if f.sql is None)]
+    for position, line in enumerate(lines):
+        if line.sql is not None:
+            if wrong := wrong_expression(line.sql, readable):
+                place.at(position, "sql").refuse(wrong)
+            readable.append(str(line.name))

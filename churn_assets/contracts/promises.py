@@ -5,10 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.odcs import SlaProperty
+from churn_assets.contracts.place import Place
 from churn_assets.months import month_of
 
 UNITS = {"h": "hour", "d": "day", "w": "week", "m": "month", "y": "year"}
@@ -24,53 +23,45 @@ class Promises:
     first_month: str | None
 
 
-def promises_of(properties: Sequence[SlaProperty], file: Path) -> Promises:
+def promises_of(properties: Sequence[SlaProperty], place: Place) -> Promises:
     """The promises among the slaProperties of a contract; a part of a day counts as a day.
 
     Raises:
         DeclarationError: a number, unit or date that cannot be read, or a promise that is given twice.
     """
-    given: dict[str, tuple[str, SlaProperty]] = {}
+    given: dict[str, tuple[SlaProperty, Place]] = {}
     for position, sla in enumerate(properties):
-        path = f"slaProperties[{position}]"
         if sla.property in given:
-            raise DeclarationError(file, path, f"{sla.property} is promised twice", "remove one.")
-        given[sla.property] = path, sla
+            place.at(position).refuse(f"{sla.property} is promised twice", "remove one.")
+        given[sla.property] = sla, place.at(position)
     return Promises(
-        frequency_days=_days(*given["frequency"], file) if "frequency" in given else 31,
-        latency_days=_days(*given["latency"], file) if "latency" in given else 3,
-        first_month=_month(*given["generalAvailability"], file) if "generalAvailability" in given else None,
+        frequency_days=_days(*given["frequency"]) if "frequency" in given else 31,
+        latency_days=_days(*given["latency"]) if "latency" in given else 3,
+        first_month=_month(*given["generalAvailability"]) if "generalAvailability" in given else None,
     )
 
 
-def _days(path: str, sla: SlaProperty, file: Path) -> int:
+def _days(sla: SlaProperty, place: Place) -> int:
     unit = (sla.unit or "d").lower()
     unit = UNITS.get(unit, unit.removesuffix("s"))
     if unit not in DAYS:
-        raise DeclarationError(
-            file,
-            f"{path}.unit",
-            f"{sla.unit} is no unit",
-            f"use one of {', '.join(UNITS)} ({', '.join(DAYS)}).",
+        place.at("unit").refuse(
+            f"{sla.unit} is no unit", f"use one of {', '.join(UNITS)} ({', '.join(DAYS)})."
         )
     try:
         number = float(str(sla.value))
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise DeclarationError(
-            file, f"{path}.value", f"{sla.value} is no number of {unit}s", "write a number, and its `unit`."
-        )
+        place.at("value").refuse(f"{sla.value} is no number of {unit}s", "write a number, and its `unit`.")
     return math.ceil(number * DAYS[unit])
 
 
-def _month(path: str, sla: SlaProperty, file: Path) -> str:
+def _month(sla: SlaProperty, place: Place) -> str:
     text = str(sla.value)
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             raise ValueError(text)
         return month_of(date.fromisoformat(text))
-    except ValueError as error:
-        raise DeclarationError(
-            file, f"{path}.value", f"{text} is no day", "write the first day as YYYY-MM-DD."
-        ) from error
+    except ValueError:
+        place.at("value").refuse(f"{text} is no day", "write the first day as YYYY-MM-DD.")

@@ -1,9 +1,12 @@
-"""Segments and what is done about them, as churn.yaml declares them."""
+"""The section `segments` of churn.yaml: who belongs together, and what is done about them."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from churn_assets.contracts.features import Feature
+from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section, Share
 
 
@@ -32,6 +35,20 @@ class ValueTiers(Section):
         if self.middle >= self.high:
             raise ValueError("value.middle must lie below value.high")
         return self
+
+    def check(self, place: Place, features: Sequence[Feature]) -> None:
+        """Checks that the feature has tiers.
+
+        Raises:
+            DeclarationError: there is no such feature, or it is a category.
+        """
+        worth = next((f for f in features if f.name == self.feature), None)
+        if worth is None:
+            place.at("feature").refuse(f"there is no feature {self.feature}.", "declare it under features.")
+        if worth.kind != "number":
+            place.at("feature").refuse(
+                f"{worth.name} is a category, which has no tiers.", "name a feature that is a number."
+            )
 
 
 class When(Section):
@@ -64,3 +81,18 @@ class Segments(Section):
                 "the last segment rule must have no `when`, so that every customer is in exactly one segment"
             )
         return self
+
+    def check(self, place: Place, features: Sequence[Feature]) -> None:
+        """Checks the tiers and rules against the features.
+
+        Raises:
+            DeclarationError: a feature or driver that does not exist.
+        """
+        self.value.check(place.at("value"), features)
+        drivers = {f.driver for f in features}
+        for position, rule in enumerate(self.rules):
+            for driver in rule.when.driver or []:
+                if driver not in drivers:
+                    place.at("rules", position).refuse(
+                        f"no feature has the driver {driver}.", f"use one of {sorted(drivers)}."
+                    )

@@ -1,11 +1,10 @@
 """How the extracts of a source are written: the customProperties of a contract's server."""
 
 import codecs
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import FileFormat
 
 # What Spark decodes, by Python's name; JSON lines are cut at line breaks before they are decoded.
@@ -33,23 +32,20 @@ class ServerProperties(BaseModel):
     encoding: str = "UTF-8"
 
 
-def delimiter_of(own: ServerProperties, file: Path) -> str:
+def delimiter_of(own: ServerProperties, place: Place) -> str:
     """What stands between two values of a CSV line.
 
     Raises:
         DeclarationError: it is not one character.
     """
     if len(own.delimiter) != 1:
-        raise DeclarationError(
-            file,
-            "servers[0].customProperties.delimiter",
-            f"{own.delimiter!r} is not one character",
-            'use one; a tab is "\\t" in double quotes.',
+        place.at("delimiter").refuse(
+            f"{own.delimiter!r} is not one character", 'use one; a tab is "\\t" in double quotes.'
         )
     return own.delimiter
 
 
-def encoding_of(own: ServerProperties, source_format: FileFormat, file: Path) -> str:
+def encoding_of(own: ServerProperties, source_format: FileFormat, place: Place) -> str:
     """The encoding of a source's text as Spark calls it, whatever the alias in the contract (latin-1).
 
     Raises:
@@ -60,9 +56,7 @@ def encoding_of(own: ServerProperties, source_format: FileFormat, file: Path) ->
     except LookupError:
         known = None
     if known not in ENCODINGS[source_format]:
-        raise DeclarationError(
-            file,
-            "servers[0].customProperties.encoding",
+        place.at("encoding").refuse(
             f"{source_format} is not read in {own.encoding}",
             f"use one of {', '.join(ENCODINGS[source_format])}, and have the source write its files in it.",
         )

@@ -8,6 +8,8 @@ from churn_assets.contracts.odcs import LogicalType, Severity
 Role = Literal["entity", "spell", "event", "treatment"]
 Delivery = Literal["full", "changes"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
+NUMERIC = frozenset({"number", "integer"})
+TIMES = frozenset({"date", "timestamp"})
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from churn_assets.contracts.errors import DeclarationError, from_validation_error
+from churn_assets.contracts.errors import from_validation_error
 from churn_assets.contracts.odcs import CustomProperty
+from churn_assets.contracts.place import Place
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,8 +24,8 @@ def validated(model: type[Model], content: dict[str, Any], file: Path) -> Model:
         raise from_validation_error(file, error) from error
 
 
-def own_properties(model: type[Model], properties: list[CustomProperty], path: str, file: Path) -> Model:
-    """The customProperties at `path` as a model.
+def own_properties(model: type[Model], properties: list[CustomProperty], place: Place) -> Model:
+    """The customProperties at a place as a model.
 
     Raises:
         DeclarationError: they have another shape, or one is given twice.
@@ -32,5 +33,5 @@ def own_properties(model: type[Model], properties: list[CustomProperty], path: s
     names = [p.property for p in properties]
     for name in names:
         if names.count(name) > 1:
-            raise DeclarationError(file, path, f"{name} is given twice", "remove one.")
-    return validated(model, {p.property: p.value for p in properties}, file)
+            place.refuse(f"{name} is given twice", "remove one.")
+    return validated(model, {p.property: p.value for p in properties}, place.file)

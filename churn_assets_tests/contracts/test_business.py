@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.errors import DeclarationError
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.lakes import business_copy, edit_yaml
 

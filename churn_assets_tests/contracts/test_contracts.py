@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.errors import DeclarationError
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets_tests.lakes import business_copy, edit_yaml
 
 Edit = Callable[[dict[str, Any]], object]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.bronze.reading import bronze_schema
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform, invalid, is_invalid, refused_rows

@@ -1,0 +1,48 @@
+"""The section `label` of churn.yaml: which source says who left, and by which rule."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.section import Section
+from churn_assets.contracts.source import Source
+from churn_assets.contracts.sources import Sources
+from churn_assets.contracts.windows import Windows
+
+
+class LabelRule(Section):
+    """What churn is. `renewal_days`: a new spell within so many days of the end means the customer stayed."""
+
+    policy: Literal["cancellation", "lapse", "inactivity"]
+    source: str
+    renewal_days: int = Field(0, ge=0)
+
+    @property
+    def pause_days(self) -> int:
+        """Days from the end of a spell to the start of the next within which nobody has left.
+
+        One at the least: an end is the last day, so who goes on the next day has changed over.
+        """
+        return max(1, self.renewal_days)
+
+    def check(self, place: Place, sources: Sources, windows: Windows) -> Source:
+        """Checks the rule and returns the source that it reads.
+
+        Raises:
+            DeclarationError: the source is not there, or the policy cannot read it, or a renewal comes too late.
+        """
+        source = sources.find(self.source, place.at("source"))
+        wanted = ("event", "treatment") if self.policy == "inactivity" else ("spell",)
+        if source.role not in wanted:
+            place.refuse(
+                f"policy {self.policy} cannot read a source of role {source.role}.", f"needs {wanted}."
+            )
+        if self.policy == "lapse" and source.spell and source.spell.expires_on is None:
+            place.refuse("policy lapse needs spell.expiresOn in the contract.")
+        if self.policy != "inactivity" and self.pause_days > windows.settlement_days:
+            place.at("renewal_days").refuse(
+                "a renewal may come after the label is settled.",
+                f"raise windows.settlement_days to {self.pause_days} or more.",
+            )
+        return source
