@@ -44,7 +44,7 @@ for command in (
 
 def main() -> None:
     """Entry point: what a user can mend is printed as a sentence, anything else keeps its traceback."""
-    from churn_assets.contracts.errors import DeclarationError
+    from churn_assets.contracts.errors import DeclarationErrors
 
     try:
         cli(standalone_mode=False)
@@ -53,7 +53,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (DeclarationError, OSError) as error:
+    except DeclarationErrors as error:
+        Console(stderr=True).print(escape(str(error)), soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except OSError as error:
         Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
     except RuntimeError as error:

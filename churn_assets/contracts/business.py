@@ -8,24 +8,26 @@ from churn_assets.contracts.calendar import Calendar
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
-from churn_assets.contracts.features import Feature, FeatureLine, features_of
+from churn_assets.contracts.features import Feature, FeatureLine, read_features
 from churn_assets.contracts.label import LabelRule
-from churn_assets.contracts.monitoring import Monitoring
+from churn_assets.contracts.monitoring import Monitoring, check_treated
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.protected import ProtectedAttribute, check_reads, marked
+from churn_assets.contracts.protected import ProtectedAttribute, check_reads, marked, read_protected
 from churn_assets.contracts.retraining import Retraining
-from churn_assets.contracts.section import Section
-from churn_assets.contracts.segments import Segments
+from churn_assets.contracts.section import Name, Section
+from churn_assets.contracts.segments import Segments, check_segments
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.sources import Sources
 from churn_assets.contracts.training import Training
+from churn_assets.contracts.validation import peek, read
 from churn_assets.contracts.windows import Windows
+from churn_assets.contracts.yaml_file import Document
 
 
 class BusinessFile(Section):
     """churn.yaml as written."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: Name
     owner: str = "team:retention"
     calendar: Calendar
     windows: Windows = Windows()
@@ -39,26 +41,6 @@ class BusinessFile(Section):
     monitoring: Monitoring = Monitoring()
     economics: Economics = Economics()
     segments: Segments
-
-    def with_sources(self, sources: Sources, place: Place) -> "Business":
-        """The business with its sources, after each section has checked what it names.
-
-        Raises:
-            DeclarationError: a source, column, driver or feature that does not exist, or sections that contradict.
-        """
-        self.calendar.check(place.at("calendar"), self.windows)
-        labelled = self.label.check(place.at("label"), sources, self.windows)
-        self.eligibility.check(place.at("eligibility"), self.label)
-        for position, attribute in enumerate(self.protected):
-            attribute.check(place.at("protected", position), sources)
-        check_reads(self.protected, self.features, place.at("features"))
-        features = features_of(
-            self.features, place.at("features"), sources, labelled, self.windows.observation_months
-        )
-        self.segments.check(place.at("segments"), features)
-        self.monitoring.check(place.at("monitoring"), sources)
-        check_columns(self.customer_months, place.at("customer_months"), sources)
-        return Business(self, sources.all, marked(features, self.protected))
 
 
 @dataclass(frozen=True)
@@ -100,3 +82,28 @@ class Business:
     def label_source(self) -> Source:
         """The source that says who left."""
         return self.source(self.file.label.source)
+
+
+def read_business(document: Document, sources: Sources) -> Business | None:
+    """The business that churn.yaml declares, each section checked against the others and the sources.
+
+    What is wrong is among the mistakes of the document. A section that cannot be read is not held against others.
+    """
+    if not document.readable:
+        return None
+    top = Place(document)
+    file = read(BusinessFile, top)
+    windows, label = peek(Windows, top.at("windows")), peek(LabelRule, top.at("label"))
+    calendar, eligibility = peek(Calendar, top.at("calendar")), peek(Eligibility, top.at("eligibility"))
+    if calendar and windows:
+        calendar.check(top.at("calendar"), windows)
+    if eligibility and label:
+        eligibility.check(top.at("eligibility"), label)
+    labelled = label.check(top.at("label"), sources, windows) if label else None
+    protected = read_protected(top.at("protected"), sources)
+    check_reads(protected, top.at("features"))
+    features = read_features(top.at("features"), sources, labelled, windows)
+    check_segments(top.at("segments"), features)
+    check_treated(top.at("monitoring", "treated"), sources)
+    check_columns(top.at("customer_months"), sources)
+    return None if file is None else Business(file, sources.all, marked(features.all, protected))

@@ -20,7 +20,7 @@ class Calendar(Section):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        return None if value is None else str(value)[:7]
+        return str(value)[:7] if isinstance(value, date | str) else value
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -37,13 +37,9 @@ class Calendar(Section):
         return add_months(self.start, windows.observation_months - 1)
 
     def check(self, place: Place, windows: Windows) -> None:
-        """Checks that a snapshot fits into the calendar.
-
-        Raises:
-            DeclarationError: the calendar is shorter than the observation window.
-        """
+        """Checks that a snapshot fits into the calendar."""
         if self.end and self.first_snapshot_month(windows) > self.end:
             place.refuse(
-                f"it holds no full observation window of {windows.observation_months} months.",
-                "lengthen it or shorten the window.",
+                f"it holds no full observation window of {windows.observation_months} months",
+                "lengthen it or shorten the window",
             )

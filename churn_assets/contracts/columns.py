@@ -2,15 +2,18 @@
 
 import re
 from datetime import date, datetime
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
 
-from churn_assets.contracts.expressions import wrong_expression
-from churn_assets.contracts.formats import wrong_format
+from churn_assets.contracts.expressions import mistakes_in
+from churn_assets.contracts.formats import contradiction, wrong_format
 from churn_assets.contracts.odcs import LogicalType, Property
 from churn_assets.contracts.place import Place
+from churn_assets.contracts.section import Distinct
 from churn_assets.contracts.source import TIMES, Column, FileFormat
-from churn_assets.contracts.validation import own_properties
+from churn_assets.contracts.validation import own_properties, property_place
+from churn_assets.contracts.words import shown
 
 SPARK_TYPES: dict[LogicalType, str] = {
     "string": "string",
@@ -47,17 +50,13 @@ class _OwnProperties(BaseModel):
     """The customProperties of a property that we give a meaning to."""
 
     model_config = ConfigDict(extra="forbid")
-    aliases: list[str] = []
-    alternativeFormats: list[str] = []
+    aliases: Annotated[list[str], Distinct] = []
+    alternativeFormats: Annotated[list[str], Distinct] = []
 
 
 def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column:
-    """The column that a property declares.
-
-    Raises:
-        DeclarationError: a name, type, rule or value that no column can have; names file, property and remedy.
-    """
-    own = own_properties(_OwnProperties, prop.customProperties, place.at("customProperties"))
+    """The column that a property declares; a name, type, rule or value that no column can have is told."""
+    own = own_properties(_OwnProperties, place.at("customProperties")) or _OwnProperties()
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
     # only in documents is a point the way inside; in a header it belongs to the name
@@ -66,19 +65,21 @@ def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column
     personal = prop.classification == "personal"
     if "" in physical.split(".") and source_format == "jsonl":
         place.at("physicalName").refuse(
-            f"{physical} is no path inside a document", "name each step: issue.category."
+            f"{physical} is no path inside a document", "name each step: issue.category"
         )
     if prop.name in RESERVED or (personal and prop.name == "source"):
-        place.refuse("this name is used by the lake itself.", "choose another name, keep physicalName.")
+        place.at("name").refuse(
+            f"the name {prop.name} is used by the lake itself", "choose another name, keep physicalName"
+        )
     minimum, maximum = (
         _bound(key, getattr(options, key), prop.logicalType, place) for key in ("minimum", "maximum")
     )
     if minimum is not None and maximum is not None and _is_above(minimum, maximum):
         place.at("logicalTypeOptions").refuse(
-            f"nothing is between {minimum} and {maximum}", "exchange the two."
+            f"nothing is between {minimum} and {maximum}", "exchange the two"
         )
-    if prop.transformLogic and (wrong := wrong_expression(prop.transformLogic)):
-        place.at("transformLogic").refuse(wrong)
+    for wrong in mistakes_in(prop.transformLogic or ""):
+        place.at("transformLogic").refuse(*wrong)
     return Column(
         name=prop.name,
         type=prop.logicalType,
@@ -108,7 +109,7 @@ def _spark_type(prop: Property, place: Place) -> str:
     if number is None or (number[1] and not int(number[2]) <= int(number[1]) <= 38):
         place.at("physicalType").refuse(
             f"{prop.physicalType} is no type of a number",
-            "use double, float or decimal(10,2).",
+            "use double, float or decimal(10,2)",
         )
     return physical
 
@@ -133,8 +134,8 @@ def _bound(key: str, value: float | str | date | None, kind: LogicalType, place:
         case "date" | "timestamp":
             found = _moment(value, kind)
     if found is None:
-        remedy = f"write the {key} as a {kind}, or remove it."
-        place.at(f"logicalTypeOptions.{key}").refuse(f"{value} is no {kind}", remedy)
+        remedy = f"write the {key} as a {kind}, or remove it"
+        place.at("logicalTypeOptions", key).refuse(f"{value} is no {kind}", remedy)
     return found
 
 
@@ -147,19 +148,25 @@ def _is_above(minimum: float | str, maximum: float | str) -> bool:
 
 def _formats(prop: Property, own: _OwnProperties, place: Place) -> tuple[str, ...]:
     """Of days and moments; ODCS gives `format` other meanings for other types, which nothing here reads."""
+    alternatives = property_place(place.at("customProperties"), "alternativeFormats")
     if prop.logicalType not in TIMES:
         if own.alternativeFormats:
-            place.at("customProperties.alternativeFormats").refuse(
-                f"a {prop.logicalType} has none", "remove them."
-            )
+            alternatives.refuse(f"a {prop.logicalType} has no formats", "remove them")
         return ()
-    told = [("logicalTypeOptions.format", prop.logicalTypeOptions.format)]
-    told += [("customProperties.alternativeFormats", pattern) for pattern in own.alternativeFormats]
-    for key, pattern in told:
-        if pattern is not None and (wrong := wrong_format(pattern)):
-            remedy = "write it in Spark's letters: yyyy-MM-dd, dd.MM.yyyy, yyyy-MM-dd HH:mm:ss."
-            place.at(key).refuse(f"{pattern}: {wrong}", remedy)
-    return tuple(pattern for _, pattern in told if pattern is not None)
+    first = prop.logicalTypeOptions.format
+    told = [] if first is None else [(place.at("logicalTypeOptions", "format"), first)]
+    told += [(alternatives.at(i), pattern) for i, pattern in enumerate(own.alternativeFormats)]
+    good: list[str] = []
+    for here, pattern in told:
+        if wrong := wrong_format(pattern):
+            remedy = "write it in Spark's letters: yyyy-MM-dd, dd.MM.yyyy, yyyy-MM-dd HH:mm:ss"
+            here.refuse(f"{pattern}: {wrong}", remedy)
+            continue
+        for other in good:
+            if doubt := contradiction(other, pattern):
+                here.refuse(f"the formats of {prop.name} contradict each other: {doubt}", "keep one of them")
+        good.append(pattern)
+    return tuple(good)
 
 
 def _pattern(pattern: str | None, place: Place) -> str | None:
@@ -169,8 +176,8 @@ def _pattern(pattern: str | None, place: Place) -> str | None:
         try:
             re.compile(NAMED_GROUP.sub("(?P<", known))
         except re.error as error:
-            place.at("logicalTypeOptions.pattern").refuse(
-                f"{pattern} is no regular expression: {error}", "mend it."
+            place.at("logicalTypeOptions", "pattern").refuse(
+                f"{pattern} is no regular expression: {error}", "write one that Java understands"
             )
     return pattern
 
@@ -178,20 +185,20 @@ def _pattern(pattern: str | None, place: Place) -> str | None:
 def _valid_values(prop: Property, place: Place) -> tuple[str | int | float, ...]:
     if not prop.quality:
         return ()
-    if len(prop.quality) > 1 or any(set(q.arguments) != {"validValues"} for q in prop.quality):
-        place.at("quality").refuse("there is more than one rule of validValues", "keep one.")
-    values = prop.quality[0].arguments["validValues"]
+    if len(prop.quality) > 1:
+        place.at("quality", 1).refuse("there is more than one rule of validValues", "keep one")
+    here = place.at("quality", 0, "arguments", "validValues")
+    values = prop.quality[0].arguments.validValues
     if prop.logicalType not in WRITTEN:
-        place.at("quality").refuse(
-            f"a {prop.logicalType} has no list of valid values", "use minimum and maximum."
-        )
+        here.refuse(f"a {prop.logicalType} has no list of valid values", "use minimum and maximum")
+        return ()
     if not values:
-        place.at("quality").refuse("validValues is empty", "name the allowed values.")
+        here.refuse("validValues is empty", "name the allowed values")
     types, said = WRITTEN[prop.logicalType]
     found = tuple(v.isoformat() if isinstance(v, date) else v for v in values)
-    for value in found:
+    for position, value in enumerate(found):
         if type(value) not in types or (prop.logicalType == "date" and _moment(value, "date") is None):
-            place.at("quality").refuse(
-                f"{value!r} is no {prop.logicalType}", f"write valid values as {said}."
+            here.at(position).refuse(
+                f"{shown(value)} is no {prop.logicalType}", f"write valid values as {said}"
             )
     return found

@@ -1,6 +1,5 @@
 """The section `customer_months` of churn.yaml: the columns of gold/customer_months."""
 
-from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -8,7 +7,8 @@ from pydantic import model_validator
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section
 from churn_assets.contracts.source import NUMERIC
-from churn_assets.contracts.sources import Sources, attribute_of, check_where
+from churn_assets.contracts.sources import Sources
+from churn_assets.contracts.validation import peek
 
 OWN_COLUMNS = ("customer_key", "month", "as_of_index")
 
@@ -29,28 +29,32 @@ class MonthColumn(Section):
         return self
 
     def check(self, place: Place, sources: Sources) -> None:
-        """Checks the column against its source.
-
-        Raises:
-            DeclarationError: a name that is taken, a source without time, a column that cannot be summed.
-        """
+        """Checks the column against its source."""
         if self.name in OWN_COLUMNS:
-            place.refuse(f"{self.name} is a column of the table itself.", "choose another name.")
-        source = sources.find(self.source, place)
-        if source.event_time is None:
-            place.refuse(f"{source.name} has no event time to put into a month.")
-        check_where(self.where, source, place.at("where"))
-        if self.measure and attribute_of(source, self.measure, place).type not in NUMERIC:
-            place.refuse(f"{self.measure} of {source.name} is no number.", "sum a number, or count.")
+            place.at("name").refuse(f"{self.name} is a column of the table itself", "choose another name")
+        source = sources.find(self.source, place.at("source"))
+        if source is None:
+            return
+        if source.lacks_times:
+            place.at("source").refuse(
+                f"{source.name} has no event time to put into a month",
+                "name a source of role event or treatment",
+            )
+        sources.check_where(self.where, source, place.at("where"))
+        column = sources.attribute(source, self.measure, place.at("measure")) if self.measure else None
+        if column is not None and column.type not in NUMERIC:
+            place.at("measure").refuse(
+                f"{column.name} of {source.name} is of type {column.type}, not a number",
+                "sum a number, or count",
+            )
 
 
-def check_columns(columns: Sequence[MonthColumn], place: Place, sources: Sources) -> None:
-    """Checks all columns, and that no two have one name.
-
-    Raises:
-        DeclarationError: see `MonthColumn.check`; or a name that is used twice.
-    """
-    for position, column in enumerate(columns):
-        if column.name in {c.name for c in columns[:position]}:
-            place.at(position).refuse(f"two columns are called {column.name}.", "rename one.")
-        column.check(place.at(position), sources)
+def check_columns(place: Place, sources: Sources) -> None:
+    """Checks all columns of the section, and that no two have one name."""
+    names: set[str] = set()
+    for item in place.items():
+        if (column := peek(MonthColumn, item)) is not None:
+            if column.name in names:
+                item.at("name").refuse(f"two columns are called {column.name}", "rename one")
+            names.add(column.name)
+            column.check(item, sources)

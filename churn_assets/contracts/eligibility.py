@@ -19,13 +19,9 @@ class Eligibility(Section):
     active_within_days: int | None = Field(None, ge=1)
 
     def check(self, place: Place, label: LabelRule) -> None:
-        """Checks that the conditions go with the policy of the label.
-
-        Raises:
-            DeclarationError: a condition has no meaning under the policy.
-        """
+        """Checks that the conditions go with the policy of the label."""
         if self.active_within_days is not None and label.policy != "inactivity":
             place.at("active_within_days").refuse(
-                f"under the policy {label.policy} a customer is active as long as a spell runs.",
-                "remove it.",
+                f"under the policy {label.policy} a customer is active as long as a spell runs",
+                "remove it",
             )

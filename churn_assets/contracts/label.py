@@ -26,23 +26,23 @@ class LabelRule(Section):
         """
         return max(1, self.renewal_days)
 
-    def check(self, place: Place, sources: Sources, windows: Windows) -> Source:
-        """Checks the rule and returns the source that it reads.
-
-        Raises:
-            DeclarationError: the source is not there, or the policy cannot read it, or a renewal comes too late.
-        """
+    def check(self, place: Place, sources: Sources, windows: Windows | None) -> Source | None:
+        """Checks the rule and returns the source that it reads, None where there is none that fits."""
+        if windows and self.policy != "inactivity" and self.pause_days > windows.settlement_days:
+            place.at("renewal_days").refuse(
+                "a renewal may come after the label is settled",
+                f"raise windows.settlement_days to {self.pause_days} or more",
+            )
         source = sources.find(self.source, place.at("source"))
+        if source is None:
+            return None
         wanted = ("event", "treatment") if self.policy == "inactivity" else ("spell",)
         if source.role not in wanted:
-            place.refuse(
-                f"policy {self.policy} cannot read a source of role {source.role}.", f"needs {wanted}."
+            place.at("source").refuse(
+                f"the policy {self.policy} cannot read {source.name}, a source of role {source.role}",
+                f"name a source of role {' or '.join(wanted)}",
             )
+            return None
         if self.policy == "lapse" and source.spell and source.spell.expires_on is None:
-            place.refuse("policy lapse needs spell.expiresOn in the contract.")
-        if self.policy != "inactivity" and self.pause_days > windows.settlement_days:
-            place.at("renewal_days").refuse(
-                "a renewal may come after the label is settled.",
-                f"raise windows.settlement_days to {self.pause_days} or more.",
-            )
+            place.at("policy").refuse("the policy lapse needs spell.expiresOn in the contract")
         return source

@@ -1,15 +1,13 @@
 """Reads a business folder: every `contracts/*.yaml` and `churn.yaml`, validated against each other."""
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from churn_assets.contracts.business import Business, BusinessFile
-from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.business import Business, read_business
+from churn_assets.contracts.contract import read_contract
+from churn_assets.contracts.errors import DeclarationErrors, Mistake
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.source import Source
 from churn_assets.contracts.sources import Sources
-from churn_assets.contracts.validation import validated
 from churn_assets.contracts.yaml_file import read_yaml
 
 
@@ -18,40 +16,58 @@ def load_business(folder: Path) -> Business:
     """The business in `folder`: its churn.yaml and contracts, checked against each other; read once per process.
 
     Raises:
-        DeclarationError: anything in the folder is wrong; names file, path and remedy.
+        DeclarationErrors: something in the folder is wrong; tells every mistake of every file.
     """
-    files = sorted((folder / "contracts").glob("*.yaml"))
-    if not files:
-        Place(folder / "contracts").refuse("there is no contract.", "write one YAML file a source.")
-    sources = Sources(tuple(load_source(file) for file in files))
-    _check_names(files, sources.all)
-    _check_personal_types(files, sources.all)
-    file = folder / "churn.yaml"
-    return validated(BusinessFile, read_yaml(file), file).with_sources(sources, Place(file))
+    contracts = [read_yaml(file) for file in sorted((folder / "contracts").glob("*.yaml"))]
+    if not contracts:
+        missing = Mistake(folder / "contracts", 0, "", "there is no contract", "write one YAML file a source")
+        raise DeclarationErrors([missing])
+    sources = Sources(tuple(read_contract(document) for document in contracts))
+    _check_names(sources)
+    _check_personal_types(sources)
+    churn = read_yaml(folder / "churn.yaml")
+    business = read_business(churn, sources)
+    mistakes = [mistake for document in (*contracts, churn) for mistake in document.mistakes]
+    if mistakes or business is None:
+        raise DeclarationErrors(mistakes)
+    return business
 
 
-def _check_names(files: Sequence[Path], sources: Sequence[Source]) -> None:
+def _check_names(sources: Sources) -> None:
     """A name is used once, and a relationship names a source."""
-    names = [s.name for s in sources]
-    for file, source in zip(files, sources, strict=True):
-        if names.count(source.name) > 1:
-            Place(file, "name").refuse(f"two contracts are called {source.name}", "rename one.")
-        for column in source.columns:
-            target = (column.refers_to or "").partition(".")[0]
-            if target and target not in names:
-                Place(file, f"property {column.name}.relationships").refuse(
-                    f"there is no source {target}", f"use one of {', '.join(names)}."
-                )
+    names: set[str] = set()
+    for contract in sources.contracts:
+        if contract.name in names:
+            contract.top.at("name").refuse(f"two contracts are called {contract.name}", "rename one")
+        names |= {contract.name} if contract.name else set()
+        for item in contract.top.at("schema", 0, "properties").items():
+            for relationship in item.at("relationships").items():
+                _check_reference(relationship.at("to"), sources)
 
 
-def _check_personal_types(files: Sequence[Path], sources: Sequence[Source]) -> None:
+def _check_reference(place: Place, sources: Sources) -> None:
+    """`source.column` names what is there."""
+    if isinstance(reference := place.content(), str):
+        target, _, column = reference.partition(".")
+        source = sources.find(target, place)
+        if source is not None:
+            sources.columns(source).find(column, place, f"{source.name} has no column {column}")
+
+
+def _check_personal_types(sources: Sources) -> None:
     """Personal columns of one name share a column of silver/customer_identity."""
     first: dict[str, tuple[str, str]] = {}
-    for file, source in zip(files, sources, strict=True):
-        for column in source.personal:
-            other, kind = first.setdefault(column.name, (source.name, column.spark_type))
+    for contract in sources.contracts:
+        source = contract.source
+        for column in source.personal if source else ():
+            other, kind = first.setdefault(column.name, (contract.name or "", column.spark_type))
             if kind != column.spark_type:
-                Place(file, f"property {column.name}").refuse(
-                    f"it is personal and a {column.spark_type} here, but a {kind} in {other}",
-                    "give both one type, or one of them another name (keep physicalName).",
+                _property(contract.top, column.name).refuse(
+                    f"{column.name} is personal and a {column.spark_type} here, but a {kind} in {other}",
+                    "give both one type, or one of them another name (keep physicalName)",
                 )
+
+
+def _property(top: Place, name: str) -> Place:
+    items = top.at("schema", 0, "properties").items()
+    return next(item.at("logicalType") for item in items if item.at("name").content() == name)

@@ -1,10 +1,13 @@
 """The section `monitoring` of churn.yaml: which customers count as treated."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.section import Section
-from churn_assets.contracts.sources import Sources, attribute_of
+from churn_assets.contracts.section import Distinct, Section
+from churn_assets.contracts.sources import Sources, check_values
+from churn_assets.contracts.validation import peek
 
 
 class TreatedRule(Section):
@@ -12,19 +15,21 @@ class TreatedRule(Section):
 
     source: str
     column: str | None = None
-    values: list[str] = Field([])
+    values: Annotated[list[str], Distinct] = Field([])
 
     def check(self, place: Place, sources: Sources) -> None:
-        """Checks the rule against its source.
-
-        Raises:
-            DeclarationError: a source without time, or a column that it lacks.
-        """
-        source = sources.find(self.source, place)
-        if source.event_time is None:
-            place.refuse(f"{source.name} has no event time: no treatment.")
-        if self.column:
-            attribute_of(source, self.column, place)
+        """Checks the rule against its source."""
+        source = sources.find(self.source, place.at("source"))
+        if source is None:
+            return
+        if source.lacks_times:
+            place.at("source").refuse(
+                f"{source.name} has no event time, so its rows are no treatments",
+                "name a source of role event or treatment",
+            )
+        column = sources.attribute(source, self.column, place.at("column")) if self.column else None
+        if column is not None:
+            check_values(column, self.values, place.at("values"))
 
 
 class Monitoring(Section):
@@ -32,11 +37,9 @@ class Monitoring(Section):
 
     treated: list[TreatedRule] = Field([])
 
-    def check(self, place: Place, sources: Sources) -> None:
-        """Checks the rules against their sources.
 
-        Raises:
-            DeclarationError: see `TreatedRule.check`.
-        """
-        for position, rule in enumerate(self.treated):
-            rule.check(place.at("treated", position), sources)
+def check_treated(place: Place, sources: Sources) -> None:
+    """Checks all rules of `monitoring.treated`."""
+    for item in place.items():
+        if (rule := peek(TreatedRule, item)) is not None:
+            rule.check(item, sources)

@@ -5,9 +5,11 @@ properties live in `customProperties` and in quality rules of type custom with e
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from churn_assets.contracts.section import Distinct, Name
 
 Severity = Literal["warn", "quarantine", "block"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
@@ -34,11 +36,17 @@ class Relationship(Shape):
     type: str = "foreignKey"
 
 
+class Arguments(Shape):
+    """What `invalidValues` compares with."""
+
+    validValues: Annotated[list[str | bool | int | float | date], Distinct]
+
+
 class PropertyQuality(Shape):
     """`invalidValues` of one property."""
 
     metric: Literal["invalidValues"]
-    arguments: dict[str, list[str | bool | int | float | date]]
+    arguments: Arguments
     mustBe: Literal[0] = 0
     severity: Severity = "quarantine"
     description: str | None = None
@@ -81,7 +89,7 @@ class LogicalTypeOptions(Shape):
 class Property(Shape):
     """One column of a source."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: Name
     logicalType: LogicalType
     physicalName: str | None = None
     physicalType: str | None = None
@@ -119,10 +127,28 @@ class Server(Shape):
     customProperties: list[CustomProperty] = []
 
 
+# The names of the standard; ours are frequency, latency and generalAvailability.
+SlaName = Literal[
+    "frequency",
+    "latency",
+    "generalAvailability",
+    "endOfSupport",
+    "endOfLife",
+    "retention",
+    "timeOfAvailability",
+    "timeToDetect",
+    "timeToNotify",
+    "timeToRepair",
+    "availability",
+    "throughput",
+    "errorRate",
+]
+
+
 class SlaProperty(Shape):
     """`frequency` and `latency` drive freshness; `generalAvailability` is the first month of the source."""
 
-    property: str
+    property: SlaName
     value: str | int | float | date
     unit: str | None = None
 
@@ -147,7 +173,7 @@ class Contract(Shape):
     apiVersion: Literal["v3.1.0"]
     kind: Literal["DataContract"]
     id: str
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: Name
     version: str
     status: str
     domain: str | None = None

@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from churn_assets.contracts.odcs import SlaProperty
 from churn_assets.contracts.place import Place
+from churn_assets.contracts.validation import peek
+from churn_assets.contracts.words import closest, listed
 from churn_assets.months import month_of
 
 UNITS = {"h": "hour", "d": "day", "w": "week", "m": "month", "y": "year"}
@@ -23,17 +24,17 @@ class Promises:
     first_month: str | None
 
 
-def promises_of(properties: Sequence[SlaProperty], place: Place) -> Promises:
+def promises_of(place: Place) -> Promises:
     """The promises among the slaProperties of a contract; a part of a day counts as a day.
 
-    Raises:
-        DeclarationError: a number, unit or date that cannot be read, or a promise that is given twice.
+    A number, unit or date that cannot be read is told, and so is a promise that is given twice.
     """
     given: dict[str, tuple[SlaProperty, Place]] = {}
-    for position, sla in enumerate(properties):
-        if sla.property in given:
-            place.at(position).refuse(f"{sla.property} is promised twice", "remove one.")
-        given[sla.property] = sla, place.at(position)
+    for item in place.items():
+        if (sla := peek(SlaProperty, item)) is not None:
+            if sla.property in given:
+                item.refuse(f"{sla.property} is promised twice", "remove one")
+            given[sla.property] = sla, item
     return Promises(
         frequency_days=_days(*given["frequency"]) if "frequency" in given else 31,
         latency_days=_days(*given["latency"]) if "latency" in given else 3,
@@ -45,23 +46,27 @@ def _days(sla: SlaProperty, place: Place) -> int:
     unit = (sla.unit or "d").lower()
     unit = UNITS.get(unit, unit.removesuffix("s"))
     if unit not in DAYS:
+        meant = closest(unit, DAYS)
         place.at("unit").refuse(
-            f"{sla.unit} is no unit", f"use one of {', '.join(UNITS)} ({', '.join(DAYS)})."
+            f"{sla.unit} is no unit", f"use one of {listed(UNITS)} ({listed(DAYS)})", meant
         )
+        unit = meant or "day"
     try:
         number = float(str(sla.value))
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        place.at("value").refuse(f"{sla.value} is no number of {unit}s", "write a number, and its `unit`.")
+        place.at("value").refuse(f"{sla.value} is no number of {unit}s", "write a number, and its `unit`")
+        return 0
     return math.ceil(number * DAYS[unit])
 
 
-def _month(sla: SlaProperty, place: Place) -> str:
+def _month(sla: SlaProperty, place: Place) -> str | None:
     text = str(sla.value)
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            raise ValueError(text)
-        return month_of(date.fromisoformat(text))
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return month_of(date.fromisoformat(text))
     except ValueError:
-        place.at("value").refuse(f"{text} is no day", "write the first day as YYYY-MM-DD.")
+        pass
+    place.at("value").refuse(f"{text} is no day", "write the first day as YYYY-MM-DD")
+    return None

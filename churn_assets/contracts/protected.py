@@ -8,6 +8,7 @@ from churn_assets.contracts.features import Feature, FeatureLine
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section
 from churn_assets.contracts.sources import Sources
+from churn_assets.contracts.validation import peek
 
 GROUPED = frozenset({"string", "boolean"})
 
@@ -55,52 +56,54 @@ class ProtectedAttribute(Section):
             return re.search(rf"\b{self.name}\b", line.sql) is not None
         return line.source == self.source and line.column == self.column
 
-    def check(self, place: Place, sources: Sources) -> None:
-        """Checks that the column makes groups of customers.
-
-        Raises:
-            DeclarationError: it is no attribute of customers, is personal, or is neither words nor a boolean.
-        """
-        source = sources.find(self.source, place)
+    def check(self, place: Place, sources: Sources) -> bool:
+        """Whether the column makes groups of customers; what keeps it from that is told."""
+        source = sources.find(self.source, place.at("source"))
+        if source is None:
+            return False
+        here = place.at("column")
         if source.role != "entity":
-            place.refuse(
-                f"{source.name} is no source of attributes of customers.", "name a source of role entity."
+            place.at("source").refuse(
+                f"{source.name} is no source of attributes of customers", "name a source of role entity"
             )
-        if self.column in {c.name for c in source.columns if c.personal}:
-            place.refuse(
-                f"{self.column} is personal and stays in silver/customer_identity.",
-                "derive a coarse column (a decade of birth) from it by transformLogic, and protect that.",
+        elif self.column in {c.name for c in source.columns if c.personal}:
+            here.refuse(
+                f"{self.column} is personal and stays in silver/customer_identity",
+                "derive a coarse column (a decade of birth) from it by transformLogic, and protect that",
             )
-        column = next((c for c in source.attributes if c.name == self.column), None)
-        if column is None:
-            place.refuse(
-                f"{source.name} has no column {self.column}.",
-                f"use one of {', '.join(c.name for c in source.attributes)}.",
-            )
-        if column.type not in GROUPED:
-            place.refuse(
-                f"{self.column} is a {column.type}, which makes no groups.",
-                "derive bands from it in the contract (transformLogic) and protect those.",
-            )
+        else:
+            column = sources.attribute(source, self.column, here)
+            if column is not None and column.type in GROUPED:
+                return True
+            if column is not None:
+                here.refuse(
+                    f"{self.column} is of type {column.type}, which makes no groups",
+                    "derive bands from it in the contract (transformLogic) and protect those",
+                )
+        return False
 
 
-def check_reads(attributes: Sequence[ProtectedAttribute], lines: Sequence[FeatureLine], place: Place) -> None:
-    """Checks that no feature reads an attribute that models must not learn from.
+def read_protected(place: Place, sources: Sources) -> tuple[ProtectedAttribute, ...]:
+    """The attributes of the section that models can be judged by."""
+    found: dict[str, ProtectedAttribute] = {}
+    for item in place.items():
+        if (attribute := peek(ProtectedAttribute, item)) is not None:
+            if attribute.name in found:
+                item.refuse(f"{attribute.column} of {attribute.source} is protected twice", "remove one")
+            if attribute.check(item, sources):
+                found[attribute.name] = attribute
+    return tuple(found.values())
 
-    Args:
-        attributes: the protected attributes.
-        lines: the section `features`.
-        place: of that section.
 
-    Raises:
-        DeclarationError: a line reads such an attribute.
-    """
-    for position, line in enumerate(lines):
-        for attribute in attributes:
-            if attribute.is_read_by(line) and not attribute.allowed_as_feature:
-                place.at(position).refuse(
-                    f"{attribute.column} of {attribute.source} is protected, so no model may learn from it.",
-                    "take the feature out, or set `allowed_as_feature: true` under protected if you may use it.",
+def check_reads(attributes: Sequence[ProtectedAttribute], place: Place) -> None:
+    """Checks that no line of the section `features` reads an attribute that models must not learn from."""
+    for item in place.items():
+        line = peek(FeatureLine, item)
+        for attribute in attributes if line else ():
+            if line and attribute.is_read_by(line) and not attribute.allowed_as_feature:
+                item.at("sql" if line.sql else "column").refuse_once(
+                    f"{attribute.column} of {attribute.source} is protected, so no model may learn from it",
+                    "take the feature out, or set `allowed_as_feature: true` under protected if you may use it",
                 )
 
 

@@ -1,13 +1,13 @@
 """The section `segments` of churn.yaml: who belongs together, and what is done about them."""
 
-from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.features import Features
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section, Share
+from churn_assets.contracts.validation import peek
 
 
 class RiskTiers(Section):
@@ -36,19 +36,13 @@ class ValueTiers(Section):
             raise ValueError("value.middle must lie below value.high")
         return self
 
-    def check(self, place: Place, features: Sequence[Feature]) -> None:
-        """Checks that the feature has tiers.
-
-        Raises:
-            DeclarationError: there is no such feature, or it is a category.
-        """
-        worth = next((f for f in features if f.name == self.feature), None)
-        if worth is None:
-            place.at("feature").refuse(f"there is no feature {self.feature}.", "declare it under features.")
-        if worth.kind != "number":
-            place.at("feature").refuse(
-                f"{worth.name} is a category, which has no tiers.", "name a feature that is a number."
-            )
+    def check(self, place: Place, features: Features) -> None:
+        """Checks that the feature is there and has tiers."""
+        here = place.at("feature")
+        found = features.names.find(self.feature, here, f"there is no feature {self.feature}")
+        worth = next((f for f in features.all if f.name == found), None)
+        if worth is not None and worth.kind != "number":
+            here.refuse(f"{worth.name} is a category, which has no tiers", "name a feature that is a number")
 
 
 class When(Section):
@@ -67,32 +61,28 @@ class SegmentRule(Section):
     when: When = When()
 
 
+def _total(rules: list[SegmentRule]) -> list[SegmentRule]:
+    if rules[-1].when != When():
+        raise ValueError(
+            "the last segment rule must have no `when`, so that every customer is in exactly one segment"
+        )
+    return rules
+
+
 class Segments(Section):
     """Risk tier x value tier x main driver -> segment; the first rule that fits."""
 
     risk: RiskTiers
     value: ValueTiers
-    rules: list[SegmentRule] = Field(min_length=1)
+    rules: Annotated[list[SegmentRule], Field(min_length=1), AfterValidator(_total)]
 
-    @model_validator(mode="after")
-    def _total(self) -> Self:
-        if self.rules[-1].when != When():
-            raise ValueError(
-                "the last segment rule must have no `when`, so that every customer is in exactly one segment"
-            )
-        return self
 
-    def check(self, place: Place, features: Sequence[Feature]) -> None:
-        """Checks the tiers and rules against the features.
-
-        Raises:
-            DeclarationError: a feature or driver that does not exist.
-        """
-        self.value.check(place.at("value"), features)
-        drivers = {f.driver for f in features}
-        for position, rule in enumerate(self.rules):
-            for driver in rule.when.driver or []:
-                if driver not in drivers:
-                    place.at("rules", position).refuse(
-                        f"no feature has the driver {driver}.", f"use one of {sorted(drivers)}."
-                    )
+def check_segments(place: Place, features: Features) -> None:
+    """Checks the tiers and rules of the section against the features."""
+    if (value := peek(ValueTiers, place.at("value"))) is not None:
+        value.check(place.at("value"), features)
+    for item in place.at("rules").items():
+        rule = peek(SegmentRule, item)
+        for position, driver in enumerate((rule and rule.when.driver) or []):
+            here = item.at("when", "driver", position)
+            features.drivers.find(driver, here, f"no feature has the driver {driver}")

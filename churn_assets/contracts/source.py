@@ -110,6 +110,15 @@ class Source:
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
 
     @property
+    def lacks_times(self) -> bool:
+        """Whether its rows are not meant to have a time; an event without one has a mistake in its contract."""
+        return self.event_time is None and self.role not in ("event", "treatment")
+
+    def attribute(self, name: str | None) -> Column | None:
+        """The attribute of that name, None where there is none."""
+        return next((c for c in self.attributes if c.name == name), None)
+
+    @property
     def personal(self) -> tuple[Column, ...]:
         """Personal columns other than the natural id: what silver/customer_identity holds."""
         return tuple(c for c in self.columns if c.personal and c.name != self.customer)

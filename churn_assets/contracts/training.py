@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from churn_assets.contracts.section import Section, Share
+from churn_assets.contracts.section import Distinct, Section, Share
 
 # The keys of models.candidates.CANDIDATES, which imports what fits them.
 CandidateName = Literal[
@@ -37,7 +37,7 @@ class SearchRule(Section):
 class Training(Section):
     """How a model is trained and judged."""
 
-    candidates: list[CandidateName] = Field(min_length=1)
+    candidates: Annotated[list[CandidateName], Distinct] = Field(min_length=1)
     engine: Literal["auto", "local", "spark"] = "auto"
     validation_cohorts: int = Field(2, ge=1)
     memory_cohorts: list[Annotated[int, Field(ge=1)]] = Field([8, 4, 2, 1])
