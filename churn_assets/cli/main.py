@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
 
 
@@ -37,6 +38,7 @@ for command in (
     models.rollback,
     models.what_if,
     models.replay_command,
+    schema,
     study,
 ):
     cli.add_command(command)

@@ -27,8 +27,12 @@ from churn_assets.contracts.yaml_file import Document
 class BusinessFile(Section):
     """churn.yaml as written."""
 
-    name: Name
-    owner: str = "team:retention"
+    name: Name = Field(
+        description="small letters, digits and `_`; the MLflow experiment and model are called `churn_<name>`"
+    )
+    owner: str = Field(
+        "team:retention", description="who owns the assets in Dagster: `team:<name>`, or an e-mail address"
+    )
     calendar: Calendar
     windows: Windows = Windows()
     label: LabelRule

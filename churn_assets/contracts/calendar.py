@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Month, Section
@@ -14,8 +14,14 @@ from churn_assets.months import add_months, month_end
 class Calendar(Section):
     """First and, for a history that has ended or will end, last month of the business."""
 
-    start: Month
-    end: Month | None = None
+    start: Month = Field(description="first ingest month, `YYYY-MM`")
+    end: Month | None = Field(
+        None,
+        description=(
+            "last ingest month of a history that has ended or will end; without it the open month "
+            "follows the clock"
+        ),
+    )
 
     @field_validator("start", "end", mode="before")
     @classmethod

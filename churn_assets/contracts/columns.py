@@ -2,15 +2,12 @@
 
 import re
 from datetime import date, datetime
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
-
+from churn_assets.contracts.custom import ColumnProperties
 from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.formats import contradiction, wrong_format
 from churn_assets.contracts.odcs import LogicalType, Property
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.section import Distinct
 from churn_assets.contracts.source import TIMES, Column, FileFormat
 from churn_assets.contracts.validation import own_properties, property_place
 from churn_assets.contracts.words import shown
@@ -46,17 +43,9 @@ ONLY_JAVA = re.compile(
 NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
 
 
-class _OwnProperties(BaseModel):
-    """The customProperties of a property that we give a meaning to."""
-
-    model_config = ConfigDict(extra="forbid")
-    aliases: Annotated[list[str], Distinct] = []
-    alternativeFormats: Annotated[list[str], Distinct] = []
-
-
 def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column:
     """The column that a property declares; a name, type, rule or value that no column can have is told."""
-    own = own_properties(_OwnProperties, place.at("customProperties")) or _OwnProperties()
+    own = own_properties(ColumnProperties, place.at("customProperties")) or ColumnProperties()
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
     # only in documents is a point the way inside; in a header it belongs to the name
@@ -146,7 +135,7 @@ def _is_above(minimum: float | str, maximum: float | str) -> bool:
     return minimum > maximum
 
 
-def _formats(prop: Property, own: _OwnProperties, place: Place) -> tuple[str, ...]:
+def _formats(prop: Property, own: ColumnProperties, place: Place) -> tuple[str, ...]:
     """Of days and moments; ODCS gives `format` other meanings for other types, which nothing here reads."""
     alternatives = property_place(place.at("customProperties"), "alternativeFormats")
     if prop.logicalType not in TIMES:

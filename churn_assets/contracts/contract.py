@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
+from churn_assets.contracts.custom import ContractProperties
 from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.promises import promises_of
@@ -16,31 +15,18 @@ from churn_assets.contracts.server import read_server
 from churn_assets.contracts.source import (
     TIMES,
     Column,
-    Delivery,
     FileFormat,
     GapRule,
     MonthRule,
-    Role,
     Source,
 )
 from churn_assets.contracts.sources import ReadContract
-from churn_assets.contracts.spell import SpellProperty, find_column
+from churn_assets.contracts.spell import check_spell, find_column, spell_columns
 from churn_assets.contracts.validation import own_properties, peek, property_place, read
 from churn_assets.contracts.yaml_file import Document, read_yaml
 
 SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
 NAME = re.compile(r"^name: *[\"']?([a-z][a-z0-9_]*)", re.MULTILINE)  # of a source, in a file that is not YAML
-
-
-class OwnProperties(BaseModel):
-    """The customProperties of a contract that we give a meaning to."""
-
-    model_config = ConfigDict(extra="forbid")
-    role: Role
-    delivery: Delivery
-    customer: str
-    eventTime: str | None = None
-    spell: SpellProperty | None = None
 
 
 def load_source(file: Path) -> Source:
@@ -72,7 +58,7 @@ def read_contract(document: Document) -> ReadContract:
         top.at("name").refuse(f"{name} is a table of the lake itself", "choose another name")
         name = None
     own_place, properties = top.at("customProperties"), top.at("schema", 0, "properties")
-    own = own_properties(OwnProperties, own_place)
+    own = own_properties(ContractProperties, own_place)
     server = read_server(top.at("servers", 0))
     columns, names = _columns(properties, server.format)
     key = _key(properties)
@@ -104,7 +90,7 @@ def read_contract(document: Document) -> ReadContract:
         key=key,
         customer=customer or own.customer,
         event_time=own.eventTime,
-        spell=own.spell.as_columns() if own.spell else None,
+        spell=spell_columns(own.spell) if own.spell else None,
         month_rules=month_rules,
         gap=gap,
         frequency_days=promises.frequency_days,
@@ -146,7 +132,9 @@ def _key(place: Place) -> tuple[str, ...]:
     return tuple(name for _, _, name in keyed)
 
 
-def _check_own(own: OwnProperties, names: Names, columns: Mapping[str, Column], place: Place) -> str | None:
+def _check_own(
+    own: ContractProperties, names: Names, columns: Mapping[str, Column], place: Place
+) -> str | None:
     """What a role needs is there, and what is named is a column of a fitting type; returns the customer's column."""
     here = property_place(place, "customer")
     customer = find_column(own.customer, names, here)
@@ -160,14 +148,14 @@ def _check_own(own: OwnProperties, names: Names, columns: Mapping[str, Column], 
     elif own.role in ("event", "treatment"):
         place.refuse(f"a source of role {own.role} needs eventTime", "name its date or timestamp property")
     if own.spell is not None:
-        own.spell.check(property_place(place, "spell"), names, columns)
+        check_spell(own.spell, property_place(place, "spell"), names, columns)
     elif own.role == "spell":
         place.refuse("a source of role spell needs spell", "name startedOn, endedOn and the reasons")
     return customer
 
 
 def _check_personal(
-    own: OwnProperties, key: Sequence[str], columns: Mapping[str, Column], place: Place
+    own: ContractProperties, key: Sequence[str], columns: Mapping[str, Column], place: Place
 ) -> None:
     """What all read is not personal; only the customer's id is replaced by a key."""
     read: dict[str | None, str] = dict.fromkeys(key, "primaryKey")

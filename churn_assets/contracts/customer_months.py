@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section
@@ -16,11 +16,11 @@ OWN_COLUMNS = ("customer_key", "month", "as_of_index")
 class MonthColumn(Section):
     """One column of gold/customer_months."""
 
-    name: str
-    source: str
-    aggregate: Literal["sum", "count"]
-    measure: str | None = None
-    where: str | None = None
+    name: str = Field(description="the column")
+    source: str = Field(description="an event or treatment source")
+    aggregate: Literal["sum", "count"] = Field(description="`sum` or `count`; 0 in a month without rows")
+    measure: str | None = Field(None, description="the numeric column of a `sum`")
+    where: str | None = Field(None, description="SQL condition on the rows that count")
 
     @model_validator(mode="after")
     def _measured(self) -> Self:

@@ -14,9 +14,21 @@ class Eligibility(Section):
     it those who left years ago are asked again every month, and a model looks good that finds them.
     """
 
-    min_tenure_days: int = Field(0, ge=0)
-    exclude_in_notice: bool = True
-    active_within_days: int | None = Field(None, ge=1)
+    min_tenure_days: int = Field(
+        0, ge=0, description="days: who is a customer for fewer gets no snapshot, counted as `short_tenure`"
+    )
+    exclude_in_notice: bool = Field(
+        True,
+        description="who has given notice, or whose end is known, gets no snapshot, counted as `in_notice`",
+    )
+    active_within_days: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "days, for `inactivity`: who did nothing in `(as_of - so many, as_of]` gets no snapshot, "
+            "counted as `not_active`; without it those who left years ago are asked again every month"
+        ),
+    )
 
     def check(self, place: Place, label: LabelRule) -> None:
         """Checks that the conditions go with the policy of the label."""

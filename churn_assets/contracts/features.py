@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.place import Names, Place
@@ -56,21 +56,50 @@ class FeatureLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str | None = None
-    aggregate: Aggregate | None = None
-    measure: str | None = None
-    column: str | None = None
-    category: str | None = None
-    value: str | None = None
-    where: str | None = None
-    months: list[int] = []
-    days: list[Literal[7, 14]] = []
-    name: Name | None = None
-    sql: str | None = None
-    driver: str = "other"
-    words: str | None = None
-    actionable: bool = False
-    explainable: bool = True
+    source: str | None = Field(None, description="name of the contract; of spells only that of the label")
+    aggregate: Aggregate | None = Field(
+        None,
+        description=(
+            "events, treatments: `sum`, `mean`, `count`, `share`, `trend` (by window), `count_ever`, "
+            "`recency`; events: `tenure`; spells: `tenure`, `days_to_expiry`, `attribute`, `change` "
+            "(by window), `change_recency`; entities: `attribute`"
+        ),
+    )
+    measure: str | None = Field(None, description="the numeric column that `sum`, `mean` and `trend` read")
+    column: str | None = Field(
+        None, description="the column that `attribute`, `change` (a number) and `change_recency` read"
+    )
+    category: str | None = Field(None, description="for `share`: the column whose `value` is counted")
+    value: str | None = Field(None, description="for `share`: the value")
+    where: str | None = Field(
+        None, description="SQL condition on the rows of events or treatments that count"
+    )
+    months: list[int] = Field(
+        [],
+        description=(
+            "windows in whole months that end at as_of; within W, for `trend` within half of W, as it"
+            " compares with as many months before"
+        ),
+    )
+    days: list[Literal[7, 14]] = Field(
+        [], description="windows of the last 7 or 14 days, for `sum`, `mean` and `count`"
+    )
+    name: Name | None = Field(
+        None,
+        description="the middle of the feature's name instead of the column; of an expression its whole name",
+    )
+    sql: str | None = Field(
+        None, description="SQL expression over `tenure_days`, other features and expressions above it"
+    )
+    driver: str = Field("other", description="group of features, named in scores and segment rules")
+    words: str | None = Field(None, description="what a person reads; without it the name")
+    actionable: bool = Field(
+        False,
+        description="you can change it for a customer, so `churn-assets what-if` may ask; not for expressions",
+    )
+    explainable: bool = Field(
+        True, description="it may be said to a customer as a reason; what is `actionable` always may"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -14,9 +14,23 @@ from churn_assets.contracts.windows import Windows
 class LabelRule(Section):
     """What churn is. `renewal_days`: a new spell within so many days of the end means the customer stayed."""
 
-    policy: Literal["cancellation", "lapse", "inactivity"]
-    source: str
-    renewal_days: int = Field(0, ge=0)
+    policy: Literal["cancellation", "lapse", "inactivity"] = Field(
+        description=(
+            "`cancellation` (a spell ends by choice in the outcome window), `lapse` (it expires and "
+            "is not renewed), `inactivity` (no event in it)"
+        )
+    )
+    source: str = Field(
+        description="the source that says who left: a spell, for `inactivity` an event or treatment source"
+    )
+    renewal_days: int = Field(
+        0,
+        ge=0,
+        description=(
+            "days: a new spell within so many of the end means that the customer stayed; 0 is 1, as "
+            "an end is the last day; at most `windows.settlement_days`; not read by `inactivity`"
+        ),
+    )
 
     @property
     def pause_days(self) -> int:

@@ -13,9 +13,16 @@ from churn_assets.contracts.validation import peek
 class TreatedRule(Section):
     """Which rows of a treatment source mean that a customer was treated; all of them without `column`."""
 
-    source: str
-    column: str | None = None
-    values: Annotated[list[str], Distinct] = Field([])
+    source: str = Field(
+        description=(
+            "a source whose rows between as_of and the end of the outcome window say who was treated;"
+            " who was not is judged apart, too"
+        )
+    )
+    column: str | None = Field(
+        None, description="the column that tells treated customers from others; without it every row does"
+    )
+    values: Annotated[list[str], Distinct] = Field([], description="its values that mean treated")
 
     def check(self, place: Place, sources: Sources) -> None:
         """Checks the rule against its source."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pydantic import Field
+
 from churn_assets.contracts.features import Feature, FeatureLine
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section
@@ -14,18 +16,14 @@ GROUPED = frozenset({"string", "boolean"})
 
 
 class ProtectedAttribute(Section):
-    """One line under `protected` in churn.yaml: an attribute of the customer, as it was known at the as_of date.
+    """One line under `protected` in churn.yaml: an attribute of the customer, as it was known at the as_of date."""
 
-    Attributes:
-        source, column: of an entity source; words or booleans, so that they make groups.
-        words: what a person reads.
-        allowed_as_feature: the model may learn from it; its reasons never name it all the same.
-    """
-
-    source: str
-    column: str
-    words: str | None = None
-    allowed_as_feature: bool = False
+    source: str = Field(description="an entity source")
+    column: str = Field(description="words or true/false, so that they make groups; not a personal column")
+    words: str | None = Field(None, description="what a person reads; without it the column")
+    allowed_as_feature: bool = Field(
+        False, description="models may learn from it; reasons never name it all the same"
+    )
 
     @property
     def name(self) -> str:

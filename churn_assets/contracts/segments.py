@@ -13,8 +13,12 @@ from churn_assets.contracts.validation import peek
 class RiskTiers(Section):
     """Quantiles of the month's probabilities at which the tiers start."""
 
-    high: Share
-    elevated: Share
+    high: Share = Field(
+        description=(
+            "quantile of the cohort's scores at which the tier `high` starts: 0.9 is the riskiest tenth"
+        )
+    )
+    elevated: Share = Field(description="the same of `elevated`, below `high`; the rest is `low`")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -26,9 +30,11 @@ class RiskTiers(Section):
 class ValueTiers(Section):
     """Quantiles of a feature that stands for what a customer is worth."""
 
-    feature: str
-    high: Share
-    middle: Share
+    feature: str = Field(
+        description="the numeric feature that stands for what a customer is worth; missing ranks lowest"
+    )
+    high: Share = Field(description="quantile of that feature at which the tier `high` starts")
+    middle: Share = Field(description="the same of `middle`, below `high`; the rest is `low`")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -48,16 +54,23 @@ class ValueTiers(Section):
 class When(Section):
     """Conditions of a rule; what is left out fits everybody."""
 
-    risk: list[Literal["high", "elevated", "low"]] | None = None
-    value: list[Literal["high", "middle", "low"]] | None = None
-    driver: list[str] | None = None
+    risk: list[Literal["high", "elevated", "low"]] | None = Field(
+        None,
+        description=(
+            "tiers of risk in the segment; what is left out fits everybody, and the last rule has no `when`"
+        ),
+    )
+    value: list[Literal["high", "middle", "low"]] | None = Field(None, description="tiers of value in it")
+    driver: list[str] | None = Field(
+        None, description="drivers in it: the group of features that raises a customer's risk most"
+    )
 
 
 class SegmentRule(Section):
     """A segment: its name, who is in it and the recommended action."""
 
-    name: str
-    action: str
+    name: str = Field(description="the segment; of the rules the first that fits counts")
+    action: str = Field(description="what is recommended for it")
     when: When = When()
 
 

@@ -1,10 +1,9 @@
-"""How the extracts of a source are written: the customProperties of a contract's server."""
+"""How the extracts of a source are written: the server of a contract and its customProperties."""
 
 import codecs
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
+from churn_assets.contracts.custom import ServerProperties
 from churn_assets.contracts.odcs import Server
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import FileFormat
@@ -26,14 +25,6 @@ ENCODINGS: dict[FileFormat, tuple[str, ...]] = {
     "jsonl": ("UTF-8", "ISO-8859-1"),
     "parquet": ("UTF-8",),
 }
-
-
-class ServerProperties(BaseModel):
-    """The customProperties of a server that we give a meaning to."""
-
-    model_config = ConfigDict(extra="forbid")
-    delimiter: str = ","
-    encoding: str = "UTF-8"
 
 
 @dataclass(frozen=True)

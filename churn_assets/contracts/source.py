@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from churn_assets.contracts.custom import Delivery, Role
 from churn_assets.contracts.odcs import LogicalType, Severity
 
-Role = Literal["entity", "spell", "event", "treatment"]
-Delivery = Literal["full", "changes"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
 NUMERIC = frozenset({"number", "integer"})
 TIMES = frozenset({"date", "timestamp"})

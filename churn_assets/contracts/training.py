@@ -22,8 +22,14 @@ CandidateName = Literal[
 class SearchRule(Section):
     """How long to look for better hyper-parameters; see models/search.py. No trials, no search."""
 
-    trials: int = Field(0, ge=0)
-    seconds: float | None = Field(None, gt=0)
+    trials: int = Field(
+        0,
+        ge=0,
+        description="settings to try at the most for each candidate that can be searched; 0: no search",
+    )
+    seconds: float | None = Field(
+        None, gt=0, description="seconds that the search of all candidates together may take; needs `trials`"
+    )
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
@@ -37,13 +43,55 @@ class SearchRule(Section):
 class Training(Section):
     """How a model is trained and judged."""
 
-    candidates: Annotated[list[CandidateName], Distinct] = Field(min_length=1)
-    engine: Literal["auto", "local", "spark"] = "auto"
-    validation_cohorts: int = Field(2, ge=1)
-    memory_cohorts: list[Annotated[int, Field(ge=1)]] = Field([8, 4, 2, 1])
+    candidates: Annotated[list[CandidateName], Distinct] = Field(
+        min_length=1,
+        description=(
+            "models to choose from: `logistic_regression`, `decision_tree`, `random_forest`, "
+            "`gradient_boosted_trees`, `histogram_boosting`, `extreme_boosting`, `bagged_boosting`, "
+            "`neural_additive`"
+        ),
+    )
+    engine: Literal["auto", "local", "spark"] = Field(
+        "auto",
+        description=(
+            "where candidates that know both are fitted: `local`, `spark`, or `auto` (Spark from a "
+            "million rows on)"
+        ),
+    )
+    validation_cohorts: int = Field(
+        2,
+        ge=1,
+        description="cohorts to choose and calibrate by, between those to learn from and the test cohort",
+    )
+    memory_cohorts: list[Annotated[int, Field(ge=1)]] = Field(
+        [8, 4, 2, 1], description="numbers of newest cohorts to try to learn from, besides all"
+    )
     search: SearchRule = SearchRule()
-    ensemble_margin: float = Field(0.002, ge=0, le=1)
-    capacity: Share = 0.1
-    single_feature_auc_limit: float = Field(0.95, gt=0.5, le=1)
-    row_limit: int = Field(500_000, ge=1000, le=2_000_000)
-    seed: int = 7
+    ensemble_margin: float = Field(
+        0.002,
+        ge=0,
+        le=1,
+        description="ROC-AUC by which an ensemble must beat its best member, beyond chance; 1: none is kept",
+    )
+    capacity: Share = Field(
+        0.1,
+        description=(
+            "share of customers that a campaign can reach; precision, recall and profit are measured there"
+        ),
+    )
+    single_feature_auc_limit: float = Field(
+        0.95,
+        gt=0.5,
+        le=1,
+        description="a feature whose ROC-AUC alone is above it stops the training: look for a leak",
+    )
+    row_limit: int = Field(
+        500_000,
+        ge=1000,
+        le=2_000_000,
+        description=(
+            "training rows read into Python at the most (1,000 to 2,000,000); beyond it whole "
+            "customers are drawn at random"
+        ),
+    )
+    seed: int = Field(7, description="of every learner that draws at random")
