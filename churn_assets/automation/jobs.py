@@ -12,7 +12,8 @@ import dagster as dg
 
 from churn_assets.automation.punctuality import IN_TIME
 from churn_assets.automation.tidying import TIDY, tidy_job
-from churn_assets.contracts.business import Business, Calendar
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.calendar import Calendar
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
 from churn_assets.lakehouse import tables
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
 
 
@@ -39,6 +40,7 @@ for command in (
     models.rollback,
     models.what_if,
     models.replay_command,
+    schema,
     study,
 ):
     cli.add_command(command)
@@ -46,7 +48,7 @@ for command in (
 
 def main() -> None:
     """Entry point: what a user can mend is printed as a sentence, anything else keeps its traceback."""
-    from churn_assets.contracts.errors import DeclarationError
+    from churn_assets.contracts.errors import DeclarationErrors
 
     try:
         cli(standalone_mode=False)
@@ -55,7 +57,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (DeclarationError, OSError) as error:
+    except DeclarationErrors as error:
+        Console(stderr=True).print(escape(str(error)), soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except OSError as error:
         Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
     except RuntimeError as error:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from churn_assets.contracts.custom import Delivery, Role
 from churn_assets.contracts.odcs import LogicalType, Severity
 
-Role = Literal["entity", "spell", "event", "treatment"]
-Delivery = Literal["full", "changes"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
+NUMERIC = frozenset({"number", "integer"})
+TIMES = frozenset({"date", "timestamp"})
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,15 @@ class Source:
     def attributes(self) -> tuple[Column, ...]:
         """Columns that may leave silver: neither personal nor the natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
+
+    @property
+    def lacks_times(self) -> bool:
+        """Whether its rows are not meant to have a time; an event without one has a mistake in its contract."""
+        return self.event_time is None and self.role not in ("event", "treatment")
+
+    def attribute(self, name: str | None) -> Column | None:
+        """The attribute of that name, None where there is none."""
+        return next((c for c in self.attributes if c.name == name), None)
 
     @property
     def personal(self) -> tuple[Column, ...]:

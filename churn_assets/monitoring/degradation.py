@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from churn_assets.contracts.training import Degradation
+from churn_assets.contracts.retraining import Degradation
 from churn_assets.ml.metrics.classification import OK
 from churn_assets.months import month_index, month_of
 

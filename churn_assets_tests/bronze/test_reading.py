@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.bronze.reading import read_extracts
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.server import ENCODINGS
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables

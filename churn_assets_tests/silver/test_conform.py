@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
