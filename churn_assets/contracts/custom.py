@@ -65,3 +65,7 @@ class ColumnProperties(CustomProperties):
     alternativeFormats: Annotated[list[str], Distinct] = Field(
         [], description="other formats of its days or moments, in Spark's letters: dd.MM.yyyy"
     )
+    decimal: Literal[".", ","] = Field(".", description="of a number in CSV or JSON text: the decimal sign")
+    thousands: Literal[".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"] | None = Field(
+        None, description="of a number in CSV or JSON text: the sign between groups of three digits"
+    )

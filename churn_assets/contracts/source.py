@@ -15,7 +15,8 @@ TIMES = frozenset({"date", "timestamp"})
 class Column:
     """One column: how it is delivered and what is accepted.
 
-    `field` is the delivered top-level name, `json_path` the way inside it (JSON lines only).
+    `field` is the delivered top-level name, `json_path` the way inside it (JSON lines only). `decimal` and `thousands`
+    are the signs in a number that is delivered as text.
     """
 
     name: str
@@ -25,6 +26,8 @@ class Column:
     json_path: str | None
     aliases: tuple[str, ...]
     formats: tuple[str, ...]
+    decimal: str
+    thousands: str | None
     required: bool
     personal: bool
     minimum: float | str | None
