@@ -8,7 +8,7 @@ from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.formats import contradiction, wrong_format
 from churn_assets.contracts.odcs import LogicalType, Property
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.source import TIMES, Column, FileFormat
+from churn_assets.contracts.source import NUMERIC, TIMES, Column, FileFormat
 from churn_assets.contracts.validation import own_properties, property_place
 from churn_assets.contracts.words import shown
 
@@ -46,6 +46,7 @@ NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
 def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column:
     """The column that a property declares; a name, type, rule or value that no column can have is told."""
     own = own_properties(ColumnProperties, place.at("customProperties")) or ColumnProperties()
+    _check_signs(prop, own, source_format, place.at("customProperties"))
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
     # only in documents is a point the way inside; in a header it belongs to the name
@@ -78,6 +79,8 @@ def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column
         json_path=f"$.{inner}" if inner else None,
         aliases=(*([delivered] if taken else []), *own.aliases),
         formats=_formats(prop, own, place),
+        decimal=own.decimal,
+        thousands=own.thousands,
         required=prop.required or prop.primaryKey,
         personal=personal,
         minimum=minimum,
@@ -90,6 +93,24 @@ def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column
         meaning=" ".join(filter(None, (prop.description, prop.transformDescription))),
         unit=own.unit,
     )
+
+
+def _check_signs(prop: Property, own: ColumnProperties, source_format: FileFormat, place: Place) -> None:
+    """The signs of a number stand in text that silver reads itself, and differ."""
+    given = [name for name in ("decimal", "thousands") if name in own.model_fields_set]
+    reader = "Parquet holds numbers" if source_format == "parquet" else ""
+    reader = "transformLogic reads the text itself" if prop.transformLogic else reader
+    for name in given:
+        here = property_place(place, name)
+        if prop.logicalType not in NUMERIC:
+            here.refuse(f"a {prop.logicalType} has no sign for {name}", "remove it")
+        elif reader:
+            here.refuse(f"{reader}, so {name} has no meaning", "remove it")
+    if given and own.decimal == own.thousands:
+        property_place(place, given[-1]).refuse(
+            f"{own.decimal!r} cannot be the sign for decimal and for thousands",
+            "name another sign for one of them",
+        )
 
 
 def _spark_type(prop: Property, place: Place) -> str:

@@ -66,3 +66,7 @@ class ColumnProperties(CustomProperties):
         [], description="other formats of its days or moments, in Spark's letters: dd.MM.yyyy"
     )
     unit: str | None = Field(None, description="unit of its values, for people")
+    decimal: Literal[".", ","] = Field(".", description="of a number in CSV or JSON text: the decimal sign")
+    thousands: Literal[".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"] | None = Field(
+        None, description="of a number in CSV or JSON text: the sign between groups of three digits"
+    )

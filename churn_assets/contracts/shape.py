@@ -155,7 +155,8 @@ def _other(steps: Steps, details: Sequence[ErrorDetails], model: type[BaseModel]
         return Complaint(steps, str(first["ctx"]["error"]))
     if first["type"] == "invalid_key":
         return Complaint(steps, f"a key is {shown(first['loc'][-1])}, which is no text", "put it in quotes")
-    choices = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))
+    expected = first.get("ctx", {}).get("expected", "")
+    choices = [one or other for one, other in re.findall(r"'([^']+)'|\"([^\"]+)\"", expected)]
     meant = closest(first["input"], choices) if isinstance(first["input"], str) else ""
     allowed = f"one of {listed(choices)}" if choices else " or ".join(dict.fromkeys(map(_wanted, details)))
     return Complaint(

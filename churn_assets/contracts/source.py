@@ -17,6 +17,7 @@ class Column:
 
     `field` is the delivered top-level name, `json_path` the way inside it (JSON lines only). `meaning` is what the
     contract says about the column, "" where it says nothing; `unit` is that of a number, if the contract names one.
+    `decimal` and `thousands` are the signs in a number that is delivered as text.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Column:
     json_path: str | None
     aliases: tuple[str, ...]
     formats: tuple[str, ...]
+    decimal: str
+    thousands: str | None
     required: bool
     personal: bool
     minimum: float | str | None

@@ -23,6 +23,10 @@ def _options(**options: object) -> Edit:
     return {"logicalTypeOptions": options}
 
 
+def _own(**properties: object) -> Edit:
+    return {"customProperties": [{"property": name, "value": value} for name, value in properties.items()]}
+
+
 # a further column of subscriptions: its type and what else it says
 REFUSED: dict[str, tuple[str, Edit, str]] = {
     "words that YAML reads as booleans": (
@@ -141,6 +145,31 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
         {"customProperties": [{"property": "alternativeFormats", "value": ["dd.MM.yyyy", "dd.MM.yyyy"]}]},
         "customProperties[alternativeFormats].value: dd.MM.yyyy is listed twice; remove one",
     ),
+    "a decimal sign of a word": (
+        "string",
+        _own(decimal=","),
+        "customProperties[decimal].value: a string has no sign for decimal; remove it",
+    ),
+    "one sign for two things": (
+        "number",
+        _own(decimal=",", thousands=","),
+        "customProperties[thousands].value: ',' cannot be the sign for decimal and for thousands",
+    ),
+    "a sign for thousands that is the usual one of decimals": (
+        "number",
+        _own(thousands="."),
+        "customProperties[thousands].value: '.' cannot be the sign for decimal and for thousands",
+    ),
+    "a sign that nobody writes": (
+        "number",
+        _own(decimal=";"),
+        "customProperties[decimal].value: found ';'; allowed: one of ., ,",
+    ),
+    "a sign that a transformation does not ask for": (
+        "number",
+        _own(decimal=",") | {"transformLogic": "replace(plan, 'x', '')"},
+        "customProperties[decimal].value: transformLogic reads the text itself, so decimal has no meaning",
+    ),
     "a name of quarantine": (
         "string",
         {"name": "raw_row"},
@@ -164,6 +193,8 @@ ACCEPTED: dict[str, tuple[str, Edit]] = {
     "letters as Java calls them": ("string", _options(pattern=r"(?<word>\p{Lu}[\p{L}\\-]+)\h*(?<!x)(?i)\z")),
     "bounds that meet": ("integer", _options(minimum=1, maximum=1)),
     "a format that is told and not read": ("string", _options(format="email")),
+    "numbers with a comma": ("number", _own(decimal=",", thousands=".")),
+    "whole numbers in groups": ("integer", _own(thousands="\u00a0")),
     "moments": ("timestamp", _options(format="yyyy-MM-dd'T'HH:mm[:ss]")),
     "a source that is not personal": ("string", {"name": "source"}),
 }
