@@ -3,6 +3,7 @@
 What a *business* decides (windows, labels, features, segments) is not here but in its `churn.yaml`.
 """
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -11,11 +12,22 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
+HIDDEN = "***"
+# What stands before the last @ of the host part; of an Azure location that is the container, no secret.
+USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)[^/?#]*@")
+SECRET_PARAMETER = re.compile(
+    r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
+)
 
 
 def is_uri(location: str) -> bool:
     """True for `s3a://bucket/x` and the like, False for a path on this machine."""
     return "://" in location
+
+
+def without_secrets(location: str) -> str:
+    """A path or URI for people: user, password and secret parameters are hidden."""
+    return SECRET_PARAMETER.sub(rf"\g<1>{HIDDEN}", USER.sub(rf"\g<1>{HIDDEN}@", location))
 
 
 def _absolute(location: str) -> str:

@@ -6,7 +6,6 @@ removes a small table in the lake.
 
 import os
 import platform
-import re
 import shutil
 import sys
 import time
@@ -21,7 +20,7 @@ from churn_assets.lakehouse.engine.jars import DELTA_JARS, jar_problem, jars_fol
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
 from churn_assets.lakehouse.engine.profiles import GIB, choose_profile, is_local, local_cores, machine_memory
 from churn_assets.lakehouse.engine.session import session_confs, shims_folder
-from churn_assets.settings import Settings, is_uri
+from churn_assets.settings import Settings, is_uri, without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -159,14 +158,15 @@ def check_packages(_: Settings) -> Finding:
 def check_settings(settings: Settings) -> Finding:
     """Where everything lies, after defaults."""
     places = {
-        "home": settings.home_path,
+        "home": str(settings.home_path),
         "landing": settings.landing_uri,
         "lake": settings.lake_uri,
-        "tracking": _without_password(settings.mlflow_uri),
+        "tracking": settings.mlflow_uri,
         "artifacts": settings.mlflow_artifacts,
         "master": settings.spark_master,
     }
-    return Finding("settings", "ok", "\n".join(f"{name}: {place}" for name, place in places.items()))
+    lines = [f"{name}: {without_secrets(place)}" for name, place in places.items()]
+    return Finding("settings", "ok", "\n".join(lines))
 
 
 def check_environment(_: Settings) -> Finding:
@@ -340,10 +340,6 @@ def check_round_trip(settings: Settings) -> Finding:
         f"Spark {done.spark_version} started in {done.session_seconds:.1f} s; a table written, replaced and read in "
         f"{done.table_seconds:.1f} s ({time.perf_counter() - started:.1f} s in all)",
     )
-
-
-def _without_password(uri: str) -> str:
-    return re.sub(r"://[^/@]*@", "://***@", uri)
 
 
 def _local_folders(settings: Settings) -> list[Path]:

@@ -49,6 +49,12 @@ def hardly_any(rng: np.random.Generator, tenure: Any) -> Any:
     return (np.arange(len(tenure)) < 1).astype(int)
 
 
+def replace_rows(
+    lake: Lake, table: Table, rows: list[dict[str, Any]], column: str, values: Sequence[object]
+) -> None:
+    lake.lakehouse.replace_rows(table, pa.Table.from_pylist(rows), column, values, run_id="test")
+
+
 def write_cohorts(lake: Lake, labels: Labels, months: Sequence[str] = COHORTS) -> None:
     """Snapshots and, of the cohorts to train on, settled labels."""
     rng = np.random.default_rng(5)
@@ -72,8 +78,8 @@ def write_cohorts(lake: Lake, labels: Labels, months: Sequence[str] = COHORTS) -
                 | {"label_available_at": day + timedelta(days=DAYS_TO_LABEL)}
             )
     days = [month_end(month) for month in months]
-    for table, rows in ((tables.CUSTOMER_SNAPSHOTS, snapshots), (tables.CHURN_LABELS, settled)):
-        lake.lakehouse.replace_rows(table, pa.Table.from_pylist(rows), "as_of_date", days, run_id="test")
+    replace_rows(lake, tables.CUSTOMER_SNAPSHOTS, snapshots, "as_of_date", days)
+    replace_rows(lake, tables.CHURN_LABELS, settled, "as_of_date", days)
 
 
 def pass_silver(lake: Lake, months: Sequence[str]) -> None:
@@ -82,9 +88,7 @@ def pass_silver(lake: Lake, months: Sequence[str]) -> None:
         for s in lake.business.sources
         for month in months
     ]
-    lake.lakehouse.replace_rows(
-        tables.RECONCILIATION, pa.Table.from_pylist(rows), "extract_month", months, run_id="test"
-    )
+    replace_rows(lake, tables.RECONCILIATION, rows, "extract_month", months)
 
 
 def lake_in(folder: Path) -> Lake:
