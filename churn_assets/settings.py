@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
+HIDDEN = "***"
+# What stands before the last @ of the host part; of an Azure location that is the container, no secret.
+USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)[^/?#]*@")
+SECRET_PARAMETER = re.compile(
+    r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
+)
 
 
 def is_uri(location: str) -> bool:
@@ -24,9 +30,9 @@ def is_uri(location: str) -> bool:
     return "://" in location
 
 
-def without_password(location: str) -> str:
-    """The URI without user and password, for people to read."""
-    return re.sub("://.*@", "://***@", location)
+def without_secrets(location: str) -> str:
+    """A path or URI for people: user, password and secret parameters are hidden."""
+    return SECRET_PARAMETER.sub(rf"\g<1>{HIDDEN}", USER.sub(rf"\g<1>{HIDDEN}@", location))
 
 
 def filesystem(location: str) -> "tuple[pafs.FileSystem, str]":

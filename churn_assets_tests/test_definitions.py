@@ -23,9 +23,7 @@ from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 WRITE = "WRITE_GRAPH_SNAPSHOT" in os.environ
 WITHOUT_SPARK = {"monitoring/model_performance", "monitoring/drift", "monitoring/monthly_page"}
-GATED = ("silver", "gold", "features", "models", "scores", "monitoring")
-# an ending has no key that could stand twice; a page holds nothing that checked tables do not
-WITHOUT_CHECK = {"gold/churn_events", "monitoring/monthly_page"}
+WITHOUT_CHECK = {"monitoring/monthly_page"}  # it holds nothing that checked tables do not
 
 LOADING = """
 import json, resource, sys
@@ -96,7 +94,7 @@ def test_every_written_table_is_guarded_fresh_and_in_the_pool(business: str) -> 
         assert (node.pools or set()) == (set() if name in WITHOUT_SPARK else {"spark"}), name
         assert node.freshness_policy is not None, name
         assert (node.partitions_def is None) == (node.backfill_policy is None), name
-        if name.split("/")[0] in GATED and name not in WITHOUT_CHECK:
+        if name not in WITHOUT_CHECK:
             blocking = [key for key in node.check_keys if graph.get_check_spec(key).blocking]
             assert blocking, f"{name} has no blocking check"
 

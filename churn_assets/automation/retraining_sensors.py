@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.graph.names import CHURN_MODEL, DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.assets import CHURN_MODEL, DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.champions import champion_at, provisional
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.degradation import RetrainingDecision, decide, judged_cohorts

@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 
 from churn_assets.contracts.business import Business
-from churn_assets.graph.table_asset import markdown_table
+from churn_assets.graph.markdown import markdown_table
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.metrics.fairness import COLUMNS, fairness_findings, fairness_rows

@@ -94,17 +94,22 @@ def cohort_sizes(lakehouse: Lakehouse) -> dict[date, int]:
     return {row["as_of_date"]: row["as_of_date_count"] for row in found.to_pylist()}
 
 
-def sampled_cohorts(lakehouse: Lakehouse) -> dict[tuple[date, str], int]:
-    """Customers scored, by cohort and model version, where monitoring/model_performance holds a sample of them."""
+def scored_cohorts(lakehouse: Lakehouse, months: Iterable[str] | None = None) -> dict[tuple[date, str], int]:
+    """Customers scored, by cohort and model version; of the cohorts of these months, or of all."""
+    import pyarrow.compute as pc
+
     if not lakehouse.exists(tables.CHURN_SCORES):
         return {}
+    days = None if months is None else pc.field("as_of_date").isin([month_end(m) for m in months])
     by = ["as_of_date", "model_version"]
-    found = lakehouse.aggregate(tables.CHURN_SCORES, by, [("model_version", "count")]).to_pylist()
-    return {
-        (row["as_of_date"], row["model_version"]): row["model_version_count"]
-        for row in found
-        if row["model_version_count"] > COHORT_LIMIT
-    }
+    # by the partition columns, so that no file's content is read
+    found = lakehouse.aggregate(tables.CHURN_SCORES, by, [("model_version", "count")], days).to_pylist()
+    return {(row["as_of_date"], row["model_version"]): row["model_version_count"] for row in found}
+
+
+def sampled_cohorts(lakehouse: Lakehouse) -> dict[tuple[date, str], int]:
+    """The `scored_cohorts` of which monitoring/model_performance holds a sample."""
+    return {key: scored for key, scored in scored_cohorts(lakehouse).items() if scored > COHORT_LIMIT}
 
 
 def population(

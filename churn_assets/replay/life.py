@@ -11,11 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from churn_assets.automation.retraining_sensors import degradation_decision, new_data_decision
 from churn_assets.contracts.business import Business
+from churn_assets.graph.names import DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.training.split import NotEnoughHistory, temporal_split
-from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.sample import mature_cohorts
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.replay.world import Plan

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from churn_assets.models.assets import DEGRADATION
+from churn_assets.graph.names import DEGRADATION
 from churn_assets.months import month_end, month_start
 from churn_assets.replay.cohorts import ReplayedCohort, regained
 from churn_assets.replay.life import ReplayedTraining

@@ -7,21 +7,24 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from deltalake import DeltaTable
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
+from churn_assets.graph.names import MONTHLY_PAGE
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring import cohorts
-from churn_assets.monitoring.assets import MONTHLY_PAGE, monitoring_assets
+from churn_assets.monitoring.assets import monitoring_assets
 from churn_assets.monitoring.cohorts import population
 from churn_assets.monitoring.drift import CohortCounts
 from churn_assets.monitoring.page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
 from churn_assets.months import month_end, month_of, month_range
+from churn_assets_tests.checks import evaluations, latest_status, require_blocked
 from churn_assets_tests.lakes import small_business
 from churn_assets_tests.scored_cohorts import CUSTOMERS, MONTHS, put_in_charge, write
 
@@ -32,6 +35,7 @@ def _monitor(
     months: Sequence[str],
     instance: Any = None,
     chosen: Sequence[tables.Table] = (tables.MODEL_PERFORMANCE,),
+    raise_on_error: bool = True,
 ) -> dg.ExecuteInProcessResult:
     upstream = (tables.CHURN_SCORES, tables.CHURN_LABELS, tables.CUSTOMER_SNAPSHOTS, tables.CUSTOMER_SEGMENTS)
     return dg.materialize(
@@ -40,6 +44,7 @@ def _monitor(
         resources={"lakehouse": lakehouse, "tracking": tracking_of(lakehouse.settings, business)},
         tags=range_tags(months),
         instance=instance,
+        raise_on_error=raise_on_error,
     )
 
 
@@ -200,3 +205,33 @@ def test_the_page_of_a_large_month_rests_on_a_sample_and_says_so(
     _monitor(lakehouse, business, MONTHS[:1])
     facts = month_facts(lakehouse, business, MONTHS[0])
     assert facts is not None and (facts.now.sample, facts.now.scored) == (CUSTOMERS // 4, CUSTOMERS)
+
+
+def test_a_version_that_the_sample_lost_is_a_failed_check(
+    lakehouse: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 2 scored the last three customers only, and the sample is of the first quarter."""
+    scores = lakehouse.arrow(tables.CHURN_SCORES).to_pylist()
+    others = [row | {"model_version": "2"} for row in scores if row["as_of_date"] == month_end(MONTHS[0])]
+    with dg.DagsterInstance.ephemeral() as instance:
+        _monitor(lakehouse, business, MONTHS[:1], instance)
+        before, written = (lakehouse.version(t) for t in (tables.MODEL_PERFORMANCE, tables.CHURN_SCORES))
+        few = tables.CHURN_SCORES.rows(sorted(others, key=lambda row: str(row["customer_key"]))[-3:])
+        lakehouse.append_rows(tables.CHURN_SCORES, few, run_id="run")
+        monkeypatch.setattr(cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
+        failed = _monitor(lakehouse, business, MONTHS[:1], instance, raise_on_error=False)
+        check = "every_scored_version_judged"
+        told = require_blocked(failed, instance, tables.MODEL_PERFORMANCE, check)
+        assert f"| {month_end(MONTHS[0])} | 2 | 3 |" in told
+        assert lakehouse.version(tables.MODEL_PERFORMANCE) == before
+        DeltaTable(lakehouse.uri(tables.CHURN_SCORES)).restore(written)
+        assert _monitor(lakehouse, business, MONTHS[:1], instance).success
+        assert latest_status(instance, tables.MODEL_PERFORMANCE, check) == "SUCCEEDED"
+
+
+def test_where_nobody_was_scored_the_check_is_not_judged(lakehouse: Lakehouse, business: Business) -> None:
+    result = _monitor(lakehouse, business, ["2025-09"])
+    assert result.success
+    [found] = evaluations(result).values()
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "no cohort of this run has been scored" in found.description
