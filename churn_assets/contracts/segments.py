@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from churn_assets.contracts.section import Section, Share
 
+TierBounds = tuple[tuple[str, float], ...]
+
 
 class RiskTiers(Section):
     """Quantiles of the month's probabilities at which the tiers start."""
@@ -18,6 +20,11 @@ class RiskTiers(Section):
         if self.elevated >= self.high:
             raise ValueError("risk.elevated must lie below risk.high")
         return self
+
+    @property
+    def bounds(self) -> TierBounds:
+        """Tier -> quantile at which it starts, the highest first."""
+        return (("high", self.high), ("elevated", self.elevated), ("low", 0.0))
 
 
 class ValueTiers(Section):
@@ -32,6 +39,11 @@ class ValueTiers(Section):
         if self.middle >= self.high:
             raise ValueError("value.middle must lie below value.high")
         return self
+
+    @property
+    def bounds(self) -> TierBounds:
+        """Tier -> quantile at which it starts, the highest first."""
+        return (("high", self.high), ("middle", self.middle), ("low", 0.0))
 
 
 class When(Section):

@@ -3,7 +3,7 @@
 What stops a training stands in leaks.py; what stands here is looked at afterwards, on samples, in a second or two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from churn_assets.ml.candidates.ridge import ridge
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interval
 from churn_assets.ml.portable.transformation import Transformation
-from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, single_feature_auc, tells_shuffled_labels
+from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.ml.training.learner import fold_of
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.reporting.documents import Block, Finding, Rows, Section
@@ -201,7 +201,7 @@ def leak_report(
         alone=dict(strongest),
         shuffled=shuffled,
         apart=apart,
-        apart_by=_apart_by(*matrices, transformation),
+        apart_by=_apart_by(few, tested, transformation.features),
         twins=_twins(result, earlier, later),
         future=dict(future) if future is not None else None,
     )
@@ -256,11 +256,10 @@ def _apart(
     return Auc(*auc_interval(later, score))
 
 
-def _apart_by(
-    train_matrix: NDArray[np.float64], test_matrix: NDArray[np.float64], transformation: Transformation
-) -> dict[str, float]:
-    later = np.repeat([0.0, 1.0], [len(train_matrix), len(test_matrix)])
-    alone = single_feature_auc(np.vstack([train_matrix, test_matrix]), later, transformation)
+def _apart_by(train: pd.DataFrame, test: pd.DataFrame, features: Sequence[str]) -> dict[str, float]:
+    rows = pd.concat([train, test], ignore_index=True)
+    later = np.repeat([0.0, 1.0], [len(train), len(test)])
+    alone = {name: auc_alone(rows[name], later) for name in features}
     return dict(sorted(alone.items(), key=lambda item: -item[1])[:SHOWN])
 
 
@@ -319,10 +318,5 @@ def future_gains(
     Raises:
         KeyError: a feature is no column of one of the frames.
     """
-    transformation = Transformation.fit(pd.concat([recorded, as_of]), features)
-    now, then = (
-        single_feature_auc(transformation.transform(frame), labels, transformation)
-        for frame in (recorded, as_of)
-    )
-    gains = {name: now[name] - then[name] for name in features}
+    gains = {name: auc_alone(recorded[name], labels) - auc_alone(as_of[name], labels) for name in features}
     return dict(sorted(gains.items(), key=lambda item: -item[1]))
