@@ -8,7 +8,7 @@ from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.partitions import ingest_months, partition_range
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset, table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.sources.arrivals import digest
@@ -40,7 +40,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         except LandingError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
-        delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
+        delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
         for month in months:
             mark = digest(f for f in files if f.month == month)
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)

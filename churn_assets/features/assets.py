@@ -10,7 +10,7 @@ from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.graph.checks import require_unique
 from churn_assets.graph.partitions import observed_months, partition_range, snapshot_months
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset, table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
@@ -67,7 +67,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             built.people.unpersist()
         reasons = sorted({reason for _, reason in people})
         days = sorted({day for day, _ in people})
-        report = markdown_table(
+        report = table_metadata(
             ["as_of_date", *reasons], [[d, *(people.get((d, r), 0) for r in reasons)] for d in days]
         )
         return materialized(
@@ -144,7 +144,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         churned = sum(n for (_, kind), n in outcomes.items() if kind == "churned")
         stayed = sum(n for (_, kind), n in outcomes.items() if kind == "stayed")
         metadata: dict[str, Any] = {
-            "outcomes": markdown_table(["as_of_date", *kinds], rows),
+            "outcomes": table_metadata(["as_of_date", *kinds], rows),
             "mature cohorts": len(mature),
             "corrections not applied": sum(row["customer_key_count"] for row in counts if row["corrected"]),
         }

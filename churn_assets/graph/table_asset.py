@@ -17,6 +17,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.engine.session import why_spark_ended
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
+from churn_assets.reporting.markdown import markdown_table
 
 POOL = "spark"
 CODE_VERSION = version("churn-assets")
@@ -143,12 +144,6 @@ def where_it_lies(lakehouse: Lakehouse, table: Table, commit: Commit | None) -> 
     return found
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """A small report as the UI shows it; numbers with thousands separators."""
-
-    def cell(value: object) -> str:
-        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(cell(v) for v in row) + " |" for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))
+def table_metadata(head: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    """A small table as Dagster's page shows it; whole numbers with thousands separators."""
+    return dg.MetadataValue.md(markdown_table(head, rows))

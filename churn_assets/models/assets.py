@@ -8,7 +8,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.graph.partitions import partition_range, snapshot_months
-from churn_assets.graph.table_asset import CODE_VERSION, POOL, markdown_table, table_asset
+from churn_assets.graph.table_asset import CODE_VERSION, POOL, table_asset, table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
@@ -200,11 +200,10 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
 
 def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
     """The trainings of a range side by side."""
-    from churn_assets.models.backtest import COLUMNS, backtest_picture, backtest_rows, trainings
+    from churn_assets.models.backtest import backtest_markdown, trainings
 
     found = trainings(lakehouse, month_end(months[0]), month_end(months[-1]))
-    table = markdown_table(COLUMNS, backtest_rows(found)).md_str
-    return {"backtest": dg.MetadataValue.md(f"{table}\n\n{backtest_picture(found)}")}
+    return {"backtest": dg.MetadataValue.md(backtest_markdown(found))}
 
 
 def _train(
@@ -327,8 +326,8 @@ def _train(
         **inspected.metadata(),
         "ensemble": result.ensemble,
         "search": "; ".join(found.why for found in result.searched) or "none",
-        "candidates": markdown_table(list(table.columns), table.values.tolist()),
-        "drivers": markdown_table(
+        "candidates": table_metadata(list(table.columns), table.values.tolist()),
+        "drivers": table_metadata(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]
         ),
     }

@@ -7,7 +7,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.graph.partitions import partition_range, snapshot_months
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset, table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
@@ -72,7 +72,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         aucs = ("auc", "auc_low", "auc_high", "auc_estimated")
         shown = ("as_of_date", "model_version", "status", "n", "positives", *aucs)
         report = [[_short(row[name]) for name in shown] for row in rows]
-        metadata = {"performance": markdown_table(shown, report)}
+        metadata = {"performance": table_metadata(shown, report)}
         return materialized(lakehouse, table, commit, metadata, {"every_scored_version": {"rows": len(rows)}})
 
     return model_performance
@@ -115,7 +115,7 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         numbers = ("psi", "js_distance", "value", "missing_rate")
         shown = ("as_of_date", "model_version", "kind", "feature", "status", *numbers)
         report = [[_short(row.get(name)) for name in shown] for row in moved[:40]]
-        metadata = {"moved": markdown_table(shown, report)}
+        metadata = {"moved": table_metadata(shown, report)}
         versions = {(r["as_of_date"], r["model_version"]) for r in rows}
         return materialized(
             lakehouse, table, commit, metadata, {"every_scored_version": {"versions": len(versions)}}
@@ -146,8 +146,8 @@ def _page(business: Business) -> dg.AssetsDefinition:
 
         for month in partition_range(context):
             facts = month_facts(lakehouse, business, month)
-            text = monthly_page(facts) if facts else nobody_scored(month_end(month))
-            context.add_asset_metadata({"page": dg.MetadataValue.md(text)}, partition_key=month)
+            page = monthly_page(facts) if facts else nobody_scored(month_end(month))
+            context.add_asset_metadata({"page": dg.MetadataValue.md(page.markdown())}, partition_key=month)
             if facts:
                 found = facts.movements
                 moved = found.moved if found and found.compared else None

@@ -10,7 +10,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import require_unique
 from churn_assets.graph.partitions import partition_range, snapshot_months
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset, table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
@@ -44,7 +44,7 @@ def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[st
         )
         for m in months
     ]
-    return {"model in charge": markdown_table(["as_of_date", "model"], rows)}
+    return {"model in charge": table_metadata(["as_of_date", "model"], rows)}
 
 
 def _require_features(
@@ -203,14 +203,14 @@ def _segments(business: Business) -> dg.AssetsDefinition:
                     f"{expected:,} scores gave {counts['rows']:,} segments; nothing was written."
                 )
             commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
-        report["segments"] = markdown_table(
+        report["segments"] = table_metadata(
             ["as_of_date", "segment", "customers", "mean probability"],
             [
                 (str(r["as_of_date"]), r["segment"], r["customer_key_count"], f"{r['probability_mean']:.1%}")
                 for r in rows
             ],
         )
-        report["drivers"] = markdown_table(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
+        report["drivers"] = table_metadata(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
         return materialized(lakehouse, table, commit, report, {"exactly_one": counts})
 
     return segments

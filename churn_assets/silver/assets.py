@@ -11,7 +11,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.partitions import ingest_months, partition_range
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset, where_it_lies
+from churn_assets.graph.table_asset import materialized, table_asset, table_metadata, where_it_lies
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import between
@@ -114,12 +114,12 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         "delivered": sum(a.delivered for a in audits),
         "duplicates": sum(a.duplicates for a in audits),
         "quarantined": sum(a.quarantined for a in audits),
-        "by month": markdown_table(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
+        "by month": table_metadata(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
     }
     if refused:
-        report["refused by rule"] = markdown_table(["rule", "rows"], Counter(refused).most_common())
+        report["refused by rule"] = table_metadata(["rule", "rows"], Counter(refused).most_common())
     if problems:
-        report["noticed"] = markdown_table(
+        report["noticed"] = table_metadata(
             ["month", "rule", "severity", "what", "remedy"],
             [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems],
         )
@@ -224,7 +224,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         lost = [r for r in rows if not r.balances]
         header = ["source", "extract_month", "delivered", "accepted", "duplicate", "quarantined"]
         if lost:
-            table_of = markdown_table(header, [[getattr(r, h) for h in header] for r in lost])
+            table_of = table_metadata(header, [[getattr(r, h) for h in header] for r in lost])
             raise dg.Failure(
                 f"{len(lost)} source months do not balance, first {lost[0].source} {lost[0].extract_month}: "
                 f"{lost[0].delivered:,} delivered, {sum(lost[0][3:6]):,} found. "
@@ -236,7 +236,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         )
         totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
-        report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}
+        report = {"balance": table_metadata(header, [[getattr(r, h) for h in header] for r in ordered])}
         return materialized(lakehouse, table, commit, totals | report, {"nothing_is_lost": totals})
 
     return reconciliation
