@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from churn_assets.replay.replay import replay
-from churn_assets.replay.report import ReplayResult
+from churn_assets.replay.result import ReplayResult
 from churn_assets.replay.world import Plan
 from churn_assets.settings import Settings
 

@@ -8,7 +8,7 @@ from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.checks import CheckFailed, passed
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
@@ -50,7 +50,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             remedy = "Then materialise these months again."
             evidence = {"found": str(error), "months": ", ".join(months)}
             raise CheckFailed(FILES_FIT, str(error), remedy, evidence) from error
-        delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
+        delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
         for month in months:
             mark = digest(f for f in files if f.month == month)
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)

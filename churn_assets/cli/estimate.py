@@ -21,7 +21,7 @@ PARALLEL = BUSY_CORES - 1
 
 
 @dataclass(frozen=True)
-class Part:
+class DemoPart:
     """A part of the demo.
 
     Attributes:
@@ -43,12 +43,12 @@ class Part:
 # Fitted to what `make bench` measured of the demo of telecom with 5,000 and with 50,000 customers (README.md, Figures),
 # and shared among the parts by the CPU time that each takes.
 PARTS = (
-    Part("simulate", "write the extracts of six dirty sources, unless some are there", 4, 11),
-    Part("ingest", "load them into bronze, silver and gold Delta tables", 52, 33),
-    Part("snapshot", "features and labels of every customer at every month end", 12, 9),
-    Part("train", "fit, compare and examine the candidate models", 20, 7),
-    Part("score", "a probability, reasons and a segment for every customer", 4, 1),
-    Part("monitor", "quality of the model, drift, a page about the month", 2, 1),
+    DemoPart("simulate", "write the extracts of six dirty sources, unless some are there", 4, 11),
+    DemoPart("ingest", "load them into bronze, silver and gold Delta tables", 52, 33),
+    DemoPart("snapshot", "features and labels of every customer at every month end", 12, 9),
+    DemoPart("train", "fit, compare and examine the candidate models", 20, 7),
+    DemoPart("score", "a probability, reasons and a segment for every customer", 4, 1),
+    DemoPart("monitor", "quality of the model, drift, a page about the month", 2, 1),
 )
 
 

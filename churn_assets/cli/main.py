@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.page import page
 from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
 
@@ -36,6 +37,7 @@ for command in (
     lake.summary,
     lake.catalogue,
     lake.doctor,
+    page,
     models.promote,
     models.rollback,
     models.what_if,

@@ -21,7 +21,7 @@ from churn_assets.contracts.sources import Sources
 from churn_assets.contracts.training import Training
 from churn_assets.contracts.validation import peek, read
 from churn_assets.contracts.windows import Windows
-from churn_assets.contracts.yaml_file import Document
+from churn_assets.contracts.yaml_file import YamlDocument
 
 
 class BusinessFile(Section):
@@ -88,7 +88,7 @@ class Business:
         return self.source(self.file.label.source)
 
 
-def read_business(document: Document, sources: Sources) -> Business | None:
+def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     """The business that churn.yaml declares, each section checked against the others and the sources.
 
     What is wrong is among the mistakes of the document. A section that cannot be read is not held against others.

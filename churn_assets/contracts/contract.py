@@ -23,7 +23,7 @@ from churn_assets.contracts.source import (
 from churn_assets.contracts.sources import ReadContract
 from churn_assets.contracts.spell import check_spell, find_column, spell_columns
 from churn_assets.contracts.validation import own_properties, peek, property_place, read
-from churn_assets.contracts.yaml_file import Document, read_yaml
+from churn_assets.contracts.yaml_file import YamlDocument, read_yaml
 
 SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
 NAME = re.compile(r"^name: *[\"']?([a-z][a-z0-9_]*)", re.MULTILINE)  # of a source, in a file that is not YAML
@@ -42,7 +42,7 @@ def load_source(file: Path) -> Source:
     return source
 
 
-def read_contract(document: Document) -> ReadContract:
+def read_contract(document: YamlDocument) -> ReadContract:
     """What could be read of a contract; what is wrong with it is among the mistakes of the document.
 
     The customer's id is required and personal, event time and start of a spell are required, whatever the contract

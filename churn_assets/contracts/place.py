@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_assets.contracts.words import closest, listed
-from churn_assets.contracts.yaml_file import Document, Step, Steps
+from churn_assets.contracts.yaml_file import Step, Steps, YamlDocument
 
 NAMED = ("properties", "customProperties")  # lists whose items go by their names
 
@@ -15,7 +15,7 @@ NAMED = ("properties", "customProperties")  # lists whose items go by their name
 class Place:
     """A document and the path to one of its keys or items; an empty path is the document as a whole."""
 
-    document: Document
+    document: YamlDocument
     steps: Steps = ()
 
     @property

@@ -9,6 +9,8 @@ from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section, Share
 from churn_assets.contracts.validation import peek
 
+TierBounds = tuple[tuple[str, float], ...]
+
 
 class RiskTiers(Section):
     """Quantiles of the month's probabilities at which the tiers start."""
@@ -25,6 +27,11 @@ class RiskTiers(Section):
         if self.elevated >= self.high:
             raise ValueError("risk.elevated must lie below risk.high")
         return self
+
+    @property
+    def bounds(self) -> TierBounds:
+        """Tier -> quantile at which it starts, the highest first."""
+        return (("high", self.high), ("elevated", self.elevated), ("low", 0.0))
 
 
 class ValueTiers(Section):
@@ -49,6 +56,11 @@ class ValueTiers(Section):
         worth = next((f for f in features.all if f.name == found), None)
         if worth is not None and worth.kind != "number":
             here.refuse(f"{worth.name} is a category, which has no tiers", "name a feature that is a number")
+
+    @property
+    def bounds(self) -> TierBounds:
+        """Tier -> quantile at which it starts, the highest first."""
+        return (("high", self.high), ("middle", self.middle), ("low", 0.0))
 
 
 class When(Section):

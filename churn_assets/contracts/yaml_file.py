@@ -22,7 +22,7 @@ Steps = tuple[Step, ...]
 
 
 @dataclass
-class Document:
+class YamlDocument:
     """One file. `readable` is false where it is no YAML mapping; then nothing can be said about its content."""
 
     file: Path
@@ -76,9 +76,9 @@ def _child(node: yaml.Node | None, step: Step) -> tuple[yaml.Mark, yaml.Node] | 
     return None
 
 
-def read_yaml(file: Path) -> Document:
+def read_yaml(file: Path) -> YamlDocument:
     """The file as a document; what keeps it from being read is among its mistakes."""
-    document, content = Document(file), file.read_bytes()
+    document, content = YamlDocument(file), file.read_bytes()
     try:
         document.text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -108,7 +108,7 @@ def read_yaml(file: Path) -> Document:
 
 
 def _check_nodes(
-    document: Document, loader: yaml.SafeLoader, node: yaml.Node | None, steps: Steps, seen: set[int]
+    document: YamlDocument, loader: yaml.SafeLoader, node: yaml.Node | None, steps: Steps, seen: set[int]
 ) -> None:
     """Tells keys that stand twice, and values such as 2025-06-31 that are none; these are read as text."""
     if id(node) in seen:  # an anchor

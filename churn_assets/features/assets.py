@@ -11,7 +11,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.graph.checks import CheckFailed, passed, require_unique
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import observed_months, partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
@@ -78,7 +78,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             built.people.unpersist()
         reasons = sorted({reason for _, reason in people})
         days = sorted({day for day, _ in people})
-        report = markdown_table(
+        report = table_metadata(
             ["as_of_date", *reasons], [[d, *(people.get((d, r), 0) for r in reasons)] for d in days]
         )
         return materialized(
@@ -176,7 +176,7 @@ def _refuse_early_labels(draft: TableDraft, known_until: date) -> None:
             NOT_EARLY,
             f"{sum(row['label_count'] for row in early):,} labels stand before their label_available_at.",
             "This is a defect of this software; please report it.",
-            {"known until": str(known_until), "early labels": markdown_table(header, rows)},
+            {"known until": str(known_until), "early labels": table_metadata(header, rows)},
         )
 
 
@@ -189,7 +189,7 @@ def _label_report(counts: Sequence[Mapping[str, Any]], months: Sequence[str]) ->
     days = [str(month_end(m)) for m in months]
     rows = [[d, *(outcomes[d, k] for k in sorted(kinds))] for d in days]
     report: dict[str, Any] = {
-        "outcomes": markdown_table(["as_of_date", *sorted(kinds)], rows),
+        "outcomes": table_metadata(["as_of_date", *sorted(kinds)], rows),
         "corrections not applied": sum(row["customer_key_count"] for row in counts if row["corrected"]),
     }
     if labelled := kinds["churned"] + kinds["stayed"]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.lakehouse.lakehouse import TableDraft
 
 SHOWN_KEYS = 10
@@ -90,4 +90,4 @@ def _repeated(draft: TableDraft, key: Sequence[str]) -> dg.MarkdownMetadataValue
     counted = draft.content.aggregate(key, [(key[0], "count")])
     several = counted.filter(pc.field(count) > 1).sort_by([(name, "ascending") for name in key])
     shown = several.slice(0, SHOWN_KEYS).to_pylist()
-    return markdown_table([*key, "rows"], [[*(row[name] for name in key), row[count]] for row in shown])
+    return table_metadata([*key, "rows"], [[*(row[name] for name in key), row[count]] for row in shown])

@@ -18,7 +18,7 @@ from churn_assets.graph.checks import CheckFailed
 from churn_assets.graph.names import POOL
 from churn_assets.lakehouse.engine.session import why_spark_ended
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
-from churn_assets.lakehouse.tables import Column, Table
+from churn_assets.lakehouse.tables import LakeColumn, Table
 
 CODE_VERSION = version("churn-assets")
 PERSONAL = {"contains": "personal-data"}
@@ -169,7 +169,7 @@ def column_schema(table: Table, types: Mapping[str, str]) -> dg.TableSchema:
     return dg.TableSchema(columns, dg.TableConstraints(unique))
 
 
-def _column(table: Table, column: Column, kind: str) -> dg.TableColumn:
+def _column(table: Table, column: LakeColumn, kind: str) -> dg.TableColumn:
     parts = [column.meaning]
     parts += [f"Unit: {column.unit}."] if column.unit else []
     parts += [f"Time: {column.time}."] if column.time else []

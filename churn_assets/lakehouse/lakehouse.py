@@ -21,7 +21,7 @@ from churn_assets.lakehouse.catalogue.table import (
 )
 from churn_assets.lakehouse.delta import connector, files
 from churn_assets.lakehouse.delta.grouping import grouped
-from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Place, Refused
+from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Refused, TablePlace
 from churn_assets.lakehouse.engine import staging
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
@@ -210,7 +210,7 @@ class Lakehouse:
         """
         _require_declared(table, types_of_frame(frame))
         note(f"computing {table.path}")
-        place = Place(self.uri(table), table.partition_by, NEW_TABLE)
+        place = TablePlace(self.uri(table), table.partition_by, NEW_TABLE)
         drafts: AbstractContextManager[Draft]
         if self._on_this_machine:
             drafts = files.draft(frame, place, scratch_folder(self.settings) / "drafts")

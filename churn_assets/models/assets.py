@@ -7,13 +7,12 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import passed
-from churn_assets.graph.markdown import markdown_table
 from churn_assets.graph.names import CHURN_MODEL, DEGRADATION, REQUESTED_BY
 from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.training import CHECKS, ENOUGH_COHORTS, Trained, Training, train_as_of
+from churn_assets.models.training import CHECKS, ENOUGH_COHORTS, Trained, TrainingRequest, train_as_of
 from churn_assets.months import month_end
 from churn_assets.progress import note
 from churn_assets.tracking.tracking import Tracking
@@ -78,7 +77,9 @@ def _trained(
         note(message)
 
     degraded = context.run.tags.get(REQUESTED_BY) == DEGRADATION
-    training = Training(business, lakehouse, tracking, month_end(month), degraded, context.run.run_id, tell)
+    training = TrainingRequest(
+        business, lakehouse, tracking, month_end(month), degraded, context.run.run_id, tell
+    )
     try:
         return train_as_of(training)
     except NotEnoughHistory as error:
@@ -92,8 +93,7 @@ def _trained(
 
 def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
     """The trainings of a range side by side."""
-    from churn_assets.models.backtest import COLUMNS, backtest_picture, backtest_rows, trainings
+    from churn_assets.models.backtest import backtest_markdown, trainings
 
     found = trainings(lakehouse, month_end(months[0]), month_end(months[-1]))
-    table = markdown_table(COLUMNS, backtest_rows(found)).md_str
-    return {"backtest": dg.MetadataValue.md(f"{table}\n\n{backtest_picture(found)}")}
+    return {"backtest": dg.MetadataValue.md(backtest_markdown(found))}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import CheckFailed
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.table_asset import CODE_VERSION
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -51,7 +51,7 @@ SHOWN_FEATURES = 15
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingRequest:
     """What one training is asked for, and what it works with.
 
     Attributes:
@@ -103,7 +103,7 @@ class Trained:
     evidence: dict[str, dict[str, Any]]
 
 
-def train_as_of(training: Training) -> Trained:
+def train_as_of(training: TrainingRequest) -> Trained:
     """Train, register the model, and record training and decision.
 
     Raises:
@@ -140,7 +140,7 @@ def train_as_of(training: Training) -> Trained:
     )
 
 
-def _sample(training: Training) -> Sample:
+def _sample(training: TrainingRequest) -> Sample:
     """The labelled snapshots that this training may know, divided by time.
 
     Raises:
@@ -196,7 +196,7 @@ def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
     }
 
 
-def _search(training: Training, run: "TrainingRun") -> "Search | None":
+def _search(training: TrainingRequest, run: "TrainingRun") -> "Search | None":
     """The search that the business asks for, with its journal below home."""
     from churn_assets.ml.training.search import Search
 
@@ -208,7 +208,7 @@ def _search(training: Training, run: "TrainingRun") -> "Search | None":
     return Search(wanted.trials, file, wanted.seconds, run.log_trial)
 
 
-def _fit(training: Training, sample: Sample, run: "TrainingRun") -> "TrainingResult":
+def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "TrainingResult":
     """The fitted, calibrated and tested model.
 
     Raises:
@@ -247,10 +247,10 @@ def _labels_by_cohort(frame: "pd.DataFrame") -> Any:
     """How many customers of each cohort of the sample have a label, and how many of them left."""
     counted = frame.groupby("as_of_date")["label"].agg(["count", "sum"])
     rows = [(str(day), int(n), int(left)) for day, n, left in counted.itertuples()]
-    return markdown_table(["as_of_date", "customers with a label", "churners"], rows)
+    return table_metadata(["as_of_date", "customers with a label", "churners"], rows)
 
 
-def _require_better_than_chance(training: Training, result: "TrainingResult") -> None:
+def _require_better_than_chance(training: TrainingRequest, result: "TrainingResult") -> None:
     """Raises CheckFailed when the test cohort cannot judge the model, or finds it no better than chance."""
     test, day = result.test, result.split.test
     if test.auc is None or test.auc_low is None:
@@ -277,7 +277,9 @@ def _tested(test: "Metrics", day: date) -> dict[str, Any]:
     return {"test cohort": str(day), **known}
 
 
-def _evidence(training: Training, split: "Split", result: "TrainingResult") -> dict[str, dict[str, Any]]:
+def _evidence(
+    training: TrainingRequest, split: "Split", result: "TrainingResult"
+) -> dict[str, dict[str, Any]]:
     """Evidence of the checks that this training passed."""
     limit = training.business.file.training.single_feature_auc_limit
     feature, auc = max(result.alone.items(), key=lambda item: item[1])
@@ -290,7 +292,7 @@ def _evidence(training: Training, split: "Split", result: "TrainingResult") -> d
     }
 
 
-def _judge(training: Training, sample: Sample, result: "TrainingResult") -> "Verdict":
+def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") -> "Verdict":
     """The verdict on the new model against the champion before it."""
     from churn_assets.models.promotion import (
         first_champion,
@@ -320,7 +322,11 @@ def _judge(training: Training, sample: Sample, result: "TrainingResult") -> "Ver
 
 
 def _record_training(
-    training: Training, result: "TrainingResult", inspected: "Inspection", version: str, mlflow_run: str
+    training: TrainingRequest,
+    result: "TrainingResult",
+    inspected: "Inspection",
+    version: str,
+    mlflow_run: str,
 ) -> None:
     """A row in models/training_runs."""
     lakehouse = training.lakehouse
@@ -345,7 +351,7 @@ def _record_training(
 
 
 def _decision(
-    training: Training, before: Champion | None, verdict: "Verdict", version: str, mlflow_run: str
+    training: TrainingRequest, before: Champion | None, verdict: "Verdict", version: str, mlflow_run: str
 ) -> Decision:
     return Decision(
         in_charge_from=training.trained_as_of,
@@ -376,8 +382,8 @@ def _metadata(result: "TrainingResult", inspected: "Inspection", verdict: "Verdi
         **inspected.metadata(),
         "ensemble": result.ensemble,
         "search": "; ".join(found.why for found in result.searched) or "none",
-        "candidates": markdown_table(list(table.columns), table.values.tolist()),
-        "drivers": markdown_table(
+        "candidates": table_metadata(list(table.columns), table.values.tolist()),
+        "drivers": table_metadata(
             ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]
         ),
     }

@@ -8,7 +8,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import CheckFailed, not_judged, passed
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import MONTHLY_PAGE
 from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
@@ -58,7 +58,7 @@ def _every_version(
             f"version {lacking[0][1]} as of {lacking[0][0]}.",
             "A version that scored few customers is missing from the sample of a large cohort: score the whole cohort "
             "with it, or delete its scores.",
-            {"without a row": markdown_table(["as_of_date", "model_version", "customers scored"], lacking)},
+            {"without a row": table_metadata(["as_of_date", "model_version", "customers scored"], lacking)},
         )
     return passed(check, {"cohorts and versions": len(scored)})
 
@@ -104,7 +104,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         aucs = ("auc", "auc_low", "auc_high", "auc_estimated")
         shown = ("as_of_date", "model_version", "status", "n", "positives", *aucs)
         report = [[_short(row[name]) for name in shown] for row in rows]
-        metadata = {"performance": markdown_table(shown, report)}
+        metadata = {"performance": table_metadata(shown, report)}
         return materialized(lakehouse, table, commit, metadata, [check])
 
     return model_performance
@@ -152,7 +152,7 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         numbers = ("psi", "js_distance", "value", "missing_rate")
         shown = ("as_of_date", "model_version", "kind", "feature", "status", *numbers)
         report = [[_short(row.get(name)) for name in shown] for row in moved[:40]]
-        metadata = {"moved": markdown_table(shown, report)}
+        metadata = {"moved": table_metadata(shown, report)}
         return materialized(lakehouse, table, commit, metadata, [check])
 
     return feature_drift
@@ -180,8 +180,8 @@ def _page(business: Business) -> dg.AssetsDefinition:
 
         for month in partition_range(context):
             facts = month_facts(lakehouse, business, month)
-            text = monthly_page(facts) if facts else nobody_scored(month_end(month))
-            context.add_asset_metadata({"page": dg.MetadataValue.md(text)}, partition_key=month)
+            page = monthly_page(facts) if facts else nobody_scored(month_end(month))
+            context.add_asset_metadata({"page": dg.MetadataValue.md(page.markdown())}, partition_key=month)
             if facts:
                 found = facts.movements
                 moved = found.moved if found and found.compared else None

@@ -19,7 +19,7 @@ from churn_assets.settings import Settings
 
 @dataclass(frozen=True)
 class ReplayedCohort:
-    """A matured cohort.
+    """A matured cohort, judged three ways.
 
     Attributes:
         as_of_date: of the scores.

@@ -9,7 +9,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import CheckFailed, not_judged, passed, require_unique
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
@@ -58,7 +58,7 @@ def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[st
         )
         for m in months
     ]
-    return {"model in charge": markdown_table(["as_of_date", "model"], rows)}
+    return {"model in charge": table_metadata(["as_of_date", "model"], rows)}
 
 
 def _require_features(
@@ -227,14 +227,14 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         with lakehouse.draft(table, frame) as draft:
             counts, rows = _judge_segments(draft, scores)
             commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
-        report["segments"] = markdown_table(
+        report["segments"] = table_metadata(
             ["as_of_date", "segment", "customers", "mean probability"],
             [
                 (str(r["as_of_date"]), r["segment"], r["customer_key_count"], f"{r['probability_mean']:.1%}")
                 for r in rows
             ],
         )
-        report["drivers"] = markdown_table(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
+        report["drivers"] = table_metadata(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
         return materialized(lakehouse, table, commit, report, [passed(ONE_SEGMENT, counts)])
 
     return segments

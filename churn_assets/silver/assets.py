@@ -11,7 +11,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.checks import SHOWN_KEYS, CheckFailed, passed
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import (
     PERSONAL,
@@ -140,10 +140,10 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         "delivered": sum(a.delivered for a in audits),
         "duplicates": sum(a.duplicates for a in audits),
         "quarantined": sum(a.quarantined for a in audits),
-        "by month": markdown_table(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
+        "by month": table_metadata(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
     }
     if refused:
-        report["refused by rule"] = markdown_table(["rule", "rows"], Counter(refused).most_common())
+        report["refused by rule"] = table_metadata(["rule", "rows"], Counter(refused).most_common())
     return report | _noticed(problems)
 
 
@@ -152,7 +152,7 @@ def _noticed(problems: Sequence[Problem]) -> dict[str, Any]:
         return {}
     header = ["month", "rule", "severity", "what", "remedy"]
     rows = [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems]
-    return {"noticed": markdown_table(header, rows)}
+    return {"noticed": table_metadata(header, rows)}
 
 
 def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -249,7 +249,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         lost = [r for r in rows if not r.balances]
         header = ["source", "extract_month", "delivered", "accepted", "duplicate", "quarantined"]
         if lost:
-            table_of = markdown_table(header, [[getattr(r, h) for h in header] for r in lost])
+            table_of = table_metadata(header, [[getattr(r, h) for h in header] for r in lost])
             raise CheckFailed(
                 ROWS_ACCOUNTED_FOR,
                 f"{len(lost)} source months do not balance, first {lost[0].source} {lost[0].extract_month}: "
@@ -261,7 +261,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         commit = lakehouse.replace_rows(table, balance, "extract_month", months, run_id=context.run.run_id)
         totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
-        report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}
+        report = {"balance": table_metadata(header, [[getattr(r, h) for h in header] for r in ordered])}
         return materialized(lakehouse, table, commit, totals | report, [passed(ROWS_ACCOUNTED_FOR, totals)])
 
     return reconciliation

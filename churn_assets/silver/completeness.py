@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from churn_assets.graph.checks import CheckFailed
-from churn_assets.graph.markdown import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.silver.reconciliation import SilverIncomplete
 
 # Checks of tables made of all sources, and of tables made of all extracts of the one that labels come from.
@@ -23,5 +23,5 @@ def incomplete_fails(check: str) -> Iterator[None]:
         yield
     except SilverIncomplete as error:
         rows = [(source, ", ".join(months) or "all") for source, months in error.missing.items()]
-        evidence = {"not passed silver": markdown_table(["source", "months"], rows)}
+        evidence = {"not passed silver": table_metadata(["source", "months"], rows)}
         raise CheckFailed(check, error.found, error.remedy, evidence) from error

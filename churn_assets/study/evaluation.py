@@ -21,7 +21,7 @@ from churn_assets.ml.training.ensembles import (
     stacking_weights,
 )
 from churn_assets.ml.training.selection import choose
-from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.words import spoken
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import SEED, Fold, Rows, folds
 from churn_assets.study.intervals import FoldMean, fold_mean

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_assets.contracts.training import SUSPICIOUS_AUC
 from churn_assets.ml.metrics.classification import auc_interval
-from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, tells_shuffled_labels
+from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.study.columns import FileColumn, in_words
 
-ALONE_LIMIT = 0.95
 # Blank or filled in for nobody but churners (or stayers): at least so many rows, so pure.
 PURE_ROWS, PURE_SHARE = 20, 0.98
 # A total is a product of two other columns if it follows them so closely.
@@ -26,8 +26,6 @@ ORDER_AUC = 0.55
 KINDS_PER_ROW = 100
 # More numbers are not searched for products: the triples would take longer than the study.
 PRODUCT_COLUMNS = 60
-TOO_GOOD = 0.95
-BINS = 20
 _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
@@ -100,7 +98,7 @@ def column_findings(
     for column in columns:
         if column.values is None:
             continue
-        alone = alone_auc(column.values, labels)
+        alone = auc_alone(column.values, labels)
         words = (
             _too_good(column, alone)
             or _one_sided(column.name, column.values, labels)
@@ -113,35 +111,8 @@ def column_findings(
     return found + _products(honest)
 
 
-def alone_auc(values: pd.Series, labels: NDArray[np.float64]) -> float:
-    """ROC-AUC of one column alone, by the churn rate of its category or of its twentieth, learned on the other half.
-
-    Works for any shape and for missing values; learning on the other half keeps rare categories from flattering.
-    """
-    codes = _bins(values)
-    half = np.random.default_rng(0).random(len(labels)) < 0.5
-    score, prior = np.empty(len(labels)), labels.mean()
-    for learn, judge in ((half, ~half), (~half, half)):
-        size = int(codes.max()) + 1
-        rows = np.bincount(codes[learn], minlength=size)
-        churned = np.bincount(codes[learn], labels[learn], minlength=size)
-        score[judge] = ((churned + 5 * prior) / (rows + 5))[codes[judge]]
-    return auc_interval(labels, score)[0]
-
-
-def _bins(values: pd.Series) -> NDArray[np.intp]:
-    """Categories, or twentieths of numbers and dates; missing is a bin of its own."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return np.asarray(values.cat.codes, dtype=np.intp) + 1
-    if values.dtype.kind == "M":
-        values = (values - values.min()).dt.total_seconds()
-    known = values.to_numpy(np.float64)
-    edges = np.unique(np.nanquantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.where(np.isnan(known), 0, np.searchsorted(edges, known, side="left") + 1)
-
-
 def _too_good(column: FileColumn, alone: float) -> str:
-    if alone <= ALONE_LIMIT:
+    if alone <= SUSPICIOUS_AUC:
         return ""
     return (
         f"{column.name} alone tells churners apart with a ROC-AUC of {alone:.3f}. Nothing known beforehand "
@@ -316,7 +287,7 @@ def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> li
         shuffled_low, shuffled_high: interval of the ROC-AUC on shuffled labels.
     """
     found = []
-    if auc > TOO_GOOD:
+    if auc > SUSPICIOUS_AUC:
         found.append(
             LeakFinding(
                 None,

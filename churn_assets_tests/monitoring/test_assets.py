@@ -7,8 +7,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from deltalake import DeltaTable
 
+from churn_assets.cli.main import cli
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
@@ -192,10 +194,24 @@ def test_each_month_has_its_page(lakehouse: Lakehouse, business: Business) -> No
     assert "| all | gone by | 30 |" in july and "deliveries are missing" in july
     assert metadata["2025-07"]["customers moved"].value == 30
     assert "customers moved" not in metadata["2025-06"]  # nobody knows: there is no month before
-    assert "results follow" in august and "segments of this month have not been made" in august
+    assert "results follow" in august and "segments of this month have not been computed" in august
     assert "customers moved" not in metadata["2025-08"]
     assert "Nobody was scored" in september
     assert "spark" not in vars(lakehouse)
+
+
+def test_the_command_page_writes_a_scored_month_as_html(
+    lakehouse: Lakehouse, business: Business, tmp_path: Path
+) -> None:
+    put_in_charge(lakehouse, 0.80)
+    _monitor(lakehouse, business, MONTHS[:1])
+    runner, out = CliRunner(env={"CHURN_HOME": str(tmp_path), "COLUMNS": "400"}), tmp_path / "june.html"
+    done = runner.invoke(cli, ["page", "2025-06", "--out", str(out)])
+    assert done.exit_code == 0 and str(out) in done.output, done.output
+    text = out.read_text(encoding="utf-8")
+    assert "<h1>Customers at risk, June 2025</h1>" in text and "400 customers were scored" in text
+    done = runner.invoke(cli, ["page", "2025-09"])
+    assert done.exit_code == 2 and "Nobody was scored in 2025-09" in done.output
 
 
 def test_the_page_of_a_large_month_rests_on_a_sample_and_says_so(

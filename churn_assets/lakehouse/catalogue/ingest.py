@@ -16,7 +16,7 @@ from churn_assets.lakehouse.catalogue.common import (
     lake_type,
     optional,
 )
-from churn_assets.lakehouse.catalogue.table import Column, Table
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 AS_DELIVERED = (
     "as delivered on the extract_date. Nothing is corrected or left out, so a row may be wrong or come twice"
@@ -34,7 +34,7 @@ def bronze(source: Source) -> Table:
         c.field: lake_type(c.spark_type) if source.format == "parquet" else "string" for c in source.columns
     }
     units = {c.field: c.unit for c in source.columns if source.format == "parquet"}
-    rescued = Column(
+    rescued = LakeColumn(
         "rescued",
         "string",
         "JSON object of what the contract does not know or what did not fit its type; null where all fits.",
@@ -47,7 +47,7 @@ def bronze(source: Source) -> Table:
         ("extract_month",),
         (
             *(
-                Column(
+                LakeColumn(
                     field,
                     types[field],
                     _field_meaning(source, field),
@@ -80,13 +80,13 @@ def _field_meaning(source: Source, field: str) -> str:
 
 def silver(source: Source) -> Table:
     """Accepted versions of a source's rows."""
-    latest = Column(
+    latest = LakeColumn(
         "latest_in_month",
         "boolean",
         "True for the last version of the key within its extract_month.",
         required=True,
     )
-    copies = Column(
+    copies = LakeColumn(
         "copies",
         "integer",
         "Delivered rows that the version stands for, itself included; the others are counted duplicates.",
@@ -118,7 +118,7 @@ CUSTOMER_KEYS = Table(
     "customer_keys",
     "one row per natural id of a customer, from any source",
     columns=(
-        Column(
+        LakeColumn(
             "customer_id",
             "string",
             "Natural id of the customer, as sources deliver it.",
@@ -142,17 +142,19 @@ QUARANTINE = Table(
         EXTRACT_DATE,
         SOURCE_FILE,
         ROW_NUMBER,
-        Column(
+        LakeColumn(
             "rule", "string", "Rule that refused the row: kind, and the column after a colon.", required=True
         ),
-        Column(
+        LakeColumn(
             "reason",
             "string",
             "Why the rule refused the row, with the value.",
             personal=True,
             required=True,
         ),
-        Column("raw_row", "string", "The row as it was delivered, as JSON.", personal=True, required=True),
+        LakeColumn(
+            "raw_row", "string", "The row as it was delivered, as JSON.", personal=True, required=True
+        ),
     ),
     row_key=("source", "source_file", "row_number"),
     time=AS_DELIVERED,
@@ -166,24 +168,24 @@ RECONCILIATION = Table(
     (
         SOURCE,
         EXTRACT_MONTH,
-        Column("delivered", "long", "Rows that bronze holds.", unit="rows", required=True),
-        Column("accepted", "long", "Versions that silver holds.", unit="rows", required=True),
-        Column(
+        LakeColumn("delivered", "long", "Rows that bronze holds.", unit="rows", required=True),
+        LakeColumn("accepted", "long", "Versions that silver holds.", unit="rows", required=True),
+        LakeColumn(
             "duplicate",
             "long",
-            "Rows that repeat the version before them, counted in `copies`.",
+            "Rows that repeat the version before them, counted in copies.",
             unit="rows",
             required=True,
         ),
-        Column("quarantined", "long", "Rows in silver/quarantine.", unit="rows", required=True),
-        Column("extract_dates", "array<date>", "Days of the extracts.", required=True),
-        Column(
+        LakeColumn("quarantined", "long", "Rows in silver/quarantine.", unit="rows", required=True),
+        LakeColumn("extract_dates", "array<date>", "Days of the extracts.", required=True),
+        LakeColumn(
             "whole",
             "boolean",
             "False while the month needs more rows or extracts than came, by the rules of the contract.",
             required=True,
         ),
-        Column(
+        LakeColumn(
             "balances",
             "boolean",
             "True when delivered = accepted + duplicate + quarantined.",

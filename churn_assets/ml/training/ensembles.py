@@ -15,7 +15,7 @@ from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interv
 from churn_assets.ml.portable.calibration import logit, sigmoid
 from churn_assets.ml.portable.model import Blend, Scorer, blended
 from churn_assets.ml.training.learner import FOLDS, fold_of
-from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.words import spoken
 
 SOFT_VOTING, STACKING = "soft_voting", "stacking"
 ENSEMBLES = (SOFT_VOTING, STACKING)
