@@ -5,6 +5,7 @@ After a wanted change of the graph run this file with WRITE_GRAPH_SNAPSHOT=1, an
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -97,6 +98,18 @@ def test_every_written_table_is_guarded_fresh_and_in_the_pool(business: str) -> 
         if name not in WITHOUT_CHECK:
             blocking = [key for key in node.check_keys if graph.get_check_spec(key).blocking]
             assert blocking, f"{name} has no blocking check"
+
+
+def test_everything_in_a_list_says_what_it_does_in_one_or_two_sentences() -> None:
+    defs, graph = definitions(), definitions().resolve_asset_graph()
+    told = {key.to_user_string(): graph.get_check_spec(key).description for key in graph.asset_check_keys}
+    told |= {a.name: a.description for a in (*(defs.schedules or ()), *(defs.sensors or ()))}
+    told |= {job.name: job.description for job in defs.jobs or ()}
+    assert len(told) > 40
+    for name, description in told.items():
+        assert description and description.endswith("."), name
+        assert len(re.findall(r"\.(?: |$)", description)) <= 2, name
+        assert re.fullmatch("[a-z]+(_[a-z]+)*", name.rpartition(":")[2]), name
 
 
 def test_personal_data_is_tagged_where_it_lies_and_nowhere_else() -> None:

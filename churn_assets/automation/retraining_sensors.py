@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
+from churn_assets.automation.under_way import training_under_way
 from churn_assets.contracts.business import Business
-from churn_assets.graph.names import CHURN_MODEL, DEGRADATION, NEW_DATA, REQUESTED_BY
+from churn_assets.graph.names import DEGRADATION, NEW_DATA, REQUESTED_BY, TRAIN, WHY
 from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -16,18 +17,8 @@ from churn_assets.models.decisions import decided
 from churn_assets.monitoring.degradation import RetrainingDecision, decide, judged_cohorts
 from churn_assets.months import month_end
 
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
-TRAIN = "train"
 EVERY_SECONDS = 3600
-OPEN = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+DEGRADATION_SENSOR = "retrain_on_degradation_sensor"
 NEEDED = (tables.CHAMPIONS, tables.TRAINING_RUNS, tables.MODEL_PERFORMANCE, tables.CHURN_LABELS)
 
 
@@ -102,15 +93,9 @@ def _new_data_alone(lakehouse: Lakehouse, business: Business, month: str) -> tup
     """`new_data_decision`, except where a degradation asks for the same training: the sensors tick side by side."""
     decision, key = new_data_decision(lakehouse, business, month)
     if decision.retrain and degradation_decision(lakehouse, business, month)[0].retrain:
-        told = f"{decision.reason} The champion has degraded, so auc_degradation_sensor asks for it."
+        told = f"{decision.reason} The champion has degraded, so {DEGRADATION_SENSOR} asks for it."
         return RetrainingDecision(False, told), key
     return decision, key
-
-
-def _under_way(instance: "DagsterInstance") -> bool:
-    """Whether a training is queued or running: by its job, or as an asset that somebody materialises or backfills."""
-    runs, model = instance.get_runs(dg.RunsFilter(statuses=OPEN)), dg.AssetKey(CHURN_MODEL.key)
-    return any(run.job_name == TRAIN or model in (run.asset_selection or ()) for run in runs)
 
 
 def _training_sensor(
@@ -142,36 +127,35 @@ def _training_sensor(
         decision, key = decide_as_of(lakehouse, business, month)
         if not decision.retrain:
             return dg.SkipReason(decision.reason)
-        if _under_way(context.instance):
+        if training_under_way(context.instance):
             return dg.SkipReason(f"A training is under way. {decision.reason}")
-        tags = {REQUESTED_BY: by, "churn/why": decision.reason[:900]}
+        tags = {REQUESTED_BY: by, WHY: decision.reason[:900]}
         run_key = f"{key}-{datetime.now(UTC):%Y-%m-%d}"
         return dg.RunRequest(run_key=run_key, partition_key=month, tags=tags)
 
     return sensor
 
 
-def new_data_sensor(business: Business) -> dg.SensorDefinition:
+def retrain_on_new_data_sensor(business: Business) -> dg.SensorDefinition:
     """Requests a training as of the newest closed month when enough cohorts have matured since the last one."""
     return _training_sensor(
         business,
-        "new_data_sensor",
-        "Counts the cohorts whose labels have matured since the last training, and requests one when there are as "
-        "many as `retraining.new_data` in churn.yaml says; one is enough while the champion is provisional: it took "
-        "over after a degradation and has learned from fewer cohorts than that. Leaves it to auc_degradation_sensor "
-        "while that asks for one.",
+        "retrain_on_new_data_sensor",
+        "Requests a training when as many cohorts have matured since the last one as `retraining.new_data` in "
+        "churn.yaml says; after a degradation each new cohort is enough until the champion knows as many. It requests "
+        f"none while {DEGRADATION_SENSOR} does.",
         NEW_DATA,
         _new_data_alone,
     )
 
 
-def auc_degradation_sensor(business: Business) -> dg.SensorDefinition:
+def retrain_on_degradation_sensor(business: Business) -> dg.SensorDefinition:
     """Requests a training as of the newest closed month when the champion's AUC has really degraded."""
     return _training_sensor(
         business,
-        "auc_degradation_sensor",
-        "Looks at the matured cohorts of the champion and requests a training when their AUC has degraded by the "
-        "rule under `retraining.degradation` in churn.yaml. Each tick says how far each cohort is from firing.",
+        DEGRADATION_SENSOR,
+        "Requests a training when the AUC of the champion's matured cohorts has degraded by the rule under "
+        "`retraining.degradation` in churn.yaml. Each tick says how far each cohort is from that.",
         DEGRADATION,
         degradation_decision,
     )

@@ -3,10 +3,10 @@
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.graph.names import TIDY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
-TIDY = "tidy"
 WHAT = "Deletes files that no version of a table of the last CHURN_KEEP_DAYS days needs, and what killed runs left."
 
 

@@ -10,7 +10,7 @@ from churn_assets.contracts.section import Section
 class Degradation(Section):
     """When a degraded AUC calls for a retraining; see monitoring/degradation.py."""
 
-    enabled: bool = Field(True, description="`auc_degradation_sensor` asks for trainings")
+    enabled: bool = Field(True, description="`retrain_on_degradation_sensor` asks for trainings")
     of_last: int = Field(3, ge=1, description="how many of the newest judged cohorts are looked at")
     at_least: int = Field(
         2, ge=1, description="how many of them, the newest among them, must be below the bar"
@@ -40,7 +40,7 @@ class NewData(Section):
     A champion that took over after a degradation, and has learned from fewer months than that, learns on with each.
     """
 
-    enabled: bool = Field(True, description="`new_data_sensor` asks for trainings")
+    enabled: bool = Field(True, description="`retrain_on_new_data_sensor` asks for trainings")
     matured_months: int = Field(
         6,
         ge=1,

@@ -11,7 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from churn_assets.automation.retraining_sensors import degradation_decision, new_data_decision
 from churn_assets.contracts.business import Business
-from churn_assets.graph.names import DEGRADATION, NEW_DATA, REQUESTED_BY
+from churn_assets.graph.names import (
+    DEGRADATION,
+    INGEST,
+    MONITOR,
+    MONTH_END,
+    NEW_DATA,
+    REQUESTED_BY,
+    SCORE,
+    SETTLE,
+    SNAPSHOT,
+    TRAIN,
+)
 from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -67,12 +78,12 @@ class Life:
     def live(self) -> None:
         """All months, in order."""
         if self.plan.at_once:
-            self._run("ingest", self.plan.calendar)
-            self._run("snapshot", self.closed)
+            self._run(INGEST, self.plan.calendar)
+            self._run(SNAPSHOT, self.closed)
         for month in self.plan.calendar:
             self.progress.update(self.task, month=month)
             if not self.plan.at_once:
-                self._run("ingest", [month])
+                self._run(INGEST, [month])
             if month in self.closed:
                 self._month_end(month)
             self.progress.advance(self.task)
@@ -81,8 +92,8 @@ class Life:
     def _month_end(self, month: str) -> None:
         """What the end of a month brings: new cohorts and matured ones, and maybe a training."""
         if not self.plan.at_once:
-            self._run("month_end", [month])
-            self._run("settle", self._maturing(month))
+            self._run(MONTH_END, [month])
+            self._run(SETTLE, self._maturing(month))
         elif self._models():
             self._judge_matured(month)
         called_by = self._called_by(month)
@@ -104,7 +115,7 @@ class Life:
         matured = [day for day in mature_cohorts(self.lakehouse, month_end(month)) if day >= first]
         new = [day for day in matured if day not in self.judged]
         if new:
-            self._run("monitor", month_range(month_of(new[0]), month_of(new[-1])))
+            self._run(MONITOR, month_range(month_of(new[0]), month_of(new[-1])))
             self.judged |= set(new)
 
     def _called_by(self, month: str) -> str | None:
@@ -127,7 +138,7 @@ class Life:
 
     def _train(self, month: str, called_by: str) -> None:
         try:
-            self._run("train", [month], {REQUESTED_BY: called_by})
+            self._run(TRAIN, [month], {REQUESTED_BY: called_by})
         except RunError as error:  # in operation it is asked for again; here with the next month
             self.trainings.append(ReplayedTraining(month, called_by, None, False, str(error)))
             return
@@ -139,7 +150,7 @@ class Life:
         )
         if decision["promoted"]:
             # at once: whoever is in charge now scores the future, until somebody else is
-            self._run("score", month_range(month, self.closed[-1]) if self.plan.at_once else [month])
+            self._run(SCORE, month_range(month, self.closed[-1]) if self.plan.at_once else [month])
 
     def _run(self, job: str, months: Sequence[str], tags: dict[str, str] | None = None) -> None:
         self.progress.update(self.task, description=job)
