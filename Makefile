@@ -28,8 +28,8 @@ endif
 PYTHON ?=
 
 INSTALL = $(BIN)/python .ci/install.py -c constraints.txt
-# pip's own way to build what has no pyproject.toml depends on its version, and some versions warn about it. The
-# wheel is not compressed: its jars are, and another pass takes four times as long as all the rest.
+# Spark has no pyproject.toml. --use-pep517 builds it alike with every pip, and without a deprecation warning. The
+# wheel is stored uncompressed: its jars are compressed already, and compressing them again takes most of the time.
 AS_WHEEL := --use-pep517 --config-settings=--build-option=--compression=stored
 
 help:  ## show this text

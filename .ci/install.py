@@ -43,6 +43,9 @@ def main() -> int:
             except subprocess.TimeoutExpired:
                 seconds = time.monotonic() - started
                 print(f"  {seconds:3.0f} s: {progress(log.read_text(), installed_before)}", flush=True)
+            except KeyboardInterrupt:
+                process.wait()  # Ctrl-C has reached pip too, which removes its temporary files
+                return 130
     if code:
         print("The last lines of pip:", *log.read_text().splitlines()[-15:], sep="\n  ", file=sys.stderr)
         print(f"The installation failed. The whole output of pip is in {log}.", file=sys.stderr)
@@ -50,7 +53,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())

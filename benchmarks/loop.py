@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from churn_assets.replay.replay import replay
-from churn_assets.replay.report import Findings
+from churn_assets.replay.result import ReplayResult
 from churn_assets.replay.world import Plan
 from churn_assets.settings import Settings
 
@@ -42,7 +42,7 @@ class Figures:
         )
 
 
-def figures(found: Sequence[Findings]) -> Figures:
+def figures(found: Sequence[ReplayResult]) -> Figures:
     """Counts over replays with and without a change."""
     changed = [f for f in found if f.change is not None]
     return Figures(
@@ -58,7 +58,7 @@ def figures(found: Sequence[Findings]) -> Figures:
 
 def worlds(folder: Path, seeds: Sequence[int], console: Console) -> Figures:
     """Lives through a world that changes and one that does not for each seed; prints what is known after each."""
-    found: list[Findings] = []
+    found: list[ReplayResult] = []
     for seed in seeds:
         for drift_from in (DRIFT_FROM, None):
             home = folder / f"world_{seed}_{drift_from}"
@@ -72,7 +72,7 @@ def worlds(folder: Path, seeds: Sequence[int], console: Console) -> Figures:
     return figures(found)
 
 
-def _table(found: Sequence[Findings]) -> Table:
+def _table(found: Sequence[ReplayResult]) -> Table:
     table = Table(
         "seed", "changed", "matured until the alarm", "regained", "needless", "quiet cohorts", "trainings"
     )

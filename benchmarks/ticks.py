@@ -85,7 +85,7 @@ def _write(
 
 def ticks(settings: Settings, instance: dg.DagsterInstance) -> Iterator[tuple[str, float, float]]:
     """Two ticks of each sensor that looks at files and events: the first look, and one that finds nothing new."""
-    process, looking = psutil.Process(), ("landing_sensor", "cohort_sensor")
+    process, looking = psutil.Process(), ("ingest_new_files_sensor", "refresh_cohorts_sensor")
     for sensor in (s for s in build_defs(settings).sensors or () if s.name in looking):
         cursor = None
         for what in ("first look", "nothing new"):

@@ -11,9 +11,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.assets import feature_assets
 from churn_assets.gold.assets import gold_assets
-from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.assets import model_assets
 from churn_assets.monitoring.assets import monitoring_assets
+from churn_assets.resources import LakehouseResource, SettingsResource, TrackingResource
 from churn_assets.scores.assets import score_assets
 from churn_assets.settings import Settings
 from churn_assets.silver.assets import silver_assets
@@ -48,7 +48,11 @@ def build_defs(settings: Settings) -> dg.Definitions:
         jobs=jobs(business),
         schedules=schedules(business),
         sensors=sensors(business),
-        resources={"lakehouse": Lakehouse(settings), "tracking": tracking_of(settings, business)},
+        resources={
+            "settings": SettingsResource.of(settings),
+            "lakehouse": LakehouseResource.of(settings),
+            "tracking": TrackingResource.of(tracking_of(settings, business)),
+        },
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs, tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse.engine.jars import delta_jars
 from churn_assets.lakehouse.engine.session import running_tasks
-from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.reporting.display import Display, display_on
 from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking

@@ -7,13 +7,22 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+if TYPE_CHECKING:
+    import pyarrow.fs as pafs
+
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
+HIDDEN = "***"
+# What stands before the last @ of the host part; of an Azure location that is the container, no secret.
+USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)[^/?#]*@")
+SECRET_PARAMETER = re.compile(
+    r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
+)
 
 
 def is_uri(location: str) -> bool:
@@ -21,9 +30,19 @@ def is_uri(location: str) -> bool:
     return "://" in location
 
 
-def without_password(location: str) -> str:
-    """The URI without user and password, for people to read."""
-    return re.sub("://.*@", "://***@", location)
+def without_secrets(location: str) -> str:
+    """A path or URI for people: user, password and secret parameters are hidden."""
+    return SECRET_PARAMETER.sub(rf"\g<1>{HIDDEN}", USER.sub(rf"\g<1>{HIDDEN}@", location))
+
+
+def filesystem(location: str) -> "tuple[pafs.FileSystem, str]":
+    """The Arrow filesystem of a path or URI and the path inside it."""
+    import pyarrow.fs as pafs
+
+    if not is_uri(location):
+        return pafs.LocalFileSystem(), location
+    found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", location))
+    return found
 
 
 def _absolute(location: str) -> str:

@@ -16,7 +16,7 @@ import yaml
 from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.catalogue.table import Column, Table, types_of_rows
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table, types_of_rows
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
@@ -71,7 +71,7 @@ def extract_folder(landing: str | Path, source: str, extract_date: str) -> Path:
 
 def declaring(table: Table, rows: pa.Table) -> Table:
     """The table as if the catalogue declared the columns of these rows: for lakes of other features or releases."""
-    columns = tuple(Column(name, kind, "of a test") for name, kind in types_of_rows(rows).items())
+    columns = tuple(LakeColumn(name, kind, "of a test") for name, kind in types_of_rows(rows).items())
     return replace(table, columns=columns)
 
 
@@ -177,8 +177,10 @@ def to_bronze(
     landing = lakehouse.settings.landing_uri
     for source in business.sources:
         if not sources or source.name in sources:
-            frame = read_extracts(lakehouse.spark, source, landing, list_extracts(landing, source, months))
-            lakehouse.replace(tables.bronze(source), frame, tables.between(months), run_id="bronze")
+            table, files = tables.bronze(source), list_extracts(landing, source, months)
+            with lakehouse.staging(table, run_id="bronze") as folder:
+                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
+                lakehouse.replace(table, frame, tables.between(months), run_id="bronze")
 
 
 def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> int:

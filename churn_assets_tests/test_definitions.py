@@ -5,6 +5,7 @@ After a wanted change of the graph run this file with WRITE_GRAPH_SNAPSHOT=1, an
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -23,9 +24,7 @@ from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 WRITE = "WRITE_GRAPH_SNAPSHOT" in os.environ
 WITHOUT_SPARK = {"monitoring/model_performance", "monitoring/drift", "monitoring/monthly_page"}
-GATED = ("silver", "gold", "features", "models", "scores", "monitoring")
-# an ending has no key that could stand twice; a page holds nothing that checked tables do not
-WITHOUT_CHECK = {"gold/churn_events", "monitoring/monthly_page"}
+WITHOUT_CHECK = {"monitoring/monthly_page"}  # it holds nothing that checked tables do not
 
 LOADING = """
 import json, resource, sys
@@ -96,9 +95,21 @@ def test_every_written_table_is_guarded_fresh_and_in_the_pool(business: str) -> 
         assert (node.pools or set()) == (set() if name in WITHOUT_SPARK else {"spark"}), name
         assert node.freshness_policy is not None, name
         assert (node.partitions_def is None) == (node.backfill_policy is None), name
-        if name.split("/")[0] in GATED and name not in WITHOUT_CHECK:
+        if name not in WITHOUT_CHECK:
             blocking = [key for key in node.check_keys if graph.get_check_spec(key).blocking]
             assert blocking, f"{name} has no blocking check"
+
+
+def test_everything_in_a_list_says_what_it_does_in_one_or_two_sentences() -> None:
+    defs, graph = definitions(), definitions().resolve_asset_graph()
+    told = {key.to_user_string(): graph.get_check_spec(key).description for key in graph.asset_check_keys}
+    told |= {a.name: a.description for a in (*(defs.schedules or ()), *(defs.sensors or ()))}
+    told |= {job.name: job.description for job in defs.jobs or ()}
+    assert len(told) > 40
+    for name, description in told.items():
+        assert description and description.endswith("."), name
+        assert len(re.findall(r"\.(?: |$)", description)) <= 2, name
+        assert re.fullmatch("[a-z]+(_[a-z]+)*", name.rpartition(":")[2]), name
 
 
 def test_personal_data_is_tagged_where_it_lies_and_nowhere_else() -> None:

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from churn_assets import runs
+from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.lakehouse.engine.jars import JarsError
-from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import settings_for
 

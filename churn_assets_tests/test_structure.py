@@ -114,3 +114,13 @@ def test_packages_stand_in_layers() -> None:
         TopologicalSorter(layers).prepare()
     except CycleError as error:
         pytest.fail(f"packages list each other: {' -> '.join(error.args[1])}")
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """A reader may then look for a class by its name alone."""
+    meanings: dict[str, set[str]] = {}
+    for module, file in FILES.items():
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                meanings.setdefault(node.name, set()).add(module)
+    assert not {name: modules for name, modules in meanings.items() if len(modules) > 1}

@@ -93,10 +93,10 @@ def newest_event(known: Knowledge, months: Iterable[str]) -> int:
 
 
 def overdue(business: Business, built: Iterable[str], closed: Sequence[str], now: datetime) -> list[str]:
-    """Closed months without a cohort although month_end has had its turn an hour ago: their extracts came too late.
+    """Closed months without a cohort an hour after month_end_cohort asked for it: their extracts came too late.
 
-    Months before the first cohort are history that nobody asked for. Once the calendar is over there is no month_end
-    any more, not for its last month either, and a month is due when it is closed.
+    Months before the first cohort are history that nobody asked for. Once the calendar is over, that schedule asks for
+    no month, not even the last one, and a month is due when it is closed.
     """
     first = min(built, default=None)
     have = set(built)
@@ -105,6 +105,6 @@ def overdue(business: Business, built: Iterable[str], closed: Sequence[str], now
 
 
 def turn_of(month: str) -> datetime:
-    """An hour after the schedule month_end asked for the cohort of this month."""
+    """An hour after the schedule month_end_cohort asked for the cohort of this month."""
     day = datetime.combine(month_start(add_months(month, 1)), datetime.min.time(), UTC) + GRACE
     return day + timedelta(hours=MONTH_END_HOUR + 1)

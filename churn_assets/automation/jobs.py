@@ -10,29 +10,40 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.automation.punctuality import IN_TIME
-from churn_assets.automation.tidying import TIDY, tidy_job
-from churn_assets.contracts.business import Business, Calendar
+from churn_assets.automation.punctuality import ON_TIME
+from churn_assets.automation.tidying import tidy_job
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.calendar import Calendar
+from churn_assets.graph.names import (
+    INGEST,
+    MONITOR,
+    MONTH_END,
+    PUNCTUALITY,
+    SCORE,
+    SETTLE,
+    SNAPSHOT,
+    TIDY,
+    TRAIN,
+)
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
 from churn_assets.lakehouse import tables
 
 RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
 GRACE = timedelta(days=3)
 MONTH_END_HOUR = 5
-TRAIN, PUNCTUALITY = "train", "punctuality"
 
-MONTH_END = dg.define_asset_job(
-    "month_end",
+MONTH_END_JOB = dg.define_asset_job(
+    MONTH_END,
     dg.AssetSelection.groups("features", "scores", "monitoring"),
     description=(
-        "Everything about cohorts: snapshots, labels, scores, segments, drift, realised quality. What the end of a "
-        "month calls for, or late data to an old one."
+        "Everything about the cohorts of some months: snapshots, labels, scores, segments, drift, realised quality. "
+        "Runs at the end of a month, and when late extracts change an old one."
     ),
 )
-SETTLE = dg.define_asset_job(
-    "settle",
+SETTLE_JOB = dg.define_asset_job(
+    SETTLE,
     dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring"),
-    description="Labels of cohorts whose outcome has become known, and what they say about their scores.",
+    description="Labels of cohorts whose outcome has become known, and the realised quality of their scores.",
 )
 
 
@@ -42,35 +53,35 @@ def jobs(business: Business) -> list[Any]:
     bronze = [dg.AssetKey(tables.bronze(source).key) for source in business.sources]
     return [
         dg.define_asset_job(
-            "ingest",
+            INGEST,
             groups("bronze", "silver", "gold"),
-            description="Extracts of ingest months to bronze, silver and gold; and is every source in time now?",
+            description="Extracts of ingest months to bronze, silver and gold. Then checks that sources are on time.",
         ),
         dg.define_asset_job(
-            "snapshot", groups("features"), description="Features and labels of cohorts, without scores."
+            SNAPSHOT, groups("features"), description="Features and labels of cohorts, without scores."
         ),
         dg.define_asset_job(
             TRAIN,
             groups("models"),
             description=(
-                "A training that knows nothing after the end of its month, and the decision who is in charge from then "
-                "on. A range is a backtest: one training after the other."
+                "A training that knows nothing after the end of its month, and the decision which model is in charge "
+                "from then on. A range is a backtest: one training after the other."
             ),
         ),
         dg.define_asset_job(
-            "score",
+            SCORE,
             groups("scores"),
             description="Scores and segments of cohorts, by the champion of that time.",
         ),
         dg.define_asset_job(
-            "monitor", groups("monitoring"), description="Realised quality and drift of scored cohorts."
+            MONITOR, groups("monitoring"), description="Realised quality and drift of scored cohorts."
         ),
-        MONTH_END,
-        SETTLE,
+        MONTH_END_JOB,
+        SETTLE_JOB,
         dg.define_asset_job(
             PUNCTUALITY,
-            dg.AssetSelection.checks(*(dg.AssetCheckKey(key, IN_TIME) for key in bronze)),
-            description="Has every source delivered what its contract promises by now?",
+            dg.AssetSelection.checks(*(dg.AssetCheckKey(key, ON_TIME) for key in bronze)),
+            description="Checks that every source has delivered what its contract promises by now.",
         ),
         tidy_job(business),
     ]
@@ -97,7 +108,7 @@ def _schedule(
 
 
 def schedules(business: Business) -> list[dg.ScheduleDefinition]:
-    """The open month every night; after the end of a month its cohort; every morning the sources' punctuality."""
+    """What runs by the clock: ingest, cohort of the month, delivery check, vacuum."""
     calendar = business.file.calendar
 
     def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -115,34 +126,34 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
 
     return [
         _schedule(
-            "open_month",
+            "nightly_ingest_open_month",
             "0 3 * * *",
-            "ingest",
-            "Ingests the open month every night, so that late files of a quiet day are taken in too.",
+            INGEST,
+            "Ingests the open month every night at 3, so that what the sensor missed is taken in too.",
             open_month,
             until=calendar,
         ),
         _schedule(
-            "month_end",
+            "month_end_cohort",
             f"0 {MONTH_END_HOUR} {1 + GRACE.days} * *",
-            MONTH_END.name,
-            "Some days after the end of a month: its cohort, from snapshots to segments. Cohorts that settle, and "
-            "what late data changes, are the business of cohort_sensor.",
+            MONTH_END,
+            f"Builds the cohort of the month that has ended, {GRACE.days} days later: snapshots, scores, segments, "
+            "monitoring. Late extracts and labels that settle are left to refresh_cohorts_sensor.",
             month_end,
             until=calendar,
         ),
         _schedule(
-            PUNCTUALITY,
+            "daily_delivery_check",
             "0 7 * * *",
             PUNCTUALITY,
-            "Every morning: is every source in time, also one whose calendar has ended?",
+            "Checks every morning at 7 that every source is on time, also after the calendar has ended.",
             once_a_day(PUNCTUALITY),
         ),
         _schedule(
-            TIDY,
+            "weekly_vacuum",
             "30 6 * * 0",
             TIDY,
-            "Every Sunday morning: deletes files that no version of a table of the last weeks needs.",
+            "Deletes every Sunday morning the files that no version of a table of the last CHURN_KEEP_DAYS days needs.",
             once_a_day(TIDY),
         ),
     ]

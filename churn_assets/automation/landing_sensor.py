@@ -9,6 +9,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.graph.names import INGEST
 from churn_assets.graph.partitions import ingest_months, range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -69,18 +70,18 @@ def loaded(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -
     return found
 
 
-def landing_sensor(business: Business) -> dg.SensorDefinition:
+def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
     """Requests an ingest of exactly the months whose extracts came, changed or went since the last look."""
 
     @dg.sensor(
-        name="landing_sensor",
-        job_name="ingest",
+        name="ingest_new_files_sensor",
+        job_name=INGEST,
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Compares names, sizes and times of the files in the landing zone with the last look, and requests one "
-            "ingest run per range of touched months. Files called *.part and files younger than 30 s wait, and so does "
-            "a source with a file that its contract does not expect; the tick names it, and fails if nothing else came."
+            "Ingests the months whose files in the landing zone came, changed or went since the last look; files "
+            "younger than 30 s and *.part wait. A source with a file that its contract does not expect waits too, and "
+            "the tick names the file."
         ),
     )
     def sensor(

@@ -2,32 +2,23 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
+from churn_assets.automation.under_way import training_under_way
 from churn_assets.contracts.business import Business
+from churn_assets.graph.names import DEGRADATION, NEW_DATA, REQUESTED_BY, TRAIN, WHY
 from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.assets import CHURN_MODEL, DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.champions import champion_at, provisional
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.degradation import Decision, decide, judged_cohorts
+from churn_assets.monitoring.degradation import RetrainingDecision, decide, judged_cohorts
 from churn_assets.months import month_end
 
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
-TRAIN = "train"
 EVERY_SECONDS = 3600
-OPEN = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+DEGRADATION_SENSOR = "retrain_on_degradation_sensor"
 NEEDED = (tables.CHAMPIONS, tables.TRAINING_RUNS, tables.MODEL_PERFORMANCE, tables.CHURN_LABELS)
 
 
@@ -38,21 +29,23 @@ def _settled(lakehouse: Lakehouse) -> list[dict[str, Any]]:
     return [cohort for cohort in cohorts if cohort["label_count"]]
 
 
-def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+def degradation_decision(
+    lakehouse: Lakehouse, business: Business, month: str
+) -> tuple[RetrainingDecision, str]:
     """The decision as of the end of `month`, and a key that is the same for the same evidence.
 
     A cohort whose labels settled later is no evidence yet: the training could neither learn from it nor test on it.
     """
     missing = [t.path for t in NEEDED if not lakehouse.exists(t)]
     if missing:
-        return Decision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
+        return RetrainingDecision(False, f"Nothing to judge yet: {', '.join(missing)} does not exist."), ""
     champion = champion_at(decided(lakehouse), month_end(month))
     if champion is None:
-        return Decision(False, f"No model was in charge on {month_end(month)}."), ""
+        return RetrainingDecision(False, f"No model was in charge on {month_end(month)}."), ""
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     references = [t["auc"] for t in trainings if t["model_version"] == champion.model_version]
     if not references:
-        return Decision(
+        return RetrainingDecision(
             False, f"Version {champion.model_version} has no training on record, so no reference."
         ), ""
     later = {c["as_of_date"] for c in _settled(lakehouse) if c["label_available_at"] > month_end(month)}
@@ -65,17 +58,19 @@ def degradation_decision(lakehouse: Lakehouse, business: Business, month: str) -
     return decision, f"degradation-{champion.model_version}-{newest}"
 
 
-def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[RetrainingDecision, str]:
     """Whether by the end of `month` enough cohorts have matured since the last training, and a key that names them.
 
     A provisional champion (see `champions.provisional`) learns on with each.
     """
     rule = business.file.retraining.new_data
     if not rule.enabled:
-        return Decision(False, "Switched off in churn.yaml (retraining.new_data.enabled)."), ""
+        return RetrainingDecision(False, "Switched off in churn.yaml (retraining.new_data.enabled)."), ""
     missing = [t.path for t in (tables.TRAINING_RUNS, tables.CHURN_LABELS) if not lakehouse.exists(t)]
     if missing:
-        return Decision(False, f"Nothing to count from yet: {', '.join(missing)} does not exist."), ""
+        return RetrainingDecision(
+            False, f"Nothing to count from yet: {', '.join(missing)} does not exist."
+        ), ""
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
     last: date = max(t["trained_as_of"] for t in trainings)
     today = month_end(month)
@@ -91,22 +86,16 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
             else "may know mostly the world before"
         )
         told += f" Version {champion.model_version} is provisional: it {knows}."
-    return Decision(len(new) >= wanted, told), f"new-data-{last}-{new[-1] if new else None}"
+    return RetrainingDecision(len(new) >= wanted, told), f"new-data-{last}-{new[-1] if new else None}"
 
 
-def _new_data_alone(lakehouse: Lakehouse, business: Business, month: str) -> tuple[Decision, str]:
+def _new_data_alone(lakehouse: Lakehouse, business: Business, month: str) -> tuple[RetrainingDecision, str]:
     """`new_data_decision`, except where a degradation asks for the same training: the sensors tick side by side."""
     decision, key = new_data_decision(lakehouse, business, month)
     if decision.retrain and degradation_decision(lakehouse, business, month)[0].retrain:
-        told = f"{decision.reason} The champion has degraded, so auc_degradation_sensor asks for it."
-        return Decision(False, told), key
+        told = f"{decision.reason} The champion has degraded, so {DEGRADATION_SENSOR} asks for it."
+        return RetrainingDecision(False, told), key
     return decision, key
-
-
-def _under_way(instance: "DagsterInstance") -> bool:
-    """Whether a training is queued or running: by its job, or as an asset that somebody materialises or backfills."""
-    runs, model = instance.get_runs(dg.RunsFilter(statuses=OPEN)), dg.AssetKey(CHURN_MODEL.key)
-    return any(run.job_name == TRAIN or model in (run.asset_selection or ()) for run in runs)
 
 
 def _training_sensor(
@@ -114,7 +103,7 @@ def _training_sensor(
     name: str,
     description: str,
     by: str,
-    decide_as_of: Callable[[Lakehouse, Business, str], tuple[Decision, str]],
+    decide_as_of: Callable[[Lakehouse, Business, str], tuple[RetrainingDecision, str]],
 ) -> dg.SensorDefinition:
     """Requests one training as of the newest closed month when `decide_as_of` finds a reason and none is under way.
 
@@ -138,36 +127,35 @@ def _training_sensor(
         decision, key = decide_as_of(lakehouse, business, month)
         if not decision.retrain:
             return dg.SkipReason(decision.reason)
-        if _under_way(context.instance):
+        if training_under_way(context.instance):
             return dg.SkipReason(f"A training is under way. {decision.reason}")
-        tags = {REQUESTED_BY: by, "churn/why": decision.reason[:900]}
+        tags = {REQUESTED_BY: by, WHY: decision.reason[:900]}
         run_key = f"{key}-{datetime.now(UTC):%Y-%m-%d}"
         return dg.RunRequest(run_key=run_key, partition_key=month, tags=tags)
 
     return sensor
 
 
-def new_data_sensor(business: Business) -> dg.SensorDefinition:
+def retrain_on_new_data_sensor(business: Business) -> dg.SensorDefinition:
     """Requests a training as of the newest closed month when enough cohorts have matured since the last one."""
     return _training_sensor(
         business,
-        "new_data_sensor",
-        "Counts the cohorts whose labels have matured since the last training, and requests one when there are as "
-        "many as `retraining.new_data` in churn.yaml says; one is enough while the champion is provisional: it took "
-        "over after a degradation and has learned from fewer cohorts than that. Leaves it to auc_degradation_sensor "
-        "while that asks for one.",
+        "retrain_on_new_data_sensor",
+        "Requests a training when as many cohorts have matured since the last one as `retraining.new_data` in "
+        "churn.yaml says; after a degradation each new cohort is enough until the champion knows as many. It requests "
+        f"none while {DEGRADATION_SENSOR} does.",
         NEW_DATA,
         _new_data_alone,
     )
 
 
-def auc_degradation_sensor(business: Business) -> dg.SensorDefinition:
+def retrain_on_degradation_sensor(business: Business) -> dg.SensorDefinition:
     """Requests a training as of the newest closed month when the champion's AUC has really degraded."""
     return _training_sensor(
         business,
-        "auc_degradation_sensor",
-        "Looks at the matured cohorts of the champion and requests a training when their AUC has degraded by the "
-        "rule under `retraining.degradation` in churn.yaml. Each tick says how far each cohort is from firing.",
+        DEGRADATION_SENSOR,
+        "Requests a training when the AUC of the champion's matured cohorts has degraded by the rule under "
+        "`retraining.degradation` in churn.yaml. Each tick says how far each cohort is from that.",
         DEGRADATION,
         degradation_decision,
     )

@@ -25,13 +25,17 @@ from churn_assets.automation.cohorts import (
     newest_event,
     overdue,
 )
-from churn_assets.automation.jobs import MONTH_END, PUNCTUALITY, SETTLE, TRAIN
-from churn_assets.automation.landing_sensor import landing_sensor
-from churn_assets.automation.retraining_sensors import OPEN, auc_degradation_sensor, new_data_sensor
-from churn_assets.automation.tidying import TIDY
+from churn_assets.automation.jobs import MONTH_END_JOB, SETTLE_JOB
+from churn_assets.automation.landing_sensor import ingest_new_files_sensor
+from churn_assets.automation.retraining_sensors import (
+    retrain_on_degradation_sensor,
+    retrain_on_new_data_sensor,
+)
+from churn_assets.automation.under_way import job_under_way
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import cohorts
+from churn_assets.graph.names import MONTH_END, SETTLE, WHY
 from churn_assets.graph.partitions import range_tags, snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -54,12 +58,10 @@ COHORT_TABLES = (
 )
 # table -> cohort -> event of its newest materialisation
 Written = Mapping[Table, Mapping[str, int]]
-# These change no table that cohorts are made of.
-HARMLESS = (TRAIN, PUNCTUALITY, TIDY)
 
 
 @dataclass(frozen=True)
-class Look:
+class Seen:
     """What the sensor remembers: the last event it saw, what had passed silver, and the cohorts seen settled."""
 
     event: int
@@ -71,7 +73,7 @@ class Look:
         return json.dumps({"event": self.event, "known": self.known, "settled": sorted(self.settled)})
 
     @classmethod
-    def of(cls, cursor: str) -> "Look":
+    def of(cls, cursor: str) -> "Seen":
         """The inverse of `cursor`."""
         content = json.loads(cursor)
         known = {
@@ -107,13 +109,13 @@ def _marks(instance: "DagsterInstance", bronze: Table, passes: Mapping[str, int]
     return found
 
 
-def look(instance: "DagsterInstance", business: Business, before: Look | None) -> Look:
+def look(instance: "DagsterInstance", business: Business, before: Seen | None) -> Seen:
     """What has passed silver by now, from the event log; a month has passed when silver/reconciliation was written."""
     passes = _latest(instance, tables.RECONCILIATION, before.event if before else None)
     marks = {source.name: _marks(instance, tables.bronze(source), passes) for source in business.sources}
     known = learn(before.known if before else None, passes, marks)
     event = max([before.event if before else 0, *passes.values()])
-    return Look(event, known, before.settled if before else frozenset())
+    return Seen(event, known, before.settled if before else frozenset())
 
 
 def written_cohorts(instance: "DagsterInstance") -> Written:
@@ -166,8 +168,8 @@ def pending_cohorts(lakehouse: Lakehouse, months: Iterable[str]) -> tuple[set[st
 
 
 def _due(
-    lakehouse: Lakehouse, business: Business, seen: Look, written: Written, now: datetime
-) -> tuple[list[dg.RunRequest], list[str], Look]:
+    lakehouse: Lakehouse, business: Business, seen: Seen, written: Written, now: datetime
+) -> tuple[list[dg.RunRequest], list[str], Seen]:
     """Runs to request, which cohort waits for which extracts, and what to remember."""
     closed, built = list(snapshot_months(business).get_partition_keys()), built_cohorts(written)
     changes = newest_changes(business, seen.known, {*built, *closed})
@@ -200,30 +202,24 @@ def _due(
     back = business.file.windows.observation_months - 1
     requests = [
         dg.RunRequest(
-            job_name=MONTH_END.name,
+            job_name=MONTH_END,
             run_key=f"late-{first}-{last}-{max(changes[c] for c in month_range(first, last))}",
-            tags=range_tags([first, last]) | {"churn/why": "extracts came late or changed"},
+            tags=range_tags([first, last]) | {WHY: "extracts came late or changed"},
         )
         for first, last in spans(c for c in sorted(anew) if complete(c, back))
     ]
     requests += [
         dg.RunRequest(
-            job_name=SETTLE.name,
+            job_name=SETTLE,
             run_key=f"settled-{first}-{last}-{change(first, last)}-{now:%Y-%m-%d}",
-            tags=range_tags([first, last]) | {"churn/why": f"extracts of {until[last]} settle the labels"},
+            tags=range_tags([first, last]) | {WHY: f"extracts of {until[last]} settle the labels"},
         )
         for first, last in spans(c for c in sorted(settle) if complete(c, 0))
     ]
     return requests, waiting, seen
 
 
-def _under_way(instance: "DagsterInstance") -> str | None:
-    """A job whose run may still change what this sensor looks at."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=OPEN))
-    return next((run.job_name for run in runs if run.job_name not in HARMLESS), None)
-
-
-def cohort_sensor(business: Business) -> dg.SensorDefinition:
+def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
     """Requests exactly the cohorts that late data changes, and the labels and quality of those that an extract settles.
 
     Level-triggered: a cohort is due as long as one of its tables is older than the newest change of what it is made
@@ -235,22 +231,21 @@ def cohort_sensor(business: Business) -> dg.SensorDefinition:
     """
 
     @dg.sensor(
-        name="cohort_sensor",
-        jobs=[MONTH_END, SETTLE],
+        name="refresh_cohorts_sensor",
+        jobs=[MONTH_END_JOB, SETTLE_JOB],
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Makes cohorts anew when extracts of an old month came late or changed, makes those whose extracts came "
-            "after month_end, and settles labels (with the realised quality) as soon as an extract allows. Each "
-            "cohort waits until every source it needs has passed silver."
+            "Rebuilds exactly the cohorts that late or changed extracts concern, and settles labels as soon as an "
+            "extract allows. Each cohort waits until every source that it needs has passed silver."
         ),
     )
     def sensor(
         context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.SensorResult:
         instance = context.instance
-        before = Look.of(context.cursor) if context.cursor else None
-        busy = _under_way(instance)
+        before = Seen.of(context.cursor) if context.cursor else None
+        busy = job_under_way(instance)
         if busy and before:
             return dg.SensorResult(skip_reason=f"{busy} is under way; afterwards I look at what it changed.")
         seen = look(instance, business, before)
@@ -271,8 +266,8 @@ def cohort_sensor(business: Business) -> dg.SensorDefinition:
 def sensors(business: Business) -> list[dg.SensorDefinition]:
     """What looks at the landing zone, at silver and at the model, all day."""
     return [
-        landing_sensor(business),
-        cohort_sensor(business),
-        auc_degradation_sensor(business),
-        new_data_sensor(business),
+        ingest_new_files_sensor(business),
+        refresh_cohorts_sensor(business),
+        retrain_on_degradation_sensor(business),
+        retrain_on_new_data_sensor(business),
     ]

@@ -3,11 +3,11 @@
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.graph.names import TIDY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
-TIDY = "tidy"
-WHAT = "Deletes files that no version of a table of the last CHURN_KEEP_DAYS days needs."
+WHAT = "Deletes files that no version of a table of the last CHURN_KEEP_DAYS days needs, and what killed runs left."
 
 
 def tidy_job(business: Business) -> dg.JobDefinition:
@@ -18,6 +18,7 @@ def tidy_job(business: Business) -> dg.JobDefinition:
         context: dg.OpExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.Output[None]:
         deleted = {t.path: lakehouse.vacuum(t) for t in tables.catalogue(business) if lakehouse.exists(t)}
+        deleted["staging"] = lakehouse.remove_leftovers()
         for path, files in deleted.items():
             if files:
                 context.log.info("%s: %d files", path, files)

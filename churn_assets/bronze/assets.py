@@ -7,8 +7,10 @@ import dagster as dg
 from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.graph.checks import CheckFailed, passed
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.sources.arrivals import digest
@@ -17,6 +19,7 @@ from churn_assets.sources.landing import LandingError, list_extracts
 SHOWN_FILES = 50
 # Metadata of a month: a digest of its files, which tells a month that changed from one that was repeated.
 EXTRACTS = "extracts"
+FILES_FIT = "files_fit_contract"
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -27,6 +30,10 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         business,
         description=f"{source.description} As delivered ({source.format}), nothing refused.",
         partitions=ingest_months(business),
+        checks={
+            FILES_FIT: f"Every file is readable {source.format}, lies in a folder extract_date=YYYY-MM-DD and has the "
+            "columns that the contract requires."
+        },
         owner=source.owner,
     )
     def bronze(
@@ -36,15 +43,19 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         landing = lakehouse.settings.landing_uri
         try:
             files = list_extracts(landing, source, months)
-            frame = read_extracts(lakehouse.spark, source, landing, files)
+            with lakehouse.staging(table, run_id=context.run.run_id) as folder:
+                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
+                commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
-        commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
-        delivered = markdown_table(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
+            remedy = "Then materialise these months again."
+            evidence = {"found": str(error), "months": ", ".join(months)}
+            raise CheckFailed(FILES_FIT, str(error), remedy, evidence) from error
+        delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
         for month in months:
             mark = digest(f for f in files if f.month == month)
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)
-        return materialized(lakehouse, table, commit, {"files": len(files), "newest files": delivered})
+        report = {"files": len(files), "newest files": delivered}
+        return materialized(lakehouse, table, commit, report, [passed(FILES_FIT, {"files": len(files)})])
 
     return bronze
 

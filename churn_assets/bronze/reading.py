@@ -1,7 +1,7 @@
 """Extract files -> the bronze frame: contract fields as delivered + provenance + `rescued`.
 
-Files whose headers differ are read group by group, each by its own column names: Spark's own CSV reader goes by
-position and would put a renamed or added column into its neighbour.
+Files whose columns differ are read group by group, each by its own column names. CSV is parsed before Spark sees it
+(sources.readers).
 """
 
 from collections import defaultdict
@@ -11,52 +11,51 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns
-from churn_assets.sources.quotes import check_quotes
+from churn_assets.sources.landing import ExtractFile, delivered_columns
+from churn_assets.sources.readers.delimited import BROKEN, ROW_NUMBER
+from churn_assets.sources.readers.staging import Columns, require_fields, stage
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 CORRUPT = "_corrupt_record"
 DELIVERED = "delivered_"  # prefix of a file's columns while they stand beside ours
-
-
-def missing_fields(source: Source, delivered: Sequence[str]) -> list[str]:
-    """Required contract fields that a file with these columns does not carry, under their name or an alias."""
-    names = {c.field: {c.field, *c.aliases} for c in source.columns if c.required}
-    return [field for field, known in names.items() if not known & set(delivered)]
+ORIGIN = {ROW_NUMBER: "bigint", "extract_date": "date", "source_file": "string", "extract_month": "string"}
 
 
 def read_extracts(
-    spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile]
+    spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile], folder: str
 ) -> "DataFrame":
     """All rows of the files, one bronze row per delivered row, columns as the catalogue has them.
 
-    Row numbers count the rows of a file from 1 (a CSV header is not counted).
+    Row numbers count the rows of a file from 1 (a CSV header is not counted). The frame may be computed as long as
+    `folder` exists, see `Lakehouse.staging`.
 
     Raises:
         LandingError: a file that cannot be read at all, whose quotes would hide rows, or that lacks a required column;
             names file and remedy, never what the file holds.
     """
-    if not files:
+    if source.format == "csv":
+        groups = stage(source, landing, files, folder)
+        frames = [_read_staged(spark, source, columns, place) for columns, place in groups.items()]
+    else:
+        frames = _read_delivered(spark, source, landing, files)
+    if not frames:
         return spark.createDataFrame([], tables.bronze(source).ddl)
-    groups: dict[tuple[tuple[str, str], ...], list[ExtractFile]] = defaultdict(list)
-    for file in files:
-        if source.format == "csv":
-            check_quotes(source, file)
-        columns = delivered_columns(landing, source, file)
-        missing = missing_fields(source, [name for name, _ in columns]) if columns else []
-        if missing:
-            # not what they are called: without a header line that is a customer's row
-            header = " Has the file a header line?" if source.format == "csv" else ""
-            raise LandingError(
-                f"{file.name} lacks required columns: {', '.join(missing)}; it has {len(columns)} columns.{header} "
-                f"Deliver it with them, or declare the new name under `aliases` in the contract of {source.name}."
-            )
-        groups[columns].append(file)
-    read = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet}[source.format]
-    frames = [read(spark, source, columns, [f.path for f in group]) for columns, group in groups.items()]
     return reduce(lambda a, b: a.unionByName(b), frames)
+
+
+def _read_delivered(
+    spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile]
+) -> "list[DataFrame]":
+    groups: dict[Columns, list[ExtractFile]] = defaultdict(list)
+    for file in files:
+        columns = delivered_columns(landing, source, file)
+        if columns:
+            require_fields(source, file, [name for name, _ in columns])
+        groups[columns].append(file)
+    read = {"jsonl": _read_jsonl, "parquet": _read_parquet}[source.format]
+    return [read(spark, source, columns, [f.path for f in group]) for columns, group in groups.items()]
 
 
 def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" = None) -> "DataFrame":
@@ -132,27 +131,18 @@ def _as_json(parts: dict[str, "Column"]) -> "Column":
     return F.when(some, F.to_json(F.struct(*(value.alias(name) for name, value in parts.items()))))
 
 
-def _read_csv(
-    spark: "SparkSession", source: Source, columns: tuple[tuple[str, str], ...], paths: list[str]
-) -> "DataFrame":
+def _read_staged(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    names = [name for name, _ in columns]
-    schema = ", ".join(f"{_quoted(name)} string" for name in [*names, CORRUPT])
-    raw = (
-        spark.read.schema(schema)
-        .options(header=True, sep=source.delimiter, encoding=source.encoding, quote='"', escape='"')
-        .options(
-            mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True
-        )  # line breaks inside quotes are data
-        .csv(paths)
-    )
-    carried = {field: _delivered_name(source, field, names) for field in source.fields}
+    places = [str(place) for place in range(1, len(columns) + 1)]
+    types = dict.fromkeys([*places, BROKEN], "string") | ORIGIN
+    raw = spark.read.schema(", ".join(f"`{name}` {kind}" for name, kind in types.items())).parquet(folder)
+    delivered = {name: F.col(f"`{place}`") for place, (name, _) in zip(places, columns, strict=True)}
+    carried = {field: _delivered_name(source, field, [*delivered]) for field in source.fields}
     nothing = F.lit(None).cast("string")
-    values = {f: _delivered(name) if name else nothing for f, name in carried.items()}
-    extra = [name for name in names if name not in carried.values()]
-    rescued = _as_json({name: _delivered(name) for name in [*extra, CORRUPT]})
-    return _finish(_provenance(raw, source), source, values, rescued)
+    values = {field: delivered[name] if name else nothing for field, name in carried.items()}
+    extra = {name: value for name, value in delivered.items() if name not in carried.values()}
+    return _finish(raw, source, values, _as_json(extra | {CORRUPT: F.col(BROKEN)}))
 
 
 def _read_jsonl(

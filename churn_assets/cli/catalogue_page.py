@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.stores import ELSEWHERE, OF_A_REPLAY, OTHERS, REPLAY, Store
-from churn_assets.lakehouse.tables import Column, Table, catalogue
-from churn_assets.reporting.documents import Rows, Section, markdown_document
+from churn_assets.lakehouse.tables import LakeColumn, Table, catalogue
+from churn_assets.reporting.blocks import Bullets, Code, Grid, Strong, Text
+from churn_assets.reporting.markdown import markdown
 
 COLUMNS = ("column", "type", "unit", "meaning", "notes")
 STORES = ("path", "kind", "holds", "personal", "kept", "backup")
@@ -25,9 +26,11 @@ REPLAY_IS = (
 def catalogue_page(business: Business) -> str:
     """Tables in the order in which data walks through them, then the other stores."""
     tables = catalogue(business)
-    sections = [Section(table.path, _told(table)) for table in tables]
-    sections.append(Section(OTHER_STORES, _other_stores()))
-    return markdown_document(f"Tables of {business.name}", _introduction(business, tables), sections, {})
+    parts = [f"# Tables of {business.name}", _introduction(business, tables)]
+    for table in tables:
+        parts += [f"## {table.path}", _told(table)]
+    parts += [f"## {OTHER_STORES}", *_other_stores()]
+    return "\n\n".join(parts) + "\n"
 
 
 def _introduction(business: Business, tables: Sequence[Table]) -> str:
@@ -35,7 +38,7 @@ def _introduction(business: Business, tables: Sequence[Table]) -> str:
     for table in tables:
         layers.setdefault(table.layer, []).append(f"[{table.name}](#{_anchor(table.path)})")
     listed = "\n".join(f"- {layer}: {', '.join(names)}" for layer, names in layers.items())
-    return f"""Generated from the catalogue by `make docs`; `churn-assets catalogue` prints the page of any business.
+    return f"""Generated from the catalogue by `make tables`; `churn-assets catalogue` prints the page of any business.
 
 A path such as `silver/usage` lies below the lake (`CHURN_LAKE`, by default `CHURN_HOME/lake`) and is the key of the
 Dagster asset. Every write is compared with this catalogue: a frame with other columns or types is refused before
@@ -53,7 +56,7 @@ anything is committed. Descriptions and units of source columns come from the co
 - [{OTHER_STORES.lower()}](#{_anchor(OTHER_STORES)})"""
 
 
-def _told(table: Table) -> list[str | Rows]:
+def _told(table: Table) -> str:
     facts = [
         ("grain", table.grain),
         ("key", ", ".join(table.row_key) or "none: rows may be equal"),
@@ -61,21 +64,20 @@ def _told(table: Table) -> list[str | Rows]:
         ("time", table.time),
         ("kept", table.retention),
     ]
-    return [
-        "\n".join(f"- **{name}**: {fact}" for name, fact in facts),
-        Rows(COLUMNS, [_row(c) for c in table.columns]),
-    ]
+    columns = Grid(COLUMNS, [_row(c) for c in table.columns], "l" * len(COLUMNS))
+    return markdown([Bullets([(Strong(name), f": {fact}") for name, fact in facts]), columns])
 
 
-def _row(column: Column) -> tuple[str, ...]:
-    notes = ["**personal**"] if column.personal else []
-    notes += ["never null"] if column.required else []
+def _row(column: LakeColumn) -> tuple[Text, ...]:
+    personal = (Strong("personal"),) if column.personal else ()
+    notes = ["never null"] if column.required else []
     notes += [f"time: {column.time}"] if column.time else []
-    cells = (f"`{column.name}`", f"`{column.type}`", column.unit or "", column.meaning, "; ".join(notes))
-    return tuple(cell.replace("|", "\\|") for cell in cells)
+    between = "; " if personal and notes else ""
+    told = (*personal, between + "; ".join(notes))
+    return (Code(column.name),), (Code(column.type),), column.unit or "", column.meaning, told
 
 
-def _other_stores() -> list[str | Rows]:
+def _other_stores() -> list[str]:
     return [
         OTHERS_ARE,
         _stores(OTHERS),
@@ -86,15 +88,15 @@ def _other_stores() -> list[str | Rows]:
     ]
 
 
-def _stores(stores: Iterable[Store]) -> Rows:
-    return Rows(STORES, [_store(s) for s in stores])
+def _stores(stores: Iterable[Store]) -> str:
+    return markdown([Grid(STORES, [_store(s) for s in stores], "l" * len(STORES))])
 
 
-def _store(store: Store) -> tuple[str, ...]:
-    moved = f", or where `{store.setting}` says" if store.setting else ""
+def _store(store: Store) -> tuple[Text, ...]:
+    moved = (", or where ", Code(store.setting), " says") if store.setting else ()
     yes = {True: "yes", False: "no"}
     return (
-        f"`{store.path}`{moved}",
+        (Code(store.path), *moved),
         store.kind,
         store.holds,
         yes[store.personal],

@@ -26,7 +26,7 @@ from churn_assets.lakehouse.engine.jars import (
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
 from churn_assets.lakehouse.engine.profiles import GIB, choose_profile, is_local, local_cores, machine_memory
 from churn_assets.lakehouse.engine.session import session_confs, shims_folder
-from churn_assets.settings import Settings, is_uri, without_password
+from churn_assets.settings import Settings, is_uri, without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -165,15 +165,16 @@ def check_packages(_: Settings) -> Finding:
 def check_settings(settings: Settings) -> Finding:
     """Where everything lies, after defaults."""
     places = {
-        "home": settings.home_path,
+        "home": str(settings.home_path),
         "landing": settings.landing_uri,
         "lake": settings.lake_uri,
-        "tracking": without_password(settings.mlflow_uri),
+        "tracking": settings.mlflow_uri,
         "artifacts": settings.mlflow_artifacts,
         "master": settings.spark_master,
-        "maven": without_password(settings.maven),
+        "maven": settings.maven,
     }
-    return Finding("settings", "ok", "\n".join(f"{name}: {place}" for name, place in places.items()))
+    lines = [f"{name}: {without_secrets(place)}" for name, place in places.items()]
+    return Finding("settings", "ok", "\n".join(lines))
 
 
 def check_environment(_: Settings) -> Finding:

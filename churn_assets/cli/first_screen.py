@@ -38,13 +38,14 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     if is_empty(lakehouse, business, console):
         return
     line = decided(lakehouse)
+    training = training_in_charge(trainings(lakehouse), line)
     facts = RichTable(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     facts.add_column(width=LABEL_WIDTH, style="bold")
     facts.add_column()
     for label, words in (
         ("Rows", _rows(lakehouse)),
-        ("Model", _model(training_in_charge(trainings(lakehouse), line))),
-        ("Campaign", _campaign(training_in_charge(trainings(lakehouse), line), business)),
+        ("Model", _model(training)),
+        ("Campaign", _campaign(training, business)),
     ):
         if words:
             facts.add_row(label, Text(words))

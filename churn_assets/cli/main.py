@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.page import page
+from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
 
 
@@ -23,7 +25,7 @@ def cli() -> None:
       churn-assets study FILE.csv   what a single file of customers tells, and how far to trust it
       churn-assets demo             simulate a telecom operator and run everything
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
-      churn-assets summary          what the lake holds now
+      churn-assets summary          what the lake holds now, on one screen
       churn-assets catalogue        what each table and column means, and where else data lies
     """
 
@@ -35,10 +37,12 @@ for command in (
     lake.summary,
     lake.catalogue,
     lake.doctor,
+    page,
     models.promote,
     models.rollback,
     models.what_if,
     models.replay_command,
+    schema,
     study,
 ):
     cli.add_command(command)
@@ -46,7 +50,7 @@ for command in (
 
 def main() -> None:
     """Entry point: what a user can mend is printed as a sentence, anything else keeps its traceback."""
-    from churn_assets.contracts.errors import DeclarationError
+    from churn_assets.contracts.errors import DeclarationErrors
 
     try:
         cli(standalone_mode=False)
@@ -55,7 +59,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (DeclarationError, OSError) as error:
+    except DeclarationErrors as error:
+        Console(stderr=True).print(escape(str(error)), soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except OSError as error:
         Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
     except RuntimeError as error:

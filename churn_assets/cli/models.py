@@ -163,10 +163,10 @@ def replay_command(
 ) -> None:
     """Live through a simulated world month by month, with a change of regime in its middle.
 
-    Does the loop notice, and does it mend the model? The table and the picture at the end show the realised AUC of
-    each cohort, of the first model had it never been replaced, and of the true hazard. Everything lies in
-    CHURN_HOME/replay, also its business, which has a calendar of its own. With the CHURN_HOME of now for HOME, this
-    shows every run:
+    Does the loop notice the change, and does it repair the model? The table at the end, and with a picture
+    CHURN_HOME/replay/replay.html, show the realised AUC of each cohort, the AUC of the first model as if it had never
+    been replaced, and that of the true hazard. Everything lies in CHURN_HOME/replay, including its business, which has
+    its own calendar. Replace HOME by the present CHURN_HOME to see every run:
 
     \b
       CHURN_HOME=HOME/replay CHURN_BUSINESS=HOME/replay/telecom make ui

@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 from rich.console import Console
 
 from churn_assets.reporting.display import display_on
-from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.words import spoken
 from churn_assets.settings import Settings
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import FOLDS

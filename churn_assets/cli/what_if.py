@@ -19,7 +19,7 @@ from churn_assets.ml.portable.what_if import (
     actionable,
     observed_range,
     present_value,
-    spoken,
+    value_in_words,
     what_if,
 )
 from churn_assets.models.champions import champion_at
@@ -111,7 +111,12 @@ def tell_what_if(
     answer = what_if(asked.model, asked.snapshot, business.features, wishes, ranges)
     grid = RichTable("feature", "now", "what if", "probability with this alone")
     for change in answer.changes:
-        told = (change.words, spoken(change.before), spoken(change.after), f"{change.probability:.1%}")
+        told = (
+            change.words,
+            value_in_words(change.before),
+            value_in_words(change.after),
+            f"{change.probability:.1%}",
+        )
         grid.add_row(*map(escape, told))
     console.print(_title(asked), grid)
     console.print(
@@ -138,6 +143,6 @@ def _tell_choices(
     grid = RichTable("feature", "what it is", "now", "may be set to")
     grid.columns[0].no_wrap = True  # its name is to be typed
     for feature in can:
-        now = spoken(present_value(asked.model, asked.snapshot, feature.name))
+        now = value_in_words(present_value(asked.model, asked.snapshot, feature.name))
         grid.add_row(*map(escape, (feature.name, feature.words, now, str(ranges[feature.name]))))
     console.print(f"{_title(asked)}: probability [bold]{probability:.1%}[/].", grid)

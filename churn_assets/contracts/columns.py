@@ -1,19 +1,16 @@
 """A property of a contract -> a column in our own words, refused here where silver would stumble over it."""
 
 import re
-from collections.abc import Callable
 from datetime import date, datetime
-from pathlib import Path
-from typing import NoReturn
 
-from pydantic import BaseModel, ConfigDict
-
-from churn_assets.contracts.errors import DeclarationError
-from churn_assets.contracts.expressions import wrong_expression
-from churn_assets.contracts.formats import wrong_format
+from churn_assets.contracts.custom import ColumnProperties
+from churn_assets.contracts.expressions import mistakes_in
+from churn_assets.contracts.formats import contradiction, wrong_format
 from churn_assets.contracts.odcs import LogicalType, Property
-from churn_assets.contracts.source import Column, FileFormat
-from churn_assets.contracts.validation import own_properties
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.source import NUMERIC, TIMES, Column, FileFormat
+from churn_assets.contracts.validation import own_properties, property_place
+from churn_assets.contracts.words import shown
 
 SPARK_TYPES: dict[LogicalType, str] = {
     "string": "string",
@@ -23,7 +20,6 @@ SPARK_TYPES: dict[LogicalType, str] = {
     "integer": "bigint",
     "boolean": "boolean",
 }
-TIMES = ("date", "timestamp")
 NUMBERS = re.compile(r"double|float|decimal\((\d+),\s*(\d+)\)")
 PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "rescued")
 RESERVED = frozenset(
@@ -45,30 +41,12 @@ ONLY_JAVA = re.compile(
     r"(\\\\)|\\(?:[pP](?:\{[^}]*\}|\w)|x\{[0-9a-fA-F]+\}|k<\w+>|[hHRXGQEez])|\(\?[a-zA-Z-]+\)"
 )
 NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
-Refuse = Callable[[str, str, str], NoReturn]
 
 
-class _OwnProperties(BaseModel):
-    """The customProperties of a property that we give a meaning to."""
-
-    model_config = ConfigDict(extra="forbid")
-    aliases: list[str] = []
-    alternativeFormats: list[str] = []
-    unit: str | None = None
-
-
-def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
-    """The column that a property declares.
-
-    Raises:
-        DeclarationError: a name, type, rule or value that no column can have; names file, property and remedy.
-    """
-    place = f"property {prop.name}"
-
-    def refuse(key: str, problem: str, remedy: str) -> NoReturn:
-        raise DeclarationError(file, f"{place}.{key}" if key else place, problem, remedy)
-
-    own = own_properties(_OwnProperties, prop.customProperties, f"{place}.customProperties", file)
+def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column:
+    """The column that a property declares; a name, type, rule or value that no column can have is told."""
+    own = own_properties(ColumnProperties, place.at("customProperties")) or ColumnProperties()
+    _check_signs(prop, own, source_format, place.at("customProperties"))
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
     # only in documents is a point the way inside; in a header it belongs to the name
@@ -76,31 +54,39 @@ def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
     taken = delivered.lower() in PROVENANCE
     personal = prop.classification == "personal"
     if "" in physical.split(".") and source_format == "jsonl":
-        refuse("physicalName", f"{physical} is no path inside a document", "name each step: issue.category.")
+        place.at("physicalName").refuse(
+            f"{physical} is no path inside a document", "name each step: issue.category"
+        )
     if prop.name in RESERVED or (personal and prop.name == "source"):
-        refuse("", "this name is used by the lake itself.", "choose another name, keep physicalName.")
+        place.at("name").refuse(
+            f"the name {prop.name} is used by the lake itself", "choose another name, keep physicalName"
+        )
     minimum, maximum = (
-        _bound(key, getattr(options, key), prop.logicalType, refuse) for key in ("minimum", "maximum")
+        _bound(key, getattr(options, key), prop.logicalType, place) for key in ("minimum", "maximum")
     )
     if minimum is not None and maximum is not None and _is_above(minimum, maximum):
-        refuse("logicalTypeOptions", f"nothing is between {minimum} and {maximum}", "exchange the two.")
-    if prop.transformLogic and (wrong := wrong_expression(prop.transformLogic)):
-        refuse("transformLogic", wrong, "")
+        place.at("logicalTypeOptions").refuse(
+            f"nothing is between {minimum} and {maximum}", "exchange the two"
+        )
+    for wrong in mistakes_in(prop.transformLogic or ""):
+        place.at("transformLogic").refuse(*wrong)
     return Column(
         name=prop.name,
         type=prop.logicalType,
-        spark_type=_spark_type(prop, refuse),
+        spark_type=_spark_type(prop, place),
         # beside ours the bronze table cannot hold a column of their name
         field=f"delivered_{delivered}" if taken else delivered,
         json_path=f"$.{inner}" if inner else None,
         aliases=(*([delivered] if taken else []), *own.aliases),
-        formats=_formats(prop, own, refuse),
+        formats=_formats(prop, own, place),
+        decimal=own.decimal,
+        thousands=own.thousands,
         required=prop.required or prop.primaryKey,
         personal=personal,
         minimum=minimum,
         maximum=maximum,
-        pattern=_pattern(options.pattern, refuse),
-        valid_values=_valid_values(prop, refuse),
+        pattern=_pattern(options.pattern, place),
+        valid_values=_valid_values(prop, place),
         valid_severity=prop.quality[0].severity if prop.quality else "warn",
         transform=prop.transformLogic,
         refers_to=prop.relationships[0].to if prop.relationships else None,
@@ -109,16 +95,33 @@ def column_of(prop: Property, source_format: FileFormat, file: Path) -> Column:
     )
 
 
-def _spark_type(prop: Property, refuse: Refuse) -> str:
+def _check_signs(prop: Property, own: ColumnProperties, source_format: FileFormat, place: Place) -> None:
+    """The signs of a number stand in text that silver reads itself, and differ."""
+    given = [name for name in ("decimal", "thousands") if name in own.model_fields_set]
+    reader = "Parquet holds numbers" if source_format == "parquet" else ""
+    reader = "transformLogic reads the text itself" if prop.transformLogic else reader
+    for name in given:
+        here = property_place(place, name)
+        if prop.logicalType not in NUMERIC:
+            here.refuse(f"a {prop.logicalType} has no sign for {name}", "remove it")
+        elif reader:
+            here.refuse(f"{reader}, so {name} has no meaning", "remove it")
+    if given and own.decimal == own.thousands:
+        property_place(place, given[-1]).refuse(
+            f"{own.decimal!r} cannot be the sign for decimal and for thousands",
+            "name another sign for one of them",
+        )
+
+
+def _spark_type(prop: Property, place: Place) -> str:
     if prop.logicalType != "number" or not prop.physicalType:
         return SPARK_TYPES[prop.logicalType]
     physical = prop.physicalType.lower()
     number = NUMBERS.fullmatch(physical)
     if number is None or (number[1] and not int(number[2]) <= int(number[1]) <= 38):
-        refuse(
-            "physicalType",
+        place.at("physicalType").refuse(
             f"{prop.physicalType} is no type of a number",
-            "use double, float or decimal(10,2).",
+            "use double, float or decimal(10,2)",
         )
     return physical
 
@@ -131,9 +134,7 @@ def _moment(value: object, kind: LogicalType) -> str | None:
         return None
 
 
-def _bound(
-    key: str, value: float | str | date | None, kind: LogicalType, refuse: Refuse
-) -> float | str | None:
+def _bound(key: str, value: float | str | date | None, kind: LogicalType, place: Place) -> float | str | None:
     if value is None:
         return None
     found: float | str | None = None
@@ -145,8 +146,8 @@ def _bound(
         case "date" | "timestamp":
             found = _moment(value, kind)
     if found is None:
-        remedy = f"write the {key} as a {kind}, or remove it."
-        refuse(f"logicalTypeOptions.{key}", f"{value} is no {kind}", remedy)
+        remedy = f"write the {key} as a {kind}, or remove it"
+        place.at("logicalTypeOptions", key).refuse(f"{value} is no {kind}", remedy)
     return found
 
 
@@ -157,45 +158,59 @@ def _is_above(minimum: float | str, maximum: float | str) -> bool:
     return minimum > maximum
 
 
-def _formats(prop: Property, own: _OwnProperties, refuse: Refuse) -> tuple[str, ...]:
+def _formats(prop: Property, own: ColumnProperties, place: Place) -> tuple[str, ...]:
     """Of days and moments; ODCS gives `format` other meanings for other types, which nothing here reads."""
+    alternatives = property_place(place.at("customProperties"), "alternativeFormats")
     if prop.logicalType not in TIMES:
         if own.alternativeFormats:
-            refuse("customProperties.alternativeFormats", f"a {prop.logicalType} has none", "remove them.")
+            alternatives.refuse(f"a {prop.logicalType} has no formats", "remove them")
         return ()
-    told = [("logicalTypeOptions.format", prop.logicalTypeOptions.format)]
-    told += [("customProperties.alternativeFormats", pattern) for pattern in own.alternativeFormats]
-    for key, pattern in told:
-        if pattern is not None and (wrong := wrong_format(pattern)):
-            remedy = "write it in Spark's letters: yyyy-MM-dd, dd.MM.yyyy, yyyy-MM-dd HH:mm:ss."
-            refuse(key, f"{pattern}: {wrong}", remedy)
-    return tuple(pattern for _, pattern in told if pattern is not None)
+    first = prop.logicalTypeOptions.format
+    told = [] if first is None else [(place.at("logicalTypeOptions", "format"), first)]
+    told += [(alternatives.at(i), pattern) for i, pattern in enumerate(own.alternativeFormats)]
+    good: list[str] = []
+    for here, pattern in told:
+        if wrong := wrong_format(pattern):
+            remedy = "write it in Spark's letters: yyyy-MM-dd, dd.MM.yyyy, yyyy-MM-dd HH:mm:ss"
+            here.refuse(f"{pattern}: {wrong}", remedy)
+            continue
+        for other in good:
+            if doubt := contradiction(other, pattern):
+                here.refuse(f"the formats of {prop.name} contradict each other: {doubt}", "keep one of them")
+        good.append(pattern)
+    return tuple(good)
 
 
-def _pattern(pattern: str | None, refuse: Refuse) -> str | None:
+def _pattern(pattern: str | None, place: Place) -> str | None:
     """The pattern, as far as it can be judged without Java, which will read it."""
     if pattern is not None:
         known = ONLY_JAVA.sub(lambda found: found[1] or ("" if found[0][0] == "(" else "x"), pattern)
         try:
             re.compile(NAMED_GROUP.sub("(?P<", known))
         except re.error as error:
-            refuse("logicalTypeOptions.pattern", f"{pattern} is no regular expression: {error}", "mend it.")
+            place.at("logicalTypeOptions", "pattern").refuse(
+                f"{pattern} is no regular expression: {error}", "write one that Java understands"
+            )
     return pattern
 
 
-def _valid_values(prop: Property, refuse: Refuse) -> tuple[str | int | float, ...]:
+def _valid_values(prop: Property, place: Place) -> tuple[str | int | float, ...]:
     if not prop.quality:
         return ()
-    if len(prop.quality) > 1 or any(set(q.arguments) != {"validValues"} for q in prop.quality):
-        refuse("quality", "there is more than one rule of validValues", "keep one.")
-    values = prop.quality[0].arguments["validValues"]
+    if len(prop.quality) > 1:
+        place.at("quality", 1).refuse("there is more than one rule of validValues", "keep one")
+    here = place.at("quality", 0, "arguments", "validValues")
+    values = prop.quality[0].arguments.validValues
     if prop.logicalType not in WRITTEN:
-        refuse("quality", f"a {prop.logicalType} has no list of valid values", "use minimum and maximum.")
+        here.refuse(f"a {prop.logicalType} has no list of valid values", "use minimum and maximum")
+        return ()
     if not values:
-        refuse("quality", "validValues is empty", "name the allowed values.")
+        here.refuse("validValues is empty", "name the allowed values")
     types, said = WRITTEN[prop.logicalType]
     found = tuple(v.isoformat() if isinstance(v, date) else v for v in values)
-    for value in found:
+    for position, value in enumerate(found):
         if type(value) not in types or (prop.logicalType == "date" and _moment(value, "date") is None):
-            refuse("quality", f"{value!r} is no {prop.logicalType}", f"write valid values as {said}.")
+            here.at(position).refuse(
+                f"{shown(value)} is no {prop.logicalType}", f"write valid values as {said}"
+            )
     return found

@@ -1,4 +1,4 @@
-"""The economics of a retention campaign, as churn.yaml declares them."""
+"""The section `economics` of churn.yaml: what a retention campaign costs and earns."""
 
 from typing import Self
 
@@ -12,21 +12,24 @@ class Economics(Section):
 
     Defaults are those of the literature (Verbraken, Verbeke & Baesens 2013, doi 10.1109/TKDE.2012.50), of no business.
 
-    Attributes:
-        lifetime_value: of a customer who stays.
-        offer: cost of the incentive when it is taken.
-        contact: cost of contacting one customer.
-        alpha, beta: of the Beta distribution of the probability that a churner takes the offer and stays.
-
     Raises:
         ValueError: a value is out of range: costs below 0, an offer that costs as much as the customer is worth.
     """
 
-    lifetime_value: float = Field(200.0, gt=0)
-    offer: float = Field(10.0, ge=0)
-    contact: float = Field(1.0, ge=0)
-    alpha: float = Field(6.0, gt=0)
-    beta: float = Field(14.0, gt=0)
+    lifetime_value: float = Field(
+        200.0, gt=0, description="what a customer who stays is worth; more than `offer`"
+    )
+    offer: float = Field(10.0, ge=0, description="cost of the incentive when it is taken")
+    contact: float = Field(1.0, ge=0, description="cost of contacting one customer")
+    alpha: float = Field(
+        6.0,
+        gt=0,
+        description=(
+            "with `beta`: Beta distribution of the probability that a churner takes the offer and "
+            "stays; its mean is alpha / (alpha + beta)"
+        ),
+    )
+    beta: float = Field(14.0, gt=0, description="see `alpha`")
 
     @model_validator(mode="after")
     def _pays(self) -> Self:

@@ -1,34 +1,42 @@
-"""The error of a declaration that cannot be used."""
+"""Mistakes in declarations, and the error that tells all of them at once."""
 
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+WIDTH = 100
 
 
-class DeclarationError(ValueError):
-    """A contract or churn.yaml is wrong; the message names file, path and remedy."""
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake: where it is, what is wrong, what is allowed instead, and what was probably meant."""
 
-    def __init__(self, file: Path, path: str, problem: str, remedy: str = "") -> None:
-        self.file, self.path = file, path
-        sentence = problem if problem.endswith(".") else f"{problem}."
+    file: Path
+    line: int
+    path: str
+    problem: str
+    remedy: str = ""
+    meant: str = ""
+
+    def __str__(self) -> str:
+        """`file:line: path`, and below it what is told, no line of it wider than 100 columns."""
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        meant = f"did you mean {self.meant}?" if self.meant else ""
+        told = filter(None, (self.problem, self.remedy, meant))
+        body = [
+            textwrap.indent(textwrap.fill(text, WIDTH - 4, break_long_words=False), "    ") for text in told
+        ]
+        return "\n".join([f"{place}: {self.path}" if self.path else place, *body])
+
+
+class DeclarationErrors(ValueError):
+    """A contract or churn.yaml cannot be used; `mistakes` are all that were found, by file and line."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(sorted(mistakes, key=lambda m: (str(m.file), m.line)))
+        count = len(self.mistakes)
+        head = "1 mistake" if count == 1 else f"{count} mistakes"
         super().__init__(
-            f"{file}: at {path or 'the top'}: {sentence}" + (f" Remedy: {remedy}" if remedy else "")
+            "\n\n".join([f"{head} in the declarations of the business", *map(str, self.mistakes)])
         )
-
-
-REMEDIES = {
-    "missing": "add this key.",
-    "extra_forbidden": "remove it, or check its spelling; what ODCS does not know belongs in customProperties.",
-    "literal_error": "use one of the allowed values.",
-    "enum": "use one of the allowed values.",
-}
-
-
-def from_validation_error(file: Path, error: ValidationError) -> DeclarationError:
-    """The first complaint of pydantic as one sentence a person can act on."""
-    first = error.errors()[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    given = first.get("input")
-    shown = f", found {given!r}" if isinstance(given, str | int | float | bool) else ""
-    return DeclarationError(file, path, f"{first['msg']}{shown}{more}.", REMEDIES.get(first["type"], ""))

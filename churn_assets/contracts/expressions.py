@@ -1,8 +1,9 @@
 """SQL that a contract or churn.yaml holds, as far as it can be judged without Spark, which will compute it."""
 
-import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+
+from churn_assets.contracts.words import closest
 
 # What two runs over the same extracts would not compute alike; in backticks it is a column.
 _OF_THE_RUN = re.compile(
@@ -14,27 +15,39 @@ _OF_THE_RUN = re.compile(
 _LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 # Words of SQL hold no underscore, names of functions end in a bracket, names of fields follow a point.
 _NAME = re.compile(r"(?<![\w.`])`?([A-Za-z]\w*_\w*)`?(?!\w)(?!\s*\()")
+_TEXT = r"'[^'\\]*'"
+_COMPARED = re.compile(
+    rf"(?<![\w.`])`?([A-Za-z]\w*)`?\s*(?:(?:=|==|<=>|<>|!=)\s*({_TEXT})"
+    rf"|\s(?:not\s+)?in\s*\(\s*({_TEXT}(?:\s*,\s*{_TEXT})*)\s*\))",
+    re.IGNORECASE,
+)
 
 
-def wrong_expression(sql: str, names: Collection[str] | None = None) -> str | None:
-    """What is wrong with an expression, in words with the remedy; None when nothing is.
+def mistakes_in(sql: str, names: Collection[str] | None = None) -> list[tuple[str, str, str]]:
+    """What is wrong with an expression: problem, remedy and what was probably meant of each mistake.
 
     Args:
         sql: an expression or a condition.
         names: all that it may read; None: not to be judged.
     """
     plain = _LITERAL.sub("''", sql)
-    if found := _OF_THE_RUN.search(plain):
-        word = found[0].rstrip("( )").lower()
-        return (
-            f"{word} differs from run to run, and a month computed again must come out the same; take it out: what "
-            "is older than something, an aggregate like recency tells"
+    words = dict.fromkeys(found[0].rstrip("( )").lower() for found in _OF_THE_RUN.finditer(plain))
+    wrong = [
+        (
+            f"{word} differs from run to run, and a month computed again must come out the same",
+            "take it out; an aggregate such as recency tells how long ago something was",
+            "",
         )
-    if names is None:
-        return None
-    known = {name.lower() for name in names}
-    for name in _NAME.findall(plain):
-        if name.lower() not in known:
-            near = difflib.get_close_matches(name, names, 1)
-            return f"there is no {name} to read" + (f"; {near[0]} is meant, perhaps" if near else "")
-    return None
+        for word in words
+    ]
+    if names is not None:
+        known = {name.lower() for name in names}
+        read = dict.fromkeys(name for name in _NAME.findall(plain) if name.lower() not in {*known, *words})
+        wrong += [(f"there is no {name} to read", "", closest(name, names)) for name in read]
+    return wrong
+
+
+def compared_values(sql: str) -> Iterator[tuple[str, list[str]]]:
+    """Each name that a condition compares with texts, and these texts: `status in ('open', 'failed')`."""
+    for name, one, several in _COMPARED.findall(sql):
+        yield name, [text[1:-1] for text in re.findall(_TEXT, one or several)]

@@ -1,12 +1,20 @@
-"""Feature declarations: one line of churn.yaml becomes one feature per window, each with its name and its words."""
+"""The section `features` of churn.yaml: a line becomes one feature per window, each with its name and its words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.phrases import check_phrase, for_window
-from churn_assets.contracts.source import Source
+from churn_assets.contracts.place import Names, Place
+from churn_assets.contracts.section import Name
+from churn_assets.contracts.source import NUMERIC, Source
+from churn_assets.contracts.sources import Sources, check_values
+from churn_assets.contracts.validation import peek
+from churn_assets.contracts.windows import Windows
+from churn_assets.contracts.words import closest, listed
 
 Aggregate = Literal[
     "sum",
@@ -41,8 +49,7 @@ BY_ROLE: dict[str, frozenset[str]] = {
     "spell": frozenset({"tenure", "days_to_expiry", "attribute", "change", "change_recency"}),
     "entity": frozenset({"attribute"}),
 }
-DAY_WINDOWS = (7, 14)
-NUMERIC = frozenset({"number", "integer"})
+COLUMNS = ("measure", "column", "category")  # keys that name a column
 
 
 class FeatureLine(BaseModel):
@@ -50,23 +57,67 @@ class FeatureLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str | None = None
-    aggregate: Aggregate | None = None
-    measure: str | None = None
-    column: str | None = None
-    category: str | None = None
-    value: str | None = None
-    where: str | None = None
-    months: list[int] = []
-    days: list[Literal[7, 14]] = []
-    name: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$")
-    sql: str | None = None
-    driver: str = "other"
-    words: str | None = None
-    says: str | None = None
-    missing: str | None = None
-    actionable: bool = False
-    explainable: bool = True
+    source: str | None = Field(None, description="name of the contract; of spells only that of the label")
+    aggregate: Aggregate | None = Field(
+        None,
+        description=(
+            "events, treatments: `sum`, `mean`, `count`, `share`, `trend` (by window), `count_ever`, "
+            "`recency`; events: `tenure`; spells: `tenure`, `days_to_expiry`, `attribute`, `change` "
+            "(by window), `change_recency`; entities: `attribute`"
+        ),
+    )
+    measure: str | None = Field(None, description="the numeric column that `sum`, `mean` and `trend` read")
+    column: str | None = Field(
+        None, description="the column that `attribute`, `change` (a number) and `change_recency` read"
+    )
+    category: str | None = Field(None, description="for `share`: the column whose `value` is counted")
+    value: str | None = Field(None, description="for `share`: the value")
+    where: str | None = Field(
+        None, description="SQL condition on the rows of events or treatments that count"
+    )
+    months: list[int] = Field(
+        [],
+        description=(
+            "windows in whole months that end at as_of; within W, for `trend` within half of W, as it"
+            " compares with as many months before"
+        ),
+    )
+    days: list[Literal[7, 14]] = Field(
+        [], description="windows of the last 7 or 14 days, for `sum`, `mean` and `count`"
+    )
+    name: Name | None = Field(
+        None,
+        description="the middle of the feature's name instead of the column; of an expression its whole name",
+    )
+    sql: str | None = Field(
+        None, description="SQL expression over `tenure_days`, other features and expressions above it"
+    )
+    driver: str = Field("other", description="group of features, named in scores and segment rules")
+    words: str | None = Field(None, description="what a person reads; without it the name")
+    says: str | None = Field(
+        None,
+        description=(
+            'a reason in words, such as `"{value} support ticket{s} {window} (typical {typical})"`: '
+            "`{value}`, `{typical}` (the median of what was learned from), both also as `{value:%}` "
+            "(a share as a percentage) and `{value:+}` (with its sign), `{s}` (nothing after 1, else "
+            "`s`), `{window}` (`in the last 3 months`); of a trend `{value}` is `up 20 %` or `down 20"
+            " %`. Without it the reason is `words: value (typical ...)`"
+        ),
+    )
+    missing: str | None = Field(
+        None,
+        description=(
+            "a reason in words where there is no value, with `{window}`; declare it only where a "
+            "missing value always means this. Without it `words: unknown`"
+        ),
+    )
+    actionable: bool = Field(
+        False,
+        description="you can change it for a customer, so `churn-assets what-if` may ask; not for expressions",
+    )
+    explainable: bool = Field(
+        True, description="it may be said to a customer as a reason; what is `actionable` always may"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -156,21 +207,6 @@ class Feature:
         return "double" if self.kind == "number" else "string"
 
 
-def _check_columns(line: FeatureLine, source: Source) -> None:
-    available = {c.name: c for c in source.attributes}
-    for role, name in (("measure", line.measure), ("column", line.column), ("category", line.category)):
-        if name is None:
-            continue
-        if name not in available:
-            raise ValueError(
-                f"{role} {name} is not a usable column of {source.name}; it has {', '.join(available)}"
-            )
-        if (role == "measure" or line.aggregate == "change") and available[name].type not in NUMERIC:
-            raise ValueError(f"{role} {name} of {source.name} is a {available[name].type}, not a number")
-    if line.aggregate == "days_to_expiry" and (source.spell is None or source.spell.expires_on is None):
-        raise ValueError(f"{source.name} declares no expiresOn")
-
-
 def _name(line: FeatureLine) -> str:
     """Name without the window: source, own name or column, aggregate."""
     if line.aggregate == "tenure":
@@ -186,14 +222,18 @@ def _name(line: FeatureLine) -> str:
     return "_".join(str(p) for p in parts if p)
 
 
-def expand(line: FeatureLine, source: Source | None, observation_months: int) -> list[Feature]:
-    """The features of one line, one per window.
+def names_of(line: FeatureLine) -> list[str]:
+    """The names of a line's features, one per window."""
+    if line.sql is not None:
+        return [str(line.name)]
+    base = _name(line)
+    windows = [*(f"{m}m" for m in line.months), *(f"{d}d" for d in line.days)]
+    return [f"{base}_{window}" for window in windows] or [base]
 
-    Raises:
-        ValueError: an aggregate that the source's role does not know, a missing column, a window beyond W.
-    """
+
+def expand(line: FeatureLine, source: Source | None) -> list[Feature]:
+    """The features of one line, one per window; an expression has no source."""
     if source is None:
-        _check_phrase(line, "number")
         name = str(line.name)
         return [
             Feature(
@@ -207,16 +247,9 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
                 explainable=line.explainable,
             )
         ]
-    if line.aggregate not in BY_ROLE[source.role]:
-        known = ", ".join(sorted(BY_ROLE[source.role]))
-        raise ValueError(f"a source of role {source.role} has no aggregate {line.aggregate}; it has {known}")
-    _check_columns(line, source)
     base = _name(line)
     words = line.words or base.replace("_", " ")
-    kind: Literal["number", "category"] = "number"
-    if line.aggregate == "attribute" and source.column(str(line.column)).type not in NUMERIC:
-        kind = "category"
-    _check_phrase(line, kind)
+    kind = _kind(line, source)
 
     def feature(months: int | None = None, days: int | None = None) -> Feature:
         length = f"{months}m" if months else f"{days}d" if days else None
@@ -243,19 +276,158 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
 
     if line.aggregate not in WINDOWED:
         return [feature()]
-    reach = 2 if line.aggregate == "trend" else 1
-    for months in line.months:
-        if months < 1 or months * reach > observation_months:
-            raise ValueError(
-                f"a window of {months} months of a {line.aggregate} does not fit into {observation_months} months"
-            )
     return [feature(months=m) for m in line.months] + [feature(days=d) for d in line.days]
 
 
-def _check_phrase(line: FeatureLine, kind: str) -> None:
-    if line.says is not None:
-        check_phrase(line.says, of_words=kind == "category" or line.aggregate == "trend")
+def _kind(line: FeatureLine, source: Source) -> Literal["number", "category"]:
+    of_words = line.aggregate == "attribute" and source.column(str(line.column)).type not in NUMERIC
+    return "category" if of_words else "number"
 
 
 def _counted(number: int, unit: str) -> str:
     return unit if number == 1 else f"{number} {unit}s"
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of all lines that could be read, and the names that segments may use, those of other lines too."""
+
+    all: tuple[Feature, ...]
+    names: Names
+    drivers: Names
+
+
+@dataclass(frozen=True)
+class _ReadLine:
+    """A line with what it probably means, and its source as far as that could be read.
+
+    `sure` is false where its names are not known: a source or column that does not exist is part of them.
+    """
+
+    place: Place
+    line: FeatureLine
+    source: Source | None
+    sure: bool
+
+
+def read_features(
+    place: Place, sources: Sources, labelled: Source | None, windows: Windows | None
+) -> Features:
+    """The features of the section, in its order, after checking each line.
+
+    Args:
+        place: of the section.
+        sources: what the lines may read; of spells only `labelled`.
+        labelled: the source of the label, None where that is not known.
+        windows: W is the longest window of a feature; None where that is not known.
+    """
+    lines = [read for item in place.items() if (read := _read_line(item, sources)) is not None]
+    features: list[Feature] = []
+    unread: list[str] = []
+    for read in lines:
+        _check_windows(read, windows)
+        if not (read.line.sql or _is_readable(read, sources, labelled)):
+            unread += names_of(read.line)
+            continue
+        _check_says(read)
+        for feature in expand(read.line, read.source):
+            if feature.name in {f.name for f in features}:
+                read.place.refuse(f"two features are called {feature.name}", "give one line a `name`")
+            features.append(feature)
+    names = tuple(dict.fromkeys([*(f.name for f in features), *unread]))
+    complete = 0 < len(lines) == len(list(place.items())) and all(read.sure for read in lines)
+    _check_expressions(lines, complete)
+    return Features(tuple(features), Names(names, complete), _drivers(place))
+
+
+def _read_line(place: Place, sources: Sources) -> _ReadLine | None:
+    line = peek(FeatureLine, place)
+    if line is None:
+        return None
+    if line.source is None:
+        return _ReadLine(place, line, None, sure=True)
+    source = sources.find(line.source, place.at("source"))
+    if source is None:
+        return _ReadLine(place, line, None, sure=line.source in sources.names.known)
+    meant: dict[str, str | None] = {"source": source.name}
+    for key in COLUMNS:
+        if (name := getattr(line, key)) is not None:
+            meant[key] = sources.attribute_name(source, name, place.at(key))
+    if line.value is not None and (column := source.attribute(meant["category"])) is not None:
+        meant["value"] = check_values(column, [line.value], place.at("value"))[0]
+    known = {key: name for key, name in meant.items() if name is not None}
+    return _ReadLine(place, line.model_copy(update=known), source, sure=known == meant)
+
+
+def _check_windows(read: _ReadLine, windows: Windows | None) -> None:
+    line, reach = read.line, 2 if read.line.aggregate == "trend" else 1
+    for position, months in enumerate(line.months if windows else []):
+        if windows and not 1 <= months * reach <= windows.observation_months:
+            read.place.at("months", position).refuse(
+                f"a window of {months} months of a {line.aggregate} does not fit into "
+                f"{windows.observation_months} months"
+            )
+
+
+def _check_says(read: _ReadLine) -> None:
+    """Whether the phrase of a line that can be read says only what there is to say."""
+    line = read.line
+    if line.says is None:
+        return
+    of_words = read.source is not None and (
+        line.aggregate == "trend" or _kind(line, read.source) == "category"
+    )
+    try:
+        check_phrase(line.says, of_words)
+    except ValueError as error:
+        read.place.at("says").refuse(str(error))
+
+
+def _is_readable(read: _ReadLine, sources: Sources, labelled: Source | None) -> bool:
+    """Whether the source has what the line reads; what does not fit is told."""
+    line, source, place = read.line, read.source, read.place
+    if source is None:
+        return False
+    if line.aggregate not in BY_ROLE[source.role]:
+        known = sorted(BY_ROLE[source.role])
+        place.at("aggregate").refuse(
+            f"a source of role {source.role} has no aggregate {line.aggregate}",
+            f"use one of {listed(known)}",
+            closest(line.aggregate, known),
+        )
+        return False
+    if source.role == "spell" and labelled is not None and source.name != labelled.name:
+        place.at("source").refuse(
+            f"features of a spell come from the label source {labelled.name}, not from {source.name}"
+        )
+    if line.aggregate == "days_to_expiry" and source.spell and source.spell.expires_on is None:
+        place.at("aggregate").refuse(
+            f"{source.name} declares no spell.expiresOn", "declare it in the contract"
+        )
+    sources.check_where(line.where, source, place.at("where"))
+    columns = {key: source.attribute(name) for key in COLUMNS if (name := getattr(line, key)) is not None}
+    for key, column in columns.items():
+        if column and (key == "measure" or line.aggregate == "change") and column.type not in NUMERIC:
+            place.at(key).refuse(f"{column.name} of {source.name} is of type {column.type}, not a number")
+    return None not in columns.values()
+
+
+def _check_expressions(lines: Sequence[_ReadLine], complete: bool) -> None:
+    """An expression reads the features of sources, wherever they stand, and expressions above it."""
+    readable = ["tenure_days", *(n for read in lines if not read.line.sql for n in names_of(read.line))]
+    for read in lines:
+        if read.line.sql is not None:
+            here = read.place.at("sql")
+            for wrong in mistakes_in(read.line.sql, readable if complete else None):
+                if not here.is_settled:
+                    here.refuse(*wrong)
+            readable.append(str(read.line.name))
+
+
+def _drivers(place: Place) -> Names:
+    """The drivers of all lines, those that could not be read among them."""
+    default = FeatureLine.model_fields["driver"].default
+    items = list(place.items())
+    found = [item.at("driver").content(default if peek(FeatureLine, item) else None) for item in items]
+    known = tuple(dict.fromkeys(driver for driver in found if isinstance(driver, str)))
+    return Names(known, bool(found) and all(isinstance(driver, str) for driver in found))

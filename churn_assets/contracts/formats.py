@@ -4,6 +4,7 @@ The letters are those of https://spark.apache.org/docs/latest/sql-ref-datetime-p
 """
 
 import re
+from datetime import date, datetime
 
 # letter -> how often it may stand in a row
 _COUNTS: dict[str, tuple[int, ...]] = {
@@ -45,3 +46,68 @@ def _unopened(plain: str) -> bool:
         if depth < 0:
             return True
     return False
+
+
+# Days of which each can be another one where day, month and a year of two digits change places.
+_SAMPLES = (date(2003, 4, 5), date(2010, 11, 12), date(2012, 10, 11))
+_PLAUSIBLE = range(1900, 2100)
+_OPTIONAL = re.compile(r"\[[^\]]*\]")
+_PART = re.compile(r"([a-zA-Z])\1*|'(?:[^']|'')*'|.")
+# part of a format -> Python's directive, and what may stand there
+_DIRECTIVES = {
+    "yy": ("%y", r"\d\d"),
+    "MMM": ("%b", r"[A-Z]\w+"),
+    "MMMM": ("%B", r"[A-Z]\w+"),
+    "y": ("%Y", r"\d+"),
+    "M": ("%m", r"\d\d?"),
+    "d": ("%d", r"\d\d?"),
+    "D": ("%j", r"\d{1,3}"),
+    "yyyy": ("%Y", r"\d{4}"),
+    "MM": ("%m", r"\d\d"),
+    "dd": ("%d", r"\d\d"),
+    "DDD": ("%j", r"\d{3}"),
+}
+
+
+def contradiction(one: str, other: str) -> str | None:
+    """A text that two formats read as different days, in words; None where there is none."""
+    for day in _SAMPLES:
+        text = "".join(_written(part, day) for part in _parts(one))
+        read = _read(other, text)
+        if read not in (None, day):
+            return f"{text} is {day} by {one}, but {read} by {other}"
+    return None
+
+
+def _parts(pattern: str) -> list[str]:
+    """Runs of one letter, quoted texts and single other signs; optional parts are left out."""
+    plain = _OPTIONAL.sub("", pattern).replace("L", "M")
+    return [found[0] for found in _PART.finditer(plain)]
+
+
+def _written(part: str, day: date) -> str:
+    """A day by one part of a format. Times are written as ones: only the day is compared."""
+    if part in _DIRECTIVES:
+        text = day.strftime(_DIRECTIVES[part][0])
+        return text.lstrip("0") if len(part) == 1 else text
+    if part[0] == "'":
+        return part[1:-1].replace("''", "'") or "'"
+    return "1" * len(part) if part[0].isalpha() else part
+
+
+def _read(pattern: str, text: str) -> date | None:
+    """The day that a format reads in a text, None where it reads none or one of another age."""
+    parts = _parts(pattern)
+    told = [part for part in parts if part in _DIRECTIVES]
+    expression = "".join(
+        f"({_DIRECTIVES[part][1]})" if part in _DIRECTIVES else re.escape(_written(part, _SAMPLES[0]))
+        for part in parts
+    )
+    found = re.fullmatch(expression, text)
+    if found is None:
+        return None
+    try:
+        day = datetime.strptime(" ".join(found.groups()), " ".join(_DIRECTIVES[p][0] for p in told)).date()  # noqa: DTZ007
+    except (ValueError, re.error):
+        return None  # no such day, or a field twice
+    return day if day.year in _PLAUSIBLE else None

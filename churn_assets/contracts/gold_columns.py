@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from churn_assets.contracts.business import Business, MonthColumn
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.source import Source
 
 

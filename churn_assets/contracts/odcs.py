@@ -5,9 +5,17 @@ properties live in `customProperties` and in quality rules of type custom with e
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from churn_assets.contracts.custom import (
+    ColumnProperties,
+    ContractProperties,
+    ServerProperties,
+)
+from churn_assets.contracts.json_schema import OneItemEach
+from churn_assets.contracts.section import Distinct, Name
 
 Severity = Literal["warn", "quarantine", "block"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
@@ -28,19 +36,30 @@ class CustomProperty(Shape):
 
 
 class Relationship(Shape):
-    """Reference to `source.property`; the source must exist."""
+    """Reference to a column of a source."""
 
-    to: str
+    to: str = Field(description="`source.column`, which must exist")
     type: str = "foreignKey"
+
+
+class Arguments(Shape):
+    """What `invalidValues` compares with."""
+
+    validValues: Annotated[list[str | bool | int | float | date], Distinct] = Field(
+        description="all values that the column may have; text in quotes where YAML reads something else"
+    )
 
 
 class PropertyQuality(Shape):
     """`invalidValues` of one property."""
 
     metric: Literal["invalidValues"]
-    arguments: dict[str, list[str | bool | int | float | date]]
+    arguments: Arguments
     mustBe: Literal[0] = 0
-    severity: Severity = "quarantine"
+    severity: Severity = Field(
+        "quarantine",
+        description="what becomes of another value: `warn` keeps the row, `quarantine` refuses it",
+    )
     description: str | None = None
 
 
@@ -48,15 +67,17 @@ class Shares(Shape):
     """Our own rules over a month of a source: shares of its usual rows, or of those refused."""
 
     rule: Literal["volume", "refusedShare"]
-    minShare: float | None = Field(None, ge=0)
-    maxShare: float = Field(gt=0)
+    minShare: float | None = Field(None, ge=0, description="of `volume`: least rows, as a share of the usual")
+    maxShare: float = Field(
+        gt=0, description="most rows as a share of the usual, or most refused rows as a share"
+    )
 
 
 class Gap(Shape):
     """Our own rule over the days of a source's extracts: how far apart two may lie."""
 
     rule: Literal["gap"]
-    maxDays: int = Field(ge=1)
+    maxDays: int = Field(ge=1, description="most days between two extracts")
 
 
 class SchemaQuality(Shape):
@@ -72,30 +93,34 @@ class SchemaQuality(Shape):
 class LogicalTypeOptions(Shape):
     """Format and bounds of a property."""
 
-    format: str | None = None
-    minimum: float | str | date | None = None
-    maximum: float | str | date | None = None
-    pattern: str | None = None
+    format: str | None = Field(None, description="of days and moments, in Spark's letters: yyyy-MM-dd")
+    minimum: float | str | date | None = Field(None, description="least value accepted")
+    maximum: float | str | date | None = Field(None, description="greatest value accepted")
+    pattern: str | None = Field(None, description="regular expression of Java that a text must match")
 
 
 class Property(Shape):
     """One column of a source."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: Name = Field(description="of the column in the lake: small letters, digits and `_`")
     logicalType: LogicalType
-    physicalName: str | None = None
-    physicalType: str | None = None
+    physicalName: str | None = Field(
+        None, description="of the delivered field, where it differs; in JSON a path such as issue.category"
+    )
+    physicalType: str | None = Field(None, description="of a number: double, float or decimal(10,2)")
     description: str | None = None
-    required: bool = False
-    primaryKey: bool = False
-    primaryKeyPosition: int = -1
-    classification: Literal["public", "internal", "personal"] = "internal"
+    required: bool = Field(False, description="a row without a value is refused")
+    primaryKey: bool = Field(False, description="part of what identifies a row")
+    primaryKeyPosition: int = Field(-1, description="place in a key of several columns")
+    classification: Literal["public", "internal", "personal"] = Field(
+        "internal", description="`personal` stays in silver/customer_identity"
+    )
     logicalTypeOptions: LogicalTypeOptions = LogicalTypeOptions()
-    transformLogic: str | None = None
+    transformLogic: str | None = Field(None, description="SQL expression over the delivered fields")
     transformDescription: str | None = None
     relationships: list[Relationship] = []
-    quality: list[PropertyQuality] = []
-    customProperties: list[CustomProperty] = []
+    quality: list[PropertyQuality] = Field([], description="at most one rule")
+    customProperties: Annotated[list[CustomProperty], OneItemEach(ColumnProperties)] = []
 
 
 class SchemaObject(Shape):
@@ -104,8 +129,8 @@ class SchemaObject(Shape):
     name: str
     logicalType: Literal["object"] = "object"
     description: str | None = None
-    properties: list[Property] = Field(min_length=1)
-    quality: list[SchemaQuality] = []
+    properties: list[Property] = Field(min_length=1, description="the columns")
+    quality: list[SchemaQuality] = Field([], description="rules over a month of the source, each once")
 
 
 class Server(Shape):
@@ -113,18 +138,36 @@ class Server(Shape):
 
     server: str
     type: Literal["local"]
-    path: str
+    path: str = Field(description="folder below the landing zone")
     format: Literal["csv", "jsonl", "parquet"]
     description: str | None = None
-    customProperties: list[CustomProperty] = []
+    customProperties: Annotated[list[CustomProperty], OneItemEach(ServerProperties)] = []
+
+
+# The names of the standard; ours are frequency, latency and generalAvailability.
+SlaName = Literal[
+    "frequency",
+    "latency",
+    "generalAvailability",
+    "endOfSupport",
+    "endOfLife",
+    "retention",
+    "timeOfAvailability",
+    "timeToDetect",
+    "timeToNotify",
+    "timeToRepair",
+    "availability",
+    "throughput",
+    "errorRate",
+]
 
 
 class SlaProperty(Shape):
     """`frequency` and `latency` drive freshness; `generalAvailability` is the first month of the source."""
 
-    property: str
-    value: str | int | float | date
-    unit: str | None = None
+    property: SlaName
+    value: str | int | float | date = Field(description="a number of the unit; of generalAvailability a day")
+    unit: str | None = Field(None, description="h, d, w, m or y; without it days")
 
 
 class Description(Shape):
@@ -147,7 +190,7 @@ class Contract(Shape):
     apiVersion: Literal["v3.1.0"]
     kind: Literal["DataContract"]
     id: str
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: Name = Field(description="of the source and its tables: small letters, digits and `_`")
     version: str
     status: str
     domain: str | None = None
@@ -156,4 +199,4 @@ class Contract(Shape):
     schema_: list[SchemaObject] = Field(alias="schema", min_length=1, max_length=1)
     slaProperties: list[SlaProperty] = []
     team: Team | None = None
-    customProperties: list[CustomProperty] = []
+    customProperties: Annotated[list[CustomProperty], OneItemEach(ContractProperties)] = []

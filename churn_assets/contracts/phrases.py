@@ -19,7 +19,9 @@ class Number:
 
 
 def printed(value: float) -> str:
-    """Whole from 100 on, one decimal below, two digits below 1."""
+    """Whole from 100 on, at most one decimal below, two digits below 1."""
+    if abs(value) >= 1:
+        value = round(value, 1)
     if value == round(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"

@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.odcs import SlaProperty
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.validation import peek
+from churn_assets.contracts.words import closest, listed
 from churn_assets.months import month_of
 
 UNITS = {"h": "hour", "d": "day", "w": "week", "m": "month", "y": "year"}
@@ -24,53 +24,49 @@ class Promises:
     first_month: str | None
 
 
-def promises_of(properties: Sequence[SlaProperty], file: Path) -> Promises:
+def promises_of(place: Place) -> Promises:
     """The promises among the slaProperties of a contract; a part of a day counts as a day.
 
-    Raises:
-        DeclarationError: a number, unit or date that cannot be read, or a promise that is given twice.
+    A number, unit or date that cannot be read is told, and so is a promise that is given twice.
     """
-    given: dict[str, tuple[str, SlaProperty]] = {}
-    for position, sla in enumerate(properties):
-        path = f"slaProperties[{position}]"
-        if sla.property in given:
-            raise DeclarationError(file, path, f"{sla.property} is promised twice", "remove one.")
-        given[sla.property] = path, sla
+    given: dict[str, tuple[SlaProperty, Place]] = {}
+    for item in place.items():
+        if (sla := peek(SlaProperty, item)) is not None:
+            if sla.property in given:
+                item.refuse(f"{sla.property} is promised twice", "remove one")
+            given[sla.property] = sla, item
     return Promises(
-        frequency_days=_days(*given["frequency"], file) if "frequency" in given else 31,
-        latency_days=_days(*given["latency"], file) if "latency" in given else 3,
-        first_month=_month(*given["generalAvailability"], file) if "generalAvailability" in given else None,
+        frequency_days=_days(*given["frequency"]) if "frequency" in given else 31,
+        latency_days=_days(*given["latency"]) if "latency" in given else 3,
+        first_month=_month(*given["generalAvailability"]) if "generalAvailability" in given else None,
     )
 
 
-def _days(path: str, sla: SlaProperty, file: Path) -> int:
+def _days(sla: SlaProperty, place: Place) -> int:
     unit = (sla.unit or "d").lower()
     unit = UNITS.get(unit, unit.removesuffix("s"))
     if unit not in DAYS:
-        raise DeclarationError(
-            file,
-            f"{path}.unit",
-            f"{sla.unit} is no unit",
-            f"use one of {', '.join(UNITS)} ({', '.join(DAYS)}).",
+        meant = closest(unit, DAYS)
+        place.at("unit").refuse(
+            f"{sla.unit} is no unit", f"use one of {listed(UNITS)} ({listed(DAYS)})", meant
         )
+        unit = meant or "day"
     try:
         number = float(str(sla.value))
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise DeclarationError(
-            file, f"{path}.value", f"{sla.value} is no number of {unit}s", "write a number, and its `unit`."
-        )
+        place.at("value").refuse(f"{sla.value} is no number of {unit}s", "write a number, and its `unit`")
+        return 0
     return math.ceil(number * DAYS[unit])
 
 
-def _month(path: str, sla: SlaProperty, file: Path) -> str:
+def _month(sla: SlaProperty, place: Place) -> str | None:
     text = str(sla.value)
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            raise ValueError(text)
-        return month_of(date.fromisoformat(text))
-    except ValueError as error:
-        raise DeclarationError(
-            file, f"{path}.value", f"{text} is no day", "write the first day as YYYY-MM-DD."
-        ) from error
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return month_of(date.fromisoformat(text))
+    except ValueError:
+        pass
+    place.at("value").refuse(f"{text} is no day", "write the first day as YYYY-MM-DD")
+    return None

@@ -1,27 +1,29 @@
-"""Protected attributes: what a model is judged by, and must not learn from unless churn.yaml allows it."""
+"""The section `protected` of churn.yaml: what a model is judged by, and must not learn from unless that is allowed."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic import Field
 
 from churn_assets.contracts.features import Feature, FeatureLine
+from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section
-from churn_assets.contracts.source import Source
+from churn_assets.contracts.sources import Sources
+from churn_assets.contracts.validation import peek
 
 GROUPED = frozenset({"string", "boolean"})
 
 
 class ProtectedAttribute(Section):
-    """One line under `protected` in churn.yaml: an attribute of the customer, as it was known at the as_of date.
+    """One line under `protected` in churn.yaml: an attribute of the customer, as it was known at the as_of date."""
 
-    Attributes:
-        source, column: of an entity source; words or booleans, so that they make groups.
-        words: what a person reads.
-        allowed_as_feature: the model may learn from it; its reasons never name it all the same.
-    """
-
-    source: str
-    column: str
-    words: str | None = None
-    allowed_as_feature: bool = False
+    source: str = Field(description="an entity source")
+    column: str = Field(description="words or true/false, so that they make groups; not a personal column")
+    words: str | None = Field(None, description="what a person reads; without it the column")
+    allowed_as_feature: bool = Field(
+        False, description="models may learn from it; reasons never name it all the same"
+    )
 
     @property
     def name(self) -> str:
@@ -46,30 +48,63 @@ class ProtectedAttribute(Section):
             protected=True,
         )
 
-    def is_read_by(self, line: FeatureLine) -> bool:
-        """Whether a feature line looks at the attribute, by itself or inside an expression."""
+    def is_read_by(self, line: FeatureLine | Feature) -> bool:
+        """Whether a feature looks at the attribute, by itself or inside an expression."""
         if line.sql is not None:
             return re.search(rf"\b{self.name}\b", line.sql) is not None
         return line.source == self.source and line.column == self.column
 
-    def problem(self, source: Source) -> tuple[str, str] | None:
-        """What keeps the column from being an attribute to judge by, and the remedy."""
+    def check(self, place: Place, sources: Sources) -> bool:
+        """Whether the column makes groups of customers; what keeps it from that is told."""
+        source = sources.find(self.source, place.at("source"))
+        if source is None:
+            return False
+        here = place.at("column")
         if source.role != "entity":
-            return f"{source.name} is no source of attributes of customers.", "name a source of role entity."
-        if self.column in {c.name for c in source.columns if c.personal}:
-            return (
-                f"{self.column} is personal and stays in silver/customer_identity.",
-                "derive a coarse column (a decade of birth) from it by transformLogic, and protect that.",
+            place.at("source").refuse(
+                f"{source.name} is no source of attributes of customers", "name a source of role entity"
             )
-        column = next((c for c in source.attributes if c.name == self.column), None)
-        if column is None:
-            return (
-                f"{source.name} has no column {self.column}.",
-                f"use one of {', '.join(c.name for c in source.attributes)}.",
+        elif self.column in {c.name for c in source.columns if c.personal}:
+            here.refuse(
+                f"{self.column} is personal and stays in silver/customer_identity",
+                "derive a coarse column (a decade of birth) from it by transformLogic, and protect that",
             )
-        if column.type not in GROUPED:
-            return (
-                f"{self.column} is a {column.type}, which makes no groups.",
-                "derive bands from it in the contract (transformLogic) and protect those.",
-            )
-        return None
+        else:
+            column = sources.attribute(source, self.column, here)
+            if column is not None and column.type in GROUPED:
+                return True
+            if column is not None:
+                here.refuse(
+                    f"{self.column} is of type {column.type}, which makes no groups",
+                    "derive bands from it in the contract (transformLogic) and protect those",
+                )
+        return False
+
+
+def read_protected(place: Place, sources: Sources) -> tuple[ProtectedAttribute, ...]:
+    """The attributes of the section that models can be judged by."""
+    found: dict[str, ProtectedAttribute] = {}
+    for item in place.items():
+        if (attribute := peek(ProtectedAttribute, item)) is not None:
+            if attribute.name in found:
+                item.refuse(f"{attribute.column} of {attribute.source} is protected twice", "remove one")
+            if attribute.check(item, sources):
+                found[attribute.name] = attribute
+    return tuple(found.values())
+
+
+def check_reads(attributes: Sequence[ProtectedAttribute], place: Place) -> None:
+    """Checks that no line of the section `features` reads an attribute that models must not learn from."""
+    for item in place.items():
+        line = peek(FeatureLine, item)
+        for attribute in attributes if line else ():
+            if line and attribute.is_read_by(line) and not attribute.allowed_as_feature:
+                item.at("sql" if line.sql else "column").refuse_once(
+                    f"{attribute.column} of {attribute.source} is protected, so no model may learn from it",
+                    "take the feature out, or set `allowed_as_feature: true` under protected if you may use it",
+                )
+
+
+def marked(features: Sequence[Feature], attributes: Sequence[ProtectedAttribute]) -> tuple[Feature, ...]:
+    """The features, `protected` where they read a protected attribute."""
+    return tuple(replace(f, protected=any(a.is_read_by(f) for a in attributes)) for f in features)

@@ -1,10 +1,29 @@
-"""What the sections of churn.yaml have in common."""
+"""What the sections of churn.yaml and the parts of a contract have in common."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Item = TypeVar("Item")
+
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+NAME = r"^[a-z][a-z0-9_]*$"
+PATTERNS = {
+    MONTH: "a month, 2025-01",
+    NAME: "small letters, digits and _, the first of them a letter",
+}  # in words
+Month = Annotated[str, Field(pattern=MONTH)]
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+def _distinct(items: list[Item]) -> list[Item]:
+    written = [(type(item), item) for item in items]
+    if twice := [item for kind, item in written if written.count((kind, item)) > 1]:
+        raise ValueError(f"{twice[0]} is listed twice; remove one")
+    return items
+
+
+Distinct = AfterValidator(_distinct)  # of a list
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 

@@ -1,17 +1,26 @@
-"""Segments and what is done about them, as churn.yaml declares them."""
+"""The section `segments` of churn.yaml: who belongs together, and what is done about them."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from churn_assets.contracts.features import Features
+from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section, Share
+from churn_assets.contracts.validation import peek
+
+TierBounds = tuple[tuple[str, float], ...]
 
 
 class RiskTiers(Section):
     """Quantiles of the month's probabilities at which the tiers start."""
 
-    high: Share
-    elevated: Share
+    high: Share = Field(
+        description=(
+            "quantile of the cohort's scores at which the tier `high` starts: 0.9 is the riskiest tenth"
+        )
+    )
+    elevated: Share = Field(description="the same of `elevated`, below `high`; the rest is `low`")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -19,13 +28,20 @@ class RiskTiers(Section):
             raise ValueError("risk.elevated must lie below risk.high")
         return self
 
+    @property
+    def bounds(self) -> TierBounds:
+        """Tier -> quantile at which it starts, the highest first."""
+        return (("high", self.high), ("elevated", self.elevated), ("low", 0.0))
+
 
 class ValueTiers(Section):
     """Quantiles of a feature that stands for what a customer is worth."""
 
-    feature: str
-    high: Share
-    middle: Share
+    feature: str = Field(
+        description="the numeric feature that stands for what a customer is worth; missing ranks lowest"
+    )
+    high: Share = Field(description="quantile of that feature at which the tier `high` starts")
+    middle: Share = Field(description="the same of `middle`, below `high`; the rest is `low`")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -33,21 +49,49 @@ class ValueTiers(Section):
             raise ValueError("value.middle must lie below value.high")
         return self
 
+    def check(self, place: Place, features: Features) -> None:
+        """Checks that the feature is there and has tiers."""
+        here = place.at("feature")
+        found = features.names.find(self.feature, here, f"there is no feature {self.feature}")
+        worth = next((f for f in features.all if f.name == found), None)
+        if worth is not None and worth.kind != "number":
+            here.refuse(f"{worth.name} is a category, which has no tiers", "name a feature that is a number")
+
+    @property
+    def bounds(self) -> TierBounds:
+        """Tier -> quantile at which it starts, the highest first."""
+        return (("high", self.high), ("middle", self.middle), ("low", 0.0))
+
 
 class When(Section):
     """Conditions of a rule; what is left out fits everybody."""
 
-    risk: list[Literal["high", "elevated", "low"]] | None = None
-    value: list[Literal["high", "middle", "low"]] | None = None
-    driver: list[str] | None = None
+    risk: list[Literal["high", "elevated", "low"]] | None = Field(
+        None,
+        description=(
+            "tiers of risk in the segment; what is left out fits everybody, and the last rule has no `when`"
+        ),
+    )
+    value: list[Literal["high", "middle", "low"]] | None = Field(None, description="tiers of value in it")
+    driver: list[str] | None = Field(
+        None, description="drivers in it: the group of features that raises a customer's risk most"
+    )
 
 
 class SegmentRule(Section):
     """A segment: its name, who is in it and the recommended action."""
 
-    name: str
-    action: str
+    name: str = Field(description="the segment; of the rules the first that fits counts")
+    action: str = Field(description="what is recommended for it")
     when: When = When()
+
+
+def _total(rules: list[SegmentRule]) -> list[SegmentRule]:
+    if rules[-1].when != When():
+        raise ValueError(
+            "the last segment rule must have no `when`, so that every customer is in exactly one segment"
+        )
+    return rules
 
 
 class Segments(Section):
@@ -55,12 +99,15 @@ class Segments(Section):
 
     risk: RiskTiers
     value: ValueTiers
-    rules: list[SegmentRule] = Field(min_length=1)
+    rules: Annotated[list[SegmentRule], Field(min_length=1), AfterValidator(_total)]
 
-    @model_validator(mode="after")
-    def _total(self) -> Self:
-        if self.rules[-1].when != When():
-            raise ValueError(
-                "the last segment rule must have no `when`, so that every customer is in exactly one segment"
-            )
-        return self
+
+def check_segments(place: Place, features: Features) -> None:
+    """Checks the tiers and rules of the section against the features."""
+    if (value := peek(ValueTiers, place.at("value"))) is not None:
+        value.check(place.at("value"), features)
+    for item in place.at("rules").items():
+        rule = peek(SegmentRule, item)
+        for position, driver in enumerate((rule and rule.when.driver) or []):
+            here = item.at("when", "driver", position)
+            features.drivers.find(driver, here, f"no feature has the driver {driver}")

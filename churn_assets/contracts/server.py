@@ -1,12 +1,14 @@
-"""How the extracts of a source are written: the customProperties of a contract's server."""
+"""How the extracts of a source are written: the server of a contract and its customProperties."""
 
 import codecs
-from pathlib import Path
+from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
-from churn_assets.contracts.errors import DeclarationError
+from churn_assets.contracts.custom import ServerProperties
+from churn_assets.contracts.odcs import Server
+from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import FileFormat
+from churn_assets.contracts.validation import own_properties, peek, property_place
+from churn_assets.contracts.words import closest, listed
 
 # What Spark decodes, by Python's name; JSON lines are cut at line breaks before they are decoded.
 SPARK_ENCODINGS = {
@@ -25,45 +27,55 @@ ENCODINGS: dict[FileFormat, tuple[str, ...]] = {
 }
 
 
-class ServerProperties(BaseModel):
-    """The customProperties of a server that we give a meaning to."""
+@dataclass(frozen=True)
+class ReadServer:
+    """A server in our own words."""
 
-    model_config = ConfigDict(extra="forbid")
-    delimiter: str = ","
-    encoding: str = "UTF-8"
+    path: str
+    format: FileFormat
+    delimiter: str
+    encoding: str
 
 
-def delimiter_of(own: ServerProperties, file: Path) -> str:
-    """What stands between two values of a CSV line.
+def read_server(place: Place) -> ReadServer:
+    """The server of a contract, with defaults for what could not be read."""
+    here = place.at("customProperties")
+    own = own_properties(ServerProperties, here) or ServerProperties()
+    server = peek(Server, place)
+    if server is None:
+        return ReadServer("", "csv", own.delimiter, own.encoding)
+    return ReadServer(
+        server.path.strip("/"),
+        server.format,
+        _delimiter(own, here),
+        _encoding(own, server.format, here),
+    )
 
-    Raises:
-        DeclarationError: it is not one character.
-    """
+
+def _delimiter(own: ServerProperties, place: Place) -> str:
+    """What stands between two values of a CSV line."""
     if len(own.delimiter) != 1:
-        raise DeclarationError(
-            file,
-            "servers[0].customProperties.delimiter",
-            f"{own.delimiter!r} is not one character",
-            'use one; a tab is "\\t" in double quotes.',
+        property_place(place, "delimiter").refuse(
+            f"{own.delimiter!r} is not one character", 'use one; a tab is "\\t" in double quotes'
+        )
+    elif own.delimiter in ('"', "\r", "\n"):
+        property_place(place, "delimiter").refuse(
+            f"{own.delimiter!r} separates no values", "use another character"
         )
     return own.delimiter
 
 
-def encoding_of(own: ServerProperties, source_format: FileFormat, file: Path) -> str:
-    """The encoding of a source's text as Spark calls it, whatever the alias in the contract (latin-1).
-
-    Raises:
-        DeclarationError: an encoding that the format is not read in.
-    """
+def _encoding(own: ServerProperties, source_format: FileFormat, place: Place) -> str:
+    """The encoding of a source's text as Spark calls it, whatever the alias in the contract (latin-1)."""
     try:
         known = SPARK_ENCODINGS.get(codecs.lookup(own.encoding).name)
-    except LookupError:
+    except (LookupError, ValueError):
         known = None
-    if known not in ENCODINGS[source_format]:
-        raise DeclarationError(
-            file,
-            "servers[0].customProperties.encoding",
+    if known is None or known not in ENCODINGS[source_format]:
+        property_place(place, "encoding").refuse(
             f"{source_format} is not read in {own.encoding}",
-            f"use one of {', '.join(ENCODINGS[source_format])}, and have the source write its files in it.",
+            f"use one of {listed(ENCODINGS[source_format])}, and have the source write its files in it",
+            closest(own.encoding, ENCODINGS[source_format]) if known is None else "",
         )
+        return own.encoding
     return known

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from churn_assets.contracts.custom import Delivery, Role
 from churn_assets.contracts.odcs import LogicalType, Severity
 
-Role = Literal["entity", "spell", "event", "treatment"]
-Delivery = Literal["full", "changes"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
+NUMERIC = frozenset({"number", "integer"})
+TIMES = frozenset({"date", "timestamp"})
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Column:
 
     `field` is the delivered top-level name, `json_path` the way inside it (JSON lines only). `meaning` is what the
     contract says about the column, "" where it says nothing; `unit` is that of a number, if the contract names one.
+    `decimal` and `thousands` are the signs in a number that is delivered as text.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Column:
     json_path: str | None
     aliases: tuple[str, ...]
     formats: tuple[str, ...]
+    decimal: str
+    thousands: str | None
     required: bool
     personal: bool
     minimum: float | str | None
@@ -109,6 +113,15 @@ class Source:
     def attributes(self) -> tuple[Column, ...]:
         """Columns that may leave silver: neither personal nor the natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
+
+    @property
+    def lacks_times(self) -> bool:
+        """Whether its rows are not meant to have a time; an event without one has a mistake in its contract."""
+        return self.event_time is None and self.role not in ("event", "treatment")
+
+    def attribute(self, name: str | None) -> Column | None:
+        """The attribute of that name, None where there is none."""
+        return next((c for c in self.attributes if c.name == name), None)
 
     @property
     def personal(self) -> tuple[Column, ...]:

@@ -1,36 +1,141 @@
-"""Content of a file -> a model, or an error that names the place."""
+"""The content of a place -> a model. Every mistake in its shape is told, and reading goes on with what was meant."""
 
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from churn_assets.contracts.errors import DeclarationError, from_validation_error
-from churn_assets.contracts.odcs import CustomProperty
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.shape import Complaint, complaints
+from churn_assets.contracts.yaml_file import Steps
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validated(model: type[Model], content: dict[str, Any], file: Path) -> Model:
-    """The content as a model.
+class View(Protocol):
+    """Content that a model is read from, and where its parts stand in the document."""
 
-    Raises:
-        DeclarationError: it has another shape.
-    """
+    def content(self) -> Any:
+        """What is read."""
+
+    def place(self, steps: Steps) -> Place:
+        """Where a part of it stands."""
+
+    def key_place(self, steps: Steps) -> Place:
+        """Where its key stands."""
+
+    def correct(self, steps: Steps, key: str) -> None:
+        """Reads a key as another, or not at all where that is empty."""
+
+
+class _Keys:
+    """A mapping as it stands."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def content(self) -> Any:
+        return self._place.content({})
+
+    def place(self, steps: Steps) -> Place:
+        return self._place.at(*steps)
+
+    key_place = place
+
+    def correct(self, steps: Steps, key: str) -> None:
+        place = self._place.at(*steps)
+        if key:
+            place.document.rename(place.steps, key)
+        else:
+            del place.document.parent_of(place.steps)[steps[-1]]
+
+
+class _CustomProperties:
+    """A list of customProperties as a mapping from their names to their values."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._items: dict[str, Place] = {}
+        self.complete = True
+        for item in place.items():
+            name = item.at("property").content()
+            if not isinstance(name, str):
+                self.complete = False
+            elif name in self._items:
+                item.refuse(f"{name} is given twice", "remove one")
+            else:
+                self._items[name] = item
+
+    def content(self) -> dict[str, Any]:
+        return {name: item.at("value").content() for name, item in self._items.items()}
+
+    def place(self, steps: Steps) -> Place:
+        item = self._items.get(str(steps[0])) if steps else None
+        return item.at("value", *steps[1:]) if item else self._place.at(*steps)
+
+    def key_place(self, steps: Steps) -> Place:
+        return self._items[str(steps[0])].at("property") if len(steps) == 1 else self.place(steps)
+
+    def correct(self, steps: Steps, key: str) -> None:
+        if len(steps) > 1:
+            place = self.place(steps)
+            _Keys(Place(place.document, place.steps[:-1])).correct(steps[-1:], key)
+        else:
+            item = self._items.pop(str(steps[0]))
+            if key:
+                self._items[key] = item
+                item.content()["property"] = key
+
+
+def read(model: type[Model], place: Place) -> Model | None:
+    """The content of a place as a model, after telling all that is wrong with its shape; None where it has another."""
+    return _read(model, _Keys(place))
+
+
+def own_properties(model: type[Model], place: Place) -> Model | None:
+    """The customProperties at a place as a model; None where they have another shape."""
+    return _read(model, view := _CustomProperties(place), missing=view.complete)
+
+
+def property_place(place: Place, name: str) -> Place:
+    """Where the value of a customProperty stands; `place` is that of the list."""
+    found = (item for item in place.items() if item.at("property").content() == name)
+    return next((item.at("value") for item in found), place.at(name))
+
+
+def peek(model: type[Model], place: Place) -> Model | None:
+    """The content of a place as a model, None where its shape is wrong; tells nothing."""
     try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise from_validation_error(file, error) from error
+        return model.model_validate(place.content({}))
+    except ValidationError:
+        return None
 
 
-def own_properties(model: type[Model], properties: list[CustomProperty], path: str, file: Path) -> Model:
-    """The customProperties at `path` as a model.
+def _read(model: type[Model], view: View, *, missing: bool = True) -> Model | None:
+    while True:
+        try:
+            return model.model_validate(view.content())
+        except ValidationError as error:
+            found = complaints(error, model, view.content())
+            if not missing:
+                found = [c for c in found if not c.missing]
+            if not _tell(found, view):
+                return None
 
-    Raises:
-        DeclarationError: they have another shape, or one is given twice.
-    """
-    names = [p.property for p in properties]
-    for name in names:
-        if names.count(name) > 1:
-            raise DeclarationError(file, path, f"{name} is given twice", "remove one.")
-    return validated(model, {p.property: p.value for p in properties}, file)
+
+def _tell(found: Sequence[Complaint], view: View) -> bool:
+    """Tells the complaints; whether one of them was corrected, so that there may be more to see."""
+    corrected = False
+    for complaint in found:
+        steps = complaint.steps
+        place = view.key_place(steps) if complaint.unknown else view.place(steps)
+        place.refuse_once(complaint.problem, complaint.remedy, complaint.meant)
+        if complaint.unknown:
+            view.correct(steps, complaint.meant)
+            if complaint.meant:
+                view.place((*steps[:-1], complaint.meant)).settle()
+            corrected = True
+        elif complaint.replace:
+            place.document.parent_of(place.steps)[place.steps[-1]] = complaint.meant
+            corrected = True
+    return corrected

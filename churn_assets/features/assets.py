@@ -1,6 +1,8 @@
 """features/*: snapshots and labels of every cohort."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -8,14 +10,20 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
-from churn_assets.graph.checks import require_unique
+from churn_assets.graph.checks import CheckFailed, passed, require_unique
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import observed_months, partition_range, snapshot_months
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import add_months, month_end, month_of, month_range
-from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, require_complete
+from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
+from churn_assets.silver.reconciliation import extract_dates, require_complete
+
+ONE_ROW = "one_row_per_customer"
+NOT_EARLY = "no_label_before_maturity"
+NOT_FROM_GAPS = "no_label_from_incomplete_feed"
 
 
 def _snapshots(business: Business) -> dg.AssetsDefinition:
@@ -37,37 +45,40 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             dg.AssetDep(dg.AssetKey(tables.RECONCILIATION.key), partition_mapping=observed_months(business)),
         ],
         partitions=snapshot_months(business),
-        checks={"one_row_per_customer": "Every eligible customer stands once in each cohort."},
+        checks={
+            EVERY_SOURCE_COMPLETE: "Every source has passed silver in every month of the observation window.",
+            ONE_ROW: "Every eligible customer stands once in each cohort, and nobody else does.",
+        },
     )
     def snapshots(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
         observed = month_range(add_months(months[0], 1 - windows.observation_months), months[-1])
-        try:
+        with incomplete_fails(EVERY_SOURCE_COMPLETE):
             require_complete(lakehouse, business, observed)
-        except SilverIncomplete as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
         built = customer_snapshots(lakehouse, business, months)
         try:
             with lakehouse.draft(table, built.snapshots) as draft:
-                counts = require_unique(draft, ["customer_key", "as_of_date"])
+                counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_ROW)
                 people = {
                     (str(r.as_of_date), r.excluded or "eligible"): r["count"]
                     for r in built.people.groupBy("as_of_date", "excluded").count().collect()
                 }
                 eligible = sum(n for (_, reason), n in people.items() if reason == "eligible")
                 if eligible != counts["rows"]:
-                    raise dg.Failure(
-                        f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out; "
-                        "nothing was written."
+                    raise CheckFailed(
+                        ONE_ROW,
+                        f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out.",
+                        "This is a defect of this software; please report it.",
+                        {"eligible customers": eligible, "snapshots": counts["rows"]},
                     )
                 commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
         finally:
             built.people.unpersist()
         reasons = sorted({reason for _, reason in people})
         days = sorted({day for day, _ in people})
-        report = markdown_table(
+        report = table_metadata(
             ["as_of_date", *reasons], [[d, *(people.get((d, r), 0) for r in reasons)] for d in days]
         )
         return materialized(
@@ -75,7 +86,10 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             table,
             commit,
             {"population": report, "features": len(business.features)},
-            {"one_row_per_customer": counts},
+            [
+                passed(EVERY_SOURCE_COMPLETE, {"months": f"{observed[0]} to {observed[-1]}"}),
+                passed(ONE_ROW, counts),
+            ],
         )
 
     return snapshots
@@ -101,7 +115,10 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         ],
         partitions=snapshot_months(business),
         checks={
-            "no_label_before_its_time": "No label is given before label_available_at is covered by extracts."
+            LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver.",
+            NOT_FROM_GAPS: "A label is given only if every source has passed silver in all months of its outcome "
+            "window.",
+            NOT_EARLY: "A label is given only if extracts reach its label_available_at.",
         },
     )
     def labels(
@@ -109,16 +126,15 @@ def _labels(business: Business) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
         where = as_of_between(months)
-        extracts = extract_dates(lakehouse, business.label_source)
+        with incomplete_fails(LABEL_SOURCE_LOADED):
+            extracts = extract_dates(lakehouse, business.label_source)
         dates = cohorts(months, windows, extracts)
         mature = [c for c in dates if c.mature]
         if mature:
-            try:
-                # a month that is missing inside the outcome window would read as loyalty or as churn
-                needed = month_range(month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at))
+            # a month that is missing inside the outcome window would read as loyalty or as churn
+            needed = month_range(month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at))
+            with incomplete_fails(NOT_FROM_GAPS):
                 require_complete(lakehouse, business, needed)
-            except SilverIncomplete as error:
-                raise dg.Failure(str(error), allow_retries=False) from error
         settled = lakehouse.read(table).where(where).localCheckpoint() if lakehouse.exists(table) else None
         frame = churn_labels(
             lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(where),
@@ -128,37 +144,57 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             settled,
         )
         with lakehouse.draft(table, frame) as draft:
-            given = draft.content.aggregate(["label_available_at"], [("label", "count")]).to_pylist()
-            if any(row["label_count"] for row in given if row["label_available_at"] > extracts[-1]):
-                raise dg.Failure("A label stands before its label_available_at; nothing was written.")
+            _refuse_early_labels(draft, extracts[-1])
             counts = draft.content.aggregate(
                 ["as_of_date", "outcome", "corrected"], [("customer_key", "count")]
             ).to_pylist()
             commit = draft.replace(where, run_id=context.run.run_id)
-        outcomes = Counter[tuple[str, str]]()
-        for row in counts:
-            outcomes[str(row["as_of_date"]), row["outcome"]] += row["customer_key_count"]
-        kinds = sorted({kind for _, kind in outcomes})
-        days = [str(month_end(m)) for m in months]
-        rows = [[d, *(outcomes[d, k] for k in kinds)] for d in days]
-        churned = sum(n for (_, kind), n in outcomes.items() if kind == "churned")
-        stayed = sum(n for (_, kind), n in outcomes.items() if kind == "stayed")
-        metadata: dict[str, Any] = {
-            "outcomes": markdown_table(["as_of_date", *kinds], rows),
-            "mature cohorts": len(mature),
-            "corrections not applied": sum(row["customer_key_count"] for row in counts if row["corrected"]),
-        }
-        if churned + stayed:
-            metadata["base rate"] = churned / (churned + stayed)
+        metadata = _label_report(counts, months) | {"mature cohorts": len(mature)}
         return materialized(
             lakehouse,
             table,
             commit,
             metadata,
-            {"no_label_before_its_time": {"known until": str(extracts[-1])}},
+            [
+                passed(LABEL_SOURCE_LOADED, {"known until": str(extracts[-1])}),
+                passed(NOT_FROM_GAPS, {"mature cohorts": len(mature)}),
+                passed(NOT_EARLY, {"known until": str(extracts[-1])}),
+            ],
         )
 
     return labels
+
+
+def _refuse_early_labels(draft: TableDraft, known_until: date) -> None:
+    """Raises CheckFailed when a label stands before its label_available_at."""
+    given = draft.content.aggregate(["as_of_date", "label_available_at"], [("label", "count")]).to_pylist()
+    early = [row for row in given if row["label_count"] and row["label_available_at"] > known_until]
+    if early:
+        header = ["as_of_date", "label_available_at", "label_count"]
+        rows = [[row[name] for name in header] for row in early]
+        raise CheckFailed(
+            NOT_EARLY,
+            f"{sum(row['label_count'] for row in early):,} labels stand before their label_available_at.",
+            "This is a defect of this software; please report it.",
+            {"known until": str(known_until), "early labels": table_metadata(header, rows)},
+        )
+
+
+def _label_report(counts: Sequence[Mapping[str, Any]], months: Sequence[str]) -> dict[str, Any]:
+    """What became of the snapshots of each cohort, and the share of those with a label who left."""
+    outcomes, kinds = Counter[tuple[str, str]](), Counter[str]()
+    for row in counts:
+        outcomes[str(row["as_of_date"]), row["outcome"]] += row["customer_key_count"]
+        kinds[row["outcome"]] += row["customer_key_count"]
+    days = [str(month_end(m)) for m in months]
+    rows = [[d, *(outcomes[d, k] for k in sorted(kinds))] for d in days]
+    report: dict[str, Any] = {
+        "outcomes": table_metadata(["as_of_date", *sorted(kinds)], rows),
+        "corrections not applied": sum(row["customer_key_count"] for row in counts if row["corrected"]),
+    }
+    if labelled := kinds["churned"] + kinds["stayed"]:
+        report["base rate"] = kinds["churned"] / labelled
+    return report
 
 
 def feature_assets(business: Business) -> list[dg.AssetsDefinition]:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.outcome import Windows
+from churn_assets.contracts.windows import Windows
 from churn_assets.history.knowledge import spell_of
 from churn_assets.history.spells import by_choice, effective_end
 from churn_assets.months import month_end

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.outcome import Eligibility
+from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.features.cells import Term, monthly_cells
 from churn_assets.history.knowledge import as_of_date_of, at_each
 from churn_assets.history.spells import running_spells

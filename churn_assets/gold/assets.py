@@ -1,5 +1,6 @@
 """gold/*: what people read."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -9,21 +10,34 @@ from churn_assets.contracts.gold_columns import month_columns
 from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, touched_months
 from churn_assets.gold.customers import customers
-from churn_assets.graph.checks import require_unique
+from churn_assets.graph.checks import passed, require_unique
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
+from churn_assets.silver.completeness import LABEL_SOURCE_LOADED, incomplete_fails
 from churn_assets.silver.reconciliation import extract_dates
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-UNIQUE = {"one_row_per_key": "No key stands in the table twice."}
+ONE_ROW = "one_row_per_customer"
+ONE_ROW_A_MONTH = "one_row_per_customer_and_month"
+LOADED = {LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver."}
 
 
 def _silver(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]":
     return {s.name: lakehouse.read(tables.silver(s)) for s in business.sources}
+
+
+def _known_until(lakehouse: Lakehouse, business: Business) -> date:
+    """The newest extract_date of the label source.
+
+    Raises:
+        CheckFailed: none has passed silver.
+    """
+    with incomplete_fails(LABEL_SOURCE_LOADED):
+        return extract_dates(lakehouse, business.label_source)[-1]
 
 
 def _written(lakehouse: Lakehouse) -> list[str]:
@@ -59,17 +73,18 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         business,
         description="Everything known today about each customer.",
         deps=[*everything, tables.RECONCILIATION.key],
-        checks=UNIQUE,
+        checks={ONE_ROW: "Every customer stands in the table once."} | LOADED,
     )
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        known_until = extract_dates(lakehouse, business.label_source)[-1]
+        known_until = _known_until(lakehouse, business)
         frame = customers(_silver(lakehouse, business), business, known_until)
         with lakehouse.draft(current, frame) as draft:
-            counts = require_unique(draft, ["customer_key"])
+            counts = require_unique(draft, ["customer_key"], ONE_ROW)
             commit = draft.overwrite(run_id=context.run.run_id)
-        return materialized(lakehouse, current, commit, passed={"one_row_per_key": counts})
+        held = [passed(ONE_ROW, counts), passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)})]
+        return materialized(lakehouse, current, commit, checks=held)
 
     @table_asset(
         monthly,
@@ -78,7 +93,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         "and other attributes as they were known at the month's end.",
         deps=[*everything, tables.RECONCILIATION.key],
         partitions=ingest_months(business),
-        checks=UNIQUE,
+        checks={ONE_ROW_A_MONTH: "Every customer stands in each month at most once."},
     )
     def months_of_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -94,14 +109,14 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         frame = customer_months(silver, business, months)
         listed = ", ".join(f"'{m}'" for m in months)
         with lakehouse.draft(monthly, frame) as draft:
-            counts = require_unique(draft, ["customer_key", "month"])
+            counts = require_unique(draft, ["customer_key", "month"], ONE_ROW_A_MONTH)
             commit = draft.replace(f"month IN ({listed})", run_id=context.run.run_id)
         return materialized(
             lakehouse,
             monthly,
             commit,
             {"months written": ", ".join(months)},
-            {"one_row_per_key": counts},
+            [passed(ONE_ROW_A_MONTH, counts)],
         )
 
     @table_asset(
@@ -109,14 +124,16 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         business,
         description="Every ending: voluntary, involuntary, lapsed or silent.",
         deps=[tables.silver(business.label_source).key, tables.RECONCILIATION.key],
+        checks=LOADED,
     )
     def endings(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        source = business.label_source
+        source, known_until = business.label_source, _known_until(lakehouse, business)
         silver = {source.name: lakehouse.read(tables.silver(source))}
-        frame = churn_events(silver, business, extract_dates(lakehouse, source)[-1])
+        frame = churn_events(silver, business, known_until)
         commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run.run_id)
-        return materialized(lakehouse, tables.CHURN_EVENTS, commit)
+        held = [passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)})]
+        return materialized(lakehouse, tables.CHURN_EVENTS, commit, checks=held)
 
     return [current_customers, months_of_customers, endings]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.business import Business, MonthColumn
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.gold_columns import entities, month_columns, spells
 from churn_assets.contracts.source import Source
 from churn_assets.gold.customers import named_apart

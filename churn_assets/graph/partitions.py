@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from churn_assets.contracts.business import Business, Calendar
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.calendar import Calendar
 from churn_assets.months import add_months
 
 FORMAT = "%Y-%m"

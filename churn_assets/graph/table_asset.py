@@ -6,7 +6,7 @@ Asset functions themselves stand in the rooms; here is no logic of any table.
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from importlib.metadata import version
 from typing import Any, get_origin
@@ -14,11 +14,12 @@ from typing import Any, get_origin
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.graph.checks import CheckFailed
+from churn_assets.graph.names import POOL
 from churn_assets.lakehouse.engine.session import why_spark_ended
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
-from churn_assets.lakehouse.tables import Column, Table
+from churn_assets.lakehouse.tables import LakeColumn, Table
 
-POOL = "spark"
 CODE_VERSION = version("churn-assets")
 PERSONAL = {"contains": "personal-data"}
 NO_LONGER = "No longer declared: rows of earlier materialisations hold values, newer ones none."
@@ -33,7 +34,7 @@ def _telling_of_a_dead_jvm() -> Iterator[None]:
     """
     try:
         yield
-    except dg.Failure:
+    except (dg.Failure, CheckFailed):
         raise
     except Exception as error:
         why = why_spark_ended()
@@ -42,22 +43,24 @@ def _telling_of_a_dead_jvm() -> Iterator[None]:
         raise dg.Failure(why, allow_retries=False) from error
 
 
-def _with_spark(function: Callable[..., Any]) -> Callable[..., Any]:
-    if inspect.isgeneratorfunction(function):
-
-        @wraps(function)
-        def yielding(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            with _telling_of_a_dead_jvm():
-                yield from function(*args, **kwargs)
-
-        return yielding
+def _step(function: Callable[..., Any], table: Table, spark: bool) -> Callable[..., Any]:
+    """The function as the body of a step; one that raises `CheckFailed` yields the failed check, then fails."""
 
     @wraps(function)
-    def returning(*args: Any, **kwargs: Any) -> Any:
-        with _telling_of_a_dead_jvm():
-            return function(*args, **kwargs)
+    def step(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        try:
+            with _telling_of_a_dead_jvm() if spark else nullcontext():
+                done = function(*args, **kwargs)
+                if inspect.isgenerator(done):
+                    yield from done
+                else:
+                    yield done
+        except CheckFailed as broken:
+            failed = broken.result(table.key)
+            yield failed
+            raise dg.Failure(str(broken), metadata=failed.metadata, allow_retries=False) from broken
 
-    return returning
+    return step
 
 
 def table_asset(
@@ -74,7 +77,8 @@ def table_asset(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Decorator: the function writes `table`. A range of months is one run; only one run at a time has Spark.
 
-    `checks` maps names of blocking checks to what they promise; `spark` is False for a step that starts none.
+    `checks` maps names of blocking checks to what holds when they pass; the function raises `CheckFailed` for one that
+    does not, before it commits. `spark` is False for a step that starts none.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -106,7 +110,7 @@ def table_asset(
                     dg.AssetCheckSpec(name, asset=table.key, description=text, blocking=True)
                     for name, text in (checks or {}).items()
                 ],
-            )(_with_spark(function) if spark else function)
+            )(_step(function, table, spark))
 
     return decorate
 
@@ -116,21 +120,17 @@ def materialized(
     table: Table,
     commit: Commit | None,
     metadata: Mapping[str, Any] | None = None,
-    passed: Mapping[str, Mapping[str, Any]] | None = None,
+    checks: Iterable[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[Any]:
-    """The result of an asset: row count, Delta version as data version, schema, and its passed checks with evidence.
+    """The result of an asset: row count, Delta version as data version, schema, and its checks with evidence.
 
-    A check that failed never gets here: it raises before the commit.
+    Every declared check is among `checks`, as `passed` or `not_judged`; one that failed raised before the commit.
     """
-    checks = [
-        dg.AssetCheckResult(check_name=name, passed=True, metadata=dict(evidence))
-        for name, evidence in (passed or {}).items()
-    ]
-    rows = {"dagster/row_count": commit.rows} if commit is not None else {}
+    rows = {"dagster/row_count": commit.rows if commit is not None else 0}
     return dg.MaterializeResult(
         asset_key=table.key,
         metadata=rows | where_it_lies(lakehouse, table, commit) | dict(metadata or {}),
-        check_results=checks,
+        check_results=list(checks),
         data_version=dg.DataVersion(str(commit.version)) if commit is not None else None,
     )
 
@@ -169,7 +169,7 @@ def column_schema(table: Table, types: Mapping[str, str]) -> dg.TableSchema:
     return dg.TableSchema(columns, dg.TableConstraints(unique))
 
 
-def _column(table: Table, column: Column, kind: str) -> dg.TableColumn:
+def _column(table: Table, column: LakeColumn, kind: str) -> dg.TableColumn:
     parts = [column.meaning]
     parts += [f"Unit: {column.unit}."] if column.unit else []
     parts += [f"Time: {column.time}."] if column.time else []
@@ -180,14 +180,3 @@ def _column(table: Table, column: Column, kind: str) -> dg.TableColumn:
         dg.TableColumnConstraints(nullable=not column.required, unique=table.row_key == (column.name,)),
         PERSONAL if column.personal else {},
     )
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """A small report as the UI shows it; numbers with thousands separators."""
-
-    def cell(value: object) -> str:
-        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(cell(v) for v in row) + " |" for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))

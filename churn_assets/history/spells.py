@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.outcome import LabelRule
+from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import spell_of, states
 

@@ -21,7 +21,8 @@ from churn_assets.lakehouse.catalogue.table import (
 )
 from churn_assets.lakehouse.delta import connector, files
 from churn_assets.lakehouse.delta.grouping import grouped
-from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Place, Refused
+from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Refused, TablePlace
+from churn_assets.lakehouse.engine import staging
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
 from churn_assets.lakehouse.engine.session import scratch_folder
@@ -209,7 +210,7 @@ class Lakehouse:
         """
         _require_declared(table, types_of_frame(frame))
         note(f"computing {table.path}")
-        place = Place(self.uri(table), table.partition_by, NEW_TABLE)
+        place = TablePlace(self.uri(table), table.partition_by, NEW_TABLE)
         drafts: AbstractContextManager[Draft]
         if self._on_this_machine:
             drafts = files.draft(frame, place, scratch_folder(self.settings) / "drafts")
@@ -245,6 +246,20 @@ class Lakehouse:
         """Adds rows. The caller makes sure that a re-run adds nothing twice; see `alone_with`, `draft`."""
         with self.draft(table, frame) as draft:
             return draft.append(run_id=run_id)
+
+    @contextmanager
+    def staging(self, table: Table, *, run_id: str) -> Iterator[str]:
+        """A folder for files that Spark reads on their way into the table; see `staging.staging`.
+
+        Raises:
+            LakehouseError: there is no space left.
+        """
+        with self._told(table), staging.staging(self.settings, run_id) as folder:
+            yield folder
+
+    def remove_leftovers(self) -> int:
+        """Removes what killed runs left in the lake beside its tables; the number of files."""
+        return staging.remove_leftovers(self.settings)
 
     @contextmanager
     def alone_with(self, table: Table) -> Iterator[None]:

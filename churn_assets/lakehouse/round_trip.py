@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from churn_assets.lakehouse.engine.session import running_session, start_session, stop_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.lakehouse.tables import Column, Table
+from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.settings import Settings
 
 
@@ -44,7 +44,7 @@ def round_trip(settings: Settings) -> RoundTrip:
         "numbers",
         "one row per number",
         ("half",),
-        (Column("id", "long", "The number."), Column("half", "string", "Its remainder by 2.")),
+        (LakeColumn("id", "long", "The number."), LakeColumn("half", "string", "Its remainder by 2.")),
     )
     try:
         started = time.perf_counter()

@@ -26,7 +26,7 @@ from churn_assets.lakehouse.catalogue.ingest import (
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE
 from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
-from churn_assets.lakehouse.catalogue.table import Column, Table
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
 
 __all__ = [
@@ -44,7 +44,7 @@ __all__ = [
     "QUARANTINE",
     "RECONCILIATION",
     "TRAINING_RUNS",
-    "Column",
+    "LakeColumn",
     "Table",
     "as_of_between",
     "between",

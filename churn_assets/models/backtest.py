@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import BY_TRAINING
-from churn_assets.reporting.documents import spoken
-from churn_assets.reporting.figures import BLUE, as_uri, blank
+from churn_assets.reporting.blocks import Block, Grid, Pictures
+from churn_assets.reporting.figures import BLUE, as_png, blank, png_uri
+from churn_assets.reporting.markdown import markdown
+from churn_assets.reporting.words import spoken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +69,7 @@ def _money(value: float | None) -> str:
 
 def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
     """AUC with its 95 % interval on the test cohort of each training."""
-    title = "Trained again and again as time went by: AUC on the cohort that followed\nfilled: the model took charge"
+    title = "AUC of each training on the cohort that followed\nfilled: the model took charge"
     figure, axes = blank(title, "trained as of", "ROC-AUC", width=8, height=3.6)
     for position, row in enumerate(found):
         reach = [[row["auc"] - row["auc_low"]], [row["auc_high"] - row["auc"]]]
@@ -79,6 +81,11 @@ def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
     return figure
 
 
-def backtest_picture(found: Sequence[Mapping[str, Any]]) -> str:
-    """The plot as Markdown; the picture is inside."""
-    return f"![AUC of each training]({as_uri(backtest_figure(found))})"
+def backtest_markdown(found: Sequence[Mapping[str, Any]]) -> str:
+    """Table and plot; the picture is inside."""
+    pictures = {"auc": png_uri(as_png(backtest_figure(found)))}
+    blocks: list[Block] = [
+        Grid(COLUMNS, backtest_rows(found), "lllllrrrrrl"),
+        Pictures({"auc": "AUC of each training"}),
+    ]
+    return markdown(blocks, pictures)

@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 
 from churn_assets.contracts.business import Business
-from churn_assets.graph.table_asset import markdown_table
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.metrics.fairness import COLUMNS, fairness_findings, fairness_rows
@@ -17,6 +17,7 @@ from churn_assets.ml.review.card import CardFacts, ModelCard, model_card
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.progress import note
+from churn_assets.reporting.markdown import markdown, markdown_table
 
 if TYPE_CHECKING:
     from churn_assets.tracking.training_run import TrainingRun
@@ -91,19 +92,15 @@ def _stability(examination: Examination) -> dg.MarkdownMetadataValue:
         else (name, m.n, m.positives, m.status, "")
         for name, m in (examination.cohorts | examination.segments).items()
     ]
-    return markdown_table(["cohort or customers", "customers", "churners", "AUC", "95 %"], rows)
+    return table_metadata(["cohort or customers", "customers", "churners", "AUC", "95 %"], rows)
 
 
 def _fairness(examination: Examination) -> dg.MarkdownMetadataValue:
     """Groups of the protected attributes, and what stands out."""
-    table = markdown_table(COLUMNS, fairness_rows(examination.groups)).md_str
-    said = "\n\n".join(fairness_findings(examination.groups))
-    return dg.MetadataValue.md(f"{table}\n\n{said}")
+    table = markdown_table(COLUMNS, fairness_rows(examination.groups))
+    return dg.MetadataValue.md("\n\n".join([table, markdown(fairness_findings(examination.groups))]))
 
 
 def _leaks(examination: Examination) -> dg.MarkdownMetadataValue:
     """What was found, or that nothing was."""
-    report = examination.leaks
-    said = [f"- {words}" for words in report.findings()] or ["Nothing found."]
-    asked = f"Shuffled labels: ROC-AUC {report.shuffled}; train against test: {report.apart}."
-    return dg.MetadataValue.md("\n".join([*said, "", asked]))
+    return dg.MetadataValue.md(markdown(examination.leaks.blocks()))

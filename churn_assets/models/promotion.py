@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.contracts.training import Promotion
+from churn_assets.contracts.retraining import Promotion
 from churn_assets.ml.metrics.classification import OK, Metrics, compare_auc
 
 DEGRADED = "has degraded"

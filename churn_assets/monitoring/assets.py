@@ -1,22 +1,31 @@
 """monitoring/*: realised quality and drift of every scored cohort, and a page a month. No step here needs Spark."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.graph.checks import CheckFailed, not_judged, passed
+from churn_assets.graph.metadata import table_metadata
+from churn_assets.graph.names import MONTHLY_PAGE
 from churn_assets.graph.partitions import partition_range, snapshot_months
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged
+from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 
-MONTHLY_PAGE = Table("monitoring", "monthly_page", "one page per month, as metadata")
+if TYPE_CHECKING:
+    pass
+
+EVERY_VERSION_JUDGED = "every_scored_version_judged"
+EVERY_VERSION_COMPARED = "every_scored_version_compared"
+NOBODY_SCORED = "no cohort of this run has been scored."
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -26,6 +35,32 @@ def _replaced(
     """The cohorts of the run, and only they, replaced by `rows`."""
     days = [month_end(month) for month in partition_range(context)]
     return lakehouse.replace_rows(table, table.rows(rows), "as_of_date", days, run_id=context.run.run_id)
+
+
+def _every_version(
+    check: str, table: Table, rows: Sequence[Mapping[str, Any]], scored: Mapping[tuple[date, str], int]
+) -> dg.AssetCheckResult:
+    """The check that `rows` are about every cohort and version of `scored`, which counts the customers of each.
+
+    Raises:
+        CheckFailed: they are not.
+    """
+    if not scored:
+        return not_judged(check, NOBODY_SCORED)
+    found = {(row["as_of_date"], row["model_version"]) for row in rows}
+    lacking = [
+        (day, version, n) for (day, version), n in sorted(scored.items()) if (day, version) not in found
+    ]
+    if lacking:
+        raise CheckFailed(
+            check,
+            f"{len(lacking)} of {len(scored)} scored cohorts and versions would have no row in {table.path}, first "
+            f"version {lacking[0][1]} as of {lacking[0][0]}.",
+            "A version that scored few customers is missing from the sample of a large cohort: score the whole cohort "
+            "with it, or delete its scores.",
+            {"without a row": table_metadata(["as_of_date", "model_version", "customers scored"], lacking)},
+        )
+    return passed(check, {"cohorts and versions": len(scored)})
 
 
 def _points(context: dg.AssetExecutionContext, month: str, figures: Mapping[str, float | int | None]) -> None:
@@ -48,7 +83,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         ),
         deps=[tables.CHURN_SCORES.key, tables.CHURN_LABELS.key],
         partitions=snapshot_months(business),
-        checks={"every_scored_version": "Every version that scored a cohort has one row."},
+        checks={EVERY_VERSION_JUDGED: "Every model version that scored a cohort has a row of its quality."},
         kinds=("deltalake",),
         spark=False,
     )
@@ -57,11 +92,11 @@ def _performance(business: Business) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         from churn_assets.monitoring.performance import COUNTS, NUMBERS
 
-        found: Rows = {}
-        champions = decided(lakehouse)
-        if lakehouse.exists(tables.CHURN_SCORES):
-            found = {m: judged(lakehouse, business, m, champions) for m in partition_range(context)}
+        months = partition_range(context)
+        scored, champions = scored_cohorts(lakehouse, months), decided(lakehouse)
+        found: Rows = {m: judged(lakehouse, business, m, champions) for m in months} if scored else {}
         rows = [row for of_month in found.values() for row in of_month]
+        check = _every_version(EVERY_VERSION_JUDGED, table, rows, scored)
         commit = _replaced(context, lakehouse, table, rows)
         for month, of_month in found.items():
             for row in in_charge(of_month, champions, month_end(month)):
@@ -69,8 +104,8 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         aucs = ("auc", "auc_low", "auc_high", "auc_estimated")
         shown = ("as_of_date", "model_version", "status", "n", "positives", *aucs)
         report = [[_short(row[name]) for name in shown] for row in rows]
-        metadata = {"performance": markdown_table(shown, report)}
-        return materialized(lakehouse, table, commit, metadata, {"every_scored_version": {"rows": len(rows)}})
+        metadata = {"performance": table_metadata(shown, report)}
+        return materialized(lakehouse, table, commit, metadata, [check])
 
     return model_performance
 
@@ -88,7 +123,9 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         ),
         deps=[tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key, tables.MODEL_PERFORMANCE.key],
         partitions=snapshot_months(business),
-        checks={"every_scored_version": "Every version that scored a cohort is compared."},
+        checks={
+            EVERY_VERSION_COMPARED: "Every model version that scored a cohort is compared with its training."
+        },
         kinds=("deltalake",),
         spark=False,
     )
@@ -99,11 +136,14 @@ def _drift(business: Business) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         from churn_assets.monitoring.drift import STABLE, headlines
 
+        months = partition_range(context)
+        scored = scored_cohorts(lakehouse, months)
         found: Rows = {}
-        if lakehouse.exists(tables.CHURN_SCORES):
+        if scored:
             sizes = cohort_sizes(lakehouse)
-            found = {month: compared(lakehouse, tracking, month, sizes) for month in partition_range(context)}
+            found = {month: compared(lakehouse, tracking, month, sizes) for month in months}
         rows = [row for of_month in found.values() for row in of_month]
+        check = _every_version(EVERY_VERSION_COMPARED, table, rows, scored)
         commit = _replaced(context, lakehouse, table, rows)
         champions = decided(lakehouse)
         for month, of_month in found.items():
@@ -112,11 +152,8 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         numbers = ("psi", "js_distance", "value", "missing_rate")
         shown = ("as_of_date", "model_version", "kind", "feature", "status", *numbers)
         report = [[_short(row.get(name)) for name in shown] for row in moved[:40]]
-        metadata = {"moved": markdown_table(shown, report)}
-        versions = {(r["as_of_date"], r["model_version"]) for r in rows}
-        return materialized(
-            lakehouse, table, commit, metadata, {"every_scored_version": {"versions": len(versions)}}
-        )
+        metadata = {"moved": table_metadata(shown, report)}
+        return materialized(lakehouse, table, commit, metadata, [check])
 
     return feature_drift
 
@@ -143,8 +180,8 @@ def _page(business: Business) -> dg.AssetsDefinition:
 
         for month in partition_range(context):
             facts = month_facts(lakehouse, business, month)
-            text = monthly_page(facts) if facts else nobody_scored(month_end(month))
-            context.add_asset_metadata({"page": dg.MetadataValue.md(text)}, partition_key=month)
+            page = monthly_page(facts) if facts else nobody_scored(month_end(month))
+            context.add_asset_metadata({"page": dg.MetadataValue.md(page.markdown())}, partition_key=month)
             if facts:
                 found = facts.movements
                 moved = found.moved if found and found.compared else None

@@ -16,7 +16,7 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     import pandas as pd
 
-    from churn_assets.monitoring.drift import Population
+    from churn_assets.monitoring.drift import CohortCounts
 
 # Scored customers of one cohort that are read into this process for either table; of more, a random share of the keys.
 COHORT_LIMIT = 1_000_000
@@ -94,24 +94,29 @@ def cohort_sizes(lakehouse: Lakehouse) -> dict[date, int]:
     return {row["as_of_date"]: row["as_of_date_count"] for row in found.to_pylist()}
 
 
-def sampled_cohorts(lakehouse: Lakehouse) -> dict[tuple[date, str], int]:
-    """Customers scored, by cohort and model version, where monitoring/model_performance holds a sample of them."""
+def scored_cohorts(lakehouse: Lakehouse, months: Iterable[str] | None = None) -> dict[tuple[date, str], int]:
+    """Customers scored, by cohort and model version; of the cohorts of these months, or of all."""
+    import pyarrow.compute as pc
+
     if not lakehouse.exists(tables.CHURN_SCORES):
         return {}
+    days = None if months is None else pc.field("as_of_date").isin([month_end(m) for m in months])
     by = ["as_of_date", "model_version"]
-    found = lakehouse.aggregate(tables.CHURN_SCORES, by, [("model_version", "count")]).to_pylist()
-    return {
-        (row["as_of_date"], row["model_version"]): row["model_version_count"]
-        for row in found
-        if row["model_version_count"] > COHORT_LIMIT
-    }
+    # by the partition columns, so that no file's content is read
+    found = lakehouse.aggregate(tables.CHURN_SCORES, by, [("model_version", "count")], days).to_pylist()
+    return {(row["as_of_date"], row["model_version"]): row["model_version_count"] for row in found}
+
+
+def sampled_cohorts(lakehouse: Lakehouse) -> dict[tuple[date, str], int]:
+    """The `scored_cohorts` of which monitoring/model_performance holds a sample."""
+    return {key: scored for key, scored in scored_cohorts(lakehouse).items() if scored > COHORT_LIMIT}
 
 
 def population(
     lakehouse: Lakehouse, day: date, version: str, about: Mapping[str, Any], sizes: Mapping[date, int]
-) -> "Population":
+) -> "CohortCounts":
     """Size of a cohort beside those of the training, and its churners as monitoring/model_performance has them."""
-    from churn_assets.monitoring.drift import Population
+    from churn_assets.monitoring.drift import CohortCounts
 
     trained = [sizes[d] for d in map(date.fromisoformat, about["split"]["train"]) if d in sizes]
     usual = sum(trained) / len(trained) if trained else None
@@ -119,8 +124,8 @@ def population(
         this = [("as_of_date", "=", day), ("model_version", "=", version)]
         for row in lakehouse.arrow(tables.MODEL_PERFORMANCE, ["n", "positives"], this).to_pylist():
             if row["positives"] is not None:
-                return Population(sizes[day], usual, row["n"], row["positives"])
-    return Population(sizes[day], usual)
+                return CohortCounts(sizes[day], usual, row["n"], row["positives"])
+    return CohortCounts(sizes[day], usual)
 
 
 def _scores_and_labels(

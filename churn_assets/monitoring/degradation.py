@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from churn_assets.contracts.training import Degradation
+from churn_assets.contracts.retraining import Degradation
 from churn_assets.ml.metrics.classification import OK
 from churn_assets.months import month_index, month_of
 
@@ -26,7 +26,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Decision:
+class RetrainingDecision:
     """Whether to retrain, and why or why not, in words."""
 
     retrain: bool
@@ -51,7 +51,7 @@ def judged_cohorts(rows: Sequence[Mapping[str, object]], model_version: str) -> 
 
 def decide(
     cohorts: Sequence[Judged], reference: float, last_trained_as_of: date, today: date, rule: Degradation
-) -> Decision:
+) -> RetrainingDecision:
     """The decision at one look.
 
     Args:
@@ -62,34 +62,36 @@ def decide(
         rule: thresholds from churn.yaml.
     """
     if not rule.enabled:
-        return Decision(False, "Switched off in churn.yaml (retraining.degradation.enabled).")
+        return RetrainingDecision(False, "Switched off in churn.yaml (retraining.degradation.enabled).")
     if not cohorts:
-        return Decision(False, "No cohort that the champion scored has matured yet.")
+        return RetrainingDecision(False, "No cohort that the champion scored has matured yet.")
     bar = reference - rule.margin
     window = cohorts[-rule.of_last :]
     lines = [_distance(c, bar, rule) for c in window]
     told = f"Bar {bar:.3f} (reference {reference:.3f} minus {rule.margin:g}). " + " ".join(lines)
     newest = window[-1]
     if not _judgeable(newest, rule):
-        return Decision(False, f"{told} The newest cohort cannot be judged.")
+        return RetrainingDecision(False, f"{told} The newest cohort cannot be judged.")
     below = sum(_below(c, bar, rule) for c in window)
     if not _below(newest, bar, rule):
-        return Decision(False, f"{told} The newest cohort is not below the bar.")
+        return RetrainingDecision(False, f"{told} The newest cohort is not below the bar.")
     if below < rule.at_least:
-        return Decision(False, f"{told} {below} of the {rule.at_least} cohorts below the bar that it takes.")
+        return RetrainingDecision(
+            False, f"{told} {below} of the {rule.at_least} cohorts below the bar that it takes."
+        )
     age = month_index(month_of(today)) - month_index(month_of(last_trained_as_of))
     if age < rule.cool_down_months:
-        return Decision(
+        return RetrainingDecision(
             False,
             f"{told} Degraded, but the last training (as of {last_trained_as_of}) is only {age} months old; "
             f"the cool-down is {rule.cool_down_months}.",
         )
     if age <= 0:  # without a cool-down, too
-        return Decision(
+        return RetrainingDecision(
             False,
             f"{told} Degraded, but there is a training as of {last_trained_as_of}; another would learn from the same.",
         )
-    return Decision(True, f"{told} {below} of the last {len(window)} cohorts are below the bar.")
+    return RetrainingDecision(True, f"{told} {below} of the last {len(window)} cohorts are below the bar.")
 
 
 def _judgeable(cohort: Judged, rule: Degradation) -> bool:

@@ -22,7 +22,7 @@ ROWS_PER_BIN = 5
 
 
 @dataclass(frozen=True)
-class Population:
+class CohortCounts:
     """A cohort as a whole.
 
     Attributes:
@@ -43,7 +43,7 @@ def cohort_drift(
     about: Mapping[str, Any],
     snapshots: pd.DataFrame,
     scores: pd.DataFrame,
-    population: Population,
+    population: CohortCounts,
 ) -> list[dict[str, Any]]:
     """One row per feature and score of a cohort against the bins fixed at the training; also for size and churn rate.
 
@@ -84,7 +84,7 @@ def cohort_drift(
     return rows
 
 
-def _as_a_whole(population: Population, trained: Mapping[str, int]) -> list[dict[str, Any]]:
+def _as_a_whole(population: CohortCounts, trained: Mapping[str, int]) -> list[dict[str, Any]]:
     """Rows for the number of customers and for the share of churners, as far as they are known."""
     rows: list[dict[str, Any]] = []
     if population.usual:

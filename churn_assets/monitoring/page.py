@@ -1,7 +1,7 @@
 """The page of a month, for people who decide about customers: short sentences, whole numbers, one picture.
 
-ROC-AUC is told as what it is: of 100 pairs of a customer who leaves and one who stays, in how many the one who leaves
-had the higher risk.
+It explains ROC-AUC by pairs of customers: in how many of 100 pairs of a customer who leaves and one who stays did the
+one who leaves have the higher risk.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,21 @@ from churn_assets.monitoring.page_figure import quality_figure
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE
 from churn_assets.monitoring.scored_month import GOOD, PERHAPS, WEAKER, ScoredMonth
 from churn_assets.months import add_months, month_of
-from churn_assets.reporting.figures import as_uri
+from churn_assets.reporting.blocks import (
+    Aside,
+    Block,
+    Bullets,
+    Chapter,
+    Document,
+    Grid,
+    Pictures,
+    Strong,
+    Text,
+)
+from churn_assets.reporting.figures import as_png, png_uri
+from churn_assets.reporting.html import html_page
+from churn_assets.reporting.markdown import markdown_page
+from churn_assets.reporting.words import counted, full_date, month_name
 
 SHOWN_COHORTS, SHOWN_CHANGES, SHOWN_MOVES = 12, 8, 8
 NO_RESULT = {
@@ -25,10 +39,12 @@ NO_RESULT = {
     TOO_FEW: "too few left to tell",
     ONE_CLASS: "all did the same",
 }
+PICTURE = "quality"
 EXPLAINED = (
-    "*Right in 100 pairs: take a customer who left and one who stayed. In so many of 100 such pairs the one who left "
-    "had the higher risk. Tossing a coin is right in 50. In brackets: the range that chance leaves open. An estimate "
-    "takes the risks for true; it cannot see that customers leave for new reasons. Experts call the share ROC-AUC.*"
+    "Right in 100 pairs: take a customer who left and one who stayed. The number says in how many of 100 such pairs "
+    "the one who left had the higher risk. Tossing a coin is right in 50. The range in brackets is the 95 % interval. "
+    "An estimate assumes that the predicted risks are right, so it does not notice new reasons to leave. The technical "
+    "name of the share is ROC-AUC."
 )
 
 
@@ -66,53 +82,66 @@ def outcome_days(day: date, gap_days: int, outcome_days: int) -> tuple[date, dat
     return day + timedelta(days=gap_days + 1), day + timedelta(days=gap_days + outcome_days)
 
 
-def monthly_page(facts: Facts) -> str:
-    """The page as Markdown; the picture is inside."""
+@dataclass(frozen=True)
+class MonthlyPage:
+    """The page before it is rendered; `pictures` holds PNGs by name."""
+
+    document: Document
+    pictures: Mapping[str, bytes]
+
+    def html(self) -> str:
+        """As one HTML file."""
+        return html_page(self.document, self.pictures)
+
+    def markdown(self) -> str:
+        """As Markdown with the picture inside."""
+        return markdown_page(self.document, {name: png_uri(png) for name, png in self.pictures.items()})
+
+
+def monthly_page(facts: Facts) -> MonthlyPage:
+    """The page of the newest month of the facts."""
     now = facts.now
-    parts = [
-        f"# Customers at risk, {_month(now.day)}",
-        f"As of {_date(now.day)}. {_model(facts)}",
-        "## In short",
-        "\n".join(f"- {line}" for line in _in_short(facts)),
-        "## Is the model still good?",
-        _picture(facts),
-        _cohort_table(facts),
-        EXPLAINED,
-        "## What has changed?",
-        _changes(facts),
-        "## Who moved between segments?",
-        _segments(facts.movements),
-    ]
-    return "\n\n".join(parts) + "\n"
+    trained = f", trained as of {full_date(facts.trained_as_of)}" if facts.trained_as_of else ""
+    picture = Pictures({PICTURE: "How often the model was right, month by month"}, wide=True)
+    document = Document(
+        title=_title(now.day),
+        under=f"As of {full_date(now.day)}. Model version {now.model_version}{trained}.",
+        chapters=[
+            Chapter("In short", [Bullets(_in_short(facts))]),
+            Chapter("Is the model still good?", [picture, _cohorts(facts), Aside(EXPLAINED)]),
+            Chapter("What has changed?", _changes(facts)),
+            Chapter("Who moved between segments?", _segments(facts.movements)),
+        ],
+    )
+    return MonthlyPage(document, {PICTURE: as_png(quality_figure(facts.cohorts[-SHOWN_COHORTS:]), dpi=110)})
 
 
-def _model(facts: Facts) -> str:
-    trained = f", trained as of {_date(facts.trained_as_of)}" if facts.trained_as_of else ""
-    return f"Model version {facts.now.model_version}{trained}."
-
-
-def nobody_scored(day: date) -> str:
+def nobody_scored(day: date) -> MonthlyPage:
     """The page of a month without scores."""
-    return (
-        f"# Customers at risk, {_month(day)}\n\nNobody was scored: no model was in charge on {_date(day)}.\n"
+    return MonthlyPage(
+        Document(_title(day), f"Nobody was scored: no model was in charge on {full_date(day)}.", []), {}
     )
 
 
-def _in_short(facts: Facts) -> list[str]:
+def _title(day: date) -> str:
+    return f"Customers at risk, {month_name(day)}"
+
+
+def _in_short(facts: Facts) -> list[Text]:
     now = facts.now
-    lines = [_verdict(facts)]
+    lines: list[Text] = [_verdict(facts)]
     size = f"{now.scored:,} customers were scored"
     if len(facts.cohorts) > 1:
         before = facts.cohorts[-2]
         last_month = month_of(before.day) == add_months(month_of(now.day), -1)
-        which = "the month before" if last_month else f"in {_month(before.day)}"
+        which = "the month before" if last_month else f"in {month_name(before.day)}"
         size += f", {_than(now.scored, before.scored)} {which}"
     lines.append(f"{size}.")
     if now.expected_positives is not None and now.n:
-        sample = f" That rests on a random sample of {now.sample:,}." if now.sample < now.scored else ""
+        sample = f" This comes from a random sample of {now.sample:,}." if now.sample < now.scored else ""
         lines.append(
             f"About {now.of_all(now.expected_positives):,.0f} of them ({now.expected_positives / now.n:.1%}) are "
-            f"expected to leave between {_date(facts.first_day)} and {_date(facts.last_day)}.{sample}"
+            f"expected to leave between {full_date(facts.first_day)} and {full_date(facts.last_day)}.{sample}"
         )
     if facts.movements is not None and facts.movements.compared:
         lines.append(f"{facts.movements.moved:,} customers are in another segment than the month before.")
@@ -126,34 +155,30 @@ def _in_short(facts: Facts) -> list[str]:
     return lines
 
 
-def _verdict(facts: Facts) -> str:
-    """Of the newest month that can be judged under the model in charge."""
+def _verdict(facts: Facts) -> Text:
+    """Of the newest month of the model in charge that can be judged."""
     now = facts.now
     told = [c for c in facts.cohorts if c.model_version == now.model_version and c.judgement(facts.margin)]
     if not told:
-        early = (
-            "**It is too early to say whether the model is good:** no month that it scored can be judged yet."
-        )
+        early = Strong("It is too early to say whether the model is good:")
+        pending = " no month that it scored can be judged yet."
         if now.auc_estimated is None:
-            return early
-        return f"{early} If its risks are right, it will be right in about {_of_100(now.auc_estimated)} of 100 pairs."
+            return (early, pending)
+        pairs = _of_100(now.auc_estimated)
+        return (early, pending, f" If its risks are right, it will be right in about {pairs} of 100 pairs.")
     newest = told[-1]
     found = (
-        f"For {_month(newest.day)}, the newest month that can be judged, it was right in {_of_100(newest.auc)} of 100 "
-        f"pairs; the training promised {_of_100(newest.promised)}"
+        f" For {month_name(newest.day)}, the newest month that can be judged, it was right in {_of_100(newest.auc)} of "
+        f"100 pairs; the training promised {_of_100(newest.promised)}."
     )
     return {
-        GOOD: f"**The model is still good.** {found}.",
-        PERHAPS: f"**The model may have become weaker.** {found}. That can still be chance.",
-        WEAKER: f"**The model has become weaker.** {found}. That is more than chance.",
+        GOOD: (Strong("The model is still good."), found),
+        PERHAPS: (Strong("The model may have become weaker."), found, " This can still be chance."),
+        WEAKER: (Strong("The model has become weaker."), found, " This is more than chance."),
     }[str(newest.judgement(facts.margin))]
 
 
-def _picture(facts: Facts) -> str:
-    return f"![How often the model was right]({as_uri(quality_figure(facts.cohorts[-SHOWN_COHORTS:]))})"
-
-
-def _cohort_table(facts: Facts) -> str:
+def _cohorts(facts: Facts) -> Grid:
     rows = []
     for cohort in facts.cohorts[-SHOWN_COHORTS:]:
         judgement = cohort.judgement(facts.margin)
@@ -164,7 +189,7 @@ def _cohort_table(facts: Facts) -> str:
             right = f"estimated {_of_100(cohort.auc_estimated)}"
         rows.append(
             (
-                _month(cohort.day),
+                month_name(cohort.day),
                 cohort.model_version,
                 f"{cohort.scored:,}{sample}",
                 _of_all(cohort, cohort.expected_positives),
@@ -175,50 +200,57 @@ def _cohort_table(facts: Facts) -> str:
             )
         )
     head = ("month", "model", "customers", "expected to leave", "left", "right in 100 pairs", "promised", "")
-    return _table(head, rows)
+    return Grid(head, rows, "llrrrlrl")
 
 
-def _changes(facts: Facts) -> str:
-    lines = []
+def _changes(facts: Facts) -> list[Block]:
+    lines: list[Text] = []
     for row in facts.drift:
+        now, then = row.get("value"), row.get("reference_value")
         if row["kind"] == VOLUME:
-            lines.append(
-                f"- Customers: {row['value']:,.0f}; in a month of the training {row['reference_value']:,.0f}."
-                f"{_remark(row)}"
-            )
+            said = f"Customers: {now:,.0f}; in a month of the training {then:,.0f}."
         elif row["kind"] == BASE_RATE:
-            lines.append(
-                f"- Left: {row['value']:.1%} of the customers of {_month(row['as_of_date'])}, the newest month with "
-                f"results; in the training {row['reference_value']:.1%}.{_remark(row)}"
-            )
+            month = month_name(row["as_of_date"])
+            newest = f"{now:.1%} of the customers of {month}, the newest month with results"
+            said = f"Left: {newest}; in the training {then:.1%}."
+        else:
+            continue
+        lines.append(said if row["status"] == STABLE else (f"{said} ", Strong("That is unusual.")))
     features = [row for row in facts.drift if row["kind"] == FEATURE]
     moved = [row for row in features if row["status"] != STABLE]
-    if not moved:
-        same = "looks as it did in the training" if features else "has not been compared with the training"
-        lines.append(f"- What is known about the customers {same}.")
-        return "\n".join(lines)
-    rows = []
-    for row in sorted(moved, key=lambda r: -r["psi"])[:SHOWN_CHANGES]:
-        missing = f"{row['missing_rate']:.0%}, in the training {row['reference_missing_rate']:.0%}"
-        much = "very different" if row["status"] == SHIFT else "different"
-        rows.append((facts.words.get(row["feature"], row["feature"]), much, missing))
-    text = "\n".join(lines) + "\n\n" + _table(("what is known about the customers", "", "unknown for"), rows)
-    if len(moved) > SHOWN_CHANGES:
-        text += f"\n\nAnd {len(moved) - SHOWN_CHANGES} more."
-    return text + "\n\nA change alone does not make the model worse. It is a reason to look at the sources."
+    if moved:
+        return [*([Bullets(lines)] if lines else []), *_moved(moved, facts.words)]
+    same = "looks as it did in the training" if features else "has not been compared with the training"
+    return [Bullets([*lines, f"What is known about the customers {same}."])]
 
 
-def _remark(row: Mapping[str, Any]) -> str:
-    return "" if row["status"] == STABLE else " **That is unusual.**"
+def _moved(moved: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> list[Block]:
+    """The features that differ most from the training."""
+    rows = [
+        (
+            words.get(row["feature"], row["feature"]),
+            "very different" if row["status"] == SHIFT else "different",
+            f"{row['missing_rate']:.0%}, in the training {row['reference_missing_rate']:.0%}",
+        )
+        for row in sorted(moved, key=lambda r: -r["psi"])[:SHOWN_CHANGES]
+    ]
+    more = len(moved) - len(rows)
+    return [
+        Grid(("what is known about the customers", "", "unknown for"), rows, "lll"),
+        *([f"And {more} more."] if more else []),
+        "A change alone does not make the model worse. It is a reason to check the sources.",
+    ]
 
 
-def _segments(found: Movements | None) -> str:
+def _segments(found: Movements | None) -> list[Block]:
     if found is None:
-        return "The segments of this month have not been made."
+        return ["The segments of this month have not been computed."]
     if not found.compared:
         alone = [(s.name, f"{s.customers:,}", f"{s.expected:,.0f}", s.action or "") for s in found.segments]
-        text = _table(("segment", "customers", "expected to leave", "what to do"), alone)
-        return text + "\n\nThere are no segments of the month before to compare with."
+        return [
+            Grid(("segment", "customers", "expected to leave", "what to do"), alone, "lrrl"),
+            "There are no segments of the month before to compare with.",
+        ]
     rows = [
         (
             s.name,
@@ -234,18 +266,16 @@ def _segments(found: Movements | None) -> str:
         for s in found.segments
     ]
     head = ("segment", "month before", "now", "change", "stayed", "from other segments", "new customers")
-    text = _table((*head, "expected to leave", "what to do"), rows)
-    gone = f"{found.gone:,} customers of the month before are no longer scored"
-    text += f"\n\n{gone}: they left, gave notice, or no longer fit the rules."
+    are = "is" if found.gone == 1 else "are"
+    gone = f"{counted(found.gone, 'customer')} of the month before {are} no longer scored"
+    blocks: list[Block] = [
+        Grid((*head, "expected to leave", "what to do"), rows, "lrrrrrrrl"),
+        f"{gone}: they left, gave notice, or no longer fit the rules.",
+    ]
     if found.moves:
         moves = [(was, to, f"{customers:,}") for was, to, customers in found.moves[:SHOWN_MOVES]]
-        text += "\n\nThe largest moves:\n\n" + _table(("from", "to", "customers"), moves)
-    return text
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
+        blocks += ["The largest moves:", Grid(("from", "to", "customers"), moves, "llr")]
+    return blocks
 
 
 def _of_all(cohort: ScoredMonth, count: float | None) -> str:
@@ -263,11 +293,3 @@ def _than(now: int, before: int) -> str:
     # of nobody there is no share, and of a tiny one nothing is left in print
     size = f"{difference / before:.1%}" if before and difference / before >= 0.0005 else f"{difference:,}"
     return f"{size} {'more' if now > before else 'fewer'} than"
-
-
-def _month(day: date) -> str:
-    return f"{day:%B %Y}"
-
-
-def _date(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"

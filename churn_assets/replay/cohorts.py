@@ -18,8 +18,8 @@ from churn_assets.settings import Settings
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """A matured cohort.
+class ReplayedCohort:
+    """A matured cohort, judged three ways.
 
     Attributes:
         as_of_date: of the scores.
@@ -42,7 +42,7 @@ class Cohort:
     auc_of_hazard: float | None
 
 
-def matured_cohorts(settings: Settings, business: Business) -> list[Cohort]:
+def matured_cohorts(settings: Settings, business: Business) -> list[ReplayedCohort]:
     """Every judged cohort since the first champion, ascending."""
     lakehouse, tracking = Lakehouse(settings), tracking_of(settings, business)
     line = decided(lakehouse)
@@ -60,7 +60,7 @@ def matured_cohorts(settings: Settings, business: Business) -> list[Cohort]:
             continue
         frame = _labelled(lakehouse, day).merge(truth[truth["as_of_date"] == day], on="customer_key")
         found.append(
-            Cohort(
+            ReplayedCohort(
                 as_of_date=day,
                 label_available_at=frame["label_available_at"].max(),
                 positives=row["positives"],
@@ -89,7 +89,7 @@ def _auc(frame: pd.DataFrame, score: pd.Series) -> float | None:
     return metrics.auc if metrics.status == OK else None
 
 
-def regained(cohorts: Sequence[Cohort], since: date) -> float | None:
+def regained(cohorts: Sequence[ReplayedCohort], since: date) -> float | None:
     """How much of what a change cost came back: 0 as if never retrained, 1 as good as the true hazard.
 
     (in charge - first model) / (true hazard - first model), of mean AUC over the cohorts scored on or after `since`;

@@ -11,11 +11,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from churn_assets.automation.retraining_sensors import degradation_decision, new_data_decision
 from churn_assets.contracts.business import Business
+from churn_assets.graph.names import (
+    DEGRADATION,
+    INGEST,
+    MONITOR,
+    MONTH_END,
+    NEW_DATA,
+    REQUESTED_BY,
+    SCORE,
+    SETTLE,
+    SNAPSHOT,
+    TRAIN,
+)
 from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.training.split import NotEnoughHistory, temporal_split
-from churn_assets.models.assets import DEGRADATION, NEW_DATA, REQUESTED_BY
 from churn_assets.models.sample import mature_cohorts
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.replay.world import Plan
@@ -29,7 +40,7 @@ FIRST_MODEL = "first model"
 
 
 @dataclass(frozen=True)
-class Training:
+class ReplayedTraining:
     """A training that happened.
 
     Attributes:
@@ -56,7 +67,7 @@ class Life:
     plan: Plan
     instance: "DagsterInstance"
     progress: Progress
-    trainings: list[Training] = field(default_factory=list)
+    trainings: list[ReplayedTraining] = field(default_factory=list)
     judged: set[date] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -67,12 +78,12 @@ class Life:
     def live(self) -> None:
         """All months, in order."""
         if self.plan.at_once:
-            self._run("ingest", self.plan.calendar)
-            self._run("snapshot", self.closed)
+            self._run(INGEST, self.plan.calendar)
+            self._run(SNAPSHOT, self.closed)
         for month in self.plan.calendar:
             self.progress.update(self.task, month=month)
             if not self.plan.at_once:
-                self._run("ingest", [month])
+                self._run(INGEST, [month])
             if month in self.closed:
                 self._month_end(month)
             self.progress.advance(self.task)
@@ -81,8 +92,8 @@ class Life:
     def _month_end(self, month: str) -> None:
         """What the end of a month brings: new cohorts and matured ones, and maybe a training."""
         if not self.plan.at_once:
-            self._run("month_end", [month])
-            self._run("settle", self._maturing(month))
+            self._run(MONTH_END, [month])
+            self._run(SETTLE, self._maturing(month))
         elif self._models():
             self._judge_matured(month)
         called_by = self._called_by(month)
@@ -94,7 +105,7 @@ class Life:
         back = math.ceil(self.business.file.windows.maturity_days / 28) + 1
         return [m for m in self.closed if m <= month][-back:]
 
-    def _models(self) -> list[Training]:
+    def _models(self) -> list[ReplayedTraining]:
         """The trainings that registered a model."""
         return [training for training in self.trainings if training.version]
 
@@ -104,7 +115,7 @@ class Life:
         matured = [day for day in mature_cohorts(self.lakehouse, month_end(month)) if day >= first]
         new = [day for day in matured if day not in self.judged]
         if new:
-            self._run("monitor", month_range(month_of(new[0]), month_of(new[-1])))
+            self._run(MONITOR, month_range(month_of(new[0]), month_of(new[-1])))
             self.judged |= set(new)
 
     def _called_by(self, month: str) -> str | None:
@@ -127,24 +138,28 @@ class Life:
 
     def _train(self, month: str, called_by: str) -> None:
         try:
-            self._run("train", [month], {REQUESTED_BY: called_by})
+            self._run(TRAIN, [month], {REQUESTED_BY: called_by})
         except RunError as error:  # in operation it is asked for again; here with the next month
-            self.trainings.append(Training(month, called_by, None, False, str(error)))
+            self.trainings.append(ReplayedTraining(month, called_by, None, False, str(error)))
             return
         decision = max(self.lakehouse.arrow(tables.CHAMPIONS).to_pylist(), key=lambda row: row["decided_at"])
         self.trainings.append(
-            Training(month, called_by, decision["model_version"], decision["promoted"], decision["why"])
+            ReplayedTraining(
+                month, called_by, decision["model_version"], decision["promoted"], decision["why"]
+            )
         )
         if decision["promoted"]:
             # at once: whoever is in charge now scores the future, until somebody else is
-            self._run("score", month_range(month, self.closed[-1]) if self.plan.at_once else [month])
+            self._run(SCORE, month_range(month, self.closed[-1]) if self.plan.at_once else [month])
 
     def _run(self, job: str, months: Sequence[str], tags: dict[str, str] | None = None) -> None:
         self.progress.update(self.task, description=job)
         run_job(self.instance, self.settings, job, months, None, tags)
 
 
-def live_through(settings: Settings, business: Business, plan: Plan, console: Console) -> list[Training]:
+def live_through(
+    settings: Settings, business: Business, plan: Plan, console: Console
+) -> list[ReplayedTraining]:
     """Lives through the months of a world that `make_world` has made; returns the trainings, in order.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`churn-assets replay`: make a world, live through it, tell what the loop did."""
+"""`churn-assets replay`: makes a world, lives through it, and reports what the loop did."""
 
 import shlex
 
@@ -7,15 +7,16 @@ from rich.console import Console
 from churn_assets.contracts.loader import load_business
 from churn_assets.replay.cohorts import matured_cohorts
 from churn_assets.replay.life import live_through
-from churn_assets.replay.report import Findings, draw, print_findings
+from churn_assets.replay.report import print_result, replay_page
+from churn_assets.replay.result import ReplayResult
 from churn_assets.replay.world import Plan, ReplayError, make_world
 from churn_assets.settings import Settings
 
 __all__ = ["ReplayError", "replay"]
 
 
-def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
-    """Lives through a simulated world in CHURN_HOME/replay; prints a table, draws replay.png beside it.
+def replay(settings: Settings, plan: Plan, console: Console) -> ReplayResult:
+    """Lives through a simulated world in CHURN_HOME/replay; prints a table and writes it with a picture to replay.html.
 
     The last line says how to look at every run.
 
@@ -26,11 +27,11 @@ def replay(settings: Settings, plan: Plan, console: Console) -> Findings:
     own = make_world(settings, plan, console)
     business = load_business(own.business_path)
     trainings = live_through(own, business, plan, console)
-    found = Findings(plan, trainings, matured_cohorts(own, business))
-    print_findings(found, console)
-    picture = own.home_path / "replay.png"
-    draw(found, picture)
-    console.print(f"Picture: {picture}", markup=False)
+    found = ReplayResult(plan, trainings, matured_cohorts(own, business))
+    print_result(found, console)
+    page = own.home_path / "replay.html"
+    page.write_text(replay_page(found), encoding="utf-8")
+    console.print(f"Page: {page}", markup=False)
     console.print(f"Every run in Dagster's page: {page_command(own)}", markup=False, soft_wrap=True)
     return found
 

@@ -1,175 +1,129 @@
-"""What a replay found: a table, a sentence and a picture."""
+"""A replay for people: a table in the terminal, and an HTML page with the same table and a picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import date
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from churn_assets.models.assets import DEGRADATION
-from churn_assets.months import month_end, month_start
-from churn_assets.replay.cohorts import Cohort, regained
-from churn_assets.replay.life import Training
-from churn_assets.replay.world import Plan
-from churn_assets.reporting.figures import blank
+from churn_assets.months import month_end
+from churn_assets.replay.life import ReplayedTraining
+from churn_assets.replay.result import COLUMNS, ReplayResult, conclusion, rows
+from churn_assets.reporting.blocks import Aside, Card, Cards, Chapter, Document, Grid, Pictures
+from churn_assets.reporting.figures import BLUE, GREY, INK, ORANGE, as_png, blank
+from churn_assets.reporting.html import html_page
 from churn_assets.reporting.terminal import print_whole
+from churn_assets.reporting.words import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PICTURE = "auc"
+EXPLAINED = (
+    "Each cohort is judged three ways on the same customers: by the model in charge (AUC with its 95 % interval), by "
+    "the first model as if it had never been replaced, and by the true hazard of the simulation, which no model can "
+    "beat. Degradation and new data request trainings by the rules of churn.yaml."
+)
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a replay found.
-
-    Attributes:
-        plan: what was simulated.
-        trainings: in order.
-        cohorts: the judged ones, ascending.
-    """
-
-    plan: Plan
-    trainings: Sequence[Training]
-    cohorts: Sequence[Cohort]
-
-    @property
-    def change(self) -> date | None:
-        """as_of date from which the outcome of a cohort falls into the changed world."""
-        drift = self.plan.drift_from
-        return month_start(drift) - timedelta(days=1) if drift else None
-
-    @property
-    def alarm(self) -> Training | None:
-        """The first training that degradation called for after the change; without a change, the first of all."""
-        since = self.change or date.min
-        called = (t for t in self.trainings if t.called_by == DEGRADATION and month_end(t.month) >= since)
-        return next(called, None)
-
-    @property
-    def cohorts_until_alarm(self) -> int | None:
-        """Cohorts of the changed world that had matured when the alarm came; None without either."""
-        if self.alarm is None or self.change is None:
-            return None
-        seen = month_end(self.alarm.month)
-        return sum(self.change <= c.as_of_date and c.label_available_at <= seen for c in self.cohorts)
-
-    @property
-    def needless(self) -> int:
-        """Trainings that degradation called for although nothing had changed yet."""
-        until = self.change or date.max
-        return sum(t.called_by == DEGRADATION and month_end(t.month) < until for t in self.trainings)
-
-    @property
-    def quiet_cohorts(self) -> int:
-        """Judged cohorts before the change: each could have called in vain."""
-        return sum(c.as_of_date < (self.change or date.max) for c in self.cohorts)
-
-    @property
-    def regained(self) -> float | None:
-        """See cohorts.regained: of the cohorts scored since the alarm's training; None without one."""
-        return regained(self.cohorts, month_end(self.alarm.month)) if self.alarm else None
+def print_result(found: ReplayResult, console: Console) -> None:
+    """One line per cohort and event, then the outcome in words."""
+    table = Table(*COLUMNS)
+    for row in rows(found):
+        table.add_row(*row)
+    print_whole(table, console)
+    console.print(conclusion(found))
 
 
-def in_words(found: Findings) -> str:
-    """The outcome in a few sentences."""
-    told = f"{len(found.trainings)} trainings, {len(found.cohorts)} judged cohorts. "
-    if found.change is None:
-        return told + f"Nothing changed; degradation called for {found.needless} trainings."
-    told += f"Before the change degradation called for {found.needless} trainings. "
-    if found.alarm is None:
-        return told + "After it, it never did."
-    told += f"After it, it did at the end of {found.alarm.month}, {found.cohorts_until_alarm} changed cohorts matured. "
-    share = found.regained
-    return told + (
-        f"Of what the first model lost against the true hazard, {share:.0%} came back in the cohorts since."
-        if share is not None
-        else "No cohort scored since has matured yet."
+def replay_page(found: ReplayResult) -> str:
+    """The page as HTML."""
+    return html_page(_document(found), {PICTURE: as_png(_figure(found), dpi=110)})
+
+
+def _document(found: ReplayResult) -> Document:
+    plan = found.plan
+    change = f"the world changes in {plan.drift_from}" if plan.drift_from else "the world does not change"
+    picture = Pictures({PICTURE: "ROC-AUC of each cohort, with trainings and the change as lines"}, wide=True)
+    marked = [at for at, row in enumerate(rows(found)) if row[-1]]
+    return Document(
+        title="Replay of a simulated world",
+        under=f"{counted(plan.customers, 'customer')}, {counted(plan.months, 'month')}, {change}, seed {plan.seed}.",
+        chapters=[
+            Chapter("What the loop did", [_cards(found), conclusion(found), picture]),
+            Chapter("Month by month", [Grid(COLUMNS, rows(found), "lrrrrrrl", marked), Aside(EXPLAINED)]),
+        ],
     )
 
 
-def _event(found: Findings, training: Training | None, day: date) -> str:
-    events = []
-    if day == found.change:
-        events.append("the world changes")
-    if training:
-        outcome = "takes charge" if training.promoted else "is not better"
-        told = f"version {training.version} {outcome}" if training.version else "failed"
-        events.append(f"training ({training.called_by}): {told}")
-    return "; ".join(events)
-
-
-def print_findings(found: Findings, console: Console) -> None:
-    """One line per cohort and event, then the outcome in words."""
-    grid = Table("cohort", "churners", "in charge", "AUC", "95 %", "first model", "true hazard", "event")
-    trainings = {month_end(t.month): t for t in found.trainings}
-    cohorts = {c.as_of_date: c for c in found.cohorts}
-    for day in sorted({*cohorts, *trainings, *([found.change] if found.change else [])}):
-        cohort, event = cohorts.get(day), _event(found, trainings.get(day), day)
-        if cohort is None:
-            grid.add_row(str(day), *[""] * 6, event)
-            continue
-        interval = f"{_number(cohort.auc_low)}-{_number(cohort.auc_high)}" if cohort.auc is not None else ""
-        grid.add_row(
-            str(day),
-            str(cohort.positives),
-            cohort.in_charge,
-            _number(cohort.auc),
-            interval,
-            _number(cohort.auc_of_first),
-            _number(cohort.auc_of_hazard),
-            event,
+def _cards(found: ReplayResult) -> Cards:
+    cards = [
+        Card(str(found.needless), f"needless trainings in {counted(found.quiet_cohorts, 'quiet cohort')}"),
+        Card(str(len(found.trainings)), "trainings in all"),
+    ]
+    if found.change is not None:
+        waited = found.cohorts_until_alarm
+        noticed = Card(
+            "never" if waited is None else str(waited),
+            "changed cohorts had matured when degradation requested a training",
         )
-    print_whole(grid, console)
-    console.print(in_words(found))
+        share = "unknown" if found.regained is None else f"{found.regained:.0%}"
+        cards = [noticed, Card(share, "of the lost AUC was regained"), *cards]
+    return Cards(cards)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _at(day: date) -> float:
-    """A day as matplotlib counts them."""
-    return float((day - date(1970, 1, 1)).days)
-
-
-def draw(found: Findings, picture: Path) -> None:
+def _figure(found: ReplayResult) -> "Figure":
     """Realised AUC per cohort with its interval, against the first model and the true hazard; events as lines."""
-    title = "Green: a training whose model took charge; grey: one whose model did not"
-    figure, axes = blank(title, "", "ROC-AUC of the matured cohort", width=9.5)
-    axes.title.set_fontsize(9)
+    figure, axes = blank("", "", "ROC-AUC of the matured cohort", width=9.5)
     days = [_at(c.as_of_date) for c in found.cohorts]
 
     def line(values: Sequence[float | None], label: str, **style: str | float) -> None:
         known = [(day, value) for day, value in zip(days, values, strict=True) if value is not None]
         axes.plot([day for day, _ in known], [value for _, value in known], label=label, **style)  # type: ignore[arg-type]
 
-    line([c.auc_of_hazard for c in found.cohorts], "true hazard", color="0.55", linestyle="--")
-    line([c.auc_of_first for c in found.cohorts], "first model, never replaced", color="tab:red")
-    line([c.auc for c in found.cohorts], "model in charge", color="tab:blue", marker="o")
+    line([c.auc_of_hazard for c in found.cohorts], "true hazard", color=GREY, linestyle="--")
+    line(
+        [c.auc_of_first for c in found.cohorts], "first model, never replaced", color=ORANGE, marker="s", ms=4
+    )
+    line([c.auc for c in found.cohorts], "model in charge", color=BLUE, marker="o")
     judged = [(day, c) for day, c in zip(days, found.cohorts, strict=True) if c.auc is not None]
     axes.fill_between(
         [day for day, _ in judged],
         [c.auc_low or 0.0 for _, c in judged],
         [c.auc_high or 0.0 for _, c in judged],
-        color="tab:blue",
+        color=BLUE,
         alpha=0.15,
         linewidth=0,
     )
-    top = axes.get_xaxis_transform()
-    for training in found.trainings:
-        at = _at(month_end(training.month))
-        axes.axvline(at, color="tab:green" if training.promoted else "0.8", linewidth=1)
+    _events(axes, found.trainings)
+    if found.change:
+        axes.axvline(_at(found.change), color=INK, linestyle=":", linewidth=2, label="the world changes")
+    axes.xaxis_date()
+    figure.legend(loc="outside lower center", ncols=3, fontsize="small", frameon=False)
+    return figure
+
+
+def _events(axes: "Axes", trainings: Sequence[ReplayedTraining]) -> None:
+    """Trainings as lines with what requested them; each kind stands in the legend once."""
+    unlabelled = {True: "a new model takes charge", False: "a training without a better model"}
+    for training in trainings:
+        at, promoted = _at(month_end(training.month)), training.promoted
+        style, width = ("-", 1.2) if promoted else ("-.", 0.8)
+        label = unlabelled.pop(promoted, "_")  # matplotlib leaves labels that start with `_` out
+        axes.axvline(at, color=INK if promoted else GREY, linestyle=style, linewidth=width, label=label)
         axes.text(
             at,
             0.02,
             f" {training.called_by}",
             rotation=90,
             fontsize=8,
-            transform=top,
+            transform=axes.get_xaxis_transform(),
             va="bottom",
             ha="right",
         )
-    if found.change:
-        axes.axvline(_at(found.change), color="black", linestyle=":", label="the world changes")
-    axes.xaxis_date()
-    figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
-    figure.savefig(picture, dpi=130)
+
+
+def _at(day: date) -> float:
+    """A day as matplotlib counts them."""
+    return float((day - date(1970, 1, 1)).days)

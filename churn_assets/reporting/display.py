@@ -39,6 +39,7 @@ class Display:
     def __init__(self, name: str, total: int) -> None:
         self.name, self.total, self.done = name, total, 0
         self.started = time.monotonic()
+        self._since = time.time()
         self._running: dict[str, float] = {}
         self._note, self._note_at = "", 0.0
         self._tasks = ""
@@ -73,6 +74,7 @@ class Display:
         at = time.time() if at is None else at
         since = self._running.get(step, at)
         self._running = {name: began for name, began in self._running.items() if name != step}
+        self._since = at
         self.done += 1
         self._forget_note_before(at)
         self._finished(step, at - since)
@@ -94,6 +96,8 @@ class Display:
     def hear(self, words: str) -> None:
         """What the running step does now."""
         self._note, self._note_at = words, time.time()
+        if not self._running:
+            self._since = self._note_at
 
     def count(self, tasks: str) -> None:
         """How far the engine is with what it does now, such as `3 of 8 tasks`; empty while it does nothing."""
@@ -105,10 +109,15 @@ class Display:
             self._note = ""
 
     def doing(self) -> str:
-        """The running steps with their seconds, and the newest note."""
+        """The running steps with their seconds, or that none runs, and the newest note."""
         now = time.time()
+        note = self._note
+        if not self._running:
+            return _with_seconds(note or ("going on" if self.done else "starting"), now - self._since)
         steps = ", ".join(_with_seconds(step, now - since) for step, since in self._running.items())
-        told = ": ".join(part for part in (steps, self._note) if part)
+        for step in self._running:
+            note = note.removesuffix(f" {step}")  # said already
+        told = ": ".join(part for part in (steps, note) if part)
         return f"{told} ({self._tasks})" if self._tasks else told
 
     def _keep_fresh(self) -> None:
@@ -148,11 +157,12 @@ class _Moving(Display):
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("[bold]{task.fields[job]:<9}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             console=console,
+            expand=True,
         )
         self._task = self._progress.add_task("starting", total=total, job=name)
 
@@ -161,7 +171,7 @@ class _Moving(Display):
         return super().__enter__()
 
     def _refresh(self) -> None:
-        self._progress.update(self._task, completed=self.done, description=escape(self.doing() or "starting"))
+        self._progress.update(self._task, completed=self.done, description=escape(self.doing()))
 
     def _close(self, ok: bool) -> None:
         self._progress.update(self._task, completed=self.done, description="" if ok else "[red]failed")
@@ -182,7 +192,7 @@ class _Lines(Display):
 
     def _refresh(self) -> None:
         if time.monotonic() - self._printed_at >= HEARTBEAT_SECONDS:
-            self._print(f"... {self.doing() or 'starting'}")
+            self._print(f"... {self.doing()}")
 
     def _finished(self, step: str, seconds: float) -> None:
         self._print(f"{step}, {seconds:.1f} s")

@@ -1,18 +1,46 @@
-"""matplotlib helpers: colours, an empty figure in the house style, and figures as PNG.
+"""matplotlib helpers: the pages' colours, an empty figure in the house style, and figures as PNG.
 
 Only matplotlib's object interface is used: no global figure state, no display, safe in threads.
 """
 
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
 from io import BytesIO
 from typing import TYPE_CHECKING
-
-from churn_assets.reporting.documents import png_uri
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, GREY, ORANGE = "#1f5fa8", "#8a8a8a", "#d9822b"
+
+def _palette() -> dict[str, str]:
+    style = files(__package__).joinpath("templates", "style.css").read_text(encoding="utf-8")
+    return dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", style))
+
+
+INK, BLUE, GREY, ORANGE = (_palette()[name] for name in ("ink", "blue", "grey", "orange"))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One line of `interval_figure`.
+
+    Attributes:
+        name: what was estimated.
+        value, low, high: with its interval; None where nothing is known.
+        chosen: stands out.
+        single: single values that the estimate is the mean of.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    chosen: bool = False
+    single: Sequence[float] = ()
 
 
 def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -> "tuple[Figure, Axes]":
@@ -27,7 +55,44 @@ def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def interval_figure(title: str, x: str, estimates: Sequence[Estimate]) -> "Figure":
+    """Estimates below each other, each with its interval."""
+    figure, axes = blank(title, x, "", height=1.2 + 0.48 * len(estimates))
+    for place, line in enumerate(reversed(estimates)):
+        axes.plot(line.single, [place] * len(line.single), ".", color=GREY, markersize=5)
+        if line.value is not None and line.low is not None and line.high is not None:
+            reach = [[line.value - line.low], [line.high - line.value]]
+            axes.errorbar(
+                line.value, place, xerr=reach, fmt="o", color=ORANGE if line.chosen else BLUE, capsize=3
+            )
+    names = [f"{plain(line.name)}{' (chosen)' if line.chosen else ''}" for line in reversed(estimates)]
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    return figure
+
+
+def strength_figure(estimates: Sequence[Estimate]) -> "Figure":
+    """How much features move the scores, the strongest on top; with intervals where they are known."""
+    height = 1.2 + 0.32 * len(estimates)
+    figure, axes = blank("What moves the scores most", "mean absolute contribution (log-odds)", "", 8, height)
+    for place, line in enumerate(reversed(estimates)):
+        value = line.value or 0.0
+        axes.barh(place, value, color=BLUE)
+        if line.low is not None and line.high is not None:
+            reach = [[abs(value - line.low)], [abs(line.high - value)]]
+            axes.errorbar(value, place, xerr=reach, fmt="none", ecolor=GREY, capsize=2)
+    axes.set_yticks(range(len(estimates)), [plain(line.name) for line in reversed(estimates)])
+    return figure
+
+
+def plain(words: str) -> str:
+    """Words in which a dollar sign is one: matplotlib reads a formula between two of them."""
+    return words.replace("$", r"\$")
 
 
 def as_png(figure: "Figure", dpi: int = 90) -> bytes:
@@ -37,6 +102,6 @@ def as_png(figure: "Figure", dpi: int = 90) -> bytes:
     return buffer.getvalue()
 
 
-def as_uri(figure: "Figure", dpi: int = 90) -> str:
-    """The figure as a PNG inside a data URI, for pages that keep no file beside them."""
-    return png_uri(as_png(figure, dpi))
+def png_uri(png: bytes) -> str:
+    """A PNG as an address that holds it, for pages that keep no file beside them."""
+    return f"data:image/png;base64,{b64encode(png).decode()}"

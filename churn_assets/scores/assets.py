@@ -1,30 +1,44 @@
 """scores/*: honest scores and segments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.graph.checks import require_unique
+from churn_assets.graph.checks import CheckFailed, not_judged, passed, require_unique
+from churn_assets.graph.metadata import table_metadata
+from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import partition_range, snapshot_months
-from churn_assets.graph.table_asset import markdown_table, materialized, table_asset
+from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
-from churn_assets.models.assets import CHURN_MODEL
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared import undeclared, without_values
 from churn_assets.months import add_months, month_end
 from churn_assets.scores.drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
-from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
+from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
+from churn_assets.silver.reconciliation import require_complete
 from churn_assets.tracking.tracking import Tracking
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+FEATURES_AT_HAND = "champion_has_its_features"
+ONE_PROBABILITY = "one_probability_per_customer"
+ONE_SEGMENT = "one_segment_per_customer"
+SCORE_CHECKS = {
+    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months of the cohorts.",
+    FEATURES_AT_HAND: "The snapshots hold every feature that the champion of their time was trained on.",
+    ONE_PROBABILITY: "Every customer of a cohort with a champion has one probability from 0 to 1.",
+}
 NO_CHAMPION = "no champion yet: nothing trained on or before this date"
+NOBODY_IN_CHARGE = "no cohort of this run has a champion, so that nobody was scored."
 
 
 def _in_charge(lakehouse: Lakehouse, months: Iterable[str]) -> dict[str, Champion]:
@@ -44,22 +58,25 @@ def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[st
         )
         for m in months
     ]
-    return {"model in charge": markdown_table(["as_of_date", "model"], rows)}
+    return {"model in charge": table_metadata(["as_of_date", "model"], rows)}
 
 
 def _require_features(
     lakehouse: Lakehouse, needed: Sequence[str], business: Business, version: str, days: Sequence[date]
 ) -> None:
-    """Raises dg.Failure where a model cannot score a cohort, because churn.yaml no longer declares what it needs."""
+    """Raises CheckFailed where a model cannot score a cohort: churn.yaml no longer declares what it needs."""
     lost = undeclared(needed, business.features)
     gone = without_values(lakehouse, lost, days) if lost else []
     if gone:
-        raise dg.Failure(
-            f"Version {version} is in charge of {', '.join(map(str, days))} and needs {', '.join(gone)}, which "
-            "churn.yaml no longer declares and the snapshots do not hold. Materialise the snapshots of the cohorts "
-            "that a new model is tested on, then models/churn_model: as this version cannot be compared there, the new "
-            "one takes over from then on. For cohorts before that, declare the features again.",
-            allow_retries=False,
+        cohorts = ", ".join(map(str, days))
+        raise CheckFailed(
+            FEATURES_AT_HAND,
+            f"Version {version} is in charge of {cohorts} and needs {', '.join(gone)}, which churn.yaml no longer "
+            "declares and the snapshots do not hold.",
+            "Materialise the snapshots of the cohorts that a new model is tested on, then models/churn_model: as this "
+            "version cannot be compared there, the new one takes over from then on. For cohorts before that, declare "
+            "the features again.",
+            {"model version": version, "cohorts": cohorts, "missing features": ", ".join(gone)},
         )
 
 
@@ -87,70 +104,89 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, CHURN_MODEL.key],
         partitions=snapshot_months(business),
-        checks={
-            "everybody_once": "Every snapshot of a cohort with a champion has one probability in [0, 1]."
-        },
+        checks=SCORE_CHECKS,
     )
     def churn_scores(
         context: dg.AssetExecutionContext,
         lakehouse: dg.ResourceParam[Lakehouse],
         tracking: dg.ResourceParam[Tracking],
     ) -> dg.MaterializeResult[Any]:
-        import pyarrow.compute as pc
-        from pyspark.sql import functions as F
-
-        from churn_assets.scores.scoring import score_snapshots
-
         months = list(partition_range(context))
         in_charge = _in_charge(lakehouse, months)
         report = _cohort_report(months, in_charge)
         if not in_charge:
-            return materialized(
-                lakehouse,
-                table,
-                None,
-                report | {"dagster/row_count": 0},
-                {"everybody_once": {"rows": 0}},
-            )
-        try:
+            unjudged = [not_judged(name, NOBODY_IN_CHARGE) for name in SCORE_CHECKS]
+            return materialized(lakehouse, table, None, report, unjudged)
+        with incomplete_fails(EVERY_SOURCE_COMPLETE):
             require_complete(lakehouse, business, sorted(in_charge))
-        except SilverIncomplete as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
-        snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS)
-        parts, slices = [], []
-        for version in sorted({c.model_version for c in in_charge.values()}):
-            days = [month_end(m) for m, c in in_charge.items() if c.model_version == version]
-            model = tracking.load_version(version)
-            _require_features(lakehouse, model.transformation.features, business, version, days)
-            parts.append(
-                score_snapshots(
-                    snapshots.where(F.col("as_of_date").isin(days)), model, version, business.features
-                )
-            )
-            listed = ", ".join(f"'{d}'" for d in days)
-            slices.append(f"(model_version = '{version}' AND as_of_date IN ({listed}))")
-        frame = reduce(lambda a, b: a.unionByName(b), parts)
+        frame, where = _scored(lakehouse, tracking, business, in_charge)
         with lakehouse.draft(table, frame) as draft:
-            counts = require_unique(draft, ["customer_key", "as_of_date"])
-            scored = pc.field("as_of_date").isin([month_end(m) for m in in_charge])
-            expected = lakehouse.count(tables.CUSTOMER_SNAPSHOTS, scored)
-            functions = [("probability", name) for name in ("count", "min", "max", "mean")]
-            found = draft.content.aggregate(["as_of_date"], functions).to_pylist()
-            given = sum(r["probability_count"] for r in found)
-            # of all three, because minimum and maximum pass over what is not a number, and the mean does not
-            inside = all(0 <= r[f"probability_{name}"] <= 1 for r in found for name in ("min", "max", "mean"))
-            if not counts["rows"] == expected == given or not inside:
-                raise dg.Failure(
-                    f"{expected:,} snapshots gave {counts['rows']:,} scores and {given:,} probabilities"
-                    f"{'' if inside else ', not all of them from 0 to 1'}; nothing was written."
-                )
-            commit = draft.replace(" OR ".join(slices), run_id=context.run.run_id)
-        mean = sum(r["probability_mean"] * r["probability_count"] for r in found) / max(given, 1)
-        return materialized(
-            lakehouse, table, commit, report | {"mean probability": mean}, {"everybody_once": counts}
-        )
+            counts, mean = _judge_scores(lakehouse, draft, sorted(in_charge))
+            commit = draft.replace(where, run_id=context.run.run_id)
+        versions = ", ".join(sorted({c.model_version for c in in_charge.values()}))
+        held = [
+            passed(EVERY_SOURCE_COMPLETE, {"months": ", ".join(sorted(in_charge))}),
+            passed(FEATURES_AT_HAND, {"model versions": versions}),
+            passed(ONE_PROBABILITY, counts),
+        ]
+        return materialized(lakehouse, table, commit, report | {"mean probability": mean}, held)
 
     return churn_scores
+
+
+def _scored(
+    lakehouse: Lakehouse, tracking: Tracking, business: Business, in_charge: Mapping[str, Champion]
+) -> "tuple[DataFrame, str]":
+    """Scores of the cohorts of these months by their champions, and SQL of the rows that they replace.
+
+    Raises:
+        CheckFailed: a champion cannot score its cohorts.
+    """
+    from pyspark.sql import functions as F
+
+    from churn_assets.scores.scoring import score_snapshots
+
+    snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS)
+    parts, slices = [], []
+    for version in sorted({c.model_version for c in in_charge.values()}):
+        days = [month_end(m) for m, c in in_charge.items() if c.model_version == version]
+        model = tracking.load_version(version)
+        _require_features(lakehouse, model.transformation.features, business, version, days)
+        chosen = snapshots.where(F.col("as_of_date").isin(days))
+        parts.append(score_snapshots(chosen, model, version, business.features))
+        listed = ", ".join(f"'{d}'" for d in days)
+        slices.append(f"(model_version = '{version}' AND as_of_date IN ({listed}))")
+    return reduce(lambda a, b: a.unionByName(b), parts), " OR ".join(slices)
+
+
+def _judge_scores(
+    lakehouse: Lakehouse, draft: TableDraft, months: Sequence[str]
+) -> tuple[dict[str, int], float]:
+    """Number of scores, and their mean probability.
+
+    Raises:
+        CheckFailed: not every customer of these cohorts has one probability from 0 to 1.
+    """
+    import pyarrow.compute as pc
+
+    counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_PROBABILITY)
+    expected = lakehouse.count(
+        tables.CUSTOMER_SNAPSHOTS, pc.field("as_of_date").isin([month_end(m) for m in months])
+    )
+    functions = [("probability", name) for name in ("count", "min", "max", "mean")]
+    found = draft.content.aggregate(["as_of_date"], functions).to_pylist()
+    given = sum(r["probability_count"] for r in found)
+    # of all three, because minimum and maximum pass over what is not a number, and the mean does not
+    inside = all(0 <= r[f"probability_{name}"] <= 1 for r in found for name in ("min", "max", "mean"))
+    if not counts["rows"] == expected == given or not inside:
+        raise CheckFailed(
+            ONE_PROBABILITY,
+            f"{expected:,} snapshots gave {counts['rows']:,} scores and {given:,} probabilities"
+            f"{'' if inside else ', not all of them from 0 to 1'}.",
+            "Materialise the snapshots of these cohorts again; if it persists, report it as a defect.",
+            {"snapshots": expected, "scores": counts["rows"], "probabilities": given, "from 0 to 1": inside},
+        )
+    return counts, sum(r["probability_mean"] * r["probability_count"] for r in found) / max(given, 1)
 
 
 def _segments(business: Business) -> dg.AssetsDefinition:
@@ -164,7 +200,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         ),
         deps=[tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key],
         partitions=snapshot_months(business),
-        checks={"exactly_one": "Every scored customer is in exactly one segment."},
+        checks={ONE_SEGMENT: "Every scored customer is in exactly one segment."},
     )
     def segments(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -175,9 +211,8 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         in_charge = _in_charge(lakehouse, months)
         report = _cohort_report(months, in_charge)
         if not in_charge:
-            return materialized(
-                lakehouse, table, None, report | {"dagster/row_count": 0}, {"exactly_one": {"rows": 0}}
-            )
+            unjudged = [not_judged(ONE_SEGMENT, NOBODY_IN_CHARGE)]
+            return materialized(lakehouse, table, None, report, unjudged)
         scores = lakehouse.read(tables.CHURN_SCORES)  # first: columns cannot be made before Spark runs
         wanted = reduce(
             lambda a, b: a | b,
@@ -190,30 +225,40 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(as_of_between(months))
         frame = customer_segments(scores, snapshots, business.file.segments)
         with lakehouse.draft(table, frame) as draft:
-            counts = require_unique(draft, ["customer_key", "as_of_date"])
-            sizes = draft.content.aggregate(
-                ["as_of_date", "segment"], [("customer_key", "count"), ("probability", "mean")]
-            )
-            rows = sizes.sort_by(
-                [("as_of_date", "ascending"), ("probability_mean", "descending")]
-            ).to_pylist()
-            expected = scores.count()
-            if counts["rows"] != expected or any(r["segment"] is None for r in rows):
-                raise dg.Failure(
-                    f"{expected:,} scores gave {counts['rows']:,} segments; nothing was written."
-                )
+            counts, rows = _judge_segments(draft, scores)
             commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
-        report["segments"] = markdown_table(
+        report["segments"] = table_metadata(
             ["as_of_date", "segment", "customers", "mean probability"],
             [
                 (str(r["as_of_date"]), r["segment"], r["customer_key_count"], f"{r['probability_mean']:.1%}")
                 for r in rows
             ],
         )
-        report["drivers"] = markdown_table(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
-        return materialized(lakehouse, table, commit, report, {"exactly_one": counts})
+        report["drivers"] = table_metadata(COLUMNS, _drivers(lakehouse, sorted(in_charge)))
+        return materialized(lakehouse, table, commit, report, [passed(ONE_SEGMENT, counts)])
 
     return segments
+
+
+def _judge_segments(draft: TableDraft, scores: "DataFrame") -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Number of customers, and of each cohort its segments with their size, the one most at risk first.
+
+    Raises:
+        CheckFailed: not every scored customer is in exactly one segment.
+    """
+    counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_SEGMENT)
+    by = ["as_of_date", "segment"]
+    sizes = draft.content.aggregate(by, [("customer_key", "count"), ("probability", "mean")])
+    rows = sizes.sort_by([("as_of_date", "ascending"), ("probability_mean", "descending")]).to_pylist()
+    expected, nowhere = scores.count(), sum(r["customer_key_count"] for r in rows if r["segment"] is None)
+    if counts["rows"] != expected or nowhere:
+        raise CheckFailed(
+            ONE_SEGMENT,
+            f"{expected:,} scored customers gave {counts['rows']:,} rows, {nowhere:,} of them without a segment.",
+            "Materialise scores/churn_scores of these cohorts again; if it persists, look at `segments` in churn.yaml.",
+            {"scored customers": expected, "rows": counts["rows"], "without a segment": nowhere},
+        )
+    return counts, rows
 
 
 def score_assets(business: Business) -> list[dg.AssetsDefinition]:

@@ -3,7 +3,7 @@
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.segments import SegmentRule, Segments, When
+from churn_assets.contracts.segments import SegmentRule, Segments, TierBounds, When
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -15,6 +15,15 @@ def _fits(when: When) -> "Column":
     wanted = [("risk_tier", when.risk), ("value_tier", when.value), ("driver", when.driver)]
     conditions = [F.col(column).isin(*values) for column, values in wanted if values is not None]
     return reduce(lambda a, b: a & b, conditions, F.lit(True))
+
+
+def _tier(rank: str, bounds: TierBounds) -> "Column":
+    """The tier of a percent rank; ml.metrics.tiers does the same without Spark."""
+    from pyspark.sql import functions as F
+
+    *upper, (lowest, _) = bounds
+    tiers = [F.when(F.col(rank) >= start, name) for name, start in upper]
+    return F.coalesce(*tiers, F.lit(lowest))
 
 
 def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segments) -> "DataFrame":
@@ -34,16 +43,8 @@ def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segmen
             "_value", F.percent_rank().over(of_cohort.orderBy(F.asc_nulls_first("value"), "customer_key"))
         )
     )
-    tiered = ranked.withColumn(
-        "risk_tier",
-        F.when(F.col("_risk") >= rules.risk.high, "high")
-        .when(F.col("_risk") >= rules.risk.elevated, "elevated")
-        .otherwise("low"),
-    ).withColumn(
-        "value_tier",
-        F.when(F.col("_value") >= rules.value.high, "high")
-        .when(F.col("_value") >= rules.value.middle, "middle")
-        .otherwise("low"),
+    tiered = ranked.withColumns(
+        {"risk_tier": _tier("_risk", rules.risk.bounds), "value_tier": _tier("_value", rules.value.bounds)}
     )
 
     def told(rule: SegmentRule) -> "Column":

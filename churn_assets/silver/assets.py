@@ -10,10 +10,11 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.graph.checks import SHOWN_KEYS, CheckFailed, passed
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import (
     PERSONAL,
-    markdown_table,
     materialized,
     table_asset,
     told_of,
@@ -31,7 +32,9 @@ from churn_assets.silver.reconciliation import reconcile
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-CONTRACT_CHECK = "keeps_contract"
+ONE_KEY = "one_key_per_customer"
+CONTRACT_RULES = "contract_rules_hold"
+ROWS_ACCOUNTED_FOR = "every_row_accounted_for"
 
 
 @contextmanager
@@ -64,7 +67,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
         description="A random customer_key for every natural id in any source; the only place that joins the two.",
         deps=[tables.bronze(s).key for s in business.sources],
         partitions=ingest_months(business),
-        checks={"one_key_per_customer": "Every id has one key and every key one id."},
+        checks={ONE_KEY: "Every id has one key and every key one id."},
     )
     def customer_keys(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -78,12 +81,12 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
             try:
                 counts = _counts(added if known is None else known.unionByName(added))
                 if len(set(counts)) > 1:
-                    raise dg.Failure(_told_twice(counts, known))
+                    raise _told_twice(counts, known, added)
                 commit = lakehouse.append(table, added, run_id=context.run.run_id)
             finally:
                 added.unpersist()
         numbers = {"customers": counts[0], "new": commit.rows}
-        return materialized(lakehouse, table, commit, numbers, {"one_key_per_customer": numbers})
+        return materialized(lakehouse, table, commit, numbers, [passed(ONE_KEY, numbers)])
 
     return customer_keys
 
@@ -98,19 +101,33 @@ def _counts(keys: "DataFrame") -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def _told_twice(counts: tuple[int, int, int], known: "DataFrame | None") -> str:
-    """Why one id has two keys, or one key two ids: it lies there already, or has just been drawn."""
+def _told_twice(counts: tuple[int, int, int], known: "DataFrame | None", added: "DataFrame") -> CheckFailed:
+    """Why one id has two keys, or one key two ids: the table holds them already, or they were drawn just now."""
     before = (0, 0, 0) if known is None else _counts(known)
-    if len(set(before)) > 1:
-        return (
+    if known is not None and len(set(before)) > 1:
+        found = (
             f"silver/customer_keys holds {before[0]:,} rows for {before[1]:,} ids and {before[2]:,} keys already: two "
-            "writers gave keys at once. Nothing was written. Restore it to a version before that "
-            "(deltalake.DeltaTable(path).restore(version)), then ingest all months again."
+            "writers gave keys at once."
         )
-    return (
-        f"{counts[0]:,} rows for {counts[1]:,} ids and {counts[2]:,} keys: one was drawn twice. "
-        "Nothing was written; run again, the next keys differ."
-    )
+        remedy = (
+            "Restore it to a version before that (deltalake.DeltaTable(path).restore(version)), then ingest all "
+            "months again."
+        )
+        return CheckFailed(ONE_KEY, found, remedy, _key_evidence(before, known))
+    found = f"{counts[0]:,} rows for {counts[1]:,} ids and {counts[2]:,} keys: one was drawn twice."
+    everything = added if known is None else known.unionByName(added)
+    return CheckFailed(ONE_KEY, found, "Run again, the next keys differ.", _key_evidence(counts, everything))
+
+
+def _key_evidence(counts: tuple[int, int, int], keys: "DataFrame") -> dict[str, Any]:
+    """Counts, and some of the keys that are not alone with their id; no id."""
+    twice = [
+        keys.groupBy(column).count().where("count > 1").join(keys, column).select("customer_key")
+        for column in ("customer_id", "customer_key")
+    ]
+    shown = twice[0].union(twice[1]).distinct().orderBy("customer_key").limit(SHOWN_KEYS).collect()
+    names = ("rows", "different ids", "different keys")
+    return dict(zip(names, counts, strict=True)) | {"customer keys": ", ".join(row[0] for row in shown)}
 
 
 def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[str, Any]:
@@ -124,16 +141,19 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         "duplicates": sum(a.duplicates for a in audits),
         "quarantined": sum(a.quarantined for a in audits),
         "keys that became unknown": sum(a.unknown for a in audits),
-        "by month": markdown_table(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
+        "by month": table_metadata(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
     }
     if refused:
-        report["refused by rule"] = markdown_table(["rule", "rows"], Counter(refused).most_common())
-    if problems:
-        report["noticed"] = markdown_table(
-            ["month", "rule", "severity", "what", "remedy"],
-            [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems],
-        )
-    return report
+        report["refused by rule"] = table_metadata(["rule", "rows"], Counter(refused).most_common())
+    return report | _noticed(problems)
+
+
+def _noticed(problems: Sequence[Problem]) -> dict[str, Any]:
+    if not problems:
+        return {}
+    header = ["month", "rule", "severity", "what", "remedy"]
+    rows = [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems]
+    return {"noticed": table_metadata(header, rows)}
 
 
 def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -147,7 +167,8 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         deps=[tables.bronze(source).key, tables.CUSTOMER_KEYS.key],
         partitions=ingest_months(business),
         checks={
-            CONTRACT_CHECK: f"No blocking rule of the contract of {source.name} is broken; every row is accounted for."
+            CONTRACT_RULES: f"No blocking rule of the contract of {source.name} is broken, and every delivered row is "
+            "accepted, a duplicate or in quarantine."
         },
         owner=source.owner,
     )
@@ -157,13 +178,8 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             with telling_no_values(table):
                 load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
         except MonthBlocked as error:
-            evidence = _report([], error.problems)
-            yield dg.AssetCheckResult(
-                asset_key=table.key, check_name=CONTRACT_CHECK, passed=False, metadata=evidence
-            )
-            raise dg.Failure(
-                f"Nothing was committed.\n{error}", metadata=evidence, allow_retries=False
-            ) from error
+            remedy = "Then materialise bronze and silver of these months again."
+            raise CheckFailed(CONTRACT_RULES, str(error), remedy, _noticed(error.problems)) from error
         for commit in load.commits[1:]:
             other = next(t for t in shared if t.path == commit.table)
             written = {
@@ -180,7 +196,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             table,
             load.commits[0],
             report,
-            {CONTRACT_CHECK: {"noticed": len(load.problems)}},
+            [passed(CONTRACT_RULES, {"noticed": len(load.problems)})],
         )
 
     return silver
@@ -224,7 +240,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         description="delivered = accepted + duplicate + quarantined, counted again from the tables as they lie.",
         deps=[tables.silver(s).key for s in business.sources],
         partitions=ingest_months(business),
-        checks={"nothing_is_lost": "Every delivered row of every source and month is accounted for."},
+        checks={ROWS_ACCOUNTED_FOR: "Every delivered row of every source and month is accounted for."},
     )
     def reconciliation(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -234,19 +250,20 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         lost = [r for r in rows if not r.balances]
         header = ["source", "extract_month", "delivered", "accepted", "duplicate", "quarantined"]
         if lost:
-            table_of = markdown_table(header, [[getattr(r, h) for h in header] for r in lost])
-            raise dg.Failure(
+            table_of = table_metadata(header, [[getattr(r, h) for h in header] for r in lost])
+            raise CheckFailed(
+                ROWS_ACCOUNTED_FOR,
                 f"{len(lost)} source months do not balance, first {lost[0].source} {lost[0].extract_month}: "
-                f"{lost[0].delivered:,} delivered, {sum(lost[0][3:6]):,} found. "
+                f"{lost[0].delivered:,} delivered, {sum(lost[0][3:6]):,} found.",
                 "Materialise silver of those months again.",
-                metadata={"unbalanced": table_of},
+                {"unbalanced": table_of},
             )
         balance = table.rows([row.as_dict() for row in rows])
         commit = lakehouse.replace_rows(table, balance, "extract_month", months, run_id=context.run.run_id)
         totals = {h: sum(getattr(r, h) for r in rows) for h in header[2:]}
         ordered = sorted(rows, key=lambda r: (r.source, r.extract_month))
-        report = {"balance": markdown_table(header, [[getattr(r, h) for h in header] for r in ordered])}
-        return materialized(lakehouse, table, commit, totals | report, {"nothing_is_lost": totals})
+        report = {"balance": table_metadata(header, [[getattr(r, h) for h in header] for r in ordered])}
+        return materialized(lakehouse, table, commit, totals | report, [passed(ROWS_ACCOUNTED_FOR, totals)])
 
     return reconciliation
 

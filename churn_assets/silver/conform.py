@@ -1,18 +1,19 @@
 """Bronze row -> typed row, and the first rule that it breaks, if any."""
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
+from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
-from churn_assets.contracts.source import Source
+from churn_assets.sources.text import REPLACED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
-REPLACED = "\ufffd"  # what stands in place of bytes that do not decode
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
@@ -50,6 +51,8 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
     """The value in the contract's type, null when it does not parse."""
     from pyspark.sql import functions as F
 
+    if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
+        raw = _plain_number(raw, column)
     if column.spark_type in ("double", "float"):
         number = raw.try_cast(column.spark_type)
         # NaN and Infinity parse, but no measurement is one of them.
@@ -63,6 +66,17 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
         parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
         return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
     return raw.try_cast(column.spark_type)
+
+
+def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
+    """A number as Spark reads it, null where its signs are not those of the contract: 1.234,50 -> 1234.50."""
+    from pyspark.sql import functions as F
+
+    decimal, thousands = re.escape(column.decimal), re.escape(column.thousands or "")
+    groups = rf"|\d{{1,3}}({thousands}\d{{3}})+" if thousands else ""
+    digits = F.replace(raw, F.lit(column.thousands)) if column.thousands else raw
+    plain = F.replace(digits, F.lit(column.decimal), F.lit("."))
+    return F.when(raw.rlike(rf"^[+-]?(\d+{groups})({decimal}\d+)?$"), plain)
 
 
 def _bound(value: float | str, column: ContractColumn) -> "Column":

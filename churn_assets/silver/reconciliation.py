@@ -36,7 +36,17 @@ class Balance(NamedTuple):
 
 
 class SilverIncomplete(RuntimeError):
-    """A month that is needed has not passed silver; the message names sources and months."""
+    """A month that is needed has not passed silver; the message names sources and months.
+
+    Attributes:
+        found: what is missing.
+        remedy: what to do.
+        missing: source -> months that have not passed; no months when none of the source has.
+    """
+
+    def __init__(self, found: str, remedy: str, missing: Mapping[str, Sequence[str]]) -> None:
+        self.found, self.remedy, self.missing = found, remedy, missing
+        super().__init__(f"{found} {remedy}")
 
 
 def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Balance]:
@@ -118,8 +128,9 @@ def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[
     if broken:
         listed = "; ".join(f"{name}: {', '.join(gaps)}" for name, gaps in broken.items())
         raise SilverIncomplete(
-            f"Not every source has passed silver ({listed}). An extract that is missing or was refused is not churn: "
-            "mend it, materialise bronze and silver of those months, then this."
+            f"Not every source has passed silver ({listed}). An extract that is missing or was refused is not churn.",
+            "Mend it, materialise bronze and silver of those months, then this.",
+            broken,
         )
 
 
@@ -133,6 +144,8 @@ def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:
     days = {day for row in rows if row["source"] == source.name for day in row["extract_dates"]}
     if not days:
         raise SilverIncomplete(
-            f"No extract of {source.name} has passed silver. Materialise bronze and silver first."
+            f"No extract of {source.name} has passed silver.",
+            "Materialise bronze and silver first.",
+            {source.name: []},
         )
     return sorted(days)

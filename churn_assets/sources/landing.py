@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import Source
 from churn_assets.months import month_of
-from churn_assets.settings import is_uri
+from churn_assets.settings import filesystem
+from churn_assets.sources.text import REPLACED, CsvUtf8, Utf8, csv_rows
 
-BUFFER = 4 * 2**20  # bytes; an object store answers a request for each
+LONGEST_HEADER = 2**20  # characters
 EXTRACT = re.compile(r"extract_date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
@@ -38,14 +39,6 @@ class ExtractFile:
     def month(self) -> str:
         """The ingest month it belongs to."""
         return month_of(self.extract_date)
-
-
-def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
-    """The Arrow filesystem of a path or URI and the path inside it."""
-    if not is_uri(location):
-        return pafs.LocalFileSystem(), location
-    found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", location))
-    return found
 
 
 def list_extracts(landing: str, source: Source, months: Iterable[str] | None = None) -> list[ExtractFile]:
@@ -121,7 +114,7 @@ def _has_rows(source: Source, file: ExtractFile) -> bool:
         fs, path = filesystem(file.path)
         with fs.open_input_file(path) as handle:
             return bool(pq.read_metadata(handle).num_rows)
-    with open_text(source, file, errors="replace") as lines:
+    with open_text(source, file) as lines:
         if source.format == "jsonl":
             return any(line.strip() for line in lines)
         rows = csv.reader(lines, delimiter=source.delimiter)
@@ -145,21 +138,35 @@ def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
 
 
 @contextmanager
-def open_text(source: Source, file: ExtractFile, errors: str = "strict") -> Iterator[io.TextIOWrapper]:
-    """The text of a file (CSV or JSON lines) without its byte order mark, line breaks as they are.
+def open_utf8(
+    source: Source, file: ExtractFile, ending: str = "", instead: Mapping[str, str] | None = None
+) -> Iterator[io.BufferedReader]:
+    """The text of a file of JSON lines (see `Utf8`) or CSV (see `CsvUtf8`, which has `instead`).
 
     Raises:
-        LandingError: it has another encoding than the contract says, as far as `errors` does not pass over that.
+        LandingError: it has another encoding than the contract says.
     """
-    encoding = "utf-8-sig" if source.encoding == "UTF-8" else source.encoding
     fs, path = filesystem(file.path)
-    with fs.open_input_stream(path, buffer_size=BUFFER) as handle:
+    with fs.open_input_stream(path) as handle:
+        if source.format == "csv":
+            text: Utf8 = CsvUtf8(handle, source.encoding, ending, instead)
+        else:
+            text = Utf8(handle, source.encoding, ending)
         try:
-            yield io.TextIOWrapper(handle, encoding=encoding, errors=errors, newline="")
+            yield io.BufferedReader(text)
         except UnicodeError as error:
-            raise LandingError(
-                f"{file.name} is not {source.encoding}: {error}. Set `encoding` in the contract's server."
-            ) from error
+            raise LandingError(_other_encoding(source, file, str(error))) from error
+
+
+@contextmanager
+def open_text(source: Source, file: ExtractFile) -> Iterator[io.TextIOWrapper]:
+    """`open_utf8` as characters."""
+    with open_utf8(source, file) as stream:
+        yield io.TextIOWrapper(stream, encoding="utf-8", newline="")
+
+
+def _other_encoding(source: Source, file: ExtractFile, why: str) -> str:
+    return f"{file.name} is not {source.encoding}: {why}. Set `encoding` in the contract's server."
 
 
 def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[tuple[str, str], ...]:
@@ -184,9 +191,11 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
                     f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
                 ) from error
         return _distinct(columns, file)
-    with open_text(source, file) as lines:
-        header = next(csv.reader(lines, delimiter=source.delimiter), [])
-    names = [name.strip() for name in header]
+    with open_text(source, file) as text:
+        header = next(csv_rows(text, source.delimiter, LONGEST_HEADER), None)
+    if header and REPLACED in header.text:
+        raise LandingError(_other_encoding(source, file, "bytes of the header line do not decode"))
+    names = [name.strip() for name in header.values] if header and header.line == 1 else []
     if not any(names):
         raise LandingError(
             f"{file.name} has no header line. Deliver it with the column names of its contract."

@@ -1,154 +1,120 @@
 """Whether the quotes of a CSV file close where they should.
 
-One that stands astray makes one row of many, and no later count can tell: the rows lie inside a field. So the text is
-looked at before Spark reads it, by Spark's rules: a field is quoted when a quote is its first character, a doubled
-quote in it is text, and so is a quote in a field that is not quoted (5" pipe).
+A quote in the wrong place makes one row of many, and no later count can tell: the rows lie inside a field. Only a
+field with a line break can hold other rows, so only files with such fields need this look.
+
+A field is quoted when a quote is its first character; a doubled quote in it is text, and so is a quote in a field that
+is not quoted (5" pipe).
 """
 
-import io
 import re
-from dataclasses import dataclass
-from functools import cache
-from typing import NoReturn
+from collections.abc import Iterator
+from typing import NamedTuple, NoReturn
 
 from churn_assets.contracts.source import Column, Source
 from churn_assets.sources.landing import ExtractFile, LandingError, open_text
+from churn_assets.sources.text import Row, csv_rows
 
 BLOCK = 16 * 2**20  # characters; no honest row has as many
 REMEDY = "Close the quote, or double it where it is part of the text, and deliver the file again."
 DIGIT = re.compile(r"\d")
-
-
-@dataclass(frozen=True)
-class _Patterns:
-    """Of one delimiter; the first two pass over many rows without a line break in a field at once.
-
-    Attributes:
-        tidy: the quoted fields are as RFC 4180 has them, the others without quotes.
-        loose: fields as Spark takes them.
-        row: one whole row, with line breaks in its fields or without.
-        tidy_row: such a row when its quotes are tidy.
-        opened: that row as far as its fields are closed.
-        field: one field: what is quoted, what is not, what ends it.
-    """
-
-    tidy: re.Pattern[str]
-    loose: re.Pattern[str]
-    row: re.Pattern[str]
-    tidy_row: re.Pattern[str]
-    opened: re.Pattern[str]
-    field: re.Pattern[str]
-
-
-@cache
-def _patterns(delimiter: str) -> _Patterns:
-    comma = re.escape(delimiter)
-    end, rest = f"[{comma}\n]", f"[^{comma}\n]*+"
-    quoted, on_one_line = '"(?:[^"]++|"")*+"', '"(?:[^"\n]++|"")*+"'
-    field = f'(?:{quoted}|(?!")){rest}'
-    opened = f"(?:{field}{comma})*+"
-    before, after = f'[^"]*+(?<![^{comma}\n])', f"(?= *+\r?{end})"
-    return _Patterns(
-        tidy=re.compile(f"(?:{before}{on_one_line}{after})*+"),
-        loose=re.compile(f'(?:(?:{on_one_line}|(?!")){rest}{end})*+'),
-        row=re.compile(f"{opened}{field}\n"),
-        tidy_row=re.compile(f'(?:{before}{quoted}{after})*+[^"]*+'),
-        opened=re.compile(opened),
-        field=re.compile(f"({quoted})?+({rest})({end})"),
-    )
+LINE_BREAK = re.compile("\r\n|\r|\n")
 
 
 def check_quotes(source: Source, file: ExtractFile) -> None:
-    """Passes over a CSV file once, block by block.
+    """Reads a CSV file once, and a second time when a field is in doubt.
 
-    A quoted field with line breaks is honest as a rule. It is not, when text follows its closing quote; when most of
+    A quoted field with line breaks is honest as a rule. It is not when text follows its closing quote; when most of
     its lines are rows as the contract has them; or when it has room for a row and some quote of the file stands where
     RFC 4180 allows none, so that this one may not be meant either.
 
     Raises:
         LandingError: a quote never closes, or a field holds other rows; names file, lines and remedy, and no value.
     """
-    with open_text(source, file, errors="replace") as text:  # what does not decode is marked in bronze
-        _Look(source, file).through(text)
+    _Look(source, file).through()
+
+
+class _Field(NamedTuple):
+    """A field as written.
+
+    Attributes:
+        quoted: what stands in its quotes, doubled quotes as they are; None when it is not quoted.
+        rest: what stands behind its quotes, or all of it.
+        closed: False when its quote does not close.
+    """
+
+    quoted: str | None
+    rest: str
+    closed: bool = True
+
+    @property
+    def line_breaks(self) -> int:
+        return len(LINE_BREAK.findall(self.quoted or ""))
+
+    @property
+    def astray(self) -> bool:
+        """Whether it has a quote where RFC 4180 allows none."""
+        return '"' in self.rest if self.quoted is None else bool(self.rest.strip())
 
 
 class _Look:
-    """At one file. `line` is where the text begins that has not been looked at, counted from 1."""
+    """At one file."""
 
     def __init__(self, source: Source, file: ExtractFile) -> None:
         self.source, self.file = source, file
-        self.patterns = _patterns(source.delimiter)
         self.columns: list[Column | None] = []
-        self.line = 1
-        self.astray: int | None = None  # the first line with a quote where RFC 4180 allows none
-        self.roomy: str | None = None  # the first row with line breaks that has room for another
 
-    def through(self, stream: io.TextIOBase) -> None:
-        text, ended, line_break = "", False, ""
-        while not ended:
-            block = stream.read(BLOCK)
-            ended = not block
-            if not line_break:
-                found = re.search("\r\n?|\n", block)
-                line_break = found[0] if found else ""
-            if line_break == "\r":  # which Spark takes for the end of a row where the first row ends so
-                block = block.replace("\r", "\n")
-            text += block or "\n"  # the last row may have none
+    def through(self) -> None:
+        roomy: Row | None = None  # the first row with line breaks that has room for another
+        row: Row | None = None
+        for row in self._rows():
             if not self.columns:
-                self.columns = self._header(text)
-            text = text[self._rows(text) :]
-            if '"' in text and (ended or len(text) > BLOCK):
-                closed = self.patterns.opened.match(text)
-                line = self.line + (text.count("\n", 0, closed.end()) if closed else 0)
-                self._refuse(f"line {line}", "a quote opens a field that never closes")
-        if self.astray and self.roomy:
-            doubt = (
-                f"a field has room for other rows, and a quote in line {self.astray} is not where one may be"
-            )
-            self._refuse(self.roomy, doubt)
+                self.columns = self._declared(row.values)
+            if row.lines > 1:
+                self._refuse_other_rows(row)
+                if roomy is None and self._has_room(row):
+                    roomy = row
+        if row:
+            self._refuse_unclosed(row)
+        if roomy and (line := next(self._astray(), None)):
+            what = f"a field has room for other rows, and a quote in line {line} is not where one may be"
+            self._refuse(_lines(roomy), what)
 
-    def _header(self, text: str) -> list[Column | None]:
+    def _rows(self) -> Iterator[Row]:
+        with open_text(self.source, self.file) as text:
+            yield from csv_rows(text, self.source.delimiter, BLOCK)
+
+    def _declared(self, header: list[str]) -> list[Column | None]:
         """The declared column of each delivered one."""
         declared = {name: c for c in self.source.columns for name in (*c.aliases, c.field)}
-        line = text[: text.find("\n") + 1]
-        names = [(quoted or "")[1:-1] or rest for quoted, rest, _ in self.patterns.field.findall(line)]
-        return [declared.get(name.strip()) for name in names]
+        return [declared.get(name.strip()) for name in header]
 
-    def _rows(self, text: str) -> int:
-        """Looks at all whole rows of the text, and tells where the first begins that is none."""
-        at = 0
-        while True:
-            passed = (self.patterns.loose if self.astray else self.patterns.tidy).match(text, at)
-            quote = text.find('"', passed.end() if passed else at)
-            begin = max(at, text.rfind("\n", at, quote if quote >= 0 else len(text)) + 1)
-            self.line += text.count("\n", at, begin)
-            row = self.patterns.row.match(text, begin) if quote >= 0 else None
-            if row is None:
-                return begin
-            self._row(row)
-            self.line += text.count("\n", begin, row.end())
-            at = row.end()
+    def _refuse_unclosed(self, last: Row) -> None:
+        """What follows a quote that does not close is one row with it, which is the last."""
+        *before, field = _fields(last.text, self.source.delimiter)
+        if not field.closed:
+            line = last.line + sum(f.line_breaks for f in before)
+            self._refuse(f"line {line}", "a quote opens a field that never closes")
 
-    def _row(self, row: re.Match[str]) -> None:
-        text = row[0]
-        breaks = text.count("\n") - 1
-        has_room = breaks > 0 and text.count(self.source.delimiter) >= 2 * (len(self.columns) - 1)
-        if not has_room and self.patterns.tidy_row.fullmatch(text):
-            return
-        lines = f"lines {self.line} to {self.line + breaks}"
-        fields = self.patterns.field.findall(text)
-        for place, (quoted, rest, _) in enumerate(fields):
-            if rest.strip() if quoted else '"' in rest:
-                self.astray = self.astray or self.line
-                if "\n" in quoted:
-                    self._refuse(lines, "text follows the closing quote of a field with line breaks")
-            if "\n" in quoted and self._are_rows(quoted[1:-1], place, len(fields) - 1 - place):
-                self._refuse(
-                    lines,
-                    "one field holds what are rows by themselves (if that is meant, deliver JSON lines)",
-                )
-        if has_room:
-            self.roomy = self.roomy or lines
+    def _refuse_other_rows(self, row: Row) -> None:
+        fields = _fields(row.text, self.source.delimiter)
+        for place, field in enumerate(fields):
+            if not field.line_breaks or not field.closed or field.quoted is None:
+                continue
+            if field.astray:
+                self._refuse(_lines(row), "text follows the closing quote of a field with line breaks")
+            if self._are_rows(field.quoted, place, len(fields) - 1 - place):
+                what = "one field holds what are rows by themselves (if that is meant, deliver JSON lines)"
+                self._refuse(_lines(row), what)
+
+    def _has_room(self, row: Row) -> bool:
+        return row.text.count(self.source.delimiter) >= 2 * (len(self.columns) - 1)
+
+    def _astray(self) -> Iterator[int]:
+        """The lines of rows with a quote where RFC 4180 allows none."""
+        for row in self._rows():
+            if '"' in row.text and any(f.astray for f in _fields(row.text, self.source.delimiter)):
+                yield row.line
 
     def _are_rows(self, text: str, before: int, after: int) -> bool:
         """Whether most of a field's lines, the outer two with the fields beside them, are rows by the contract.
@@ -156,7 +122,7 @@ class _Look:
         Not all of them: a source is dirty.
         """
         rows: list[list[str | None]] = [
-            [*line.removesuffix("\r").split(self.source.delimiter)] for line in text.split("\n")
+            [*line.split(self.source.delimiter)] for line in LINE_BREAK.split(text)
         ]
         rows[0][:0] = [None] * before
         rows[-1] += [None] * after
@@ -170,6 +136,36 @@ class _Look:
 
     def _refuse(self, lines: str, what: str) -> NoReturn:
         raise LandingError(f"{self.file.name}, {lines}: {what}. {REMEDY}")
+
+
+def _lines(row: Row) -> str:
+    return f"lines {row.line} to {row.line + row.lines - 1}"
+
+
+def _fields(row: str, delimiter: str) -> list[_Field]:
+    """The fields of a row."""
+    found: list[_Field] = []
+    at = 0
+    while True:
+        quoted, rest = None, at
+        if row.startswith('"', at):
+            end = _closing(row, at)
+            if end < 0:
+                return [*found, _Field(row[at + 1 :], "", closed=False)]
+            quoted, rest = row[at + 1 : end], end + 1
+        at = row.find(delimiter, rest)
+        if at < 0:
+            return [*found, _Field(quoted, row[rest:].rstrip("\r\n"))]
+        found.append(_Field(quoted, row[rest:at]))
+        at += 1
+
+
+def _closing(row: str, opening: int) -> int:
+    """Where the quoted field ends whose first quote is at `opening`; -1 when it does not."""
+    at = row.find('"', opening + 1)
+    while at >= 0 and row.startswith('"', at + 1):
+        at = row.find('"', at + 2)
+    return at
 
 
 def _fits(value: str | None, column: Column | None) -> bool:

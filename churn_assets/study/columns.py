@@ -27,7 +27,7 @@ _ID_NAME = re.compile(
 
 
 @dataclass(frozen=True)
-class Column:
+class FileColumn:
     """One column, understood.
 
     Attributes:
@@ -63,7 +63,7 @@ def in_words(name: str) -> str:
     )
 
 
-def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> Column:
+def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> FileColumn:
     """Infer what a column of texts is.
 
     Args:
@@ -75,7 +75,7 @@ def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> Column:
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     texts, codes, missing = _without_blanks(encoded.dictionary, codes)
-    base = Column(name, "empty", None, missing, len(texts), example=_example(texts))
+    base = FileColumn(name, "empty", None, missing, len(texts), example=_example(texts))
     if not len(texts):
         return base
     if len(texts) == 1 and not missing:
@@ -114,7 +114,7 @@ def _without_blanks(
     return dictionary.filter(pa.array(~blank)), moved, int((moved < 0).sum())
 
 
-def _dates(base: Column, days: pd.DatetimeIndex, said: str, codes: np.ndarray) -> Column:
+def _dates(base: FileColumn, days: pd.DatetimeIndex, said: str, codes: np.ndarray) -> FileColumn:
     notes = [said]
     rows = np.bincount(codes[codes >= 0], minlength=len(days))
     if lost := int(rows[days.isna()].sum()):
@@ -140,7 +140,7 @@ def _numbers_are_ids(name: str, values: np.ndarray, distinct: int, rows: int) ->
     return bool(_ID_NAME.search(in_words(name).lower()) or np.ptp(present) < 1.1 * rows)
 
 
-def _texts(base: Column, texts: pa.Array, codes: np.ndarray, rows: int) -> Column:
+def _texts(base: FileColumn, texts: pa.Array, codes: np.ndarray, rows: int) -> FileColumn:
     distinct, present = len(texts), rows - base.missing
     words = np.median(pc.count_substring_regex(texts.slice(0, 10_000), r"\S+").to_numpy(zero_copy_only=False))
     if words >= PROSE_WORDS and distinct > PROSE_DISTINCT * present:
@@ -173,7 +173,7 @@ LEFT_OUT_BECAUSE: dict[Kind, str] = {
 }
 
 
-def learnable(columns: Sequence[Column], reference: pd.Series | None) -> pd.DataFrame:
+def learnable(columns: Sequence[FileColumn], reference: pd.Series | None) -> pd.DataFrame:
     """The frame that models see: numbers, categories, and dates as days before a reference.
 
     Args:

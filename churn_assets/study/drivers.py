@@ -9,12 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.contracts.features import Feature
+from churn_assets.contracts.segments import RiskTiers
+from churn_assets.ml.metrics.classification import key_hashes
+from churn_assets.ml.metrics.tiers import rank_tiers
 from churn_assets.ml.portable.transformation import MISSING
-from churn_assets.study.columns import Column
+from churn_assets.study.columns import FileColumn
 
 DRIVERS = 12
-# Shares of the base, riskiest first.
-TIERS = ((0.1, "high"), (0.3, "elevated"), (1.0, "low"))
+# The riskiest tenth and the next fifth.
+TIERS = RiskTiers(high=0.9, elevated=0.7).bounds
 SEGMENT_ROWS = 30
 
 
@@ -67,7 +70,7 @@ class Segment:
     probability: float
 
 
-def features_of(columns: Sequence[Column]) -> list[Feature]:
+def features_of(columns: Sequence[FileColumn]) -> list[Feature]:
     """Columns as the features that `scores.reasons` speaks of; each is its own driver."""
     return [
         Feature(
@@ -140,27 +143,24 @@ def _level(said: str, rows: NDArray[np.bool_], labels: NDArray[np.float64]) -> L
     return Level(said, count, float(labels[rows].mean()) if count else 0.0)
 
 
-def tiers(probability: NDArray[np.float64]) -> NDArray[np.object_]:
-    """Risk tier per customer, by rank."""
-    order = np.argsort(-probability, kind="stable")
-    result = np.empty(len(probability), dtype=object)
-    start = 0
-    for share, name in TIERS:
-        end = round(share * len(probability))
-        result[order[start:end]] = name
-        start = end
-    return result
+def risk_tiers(probability: NDArray[np.float64], keys: Sequence[object] | pd.Series) -> NDArray[np.object_]:
+    """Risk tier per customer, by rank; ties by a hash of the key, not by place."""
+    return rank_tiers(probability, key_hashes(keys), TIERS)
 
 
 def segments(
-    probability: NDArray[np.float64], labels: NDArray[np.float64], drivers: Sequence[str]
+    tiers: NDArray[np.object_],
+    drivers: Sequence[str],
+    probability: NDArray[np.float64],
+    labels: NDArray[np.float64],
 ) -> list[Segment]:
     """Risk tier x main driver, the riskiest first; the small ones of a tier together as `other`.
 
     Args:
+        tiers: risk tier per row, see `risk_tiers`.
         drivers: main driver per row, see `scores.reasons.main_drivers`.
     """
-    table = pd.DataFrame({"tier": tiers(probability), "driver": drivers, "label": labels, "p": probability})
+    table = pd.DataFrame({"tier": tiers, "driver": drivers, "label": labels, "p": probability})
     sizes = table.groupby(["tier", "driver"])["label"].transform("size")
     rank = table.groupby("tier")["driver"].transform(
         lambda names: names.map(names.value_counts().rank(ascending=False))
@@ -170,7 +170,7 @@ def segments(
         Segment(str(tier), str(driver), len(part), float(part["label"].mean()), float(part["p"].mean()))
         for (tier, driver), part in table.groupby(["tier", "driver"])
     ]
-    order = [name for _, name in TIERS]
+    order = [name for name, _ in TIERS]
     return sorted(
         found, key=lambda segment: (order.index(segment.tier), segment.driver == "other", -segment.rows)
     )

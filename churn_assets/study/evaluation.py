@@ -21,18 +21,18 @@ from churn_assets.ml.training.ensembles import (
     stacking_weights,
 )
 from churn_assets.ml.training.selection import choose
-from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.words import spoken
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import SEED, Fold, Rows, folds
 from churn_assets.study.intervals import FoldMean, fold_mean
-from churn_assets.study.learners import LEARNERS, Learner
+from churn_assets.study.learners import LEARNERS, Fit
 
 INNER_FOLDS = 3
 ROWS_FOR_THREADS = 50_000
 # By which an ensemble must be better than its best member, beyond chance.
 ENSEMBLE_MARGIN = 0.001
 
-Table = dict[str, NDArray[np.float64]]
+LogOdds = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ def cross_fit(
     rows: Rows,
     cut: Sequence[Fold],
     seed: int = SEED,
-    learners: Mapping[str, Learner] = LEARNERS,
-) -> tuple[Table, NDArray[np.int64]]:
+    learners: Mapping[str, Fit] = LEARNERS,
+) -> tuple[LogOdds, NDArray[np.int64]]:
     """Out-of-fold log-odds of the learners, and the fold of each row (-1 where a row was never judged).
 
     Transformation and learner are fitted on the learning rows of each fold alone.
@@ -241,7 +241,7 @@ def _inner_folds(rows: Rows, seed: int) -> list[Fold]:
         ) from error
 
 
-def pick_contender(log_odds: Table, labels: NDArray[np.float64]) -> tuple[str, str]:
+def pick_contender(log_odds: LogOdds, labels: NDArray[np.float64]) -> tuple[str, str]:
     """Which contender to use, and why in words.
 
     Among single learners the rule of the asset graph (`choice.choose`): the simplest within one standard error of
@@ -281,7 +281,7 @@ def fit_final(frame: pd.DataFrame, rows: Rows, evaluation: Evaluation, seed: int
     return FinalModel(chosen.name, transformation, Blend(members, weights, intercept), calibration, shown)
 
 
-def _weights(table: Table, labels: NDArray[np.float64]) -> dict[str, tuple[tuple[float, ...], float]]:
+def _weights(table: LogOdds, labels: NDArray[np.float64]) -> dict[str, tuple[tuple[float, ...], float]]:
     """Ensemble -> weights of the learners in order, intercept; `table` must be out of fold."""
     even = (1 / len(LEARNERS),) * len(LEARNERS)
     return {
@@ -290,7 +290,7 @@ def _weights(table: Table, labels: NDArray[np.float64]) -> dict[str, tuple[tuple
     }
 
 
-def _with_ensembles(table: Table, weights: dict[str, tuple[tuple[float, ...], float]]) -> Table:
+def _with_ensembles(table: LogOdds, weights: dict[str, tuple[tuple[float, ...], float]]) -> LogOdds:
     members = [table[name] for name in LEARNERS]
     return table | {name: blended(members, *weights[name]) for name in ENSEMBLES}
 
@@ -298,7 +298,7 @@ def _with_ensembles(table: Table, weights: dict[str, tuple[tuple[float, ...], fl
 def _shuffled_labels(frame: pd.DataFrame, rows: Rows, cut: Sequence[Fold], seed: int) -> FoldMean:
     """What folds and transformation give away by themselves: nothing, if 0.5 lies inside."""
     labels = np.random.default_rng(seed).permutation(rows.labels)
-    floor = "logistic_regression"
+    floor = "ridge_logistic_regression"
     table, fold = cross_fit(frame, replace(rows, labels=labels), cut, seed, {floor: LEARNERS[floor]})
     seen = fold >= 0
     groups = None if rows.groups is None else rows.groups[seen]

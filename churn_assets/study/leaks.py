@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_assets.contracts.training import SUSPICIOUS_AUC
 from churn_assets.ml.metrics.classification import auc_interval
-from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, tells_shuffled_labels
-from churn_assets.study.columns import Column, in_words
+from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
+from churn_assets.study.columns import FileColumn, in_words
 
-ALONE_LIMIT = 0.95
 # Blank or filled in for nobody but churners (or stayers): at least so many rows, so pure.
 PURE_ROWS, PURE_SHARE = 20, 0.98
 # A total is a product of two other columns if it follows them so closely.
@@ -26,8 +26,6 @@ ORDER_AUC = 0.55
 KINDS_PER_ROW = 100
 # More numbers are not searched for products: the triples would take longer than the study.
 PRODUCT_COLUMNS = 60
-TOO_GOOD = 0.95
-BINS = 20
 _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
@@ -43,7 +41,7 @@ _CUSTOMER_ID = re.compile(
 
 
 @dataclass(frozen=True)
-class Finding:
+class LeakFinding:
     """One sign of a leak.
 
     Attributes:
@@ -57,7 +55,7 @@ class Finding:
     words: str
 
 
-def repeated_ids(columns: Sequence[Column], named: bool) -> list[Finding]:
+def repeated_ids(columns: Sequence[FileColumn], named: bool) -> list[LeakFinding]:
     """A finding per column that seems to name the customer and holds the same value in several rows.
 
     A model that learns from it remembers customers. Where it is not learned from, their other values still give them
@@ -82,11 +80,13 @@ def repeated_ids(columns: Sequence[Column], named: bool) -> list[Finding]:
                 "customers, rows of one in different folds make the figures too good. Name it by --id, or by --groups "
                 "where --id names something else."
             )
-            found.append(Finding(column.name, "leak" if learned else "warning", words))
+            found.append(LeakFinding(column.name, "leak" if learned else "warning", words))
     return found
 
 
-def column_findings(columns: Sequence[Column], labels: NDArray[np.float64], target: str) -> list[Finding]:
+def column_findings(
+    columns: Sequence[FileColumn], labels: NDArray[np.float64], target: str
+) -> list[LeakFinding]:
     """At most one finding per learnable column, the most telling.
 
     Args:
@@ -98,48 +98,21 @@ def column_findings(columns: Sequence[Column], labels: NDArray[np.float64], targ
     for column in columns:
         if column.values is None:
             continue
-        alone = alone_auc(column.values, labels)
+        alone = auc_alone(column.values, labels)
         words = (
             _too_good(column, alone)
             or _one_sided(column.name, column.values, labels)
             or _namesake(column, alone, target)
         )
         if words:
-            found.append(Finding(column.name, "leak", words))
+            found.append(LeakFinding(column.name, "leak", words))
     leaks = {finding.column for finding in found}
     honest = [column for column in columns if column.name not in leaks]
     return found + _products(honest)
 
 
-def alone_auc(values: pd.Series, labels: NDArray[np.float64]) -> float:
-    """ROC-AUC of one column alone, by the churn rate of its category or of its twentieth, learned on the other half.
-
-    Works for any shape and for missing values; learning on the other half keeps rare categories from flattering.
-    """
-    codes = _bins(values)
-    half = np.random.default_rng(0).random(len(labels)) < 0.5
-    score, prior = np.empty(len(labels)), labels.mean()
-    for learn, judge in ((half, ~half), (~half, half)):
-        size = int(codes.max()) + 1
-        rows = np.bincount(codes[learn], minlength=size)
-        churned = np.bincount(codes[learn], labels[learn], minlength=size)
-        score[judge] = ((churned + 5 * prior) / (rows + 5))[codes[judge]]
-    return auc_interval(labels, score)[0]
-
-
-def _bins(values: pd.Series) -> NDArray[np.intp]:
-    """Categories, or twentieths of numbers and dates; missing is a bin of its own."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return np.asarray(values.cat.codes, dtype=np.intp) + 1
-    if values.dtype.kind == "M":
-        values = (values - values.min()).dt.total_seconds()
-    known = values.to_numpy(np.float64)
-    edges = np.unique(np.nanquantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.where(np.isnan(known), 0, np.searchsorted(edges, known, side="left") + 1)
-
-
-def _too_good(column: Column, alone: float) -> str:
-    if alone <= ALONE_LIMIT:
+def _too_good(column: FileColumn, alone: float) -> str:
+    if alone <= SUSPICIOUS_AUC:
         return ""
     return (
         f"{column.name} alone tells churners apart with a ROC-AUC of {alone:.3f}. Nothing known beforehand "
@@ -165,7 +138,7 @@ def _one_sided(name: str, values: pd.Series, labels: NDArray[np.float64]) -> str
     return ""
 
 
-def _namesake(column: Column, alone: float, target: str) -> str:
+def _namesake(column: FileColumn, alone: float, target: str) -> str:
     words = in_words(column.name).lower().split()
     named_after = _names_outcome(in_words(target).lower().split(), words) or _OUTCOME.search(" ".join(words))
     if not (named_after and _AFTERWARDS.search(" ".join(words))) or alone < NAMESAKE_AUC:
@@ -183,7 +156,7 @@ def _names_outcome(target: list[str], words: list[str]) -> bool:
     return any(words[at : at + len(target)] == target for at in range(len(words)))
 
 
-def _products(columns: Sequence[Column]) -> list[Finding]:
+def _products(columns: Sequence[FileColumn]) -> list[LeakFinding]:
     """Totals that follow the product of two other numbers, such as months times price."""
     numbers = {
         column.name: column.values.to_numpy(np.float64)
@@ -197,7 +170,7 @@ def _products(columns: Sequence[Column]) -> list[Finding]:
             f"Totals that are the product of two others were not looked for: the file has {len(numbers)} numbers, and "
             f"they are looked for among at most {PRODUCT_COLUMNS}."
         )
-        return [Finding(None, "warning", words)]
+        return [LeakFinding(None, "warning", words)]
     sample = np.random.default_rng(0).permutation(len(next(iter(numbers.values()))))[:20_000]
     drawn = {name: values[sample] for name, values in numbers.items()}
     names, found = list(drawn), []
@@ -214,7 +187,7 @@ def _products(columns: Sequence[Column]) -> list[Finding]:
             found.append((best, total, pair))
     # Of three columns that make each other, only the widest can be the product.
     return [
-        Finding(
+        LeakFinding(
             total,
             "leak",
             f"{total} is nearly {a} x {b} (correlation {best:.3f}): it adds nothing that they do not say, and such a "
@@ -245,7 +218,7 @@ def file_findings(
     groups: NDArray[np.int64] | None,
     in_time: bool,
     named: bool = False,
-) -> list[Finding]:
+) -> list[LeakFinding]:
     """Findings about the rows: sorted by outcome, the same row several times, one customer in several rows.
 
     Args:
@@ -257,7 +230,7 @@ def file_findings(
     order = auc_interval(labels, np.arange(len(labels), dtype=np.float64))[0]
     if not in_time and max(order, 1 - order) > ORDER_AUC:
         found.append(
-            Finding(
+            LeakFinding(
                 None,
                 "warning",
                 f"The order of the rows knows the outcome (ROC-AUC {max(order, 1 - order):.3f}): the file is sorted by "
@@ -281,7 +254,7 @@ def file_findings(
             )
             other = "a row of another customer" if named else "another row"
             words = f"{again:,} rows ({again / len(frame):.1%}) have the same features as {other}. {rest}"
-            found.append(Finding(None, "warning", words))
+            found.append(LeakFinding(None, "warning", words))
     if groups is not None:
         rest = (
             "Rows are judged by what was learned from earlier ones, the same customers' included, as in use. Where the "
@@ -292,7 +265,7 @@ def file_findings(
             "moment by --time."
         )
         words = f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. {rest}"
-        found.append(Finding(None, "warning", words))
+        found.append(LeakFinding(None, "warning", words))
     return found
 
 
@@ -306,7 +279,7 @@ def _many_kinds(frame: pd.DataFrame) -> bool:
     return False
 
 
-def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> list[Finding]:
+def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> list[LeakFinding]:
     """Findings about the figures themselves.
 
     Args:
@@ -314,9 +287,9 @@ def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> li
         shuffled_low, shuffled_high: interval of the ROC-AUC on shuffled labels.
     """
     found = []
-    if auc > TOO_GOOD:
+    if auc > SUSPICIOUS_AUC:
         found.append(
-            Finding(
+            LeakFinding(
                 None,
                 "warning",
                 f"A ROC-AUC of {auc:.3f} is too good for churn. Look at the strongest drivers: was each of "
@@ -326,7 +299,7 @@ def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> li
         )
     if tells_shuffled_labels(shuffled_low, shuffled_high):
         found.append(
-            Finding(
+            LeakFinding(
                 None,
                 "warning",
                 f"On shuffled labels the ROC-AUC is {shuffled_low:.3f} to {shuffled_high:.3f} and not 0.5: rows in "

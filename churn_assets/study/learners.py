@@ -1,6 +1,6 @@
-"""What a study lets compete: logistic regression, additive regression and histogram boosting.
+"""The learners of a study: ridge logistic regression, additive regression and histogram boosting.
 
-All predict log-odds and explain them exactly, so an ensemble of them does too (models/ensembles.py).
+All predict log-odds and explain them exactly, and so does an ensemble of them (ml/training/ensembles.py).
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from churn_assets.ml.portable.model import Form, Linear
 
 KNOTS = 8
 
-
-Learner = Callable[[NDArray[np.float64], NDArray[np.float64], int], Form]
+# Fits a form to a matrix and labels with a seed.
+Fit = Callable[[NDArray[np.float64], NDArray[np.float64], int], Form]
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def _hinges(matrix: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.f
     return np.array(columns, dtype=np.intp), np.array(knots, dtype=np.float64)
 
 
-def logistic_regression(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:
-    """Ridge logistic regression: the floor that everything else has to beat."""
+def ridge_logistic_regression(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:
+    """Logistic regression with a ridge penalty: every other learner has to beat it."""
     return ridge(matrix, labels)
 
 
@@ -89,8 +89,8 @@ def histogram_boosting(matrix: NDArray[np.float64], labels: NDArray[np.float64],
 
 
 # In order of preference, simplest first.
-LEARNERS: dict[str, Learner] = {
-    "logistic_regression": logistic_regression,
+LEARNERS: dict[str, Fit] = {
+    "ridge_logistic_regression": ridge_logistic_regression,
     "additive_regression": additive_regression,
     "histogram_boosting": histogram_boosting,
 }

@@ -1,4 +1,4 @@
-"""The pictures of the report, each as text of an `img` source: no file beside the report is needed."""
+"""The pictures of the report as PNGs."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,14 +7,19 @@ import numpy as np
 
 from churn_assets.contracts.economics import Economics
 from churn_assets.ml.metrics.profit import profit_curve
-from churn_assets.ml.review.figures import (
-    calibration_figure,
-    lift_figure,
-    precision_recall_figure,
-    roc_figure,
+from churn_assets.ml.review import figures as review
+from churn_assets.reporting.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Estimate,
+    as_png,
+    blank,
+    interval_figure,
+    plain,
+    strength_figure,
 )
-from churn_assets.reporting.documents import spoken
-from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_uri, blank
+from churn_assets.reporting.words import spoken
 from churn_assets.study.drivers import Driver, Segment
 from churn_assets.study.evaluation import Evaluation
 
@@ -22,49 +27,51 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 110
+SHOWS = review.SHOWS | {
+    "contenders": "ROC-AUC of each model: the folds, their mean and its interval",
+    "money": "Profit per customer against the share of customers contacted",
+    "drivers": "Features by how much they move the scores",
+    "segments": "Observed and predicted churn of each segment",
+}
 
 
 def pictures(
     evaluation: Evaluation, drivers: Sequence[Driver], segments: Sequence[Segment], economics: Economics
-) -> dict[str, str]:
-    """Picture name -> data URI of a PNG."""
-    best = evaluation.best
-    labels, raw, probability, metrics = evaluation.labels, best.log_odds, best.probability, best.metrics
+) -> dict[str, bytes]:
+    """Name -> PNG, a picture per name of SHOWS."""
+    best, labels = evaluation.best, evaluation.labels
+    about = f"{best.metrics.n:,} customers, each scored by a model that did not see them"
     figures = {
-        "contenders": contenders_figure(evaluation),
-        "roc": roc_figure(labels, raw, metrics),
-        "precision_recall": precision_recall_figure(labels, raw, metrics),
-        "calibration": calibration_figure(labels, probability, metrics),
-        "lift": lift_figure(labels, raw, metrics),
-        "money": money_figure(evaluation, economics),
-        "drivers": drivers_figure(drivers),
+        "contenders": _contenders_figure(evaluation),
+        "roc": review.roc_figure(labels, best.log_odds, best.metrics, about),
+        "precision_recall": review.precision_recall_figure(labels, best.log_odds, best.metrics, about),
+        "calibration": review.calibration_figure(labels, best.probability, best.metrics, about),
+        "lift": review.lift_figure(labels, best.log_odds, best.metrics, about),
+        "money": _money_figure(evaluation, economics),
+        "drivers": strength_figure([Estimate(d.words, d.strength, None, None) for d in drivers]),
         "segments": segments_figure(segments),
     }
-    for name in ("roc", "precision_recall", "calibration", "lift"):
-        axes = figures[name].axes[0]
-        axes.set_title(
-            f"{axes.get_title().splitlines()[0]}\n{metrics.n:,} customers, none scored by a model that saw them"
+    return {name: as_png(figure, DPI) for name, figure in figures.items()}
+
+
+def _contenders_figure(evaluation: Evaluation) -> "Figure":
+    estimates = [
+        Estimate(
+            name=spoken(found.name),
+            value=found.mean.auc,
+            low=found.mean.low,
+            high=found.mean.high,
+            chosen=found.name == evaluation.chosen,
+            single=found.mean.folds,
         )
-    return {name: as_uri(figure, DPI) for name, figure in figures.items()}
-
-
-def contenders_figure(evaluation: Evaluation) -> "Figure":
-    """ROC-AUC of each contender: the folds as dots, their mean with its interval."""
-    figure, axes = blank(
-        "Who ranks churners best", "ROC-AUC: mean of the folds with its 95 % interval", "", height=3.6
+        for found in evaluation.contenders
+    ]
+    return interval_figure(
+        "Which model ranks churners best", "ROC-AUC: mean of the folds with its 95 % interval", estimates
     )
-    names = []
-    for position, found in enumerate(reversed(evaluation.contenders)):
-        color = ORANGE if found.name == evaluation.chosen else BLUE
-        axes.plot(found.mean.folds, [position] * len(found.mean.folds), ".", color=GREY, markersize=5)
-        reach = [[found.mean.auc - found.mean.low], [found.mean.high - found.mean.auc]]
-        axes.errorbar(found.mean.auc, position, xerr=reach, fmt="o", color=color, capsize=3)
-        names.append(spoken(found.name) + (" (chosen)" if found.name == evaluation.chosen else ""))
-    axes.set_yticks(range(len(names)), names)
-    return figure
 
 
-def money_figure(evaluation: Evaluation, economics: Economics) -> "Figure":
+def _money_figure(evaluation: Evaluation, economics: Economics) -> "Figure":
     """Profit per customer of the base by share contacted."""
     curve = profit_curve(evaluation.labels, evaluation.best.log_odds, economics)
     figure, axes = blank(
@@ -86,30 +93,13 @@ def money_figure(evaluation: Evaluation, economics: Economics) -> "Figure":
     return figure
 
 
-def drivers_figure(drivers: Sequence[Driver]) -> "Figure":
-    """The strongest drivers."""
-    height = 1.2 + 0.32 * len(drivers)
-    figure, axes = blank(
-        "What moves the scores most", "mean absolute contribution (log-odds)", "", height=height
-    )
-    axes.barh(
-        [_plain(d.words) for d in reversed(drivers)], [d.strength for d in reversed(drivers)], color=BLUE
-    )
-    return figure
-
-
 def segments_figure(segments: Sequence[Segment]) -> "Figure":
     """Observed against predicted churn of each segment."""
     height = 1.2 + 0.32 * len(segments)
-    figure, axes = blank("Segments: risk tier and main driver", "share that left", "", height=height)
+    figure, axes = blank("Segments: risk tier and main driver", "share that left", "", 8, height)
     at = np.arange(len(segments))[::-1]
     axes.barh(at, [s.churn for s in segments], color=BLUE, label="observed")
     axes.plot([s.probability for s in segments], at, "d", color=ORANGE, label="predicted")
-    axes.set_yticks(at, [f"{s.tier}: {_plain(s.driver)} ({s.rows:,})" for s in segments])
+    axes.set_yticks(at, [f"{s.tier}: {plain(s.driver)} ({s.rows:,})" for s in segments])
     axes.legend(loc="lower right")
     return figure
-
-
-def _plain(words: str) -> str:
-    """Words in which a dollar sign is one: between two of them would be a formula."""
-    return words.replace("$", r"\$")

@@ -11,10 +11,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from churn_assets.contracts.economics import Economics
-from churn_assets.study.columns import LEFT_OUT_BECAUSE, Column, learnable, understand
+from churn_assets.study.columns import LEFT_OUT_BECAUSE, FileColumn, learnable, understand
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.folds import SEED, Rows, group_codes
-from churn_assets.study.leaks import Finding, column_findings, file_findings, repeated_ids
+from churn_assets.study.leaks import LeakFinding, column_findings, file_findings, repeated_ids
 from churn_assets.study.numerals import is_blank
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
@@ -70,10 +70,10 @@ class Prepared:
     request: Request
     file: FlatFile
     target: Target
-    columns: tuple[Column, ...]
-    features: tuple[Column, ...]
+    columns: tuple[FileColumn, ...]
+    features: tuple[FileColumn, ...]
     left_out: dict[str, str]
-    findings: tuple[Finding, ...]
+    findings: tuple[LeakFinding, ...]
     keys: pd.Series
     frame: pd.DataFrame
     used: NDArray[np.intp]
@@ -187,7 +187,7 @@ def _resolved(request: Request, file: FlatFile) -> Request:
     return replace(request, **found)
 
 
-def _times(request: Request, columns: list[Column]) -> tuple[pd.Series | None, pd.Series | None]:
+def _times(request: Request, columns: list[FileColumn]) -> tuple[pd.Series | None, pd.Series | None]:
     """Time of observation per row, and the same as a reference for other dates.
 
     Numbers (week 17, 202401) order the rows by their rank, but say nothing about dates.
@@ -254,7 +254,7 @@ def _drawn(rows: NDArray[np.intp], groups: NDArray[np.int64] | None) -> NDArray[
     return rows[draw[groups[rows]] < MODEL_ROWS / len(rows)]
 
 
-def _taken(column: Column, rows: NDArray[np.intp]) -> Column:
+def _taken(column: FileColumn, rows: NDArray[np.intp]) -> FileColumn:
     if column.values is None:
         return column
     return replace(column, values=column.values.iloc[rows].reset_index(drop=True))
@@ -269,12 +269,14 @@ def _refuse_few(target: Target, known: NDArray[np.bool_], request: Request) -> N
         )
 
 
-def _about_the_file(file: FlatFile, copies: NDArray[np.bool_], known: NDArray[np.bool_]) -> Iterator[Finding]:
+def _about_the_file(
+    file: FlatFile, copies: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> Iterator[LeakFinding]:
     if file.crooked:
-        yield Finding(None, "warning", f"The file was read as {file.words()}.")
+        yield LeakFinding(None, "warning", f"The file was read as {file.words()}.")
     if copies.any():
         words = f"{int(copies.sum()):,} rows are exact copies of another row and were learned from once."
-        yield Finding(None, "warning", words)
+        yield LeakFinding(None, "warning", words)
     if known.sum() < SMALL:
         words = f"Only {int(known.sum()):,} rows: the intervals are wide, and every figure is a rough one."
-        yield Finding(None, "warning", words)
+        yield LeakFinding(None, "warning", words)

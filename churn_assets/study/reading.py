@@ -11,7 +11,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]
 
 from churn_assets.study.errors import StudyError
-from churn_assets.study.shape import DELIMITERS, Shape, shape
+from churn_assets.study.shape import DELIMITERS, FileShape, shape
 
 MAXIMUM_ROWS = 5_000_000
 SAMPLE_BYTES = 1 << 18
@@ -109,7 +109,7 @@ class _Parsed:
         return [line + at for line, text in self.invalid for at in range(len(_lines(text)))]
 
 
-def _parsed(path: Path, encoding: str, found: Shape, quoted: bool) -> _Parsed:
+def _parsed(path: Path, encoding: str, found: FileShape, quoted: bool) -> _Parsed:
     invalid: list[tuple[int, str]] = []
 
     def leave_out(row: pacsv.InvalidRow) -> str:
@@ -146,7 +146,7 @@ def _parsed(path: Path, encoding: str, found: Shape, quoted: bool) -> _Parsed:
     return _Parsed(table, invalid)
 
 
-def _refuse_swallowed(path: Path, parsed: _Parsed, found: Shape) -> None:
+def _refuse_swallowed(path: Path, parsed: _Parsed, found: FileShape) -> None:
     """Refuse quotation marks that are no quotes: most rows of several lines are, line by line, whole rows."""
     several = np.zeros(parsed.table.num_rows, dtype=bool)
     for column in parsed.table.columns:

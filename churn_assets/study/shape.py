@@ -14,7 +14,7 @@ SAMPLE_ROWS = 500
 
 
 @dataclass(frozen=True)
-class Shape:
+class FileShape:
     """How a file is laid out.
 
     Attributes:
@@ -36,7 +36,7 @@ class _Row:
     line: int  # the last physical line that it covers, from 1
 
 
-def shape(name: str, head: str) -> Shape:
+def shape(name: str, head: str) -> FileShape:
     """The delimiter by which most rows have the same number of fields, header included, the more the better.
 
     The header is the first row with about as many fields as most rows; a row with one text only is a title above it. A
@@ -72,7 +72,7 @@ def shape(name: str, head: str) -> Shape:
             f"The first line of {name} {'is no header and the next ' if at else ''}looks like data "
             f"({', '.join(names[:4])}): a header with the names of the columns is needed."
         )
-    return Shape(delimiter, distinct(_as_wide(name, rows, at, width)), rows[at].line, at)
+    return FileShape(delimiter, distinct(_as_wide(name, rows, at, width)), rows[at].line, at)
 
 
 def _rows(head: str, delimiter: str) -> Iterator[_Row]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from churn_assets.ml.metrics.profit import MaximumProfit, expected_maximum_profit
 from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
 from churn_assets.ml.portable.transformation import NumericColumn
-from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, segments, tiers
+from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, risk_tiers, segments
 from churn_assets.study.evaluation import Evaluation, FinalModel, few_threads, fit_final, judge
 from churn_assets.study.folds import SEED
-from churn_assets.study.leaks import Finding, figure_findings
+from churn_assets.study.leaks import LeakFinding, figure_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
 
 # Explained to find global drivers and segments.
@@ -38,7 +38,7 @@ class Study:
     """
 
     prepared: Prepared
-    findings: tuple[Finding, ...]
+    findings: tuple[LeakFinding, ...]
     evaluation: Evaluation
     model: FinalModel
     drivers: tuple[Driver, ...]
@@ -103,7 +103,12 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
         model=model,
         drivers=tuple(global_drivers(rows, labels, explained, told)),
         segments=tuple(
-            segments(best.probability[at], evaluation.labels[at], main_drivers(explained, told).tolist())
+            segments(
+                risk_tiers(best.probability[at], prepared.modelled_keys.iloc[positions]),
+                main_drivers(explained, told).tolist(),
+                best.probability[at],
+                evaluation.labels[at],
+            )
         ),
         money=expected_maximum_profit(evaluation.labels, best.log_odds, prepared.request.economics),
         scored=scored,
@@ -129,7 +134,9 @@ def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd
     p[judged], out_of_fold[judged] = evaluation.best.probability, True
     scored_by = np.where(out_of_fold, "out of fold", "final model")
     id_ = {prepared.request.id or "row": prepared.keys}
-    table = pd.DataFrame(id_ | {"probability": p.round(6), "scored_by": scored_by, "risk": tiers(p)})
+    table = pd.DataFrame(
+        id_ | {"probability": p.round(6), "scored_by": scored_by, "risk": risk_tiers(p, prepared.keys)}
+    )
     return pd.concat([table, pd.concat(why, ignore_index=True)], axis=1)
 
 

@@ -10,7 +10,6 @@ at a time, and afterwards the process is as it was.
 
 import logging
 import os
-import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from churn_assets.ml.portable.model import PortableModel
+from churn_assets.settings import without_secrets
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
 from churn_assets.tracking.training_run import PORTABLE, ModelVersion, TrainingRun
 
@@ -120,10 +120,9 @@ class Tracking:
             try:
                 found = client.get_experiment_by_name(self.experiment)
             except MlflowException as error:
-                place = re.sub(r"//[^/@]*@", "//", self.uri)  # no password
                 raise TrackingError(
-                    f"MLflow at {place} does not answer, so nothing was trained. Start it or mend CHURN_TRACKING_URI, "
-                    f"then run again. ({error.message})"
+                    f"MLflow at {without_secrets(self.uri)} does not answer, so nothing was trained. Start it or mend "
+                    f"CHURN_TRACKING_URI, then run again. ({error.message})"
                 ) from None
         return str(found.experiment_id) if found else None
 

@@ -13,7 +13,8 @@ from churn_assets.ml.review.card import ModelCard
 from churn_assets.ml.review.examination import Examination
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.search import Trial
-from churn_assets.reporting.documents import markdown_document
+from churn_assets.reporting.blocks import Code, Document
+from churn_assets.reporting.markdown import markdown_page
 from churn_assets.tracking.trials import log_trial
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class TrainingRun:
     ) -> None:
         """Log what was found after the training: metrics, model card and leak report, pictures as plots/<name>.png."""
         self._mlflow.log_metrics(examination.metrics())
-        leaks = markdown_document("Leak report", f"Run {self.run_id}.", [examination.leaks.section()], {})
+        report = Document("Leak report", ("Run ", Code(self.run_id), "."), [examination.leaks.chapter()])
+        leaks = markdown_page(report, {})
         texts = {"model_card.html": card.html, "model_card.md": card.markdown, "leak_report.md": leaks}
         with tempfile.TemporaryDirectory(prefix="churn_card_") as folder:
             plots = Path(folder) / "plots"

@@ -14,7 +14,7 @@ from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.lakes import business_copy, edit_yaml, small_business
 
 MONTHS = st.integers(0, 40).map(lambda n: add_months("2024-01", n))
-TURN = datetime(2026, 7, 4, 6, tzinfo=UTC)  # month_end asks for June on 4 July at 5
+TURN = datetime(2026, 7, 4, 6, tzinfo=UTC)  # month_end_cohort asks for June on 4 July at 5
 
 
 def test_how_far_a_month_of_each_source_reaches() -> None:

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from churn_assets.automation.jobs import schedules
-from churn_assets.automation.punctuality import IN_TIME
+from churn_assets.automation.punctuality import ON_TIME
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs
@@ -35,7 +35,7 @@ def test_a_calendar_is_over_with_the_last_day_of_its_last_month(day: date, rests
     assert not calendar.model_copy(update={"end": None}).over(day)
 
 
-@pytest.mark.parametrize("name", ["open_month", "month_end"])
+@pytest.mark.parametrize("name", ["nightly_ingest_open_month", "month_end_cohort"])
 def test_a_finished_calendar_requests_nothing(tmp_path: Path, name: str) -> None:
     found = _evaluate(load_business(business_copy(tmp_path)), name)
     assert isinstance(found, dg.SkipReason)
@@ -49,7 +49,7 @@ def living(tmp_path: Path) -> Business:
 
 
 def test_every_night_the_open_month_is_taken_in(living: Business) -> None:
-    request = _evaluate(living, "open_month")
+    request = _evaluate(living, "nightly_ingest_open_month")
     assert request.partition_key == month_of(datetime.now(UTC).date())
     assert request.run_key == "open-month-2026-08-04"
 
@@ -60,21 +60,21 @@ def test_a_calendar_whose_end_lies_ahead_is_not_at_rest(tmp_path: Path, ahead: i
     month = month_of(now.date())
     calendar = {"start": "2025-01", "end": add_months(month, ahead)}
     business = load_business(business_copy(tmp_path, calendar=calendar))
-    assert _evaluate(business, "open_month", now).partition_key == month
-    request = _evaluate(business, "month_end", now)
+    assert _evaluate(business, "nightly_ingest_open_month", now).partition_key == month
+    request = _evaluate(business, "month_end_cohort", now)
     assert request.tags["dagster/asset_partition_range_end"] == add_months(month, -1)
 
 
 def test_a_month_end_asks_for_the_cohort_of_the_month_that_closed(living: Business) -> None:
-    """Cohorts that settle meanwhile, or change, are asked for by cohort_sensor."""
-    request = _evaluate(living, "month_end")
+    """Cohorts that settle meanwhile, or change, are asked for by refresh_cohorts_sensor."""
+    request = _evaluate(living, "month_end_cohort")
     last = add_months(month_of(datetime.now(UTC).date()), -1)
     assert request.tags["dagster/asset_partition_range_start"] == last
     assert request.tags["dagster/asset_partition_range_end"] == last
 
 
 def test_punctuality_is_judged_every_morning_of_a_finished_calendar_too(tmp_path: Path) -> None:
-    request = _evaluate(load_business(business_copy(tmp_path)), "punctuality")
+    request = _evaluate(load_business(business_copy(tmp_path)), "daily_delivery_check")
     assert request.run_key == "punctuality-2026-08-04"
 
 
@@ -84,7 +84,7 @@ def test_every_sensor_and_schedule_starts_jobs_that_exist(tmp_path: Path) -> Non
     automations = [*(defs.schedules or ()), *(defs.sensors or ())]
     assert len(automations) == 8
     for automation in automations:
-        if automation.name == "cohort_sensor":  # the only one with two jobs
+        if automation.name == "refresh_cohorts_sensor":  # the only one with two jobs
             assert {target.name for target in automation.jobs} == {"month_end", "settle"} <= known
         else:
             assert automation.job_name in known
@@ -110,7 +110,7 @@ def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set
     graph = build_defs(settings_for(tmp_path)).resolve_asset_graph()
     made = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable}
     assert definition.asset_layer.selected_asset_keys == {k for k in made if k.path[0] in layers}
-    in_time = {key for key in definition.asset_layer.asset_graph.asset_check_keys if key.name == IN_TIME}
+    in_time = {key for key in definition.asset_layer.asset_graph.asset_check_keys if key.name == ON_TIME}
     assert len(in_time) == (6 if job in ("ingest", "punctuality") else 0)
     assert definition.description
     assert dg.validate_run_config(definition)
@@ -119,11 +119,11 @@ def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set
 def test_an_ingest_asks_whether_sources_are_in_time_when_it_knows_what_has_passed(tmp_path: Path) -> None:
     """A check that nobody asks after its table was written again shows no result."""
     steps = build_defs(settings_for(tmp_path)).resolve_job_def("ingest").graph.dependencies
-    asked = {step.name: inputs for step, inputs in steps.items() if step.name.endswith(IN_TIME)}
+    asked = {step.name: inputs for step, inputs in steps.items() if step.name.endswith(ON_TIME)}
     assert len(asked) == 6
     for name, inputs in asked.items():
         before = {output.node for found in inputs.values() for output in found.get_node_dependencies()}
-        assert before == {name.removesuffix(f"_{IN_TIME}"), "silver__reconciliation"}
+        assert before == {name.removesuffix(f"_{ON_TIME}"), "silver__reconciliation"}
 
 
 def test_settling_touches_labels_and_what_they_say_only(tmp_path: Path) -> None:
@@ -144,4 +144,4 @@ def test_tidying_needs_no_month_and_says_what_it_deleted(tmp_path: Path) -> None
     assert result.success and not left.exists()
     [output] = [e.step_output_data for e in result.all_events if e.is_successful_output]
     assert output.metadata["files"].value == 1
-    assert _evaluate(load_business(business_copy(tmp_path)), "tidy").run_key == "tidy-2026-08-04"
+    assert _evaluate(load_business(business_copy(tmp_path)), "weekly_vacuum").run_key == "tidy-2026-08-04"

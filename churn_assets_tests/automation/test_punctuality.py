@@ -164,7 +164,7 @@ def test_the_check_fails_a_silent_source_and_no_other(tmp_path: Path) -> None:
     assert silent.metadata["newest loaded month"].value == "2025-10"
     assert found["bronze/customers"].metadata["days_late"].value == 0
     assert {e.step_key for e in result.all_events if e.step_key} == {
-        f"{n.replace('/', '__')}_in_time" for n in found
+        f"{n.replace('/', '__')}_delivered_on_time" for n in found
     }
 
 

@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from churn_assets.automation.retraining_sensors import (
-    auc_degradation_sensor,
     degradation_decision,
     new_data_decision,
-    new_data_sensor,
+    retrain_on_degradation_sensor,
+    retrain_on_new_data_sensor,
 )
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -42,7 +42,7 @@ def test_without_a_champion_there_is_nothing_to_judge(lakehouse: Lakehouse, busi
 
 def test_the_sensor_requests_one_training_with_its_reason(lakehouse: Lakehouse, business: Business) -> None:
     put_in_charge(lakehouse, 0.80)
-    sensor = auc_degradation_sensor(business)
+    sensor = retrain_on_degradation_sensor(business)
     with dg.DagsterInstance.ephemeral() as instance:
 
         def tick() -> Any:
@@ -98,14 +98,17 @@ def test_one_month_is_not_trained_for_both_reasons(lakehouse: Lakehouse, tmp_pat
 
         def tick() -> list[Any]:
             context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
-            return [sensor(business)(context) for sensor in (auc_degradation_sensor, new_data_sensor)]
+            return [
+                sensor(business)(context)
+                for sensor in (retrain_on_degradation_sensor, retrain_on_new_data_sensor)
+            ]
 
         _performance(lakehouse, 0.85, 0.84, 0.77)
         assert [type(found) for found in tick()] == [dg.SkipReason, dg.RunRequest]
         _performance(lakehouse, 0.85, 0.77, 0.76)
         degraded, new = tick()
         assert (type(degraded), type(new)) == (dg.RunRequest, dg.SkipReason)
-        assert "auc_degradation_sensor asks for it" in new.skip_message
+        assert "retrain_on_degradation_sensor asks for it" in new.skip_message
 
 
 @pytest.mark.parametrize(("asset", "waits"), [("models/churn_model", True), ("gold/customers", False)])
@@ -122,7 +125,7 @@ def test_a_training_that_somebody_started_as_an_asset_is_under_way_too(
             dg.DagsterRun(job_name="__ASSET_JOB", run_id="1" * 8, status=status, asset_selection=chosen)
         )
         context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
-        found: Any = auc_degradation_sensor(business)(context)
+        found: Any = retrain_on_degradation_sensor(business)(context)
         assert isinstance(found, dg.SkipReason) is waits
         assert not waits or "A training is under way" in str(found.skip_message)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from churn_assets.automation.sensors import COHORT_TABLES, cohort_sensor
+from churn_assets.automation.sensors import COHORT_TABLES, refresh_cohorts_sensor
 from churn_assets.lakehouse import tables
 from churn_assets.sources.landing import list_extracts
 from churn_assets_tests.automation.world import ALL, COHORTS, World
@@ -208,7 +208,7 @@ def test_the_real_steps_leave_the_traces_that_the_sensor_reads(
     """
     story: dict[str, Any] = lost_and_found(tmp_path_factory)
     lake, instance = story["lake"], story["instance"]
-    sensor, cursor = cohort_sensor(lake.business), None
+    sensor, cursor = refresh_cohorts_sensor(lake.business), None
 
     def tick() -> Any:
         context = dg.build_sensor_context(

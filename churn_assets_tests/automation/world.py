@@ -10,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from churn_assets.automation import sensors
-from churn_assets.automation.sensors import COHORT_TABLES, cohort_sensor
+from churn_assets.automation.sensors import COHORT_TABLES, refresh_cohorts_sensor
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.labels import cohorts
@@ -33,7 +33,7 @@ class World:
     def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
         self.business = load_business(small_business(folder, windows=WINDOWS))
         self.lakehouse, self.instance = Lakehouse(settings_for(folder)), instance
-        self.sensor = cohort_sensor(self.business)
+        self.sensor = refresh_cohorts_sensor(self.business)
         self.files = {(s.name, m): "as delivered" for s in self.business.sources for m in ALL}
         self.extracts = {(s.name, m): [month_end(m)] for s in self.business.sources for m in ALL}
         self.cursor: str | None = None

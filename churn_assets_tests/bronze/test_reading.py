@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from churn_assets.bronze.reading import read_extracts
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.server import ENCODINGS
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
@@ -37,12 +39,14 @@ Rows = dict[tuple[str, int], dict[str, Any]]
 
 def _read(spark: "SparkSession", source: Source, landing: Path, months: Sequence[str] = ("2025-01",)) -> Rows:
     """Bronze rows by file name (without its folder) and row number, `rescued` parsed."""
-    frame = read_extracts(spark, source, str(landing), list_extracts(str(landing), source, months))
+    files = list_extracts(str(landing), source, months)
+    with TemporaryDirectory() as folder:
+        frame = read_extracts(spark, source, str(landing), files, folder)
+        rows = [row.asDict() for row in frame.collect()]
     assert (
         frame.schema.simpleString()
         == spark.createDataFrame([], tables.bronze(source).ddl).schema.simpleString()
     )
-    rows = [row.asDict() for row in frame.collect()]
     for row in rows:
         row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else None
     found = {(Path(row["source_file"]).name, row["row_number"]): row for row in rows}
@@ -265,7 +269,8 @@ def test_a_point_in_a_header_belongs_to_the_name(spark: "SparkSession", tmp_path
     write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "status": "active", header: "9.5"}])
     source = load_source(file)
     files = list_extracts(str(tmp_path), source)
-    [row] = conform(read_extracts(spark, source, str(tmp_path), files), source).collect()
+    frame = read_extracts(spark, source, str(tmp_path), files, str(tmp_path / "staged"))
+    [row] = conform(frame, source).collect()
     assert (row["net_price"], row["rescued"]) == (9.5, None)
 
 

@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 
 def test_the_page_is_current() -> None:
     told = catalogue_page(load_business(SHIPPED_BUSINESSES / "telecom"))
-    assert told == PAGE.read_text(encoding="utf-8"), "run `make docs`"
+    assert told == PAGE.read_text(encoding="utf-8"), "run `make tables`"
 
 
 @pytest.mark.parametrize("name", ["telecom", "shop"])

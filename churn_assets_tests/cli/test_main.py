@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from churn_assets.cli.main import cli, main
+from churn_assets_tests.lakes import business_copy, edit_yaml
 
 
 def run(tmp_path: Path, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -204,3 +205,18 @@ def test_the_quick_doctor_answers(tmp_path: Path) -> None:
     assert done.returncode in (0, 1), done.stderr
     assert "Java" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_all_mistakes_of_a_business_are_printed_as_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = business_copy(tmp_path, "shop", owner=["[red]"])
+    edit_yaml(folder / "contracts" / "transactions.yaml", lambda c: c.update(colour="red"))
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CHURN_BUSINESS", str(folder))
+    code, printed = call(monkeypatch, capsys, "summary")
+    assert code == 2
+    assert printed.startswith("2 mistakes in the declarations of the business\n")
+    assert f"{folder}/churn.yaml:2: owner\n    found a list\n    allowed: text" in printed
+    assert f"{folder}/contracts/transactions.yaml:" in printed
+    assert "Traceback" not in printed

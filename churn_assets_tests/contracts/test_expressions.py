@@ -2,7 +2,7 @@
 
 import pytest
 
-from churn_assets.contracts.expressions import wrong_expression
+from churn_assets.contracts.expressions import compared_values, mistakes_in
 
 NAMES = ["tenure_days", "closed_at", "Opened_At", "priority", "local_time", "current_user"]
 
@@ -22,7 +22,7 @@ NAMES = ["tenure_days", "closed_at", "Opened_At", "priority", "local_time", "cur
     ],
 )
 def test_what_can_be_computed_is_accepted(sql: str) -> None:
-    assert wrong_expression(sql, NAMES) is None
+    assert mistakes_in(sql, NAMES) == []
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,25 @@ def test_what_can_be_computed_is_accepted(sql: str) -> None:
     ],
 )
 def test_what_differs_from_run_to_run_is_named(word: str) -> None:
-    told = wrong_expression(f"closed_at < {word}", NAMES)
-    assert told is not None and told.startswith(f"{word.lower().rstrip('( )7')} differs from run to run")
+    ((problem, remedy, _),) = mistakes_in(f"closed_at < {word}", NAMES)
+    assert problem.startswith(f"{word.lower().rstrip('( )7')} differs from run to run")
+    assert remedy.startswith("take it out")
 
 
 def test_a_name_that_is_not_there_is_told_with_the_nearest() -> None:
-    told = wrong_expression("closed_on is null", NAMES)
-    assert told == "there is no closed_on to read; closed_at is meant, perhaps"
-    assert wrong_expression("x_1 + 1", NAMES) == "there is no x_1 to read"
-    assert wrong_expression("x_1 + 1") is None
+    assert mistakes_in("closed_on is null", NAMES) == [("there is no closed_on to read", "", "closed_at")]
+    assert mistakes_in("x_1 + 1", NAMES) == [("there is no x_1 to read", "", "")]
+    assert mistakes_in("x_1 + 1") == []
+
+
+def test_all_that_is_not_there_is_told() -> None:
+    told = mistakes_in("closed_on > opened_on + x_1 and closed_on < now()", NAMES)
+    assert [problem.split(" ")[:4] for problem, _, _ in told][1:] == [
+        ["there", "is", "no", name] for name in ("closed_on", "opened_on", "x_1")
+    ]
+    assert told[0][0].startswith("now differs")
+
+
+def test_texts_that_a_condition_compares_with_are_found() -> None:
+    sql = "status = 'paid' and `arm` not in ('a', 'b') and priority = 1 and lower(word) like 'x' and t.kind <> 'k'"
+    assert list(compared_values(sql)) == [("status", ["paid"]), ("arm", ["a", "b"])]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from churn_assets.contracts.formats import wrong_format
+from churn_assets.contracts.formats import contradiction, wrong_format
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,3 +47,45 @@ def test_formats_that_spark_does_not_know_are_refused(spark: "SparkSession", pat
     text = spark.createDataFrame([("x",)], ["text"])
     with pytest.raises(Exception, match=r"(?i)pattern|illegal"):
         text.select(F.try_to_timestamp("text", F.lit(pattern))).collect()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("dd-MM-yyyy", "MM-dd-yyyy"),
+        ("d/M/yyyy", "MM/dd/yyyy"),
+        ("yy-MM-dd", "dd-MM-yy"),
+        ("yyyyMMdd", "yyyyddMM"),
+        ("dd-LL-yyyy HH:mm", "MM-dd-yyyy HH:mm"),
+        ("yyyy-MM-dd'T'HH:mm[:ss]", "yyyy-dd-MM'T'HH:mm[:ss]"),
+    ],
+)
+def test_formats_that_read_one_text_as_two_days_contradict(
+    spark: "SparkSession", one: str, other: str
+) -> None:
+    from pyspark.sql import functions as F
+
+    told = contradiction(one, other)
+    assert told is not None and contradiction(other, one) is not None
+    written = told.partition(" is ")[0]
+    text = spark.createDataFrame([(written,)], ["text"])
+    read = text.select(*(F.to_date(F.try_to_timestamp("text", F.lit(f))) for f in (one, other))).first()
+    assert read is not None
+    assert told == f"{written} is {read[0]} by {one}, but {read[1]} by {other}"
+    assert read[0] != read[1]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("yyyy-MM-dd", "dd.MM.yyyy"),
+        ("yyyyMMdd", "ddMMyyyy"),
+        ("yyyy-MM-dd", "yyyy-MM-dd HH:mm:ss"),
+        ("dd MMM yyyy", "dd MM yyyy"),
+        ("yyyy-DDD", "yyyy-MM-dd"),
+        ("dd-MM-yyyy", "dd-MM-yy"),
+        ("d.M.yyyy", "dd.MM.yyyy"),
+    ],
+)
+def test_formats_that_no_text_confuses_go_together(one: str, other: str) -> None:
+    assert contradiction(one, other) is None and contradiction(other, one) is None

@@ -15,7 +15,7 @@ PAGE = "docs/churn-yaml.md"
 
 
 def _keys(model: type[BaseModel], before: str = "") -> dict[str, Any]:
-    """Path of each key below a section -> its default, or "required"."""
+    """Path of each key below a section -> its meaning, and its default or "required"."""
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         kinds = (field.annotation, *get_args(field.annotation))
@@ -23,14 +23,17 @@ def _keys(model: type[BaseModel], before: str = "") -> dict[str, Any]:
         if section:
             found |= _keys(section, f"{before}{name}{'[]' if get_origin(field.annotation) is list else ''}.")
         else:
-            found[before + name] = "required" if field.is_required() else field.default
+            found[before + name] = field.description, "required" if field.is_required() else field.default
     return found
 
 
-def test_every_key_stands_on_the_page_with_its_default_and_no_other_does() -> None:
+def test_every_key_stands_on_the_page_with_its_meaning_and_default_and_no_other_does() -> None:
     page = (ROOT / PAGE).read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([^`]+)` \| .+ \| ([^|]+) \|$", page, re.MULTILINE)
-    told = {key: None if said == "none" else yaml.safe_load(said.strip("`")) for key, said in rows}
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \| ([^|]+) \|$", page, re.MULTILINE)
+    told = {
+        key: (meaning, None if said == "none" else yaml.safe_load(said.strip("`")))
+        for key, meaning, said in rows
+    }
     assert len(told) == len(rows), "a key stands there twice"
     assert told == _keys(BusinessFile)
 

@@ -130,9 +130,13 @@ def living(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
     try:
         deployment.start()
         # what the demo loaded is known, without having been seen
-        first = until("a first look", lambda: deployment.ticks("landing_sensor", "SKIPPED", "SUCCESS"), 120)
+        first = until(
+            "a first look", lambda: deployment.ticks("ingest_new_files_sensor", "SKIPPED", "SUCCESS"), 120
+        )
         assert {tick["status"] for tick in first} == {"SKIPPED"}, first
-        deployment.switch_off("cohort_sensor")  # what it asks for has tests of its own, and takes minutes
+        deployment.switch_off(
+            "refresh_cohorts_sensor"
+        )  # what it asks for has tests of its own, and takes minutes
         yield Living(deployment, lake, delivered)
     finally:
         deployment.stop()

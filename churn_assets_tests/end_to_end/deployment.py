@@ -82,9 +82,13 @@ class Deployment:
 
     def start(self) -> None:
         """Both, until the page answers."""
+        self.start_daemon()
+        self.start_webserver()
+
+    def start_webserver(self) -> None:
+        """A webserver, until it answers."""
         page = ["dagster-webserver", *WORKSPACE, "-h", "127.0.0.1", "-p", self._port]
         self._webserver = self._start("webserver", page)
-        self.start_daemon()
         until("the webserver's start", lambda: self.graphql("{ version }"), 120)
 
     def start_daemon(self) -> None:

@@ -103,7 +103,7 @@ def test_a_month_that_arrives_is_ingested_also_when_its_worker_is_killed(
     monthly = [tables.silver(tickets), tables.RECONCILIATION, tables.CUSTOMER_MONTHS]
     for table, month in [*((table, NEXT) for table in monthly), (tables.CUSTOMERS, None)]:
         assert deployment.shown(table)[0] == (month, retry["runId"]), table.path
-    assert len(deployment.ticks("landing_sensor", "SUCCESS")) == 1
+    assert len(deployment.ticks("ingest_new_files_sensor", "SUCCESS")) == 1
 
 
 def _completed(deployment: Deployment, backfill_id: str) -> dict[str, Any]:

@@ -28,7 +28,12 @@ EDITS = {
     "training": {"candidates": ["histogram_boosting"], "validation_cohorts": 1, "row_limit": 10_000},
     "retraining": {"new_data": {"matured_months": 12}},
 }
-SENSORS = ("landing_sensor", "cohort_sensor", "auc_degradation_sensor", "new_data_sensor")
+SENSORS = (
+    "ingest_new_files_sensor",
+    "refresh_cohorts_sensor",
+    "retrain_on_degradation_sensor",
+    "retrain_on_new_data_sensor",
+)
 
 
 @dataclass(frozen=True)

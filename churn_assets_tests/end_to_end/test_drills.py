@@ -13,7 +13,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from churn_assets.automation.landing_sensor import landing_sensor
+from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -141,7 +141,7 @@ def test_a_month_that_the_calendar_reaches_later_is_asked_for_then(tmp_path: Pat
     for end in ("2025-06", "2025-06", "2025-07"):
         business = load_business(small_business(tmp_path, calendar={"start": "2025-01", "end": end}))
         context = dg.build_sensor_context(cursor=cursor, resources={"lakehouse": lakehouse})
-        result: Any = landing_sensor(business)(context)
+        result: Any = ingest_new_files_sensor(business)(context)
         cursor = context.cursor if isinstance(result, dg.SkipReason) else result.cursor
         results.append(result)
     assert [isinstance(result, dg.SkipReason) for result in results] == [True, True, False]

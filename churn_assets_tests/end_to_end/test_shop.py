@@ -17,8 +17,8 @@ import yaml
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
+from churn_assets.graph.names import DEGRADATION, REQUESTED_BY
 from churn_assets.lakehouse import tables
-from churn_assets.models.assets import DEGRADATION, REQUESTED_BY
 from churn_assets.models.decisions import PromotionError, decided, promote, rollback
 from churn_assets.months import month_end, month_range, month_start
 from churn_assets.simulator.plan import SimulationPlan

@@ -42,9 +42,9 @@ def silver(
     return spark.createDataFrame(full, f"known_at date, {schema}, {bookkeeping}")
 
 
-def declared(source: Source, *lines: dict[str, Any], reach: int = 12) -> list[Feature]:
+def declared(source: Source, *lines: dict[str, Any]) -> list[Feature]:
     """The features of some lines of churn.yaml over this source."""
-    return [f for line in lines for f in expand(FeatureLine(source=source.name, **line), source, reach)]
+    return [f for line in lines for f in expand(FeatureLine(source=source.name, **line), source)]
 
 
 def by_key(frame: "DataFrame", *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:

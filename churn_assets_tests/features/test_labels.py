@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.outcome import Windows
+from churn_assets.contracts.windows import Windows
 from churn_assets.features.labels import OUTCOMES, churn_labels, cohorts
 from churn_assets.months import month_end, month_from_index, month_index
 from churn_assets.settings import SHIPPED_BUSINESSES

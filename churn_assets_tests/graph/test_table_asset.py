@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from churn_assets.lakehouse import tables
+from churn_assets_tests.checks import evaluations, latest_status
 from churn_assets_tests.worlds import LOST, MONTHS, SOURCES, Lake, failures, lost_and_found
 
 if TYPE_CHECKING:
@@ -41,16 +42,21 @@ def test_a_truncated_feed_stops_the_run_with_the_evidence(story: dict[str, objec
 
 
 def test_the_failed_check_is_recorded(story: dict[str, object]) -> None:
-    checks = {
-        e.asset_check_evaluation_data.asset_check_key.to_user_string(): e.asset_check_evaluation_data
-        for e in _result(story, "truncated").all_events
-        if e.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    }
-    failed = checks["silver/usage:keeps_contract"]
+    result, instance, lake = _result(story, "truncated"), story["instance"], story["lake"]
+    assert isinstance(instance, dg.DagsterInstance) and isinstance(lake, Lake)
+    usage = tables.silver(lake.business.source("usage"))
+    checks = evaluations(result)
+    failed = checks["silver/usage:contract_rules_hold"]
     assert not failed.passed
     assert failed.blocking
     assert LOST in str(failed.metadata["noticed"].value)
-    assert checks["silver/subscriptions:keeps_contract"].passed
+    assert failed.metadata["remedy"].value
+    assert checks["silver/subscriptions:contract_rules_hold"].passed
+    materialised = {event.asset_key for event in result.get_asset_materialization_events()}
+    assert dg.AssetKey(usage.key) not in materialised
+    assert dg.AssetKey(["silver", "subscriptions"]) in materialised
+    assert evaluations(_result(story, "again"))["silver/usage:contract_rules_hold"].passed
+    assert latest_status(instance, usage, "contract_rules_hold") == "SUCCEEDED"
 
 
 def test_nothing_was_written_and_nothing_downstream_ran(story: dict[str, object]) -> None:

@@ -17,13 +17,16 @@ import pytest
 from pyspark.sql import functions as F
 
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
-from churn_assets.lakehouse.tables import Column, Table, as_of_between, between
+from churn_assets.lakehouse.tables import LakeColumn, Table, as_of_between, between
 from churn_assets_tests.lakes import settings_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-THINGS = (Column("extract_month", "string", "A month."), Column("secret", "string", "A name.", personal=True))
+THINGS = (
+    LakeColumn("extract_month", "string", "A month."),
+    LakeColumn("secret", "string", "A name.", personal=True),
+)
 MONTHLY = Table("silver", "things", "one row", ("extract_month",), THINGS)
 PLAIN = Table("gold", "things", "one row", columns=THINGS)
 JANUARY = between(["2025-01"])
@@ -154,7 +157,7 @@ def test_append_adds_and_overwrite_replaces_all_columns_included(lakehouse: Lake
     assert lakehouse.append(PLAIN, _frame(lakehouse, [("2025-01", "a")]), run_id="run").rows == 1
     assert lakehouse.count(PLAIN) == 2
     other = lakehouse.spark.createDataFrame([(1,)], "number int").coalesce(1)
-    changed = replace(PLAIN, columns=(Column("number", "integer", "A number."),))
+    changed = replace(PLAIN, columns=(LakeColumn("number", "integer", "A number."),))
     commit = lakehouse.overwrite(changed, other, run_id="run")
     assert (commit.version, commit.rows) == (2, 1)
     assert lakehouse.arrow(PLAIN).to_pylist() == [{"number": 1}]
@@ -249,7 +252,7 @@ def test_a_draft_can_be_audited_before_anybody_sees_it(lakehouse: Lakehouse) -> 
     rows = [("2025-01", "a", 1.0, 1), ("2025-01", "a", 3.0, 2), ("2025-02", "b", None, 3)]
     columns = "extract_month string, secret string, x double, n int"
     frame = lakehouse.spark.createDataFrame(rows, columns).withColumn("on", F.expr("date'2025-01-31' + n"))
-    more = (Column("x", "double", "-"), Column("n", "integer", "-"), Column("on", "date", "-"))
+    more = (LakeColumn("x", "double", "-"), LakeColumn("n", "integer", "-"), LakeColumn("on", "date", "-"))
     with lakehouse.draft(replace(MONTHLY, columns=THINGS + more), frame) as draft:
         assert not lakehouse.exists(MONTHLY)
         assert draft.content.count() == 3

@@ -11,7 +11,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.stores import unregistered
-from churn_assets.models.backtest import backtest_figure, backtest_picture, backtest_rows, trainings
+from churn_assets.models.backtest import backtest_figure, backtest_markdown, backtest_rows, trainings
 from churn_assets_tests.lakes import settings_for
 
 
@@ -76,4 +76,5 @@ def test_table_and_plot(lakehouse: Lakehouse) -> None:
     assert [row[-1] for row in backtest_rows(found)[1:]] == ["champion stays", "champion stays"]
     [axes] = backtest_figure(found).axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["Feb\n2025", "Apr\n2025", "May\n2025"]
-    assert backtest_picture(found).startswith("![AUC of each training](data:image/png;base64,")
+    text = backtest_markdown(found)
+    assert "| 2025-02-28 |" in text and "![AUC of each training](data:image/png;base64," in text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from churn_assets.contracts.training import Promotion
+from churn_assets.contracts.retraining import Promotion
 from churn_assets.ml.metrics.classification import Metrics, evaluate
 from churn_assets.models.promotion import (
     DEGRADED,

@@ -7,21 +7,26 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
+from deltalake import DeltaTable
 
+from churn_assets.cli.main import cli
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
+from churn_assets.graph.names import MONTHLY_PAGE
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring import cohorts
-from churn_assets.monitoring.assets import MONTHLY_PAGE, monitoring_assets
+from churn_assets.monitoring.assets import monitoring_assets
 from churn_assets.monitoring.cohorts import population
-from churn_assets.monitoring.drift import Population
+from churn_assets.monitoring.drift import CohortCounts
 from churn_assets.monitoring.page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
 from churn_assets.months import month_end, month_of, month_range
+from churn_assets_tests.checks import evaluations, latest_status, require_blocked
 from churn_assets_tests.lakes import small_business
 from churn_assets_tests.scored_cohorts import CUSTOMERS, MONTHS, put_in_charge, write
 
@@ -32,6 +37,7 @@ def _monitor(
     months: Sequence[str],
     instance: Any = None,
     chosen: Sequence[tables.Table] = (tables.MODEL_PERFORMANCE,),
+    raise_on_error: bool = True,
 ) -> dg.ExecuteInProcessResult:
     upstream = (tables.CHURN_SCORES, tables.CHURN_LABELS, tables.CUSTOMER_SNAPSHOTS, tables.CUSTOMER_SEGMENTS)
     return dg.materialize(
@@ -40,6 +46,7 @@ def _monitor(
         resources={"lakehouse": lakehouse, "tracking": tracking_of(lakehouse.settings, business)},
         tags=range_tags(months),
         instance=instance,
+        raise_on_error=raise_on_error,
     )
 
 
@@ -134,11 +141,11 @@ def test_a_cohort_has_its_size_and_later_its_churners_beside_the_training(
     trained = {"split": {"train": ["2025-03-31", "2025-04-30", "2025-01-31"]}}
     sizes = {date(2025, 3, 31): 380, date(2025, 4, 30): 390, date(2025, 6, 30): 400}
     june = month_end("2025-06")
-    assert population(lakehouse, june, "1", trained, sizes) == Population(400, 385.0)
+    assert population(lakehouse, june, "1", trained, sizes) == CohortCounts(400, 385.0)
     _monitor(lakehouse, business, MONTHS)
     [row] = lakehouse.arrow(tables.MODEL_PERFORMANCE, filters=[("as_of_date", "=", june)]).to_pylist()
-    assert population(lakehouse, june, "1", trained, sizes) == Population(400, 385.0, 400, row["positives"])
-    assert population(lakehouse, june, "2", trained, {june: 400}) == Population(400)
+    assert population(lakehouse, june, "1", trained, sizes) == CohortCounts(400, 385.0, 400, row["positives"])
+    assert population(lakehouse, june, "2", trained, {june: 400}) == CohortCounts(400)
 
 
 def test_a_month_again_replaces_only_itself(lakehouse: Lakehouse, business: Business) -> None:
@@ -187,10 +194,24 @@ def test_each_month_has_its_page(lakehouse: Lakehouse, business: Business) -> No
     assert "| all | gone by | 30 |" in july and "deliveries are missing" in july
     assert metadata["2025-07"]["customers moved"].value == 30
     assert "customers moved" not in metadata["2025-06"]  # nobody knows: there is no month before
-    assert "results follow" in august and "segments of this month have not been made" in august
+    assert "results follow" in august and "segments of this month have not been computed" in august
     assert "customers moved" not in metadata["2025-08"]
     assert "Nobody was scored" in september
     assert "spark" not in vars(lakehouse)
+
+
+def test_the_command_page_writes_a_scored_month_as_html(
+    lakehouse: Lakehouse, business: Business, tmp_path: Path
+) -> None:
+    put_in_charge(lakehouse, 0.80)
+    _monitor(lakehouse, business, MONTHS[:1])
+    runner, out = CliRunner(env={"CHURN_HOME": str(tmp_path), "COLUMNS": "400"}), tmp_path / "june.html"
+    done = runner.invoke(cli, ["page", "2025-06", "--out", str(out)])
+    assert done.exit_code == 0 and str(out) in done.output, done.output
+    text = out.read_text(encoding="utf-8")
+    assert "<h1>Customers at risk, June 2025</h1>" in text and "400 customers were scored" in text
+    done = runner.invoke(cli, ["page", "2025-09"])
+    assert done.exit_code == 2 and "Nobody was scored in 2025-09" in done.output
 
 
 def test_the_page_of_a_large_month_rests_on_a_sample_and_says_so(
@@ -200,3 +221,33 @@ def test_the_page_of_a_large_month_rests_on_a_sample_and_says_so(
     _monitor(lakehouse, business, MONTHS[:1])
     facts = month_facts(lakehouse, business, MONTHS[0])
     assert facts is not None and (facts.now.sample, facts.now.scored) == (CUSTOMERS // 4, CUSTOMERS)
+
+
+def test_a_version_that_the_sample_lost_is_a_failed_check(
+    lakehouse: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 2 scored the last three customers only, and the sample is of the first quarter."""
+    scores = lakehouse.arrow(tables.CHURN_SCORES).to_pylist()
+    others = [row | {"model_version": "2"} for row in scores if row["as_of_date"] == month_end(MONTHS[0])]
+    with dg.DagsterInstance.ephemeral() as instance:
+        _monitor(lakehouse, business, MONTHS[:1], instance)
+        before, written = (lakehouse.version(t) for t in (tables.MODEL_PERFORMANCE, tables.CHURN_SCORES))
+        few = tables.CHURN_SCORES.rows(sorted(others, key=lambda row: str(row["customer_key"]))[-3:])
+        lakehouse.append_rows(tables.CHURN_SCORES, few, run_id="run")
+        monkeypatch.setattr(cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
+        failed = _monitor(lakehouse, business, MONTHS[:1], instance, raise_on_error=False)
+        check = "every_scored_version_judged"
+        told = require_blocked(failed, instance, tables.MODEL_PERFORMANCE, check)
+        assert f"| {month_end(MONTHS[0])} | 2 | 3 |" in told
+        assert lakehouse.version(tables.MODEL_PERFORMANCE) == before
+        DeltaTable(lakehouse.uri(tables.CHURN_SCORES)).restore(written)
+        assert _monitor(lakehouse, business, MONTHS[:1], instance).success
+        assert latest_status(instance, tables.MODEL_PERFORMANCE, check) == "SUCCEEDED"
+
+
+def test_where_nobody_was_scored_the_check_is_not_judged(lakehouse: Lakehouse, business: Business) -> None:
+    result = _monitor(lakehouse, business, ["2025-09"])
+    assert result.success
+    [found] = evaluations(result).values()
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "no cohort of this run has been scored" in found.description

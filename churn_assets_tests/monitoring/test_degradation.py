@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.contracts.training import Degradation
+from churn_assets.contracts.retraining import Degradation
 from churn_assets.ml.metrics.classification import OK, ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.degradation import Judged, decide, judged_cohorts
 from churn_assets.months import add_months, month_end

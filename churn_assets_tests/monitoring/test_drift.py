@@ -15,7 +15,7 @@ from churn_assets.monitoring.drift import (
     MODERATE,
     SHIFT,
     STABLE,
-    Population,
+    CohortCounts,
     cohort_drift,
     discoveries,
     headlines,
@@ -53,7 +53,7 @@ def about() -> dict[str, Any]:
 
 
 def _found(about: dict[str, Any], frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    rows = cohort_drift(DAY, "1", about, frame, scores(frame), Population(len(frame)))
+    rows = cohort_drift(DAY, "1", about, frame, scores(frame), CohortCounts(len(frame)))
     return {row["feature"]: row for row in rows}
 
 
@@ -96,7 +96,7 @@ def test_p_values_hold_what_they_promise(about: dict[str, Any]) -> None:
 def test_headlines_are_the_largest_and_the_whole(about: dict[str, Any]) -> None:
     frame = month(7, move=0.8)
     frame.loc[:499, "f5"] = np.nan
-    rows = cohort_drift(DAY, "1", about, frame, scores(frame), Population(2000, 2000.0, 1000, 60))
+    rows = cohort_drift(DAY, "1", about, frame, scores(frame), CohortCounts(2000, 2000.0, 1000, 60))
     found, figures = {row["feature"]: row for row in rows}, headlines(rows)
     assert figures["features moved"] == 2
     assert figures["highest psi of a feature"] == found["f5"]["psi"] > found["f0"]["psi"]
@@ -106,7 +106,7 @@ def test_headlines_are_the_largest_and_the_whole(about: dict[str, Any]) -> None:
     assert headlines([]) == {}
 
 
-def _whole(about: dict[str, Any], population: Population) -> dict[str, tuple[str, str, float, float]]:
+def _whole(about: dict[str, Any], population: CohortCounts) -> dict[str, tuple[str, str, float, float]]:
     frame = month(6, n=300)
     rows = cohort_drift(DAY, "1", about, frame, scores(frame), population)
     names = ("kind", "status", "value", "reference_value")
@@ -128,7 +128,7 @@ def _whole(about: dict[str, Any], population: Population) -> dict[str, tuple[str
     ],
 )
 def test_more_and_fewer_customers_are_drift(about: dict[str, Any], customers: int, status: str) -> None:
-    found = _whole(about, Population(customers, 1000.0))
+    found = _whole(about, CohortCounts(customers, 1000.0))
     assert found == {"customers": ("volume", status, float(customers), 1000.0)}
 
 
@@ -147,17 +147,17 @@ def test_the_churn_rate_is_drift_when_the_change_is_large_and_real(
     about: dict[str, Any], labelled: int, churned: int, status: str
 ) -> None:
     """5 % in training."""
-    found = _whole(about, Population(2000, None, labelled, churned))
+    found = _whole(about, CohortCounts(2000, None, labelled, churned))
     assert found == {"churn rate": ("base rate", status, churned / labelled, 0.05)}
 
 
 def test_an_unsettled_cohort_has_no_churn_rate(about: dict[str, Any]) -> None:
-    assert _whole(about, Population(2000)) == {}
-    assert _whole(about, Population(2000, None, 0, 0)) == {}
+    assert _whole(about, CohortCounts(2000)) == {}
+    assert _whole(about, CohortCounts(2000, None, 0, 0)) == {}
 
 
 def test_the_table_takes_all_rows_and_none(about: dict[str, Any]) -> None:
-    rows = cohort_drift(DAY, "1", about, month(5), scores(month(5)), Population(2000, 1900.0, 1980, 99))
+    rows = cohort_drift(DAY, "1", about, month(5), scores(month(5)), CohortCounts(2000, 1900.0, 1980, 99))
     assert tables.DRIFT.rows(rows).num_rows == len(rows)
     assert tables.DRIFT.rows([]).schema == tables.DRIFT.rows(rows).schema
 

@@ -34,8 +34,8 @@ def test_a_log_gets_a_line_per_step_and_a_heartbeat_that_says_what_runs(quick: N
     out = io.StringIO()
     with display_on(Console(file=out, width=40), "ingest", 2) as shown:
         shown.begin("silver/[red]usage")
-        note("computing silver/usage")
-        beat = re.escape("ingest 0/2 ... silver/[red]usage ") + r"\d s: computing silver/usage\n"
+        note("computing silver/[red]usage")
+        beat = re.escape("ingest 0/2 ... silver/[red]usage ") + r"\d s: computing\n"
         _until(lambda: re.search(beat, out.getvalue()) is not None)
         shown.end("silver/[red]usage")
         shown.go_on("gold/customers")
@@ -73,6 +73,18 @@ def test_a_terminal_shows_the_step_its_seconds_and_its_note(quick: None) -> None
     assert "1/1" in out.getvalue()
 
 
+def test_a_long_note_is_cut_and_leaves_the_rest_of_the_line_as_it_is(quick: None) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, force_interactive=True, width=100)
+    with display_on(console, "train", 1) as shown:
+        shown.begin("models/churn_model")
+        note("words " * 40)
+        _until(lambda: "…" in out.getvalue())
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    shown_line = next(line for line in re.split(r"[\r\n]", plain) if "…" in line)
+    assert "━━━━━━━━━━━━ 0/1 0:00:0" in shown_line and len(shown_line) <= 100
+
+
 def test_what_failed_is_shown_as_failed() -> None:
     out = io.StringIO()
     with pytest.raises(ZeroDivisionError), display_on(Console(file=out), "score", 2) as shown:
@@ -87,10 +99,10 @@ def test_a_note_belongs_to_the_step_that_wrote_it_also_when_steps_are_told_late(
     shown.begin("first", at=time.time() - 5)
     shown.hear("of the first")
     shown.end("first", at=time.time())
-    assert shown.doing() == ""
-    shown.hear("of the second")
+    assert shown.doing() == "going on"
+    shown.hear("computing")
     shown.begin("second", at=time.time() - 1)
-    assert shown.doing() == "second: of the second"
+    assert shown.doing() == "second: computing"
 
 
 def test_notes_of_other_threads_are_heard_while_somebody_watches_and_by_nobody_else() -> None:
@@ -102,7 +114,16 @@ def test_notes_of_other_threads_are_heard_while_somebody_watches_and_by_nobody_e
         thread.join()
         assert shown.doing() == "models/churn_model: fitting"
     note("unheard")
-    assert shown.doing() == "" and log.handlers == before and not log.propagate
+    assert shown.doing() == "going on" and log.handlers == before and not log.propagate
+
+
+def test_short_steps_are_told_by_the_newest_of_them(quick: None) -> None:
+    out = io.StringIO()
+    with display_on(Console(file=out, width=40), "simulate", 18) as shown:
+        assert shown.doing() == "starting 0 s"
+        shown.reach(3, "telecom 2025-03")
+        _until(lambda: re.search(r"simulate 3/18 \.\.\. telecom 2025-03 \d s", out.getvalue()) is not None)
+    assert "simulate 3/18 done after" in out.getvalue()
 
 
 def test_the_tasks_of_the_engine_stand_behind_the_note() -> None:
@@ -110,6 +131,7 @@ def test_the_tasks_of_the_engine_stand_behind_the_note() -> None:
     shown.begin("silver/usage")
     shown.hear("computing silver/usage")
     shown.count("3 of 8 tasks")
-    assert shown.doing() == "silver/usage: computing silver/usage (3 of 8 tasks)"
+    assert shown.doing() == "silver/usage: computing (3 of 8 tasks)"
     shown.count("")
-    assert shown.doing() == "silver/usage: computing silver/usage"
+    shown.hear("publishing silver/quarantine")
+    assert shown.doing() == "silver/usage: publishing silver/quarantine"

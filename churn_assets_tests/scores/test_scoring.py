@@ -4,12 +4,14 @@ from datetime import date
 from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.segments import SegmentRule, Segments
+from churn_assets.ml.metrics.tiers import rank_tiers
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import TrainingSettings, train
 from churn_assets.scores.scoring import score_frame, score_snapshots
@@ -114,6 +116,11 @@ def test_segments_on_spark_follow_the_same_rules(spark: "SparkSession") -> None:
     assert (tiers["high"], tiers["elevated"], tiers["low"]) == (20, 40, 140)
     assert found["k199"].risk_tier == "high"
     assert {found[f"k{i:03d}"].value_tier for i in range(0, count, 50)} == {"low"}
+    keys, worth = (
+        [row[0] for row in values],
+        np.array([-np.inf if row[2] is None else row[2] for row in values]),
+    )
+    assert [found[key].value_tier for key in keys] == rank_tiers(worth, keys, RULES.value.bounds).tolist()
     for row in found.values():
         rule = segment_rule(RULES, row.risk_tier, row.value_tier, row.driver)
         assert (row.segment, row.action) == (rule.name, rule.action)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
@@ -206,6 +207,29 @@ def test_booleans_and_numbers_that_are_no_measurement(spark: "SparkSession", tmp
         "pattern": "pattern:arm",
     }
     assert (rows["good"]["accepted"], rows["good"]["cost"]) == (True, 100.0)
+
+
+def test_numbers_are_read_by_the_signs_of_the_contract(spark: "SparkSession") -> None:
+    def price(decimal: str, thousands: str | None, **cases: str) -> list[object]:
+        columns = tuple(
+            replace(c, decimal=decimal, thousands=thousands, maximum=None) if c.type != "string" else c
+            for c in SUBSCRIPTIONS.columns
+        )
+        rows = _conform(
+            spark,
+            replace(SUBSCRIPTIONS, columns=columns),
+            {case: GOOD | {"monthly_price": text} for case, text in cases.items()},
+        )
+        return [row["refused_rule"] or str(row["monthly_price"]) for row in rows.values()]
+
+    malformed = "malformed:monthly_price"
+    assert price(",", ".", a="19,90", b="1.234,50", c="1234,5", d="12.345", e="+7") == [
+        *("19.90", "1234.50", "1234.50", "12345.00", "7.00")
+    ]
+    assert price(",", ".", a="19.90", b="1,234.50", c="1.23,4", d="1.2345", e=",5") == [malformed] * 5
+    assert price(".", "\u202f", a="1\u202f234.50", b="1 234.50") == ["1234.50", malformed]
+    assert price(".", ",", a="1,234.50", b="1234.50", c="1,234,567") == ["1234.50", "1234.50", "1234567.00"]
+    assert price(",", None, a="1234,5", b="1234.5", c="1.234,5") == ["1234.50", malformed, malformed]
 
 
 def test_a_bound_holds_for_whole_numbers_as_it_is_written(spark: "SparkSession") -> None:

@@ -66,9 +66,9 @@ def test_ids_that_have_two_keys_already_are_told_from_a_bad_draw(
         same = F.lit("same")
         patch.setattr(silver, "new_keys", lambda ids, _: ids.withColumn("customer_key", same))
         said = failures(lake.run(KEYS, MONTHS))["silver__customer_keys"]
-        assert "one was drawn twice" in said and "run again" in said
+        assert "one was drawn twice" in said and "Run again" in said
     twice = pa.table({"customer_id": ["C0", "C0"], "customer_key": ["a", "b"]})
     lake.lakehouse.append_rows(tables.CUSTOMER_KEYS, twice, run_id="two at once")
     said = failures(lake.run(KEYS, MONTHS))["silver__customer_keys"]
     assert "2 rows for 1 ids and 2 keys already" in said and "Restore it" in said
-    assert "C0" not in said and "run again" not in said
+    assert "C0" not in said and "Run again" not in said

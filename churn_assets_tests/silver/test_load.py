@@ -11,7 +11,8 @@ import pytest
 
 from churn_assets.automation.punctuality import passed_extracts
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.conform import conform

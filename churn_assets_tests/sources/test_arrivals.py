@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.automation.landing_sensor import landing_sensor
+from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
@@ -51,7 +51,7 @@ def tick(lakehouse: Lakehouse, business: Business) -> Tick:
     """Looks once more, with the cursor of the look before, and returns the ranges that the daemon launches."""
     cursor: list[str | None] = [None]
     launched: set[str] = set()
-    sensor = landing_sensor(business)
+    sensor = ingest_new_files_sensor(business)
 
     def look_once() -> list[tuple[str, str]]:
         # a new context each time, as after a restart of the daemon: only the cursor survives
@@ -112,7 +112,7 @@ def test_a_tick_that_crashed_asks_for_the_same_run_again(lakehouse: Lakehouse, b
     deliver(lakehouse, "customers", "2025-03-31")
 
     def ask(cursor: str | None) -> Any:
-        return landing_sensor(business)(
+        return ingest_new_files_sensor(business)(
             dg.build_sensor_context(cursor=cursor, resources={"lakehouse": lakehouse})
         )
 
@@ -129,10 +129,10 @@ def test_the_cursor_of_an_earlier_release_is_understood(lakehouse: Lakehouse, bu
     deliver(lakehouse, "customers", "2025-03-31")
     old = json.dumps(look(lakehouse.settings.landing_uri, business, {}).arrivals, sort_keys=True)
     context = dg.build_sensor_context(cursor=old, resources={"lakehouse": lakehouse})
-    assert isinstance(landing_sensor(business)(context), dg.SkipReason)
+    assert isinstance(ingest_new_files_sensor(business)(context), dg.SkipReason)
     deliver(lakehouse, "customers", "2025-04-30")
     context = dg.build_sensor_context(cursor=old, resources={"lakehouse": lakehouse})
-    result: Any = landing_sensor(business)(context)
+    result: Any = ingest_new_files_sensor(business)(context)
     [request] = result.run_requests
     assert request.tags["dagster/asset_partition_range_start"] == "2025-04"
 
@@ -176,7 +176,7 @@ def test_a_month_outside_the_calendar_is_named_not_requested(
     lakehouse: Lakehouse, business: Business
 ) -> None:
     deliver(lakehouse, "customers", "2026-01-31")
-    result = landing_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
+    result = ingest_new_files_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
     assert isinstance(result, dg.SkipReason)
     assert "2026-01 are no months of the calendar" in str(result.skip_message)
 
@@ -186,7 +186,7 @@ def test_what_no_contract_expects_fails_the_tick_with_its_name(
 ) -> None:
     (extract_folder(lakehouse.settings.landing_uri, "customers", "2025-01-31") / "notes.txt").write_text("?")
     with pytest.raises(LandingError, match=r"notes\.txt"):
-        landing_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
+        ingest_new_files_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
 
 
 def test_a_source_with_a_file_that_no_contract_expects_waits_alone(

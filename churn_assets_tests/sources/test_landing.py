@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from churn_assets.contracts.loader import load_business, load_source
+from churn_assets.contracts.contract import load_source
+from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns, list_extracts

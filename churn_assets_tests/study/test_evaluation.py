@@ -121,10 +121,10 @@ def test_an_ensemble_is_kept_only_by_a_margin() -> None:
     truth, labels = scores()
     random = np.random.default_rng(1)
     members = {name: truth + random.normal(0, 1.0, len(truth)) for name in LEARNERS}
-    same = dict.fromkeys(ENSEMBLES, members["logistic_regression"])
+    same = dict.fromkeys(ENSEMBLES, members["ridge_logistic_regression"])
     chosen, why = pick_contender(members | same, labels)
     assert chosen in LEARNERS and "no ensemble is kept" in why and "+0.0000" in why
-    mixture = {"soft_voting": sum(members.values()) / 3, "stacking": members["logistic_regression"]}
+    mixture = {"soft_voting": sum(members.values()) / 3, "stacking": members["ridge_logistic_regression"]}
     chosen, why = pick_contender(members | mixture, labels)
     assert chosen == "soft_voting" and "beats its best member" in why
 
@@ -132,9 +132,9 @@ def test_an_ensemble_is_kept_only_by_a_margin() -> None:
 def test_of_equals_the_simplest_is_chosen() -> None:
     truth, labels = scores()
     nearly = 2 * truth
-    table = {"logistic_regression": nearly, "additive_regression": truth, "histogram_boosting": nearly}
-    assert pick_contender(table, labels)[0] == "logistic_regression"
-    worse = {**table, "logistic_regression": truth + np.random.default_rng(3).normal(0, 1, len(truth))}
+    table = {"ridge_logistic_regression": nearly, "additive_regression": truth, "histogram_boosting": nearly}
+    assert pick_contender(table, labels)[0] == "ridge_logistic_regression"
+    worse = {**table, "ridge_logistic_regression": truth + np.random.default_rng(3).normal(0, 1, len(truth))}
     assert pick_contender(worse, labels)[0] == "additive_regression"
 
 

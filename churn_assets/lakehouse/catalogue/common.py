@@ -3,37 +3,41 @@
 from dataclasses import replace
 
 from churn_assets.contracts.source import Column as ContractColumn
-from churn_assets.lakehouse.catalogue.table import OF_DELTA, Column
+from churn_assets.lakehouse.catalogue.table import OF_DELTA, LakeColumn
 
-CUSTOMER_KEY = Column(
+CUSTOMER_KEY = LakeColumn(
     "customer_key",
     "string",
     "Random key of the customer, 16 hexadecimal digits; only silver/customer_keys joins it to a natural id.",
     required=True,
 )
-EXTRACT_MONTH = Column("extract_month", "string", "Month of the extract_date, YYYY-MM.", required=True)
-EXTRACT_DATE = Column(
+EXTRACT_MONTH = LakeColumn("extract_month", "string", "Month of the extract_date, YYYY-MM.", required=True)
+EXTRACT_DATE = LakeColumn(
     "extract_date", "date", "Day of the extract, from the folder that it was delivered in.", required=True
 )
-SOURCE_FILE = Column(
+SOURCE_FILE = LakeColumn(
     "source_file",
     "string",
     "Delivered file, relative to the landing zone; whoever names files may put a person's name into it.",
     personal=True,
     required=True,
 )
-ROW_NUMBER = Column(
+ROW_NUMBER = LakeColumn(
     "row_number", "long", "Number of the row in its file, from 1; a CSV header is not counted.", required=True
 )
-SOURCE = Column("source", "string", "Name of the source contract.", required=True)
-AS_OF_DATE = Column("as_of_date", "date", "Observation date: the last day of a month, UTC.", required=True)
-KNOWN_AT = Column(
+SOURCE = LakeColumn("source", "string", "Name of the source contract.", required=True)
+AS_OF_DATE = LakeColumn(
+    "as_of_date", "date", "Observation date: the last day of a month, UTC.", required=True
+)
+KNOWN_AT = LakeColumn(
     "known_at", "date", "Day at whose end the row became known: its extract_date.", required=True
 )
-SEQUENCE = Column(
+SEQUENCE = LakeColumn(
     "sequence", "integer", "Order of the versions of a key within its extract_month, from 1.", required=True
 )
-MODEL_VERSION = Column("model_version", "string", "Version of the registered MLflow model.", required=True)
+MODEL_VERSION = LakeColumn(
+    "model_version", "string", "Version of the registered MLflow model.", required=True
+)
 
 OF_THE_MONTH = "no limit; rows of a month are replaced when the month is materialised again"
 OF_THE_COHORT = "no limit; rows of an as_of_date are replaced when its month is materialised again"
@@ -44,10 +48,10 @@ def lake_type(spark_type: str) -> str:
     return OF_DELTA.get(spark_type, spark_type.replace(" ", ""))
 
 
-def described(column: ContractColumn) -> Column:
+def described(column: ContractColumn) -> LakeColumn:
     """A column of a contract as silver holds it; one that the contract does not describe is called by its name."""
     meaning = column.meaning or f"{column.name.replace('_', ' ').capitalize()}."
-    return Column(
+    return LakeColumn(
         column.name,
         lake_type(column.spark_type),
         meaning,
@@ -57,6 +61,6 @@ def described(column: ContractColumn) -> Column:
     )
 
 
-def optional(column: Column) -> Column:
+def optional(column: LakeColumn) -> LakeColumn:
     """The column where it may be null."""
     return replace(column, required=False)

@@ -6,7 +6,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
-from churn_assets.lakehouse.catalogue.table import Column, Table
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 SHARE, COUNT = "share, 0 to 1", "rows"
 CUSTOMER_SNAPSHOTS = Table(
@@ -26,40 +26,42 @@ CHURN_LABELS = Table(
     (
         CUSTOMER_KEY,
         AS_OF_DATE,
-        Column(
+        LakeColumn(
             "label",
             "integer",
             "1: churned, 0: stayed; null while pending, and for endings that are neither.",
         ),
-        Column(
+        LakeColumn(
             "outcome",
             "string",
             "stayed, churned, involuntary_end, ended_in_gap, ended_before (the snapshot, as known later), "
             "unknown (a row that would tell was refused) or pending.",
             required=True,
         ),
-        Column("ended_on", "date", "Day on which the customer's last spell ended; null without an end."),
-        Column(
+        LakeColumn("ended_on", "date", "Day on which the customer's last spell ended; null without an end."),
+        LakeColumn(
             "label_available_at",
             "date",
             "Day of the extract that settles the label; while pending the earliest possible day.",
             required=True,
         ),
-        Column(
+        LakeColumn(
             "corrected",
             "boolean",
             "True when the source now tells another outcome than the settled one, which is kept.",
             required=True,
         ),
-        Column("policy", "string", "Rule that labels: cancellation, lapse or inactivity.", required=True),
-        Column("observation_months", "integer", "Length of the observation window.", "months", required=True),
-        Column(
+        LakeColumn("policy", "string", "Rule that labels: cancellation, lapse or inactivity.", required=True),
+        LakeColumn(
+            "observation_months", "integer", "Length of the observation window.", "months", required=True
+        ),
+        LakeColumn(
             "gap_days", "integer", "Days after the as_of_date that a campaign needs.", "days", required=True
         ),
-        Column(
+        LakeColumn(
             "outcome_days", "integer", "Length of the outcome window after the gap.", "days", required=True
         ),
-        Column(
+        LakeColumn(
             "settlement_days",
             "integer",
             "Days after the outcome window from which on an extract settles the label.",
@@ -81,7 +83,7 @@ def customer_snapshots(business: Business) -> Table:
     columns = [
         CUSTOMER_KEY,
         AS_OF_DATE,
-        Column(
+        LakeColumn(
             "known_at",
             "date",
             "End of the month in which the newest row became known that the snapshot rests on.",
@@ -94,19 +96,19 @@ def customer_snapshots(business: Business) -> Table:
     return replace(CUSTOMER_SNAPSHOTS, columns=tuple(columns))
 
 
-def _tenure(business: Business) -> Column:
+def _tenure(business: Business) -> LakeColumn:
     since = f"Days since the customer's first row of {business.label_source.name}."
-    return Column("tenure_days", "double", since, unit="days", required=True)
+    return LakeColumn("tenure_days", "double", since, unit="days", required=True)
 
 
-def _protected(attribute: ProtectedAttribute) -> Column:
+def _protected(attribute: ProtectedAttribute) -> LakeColumn:
     of = f"{attribute.source}.{attribute.column}"
     told = f"{attribute.said} ({of}): models are judged by this column; it is no feature."
-    return Column(attribute.name, "string", _sentence(told))
+    return LakeColumn(attribute.name, "string", _sentence(told))
 
 
-def _described(feature: Feature, business: Business) -> Column:
-    return Column(
+def _described(feature: Feature, business: Business) -> LakeColumn:
+    return LakeColumn(
         feature.name,
         feature.spark_type,
         _sentence(f"{feature.words}: {_computed(feature, business)}."),

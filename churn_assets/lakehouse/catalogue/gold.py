@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from churn_assets.contracts.business import Business, MonthColumn
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.gold_columns import entities, free_names, month_columns, spells
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse.catalogue.common import CUSTOMER_KEY, SOURCE, described, optional
-from churn_assets.lakehouse.catalogue.table import Column, Table
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 MADE_AGAIN = "the table is replaced by every materialisation"
 CUSTOMERS = Table(
@@ -33,22 +34,24 @@ CHURN_EVENTS = Table(
     columns=(
         CUSTOMER_KEY,
         replace(SOURCE, meaning="Source that tells of the ending: that of the label."),
-        Column(
+        LakeColumn(
             "kind",
             "string",
             "voluntary (by the customer's choice), involuntary, lapse (expired and not renewed) or inactivity.",
             required=True,
         ),
-        Column("reason", "string", "Reason of the ending as delivered; null where the source gives none."),
-        Column("started_on", "date", "First day of the spell, or day of the first event.", required=True),
-        Column("notice_on", "date", "Day on which notice was given; null without one."),
-        Column(
+        LakeColumn(
+            "reason", "string", "Reason of the ending as delivered; null where the source gives none."
+        ),
+        LakeColumn("started_on", "date", "First day of the spell, or day of the first event.", required=True),
+        LakeColumn("notice_on", "date", "Day on which notice was given; null without one."),
+        LakeColumn(
             "ended_on",
             "date",
             "Last day of the spell; for inactivity the day on which the outcome window without an event was over.",
             required=True,
         ),
-        Column("tenure_days", "integer", "Days from started_on to ended_on.", unit="days", required=True),
+        LakeColumn("tenure_days", "integer", "Days from started_on to ended_on.", unit="days", required=True),
     ),
     time="as known today: the newest version of every row",
     retention=MADE_AGAIN,
@@ -70,19 +73,21 @@ def customers(business: Business) -> Table:
         runs = (
             f"True when any row of {source.name} goes on after the newest extract_date of the label source."
         )
-        columns.append(Column(f"{source.name}_running", "boolean", runs, required=True))
+        columns.append(LakeColumn(f"{source.name}_running", "boolean", runs, required=True))
     for source in business.of_role("event", "treatment"):
         columns += _activity(source)
     return replace(CUSTOMERS, columns=tuple(columns))
 
 
-def _activity(source: Source) -> list[Column]:
+def _activity(source: Source) -> list[LakeColumn]:
     return [
-        Column(
+        LakeColumn(
             f"first_{source.name}_on", "date", f"Day of the first row of {source.name}; null without one."
         ),
-        Column(f"last_{source.name}_on", "date", f"Day of the last row of {source.name}; null without one."),
-        Column(
+        LakeColumn(
+            f"last_{source.name}_on", "date", f"Day of the last row of {source.name}; null without one."
+        ),
+        LakeColumn(
             f"{source.name}_total", "long", f"Number of rows of {source.name}.", unit="rows", required=True
         ),
     ]
@@ -90,7 +95,7 @@ def _activity(source: Source) -> list[Column]:
 
 def customer_months(business: Business) -> Table:
     """gold/customer_months of a business: the declared sums, the spell's state and the attributes."""
-    columns = [CUSTOMER_KEY, Column("month", "string", "Month, YYYY-MM.", required=True)]
+    columns = [CUSTOMER_KEY, LakeColumn("month", "string", "Month, YYYY-MM.", required=True)]
     for name, sums in month_columns(business).items():
         columns += [_sum(business.source(name), column) for column in sums]
     taken = {"customer_key", "as_of_index", "month", *(c.name for c in business.file.customer_months)}
@@ -101,22 +106,22 @@ def customer_months(business: Business) -> Table:
     return replace(CUSTOMER_MONTHS, columns=tuple(columns))
 
 
-def _sum(source: Source, column: MonthColumn) -> Column:
+def _sum(source: Source, column: MonthColumn) -> LakeColumn:
     condition = f" where {column.where}" if column.where else ""
     time = "events of the month with all corrections known today"
     if column.measure is None:
         meaning, unit = f"Number of rows of {source.name}{condition}; 0 without any.", "rows"
-        return Column(column.name, "double", meaning, unit=unit, required=True, time=time)
+        return LakeColumn(column.name, "double", meaning, unit=unit, required=True, time=time)
     meaning = f"Sum of {source.name}.{column.measure}{condition}; 0 without any."
     unit_of_measure = source.column(column.measure).unit
-    return Column(column.name, "double", meaning, unit=unit_of_measure, required=True, time=time)
+    return LakeColumn(column.name, "double", meaning, unit=unit_of_measure, required=True, time=time)
 
 
-def _states(source: Source, taken: set[str]) -> list[Column]:
+def _states(source: Source, taken: set[str]) -> list[LakeColumn]:
     known = {c.name: optional(described(c)) for c in source.attributes if c.name not in source.key}
     time = "as known at the end of the month"
     if source.spell is not None:
         time = f"the row of {source.name} that runs at the end of the month, as known then"
         since = f"Days from the start of the customer's first row of {source.name} to the end of the month."
-        known["tenure_days"] = Column("tenure_days", "double", since, unit="days")
+        known["tenure_days"] = LakeColumn("tenure_days", "double", since, unit="days")
     return [replace(known[n], name=a, time=time) for n, a in free_names(source, known, taken).items()]

@@ -16,15 +16,15 @@ from churn_assets.lakehouse.catalogue.common import (
     lake_type,
     optional,
 )
-from churn_assets.lakehouse.catalogue.table import Column, Table
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
-REFUSED = Column(
+REFUSED = LakeColumn(
     "refused",
     "boolean",
     "True where the row was refused: from its known_at on the state of the key is unknown, and all values are null.",
     required=True,
 )
-REFUSED_RULE = Column(
+REFUSED_RULE = LakeColumn(
     "refused_rule",
     "string",
     "Rule that refused the row, as in silver/quarantine; null where it was accepted.",
@@ -45,7 +45,7 @@ def bronze(source: Source) -> Table:
         c.field: lake_type(c.spark_type) if source.format == "parquet" else "string" for c in source.columns
     }
     units = {c.field: c.unit for c in source.columns if source.format == "parquet"}
-    rescued = Column(
+    rescued = LakeColumn(
         "rescued",
         "string",
         "JSON object of what the contract does not know or what did not fit its type; null where all fits.",
@@ -58,7 +58,7 @@ def bronze(source: Source) -> Table:
         ("extract_month",),
         (
             *(
-                Column(
+                LakeColumn(
                     field,
                     types[field],
                     _field_meaning(source, field),
@@ -91,13 +91,13 @@ def _field_meaning(source: Source, field: str) -> str:
 
 def silver(source: Source) -> Table:
     """Versions of a source's rows: accepted ones, and refused ones whose key is readable, with null values."""
-    latest = Column(
+    latest = LakeColumn(
         "latest_in_month",
         "boolean",
         "True for the last version of the key within its extract_month.",
         required=True,
     )
-    copies = Column(
+    copies = LakeColumn(
         "copies",
         "integer",
         "Delivered rows that the version stands for, itself included; the others are counted duplicates.",
@@ -131,7 +131,7 @@ CUSTOMER_KEYS = Table(
     "customer_keys",
     "one row per natural id of a customer, from any source",
     columns=(
-        Column(
+        LakeColumn(
             "customer_id",
             "string",
             "Natural id of the customer, as sources deliver it.",
@@ -155,17 +155,19 @@ QUARANTINE = Table(
         EXTRACT_DATE,
         SOURCE_FILE,
         ROW_NUMBER,
-        Column(
+        LakeColumn(
             "rule", "string", "Rule that refused the row: kind, and the column after a colon.", required=True
         ),
-        Column(
+        LakeColumn(
             "reason",
             "string",
             "Why the rule refused the row, with the value.",
             personal=True,
             required=True,
         ),
-        Column("raw_row", "string", "The row as it was delivered, as JSON.", personal=True, required=True),
+        LakeColumn(
+            "raw_row", "string", "The row as it was delivered, as JSON.", personal=True, required=True
+        ),
     ),
     row_key=("source", "source_file", "row_number"),
     time=AS_DELIVERED,
@@ -179,24 +181,24 @@ RECONCILIATION = Table(
     (
         SOURCE,
         EXTRACT_MONTH,
-        Column("delivered", "long", "Rows that bronze holds.", unit="rows", required=True),
-        Column("accepted", "long", "Versions that silver holds.", unit="rows", required=True),
-        Column(
+        LakeColumn("delivered", "long", "Rows that bronze holds.", unit="rows", required=True),
+        LakeColumn("accepted", "long", "Versions that silver holds.", unit="rows", required=True),
+        LakeColumn(
             "duplicate",
             "long",
-            "Rows that repeat the version before them, counted in `copies`.",
+            "Rows that repeat the version before them, counted in copies.",
             unit="rows",
             required=True,
         ),
-        Column("quarantined", "long", "Rows in silver/quarantine.", unit="rows", required=True),
-        Column("extract_dates", "array<date>", "Days of the extracts.", required=True),
-        Column(
+        LakeColumn("quarantined", "long", "Rows in silver/quarantine.", unit="rows", required=True),
+        LakeColumn("extract_dates", "array<date>", "Days of the extracts.", required=True),
+        LakeColumn(
             "whole",
             "boolean",
             "False while the month needs more rows or extracts than came, by the rules of the contract.",
             required=True,
         ),
-        Column(
+        LakeColumn(
             "balances",
             "boolean",
             "True when delivered = accepted + duplicate + quarantined.",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, MODEL_VERSION, OF_THE_COHORT
 from churn_assets.lakehouse.catalogue.models import SHARE, quality
-from churn_assets.lakehouse.catalogue.table import Column, Table
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 SCORED_BY = replace(MODEL_VERSION, meaning="Version that scored the cohort.")
 MODEL_PERFORMANCE = Table(
@@ -15,35 +15,35 @@ MODEL_PERFORMANCE = Table(
     (
         AS_OF_DATE,
         SCORED_BY,
-        Column(
+        LakeColumn(
             "status",
             "string",
             "ok, immature (labels pending), feed incomplete, too few positives or one class; figures only when ok.",
             required=True,
         ),
-        Column(
+        LakeColumn(
             "n", "long", "Customers with a label; before that all scored ones.", "customers", required=True
         ),
-        Column("positives", "long", "Churners among them.", "customers"),
-        Column("excluded", "long", "Scored customers who got no label.", "customers"),
-        Column("treated", "long", "Customers contacted before the outcome window ended.", "customers"),
-        Column(
+        LakeColumn("positives", "long", "Churners among them.", "customers"),
+        LakeColumn("excluded", "long", "Scored customers who got no label.", "customers"),
+        LakeColumn("treated", "long", "Customers contacted before the outcome window ended.", "customers"),
+        LakeColumn(
             "untreated_positives", "long", "Churners among customers who were not contacted.", "customers"
         ),
-        Column("base_rate", "double", "positives / n.", SHARE),
+        LakeColumn("base_rate", "double", "positives / n.", SHARE),
         *quality("auc", "auc_low", "auc_high", "pr_auc", "brier", "log_loss"),
         *quality("calibration_slope", "calibration_intercept", "precision", "recall", "lift_top_decile"),
-        Column("untreated_auc", "double", "ROC-AUC among customers who were not contacted.", "0 to 1"),
-        Column("untreated_auc_low", "double", "Lower end of its DeLong 95 % interval.", "0 to 1"),
-        Column("untreated_auc_high", "double", "Upper end of its DeLong 95 % interval.", "0 to 1"),
-        Column(
+        LakeColumn("untreated_auc", "double", "ROC-AUC among customers who were not contacted.", "0 to 1"),
+        LakeColumn("untreated_auc_low", "double", "Lower end of its DeLong 95 % interval.", "0 to 1"),
+        LakeColumn("untreated_auc_high", "double", "Upper end of its DeLong 95 % interval.", "0 to 1"),
+        LakeColumn(
             "expected_positives",
             "double",
             "Sum of the probabilities: churners to expect if these are right.",
             "customers",
             required=True,
         ),
-        Column(
+        LakeColumn(
             "auc_estimated",
             "double",
             "ROC-AUC to expect if the probabilities are right; sees no new reasons to leave.",
@@ -62,24 +62,28 @@ DRIFT = Table(
     (
         AS_OF_DATE,
         SCORED_BY,
-        Column(
+        LakeColumn(
             "kind", "string", "feature, score, volume (customers) or base rate (churn rate).", required=True
         ),
-        Column("feature", "string", "Name of the feature, of the score, or of the figure.", required=True),
-        Column(
+        LakeColumn(
+            "feature", "string", "Name of the feature, of the score, or of the figure.", required=True
+        ),
+        LakeColumn(
             "status",
             "string",
             "stable, moderate or shift; stable where the change is not more than chance.",
             required=True,
         ),
-        Column("n", "long", "Customers that were compared.", "customers", required=True),
-        Column("psi", "double", "Population stability index over the bins of the training."),
-        Column("js_distance", "double", "Jensen-Shannon distance over the same bins.", "0 to 1"),
-        Column("p_value", "double", "Probability of such a change by chance; null for the volume.", "0 to 1"),
-        Column("missing_rate", "double", "Share of customers without a value.", SHARE),
-        Column("reference_missing_rate", "double", "The same in the training.", SHARE),
-        Column("value", "double", "Number of customers, or churn rate; null for features and scores."),
-        Column("reference_value", "double", "The same in the training."),
+        LakeColumn("n", "long", "Customers that were compared.", "customers", required=True),
+        LakeColumn("psi", "double", "Population stability index over the bins of the training."),
+        LakeColumn("js_distance", "double", "Jensen-Shannon distance over the same bins.", "0 to 1"),
+        LakeColumn(
+            "p_value", "double", "Probability of such a change by chance; null for the volume.", "0 to 1"
+        ),
+        LakeColumn("missing_rate", "double", "Share of customers without a value.", SHARE),
+        LakeColumn("reference_missing_rate", "double", "The same in the training.", SHARE),
+        LakeColumn("value", "double", "Number of customers, or churn rate; null for features and scores."),
+        LakeColumn("reference_value", "double", "The same in the training."),
     ),
     row_key=("as_of_date", "model_version", "kind", "feature"),
     time="the cohort as known at the as_of_date, against the training of the version",

@@ -3,16 +3,16 @@
 from dataclasses import replace
 
 from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, CUSTOMER_KEY, MODEL_VERSION, OF_THE_COHORT
-from churn_assets.lakehouse.catalogue.table import Column, Table
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
-PROBABILITY = Column(
+PROBABILITY = LakeColumn(
     "probability",
     "double",
     "Calibrated probability that the customer churns in the outcome window.",
     "0 to 1",
     required=True,
 )
-DRIVER = Column(
+DRIVER = LakeColumn(
     "driver",
     "string",
     "Group of features that raises the customer's risk most; unknown where no feature of a group is left.",
@@ -26,13 +26,13 @@ CHURN_SCORES = Table(
     (
         CUSTOMER_KEY,
         AS_OF_DATE,
-        Column("raw", "double", "Score that ranks customers: greater is riskier.", required=True),
+        LakeColumn("raw", "double", "Score that ranks customers: greater is riskier.", required=True),
         PROBABILITY,
-        Column("reason_1", "string", "Strongest reason in words; null without one."),
-        Column("reason_2", "string", "Second reason in words; null without one."),
-        Column("reason_3", "string", "Third reason in words; null without one."),
+        LakeColumn("reason_1", "string", "Strongest reason in words; null without one."),
+        LakeColumn("reason_2", "string", "Second reason in words; null without one."),
+        LakeColumn("reason_3", "string", "Third reason in words; null without one."),
         DRIVER,
-        Column(
+        LakeColumn(
             "decile",
             "integer",
             "Tenth of the cohort by raw score: 1 holds the riskiest.",
@@ -53,13 +53,13 @@ CUSTOMER_SEGMENTS = Table(
     (
         CUSTOMER_KEY,
         AS_OF_DATE,
-        Column("segment", "string", "Name of the first rule in churn.yaml that fits.", required=True),
-        Column("action", "string", "Action that the rule recommends.", required=True),
-        Column("risk_tier", "string", "high, elevated or low, by rank of the raw score.", required=True),
-        Column("value_tier", "string", "high, middle or low, by rank of the value.", required=True),
+        LakeColumn("segment", "string", "Name of the first rule in churn.yaml that fits.", required=True),
+        LakeColumn("action", "string", "Action that the rule recommends.", required=True),
+        LakeColumn("risk_tier", "string", "high, elevated or low, by rank of the raw score.", required=True),
+        LakeColumn("value_tier", "string", "high, middle or low, by rank of the value.", required=True),
         DRIVER,
         PROBABILITY,
-        Column("value", "double", "The feature that churn.yaml names as the customer's value."),
+        LakeColumn("value", "double", "The feature that churn.yaml names as the customer's value."),
         replace(MODEL_VERSION, meaning="Version whose scores are used: the champion of the as_of_date."),
     ),
     row_key=("customer_key", "as_of_date"),

@@ -15,7 +15,7 @@ OF_DELTA = {"bigint": "long", "int": "integer"}
 
 
 @dataclass(frozen=True)
-class Column:
+class LakeColumn:
     """One column of a table.
 
     Attributes:
@@ -56,7 +56,7 @@ class Table:
     name: str
     grain: str
     partition_by: tuple[str, ...] = ()
-    columns: tuple[Column, ...] = field(default=(), compare=False, repr=False)
+    columns: tuple[LakeColumn, ...] = field(default=(), compare=False, repr=False)
     row_key: tuple[str, ...] = ()
     time: str = ""
     retention: str = NO_LIMIT

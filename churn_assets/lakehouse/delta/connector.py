@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from churn_assets.lakehouse.delta.place import EVERYTHING, Place, Refused
+from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,7 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
 
 
 @contextmanager
-def draft(frame: "DataFrame", place: Place, *, new: bool) -> "Iterator[FrameDraft]":
+def draft(frame: "DataFrame", place: TablePlace, *, new: bool) -> "Iterator[FrameDraft]":
     """Spark computes the frame when it is published; one that is audited before is kept until the end."""
     drafted = FrameDraft(frame, place, new)
     try:
@@ -61,7 +61,7 @@ class FrameDraft:
     """
 
     frame: "DataFrame"
-    place: Place
+    place: TablePlace
     new: bool
 
     @cached_property

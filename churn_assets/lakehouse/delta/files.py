@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from churn_assets.lakehouse.delta.grouping import grouped
-from churn_assets.lakehouse.delta.place import EVERYTHING, Place, Refused
+from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +109,7 @@ def _frame(spark: "SparkSession", uri: str, table: "DeltaTable", paths: Collecti
 
 
 @contextmanager
-def draft(frame: "DataFrame", place: Place, scratch: Path) -> "Iterator[FileDraft]":
+def draft(frame: "DataFrame", place: TablePlace, scratch: Path) -> "Iterator[FileDraft]":
     """Spark writes the frame to a folder in `scratch`, which is removed at the end, published or not."""
     folder = scratch / uuid4().hex
     try:
@@ -129,7 +129,7 @@ class FileDraft:
         files: those with rows.
     """
 
-    place: Place
+    place: TablePlace
     folder: Path
     schema: "Schema"
     files: tuple[File, ...]
@@ -216,7 +216,7 @@ def _stage(frame: "DataFrame", partition_by: Sequence[str], folder: Path) -> lis
 
 
 def _publish(
-    place: Place, staged: Sequence[File], schema: "Schema", where: str | None, says: Mapping[str, str]
+    place: TablePlace, staged: Sequence[File], schema: "Schema", where: str | None, says: Mapping[str, str]
 ) -> None:
     """One commit: the files count from now on, those that satisfy `where` no longer."""
     from deltalake.exceptions import CommitFailedError, DeltaError
@@ -238,7 +238,11 @@ def _publish(
 
 
 def _commit(
-    place: Place, added: "Sequence[AddAction]", schema: "Schema", where: str | None, says: Mapping[str, str]
+    place: TablePlace,
+    added: "Sequence[AddAction]",
+    schema: "Schema",
+    where: str | None,
+    says: Mapping[str, str],
 ) -> None:
     from deltalake import CommitProperties, DeltaTable
     from deltalake.transaction import create_table_with_add_actions

@@ -11,7 +11,7 @@ EVERYTHING = "true"  # the predicate of a whole table
 
 
 @dataclass(frozen=True)
-class Place:
+class TablePlace:
     """A table to write to.
 
     Attributes:

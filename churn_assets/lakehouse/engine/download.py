@@ -22,7 +22,7 @@ from urllib.request import HTTPSHandler, Request, build_opener, getproxies, prox
 
 import truststore
 
-from churn_assets.settings import without_password
+from churn_assets.settings import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def looked(address: str) -> str:
     try:
         request = _request(address)
     except DownloadError:
-        return without_password(address)
+        return without_secrets(address)
     proxy = _proxy(request)
     told = [request.full_url, f"through the proxy {proxy}" if proxy else "without a proxy"]
     if request.type == "https":

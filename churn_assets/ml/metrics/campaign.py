@@ -123,13 +123,28 @@ def quality(
         ValueError: only one class.
     """
     y, score, p = (np.asarray(values, dtype=np.float64) for values in (labels, raw, probability))
-    ranking = rank(score, keys)
     return Quality(
-        tuple(_reached(y[ranking], share) for share in SHARES),
+        reached(y, score, keys),
         calibration_error(y, p),
         expected_maximum_profit(y, score, economics),
-        _profit(y, p, ranking[: share_of(len(y), capacity)], economics),
+        _profit(y, p, rank(score, keys)[: share_of(len(y), capacity)], economics),
     )
+
+
+def reached(
+    labels: NDArray[np.float64],
+    raw: NDArray[np.float64],
+    keys: Sequence[Any] | pd.Series,
+    shares: Sequence[float] = SHARES,
+) -> tuple[Reached, ...]:
+    """What contacting each share finds, riskiest first; ties by a hash of the key, not by place.
+
+    Args:
+        labels: 0 or 1 per customer, both present.
+        raw: higher is riskier.
+    """
+    ranked = labels[rank(raw, keys)]
+    return tuple(_reached(ranked, share) for share in shares)
 
 
 def _reached(ranked: NDArray[np.float64], share: float) -> Reached:

@@ -172,8 +172,12 @@ def rank(score: NDArray[np.float64], keys: Sequence[Any] | pd.Series) -> NDArray
 
     Not by the key itself: keys often grow with time, and ties would then favour old customers.
     """
-    hashes = pd.util.hash_array(np.asarray(keys, dtype=object).astype(str).astype(object), categorize=False)
-    return np.lexsort((hashes, -score))
+    return np.lexsort((key_hashes(keys), -score))
+
+
+def key_hashes(keys: Sequence[Any] | pd.Series) -> NDArray[np.uint64]:
+    """A stable hash per key."""
+    return pd.util.hash_array(np.asarray(keys, dtype=object).astype(str).astype(object), categorize=False)
 
 
 def auc_interval(labels: NDArray[np.float64], score: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from churn_assets.ml.metrics.classification import (
     share_of,
     wilson,
 )
-from churn_assets.reporting.documents import capitalised
+from churn_assets.reporting.words import capitalised
 
 # Fewer customers are not reported on: they could be recognised, and chance would speak.
 MINIMUM_GROUP = 50

@@ -5,6 +5,7 @@ import pandas as pd
 
 from churn_assets.contracts.segments import ValueTiers
 from churn_assets.ml.metrics.classification import Metrics, evaluate_rows
+from churn_assets.ml.metrics.tiers import rank_tiers
 from churn_assets.ml.portable.transformation import numbers
 
 
@@ -30,8 +31,8 @@ def by_value(
         tested: judged rows of the test cohort with the feature of `tiers`; a missing value ranks lowest.
     """
     worth = np.nan_to_num(numbers(tested[tiers.feature]), nan=-np.inf)
-    position = np.empty(len(tested))
-    position[np.lexsort((tested["customer_key"], worth))] = np.arange(len(tested)) / max(len(tested) - 1, 1)
-    rich, poor = position >= tiers.high, position < tiers.middle
-    parts = {"high value": rich, "middle value": ~rich & ~poor, "low value": poor}
-    return {name: evaluate_rows(tested[at], capacity, minimum_positives) for name, at in parts.items()}
+    tier = rank_tiers(worth, tested["customer_key"], tiers.bounds)
+    return {
+        f"{name} value": evaluate_rows(tested[tier == name], capacity, minimum_positives)
+        for name, _ in tiers.bounds
+    }

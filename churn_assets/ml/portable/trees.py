@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from churn_assets.ml.portable.arrays import Arrays
 
 LEAF = -1
-# Trees that ask no more than this are answered from a table of 2^n rows; see `Table`.
+# Trees that ask no more than this are answered from a table of 2^n rows; see `TreeTable`.
 MOST_CONDITIONS = 8
 FEWEST_COLUMNS = 8
 
@@ -178,11 +178,11 @@ class Trees(Arrays):
                 yield column, answers[bit][pattern]
 
     @cached_property
-    def _tables(self) -> "list[Table | None]":
+    def _tables(self) -> "list[TreeTable | None]":
         """Of each tree; None for one that asks too much."""
         return [self._table(int(root)) for root in self.roots]
 
-    def _table(self, root: int) -> "Table | None":
+    def _table(self, root: int) -> "TreeTable | None":
         paths = list(self._paths(root))
         inner = sorted({node for _, path in paths for node, _ in path})
         asked = sorted({(int(self.column[node]), float(self.threshold[node])) for node in inner})
@@ -204,7 +204,7 @@ class Trees(Arrays):
         shapley = {column: np.zeros(len(numbers)) for column, _ in asked}
         for column, added in self._shapley(root, holds):
             shapley[column] += added
-        return Table(asked, value, shapley)
+        return TreeTable(asked, value, shapley)
 
     def _paths(self, root: int) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
         """Every leaf of a tree with its path: (node, goes left) from the root down."""
@@ -219,7 +219,7 @@ class Trees(Arrays):
 
 
 @dataclass(frozen=True)
-class Table:
+class TreeTable:
     """A small tree as a table: which of its conditions a row meets, read as a binary number, is the line to look up.
 
     Attributes:

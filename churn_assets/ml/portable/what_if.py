@@ -45,10 +45,10 @@ class Observed:
 
     def __str__(self) -> str:
         if self.values:
-            return ", ".join(spoken(value) for value in self.values)
+            return ", ".join(value_in_words(value) for value in self.values)
         if self.low > self.high:
             return "no value often enough"
-        return f"{spoken(self.low)} to {spoken(self.high)}"
+        return f"{value_in_words(self.low)} to {value_in_words(self.high)}"
 
     def holds(self, value: Value) -> bool:
         """Whether the value lies inside."""
@@ -104,7 +104,7 @@ def observed_range(model: PortableModel, learned_from: pd.Series) -> Observed:
     if len(distinct) <= FEW_VALUES:
         return Observed(tuple(float(v) for v in distinct[counts >= MINIMUM_CATEGORY_ROWS]))
     low, high = np.quantile(known, [LOWEST, HIGHEST])
-    # outwards to what `spoken` shows: an end that is printed can be asked for
+    # outwards to what `value_in_words` shows: an end that is printed can be asked for
     return Observed(low=float(np.floor(low * 100) / 100), high=float(np.ceil(high * 100) / 100))
 
 
@@ -160,7 +160,7 @@ def present_value(model: PortableModel, snapshot: pd.DataFrame, name: str) -> Va
     return float(value) if isinstance(model.transformation.part(name), NumericColumn) else str(value)
 
 
-def spoken(value: Value | None) -> str:
+def value_in_words(value: Value | None) -> str:
     """A value as a person reads it."""
     if value is None:
         return "unknown"

@@ -10,20 +10,25 @@ from datetime import date
 from churn_assets.contracts.business import BusinessFile
 from churn_assets.ml.metrics.classification import IN_WORDS, OK
 from churn_assets.ml.metrics.fairness import fairness_findings
-from churn_assets.ml.review.card_figures import TEXT, drivers, everywhere, fair, how_good, what_it_earns
+from churn_assets.ml.review.card_figures import drivers, everywhere, fair, how_good, what_it_earns
 from churn_assets.ml.review.examination import Examination
 from churn_assets.ml.training.result import TrainingResult
-from churn_assets.reporting.documents import (
+from churn_assets.reporting.blocks import (
     Block,
-    Figures,
-    Finding,
-    Rows,
-    Section,
-    capitalised,
-    html_document,
-    markdown_document,
-    spoken,
+    Bullets,
+    Card,
+    Cards,
+    Chapter,
+    Code,
+    Document,
+    Grid,
+    Notice,
+    Strong,
+    Text,
 )
+from churn_assets.reporting.html import html_page
+from churn_assets.reporting.markdown import markdown, markdown_page
+from churn_assets.reporting.words import capitalised, counted, spoken
 
 # An AUC whose interval is wider says little about which of two models is better.
 WIDE = 0.1
@@ -57,7 +62,7 @@ class CardFacts:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The card as one HTML page with pictures inside, as Markdown beside plots/, and in a few lines."""
+    """The card as one HTML page with pictures inside, as Markdown beside plots/, and in a few lines of Markdown."""
 
     html: str
     markdown: str
@@ -72,31 +77,38 @@ def model_card(
     Args:
         pictures: PNGs by file stem; see `examination.pictures`. Markdown refers to them as plots/<stem>.png.
     """
-    title = f"Model card: {facts.business.name}, trained as of {facts.trained_as_of}"
-    under = f"{spoken(result.chosen)}, MLflow run `{facts.run_id}`"
-    sections = [
-        Section("At a glance", _glance(result, found)),
-        Section("What it is for", _purpose(facts)),
-        Section("What it predicts", _target(facts)),
-        Section("What it learned from", _data(result, facts)),
-        Section("How good it is", how_good(result, found)),
-        Section("What a campaign earns", what_it_earns(found, facts.business)),
-        Section("Months and kinds of customers", everywhere(found)),
-        Section("Fairness", fair(found, facts.business)),
-        Section("What moves the scores", drivers(found, facts.words)),
-        found.leaks.section(),
-        Section("Limits", limits(result, found)),
-        Section("How it was made", _making(result, facts)),
-    ]
+    document = _document(result, found, facts)
     return ModelCard(
-        html_document(title, under, sections, pictures),
-        markdown_document(title, under, sections, {name: f"plots/{name}.png" for name in pictures}),
+        html_page(document, pictures),
+        markdown_page(document, {name: f"plots/{name}.png" for name in pictures}),
         _short(result, found, facts),
     )
 
 
+def _document(result: TrainingResult, found: Examination, facts: CardFacts) -> Document:
+    chapters = [
+        Chapter("At a glance", _glance(result, found)),
+        Chapter("What it is for", _purpose(facts)),
+        Chapter("What it predicts", _target(facts)),
+        Chapter("Training data", _data(result, facts)),
+        Chapter("How good it is", how_good(result, found)),
+        Chapter("What a campaign earns", what_it_earns(found, facts.business)),
+        Chapter("Months and kinds of customers", everywhere(found)),
+        Chapter("Fairness", fair(found, facts.business)),
+        Chapter("What moves the scores", drivers(found, facts.words)),
+        found.leaks.chapter(),
+        Chapter("Limits", limits(result, found)),
+        Chapter("How it was made", _making(result, facts)),
+    ]
+    return Document(
+        title=f"Model card: {facts.business.name}, trained as of {facts.trained_as_of}",
+        under=(f"{spoken(result.chosen)}, MLflow run ", Code(facts.run_id)),
+        chapters=chapters,
+    )
+
+
 def points(result: TrainingResult, found: Examination) -> list[str]:
-    """Everything that should be looked at before relying on the model."""
+    """Everything that should be checked before relying on the model."""
     return [*_doubts(result), *found.leaks.findings(), *fairness_findings(found.groups)]
 
 
@@ -104,77 +116,70 @@ def _doubts(result: TrainingResult) -> list[str]:
     test, said = result.test, []
     if not result.split.out_of_time:
         said.append(
-            "The test cohort is one that the model also learned from (its customers apart): the figures do not show "
-            "what time does to the model. Judge it by monitoring/model_performance."
+            "The model also learned from the test cohort (from other customers of it), so the figures do not show how "
+            "the model ages. Judge it by monitoring/model_performance."
         )
     if test.auc_low is not None and test.auc_high is not None and test.auc_high - test.auc_low > WIDE:
         said.append(
             f"Only {test.positives} customers of the test cohort left, so the ROC-AUC may lie anywhere from "
-            f"{test.auc_low:.3f} to {test.auc_high:.3f}. Later cohorts make it surer: see monitoring/model_performance."
+            f"{test.auc_low:.3f} to {test.auc_high:.3f}. Later cohorts narrow this: see monitoring/model_performance."
         )
     return said
 
 
 def _glance(result: TrainingResult, found: Examination) -> list[Block]:
-    test, quality = result.test, found.quality
     looked = points(result, found)
-    blocks: list[Block] = []
-    if test.auc is not None and quality is not None:
-        top = next(r for r in quality.reached if r.share == 0.1)
-        error, money = quality.calibration_error, quality.maximum_profit
-        blocks.append(
-            Figures(
-                [
-                    (
-                        f"{test.auc:.3f}",
-                        (
-                            f"ROC-AUC ({test.auc_low:.3f} to {test.auc_high:.3f}): of 100 pairs of a customer who left "
-                            f"and one who stayed, {100 * test.auc:.0f} were ranked rightly; a coin gets 50"
-                        ),
-                    ),
-                    (
-                        f"{top.lift:.1f} x",
-                        f"more churners than by chance in the riskiest tenth: {top.capture:.0%} of all",
-                    ),
-                    (
-                        f"{test.base_rate:.1%}",
-                        f"left: {test.positives:,} of {test.n:,} customers of {result.split.test}",
-                    ),
-                    (
-                        f"{error.value:.2%}",
-                        (
-                            f"mean error of the probabilities ({error.low:.2%} to {error.high:.2%}); perfect ones show "
-                            f"up to {error.by_chance:.2%} by chance"
-                        ),
-                    ),
-                    (
-                        f"{money.profit:.2f}",
-                        (
-                            f"expected maximum profit per customer ({money.low:.2f} to {money.high:.2f}), contacting "
-                            f"{money.fraction:.0%}"
-                        ),
-                    ),
-                    (str(len(looked)), f"{'point' if len(looked) == 1 else 'points'} to look at"),
-                ]
-            )
-        )
-    else:
-        blocks.append(Finding(f"The test cohort has no figures: {IN_WORDS[test.status]}."))
-    blocks += [Finding(words) for words in looked]
-    return blocks
+    top = _figures(result, found, len(looked))
+    return [top, *(Notice(words) for words in looked)]
+
+
+def _figures(result: TrainingResult, found: Examination, looked: int) -> Block:
+    test, quality = result.test, found.quality
+    if test.auc is None or quality is None:
+        return Notice(f"The test cohort has no figures: {IN_WORDS[test.status]}.")
+    top = next(r for r in quality.reached if r.share == 0.1)
+    error, money = quality.calibration_error, quality.maximum_profit
+    return Cards(
+        [
+            Card(
+                f"{test.auc:.3f}",
+                f"ROC-AUC ({test.auc_low:.3f} to {test.auc_high:.3f}): of 100 pairs of a customer who left and one "
+                f"who stayed, {100 * test.auc:.0f} were ranked correctly; a coin gets 50",
+            ),
+            Card(
+                f"{top.lift:.1f} x",
+                f"as many churners in the riskiest tenth as in a random tenth: {top.capture:.0%} of all churners",
+            ),
+            Card(
+                f"{test.base_rate:.1%}",
+                f"left: {test.positives:,} of {test.n:,} customers of {result.split.test}",
+            ),
+            Card(
+                f"{error.value:.2%}",
+                f"mean error of the probabilities ({error.low:.2%} to {error.high:.2%}); chance alone gives perfect "
+                f"probabilities up to {error.by_chance:.2%}",
+            ),
+            Card(
+                f"{money.profit:.2f}",
+                f"expected maximum profit per customer ({money.low:.2f} to {money.high:.2f}), contacting "
+                f"{money.fraction:.0%}",
+            ),
+            Card(str(looked), f"{'point' if looked == 1 else 'points'} to check"),
+        ]
+    )
 
 
 def _purpose(facts: CardFacts) -> list[Block]:
     capacity = facts.business.training.capacity
     return [
         (
-            "Each month end it ranks the customers by their risk of leaving and gives a probability with reasons, so "
-            f"that a retention campaign that can reach {capacity:.0%} of the customers reaches the right ones."
+            "At each month end it ranks the customers by their risk of leaving and gives a probability with reasons, "
+            f"so that a retention campaign that can reach {capacity:.0%} of the customers reaches the right ones."
         ),
         (
             "It is not made for decisions about a customer's price, credit or contract, nor for any decision that no "
-            "person looks at. A high risk says that somebody may leave, not that an offer would keep them: what a "
-            "campaign changes is seen only against a group left alone at random."
+            "person reviews. A high risk says that somebody may leave, not that an offer would keep them: only a "
+            "comparison with a random group that gets no offer shows what a campaign changes."
         ),
     ]
 
@@ -184,8 +189,7 @@ def _target(facts: CardFacts) -> list[Block]:
     what = POLICIES[label.policy].format(source=label.source)
     first, last = windows.gap_days + 1, windows.gap_days + windows.outcome_days
     gap = (
-        f" The first {windows.gap_days} days are the time a campaign needs to act; who leaves within them counts "
-        "neither way."
+        f" A campaign needs the first {windows.gap_days} days to act; customers who leave within them are left out."
         if windows.gap_days
         else ""
     )
@@ -193,19 +197,19 @@ def _target(facts: CardFacts) -> list[Block]:
     return [
         (f"Churn means: {what}, on day {first} to {last} after the month end.{gap}{stayed}"),
         (
-            f"The model sees {windows.observation_months} months back, and only rows that had been delivered by the "
-            f"month end. An outcome counts {windows.settlement_days} days after its window at the earliest, and is "
-            "then kept."
+            f"The model uses {windows.observation_months} months before the month end, and only rows that had been "
+            f"delivered by then. An outcome is settled {windows.settlement_days} days after its window at the earliest "
+            "and does not change afterwards."
         ),
     ]
 
 
 def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
     said = {
-        "compared": "taught the candidates",
+        "compared": "trained the candidates",
         "selection": "chose among them",
-        "calibration": "fitted the probabilities",
-        "train": "taught the chosen one",
+        "calibration": "calibrated the probabilities",
+        "train": "trained the chosen one",
         "test": "tested it once",
     }
     split = result.split.as_dict()
@@ -222,13 +226,13 @@ def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
         (spoken(kind), f"{n:,}") for kind, n in sorted(facts.outcomes.items(), key=lambda item: -item[1])
     ]
     blocks: list[Block] = [
-        Rows(("cohorts that", "month ends", "snapshots", "customers", "churners"), rows, numbers_from=2),
+        Grid(("cohorts that", "month ends", "snapshots", "customers", "churners"), rows, "llrrr"),
         f"{len(result.model.transformation.features)} features. {_exclusions(facts)}",
     ]
     if outcomes:
         blocks += [
-            "What became of all snapshots of these months; only churned and stayed are learned from:",
-            Rows(("outcome", "snapshots"), outcomes),
+            "Outcomes of all snapshots of these months; the model learns only from churned and stayed:",
+            Grid(("outcome", "snapshots"), outcomes),
         ]
     return blocks
 
@@ -254,17 +258,17 @@ def limits(result: TrainingResult, found: Examination) -> list[Block]:
             "is measured month by month in monitoring/model_performance, as soon as outcomes are known."
         ),
         (
-            "Customers who were contacted before may have stayed because of it; the model sees how often they were, "
-            "not what would have happened otherwise."
+            "Customers who were contacted may have stayed because of it. The model knows how often they were "
+            "contacted, but not what would have happened otherwise."
         ),
-        "Only what the sources deliver is seen. A competitor's offer, a move or a death is not.",
+        "The model knows only what the sources deliver: no competitor's offer, no move, no death.",
     ]
     weak = [name for name, m in found.segments.items() if m.status != OK]
     if weak:
-        said.append(f"Too few churners to say anything about: {', '.join(weak)}.")
+        said.append(f"There are too few churners to judge: {', '.join(weak)}.")
     if test.calibration_slope is not None and not 0.8 <= test.calibration_slope <= 1.25:
         said.append(
-            f"Probabilities are {'too extreme' if test.calibration_slope < 1 else 'too timid'} (slope "
+            f"Probabilities are {'too extreme' if test.calibration_slope < 1 else 'too close to the mean'} (slope "
             f"{test.calibration_slope:.2f}): trust their order more than their size."
         )
     return said
@@ -279,18 +283,14 @@ def _making(result: TrainingResult, facts: CardFacts) -> list[Block]:
         for name, value in settings.items()
     ]
     said = [f"Ensembles: {result.ensemble}.", *(capitalised(f"{found.why}.") for found in result.searched)]
-    return [*said, Rows(("setting", "value"), rows, numbers_from=TEXT)]
+    return [*said, Grid(("setting", "value"), rows, "ll")]
 
 
 def _short(result: TrainingResult, found: Examination, facts: CardFacts) -> str:
     """The card in a few lines, as the description of the registered version."""
     test, quality = result.test, found.quality
-    lines = [
-        (
-            f"**{spoken(result.chosen)}**, trained as of {facts.trained_as_of} on "
-            f"{result.rows['train']['rows']:,} snapshots."
-        )
-    ]
+    made = f", trained as of {facts.trained_as_of} on {result.rows['train']['rows']:,} snapshots."
+    lines: list[Text] = [(Strong(spoken(result.chosen)), made)]
     if test.auc is not None and quality is not None:
         lines.append(
             f"Untouched cohort of {result.split.test}: ROC-AUC {test.auc:.3f} ({test.auc_low:.3f} to "
@@ -298,12 +298,11 @@ def _short(result: TrainingResult, found: Examination, facts: CardFacts) -> str:
             f"{quality.calibration_error.value:.4f}, EMPC {quality.maximum_profit.profit:.2f} per customer."
         )
     names = [facts.words.get(line.feature, line.feature) for line in found.importance[:5]]
-    lines.append(f"Moved most by: {', '.join(names)}.")
+    lines.append(f"Strongest features: {', '.join(names)}.")
     looked = points(result, found)
-    lines.append(f"To look at ({len(looked)}):" if looked else "Nothing to look at was found.")
-    lines += [f"- {words}" for words in looked[:5]]
-    lines.append(f"The whole card: `model_card.html` of run {facts.run_id}.")
-    return "\n".join(lines)
+    lines.append(f"{counted(len(looked), 'point')} to check:" if looked else "Nothing to check was found.")
+    whole = ("The whole card: ", Code("model_card.html"), f" of run {facts.run_id}.")
+    return markdown([*lines, *([Bullets(looked[:5])] if looked else []), whole])
 
 
 def _span(days: Sequence[str]) -> str:

@@ -9,46 +9,34 @@ from churn_assets.contracts.business import BusinessFile
 from churn_assets.ml.metrics.campaign import Quality
 from churn_assets.ml.metrics.classification import IN_WORDS, OK, Z_95, Metrics, wilson
 from churn_assets.ml.metrics.fairness import COLUMNS, MINIMUM_GROUP, fairness_rows
+from churn_assets.ml.review.campaign_blocks import assumptions, reached_grid
 from churn_assets.ml.review.examination import SHOWN, Examination
+from churn_assets.ml.review.figures import SHOWS
 from churn_assets.ml.training.result import TrainingResult
-from churn_assets.reporting.documents import Block, Pictures, Rows, spoken
+from churn_assets.reporting.blocks import Block, Code, Grid, Pictures
+from churn_assets.reporting.words import spoken
 
-TEXT = 99
+CANDIDATES = Pictures({"candidates": "ROC-AUC of each candidate with its interval"})
 
 
 def how_good(result: TrainingResult, found: Examination) -> list[Block]:
     """Ranking, calibration and who is reached, on the test cohort."""
     test = result.test
     if test.status != OK or found.quality is None:
-        return [f"No figures: {IN_WORDS[test.status]}.", Pictures(["candidates"])]
-    reached = [
-        (
-            f"riskiest {r.share:.0%}",
-            f"{r.customers:,}",
-            f"{r.precision:.1%}",
-            f"{r.precision_low:.1%} to {r.precision_high:.1%}",
-            f"{r.capture:.1%}",
-            f"{r.lift:.1f}",
-        )
-        for r in found.quality.reached
-    ]
+        return [f"No figures: {IN_WORDS[test.status]}.", CANDIDATES]
     return [
-        f"On the customers of {result.split.test}, a month that had no part in making the model:"
+        f"On the customers of {result.split.test}, a month that was not used to make the model:"
         if result.split.out_of_time
         else f"On {'half of ' if result.split.halved else ''}the customers of {result.split.test}, each scored by a "
         "model made without them:",
-        Rows(("figure", "value", "95 %", "what it says"), _lines(result, found.quality), numbers_from=TEXT),
-        Rows(
-            ("contacted", "customers", "of them left", "95 %", "of all churners", "lift"),
-            reached,
-            numbers_from=1,
-        ),
-        Pictures(["lift", "calibration", "roc", "precision_recall"]),
+        Grid(("figure", "value", "95 %", "what it says"), _lines(result, found.quality), "lrll"),
+        reached_grid(found.quality.reached),
+        Pictures(SHOWS),
         (
             f"Chosen on {'the other half' if result.split.halved else 'earlier months'}, among "
             f"{', '.join(spoken(c.candidate) for c in result.candidates)}:"
         ),
-        Pictures(["candidates"]),
+        CANDIDATES,
     ]
 
 
@@ -63,15 +51,15 @@ def _lines(result: TrainingResult, quality: Quality) -> list[tuple[str, str, str
             f"precision at {test.capacity:.0%}",
             f"{test.precision:.1%}",
             "{:.1%} to {:.1%}".format(*wilson(hits, test.selected or 1)),
-            f"of those contacted so many leave; F1 {test.f1:.3f}",
+            f"share of the contacted who leave; F1 {test.f1:.3f}",
         ),
         (
             f"recall at {test.capacity:.0%}",
             f"{test.recall:.1%}",
             "{:.1%} to {:.1%}".format(*wilson(hits, test.positives)),
-            "of those who leave so many are contacted",
+            "share of those who leave that is contacted",
         ),
-        ("Brier score", f"{test.brier:.4f}", _reach((p - y) ** 2), f"knowing only the rate: {_of_rate(test):.4f}"),
+        ("Brier score", f"{test.brier:.4f}", _reach((p - y) ** 2), f"the churn rate alone has {_of_rate(test):.4f}"),
         ("log loss", f"{test.log_loss:.4f}", _reach(-y * np.log(p) - (1 - y) * np.log(1 - p)), "lower is better"),
         (
             "calibration error",
@@ -96,37 +84,27 @@ def _of_rate(test: Metrics) -> float:
 
 def what_it_earns(found: Examination, business: BusinessFile) -> list[Block]:
     """Campaign profit under the declared economics."""
-    economics, quality = business.economics, found.quality
-    declared = "economics" in business.model_fields_set
-    source = (
-        "as churn.yaml declares"
-        if declared
-        else "the values of the literature, because churn.yaml declares none"
-    )
-    assumed = (
-        f"Assumed ({source}): a customer who stays is worth {economics.lifetime_value:g}, an offer costs "
-        f"{economics.offer:g}, a contact {economics.contact:g}, and of the churners who are offered something "
-        f"{economics.acceptance:.0%} stay. A contact pays from a probability of {economics.break_even:.1%} on."
-    )
+    quality = found.quality
+    assumed = assumptions(business.economics, declared="economics" in business.model_fields_set)
     if quality is None:
         return [assumed]
     money, profit, capacity = quality.maximum_profit, quality.profit, business.training.capacity
     rows = [
         (
-            "best campaign (EMPC), averaged over what is unknown about acceptance",
+            "best campaign (EMPC), averaged over the unknown rate of acceptance",
             f"{money.profit:.2f}",
             f"{money.low:.2f} to {money.high:.2f}",
             f"{money.fraction:.1%}",
         ),
         (
-            "campaign at capacity, as it would have come out",
+            "campaign at capacity, with the outcomes of the test cohort",
             f"{profit.realised:.2f}",
             f"{profit.low:.2f} to {profit.high:.2f}",
             f"{capacity:.1%}",
         ),
-        ("the same, as the probabilities promised", f"{profit.expected:.2f}", "", f"{capacity:.1%}"),
+        ("the same, as predicted by the probabilities", f"{profit.expected:.2f}", "", f"{capacity:.1%}"),
     ]
-    blocks: list[Block] = [assumed, Rows(("per customer of the base", "profit", "95 %", "contacted"), rows)]
+    blocks: list[Block] = [assumed, Grid(("per customer of the base", "profit", "95 %", "contacted"), rows)]
     if money.fraction < capacity / 2:
         blocks.append(
             f"The best campaign contacts {money.fraction:.1%}, far fewer than the {capacity:.0%} it could reach: "
@@ -139,10 +117,10 @@ def everywhere(found: Examination) -> list[Block]:
     """Every month, and every kind of customer."""
     head = ("", "customers", "churners", "ROC-AUC", "95 %")
     return [
-        "By month end. The earlier months also chose the model, which flatters them a little:",
-        Rows(head, [_slice(name, m) for name, m in found.cohorts.items()]),
+        "By month end. The earlier months also chose the model, so their figures are slightly too good:",
+        Grid(head, [_slice(name, m) for name, m in found.cohorts.items()]),
         "By kind of customer, in the test cohort:",
-        Rows(head, [_slice(name, m) for name, m in found.segments.items()]),
+        Grid(head, [_slice(name, m) for name, m in found.segments.items()]),
     ]
 
 
@@ -159,7 +137,9 @@ def fair(found: Examination, business: BusinessFile) -> list[Block]:
     """Groups of the protected attributes."""
     protected = business.protected
     if not protected:
-        return ["churn.yaml names no protected attribute (`protected`), so nothing was compared."]
+        return [
+            ("churn.yaml names no protected attribute (", Code("protected"), "), so nothing was compared.")
+        ]
     learned = [p.said for p in protected if p.allowed_as_feature]
     used = (
         f" The model learned from {', '.join(learned)}, as allowed there; no reason names it."
@@ -169,10 +149,10 @@ def fair(found: Examination, business: BusinessFile) -> list[Block]:
     return [
         (
             f"Judged by {', '.join(p.said for p in protected)}, which churn.yaml declares as protected.{used} Groups "
-            f"of fewer than {MINIMUM_GROUP} customers are not reported on. Contacted: share among the riskiest "
-            f"{business.training.capacity:.0%}. At intervals of 95 %, one group in twenty stands out by chance."
+            f"of fewer than {MINIMUM_GROUP} customers are not reported. Contacted: share among the riskiest "
+            f"{business.training.capacity:.0%}. With intervals of 95 %, one group in twenty stands out by chance."
         ),
-        Rows(COLUMNS, fairness_rows(found.groups), numbers_from=2),
+        Grid(COLUMNS, fairness_rows(found.groups), "ll" + "r" * (len(COLUMNS) - 2)),
     ]
 
 
@@ -188,14 +168,17 @@ def drivers(found: Examination, words: Mapping[str, str]) -> list[Block]:
     ]
     return [
         (
-            "How much a feature moves the score of a customer on average (log-odds), with the range that another "
-            "draw of customers would give. It describes the model; it is no proof of a cause."
+            "How much a feature moves the score of a customer on average (log-odds), with the 95 % range over other "
+            "samples of customers. It describes the model and does not prove a cause."
         ),
-        Rows(("feature", "moves", "95 %"), rows),
-        Pictures(["importance"]),
+        Grid(("feature", "moves", "95 %"), rows),
+        Pictures({"importance": "Features by how much they move the scores, with intervals"}),
         (
-            "Mean probability if a feature had this value for everybody, the others being what they are; over the "
-            "range in which nine of ten customers lie:"
+            "Mean probability if every customer had this value of the feature and all other features stayed the same; "
+            "over the range that holds nine of ten customers:"
         ),
-        Pictures(["partial_dependence"], wide=True),
+        Pictures(
+            {"partial_dependence": "Mean probability by the value of each of the strongest features"},
+            wide=True,
+        ),
     ]

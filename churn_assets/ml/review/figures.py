@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import OK, Metrics, wilson
-from churn_assets.reporting.figures import BLUE, GREY, ORANGE, blank
+from churn_assets.reporting.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Estimate,
+    blank,
+    interval_figure,
+    plain,
+    strength_figure,
+)
+from churn_assets.reporting.words import spoken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,29 +29,40 @@ if TYPE_CHECKING:
     from churn_assets.ml.metrics.importance import Importance
     from churn_assets.ml.training.result import CandidateResult, TrainingResult
 
+# Figures of one set of scored customers: name -> what it shows.
+SHOWS = {
+    "lift": "Lift against the share of customers contacted",
+    "calibration": "Observed churn rate against predicted probability in ten groups",
+    "roc": "ROC curve: share of churners found against share of staying customers contacted",
+    "precision_recall": "Precision against recall",
+}
+
 
 def training_figures(result: "TrainingResult") -> "dict[str, Figure]":
     """All figures of a training by file stem: roc, precision_recall, calibration, lift, candidates.
 
     The four figures of the test cohort are left out when it has no metrics (too few churners).
     """
-    figures = {"candidates": candidates_figure(result.candidates)}
+    figures = {"candidates": _candidates_figure(result.candidates)}
     if result.test.status == OK:
-        sample = result.tested
-        figures["roc"] = roc_figure(sample.labels, sample.raw, result.test)
-        figures["precision_recall"] = precision_recall_figure(sample.labels, sample.raw, result.test)
-        figures["calibration"] = calibration_figure(sample.labels, sample.probability, result.test)
-        figures["lift"] = lift_figure(sample.labels, sample.raw, result.test)
+        sample, test = result.tested, result.test
+        about = f"test cohort: {test.n:,} customers, {test.positives:,} churners"
+        figures["roc"] = roc_figure(sample.labels, sample.raw, test, about)
+        figures["precision_recall"] = precision_recall_figure(sample.labels, sample.raw, test, about)
+        figures["calibration"] = calibration_figure(sample.labels, sample.probability, test, about)
+        figures["lift"] = lift_figure(sample.labels, sample.raw, test, about)
     return figures
 
 
-def roc_figure(labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics) -> "Figure":
+def roc_figure(
+    labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics, about: str
+) -> "Figure":
     """Share of churners found against share of loyal customers bothered, over all cut-offs."""
     hits, seen = _by_score(labels, raw)
     found = hits / labels.sum()
     bothered = (seen - hits) / (len(labels) - labels.sum())
     figure, axes = blank(
-        f"How well churners are told apart\n{_size(metrics)}",
+        f"How well churners are told apart\n{about}",
         "share of staying customers contacted",
         "share of churners found",
     )
@@ -53,12 +74,12 @@ def roc_figure(labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: M
 
 
 def precision_recall_figure(
-    labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics
+    labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics, about: str
 ) -> "Figure":
     """Share of churners among those contacted against share of churners found."""
     hits, seen = _by_score(labels, raw)
     figure, axes = blank(
-        f"How many of those contacted would really leave\n{_size(metrics)}",
+        f"How many of those contacted would really leave\n{about}",
         "share of churners found (recall)",
         "share of churners among contacted (precision)",
     )
@@ -78,7 +99,7 @@ def precision_recall_figure(
 
 
 def calibration_figure(
-    labels: NDArray[np.float64], probability: NDArray[np.float64], metrics: Metrics
+    labels: NDArray[np.float64], probability: NDArray[np.float64], metrics: Metrics, about: str
 ) -> "Figure":
     """Observed churn against predicted churn in ten groups of equal size, with 95 % Wilson intervals."""
     order = np.argsort(probability, kind="stable")
@@ -87,7 +108,7 @@ def calibration_figure(
     observed = np.array([labels[group].mean() for group in groups])
     bounds = np.array([wilson(float(labels[group].sum()), len(group)) for group in groups])
     figure, axes = blank(
-        f"Do predicted risks come true?\n{_size(metrics)}",
+        f"Do predicted risks come true?\n{about}",
         "predicted churn probability",
         "observed churn rate",
     )
@@ -110,11 +131,13 @@ def calibration_figure(
     return figure
 
 
-def lift_figure(labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics) -> "Figure":
+def lift_figure(
+    labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics, about: str
+) -> "Figure":
     """How many times more churners than by chance, by share of customers contacted."""
     hits, seen = _by_score(labels, raw)
     figure, axes = blank(
-        f"How much better than contacting at random\n{_size(metrics)}", "share of customers contacted", "lift"
+        f"How much better than contacting at random\n{about}", "share of customers contacted", "lift"
     )
     axes.plot(
         seen / len(labels),
@@ -134,35 +157,30 @@ def lift_figure(labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: 
     return figure
 
 
-def candidates_figure(candidates: "Sequence[CandidateResult]") -> "Figure":
+def _candidates_figure(candidates: "Sequence[CandidateResult]") -> "Figure":
     """AUC of each candidate with its interval on the selection cohorts."""
     cohort = f"{candidates[0].selection.n:,} customers, {candidates[0].selection.positives:,} churners"
-    figure, axes = blank(f"Candidates on the selection cohorts\n{cohort}", "AUC with 95 % interval", "")
-    names = []
-    for position, line in enumerate(reversed(candidates)):
-        found = line.selection
-        names.append(f"{line.candidate}{' (chosen)' if line.chosen else ''}")
-        if found.auc is None or found.auc_low is None or found.auc_high is None:
-            names[-1] += f"\n{found.status}"
-            continue
-        reach = [[found.auc - found.auc_low], [found.auc_high - found.auc]]
-        color = ORANGE if line.chosen else BLUE
-        axes.errorbar(found.auc, position, xerr=reach, fmt="o", color=color, capsize=3)
-    axes.set_yticks(range(len(names)), names)
-    return figure
+    estimates = [
+        Estimate(
+            name=spoken(line.candidate) + (f"\n{found.status}" if found.auc is None else ""),
+            value=found.auc,
+            low=found.auc_low,
+            high=found.auc_high,
+            chosen=line.chosen,
+        )
+        for line in candidates
+        for found in [line.selection]
+    ]
+    return interval_figure(
+        f"Candidates on the selection cohorts\n{cohort}", "AUC with 95 % interval", estimates
+    )
 
 
 def importance_figure(lines: "Sequence[Importance]", words: Mapping[str, str]) -> "Figure":
     """Features with how much they move the scores, and how sure that is."""
-    figure, axes = blank(
-        "What moves the scores most", "mean absolute contribution (log-odds)", "", 8, 1.2 + 0.3 * len(lines)
+    return strength_figure(
+        [Estimate(words.get(line.feature, line.feature), line.value, line.low, line.high) for line in lines]
     )
-    shown = list(lines)[::-1]
-    value = np.array([line.value for line in shown])
-    reach = [value - [line.low for line in shown], [line.high for line in shown] - value]
-    names = [words.get(line.feature, line.feature) for line in shown]
-    axes.barh(names, value, xerr=np.abs(reach), color=BLUE, ecolor=GREY, capsize=2)
-    return figure
 
 
 def dependence_figure(curves: "Sequence[Dependence]", words: Mapping[str, str]) -> "Figure":
@@ -184,11 +202,13 @@ def dependence_figure(curves: "Sequence[Dependence]", words: Mapping[str, str]) 
             axes.errorbar(
                 places, middle, yerr=[middle - below, above - middle], fmt="o", color=BLUE, capsize=3
             )
-            axes.set_xticks(places, [str(value)[:14] for value in curve.values], rotation=30, ha="right")
+            axes.set_xticks(
+                places, [plain(str(value)[:14]) for value in curve.values], rotation=30, ha="right"
+            )
         else:
             axes.plot(places, middle, "o-", color=BLUE, markersize=3)
             axes.fill_between(places, below, above, color=BLUE, alpha=0.15, linewidth=0)
-        axes.set_title(_broken(words.get(curve.feature, curve.feature)), fontsize=10)
+        axes.set_title(plain(_broken(words.get(curve.feature, curve.feature))), fontsize=10)
         axes.grid(alpha=0.3)
     for axes in every[len(curves) :]:
         axes.set_axis_off()
@@ -217,7 +237,3 @@ def _known(value: float | None) -> float:
     if value is None:
         raise ValueError("these figures need metrics with status ok")
     return value
-
-
-def _size(metrics: Metrics) -> str:
-    return f"test cohort: {metrics.n:,} customers, {metrics.positives:,} churners"

@@ -3,7 +3,7 @@
 What stops a training stands in leaks.py; what stands here is looked at afterwards, on samples, in a second or two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from churn_assets.ml.candidates.ridge import ridge
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interval
 from churn_assets.ml.portable.transformation import Transformation
-from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, single_feature_auc, tells_shuffled_labels
+from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.ml.training.learner import fold_of
 from churn_assets.ml.training.result import TrainingResult
-from churn_assets.reporting.documents import Block, Finding, Rows, Section
+from churn_assets.reporting.blocks import Block, Chapter, Grid, Notice
 
 SHOWN = 10
 # Rows of each part for the quick regressions, and for what compares rows; AUC intervals of about 0.01 need no more.
@@ -124,18 +124,16 @@ class LeakReport:
 
     def blocks(self) -> list[Block]:
         """The report without its heading."""
-        found: list[Block] = [Finding(words) for words in self.findings()]
+        found: list[Block] = [Notice(words) for words in self.findings()]
         if not found:
-            found.append(
-                "Nothing was found that would make the figures too good, as far as the data can tell."
-            )
+            found.append("The data shows nothing that would make the figures too good.")
         rows = [
             (
-                "shuffled labels: must hold 0.5",
-                str(self.shuffled) if self.shuffled else "too few churners to ask",
+                "shuffled labels: should be near 0.5",
+                str(self.shuffled) if self.shuffled else "too few churners",
             ),
             (
-                "train rows against test rows: 0.5 is the same world",
+                "train rows against test rows: 0.5 means no difference",
                 str(self.apart) if self.apart else "train and test share their cohorts",
             ),
             (
@@ -143,23 +141,23 @@ class LeakReport:
                 f"{self.twins.near:,} of {self.twins.rows:,} ({self.twins.exact:,} exactly)",
             ),
         ]
-        found.append(Rows(("looked at", "found"), rows, numbers_from=9))
+        found.append(Grid(("check", "result"), rows, "ll"))
         found.append(
-            Rows(
+            Grid(
                 ("strongest features alone", "ROC-AUC"), [(n, f"{auc:.3f}") for n, auc in self.alone.items()]
             )
         )
         if self.apart_by:
             told = [(n, f"{auc:.3f}") for n, auc in self.apart_by.items()]
-            found.append(Rows(("tell train from test", "ROC-AUC"), told))
+            found.append(Grid(("tell train rows from test rows", "ROC-AUC"), told))
         if self.future is not None:
             gains = [(n, f"{gain:+.3f}") for n, gain in self.future.items()]
-            found.append(Rows(("gains by knowing the future", "ROC-AUC"), gains))
+            found.append(Grid(("gain by knowing the future", "ROC-AUC"), gains))
         return found
 
-    def section(self) -> Section:
+    def chapter(self) -> Chapter:
         """The report as a part of a document."""
-        return Section("Leaks looked for", self.blocks())
+        return Chapter("Checks for leaks", self.blocks())
 
     def metrics(self) -> dict[str, float]:
         """Numbers for MLflow."""
@@ -201,7 +199,7 @@ def leak_report(
         alone=dict(strongest),
         shuffled=shuffled,
         apart=apart,
-        apart_by=_apart_by(*matrices, transformation),
+        apart_by=_apart_by(few, tested, transformation.features),
         twins=_twins(result, earlier, later),
         future=dict(future) if future is not None else None,
     )
@@ -256,11 +254,10 @@ def _apart(
     return Auc(*auc_interval(later, score))
 
 
-def _apart_by(
-    train_matrix: NDArray[np.float64], test_matrix: NDArray[np.float64], transformation: Transformation
-) -> dict[str, float]:
-    later = np.repeat([0.0, 1.0], [len(train_matrix), len(test_matrix)])
-    alone = single_feature_auc(np.vstack([train_matrix, test_matrix]), later, transformation)
+def _apart_by(train: pd.DataFrame, test: pd.DataFrame, features: Sequence[str]) -> dict[str, float]:
+    rows = pd.concat([train, test], ignore_index=True)
+    later = np.repeat([0.0, 1.0], [len(train), len(test)])
+    alone = {name: auc_alone(rows[name], later) for name in features}
     return dict(sorted(alone.items(), key=lambda item: -item[1])[:SHOWN])
 
 
@@ -319,10 +316,5 @@ def future_gains(
     Raises:
         KeyError: a feature is no column of one of the frames.
     """
-    transformation = Transformation.fit(pd.concat([recorded, as_of]), features)
-    now, then = (
-        single_feature_auc(transformation.transform(frame), labels, transformation)
-        for frame in (recorded, as_of)
-    )
-    gains = {name: now[name] - then[name] for name in features}
+    gains = {name: auc_alone(recorded[name], labels) - auc_alone(as_of[name], labels) for name in features}
     return dict(sorted(gains.items(), key=lambda item: -item[1]))

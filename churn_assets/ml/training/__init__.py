@@ -2,5 +2,5 @@
 
 Nothing is fitted outside the training part.
 
-May import: ml.candidates, ml.metrics, ml.portable, reporting.
+May import: contracts, ml.candidates, ml.metrics, ml.portable, reporting.
 """

@@ -15,14 +15,14 @@ from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interv
 from churn_assets.ml.portable.calibration import logit, sigmoid
 from churn_assets.ml.portable.model import Blend, Scorer, blended
 from churn_assets.ml.training.learner import FOLDS, fold_of
-from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.words import spoken
 
 SOFT_VOTING, STACKING = "soft_voting", "stacking"
 ENSEMBLES = (SOFT_VOTING, STACKING)
 # A member below this would cost its time at every scoring and change nothing.
 MINIMUM_WEIGHT = 0.01
 
-Table = Mapping[str, NDArray[np.float64]]
+MemberScores = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Ensemble:
     weights: Mapping[str, float]
     intercept: float = 0.0
 
-    def log_odds(self, members: Table) -> NDArray[np.float64]:
+    def log_odds(self, members: MemberScores) -> NDArray[np.float64]:
         """Per row, from the log-odds of the members."""
         return blended([members[name] for name in self.weights], list(self.weights.values()), self.intercept)
 
-    def probability(self, members: Table) -> NDArray[np.float64]:
+    def probability(self, members: MemberScores) -> NDArray[np.float64]:
         """Per row, from the raw probabilities of the members."""
         return sigmoid(self.log_odds({name: logit(members[name]) for name in self.weights}))
 
@@ -54,7 +54,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class EnsembleChoice:
     """Whether an ensemble is worth keeping.
 
     Attributes:
@@ -70,7 +70,7 @@ class Verdict:
     scores: dict[str, NDArray[np.float64]] = field(repr=False)
 
 
-def weigh(raws: Table, selection: pd.DataFrame, margin: float) -> Verdict:
+def weigh(raws: MemberScores, selection: pd.DataFrame, margin: float) -> EnsembleChoice:
     """Fit ensembles and judge them against their best member.
 
     With two or more cohorts weights are fitted on the earlier ones and judged on the last. With a single one they are
@@ -87,16 +87,18 @@ def weigh(raws: Table, selection: pd.DataFrame, margin: float) -> Verdict:
     several = len(np.unique(days)) > 1
     judging = days == days.max() if several else np.ones(len(days), dtype=bool)
     if len(raws) < 2:
-        return Verdict(None, "a single candidate makes no ensemble", judging, nothing)
+        return EnsembleChoice(None, "a single candidate makes no ensemble", judging, nothing)
     log_odds = {name: logit(raw) for name, raw in raws.items()}
     turns = [judging] if several else [fold_of(selection["customer_key"]) == k for k in range(FOLDS)]
     if not all(_enough(labels[~turn]) for turn in turns) or not _enough(labels[judging]):
-        return Verdict(None, "too few churners to weigh candidates against each other", judging, nothing)
+        return EnsembleChoice(
+            None, "too few churners to weigh candidates against each other", judging, nothing
+        )
     fitted = {e.name: e for e in fit_ensembles(log_odds, labels) if len(e.weights) > 1}
     if not fitted:
         best = max(raws, key=lambda name: auc_interval(labels, raws[name])[0])
         why = f"no ensemble is kept: no other candidate comes near {spoken(best)}"
-        return Verdict(None, why, judging, nothing)
+        return EnsembleChoice(None, why, judging, nothing)
     found = {name: np.empty(len(labels)) for name in fitted}
     for turn in turns:
         for ensemble in fit_ensembles(_at(log_odds, ~turn), labels[~turn]):
@@ -105,10 +107,10 @@ def weigh(raws: Table, selection: pd.DataFrame, margin: float) -> Verdict:
     judged = _at(found, judging)
     name, why = better_ensemble(_at(log_odds, judging), judged, labels[judging], margin)
     scores = {key: sigmoid(values) for key, values in judged.items()}
-    return Verdict(fitted[name] if name else None, why, judging, scores)
+    return EnsembleChoice(fitted[name] if name else None, why, judging, scores)
 
 
-def fit_ensembles(log_odds: Table, labels: NDArray[np.float64]) -> tuple[Ensemble, ...]:
+def fit_ensembles(log_odds: MemberScores, labels: NDArray[np.float64]) -> tuple[Ensemble, ...]:
     """Every kind of ensemble over candidates.
 
     Soft voting gives equal weights to the best candidate and to all that chance could have put before it (the paired
@@ -131,7 +133,7 @@ def fit_ensembles(log_odds: Table, labels: NDArray[np.float64]) -> tuple[Ensembl
 
 
 def better_ensemble(
-    singles: Table, ensembles: Table, labels: NDArray[np.float64], margin: float
+    singles: MemberScores, ensembles: MemberScores, labels: NDArray[np.float64], margin: float
 ) -> tuple[str | None, str]:
     """The best ensemble if it beats the best single one by a margin and its paired 95 % interval lies above 0.
 
@@ -182,5 +184,5 @@ def _enough(labels: NDArray[np.float64]) -> bool:
     return bool(min(labels.sum(), (1 - labels).sum()) >= MINIMUM_POSITIVES)
 
 
-def _at(table: Table, rows: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+def _at(table: MemberScores, rows: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
     return {name: values[rows] for name, values in table.items()}

@@ -68,7 +68,7 @@ def fold_of(keys: pd.Series) -> NDArray[np.int64]:
     return (hashed % FOLDS).astype(np.int64)
 
 
-class Learning:
+class FittedCandidates:
     """Fitted candidates over one train part; fits when first asked and keeps what it has fitted.
 
     Args:

@@ -27,7 +27,7 @@ from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interv
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.learner import Learner, training_part
 from churn_assets.ml.training.split import Split
-from churn_assets.reporting.documents import spoken
+from churn_assets.reporting.words import spoken
 
 if TYPE_CHECKING:
     import optuna

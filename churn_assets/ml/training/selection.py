@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Z_95, auc_interval, compare_auc
-from churn_assets.ml.training.learner import Learner, Learning
+from churn_assets.ml.training.learner import FittedCandidates, Learner
 from churn_assets.ml.training.split import Split
 
 MINIMUM_LEARNED = 100  # with fewer churners to learn from, chance would choose
@@ -47,7 +47,7 @@ def choose(
 
 def remembered(
     train: pd.DataFrame, selection: pd.DataFrame, split: Split, memories: Sequence[int], learner: Learner
-) -> tuple[Split, Learning]:
+) -> tuple[Split, FittedCandidates]:
     """The split, its train part cut to the newest cohorts if that is better for the selection cohorts.
 
     After a change of the world old cohorts teach what is no longer true. The longest memory within one standard error
@@ -64,7 +64,7 @@ def remembered(
         The split, and the learning over its train part, with what was fitted to choose it.
     """
     days = pd.to_datetime(train["as_of_date"])
-    learnings = {str(len(split.train)): Learning(train, learner)}  # longest memory first
+    learnings = {str(len(split.train)): FittedCandidates(train, learner)}  # longest memory first
     if not split.short_history:
         # cohorts that choose and teach do both or neither: a younger model knows what became of their customers
         both = set(split.validation) & set(split.train)
@@ -72,7 +72,7 @@ def remembered(
             kept = split.train[-count:]
             newest = train[days.isin(pd.to_datetime(list(kept)))]
             if count < len(split.train) and both <= set(kept) and newest["label"].sum() >= MINIMUM_LEARNED:
-                learnings[str(count)] = Learning(newest, learner)
+                learnings[str(count)] = FittedCandidates(newest, learner)
     chosen = str(len(split.train))
     if len(learnings) > 1:
         scores = {

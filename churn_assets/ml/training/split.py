@@ -30,7 +30,7 @@ class Split:
     """The as_of dates of each part, ascending.
 
     A part may share cohorts with train; its rows there are scored crosswise, by models that have not seen their
-    customers (see learning.py). Where validation and test share one, each has half of its customers.
+    customers (see learner.py). Where validation and test share one, each has half of its customers.
 
     Attributes:
         train: cohorts that transformation and model are fitted on.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_assets.contracts.training import SUSPICIOUS_AUC
 from churn_assets.ml.candidates.part import EngineChoice
 from churn_assets.ml.candidates.registry import require
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, OK, Metrics, by_tenure, evaluate
@@ -17,12 +18,12 @@ from churn_assets.ml.portable.model import PortableModel, Scorer
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.ensembles import Ensemble, weigh
 from churn_assets.ml.training.leak_guards import (
+    auc_alone,
     known_too_late,
     overlapping_outcomes,
-    single_feature_auc,
     too_good,
 )
-from churn_assets.ml.training.learner import Learner, Learning, fold_of
+from churn_assets.ml.training.learner import FittedCandidates, Learner, fold_of
 from churn_assets.ml.training.result import CandidateResult, TestedSample, TrainingResult
 from churn_assets.ml.training.search import Found, Search, tuned
 from churn_assets.ml.training.selection import choose, remembered
@@ -62,7 +63,7 @@ class TrainingSettings:
     candidates: tuple[str, ...] = ("histogram_boosting",)
     seed: int = 20260
     capacity: float = 0.1
-    single_feature_auc_limit: float = 0.95
+    single_feature_auc_limit: float = SUSPICIOUS_AUC
     memory_cohorts: tuple[int, ...] = ()
     ensemble_margin: float = 0.002
     minimum_positives: int = MINIMUM_POSITIVES
@@ -89,7 +90,7 @@ class _Chosen:
         """Candidate -> its weight."""
         return dict(self.ensemble.weights) if self.ensemble else {self.single: 1.0}
 
-    def fitted(self, learning: Learning) -> tuple[Transformation, Scorer]:
+    def fitted(self, learning: FittedCandidates) -> tuple[Transformation, Scorer]:
         """Fitted on the whole train part."""
         members = {name: learning.model(name) for name in self.members}
         if self.ensemble is None:
@@ -97,8 +98,8 @@ class _Chosen:
         transformation = next(iter(members.values()))[0]
         return transformation, self.ensemble.scorer({name: scorer for name, (_, scorer) in members.items()})
 
-    def scores(self, learning: Learning, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Raw probabilities; see `Learning.scores`."""
+    def scores(self, learning: FittedCandidates, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Raw probabilities; see `FittedCandidates.scores`."""
         scores = learning.scores(list(self.members), rows)
         return self.ensemble.probability(scores) if self.ensemble else scores[self.single]
 
@@ -118,7 +119,7 @@ def train(
     how many of the train cohorts to learn from (`remembered`), and weigh ensembles (`weigh`); the calibration cohorts
     fit the probability. What was chosen is then refitted, with that calibration, on all cohorts whose outcomes were
     known on the day of the test cohort (`Split.refitted`), and scores this one once. Where parts share cohorts, rows
-    are scored crosswise (learning.py). A test cohort with too few churners to choose, too, leaves that to the one
+    are scored crosswise (learner.py). A test cohort with too few churners to choose, too, leaves that to the one
     before it (`Split.unhalved`).
 
     Args:
@@ -180,7 +181,7 @@ def train(
     if refitted != split:
         split, parts = refitted, _parts(frame, refitted)
         _check(parts, settings)
-        fitted = Learning(parts["train"], learner)
+        fitted = FittedCandidates(parts["train"], learner)
         progress(
             f"fitting {chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
         )
@@ -305,9 +306,8 @@ def _refuse_leaks(
     settings: TrainingSettings,
 ) -> dict[str, float]:
     """AUC of each feature alone, if nothing knows the outcome."""
-    transformation = Transformation.fit(parts["train"], features)
-    matrix = transformation.transform(parts["train"])
-    alone = single_feature_auc(matrix, parts["train"]["label"].to_numpy(np.float64), transformation)
+    labels = parts["train"]["label"].to_numpy(np.float64)
+    alone = {name: auc_alone(parts["train"][name], labels) for name in features}
     findings = [*too_good(alone, settings.single_feature_auc_limit), *known_too_late(frame)]
     # parts that share cohorts are scored crosswise: no model knows an outcome of the customers that it scores
     if split.out_of_time:

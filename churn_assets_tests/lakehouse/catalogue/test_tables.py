@@ -10,7 +10,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.table import difference, types_of_rows
-from churn_assets.lakehouse.tables import Column, Table
+from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.settings import SHIPPED_BUSINESSES
 
 KNOWN_TYPES = re.compile(
@@ -21,10 +21,10 @@ SHAPES = Table(
     "shapes",
     "one row per shape",
     columns=(
-        Column("days", "array<date>", "Days."),
-        Column("price", "decimal(10,2)", "A price."),
-        Column("count", "integer", "A count."),
-        Column("at", "timestamp", "A moment."),
+        LakeColumn("days", "array<date>", "Days."),
+        LakeColumn("price", "decimal(10,2)", "A price."),
+        LakeColumn("count", "integer", "A count."),
+        LakeColumn("at", "timestamp", "A moment."),
     ),
 )
 

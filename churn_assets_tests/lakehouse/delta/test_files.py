@@ -8,7 +8,7 @@ from deltalake import DeltaTable, transaction
 from deltalake.exceptions import CommitFailedError
 
 from churn_assets.lakehouse.delta import connector, files
-from churn_assets.lakehouse.delta.place import EVERYTHING, Place, Refused
+from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -17,24 +17,24 @@ JANUARY = "month = '2025-01'"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> TablePlace:
     """A table that does not exist yet."""
-    return Place(str(tmp_path / "table"), ("month",), {})
+    return TablePlace(str(tmp_path / "table"), ("month",), {})
 
 
 def _write(
-    spark: "SparkSession", place: Place, rows: list[tuple[Any, ...]], columns: str, where: str | None
+    spark: "SparkSession", place: TablePlace, rows: list[tuple[Any, ...]], columns: str, where: str | None
 ) -> int:
     return _put(spark.createDataFrame(rows, columns).coalesce(1), place, where)
 
 
-def _put(frame: "DataFrame", place: Place, where: str | None) -> int:
+def _put(frame: "DataFrame", place: TablePlace, where: str | None) -> int:
     with files.draft(frame, place, Path(place.uri).parent / "scratch") as draft:
         draft.publish(where, {"userMetadata": "a run"})
         return draft.count()
 
 
-def _rows(spark: "SparkSession", place: Place) -> list[tuple[Any, ...]]:
+def _rows(spark: "SparkSession", place: TablePlace) -> list[tuple[Any, ...]]:
     found = sorted(tuple(row) for row in files.read(spark, place.uri).collect())
     assert found == sorted(
         tuple(row) for row in connector.read(spark, place.uri).collect()
@@ -43,7 +43,7 @@ def _rows(spark: "SparkSession", place: Place) -> list[tuple[Any, ...]]:
 
 
 def test_a_new_column_is_empty_in_older_rows_and_in_frames_without_it(
-    spark: "SparkSession", place: Place
+    spark: "SparkSession", place: TablePlace
 ) -> None:
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
     _write(spark, place, [("2025-02", 2, ["x"])], "month string, n int, tags array<string>", None)
@@ -52,7 +52,7 @@ def test_a_new_column_is_empty_in_older_rows_and_in_frames_without_it(
     assert files.read(spark, place.uri).columns == ["month", "n", "tags"]
 
 
-def test_another_type_is_refused_before_anything_is_written(spark: "SparkSession", place: Place) -> None:
+def test_another_type_is_refused_before_anything_is_written(spark: "SparkSession", place: TablePlace) -> None:
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
     before = sorted(Path(place.uri).rglob("*.parquet"))
     with pytest.raises(
@@ -64,14 +64,14 @@ def test_another_type_is_refused_before_anything_is_written(spark: "SparkSession
 
 
 def test_values_of_a_frame_may_be_required_those_of_a_table_never_are(
-    spark: "SparkSession", place: Place
+    spark: "SparkSession", place: TablePlace
 ) -> None:
     _write(spark, place, [("2025-01", [1])], "month string not null, n array<int> not null", JANUARY)
     _write(spark, place, [("2025-02", None)], "month string, n array<int>", None)
     assert _rows(spark, place) == [("2025-01", [1]), ("2025-02", None)]
 
 
-def test_a_frame_stays_with_the_version_that_it_was_read_at(spark: "SparkSession", place: Place) -> None:
+def test_a_frame_stays_with_the_version_that_it_was_read_at(spark: "SparkSession", place: TablePlace) -> None:
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
     before = files.read(spark, place.uri)
     _write(spark, place, [("2025-01", 2)], "month string, n int", JANUARY)
@@ -79,7 +79,7 @@ def test_a_frame_stays_with_the_version_that_it_was_read_at(spark: "SparkSession
     assert _rows(spark, place) == [("2025-01", 2)]
 
 
-def test_a_table_may_be_replaced_by_what_was_read_from_it(spark: "SparkSession", place: Place) -> None:
+def test_a_table_may_be_replaced_by_what_was_read_from_it(spark: "SparkSession", place: TablePlace) -> None:
     _write(spark, place, [("2025-01", 1), ("2025-02", 2)], "month string, n int", EVERYTHING)
     doubled = files.read(spark, place.uri).where(JANUARY).selectExpr("month", "n * 2 AS n")
     assert _put(doubled, place, JANUARY) == 1
@@ -88,7 +88,7 @@ def test_a_table_may_be_replaced_by_what_was_read_from_it(spark: "SparkSession",
 
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_somebody_who_commits_in_between_is_replaced_too(
-    spark: "SparkSession", place: Place, monkeypatch: pytest.MonkeyPatch, attempts: int
+    spark: "SparkSession", place: TablePlace, monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
     """The slice holds what the last writer wrote, not what two writers wrote."""
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
@@ -114,7 +114,7 @@ def test_somebody_who_commits_in_between_is_replaced_too(
 @pytest.mark.parametrize(("where", "rows"), [(None, [1, 2]), (JANUARY, [1])])
 def test_who_is_not_the_first_to_make_a_table_writes_into_it(
     spark: "SparkSession",
-    place: Place,
+    place: TablePlace,
     monkeypatch: pytest.MonkeyPatch,
     where: str | None,
     rows: list[int],
@@ -131,7 +131,7 @@ def test_who_is_not_the_first_to_make_a_table_writes_into_it(
     assert [n for _, n in _rows(spark, place)] == rows
 
 
-def test_a_frame_that_fails_halfway_leaves_no_trace(spark: "SparkSession", place: Place) -> None:
+def test_a_frame_that_fails_halfway_leaves_no_trace(spark: "SparkSession", place: TablePlace) -> None:
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
     fails = spark.range(10).selectExpr("'2025-01' AS month", "int(if(id < 9, id, raise_error('no'))) AS n")
     with pytest.raises(Exception, match="no"):
@@ -141,14 +141,14 @@ def test_a_frame_that_fails_halfway_leaves_no_trace(spark: "SparkSession", place
     assert _rows(spark, place) == [("2025-01", 1)]
 
 
-def test_an_empty_table_keeps_its_columns(spark: "SparkSession", place: Place) -> None:
+def test_an_empty_table_keeps_its_columns(spark: "SparkSession", place: TablePlace) -> None:
     assert _write(spark, place, [], "month string, n int", JANUARY) == 0
     assert files.read(spark, place.uri).dtypes == [("month", "string"), ("n", "int")]
     assert _rows(spark, place) == []
 
 
 def test_places_and_partitions_may_be_called_anything(spark: "SparkSession", tmp_path: Path) -> None:
-    place = Place(str(tmp_path / "my ä table, 100 %"), ("month",), {})
+    place = TablePlace(str(tmp_path / "my ä table, 100 %"), ("month",), {})
     rows = [("x y", 1), ("50 %", 2), ("a/b:c=d", 3), ("2025-01", 4)]
     _write(spark, place, rows, "month string, n int", EVERYTHING)
     assert sorted(_rows(spark, place), key=str) == sorted(rows, key=str)

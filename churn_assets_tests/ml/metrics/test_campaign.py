@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from churn_assets.contracts.economics import Economics
-from churn_assets.ml.metrics.campaign import calibration_error, quality
+from churn_assets.ml.metrics.campaign import calibration_error, quality, reached
 
 ECONOMICS = Economics(lifetime_value=100, offer=10, contact=1, alpha=1, beta=1)
 
@@ -61,3 +61,11 @@ def test_calibration_error_by_hand() -> None:
     """Ten groups of two: predicted .5, observed 1 in five groups and 0 in five."""
     labels = np.repeat([1.0, 0.0], 10)
     assert calibration_error(labels, np.full(20, 0.5)).value == pytest.approx(0.5)
+
+
+def test_ties_are_not_broken_by_the_order_of_the_rows() -> None:
+    """A model that says the same of everybody finds no more churners where the rows have them first."""
+    labels = np.repeat([1.0, 0.0], 500)
+    found = reached(labels, np.zeros(1000), [f"C{at}" for at in range(1000)], (0.01, 0.2))
+    assert [top.customers for top in found] == [10, 200]
+    assert 0.4 < found[1].precision < 0.6

@@ -82,6 +82,8 @@ def test_flags_and_counts_with_gaps_are_said_like_numbers() -> None:
         ("{value} ticket{s}", 1.04, "1 ticket"),
         ("{value} ticket{s}", 0.0, "0 tickets"),
         ("{value:%} used (typical {typical:%})", 0.0123, "1.2 % used (typical 2,990 %)"),
+        ("{value:%} used", 0.23, "23 % used"),
+        ("{value:%} used", 0.2304, "23 % used"),
         ("changed by {value:+} EUR", 3.0, "changed by +3 EUR"),
         ("changed by {value:+} EUR", -3.26, "changed by -3.3 EUR"),
         ("changed by {value:+} EUR", 0.0, "changed by 0 EUR"),
@@ -102,6 +104,10 @@ def test_phrases_of_words_and_trends() -> None:
     assert words(replace(TREND, says="data use {value}"), -1 / 3) == "data use down 50 %"
     assert words(replace(REGION, says="lives in the {value}"), "south") == "lives in the south"
     assert words(REGION, "true") == "region: yes"
+
+
+def test_a_usual_value_is_rounded_like_a_value() -> None:
+    assert words(PRICE, 3.0, {"price": 23.04}) == "monthly price: 3 (typical 23)"
 
 
 def test_a_feature_without_a_usual_value_is_said_alone() -> None:

@@ -15,7 +15,7 @@ from churn_assets.ml.portable.what_if import (
     actionable,
     observed_range,
     present_value,
-    spoken,
+    value_in_words,
     what_if,
 )
 from churn_assets.ml.training.result import TrainingResult
@@ -116,8 +116,8 @@ def test_the_range_is_that_of_98_in_100_customers(result: TrainingResult, frame:
     inside = learned.between(found.low, found.high).mean()
     assert inside == pytest.approx(0.98, abs=0.005) and found.high < learned.max()
     assert found.holds(found.low) and found.holds(found.high)
-    assert str(found) == f"{spoken(found.low)} to {spoken(found.high)}"
-    assert float(spoken(found.high).replace(",", "")) == found.high
+    assert str(found) == f"{value_in_words(found.low)} to {value_in_words(found.high)}"
+    assert float(value_in_words(found.high).replace(",", "")) == found.high
     assert not found.holds(np.nextafter(found.high, np.inf)) and not found.holds(
         np.nextafter(found.low, -np.inf)
     )
@@ -162,4 +162,4 @@ def test_only_actionable_features_of_the_model_are_offered(result: TrainingResul
     [(None, "unknown"), ("south", "south"), (24.0, "24"), (1234.5, "1,234.5"), (0.126, "0.13")],
 )
 def test_values_as_people_read_them(value: float | str | None, said: str) -> None:
-    assert spoken(value) == said
+    assert value_in_words(value) == said

@@ -74,16 +74,7 @@ def test_the_page_is_whole_and_shows_its_pictures(card: ModelCard) -> None:
     page = Page()
     page.feed(card.html)
     assert page.open == []
-    expected = {
-        "lift",
-        "calibration",
-        "roc",
-        "precision recall",
-        "candidates",
-        "importance",
-        "partial dependence",
-    }
-    assert set(page.pictures) == expected
+    assert len(page.pictures) == 7 and len(set(page.pictures)) == 7 and all(page.pictures)
     assert "http" not in re.sub(r"data:image/png;base64,[^\"]+", "", card.html)
 
 
@@ -96,14 +87,14 @@ def test_both_forms_say_the_same(card: ModelCard, result: TrainingResult) -> Non
         "worth 400, an offer costs 12",
         "home region",
         "trend of data use",
-        "Leaks looked for",
+        "Checks for leaks",
         "It is not made for decisions about a customer's price",
         "Ensembles: a single candidate makes no ensemble.",
         "histogram boosting: learning rate",
     ):
         assert said in card.markdown, said
-        assert said.replace("'", "&#x27;") in card.html or said in card.html, said
-    assert "![lift](plots/lift.png)" in card.markdown
+        assert said.replace("'", "&#39;") in card.html, said
+    assert "](plots/lift.png)" in card.markdown
     headings = re.findall(r"^## (.+)$", card.markdown, re.MULTILINE)
     assert headings == re.findall(r"<h2>(.+?)</h2>", card.html) and len(headings) == 12
 
@@ -114,7 +105,7 @@ def test_no_row_and_no_key_is_in_it(card: ModelCard) -> None:
 
 def test_the_short_form_is_short(card: ModelCard) -> None:
     assert len(card.short) < 2000 and "EMPC" in card.short and "`model_card.html` of run run1" in card.short
-    assert "Moved most by: trend of data use" in card.short
+    assert "Strongest features: trend of data use" in card.short
 
 
 def test_a_shared_cohort_and_few_churners_are_points_to_look_at(frame: pd.DataFrame) -> None:
@@ -122,10 +113,10 @@ def test_a_shared_cohort_and_few_churners_are_points_to_look_at(frame: pd.DataFr
     result = train(few, FEATURES, recent_split(COHORTS, 7, 30), SETTINGS, no_spark)
     found = examine(result, few, QUESTIONS)
     said = points(result, found)
-    assert any("the model also learned from" in s for s in said)
+    assert any("also learned from the test cohort" in s for s in said)
     assert any(s.startswith(f"Only {result.test.positives} customers of the test cohort left") for s in said)
     card = model_card(result, found, facts(), pictures(result, found, WORDS))
-    assert all(s.replace("`", "") in re.sub(r"`", "", card.markdown) for s in said)
+    assert all(s in card.markdown for s in said)
     assert "each scored by a model made without them" in card.markdown
 
 
@@ -146,7 +137,18 @@ def test_a_business_without_economics_gap_or_protection_says_so(
     bare = told.business.model_copy(update={"economics": Economics()})
     bare.model_fields_set.discard("economics")
     text = model_card(result, replace(found, groups=()), replace(told, business=bare), {}).markdown
-    assert "the values of the literature, because churn.yaml declares none" in text
+    assert "No amounts were declared, so these are the values of the literature" in text
     assert "churn.yaml names no protected attribute" in text
     assert "a customer shows no activity (transactions), on day 1 to 180 after the month end.\n" in text
     assert "notice" not in text.split("Left out at each month end")[1].split("\n")[0]
+
+
+def test_names_of_a_business_are_words_and_no_markup(result: TrainingResult, found: Examination) -> None:
+    name = "<script>alert(1)</script>|x"
+    told = replace(facts(), words={line.feature: name for line in found.importance}, parameters={name: name})
+    groups = tuple(replace(group, attribute=name, group=name) for group in found.groups)
+    card = model_card(result, replace(found, groups=groups), told, pictures(result, found, told.words))
+    assert card.html.count("&lt;script&gt;alert(1)&lt;/script&gt;|x") >= 6
+    assert "<script" not in card.html + card.markdown + card.short
+    rows = [line for line in card.markdown.splitlines() if line.startswith("|") and "script" in line]
+    assert rows and all("&lt;script>alert(1)&lt;/script>\\|x" in row for row in rows)

@@ -13,7 +13,7 @@ from churn_assets.ml.training.leak_guards import tells_shuffled_labels
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.split import recent_split
 from churn_assets.ml.training.train import TrainingSettings, train
-from churn_assets.reporting.documents import markdown_document
+from churn_assets.reporting.markdown import markdown
 from churn_assets.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.simulator.truth import eligible
 from churn_assets_tests.ml.synthetic import COHORTS, SPLIT, no_spark, training_frame
@@ -49,8 +49,8 @@ def test_honest_data_leave_nothing_to_find(result: TrainingResult, frame: pd.Dat
     assert found.apart and found.apart.low < 0.5 < found.apart.high
     assert (found.twins.rows, found.twins.exact) == (700, 0) and found.twins.near < 7
     assert list(found.alone.values()) == sorted(result.alone.values(), reverse=True)
-    text = markdown_document("t", "u", [found.section()], {})
-    assert "Nothing was found" in text and "key0" not in text
+    text = markdown(found.blocks())
+    assert "The data shows nothing" in text and "key0" not in text
     assert found.metrics()["leaks.findings"] == 0
 
 

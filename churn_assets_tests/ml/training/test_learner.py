@@ -10,7 +10,7 @@ from churn_assets.ml.candidates.part import TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.training import learner as learning
-from churn_assets.ml.training.learner import FOLDS, Learner, Learning, fold_of
+from churn_assets.ml.training.learner import FOLDS, FittedCandidates, Learner, fold_of
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def test_the_label_of_a_scored_customer_changes_nothing_about_its_score(frame: p
     who = frame["customer_key"][0]
     turned = frame.copy()
     turned.loc[turned["customer_key"] == who, "label"] = 1 - turned["label"]
-    before = Learning(frame, LEARNER).scores([NAME], rows)[NAME]
-    after = Learning(turned, LEARNER).scores([NAME], rows)[NAME]
+    before = FittedCandidates(frame, LEARNER).scores([NAME], rows)[NAME]
+    after = FittedCandidates(turned, LEARNER).scores([NAME], rows)[NAME]
     own = (rows["customer_key"] == who).to_numpy()
     assert before[own] == after[own]
     assert (before[~own] != after[~own]).any()
@@ -49,7 +49,7 @@ def test_the_label_of_a_scored_customer_changes_nothing_about_its_score(frame: p
 def test_later_cohorts_are_scored_by_the_model_of_everybody(frame: pd.DataFrame) -> None:
     train = frame[frame["as_of_date"] < COHORTS[-1]]
     later = frame[frame["as_of_date"] == COHORTS[-1]]
-    learned = Learning(train, LEARNER)
+    learned = FittedCandidates(train, LEARNER)
     transformation, scorer = learned.model(NAME)
     expected = scorer.probability(transformation.transform(later))
     assert np.array_equal(learned.scores([NAME], later)[NAME], expected)
@@ -68,7 +68,7 @@ def test_a_candidate_is_fitted_once_per_fold(frame: pd.DataFrame, monkeypatch: p
             return CANDIDATES[NAME].fit(part)
 
     monkeypatch.setitem(learning.CANDIDATES, "counting", Counting())
-    learned = Learning(frame, LEARNER)
+    learned = FittedCandidates(frame, LEARNER)
     for _ in range(2):
         learned.scores(["counting"], frame)
         learned.model("counting")
@@ -80,7 +80,7 @@ def test_fitting_side_by_side_changes_no_score(frame: pd.DataFrame, spark: "Spar
     train, later = frame[frame["as_of_date"] < COHORTS[-1]], frame[frame["as_of_date"] == COHORTS[-1]]
     learner = Learner(FEATURES, 1, lambda: spark)
     names = ["decision_tree", "random_forest", "gradient_boosted_trees", NAME]
-    together = Learning(train, learner).scores(names, later)
+    together = FittedCandidates(train, learner).scores(names, later)
     for name in names:
-        alone = Learning(train, learner).scores([name], later)[name]
+        alone = FittedCandidates(train, learner).scores([name], later)[name]
         assert np.array_equal(together[name], alone) and np.unique(alone).size > 3

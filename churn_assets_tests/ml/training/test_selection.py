@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.ml.training.learner import Learner, Learning
+from churn_assets.ml.training.learner import FittedCandidates, Learner
 from churn_assets.ml.training.selection import JUDGE_OF_MEMORY, choose, remembered
 from churn_assets.ml.training.split import Split, recent_split, temporal_split
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, no_spark, training_frame
@@ -93,7 +93,9 @@ def test_luck_on_one_selection_part_forgets_nothing() -> None:
     scores = {}
     for count in (5, 3):
         newest = train[train["as_of_date"].isin(BY_TIME.train[-count:])]
-        scores[str(count)] = Learning(newest, learner).scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
+        scores[str(count)] = FittedCandidates(newest, learner).scores([JUDGE_OF_MEMORY], selection)[
+            JUDGE_OF_MEMORY
+        ]
     labels = selection["label"].to_numpy(float)
     assert [choose(("5", "3"), scores, labels, errors) for errors in (1.0, 2.0)] == ["3", "5"]
     assert remembered(train, selection, BY_TIME, (3,), learner)[0].train == BY_TIME.train

@@ -1,0 +1,51 @@
+"""The section `calendar` of churn.yaml: the months of the business."""
+
+from datetime import date
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.section import Month, Section
+from churn_assets.contracts.windows import Windows
+from churn_assets.months import add_months, month_end
+
+
+class Calendar(Section):
+    """First and, for a history that has ended or will end, last month of the business."""
+
+    start: Month = Field(description="first ingest month, `YYYY-MM`")
+    end: Month | None = Field(
+        None,
+        description=(
+            "last ingest month of a history that has ended or will end; without it the open month "
+            "follows the clock"
+        ),
+    )
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return str(value)[:7] if isinstance(value, date | str) else value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"the calendar ends ({self.end}) before it starts ({self.start})")
+        return self
+
+    def over(self, today: date) -> bool:
+        """Whether the last month has ended before `today`; its own last day still belongs to it."""
+        return self.end is not None and month_end(self.end) < today
+
+    def first_snapshot_month(self, windows: Windows) -> str:
+        """First month whose observation window lies wholly inside the calendar."""
+        return add_months(self.start, windows.observation_months - 1)
+
+    def check(self, place: Place, windows: Windows) -> None:
+        """Checks that a snapshot fits into the calendar."""
+        if self.end and self.first_snapshot_month(windows) > self.end:
+            place.refuse(
+                f"it holds no full observation window of {windows.observation_months} months",
+                "lengthen it or shorten the window",
+            )

@@ -1,0 +1,72 @@
+"""The customProperties that we give a meaning to: of a contract, of its server and of its columns."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from churn_assets.contracts.section import Distinct
+
+Role = Literal["entity", "spell", "event", "treatment"]
+Delivery = Literal["full", "changes"]
+
+
+class CustomProperties(BaseModel):
+    """Strict: an unknown property is an error. Each field is one property, its value the value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SpellProperty(CustomProperties):
+    """Which columns carry the dates and the reason of a spell."""
+
+    startedOn: str = Field(description="the column with the first day")
+    expiresOn: str | None = Field(
+        None, description="the column with the day until which the contract is bound"
+    )
+    noticeOn: str | None = Field(None, description="the column with the day on which notice was given")
+    endedOn: str = Field(description="the column with the last day; empty while the spell runs")
+    endReason: str | None = Field(None, description="the column with the reason of the end")
+    voluntaryReasons: Annotated[list[str], Distinct] = Field(
+        [], description="the reasons that are the customer's own choice"
+    )
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Key -> the column that it names."""
+        return self.model_dump(exclude={"voluntaryReasons"}, exclude_none=True)
+
+
+class ContractProperties(CustomProperties):
+    """What the source is about, and how it delivers."""
+
+    role: Role = Field(
+        description="`entity`: attributes of customers; `spell`: subscriptions; `event`: facts with a time; "
+        "`treatment`: what was done to customers"
+    )
+    delivery: Delivery = Field(
+        description="`full`: each extract holds all rows; `changes`: only new and changed ones"
+    )
+    customer: str = Field(description="the column with the customer's natural id")
+    eventTime: str | None = Field(None, description="of events and treatments: the column with their time")
+    spell: SpellProperty | None = Field(None, description="of spells: their columns")
+
+
+class ServerProperties(CustomProperties):
+    """How CSV and JSON files are written."""
+
+    delimiter: str = Field(",", description="one character between two values of a CSV line")
+    encoding: str = Field("UTF-8", description="of the text, by any of its names")
+
+
+class ColumnProperties(CustomProperties):
+    """How a column may be delivered otherwise."""
+
+    aliases: Annotated[list[str], Distinct] = Field([], description="other names of the delivered field")
+    alternativeFormats: Annotated[list[str], Distinct] = Field(
+        [], description="other formats of its days or moments, in Spark's letters: dd.MM.yyyy"
+    )
+    unit: str | None = Field(None, description="unit of its values, for people")
+    decimal: Literal[".", ","] = Field(".", description="of a number in CSV or JSON text: the decimal sign")
+    thousands: Literal[".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"] | None = Field(
+        None, description="of a number in CSV or JSON text: the sign between groups of three digits"
+    )

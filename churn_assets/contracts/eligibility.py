@@ -1,0 +1,39 @@
+"""The section `eligibility` of churn.yaml: who gets a snapshot."""
+
+from pydantic import Field
+
+from churn_assets.contracts.label import LabelRule
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.section import Section
+
+
+class Eligibility(Section):
+    """Who gets a snapshot; everybody left out is counted by reason.
+
+    `active_within_days`, for the policy inactivity: only who did something in `(as_of - so many days, as_of]`. Without
+    it those who left years ago are asked again every month, and a model looks good that finds them.
+    """
+
+    min_tenure_days: int = Field(
+        0, ge=0, description="days: who is a customer for fewer gets no snapshot, counted as `short_tenure`"
+    )
+    exclude_in_notice: bool = Field(
+        True,
+        description="who has given notice, or whose end is known, gets no snapshot, counted as `in_notice`",
+    )
+    active_within_days: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "days, for `inactivity`: who did nothing in `(as_of - so many, as_of]` gets no snapshot, "
+            "counted as `not_active`; without it those who left years ago are asked again every month"
+        ),
+    )
+
+    def check(self, place: Place, label: LabelRule) -> None:
+        """Checks that the conditions go with the policy of the label."""
+        if self.active_within_days is not None and label.policy != "inactivity":
+            place.at("active_within_days").refuse(
+                f"under the policy {label.policy} a customer is active as long as a spell runs",
+                "remove it",
+            )

@@ -1,0 +1,62 @@
+"""The section `label` of churn.yaml: which source says who left, and by which rule."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.section import Section
+from churn_assets.contracts.source import Source
+from churn_assets.contracts.sources import Sources
+from churn_assets.contracts.windows import Windows
+
+
+class LabelRule(Section):
+    """What churn is. `renewal_days`: a new spell within so many days of the end means the customer stayed."""
+
+    policy: Literal["cancellation", "lapse", "inactivity"] = Field(
+        description=(
+            "`cancellation` (a spell ends by choice in the outcome window), `lapse` (it expires and "
+            "is not renewed), `inactivity` (no event in it)"
+        )
+    )
+    source: str = Field(
+        description="the source that says who left: a spell, for `inactivity` an event or treatment source"
+    )
+    renewal_days: int = Field(
+        0,
+        ge=0,
+        description=(
+            "days: a new spell within so many of the end means that the customer stayed; 0 is 1, as "
+            "an end is the last day; at most `windows.settlement_days`; not read by `inactivity`"
+        ),
+    )
+
+    @property
+    def pause_days(self) -> int:
+        """Days from the end of a spell to the start of the next within which nobody has left.
+
+        One at the least: an end is the last day, so who goes on the next day has changed over.
+        """
+        return max(1, self.renewal_days)
+
+    def check(self, place: Place, sources: Sources, windows: Windows | None) -> Source | None:
+        """Checks the rule and returns the source that it reads, None where there is none that fits."""
+        if windows and self.policy != "inactivity" and self.pause_days > windows.settlement_days:
+            place.at("renewal_days").refuse(
+                "a renewal may come after the label is settled",
+                f"raise windows.settlement_days to {self.pause_days} or more",
+            )
+        source = sources.find(self.source, place.at("source"))
+        if source is None:
+            return None
+        wanted = ("event", "treatment") if self.policy == "inactivity" else ("spell",)
+        if source.role not in wanted:
+            place.at("source").refuse(
+                f"the policy {self.policy} cannot read {source.name}, a source of role {source.role}",
+                f"name a source of role {' or '.join(wanted)}",
+            )
+            return None
+        if self.policy == "lapse" and source.spell and source.spell.expires_on is None:
+            place.at("policy").refuse("the policy lapse needs spell.expiresOn in the contract")
+        return source

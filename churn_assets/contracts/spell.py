@@ -1,0 +1,42 @@
+"""The property `spell` of a contract against the columns that it names."""
+
+from collections.abc import Mapping
+
+from churn_assets.contracts.custom import SpellProperty
+from churn_assets.contracts.place import Names, Place
+from churn_assets.contracts.source import TIMES, Column, SpellColumns
+from churn_assets.contracts.sources import check_values
+
+
+def find_column(name: str, names: Names, place: Place) -> str | None:
+    """The column of that name, or the one probably meant; one that is not there is told."""
+    return names.find(name, place, f"{name} is not a property of the schema")
+
+
+def check_spell(spell: SpellProperty, place: Place, names: Names, columns: Mapping[str, Column]) -> None:
+    """Checks that the columns are there, that dates are times, and that reasons are among the valid values.
+
+    Args:
+        spell: the property.
+        place: where it stands.
+        names: of all columns.
+        columns: those that could be read, by name.
+    """
+    for key, name in spell.columns.items():
+        column = columns.get(find_column(name, names, place.at(key)) or "")
+        if key != "endReason" and column and column.type not in TIMES:
+            place.at(key).refuse(f"{name} is no time", "name a date or timestamp property")
+    if reason := columns.get(spell.endReason or ""):
+        check_values(reason, spell.voluntaryReasons, place.at("voluntaryReasons"))
+
+
+def spell_columns(spell: SpellProperty) -> SpellColumns:
+    """The property in our own words."""
+    return SpellColumns(
+        started_on=spell.startedOn,
+        expires_on=spell.expiresOn,
+        notice_on=spell.noticeOn,
+        ended_on=spell.endedOn,
+        end_reason=spell.endReason,
+        voluntary_reasons=tuple(spell.voluntaryReasons),
+    )

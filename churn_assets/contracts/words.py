@@ -1,0 +1,42 @@
+"""How the messages about declarations put values, lists and guesses into words."""
+
+import difflib
+from collections.abc import Iterable
+
+LISTED = 20
+
+
+def closest(word: object, known: Iterable[object]) -> str:
+    """The known word that was probably meant, "" where none is near; letter case and underscores do not matter."""
+    by_plain = {_plain(k): str(k) for k in known}
+    plain = _plain(word)
+    exchanged = [p for p in by_plain if sorted(p) == sorted(plain)]
+    near = exchanged or difflib.get_close_matches(plain, by_plain, 1)
+    return by_plain[near[0]] if near else ""
+
+
+def _plain(word: object) -> str:
+    return str(word).lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def listed(words: Iterable[object]) -> str:
+    """`a, b, c`, and of a long list how many there are."""
+    all_words = [str(word) for word in words]
+    more = f", ... ({len(all_words)} in all)" if len(all_words) > LISTED else ""
+    return ", ".join(all_words[:LISTED]) + more
+
+
+def shown(value: object) -> str:
+    """A value as it stood in the file, cut where it is long."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a mapping of keys"
+        case list():
+            return "a list"
+        case str():
+            return repr(value if len(value) <= 60 else f"{value[:57]}...")
+    return str(value)

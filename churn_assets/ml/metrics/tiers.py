@@ -1,0 +1,22 @@
+"""Tiers by rank: the highest tenth, the next fifth and the like."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from churn_assets.contracts.segments import TierBounds
+
+
+def rank_tiers(values: NDArray[np.float64], ties: ArrayLike, bounds: TierBounds) -> NDArray[Any]:
+    """The tier of each value by its percent rank, as scores/customer_segments computes it with Spark.
+
+    Args:
+        values: none missing.
+        ties: order of equal values, such as keys.
+        bounds: tier and the percent rank at which it starts, the highest first.
+    """
+    rank = np.empty(len(values))
+    rank[np.lexsort((np.asarray(ties), values))] = np.arange(len(values)) / max(len(values) - 1, 1)
+    names, starts = zip(*bounds, strict=True)
+    return np.select([rank >= start for start in starts], names, default=names[-1])

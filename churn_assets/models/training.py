@@ -1,0 +1,389 @@
+"""One training as of a date: what it may know, its checks, the verdict on the model, and what is recorded of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.business import Business
+from churn_assets.graph.checks import CheckFailed
+from churn_assets.graph.metadata import table_metadata
+from churn_assets.graph.table_asset import CODE_VERSION
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.models.champions import (
+    Champion,
+    Provisional,
+    champion_at,
+    learned_up_to,
+    provisional,
+)
+from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
+from churn_assets.models.sample import mature_cohorts, training_frame
+from churn_assets.progress import note
+from churn_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn_assets.ml.metrics.classification import Metrics
+    from churn_assets.ml.training.result import TrainingResult
+    from churn_assets.ml.training.search import Search
+    from churn_assets.ml.training.split import Split
+    from churn_assets.models.inspection import Inspection
+    from churn_assets.models.promotion import Verdict
+    from churn_assets.tracking.training_run import TrainingRun
+
+ENOUGH_COHORTS = "enough_matured_cohorts"
+USABLE_SAMPLE = "training_sample_usable"
+NO_LEAK = "no_feature_knows_the_outcome"
+BETTER_THAN_CHANCE = "better_than_chance"
+CHECKS = {
+    ENOUGH_COHORTS: "Enough cohorts have matured to train on some of them and to test on a later one.",
+    USABLE_SAMPLE: "Every part of the split has settled labels, each customer once per cohort, and enough churners to "
+    "learn from and to judge by.",
+    NO_LEAK: "No feature tells churners apart nearly alone, no value became known after its snapshot, and no outcome "
+    "reaches into a later part.",
+    BETTER_THAN_CHANCE: "The 95 % interval of the ROC-AUC on the test cohort lies above 0.5.",
+}
+NOT_REGISTERED = "No model was registered."
+SHOWN_FEATURES = 15
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What one training is asked for, and what it works with.
+
+    Attributes:
+        trained_as_of: it knows nothing after that date.
+        degraded: it was requested because the champion has degraded.
+        run_id: the Dagster run.
+        progress: receives one line per step, without personal data.
+    """
+
+    business: Business
+    lakehouse: Lakehouse
+    tracking: Tracking
+    trained_as_of: date
+    degraded: bool
+    run_id: str
+    progress: Callable[[str], None]
+
+    def refused(self, check: str, found: str, remedy: str, evidence: Mapping[str, Any]) -> CheckFailed:
+        """A check that stops this training."""
+        told = {"trained_as_of": str(self.trained_as_of), **evidence}
+        return CheckFailed(
+            check, f"trained_as_of {self.trained_as_of}: {found}", remedy, told, NOT_REGISTERED
+        )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is trained on, and the champion that the new model is compared with.
+
+    Attributes:
+        split: its parts by date.
+        frame: labelled snapshots with the features and the protected attributes.
+        before: the champion as of the training.
+        weakness: what is wrong with that champion, see `promotion`; None: nothing.
+    """
+
+    split: "Split"
+    frame: "pd.DataFrame"
+    before: Champion | None
+    weakness: str | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered model: what the materialisation of its month tells, and the evidence of each check."""
+
+    model_version: str
+    metadata: dict[str, Any]
+    evidence: dict[str, dict[str, Any]]
+
+
+def train_as_of(training: TrainingRequest) -> Trained:
+    """Train, register the model, and record training and decision.
+
+    Raises:
+        NotEnoughHistory: too few cohorts had matured by then; nothing was recorded.
+        CheckFailed: an unusable sample, a leak, or a model no better than chance; nothing was registered.
+        TrackingError: MLflow does not answer.
+    """
+    from churn_assets.models.inspection import inspect
+
+    lakehouse, business = training.lakehouse, training.business
+    sample = _sample(training)
+    parameters = _parameters(business, lakehouse)
+    tags = {"business": business.name}
+    with training.tracking.training_run(training.run_id, training.trained_as_of, tags) as run:
+        result = _fit(training, sample, run)
+        note("logging the training")
+        run.log_training(result, parameters)
+        inspected = inspect(
+            lakehouse, business, result, sample.frame, training.trained_as_of, parameters, run
+        )
+        _require_better_than_chance(training, result)
+        own = {"trained_as_of": str(training.trained_as_of)}
+        note("registering the model")
+        registered = run.register(result.model, own, description=inspected.card.short)
+        verdict = _judge(training, sample, result)
+        training.progress(f"version {registered.version}: {verdict.why}")
+    version = registered.version
+    _record_training(training, result, inspected, version, run.run_id)
+    decision = _decision(training, sample.before, verdict, version, run.run_id)
+    record_decision(lakehouse, training.tracking, decision, training.run_id)
+    ids = {"model_version": version, "mlflow_run_id": run.run_id}
+    return Trained(
+        version, ids | _metadata(result, inspected, verdict), _evidence(training, sample.split, result)
+    )
+
+
+def _sample(training: TrainingRequest) -> Sample:
+    """The labelled snapshots that this training may know, divided by time.
+
+    Raises:
+        NotEnoughHistory: too few cohorts have matured.
+    """
+    from churn_assets.ml.training.split import recent_split, temporal_split
+    from churn_assets.models.promotion import DEGRADED, PROVISIONAL
+
+    lakehouse, business = training.lakehouse, training.business
+    windows, settings = business.file.windows, business.file.training
+    cohorts = mature_cohorts(lakehouse, training.trained_as_of)
+    before = champion_at(decided(lakehouse), training.trained_as_of)
+    # who comes after a degraded champion has yet to find out what to forget
+    unsure = None if training.degraded else _provisional(lakehouse, business, before)
+    if training.degraded or unsure:
+        since = unsure.since if unsure else None
+        split = recent_split(cohorts, windows.gap_days, windows.outcome_days, since)
+    else:
+        split = temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
+    names = [*(f.name for f in business.features), *(p.name for p in business.protected)]
+    frame = training_frame(lakehouse, names, split.cohorts, settings.row_limit)
+    weakness = DEGRADED if training.degraded else PROVISIONAL if unsure else None
+    return Sample(split, frame, before, weakness)
+
+
+def _provisional(lakehouse: Lakehouse, business: Business, champion: Champion | None) -> Provisional | None:
+    """See `champions.provisional`, of the champion at hand."""
+    if champion is None:
+        return None
+    trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
+    enough = business.file.retraining.new_data.matured_months
+    return provisional(trainings, champion.model_version, enough)
+
+
+def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
+    windows, training = business.file.windows, business.file.training
+    return {
+        "business": business.name,
+        "label_policy": business.file.label.policy,
+        "observation_months": windows.observation_months,
+        "gap_days": windows.gap_days,
+        "outcome_days": windows.outcome_days,
+        "settlement_days": windows.settlement_days,
+        "seed": training.seed,
+        "capacity": training.capacity,
+        "row_limit": training.row_limit,
+        "engine": training.engine,
+        "search_trials": training.search.trials,
+        "search_seconds": training.search.seconds,
+        "snapshots_version": lakehouse.version(tables.CUSTOMER_SNAPSHOTS),
+        "labels_version": lakehouse.version(tables.CHURN_LABELS),
+        "code_version": CODE_VERSION,
+    }
+
+
+def _search(training: TrainingRequest, run: "TrainingRun") -> "Search | None":
+    """The search that the business asks for, with its journal below home."""
+    from churn_assets.ml.training.search import Search
+
+    business, wanted = training.business, training.business.file.training.search
+    if not wanted.trials:
+        return None
+    folder = training.lakehouse.settings.home_path / "searches"
+    file = folder / f"{business.name}-{training.trained_as_of}.journal"
+    return Search(wanted.trials, file, wanted.seconds, run.log_trial)
+
+
+def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "TrainingResult":
+    """The fitted, calibrated and tested model.
+
+    Raises:
+        CheckFailed: the sample cannot be trained on, or something in it knows the outcome.
+    """
+    from churn_assets.ml.training.train import LeakFound, TrainingError, TrainingSettings, train
+
+    settings = training.business.file.training
+    names = [f.name for f in training.business.features]
+    try:
+        return train(
+            sample.frame,
+            names,
+            sample.split,
+            TrainingSettings(
+                tuple(settings.candidates),
+                settings.seed,
+                settings.capacity,
+                settings.single_feature_auc_limit,
+                tuple(settings.memory_cohorts),
+                settings.ensemble_margin,
+                engine=settings.engine,
+            ),
+            lambda: training.lakehouse.spark,
+            training.progress,
+            _search(training, run),
+        )
+    except TrainingError as error:
+        check = NO_LEAK if isinstance(error, LeakFound) else USABLE_SAMPLE
+        evidence = {"found": str(error), "labels by cohort": _labels_by_cohort(sample.frame)}
+        remedy = "Then train again as of the same month."
+        raise training.refused(check, str(error), remedy, evidence) from error
+
+
+def _labels_by_cohort(frame: "pd.DataFrame") -> Any:
+    """How many customers of each cohort of the sample have a label, and how many of them left."""
+    counted = frame.groupby("as_of_date")["label"].agg(["count", "sum"])
+    rows = [(str(day), int(n), int(left)) for day, n, left in counted.itertuples()]
+    return table_metadata(["as_of_date", "customers with a label", "churners"], rows)
+
+
+def _require_better_than_chance(training: TrainingRequest, result: "TrainingResult") -> None:
+    """Raises CheckFailed when the test cohort cannot judge the model, or finds it no better than chance."""
+    test, day = result.test, result.split.test
+    if test.auc is None or test.auc_low is None:
+        raise training.refused(
+            USABLE_SAMPLE,
+            f"the test cohort of {day} has {test.positives} churners among {test.n:,} snapshots ({test.status}): "
+            "too few to judge the model by.",
+            "It takes more customers, or a longer outcome window in churn.yaml.",
+            _tested(test, day),
+        )
+    if test.auc_low <= 0.5:
+        raise training.refused(
+            BETTER_THAN_CHANCE,
+            f"the AUC on {day} is {test.auc:.3f} (from {test.auc_low:.3f}): not better than chance.",
+            "Look for changed sources in silver/quarantine.",
+            _tested(test, day),
+        )
+
+
+def _tested(test: "Metrics", day: date) -> dict[str, Any]:
+    """The test as evidence, without what is not known."""
+    figures = ("status", "n", "positives", "auc", "auc_low", "auc_high")
+    known = {name: getattr(test, name) for name in figures if getattr(test, name) is not None}
+    return {"test cohort": str(day), **known}
+
+
+def _evidence(
+    training: TrainingRequest, split: "Split", result: "TrainingResult"
+) -> dict[str, dict[str, Any]]:
+    """Evidence of the checks that this training passed."""
+    limit = training.business.file.training.single_feature_auc_limit
+    feature, auc = max(result.alone.items(), key=lambda item: item[1])
+    own = {"trained_as_of": str(training.trained_as_of)}
+    return {
+        ENOUGH_COHORTS: own | {"matured cohorts": len(split.cohorts), "test cohort": str(split.test)},
+        USABLE_SAMPLE: own | result.rows["train"],
+        NO_LEAK: own | {"strongest feature alone": feature, "its AUC": auc, "limit": limit},
+        BETTER_THAN_CHANCE: own | _tested(result.test, result.split.test),
+    }
+
+
+def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") -> "Verdict":
+    """The verdict on the new model against the champion before it."""
+    from churn_assets.models.promotion import (
+        first_champion,
+        judge_challenger,
+        nothing_matured,
+        speechless_champion,
+    )
+    from churn_assets.models.undeclared import undeclared, with_undeclared, without_values
+
+    lakehouse, before = training.lakehouse, sample.before
+    if before is None:
+        return first_champion()
+    tested, day = sample.frame[result.tested_in(sample.frame)], result.split.test
+    rival = training.tracking.load_version(before.model_version)
+    if lost := undeclared(rival.transformation.features, training.business.features):
+        if gone := without_values(lakehouse, lost, [day]):
+            return speechless_champion(gone)
+        tested = with_undeclared(lakehouse, tested, lost, day)
+    trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
+    if learned_up_to(trainings, before.model_version, day):
+        return nothing_matured(day)
+    champion = rival.score(tested)["raw"].to_numpy()
+    rule = training.business.file.retraining.promotion
+    return judge_challenger(
+        result.tested.labels, result.tested.raw, champion, result.test, sample.weakness, rule
+    )
+
+
+def _record_training(
+    training: TrainingRequest,
+    result: "TrainingResult",
+    inspected: "Inspection",
+    version: str,
+    mlflow_run: str,
+) -> None:
+    """A row in models/training_runs."""
+    lakehouse = training.lakehouse
+    figures = result.test.as_dict() | inspected.examination.figures()
+    row = {name: figures[name] for name in figures.keys() & tables.TRAINING_RUNS.types.keys()}
+    row |= {
+        "trained_as_of": training.trained_as_of,
+        "model_version": version,
+        "mlflow_run_id": mlflow_run,
+        "dagster_run_id": training.run_id,
+        "candidate": result.chosen,
+        "learned_from": result.split.train[0],
+        "learned_until": result.split.train[-1],
+        "test_as_of_date": result.split.test,
+        "rows": result.rows["train"]["rows"],
+        "positives": result.rows["train"]["positives"],
+        "snapshots_version": lakehouse.version(tables.CUSTOMER_SNAPSHOTS),
+        "labels_version": lakehouse.version(tables.CHURN_LABELS),
+        "trained_at": datetime.now(UTC),
+    }
+    lakehouse.append_rows(tables.TRAINING_RUNS, tables.TRAINING_RUNS.rows([row]), run_id=training.run_id)
+
+
+def _decision(
+    training: TrainingRequest, before: Champion | None, verdict: "Verdict", version: str, mlflow_run: str
+) -> Decision:
+    return Decision(
+        in_charge_from=training.trained_as_of,
+        model_version=version,
+        trained_as_of=training.trained_as_of,
+        promoted=verdict.promoted,
+        previous_version=before.model_version if before else None,
+        why=verdict.why,
+        by=f"{BY_TRAINING}, Dagster run {training.run_id}",
+        auc_difference=verdict.difference,
+        auc_difference_low=verdict.low,
+        auc_difference_high=verdict.high,
+        mlflow_run_id=mlflow_run,
+    )
+
+
+def _metadata(result: "TrainingResult", inspected: "Inspection", verdict: "Verdict") -> dict[str, Any]:
+    """What the materialisation of the month tells about the model."""
+    table = result.candidates_table().fillna("")
+    numbers = {k: v for k, v in result.test.as_dict().items() if isinstance(v, int | float)}
+    importance = list(result.importance.items())[:SHOWN_FEATURES]
+    return {
+        "promoted": verdict.promoted,
+        "decision": verdict.why,
+        "candidate": result.chosen,
+        "test cohort": str(result.split.test),
+        **numbers,
+        **inspected.metadata(),
+        "ensemble": result.ensemble,
+        "search": "; ".join(found.why for found in result.searched) or "none",
+        "candidates": table_metadata(list(table.columns), table.values.tolist()),
+        "drivers": table_metadata(
+            ["feature", "mean |contribution|"], [(n, f"{v:.3f}") for n, v in importance]
+        ),
+    }

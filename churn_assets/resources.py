@@ -1,0 +1,151 @@
+"""What steps and sensors work with, as Dagster resources: the settings, the lakehouse and the model tracking.
+
+Deployment > Resources shows the values in effect, with secrets hidden. The values are those that the code location was
+loaded with, from `CHURN_*`; a run cannot change them in the launchpad, since sensors and other runs would go on with
+another lake.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import dagster as dg
+from pydantic import Field
+
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.settings import HIDDEN, Settings, without_secrets
+from churn_assets.tracking.tracking import Tracking
+
+SECRET = re.compile("secret|password|passphrase|token|credential|key", re.IGNORECASE)
+BY_SIZE = "by the size of the landing zone"
+Made = TypeVar("Made")
+
+
+class ResourceChanged(ValueError):
+    """A run was launched with other values than the code location was loaded with; the message names them."""
+
+
+def _told(name: str) -> Any:
+    """A field with the description of the setting of that name."""
+    return Field(description=Settings.model_fields[name].description)
+
+
+class _Shown(dg.ConfigurableResource[Made]):
+    """Fields that show what is in effect; `_require` refuses a run that was launched with others."""
+
+    def _require(self, expected: Mapping[str, object]) -> None:
+        changed = [name for name, value in expected.items() if getattr(self, name) != value]
+        if changed:
+            raise ResourceChanged(
+                f"{type(self).__name__}: {', '.join(changed)} cannot be changed for one run. Set the CHURN_* variables "
+                "and reload the code location; nothing was run."
+            )
+
+
+class SettingsResource(_Shown[Settings]):
+    """The settings of this deployment (CHURN_*), as in effect; secrets are hidden."""
+
+    in_effect: dg.ResourceDependency[Settings]
+    home: str = _told("home")
+    business: str = _told("business")
+    landing: str = _told("landing")
+    lake: str = _told("lake")
+    tracking_uri: str = _told("tracking_uri")
+    artifacts: str = _told("artifacts")
+    keep_days: int = _told("keep_days")
+    jars: str = _told("jars")
+    engine_profile: str = _told("engine_profile")
+    spark_master: str = _told("spark_master")
+    spark_conf: dict[str, str] = _told("spark_conf")
+    driver_memory: str = _told("driver_memory")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SettingsResource":
+        """The resource that gives these settings."""
+        return cls(in_effect=settings, **_settings(settings))
+
+    def create_resource(self, context: dg.InitResourceContext) -> Settings:
+        """The settings themselves, secrets included."""
+        self._require(_settings(self.in_effect))
+        return self.in_effect
+
+
+class LakehouseResource(_Shown[Lakehouse]):
+    """Reads and writes the Delta tables: where they lie, and the Spark that computes them."""
+
+    in_effect: dg.ResourceDependency[Settings]
+    lake: str = _told("lake")
+    landing: str = _told("landing")
+    keep_days: int = _told("keep_days")
+    engine_profile: str = _told("engine_profile")
+    spark_master: str = _told("spark_master")
+    spark_conf: dict[str, str] = _told("spark_conf")
+    driver_memory: str = _told("driver_memory")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "LakehouseResource":
+        """The resource that gives the lakehouse of these settings."""
+        return cls(in_effect=settings, **_lakehouse(settings))
+
+    def create_resource(self, context: dg.InitResourceContext) -> Lakehouse:
+        """A lakehouse that has not started Spark."""
+        self._require(_lakehouse(self.in_effect))
+        return Lakehouse(self.in_effect)
+
+
+class TrackingResource(_Shown[Tracking]):
+    """MLflow: where training runs and registered models are kept."""
+
+    in_effect: dg.ResourceDependency[Tracking]
+    uri: str = _told("tracking_uri")
+    artifacts: str = _told("artifacts")
+    experiment: str = Field(description="Experiment in MLflow, one per business.")
+    model_name: str = Field(description="Name in the model registry.")
+
+    @classmethod
+    def of(cls, tracking: Tracking) -> "TrackingResource":
+        """The resource that gives this tracking."""
+        return cls(in_effect=tracking, **_tracking(tracking))
+
+    def create_resource(self, context: dg.InitResourceContext) -> Tracking:
+        """The tracking itself; nothing is opened."""
+        self._require(_tracking(self.in_effect))
+        return self.in_effect
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    """Every setting as in effect: locations are absolute, and what is secret is hidden."""
+    return {
+        "home": str(settings.home_path),
+        "business": str(settings.business_path),
+        "landing": without_secrets(settings.landing_uri),
+        "lake": without_secrets(settings.lake_uri),
+        "tracking_uri": without_secrets(settings.mlflow_uri),
+        "artifacts": without_secrets(settings.mlflow_artifacts),
+        "keep_days": settings.keep_days,
+        "jars": str(settings.jars_path),
+        "engine_profile": settings.engine_profile,
+        "spark_master": settings.spark_master,
+        "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},
+        "driver_memory": settings.driver_memory or BY_SIZE,
+    }
+
+
+def _conf_value(name: str, value: str) -> str:
+    """A Spark setting; hidden when its name, or what its value sets (`-Dx.password=...`), is secret."""
+    return HIDDEN if SECRET.search(name) or SECRET.search(value) else without_secrets(value)
+
+
+def _lakehouse(settings: Settings) -> dict[str, Any]:
+    return {
+        name: value for name, value in _settings(settings).items() if name in LakehouseResource.model_fields
+    }
+
+
+def _tracking(tracking: Tracking) -> dict[str, Any]:
+    return {
+        "uri": without_secrets(tracking.uri),
+        "artifacts": without_secrets(tracking.artifacts),
+        "experiment": tracking.experiment,
+        "model_name": tracking.model_name,
+    }

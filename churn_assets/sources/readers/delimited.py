@@ -1,0 +1,151 @@
+"""CSV files as Arrow tables, with bounded memory however large the file is.
+
+Arrow's parser alone decides what a row or a value is. A quoted field may hold delimiters and line breaks, and doubled
+quotes in it are text. So is a quote in a field that is not quoted (5" pipe). Text behind a closing quote belongs to
+the value ("said" twice becomes: said twice). Rows end by \\n or \\r\\n, or by \\r where the first line does. Blank
+lines are no rows. An empty value is null, quoted or not.
+"""
+
+import io
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count, islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from churn_assets.contracts.source import Source
+from churn_assets.sources.landing import ExtractFile, LandingError, open_utf8
+from churn_assets.sources.quotes import check_quotes
+from churn_assets.sources.text import CARRIAGE_RETURN, csv_rows
+
+# Bytes. A row must fit into a block, and Arrow reads 32 blocks ahead: the large ones are for files with larger rows.
+BLOCKS = (2**20, 16 * 2**20)
+ROW_NUMBER = "row_number"
+TOO_LONG = "straddling object"  # the words of Arrow for a row that does not fit into a block
+BROKEN = "broken"  # the row as written, where it has too few or too many values
+# A value that a quote opens and nothing closes gets the first of these: so it has a line break, wherever the file ends.
+ENDING = "\n\n"
+DELIMITER = "\x1f"  # stands for the contract's where Arrow does not take that, which is beyond ASCII
+LINE_BREAKS = ("\n", "\r")
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def read_csv(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Table]:
+    """The rows of a file: its values as text by their place ("1", "2", ...), `row_number` from 1, and `broken`.
+
+    A row of too few or too many values is there, too, with as many of them as there are columns.
+
+    Raises:
+        LandingError: its quotes would hide rows, or a row is too long.
+    """
+    told, looked = 0, False
+    for block in BLOCKS:
+        try:
+            for table, has_line_breaks in _Parse(source, file, columns).tables(block):
+                if has_line_breaks and not looked:
+                    check_quotes(source, file)
+                    looked = True
+                fresh = table.filter(pc.field(ROW_NUMBER) > told)  # the header is row 0
+                if fresh.num_rows:
+                    told = pc.max(fresh[ROW_NUMBER]).as_py()
+                    yield fresh
+            return
+        except pa.ArrowInvalid as error:
+            if TOO_LONG not in str(error):
+                raise
+            if not looked:
+                check_quotes(source, file)
+                looked = True
+    raise LandingError(
+        f"{file.name}: the row behind row {told} takes more than {BLOCKS[-1] / 2**20:.0f} MB, or the file has no line "
+        "ends. Deliver it with one row a line."
+    )
+
+
+class _Broken(list[tuple[int, str]]):
+    """Number and text of the rows that Arrow does not take, in file order."""
+
+    def __call__(self, row: arrow_csv.InvalidRow) -> str:
+        self.append((row.number - 1, row.text))
+        return "skip"
+
+    def until(self, number: int) -> list[tuple[int, str]]:
+        """Those before this row, which are forgotten."""
+        found = [row for row in self if row[0] < number]
+        del self[: len(found)]
+        return found
+
+
+class _Parse:
+    """One pass over a file."""
+
+    def __init__(self, source: Source, file: ExtractFile, columns: int) -> None:
+        self.source, self.file = source, file
+        self.names = [str(place) for place in range(1, columns + 1)]
+        self.broken = _Broken()
+        self.delimiter = source.delimiter if source.delimiter.isascii() else DELIMITER
+        self.instead = {} if source.delimiter == self.delimiter else {source.delimiter: DELIMITER}
+        self.stand_ins = {CARRIAGE_RETURN: "\r"} | {new: old for old, new in self.instead.items()}
+
+    def tables(self, block: int) -> Iterator[tuple[pa.Table, bool]]:
+        """Tables as of `read_csv`, with the header as row 0; and whether a value has a line break."""
+        number = 0
+        with open_utf8(self.source, self.file, ENDING, self.instead) as stream:
+            for batch in self._reader(stream, block):
+                numbers = _numbers(number, batch.num_rows, {row for row, _ in self.broken})
+                number = int(numbers[-1]) + 1 if len(numbers) else number
+                yield self._table(batch, numbers, self.broken.until(number))
+        none = pa.record_batch([pa.array([], pa.string())] * len(self.names), self.names)
+        yield self._table(none, _numbers(number, 0, ()), self.broken.until(sys.maxsize))
+
+    def _reader(self, stream: io.BufferedReader, block: int) -> arrow_csv.CSVStreamingReader:
+        return arrow_csv.open_csv(
+            pa.PythonFile(stream, mode="r"),
+            # only without threads it numbers the rows that it does not take
+            arrow_csv.ReadOptions(use_threads=False, block_size=block, column_names=self.names),
+            arrow_csv.ParseOptions(
+                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=self.broken
+            ),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(self.names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+
+    def _table(
+        self, batch: pa.RecordBatch, numbers: Numbers, broken: Sequence[tuple[int, str]]
+    ) -> tuple[pa.Table, bool]:
+        names = [*self.names, BROKEN, ROW_NUMBER]
+        rows = pa.table([*batch.columns, pa.nulls(batch.num_rows, pa.string()), pa.array(numbers)], names)
+        if broken:
+            others = [[*self._values(text), text, number] for number, text in broken]
+            rows = pa.concat_tables([rows, pa.table([*zip(*others, strict=True)], schema=rows.schema)])
+        *texts, row_number = rows.columns
+        line_breaks = any(_holds(text, end) for text in texts for end in LINE_BREAKS)
+        for new, old in self.stand_ins.items():
+            texts = [pc.replace_substring(text, new, old) if _holds(text, new) else text for text in texts]
+        return pa.table([*texts, row_number], names), line_breaks
+
+    def _values(self, text: str) -> list[str | None]:
+        """The values of a broken row, as many as there are columns."""
+        [row] = csv_rows(io.StringIO(text, newline=""), self.delimiter, len(text))
+        given = [value or None for value in row.values[: len(self.names)]]
+        return given + [None] * (len(self.names) - len(given))
+
+
+def _numbers(first: int, rows: int, without: Collection[int]) -> Numbers:
+    """The next row numbers."""
+    if not without:
+        return np.arange(first, first + rows)
+    return np.fromiter(islice((n for n in count(first) if n not in without), rows), np.int64)
+
+
+def _holds(text: pa.ChunkedArray, some: str) -> bool:
+    buffers = (chunk.buffers()[2] for chunk in text.chunks)
+    return any(buffer is not None and some.encode() in buffer.to_pybytes() for buffer in buffers)

@@ -1,0 +1,56 @@
+"""How a study was made, in sentences for its report."""
+
+from churn_assets.reporting.words import spoken
+from churn_assets.study.folds import SEED
+from churn_assets.study.preparation import MODEL_ROWS
+from churn_assets.study.study import EXPLAINED_ROWS, Study
+
+
+def method(study: Study) -> list[str]:
+    """One sentence or two per subject."""
+    prepared, evaluation = study.prepared, study.evaluation
+    lines = [
+        (
+            f"{len(prepared.frame):,} rows in the file, {prepared.target.known:,} with a known outcome, "
+            f"{len(prepared.used):,} learned from (at most {MODEL_ROWS:,} are drawn, by whole customers), "
+            f"{len(evaluation.judged):,} of them judged. Drivers and segments come from at most {EXPLAINED_ROWS:,}."
+        ),
+        (
+            f"Judged {_folds(study)}. Filling, encoding, stacking weights and calibration are fitted on each fold's "
+            "learning rows only."
+        ),
+        (
+            "Models: ridge logistic regression; the same with numbers that may bend at eight quantiles (additive "
+            "regression); histogram gradient boosting; their equal mixture (soft voting); a mixture with weights "
+            "fitted on out-of-fold predictions (stacking). Nothing was tuned on this file, and no rows were resampled."
+        ),
+        (
+            "The interval of a mean comes from DeLong's variance within folds. The scored file gives the out-of-fold "
+            "probability where a row was judged, and the final model's elsewhere."
+        ),
+        _moment(study),
+    ]
+    if prepared.rows.groups is not None:
+        lines.append(
+            "Intervals treat the rows of one customer or group together; the choice of the model does not."
+        )
+    if study.model.weights:
+        weights = ", ".join(f"{spoken(name)} {weight:.2f}" for name, weight in study.model.weights.items())
+        lines.append(f"Weights of the final mixture: {weights}.")
+    return lines
+
+
+def _folds(study: Study) -> str:
+    folds = len(study.evaluation.best.mean.folds)
+    if study.prepared.request.time:
+        return f"by time: rows are judged by what was learned from earlier rows, cut at {folds} dates"
+    return f"in {folds} folds, stratified by outcome, shuffled with seed {SEED}"
+
+
+def _moment(study: Study) -> str:
+    if study.prepared.request.time:
+        return "One file does not show whether an outcome was already known when a later row was observed."
+    return (
+        "Without --time the figures say how well customers of one moment are told apart. A model achieves less on next "
+        "month's customers. A file made after the outcome can hide leaks that no program sees."
+    )
