@@ -24,7 +24,17 @@ NUMBERS = re.compile(r"double|float|decimal\((\d+),\s*(\d+)\)")
 PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "rescued")
 RESERVED = frozenset(
     {
-        *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE),
+        *(
+            "customer_key",
+            "known_at",
+            "sequence",
+            "latest_in_month",
+            "copies",
+            "refused",
+            "refused_rule",
+            "as_of_date",
+            *PROVENANCE,
+        ),
         *("refused_rule", "refused_reason", "raw_row"),
     }
 )

@@ -41,7 +41,7 @@ def running_spells(
     """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
 
     Adds `running`, `in_notice` (all running spells of the customer are), `tenure_days` (since the customer's first
-    spell) and `unknown` (no spell is known to run, and the newest version of one was refused). A spell whose last day is
+    spell) and `unknown` (none is known to run, and the newest version of one was refused). A spell whose last day is
     the as_of_date is over; one whose end lies ahead but is known is in notice.
     """
     from pyspark.sql import Window

@@ -11,6 +11,7 @@ from churn_assets.months import month_index
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+REFUSED = "refused"
 MAY, JUNE, JULY = (month_index(m) for m in ("2025-05", "2025-06", "2025-07"))
 
 
@@ -24,8 +25,12 @@ def silver(
 ) -> "DataFrame":
     """Versions of a source: each row is known_at followed by the columns of `schema`; later rows of a day are newer.
 
-    Adds sequence, latest_in_month and extract_month as silver would.
+    A row that is one element longer and ends with REFUSED is a refused version. Adds sequence, latest_in_month,
+    refused and extract_month as silver would.
     """
+    wide = len(schema.split(", ")) + 1
+    refused = [len(row) > wide and row[-1] == REFUSED for row in sorted(rows, key=lambda r: r[0])]
+    rows = [row[:wide] for row in rows]
     names = [part.split()[0] for part in schema.split(", ")]
     position = [names.index(k) for k in source.silver_key]
 
@@ -37,8 +42,8 @@ def silver(
     for i, row in enumerate(ordered):
         earlier = sum(slot(r) == slot(row) for r in ordered[:i])
         later = any(slot(r) == slot(row) for r in ordered[i + 1 :])
-        full.append((*row, earlier + 1, not later, row[0].strftime("%Y-%m")))
-    bookkeeping = "sequence int, latest_in_month boolean, extract_month string"
+        full.append((*row, earlier + 1, not later, refused[i], row[0].strftime("%Y-%m")))
+    bookkeeping = "sequence int, latest_in_month boolean, refused boolean, extract_month string"
     return spark.createDataFrame(full, f"known_at date, {schema}, {bookkeeping}")
 
 

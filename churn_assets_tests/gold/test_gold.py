@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Version = tuple[str, str, Mapping[str, Any]]  # customer_key, known_at, columns
+REFUSED = "refused"  # in the columns of a refused version
 
 
 def _versions(spark: "SparkSession", source: Source, versions: Sequence[Version]) -> "DataFrame":
@@ -36,12 +37,12 @@ def _versions(spark: "SparkSession", source: Source, versions: Sequence[Version]
             for k, at, v in versions[position + 1 :]
         )
         texts = [None if values.get(n) is None else str(values[n]) for n in columns]
-        rows.append((key, *texts, known_at, position + 1, not later, 1, month))
+        rows.append((key, *texts, known_at, position + 1, not later, 1, bool(values.get(REFUSED)), month))
     named = ", ".join(f"`{n}` string" for n in ["customer_key", *columns, "known_at"])
-    schema = f"{named}, sequence int, latest_in_month boolean, copies int, extract_month string"
+    schema = f"{named}, sequence int, latest_in_month boolean, copies int, refused boolean, extract_month string"
     frame = spark.createDataFrame(rows, schema).coalesce(1)
     typed = [f"cast(`{n}` as {t}) as `{n}`" for n, t in columns.items()]
-    kept = ["sequence", "latest_in_month", "copies", "extract_month"]
+    kept = ["sequence", "latest_in_month", "copies", "refused", "extract_month"]
     return frame.selectExpr("customer_key", *typed, "cast(known_at as date) as known_at", *kept)
 
 
