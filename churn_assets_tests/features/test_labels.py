@@ -14,7 +14,7 @@ from churn_assets.contracts.windows import Windows
 from churn_assets.features.labels import OUTCOMES, churn_labels, cohorts
 from churn_assets.months import month_end, month_from_index, month_index
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.features.frames import by_key, day, silver
+from churn_assets_tests.features.frames import REFUSED, by_key, day, silver
 from churn_assets_tests.lakes import business_copy
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SCHEMA = (
 )
 # as_of 31 January: gap to 7 February, outcome window to 9 March, settled on 12 March
 AS_OF = date(2025, 1, 31)
-Version = tuple[date, str, str, date, date | None, date | None, str | None]
+Version = tuple[date, str, str, date | None, date | None, date | None, str | None, str]
 
 
 def version(
@@ -43,7 +43,12 @@ def version(
 ) -> Version:
     """A delivered version of a subscription."""
     dates = [day(d) if d else None for d in (expires, ended)]
-    return (day(known), f"S {who} {spell}", who, day(started), dates[0], dates[1], reason)
+    return (day(known), f"S {who} {spell}", who, day(started), dates[0], dates[1], reason, "accepted")
+
+
+def refused(known: str, who: str, spell: str = "1") -> Version:
+    """A version of a subscription whose row was refused."""
+    return (day(known), f"S {who} {spell}", who, None, None, None, None, REFUSED)
 
 
 def daily_until(last: date) -> list[date]:
@@ -82,6 +87,21 @@ CANCELLATION: dict[str, tuple[list[Version], str]] = {
         "churned",
     ),
     "ended, known a day too late": ([version("01-07", ""), version("03-13", "", "02-20", "price")], "stayed"),
+    "its newest row was refused": ([version("01-07", ""), refused("02-21", "")], "unknown"),
+    "its only row was refused": ([refused("01-07", "")], "unknown"),
+    "a good row followed the refused one": (
+        [version("01-07", ""), refused("02-21", ""), version("02-28", "")],
+        "stayed",
+    ),
+    "a row was refused a day too late": ([version("01-07", ""), refused("03-13", "")], "stayed"),
+    "a row of another spell was refused": (
+        [version("01-07", ""), version("01-07", "", spell="2"), refused("02-21", "", "2")],
+        "stayed",
+    ),
+    "one spell ended, a row of another was refused": (
+        [version("02-21", "", "02-20", "price"), version("01-07", "", spell="2"), refused("02-21", "", "2")],
+        "unknown",
+    ),
     "took the end back": ([version("02-07", "", "02-20", "price"), version("02-14", "")], "stayed"),
     "comes back within the renewal days": (
         [version("02-21", "", "02-20", "price"), version("02-28", "", started="02-23", spell="2")],

@@ -1,4 +1,4 @@
-"""Who gets a snapshot where only events tell of customers."""
+"""Who gets a snapshot, and why others do not."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.population import population
 from churn_assets.months import month_index
-from churn_assets_tests.features.frames import by_key, day, silver
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.features.frames import REFUSED, by_key, day, silver
 from churn_assets_tests.lakes import business_copy
 
 if TYPE_CHECKING:
@@ -31,3 +32,49 @@ def test_who_has_been_silent_for_long_may_be_left_out(spark: "SparkSession", tmp
         "a day too long ago": "not_active",
         "back, but told too late": "not_active",
     }
+
+
+def test_a_customer_whose_newest_row_was_refused_is_unknown_until_a_good_one_comes(
+    spark: "SparkSession",
+) -> None:
+    """The state before the refused row no longer counts, and a first row that was refused is not nobody."""
+    telecom = load_business(SHIPPED_BUSINESSES / "telecom")
+    schema = (
+        "subscription_id string, customer_key string, started_on date, expires_on date, notice_on date, "
+        "ended_on date, end_reason string"
+    )
+    rows = [
+        ("01-07", "end refused", "1", True),
+        ("01-21", "end refused", "1", False),
+        ("01-07", "first refused", "1", False),
+        ("01-07", "good again", "1", True),
+        ("01-14", "good again", "1", False),
+        ("01-21", "good again", "1", True),
+        ("01-07", "another spell runs", "1", True),
+        ("01-07", "another spell runs", "2", True),
+        ("01-21", "another spell runs", "2", False),
+        ("01-07", "refused later", "1", True),
+        ("02-07", "refused later", "1", False),
+    ]
+    told = [
+        (
+            day(known),
+            f"{who} {spell}",
+            who,
+            day("2024-01-01") if good else None,
+            *(None, None, None, None),
+            "" if good else REFUSED,
+        )
+        for known, who, spell, good in rows
+    ]
+    versions = silver(spark, telecom.source("subscriptions"), schema, told)
+    january, february = month_index("2025-01"), month_index("2025-02")
+    people = by_key(population(versions, telecom, [january, february]), "customer_key", "as_of_index")
+    assert {who: row["excluded"] for (who, index), row in people.items() if index == january} == {
+        "end refused": "unknown",
+        "first refused": "unknown",
+        "good again": None,
+        "another spell runs": None,
+        "refused later": None,
+    }
+    assert people["refused later", february]["excluded"] == "unknown"

@@ -39,7 +39,9 @@ def _versions(spark: "SparkSession", source: Source, versions: Sequence[Version]
         texts = [None if values.get(n) is None else str(values[n]) for n in columns]
         rows.append((key, *texts, known_at, position + 1, not later, 1, bool(values.get(REFUSED)), month))
     named = ", ".join(f"`{n}` string" for n in ["customer_key", *columns, "known_at"])
-    schema = f"{named}, sequence int, latest_in_month boolean, copies int, refused boolean, extract_month string"
+    schema = (
+        f"{named}, sequence int, latest_in_month boolean, copies int, refused boolean, extract_month string"
+    )
     frame = spark.createDataFrame(rows, schema).coalesce(1)
     typed = [f"cast(`{n}` as {t}) as `{n}`" for n, t in columns.items()]
     kept = ["sequence", "latest_in_month", "copies", "refused", "extract_month"]
