@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 from churn_assets.contracts.errors import DeclarationError
 from churn_assets.contracts.source import FileFormat
 
-# What Spark decodes, by Python's name; JSON lines are cut at line breaks before they are decoded.
-SPARK_ENCODINGS = {
+# As contracts name them, by Python's name; JSON lines are cut at line breaks before they are decoded.
+ENCODING_NAMES = {
     "utf-8": "UTF-8",
     "iso8859-1": "ISO-8859-1",
     "ascii": "US-ASCII",
@@ -19,7 +19,7 @@ SPARK_ENCODINGS = {
     "utf-32": "UTF-32",
 }
 ENCODINGS: dict[FileFormat, tuple[str, ...]] = {
-    "csv": tuple(SPARK_ENCODINGS.values()),
+    "csv": tuple(ENCODING_NAMES.values()),
     "jsonl": ("UTF-8", "ISO-8859-1"),
     "parquet": ("UTF-8",),
 }
@@ -57,13 +57,13 @@ def delimiter_of(own: ServerProperties, file: Path) -> str:
 
 
 def encoding_of(own: ServerProperties, source_format: FileFormat, file: Path) -> str:
-    """The encoding of a source's text as Spark calls it, whatever the alias in the contract (latin-1).
+    """The encoding of a source's text by its usual name, whatever the alias in the contract (latin-1).
 
     Raises:
         DeclarationError: an encoding that the format is not read in.
     """
     try:
-        known = SPARK_ENCODINGS.get(codecs.lookup(own.encoding).name)
+        known = ENCODING_NAMES.get(codecs.lookup(own.encoding).name)
     except LookupError:
         known = None
     if known not in ENCODINGS[source_format]:
