@@ -1,4 +1,5 @@
-"""Where source data comes from: the simulator today, readers of live systems when they are asked for.
+"""Where source data comes from: the simulator today, connectors of live systems when they are asked for.
 
-Everything here ends in extract files in the landing zone; reading those files into tables belongs in bronze.
+Everything here ends in extract files in the landing zone, or reads those files (readers), without an engine; bronze
+makes tables of what the readers give.
 """
