@@ -56,7 +56,7 @@ test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the q
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own
 	@test -x .venv-oracle/bin/python || $(BIN)/python -m venv .venv-oracle
 	@.venv-oracle/bin/python .ci/install.py empulse==0.13.1
-	@ORACLE_PYTHON="$(CURDIR)/.venv-oracle/bin/python" $(BIN)/python -m pytest churn_assets_tests/models/test_money.py $(ARGS)
+	@ORACLE_PYTHON="$(CURDIR)/.venv-oracle/bin/python" $(BIN)/python -m pytest churn_assets_tests/ml/metrics/test_profit.py $(ARGS)
 
 lint: $(VENV)/.stamp  ## check style, format and types
 	@$(BIN)/ruff check .

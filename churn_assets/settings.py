@@ -19,7 +19,8 @@ SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 HIDDEN = "***"
 # What stands before the last @ of the host part; of an Azure location that is the container, no secret.
-USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)[^/?#]*@")
+# A password may hold a slash.
+USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)(?:[^/?#@:]+:[^@]*|[^/?#]*)@")
 SECRET_PARAMETER = re.compile(
     r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
 )

@@ -47,7 +47,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                 frame = read_extracts(lakehouse.spark, source, landing, files, folder)
                 commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
-            remedy = "Then materialise these months again."
+            remedy = "Mend this, then materialise these months again."
             evidence = {"found": str(error), "months": ", ".join(months)}
             raise CheckFailed(FILES_FIT, str(error), remedy, evidence) from error
         delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])

@@ -1,25 +1,23 @@
 """Extract files -> the bronze frame: contract fields as delivered + provenance + `rescued`.
 
-Files whose columns differ are read group by group, each by its own column names. CSV is parsed before Spark sees it
-(sources.readers).
+The files are parsed before Spark sees them (sources.readers). Those whose columns differ are finished group by group,
+each by its own column names.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.sources.landing import ExtractFile, delivered_columns
-from churn_assets.sources.readers.delimited import BROKEN, ROW_NUMBER
-from churn_assets.sources.readers.staging import Columns, require_fields, stage
+from churn_assets.sources.landing import ExtractFile
+from churn_assets.sources.readers.staging import Columns, stage
+from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 CORRUPT = "_corrupt_record"
-DELIVERED = "delivered_"  # prefix of a file's columns while they stand beside ours
 ORIGIN = {ROW_NUMBER: "bigint", "extract_date": "date", "source_file": "string", "extract_month": "string"}
 
 
@@ -35,65 +33,28 @@ def read_extracts(
         LandingError: a file that cannot be read at all, whose quotes would hide rows, or that lacks a required column;
             names file and remedy, never what the file holds.
     """
-    if source.format == "csv":
-        groups = stage(source, landing, files, folder)
-        frames = [_read_staged(spark, source, columns, place) for columns, place in groups.items()]
-    else:
-        frames = _read_delivered(spark, source, landing, files)
-    if not frames:
+    finish = {"csv": _finish_csv, "jsonl": _finish_jsonl, "parquet": _finish_parquet}[source.format]
+    groups = stage(source, landing, files, folder)
+    if not groups:
         return spark.createDataFrame([], tables.bronze(source).ddl)
+    frames = [finish(spark, source, columns, staged) for columns, staged in groups.items()]
     return reduce(lambda a, b: a.unionByName(b), frames)
 
 
-def _read_delivered(
-    spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile]
-) -> "list[DataFrame]":
-    groups: dict[Columns, list[ExtractFile]] = defaultdict(list)
-    for file in files:
-        columns = delivered_columns(landing, source, file)
-        if columns:
-            require_fields(source, file, [name for name, _ in columns])
-        groups[columns].append(file)
-    read = {"jsonl": _read_jsonl, "parquet": _read_parquet}[source.format]
-    return [read(spark, source, columns, [f.path for f in group]) for columns, group in groups.items()]
+def _texts(spark: "SparkSession", folder: str, names: Sequence[str]) -> "DataFrame":
+    """Staged rows of these columns, all of them text."""
+    types = dict.fromkeys(names, "string") | ORIGIN
+    return spark.read.schema(", ".join(f"`{name}` {kind}" for name, kind in types.items())).parquet(folder)
 
 
-def _provenance(frame: "DataFrame", source: Source, row_number: "Column | None" = None) -> "DataFrame":
-    """Adds extract_date, extract_month, source_file, row_number; must stand directly on the scan.
-
-    The file's own columns are called `delivered_<name>` from here on: one of them may be called like ours.
-    """
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    depth = source.path.count("/") + 1
-    # Cheap on purpose: this runs on every row, and a path differs only from file to file.
-    path = F.col("_metadata.file_path")
-    if any("%" in name for name in frame.inputFiles()):
-        path = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))  # a plus in a path is no blank
-    frame = frame.select(
-        *(F.col(_quoted(name)).alias(DELIVERED + name) for name in frame.columns),
-        F.substring_index(path, "/", -(2 + depth)).alias("source_file"),
-        *([] if row_number is None else [row_number.alias("row_number")]),
-    )
-    day = len(f"{source.path}/extract_date=") + 1
-    frame = frame.withColumn("extract_date", F.substring("source_file", day, 10).cast("date")).withColumn(
-        "extract_month", F.substring("source_file", day, 7)
-    )
-    if row_number is not None:
-        return frame
-    order = Window.partitionBy("source_file").orderBy("_position")
-    return (
-        frame.withColumn("_position", F.monotonically_increasing_id())
-        .withColumn("row_number", F.row_number().over(order).cast("bigint"))
-        .drop("_position")
-    )
+def _places(count: int) -> list[str]:
+    """What the columns of a file are called when it is staged."""
+    return [str(place) for place in range(1, count + 1)]
 
 
 def _finish(
     frame: "DataFrame", source: Source, values: dict[str, "Column"], rescued: "Column"
 ) -> "DataFrame":
-
     return frame.select(
         *(values[field].alias(field) for field in source.fields),
         "extract_date",
@@ -110,15 +71,13 @@ def _delivered_name(source: Source, field: str, delivered: Sequence[str]) -> str
     return next((name for name in (field, *aliases) if name in delivered), None)
 
 
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _delivered(name: str) -> "Column":
-    """A column of the file, after `_provenance`."""
+def _by_name(columns: Columns) -> "dict[str, Column]":
+    """The staged column of each delivered one."""
     from pyspark.sql import functions as F
 
-    return F.col(_quoted(DELIVERED + name))
+    return {
+        name: F.col(f"`{place}`") for place, (name, _) in zip(_places(len(columns)), columns, strict=True)
+    }
 
 
 def _as_json(parts: dict[str, "Column"]) -> "Column":
@@ -131,48 +90,25 @@ def _as_json(parts: dict[str, "Column"]) -> "Column":
     return F.when(some, F.to_json(F.struct(*(value.alias(name) for name, value in parts.items()))))
 
 
-def _read_staged(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
+def _finish_csv(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    places = [str(place) for place in range(1, len(columns) + 1)]
-    types = dict.fromkeys([*places, BROKEN], "string") | ORIGIN
-    raw = spark.read.schema(", ".join(f"`{name}` {kind}" for name, kind in types.items())).parquet(folder)
-    delivered = {name: F.col(f"`{place}`") for place, (name, _) in zip(places, columns, strict=True)}
+    delivered = _by_name(columns)
     carried = {field: _delivered_name(source, field, [*delivered]) for field in source.fields}
     nothing = F.lit(None).cast("string")
     values = {field: delivered[name] if name else nothing for field, name in carried.items()}
     extra = {name: value for name, value in delivered.items() if name not in carried.values()}
+    raw = _texts(spark, folder, [*_places(len(columns)), BROKEN])
     return _finish(raw, source, values, _as_json(extra | {CORRUPT: F.col(BROKEN)}))
 
 
-def _read_jsonl(
-    spark: "SparkSession", source: Source, columns: tuple[tuple[str, str], ...], paths: list[str]
-) -> "DataFrame":
+def _finish_jsonl(spark: "SparkSession", source: Source, _: Columns, folder: str) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    lines = _provenance(spark.read.text(paths), source).withColumnRenamed(DELIVERED + "value", "value")
-    if source.encoding != "UTF-8":
-        lines = lines.withColumn("value", F.decode(F.col("value").cast("binary"), source.encoding))
-    lines = lines.where(F.length(F.trim("value")) > 0)
-    # A byte order mark would make the first document of a file unreadable. Read as an array, because what follows a
-    # first document on its line would be passed over otherwise.
-    line = F.concat(F.lit("["), F.expr("trim(LEADING '\ufeff' FROM value)"), F.lit("]"))
-    # What does not decode would be read with its letters replaced, and two customers become one.
-    alone = (F.size("_documents") == 1) & F.is_valid_utf8("value")
-    parsed = lines.withColumn("_documents", F.from_json(line, "array<map<string,string>>")).withColumn(
-        "_document", F.when(alone, F.col("_documents")[0])
-    )
-    aliases = {c.field: c.aliases for c in source.columns}
-    values = {
-        f: F.coalesce(*(F.try_element_at("_document", F.lit(name)) for name in (f, *aliases[f])))
-        for f in source.fields
-    }
-    known = [name for field in source.fields for name in (field, *aliases[field])]
-    others = F.map_filter("_document", lambda key, _: ~key.isin(known))
-    rescued = F.when(F.col("_document").isNull(), F.to_json(F.struct(F.col("value").alias(CORRUPT)))).when(
-        F.size(others) > 0, F.to_json(others)
-    )
-    return _finish(parsed, source, values, rescued)
+    places = _places(len(source.fields))
+    values = {field: F.col(f"`{place}`") for field, place in zip(source.fields, places, strict=True)}
+    rescued = F.coalesce(F.col(OTHERS), _as_json({CORRUPT: F.col(BROKEN)}))
+    return _finish(_texts(spark, folder, [*places, OTHERS, BROKEN]), source, values, rescued)
 
 
 def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
@@ -194,23 +130,20 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
     return cast
 
 
-def _read_parquet(
-    spark: "SparkSession", source: Source, columns: tuple[tuple[str, str], ...], paths: list[str]
-) -> "DataFrame":
+def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    names = [name for name, _ in columns]
-    raw = _provenance(spark.read.parquet(*paths), source, F.col("_metadata.row_index") + 1)
+    raw, delivered = spark.read.parquet(folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
-    values, rescued = {}, {}
+    values, rescued, carried = {}, {}, set()
     for field in source.fields:
-        name = _delivered_name(source, field, names)
+        name = _delivered_name(source, field, [*delivered])
         if name is None:
             values[field] = F.lit(None).cast(types[field])
             continue
-        delivered = _delivered(name)
-        values[field] = _cast(raw, delivered, types[field])
-        rescued[field] = F.when(delivered.isNotNull() & values[field].isNull(), delivered.cast("string"))
-    carried = {_delivered_name(source, field, names) for field in source.fields}
-    rescued |= {name: _delivered(name) for name in names if name not in carried}
+        carried.add(name)
+        values[field] = _cast(raw, delivered[name], types[field])
+        unfit = delivered[name].isNotNull() & values[field].isNull()
+        rescued[field] = F.when(unfit, delivered[name].cast("string"))
+    rescued |= {name: value for name, value in delivered.items() if name not in carried}
     return _finish(raw, source, values, _as_json(rescued))

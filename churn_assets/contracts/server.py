@@ -10,8 +10,8 @@ from churn_assets.contracts.source import FileFormat
 from churn_assets.contracts.validation import own_properties, peek, property_place
 from churn_assets.contracts.words import closest, listed
 
-# What Spark decodes, by Python's name; JSON lines are cut at line breaks before they are decoded.
-SPARK_ENCODINGS = {
+# As contracts name them, by Python's name; JSON lines are cut at line breaks before they are decoded.
+ENCODING_NAMES = {
     "utf-8": "UTF-8",
     "iso8859-1": "ISO-8859-1",
     "ascii": "US-ASCII",
@@ -21,7 +21,7 @@ SPARK_ENCODINGS = {
     "utf-32": "UTF-32",
 }
 ENCODINGS: dict[FileFormat, tuple[str, ...]] = {
-    "csv": tuple(SPARK_ENCODINGS.values()),
+    "csv": tuple(ENCODING_NAMES.values()),
     "jsonl": ("UTF-8", "ISO-8859-1"),
     "parquet": ("UTF-8",),
 }
@@ -66,9 +66,9 @@ def _delimiter(own: ServerProperties, place: Place) -> str:
 
 
 def _encoding(own: ServerProperties, source_format: FileFormat, place: Place) -> str:
-    """The encoding of a source's text as Spark calls it, whatever the alias in the contract (latin-1)."""
+    """The encoding of a source's text by its usual name, whatever the alias in the contract (latin-1)."""
     try:
-        known = SPARK_ENCODINGS.get(codecs.lookup(own.encoding).name)
+        known = ENCODING_NAMES.get(codecs.lookup(own.encoding).name)
     except (LookupError, ValueError):
         known = None
     if known is None or known not in ENCODINGS[source_format]:

@@ -84,7 +84,7 @@ def _trained(
         return train_as_of(training)
     except NotEnoughHistory as error:
         if last:
-            remedy = "Then train again as of the same month."
+            remedy = "Train as of a later month, or load older extracts."
             evidence = {"found": str(error), "more monthly cohorts needed": error.more_months}
             raise training.refused(ENOUGH_COHORTS, str(error), remedy, evidence) from error
         context.log.info(f"trained_as_of {training.trained_as_of}: not trained. {error}")

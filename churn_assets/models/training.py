@@ -239,7 +239,7 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
     except TrainingError as error:
         check = NO_LEAK if isinstance(error, LeakFound) else USABLE_SAMPLE
         evidence = {"found": str(error), "labels by cohort": _labels_by_cohort(sample.frame)}
-        remedy = "Then train again as of the same month."
+        remedy = "Mend this, then train again as of the same month."
         raise training.refused(check, str(error), remedy, evidence) from error
 
 

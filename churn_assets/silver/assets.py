@@ -148,6 +148,14 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
     return report | _noticed(problems)
 
 
+def _blocked(problems: Sequence[Problem]) -> CheckFailed:
+    """The failed check of months that broke a blocking rule."""
+    found = "\n".join(f"{p.source} {p.month}: {p.rule}: {p.evidence}" for p in problems)
+    remedies = " ".join(dict.fromkeys(p.remedy for p in problems))
+    again = "Then materialise bronze and silver of these months again."
+    return CheckFailed(CONTRACT_RULES, found, f"{remedies} {again}", _noticed(problems))
+
+
 def _noticed(problems: Sequence[Problem]) -> dict[str, Any]:
     if not problems:
         return {}
@@ -178,8 +186,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             with telling_no_values(table):
                 load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
         except MonthBlocked as error:
-            remedy = "Then materialise bronze and silver of these months again."
-            raise CheckFailed(CONTRACT_RULES, str(error), remedy, _noticed(error.problems)) from error
+            raise _blocked(error.problems) from error
         for commit in load.commits[1:]:
             other = next(t for t in shared if t.path == commit.table)
             written = {

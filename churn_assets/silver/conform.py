@@ -108,7 +108,7 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
 
     corrupt = F.get_json_object("rescued", f"$.{CORRUPT}")
     undecoded = F.contains(corrupt, F.lit(REPLACED))
-    if source.format == "csv":  # whose bytes are gone when Spark has read it
+    if source.format == "csv":  # of which such a row parses
         text = F.concat_ws(" ", *(F.col(f"_delivered.`{f}`") for f in source.fields))
         undecoded = F.coalesce(undecoded, F.lit(False)) | F.contains(text, F.lit(REPLACED))
     rules = [

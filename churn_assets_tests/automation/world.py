@@ -7,7 +7,6 @@ from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
-import pyarrow as pa
 
 from churn_assets.automation import sensors
 from churn_assets.automation.sensors import COHORT_TABLES, refresh_cohorts_sensor
@@ -59,9 +58,8 @@ class World:
                 for s, m in self.files
                 if m in months and s != without
             ]
-            self.lakehouse.replace_rows(
-                tables.RECONCILIATION, pa.Table.from_pylist(rows), "extract_month", months, run_id="run"
-            )
+            balance = tables.RECONCILIATION.rows(rows)
+            self.lakehouse.replace_rows(tables.RECONCILIATION, balance, "extract_month", months, run_id="run")
             self.write(tables.RECONCILIATION, months)
 
     def month_end(self, first: str, last: str | None = None, written: Sequence[Any] = COHORT_TABLES) -> None:
@@ -88,9 +86,8 @@ class World:
             for c in cohorts(months, self.business.file.windows, known)
         ]
         days = [row["as_of_date"] for row in rows]
-        self.lakehouse.replace_rows(
-            tables.CHURN_LABELS, pa.Table.from_pylist(rows), "as_of_date", days, run_id="run"
-        )
+        labels = tables.CHURN_LABELS.rows(rows)
+        self.lakehouse.replace_rows(tables.CHURN_LABELS, labels, "as_of_date", days, run_id="run")
 
     def write(self, table: Any, months: Sequence[str], metadata: dict[str, Any] | None = None) -> None:
         """The traces of a step that has written a table."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.bronze.reading import read_extracts
@@ -172,6 +173,13 @@ def test_json_lines_are_read_in_the_encoding_of_the_contract(spark: "SparkSessio
     assert all("_corrupt_record" in row["rescued"] for row in read.values())
 
 
+def test_a_document_with_a_name_twice_is_rescued_whole(spark: "SparkSession", tmp_path: Path) -> None:
+    line = '{"ticket_id": "T1", "ticket_id": "T2"}'
+    write_jsonl(tmp_path, "tickets", "2025-01-07", [line], "t")
+    [row] = _read(spark, TICKETS, tmp_path).values()
+    assert (row["ticket_id"], row["rescued"]) == (None, {"_corrupt_record": line})
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS["csv"])
 def test_tables_of_text_are_read_in_every_encoding_that_a_contract_may_name(
     spark: "SparkSession", tmp_path: Path, encoding: str
@@ -315,6 +323,17 @@ def test_parquet_values_that_do_not_fit_their_column_are_rescued(
     strange = rows["odd.parquet", 1]
     assert (strange["day"], strange["data_mb"], strange["voice_minutes"]) == (None, None, 1.5)
     assert set(strange["rescued"]) >= {"day", "data_mb"}
+
+
+def test_parquet_times_in_nanoseconds_are_read(spark: "SparkSession", tmp_path: Path) -> None:
+    """As pandas writes each of its times."""
+    row = {"customer_id": "C1", "voice_minutes": 1.0, "sms_count": 2, "data_mb": 3.0}
+    rows = [row | {"day": datetime(2025, 1, 3, 12)}]  # noqa: DTZ001
+    schema = pa.Table.from_pylist(rows).schema
+    day = schema.get_field_index("day")
+    schema = schema.set(day, pa.field("day", pa.timestamp("ns")))
+    write_parquet(tmp_path, "usage", "2025-01-07", rows, schema=schema)
+    assert _read(spark, USAGE, tmp_path)["part-1.parquet", 1]["day"] == date(2025, 1, 3)
 
 
 @pytest.mark.parametrize("source", [CUSTOMERS, TICKETS, USAGE], ids=lambda s: s.name)

@@ -73,14 +73,14 @@ def test_the_first_line_comes_within_a_second_and_the_plan_before_anything_heavy
 ) -> None:
     """Of the CPU time of a fresh process, as the machine of the tests is busy."""
     code = (
-        "import resource, sys; from churn_assets import estimate; plan = estimate.print_plan\n"
+        "import resource, sys; from churn_assets.cli import estimate; plan = estimate.print_plan\n"
         "def told(*words):\n"
         "    plan(*words)\n"
         "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
         f"    print('heavy:', [m for m in {HEAVY} if m in sys.modules], 'cpu:', used.ru_utime + used.ru_stime)\n"
         "    raise SystemExit(0)\n"
         "estimate.print_plan = told\n"
-        "from churn_assets.cli import main; main()"
+        "from churn_assets.cli.main import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "demo"],

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
@@ -15,9 +14,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import decisions_schema, trainings_schema
+from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.reconciliation import Balance, as_table
+from churn_assets.silver.reconciliation import Balance
 from churn_assets_tests.lakes import settings_for, small_business
 
 JUNE = date(2025, 6, 30)
@@ -34,34 +33,44 @@ def _told(house: Lakehouse, business: Business, width: int = COLUMNS) -> str:
     return console.export_text()
 
 
+def _append(house: Lakehouse, table: Table, rows: list[dict[str, Any]]) -> None:
+    house.append_rows(table, table.rows(rows), run_id="run")
+
+
 def _lake(home: Path, business: Business, reasons: list[str | None], **training: Any) -> Lakehouse:
     """A lake with everything that the summary reads; seven customers."""
     house = Lakehouse(settings_for(home))
     months = [("usage", "2025-05", 2_000_000_000), ("tickets", "2025-06", 900)]
     balances = [Balance(s, m, n + 10, n, 7, 3, [JUNE], True) for s, m, n in months]
-    house.append_rows(tables.RECONCILIATION, as_table(balances), run_id="run")
-    row = dict.fromkeys(trainings_schema().names) | {
+    house.append_rows(
+        tables.RECONCILIATION,
+        tables.RECONCILIATION.rows([balance.as_dict() for balance in balances]),
+        run_id="run",
+    )
+    row = {
         "trained_as_of": JUNE, "model_version": "1", "candidate": "gradient_boosted_trees", "auc": 0.84,
         "auc_low": 0.81, "auc_high": 0.87, "recall": 0.45, "trained_at": datetime(2025, 8, 1, tzinfo=UTC),
     }  # fmt: skip
-    trained = pa.Table.from_pylist([row | training], schema=trainings_schema())
-    house.append_rows(tables.TRAINING_RUNS, trained, run_id="run")
-    decision = dict.fromkeys(decisions_schema().names) | {
+    _append(house, tables.TRAINING_RUNS, [row | training])
+    decision = {
         "in_charge_from": JUNE, "trained_as_of": JUNE, "model_version": "1", "promoted": True,
         "decided_at": datetime(2025, 8, 1, tzinfo=UTC),
     }  # fmt: skip
-    decided = pa.Table.from_pylist([decision], schema=decisions_schema())
-    house.append_rows(tables.CHAMPIONS, decided, run_id="run")
+    _append(house, tables.CHAMPIONS, [decision])
     named = {f"reason_{place}": reason for place, reason in enumerate(reasons, start=1)}
     people = [
         {"customer_key": f"{n:016x}", "as_of_date": JUNE, "probability": 0.9 - n / 10, "raw": 0.9 - n / 10}
         for n in range(7)
     ]
     scored = [p | named | {"model_version": "1", "decile": 1} for p in people]
-    house.append_rows(tables.CHURN_SCORES, pa.Table.from_pylist(scored), run_id="run")
+    _append(house, tables.CHURN_SCORES, scored)
     tiers = ["high", "high", "elevated", "elevated", "low", "low", "low"]
-    segments = [p | {"risk_tier": t, "value": 1_000_000.0} for p, t in zip(people, tiers, strict=True)]
-    house.append_rows(tables.CUSTOMER_SEGMENTS, pa.Table.from_pylist(segments), run_id="run")
+    segments = [
+        {name: p[name] for name in ("customer_key", "as_of_date", "probability")}
+        | {"risk_tier": t, "value": 1_000_000.0}
+        for p, t in zip(people, tiers, strict=True)
+    ]
+    _append(house, tables.CUSTOMER_SEGMENTS, segments)
     return house
 
 
@@ -114,7 +123,7 @@ def test_what_is_not_there_yet_is_said(tmp_path: Path) -> None:
     assert (
         _told(house, business).split() == f"There is no table in {tmp_path}/lake yet. {FIRST_STEPS}".split()
     )
-    house.append_rows(tables.RECONCILIATION, as_table([]), run_id="run")
+    _append(house, tables.RECONCILIATION, [])
     told = _told(house, business)
     assert "0 delivered" in told and "none is in charge yet" in told and "riskiest" not in told
 

@@ -217,8 +217,8 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
     "quote as delimiter": (
         "subscriptions",
         lambda c: c["servers"][0].update(customProperties=[{"property": "delimiter", "value": '"'}]),
-        """servers[0].customProperties.delimiter: '"' separates no values""",
-        "use another character",
+        "servers[0].customProperties[delimiter].value",
+        """'"' separates no values; use another character""",
     ),
     "JSON lines in wide characters": (
         "tickets",

@@ -7,9 +7,10 @@ import pytest
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.stores import ELSEWHERE, stores, unregistered
-from churn_assets.models.assets import _search
+from churn_assets.models.training import TrainingRequest, _search
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.lakes import business_copy, settings_for
 
@@ -70,7 +71,11 @@ def test_the_journal_of_a_search_is_registered(tmp_path: Path) -> None:
     class Run:
         def log_trial(self, *_: object) -> None: ...
 
-    search = _search(Lakehouse(settings), business, date(2025, 6, 30), Run())  # type: ignore[arg-type]
+    house = Lakehouse(settings)
+    request = TrainingRequest(
+        business, house, tracking_of(settings, business), date(2025, 6, 30), False, "run", print
+    )
+    search = _search(request, Run())  # type: ignore[arg-type]
     assert search is not None
     search.file.parent.mkdir(parents=True)
     search.file.touch()

@@ -32,52 +32,36 @@ def run_workload(spark: "SparkSession", folder: Path) -> None:
 
 def _read_files(spark: "SparkSession", folder: Path) -> "DataFrame":
     import pandas as pd
-    from pyspark.sql import functions as F
 
     rows = [
         {"id": n, "customer": f"C{n % 40}", "day": f"{_MONTHS[n % 3]}-{1 + n % 28:02d}", "amount": n * 0.5}
         for n in range(240)
     ]
     frame = pd.DataFrame(rows)
-    frame.to_csv(folder / "rows.csv", index=False)
     frame.to_parquet(folder / "rows.parquet")
-    (folder / "rows.jsonl").write_text(
-        "\n".join(json.dumps(row | {"lines": [{"item": "plan"}]}) for row in rows)
-    )
-    text = "id string, customer string, day string, amount string, bad string"
-    delivered = spark.read.csv(
-        str(folder / "rows.csv"),
-        schema=text,
-        header=True,
-        columnNameOfCorruptRecord="bad",
-        enforceSchema=False,
-    )
-    nested = "id long, lines array<struct<item: string>>"
-    lines = spark.read.json(str(folder / "rows.jsonl"), schema=nested)
-    return (
-        delivered.withColumn("file", F.col("_metadata.file_name"))
-        .selectExpr(
-            "try_cast(id as bigint) id",
-            "customer",
-            "try_to_date(day, 'yyyy-MM-dd') day",
-            "try_cast(amount as decimal(12,2)) amount",
-            "date_format(try_to_date(day), 'yyyy-MM') month",
+    texts = frame.astype(str).assign(lines=json.dumps([{"item": "plan"}]))
+    texts.to_parquet(folder / "texts.parquet")
+    text = "id string, customer string, day string, amount string, lines string"
+    delivered = spark.read.schema(text).parquet(str(folder / "texts.parquet"))
+    return delivered.selectExpr(
+        "try_cast(id as bigint) id",
+        "customer",
+        "try_to_date(day, 'yyyy-MM-dd') day",
+        "try_cast(amount as decimal(12,2)) amount",
+        "date_format(try_to_date(day), 'yyyy-MM') month",
+        "uuid() row_id",
+        "length(lines) n_lines",
+        "get_json_object(lines, '$[0].item') item",
+    ).unionByName(
+        spark.read.parquet(str(folder / "rows.parquet")).selectExpr(
+            "id + 1000 id",
+            "upper(trim(customer)) customer",
+            "to_date(day) day",
+            "cast(amount as decimal(12,2)) amount",
+            "substr(day, 1, 7) month",
             "uuid() row_id",
-            "file",
-        )
-        .join(lines.selectExpr("id", "size(lines) n_lines", "lines[0].item item"), "id", "left")
-        .unionByName(
-            spark.read.parquet(str(folder / "rows.parquet")).selectExpr(
-                "id + 1000 id",
-                "upper(trim(customer)) customer",
-                "to_date(day) day",
-                "cast(amount as decimal(12,2)) amount",
-                "substr(day, 1, 7) month",
-                "uuid() row_id",
-                "cast(null as string) file",
-                "1 n_lines",
-                "'plan' item",
-            )
+            "1 n_lines",
+            "'plan' item",
         )
     )
 

@@ -20,13 +20,12 @@ from pyarrow import csv as arrow_csv
 from churn_assets.contracts.source import Source
 from churn_assets.sources.landing import ExtractFile, LandingError, open_utf8
 from churn_assets.sources.quotes import check_quotes
+from churn_assets.sources.readers.table import BROKEN, ROW_NUMBER
 from churn_assets.sources.text import CARRIAGE_RETURN, csv_rows
 
 # Bytes. A row must fit into a block, and Arrow reads 32 blocks ahead: the large ones are for files with larger rows.
 BLOCKS = (2**20, 16 * 2**20)
-ROW_NUMBER = "row_number"
 TOO_LONG = "straddling object"  # the words of Arrow for a row that does not fit into a block
-BROKEN = "broken"  # the row as written, where it has too few or too many values
 # A value that a quote opens and nothing closes gets the first of these: so it has a line break, wherever the file ends.
 ENDING = "\n\n"
 DELIMITER = "\x1f"  # stands for the contract's where Arrow does not take that, which is beyond ASCII

@@ -15,20 +15,22 @@ from churn_assets.settings import filesystem
 from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns
 from churn_assets.sources.quotes import LINE_BREAK, check_quotes
 from churn_assets.sources.readers.delimited import read_csv
+from churn_assets.sources.readers.documents import read_json_lines
+from churn_assets.sources.readers.parquet import read_parquet
 
 ROW_GROUP_BYTES = 16 * 2**20
 MOST_AT_ONCE = 4  # files; each takes about 100 MB
 CONSTANTS = ("source_file", "extract_month")
 
-# Name and Arrow type of each column of a file.
+# Name and Arrow type of each column of a file; none for JSON lines, which carry their names in each row.
 Columns = tuple[tuple[str, str], ...]
 
 
 def stage(source: Source, landing: str, files: Sequence[ExtractFile], folder: str) -> dict[Columns, str]:
     """Writes the rows of all files as Parquet below `folder` (a path or URI), and tells which lie where.
 
-    Files with the same columns lie in one folder, with what `read_csv` gives and where each row comes from
-    (extract_date, source_file, extract_month). Columns of which no file has rows have no folder.
+    Files with the same columns lie in one folder, with what the reader of their format gives and where each row comes
+    from (extract_date, source_file, extract_month). Columns of which no file has rows have no folder.
 
     Raises:
         LandingError: a file cannot be read at all, its quotes would hide rows, or it lacks a required column; names
@@ -43,27 +45,25 @@ def _stage(
     source: Source, landing: str, folder: str, file: ExtractFile, number: int
 ) -> tuple[Columns, str | None]:
     columns = delivered_columns(landing, source, file)
-    if any(LINE_BREAK.search(name) for name, _ in columns):
+    if source.format == "csv" and any(LINE_BREAK.search(name) for name, _ in columns):
         check_quotes(source, file)
-    require_fields(source, file, [name for name, _ in columns])
+    if source.format != "jsonl":
+        _require_fields(source, file, [name for name, _ in columns])
     place = f"{folder}/{blake2s(repr(columns).encode(), digest_size=8).hexdigest()}"
-    tables = (_with_origin(table, file) for table in read_csv(source, file, len(columns)))
+    tables = (_with_origin(table, file) for table in _tables(source, file, len(columns)))
     return columns, place if _write(tables, place, f"{number}.parquet") else None
 
 
-def missing_fields(source: Source, delivered: Collection[str]) -> list[str]:
-    """Required contract fields that a file with these columns does not carry, under their name or an alias."""
+def _tables(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Table]:
+    if source.format == "csv":
+        return read_csv(source, file, columns)
+    return read_json_lines(source, file) if source.format == "jsonl" else read_parquet(file)
+
+
+def _require_fields(source: Source, file: ExtractFile, delivered: Collection[str]) -> None:
+    """Refuses a file that does not carry a required field under its name or an alias."""
     names = {c.field: {c.field, *c.aliases} for c in source.columns if c.required}
-    return [field for field, known in names.items() if not known & set(delivered)]
-
-
-def require_fields(source: Source, file: ExtractFile, delivered: Collection[str]) -> None:
-    """Refuses a file that lacks a required column.
-
-    Raises:
-        LandingError: names file, columns and remedy.
-    """
-    if missing := missing_fields(source, delivered):
+    if missing := [field for field, known in names.items() if not known & set(delivered)]:
         # not what they are called: without a header line that is a customer's row
         header = " Has the file a header line?" if source.format == "csv" else ""
         raise LandingError(
@@ -95,6 +95,8 @@ def _write(tables: Iterable[pa.Table], folder: str, name: str) -> bool:
                     filesystem=fs,
                     use_dictionary=list(CONSTANTS),
                     write_statistics=False,
+                    coerce_timestamps="us",  # Spark reads no nanoseconds
+                    allow_truncated_timestamps=True,
                     store_schema=False,
                 )
                 stack.enter_context(writer)

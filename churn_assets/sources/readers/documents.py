@@ -1,0 +1,132 @@
+"""JSON lines as Arrow tables, with bounded memory however large the file is."""
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+
+from churn_assets.contracts.source import Source
+from churn_assets.settings import filesystem
+from churn_assets.sources.landing import ExtractFile, LandingError
+from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
+from churn_assets.sources.text import BYTE_ORDER_MARK
+
+BLOCK = 2**20  # bytes
+LONGEST_LINE = 64 * 2**20  # bytes
+
+
+class _Number(str):
+    """A number as it was written: 1.50 stays 1.50, and a long id whole."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+CONSTANTS = {None: "null", True: "true", False: "false"}
+_quoted = json.encoder.encode_basestring  # type: ignore[attr-defined]
+_decoder = json.JSONDecoder(
+    parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_object
+)
+Document = dict[str, str | None]
+
+
+def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
+    """The lines of a file that are not blank, one document each.
+
+    The columns are the fields of the contract as text by their place ("1", "2", ...); `others`, a JSON object of what
+    the contract does not know; `broken`, the line where it is no JSON object; and `row_number`, which counts all lines.
+    Numbers stay as they were written; what else is no string is JSON without blanks.
+
+    Raises:
+        LandingError: a line is too long.
+    """
+    aliases = {column.field: column.aliases for column in source.columns}
+    fields = [(field, *aliases[field]) for field in source.fields]
+    known = set(chain.from_iterable(fields))
+    schema = pa.schema([(str(place), pa.string()) for place in range(1, len(fields) + 1)])
+    for name in (OTHERS, BROKEN):
+        schema = schema.append(pa.field(name, pa.string()))
+    schema = schema.append(pa.field(ROW_NUMBER, pa.int64()))
+    for numbered in _lines(file):
+        rows = []
+        for number, raw in numbered:
+            try:
+                line = raw.decode(source.encoding)
+                if not line.lstrip(BYTE_ORDER_MARK).strip(" "):
+                    continue
+                document = _document(line.lstrip(BYTE_ORDER_MARK))
+            except UnicodeDecodeError:  # read with its letters replaced, two customers would become one
+                line, document = raw.decode(source.encoding, "replace"), None
+            if document is None:
+                rows.append((*[None] * len(fields), None, line, number))
+                continue
+            others = None
+            if not document.keys() <= known:
+                others = _json({name: value for name, value in document.items() if name not in known})
+            values = [
+                document.get(names[0]) if len(names) == 1 else _first(document, names) for names in fields
+            ]
+            rows.append((*values, others, None, number))
+        if rows:
+            yield pa.table([*zip(*rows, strict=True)], schema=schema)
+
+
+def _lines(file: ExtractFile) -> Iterator[list[tuple[int, bytes]]]:
+    """The lines of a file without their ends, with their numbers from 1, some at a time."""
+    fs, path = filesystem(file.path)
+    number, rest = 0, b""
+    with fs.open_input_stream(path) as handle:
+        while block := handle.read(BLOCK):
+            lines = (rest + block).splitlines(keepends=True)
+            # what the last one is, the next block tells: it may go on, or its \\r be the half of a line end
+            rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
+            if len(rest) > LONGEST_LINE:
+                raise LandingError(
+                    f"{file.name}: line {number + len(lines) + 1} takes more than {LONGEST_LINE / 2**20:.0f} MB. "
+                    "Deliver the file with one document a line."
+                )
+            yield [(at, line.rstrip(b"\r\n")) for at, line in enumerate(lines, number + 1)]
+            number += len(lines)
+    if rest:
+        yield [(number + 1, rest.rstrip(b"\r\n"))]
+
+
+def _first(document: Document, names: tuple[str, ...]) -> str | None:
+    """The value under the first of the names that has one."""
+    return next((value for name in names if (value := document.get(name)) is not None), None)
+
+
+def _document(line: str) -> Document | None:
+    """The members of the object that is the whole line; None where it is none, or an object has a name twice."""
+    try:
+        found = _decoder.decode(line)
+        if not isinstance(found, dict):
+            return None
+        document = {name: value if type(value) is str else _text(value) for name, value in found.items()}
+        if "\\u" in line:
+            _json(document).encode()  # raises where half a character stands alone
+    except (ValueError, RecursionError):
+        return None
+    return document
+
+
+def _text(value: Any) -> str | None:
+    """A value of a member as text."""
+    return None if value is None else str(value) if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    """A value as JSON, without blanks."""
+    if type(value) is str:
+        return _quoted(value)
+    if type(value) is dict:
+        return "{" + ",".join([f"{_quoted(name)}:{_json(part)}" for name, part in value.items()]) + "}"
+    if type(value) is list:
+        return "[" + ",".join([_json(part) for part in value]) + "]"
+    return value if type(value) is _Number else CONSTANTS[value]
