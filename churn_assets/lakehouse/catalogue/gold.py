@@ -71,9 +71,10 @@ def customers(business: Business) -> Table:
             for told in (optional(described(c)) for c in source.attributes if c.name not in source.key)
         ]
         runs = (
-            f"True when any row of {source.name} goes on after the newest extract_date of the label source."
+            f"True when any row of {source.name} goes on after the newest extract_date of the label source; null where "
+            "none is known to, and the newest row of one was refused."
         )
-        columns.append(LakeColumn(f"{source.name}_running", "boolean", runs, required=True))
+        columns.append(LakeColumn(f"{source.name}_running", "boolean", runs))
     for source in business.of_role("event", "treatment"):
         columns += _activity(source)
     return replace(CUSTOMERS, columns=tuple(columns))
