@@ -368,3 +368,26 @@ def test_silence_becomes_churn_when_the_outcome_window_has_passed(spark: "SparkS
     assert [
         (r["customer_key"], r["kind"], r["started_on"], r["ended_on"], r["tenure_days"]) for r in rows
     ] == [("silent", "inactivity", date(2024, 1, 3), date(2024, 7, 3), 182)]
+
+
+def test_a_customer_whose_newest_row_was_refused_is_neither_running_nor_former(
+    spark: "SparkSession", business: Business
+) -> None:
+    """The end may stand in the refused row; a customer without any subscription does not run."""
+    ended = _spell(1, "2024-01-01", ended_on="2025-01-10", end_reason="price")
+    spells: list[Version] = [
+        ("unknown", "2025-01-07", _spell(1, "2024-01-01")),
+        ("unknown", "2025-02-07", {"subscription_id": "S1", REFUSED: True}),
+        ("former", "2025-01-14", ended),
+        ("runs", "2025-01-07", _spell(1, "2024-01-01")),
+        ("runs", "2025-02-07", {"subscription_id": "S2", REFUSED: True}),
+    ]
+    told: dict[str, list[Version]] = {
+        "subscriptions": spells,
+        "customers": [("without", "2025-01-07", {"region": "north"})],
+        "tickets": [("runs", "2025-01-14", _ticket(1, "2025-01-10"))],
+    }
+    silver = {name: _versions(spark, business.source(name), rows) for name, rows in told.items()}
+    frame = customers(silver, business, date(2025, 2, 28))
+    found = {row["customer_key"]: row["subscriptions_running"] for row in frame.collect()}
+    assert found == {"unknown": None, "former": False, "runs": True, "without": False}
