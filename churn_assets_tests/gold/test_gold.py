@@ -374,13 +374,13 @@ def test_a_customer_whose_newest_row_was_refused_is_neither_running_nor_former(
     spark: "SparkSession", business: Business
 ) -> None:
     """The end may stand in the refused row; a customer without any subscription does not run."""
-    ended = _spell(1, "2024-01-01", ended_on="2025-01-10", end_reason="price")
+    ended = _spell(2, "2024-01-01", ended_on="2025-01-10", end_reason="price")
     spells: list[Version] = [
         ("unknown", "2025-01-07", _spell(1, "2024-01-01")),
         ("unknown", "2025-02-07", {"subscription_id": "S1", REFUSED: True}),
         ("former", "2025-01-14", ended),
-        ("runs", "2025-01-07", _spell(1, "2024-01-01")),
-        ("runs", "2025-02-07", {"subscription_id": "S2", REFUSED: True}),
+        ("runs", "2025-01-07", _spell(3, "2024-01-01")),
+        ("runs", "2025-02-07", {"subscription_id": "S4", REFUSED: True}),
     ]
     told: dict[str, list[Version]] = {
         "subscriptions": spells,
