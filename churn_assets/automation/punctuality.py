@@ -108,7 +108,9 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         partial = partial_months(lakehouse, source) if extracts else ()
         begun = min((month_of(day) for days in passed.values() for day in days), default=None)
         found = punctuality(business, source, extracts, today, partial, begun)
-        remedy = " Deliver it; if it lies in the landing zone, see why silver refused it: a silent source is not churn."
+        remedy = (
+            " Deliver it. If it is in the landing zone, see why silver refused it: missing data is not churn."
+        )
         metadata: dict[str, dg.MetadataValue | int | str] = {"days_late": found.days_late}
         if found.newest_extract is not None and found.newest_month is not None:
             moment = datetime.combine(found.newest_extract, datetime.min.time(), UTC)

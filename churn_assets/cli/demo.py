@@ -100,5 +100,5 @@ def demo(
     console.print()
     print_first_screen(Lakehouse(settings), business, console)
     console.print(
-        f"Done in {time.monotonic() - started:.0f} s; everything lies in {escape(str(settings.home_path))}."
+        f"Done in {time.monotonic() - started:.0f} s; everything is in {escape(str(settings.home_path))}."
     )

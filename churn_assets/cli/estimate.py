@@ -91,5 +91,5 @@ def print_plan(settings: Settings, customers: int, months: int, console: Console
     time_here = f"Together {rounded(total)} on this machine as it is now ({local_cores('local[*]')} cores)."
     console.print(
         f"{time_here if measured else 'How long a part takes was only measured for telecom.'} "
-        f"Everything lies in {escape(str(settings.home_path))}."
+        f"Everything is in {escape(str(settings.home_path))}."
     )
