@@ -41,7 +41,7 @@ class DemoPart:
         return slower * (self.fixed + self.growing * customers * months / 100_000)
 
 
-# Fitted to the times of `make bench` for the telecom demo with 5,000 and 50,000 customers (README.md, Figures), and
+# Fitted to the times of `make bench` for the telecom demo with 5,000 and 50,000 customers (docs/benchmarks.md), and
 # divided among the parts by their CPU time.
 PARTS = (
     DemoPart("simulate", "write the extracts of six dirty sources, unless some are there", 4, 11),

@@ -26,7 +26,7 @@ TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
     ("churn-assets summary --full", "all tables, refused rows by rule, segments and what to do about them"),
-    ("your own data", 'one contract per source, no Python: see docs/sources.md'),
+    ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
 
 

@@ -20,7 +20,7 @@ from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared import undeclared, without_values
 from churn_assets.months import add_months, month_end
-from churn_assets.scores.drivers import COLUMNS, driver_rows
+from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
 from churn_assets.silver.reconciliation import require_complete
