@@ -128,7 +128,7 @@ class FeatureLine(BaseModel):
                 raise ValueError("an expression is not actionable: what it is made of may be")
             self._reads_only("an expression")
             if self.months or self.days:
-                raise ValueError("an expression has no windows: what it is made of has them")
+                raise ValueError("an expression has no windows: the features that it reads have them")
             return self
         if not self.source or not self.aggregate:
             raise ValueError("needs `source` and `aggregate`, or `name` and `sql`")
@@ -144,7 +144,7 @@ class FeatureLine(BaseModel):
                 f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows"
             )
         if not (self.months or self.days) and "{window}" in f"{self.says} {self.missing}":
-            raise ValueError("{window} is said where there are windows; the line has none")
+            raise ValueError("{window} needs a line with windows; this line has none")
         if self.days and self.aggregate not in ("sum", "count", "mean"):
             raise ValueError("windows in days are for sum, mean and count")
         for key, windows in (("months", self.months), ("days", self.days)):

@@ -28,7 +28,7 @@ def wrong_format(pattern: str) -> str | None:
     if "'" in plain:
         return "a quote is not closed"
     if any(sign in plain for sign in "{}#") or _unopened(plain):
-        return "braces, # and ] without [ have no meaning there; quote what is meant as it stands"
+        return "braces, # and ] without [ are not allowed in a format; put literal text in single quotes"
     for run in _RUN.finditer(plain):
         if len(run[0]) not in _COUNTS.get(run[1], ()):
             return f"{run[0]} is not understood"

@@ -31,7 +31,7 @@ class YamlDocument:
     readable: bool = False
     text: str = ""
     mistakes: list[Mistake] = field(default_factory=list)
-    told: set[Steps] = field(default_factory=set)  # places whose mistakes have been reported
+    told: set[Steps] = field(default_factory=set)  # settled places: nothing more is reported about them
 
     def line(self, steps: Steps) -> int:
         """Returns the line of the innermost part of the path that exists in the file; 1 for the whole file."""

@@ -88,7 +88,7 @@ def promote(
     if line and in_charge_from < line[-1].in_charge_from:
         raise PromotionError(
             f"Version {previous} is in charge from {line[-1].in_charge_from} on, so version {model_version} would be "
-            f"only until then. Choose a month from {line[-1].in_charge_from:%Y-%m} on."
+            f"champion only until then. Choose a month from {line[-1].in_charge_from:%Y-%m} on."
         )
     decision = Decision(
         in_charge_from,

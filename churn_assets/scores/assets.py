@@ -76,9 +76,9 @@ def _require_features(
             FEATURES_AT_HAND,
             f"Version {version} is in charge of {cohorts} and needs {', '.join(gone)}, which churn.yaml no longer "
             "declares and the snapshots do not hold.",
-            "Materialise the snapshots of the cohorts that a new model is tested on, then models/churn_model: as this "
-            "version cannot be compared there, the new one takes over from then on. For cohorts before that, declare "
-            "the features again.",
+            "Materialise the snapshots of the cohorts that a new model is tested on, then models/churn_model: this "
+            "version cannot score them, so the new model becomes champion from its trained_as_of on. For earlier "
+            "cohorts, declare the features again.",
             {"model version": version, "cohorts": cohorts, "missing features": ", ".join(gone)},
         )
 

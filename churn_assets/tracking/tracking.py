@@ -57,7 +57,7 @@ def require_files(location: str, artifacts: str) -> None:
     if place.is_absolute() and location != artifacts and not place.exists():
         raise TrackingError(
             f"MLflow keeps its files in {location}, which is not there: this home was moved or copied. "
-            f"Move it back, or let the old path lead here: mkdir -p {place.parent} && "
+            f"Move it back, or link the old path to the new one: mkdir -p {place.parent} && "
             f"ln -s {artifacts} {location}"
         )
 
@@ -127,7 +127,7 @@ class Tracking:
                 found = client.get_experiment_by_name(self.experiment)
             except MlflowException as error:
                 raise TrackingError(
-                    f"MLflow at {without_secrets(self.uri)} does not answer, so nothing was trained. Start it or mend "
+                    f"MLflow at {without_secrets(self.uri)} does not answer, so nothing was trained. Start it or fix "
                     f"CHURN_TRACKING_URI, then run again. ({error.message})"
                 ) from None
         return str(found.experiment_id) if found else None
