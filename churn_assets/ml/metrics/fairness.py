@@ -136,8 +136,8 @@ def _miscalibrated(groups: Sequence[Group]) -> list[str]:
                 f"{who}: risks are {'under' if low else 'over'}stated. Predicted "
                 f"{group.predicted:.1%} ({group.level:.1%} at the level of the cohort), observed {group.observed:.1%} "
                 f"({group.observed_low:.1%} to {group.observed_high:.1%}). A campaign by these probabilities reaches "
-                f"the group too {'rarely' if low else 'often'}; look which feature stands for the group, and whether "
-                "the next training finds the same."
+                f"the group too {'rarely' if low else 'often'}; check which feature correlates with the group, and "
+                "whether the next training finds the same."
             )
     return found
 
