@@ -107,9 +107,9 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
     tested = _tested(result, frame)
     importance = importance_intervals(result.contributions, settings.seed)
     strongest = [line.feature for line in importance[:TOP] if line.value > 0]
-    note("looking for leaks")
+    note("checking for leaks")
     leaks = leak_report(result, frame, settings.seed)
-    note("asking what the strongest features do to the score")
+    note("computing partial dependence of the strongest features")
     dependence = partial_dependence(result.model, tested, strongest, settings.seed)
     note("measuring quality, stability and fairness")
     return Examination(

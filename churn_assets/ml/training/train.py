@@ -286,10 +286,10 @@ def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
             raise TrainingError(f"the {name} part has no rows; check labels and eligibility of its cohorts")
         if not part["label"].isin([0, 1]).all():
             raise TrainingError(
-                f"the {name} part holds labels other than 0 and 1; train on settled labels only"
+                f"the {name} part has labels other than 0 and 1; train on settled labels only"
             )
         if part.duplicated(["customer_key", "as_of_date"]).any():
-            raise TrainingError(f"the {name} part holds a customer twice in one cohort")
+            raise TrainingError(f"the {name} part has a customer twice in one cohort")
     if _rarer(parts["train"]) < settings.minimum_positives:
         positives = int(parts["train"]["label"].sum())
         raise TrainingError(
