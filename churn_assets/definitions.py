@@ -1,4 +1,7 @@
-"""The code location: settings in, Dagster definitions out. No logic, no JVM, no disk but the business folder."""
+"""The Dagster code location: builds the definitions from the settings.
+
+Contains no logic, starts no JVM and reads no files but the business folder.
+"""
 
 import dagster as dg
 
@@ -21,7 +24,7 @@ from churn_assets.tracking.tracking import Tracking
 
 
 def tracking_of(settings: Settings, business: Business) -> Tracking:
-    """Where the models of this business are tracked."""
+    """The MLflow experiment and registered model of this business."""
     return Tracking(
         uri=settings.mlflow_uri,
         artifacts=settings.mlflow_artifacts,
@@ -31,7 +34,7 @@ def tracking_of(settings: Settings, business: Business) -> Tracking:
 
 
 def build_defs(settings: Settings) -> dg.Definitions:
-    """Fresh definitions of the business that the settings name; the seam for tests and the command line."""
+    """New definitions of the business that the settings name; tests and the command line call this too."""
     business = load_business(settings.business_path)
     assets = [
         *bronze_assets(business),

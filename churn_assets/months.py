@@ -1,4 +1,4 @@
-"""Months as the keys `YYYY-MM` that partitions, tables and people use, and the dates that belong to them."""
+"""Months as `YYYY-MM`, the keys of partitions and tables, and their dates."""
 
 from calendar import monthrange
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from datetime import date
 
 
 def month_of(day: date) -> str:
-    """The month that `day` lies in."""
+    """The month of `day`."""
     return f"{day.year:04d}-{day.month:02d}"
 
 
 def month_index(month: str) -> int:
-    """Months since year 0, so that months can be counted; the Spark twin is `features.cells.index_of`."""
+    """Months since year 0, for arithmetic with months; `features.cells.index_of` is the same in Spark."""
     return int(month[:4]) * 12 + int(month[5:7]) - 1
 
 
@@ -41,7 +41,7 @@ def month_end(month: str) -> date:
 
 
 def spans(months: Iterable[str]) -> list[tuple[str, str]]:
-    """Contiguous ranges of months, as few as can be, ascending."""
+    """The fewest contiguous ranges (first, last) that cover exactly these months, ascending."""
     found: list[tuple[str, str]] = []
     for month in sorted(months):
         if found and add_months(found[-1][1], 1) == month:

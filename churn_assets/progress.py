@@ -1,11 +1,11 @@
-"""What a long step is doing, in words for whoever watches: logged here, shown by `display`, heard by nobody else."""
+"""Progress messages of long steps. They go to the logger of this module only; `reporting.display` shows them."""
 
 import logging
 
 log = logging.getLogger(__name__)
-log.propagate = False  # a log file keeps its own account of a run
+log.propagate = False  # log files of a run contain no progress messages
 
 
 def note(words: str) -> None:
-    """Tells what the running step does now. No personal data: the words appear in terminals and CI logs."""
+    """Logs what the running step does now. No personal data: the message appears in terminals and CI logs."""
     log.info(words)

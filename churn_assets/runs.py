@@ -1,4 +1,7 @@
-"""Runs a job over a range of months in this process, in the Dagster instance that the UI shows, with its progress."""
+"""Runs a job over a range of months in this process and shows its progress.
+
+The run is in the Dagster instance of the home, so the UI shows it like any other.
+"""
 
 import os
 import threading
@@ -29,16 +32,16 @@ STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 
 
 class RunError(RuntimeError):
-    """A Dagster run failed; the message is that of the step, with the run's id."""
+    """A Dagster run failed. The message is that of the failed step, with the id of the run."""
 
 
 class MonthsError(ValueError):
-    """The job has no such month; the message names the months that it has."""
+    """The job has no such month. The message names the months that it has."""
 
 
 @contextmanager
 def dagster_instance(settings: Settings) -> "Iterator[DagsterInstance]":
-    """The instance below <home>/dagster, made when it does not exist."""
+    """The Dagster instance in <home>/dagster, created if it does not exist."""
     os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
     with dg.DagsterInstance.get() as instance:
         yield instance
@@ -59,14 +62,14 @@ def _failure(result: "ExecuteInProcessResult") -> str:
 
 
 def _follow(instance: "DagsterInstance", run_id: str, worker: threading.Thread, display: Display) -> None:
-    """Shows the steps of a run until its thread ends."""
+    """Shows the steps of a run on the display until the thread of the run ends."""
     cursor: str | None = None
     alive = True
     while alive:
         worker.join(POLL_SECONDS)
         display.count(running_tasks())
-        alive = worker.is_alive()  # before the last look, so that no event is missed
-        # only what is new: reading all events of the run each time costs more than some steps
+        alive = worker.is_alive()  # read before the last query, so that no event is missed
+        # only new events: reading all events of the run each time costs more than some steps
         page = instance.get_records_for_run(
             run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *STEP_ENDS}
         )
@@ -79,10 +82,12 @@ def _follow(instance: "DagsterInstance", run_id: str, worker: threading.Thread, 
 
 
 def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None) -> None:
-    """Ends what an interrupted run has begun; its thread dies with the process, and nobody else would for a day.
+    """Marks an interrupted run as canceled in Dagster, and the MLflow run of its training as failed.
+
+    The thread of the run dies with the process, and Dagster itself would need a day to end the run.
 
     Args:
-        tracking: where a training of this run is logged; None if the run has none.
+        tracking: where the training of this run is logged; None if the run contains no training.
     """
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
@@ -99,14 +104,14 @@ def run_job(
     console: Console | None,
     tags: Mapping[str, str] | None = None,
 ) -> "ExecuteInProcessResult":
-    """One Dagster run of `job` for all `months` (contiguous), with a progress display if there is a console.
+    """Runs `job` once for all `months` (contiguous), with a progress display if there is a console.
 
-    Interrupted (Ctrl-C), the run ends as canceled, and the MLflow run of its training as failed.
+    After an interrupt (Ctrl-C) the run is canceled and the MLflow run of its training is failed.
 
     Raises:
-        MonthsError: a month that is not one of the job's partitions; nothing was started.
-        JarsError: the Delta jars are not to be had; nothing was started.
-        RunError: a step failed; what it said, and the run's id.
+        MonthsError: no months, or a month that is not a partition of the job; nothing was started.
+        JarsError: the Delta jars are not available; nothing was started.
+        RunError: a step failed; with the message of the step and the id of the run.
     """
     definition = build_defs(settings).resolve_job_def(job)
     partitions = definition.partitions_def
@@ -115,7 +120,7 @@ def run_job(
     if wrong or not months:
         span = f"{known[0]} to {known[-1]}" if known else "none"
         raise MonthsError(f"{', '.join(wrong) or 'No month'} is not a month of {job}; it has {span}.")
-    delta_jars(settings, console)  # before the display of the run, and once instead of in every step
+    delta_jars(settings, console)  # before the display of the run starts, and once instead of in every step
     total = len(definition.graph.node_dict)
     done: list[ExecuteInProcessResult] = []
     crash: list[BaseException] = []
@@ -150,5 +155,5 @@ def run_job(
         if crash:
             raise crash[0]
         if not done[0].success:
-            raise RunError(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows all of it)")
+            raise RunError(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows the whole run)")
     return done[0]

@@ -1,6 +1,6 @@
-"""The one settings tree: every switch of a deployment, read from `CHURN_*` environment variables.
+"""All settings of a deployment, read from `CHURN_*` environment variables.
 
-What a *business* decides (windows, labels, features, segments) is not here but in its `churn.yaml`.
+The settings of a *business* (windows, labels, features, segments) are in its `churn.yaml`.
 """
 
 import os
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 HIDDEN = "***"
-# What stands before the last @ of the host part; of an Azure location that is the container, no secret.
-# A password may hold a slash.
+# The user and password of a URI: the part before the last @ of the host part. A password may contain a slash.
+# In an Azure location that part is the container, which is no secret.
 USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)(?:[^/?#@:]+:[^@]*|[^/?#]*)@")
 SECRET_PARAMETER = re.compile(
     r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
@@ -32,12 +32,12 @@ def is_uri(location: str) -> bool:
 
 
 def without_secrets(location: str) -> str:
-    """A path or URI for people: user, password and secret parameters are hidden."""
+    """The path or URI with user, password and secret parameters replaced by `***`."""
     return SECRET_PARAMETER.sub(rf"\g<1>{HIDDEN}", USER.sub(rf"\g<1>{HIDDEN}@", location))
 
 
 def filesystem(location: str) -> "tuple[pafs.FileSystem, str]":
-    """The Arrow filesystem of a path or URI and the path inside it."""
+    """The Arrow filesystem of a path or URI, and the path inside that filesystem."""
     import pyarrow.fs as pafs
 
     if not is_uri(location):
@@ -51,10 +51,10 @@ def _absolute(location: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Where things lie and how Spark runs. Every field is an environment variable, e.g. `CHURN_HOME`.
+    """Locations and Spark settings. Every field is an environment variable, e.g. `CHURN_HOME`.
 
-    Locations may be paths or URIs (`s3a://`, `gs://`, `abfss://`, `hdfs://`); relative paths are taken from the
-    working directory of the process.
+    Locations are paths or URIs (`s3a://`, `gs://`, `abfss://`, `hdfs://`). Relative paths start from the working
+    directory of the process.
     """
 
     model_config = SettingsConfigDict(env_prefix="CHURN_", env_ignore_empty=True, frozen=True)
@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     )
     maven: str = Field(
         default_factory=lambda: os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or MAVEN_CENTRAL,
-        repr=False,  # may hold a password
+        repr=False,  # may contain a password
         description="Maven repository that has the Delta jars: a mirror as https://user:password@host/path, or a "
         "folder that holds the two files; default DEFAULT_ARTIFACT_REPOSITORY, Spark's own name for it, else "
         "Maven Central.",
@@ -100,7 +100,11 @@ class Settings(BaseSettings):
 
     @cached_property
     def home_path(self) -> Path:
-        """<home> as an absolute path; `home` itself must be on this machine."""
+        """<home> as an absolute path.
+
+        Raises:
+            ValueError: `home` is a URI; it must be on this machine.
+        """
         if is_uri(self.home):
             raise ValueError(
                 f"CHURN_HOME={self.home} is a URI; it must be a local folder (SQLite lives there). "
@@ -125,22 +129,22 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_artifacts(self) -> str:
-        """Root of the MLflow artifacts; only used for experiments that this project creates."""
+        """Root of the MLflow artifacts, for experiments that this project creates."""
         return _absolute(self.artifacts or str(self.home_path / "mlartifacts"))
 
     @property
     def jars_path(self) -> Path:
-        """Folder of the Delta jars and class archives, shared by all lakes of this user."""
+        """Folder of the Delta jars and class archives. All lakes of this user share it."""
         return (
             Path(self.jars).expanduser().resolve() if self.jars else Path.home() / ".cache" / "churn-assets"
         )
 
     @property
     def business_path(self) -> Path:
-        """The business folder: a shipped one by name, else a path.
+        """The business folder: a shipped business by name, else a path.
 
         Raises:
-            FileNotFoundError: neither a shipped business nor a folder with a churn.yaml.
+            FileNotFoundError: it is neither a shipped business nor a folder with a churn.yaml.
         """
         for folder in (SHIPPED_BUSINESSES / self.business, Path(self.business).expanduser()):
             if (folder / "churn.yaml").is_file():

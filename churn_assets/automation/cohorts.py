@@ -1,18 +1,18 @@
-"""Which cohorts an ingest month can change, which of them are due, and which have settled. Pure rules.
+"""Pure rules: which cohorts an ingest month can change, when a cohort last changed, which months are overdue.
 
-A snapshot holds only rows with known_at on or before its as_of_date, and known_at is the day of the extract. So an
-extract changes no snapshot before its own month, on whatever day it arrives; an extract of an old month that comes late
-or once more changes:
+A snapshot holds only rows with known_at on or before its as_of_date, and known_at is the extract_date. So an extract
+never changes a snapshot before its own month, whenever it arrives. An extract of an old month that arrives late or is
+delivered again changes:
 
-- where features look at windows of events only: the snapshots of its month and of the observation months - 1 after
-  it, since an event is never known before it happened;
-- everywhere else (attributes, spells, recency, tenure, who is a customer at all): every snapshot from its month on,
-  since the last known version counts until a newer one comes;
-- where no feature looks: none.
+- if features use only event windows of the source: the snapshots of its month and of the observation_months - 1 months
+  after it, because an event is never known before it happens;
+- if features use anything else of it (attributes, spells, recency, tenure, who is a customer at all): every snapshot
+  from its month on, because the last known version is valid until a newer one arrives;
+- if no feature uses the source: none.
 
-Labels are settled once, by the first extract of the label source on or after label_available_at: later changes of its
-outcome window are not applied, so they make no cohort due. An edited contract or churn.yaml is no late data either:
-who edits it decides what is made anew.
+Labels settle once, with the first extract of the label source on or after label_available_at. Later changes of its
+outcome window are not applied, so they make no cohort due. An edited contract or churn.yaml is not late data: whoever
+edits it decides what to rebuild.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,22 +27,22 @@ from churn_assets.months import add_months, month_start
 
 
 class Passed(NamedTuple):
-    """A source's month in silver: the `mark` of its files, and the `event` at which these files first passed.
+    """A month of a source in silver: the `mark` of its files and the `event` at which these files first passed.
 
-    Events are Dagster's storage ids: they grow with time.
+    Events are Dagster storage ids, which increase with time.
     """
 
     mark: str
     event: int
 
 
-# source -> ingest month -> what has passed
+# source -> ingest month -> the files that passed silver, and when
 Knowledge = Mapping[str, Mapping[str, Passed]]
-BEFORE_ALL = 0  # the event of what had passed before anybody looked
+BEFORE_ALL = 0  # the event of months that had passed before the first look
 
 
 def reach_of(business: Business, source: Source) -> int | None:
-    """How many cohorts an ingest month of the source can change, its own first; None: all from its own on."""
+    """The number of cohorts that an ingest month of the source can change, from its own month on; None: all of them."""
     features = [f for f in business.features if f.source == source.name]
     if source.name == business.label_source.name:
         return None
@@ -54,7 +54,7 @@ def reach_of(business: Business, source: Source) -> int | None:
 
 
 def dependents(reach: int | None, month: str, cohorts: Iterable[str]) -> list[str]:
-    """Those of the cohorts whose snapshots an ingest month of a source with that reach can change."""
+    """The cohorts whose snapshots can change with `month` of a source that has this reach (see `reach_of`)."""
     end = None if reach is None else add_months(month, reach)
     return [c for c in cohorts if c >= month and (end is None or c < end)]
 
@@ -62,9 +62,15 @@ def dependents(reach: int | None, month: str, cohorts: Iterable[str]) -> list[st
 def learn(
     before: Knowledge | None, passes: Mapping[str, int], marks: Mapping[str, Mapping[str, str]]
 ) -> Knowledge:
-    """What has passed by now, given the months that passed silver again (and when), and their files by source.
+    """`before` updated with the months that have passed silver since.
 
-    A month that passed with the same files is no news. On a first look (`before` is None) nothing is.
+    A month that passed again with the same files keeps its event. On a first look (`before` is None) every event is
+    BEFORE_ALL, so nothing counts as a change.
+
+    Args:
+        before: what earlier looks found.
+        passes: ingest month -> event at which it passed.
+        marks: source -> ingest month -> digest of its files.
     """
     known: dict[str, dict[str, Passed]] = {name: dict(months) for name, months in (before or {}).items()}
     for source, months in marks.items():
@@ -76,7 +82,7 @@ def learn(
 
 
 def newest_changes(business: Business, known: Knowledge, cohorts: Iterable[str]) -> dict[str, int]:
-    """Cohort -> the newest event that can have changed what it is made of."""
+    """Cohort -> the newest event that can have changed its inputs."""
     changes = dict.fromkeys(cohorts, BEFORE_ALL)
     for source in business.sources:
         reach = reach_of(business, source)
@@ -87,16 +93,16 @@ def newest_changes(business: Business, known: Knowledge, cohorts: Iterable[str])
 
 
 def newest_event(known: Knowledge, months: Iterable[str]) -> int:
-    """The newest event at which any source's files of these months passed."""
+    """The newest event at which files of any source for these months passed."""
     wanted = set(months)
     return max((p.event for of in known.values() for m, p in of.items() if m in wanted), default=BEFORE_ALL)
 
 
 def overdue(business: Business, built: Iterable[str], closed: Sequence[str], now: datetime) -> list[str]:
-    """Closed months without a cohort an hour after month_end_cohort asked for it: their extracts came too late.
+    """Closed months that still have no cohort an hour after month_end_cohort requested it: their extracts came late.
 
-    Months before the first cohort are history that nobody asked for. Once the calendar is over, that schedule asks for
-    no month, not even the last one, and a month is due when it is closed.
+    Months before the first cohort are not overdue: nobody requested them. After the end of the calendar the schedule
+    requests no month, not even the last one, so a month is overdue as soon as it is closed.
     """
     first = min(built, default=None)
     have = set(built)
@@ -105,6 +111,6 @@ def overdue(business: Business, built: Iterable[str], closed: Sequence[str], now
 
 
 def turn_of(month: str) -> datetime:
-    """An hour after the schedule month_end_cohort asked for the cohort of this month."""
+    """One hour after the schedule month_end_cohort requests the cohort of this month (UTC)."""
     day = datetime.combine(month_start(add_months(month, 1)), datetime.min.time(), UTC) + GRACE
     return day + timedelta(hours=MONTH_END_HOUR + 1)

@@ -1,7 +1,7 @@
-"""How old an asset may be, by its cadence: one map for the whole graph.
+"""Freshness policies: how old each asset may be, by its cadence.
 
-A policy looks at an asset's newest materialisation of any month; whether the months themselves are there is judged by
-`punctuality`.
+A policy checks only the newest materialisation of an asset, of any month. `punctuality` checks that every month is
+there.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MONTH = timedelta(days=31)
 
 
 def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
-    """Layer or `layer/source` -> how old an asset may be: its cadence plus grace."""
+    """Layer or `layer/source` -> freshness policy: the cadence of the asset plus grace."""
     monthly = dg.FreshnessPolicy.time_window(fail_window=MONTH + 2 * GRACE, warn_window=MONTH + GRACE)
     policies: dict[str, dg.FreshnessPolicy] = {}
     policies |= dict.fromkeys(("silver", "gold", "features", "scores", "monitoring"), monthly)
@@ -32,7 +32,7 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
 def with_freshness(
     assets: Sequence[dg.AssetsDefinition | dg.AssetSpec], business: Business
 ) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
-    """Every materialisable asset with the policy of its key, else of its layer."""
+    """The assets, each with the policy of its key, else of its layer."""
     policies = freshness_policies(business)
 
     def apply(spec: dg.AssetSpec) -> dg.AssetSpec:

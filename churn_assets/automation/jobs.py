@@ -1,7 +1,7 @@
-"""Jobs as named selections, for the launchpad, the command line and the automations; and the schedules.
+"""Jobs (named selections for the launchpad, the command line, sensors and schedules) and the schedules.
 
-A job has the months of one partitioning only (Dagster refuses a mixture), so none holds ingest months and cohorts
-together. No step takes config: what there is to decide stands in churn.yaml, so that a run can be repeated.
+A job has one partitioning only (Dagster refuses a mixture), so no job contains both ingest months and cohorts. No step
+takes config: every decision is in churn.yaml, so that a run can be repeated.
 """
 
 from collections.abc import Callable
@@ -36,26 +36,26 @@ MONTH_END_JOB = dg.define_asset_job(
     MONTH_END,
     dg.AssetSelection.groups("features", "scores", "monitoring"),
     description=(
-        "Everything about the cohorts of some months: snapshots, labels, scores, segments, drift, realised quality. "
-        "Runs at the end of a month, and when late extracts change an old one."
+        "Snapshots, labels, scores, segments, drift and realised quality of the cohorts of some months. "
+        "Runs at the end of a month, and when late extracts change an old cohort."
     ),
 )
 SETTLE_JOB = dg.define_asset_job(
     SETTLE,
     dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring"),
-    description="Labels of cohorts whose outcome has become known, and the realised quality of their scores.",
+    description="Labels of cohorts whose outcome is now known, and the realised quality of their scores.",
 )
 
 
 def jobs(business: Business) -> list[Any]:
-    """Named selections, in the order in which data walks."""
+    """The jobs, in the order of the data flow."""
     groups = dg.AssetSelection.groups
     bronze = [dg.AssetKey(tables.bronze(source).key) for source in business.sources]
     return [
         dg.define_asset_job(
             INGEST,
             groups("bronze", "silver", "gold"),
-            description="Extracts of ingest months to bronze, silver and gold. Then checks that sources are on time.",
+            description="Loads extracts of ingest months into bronze, silver and gold. Then checks for late sources.",
         ),
         dg.define_asset_job(
             SNAPSHOT, groups("features"), description="Features and labels of cohorts, without scores."
@@ -64,14 +64,14 @@ def jobs(business: Business) -> list[Any]:
             TRAIN,
             groups("models"),
             description=(
-                "A training that knows nothing after the end of its month, and the decision which model is in charge "
+                "Trains on what was known at the end of its month, then decides which model is in charge "
                 "from then on. A range is a backtest: one training after the other."
             ),
         ),
         dg.define_asset_job(
             SCORE,
             groups("scores"),
-            description="Scores and segments of cohorts, by the champion of that time.",
+            description="Scores and segments of cohorts, by the champion at that time.",
         ),
         dg.define_asset_job(
             MONITOR, groups("monitoring"), description="Realised quality and drift of scored cohorts."
@@ -81,7 +81,7 @@ def jobs(business: Business) -> list[Any]:
         dg.define_asset_job(
             PUNCTUALITY,
             dg.AssetSelection.checks(*(dg.AssetCheckKey(key, ON_TIME) for key in bronze)),
-            description="Checks that every source has delivered what its contract promises by now.",
+            description="Checks that every source has delivered what its contract promises up to now.",
         ),
         tidy_job(business),
     ]
@@ -90,7 +90,7 @@ def jobs(business: Business) -> list[Any]:
 def _schedule(
     name: str, cron: str, job: str, description: str, request: RequestOf, until: Calendar | None = None
 ) -> dg.ScheduleDefinition:
-    """A running schedule; it skips once the calendar is over that it runs `until`."""
+    """A schedule that is on by default and skips its ticks after the calendar `until` has ended."""
 
     @dg.schedule(
         name=name,
@@ -108,7 +108,7 @@ def _schedule(
 
 
 def schedules(business: Business) -> list[dg.ScheduleDefinition]:
-    """What runs by the clock: ingest, cohort of the month, delivery check, vacuum."""
+    """The schedules: nightly ingest, monthly cohort, daily delivery check, weekly vacuum."""
     calendar = business.file.calendar
 
     def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -129,7 +129,7 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             "nightly_ingest_open_month",
             "0 3 * * *",
             INGEST,
-            "Ingests the open month every night at 3, so that what the sensor missed is taken in too.",
+            "Ingests the open month every night at 3, so that files which the sensor missed are loaded too.",
             open_month,
             until=calendar,
         ),
@@ -137,8 +137,8 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             "month_end_cohort",
             f"0 {MONTH_END_HOUR} {1 + GRACE.days} * *",
             MONTH_END,
-            f"Builds the cohort of the month that has ended, {GRACE.days} days later: snapshots, scores, segments, "
-            "monitoring. Late extracts and labels that settle are left to refresh_cohorts_sensor.",
+            f"Builds the cohort of a month {GRACE.days} days after the month has ended: snapshots, scores, segments, "
+            "monitoring. refresh_cohorts_sensor handles late extracts and labels that settle.",
             month_end,
             until=calendar,
         ),
@@ -146,14 +146,14 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             "daily_delivery_check",
             "0 7 * * *",
             PUNCTUALITY,
-            "Checks every morning at 7 that every source is on time, also after the calendar has ended.",
+            "Checks every day at 7 that every source is on time, also after the calendar has ended.",
             once_a_day(PUNCTUALITY),
         ),
         _schedule(
             "weekly_vacuum",
             "30 6 * * 0",
             TIDY,
-            "Deletes every Sunday morning the files that no version of a table of the last CHURN_KEEP_DAYS days needs.",
+            "Every Sunday morning, deletes files that no table version of the last CHURN_KEEP_DAYS days needs.",
             once_a_day(TIDY),
         ),
     ]

@@ -1,4 +1,4 @@
-"""The sensor that takes in what arrives in the landing zone; it reads no file, only names, sizes and times."""
+"""The sensor that requests an ingest of new extracts. It reads no file, only names, sizes and modification times."""
 
 import json
 from collections.abc import Iterable
@@ -18,37 +18,38 @@ from churn_assets.sources.arrivals import Arrivals, look, touched
 from churn_assets.sources.landing import LandingError, list_extracts
 
 EVERY_SECONDS = 60
-TINY = 4096  # bytes; no more than a header
-# The mark of a month that was requested while the source waited. Its run may have failed at this source, which holds up
-# the keys of all; no look finds this mark, so the month is asked for again.
+TINY = 4096  # bytes; a file of this size holds a header at most
+# The mark of a month that was requested while the source waited. Its run may have failed at this source, which blocks
+# the customer keys of all sources. No file has this mark, so the sensor requests the month again.
 AGAIN = ""
 
 
 class Remembered(NamedTuple):
-    """What the sensor keeps from look to look: what lay there, and how often it has requested.
+    """The state of the sensor between ticks: the files it found last, and how many times it has requested runs.
 
-    Without `requests` a landing zone that is again as it once was, as a wrong file was withdrawn, would give the run
-    key of then, and Dagster launches a run key once.
+    `requests` makes run keys unique. Without it, a landing zone that returns to an earlier state (a wrong file was
+    withdrawn) would give the same run key again, and Dagster launches a run key only once.
     """
 
     requests: int
     arrivals: Arrivals
 
     def cursor(self) -> str:
-        """As the cursor keeps it."""
+        """The state as the text of the Dagster cursor."""
         return json.dumps(self._asdict(), sort_keys=True)
 
     @classmethod
     def of(cls, cursor: str) -> "Remembered":
-        """The inverse of `cursor`; earlier releases kept the arrivals alone."""
+        """The inverse of `cursor`; also reads cursors of earlier releases, which contain only the arrivals."""
         content = json.loads(cursor)
         return cls(**content) if isinstance(content.get("requests"), int) else cls(0, content)
 
 
 def loaded(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -> Arrivals:
-    """Of the landing zone, the months of these sources whose files bronze holds: where a first look starts from.
+    """The part of `present` that bronze already holds, for these sources: the starting point of a first look.
 
-    An extract without rows leaves no trace in bronze; it is taken as loaded when it is tiny and older than bronze.
+    An extract without rows adds nothing to bronze. It counts as loaded if it has at most TINY bytes and is older than
+    the last commit of the bronze table.
     """
     found: Arrivals = {}
     for source in sources:
@@ -71,7 +72,7 @@ def loaded(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -
 
 
 def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
-    """Requests an ingest of exactly the months whose extracts came, changed or went since the last look."""
+    """A sensor that requests an ingest of exactly the months whose extracts were added, changed or removed."""
 
     @dg.sensor(
         name="ingest_new_files_sensor",
@@ -79,9 +80,9 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Ingests the months whose files in the landing zone came, changed or went since the last look; files "
-            "younger than 30 s and *.part wait. A source with a file that its contract does not expect waits too, and "
-            "the tick names the file."
+            "Ingests the months whose files in the landing zone were added, changed or removed since the last tick. "
+            "Files younger than 30 s and *.part wait. A source with a file that its contract does not expect waits "
+            "too, and the tick names the file."
         ),
     )
     def sensor(
@@ -95,7 +96,7 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         months = touched(before, after)
         known = set(ingest_months(business).get_partition_keys())
         outside = [m for m in months if m not in known]
-        # months outside stay unseen: once the calendar reaches them, they are new
+        # months outside the calendar are not remembered, so that they are new once the calendar includes them
         inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
         asked = spans(m for m in months if m in known)
         if refused and not asked:

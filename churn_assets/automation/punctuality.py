@@ -1,13 +1,13 @@
-"""Has a source delivered what its contract promises by now? A check per source that knows about months.
+"""Asset checks, one per source, that the source has delivered what its contract promises up to now.
 
-The contract's `frequency` and `latency` give two deadlines, counted in days of UTC:
+`frequency` and `latency` of the contract give two deadlines, in whole days of UTC:
 
-- an extract later than the newest one is due `frequency + latency` days after it;
-- a month must be loaded whole, that is delivered and passed by silver, `latency` days after its last day.
+- the next extract is due `frequency + latency` days after the newest one;
+- a month must be complete (delivered and passed by silver) `latency` days after its last day.
 
-On its deadline a source is still in time, a day later it is one day late. Months before the first that any source has
-loaded are not expected: history that nobody loaded is not missing. A calendar that has ended is judged as on the day
-after its last deadline: nothing is expected of the years since.
+On its deadline a source is in time; a day later it is one day late. Months before the first month that any source has
+loaded are not expected, because nobody asked for that history. After the end of the calendar a source is judged as on
+the day after the last deadline, so nothing is expected after it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -28,7 +28,7 @@ ON_TIME = "delivered_on_time"
 
 @dataclass(frozen=True)
 class Punctuality:
-    """How late a source is, in whole days: 0 in time. `why` names what is missing since when."""
+    """How late a source is, in whole days (0: in time). `why` names what is missing and since when."""
 
     days_late: int
     newest_month: str | None
@@ -44,10 +44,16 @@ def punctuality(
     partial: Collection[str] = (),
     begun: str | None = None,
 ) -> Punctuality:
-    """Judges the source, as on `today`, by the dates of those extracts of it that have passed silver.
+    """How late the source is on `today`.
 
-    Of the months in `partial` too little has: their extracts came, but they are not loaded. `begun` is the first month
-    that any source has loaded; None, while none has, expects all from the start of the calendar.
+    Args:
+        business: for the calendar.
+        source: for frequency, latency and first month.
+        extracts: dates of the extracts that have passed silver.
+        today: a day of UTC.
+        partial: months that passed silver with too little; they count as not loaded, although their extracts came.
+        begun: the first month that any source has loaded; None (no source has): all months from the start of the
+            calendar are expected.
     """
     start, end = business.first_month(source), business.file.calendar.end
     first = max(start, begun or start)
@@ -74,7 +80,7 @@ def punctuality(
 
 
 def passed_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
-    """Source -> dates of its extracts that passed silver; empty while there is none."""
+    """Source -> dates of its extracts that passed silver; empty if none has."""
     if not lakehouse.exists(tables.RECONCILIATION):
         return {}
     found: dict[str, list[date]] = {}
@@ -89,10 +95,10 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         name=ON_TIME,
         asset=dg.AssetKey(tables.bronze(source).key),
         blocking=False,
-        # an ingest asks as well, as a result from before its table was written counts no more in the UI: after silver
+        # An ingest runs this check too, after silver: the UI ignores results older than the newest bronze write.
         additional_deps=[dg.AssetKey(tables.RECONCILIATION.key)],
         description=(
-            f"An extract has come every {source.frequency_days} days, at most {source.latency_days} days after its "
+            f"Extracts come every {source.frequency_days} days, at most {source.latency_days} days after their "
             "date, and every month is loaded: delivered and passed by silver."
         ),
     )
@@ -102,7 +108,9 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         partial = partial_months(lakehouse, source) if extracts else ()
         begun = min((month_of(day) for days in passed.values() for day in days), default=None)
         found = punctuality(business, source, extracts, today, partial, begun)
-        remedy = " Deliver it; if it lies in the landing zone, see why silver refused it: a silent source is not churn."
+        remedy = (
+            " Deliver it. If it is in the landing zone, see why silver refused it: missing data is not churn."
+        )
         metadata: dict[str, dg.MetadataValue | int | str] = {"days_late": found.days_late}
         if found.newest_extract is not None and found.newest_month is not None:
             moment = datetime.combine(found.newest_extract, datetime.min.time(), UTC)

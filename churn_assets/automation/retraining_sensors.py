@@ -1,4 +1,4 @@
-"""Sensors that call for a training; they read a few rows of the lake, and start neither Spark nor a JVM."""
+"""Sensors that request trainings. They read a few rows of the lake and start neither Spark nor a JVM."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -32,9 +32,9 @@ def _settled(lakehouse: Lakehouse) -> list[dict[str, Any]]:
 def degradation_decision(
     lakehouse: Lakehouse, business: Business, month: str
 ) -> tuple[RetrainingDecision, str]:
-    """The decision as of the end of `month`, and a key that is the same for the same evidence.
+    """Whether the champion has degraded as of the end of `month`, and a key that is the same for the same evidence.
 
-    A cohort whose labels settled later is no evidence yet: the training could neither learn from it nor test on it.
+    Cohorts whose labels settled after that do not count: the training could neither learn from them nor test on them.
     """
     missing = [t.path for t in NEEDED if not lakehouse.exists(t)]
     if missing:
@@ -59,9 +59,9 @@ def degradation_decision(
 
 
 def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> tuple[RetrainingDecision, str]:
-    """Whether by the end of `month` enough cohorts have matured since the last training, and a key that names them.
+    """Whether enough cohorts have matured since the last training by the end of `month`, and a key for this evidence.
 
-    A provisional champion (see `champions.provisional`) learns on with each.
+    For a provisional champion (see `champions.provisional`) one new cohort is enough.
     """
     rule = business.file.retraining.new_data
     if not rule.enabled:
@@ -90,7 +90,7 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
 
 
 def _new_data_alone(lakehouse: Lakehouse, business: Business, month: str) -> tuple[RetrainingDecision, str]:
-    """`new_data_decision`, except where a degradation asks for the same training: the sensors tick side by side."""
+    """`new_data_decision`, but no request if degradation requests the same training: both sensors run in parallel."""
     decision, key = new_data_decision(lakehouse, business, month)
     if decision.retrain and degradation_decision(lakehouse, business, month)[0].retrain:
         told = f"{decision.reason} The champion has degraded, so {DEGRADATION_SENSOR} asks for it."
@@ -105,10 +105,10 @@ def _training_sensor(
     by: str,
     decide_as_of: Callable[[Lakehouse, Business, str], tuple[RetrainingDecision, str]],
 ) -> dg.SensorDefinition:
-    """Requests one training as of the newest closed month when `decide_as_of` finds a reason and none is under way.
+    """A sensor that requests a training as of the newest closed month if `decide_as_of` says so and none is under way.
 
-    Once a day for the same evidence: a training that failed, as MLflow was down, is asked for again the next day; one
-    that succeeded takes the reason away.
+    It requests a training at most once a day for the same evidence. A failed training (MLflow was down) is requested
+    again the next day; a successful one removes the reason.
     """
 
     @dg.sensor(
@@ -137,25 +137,25 @@ def _training_sensor(
 
 
 def retrain_on_new_data_sensor(business: Business) -> dg.SensorDefinition:
-    """Requests a training as of the newest closed month when enough cohorts have matured since the last one."""
+    """A sensor that requests a training when enough cohorts have matured since the last one."""
     return _training_sensor(
         business,
         "retrain_on_new_data_sensor",
-        "Requests a training when as many cohorts have matured since the last one as `retraining.new_data` in "
-        "churn.yaml says; after a degradation each new cohort is enough until the champion knows as many. It requests "
-        f"none while {DEGRADATION_SENSOR} does.",
+        "Requests a training when enough cohorts have matured since the last one: the number in "
+        "`retraining.new_data` of churn.yaml, or one while the champion is provisional (it has learned from fewer "
+        f"cohorts since a degradation). It requests none while {DEGRADATION_SENSOR} does.",
         NEW_DATA,
         _new_data_alone,
     )
 
 
 def retrain_on_degradation_sensor(business: Business) -> dg.SensorDefinition:
-    """Requests a training as of the newest closed month when the champion's AUC has really degraded."""
+    """A sensor that requests a training when the champion's AUC has degraded by the rule in churn.yaml."""
     return _training_sensor(
         business,
         DEGRADATION_SENSOR,
         "Requests a training when the AUC of the champion's matured cohorts has degraded by the rule under "
-        "`retraining.degradation` in churn.yaml. Each tick says how far each cohort is from that.",
+        "`retraining.degradation` in churn.yaml. Each tick shows how far each cohort is from that.",
         DEGRADATION,
         degradation_decision,
     )

@@ -1,11 +1,16 @@
-"""The sensor that carries on, to exactly the cohorts concerned, what late extracts change and what extracts settle.
+"""The sensor that rebuilds the cohorts changed by late extracts and settles labels, for exactly the cohorts concerned.
 
-Why no automation conditions, measured with Dagster 1.13.27 on 24 months of two sources and the four layers of cohorts:
-a month that was ingested again with the same data version asked for 24 partitions, as a condition sees that a parent
-was written, not that it changed; a month whose blocking check had failed was built after all when another month passed,
-as a check has one result for all months; one ingested month of six was enough for a snapshot. More than one partition
-becomes a backfill whose gates end with each of its runs, and on which extract a label settles is no partition mapping.
-So this sensor asks the lake and the event log itself. It starts no JVM, and everything it requests is one gated run.
+It replaces automation conditions. Measured with Dagster 1.13.27 on 24 months of two sources and the four layers of
+cohorts, conditions have these faults:
+
+- A month that was ingested again with the same data version requested 24 partitions: a condition sees that a parent was
+  written, not that it changed.
+- A month whose blocking check had failed was built when another month passed: a check has one result for all months.
+- One ingested month of six was enough for a snapshot.
+- More than one partition becomes a backfill, and its gates hold only within each of its runs.
+- No partition mapping expresses which extract settles a label.
+
+So this sensor reads the lake and the event log itself. It starts no JVM, and each request is one gated run.
 """
 
 import json
@@ -56,20 +61,20 @@ COHORT_TABLES = (
     tables.MODEL_PERFORMANCE,
     tables.DRIFT,
 )
-# table -> cohort -> event of its newest materialisation
+# table -> cohort -> event of the newest materialisation
 Written = Mapping[Table, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the sensor remembers: the last event it saw, what had passed silver, and the cohorts seen settled."""
+    """The state of the sensor: the last event it read, what had passed silver, and the cohorts with settled labels."""
 
     event: int
     known: Knowledge
     settled: frozenset[str] = frozenset()
 
     def cursor(self) -> str:
-        """As the cursor keeps it."""
+        """The state as the text of the Dagster cursor."""
         return json.dumps({"event": self.event, "known": self.known, "settled": sorted(self.settled)})
 
     @classmethod
@@ -84,13 +89,13 @@ class Seen:
 
 
 def _latest(instance: "DagsterInstance", table: Table, after: int | None = None) -> Mapping[str, int]:
-    """Month -> event of its newest materialisation, of those after an event."""
+    """Month -> event of its newest materialisation; with `after`, only of those after that event."""
     kind = dg.DagsterEventType.ASSET_MATERIALIZATION
     return instance.get_latest_storage_id_by_partition(dg.AssetKey(table.key), kind, after_cursor=after)
 
 
 def _marks(instance: "DagsterInstance", bronze: Table, passes: Mapping[str, int]) -> dict[str, str]:
-    """Month -> digest of the files that bronze held when the month passed silver; without one, the event itself."""
+    """Month -> digest of the files in bronze when the month passed silver; the bronze event if it has no digest."""
     wanted, cursor, found = dict(passes), None, {}
     while wanted:
         chosen = dg.AssetRecordsFilter(
@@ -110,7 +115,7 @@ def _marks(instance: "DagsterInstance", bronze: Table, passes: Mapping[str, int]
 
 
 def look(instance: "DagsterInstance", business: Business, before: Seen | None) -> Seen:
-    """What has passed silver by now, from the event log; a month has passed when silver/reconciliation was written."""
+    """What has passed silver, from the event log. A month passes when its silver/reconciliation is written."""
     passes = _latest(instance, tables.RECONCILIATION, before.event if before else None)
     marks = {source.name: _marks(instance, tables.bronze(source), passes) for source in business.sources}
     known = learn(before.known if before else None, passes, marks)
@@ -119,24 +124,24 @@ def look(instance: "DagsterInstance", business: Business, before: Seen | None) -
 
 
 def written_cohorts(instance: "DagsterInstance") -> Written:
-    """What has been written of which cohort, and when."""
+    """Which tables were written for which cohort, and when."""
     return {table: _latest(instance, table) for table in COHORT_TABLES}
 
 
 def built_cohorts(written: Written) -> dict[str, int]:
-    """Cohort -> since when all its tables stand, as the event of the one written longest ago."""
+    """Cohort -> event of the table that was written longest ago, of the tables written for this cohort."""
     cohorts_of = written[tables.CUSTOMER_SNAPSHOTS]
     return {c: min(months[c] for months in written.values() if c in months) for c in cohorts_of}
 
 
 def unscored_cohorts(written: Written) -> set[str]:
-    """Cohorts after the newest scored one, as the run of a month's end failed after the snapshots."""
+    """Cohorts newer than the newest scored one: their month-end run failed after the snapshots."""
     newest = max(written[tables.CHURN_SCORES], default=None)
     return {c for c in written[tables.CUSTOMER_SNAPSHOTS] if newest is not None and c > newest}
 
 
 def unjudged_cohorts(written: Written) -> set[str]:
-    """Scored cohorts whose labels are newer than what monitoring makes of them, as a run failed after the labels."""
+    """Scored cohorts whose labels are newer than their monitoring tables: a run failed after the labels."""
     judged = [written[tables.MODEL_PERFORMANCE], written[tables.DRIFT]]
     return {
         c
@@ -147,7 +152,7 @@ def unjudged_cohorts(written: Written) -> set[str]:
 
 
 def settling_months(lakehouse: Lakehouse, business: Business, months: Iterable[str]) -> dict[str, str]:
-    """Those cohorts that an extract of the label source settles -> the month of that extract."""
+    """Cohort that an extract of the label source settles -> month of that extract."""
     try:
         extracts = extract_dates(lakehouse, business.label_source)
     except SilverIncomplete:
@@ -157,7 +162,7 @@ def settling_months(lakehouse: Lakehouse, business: Business, months: Iterable[s
 
 
 def pending_cohorts(lakehouse: Lakehouse, months: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Of these cohorts those with pending labels, and those whose labels are settled; one without rows is neither."""
+    """The cohorts with pending labels and the cohorts with settled labels; one without rows is in neither set."""
     from pyarrow import compute as pc
 
     chosen = pc.field("as_of_date").isin([month_end(month) for month in months])
@@ -170,7 +175,7 @@ def pending_cohorts(lakehouse: Lakehouse, months: Iterable[str]) -> tuple[set[st
 def _due(
     lakehouse: Lakehouse, business: Business, seen: Seen, written: Written, now: datetime
 ) -> tuple[list[dg.RunRequest], list[str], Seen]:
-    """Runs to request, which cohort waits for which extracts, and what to remember."""
+    """The runs to request, a line per cohort that waits for extracts, and the state to remember."""
     closed, built = list(snapshot_months(business).get_partition_keys()), built_cohorts(written)
     changes = newest_changes(business, seen.known, {*built, *closed})
     anew = {c for c, event in built.items() if changes[c] > event}
@@ -183,11 +188,11 @@ def _due(
         seen = replace(seen, settled=seen.settled | settled)
         settle = pending
     settle |= unjudged_cohorts(written) & seen.settled & until.keys()
-    settle -= anew  # a cohort that is made anew settles with that
+    settle -= anew  # rebuilding a cohort settles its labels too
     passed, waiting = passed_months(lakehouse), []
 
     def complete(cohort: str, months_back: int) -> bool:
-        """What its snapshots look back on is there, and what its labels wait for when they can settle."""
+        """Whether silver has the months that the snapshots read, and those that the labels need if they can settle."""
         needed = month_range(add_months(cohort, -months_back), until.get(cohort, cohort))
         missing = missing_months(business, passed, needed)
         if missing:
@@ -196,7 +201,7 @@ def _due(
         return not missing
 
     def change(first: str, last: str) -> int:
-        """The newest change of what settles these cohorts."""
+        """The newest change of the extracts that settle these cohorts."""
         return newest_event(seen.known, month_range(first, until[last]))
 
     back = business.file.windows.observation_months - 1
@@ -220,14 +225,15 @@ def _due(
 
 
 def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
-    """Requests exactly the cohorts that late data changes, and the labels and quality of those that an extract settles.
+    """A sensor that requests the cohorts changed by late data, and labels and quality of the cohorts that settle.
 
-    Level-triggered: a cohort is due as long as one of its tables is older than the newest change of what it is made
-    of, or it is newer than any that has scores, and to be settled as long as its labels are pending, or newer than
-    the figures of its scores. So what happened while the sensor was off is caught up at once, and nothing is asked
-    for twice: while a run is under way it waits, and a run key names the change, so that a failed run is not tried
-    again before something changes. Nothing need ever change again for a cohort that settles, so there the run key
-    names the day, too: once a day, as with a training.
+    It is level-triggered. A cohort is rebuilt as long as one of its tables is older than the newest change of its
+    inputs, or it is newer than every scored cohort. A cohort is settled as long as its labels are pending, or newer
+    than its monitoring tables. So the sensor catches up at once after it was off.
+
+    It requests nothing twice. It waits while a run is under way, and a run key names the change, so that a failed run
+    is not repeated before something changes. For a cohort that settles nothing may ever change again, so there the run
+    key also names the day: one try a day, as with a training.
     """
 
     @dg.sensor(
@@ -236,8 +242,8 @@ def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Rebuilds exactly the cohorts that late or changed extracts concern, and settles labels as soon as an "
-            "extract allows. Each cohort waits until every source that it needs has passed silver."
+            "Rebuilds exactly the cohorts whose inputs late or changed extracts change, and settles labels as soon as "
+            "an extract allows. Each cohort waits until silver has every month that it needs, of every source."
         ),
     )
     def sensor(
@@ -247,7 +253,7 @@ def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
         before = Seen.of(context.cursor) if context.cursor else None
         busy = job_under_way(instance)
         if busy and before:
-            return dg.SensorResult(skip_reason=f"{busy} is under way; afterwards I look at what it changed.")
+            return dg.SensorResult(skip_reason=f"{busy} is under way; this sensor looks again after it.")
         seen = look(instance, business, before)
         if busy or not lakehouse.exists(tables.RECONCILIATION):
             told = f"{busy} is under way." if busy else "Nothing has passed silver yet."
@@ -264,7 +270,7 @@ def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
 
 
 def sensors(business: Business) -> list[dg.SensorDefinition]:
-    """What looks at the landing zone, at silver and at the model, all day."""
+    """The sensors of the landing zone, of silver and of the model."""
     return [
         ingest_new_files_sensor(business),
         refresh_cohorts_sensor(business),

@@ -1,4 +1,4 @@
-"""Once a week: files that no table needs any more are deleted, as a lake that is written every night only grows."""
+"""The weekly job that deletes files no table needs any more: without it the lake grows with every nightly write."""
 
 import dagster as dg
 
@@ -7,11 +7,11 @@ from churn_assets.graph.names import TIDY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
-WHAT = "Deletes files that no version of a table of the last CHURN_KEEP_DAYS days needs, and what killed runs left."
+WHAT = "Deletes files that no table version of the last CHURN_KEEP_DAYS days needs, and files that killed runs left."
 
 
 def tidy_job(business: Business) -> dg.JobDefinition:
-    """Every table of the lake (one on this machine takes no JVM); a table that is written meanwhile is not harmed."""
+    """The job, for all tables of the lake. A local lake needs no JVM. Tables written meanwhile are not harmed."""
 
     @dg.op(description=WHAT)
     def delete_old_files(

@@ -1,4 +1,4 @@
-"""Which runs have not ended: what a sensor requests must not meet one of them."""
+"""Which runs have not ended: a sensor must not request a run that conflicts with one of them."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ NOT_ENDED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-# These change no table that cohorts are made of.
+# These jobs change no table that cohorts are built from.
 HARMLESS = (TRAIN, PUNCTUALITY, TIDY)
 
 
@@ -27,11 +27,11 @@ def _open_runs(instance: "DagsterInstance") -> "Sequence[DagsterRun]":
 
 
 def training_under_way(instance: "DagsterInstance") -> bool:
-    """Whether a training is queued or running: by its job, or as an asset that somebody materialises or backfills."""
+    """Whether a training is queued or running, as the job or as a materialisation or backfill of the model asset."""
     model = dg.AssetKey(CHURN_MODEL.key)
     return any(run.job_name == TRAIN or model in (run.asset_selection or ()) for run in _open_runs(instance))
 
 
 def job_under_way(instance: "DagsterInstance") -> str | None:
-    """A job whose run may still change tables that cohorts are made of."""
+    """The name of a job whose run may still change tables that cohorts are built from; None if there is none."""
     return next((run.job_name for run in _open_runs(instance) if run.job_name not in HARMLESS), None)

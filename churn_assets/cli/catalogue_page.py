@@ -24,7 +24,7 @@ REPLAY_IS = (
 
 
 def catalogue_page(business: Business) -> str:
-    """Tables in the order in which data walks through them, then the other stores."""
+    """The Markdown page: tables in the order of the data flow, then the other stores."""
     tables = catalogue(business)
     parts = [f"# Tables of {business.name}", _introduction(business, tables)]
     for table in tables:
@@ -106,5 +106,5 @@ def _store(store: Store) -> tuple[Text, ...]:
 
 
 def _anchor(title: str) -> str:
-    """What GitHub makes of a heading."""
+    """The anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")

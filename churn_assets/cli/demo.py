@@ -23,7 +23,8 @@ from churn_assets.settings import Settings
 from churn_assets.simulator.extracts import unfinished
 from churn_assets.simulator.simulate import simulate
 
-# Customers x months whose extracts, of about 100 MB, want no other engine than an empty landing zone (profiles.py).
+# Customers x months up to which the extracts (about 100 MB) need the same engine profile as an empty landing zone
+# (profiles.py).
 SAME_ENGINE_AS_FOR_NONE = 100_000
 
 
@@ -50,22 +51,27 @@ def _simulate_once(
 def demo(
     settings: Settings, customers: int, months: int, seed: int, console: Console, started: float
 ) -> None:
-    """Simulates extracts, unless some are there; runs every job for all months, and prints the summary.
+    """Simulates extracts if the landing zone is empty, runs every job for all months, and prints the summary.
 
-    Extracts of a simulation that was interrupted are made again.
+    It simulates the extracts of an interrupted simulation again.
 
     Args:
-        started: the time.monotonic() at which the command began.
+        settings: the deployment.
+        customers: number at the start of the simulation.
+        months: months of history, ending with the last ingest month.
+        seed: the same seed gives the same extracts.
+        console: for progress and summary.
+        started: time.monotonic() at the start of the command.
 
     Raises:
-        JarsError: the Delta jars are not to be had; nothing was begun.
+        JarsError: the Delta jars are not available; nothing was started.
         SimulationError: see `simulate`.
         RunError: a step failed.
     """
     delta_jars(settings, console)
     business = load_business(settings.business_path)
-    # making MLflow's database and starting a JVM take seconds of another core; what hinders them is told by the first
-    # step that needs them, which tries again
+    # Making MLflow's database and starting a JVM take seconds on another core. Their errors are ignored here: the first
+    # step that needs them tries again and reports the error.
     with ThreadPoolExecutor(2, "meanwhile") as meanwhile:
         begun: dict[str, Future[Any]] = {
             "MLflow": meanwhile.submit(tracking_of(settings, business).ensure_store)
@@ -94,5 +100,5 @@ def demo(
     console.print()
     print_first_screen(Lakehouse(settings), business, console)
     console.print(
-        f"Done in {time.monotonic() - started:.0f} s; everything lies in {escape(str(settings.home_path))}."
+        f"Done in {time.monotonic() - started:.0f} s; everything is in {escape(str(settings.home_path))}."
     )

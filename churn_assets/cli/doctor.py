@@ -1,7 +1,7 @@
-"""Looks at the machine and the settings, and says what is wrong and what to do about it. Changes nothing.
+"""Checks the machine and the settings, and says what is wrong and how to fix it. Changes nothing.
 
-The one exception is the round trip, which starts Spark (fetching the Delta jars when they are missing) and writes and
-removes a small table in the lake.
+The only exception is the round trip: it starts Spark (which fetches missing Delta jars), and writes and removes a small
+table in the lake.
 """
 
 import os
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-# The packages whose versions must fit each other; a test compares this with constraints.txt, which has them all.
+# The packages whose versions must fit each other. A test compares them with constraints.txt, which has all packages.
 TESTED = {
     "pyspark": "4.2.0",
     "delta-spark": "4.4.0",
@@ -49,9 +49,9 @@ TESTED = {
 }
 # The demo needs under 1 GB, jars and class archives 0.5 GB; below the first number a run is likely to fail midway.
 DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
-# What a run needs beside the heap of the driver: the JVM's own memory (about 0.5 GB) and Python with MLflow (1 GB).
+# Memory that a run needs besides the driver heap: other memory of the JVM (about 0.5 GB), Python with MLflow (1 GB).
 BESIDE_HEAP = 3 * GIB // 2
-# Set by other Spark installations, and stronger than what this project sets.
+# Variables of other Spark installations; they override the settings of this project.
 TAKES_OVER = (
     "SPARK_HOME",
     "SPARK_CONF_DIR",
@@ -63,13 +63,13 @@ TAKES_OVER = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        name: what was looked at.
-        status: "fail" stops a run, "warn" may, "ok" does not.
+        name: what was checked.
+        status: "fail" stops a run, "warn" may stop one, "ok" does not.
         what: what was found.
-        remedy: what to do; empty when there is nothing to do.
+        remedy: what to do; empty if there is nothing to do.
     """
 
     name: str
@@ -79,11 +79,11 @@ class Finding:
 
 
 def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
-    """Look at everything; nothing is raised, a check that breaks is itself a finding.
+    """Runs all checks. Raises nothing: a check that raises an error becomes a finding.
 
     Args:
-        settings: the deployment to look at.
-        quick: without the round trip, which starts Spark (10 to 20 seconds).
+        settings: the deployment to check.
+        quick: leave out the round trip, which starts Spark (10 to 20 seconds).
     """
     checks: list[Callable[[Settings], Finding]] = [
         check_python,
@@ -124,20 +124,22 @@ def findings_table(findings: list[Finding]) -> "Table":
 
 
 def render(findings: list[Finding], console: "Console") -> None:
-    """Print the findings to a terminal."""
+    """Prints the findings in a terminal."""
     console.print(findings_table(findings))
 
 
 def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
         return check(settings)
-    except Exception as error:  # noqa: BLE001 (the doctor reports whatever is wrong, and goes on looking)
+    except Exception as error:  # noqa: BLE001 (the doctor reports any error and continues)
         name = check.__name__.removeprefix("check_").replace("_", " ")
-        return Finding(name, "fail", f"{type(error).__name__}: {error}", "Correct what the message names.")
+        return Finding(
+            name, "fail", f"{type(error).__name__}: {error}", "Fix the problem that the message names."
+        )
 
 
 def check_python(_: Settings) -> Finding:
-    """Python 3.11, 3.12 or 3.13."""
+    """Checks that Python is 3.11, 3.12 or 3.13."""
     what = f"Python {platform.python_version()} ({sys.executable})"
     if (3, 11) <= sys.version_info < (3, 14):
         return Finding("python", "ok", what)
@@ -145,7 +147,7 @@ def check_python(_: Settings) -> Finding:
 
 
 def check_packages(_: Settings) -> Finding:
-    """The versions that were tested together."""
+    """Checks that packages have the versions that were tested together."""
     different, missing = [], []
     for package, tested in TESTED.items():
         try:
@@ -163,7 +165,7 @@ def check_packages(_: Settings) -> Finding:
 
 
 def check_settings(settings: Settings) -> Finding:
-    """Where everything lies, after defaults."""
+    """Lists all locations, with defaults applied and secrets hidden."""
     places = {
         "home": str(settings.home_path),
         "landing": settings.landing_uri,
@@ -178,19 +180,19 @@ def check_settings(settings: Settings) -> Finding:
 
 
 def check_environment(_: Settings) -> Finding:
-    """Variables of another Spark installation."""
+    """Checks for environment variables of another Spark installation."""
     if found := [name for name in TAKES_OVER if os.environ.get(name)]:
         return Finding(
             "environment",
             "warn",
-            f"{', '.join(found)} set: Spark takes settings from there",
+            f"{', '.join(found)} set: Spark takes settings from them",
             "Unset them unless that is meant; give Spark settings in CHURN_SPARK_CONF.",
         )
     return Finding("environment", "ok", "no settings of another Spark installation")
 
 
 def check_business(settings: Settings) -> Finding:
-    """churn.yaml and the contracts can be read and fit each other."""
+    """Checks that churn.yaml and the contracts can be read and fit each other."""
     from churn_assets.contracts.loader import load_business
 
     try:
@@ -201,7 +203,7 @@ def check_business(settings: Settings) -> Finding:
 
 
 def check_landing(settings: Settings) -> Finding:
-    """Extracts that nobody reads: outside the calendar, or in a folder that no contract names."""
+    """Checks for extracts that nothing reads: outside the calendar, or in a folder that no contract names."""
     from churn_assets.contracts.loader import load_business
     from churn_assets.sources.landing import LandingError, list_extracts, unclaimed
 
@@ -209,7 +211,7 @@ def check_landing(settings: Settings) -> Finding:
     try:
         business = load_business(settings.business_path)
     except (FileNotFoundError, ValueError):
-        return Finding("landing", "warn", "not looked at: there is no business to compare it with")
+        return Finding("landing", "warn", "not checked: there is no valid business to compare it with")
     first, last = business.file.calendar.start, business.file.calendar.end
     unread, remedies, count = [], [], 0
     try:
@@ -224,39 +226,40 @@ def check_landing(settings: Settings) -> Finding:
                 remedies = ["Move calendar.start or calendar.end in churn.yaml, or remove the files."]
         if unknown := unclaimed(landing, business.sources):
             unread.append(f"no contract names {', '.join(unknown)}")
-            remedies.append(
-                "Rename what is unknown as the contract of its source has it, or write a contract."
-            )
+            remedies.append("Rename them as the contract of their source names them, or write a contract.")
     except LandingError as error:
-        return Finding("landing", "fail", str(error), "Correct what the message names.")
+        return Finding("landing", "fail", str(error), "Fix the problem that the message names.")
     if unread:
         return Finding(
-            "landing", "warn", f"nobody reads, in {landing}:\n" + "\n".join(unread), " ".join(remedies)
+            "landing",
+            "warn",
+            f"files that nothing reads, in {landing}:\n" + "\n".join(unread),
+            " ".join(remedies),
         )
     return Finding("landing", "ok", f"{count:,} files in {landing}")
 
 
 def check_stores(settings: Settings) -> Finding:
-    """Nothing lies under CHURN_HOME that the catalogue does not know."""
+    """Checks that everything in CHURN_HOME is in the catalogue."""
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.stores import unregistered
 
     try:
         business = load_business(settings.business_path)
     except (FileNotFoundError, ValueError):
-        return Finding("stores", "warn", "not looked at: there is no business whose tables are known")
+        return Finding("stores", "warn", "not checked: there is no valid business, so its tables are unknown")
     if unknown := unregistered(settings.home_path, business):
         return Finding(
             "stores",
             "warn",
             f"not in the catalogue, in {settings.home_path}: {', '.join(unknown)}",
-            "Move away what is yours, and the tables of another business: no erasure and no backup looks there.",
+            "Move your own files and the tables of another business elsewhere: no erasure and no backup covers them.",
         )
     return Finding("stores", "ok", f"all of {settings.home_path} is in the catalogue")
 
 
 def check_java(settings: Settings) -> Finding:
-    """A Java that this Spark runs on."""
+    """Checks for a Java that this Spark runs on."""
     try:
         java = find_java(shims_folder(settings))
     except JavaNotFoundError as error:
@@ -266,7 +269,7 @@ def check_java(settings: Settings) -> Finding:
 
 
 def check_jars(settings: Settings) -> Finding:
-    """The two Delta jars, by hash; or whether they can be fetched."""
+    """Checks the two Delta jars by hash; if they are missing or wrong, checks that they can be fetched."""
     folder = jars_folder(settings)
     problems = jar_problems(settings)
     if not problems:
@@ -285,7 +288,7 @@ def check_jars(settings: Settings) -> Finding:
 
 
 def check_class_archive(settings: Settings) -> Finding:
-    """The class archive of this environment."""
+    """Checks the class archive of this environment."""
     name = "class archive"
     if not is_local(settings.spark_master):
         return Finding(name, "ok", "not used with a cluster")
@@ -309,7 +312,7 @@ def check_class_archive(settings: Settings) -> Finding:
 
 
 def check_folders(settings: Settings) -> Finding:
-    """The local folders can be written, or made; the landing zone can be read."""
+    """Checks that the local folders can be written or made, and that the landing zone can be read."""
     wanted = [("write", path, os.W_OK | os.X_OK) for path in _local_folders(settings)]
     if not is_uri(settings.landing_uri):
         wanted.append(("read", Path(settings.landing_uri), os.R_OK | os.X_OK))
@@ -320,7 +323,7 @@ def check_folders(settings: Settings) -> Finding:
 
 
 def check_disk(settings: Settings) -> Finding:
-    """Free space where home, lake and jars lie."""
+    """Checks the free disk space for home, lake, artifacts and jars."""
     free = {path: shutil.disk_usage(_existing(path)).free for path in _local_folders(settings)}
     path, least = min(free.items(), key=lambda item: item[1])
     what = f"{least / GIB:.1f} GB free for {path}"
@@ -336,7 +339,7 @@ def check_disk(settings: Settings) -> Finding:
 
 
 def check_memory(settings: Settings) -> Finding:
-    """Memory of this machine or container against the heap of the driver."""
+    """Checks that this machine or container has enough memory for the driver heap."""
     profile = choose_profile(settings)
     heap = settings.driver_memory or profile.driver_memory
     memory, needed = machine_memory(), _parse_memory(heap) + BESIDE_HEAP
@@ -347,7 +350,7 @@ def check_memory(settings: Settings) -> Finding:
 
 
 def check_cores(settings: Settings) -> Finding:
-    """Cores that local Spark uses."""
+    """Checks the number of cores that local Spark uses."""
     if not is_local(settings.spark_master):
         return Finding("cores", "ok", f"decided by the cluster {settings.spark_master}")
     cores = local_cores(settings.spark_master)
@@ -359,7 +362,7 @@ def check_cores(settings: Settings) -> Finding:
 
 
 def check_round_trip(settings: Settings) -> Finding:
-    """Spark starts, and Delta writes, replaces and reads where the lake lies."""
+    """Checks that Spark starts, and that Delta writes, replaces and reads a table in the lake."""
     from churn_assets.lakehouse.round_trip import round_trip
 
     started = time.perf_counter()
@@ -376,7 +379,7 @@ def check_round_trip(settings: Settings) -> Finding:
 
 
 def _local_folders(settings: Settings) -> list[Path]:
-    """Those that are written to."""
+    """The local folders that runs write to."""
     placed = [Path(uri) for uri in (settings.lake_uri, settings.mlflow_artifacts) if not is_uri(uri)]
     return [settings.home_path, *placed, settings.jars_path]
 
@@ -387,7 +390,11 @@ def _existing(path: Path) -> Path:
 
 
 def _parse_memory(text: str) -> int:
-    """Bytes of a JVM size as Spark takes it, e.g. "1g", "512m", "2gb"."""
+    """Bytes of a JVM size in the notation of Spark, e.g. "1g", "512m", "2gb".
+
+    Raises:
+        ValueError: not a whole number with a unit.
+    """
     number = text.strip().lower().rstrip("b")
     factor = {"k": 1024, "m": 1024**2, "g": GIB, "t": 1024 * GIB}.get(number[-1:])
     if factor is None or not number[:-1].isdigit():

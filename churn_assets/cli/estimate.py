@@ -1,4 +1,4 @@
-"""What the demo will do, and about how long each part takes on this machine; told before anything heavy is imported."""
+"""Prints the plan of the demo with the approximate time of each part on this machine, before heavy imports."""
 
 import os
 import time
@@ -12,10 +12,10 @@ from churn_assets.lakehouse.engine.profiles import local_cores
 from churn_assets.settings import Settings
 
 CALIBRATION_SECONDS = 0.05
-# The reference is an idle machine of two cores; its core makes so many rounds of the calibration loop in a second.
+# Rounds of the calibration loop per second on one core of the reference, an idle machine of two cores.
 REFERENCE_ROUNDS = 3900.0
 REFERENCE_CORES = 2
-# 1.4 of two cores are busy on average: that share of the seconds goes down as cores are added.
+# On average 1.4 of the two cores are busy, so 0.4 of the seconds shrink when cores are added.
 BUSY_CORES = 1.4
 PARALLEL = BUSY_CORES - 1
 
@@ -25,9 +25,10 @@ class DemoPart:
     """A part of the demo.
 
     Attributes:
-        name: as the display calls it.
+        name: its name in the display.
         what: what it does.
-        fixed, growing: seconds on the reference machine, and per 100,000 customers x months.
+        fixed: seconds on the reference machine that do not depend on the size.
+        growing: seconds on the reference machine per 100,000 customers x months.
     """
 
     name: str
@@ -36,12 +37,12 @@ class DemoPart:
     growing: float
 
     def seconds(self, customers: int, months: int, slower: float) -> float:
-        """About how long it takes on a machine that needs `slower` times as long as the reference."""
+        """Approximate seconds on a machine that needs `slower` times as long as the reference."""
         return slower * (self.fixed + self.growing * customers * months / 100_000)
 
 
-# Fitted to what `make bench` measured of the demo of telecom with 5,000 and with 50,000 customers (README.md, Figures),
-# and shared among the parts by the CPU time that each takes.
+# Fitted to the times of `make bench` for the telecom demo with 5,000 and 50,000 customers (docs/benchmarks.md), and
+# divided among the parts by their CPU time.
 PARTS = (
     DemoPart("simulate", "write the extracts of six dirty sources, unless some are there", 4, 11),
     DemoPart("ingest", "load them into bronze, silver and gold Delta tables", 52, 33),
@@ -53,10 +54,10 @@ PARTS = (
 
 
 def slowness() -> float:
-    """How many times as long as on the idle reference machine the demo takes here and now.
+    """The time of the demo on this machine now, as a multiple of its time on the idle reference machine.
 
-    The speed of a core is measured by a loop; how much of the cores others take follows from the load of the last
-    minute. A loop of wall time would not see it: a new process goes first.
+    A loop measures the speed of a core in CPU time. The load average of the last minute gives the share of the cores
+    that other processes use. Wall time of the loop would not show it, because a new process is scheduled first.
     """
     rounds, started = 0, time.process_time()
     while (spent := time.process_time() - started) < CALIBRATION_SECONDS:
@@ -78,7 +79,7 @@ def rounded(seconds: float) -> str:
 
 
 def print_plan(settings: Settings, customers: int, months: int, console: Console) -> None:
-    """Prints what the demo does, and how long each part takes here where that has been measured."""
+    """Prints the parts of the demo, with their times on this machine if they were measured (telecom only)."""
     measured = settings.business == "telecom"
     slower = slowness() if measured else 1.0
     grid = Table(box=None, show_header=False, pad_edge=False)
@@ -90,5 +91,5 @@ def print_plan(settings: Settings, customers: int, months: int, console: Console
     time_here = f"Together {rounded(total)} on this machine as it is now ({local_cores('local[*]')} cores)."
     console.print(
         f"{time_here if measured else 'How long a part takes was only measured for telecom.'} "
-        f"Everything lies in {escape(str(settings.home_path))}."
+        f"Everything is in {escape(str(settings.home_path))}."
     )

@@ -1,4 +1,4 @@
-"""The short summary: what came out, on one screen of 100 x 40."""
+"""The short summary: the results in the lake, on one screen of 100 x 40 characters."""
 
 import textwrap
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
     ("churn-assets summary --full", "all tables, refused rows by rule, segments and what to do about them"),
-    ("your own data", 'one contract per source, no Python: "Your own sources" in README.md'),
+    ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
 
 
 def print_first_screen(lakehouse: Lakehouse, business: Business, console: Console) -> None:
-    """Prints the figures that matter, the riskiest customers and what to do next. Starts no JVM.
+    """Prints the main figures, the riskiest customers and the next steps. Starts no JVM.
 
-    At most 37 lines where the console has 100 columns. Shows customer_keys, never a natural id.
+    At most 37 lines in a console of 100 columns. Shows customer_keys, never a natural id.
     """
     if is_empty(lakehouse, business, console):
         return
@@ -83,7 +83,7 @@ def _model(training: dict[str, Any] | None) -> str:
 
 
 def _campaign(training: dict[str, Any] | None, business: Business) -> str | None:
-    """What the ranking is worth to a campaign, on the test cohort."""
+    """Recall and lift of a campaign of `training.capacity`, on the test cohort; None if not measured."""
     if training is None or training["recall"] is None:
         return None
     share = business.file.training.capacity
@@ -94,7 +94,7 @@ def _campaign(training: dict[str, Any] | None, business: Business) -> str | None
 
 
 def _tiers(lakehouse: Lakehouse, business: Business) -> RichTable:
-    """Customers, expected leavers and money by risk tier; money only where the value feature is a sum."""
+    """Customers, expected leavers and total value by risk tier; total value only if the value feature is a sum."""
     columns = ["as_of_date", "risk_tier", "probability", "value"]
     newest = latest(lakehouse.arrow(tables.CUSTOMER_SEGMENTS, columns), "as_of_date")
     feature = next((f for f in business.features if f.name == business.file.segments.value.feature), None)
@@ -146,11 +146,11 @@ def _customers(rows: Sequence[dict[str, Any]], business: Business, width: int) -
 
 
 def sentence(row: dict[str, Any], width: int) -> list[str]:
-    """One plain sentence about a scored customer, as lines; it names as many reasons as fit.
+    """One sentence about a scored customer, as lines, with as many reasons as fit in LINES_A_CUSTOMER lines.
 
     Args:
-        row: probability and reasons, of scores/churn_scores.
-        width: columns of a line.
+        row: probability and reasons, from scores/churn_scores.
+        width: characters per line.
     """
     told = f"{'Likely to leave' if row['probability'] >= 0.5 else 'May leave'} ({row['probability']:.0%})"
     told = told.replace("%", " %")

@@ -1,4 +1,4 @@
-"""`demo`, `simulate`, `run`, `summary`, `catalogue` and `doctor`."""
+"""The commands `demo`, `simulate`, `run`, `summary`, `catalogue` and `doctor`."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def demo(customers: int, months: int, seed: int) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
     started, console = time.monotonic(), output()
-    # first of all, as what follows is imported first
+    # before the imports below, which take time
     console.print(
         f"Demo: {customers:,} simulated customers, {months} months, from raw files to explained segments."
     )
@@ -142,7 +142,7 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
 
 
 def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
-    """The trainings of a range side by side: a table, and a picture for more than one."""
+    """Prints the trainings of a range as a table; writes a picture if there is more than one."""
     from rich.table import Table
 
     from churn_assets.lakehouse.lakehouse import Lakehouse

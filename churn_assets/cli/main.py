@@ -1,4 +1,4 @@
-"""The `churn-assets` command: its words are in `commands`, errors are printed here as people read them."""
+"""The `churn-assets` command group and its entry point, which prints errors as sentences."""
 
 import sys
 
@@ -49,7 +49,7 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: what a user can mend is printed as a sentence, anything else keeps its traceback."""
+    """Entry point. Prints errors that a user can fix as a sentence; all other errors keep their traceback."""
     from churn_assets.contracts.errors import DeclarationErrors
 
     try:

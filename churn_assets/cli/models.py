@@ -1,4 +1,4 @@
-"""`promote`, `rollback`, `what-if` and `replay`."""
+"""The commands `promote`, `rollback`, `what-if` and `replay`."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ _WHY = click.option("--why", required=True, help="The reason, for the record.")
 
 
 def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]", first: str | None) -> None:
-    """Takes a decision by hand, from the end of the chosen month on (default: the newest closed one), and tells it."""
+    """Records a manual decision from the end of month `first` on (None: the newest closed month) and prints it."""
     import getpass
 
     from churn_assets.contracts.loader import load_business
@@ -78,7 +78,7 @@ def rollback(first: str | None, why: str) -> None:
 
 
 def _wish(value: str) -> tuple[str, str]:
-    """`feature=value` in two."""
+    """`feature=value` as (feature, value); anything else is a usage error."""
     name, equals, wished = value.partition("=")
     if not (name and equals and wished):
         raise click.BadParameter(f"{value} is not a wish; write feature=value.")

@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Options and helpers that several commands share."""
 
 import os
 import re
@@ -19,13 +19,13 @@ FILE_COLUMNS = 100
 
 
 def output() -> Console:
-    """Where a command prints: the stdout of now, also while Dagster redirects it into a file of a run.
+    """A console on the present stdout, which keeps printing there while Dagster redirects stdout into a file of a run.
 
-    A file or a pipe is as wide as the summary's screen, unless COLUMNS says otherwise.
+    In a file or a pipe its width is FILE_COLUMNS, unless COLUMNS is set.
     """
     try:
         descriptor = os.dup(sys.stdout.fileno())
-    except UnsupportedOperation:  # somebody has put another stream in its place
+    except UnsupportedOperation:  # stdout was replaced by a stream without a file descriptor
         console = Console()
     else:
         own = open(descriptor, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: PTH123, SIM115
@@ -36,19 +36,19 @@ def output() -> Console:
 
 
 def month_of_word(value: str) -> str:
-    """A month as YYYY-MM; anything else is a usage error."""
+    """The month, if it is YYYY-MM; anything else is a usage error."""
     if not re.fullmatch(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])", value):
         raise click.BadParameter(f"{value} is not a month; write it as YYYY-MM.")
     return value
 
 
 def settings_of_process() -> "Settings":
-    """The settings of this process; what is wrong with them is a usage error."""
+    """The settings of this process; an invalid setting is a usage error."""
     from churn_assets.settings import Settings
 
     try:
         settings = Settings()
-        settings.home_path  # noqa: B018 (looks at CHURN_HOME)
+        settings.home_path  # noqa: B018 (validates CHURN_HOME)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return settings
@@ -58,5 +58,5 @@ SEED = click.option("--seed", default=7, show_default=True, help="Same seed, sam
 
 
 def customers_option(default: int) -> "Callable[[Callable[..., None]], Callable[..., None]]":
-    """`--customers` with a default."""
+    """The option `--customers` with this default."""
     return click.option("--customers", default=default, show_default=True, help="Customers at the start.")

@@ -1,4 +1,4 @@
-"""`page`."""
+"""The command `churn-assets page`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`churn-assets schema`: what editors need to complete and check declarations."""
+"""`churn-assets schema`: JSON Schemas with which editors complete and check declarations."""
 
 import json
 

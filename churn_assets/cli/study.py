@@ -1,4 +1,4 @@
-"""`study`."""
+"""The command `churn-assets study`: its options."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The command `churn-assets study`: progress while it works, files and a short answer at the end."""
+"""Runs `churn-assets study`: shows progress, writes the files and prints a short result."""
 
 import time
 from pathlib import Path
@@ -21,16 +21,19 @@ STEPS = 8 + FOLDS
 
 
 def study_file(request: Request, out: Path | None, settings: Settings, console: Console) -> Path:
-    """Run a study, write its folder, log it to MLflow, and tell what came out.
+    """Runs a study, writes its files, logs it to MLflow, and prints the result.
 
     Args:
-        out: folder for the files, created; default `<file>_study` beside the file.
+        request: the file and how to study it.
+        out: folder for the files, created if missing; default `<file>_study` beside the file.
+        settings: for MLflow.
+        console: for progress and result.
 
     Returns:
         The folder.
 
     Raises:
-        StudyError: the file or the request cannot be studied, or the folder not be written.
+        StudyError: the file or the request cannot be studied, or the folder cannot be written.
     """
     started = time.perf_counter()
     out = out or request.file.with_name(f"{request.file.stem}_study")
@@ -52,7 +55,7 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
 
 
 def _refuse_unwritable(out: Path) -> None:
-    """Before all the work: whether the folder, or the nearest one above it that exists, takes a file."""
+    """Raises StudyError, before the work starts, if the folder (or its nearest existing parent) is not writable."""
     nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     try:
         with TemporaryFile(dir=nearest):

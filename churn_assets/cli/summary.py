@@ -1,4 +1,4 @@
-"""`churn-assets summary --full`: every table, refused rows, the model, segments with actions, riskiest customers."""
+"""`churn-assets summary --full`: all tables, refused rows, the model, segments with actions, riskiest customers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def trainings(lakehouse: Lakehouse) -> list[dict[str, Any]]:
 
 
 def training_in_charge(runs: Sequence[dict[str, Any]], line: Sequence[Champion]) -> dict[str, Any] | None:
-    """The training that made the champion of today, a row of models/training_runs."""
+    """The training of the present champion, a row of models/training_runs; None without a champion or its training."""
     champion = champion_at(line, datetime.now(UTC).date())
     if champion is None:
         return None
@@ -86,7 +86,7 @@ def training_in_charge(runs: Sequence[dict[str, Any]], line: Sequence[Champion])
 
 
 def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> None:
-    """The champion of today; and the newest training since then, where that did not take over."""
+    """Prints the present champion, and the newest later training if its model did not take over."""
     runs = trainings(lakehouse)
     told = training_in_charge(runs, line)
     if told is None:
@@ -103,7 +103,7 @@ def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> 
             f"[bold]{told['auc']:.3f}[/] (95 % interval {told['auc_low']:.3f} to {told['auc_high']:.3f}); "
             f"top-decile lift {told['lift_top_decile']:.1f}, Brier {told['brier']:.4f}."
         )
-    # a backtest of months before has no part in who is in charge today
+    # trainings of earlier months (a backtest) do not affect who is in charge today
     newest = [run for run in runs if run["trained_as_of"] >= told["trained_as_of"]][-1]["model_version"]
     if newest != told["model_version"]:
         decisions = lakehouse.arrow(tables.CHAMPIONS).sort_by("decided_at").to_pylist()
@@ -127,7 +127,10 @@ def _segments(lakehouse: Lakehouse) -> RichTable | None:
 
 
 def riskiest(lakehouse: Lakehouse, line: Sequence[Champion], count: int) -> list[dict[str, Any]]:
-    """Rows of scores/churn_scores with the highest risk, in the newest cohort, by the model in charge of it."""
+    """Rows of scores/churn_scores with the highest risk in the newest cohort, by the model in charge then.
+
+    The rows come from decile 1; `count` is the maximum number.
+    """
     if not lakehouse.exists(tables.CHURN_SCORES):
         return []
     columns = [
@@ -143,7 +146,7 @@ def riskiest(lakehouse: Lakehouse, line: Sequence[Champion], count: int) -> list
     newest = latest(lakehouse.arrow(tables.CHURN_SCORES, columns, [("decile", "=", 1)]), "as_of_date")
     versions = newest["model_version"].to_pylist()
     champion = champion_at(line, newest["as_of_date"][0].as_py())
-    # as the segments are; who was put in charge since then has not scored yet
+    # the same version as in the segments; a version put in charge since then has not scored yet
     by = champion.model_version if champion and champion.model_version in versions else max(versions, key=int)
     rows = newest.sort_by([("raw", "descending")]).to_pylist()
     return [row for row in rows if row["model_version"] == by][:count]
@@ -163,7 +166,7 @@ def _riskiest(rows: Sequence[dict[str, Any]]) -> RichTable:
 
 
 def is_empty(lakehouse: Lakehouse, business: Business, console: Console) -> bool:
-    """Whether the lake has no table yet; says so."""
+    """Whether the lake has no table yet; prints a message if so."""
     if any(lakehouse.exists(table) for table in tables.catalogue(business)):
         return False
     lake = lakehouse.settings.lake_uri
@@ -172,7 +175,7 @@ def is_empty(lakehouse: Lakehouse, business: Business, console: Console) -> bool
 
 
 def print_full_summary(lakehouse: Lakehouse, business: Business, console: Console) -> None:
-    """Prints all that there is to say about the lake. Starts no JVM; shows customer_keys, never a natural id."""
+    """Prints the full summary of the lake. Starts no JVM; shows customer_keys, never a natural id."""
     if is_empty(lakehouse, business, console):
         return
     for part in (_rows(lakehouse, business), _refused(lakehouse)):

@@ -1,4 +1,4 @@
-"""`churn-assets what-if`: reads snapshot and model of a month, asks, and tells. Starts no JVM."""
+"""`churn-assets what-if`: scores a snapshot with other values and prints the change. Starts no JVM."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """One customer at one month end, and the model in charge then."""
+    """The snapshot of one customer at one month end, and the model in charge then."""
 
     snapshot: "pd.DataFrame"
     as_of_date: "date"
@@ -49,11 +49,11 @@ def subject(
     """The snapshot of a customer and the champion of its month.
 
     Args:
-        customer_key: of a snapshot; natural ids are not looked up.
-        month: YYYY-MM; None is the newest month of this customer.
+        customer_key: key of the customer; natural ids are not looked up.
+        month: YYYY-MM; None: the newest month of this customer.
 
     Raises:
-        WhatIfError: no such snapshot, or no model was in charge then.
+        WhatIfError: there is no such snapshot, or no model was in charge then.
         LakehouseError: there are no snapshots yet.
     """
     wanted: list[tuple[str, str, object]] = [("customer_key", "=", customer_key)]
@@ -79,7 +79,7 @@ def subject(
 
 
 def ranges_of(lakehouse: Lakehouse, asked: Subject, names: list[str]) -> dict[str, Observed]:
-    """What the model has seen of these features in its train cohorts."""
+    """Feature -> values that may be asked for, from the train cohorts of the model."""
     from datetime import date
 
     days = [date.fromisoformat(day) for day in asked.model.about["split"]["train"]]
@@ -96,10 +96,10 @@ def tell_what_if(
     wishes: Mapping[str, str],
     console: Console,
 ) -> None:
-    """Prints the answer; without wishes, what may be asked.
+    """Prints the probability with the wished values; without wishes, the features that may be changed.
 
     Raises:
-        WhatIfError: the question cannot be asked.
+        WhatIfError: no such snapshot, no champion, no actionable feature, or a wish that is not allowed.
     """
     asked = subject(lakehouse, tracking, business, customer_key, month)
     can = actionable(asked.model, business.features)
@@ -141,7 +141,7 @@ def _tell_choices(
         )
     probability = float(asked.model.score(asked.snapshot)["probability"].iloc[0])
     grid = RichTable("feature", "what it is", "now", "may be set to")
-    grid.columns[0].no_wrap = True  # its name is to be typed
+    grid.columns[0].no_wrap = True  # users type this name
     for feature in can:
         now = value_in_words(present_value(asked.model, asked.snapshot, feature.name))
         grid.add_row(*map(escape, (feature.name, feature.words, now, str(ranges[feature.name]))))

@@ -1,4 +1,4 @@
-"""churn.yaml as a whole: its sections, composed and checked against each other and the sources."""
+"""All of churn.yaml: composes its sections and checks them against each other and against the sources."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ class BusinessFile(Section):
 
 @dataclass(frozen=True)
 class Business:
-    """A business: churn.yaml, its sources and the features that the lines declare, one by one."""
+    """A business: churn.yaml, its sources, and one `Feature` for each window of each feature line."""
 
     file: BusinessFile
     sources: tuple[Source, ...]
@@ -57,41 +57,41 @@ class Business:
 
     @property
     def name(self) -> str:
-        """Name of the business; MLflow experiment and model carry it."""
+        """Name of the business; part of the names of the MLflow experiment and model."""
         return self.file.name
 
     def source(self, name: str) -> Source:
-        """The source of that name; names were checked on load."""
+        """Returns the source of that name, which must exist; `read_business` checks the names in churn.yaml."""
         return next(s for s in self.sources if s.name == name)
 
     def of_role(self, *roles: str) -> tuple[Source, ...]:
-        """All sources with one of these roles, in contract order."""
+        """Returns all sources with one of these roles, in contract order."""
         return tuple(s for s in self.sources if s.role in roles)
 
     def first_month(self, source: Source) -> str:
-        """First month in which extracts of the source are expected."""
+        """Returns the first month (`YYYY-MM`) in which extracts of the source are expected."""
         return max(source.first_month or self.file.calendar.start, self.file.calendar.start)
 
     @property
     def first_snapshot_month(self) -> str:
-        """First month whose observation window lies wholly inside the calendar."""
+        """First month (`YYYY-MM`) whose whole observation window is inside the calendar."""
         return self.file.calendar.first_snapshot_month(self.file.windows)
 
     @property
     def protected(self) -> tuple[ProtectedAttribute, ...]:
-        """Attributes that models are judged by."""
+        """Protected attributes; the fairness metrics compare their groups."""
         return tuple(self.file.protected)
 
     @property
     def label_source(self) -> Source:
-        """The source that says who left."""
+        """The source that the label is computed from."""
         return self.source(self.file.label.source)
 
 
 def read_business(document: YamlDocument, sources: Sources) -> Business | None:
-    """The business that churn.yaml declares, each section checked against the others and the sources.
+    """Reads churn.yaml and checks each section against the others and the sources; None if it cannot be read.
 
-    What is wrong is among the mistakes of the document. A section that cannot be read is not held against others.
+    Adds the mistakes to `document.mistakes`. A section that cannot be read causes no mistakes in other sections.
     """
     if not document.readable:
         return None

@@ -12,7 +12,7 @@ from churn_assets.months import add_months, month_end
 
 
 class Calendar(Section):
-    """First and, for a history that has ended or will end, last month of the business."""
+    """First month of the business, and its last month if the history has ended or will end."""
 
     start: Month = Field(description="first ingest month, `YYYY-MM`")
     end: Month | None = Field(
@@ -35,15 +35,15 @@ class Calendar(Section):
         return self
 
     def over(self, today: date) -> bool:
-        """Whether the last month has ended before `today`; its own last day still belongs to it."""
+        """Returns whether the last month ended before `today`; its last day is still inside the calendar."""
         return self.end is not None and month_end(self.end) < today
 
     def first_snapshot_month(self, windows: Windows) -> str:
-        """First month whose observation window lies wholly inside the calendar."""
+        """Returns the first month whose whole observation window is inside the calendar."""
         return add_months(self.start, windows.observation_months - 1)
 
     def check(self, place: Place, windows: Windows) -> None:
-        """Checks that a snapshot fits into the calendar."""
+        """Reports a calendar that is shorter than one observation window."""
         if self.end and self.first_snapshot_month(windows) > self.end:
             place.refuse(
                 f"it holds no full observation window of {windows.observation_months} months",

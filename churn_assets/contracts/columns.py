@@ -1,4 +1,4 @@
-"""A property of a contract -> a column in our own words, refused here where silver would stumble over it."""
+"""Converts a property of a contract to a `Column`, and reports what would make the silver step fail."""
 
 import re
 from datetime import date, datetime
@@ -38,7 +38,7 @@ RESERVED = frozenset(
         *("refused_rule", "refused_reason", "raw_row"),
     }
 )
-# How the values of a column are written in YAML, and how that is said.
+# Type -> Python types of its values in YAML, and the wording for messages.
 WRITTEN: dict[LogicalType, tuple[tuple[type, ...], str]] = {
     "string": ((str,), 'text, in quotes: "yes", "1"'),
     "date": ((str,), "days: 2025-01-31"),
@@ -46,7 +46,7 @@ WRITTEN: dict[LogicalType, tuple[tuple[type, ...], str]] = {
     "integer": ((int,), "whole numbers"),
     "boolean": ((bool,), "true or false"),
 }
-# What Java's regular expressions know and Python's do not.
+# Syntax of Java's regular expressions that Python's do not have.
 ONLY_JAVA = re.compile(
     r"(\\\\)|\\(?:[pP](?:\{[^}]*\}|\w)|x\{[0-9a-fA-F]+\}|k<\w+>|[hHRXGQEez])|\(\?[a-zA-Z-]+\)"
 )
@@ -54,12 +54,12 @@ NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
 
 
 def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column:
-    """The column that a property declares; a name, type, rule or value that no column can have is told."""
+    """Returns the column that a property declares; reports invalid names, types, rules and values."""
     own = own_properties(ColumnProperties, place.at("customProperties")) or ColumnProperties()
     _check_signs(prop, own, source_format, place.at("customProperties"))
     options = prop.logicalTypeOptions
     physical = prop.physicalName or prop.name
-    # only in documents is a point the way inside; in a header it belongs to the name
+    # in JSON a point separates the steps of a path; in CSV and Parquet it is part of the name
     delivered, _, inner = physical.partition(".") if source_format == "jsonl" else (physical, "", "")
     taken = delivered.lower() in PROVENANCE
     personal = prop.classification == "personal"
@@ -84,7 +84,7 @@ def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column
         name=prop.name,
         type=prop.logicalType,
         spark_type=_spark_type(prop, place),
-        # beside ours the bronze table cannot hold a column of their name
+        # renamed, because the bronze table already has a provenance column of that name
         field=f"delivered_{delivered}" if taken else delivered,
         json_path=f"$.{inner}" if inner else None,
         aliases=(*([delivered] if taken else []), *own.aliases),
@@ -106,7 +106,7 @@ def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column
 
 
 def _check_signs(prop: Property, own: ColumnProperties, source_format: FileFormat, place: Place) -> None:
-    """The signs of a number stand in text that silver reads itself, and differ."""
+    """Reports `decimal` and `thousands` where silver does not parse text as a number, or where both are equal."""
     given = [name for name in ("decimal", "thousands") if name in own.model_fields_set]
     reader = "Parquet holds numbers" if source_format == "parquet" else ""
     reader = "transformLogic reads the text itself" if prop.transformLogic else reader
@@ -137,7 +137,7 @@ def _spark_type(prop: Property, place: Place) -> str:
 
 
 def _moment(value: object, kind: LogicalType) -> str | None:
-    """An ISO date or timestamp; None where the value is none."""
+    """Returns the value as an ISO date or timestamp; None if it is neither."""
     try:
         return (date if kind == "date" else datetime).fromisoformat(str(value)).isoformat()
     except ValueError:
@@ -162,14 +162,17 @@ def _bound(key: str, value: float | str | date | None, kind: LogicalType, place:
 
 
 def _is_above(minimum: float | str, maximum: float | str) -> bool:
-    """Text by the order of its letters, as Spark has it; days and moments are ISO by now."""
+    """Compares text by code point, as Spark does; dates and timestamps are ISO text here."""
     if isinstance(minimum, str) or isinstance(maximum, str):
         return str(minimum) > str(maximum)
     return minimum > maximum
 
 
 def _formats(prop: Property, own: ColumnProperties, place: Place) -> tuple[str, ...]:
-    """Of days and moments; ODCS gives `format` other meanings for other types, which nothing here reads."""
+    """Returns the formats of a date or timestamp, () for other types.
+
+    ODCS gives `format` other meanings for other types; this package does not read those.
+    """
     alternatives = property_place(place.at("customProperties"), "alternativeFormats")
     if prop.logicalType not in TIMES:
         if own.alternativeFormats:
@@ -192,7 +195,10 @@ def _formats(prop: Property, own: ColumnProperties, place: Place) -> tuple[str, 
 
 
 def _pattern(pattern: str | None, place: Place) -> str | None:
-    """The pattern, as far as it can be judged without Java, which will read it."""
+    """Returns the pattern unchanged; reports one that is no regular expression.
+
+    Spark applies it with Java. This check uses Python's `re`, so it first replaces syntax that only Java has.
+    """
     if pattern is not None:
         known = ONLY_JAVA.sub(lambda found: found[1] or ("" if found[0][0] == "(" else "x"), pattern)
         try:

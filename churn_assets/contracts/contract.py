@@ -1,4 +1,4 @@
-"""One contract file -> a source: its parts are read one by one and checked against each other."""
+"""Reads one contract file into a `Source`: reads its parts one by one and checks them against each other."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ from churn_assets.contracts.validation import own_properties, peek, property_pla
 from churn_assets.contracts.yaml_file import YamlDocument, read_yaml
 
 SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
-NAME = re.compile(r"^name: *[\"']?([a-z][a-z0-9_]*)", re.MULTILINE)  # of a source, in a file that is not YAML
+NAME = re.compile(r"^name: *[\"']?([a-z][a-z0-9_]*)", re.MULTILINE)  # of a source, in invalid YAML
 
 
 def load_source(file: Path) -> Source:
-    """One contract file as a `Source`.
+    """Reads one contract file into a `Source`.
 
     Raises:
-        DeclarationErrors: it is wrong; tells every mistake.
+        DeclarationErrors: the contract has mistakes; lists all of them.
     """
     document = read_yaml(file)
     source = read_contract(document).source
@@ -43,10 +43,10 @@ def load_source(file: Path) -> Source:
 
 
 def read_contract(document: YamlDocument) -> ReadContract:
-    """What could be read of a contract; what is wrong with it is among the mistakes of the document.
+    """Reads as much of a contract as possible, and adds its mistakes to `document.mistakes`.
 
-    The customer's id is required and personal, event time and start of a spell are required, whatever the contract
-    says: a row without them has no place in the lake and belongs in quarantine.
+    Whatever the contract says, the customer's id is required and personal, and the event time and the start of a spell
+    are required: silver cannot use a row without them and puts it into quarantine.
     """
     top = Place(document)
     if not document.readable:
@@ -107,7 +107,7 @@ def _owner(contract: odcs.Contract | None) -> str:
 
 
 def _columns(place: Place, source_format: FileFormat) -> tuple[dict[str, Column], Names]:
-    """Name -> column of those that could be read, and the names of all, in the order of the contract."""
+    """Returns name -> column for the columns that could be read, and all names, in the order of the contract."""
     columns: dict[str, Column] = {}
     names: dict[str, None] = {}
     complete = isinstance(place.content(), list)
@@ -135,7 +135,11 @@ def _key(place: Place) -> tuple[str, ...]:
 def _check_own(
     own: ContractProperties, names: Names, columns: Mapping[str, Column], place: Place
 ) -> str | None:
-    """What a role needs is there, and what is named is a column of a fitting type; returns the customer's column."""
+    """Checks that the properties that the role needs exist and name columns of a suitable type.
+
+    Returns:
+        The name of the customer's column, or the one probably meant; None if unknown.
+    """
     here = property_place(place, "customer")
     customer = find_column(own.customer, names, here)
     if (column := columns.get(customer or "")) and column.spark_type != "string":
@@ -157,7 +161,10 @@ def _check_own(
 def _check_personal(
     own: ContractProperties, key: Sequence[str], columns: Mapping[str, Column], place: Place
 ) -> None:
-    """What all read is not personal; only the customer's id is replaced by a key."""
+    """Reports personal columns in the key, the event time or the spell: everyone may read these.
+
+    The customer's id is the exception, because silver replaces it by customer_key.
+    """
     read: dict[str | None, str] = dict.fromkeys(key, "primaryKey")
     read[own.eventTime] = "customProperties.eventTime"
     if own.spell is not None:

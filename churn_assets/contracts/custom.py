@@ -1,4 +1,4 @@
-"""The customProperties that we give a meaning to: of a contract, of its server and of its columns."""
+"""The customProperties that this project defines: for a contract, for its server and for its columns."""
 
 from typing import Annotated, Literal
 
@@ -11,13 +11,13 @@ Delivery = Literal["full", "changes"]
 
 
 class CustomProperties(BaseModel):
-    """Strict: an unknown property is an error. Each field is one property, its value the value."""
+    """Base of the models; each field is one property. An unknown property is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class SpellProperty(CustomProperties):
-    """Which columns carry the dates and the reason of a spell."""
+    """Which columns contain the dates and the reason of a spell."""
 
     startedOn: str = Field(description="the column with the first day")
     expiresOn: str | None = Field(
@@ -32,12 +32,12 @@ class SpellProperty(CustomProperties):
 
     @property
     def columns(self) -> dict[str, str]:
-        """Key -> the column that it names."""
+        """Property key -> name of the column."""
         return self.model_dump(exclude={"voluntaryReasons"}, exclude_none=True)
 
 
 class ContractProperties(CustomProperties):
-    """What the source is about, and how it delivers."""
+    """The role of the source, how it delivers, and its special columns."""
 
     role: Role = Field(
         description="`entity`: attributes of customers; `spell`: subscriptions; `event`: facts with a time; "
@@ -59,7 +59,7 @@ class ServerProperties(CustomProperties):
 
 
 class ColumnProperties(CustomProperties):
-    """How a column may be delivered otherwise."""
+    """Alternative names and formats in which a column may be delivered."""
 
     aliases: Annotated[list[str], Distinct] = Field([], description="other names of the delivered field")
     alternativeFormats: Annotated[list[str], Distinct] = Field(

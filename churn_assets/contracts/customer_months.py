@@ -50,7 +50,7 @@ class MonthColumn(Section):
 
 
 def check_columns(place: Place, sources: Sources) -> None:
-    """Checks all columns of the section, and that no two have one name."""
+    """Checks all columns of the section, and that their names are unique."""
     names: set[str] = set()
     for item in place.items():
         if (column := peek(MonthColumn, item)) is not None:

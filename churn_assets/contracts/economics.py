@@ -8,12 +8,13 @@ from churn_assets.contracts.section import Section
 
 
 class Economics(Section):
-    """What a customer and a campaign are worth; money in one currency, per customer.
+    """Value of a customer and costs of a campaign; money in one currency, per customer.
 
-    Defaults are those of the literature (Verbraken, Verbeke & Baesens 2013, doi 10.1109/TKDE.2012.50), of no business.
+    The defaults come from the literature (Verbraken, Verbeke & Baesens 2013, doi 10.1109/TKDE.2012.50), not from a
+    business.
 
     Raises:
-        ValueError: a value is out of range: costs below 0, an offer that costs as much as the customer is worth.
+        ValueError: a value is out of range: a cost below 0, or an offer that costs at least the customer's value.
     """
 
     lifetime_value: float = Field(
@@ -46,7 +47,7 @@ class Economics(Section):
         return self.alpha / (self.alpha + self.beta)
 
     def gain(self, acceptance: float) -> float:
-        """Profit of contacting one churner who accepts with this probability."""
+        """Returns the profit of contacting one churner who accepts with this probability."""
         return acceptance * (self.lifetime_value - self.offer) - self.contact
 
     @property
@@ -56,6 +57,6 @@ class Economics(Section):
 
     @property
     def break_even(self) -> float:
-        """Churn probability above which a contact pays at the mean acceptance; 1 where none does."""
+        """Churn probability above which a contact pays off at the mean acceptance; 1 if it never does."""
         gain = self.gain(self.acceptance)
         return min(1.0, self.waste / (gain + self.waste)) if gain + self.waste > 0 else 1.0

@@ -8,10 +8,10 @@ from churn_assets.contracts.section import Section
 
 
 class Eligibility(Section):
-    """Who gets a snapshot; everybody left out is counted by reason.
+    """Which customers get a snapshot; those without one are counted by reason.
 
-    `active_within_days`, for the policy inactivity: only who did something in `(as_of - so many days, as_of]`. Without
-    it those who left years ago are asked again every month, and a model looks good that finds them.
+    `active_within_days` (policy inactivity only) keeps customers with an event in `(as_of - days, as_of]`. Without it
+    customers who left years ago get a snapshot every month; they are easy to predict, so a model looks too good.
     """
 
     min_tenure_days: int = Field(
@@ -31,7 +31,7 @@ class Eligibility(Section):
     )
 
     def check(self, place: Place, label: LabelRule) -> None:
-        """Checks that the conditions go with the policy of the label."""
+        """Reports `active_within_days` under a label policy other than inactivity."""
         if self.active_within_days is not None and label.policy != "inactivity":
             place.at("active_within_days").refuse(
                 f"under the policy {label.policy} a customer is active as long as a spell runs",

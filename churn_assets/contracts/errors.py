@@ -1,4 +1,4 @@
-"""Mistakes in declarations, and the error that tells all of them at once."""
+"""Mistakes in declarations, and the exception that lists all of them."""
 
 import textwrap
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake: where it is, what is wrong, what is allowed instead, and what was probably meant."""
+    """One mistake: its place, the problem, what is allowed instead, and what was probably meant."""
 
     file: Path
     line: int
@@ -20,7 +20,7 @@ class Mistake:
     meant: str = ""
 
     def __str__(self) -> str:
-        """`file:line: path`, and below it what is told, no line of it wider than 100 columns."""
+        """Returns `file:line: path`, then problem, remedy and guess, wrapped at 100 columns."""
         place = f"{self.file}:{self.line}" if self.line else str(self.file)
         meant = f"did you mean {self.meant}?" if self.meant else ""
         told = filter(None, (self.problem, self.remedy, meant))
@@ -31,7 +31,7 @@ class Mistake:
 
 
 class DeclarationErrors(ValueError):
-    """A contract or churn.yaml cannot be used; `mistakes` are all that were found, by file and line."""
+    """A contract or churn.yaml is invalid; `mistakes` contains every mistake, sorted by file and line."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes, key=lambda m: (str(m.file), m.line)))

@@ -1,11 +1,11 @@
-"""SQL that a contract or churn.yaml holds, as far as it can be judged without Spark, which will compute it."""
+"""Checks SQL expressions in contracts and churn.yaml without Spark; Spark evaluates them later."""
 
 import re
 from collections.abc import Collection, Iterator
 
 from churn_assets.contracts.words import closest
 
-# What two runs over the same extracts would not compute alike; in backticks it is a column.
+# Functions whose result differs between two runs over the same extracts; a name in backticks is a column.
 _OF_THE_RUN = re.compile(
     r"(?<!`)\b(?:current_(?:date|time|timestamp|user)\b|localtime(?:stamp)?\b"
     r"|(?:now|curdate|randn?|random|uuid|shuffle|monotonically_increasing_id|spark_partition_id|input_file_name"
@@ -13,7 +13,7 @@ _OF_THE_RUN = re.compile(
     re.IGNORECASE,
 )
 _LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
-# Words of SQL hold no underscore, names of functions end in a bracket, names of fields follow a point.
+# Matches column names only: SQL keywords have no underscore, "(" follows a function, a field follows a point.
 _NAME = re.compile(r"(?<![\w.`])`?([A-Za-z]\w*_\w*)`?(?!\w)(?!\s*\()")
 _TEXT = r"'[^'\\]*'"
 _COMPARED = re.compile(
@@ -24,18 +24,18 @@ _COMPARED = re.compile(
 
 
 def mistakes_in(sql: str, names: Collection[str] | None = None) -> list[tuple[str, str, str]]:
-    """What is wrong with an expression: problem, remedy and what was probably meant of each mistake.
+    """Returns the mistakes in an expression, each as (problem, remedy, what was probably meant).
 
     Args:
         sql: an expression or a condition.
-        names: all that it may read; None: not to be judged.
+        names: all names that it may read; None skips this check.
     """
     plain = _LITERAL.sub("''", sql)
     words = dict.fromkeys(found[0].rstrip("( )").lower() for found in _OF_THE_RUN.finditer(plain))
     wrong = [
         (
             f"{word} differs from run to run, and a month computed again must come out the same",
-            "take it out; an aggregate such as recency tells how long ago something was",
+            "take it out; use an aggregate such as recency for the time since an event",
             "",
         )
         for word in words
@@ -48,6 +48,6 @@ def mistakes_in(sql: str, names: Collection[str] | None = None) -> list[tuple[st
 
 
 def compared_values(sql: str) -> Iterator[tuple[str, list[str]]]:
-    """Each name that a condition compares with texts, and these texts: `status in ('open', 'failed')`."""
+    """Yields each name that a condition compares with string literals, and these: `status in ('open', 'failed')`."""
     for name, one, several in _COMPARED.findall(sql):
         yield name, [text[1:-1] for text in re.findall(_TEXT, one or several)]

@@ -1,4 +1,4 @@
-"""The section `features` of churn.yaml: a line becomes one feature per window, each with its name and its words."""
+"""The section `features` of churn.yaml; each line declares one feature per window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ class FeatureLine(BaseModel):
                 raise ValueError("an expression is not actionable: what it is made of may be")
             self._reads_only("an expression")
             if self.months or self.days:
-                raise ValueError("an expression has no windows: what it is made of has them")
+                raise ValueError("an expression has no windows: the features that it reads have them")
             return self
         if not self.source or not self.aggregate:
             raise ValueError("needs `source` and `aggregate`, or `name` and `sql`")
@@ -144,7 +144,7 @@ class FeatureLine(BaseModel):
                 f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows"
             )
         if not (self.months or self.days) and "{window}" in f"{self.says} {self.missing}":
-            raise ValueError("{window} is said where there are windows; the line has none")
+            raise ValueError("{window} needs a line with windows; this line has none")
         if self.days and self.aggregate not in ("sum", "count", "mean"):
             raise ValueError("windows in days are for sum, mean and count")
         for key, windows in (("months", self.months), ("days", self.days)):
@@ -164,16 +164,16 @@ class FeatureLine(BaseModel):
 class Feature:
     """One column of features/customer_snapshots.
 
-    `actionable`: we can change it for a customer, so that asking "what if" makes sense. `explainable`: it may be said
-    to a customer as a reason. `protected`: it is (allowed to be) a protected attribute, which no reason names.
+    `actionable`: the business can change it for a customer, so `what-if` accepts it. `explainable`: it may be given to
+    a customer as a reason. `protected`: it reads a protected attribute, so no reason names it.
 
-    `says` is the template of a reason (see phrases.py), `missing` what a reason says where there is no value; without
-    them `words` must do.
+    `says` is the template of a reason (see phrases.py), `missing` the reason for a missing value; without them the
+    reason uses `words`.
 
-    `months` or `days` is the window's length, both None where the aggregate has none; `count_ever` counts all there has
-    been. A trend over m months is
-    `(last - before) / (last + before)` of the measure in the last m months and the m months before, in [-1, 1]. It is
-    null where both are 0, and where one is negative, as with more refunds than purchases.
+    `months` or `days` is the length of the window; both are None if the aggregate has no window. `count_ever` counts
+    all rows up to as_of. A trend over m months is `(last - before) / (last + before)` of the measure in the last m
+    months and the m months before, in [-1, 1]. It is null if both are 0 or if one is negative (more refunds than
+    purchases).
     """
 
     name: str
@@ -198,7 +198,7 @@ class Feature:
 
     @property
     def nameable(self) -> bool:
-        """Whether a reason may name it."""
+        """Whether a reason may name the feature."""
         return (self.actionable or self.explainable) and not self.protected
 
     @property
@@ -208,7 +208,7 @@ class Feature:
 
 
 def _name(line: FeatureLine) -> str:
-    """Name without the window: source, own name or column, aggregate."""
+    """Returns the name without the window: source, own name or column, aggregate."""
     if line.aggregate == "tenure":
         return "tenure_days"
     parts: list[str | None] = [line.source, line.name or line.measure or line.column]
@@ -223,7 +223,7 @@ def _name(line: FeatureLine) -> str:
 
 
 def names_of(line: FeatureLine) -> list[str]:
-    """The names of a line's features, one per window."""
+    """Returns the names of a line's features, one per window."""
     if line.sql is not None:
         return [str(line.name)]
     base = _name(line)
@@ -232,7 +232,7 @@ def names_of(line: FeatureLine) -> list[str]:
 
 
 def expand(line: FeatureLine, source: Source | None) -> list[Feature]:
-    """The features of one line, one per window; an expression has no source."""
+    """Returns the features of one line, one per window; `source` is None for an expression."""
     if source is None:
         name = str(line.name)
         return [
@@ -290,7 +290,10 @@ def _counted(number: int, unit: str) -> str:
 
 @dataclass(frozen=True)
 class Features:
-    """The features of all lines that could be read, and the names that segments may use, those of other lines too."""
+    """The features of all readable lines.
+
+    `names` and `drivers` are what segments may refer to; they include those of lines that could not be read.
+    """
 
     all: tuple[Feature, ...]
     names: Names
@@ -299,9 +302,9 @@ class Features:
 
 @dataclass(frozen=True)
 class _ReadLine:
-    """A line with what it probably means, and its source as far as that could be read.
+    """A line with misspelt names corrected, and its source if that could be read.
 
-    `sure` is false where its names are not known: a source or column that does not exist is part of them.
+    `sure` is false if the names of its features are uncertain: they contain the name of an unknown source or column.
     """
 
     place: Place
@@ -313,13 +316,13 @@ class _ReadLine:
 def read_features(
     place: Place, sources: Sources, labelled: Source | None, windows: Windows | None
 ) -> Features:
-    """The features of the section, in its order, after checking each line.
+    """Checks each line of the section and returns the features in the same order.
 
     Args:
         place: of the section.
-        sources: what the lines may read; of spells only `labelled`.
-        labelled: the source of the label, None where that is not known.
-        windows: W is the longest window of a feature; None where that is not known.
+        sources: the sources that lines may read; of the spell sources only `labelled`.
+        labelled: the source of the label; None if it could not be read.
+        windows: contains W, the longest window of a feature; None if it could not be read.
     """
     lines = [read for item in place.items() if (read := _read_line(item, sources)) is not None]
     features: list[Feature] = []
@@ -370,7 +373,7 @@ def _check_windows(read: _ReadLine, windows: Windows | None) -> None:
 
 
 def _check_says(read: _ReadLine) -> None:
-    """Whether the phrase of a line that can be read says only what there is to say."""
+    """Reports a `says` with placeholders or formats that the feature does not have."""
     line = read.line
     if line.says is None:
         return
@@ -384,7 +387,7 @@ def _check_says(read: _ReadLine) -> None:
 
 
 def _is_readable(read: _ReadLine, sources: Sources, labelled: Source | None) -> bool:
-    """Whether the source has what the line reads; what does not fit is told."""
+    """Returns whether the source has the aggregate and columns that the line reads; reports what does not fit."""
     line, source, place = read.line, read.source, read.place
     if source is None:
         return False
@@ -413,7 +416,10 @@ def _is_readable(read: _ReadLine, sources: Sources, labelled: Source | None) -> 
 
 
 def _check_expressions(lines: Sequence[_ReadLine], complete: bool) -> None:
-    """An expression reads the features of sources, wherever they stand, and expressions above it."""
+    """Checks what the expressions read.
+
+    An expression may read every feature of a source, also from a line below it, but only expressions above it.
+    """
     readable = ["tenure_days", *(n for read in lines if not read.line.sql for n in names_of(read.line))]
     for read in lines:
         if read.line.sql is not None:
@@ -425,7 +431,7 @@ def _check_expressions(lines: Sequence[_ReadLine], complete: bool) -> None:
 
 
 def _drivers(place: Place) -> Names:
-    """The drivers of all lines, those that could not be read among them."""
+    """Returns the drivers of all lines, including lines that could not be read."""
     default = FeatureLine.model_fields["driver"].default
     items = list(place.items())
     found = [item.at("driver").content(default if peek(FeatureLine, item) else None) for item in items]

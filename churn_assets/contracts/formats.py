@@ -1,12 +1,12 @@
-"""Formats of days and moments, as far as they can be judged without Spark, which will read them.
+"""Checks date and timestamp formats without Spark; Spark parses with them later.
 
-The letters are those of https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html that parse.
+Allowed are the letters of https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html that Spark can parse.
 """
 
 import re
 from datetime import date, datetime
 
-# letter -> how often it may stand in a row
+# letter -> allowed lengths of a run of it
 _COUNTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys("dhHkKms", (1, 2)),
     **dict.fromkeys("MLGz", (1, 2, 3, 4)),
@@ -23,12 +23,12 @@ _RUN = re.compile(r"([a-zA-Z])\1*")
 
 
 def wrong_format(pattern: str) -> str | None:
-    """What is wrong with a format of days or moments, in words; None when nothing is."""
+    """Returns what is wrong with a date or timestamp format, as text; None if it is valid."""
     plain = _QUOTED.sub(" ", pattern)
     if "'" in plain:
         return "a quote is not closed"
     if any(sign in plain for sign in "{}#") or _unopened(plain):
-        return "braces, # and ] without [ have no meaning there; quote what is meant as it stands"
+        return "braces, # and ] without [ are not allowed in a format; put literal text in single quotes"
     for run in _RUN.finditer(plain):
         if len(run[0]) not in _COUNTS.get(run[1], ()):
             return f"{run[0]} is not understood"
@@ -48,12 +48,12 @@ def _unopened(plain: str) -> bool:
     return False
 
 
-# Days of which each can be another one where day, month and a year of two digits change places.
+# Each of these is another valid day if day, month and two-digit year swap places.
 _SAMPLES = (date(2003, 4, 5), date(2010, 11, 12), date(2012, 10, 11))
 _PLAUSIBLE = range(1900, 2100)
 _OPTIONAL = re.compile(r"\[[^\]]*\]")
 _PART = re.compile(r"([a-zA-Z])\1*|'(?:[^']|'')*'|.")
-# part of a format -> Python's directive, and what may stand there
+# part of a format -> Python's directive, and a regular expression of the texts that it matches
 _DIRECTIVES = {
     "yy": ("%y", r"\d\d"),
     "MMM": ("%b", r"[A-Z]\w+"),
@@ -70,7 +70,7 @@ _DIRECTIVES = {
 
 
 def contradiction(one: str, other: str) -> str | None:
-    """A text that two formats read as different days, in words; None where there is none."""
+    """Returns an example of a text that the two formats parse as different days; None if there is none."""
     for day in _SAMPLES:
         text = "".join(_written(part, day) for part in _parts(one))
         read = _read(other, text)
@@ -80,13 +80,13 @@ def contradiction(one: str, other: str) -> str | None:
 
 
 def _parts(pattern: str) -> list[str]:
-    """Runs of one letter, quoted texts and single other signs; optional parts are left out."""
+    """Splits a format into runs of one letter, quoted texts and single other characters; drops optional parts."""
     plain = _OPTIONAL.sub("", pattern).replace("L", "M")
     return [found[0] for found in _PART.finditer(plain)]
 
 
 def _written(part: str, day: date) -> str:
-    """A day by one part of a format. Times are written as ones: only the day is compared."""
+    """Returns the text of `day` for one part of a format; time parts become ones, since only days matter here."""
     if part in _DIRECTIVES:
         text = day.strftime(_DIRECTIVES[part][0])
         return text.lstrip("0") if len(part) == 1 else text
@@ -96,7 +96,7 @@ def _written(part: str, day: date) -> str:
 
 
 def _read(pattern: str, text: str) -> date | None:
-    """The day that a format reads in a text, None where it reads none or one of another age."""
+    """Returns the day that a format parses from a text; None if it does not match or the year is implausible."""
     parts = _parts(pattern)
     told = [part for part in parts if part in _DIRECTIVES]
     expression = "".join(

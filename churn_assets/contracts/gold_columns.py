@@ -1,4 +1,4 @@
-"""Which columns of gold follow from the sources of a business, and their names where two sources share one."""
+"""Which columns the gold tables get from the sources of a business, and how name clashes are resolved."""
 
 from collections.abc import Iterable
 
@@ -8,17 +8,17 @@ from churn_assets.contracts.source import Source
 
 
 def entities(business: Business) -> list[Source]:
-    """Entity sources, those whose key is the customer before those that list several rows for one (accounts)."""
+    """Returns the entity sources, those keyed by customer before those with several rows per customer (accounts)."""
     return sorted(business.of_role("entity"), key=lambda s: s.key != (s.customer,))
 
 
 def spells(business: Business) -> list[Source]:
-    """Spell sources, that of the label before the others."""
+    """Returns the spell sources, the label source first."""
     return sorted(business.of_role("spell"), key=lambda s: s is not business.label_source)
 
 
 def month_columns(business: Business) -> dict[str, list[MonthColumn]]:
-    """Columns by source; the label source is always one of them where it tells events."""
+    """Returns source -> its columns of gold/customer_months; includes the label source if it has an event time."""
     found: dict[str, list[MonthColumn]] = {}
     if business.label_source.event_time is not None:
         found[business.label_source.name] = []
@@ -28,7 +28,7 @@ def month_columns(business: Business) -> dict[str, list[MonthColumn]]:
 
 
 def free_names(source: Source, names: Iterable[str], taken: set[str]) -> dict[str, str]:
-    """Name -> name in the table; one that is taken already becomes `<source>_<name>`. Adds to `taken`."""
+    """Returns name -> name in the table: `<source>_<name>` if the name is in `taken`. Adds the results to `taken`."""
     free = {name: f"{source.name}_{name}" if name in taken else name for name in names}
     taken |= set(free.values())
     return free

@@ -1,4 +1,4 @@
-"""JSON Schemas of churn.yaml and of contracts, from the models that read them, for editors."""
+"""Generates JSON Schemas of churn.yaml and of contracts from the pydantic models, for use in editors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,14 @@ from pydantic_core import CoreSchema
 
 @dataclass(frozen=True)
 class OneItemEach:
-    """In the JSON Schema of a list of customProperties: one item for each field of a model, required ones included."""
+    """Adds to the JSON Schema of a customProperties list the items that a model allows, and those that it requires."""
 
     model: type[BaseModel]
 
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Called by pydantic."""
+        """Returns the schema with these items; pydantic calls this."""
         schema = handler(core_schema)
         fields = handler.resolve_ref_schema(handler(self.model.__pydantic_core_schema__))
         description = {"type": "string"}
@@ -45,5 +45,5 @@ class OneItemEach:
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a file that a model reads."""
+    """Returns the JSON Schema (draft 2020-12) of a file that `model` reads."""
     return {"$schema": GenerateJsonSchema.schema_dialect, **model.model_json_schema()}

@@ -1,4 +1,4 @@
-"""The section `label` of churn.yaml: which source says who left, and by which rule."""
+"""The section `label` of churn.yaml: the source and the rule that decide who churned."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from churn_assets.contracts.windows import Windows
 
 
 class LabelRule(Section):
-    """What churn is. `renewal_days`: a new spell within so many days of the end means the customer stayed."""
+    """The definition of churn. A new spell within `renewal_days` of the end means that the customer stayed."""
 
     policy: Literal["cancellation", "lapse", "inactivity"] = Field(
         description=(
@@ -34,14 +34,14 @@ class LabelRule(Section):
 
     @property
     def pause_days(self) -> int:
-        """Days from the end of a spell to the start of the next within which nobody has left.
+        """Days after the end of a spell: a new spell that starts within them means that the customer stayed.
 
-        One at the least: an end is the last day, so who goes on the next day has changed over.
+        At least 1: the end is the last day of a spell, so a spell that starts the next day continues it.
         """
         return max(1, self.renewal_days)
 
     def check(self, place: Place, sources: Sources, windows: Windows | None) -> Source | None:
-        """Checks the rule and returns the source that it reads, None where there is none that fits."""
+        """Checks the rule and returns the source that it reads; None if it is unknown or has the wrong role."""
         if windows and self.policy != "inactivity" and self.pause_days > windows.settlement_days:
             place.at("renewal_days").refuse(
                 "a renewal may come after the label is settled",

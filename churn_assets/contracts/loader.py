@@ -1,4 +1,4 @@
-"""Reads a business folder: every `contracts/*.yaml` and `churn.yaml`, validated against each other."""
+"""Reads a business folder, `contracts/*.yaml` and `churn.yaml`, and validates the files against each other."""
 
 from functools import cache
 from pathlib import Path
@@ -13,10 +13,10 @@ from churn_assets.contracts.yaml_file import read_yaml
 
 @cache
 def load_business(folder: Path) -> Business:
-    """The business in `folder`: its churn.yaml and contracts, checked against each other; read once per process.
+    """Returns the business declared in `folder`; reads and checks its files once per process.
 
     Raises:
-        DeclarationErrors: something in the folder is wrong; tells every mistake of every file.
+        DeclarationErrors: the folder has mistakes; lists every mistake of every file.
     """
     contracts = [read_yaml(file) for file in sorted((folder / "contracts").glob("*.yaml"))]
     if not contracts:
@@ -34,7 +34,7 @@ def load_business(folder: Path) -> Business:
 
 
 def _check_names(sources: Sources) -> None:
-    """A name is used once, and a relationship names a source."""
+    """Checks that the names of contracts are unique and that relationships refer to existing columns."""
     names: set[str] = set()
     for contract in sources.contracts:
         if contract.name in names:
@@ -46,7 +46,7 @@ def _check_names(sources: Sources) -> None:
 
 
 def _check_reference(place: Place, sources: Sources) -> None:
-    """`source.column` names what is there."""
+    """Checks that the source and the column of `source.column` exist."""
     if isinstance(reference := place.content(), str):
         target, _, column = reference.partition(".")
         source = sources.find(target, place)
@@ -55,7 +55,7 @@ def _check_reference(place: Place, sources: Sources) -> None:
 
 
 def _check_personal_types(sources: Sources) -> None:
-    """Personal columns of one name share a column of silver/customer_identity."""
+    """Checks that personal columns of one name have one type: they share a column of silver/customer_identity."""
     first: dict[str, tuple[str, str]] = {}
     for contract in sources.contracts:
         source = contract.source

@@ -11,7 +11,7 @@ from churn_assets.contracts.validation import peek
 
 
 class TreatedRule(Section):
-    """Which rows of a treatment source mean that a customer was treated; all of them without `column`."""
+    """Which rows of a source mean that a customer was treated; all rows if `column` is not given."""
 
     source: str = Field(
         description=(
@@ -40,7 +40,7 @@ class TreatedRule(Section):
 
 
 class Monitoring(Section):
-    """What monitoring needs to know."""
+    """Settings of the monitoring."""
 
     treated: list[TreatedRule] = Field([])
 

@@ -1,7 +1,7 @@
-"""The shape of an Open Data Contract Standard v3.1 file, as far as it concerns us.
+"""Models of the parts of an Open Data Contract Standard v3.1 file that this project reads.
 
-Field names and nesting follow the standard's JSON schema (bitol-io/open-data-contract-standard, v3.1.0); our own
-properties live in `customProperties` and in quality rules of type custom with engine `churnAssets`.
+Field names and nesting follow the standard's JSON schema (bitol-io/open-data-contract-standard, v3.1.0). Properties of
+this project are in `customProperties` and in quality rules of type custom with engine `churnAssets`.
 """
 
 from datetime import date
@@ -22,13 +22,13 @@ LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boole
 
 
 class Shape(BaseModel):
-    """Strict: an unknown key is an error, because a misspelt rule that is silently ignored protects nobody."""
+    """Base of the models. An unknown key is an error, so that a misspelt rule is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CustomProperty(Shape):
-    """Key and value that the standard leaves to the vendor."""
+    """A key and value of `customProperties`, which the standard does not define."""
 
     property: str
     value: Any
@@ -43,7 +43,7 @@ class Relationship(Shape):
 
 
 class Arguments(Shape):
-    """What `invalidValues` compares with."""
+    """The values that `invalidValues` compares with."""
 
     validValues: Annotated[list[str | bool | int | float | date], Distinct] = Field(
         description="all values that the column may have; text in quotes where YAML reads something else"
@@ -51,7 +51,7 @@ class Arguments(Shape):
 
 
 class PropertyQuality(Shape):
-    """`invalidValues` of one property."""
+    """The rule `invalidValues` of one property."""
 
     metric: Literal["invalidValues"]
     arguments: Arguments
@@ -64,7 +64,7 @@ class PropertyQuality(Shape):
 
 
 class Shares(Shape):
-    """Our own rules over a month of a source: shares of its usual rows, or of those refused."""
+    """Rule of this project over a month of a source: rows as a share of the usual number, or share of refused rows."""
 
     rule: Literal["volume", "refusedShare"]
     minShare: float | None = Field(None, ge=0, description="of `volume`: least rows, as a share of the usual")
@@ -74,7 +74,7 @@ class Shares(Shape):
 
 
 class Gap(Shape):
-    """Our own rule over the days of a source's extracts: how far apart two may lie."""
+    """Rule of this project: the most days between two extracts of a source."""
 
     rule: Literal["gap"]
     maxDays: int = Field(ge=1, description="most days between two extracts")
@@ -134,7 +134,7 @@ class SchemaObject(Shape):
 
 
 class Server(Shape):
-    """Where the extracts lie, relative to the landing zone, and in which format."""
+    """Path of the extracts, relative to the landing zone, and their format."""
 
     server: str
     type: Literal["local"]
@@ -144,7 +144,7 @@ class Server(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(ServerProperties)] = []
 
 
-# The names of the standard; ours are frequency, latency and generalAvailability.
+# All names of the standard; this project reads frequency, latency and generalAvailability.
 SlaName = Literal[
     "frequency",
     "latency",
@@ -163,7 +163,7 @@ SlaName = Literal[
 
 
 class SlaProperty(Shape):
-    """`frequency` and `latency` drive freshness; `generalAvailability` is the first month of the source."""
+    """`frequency` and `latency` set the freshness limits; `generalAvailability` is the first day of the source."""
 
     property: SlaName
     value: str | int | float | date = Field(description="a number of the unit; of generalAvailability a day")
@@ -171,7 +171,7 @@ class SlaProperty(Shape):
 
 
 class Description(Shape):
-    """What the source is for."""
+    """Purpose, usage and limitations of the source."""
 
     purpose: str = ""
     usage: str = ""
@@ -179,7 +179,7 @@ class Description(Shape):
 
 
 class Team(Shape):
-    """Who answers for the source."""
+    """The team that owns the source."""
 
     name: str
 

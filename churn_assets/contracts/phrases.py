@@ -1,4 +1,4 @@
-"""Phrases: how a feature's value is said as a reason, by the template `says` of its line in churn.yaml."""
+"""Turns the value of a feature into the text of a reason, by the template `says` of its line in churn.yaml."""
 
 from dataclasses import dataclass
 from string import Formatter
@@ -8,7 +8,7 @@ PLACES = {"value": ("", "%", "+"), "typical": ("", "%", "+"), "s": ("",), "windo
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a phrase: rounded to what a person reads; `{value:%}` as a percentage, `{value:+}` with its sign."""
+    """A number in a phrase, rounded for readers; `{value:%}` is a percentage, `{value:+}` has its sign."""
 
     value: float
 
@@ -19,7 +19,7 @@ class Number:
 
 
 def printed(value: float) -> str:
-    """Whole from 100 on, at most one decimal below, two digits below 1."""
+    """Returns the number as text: whole from 100 on, one decimal from 1 to 100, two significant digits below 1."""
     if abs(value) >= 1:
         value = round(value, 1)
     if value == round(value) or abs(value) >= 100:
@@ -28,14 +28,14 @@ def printed(value: float) -> str:
 
 
 def check_phrase(template: str, of_words: bool) -> None:
-    """Refuses a template that cannot be filled in.
+    """Checks that a template can be filled in.
 
     Args:
         template: as declared.
-        of_words: whether the values are words, so that there is neither a typical one nor a percentage.
+        of_words: whether the values are text; then there is no typical value, percentage or sign.
 
     Raises:
-        ValueError: it names something else than PLACES allow.
+        ValueError: the template has a placeholder or a format that is not in PLACES.
     """
     for _, place, form, conversion in Formatter().parse(template):
         if place is None:
@@ -48,12 +48,12 @@ def check_phrase(template: str, of_words: bool) -> None:
 
 
 def for_window(phrase: str | None, window: str) -> str | None:
-    """The phrase with {window} filled in; the other places stay."""
+    """Returns the phrase with {window} filled in and the other placeholders unchanged."""
     return phrase.replace("{window}", window) if phrase is not None else None
 
 
 def phrase(template: str, value: float | str, typical: float | None) -> str:
-    """A template without {window}, filled in. `{s}` is the ending of a plural: nothing after 1."""
+    """Fills in a template that has no {window}. `{s}` is the plural ending: empty after 1, else `s`."""
     told = value if isinstance(value, str) else Number(value)
     ending = "" if f"{told}" == "1" else "s"
     if typical is None:

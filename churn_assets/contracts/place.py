@@ -1,4 +1,4 @@
-"""Places in a document, which every mistake is told with."""
+"""Places in a document; every mistake is reported with its place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 from churn_assets.contracts.words import closest, listed
 from churn_assets.contracts.yaml_file import Step, Steps, YamlDocument
 
-NAMED = ("properties", "customProperties")  # lists whose items go by their names
+NAMED = ("properties", "customProperties")  # lists whose items are identified by name in messages
 
 
 @dataclass(frozen=True)
 class Place:
-    """A document and the path to one of its keys or items; an empty path is the document as a whole."""
+    """A document and the path to one of its keys or items; an empty path is the whole document."""
 
     document: YamlDocument
     steps: Steps = ()
@@ -24,11 +24,11 @@ class Place:
         return self.document.file
 
     def at(self, *steps: Step) -> "Place":
-        """The place so many keys or items further inside."""
+        """Returns the place that these keys or indexes lead to from here."""
         return Place(self.document, (*self.steps, *steps))
 
     def content(self, default: Any = None) -> Any:
-        """What stands there, else the default."""
+        """Returns the content of this place, or `default` if the path does not exist."""
         found: Any = self.document.content
         for step in self.steps:
             inside = (
@@ -42,31 +42,31 @@ class Place:
         return found
 
     def items(self) -> "Iterator[Place]":
-        """The places of the items, none where no list stands there."""
+        """Yields the places of the items; nothing if the content is not a list."""
         content = self.content()
         yield from (self.at(i) for i in range(len(content) if isinstance(content, list) else 0))
 
     def refuse(self, problem: str, remedy: str = "", meant: str = "") -> None:
-        """Tells what is wrong here, what is allowed and what was probably meant."""
+        """Reports a mistake here: the problem, what is allowed and what was probably meant."""
         self.document.tell(self.document.line(self.steps), str(self), problem, remedy, meant)
 
     def refuse_once(self, problem: str, remedy: str = "", meant: str = "") -> None:
-        """The same, about what stands here as a whole: it is refused once."""
+        """Reports a mistake about the whole content of this place, unless one was reported already."""
         if not self.is_settled:
             self.settle()
             self.refuse(problem, remedy, meant)
 
     @property
     def is_settled(self) -> bool:
-        """Whether what stands here was refused as a whole."""
+        """Whether this place is settled: `refuse_once` reports nothing more about it."""
         return self.steps in self.document.told
 
     def settle(self) -> None:
-        """Has no more told about what stands here as a whole."""
+        """Marks this place as settled, so that `refuse_once` reports nothing more about it."""
         self.document.told.add(self.steps)
 
     def __str__(self) -> str:
-        """`features[3].source`; columns and customProperties go by name: `properties[plan].quality`."""
+        """Returns `features[3].source`; columns and customProperties appear by name: `properties[plan].quality`."""
         path, place = "", Place(self.document)
         for step in self.steps:
             place = place.at(step)
@@ -77,7 +77,7 @@ class Place:
         return path
 
     def _name(self) -> str:
-        """The name of an item that no other item of its list has."""
+        """Returns the name of an item of NAMED lists if it is unique in its list, else ""."""
         if len(self.steps) < 2 or self.steps[-2] not in NAMED:
             return ""
         items = [_name_of(i) for i in Place(self.document, self.steps[:-1]).content([])]
@@ -92,13 +92,16 @@ def _name_of(item: object) -> str:
 
 @dataclass(frozen=True)
 class Names:
-    """Names that may be referred to. `complete` is false where a part could not be read that may declare one more."""
+    """Names that may be referred to. `complete` is false if a part that may declare more could not be read."""
 
     known: tuple[str, ...]
     complete: bool = True
 
     def find(self, name: str, place: Place, problem: str) -> str | None:
-        """The name, or the one that is probably meant; an unknown name is told with `problem`."""
+        """Returns the name, or the one probably meant; None if there is none or the names are incomplete.
+
+        Reports an unknown name with `problem`, but only if the names are complete.
+        """
         if name in self.known:
             return name
         if not self.complete:

@@ -1,4 +1,4 @@
-"""What a contract promises about its extracts: how often they come, how late, and from which month on."""
+"""Reads the service levels of a contract: how often extracts arrive, how late, and from which month on."""
 
 import math
 import re
@@ -17,7 +17,7 @@ DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 31, "year": 366}
 
 @dataclass(frozen=True)
 class Promises:
-    """Whole days, and the first month (None where the contract names none)."""
+    """Frequency and latency in whole days, and the first month (`YYYY-MM`; None if the contract has none)."""
 
     frequency_days: int
     latency_days: int
@@ -25,9 +25,10 @@ class Promises:
 
 
 def promises_of(place: Place) -> Promises:
-    """The promises among the slaProperties of a contract; a part of a day counts as a day.
+    """Reads the promises from the slaProperties of a contract; rounds days up.
 
-    A number, unit or date that cannot be read is told, and so is a promise that is given twice.
+    Without the property, the frequency is 31 days and the latency 3 days. Reports numbers, units and dates that cannot
+    be read, and promises given twice.
     """
     given: dict[str, tuple[SlaProperty, Place]] = {}
     for item in place.items():

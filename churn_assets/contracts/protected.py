@@ -1,4 +1,7 @@
-"""The section `protected` of churn.yaml: what a model is judged by, and must not learn from unless that is allowed."""
+"""The section `protected` of churn.yaml: attributes for the fairness metrics.
+
+Models must not learn from them unless `allowed_as_feature` is set.
+"""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +19,7 @@ GROUPED = frozenset({"string", "boolean"})
 
 
 class ProtectedAttribute(Section):
-    """One line under `protected` in churn.yaml: an attribute of the customer, as it was known at the as_of date."""
+    """One line under `protected` in churn.yaml: an attribute of the customer, as known at the as_of_date."""
 
     source: str = Field(description="an entity source")
     column: str = Field(description="words or true/false, so that they make groups; not a personal column")
@@ -27,16 +30,16 @@ class ProtectedAttribute(Section):
 
     @property
     def name(self) -> str:
-        """Its column in features/customer_snapshots, beside the features."""
+        """Name of its column in features/customer_snapshots."""
         return f"protected_{self.source}_{self.column}"
 
     @property
     def said(self) -> str:
-        """What a person reads."""
+        """The wording for readers."""
         return self.words or self.column.replace("_", " ")
 
     def as_feature(self) -> Feature:
-        """How the snapshot takes its value; never one of the features that a model is given."""
+        """Returns the feature that fills its column in the snapshots; models never get this feature."""
         return Feature(
             self.name,
             "category",
@@ -49,13 +52,13 @@ class ProtectedAttribute(Section):
         )
 
     def is_read_by(self, line: FeatureLine | Feature) -> bool:
-        """Whether a feature looks at the attribute, by itself or inside an expression."""
+        """Returns whether a feature reads the attribute, directly or in an SQL expression."""
         if line.sql is not None:
             return re.search(rf"\b{self.name}\b", line.sql) is not None
         return line.source == self.source and line.column == self.column
 
     def check(self, place: Place, sources: Sources) -> bool:
-        """Whether the column makes groups of customers; what keeps it from that is told."""
+        """Returns whether the column can divide customers into groups; reports why not."""
         source = sources.find(self.source, place.at("source"))
         if source is None:
             return False
@@ -82,7 +85,7 @@ class ProtectedAttribute(Section):
 
 
 def read_protected(place: Place, sources: Sources) -> tuple[ProtectedAttribute, ...]:
-    """The attributes of the section that models can be judged by."""
+    """Checks the section and returns its usable attributes."""
     found: dict[str, ProtectedAttribute] = {}
     for item in place.items():
         if (attribute := peek(ProtectedAttribute, item)) is not None:
@@ -94,7 +97,7 @@ def read_protected(place: Place, sources: Sources) -> tuple[ProtectedAttribute, 
 
 
 def check_reads(attributes: Sequence[ProtectedAttribute], place: Place) -> None:
-    """Checks that no line of the section `features` reads an attribute that models must not learn from."""
+    """Reports lines of the section `features` that read an attribute without `allowed_as_feature`."""
     for item in place.items():
         line = peek(FeatureLine, item)
         for attribute in attributes if line else ():
@@ -106,5 +109,5 @@ def check_reads(attributes: Sequence[ProtectedAttribute], place: Place) -> None:
 
 
 def marked(features: Sequence[Feature], attributes: Sequence[ProtectedAttribute]) -> tuple[Feature, ...]:
-    """The features, `protected` where they read a protected attribute."""
+    """Returns the features with `protected` set on those that read a protected attribute."""
     return tuple(replace(f, protected=any(a.is_read_by(f) for a in attributes)) for f in features)

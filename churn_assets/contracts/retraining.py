@@ -1,4 +1,4 @@
-"""The section `retraining` of churn.yaml: what starts a training by itself, and when a challenger takes over."""
+"""The section `retraining` of churn.yaml: what triggers a training, and when a challenger is promoted."""
 
 from typing import Self
 
@@ -8,7 +8,7 @@ from churn_assets.contracts.section import Section
 
 
 class Degradation(Section):
-    """When a degraded AUC calls for a retraining; see monitoring/degradation.py."""
+    """When a degraded AUC triggers a retraining; see monitoring/degradation.py."""
 
     enabled: bool = Field(True, description="`retrain_on_degradation_sensor` asks for trainings")
     of_last: int = Field(3, ge=1, description="how many of the newest judged cohorts are looked at")
@@ -35,9 +35,10 @@ class Degradation(Section):
 
 
 class NewData(Section):
-    """How many newly matured months call for a retraining.
+    """How many newly matured months trigger a retraining.
 
-    A champion that took over after a degradation, and has learned from fewer months than that, learns on with each.
+    A champion that took over after a degradation and was trained on fewer months is provisional: each newly matured
+    month triggers a retraining.
     """
 
     enabled: bool = Field(True, description="`retrain_on_new_data_sensor` asks for trainings")
@@ -52,7 +53,7 @@ class NewData(Section):
 
 
 class Promotion(Section):
-    """When a challenger takes over; see models/promotion.py."""
+    """When a challenger is promoted; see models/promotion.py."""
 
     margin: float = Field(
         0.005,
@@ -77,7 +78,7 @@ class Promotion(Section):
 
 
 class Retraining(Section):
-    """What starts a training by itself, and what it takes to be put in charge."""
+    """What triggers a training, and when its model is promoted."""
 
     degradation: Degradation = Degradation()
     new_data: NewData = NewData()

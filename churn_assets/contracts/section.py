@@ -1,4 +1,4 @@
-"""What the sections of churn.yaml and the parts of a contract have in common."""
+"""Base class and field types shared by the sections of churn.yaml and the parts of a contract."""
 
 from typing import Annotated, TypeVar
 
@@ -11,7 +11,7 @@ NAME = r"^[a-z][a-z0-9_]*$"
 PATTERNS = {
     MONTH: "a month, 2025-01",
     NAME: "small letters, digits and _, the first of them a letter",
-}  # in words
+}  # wording for messages
 Month = Annotated[str, Field(pattern=MONTH)]
 Name = Annotated[str, Field(pattern=NAME)]
 
@@ -23,11 +23,11 @@ def _distinct(items: list[Item]) -> list[Item]:
     return items
 
 
-Distinct = AfterValidator(_distinct)  # of a list
+Distinct = AfterValidator(_distinct)  # validator of a list
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Section(BaseModel):
-    """Strict: an unknown key is an error."""
+    """Base of the sections. An unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

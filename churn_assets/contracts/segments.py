@@ -1,4 +1,4 @@
-"""The section `segments` of churn.yaml: who belongs together, and what is done about them."""
+"""The section `segments` of churn.yaml: the tiers, and the rules that assign segments and actions."""
 
 from typing import Annotated, Literal, Self
 
@@ -13,7 +13,7 @@ TierBounds = tuple[tuple[str, float], ...]
 
 
 class RiskTiers(Section):
-    """Quantiles of the month's probabilities at which the tiers start."""
+    """Quantiles of the cohort's scores at which the risk tiers start."""
 
     high: Share = Field(
         description=(
@@ -35,7 +35,7 @@ class RiskTiers(Section):
 
 
 class ValueTiers(Section):
-    """Quantiles of a feature that stands for what a customer is worth."""
+    """Quantiles at which the tiers of customer value start, and the feature that measures value."""
 
     feature: str = Field(
         description="the numeric feature that stands for what a customer is worth; missing ranks lowest"
@@ -50,7 +50,7 @@ class ValueTiers(Section):
         return self
 
     def check(self, place: Place, features: Features) -> None:
-        """Checks that the feature is there and has tiers."""
+        """Checks that the feature exists and is a number."""
         here = place.at("feature")
         found = features.names.find(self.feature, here, f"there is no feature {self.feature}")
         worth = next((f for f in features.all if f.name == found), None)
@@ -64,7 +64,7 @@ class ValueTiers(Section):
 
 
 class When(Section):
-    """Conditions of a rule; what is left out fits everybody."""
+    """Conditions of a rule; an omitted condition matches every customer."""
 
     risk: list[Literal["high", "elevated", "low"]] | None = Field(
         None,
@@ -79,7 +79,7 @@ class When(Section):
 
 
 class SegmentRule(Section):
-    """A segment: its name, who is in it and the recommended action."""
+    """A segment: its name, its conditions and the recommended action."""
 
     name: str = Field(description="the segment; of the rules the first that fits counts")
     action: str = Field(description="what is recommended for it")
@@ -95,7 +95,7 @@ def _total(rules: list[SegmentRule]) -> list[SegmentRule]:
 
 
 class Segments(Section):
-    """Risk tier x value tier x main driver -> segment; the first rule that fits."""
+    """Tiers and rules: risk tier x value tier x main driver -> segment of the first matching rule."""
 
     risk: RiskTiers
     value: ValueTiers

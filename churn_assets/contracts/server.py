@@ -1,4 +1,4 @@
-"""How the extracts of a source are written: the server of a contract and its customProperties."""
+"""Reads the server of a contract and its customProperties: path, format, delimiter and encoding of the extracts."""
 
 import codecs
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from churn_assets.contracts.source import FileFormat
 from churn_assets.contracts.validation import own_properties, peek, property_place
 from churn_assets.contracts.words import closest, listed
 
-# As contracts name them, by Python's name; JSON lines are cut at line breaks before they are decoded.
+# Python's name of an encoding -> its name in contracts.
 ENCODING_NAMES = {
     "utf-8": "UTF-8",
     "iso8859-1": "ISO-8859-1",
@@ -20,6 +20,7 @@ ENCODING_NAMES = {
     "utf-16-be": "UTF-16BE",
     "utf-32": "UTF-32",
 }
+# JSON lines are split at line breaks before they are decoded, so wide encodings do not work there.
 ENCODINGS: dict[FileFormat, tuple[str, ...]] = {
     "csv": tuple(ENCODING_NAMES.values()),
     "jsonl": ("UTF-8", "ISO-8859-1"),
@@ -29,7 +30,7 @@ ENCODINGS: dict[FileFormat, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class ReadServer:
-    """A server in our own words."""
+    """Path, format, delimiter and encoding of the extracts."""
 
     path: str
     format: FileFormat
@@ -38,7 +39,7 @@ class ReadServer:
 
 
 def read_server(place: Place) -> ReadServer:
-    """The server of a contract, with defaults for what could not be read."""
+    """Reads the server of a contract; uses defaults for what could not be read."""
     here = place.at("customProperties")
     own = own_properties(ServerProperties, here) or ServerProperties()
     server = peek(Server, place)
@@ -53,7 +54,7 @@ def read_server(place: Place) -> ReadServer:
 
 
 def _delimiter(own: ServerProperties, place: Place) -> str:
-    """What stands between two values of a CSV line."""
+    """Returns the delimiter of a CSV line; reports one that is not usable."""
     if len(own.delimiter) != 1:
         property_place(place, "delimiter").refuse(
             f"{own.delimiter!r} is not one character", 'use one; a tab is "\\t" in double quotes'
@@ -66,7 +67,7 @@ def _delimiter(own: ServerProperties, place: Place) -> str:
 
 
 def _encoding(own: ServerProperties, source_format: FileFormat, place: Place) -> str:
-    """The encoding of a source's text by its usual name, whatever the alias in the contract (latin-1)."""
+    """Returns the usual name of the encoding for any alias (latin-1); reports one that the format does not support."""
     try:
         known = ENCODING_NAMES.get(codecs.lookup(own.encoding).name)
     except (LookupError, ValueError):

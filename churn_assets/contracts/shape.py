@@ -1,4 +1,4 @@
-"""What pydantic complains about, in words: what stood there, what is allowed, and what was probably meant."""
+"""Converts pydantic errors to readable mistakes: the value found, what is allowed, and what was probably meant."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from churn_assets.contracts.section import PATTERNS
 from churn_assets.contracts.words import closest, listed, shown
 from churn_assets.contracts.yaml_file import Step, Steps
 
-# type of pydantic's error, up to its first underscore where that suffices -> what is allowed
+# type of a pydantic error, or its part before the first underscore -> what is allowed
 WANTED = {
     "string_pattern_mismatch": "{words}",
     "greater_than": "a number above {gt:g}",
@@ -38,10 +38,10 @@ class Complaint:
     """One mistake in the shape of a content.
 
     Attributes:
-        steps: where it is; of a missing key, where that would be.
-        missing: a required key is not there.
-        unknown: there is such a key and should not be.
-        replace: `meant` is surely the value that was meant.
+        steps: path of the mistake; for a missing key, the path where it belongs.
+        missing: a required key is missing.
+        unknown: the key is not allowed.
+        replace: validation goes on with `meant` in place of the value.
     """
 
     steps: Steps
@@ -54,7 +54,7 @@ class Complaint:
 
 
 def complaints(error: ValidationError, model: type[BaseModel], content: Any) -> list[Complaint]:
-    """All complaints of pydantic about a content; a key that is missing because it is misspelt is told once."""
+    """Returns all complaints about a content; a misspelt required key gives one complaint, not also a missing key."""
     by_place: dict[Steps, list[ErrorDetails]] = {}
     for details in _with_tags(error, model, content):
         by_place.setdefault(_steps(details, content), []).append(details)
@@ -70,7 +70,7 @@ def complaints(error: ValidationError, model: type[BaseModel], content: Any) -> 
 
 
 def _with_tags(error: ValidationError, model: type[BaseModel], content: Any) -> Iterator[ErrorDetails]:
-    """The errors, those about the tag of a union as errors about the key that holds the tag."""
+    """Yields the errors; turns an error about the tag of a union into one about the key that contains the tag."""
     for details in error.errors():
         if details["type"] in ("union_tag_not_found", "union_tag_invalid"):
             key = details["ctx"]["discriminator"].strip("'")
@@ -91,7 +91,7 @@ def _with_tags(error: ValidationError, model: type[BaseModel], content: Any) -> 
 
 
 def _steps(details: ErrorDetails, content: Any) -> Steps:
-    """The path of an error inside the content, without the tags of unions that pydantic puts between."""
+    """Returns the path of an error in the content, without the union tags that pydantic inserts."""
     steps: list[Step] = []
     for position, step in enumerate(details["loc"]):
         is_there = (
@@ -108,7 +108,7 @@ def _steps(details: ErrorDetails, content: Any) -> Steps:
 
 
 def _fields(model: type[BaseModel], loc: Sequence[Step]) -> dict[str, FieldInfo]:
-    """Key -> field of the models that stand at a place."""
+    """Returns key -> field for the models at a path."""
     models = [model]
     for step in loc:
         if isinstance(step, str):

@@ -1,4 +1,4 @@
-"""A source contract in our own words: what every room downstream asks about a source."""
+"""`Source`: a validated contract as the other packages read it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,9 +15,9 @@ TIMES = frozenset({"date", "timestamp"})
 class Column:
     """One column: how it is delivered, what is accepted and what it means.
 
-    `field` is the delivered top-level name, `json_path` the way inside it (JSON lines only). `meaning` is what the
-    contract says about the column, "" where it says nothing; `unit` is that of a number, if the contract names one.
-    `decimal` and `thousands` are the signs in a number that is delivered as text.
+    `field` is the name of the delivered top-level field, `json_path` the path inside it (JSON lines only). `meaning` is
+    the description in the contract, "" if there is none; `unit` is the unit of a number, if the contract has one.
+    `decimal` and `thousands` are the separators of a number that is delivered as text.
     """
 
     name: str
@@ -44,7 +44,10 @@ class Column:
 
 @dataclass(frozen=True)
 class SpellColumns:
-    """Which columns of a spell carry its dates and its reason; `voluntary_reasons` end a spell by choice."""
+    """Which columns of a spell contain its dates and the reason of its end.
+
+    `voluntary_reasons` are the values of `end_reason` that are the customer's choice.
+    """
 
     started_on: str
     expires_on: str | None
@@ -56,7 +59,7 @@ class SpellColumns:
 
 @dataclass(frozen=True)
 class MonthRule:
-    """A rule over a month of a source: shares of the usual volume, or of refused rows."""
+    """A rule over a month of a source: rows as a share of the usual number, or share of refused rows."""
 
     rule: Literal["volume", "refusedShare"]
     min_share: float | None
@@ -66,7 +69,7 @@ class MonthRule:
 
 @dataclass(frozen=True)
 class GapRule:
-    """How many days may lie between two extracts before one of them is missing."""
+    """The most days between two extracts; with more, an extract counts as missing."""
 
     max_days: int
     severity: Literal["warn", "block"]
@@ -74,7 +77,7 @@ class GapRule:
 
 @dataclass(frozen=True)
 class Source:
-    """One declared source. `customer` names the column with the natural id of the customer."""
+    """One declared source. `customer` is the name of the column with the natural id of the customer."""
 
     name: str
     description: str
@@ -98,7 +101,7 @@ class Source:
     first_month: str | None
 
     def column(self, name: str) -> Column:
-        """The column of that name; KeyError when there is none."""
+        """Returns the column of that name; raises KeyError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -106,38 +109,41 @@ class Source:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Delivered top-level fields, in contract order, each once: the columns of the bronze table."""
+        """Delivered top-level fields, without repeats, in contract order: the columns of the bronze table."""
         return tuple(dict.fromkeys(c.field for c in self.columns))
 
     @property
     def attributes(self) -> tuple[Column, ...]:
-        """Columns that may leave silver: neither personal nor the natural id."""
+        """Columns that tables after silver may contain: neither personal nor the natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
 
     @property
     def lacks_times(self) -> bool:
-        """Whether its rows are not meant to have a time; an event without one has a mistake in its contract."""
+        """Whether the rows have no event time by design.
+
+        False for an event or treatment source without `event_time`: its contract has that mistake already.
+        """
         return self.event_time is None and self.role not in ("event", "treatment")
 
     def attribute(self, name: str | None) -> Column | None:
-        """The attribute of that name, None where there is none."""
+        """Returns the attribute of that name; None if there is none."""
         return next((c for c in self.attributes if c.name == name), None)
 
     @property
     def personal(self) -> tuple[Column, ...]:
-        """Personal columns other than the natural id: what silver/customer_identity holds."""
+        """Personal columns other than the natural id: the columns of silver/customer_identity."""
         return tuple(c for c in self.columns if c.personal and c.name != self.customer)
 
     @property
     def silver_key(self) -> tuple[str, ...]:
-        """The business key in silver, where customer_key stands for the natural id."""
+        """The business key in silver, with customer_key in place of the natural id."""
         return tuple("customer_key" if name == self.customer else name for name in self.key)
 
     @property
     def events_stay(self) -> bool:
-        """Whether no correction can move an event to another time, as that is part of its key."""
+        """Whether the event time is part of the key, so that a correction cannot change the time of an event."""
         return self.event_time in self.key
 
     def month_rule(self, rule: str) -> MonthRule | None:
-        """The rule of that name over a month, if the contract has one."""
+        """Returns the rule of that name over a month; None if the contract has none."""
         return next((r for r in self.month_rules if r.rule == rule), None)

@@ -1,4 +1,4 @@
-"""The sources of a business as the sections of churn.yaml name them, as far as their contracts could be read."""
+"""The sources that sections of churn.yaml may refer to, including contracts that could be read only in part."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from churn_assets.contracts.words import closest, listed
 
 @dataclass(frozen=True)
 class ReadContract:
-    """What could be read of one contract.
+    """The readable parts of one contract.
 
     Attributes:
-        top: the contract as a whole.
-        name: of the source; None where the file does not tell.
-        source: as far as it could be read; None where not even its role could.
-        unread: the columns that could not be read.
+        top: the whole contract.
+        name: of the source; None if the file has no valid one.
+        source: what could be read; None if the customProperties (role, customer, ...) could not.
+        unread: names of the columns that could not be read.
     """
 
     top: Place
@@ -34,22 +34,25 @@ class Sources:
 
     @property
     def all(self) -> tuple[Source, ...]:
-        """Those that could be read."""
+        """The sources that could be read."""
         return tuple(c.source for c in self.contracts if c.source is not None)
 
     @property
     def names(self) -> Names:
-        """The names of all contracts, read or not."""
+        """The names of all contracts, including those that could not be read."""
         names = tuple(c.name for c in self.contracts if c.name is not None)
         return Names(names, complete=len(set(names)) == len(self.contracts))
 
     def find(self, name: str, place: Place) -> Source | None:
-        """The source of that name; None where there is none, which is told, or where its contract cannot be read."""
+        """Returns the source of that name, or the one probably meant; reports an unknown name.
+
+        None if there is none or if its contract cannot be read.
+        """
         found = self.names.find(name, place, f"there is no source {name}")
         return next((s for s in self.all if s.name == found), None)
 
     def attribute_name(self, source: Source, name: str, place: Place) -> str | None:
-        """The name, or the one probably meant, of a column that may leave silver; what is not there is told."""
+        """Returns the name of an attribute, or the one probably meant; reports a name that is unknown or personal."""
         unread = self._unread(source)
         known = Names((*(c.name for c in source.attributes), *unread.known), unread.complete)
         if name == source.customer or name in {c.name for c in source.personal}:
@@ -59,11 +62,11 @@ class Sources:
         return known.find(name, place, problem)
 
     def attribute(self, source: Source, name: str, place: Place) -> Column | None:
-        """The same as a column; None where it is not there or could not be read."""
+        """Returns the attribute itself, as `attribute_name` finds it; None if it is unknown or could not be read."""
         return source.attribute(self.attribute_name(source, name, place))
 
     def columns(self, source: Source) -> Names:
-        """The names of all columns of a source, personal ones among them."""
+        """Returns the names of all columns of a source, including personal ones."""
         unread = self._unread(source)
         return Names((*(c.name for c in source.columns), *unread.known), unread.complete)
 
@@ -71,7 +74,7 @@ class Sources:
         return next(c.unread for c in self.contracts if c.source is source)
 
     def check_where(self, condition: str | None, source: Source, place: Place) -> None:
-        """Checks what a condition on the rows of a source reads, and which values it compares with."""
+        """Checks the columns that a condition on the rows of a source reads, and the values that it compares with."""
         if condition is None:
             return
         unread = self._unread(source)
@@ -85,7 +88,7 @@ class Sources:
 
 
 def check_values(column: Column, values: Sequence[str], place: Place) -> list[str]:
-    """The values, or those probably meant; one that the contract of the column does not allow is told."""
+    """Returns the values, or those probably meant; reports values that the contract of the column does not allow."""
     allowed = [str(value) for value in column.valid_values]
     found = []
     for value in values:

@@ -1,4 +1,4 @@
-"""The property `spell` of a contract against the columns that it names."""
+"""Checks the property `spell` of a contract against the columns that it names."""
 
 from collections.abc import Mapping
 
@@ -9,18 +9,18 @@ from churn_assets.contracts.sources import check_values
 
 
 def find_column(name: str, names: Names, place: Place) -> str | None:
-    """The column of that name, or the one probably meant; one that is not there is told."""
+    """Returns the name of the column, or the one probably meant; reports an unknown name."""
     return names.find(name, place, f"{name} is not a property of the schema")
 
 
 def check_spell(spell: SpellProperty, place: Place, names: Names, columns: Mapping[str, Column]) -> None:
-    """Checks that the columns are there, that dates are times, and that reasons are among the valid values.
+    """Checks that the columns exist, that dates are of type date or timestamp, and that the reasons are valid values.
 
     Args:
         spell: the property.
-        place: where it stands.
+        place: of the property.
         names: of all columns.
-        columns: those that could be read, by name.
+        columns: the columns that could be read, by name.
     """
     for key, name in spell.columns.items():
         column = columns.get(find_column(name, names, place.at(key)) or "")
@@ -31,7 +31,7 @@ def check_spell(spell: SpellProperty, place: Place, names: Names, columns: Mappi
 
 
 def spell_columns(spell: SpellProperty) -> SpellColumns:
-    """The property in our own words."""
+    """Converts the property to `SpellColumns`."""
     return SpellColumns(
         started_on=spell.startedOn,
         expires_on=spell.expiresOn,

@@ -1,4 +1,4 @@
-"""The section `training` of churn.yaml: how models are trained and judged."""
+"""The section `training` of churn.yaml: how models are trained and evaluated."""
 
 from typing import Annotated, Literal, Self
 
@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from churn_assets.contracts.section import Distinct, Section, Share
 
-# Churn is never foreseen so well: a higher ROC-AUC is a leak until somebody has looked.
+# Churn is never this predictable: treat a higher ROC-AUC as a leak until somebody has checked.
 SUSPICIOUS_AUC = 0.95
-# The keys of ml.candidates.registry.CANDIDATES, which imports what fits them.
+# The keys of ml.candidates.registry.CANDIDATES; importing it would load the code that fits them.
 CandidateName = Literal[
     "logistic_regression",
     "decision_tree",
@@ -22,7 +22,7 @@ CandidateName = Literal[
 
 
 class SearchRule(Section):
-    """How long to look for better hyper-parameters; see models/search.py. No trials, no search."""
+    """Limits of the search for hyper-parameters; see ml/training/search.py. Without trials there is no search."""
 
     trials: int = Field(
         0,
@@ -43,7 +43,7 @@ class SearchRule(Section):
 
 
 class Training(Section):
-    """How a model is trained and judged."""
+    """How a model is trained and evaluated."""
 
     candidates: Annotated[list[CandidateName], Distinct] = Field(
         min_length=1,

@@ -1,4 +1,7 @@
-"""The content of a place -> a model. Every mistake in its shape is told, and reading goes on with what was meant."""
+"""Reads the content of a place into a pydantic model.
+
+Reports every mistake in its shape; corrects misspelt keys and values and goes on, to find further mistakes.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
@@ -13,23 +16,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class View(Protocol):
-    """Content that a model is read from, and where its parts stand in the document."""
+    """The content that a model is read from, and the places of its parts in the document."""
 
     def content(self) -> Any:
-        """What is read."""
+        """Returns the content."""
 
     def place(self, steps: Steps) -> Place:
-        """Where a part of it stands."""
+        """Returns the place of a part."""
 
     def key_place(self, steps: Steps) -> Place:
-        """Where its key stands."""
+        """Returns the place of the key of a part."""
 
     def correct(self, steps: Steps, key: str) -> None:
-        """Reads a key as another, or not at all where that is empty."""
+        """Renames a key to `key`, or drops it if `key` is empty."""
 
 
 class _Keys:
-    """A mapping as it stands."""
+    """A view of a mapping."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -51,7 +54,7 @@ class _Keys:
 
 
 class _CustomProperties:
-    """A list of customProperties as a mapping from their names to their values."""
+    """A view of a list of customProperties as a mapping from names to values."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -88,23 +91,23 @@ class _CustomProperties:
 
 
 def read(model: type[Model], place: Place) -> Model | None:
-    """The content of a place as a model, after telling all that is wrong with its shape; None where it has another."""
+    """Returns the content of a place as a model and reports its mistakes; None if it cannot be read."""
     return _read(model, _Keys(place))
 
 
 def own_properties(model: type[Model], place: Place) -> Model | None:
-    """The customProperties at a place as a model; None where they have another shape."""
+    """Returns the customProperties at a place as a model and reports their mistakes; None if they cannot be read."""
     return _read(model, view := _CustomProperties(place), missing=view.complete)
 
 
 def property_place(place: Place, name: str) -> Place:
-    """Where the value of a customProperty stands; `place` is that of the list."""
+    """Returns the place of the value of a customProperty; `place` is that of the list."""
     found = (item for item in place.items() if item.at("property").content() == name)
     return next((item.at("value") for item in found), place.at(name))
 
 
 def peek(model: type[Model], place: Place) -> Model | None:
-    """The content of a place as a model, None where its shape is wrong; tells nothing."""
+    """Returns the content of a place as a model; None if its shape is wrong. Reports nothing."""
     try:
         return model.model_validate(place.content({}))
     except ValidationError:
@@ -124,7 +127,7 @@ def _read(model: type[Model], view: View, *, missing: bool = True) -> Model | No
 
 
 def _tell(found: Sequence[Complaint], view: View) -> bool:
-    """Tells the complaints; whether one of them was corrected, so that there may be more to see."""
+    """Reports the complaints; returns whether one was corrected, so that validating again may find more."""
     corrected = False
     for complaint in found:
         steps = complaint.steps

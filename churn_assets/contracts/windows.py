@@ -1,4 +1,4 @@
-"""The section `windows` of churn.yaml: which days a snapshot looks back on, and which decide its label."""
+"""The section `windows` of churn.yaml: the days that features read, and the days that decide the label."""
 
 from pydantic import Field
 
@@ -37,5 +37,5 @@ class Windows(Section):
 
     @property
     def embargo_days(self) -> int:
-        """Days after an as_of_date whose outcome is not yet decided (G + H)."""
+        """Days from as_of_date to the end of the outcome window (G + H)."""
         return self.gap_days + self.outcome_days

@@ -1,4 +1,4 @@
-"""How the messages about declarations put values, lists and guesses into words."""
+"""Formats values, lists and guesses for messages about declarations."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ LISTED = 20
 
 
 def closest(word: object, known: Iterable[object]) -> str:
-    """The known word that was probably meant, "" where none is near; letter case and underscores do not matter."""
+    """Returns the known word that was probably meant, "" if none is close; ignores case, `_`, `-` and spaces."""
     by_plain = {_plain(k): str(k) for k in known}
     plain = _plain(word)
     exchanged = [p for p in by_plain if sorted(p) == sorted(plain)]
@@ -20,14 +20,14 @@ def _plain(word: object) -> str:
 
 
 def listed(words: Iterable[object]) -> str:
-    """`a, b, c`, and of a long list how many there are."""
+    """Returns `a, b, c`; a list of more than 20 is cut, with its length."""
     all_words = [str(word) for word in words]
     more = f", ... ({len(all_words)} in all)" if len(all_words) > LISTED else ""
     return ", ".join(all_words[:LISTED]) + more
 
 
 def shown(value: object) -> str:
-    """A value as it stood in the file, cut where it is long."""
+    """Returns a value as it is in the file; cuts long text."""
     match value:
         case None:
             return "nothing"

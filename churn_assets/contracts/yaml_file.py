@@ -1,6 +1,6 @@
-"""A YAML file as a document: what it holds, on which line each part stands, and the mistakes found in it.
+"""Reads a YAML file into a document: its content, the line of each part, and the mistakes found in it.
 
-It is read more strictly than YAML asks for: of a key that stands twice, one would be lost.
+Stricter than YAML: a repeated key is a mistake, because the parser would drop one of its values.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MERGE = "tag:yaml.org,2002:merge"
 TEXT = "tag:yaml.org,2002:str"
 LOADER: type[yaml.SafeLoader] = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
-)  # nine times as fast, where it is built
+)  # nine times as fast, if PyYAML was built with it
 KINDS = {"timestamp": "day", "int": "whole number", "float": "number"}
 Step = str | int
 Steps = tuple[Step, ...]
@@ -23,7 +23,7 @@ Steps = tuple[Step, ...]
 
 @dataclass
 class YamlDocument:
-    """One file. `readable` is false where it is no YAML mapping; then nothing can be said about its content."""
+    """One file. `readable` is false if it is no YAML mapping; then its content cannot be checked."""
 
     file: Path
     content: dict[Any, Any] = field(default_factory=dict)
@@ -31,10 +31,10 @@ class YamlDocument:
     readable: bool = False
     text: str = ""
     mistakes: list[Mistake] = field(default_factory=list)
-    told: set[Steps] = field(default_factory=set)  # places whose shape has been judged
+    told: set[Steps] = field(default_factory=set)  # settled places: nothing more is reported about them
 
     def line(self, steps: Steps) -> int:
-        """The line of the innermost part of the path that the file has; 1 for the file as a whole."""
+        """Returns the line of the innermost part of the path that exists in the file; 1 for the whole file."""
         line, node = 1, self.root
         for step in steps:
             found = _child(node, step)
@@ -49,7 +49,7 @@ class YamlDocument:
         self.mistakes.append(Mistake(self.file, line, path, problem, remedy, meant))
 
     def rename(self, steps: Steps, key: str) -> None:
-        """Goes on as if a misspelt key were written as `key`; its line stays."""
+        """Renames a misspelt key to `key` in the content; keeps its line."""
         parent = self.parent_of(steps)
         parent[key] = parent.pop(steps[-1])
         node = self.root
@@ -61,7 +61,7 @@ class YamlDocument:
                 name.value = key
 
     def parent_of(self, steps: Steps) -> Any:
-        """The mapping or list that holds the last step."""
+        """Returns the mapping or list that contains the last step."""
         found: Any = self.content
         for step in steps[:-1]:
             found = found[step]
@@ -77,7 +77,7 @@ def _child(node: yaml.Node | None, step: Step) -> tuple[yaml.Mark, yaml.Node] | 
 
 
 def read_yaml(file: Path) -> YamlDocument:
-    """The file as a document; what keeps it from being read is among its mistakes."""
+    """Reads the file into a document; if that fails, the reason is in `mistakes`."""
     document, content = YamlDocument(file), file.read_bytes()
     try:
         document.text = content.decode("utf-8")
@@ -110,8 +110,8 @@ def read_yaml(file: Path) -> YamlDocument:
 def _check_nodes(
     document: YamlDocument, loader: yaml.SafeLoader, node: yaml.Node | None, steps: Steps, seen: set[int]
 ) -> None:
-    """Tells keys that stand twice, and values such as 2025-06-31 that are none; these are read as text."""
-    if id(node) in seen:  # an anchor
+    """Reports repeated keys, and invalid values such as 2025-06-31, which are then read as text."""
+    if id(node) in seen:  # an alias of an anchor
         return
     seen.add(id(node))
     match node:

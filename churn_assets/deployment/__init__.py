@@ -1,6 +1,6 @@
-"""How an installation is set up: the roles of the container image and the Dagster home folder.
+"""Sets up an installation: the roles of the container image and the Dagster home folder.
 
-Nothing here touches data.
+No module here touches data.
 
 May import: nothing of this project.
 """

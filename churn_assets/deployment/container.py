@@ -4,9 +4,9 @@
     docker run churn-assets daemon        schedules, sensors, queued runs
     docker run churn-assets code-server   the definitions, port 4000, for the two above (CHURN_CODE_SERVER=host:4000)
     docker run churn-assets health        exit code of the role that runs in this container
-    docker run churn-assets <command>     anything else is run as it is, e.g. churn-assets doctor
+    docker run churn-assets <command>     any other command runs as it is, e.g. churn-assets doctor
 
-Each role becomes the process itself (exec), so signals of the container reach it.
+The process of a role replaces this one (exec), so it receives the signals of the container.
 """
 
 import os
@@ -28,7 +28,7 @@ def role_command(role: str, code_server: str | None) -> list[str]:
 
     Args:
         role: "webserver", "daemon" or "code-server".
-        code_server: host:port of a running code server; None to load the definitions in the process's own.
+        code_server: host:port of a running code server; None: the role loads the definitions itself.
 
     Raises:
         KeyError: no such role.
@@ -51,7 +51,7 @@ def role_command(role: str, code_server: str | None) -> list[str]:
 
 
 def health_command(role: str) -> list[str]:
-    """The command whose exit code tells whether a role works; empty for the web page, which is asked directly."""
+    """The command whose exit code is the health of a role; empty for the web server, which `main` asks over HTTP."""
     return {
         "webserver": [],
         "daemon": ["dagster-daemon", "liveness-check"],
@@ -60,13 +60,16 @@ def health_command(role: str) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
-    """Become the command of a role, or the given command; returns only for the health of the web page."""
+    """Replaces this process by the command of a role or by the given command.
+
+    Returns only for `health`: 0 or 1 for the web server, 0 in a container without a role.
+    """
     wanted = arguments or ["webserver"]
     settings = Settings()
     os.environ.setdefault("DAGSTER_HOME", str(settings.home_path / "dagster"))
     if wanted == ["health"]:
         if not _ROLE_FILE.is_file():
-            return 0  # a single command, e.g. a backup: its own exit code tells
+            return 0  # a single command, e.g. a backup: it has its own exit code
         wanted = health_command(_ROLE_FILE.read_text())
         if not wanted:
             with urllib.request.urlopen(f"http://127.0.0.1:{WEB_PORT}/server_info", timeout=5) as answer:

@@ -1,6 +1,6 @@
-"""The folder that Dagster keeps its runs and events in, with the settings that this project needs.
+"""The folder in which Dagster keeps runs and events, with the settings that this project needs.
 
-Run as `python -m churn_assets.deployment.dagster_home` to make the folder and print it, for `DAGSTER_HOME`.
+`python -m churn_assets.deployment.dagster_home` makes the folder and prints its path, for `DAGSTER_HOME`.
 """
 
 import os
@@ -9,14 +9,15 @@ from pathlib import Path
 
 from churn_assets.settings import Settings
 
-# The file of the checkout; a link here, so that it is a part of an installed package too.
+# A link to the file of the checkout, so that an installed package contains it too.
 SHIPPED = Path(__file__).with_name("dagster.yaml")
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """<CHURN_HOME>/dagster with the shipped dagster.yaml in it; the folder, for `DAGSTER_HOME`.
+    """Makes <CHURN_HOME>/dagster with the shipped dagster.yaml in it and returns the folder, for `DAGSTER_HOME`.
 
-    A copy of an earlier release is replaced. A file without the line that says so is the user's, and stays.
+    Replaces a copy of an earlier release. A file whose first line is not that of the shipped file belongs to the user
+    and stays.
     """
     home = settings.home_path / "dagster"
     home.mkdir(parents=True, exist_ok=True)

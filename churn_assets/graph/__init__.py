@@ -1,4 +1,4 @@
-"""How a table becomes a Dagster asset: the shared decorator, month partitions, checks, and names that jobs and
+"""Shared parts of the Dagster assets: the `table_asset` decorator, month partitions, checks, and names that jobs and
 sensors share.
 
 No asset is defined here.

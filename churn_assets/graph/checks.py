@@ -1,7 +1,7 @@
-"""Blocking checks: a rule that does not hold is a failed check with its evidence, and nothing is committed.
+"""Blocking checks: a violated rule gives a failed check with evidence, and nothing is committed.
 
-An asset judges its draft and raises `CheckFailed` before the commit. `table_asset` turns that into a failed check of
-the asset and fails the step, so that nothing downstream runs and no materialisation is recorded.
+An asset checks its draft and raises `CheckFailed` before the commit. `table_asset` turns the exception into a failed
+check of the asset and fails the step, so that nothing downstream runs and no materialisation is recorded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ NOT_COMMITTED = "Nothing was committed."
 
 
 class CheckFailed(Exception):
-    """A blocking check does not hold; the message says what was found and what to do.
+    """A blocking check failed; the message says what was found and what to do.
 
     Attributes:
-        check: its name, as declared by the asset.
-        evidence: counts, months, file names and customer keys; never a natural id or a personal value, since Dagster
-            keeps it.
+        check: name of the check, as declared by the asset.
+        evidence: counts, months, file names and customer keys; never a natural id or a personal value, because Dagster
+            stores it.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class CheckFailed(Exception):
         super().__init__(f"{found} {consequence} {remedy}")
 
     def result(self, asset_key: Sequence[str]) -> dg.AssetCheckResult:
-        """The failed check of the asset."""
+        """Returns the failed check of the asset."""
         return dg.AssetCheckResult(
             asset_key=asset_key,
             check_name=self.check,
@@ -50,12 +50,12 @@ class CheckFailed(Exception):
 
 
 def passed(check: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """A check that holds, with what was counted."""
+    """Returns a passed check with its evidence."""
     return dg.AssetCheckResult(check_name=check, passed=True, metadata=dict(evidence))
 
 
 def not_judged(check: str, why: str) -> dg.AssetCheckResult:
-    """A check that could not be judged: a warning, which blocks nothing and is not taken for a passed check."""
+    """Returns a check that could not be evaluated: a failed check of severity WARN, which blocks nothing."""
     return dg.AssetCheckResult(
         check_name=check,
         passed=False,
@@ -66,10 +66,12 @@ def not_judged(check: str, why: str) -> dg.AssetCheckResult:
 
 
 def require_unique(draft: TableDraft, key: Sequence[str], check: str) -> dict[str, int]:
-    """Number of rows of a draft in which each key stands once; the key must hold nothing personal.
+    """Checks that no key is repeated in a draft; returns {"rows": number of rows}.
+
+    The key must contain no personal data, because the error shows some of the repeated keys.
 
     Raises:
-        CheckFailed: a key stands there twice; shows some of them.
+        CheckFailed: a key is repeated.
     """
     rows, keys = draft.content.count(), draft.content.distinct(key)
     if rows != keys:
@@ -83,7 +85,7 @@ def require_unique(draft: TableDraft, key: Sequence[str], check: str) -> dict[st
 
 
 def _repeated(draft: TableDraft, key: Sequence[str]) -> dg.MarkdownMetadataValue:
-    """Some keys that stand in a draft more than once."""
+    """Returns a table of some repeated keys of a draft, with their number of rows."""
     import pyarrow.compute as pc
 
     count = f"{key[0]}_count"

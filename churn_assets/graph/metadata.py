@@ -1,4 +1,4 @@
-"""Small tables as metadata of an asset or a check."""
+"""Formats small tables as metadata of an asset or a check."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,5 +8,5 @@ from churn_assets.reporting.markdown import markdown_table
 
 
 def table_metadata(head: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """A small table as Dagster's page shows it; whole numbers with thousands separators."""
+    """Returns a small table as Markdown for the Dagster UI; whole numbers have thousands separators."""
     return dg.MetadataValue.md(markdown_table(head, rows))

@@ -23,12 +23,12 @@ def _months(first: str, calendar: Calendar, open_month: bool) -> dg.MonthlyParti
 
 
 def ingest_months(business: Business) -> dg.MonthlyPartitionsDefinition:
-    """Months by extract_date, from the first of the calendar to the open one, or to its last when it is over."""
+    """Returns the months by extract_date, from the start of the calendar to the open month or the calendar's end."""
     return _months(business.file.calendar.start, business.file.calendar, open_month=True)
 
 
 def last_ingest_month(business: Business) -> str:
-    """The open month, or the last month of a calendar that is over.
+    """Returns the open month, or the last month of a calendar that is over.
 
     Raises:
         ValueError: the calendar starts in the future.
@@ -42,14 +42,14 @@ def last_ingest_month(business: Business) -> str:
 
 
 def snapshot_months(business: Business) -> dg.MonthlyPartitionsDefinition:
-    """Months whose last day is an as_of_date: closed, and with a whole observation window behind them."""
+    """Returns the months whose last day is an as_of_date: closed months with a whole observation window."""
     return _months(business.first_snapshot_month, business.file.calendar, open_month=False)
 
 
 def observed_months(business: Business) -> dg.TimeWindowPartitionMapping:
-    """A snapshot month depends on the ingest months of its observation window."""
+    """Returns the mapping from a snapshot month to the ingest months of its observation window."""
     with warnings.catch_warnings():
-        # a parameter still marked beta; the window of the first snapshot may start before a source's first extract
+        # the parameter is marked beta; it is needed because the first window may start before a source's first extract
         warnings.simplefilter("ignore", dg.BetaWarning)
         return dg.TimeWindowPartitionMapping(
             start_offset=1 - business.file.windows.observation_months,
@@ -58,10 +58,10 @@ def observed_months(business: Business) -> dg.TimeWindowPartitionMapping:
 
 
 def partition_range(context: dg.AssetExecutionContext) -> Sequence[str]:
-    """The months of this run, in order: one for a single partition, all for a range."""
+    """Returns the months of this run in order: one for a single partition, all for a range."""
     return sorted(context.partition_keys)
 
 
 def range_tags(months: Sequence[str]) -> dict[str, str]:
-    """Tags of one run over all `months`; they are contiguous and in order."""
+    """Returns the tags of one run over `months`, which must be contiguous and in order."""
     return {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}

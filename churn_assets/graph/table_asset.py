@@ -1,6 +1,6 @@
-"""How a table becomes an asset: the attributes that all of them share, in one place.
+"""`table_asset`, the decorator that all table assets use, and the metadata that they share.
 
-Asset functions themselves stand in the rooms; here is no logic of any table.
+The asset functions are in the packages of their tables; this module contains no logic of a single table.
 """
 
 import inspect
@@ -22,15 +22,15 @@ from churn_assets.lakehouse.tables import LakeColumn, Table
 
 CODE_VERSION = version("churn-assets")
 PERSONAL = {"contains": "personal-data"}
-NO_LONGER = "No longer declared: rows of earlier materialisations hold values, newer ones none."
+NO_LONGER = "No longer declared: rows of earlier materialisations have values, newer rows have none."
 
 
 @contextmanager
 def _telling_of_a_dead_jvm() -> Iterator[None]:
-    """An error that the end of Spark's JVM caused fails the step with the reason of that end.
+    """Replaces an exception by the reason why Spark's JVM ended, if the JVM has ended.
 
     Raises:
-        dg.Failure: the JVM is gone.
+        dg.Failure: the JVM has ended.
     """
     try:
         yield
@@ -44,7 +44,7 @@ def _telling_of_a_dead_jvm() -> Iterator[None]:
 
 
 def _step(function: Callable[..., Any], table: Table, spark: bool) -> Callable[..., Any]:
-    """The function as the body of a step; one that raises `CheckFailed` yields the failed check, then fails."""
+    """Wraps the function as the body of a step; on `CheckFailed` the step yields the failed check, then fails."""
 
     @wraps(function)
     def step(*args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -75,18 +75,18 @@ def table_asset(
     owner: str | None = None,
     spark: bool = True,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Decorator: the function writes `table`. A range of months is one run; only one run at a time has Spark.
+    """Decorator that makes an asset of a function that writes `table`. A range of months is one run.
 
-    `checks` maps names of blocking checks to what holds when they pass; the function raises `CheckFailed` for one that
-    does not, before it commits. `spark` is False for a step that starts none.
+    `checks` maps the names of blocking checks to what they check; the function raises `CheckFailed` before it commits
+    if one does not hold. `spark` is False for a step without Spark; the others run one at a time.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         if get_origin(function.__annotations__.get("return")) is dg.MaterializeResult:
-            # mypy wants MaterializeResult[Any], dagster takes only the bare class where an asset has checks
+            # mypy requires MaterializeResult[Any]; Dagster accepts only the bare class if the asset has checks
             function.__annotations__["return"] = dg.MaterializeResult
         with warnings.catch_warnings():
-            # `backfill_policy` is a stable behaviour behind a parameter still marked beta
+            # `backfill_policy` behaves stably, but its parameter is still marked beta
             warnings.simplefilter("ignore", dg.BetaWarning)
             return dg.asset(
                 key=table.key,
@@ -122,9 +122,9 @@ def materialized(
     metadata: Mapping[str, Any] | None = None,
     checks: Iterable[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[Any]:
-    """The result of an asset: row count, Delta version as data version, schema, and its checks with evidence.
+    """Returns the result of an asset: row count, Delta version as data version, schema, and checks with evidence.
 
-    Every declared check is among `checks`, as `passed` or `not_judged`; one that failed raised before the commit.
+    `checks` must contain every declared check, as `passed` or `not_judged`; a failed check raises before the commit.
     """
     rows = {"dagster/row_count": commit.rows if commit is not None else 0}
     return dg.MaterializeResult(
@@ -136,7 +136,7 @@ def materialized(
 
 
 def where_it_lies(lakehouse: Lakehouse, table: Table, commit: Commit | None) -> dict[str, Any]:
-    """Metadata of a materialisation: the table's location, and what it is since the commit."""
+    """Returns metadata of a materialisation: location of the table, and schema and version after the commit."""
     found: dict[str, Any] = {"dagster/uri": lakehouse.uri(table)}
     if commit is not None:
         found["dagster/column_schema"] = column_schema(table, lakehouse.types(table))
@@ -145,7 +145,7 @@ def where_it_lies(lakehouse: Lakehouse, table: Table, commit: Commit | None) -> 
 
 
 def told_of(table: Table) -> dict[str, Any]:
-    """Metadata of an asset that is known before its first run: columns, time and retention; none without a table."""
+    """Returns metadata known before the first run: columns, time and retention; empty for an asset without a table."""
     if not table.columns:
         return {}
     return {
@@ -156,9 +156,9 @@ def told_of(table: Table) -> dict[str, Any]:
 
 
 def column_schema(table: Table, types: Mapping[str, str]) -> dg.TableSchema:
-    """Columns (name -> type) with what the catalogue says about them.
+    """Returns the Dagster schema of columns (name -> type) with their descriptions from the catalogue.
 
-    A table may still have columns that an earlier churn.yaml or contract declared.
+    A table may still have columns that only an earlier churn.yaml or contract declared.
     """
     declared = {c.name: c for c in table.columns}
     columns = [

@@ -1,7 +1,6 @@
-"""The training station of the asset graph: the training frame, the training asset, the timeline of champions, and the
-decisions about it.
+"""The training asset: the training frame, the training itself, the timeline of champions, and promotion decisions.
 
-The machine learning itself is in `ml`; this package connects it to tables and to MLflow.
+The machine learning is in `ml`; this package connects it to the tables and to MLflow.
 
 May import: contracts, graph, lakehouse, ml, reporting, tracking.
 """

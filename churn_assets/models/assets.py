@@ -19,15 +19,16 @@ from churn_assets.tracking.tracking import Tracking
 
 
 def model_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """The trained, registered model."""
+    """Returns the asset models/churn_model."""
 
     @table_asset(
         CHURN_MODEL,
         business,
         description=(
             "Trains the candidates on cohorts whose labels had matured at the month's end (trained_as_of), chooses and "
-            "calibrates on later ones, tests once on the last, and registers the winner in MLflow. It becomes champion "
-            "when it is better than the champion on the same rows. Rows in models/training_runs and models/champions."
+            "calibrates on later cohorts, tests once on the last one, and registers the best one in MLflow. That model "
+            "becomes champion if it beats the champion on the same rows. Writes models/training_runs and "
+            "models/champions."
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key],
         partitions=snapshot_months(business),
@@ -65,10 +66,10 @@ def _trained(
     *,
     last: bool,
 ) -> Trained | None:
-    """The training as of a month's end; None when too little had matured by then and it is not the last month.
+    """Trains as of the end of a month; None if too few cohorts had matured by then and it is not the last month.
 
     Raises:
-        CheckFailed: the training was refused.
+        CheckFailed: a check of the training failed.
     """
     from churn_assets.ml.training.split import NotEnoughHistory
 
@@ -92,7 +93,7 @@ def _trained(
 
 
 def _backtest(lakehouse: Lakehouse, months: Sequence[str]) -> dict[str, Any]:
-    """The trainings of a range side by side."""
+    """Returns metadata that compares the trainings of a range of months."""
     from churn_assets.models.backtest import backtest_markdown, trainings
 
     found = trainings(lakehouse, month_end(months[0]), month_end(months[-1]))

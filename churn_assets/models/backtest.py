@@ -1,6 +1,6 @@
-"""Trainings as of a range of months, side by side: a rolling-origin backtest (Tashman 2000), as one table and one plot.
+"""Compares trainings as of a range of months in a table and a plot: a rolling-origin backtest (Tashman 2000).
 
-Each training knows nothing after its month, so what it measured on its test cohort is what could have been known then.
+Each training uses only data up to the end of its month, so its test metrics are those that one could have had then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ COLUMNS = (
 
 
 def trainings(lakehouse: Lakehouse, first: date, last: date) -> list[dict[str, Any]]:
-    """The newest training of each trained_as_of in `[first, last]`, ascending, with `promoted` of its decision.
+    """Returns the newest training of each trained_as_of in `[first, last]`, ascending.
 
-    Rows of models/training_runs; empty before the first training.
+    Each is a row of models/training_runs with `promoted` of its decision. Empty before the first training.
     """
     if not lakehouse.exists(tables.TRAINING_RUNS) or not lakehouse.exists(tables.CHAMPIONS):
         return []
@@ -43,7 +43,7 @@ def trainings(lakehouse: Lakehouse, first: date, last: date) -> list[dict[str, A
 
 
 def backtest_rows(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """One line per training, as COLUMNS names them; money per customer of the base, in the unit of churn.yaml."""
+    """Returns one line per training with the cells of COLUMNS; money per customer, in the currency of churn.yaml."""
     return [
         (
             str(row["trained_as_of"]),
@@ -63,12 +63,12 @@ def backtest_rows(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def _money(value: float | None) -> str:
-    """Per customer of the base; trainings of earlier releases did not measure it."""
+    """Returns the amount per customer as text; "" for trainings of earlier releases, which did not measure it."""
     return "" if value is None else f"{value:.2f}"
 
 
 def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
-    """AUC with its 95 % interval on the test cohort of each training."""
+    """Plots the AUC of each training on its test cohort, with its 95 % interval."""
     title = "AUC of each training on the cohort that followed\nfilled: the model took charge"
     figure, axes = blank(title, "trained as of", "ROC-AUC", width=8, height=3.6)
     for position, row in enumerate(found):
@@ -82,7 +82,7 @@ def backtest_figure(found: Sequence[Mapping[str, Any]]) -> "Figure":
 
 
 def backtest_markdown(found: Sequence[Mapping[str, Any]]) -> str:
-    """Table and plot; the picture is inside."""
+    """Returns table and plot as Markdown with the picture embedded."""
     pictures = {"auc": png_uri(as_png(backtest_figure(found)))}
     blocks: list[Block] = [
         Grid(COLUMNS, backtest_rows(found), "lllllrrrrrl"),

@@ -1,4 +1,4 @@
-"""The timeline of champions: which model version was in charge at which as_of_date."""
+"""The timeline of champions: which model version is champion at which as_of_date."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from churn_assets.months import month_index, month_of
 
 @dataclass(frozen=True)
 class Champion:
-    """A model version in charge from a date on; never before it was trained."""
+    """A model version that is champion from a date on, which is never before trained_as_of."""
 
     in_charge_from: date
     model_version: str
@@ -18,11 +18,14 @@ class Champion:
 
 
 def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:
-    """Champions by the date from which they are in charge; a later decision for the same date replaces the earlier one.
+    """Returns the champions by `in_charge_from`, ascending; of two decisions for one date the later one counts.
+
+    Args:
+        rows: rows of models/champions.
 
     Raises:
-        TypeError: a row without a date.
-        ValueError: a version would be in charge before it was trained: its scores could not have been known.
+        TypeError: a date is missing in a row.
+        ValueError: a version is in charge from a date before its trained_as_of, when it did not exist yet.
     """
     newest: dict[date, Champion] = {}
     for row in sorted(rows, key=lambda r: str(r["decided_at"])):
@@ -42,10 +45,13 @@ def timeline(rows: Iterable[Mapping[str, object]]) -> list[Champion]:
 
 
 def lineage(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Versions that were put in charge of the present one after the other, the last one is; rows of models/champions.
+    """Returns the sequence of versions that were champion of the present; the last one is the current champion.
 
-    Whoever is put back in charge stands where it stood: those after it are no part of the line any more. What a later
-    training decided for a date in the past is none either.
+    A version that becomes champion again returns to its earlier position, and the versions after it are dropped.
+    Decisions for a date before the start of the current champion are skipped: they concern the past only.
+
+    Args:
+        rows: rows of models/champions.
     """
     line: list[str] = []
     since = date.min
@@ -59,11 +65,11 @@ def lineage(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Provisional:
-    """A champion that knows little of a changed world, so that each matured cohort calls for a successor.
+    """A champion trained on few cohorts since the data changed; each newly matured cohort triggers a retraining.
 
     Attributes:
-        since: the first cohort that successors learn from, as the champion has forgotten what was before; None when it
-            has not, so that they have yet to find out what to forget.
+        since: the first cohort that successors train on, because the champion dropped the cohorts before it; None if it
+            was trained on many cohorts, so that a successor still has to choose how many to use.
     """
 
     since: date | None
@@ -72,18 +78,20 @@ class Provisional:
 def provisional(
     trainings: Iterable[Mapping[str, Any]], model_version: str, enough: int
 ) -> Provisional | None:
-    """Whether a champion is provisional; None when it is not.
+    """Returns in what way a champion is provisional; None if it is not.
 
-    It is when it took over in a changed world, having learned up to its own test cohort (`split.recent_split`), and
+    It is provisional if it was trained up to and including its own test cohort (`split.recent_split`), as after a
+    degradation, and
 
-    - learned from fewer than `enough` monthly cohorts; or
-    - from more, but fewer than `enough` of them have matured since the first of the trainings in a row that were made
-      like that: an alarm comes early, when hardly any cohort of the changed world has matured to choose a memory by.
+    - it was trained on fewer than `enough` monthly cohorts; or
+    - it was trained on more, but fewer than `enough` cohorts have matured during its uninterrupted series of such
+      trainings (counted from `learned_until` of the first to its own). A degradation is detected early, when hardly any
+      cohort after the change has matured, so the number of cohorts to train on could not be chosen reliably.
 
     Args:
-        trainings: rows of models/training_runs; those of before these columns existed are not provisional.
-        model_version: the champion's.
-        enough: monthly cohorts.
+        trainings: rows of models/training_runs; rows older than the columns learned_* are not provisional.
+        model_version: of the champion.
+        enough: number of monthly cohorts.
     """
     in_order = sorted(trainings, key=lambda row: (row["trained_as_of"], row["trained_at"]))
     for position, row in enumerate(in_order):
@@ -101,10 +109,10 @@ def provisional(
 
 
 def learned_up_to(trainings: Iterable[Mapping[str, Any]], model_version: str, as_of_date: date) -> bool:
-    """Whether a model has learned from the cohort of that date, or from a later one.
+    """Returns whether a model was trained on the cohort of that date or on a later one.
 
     Args:
-        trainings: rows of models/training_runs; those of before this was recorded learned from earlier cohorts only.
+        trainings: rows of models/training_runs; rows without `learned_until` were trained on earlier cohorts only.
     """
     return any(
         row["model_version"] == model_version and (row.get("learned_until") or date.min) >= as_of_date
@@ -113,7 +121,7 @@ def learned_up_to(trainings: Iterable[Mapping[str, Any]], model_version: str, as
 
 
 def in_haste(training: Mapping[str, Any]) -> bool:
-    """Whether a model, a row of models/training_runs, has learned up to its own test cohort (`split.recent_split`)."""
+    """Returns whether a row of models/training_runs was trained up to its own test cohort (`split.recent_split`)."""
     last = training.get("learned_until")
     return last is not None and last == training["test_as_of_date"]
 
@@ -123,7 +131,7 @@ def _months(first: date, last: date) -> int:
 
 
 def champion_at(champions: Iterable[Champion], as_of_date: date) -> Champion | None:
-    """The champion of that time: the last one in charge on or before the as_of_date, never a later one."""
+    """Returns the champion with the latest `in_charge_from` on or before the as_of_date; None if there is none."""
     return max(
         (c for c in champions if c.in_charge_from <= as_of_date), key=lambda c: c.in_charge_from, default=None
     )

@@ -1,4 +1,4 @@
-"""Decisions about who is in charge: written down in models/champions, on the MLflow version, and by the alias."""
+"""Promotion decisions: recorded in models/champions, as tags of the MLflow version, and by the alias `champion`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,16 +9,16 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, lineage, timeline
 from churn_assets.tracking.tracking import Tracking
 
-BY_TRAINING = "training"  # how `by` begins where no person decided
+BY_TRAINING = "training"  # prefix of `by` if a training decided, not a person
 
 
 class PromotionError(RuntimeError):
-    """The version cannot be put in charge; says why and what can be."""
+    """The version cannot become champion; the message says why and what to do instead."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision: a row of models/champions but for the moment."""
+    """One decision: a row of models/champions without `decided_at`."""
 
     in_charge_from: date
     model_version: str
@@ -34,16 +34,17 @@ class Decision:
 
 
 def decided(lakehouse: Lakehouse) -> list[Champion]:
-    """The timeline of champions, empty before the first training."""
+    """Returns the timeline of champions; empty before the first training."""
     return (
         timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist()) if lakehouse.exists(tables.CHAMPIONS) else []
     )
 
 
 def record_decision(lakehouse: Lakehouse, tracking: Tracking, decision: Decision, run_id: str) -> None:
-    """Writes the decision down; the alias `champion` follows when it concerns the present, not a date in the past.
+    """Records the decision; moves the alias `champion` if the version is now the last of the timeline.
 
-    A clock that was set back does not change the order of decisions: each is later than all before it.
+    A decision for a date in the past leaves the alias unchanged. `decided_at` is always later than that of all earlier
+    decisions, even if the clock was set back.
     """
     now = datetime.now(UTC)
     if lakehouse.exists(tables.CHAMPIONS):
@@ -61,11 +62,11 @@ def record_decision(lakehouse: Lakehouse, tracking: Tracking, decision: Decision
 def promote(
     lakehouse: Lakehouse, tracking: Tracking, model_version: str, in_charge_from: date, why: str, by: str
 ) -> Decision:
-    """Puts a registered version in charge from a date on, by hand.
+    """Makes a registered version the champion from a date on, by hand.
 
     Raises:
-        PromotionError: no such version, it was trained after that date, or it is in charge already; or the present one
-            took over after that date.
+        PromotionError: no such version, its trained_as_of is after that date, or it is the champion already; or the
+            current champion took over after that date.
     """
     trainings = (
         lakehouse.arrow(tables.TRAINING_RUNS).to_pylist() if lakehouse.exists(tables.TRAINING_RUNS) else []
@@ -87,7 +88,7 @@ def promote(
     if line and in_charge_from < line[-1].in_charge_from:
         raise PromotionError(
             f"Version {previous} is in charge from {line[-1].in_charge_from} on, so version {model_version} would be "
-            f"only until then. Choose a month from {line[-1].in_charge_from:%Y-%m} on."
+            f"champion only until then. Choose a month from {line[-1].in_charge_from:%Y-%m} on."
         )
     decision = Decision(
         in_charge_from,
@@ -104,10 +105,10 @@ def promote(
 
 
 def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why: str, by: str) -> Decision:
-    """Puts the champion before the present one in charge again; once more, the one before that.
+    """Makes the champion before the current one the champion again; a second call goes back one more.
 
     Raises:
-        PromotionError: there was none before, or the present one took over after that date.
+        PromotionError: there was no earlier champion, or the current one took over after that date.
     """
     rows = lakehouse.arrow(tables.CHAMPIONS).to_pylist() if lakehouse.exists(tables.CHAMPIONS) else []
     line = lineage(rows)
@@ -117,7 +118,10 @@ def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why
 
 
 def _of_the_past(line: Sequence[Champion]) -> str:
-    """Who is in charge of earlier months without having been replaced, as after a backtest of them."""
+    """Returns an addition to the error message: the champions of past months, as they are after a backtest.
+
+    `rollback` does not return to these, because the current champion did not replace them.
+    """
     if not line:
         return ""
     present = line[-1].model_version

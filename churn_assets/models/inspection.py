@@ -1,4 +1,4 @@
-"""A training of the asset graph, examined, described and logged, before its model is registered."""
+"""Examines a training, writes its model card and logs both, before the model is registered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found about a training, and its card."""
+    """The examination of a training, and its model card."""
 
     examination: Examination
     card: ModelCard
 
     def metadata(self) -> dict[str, Any]:
-        """What the asset tells about it."""
+        """Returns the metadata of the asset."""
         return self.examination.figures() | {
             "model card": dg.MetadataValue.md(self.card.short),
             "stability": _stability(self.examination),
@@ -49,10 +49,10 @@ def inspect(
     parameters: Mapping[str, object],
     run: "TrainingRun",
 ) -> Inspection:
-    """Examine a training, write its card, and log both into its MLflow run.
+    """Examines a training, writes its model card, and logs both into its MLflow run.
 
     Args:
-        frame: what was trained on, with the protected attributes.
+        frame: the training frame with the protected attributes.
         parameters: settings and versions, for the card.
     """
     file = business.file
@@ -76,7 +76,7 @@ def inspect(
 
 
 def _outcomes(lakehouse: Lakehouse, cohorts: Sequence[date]) -> dict[str, int]:
-    """What became of all snapshots of some cohorts."""
+    """Returns outcome -> number of snapshots, over all snapshots of some cohorts."""
     import pyarrow.compute as pc
 
     where = pc.field("as_of_date").isin(list(cohorts))
@@ -85,7 +85,7 @@ def _outcomes(lakehouse: Lakehouse, cohorts: Sequence[date]) -> dict[str, int]:
 
 
 def _stability(examination: Examination) -> dg.MarkdownMetadataValue:
-    """AUC of each month and each kind of customer."""
+    """Returns a table of the AUC by cohort and by group of customers."""
     rows = [
         (name, m.n, m.positives, f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
         if m.auc is not None
@@ -96,11 +96,11 @@ def _stability(examination: Examination) -> dg.MarkdownMetadataValue:
 
 
 def _fairness(examination: Examination) -> dg.MarkdownMetadataValue:
-    """Groups of the protected attributes, and what stands out."""
+    """Returns a table of the groups of the protected attributes, and the findings."""
     table = markdown_table(COLUMNS, fairness_rows(examination.groups))
     return dg.MetadataValue.md("\n\n".join([table, markdown(fairness_findings(examination.groups))]))
 
 
 def _leaks(examination: Examination) -> dg.MarkdownMetadataValue:
-    """What was found, or that nothing was."""
+    """Returns the leak report."""
     return dg.MetadataValue.md(markdown(examination.leaks.blocks()))

@@ -1,4 +1,4 @@
-"""Champion against challenger: who is in charge after a training, and why."""
+"""Compares the challenger with the champion: decides which model is champion after a training, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from churn_assets.contracts.retraining import Promotion
 from churn_assets.ml.metrics.classification import OK, Metrics, compare_auc
 
 DEGRADED = "has degraded"
-PROVISIONAL = "knows little of a changed world"
+PROVISIONAL = "is provisional"
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Verdict:
     """The decision with its evidence.
 
     Attributes:
-        promoted: the challenger takes over.
-        why: in words.
+        promoted: the challenger becomes champion.
+        why: the reason, as text.
         difference, low, high: ROC-AUC of challenger minus champion on the same rows, with its paired 95 % interval;
             None without a champion.
     """
@@ -33,19 +33,19 @@ class Verdict:
 
 
 def first_champion() -> Verdict:
-    """There is nobody to compare with."""
+    """Returns the verdict for the first model: there is no champion to compare with."""
     return Verdict(True, "first model: nobody was in charge")
 
 
 def speechless_champion(features: Sequence[str]) -> Verdict:
-    """The champion cannot score, because these features of it are no longer declared."""
+    """Returns the verdict for a champion that cannot score: churn.yaml no longer declares these features of it."""
     return Verdict(True, f"the champion needs {', '.join(features)}, which churn.yaml no longer declares")
 
 
 def nothing_matured(tested_on: date) -> Verdict:
-    """The champion has learned from the test cohort itself: on its own rows it would look better than it is.
+    """Returns the verdict for a champion that was trained on the test cohort: on these rows it would look too good.
 
-    That happens when a training follows one of `split.recent_split` before a newer cohort has matured.
+    This happens if a training follows one with `split.recent_split` before a newer cohort has matured.
     """
     return Verdict(
         False,
@@ -61,17 +61,17 @@ def judge_challenger(
     weakness: str | None,
     rule: Promotion,
 ) -> Verdict:
-    """Compares two models on the challenger's test cohort, which neither has learned from.
+    """Compares two models on the challenger's test cohort, which neither was trained on.
 
-    The challenger takes over when its AUC is better by the margin and the paired interval (DeLong; on one cohort, one
-    row a customer, the same as a bootstrap by customer) lies above zero. When the champion has degraded, or is
-    provisional, a challenger that is not worse and calibrated is enough. Equal keeps the champion.
+    The challenger is promoted if its AUC is higher by the margin and the paired interval is above zero. The interval is
+    DeLong's; on one cohort, with one row per customer, it equals a bootstrap by customer. If the champion has degraded
+    or is provisional, the challenger only needs to be calibrated and not worse. In a tie the champion stays.
 
     Args:
         labels: 0 or 1 per row of the test cohort, both present.
         challenger, champion: raw scores of the same rows.
         tested: the challenger's metrics on these rows.
-        weakness: DEGRADED or PROVISIONAL, what is wrong with the champion; None: nothing.
+        weakness: why the champion is weak, DEGRADED or PROVISIONAL; None if it is not.
         rule: thresholds from churn.yaml.
     """
     difference, low, high = compare_auc(labels, challenger, champion)

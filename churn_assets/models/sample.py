@@ -1,4 +1,4 @@
-"""The training frame: snapshots with settled labels of some cohorts, as pandas, under a row limit."""
+"""Builds the training frame: snapshots with settled labels of some cohorts, in pandas, up to a row limit."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,15 +15,15 @@ KEY_SPACE = 16**8
 
 
 def key_bound(rows: int, limit: int) -> str | None:
-    """The customer_key below which about `limit` of `rows` rows lie; None where all of them may be read.
+    """Returns the customer_key that about `limit` of `rows` rows are below; None if no limit is needed.
 
-    Keys are random hexadecimal digits, so that whole customers are drawn, the same ones from every table and month.
+    Keys are random hexadecimal digits, so this samples whole customers, and the same ones in every table and month.
     """
     return None if rows <= limit else f"{int(KEY_SPACE * limit / rows):08x}"
 
 
 def mature_cohorts(lakehouse: Lakehouse, trained_as_of: date) -> list[date]:
-    """as_of dates whose labels are settled and were available on or before `trained_as_of`."""
+    """Returns the as_of_dates, ascending, whose labels are settled and were available on or before `trained_as_of`."""
     import pyarrow.compute as pc
 
     columns = ["as_of_date", "label_available_at", "outcome"]
@@ -35,11 +35,10 @@ def mature_cohorts(lakehouse: Lakehouse, trained_as_of: date) -> list[date]:
 def training_frame(
     lakehouse: Lakehouse, features: Sequence[str], as_of_dates: Sequence[date], row_limit: int
 ) -> "pd.DataFrame":
-    """customer_key, as_of_date, label, known_at, tenure_days and features of every labelled snapshot of these cohorts.
+    """Returns one row per labelled snapshot of these cohorts, ordered by as_of_date and customer_key.
 
-    `features` may name any other column of the snapshots, too.
-
-    Beyond `row_limit` rows whole customers are drawn by their random key, so that all cohorts keep the same people.
+    Columns: customer_key, as_of_date, label, known_at, tenure_days and `features`, which may be any columns of the
+    snapshots. Above `row_limit` rows, whole customers are sampled by their random key, the same ones in all cohorts.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

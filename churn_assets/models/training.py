@@ -1,4 +1,4 @@
-"""One training as of a date: what it may know, its checks, the verdict on the model, and what is recorded of it."""
+"""Runs one training as of a date: reads the sample, trains, checks, compares with the champion, and records."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ BETTER_THAN_CHANCE = "better_than_chance"
 CHECKS = {
     ENOUGH_COHORTS: "Enough cohorts have matured to train on some of them and to test on a later one.",
     USABLE_SAMPLE: "Every part of the split has settled labels, each customer once per cohort, and enough churners to "
-    "learn from and to judge by.",
-    NO_LEAK: "No feature tells churners apart nearly alone, no value became known after its snapshot, and no outcome "
-    "reaches into a later part.",
-    BETTER_THAN_CHANCE: "The 95 % interval of the ROC-AUC on the test cohort lies above 0.5.",
+    "train and to test.",
+    NO_LEAK: "No single feature separates churners almost perfectly, no value arrived after the snapshot date, and no "
+    "outcome window overlaps a later part of the split.",
+    BETTER_THAN_CHANCE: "The 95 % interval of the ROC-AUC on the test cohort is above 0.5.",
 }
 NOT_REGISTERED = "No model was registered."
 SHOWN_FEATURES = 15
@@ -52,12 +52,12 @@ SHOWN_FEATURES = 15
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What one training is asked for, and what it works with.
+    """Arguments of one training.
 
     Attributes:
-        trained_as_of: it knows nothing after that date.
-        degraded: it was requested because the champion has degraded.
-        run_id: the Dagster run.
+        trained_as_of: the training uses only data known up to this date.
+        degraded: the training was requested because the champion has degraded.
+        run_id: id of the Dagster run.
         progress: receives one line per step, without personal data.
     """
 
@@ -70,7 +70,7 @@ class TrainingRequest:
     progress: Callable[[str], None]
 
     def refused(self, check: str, found: str, remedy: str, evidence: Mapping[str, Any]) -> CheckFailed:
-        """A check that stops this training."""
+        """Returns the exception for a failed check that stops this training."""
         told = {"trained_as_of": str(self.trained_as_of), **evidence}
         return CheckFailed(
             check, f"trained_as_of {self.trained_as_of}: {found}", remedy, told, NOT_REGISTERED
@@ -79,13 +79,13 @@ class TrainingRequest:
 
 @dataclass(frozen=True)
 class Sample:
-    """What is trained on, and the champion that the new model is compared with.
+    """The training data, and the champion that the new model is compared with.
 
     Attributes:
-        split: its parts by date.
+        split: the cohorts of each part.
         frame: labelled snapshots with the features and the protected attributes.
-        before: the champion as of the training.
-        weakness: what is wrong with that champion, see `promotion`; None: nothing.
+        before: the champion at trained_as_of; None if there was none.
+        weakness: why that champion is weak, see `promotion`; None if it is not.
     """
 
     split: "Split"
@@ -96,7 +96,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Trained:
-    """A registered model: what the materialisation of its month tells, and the evidence of each check."""
+    """A registered model, with the metadata of its materialisation and the evidence of each check."""
 
     model_version: str
     metadata: dict[str, Any]
@@ -104,11 +104,12 @@ class Trained:
 
 
 def train_as_of(training: TrainingRequest) -> Trained:
-    """Train, register the model, and record training and decision.
+    """Trains, registers the model, and records the training and the decision.
 
     Raises:
         NotEnoughHistory: too few cohorts had matured by then; nothing was recorded.
-        CheckFailed: an unusable sample, a leak, or a model no better than chance; nothing was registered.
+        CheckFailed: the sample is unusable, there is a leak, or the model is no better than chance; nothing was
+            registered.
         TrackingError: MLflow does not answer.
     """
     from churn_assets.models.inspection import inspect
@@ -141,7 +142,7 @@ def train_as_of(training: TrainingRequest) -> Trained:
 
 
 def _sample(training: TrainingRequest) -> Sample:
-    """The labelled snapshots that this training may know, divided by time.
+    """Reads the labelled snapshots that were available at trained_as_of, and splits them by time.
 
     Raises:
         NotEnoughHistory: too few cohorts have matured.
@@ -153,7 +154,7 @@ def _sample(training: TrainingRequest) -> Sample:
     windows, settings = business.file.windows, business.file.training
     cohorts = mature_cohorts(lakehouse, training.trained_as_of)
     before = champion_at(decided(lakehouse), training.trained_as_of)
-    # who comes after a degraded champion has yet to find out what to forget
+    # after a degradation the number of cohorts to train on is not settled yet, so `since` stays None
     unsure = None if training.degraded else _provisional(lakehouse, business, before)
     if training.degraded or unsure:
         since = unsure.since if unsure else None
@@ -167,7 +168,7 @@ def _sample(training: TrainingRequest) -> Sample:
 
 
 def _provisional(lakehouse: Lakehouse, business: Business, champion: Champion | None) -> Provisional | None:
-    """See `champions.provisional`, of the champion at hand."""
+    """Returns the result of `champions.provisional` for this champion; None without one."""
     if champion is None:
         return None
     trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
@@ -197,7 +198,7 @@ def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
 
 
 def _search(training: TrainingRequest, run: "TrainingRun") -> "Search | None":
-    """The search that the business asks for, with its journal below home."""
+    """Returns the search that churn.yaml configures, with its journal in the home folder; None without trials."""
     from churn_assets.ml.training.search import Search
 
     business, wanted = training.business, training.business.file.training.search
@@ -209,10 +210,10 @@ def _search(training: TrainingRequest, run: "TrainingRun") -> "Search | None":
 
 
 def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "TrainingResult":
-    """The fitted, calibrated and tested model.
+    """Returns the fitted, calibrated and tested model.
 
     Raises:
-        CheckFailed: the sample cannot be trained on, or something in it knows the outcome.
+        CheckFailed: the sample cannot be used for training, or it contains a leak.
     """
     from churn_assets.ml.training.train import LeakFound, TrainingError, TrainingSettings, train
 
@@ -239,26 +240,26 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
     except TrainingError as error:
         check = NO_LEAK if isinstance(error, LeakFound) else USABLE_SAMPLE
         evidence = {"found": str(error), "labels by cohort": _labels_by_cohort(sample.frame)}
-        remedy = "Mend this, then train again as of the same month."
+        remedy = "Fix this, then train again as of the same month."
         raise training.refused(check, str(error), remedy, evidence) from error
 
 
 def _labels_by_cohort(frame: "pd.DataFrame") -> Any:
-    """How many customers of each cohort of the sample have a label, and how many of them left."""
+    """Returns a table of the customers with a label and the churners of each cohort of the sample."""
     counted = frame.groupby("as_of_date")["label"].agg(["count", "sum"])
     rows = [(str(day), int(n), int(left)) for day, n, left in counted.itertuples()]
     return table_metadata(["as_of_date", "customers with a label", "churners"], rows)
 
 
 def _require_better_than_chance(training: TrainingRequest, result: "TrainingResult") -> None:
-    """Raises CheckFailed when the test cohort cannot judge the model, or finds it no better than chance."""
+    """Raises CheckFailed if the test cohort is too small to test the model, or the model is no better than chance."""
     test, day = result.test, result.split.test
     if test.auc is None or test.auc_low is None:
         raise training.refused(
             USABLE_SAMPLE,
             f"the test cohort of {day} has {test.positives} churners among {test.n:,} snapshots ({test.status}): "
-            "too few to judge the model by.",
-            "It takes more customers, or a longer outcome window in churn.yaml.",
+            "too few to test the model.",
+            "Use more customers, or a longer outcome window in churn.yaml.",
             _tested(test, day),
         )
     if test.auc_low <= 0.5:
@@ -271,7 +272,7 @@ def _require_better_than_chance(training: TrainingRequest, result: "TrainingResu
 
 
 def _tested(test: "Metrics", day: date) -> dict[str, Any]:
-    """The test as evidence, without what is not known."""
+    """Returns the test metrics as evidence, without metrics that are None."""
     figures = ("status", "n", "positives", "auc", "auc_low", "auc_high")
     known = {name: getattr(test, name) for name in figures if getattr(test, name) is not None}
     return {"test cohort": str(day), **known}
@@ -280,7 +281,7 @@ def _tested(test: "Metrics", day: date) -> dict[str, Any]:
 def _evidence(
     training: TrainingRequest, split: "Split", result: "TrainingResult"
 ) -> dict[str, dict[str, Any]]:
-    """Evidence of the checks that this training passed."""
+    """Returns the evidence of the checks that this training passed."""
     limit = training.business.file.training.single_feature_auc_limit
     feature, auc = max(result.alone.items(), key=lambda item: item[1])
     own = {"trained_as_of": str(training.trained_as_of)}
@@ -293,7 +294,7 @@ def _evidence(
 
 
 def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") -> "Verdict":
-    """The verdict on the new model against the champion before it."""
+    """Compares the new model with the champion at trained_as_of and returns the verdict."""
     from churn_assets.models.promotion import (
         first_champion,
         judge_challenger,
@@ -328,7 +329,7 @@ def _record_training(
     version: str,
     mlflow_run: str,
 ) -> None:
-    """A row in models/training_runs."""
+    """Appends a row to models/training_runs."""
     lakehouse = training.lakehouse
     figures = result.test.as_dict() | inspected.examination.figures()
     row = {name: figures[name] for name in figures.keys() & tables.TRAINING_RUNS.types.keys()}
@@ -369,7 +370,7 @@ def _decision(
 
 
 def _metadata(result: "TrainingResult", inspected: "Inspection", verdict: "Verdict") -> dict[str, Any]:
-    """What the materialisation of the month tells about the model."""
+    """Returns the metadata about the model for the materialisation of its month."""
     table = result.candidates_table().fillna("")
     numbers = {k: v for k, v in result.test.as_dict().items() if isinstance(v, int | float)}
     importance = list(result.importance.items())[:SHOWN_FEATURES]

@@ -1,4 +1,7 @@
-"""Features that an older model was given and churn.yaml no longer declares: snapshots of their time still hold them."""
+"""Features that an older model needs and churn.yaml no longer declares.
+
+Snapshots from the time when they were declared still contain them.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
@@ -13,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def undeclared(needed: Iterable[str], declared: Iterable[Feature]) -> list[str]:
-    """Those of the features that a model needs which the business does not declare (any more)."""
+    """Returns the needed features of a model that the business does not declare, or no longer declares."""
     names = {f.name for f in declared}
     return [name for name in needed if name not in names]
 
 
 def without_values(lakehouse: Lakehouse, names: Sequence[str], days: Collection[date]) -> list[str]:
-    """Those of these features of which the snapshots of one of these as_of_dates hold no value."""
+    """Returns the features that have no value at all in the snapshots of at least one of these as_of_dates."""
     import pyarrow.compute as pc
 
     columns = set(lakehouse.columns(tables.CUSTOMER_SNAPSHOTS))
@@ -33,7 +36,7 @@ def without_values(lakehouse: Lakehouse, names: Sequence[str], days: Collection[
 def with_undeclared(
     lakehouse: Lakehouse, frame: "pd.DataFrame", names: Sequence[str], day: date
 ) -> "pd.DataFrame":
-    """`frame` (customer_key, snapshots of one as_of_date) with these features beside its columns."""
+    """Returns `frame` (customer_key, snapshots of one as_of_date) with these features as additional columns."""
     chosen: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
     more = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, ["customer_key", *names], chosen).to_pandas()
     return frame.merge(more, on="customer_key", how="left", validate="one_to_one")

@@ -1,4 +1,4 @@
-"""The matured cohorts of a replay, judged three ways on the same customers."""
+"""The AUC of each matured cohort of a replay: model in charge, first model and true hazard, on the same customers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from churn_assets.settings import Settings
 
 @dataclass(frozen=True)
 class ReplayedCohort:
-    """A matured cohort, judged three ways.
+    """A matured cohort with three AUCs. An AUC is None if the cohort cannot be judged.
 
     Attributes:
         as_of_date: of the scores.
-        label_available_at: when it could be judged.
-        positives: churners.
-        in_charge: model version that scored it for use.
-        auc, auc_low, auc_high: realised, of who was in charge, with its 95 % interval.
-        auc_of_first: had the first model never been replaced.
-        auc_of_hazard: of the true probability; nobody can do better. Each is None where it cannot be judged.
+        label_available_at: the first day on which it could be judged.
+        positives: number of churners.
+        in_charge: version of the champion on as_of_date.
+        auc, auc_low, auc_high: realised AUC of the champion, with its 95 % interval.
+        auc_of_first: AUC of the first model, as if it had never been replaced.
+        auc_of_hazard: AUC of the true probability, which no model can beat.
     """
 
     as_of_date: date
@@ -43,7 +43,7 @@ class ReplayedCohort:
 
 
 def matured_cohorts(settings: Settings, business: Business) -> list[ReplayedCohort]:
-    """Every judged cohort since the first champion, ascending."""
+    """Every judged cohort since the first champion, by as_of_date; empty without a champion or performance."""
     lakehouse, tracking = Lakehouse(settings), tracking_of(settings, business)
     line = decided(lakehouse)
     if not line or not lakehouse.exists(tables.MODEL_PERFORMANCE):
@@ -76,7 +76,7 @@ def matured_cohorts(settings: Settings, business: Business) -> list[ReplayedCoho
 
 
 def _labelled(lakehouse: Lakehouse, day: date) -> pd.DataFrame:
-    """Snapshots of a cohort with their settled labels."""
+    """Snapshots of a cohort with settled labels, one row per customer."""
     chosen: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
     columns = ["customer_key", "label", "label_available_at"]
     labels: pd.DataFrame = lakehouse.arrow(tables.CHURN_LABELS, columns, chosen).to_pandas().dropna()
@@ -90,10 +90,10 @@ def _auc(frame: pd.DataFrame, score: pd.Series) -> float | None:
 
 
 def regained(cohorts: Sequence[ReplayedCohort], since: date) -> float | None:
-    """How much of what a change cost came back: 0 as if never retrained, 1 as good as the true hazard.
+    """The share of the lost AUC that retraining regained: 0 as if never retrained, 1 as good as the true hazard.
 
-    (in charge - first model) / (true hazard - first model), of mean AUC over the cohorts scored on or after `since`;
-    None without a judged cohort, or when the first model lost nothing.
+    (in charge - first model) / (true hazard - first model), of mean AUC over the cohorts with as_of_date on or after
+    `since`. None if no such cohort is judged, or if the first model lost nothing.
     """
     judged = [
         (c.auc, c.auc_of_first, c.auc_of_hazard)

@@ -1,4 +1,4 @@
-"""The months of a replay, one by one: what operation would run, and what it would decide."""
+"""Runs the months of a replay, one by one: the jobs and decisions of normal operation."""
 
 import math
 from collections.abc import Sequence
@@ -44,9 +44,9 @@ class ReplayedTraining:
     """A training that happened.
 
     Attributes:
-        month: trained as of its end.
-        called_by: degradation, new data, or the first model.
-        version: the model it registered; None when it failed, as with too few churners.
+        month: trained as of the end of this month.
+        called_by: what requested it: degradation, new data, or the first model.
+        version: the model it registered; None if it failed, for example with too few churners.
         promoted: whether that version took charge.
         why: the decision, or the failure, in words.
     """
@@ -60,7 +60,7 @@ class ReplayedTraining:
 
 @dataclass
 class Life:
-    """Walks through the months of a world; `trainings` tells what the loop did."""
+    """Runs the months of a world; `trainings` contains what the retraining loop did."""
 
     settings: Settings
     business: Business
@@ -76,7 +76,7 @@ class Life:
         self.closed = list(snapshot_months(self.business).get_partition_keys())
 
     def live(self) -> None:
-        """All months, in order."""
+        """Runs all months, in order."""
         if self.plan.at_once:
             self._run(INGEST, self.plan.calendar)
             self._run(SNAPSHOT, self.closed)
@@ -90,7 +90,7 @@ class Life:
         self.progress.update(self.task, description="")
 
     def _month_end(self, month: str) -> None:
-        """What the end of a month brings: new cohorts and matured ones, and maybe a training."""
+        """Runs the end of a month: its cohort, the cohorts that mature, and a training if one is requested."""
         if not self.plan.at_once:
             self._run(MONTH_END, [month])
             self._run(SETTLE, self._maturing(month))
@@ -101,7 +101,7 @@ class Life:
             self._train(month, called_by)
 
     def _maturing(self, month: str) -> list[str]:
-        """The cohorts whose labels may settle in a month, ascending; more than do settle, which changes nothing."""
+        """The cohorts whose labels may settle in a month, ascending. It may contain too many, which changes nothing."""
         back = math.ceil(self.business.file.windows.maturity_days / 28) + 1
         return [m for m in self.closed if m <= month][-back:]
 
@@ -110,7 +110,7 @@ class Life:
         return [training for training in self.trainings if training.version]
 
     def _judge_matured(self, month: str) -> None:
-        """The performance of cohorts that matured by this month, and of no others: their time has not come."""
+        """Runs monitoring for exactly the cohorts that have matured by this month and are not judged yet."""
         first = month_end(self._models()[0].month)
         matured = [day for day in mature_cohorts(self.lakehouse, month_end(month)) if day >= first]
         new = [day for day in matured if day not in self.judged]
@@ -119,7 +119,7 @@ class Life:
             self.judged |= set(new)
 
     def _called_by(self, month: str) -> str | None:
-        """What calls for a training as of this month, as the sensors find it; None if nothing does."""
+        """What requests a training as of this month, by the decisions of the sensors; None if nothing does."""
         if not self._models():
             return FIRST_MODEL if self._history_is_long_enough(month) else None
         if degradation_decision(self.lakehouse, self.business, month)[0].retrain:
@@ -127,7 +127,7 @@ class Life:
         return NEW_DATA if new_data_decision(self.lakehouse, self.business, month)[0].retrain else None
 
     def _history_is_long_enough(self, month: str) -> bool:
-        """Whether an operator would train for the first time: later cohorts can choose and calibrate."""
+        """Whether the history suffices for a first training, with all validation cohorts after the train cohorts."""
         windows, wanted = self.business.file.windows, self.business.file.training.validation_cohorts
         days = mature_cohorts(self.lakehouse, month_end(month))
         try:
@@ -139,7 +139,7 @@ class Life:
     def _train(self, month: str, called_by: str) -> None:
         try:
             self._run(TRAIN, [month], {REQUESTED_BY: called_by})
-        except RunError as error:  # in operation it is asked for again; here with the next month
+        except RunError as error:  # in operation the sensor requests it again; here the next month does
             self.trainings.append(ReplayedTraining(month, called_by, None, False, str(error)))
             return
         decision = max(self.lakehouse.arrow(tables.CHAMPIONS).to_pylist(), key=lambda row: row["decided_at"])
@@ -149,7 +149,7 @@ class Life:
             )
         )
         if decision["promoted"]:
-            # at once: whoever is in charge now scores the future, until somebody else is
+            # at_once: score all later months with this version; a later champion scores its months again
             self._run(SCORE, month_range(month, self.closed[-1]) if self.plan.at_once else [month])
 
     def _run(self, job: str, months: Sequence[str], tags: dict[str, str] | None = None) -> None:
@@ -160,10 +160,10 @@ class Life:
 def live_through(
     settings: Settings, business: Business, plan: Plan, console: Console
 ) -> list[ReplayedTraining]:
-    """Lives through the months of a world that `make_world` has made; returns the trainings, in order.
+    """Runs the months of a world made by `make_world` and returns the trainings, in order.
 
     Raises:
-        RunError: a job other than a training failed; the instance below the home shows its run.
+        RunError: a job other than a training failed; the Dagster instance in the home contains its run.
     """
     columns = (
         TextColumn("[bold]replay {task.fields[month]}"),

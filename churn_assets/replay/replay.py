@@ -1,4 +1,4 @@
-"""`churn-assets replay`: makes a world, lives through it, and reports what the loop did."""
+"""`churn-assets replay`: makes a world, runs its months, and reports what the retraining loop did."""
 
 import shlex
 
@@ -16,9 +16,9 @@ __all__ = ["ReplayError", "replay"]
 
 
 def replay(settings: Settings, plan: Plan, console: Console) -> ReplayResult:
-    """Lives through a simulated world in CHURN_HOME/replay; prints a table and writes it with a picture to replay.html.
+    """Replays a simulated world in CHURN_HOME/replay; prints a table and writes it with a picture to replay.html.
 
-    The last line says how to look at every run.
+    The last printed line is the command that shows every run.
 
     Raises:
         ReplayError, SimulationError: see `make_world`.
@@ -37,6 +37,6 @@ def replay(settings: Settings, plan: Plan, console: Console) -> ReplayResult:
 
 
 def page_command(own: Settings) -> str:
-    """What starts Dagster's page on the home of a replay and on its business, whose calendar is not the shipped one."""
+    """The shell command that starts Dagster's page with the home of a replay and its business (own calendar)."""
     home, business = shlex.quote(str(own.home_path)), shlex.quote(str(own.business_path))
     return f"CHURN_HOME={home} CHURN_BUSINESS={business} make ui"

@@ -1,4 +1,4 @@
-"""A replay for people: a table in the terminal, and an HTML page with the same table and a picture."""
+"""The report of a replay: a table in the terminal, and an HTML page with the same table and a picture."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -29,7 +29,7 @@ EXPLAINED = (
 
 
 def print_result(found: ReplayResult, console: Console) -> None:
-    """One line per cohort and event, then the outcome in words."""
+    """Prints one line per cohort and event, then the conclusion."""
     table = Table(*COLUMNS)
     for row in rows(found):
         table.add_row(*row)
@@ -74,7 +74,7 @@ def _cards(found: ReplayResult) -> Cards:
 
 
 def _figure(found: ReplayResult) -> "Figure":
-    """Realised AUC per cohort with its interval, against the first model and the true hazard; events as lines."""
+    """Realised AUC per cohort with its interval, the first model, the true hazard, and events as vertical lines."""
     figure, axes = blank("", "", "ROC-AUC of the matured cohort", width=9.5)
     days = [_at(c.as_of_date) for c in found.cohorts]
 
@@ -105,12 +105,12 @@ def _figure(found: ReplayResult) -> "Figure":
 
 
 def _events(axes: "Axes", trainings: Sequence[ReplayedTraining]) -> None:
-    """Trainings as lines with what requested them; each kind stands in the legend once."""
+    """Draws trainings as vertical lines labelled with what requested them; each kind is in the legend once."""
     unlabelled = {True: "a new model takes charge", False: "a training without a better model"}
     for training in trainings:
         at, promoted = _at(month_end(training.month)), training.promoted
         style, width = ("-", 1.2) if promoted else ("-.", 0.8)
-        label = unlabelled.pop(promoted, "_")  # matplotlib leaves labels that start with `_` out
+        label = unlabelled.pop(promoted, "_")  # matplotlib's legend omits labels with `_` first
         axes.axvline(at, color=INK if promoted else GREY, linestyle=style, linewidth=width, label=label)
         axes.text(
             at,
@@ -125,5 +125,5 @@ def _events(axes: "Axes", trainings: Sequence[ReplayedTraining]) -> None:
 
 
 def _at(day: date) -> float:
-    """A day as matplotlib counts them."""
+    """Days since 1970-01-01, the dates of matplotlib."""
     return float((day - date(1970, 1, 1)).days)

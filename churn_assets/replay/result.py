@@ -1,4 +1,4 @@
-"""What a replay found, as figures, as sentences and as rows of a table."""
+"""The result of a replay: figures, a conclusion and table rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ COLUMNS = ("cohort", "churners", "in charge", "AUC", "95 %", "first model", "tru
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What a replay found.
+    """The result of a replay.
 
     Attributes:
-        plan: what was simulated.
+        plan: the simulated world.
         trainings: in order.
-        cohorts: the judged ones, ascending.
+        cohorts: judged cohorts, by as_of_date.
     """
 
     plan: Plan
@@ -30,20 +30,20 @@ class ReplayResult:
 
     @property
     def change(self) -> date | None:
-        """as_of date of the first cohort whose outcome window lies in the changed world."""
+        """The as_of_date of the first cohort whose outcome window is in the changed world; None without a change."""
         drift = self.plan.drift_from
         return month_start(drift) - timedelta(days=1) if drift else None
 
     @property
     def alarm(self) -> ReplayedTraining | None:
-        """The first training that degradation requested after the change; without a change, the first of all."""
+        """The first training that degradation requested since the change (without a change: the first one); or None."""
         since = self.change or date.min
         called = (t for t in self.trainings if t.called_by == DEGRADATION and month_end(t.month) >= since)
         return next(called, None)
 
     @property
     def cohorts_until_alarm(self) -> int | None:
-        """Cohorts of the changed world that had matured when the alarm came; None without either."""
+        """Number of changed cohorts that had matured at the alarm; None without a change or an alarm."""
         if self.alarm is None or self.change is None:
             return None
         seen = month_end(self.alarm.month)
@@ -51,23 +51,23 @@ class ReplayResult:
 
     @property
     def needless(self) -> int:
-        """Trainings that degradation requested although nothing had changed yet."""
+        """Number of trainings that degradation requested before anything had changed."""
         until = self.change or date.max
         return sum(t.called_by == DEGRADATION and month_end(t.month) < until for t in self.trainings)
 
     @property
     def quiet_cohorts(self) -> int:
-        """Judged cohorts before the change: each could have given a false alarm."""
+        """Number of judged cohorts before the change. Each could have caused a false alarm."""
         return sum(c.as_of_date < (self.change or date.max) for c in self.cohorts)
 
     @property
     def regained(self) -> float | None:
-        """See cohorts.regained: of the cohorts scored since the alarm's training; None without one."""
+        """`cohorts.regained` for the cohorts scored since the training of the alarm; None without an alarm."""
         return regained(self.cohorts, month_end(self.alarm.month)) if self.alarm else None
 
 
 def conclusion(found: ReplayResult) -> str:
-    """The outcome in a few sentences."""
+    """The result in a few sentences."""
     counts = f"{counted(len(found.trainings), 'training')}, {counted(len(found.cohorts), 'judged cohort')}. "
     needless = f"degradation requested {counted(found.needless, 'training')}. "
     if found.change is None:
@@ -88,7 +88,7 @@ def conclusion(found: ReplayResult) -> str:
 
 
 def rows(found: ReplayResult) -> list[tuple[str, ...]]:
-    """One row per cohort and event, by date; columns as COLUMNS names them."""
+    """One row per date of a cohort or event, ascending; the columns are COLUMNS."""
     trainings = {month_end(t.month): t for t in found.trainings}
     cohorts = {c.as_of_date: c for c in found.cohorts}
     days = sorted({*cohorts, *trainings, *([found.change] if found.change else [])})

@@ -1,4 +1,4 @@
-"""The world of a replay: a home of its own, a business with a longer calendar, simulated extracts."""
+"""Makes the world of a replay: its own home, a business with a longer calendar, simulated extracts."""
 
 import shutil
 from dataclasses import dataclass
@@ -14,27 +14,27 @@ from churn_assets.simulator.simulate import simulate
 
 BUSINESS = "telecom"
 START = "2024-01"
-# cohorts that a first training takes: two to learn from, two to choose and calibrate, one to test, the time between
+# cohorts that a first training needs: two to learn from, two to choose and calibrate, one to test, and the gaps between
 COHORTS_OF_A_TRAINING = 7
 COHORTS_TO_WATCH = 6
 
 
 class ReplayError(ValueError):
-    """The replay cannot start; the message says why and what to change."""
+    """The replay cannot start. The message says why and what to change."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is simulated.
+    """The world to simulate and how to run it.
 
     Attributes:
-        customers: at the start.
-        months: from START on.
+        customers: number at the start.
+        months: number of months, from START on.
         drift_from: month from which customers leave for other reasons; None: never.
-        seed: same seed, same world.
-        at_once: ingest and snapshots of all months in one run each. The tables are the same as month by month, because
-            nothing looks beyond its date; a tenth of the time.
-        candidates: that compete in each training; None: those of the business.
+        seed: the same seed gives the same world.
+        at_once: one ingest run and one snapshot run for all months. It takes a tenth of the time. The tables are the
+            same as month by month, because no snapshot reads data of later dates.
+        candidates: the candidates that compete in each training; None: those of the business.
     """
 
     customers: int
@@ -51,7 +51,11 @@ class Plan:
 
 
 def business_between(folder: Path, first: str, last: str, candidates: tuple[str, ...] | None = None) -> Path:
-    """A copy of the shipped business whose calendar runs from one month to another; None: with its own candidates."""
+    """Copies the shipped business to `folder` with a calendar from `first` to `last`, and returns the folder.
+
+    Args:
+        candidates: candidates of the copy; None: those of the shipped business.
+    """
     shutil.copytree(SHIPPED_BUSINESSES / BUSINESS, folder)
     file = folder / "churn.yaml"
     content = yaml.safe_load(file.read_text())
@@ -63,11 +67,11 @@ def business_between(folder: Path, first: str, last: str, candidates: tuple[str,
 
 
 def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
-    """Simulates the extracts of the plan below CHURN_HOME/replay; returns the settings that see nothing else.
+    """Simulates the extracts of the plan in CHURN_HOME/replay and returns settings with all locations in that folder.
 
     Raises:
-        ReplayError: a replay of earlier lies there, too few months, or a change of regime outside of them.
-        SimulationError: a plan that makes no world; nothing is left of it.
+        ReplayError: the folder exists already, the plan has too few months, or its change is not in one of them.
+        SimulationError: the plan cannot be simulated; the folder is removed.
     """
     home = settings.home_path / "replay"
     if home.exists():
@@ -84,7 +88,8 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
         )
     folder = business_between(home / BUSINESS, plan.calendar[0], plan.calendar[-1], plan.candidates)
     places = {"home": str(home), "business": str(folder)}
-    elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts"))  # nothing real is touched
+    # None: the defaults in `home`, so that the real landing zone, lake and MLflow are not touched
+    elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts"))
     own = Settings(**(settings.model_dump() | places | elsewhere))
     try:
         simulate(
@@ -98,11 +103,11 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
             drift_from=plan.drift_from,
         )
     except BaseException:
-        shutil.rmtree(home)  # half a world would be taken for an earlier replay
+        shutil.rmtree(home)  # the next call would take a partial world for an earlier replay
         raise
     return own
 
 
 def hazard_file(settings: Settings) -> Path:
-    """The true probability of every customer at every as_of_date, as the simulator wrote it."""
+    """Path of the file with the true probability of every customer at every as_of_date, written by the simulator."""
     return settings.home_path / "truth" / "hazard.parquet"

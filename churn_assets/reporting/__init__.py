@@ -1,6 +1,6 @@
 """Documents for people: blocks rendered as HTML and Markdown, figures, and tables in a terminal.
 
-Nothing here computes a result.
+No module here computes a result.
 
 May import: nothing of this project.
 """

@@ -1,6 +1,6 @@
-"""What a document is made of. `html` and `markdown` render it; only they know about markup.
+"""The parts of a document. `html` and `markdown` render them; all markup is in those two modules.
 
-Words are plain: whatever stands in them is shown as it is, in every format.
+Text is plain: every format shows all characters of it as they are.
 """
 
 import re
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Code:
-    """Words to be typed or copied."""
+    """Text to type or copy."""
 
     words: str
 
 
 @dataclass(frozen=True)
 class Strong:
-    """Words that stand out."""
+    """Emphasised text."""
 
     words: str
 
@@ -28,21 +28,21 @@ Text = str | tuple[str | Code | Strong, ...]
 
 @dataclass(frozen=True)
 class Aside:
-    """A paragraph in small print: how to read what stands above it."""
+    """A paragraph in small print that explains the block above it."""
 
     text: Text
 
 
 @dataclass(frozen=True)
 class Bullets:
-    """Sentences below each other."""
+    """A bulleted list."""
 
     items: Sequence[Text]
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence that must be read; `severe` where it concerns an error and not a doubt."""
+    """A highlighted sentence; `severe` if it reports an error and not a doubt."""
 
     text: Text
     severe: bool = False
@@ -50,7 +50,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Card:
-    """One large figure and what it is."""
+    """One large figure and its meaning."""
 
     value: str
     meaning: str
@@ -65,7 +65,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class Bar:
-    """A cell that shows a share from 0 to 1 as a bar and in words."""
+    """A cell that shows a share (0 to 1) as a bar, and `words`."""
 
     share: float
     words: str
@@ -73,13 +73,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows and columns of words and numbers.
+    """A table.
 
     Attributes:
         head: names of the columns.
         rows: a cell per column.
-        align: a letter per column, `l` for words and `r` for numbers; by default only the first column holds words.
-        marked: positions of the rows that stand out.
+        align: a letter per column, `l` for text and `r` for numbers; the default is `l` for the first column only.
+        marked: positions of the emphasised rows.
 
     Raises:
         ValueError: a row or `align` has more or fewer columns than `head`.
@@ -100,9 +100,9 @@ class Grid:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures beside each other: name -> what it shows, for people who cannot see it.
+    """Pictures beside each other: name -> alternative text.
 
-    Names that have no picture are left out. A `wide` picture takes the whole width.
+    Names without a picture are omitted. A `wide` picture takes the whole width.
     """
 
     shown: Mapping[str, str]
@@ -120,7 +120,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Beside:
-    """Parts beside each other, where the page is wide enough."""
+    """Parts beside each other, if the page is wide enough."""
 
     parts: Sequence[Part]
 
@@ -130,14 +130,14 @@ Block = Text | Aside | Bullets | Notice | Cards | Grid | Pictures | Beside
 
 @dataclass(frozen=True)
 class Chapter:
-    """A heading with what stands below it."""
+    """A heading with the blocks below it."""
 
     title: str
     blocks: Sequence[Block]
 
     @property
     def anchor(self) -> str:
-        """What a link inside the page points to."""
+        """The target of a link inside the page."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 

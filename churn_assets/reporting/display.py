@@ -1,4 +1,4 @@
-"""How work is watched: one moving line in a terminal, lines of plain text in a file or a CI log."""
+"""Progress displays: one moving line in a terminal, lines of plain text in a file or a CI log."""
 
 import logging
 import threading
@@ -22,17 +22,17 @@ from churn_assets import progress
 
 HEARTBEAT_SECONDS = 10.0
 REFRESH_SECONDS = 0.5
-SHOWN_FROM_SECONDS = 3.0  # of a running step; shorter ones are gone before one can read it
+SHOWN_FROM_SECONDS = 3.0  # of a running step; nobody can read the seconds of a shorter one
 
 
 class Display:
-    """The steps of one piece of work, told by `begin` and `end`; what the running step does, by `progress.note`.
+    """The steps of one piece of work. `begin` and `end` report steps; `progress.note` reports what the step does.
 
-    A context manager, used by one thread; notes may come from any. Steps that still run at its end have ended, unless
-    an error broke them off. This class shows nothing; see `display_on`.
+    A context manager for one thread; notes may come from any thread. Steps that still run at its exit count as ended,
+    unless an error ended it. This class shows nothing; see `display_on`.
 
     Args:
-        name: of the work, such as `ingest`.
+        name: name of the work, such as `ingest`.
         total: number of steps.
     """
 
@@ -64,13 +64,13 @@ class Display:
         self._close(ok=kind is None)
 
     def begin(self, step: str, at: float | None = None) -> None:
-        """A step has started, now or at that time (seconds since the epoch)."""
+        """Records that a step has started, now or at `at` (seconds since the epoch)."""
         at = time.time() if at is None else at
         self._running = {**self._running, step: at}
         self._forget_note_before(at)
 
     def end(self, step: str, at: float | None = None) -> None:
-        """A step has ended, well or not."""
+        """Records that a step has ended or failed, now or at `at` (seconds since the epoch)."""
         at = time.time() if at is None else at
         since = self._running.get(step, at)
         self._running = {name: began for name, began in self._running.items() if name != step}
@@ -80,7 +80,7 @@ class Display:
         self._finished(step, at - since)
 
     def go_on(self, step: str) -> None:
-        """The step before, if there is one, has ended, and this one starts."""
+        """Ends the running steps, if any, and begins this one."""
         self._end_all()
         self.begin(step)
 
@@ -89,34 +89,34 @@ class Display:
             self.end(step)
 
     def reach(self, done: int, words: str) -> None:
-        """So many of the steps are done, and this one was the last: for steps too short to be told one by one."""
+        """Sets the number of steps that are done and the newest note, for steps too short to report one by one."""
         self.done = done
         self.hear(words)
 
     def hear(self, words: str) -> None:
-        """What the running step does now."""
+        """Sets the note: what the running step does now."""
         self._note, self._note_at = words, time.time()
         if not self._running:
             self._since = self._note_at
 
     def count(self, tasks: str) -> None:
-        """How far the engine is with what it does now, such as `3 of 8 tasks`; empty while it does nothing."""
+        """Sets the progress of the engine, such as `3 of 8 tasks`; empty while it does nothing."""
         self._tasks = tasks
 
     def _forget_note_before(self, at: float) -> None:
-        # steps are told late, and a note may already be one of the step that has just begun
+        # steps are reported late, so the note may already belong to the step that has just begun
         if self._note_at < at:
             self._note = ""
 
     def doing(self) -> str:
-        """The running steps with their seconds, or that none runs, and the newest note."""
+        """The running steps with their seconds, or the state between steps, and the newest note."""
         now = time.time()
         note = self._note
         if not self._running:
             return _with_seconds(note or ("going on" if self.done else "starting"), now - self._since)
         steps = ", ".join(_with_seconds(step, now - since) for step, since in self._running.items())
         for step in self._running:
-            note = note.removesuffix(f" {step}")  # said already
+            note = note.removesuffix(f" {step}")  # the step is shown already
         told = ": ".join(part for part in (steps, note) if part)
         return f"{told} ({self._tasks})" if self._tasks else told
 
@@ -125,13 +125,13 @@ class Display:
             self._refresh()
 
     def _refresh(self) -> None:
-        """Twice a second, in a thread of its own."""
+        """Called twice a second, in its own thread."""
 
     def _finished(self, step: str, seconds: float) -> None:
-        """A step has ended."""
+        """Called when a step has ended, with its seconds."""
 
     def _close(self, ok: bool) -> None:
-        """All work has ended, or an error broke it off."""
+        """Called at exit; `ok` is False if an error ended the work."""
 
 
 def _with_seconds(step: str, seconds: float) -> str:
@@ -139,7 +139,7 @@ def _with_seconds(step: str, seconds: float) -> str:
 
 
 class _Listener(logging.Handler):
-    """Hands the words of `progress.note` to a display."""
+    """Passes the messages of `progress.note` to a display."""
 
     def __init__(self, display: Display) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class _Listener(logging.Handler):
 
 
 class _Moving(Display):
-    """One line of a terminal, by rich; it stays when the work is done."""
+    """One moving line in a terminal, by rich; the line stays when the work is done."""
 
     def __init__(self, console: Console, name: str, total: int) -> None:
         super().__init__(name, total)
@@ -179,7 +179,7 @@ class _Moving(Display):
 
 
 class _Lines(Display):
-    """A line per finished step, and one whenever nothing was printed for ten seconds; no control characters."""
+    """A line per finished step, and one after ten seconds without a line; no control characters."""
 
     def __init__(self, console: Console, name: str, total: int) -> None:
         super().__init__(name, total)
@@ -202,7 +202,7 @@ class _Lines(Display):
 
 
 def display_on(console: Console | None, name: str, total: int) -> Display:
-    """The display that fits a console; None: one that shows nothing."""
+    """The display for this console; for None, one that shows nothing."""
     if console is None:
         return Display(name, total)
     return (_Moving if console.is_interactive else _Lines)(console, name, total)

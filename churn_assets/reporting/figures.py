@@ -1,6 +1,6 @@
-"""matplotlib helpers: the pages' colours, an empty figure in the house style, and figures as PNG.
+"""matplotlib helpers: the colours of the pages, figures in the house style, and figures as PNG.
 
-Only matplotlib's object interface is used: no global figure state, no display, safe in threads.
+Only the object interface of matplotlib is used: no global figure state, no display, safe in threads.
 """
 
 import re
@@ -30,9 +30,9 @@ class Estimate:
 
     Attributes:
         name: what was estimated.
-        value, low, high: with its interval; None where nothing is known.
-        chosen: stands out.
-        single: single values that the estimate is the mean of.
+        value, low, high: the estimate and its interval; None if unknown.
+        chosen: the figure emphasises this estimate.
+        single: the single values of which the estimate is the mean.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Estimate:
 
 
 def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -> "tuple[Figure, Axes]":
-    """An empty figure of so many inches, in the house style."""
+    """An empty figure in the house style; `width` and `height` are in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -61,7 +61,7 @@ def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -
 
 
 def interval_figure(title: str, x: str, estimates: Sequence[Estimate]) -> "Figure":
-    """Estimates below each other, each with its interval."""
+    """A figure with one line per estimate: value, interval and single values."""
     figure, axes = blank(title, x, "", height=1.2 + 0.48 * len(estimates))
     for place, line in enumerate(reversed(estimates)):
         axes.plot(line.single, [place] * len(line.single), ".", color=GREY, markersize=5)
@@ -77,7 +77,7 @@ def interval_figure(title: str, x: str, estimates: Sequence[Estimate]) -> "Figur
 
 
 def strength_figure(estimates: Sequence[Estimate]) -> "Figure":
-    """How much features move the scores, the strongest on top; with intervals where they are known."""
+    """A bar chart of how much features move the scores, in the given order from the top; with intervals if known."""
     height = 1.2 + 0.32 * len(estimates)
     figure, axes = blank("What moves the scores most", "mean absolute contribution (log-odds)", "", 8, height)
     for place, line in enumerate(reversed(estimates)):
@@ -91,7 +91,7 @@ def strength_figure(estimates: Sequence[Estimate]) -> "Figure":
 
 
 def plain(words: str) -> str:
-    """Words in which a dollar sign is one: matplotlib reads a formula between two of them."""
+    """The words with escaped dollar signs: matplotlib reads text between two of them as a formula."""
     return words.replace("$", r"\$")
 
 
@@ -103,5 +103,5 @@ def as_png(figure: "Figure", dpi: int = 90) -> bytes:
 
 
 def png_uri(png: bytes) -> str:
-    """A PNG as an address that holds it, for pages that keep no file beside them."""
+    """The PNG as a data URI, for pages in one file."""
     return f"data:image/png;base64,{b64encode(png).decode()}"

@@ -1,6 +1,6 @@
-"""Documents as HTML: one file with pictures inside, without scripts and addresses of other machines.
+"""Documents as HTML: one file with embedded pictures, without scripts and without links to other machines.
 
-All markup stands in the templates, one per block, and all colours and fonts in templates/style.css.
+All markup is in the templates, one per block. All colours and fonts are in templates/style.css.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +13,10 @@ from churn_assets.reporting.figures import png_uri
 
 
 def html_page(document: Document, pictures: Mapping[str, bytes]) -> str:
-    """The whole page.
+    """The whole page as HTML.
 
     Args:
-        pictures: PNGs by the names that the document uses.
+        pictures: name in the document -> PNG.
     """
     addresses = {name: png_uri(png) for name, png in pictures.items()}
     return _environment().get_template("page.html.j2").render(document=document, pictures=addresses)

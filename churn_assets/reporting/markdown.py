@@ -1,4 +1,4 @@
-"""The same blocks as Markdown, for MLflow's and Dagster's pages. Words never become markup."""
+"""Documents as Markdown, for the pages of MLflow and Dagster. Text never becomes markup."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,15 +20,15 @@ from churn_assets.reporting.blocks import (
 )
 from churn_assets.reporting.words import cell
 
-# What starts emphasis, code, a link or HTML; an underscore inside a word starts nothing.
+# Characters that start emphasis, code or a link; an underscore inside a word starts nothing.
 _MARKUP = re.compile(r"[\\`*\[\]]|(?<!\w)_|_(?!\w)")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
-# At the beginning of a line: a heading, a quotation, a list or a rule.
+# Characters that start a heading, a quotation, a list or a rule at the beginning of a line.
 _BLOCK = re.compile(r"^(>|[#+=~-](?!\d))|^(\d+)([.)])(?=\s)")
 
 
 def markdown_page(document: Document, pictures: Mapping[str, str]) -> str:
-    """The whole page; `pictures` maps names to the address of each picture."""
+    """The whole page as Markdown; `pictures` maps names in the document to addresses."""
     parts = [f"# {_plain(document.title)}", _line(document.under)]
     parts += [markdown(document.lead, pictures)] if document.lead else []
     for chapter in document.chapters:
@@ -37,13 +37,13 @@ def markdown_page(document: Document, pictures: Mapping[str, str]) -> str:
 
 
 def markdown(blocks: Iterable[Block], pictures: Mapping[str, str] | None = None) -> str:
-    """Blocks below each other."""
+    """The blocks as Markdown, separated by blank lines; `pictures` as in `markdown_page`."""
     shown = (_block(block, pictures or {}) for block in blocks)
     return "\n\n".join(text for text in shown if text)
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of any values, see `words.cell`; numbers stand right."""
+    """A table of any values, formatted by `words.cell`; columns of numbers are right-aligned."""
     lines = [list(row) for row in rows]
     align = "".join(
         "r" if lines and all(isinstance(line[at], int | float) for line in lines) else "l"
@@ -91,7 +91,7 @@ def _cell(value: Text | Bar, marked: bool = False) -> str:
 
 
 def _strong(text: Text) -> Text:
-    """All words strong; neighbours become one, because `**a****b**` is no markup."""
+    """The text with everything but code strong; adjacent parts are joined, because `**a****b**` is not markup."""
     parts: list[str | Code | Strong] = []
     for part in (text,) if isinstance(text, str) else text:
         if isinstance(part, Code):
@@ -106,7 +106,7 @@ def _strong(text: Text) -> Text:
 
 
 def _line(text: Text) -> str:
-    """A text at the beginning of a line."""
+    """Text at the beginning of a line, with escaped block markup."""
     return _BLOCK.sub(lambda found: f"\\{found[1]}" if found[1] else f"{found[2]}\\{found[3]}", _text(text))
 
 

@@ -1,15 +1,15 @@
-"""Names, numbers and dates as people read them."""
+"""Formats names, numbers and dates for people."""
 
 from datetime import date
 
 
 def spoken(name: str) -> str:
-    """A name of the code in words: `soft_voting` as `soft voting`."""
+    """A name from the code as words: `soft_voting` becomes `soft voting`."""
     return name.replace("_", " ")
 
 
 def capitalised(words: str) -> str:
-    """With a capital letter at its beginning."""
+    """The words with a capital first letter."""
     return words[:1].upper() + words[1:]
 
 
@@ -19,7 +19,7 @@ def counted(count: int, thing: str) -> str:
 
 
 def cell(value: object) -> str:
-    """A value in a table: whole numbers with thousands separators, an empty cell for what is not known."""
+    """A value as a table cell: whole numbers with thousands separators, None as an empty cell."""
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,6 +1,6 @@
-"""The assets that score every cohort with the champion of its time: probability, decile, reasons and segment.
+"""The assets that score every cohort with the champion at its as_of_date: probability, decile, reasons and segment.
 
-Models are only applied here; they are fitted in `ml` and chosen in `models`.
+This package only applies models; `ml` fits them and `models` chooses the champion.
 
 May import: contracts, graph, lakehouse, ml, models, silver, tracking.
 """

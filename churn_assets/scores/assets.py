@@ -1,4 +1,4 @@
-"""scores/*: honest scores and segments."""
+"""The assets scores/*: scores by the champion at each as_of_date, and segments."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -20,7 +20,7 @@ from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared import undeclared, without_values
 from churn_assets.months import add_months, month_end
-from churn_assets.scores.drivers import COLUMNS, driver_rows
+from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
 from churn_assets.silver.reconciliation import require_complete
@@ -34,15 +34,15 @@ ONE_PROBABILITY = "one_probability_per_customer"
 ONE_SEGMENT = "one_segment_per_customer"
 SCORE_CHECKS = {
     EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months of the cohorts.",
-    FEATURES_AT_HAND: "The snapshots hold every feature that the champion of their time was trained on.",
+    FEATURES_AT_HAND: "The snapshots contain every feature that the champion at their as_of_date was trained on.",
     ONE_PROBABILITY: "Every customer of a cohort with a champion has one probability from 0 to 1.",
 }
 NO_CHAMPION = "no champion yet: nothing trained on or before this date"
-NOBODY_IN_CHARGE = "no cohort of this run has a champion, so that nobody was scored."
+NOBODY_IN_CHARGE = "no cohort of this run has a champion, so no customer was scored."
 
 
 def _in_charge(lakehouse: Lakehouse, months: Iterable[str]) -> dict[str, Champion]:
-    """The champion of each month that had one."""
+    """Returns month -> champion at its end, for the months that have one."""
     line = decided(lakehouse)
     found = {m: champion_at(line, month_end(m)) for m in months}
     return {m: c for m, c in found.items() if c is not None}
@@ -64,7 +64,10 @@ def _cohort_report(months: list[str], in_charge: dict[str, Champion]) -> dict[st
 def _require_features(
     lakehouse: Lakehouse, needed: Sequence[str], business: Business, version: str, days: Sequence[date]
 ) -> None:
-    """Raises CheckFailed where a model cannot score a cohort: churn.yaml no longer declares what it needs."""
+    """Raises CheckFailed if a model cannot score a cohort.
+
+    That is, it needs a feature that churn.yaml no longer declares and the snapshots of the cohort do not contain.
+    """
     lost = undeclared(needed, business.features)
     gone = without_values(lakehouse, lost, days) if lost else []
     if gone:
@@ -73,15 +76,15 @@ def _require_features(
             FEATURES_AT_HAND,
             f"Version {version} is in charge of {cohorts} and needs {', '.join(gone)}, which churn.yaml no longer "
             "declares and the snapshots do not hold.",
-            "Materialise the snapshots of the cohorts that a new model is tested on, then models/churn_model: as this "
-            "version cannot be compared there, the new one takes over from then on. For cohorts before that, declare "
-            "the features again.",
+            "Materialise the snapshots of the cohorts that a new model is tested on, then models/churn_model: this "
+            "version cannot score them, so the new model becomes champion from its trained_as_of on. For earlier "
+            "cohorts, declare the features again.",
             {"model version": version, "cohorts": cohorts, "missing features": ", ".join(gone)},
         )
 
 
 def _drivers(lakehouse: Lakehouse, months: list[str]) -> list[tuple[str, int, str]]:
-    """What drives the segments of the newest of some months, against the month before."""
+    """Returns the main drivers of the segments of the last month, compared with the month before."""
     import pyarrow.compute as pc
 
     last = months[-1]
@@ -99,8 +102,8 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            "Probability, decile and the three strongest reasons of every snapshot, by the champion of that time: "
-            "the last one trained on or before the as_of_date. Other versions' scores are never overwritten."
+            "Probability, decile and the three strongest reasons of every snapshot, by the champion at its as_of_date, "
+            "which was trained on or before that date. Scores of other versions are never overwritten."
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, CHURN_MODEL.key],
         partitions=snapshot_months(business),
@@ -137,7 +140,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
 def _scored(
     lakehouse: Lakehouse, tracking: Tracking, business: Business, in_charge: Mapping[str, Champion]
 ) -> "tuple[DataFrame, str]":
-    """Scores of the cohorts of these months by their champions, and SQL of the rows that they replace.
+    """Returns the scores of these months by their champions, and the SQL condition of the rows to replace.
 
     Raises:
         CheckFailed: a champion cannot score its cohorts.
@@ -162,7 +165,7 @@ def _scored(
 def _judge_scores(
     lakehouse: Lakehouse, draft: TableDraft, months: Sequence[str]
 ) -> tuple[dict[str, int], float]:
-    """Number of scores, and their mean probability.
+    """Checks the scores; returns {"rows": number of scores} and the mean probability.
 
     Raises:
         CheckFailed: not every customer of these cohorts has one probability from 0 to 1.
@@ -176,7 +179,7 @@ def _judge_scores(
     functions = [("probability", name) for name in ("count", "min", "max", "mean")]
     found = draft.content.aggregate(["as_of_date"], functions).to_pylist()
     given = sum(r["probability_count"] for r in found)
-    # of all three, because minimum and maximum pass over what is not a number, and the mean does not
+    # all three, because minimum and maximum ignore NaN and the mean does not
     inside = all(0 <= r[f"probability_{name}"] <= 1 for r in found for name in ("min", "max", "mean"))
     if not counts["rows"] == expected == given or not inside:
         raise CheckFailed(
@@ -241,7 +244,9 @@ def _segments(business: Business) -> dg.AssetsDefinition:
 
 
 def _judge_segments(draft: TableDraft, scores: "DataFrame") -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """Number of customers, and of each cohort its segments with their size, the one most at risk first.
+    """Checks the segments; returns {"rows": number of customers}, and the size and mean probability of each segment.
+
+    The segments are ordered by as_of_date, then by mean probability, highest first.
 
     Raises:
         CheckFailed: not every scored customer is in exactly one segment.
@@ -262,5 +267,5 @@ def _judge_segments(draft: TableDraft, scores: "DataFrame") -> tuple[dict[str, i
 
 
 def score_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """Scores and segments."""
+    """Returns the assets scores/churn_scores and scores/customer_segments."""
     return [_scores(business), _segments(business)]

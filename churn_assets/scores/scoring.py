@@ -1,4 +1,4 @@
-"""Snapshots -> probabilities, deciles and reasons, in parallel on Spark with the portable model."""
+"""Scores snapshots with the portable model, in parallel on Spark: probabilities, deciles and reasons."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -21,9 +21,9 @@ SCORED = (
 
 
 def score_frame(frame: "pd.DataFrame", model: PortableModel, features: Sequence[Feature]) -> "pd.DataFrame":
-    """Scores and reasons of some snapshots: the columns of SCORED that follow the keys, with the index of `frame`.
+    """Returns scores and reasons of some snapshots: the columns of SCORED after the keys, with the index of `frame`.
 
-    Reasons and driver come from those features that the model was given and `features` (of today) declares.
+    Reasons and driver use only features that the model reads and that `features` (as declared today) contains.
     """
     given = set(model.transformation.features)
     features = [f for f in features if f.name in given]
@@ -38,11 +38,11 @@ def score_frame(frame: "pd.DataFrame", model: PortableModel, features: Sequence[
 def score_snapshots(
     snapshots: "DataFrame", model: PortableModel, model_version: str, features: Sequence[Feature]
 ) -> "DataFrame":
-    """features/customer_snapshots rows -> scores/churn_scores rows of one model version.
+    """Converts features/customer_snapshots rows to scores/churn_scores rows of one model version.
 
-    The snapshots hold the features that the model was given, whatever is declared today; see models/undeclared.py.
+    The snapshots must contain the features of the model, whatever is declared today; see models/undeclared.py.
 
-    `decile` 1 holds the tenth of the cohort with the highest risk; ties are ordered by customer_key, which is random.
+    `decile` 1 is the tenth of the cohort with the highest risk; ties are ordered by customer_key, which is random.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -60,7 +60,7 @@ def score_snapshots(
             if batch.num_rows:
                 frame = score_frame(batch.select(names).to_pandas(), model, declared)
                 scores = pa.RecordBatch.from_pandas(frame, schema, preserve_index=False)
-                # keys pass through as they came: dates as Python objects would cost more than their scores
+                # keys stay in Arrow: converting the dates to Python objects would take longer than scoring
                 columns = [*batch.select(KEYS).columns, *scores.columns]
                 yield pa.RecordBatch.from_arrays(columns, [*KEYS, *schema.names])
 

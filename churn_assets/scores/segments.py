@@ -1,4 +1,4 @@
-"""Risk tier x value tier x main driver -> segment and recommended action, by the rules of churn.yaml."""
+"""Assigns segment and recommended action by risk tier, value tier and main driver, by the rules of churn.yaml."""
 
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ def _fits(when: When) -> "Column":
 
 
 def _tier(rank: str, bounds: TierBounds) -> "Column":
-    """The tier of a percent rank; ml.metrics.tiers does the same without Spark."""
+    """Returns the tier of a percent rank; ml.metrics.tiers does the same without Spark."""
     from pyspark.sql import functions as F
 
     *upper, (lowest, _) = bounds
@@ -27,9 +27,9 @@ def _tier(rank: str, bounds: TierBounds) -> "Column":
 
 
 def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segments) -> "DataFrame":
-    """Scores of one version per cohort + the value feature -> one segment per customer and as_of_date.
+    """Returns one segment per customer and as_of_date, from scores of one version per cohort and the value feature.
 
-    Tiers are shares of the cohort: rank by raw score, and by the value feature (missing ranks lowest).
+    Tiers are shares of the cohort, ranked by raw score and by the value feature (missing ranks lowest).
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F

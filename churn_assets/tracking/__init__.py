@@ -1,6 +1,6 @@
-"""The only package that talks to MLflow: training runs, the model registry, and loading a registered model.
+"""The only package that uses MLflow: training runs, the model registry, and loading a registered model.
 
-Nothing that leaves here holds a customer key or a row of data.
+It never sends a customer key or a row of data to MLflow.
 
 May import: ml, reporting.
 """

@@ -1,4 +1,4 @@
-"""MLflow without telemetry and chatter. Warnings and errors stay."""
+"""Turns off the telemetry and the progress messages of MLflow. Warnings and errors stay on."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Only where the user has not decided otherwise; must be set before MLflow is imported.
+# Defaults that the user can override; must be set before MLflow is imported.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -19,7 +19,7 @@ _ENVIRONMENT = {
 
 
 def prepare_mlflow() -> None:
-    """Set MLflow's environment and log levels; every function here that imports MLflow calls this first."""
+    """Sets MLflow's environment and log levels; every function of this package that imports MLflow calls it first."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     # Alembic reports every migration step of a new SQLite file.
@@ -27,9 +27,9 @@ def prepare_mlflow() -> None:
 
 
 def bind_run(adapter: Any) -> Any:
-    """dagster_mlflow's MlFlow for a context; both its import and its construction announce that it is in beta.
+    """Returns dagster_mlflow's MlFlow for a context, without the beta warnings of its import and construction.
 
-    That is known, pinned and tested here, and not for the user to act on.
+    Users cannot act on these warnings: this project pins the version and tests it.
     """
     from dagster import BetaWarning
 
@@ -42,7 +42,7 @@ def bind_run(adapter: Any) -> Any:
 
 @contextmanager
 def restored_environment(*names: str) -> Iterator[None]:
-    """Put environment variables back as they were: MLflow exports its global state through them."""
+    """Restores environment variables at the end of the block: MLflow exports its global state through them."""
     before = {name: os.environ.get(name) for name in names}
     try:
         yield

@@ -1,4 +1,4 @@
-"""Studies of flat files in MLflow: one finished run each, in an experiment of their own, without Dagster."""
+"""Logs studies of flat files to MLflow: one finished run each, in a separate experiment, without Dagster."""
 
 import time
 from collections.abc import Mapping
@@ -18,21 +18,21 @@ def log_study(
     metrics: Mapping[str, float],
     report: Path,
 ) -> str:
-    """Log one study as one run; FINISHED, or FAILED if logging broke off.
+    """Logs one study as one run, which ends FINISHED, or FAILED if logging raises an error.
 
     Args:
         uri: tracking server.
-        artifacts: artifact root, used when the experiment is created here.
+        artifacts: artifact root, used if this call creates the experiment.
         name: of the run.
-        params: what was asked and chosen; never a row of data.
-        report: HTML file without rows of data; the scored file is not for here.
+        params: the settings and what was chosen; never a row of data.
+        report: HTML file without rows of data; never the scored file.
 
     Returns:
         The run's id.
 
     Raises:
-        TrackingError: the files of earlier studies lie elsewhere, as the home was moved.
-        MlflowException: the server does not answer or refuses; the experiment was deleted.
+        TrackingError: the home was moved, so the files of earlier studies are elsewhere.
+        MlflowException: the server does not answer or rejects the request, or the experiment was deleted.
     """
     prepare_mlflow()
     from mlflow import MlflowClient

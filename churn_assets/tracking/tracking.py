@@ -1,11 +1,11 @@
 """Training runs and the model registry in MLflow.
 
-dagster-mlflow's `MlFlow` serves here as what binds the process to one run (tracking URI, experiment, active run, the
-`dagster_run_id` tag) and for parameters in chunks. Left to itself it would find or start one run per *Dagster* run,
-keep it open, and never end it when a step fails; so each training creates its own run first, hands it over by
-`mlflow_run_id`, and ends it here, whatever happens. Its context is an adapter: `dg.build_init_resource_context` carries
-no Dagster run, and MlFlow renames the run to that run's job. MLflow's active run and URI are process-wide: one training
-at a time, and afterwards the process is as it was.
+dagster-mlflow's `MlFlow` binds the process to one run (tracking URI, experiment, active run, the tag `dagster_run_id`)
+and logs parameters in chunks. By default it finds or starts one run per *Dagster* run, keeps it open, and does not end
+it if a step fails. So each training creates its own run first, passes it as `mlflow_run_id`, and always ends it here.
+The context of `MlFlow` is an adapter: `dg.build_init_resource_context` contains no Dagster run, and `MlFlow` renames
+the run to the job of that run. MLflow's active run and URI are process-wide, so only one training runs at a time, and
+the process state is restored afterwards.
 """
 
 import logging
@@ -38,15 +38,17 @@ _one_training = threading.RLock()
 
 
 class TrackingError(RuntimeError):
-    """MLflow or its files cannot be reached; the message says where they were looked for and what to do."""
+    """MLflow or its files cannot be reached; the message contains the address and the remedy."""
 
 
 def require_files(location: str, artifacts: str) -> None:
-    """MLflow keeps absolute paths: in a home that was moved it would read and write where the home once was.
+    """Checks that MLflow's files are where MLflow expects them.
+
+    MLflow stores absolute paths: after a move of the home it would read from and write to the old place.
 
     Args:
-        location: where MLflow keeps the files of an experiment.
-        artifacts: where they are kept now.
+        location: path of the experiment's files, as stored by MLflow.
+        artifacts: current path of the files.
 
     Raises:
         TrackingError: the home was moved.
@@ -55,7 +57,7 @@ def require_files(location: str, artifacts: str) -> None:
     if place.is_absolute() and location != artifacts and not place.exists():
         raise TrackingError(
             f"MLflow keeps its files in {location}, which is not there: this home was moved or copied. "
-            f"Move it back, or let the old path lead here: mkdir -p {place.parent} && "
+            f"Move it back, or link the old path to the new one: mkdir -p {place.parent} && "
             f"ln -s {artifacts} {location}"
         )
 
@@ -66,7 +68,7 @@ class Tracking:
 
     Attributes:
         uri: tracking and registry URI.
-        artifacts: artifact root of the experiment, used when it is created here.
+        artifacts: artifact root, used when this class creates the experiment.
         experiment: experiment name, one per business.
         model_name: name in the registry.
     """
@@ -77,14 +79,14 @@ class Tracking:
     model_name: str
 
     def ensure_store(self) -> str:
-        """Create database, experiment and registered model where they are missing; return the experiment's id.
+        """Creates the database, the experiment and the registered model if missing; returns the experiment's id.
 
-        A new SQLite file costs about 5 CPU seconds with the import of MLflow: call this from a background thread
-        while data is loaded.
+        Importing MLflow and creating a SQLite file take about 5 CPU seconds: call this from a background thread while
+        data is loaded.
 
         Raises:
-            TrackingError: MLflow does not answer, told within seconds; or its files lie elsewhere.
-            MlflowException: it refuses; the experiment was deleted.
+            TrackingError: MLflow does not answer (raised within seconds), or its files are elsewhere.
+            MlflowException: MLflow rejects a request, or the experiment was deleted.
         """
         client = self._client()
         from mlflow.exceptions import MlflowException
@@ -93,7 +95,7 @@ class Tracking:
             try:
                 client.create_experiment(self.experiment, artifact_location=self.artifacts)
             except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was quicker
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process created it meanwhile
                     raise
         try:
             client.create_registered_model(self.model_name)
@@ -109,9 +111,13 @@ class Tracking:
         return str(experiment.experiment_id)
 
     def _experiment_id(self, client: "MlflowClient") -> str | None:
-        """The experiment's id, None before it is created.
+        """Returns the experiment's id, None before it is created.
 
-        The first question to MLflow. Who waits minutes for an answer here has not trained anything yet.
+        This is the first request to MLflow, so it retries only twice: without an answer it fails within seconds, before
+        anything is trained.
+
+        Raises:
+            TrackingError: MLflow does not answer.
         """
         from mlflow.exceptions import MlflowException
 
@@ -121,7 +127,7 @@ class Tracking:
                 found = client.get_experiment_by_name(self.experiment)
             except MlflowException as error:
                 raise TrackingError(
-                    f"MLflow at {without_secrets(self.uri)} does not answer, so nothing was trained. Start it or mend "
+                    f"MLflow at {without_secrets(self.uri)} does not answer, so nothing was trained. Start it or fix "
                     f"CHURN_TRACKING_URI, then run again. ({error.message})"
                 ) from None
         return str(found.experiment_id) if found else None
@@ -130,18 +136,18 @@ class Tracking:
     def training_run(
         self, dagster_run_id: str, trained_as_of: date, tags: Mapping[str, str] | None = None
     ) -> "Iterator[TrainingRun]":
-        """Exactly one MLflow run for one training: FINISHED if the block ends, FAILED if anything interrupts it.
+        """Opens one MLflow run for one training: FINISHED if the block ends, FAILED if it raises or is interrupted.
 
-        Runs of the same trained_as_of that a killed worker left RUNNING are ended FAILED first.
+        First ends as FAILED all runs of the same trained_as_of that a killed worker left RUNNING.
 
         Args:
-            dagster_run_id: run that trains; becomes the tag `dagster_run_id`.
-            trained_as_of: what the training was allowed to know.
+            dagster_run_id: the Dagster run of the training; becomes the tag `dagster_run_id`.
+            trained_as_of: date that the training may use data up to.
             tags: further tags: versions of data and code, windows. Never personal data.
 
         Raises:
             TrackingError: MLflow does not answer.
-            RuntimeError: this process has another active MLflow run, which would be written to.
+            RuntimeError: this process has another active MLflow run; the training would be logged into that run.
         """
         with (
             _one_training,
@@ -158,7 +164,7 @@ class Tracking:
             client = self._client()
             self._end_open(client, experiment_id, TRAINED_AS_OF_TAG, trained_as_of.isoformat())
             uri_before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None  # type: ignore[no-untyped-call]
-            # dagster-mlflow sets the second too, but later, and not on trials
+            # dagster-mlflow sets DAGSTER_RUN_TAG too, but later, and not on trials
             own = {TRAINED_AS_OF_TAG: trained_as_of.isoformat(), DAGSTER_RUN_TAG: dagster_run_id}
             every_tag = own | dict(tags or {})
             run_name = f"{self.experiment} {trained_as_of.isoformat()}"
@@ -174,11 +180,13 @@ class Tracking:
                     mlflow.end_run(status)
                 else:
                     client.set_terminated(run_id, status)
-                # None means: not set. The annotation of MLflow does not know it, its code does.
+                # None resets the URI: MLflow's code accepts it, its annotation does not.
                 mlflow.set_tracking_uri(uri_before)  # type: ignore[arg-type]
 
     def end_run_of(self, dagster_run_id: str) -> None:
-        """End FAILED the runs that a Dagster run has open: for who interrupts it, as its own thread will not.
+        """Ends as FAILED the open MLflow runs of a Dagster run.
+
+        The caller is whoever interrupts that run, because the interrupted thread does not end its MLflow run.
 
         Raises:
             TrackingError: MLflow does not answer.
@@ -188,7 +196,7 @@ class Tracking:
             self._end_open(client, experiment, DAGSTER_RUN_TAG, dagster_run_id)
 
     def set_champion(self, model_version: str) -> None:
-        """Point the alias `champion` to a version.
+        """Points the alias `champion` to a version.
 
         Raises:
             MlflowException: no such version.
@@ -196,7 +204,7 @@ class Tracking:
         self._client().set_registered_model_alias(self.model_name, CHAMPION, model_version)
 
     def tag_version(self, model_version: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a registered version.
+        """Adds tags to a registered version.
 
         Raises:
             MlflowException: no such version.
@@ -206,38 +214,38 @@ class Tracking:
             client.set_model_version_tag(self.model_name, model_version, name, value)
 
     def champion(self) -> ModelVersion | None:
-        """The version in charge, or None before the first one."""
+        """Returns the version with the alias `champion`, None before the first one."""
         client = self._client()
         from mlflow.exceptions import MlflowException
 
         try:
             found = client.get_model_version_by_alias(self.model_name, CHAMPION)
         except MlflowException as error:
-            # An unknown alias is reported as an invalid parameter, an unknown model as not existing.
+            # MLflow reports an unknown alias as an invalid parameter, and an unknown model as not existing.
             if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 return None
             raise
         return ModelVersion(str(found.version), found.run_id or "", dict(found.tags))
 
     def load_champion(self) -> tuple[ModelVersion, PortableModel] | None:
-        """The version in charge with its model, or None before the first one."""
+        """Returns the champion and its model, None before the first champion."""
         found = self.champion()
         return None if found is None else (found, self.load_version(found.version))
 
     def load_version(self, model_version: str) -> PortableModel:
-        """Fetch a registered version as a portable model, without pyfunc.
+        """Downloads a registered version as a portable model, without pyfunc.
 
         Raises:
-            TrackingError: its files lie elsewhere, as the home was moved.
+            TrackingError: the home was moved, so the files of the version are elsewhere.
             MlflowException: no such version, or its files are gone.
-            ValueError: it was written in another format.
+            ValueError: it was saved in another format.
         """
         client = self._client()
         from mlflow.artifacts import download_artifacts
 
         if experiment := client.get_experiment_by_name(self.experiment):
             require_files(experiment.artifact_location, self.artifacts)
-        # Resolved here: `models:/` addresses are looked up in the process-wide tracking server, not in this one.
+        # Resolved here: MLflow looks up `models:/` addresses in the process-wide tracking server, not in `self.uri`.
         location = client.get_model_version_download_uri(self.model_name, model_version)
         with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:
             local = download_artifacts(
@@ -252,7 +260,7 @@ class Tracking:
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def _context(self, dagster_run_id: str, run_id: str, run_name: str) -> SimpleNamespace:
-        """What MlFlow reads of a Dagster resource context."""
+        """Returns the attributes of a Dagster resource context that `MlFlow` reads."""
         return SimpleNamespace(
             log=logging.getLogger(f"{__name__}.dagster_mlflow"),
             dagster_run=SimpleNamespace(job_name=run_name),

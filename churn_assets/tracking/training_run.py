@@ -1,4 +1,4 @@
-"""What a training writes into its MLflow run, and how its model is registered."""
+"""Logs a training into its MLflow run and registers its model."""
 
 import json
 import tempfile
@@ -40,9 +40,9 @@ class ModelVersion:
 
 
 class TrainingRun:
-    """A running MLflow run of one training; made by `Tracking.training_run`.
+    """An open MLflow run of one training; `Tracking.training_run` creates it.
 
-    `binding` is dagster-mlflow's resource, through which the run is written to.
+    `binding` is dagster-mlflow's resource, which writes to the run.
 
     Attributes:
         run_id: MLflow's id.
@@ -58,14 +58,14 @@ class TrainingRun:
         self.run_id = run_id
 
     def log_trial(self, trial: Trial) -> None:
-        """Log a trial of the hyper-parameter search as a run of its own, nested below this one."""
+        """Logs a trial of the hyper-parameter search as a separate run, nested below this one."""
         log_trial(self._client, self.run_id, self._tags, trial)
 
     def log_training(self, result: TrainingResult, params: Mapping[str, Any]) -> None:
-        """Log what a training found: parameters, metrics, tables as JSON.
+        """Logs the result of a training: parameters, metrics, tables as JSON and CSV.
 
         Args:
-            params: windows, settings and whatever else made this model; values are logged as text.
+            params: windows, settings, versions and other inputs of this model; values are logged as text.
         """
         features = result.model.transformation.features
         self._mlflow.log_params(
@@ -101,7 +101,7 @@ class TrainingRun:
     def log_examination(
         self, examination: Examination, card: ModelCard, pictures: Mapping[str, bytes]
     ) -> None:
-        """Log what was found after the training: metrics, model card and leak report, pictures as plots/<name>.png."""
+        """Logs the examination of the model: metrics, model card, leak report, and pictures as plots/<name>.png."""
         self._mlflow.log_metrics(examination.metrics())
         report = Document("Leak report", ("Run ", Code(self.run_id), "."), [examination.leaks.chapter()])
         leaks = markdown_page(report, {})
@@ -121,7 +121,7 @@ class TrainingRun:
         tags: Mapping[str, str] | None = None,
         description: str | None = None,
     ) -> ModelVersion:
-        """Log the model as a pyfunc and register it as a new version.
+        """Logs the model as a pyfunc and registers it as a new version.
 
         The input example is one synthetic customer (medians and most frequent categories).
 
@@ -141,7 +141,7 @@ class TrainingRun:
                 artifacts={PORTABLE: str(portable)},
                 signature=_signature(model),
                 input_example=example,
-                # Named, because inferring them starts a process that loads the model.
+                # Listed, because MLflow would start a process that loads the model to infer them.
                 pip_requirements=[f"{name}=={version(name)}" for name in ("churn-assets", "numpy", "pandas")],
             )
         every_tag = {"candidate": model.candidate, **(tags or {})}
@@ -157,7 +157,7 @@ class TrainingRun:
 
 
 def _numbers(prefix: str, values: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers among values; a status or an absent number is no metric."""
+    """Returns the numbers among `values` as metrics; drops texts such as a status, booleans and None."""
     return {
         f"{prefix}.{name}": float(value)
         for name, value in values.items()
@@ -166,11 +166,11 @@ def _numbers(prefix: str, values: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _signature(model: PortableModel) -> "ModelSignature":
-    """Declared features in, two probabilities out; no feature may be left out, but any value may be missing.
+    """Returns the signature: all declared features as inputs, `raw` and `probability` as outputs.
 
-    Features carry no type: MLflow would refuse whole numbers and booleans where a double is declared, and words of
-    which none is known. The transformation reads all of them. The price: MLflow's server reads JSON only, as it reads
-    CSV by declared types.
+    No feature may be left out, but any value may be missing. Features have the type AnyType: for a declared double
+    MLflow would reject whole numbers and booleans, and for declared text a column without any value. The transformation
+    accepts all of these. The drawback: MLflow's server accepts JSON only, because it parses CSV by declared types.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec

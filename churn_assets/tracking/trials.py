@@ -1,4 +1,4 @@
-"""Trials of a hyper-parameter search in MLflow."""
+"""Logs trials of a hyper-parameter search to MLflow."""
 
 import time
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from churn_assets.ml.training.search import Trial
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PARENT_TAG = "mlflow.parentRunId"  # what MLflow's page nests runs by
+PARENT_TAG = "mlflow.parentRunId"  # the MLflow UI nests runs by this tag
 
 
 def log_trial(client: "MlflowClient", training_run: str, tags: Mapping[str, str], trial: Trial) -> None:
-    """One finished run per trial, nested below the training's: settings, AUC per origin and their mean.
+    """Logs a trial as one finished run below the training's run: settings, AUC per origin and their mean.
 
     Args:
-        training_run: id of the run that searches.
-        tags: of that run; they let an abandoned trial be found and ended like an abandoned training.
+        training_run: id of the training's run.
+        tags: of that run; copied, so that an abandoned trial is found and ended like an abandoned training.
     """
     from mlflow.entities import Metric, Param
 

@@ -97,7 +97,7 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
         "from 2025-07-08 to 2025-08-06",
         "churn-assets summary --full",
         "make ui",
-        "Your own sources",
+        "docs/sources.md",
     ):
         assert said in told
     table = [line.split() for line in told.splitlines()]

@@ -1,6 +1,6 @@
-"""The kinds of models that compete in a training, one module each, and the registry that lists them.
+"""The kinds of models that a training compares, one module each, and the registry that lists them.
 
-A candidate is fitted on a `TrainingPart` and returns a portable scorer.
+Fitting a candidate on a `TrainingPart` returns a portable scorer.
 
 May import: ml.portable.
 """

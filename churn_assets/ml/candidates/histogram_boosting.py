@@ -1,4 +1,4 @@
-"""scikit-learn's histogram gradient boosting, single and bagged; its trees as plain arrays."""
+"""scikit-learn's histogram gradient boosting, single and bagged; returns its trees as plain arrays."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HistogramBoosting:
-    """scikit-learn's histogram gradient boosting: on one machine the cheapest of the boosted trees by far.
+    """scikit-learn's histogram gradient boosting: on one machine by far the cheapest of the boosted trees.
 
-    So shallow, because reasons to leave mostly add up; as many trees as the churners can teach, see `trees_for`. Each
-    question is chosen among a random share of the columns (`columns`), as in random forests (Breiman 2001): features
-    that tell much the same all have their say.
+    The trees are shallow because reasons to leave are mostly additive. Their number grows with the number of churners,
+    see `trees_for`. Each split is chosen from a random share of the columns (`columns`), as in random forests (Breiman
+    2001), so that every one of several correlated features is used.
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local",)
@@ -41,7 +41,7 @@ class HistogramBoosting:
     penalty: float = 10.0
 
     def learner(self, part: TrainingPart) -> "HistGradientBoostingClassifier":
-        """scikit-learn's, for these rows, not yet fitted."""
+        """Returns the unfitted scikit-learn classifier with its settings for these rows."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
@@ -53,12 +53,12 @@ class HistogramBoosting:
             l2_regularization=self.penalty,
             max_features=share_of_columns(part.matrix, self.columns),
             max_bins=63,
-            early_stopping=False,  # it would hold out random rows, the split that this project forbids
+            early_stopping=False,  # it would hold out random rows; this project splits by time only
             random_state=part.seed,
         )
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """Fit trees of at most `depth` questions each."""
+        """Fit trees of at most `depth` levels of splits."""
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         learner = self.learner(part)
@@ -69,10 +69,10 @@ class HistogramBoosting:
 
 @dataclass(frozen=True)
 class BaggedBoosting:
-    """Bagging (Breiman 1996): the mean log-odds of histogram boosting over bootstraps of the customers.
+    """Bagging (Breiman 1996): the mean log-odds of histogram boosting over bootstrap samples of the customers.
 
-    A customer is drawn with all of its cohorts: rows of one customer are no independent draws. It costs `bags` times
-    what one fit does, and as much more at every scoring.
+    A customer is drawn with the rows of all its cohorts, because rows of one customer are not independent. Fitting and
+    scoring each cost `bags` times as much as with a single model.
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local",)
@@ -97,10 +97,10 @@ class BaggedBoosting:
 
 
 def trees_of(fitted: "HistGradientBoostingClassifier") -> Trees:
-    """The ensemble of a fitted binary classifier.
+    """Returns the ensemble of a fitted binary classifier.
 
-    scikit-learn has no public accessor for these nodes; `_predictors` and `_baseline_prediction` are what its own
-    prediction reads. A test compares the result with `decision_function`, so a change there cannot pass unseen.
+    scikit-learn has no public accessor for these nodes; its own prediction reads `_predictors` and
+    `_baseline_prediction`. A test compares the result with `decision_function` and fails if scikit-learn changes them.
     """
     trees = []
     for (predictor,) in fitted._predictors:

@@ -1,4 +1,4 @@
-"""Elastic-net logistic regression: the floor that others must beat, on one machine or on Spark."""
+"""Elastic-net logistic regression: the baseline for all other candidates, on one machine or on Spark."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,9 +16,9 @@ ITERATIONS = 30
 
 @dataclass(frozen=True)
 class LogisticRegression:
-    """Mean log loss + strength * (l1_share * |w| + (1 - l1_share) / 2 * w^2), w of standardised columns.
+    """Minimises mean log loss + strength * (l1_share * |w| + (1 - l1_share) / 2 * w^2), w of standardised columns.
 
-    Both engines minimise this, so the model does not depend on where it was fitted.
+    Both engines minimise the same function, so the model does not depend on where it was fitted.
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local", "spark")
@@ -28,7 +28,7 @@ class LogisticRegression:
     l1_share: float = 0.2
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """At most ITERATIONS steps, where `part.engine` says."""
+        """Fit in at most ITERATIONS steps, on the engine `part.engine`."""
         fit = self._on_spark if part.engine == "spark" else self._here
         coefficients, intercept = fit(part)
         return Scorer(Linear(coefficients, intercept, part.matrix.mean(axis=0)), "log_odds")
@@ -44,9 +44,9 @@ class LogisticRegression:
         return np.asarray(fitted.coefficients.toArray(), dtype=np.float64), float(fitted.intercept)
 
     def _here(self, part: TrainingPart) -> tuple[NDArray[np.float64], float]:
-        """L-BFGS-B over the positive and the negative part of each coefficient, between which |w| has no kink.
+        """Fit by L-BFGS-B over the positive and the negative part of each coefficient, so that |w| is smooth.
 
-        scikit-learn's solver for this penalty (saga) is ten times slower and not there after 200 passes.
+        scikit-learn's solver for this penalty (saga) is ten times slower and has not converged after 200 passes.
         """
         from scipy.optimize import minimize
 

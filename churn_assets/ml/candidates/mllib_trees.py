@@ -1,8 +1,8 @@
 """Trees fitted by Spark MLlib, as plain arrays.
 
-Spark 4.2's *classification* trees merge leaves that predict the same class. Where 3 % churn every leaf predicts
-"stays", and the whole tree or forest collapses to one leaf. So the tree and the forest are fitted as regressions on the
-0/1 label: variance is half the Gini impurity, hence the same splits, and a leaf's mean is the churn share.
+Spark 4.2's *classification* trees merge leaves that predict the same class. At a churn rate of 3 % every leaf predicts
+"stays", and the whole tree or forest collapses to one leaf. The tree and the forest are therefore fitted as regressions
+on the 0/1 label: variance is half the Gini impurity, so the splits are the same, and a leaf's mean is its churn share.
 """
 
 from typing import ClassVar
@@ -18,13 +18,13 @@ from churn_assets.ml.portable.trees import LEAF, Trees
 
 
 class DecisionTree:
-    """One shallow tree: rarely the best, always the one that can be read."""
+    """One shallow tree: rarely the best candidate, but easy to read as a whole."""
 
     engines: ClassVar[tuple[Engine, ...]] = ("spark",)
     space: ClassVar[Space] = {}
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """Depth 5, at least 200 customers a leaf."""
+        """Fit a tree of depth 5 with at least 200 rows per leaf."""
         from pyspark.ml import regression
 
         learner = regression.DecisionTreeRegressor(
@@ -35,13 +35,13 @@ class DecisionTree:
 
 
 class RandomForest:
-    """Mean of 30 trees on sampled rows and columns."""
+    """The mean of 30 trees, each fitted on sampled rows and columns."""
 
     engines: ClassVar[tuple[Engine, ...]] = ("spark",)
     space: ClassVar[Space] = {}
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """Depth 5, at least 50 customers a leaf."""
+        """Fit trees of depth 5 with at least 50 rows per leaf."""
         from pyspark.ml import regression
 
         trees = 30
@@ -59,13 +59,13 @@ class RandomForest:
 
 
 class GradientBoostedTrees:
-    """Spark's boosted trees: few and with large steps, because each costs several Spark jobs."""
+    """Spark's boosted trees: few trees with large steps, because each tree costs several Spark jobs."""
 
     engines: ClassVar[tuple[Engine, ...]] = ("spark",)
     space: ClassVar[Space] = {}
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """20 trees of depth 3."""
+        """Fit 20 trees of depth 3."""
         from pyspark.ml import classification
 
         learner = classification.GBTClassifier(
@@ -78,10 +78,10 @@ class GradientBoostedTrees:
 
 
 def trees_of(nodes: pd.DataFrame, weights: NDArray[np.float64]) -> Trees:
-    """Tree arrays from the node table of `SparkMatrix.save_and_read`.
+    """Returns the tree arrays of the node table from `SparkMatrix.save_and_read`.
 
     Args:
-        nodes: node ids count from 0 within each tree; all splits numeric (`value <= threshold` goes left).
+        nodes: node ids count from 0 within each tree; all splits are numeric (`value <= threshold` goes left).
         weights: factor of each tree's leaf values, by tree number.
     """
     trees = []

@@ -1,4 +1,4 @@
-"""A deep tabular model in TensorFlow/Keras: a small network per column, of which only the curve is kept."""
+"""A deep tabular model in TensorFlow/Keras: one small network per column; only its curve is stored."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.curves import Curves
 from churn_assets.ml.portable.model import Scorer
 
-# Beyond these quantiles of the training rows a curve is flat: a few rows far out would bend it as they like.
+# Beyond these quantiles of the training rows a curve is flat: there are too few rows to fit it there.
 LOWEST, HIGHEST = 0.005, 0.995
 
 
@@ -21,10 +21,10 @@ LOWEST, HIGHEST = 0.005, 0.995
 class NeuralAdditive:
     """Neural additive model (Agarwal et al., NeurIPS 2021): log-odds = start + sum of one network per column.
 
-    Each network has two hidden layers of ReLU units, and such a network of one input is a piecewise-linear curve: it
-    leaves training as its knots, exactly, so that scoring needs no TensorFlow and reasons are no approximation. Needs
-    the extra `tensorflow`. The number of epochs is fixed: stopping early would hold out random rows, the split that
-    this project forbids.
+    Each network has one input and two hidden layers of ReLU units, so it is a piecewise-linear curve. The model stores
+    the exact knots of that curve: scoring needs no TensorFlow, and reasons are exact. Fitting needs the extra
+    `tensorflow`. The number of epochs is fixed, because early stopping would hold out random rows; this project splits
+    by time only.
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local",)
@@ -41,12 +41,12 @@ class NeuralAdditive:
     batch: int = 512
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """Fit all networks together, by Adam with decoupled weight decay along one cosine of learning rates.
+        """Fit all networks together, by Adam with decoupled weight decay and one cosine decay of the learning rate.
 
         Raises:
             ModuleNotFoundError: the extra `tensorflow` is not installed.
         """
-        # Read when TensorFlow is imported: no advertisements.
+        # TensorFlow reads this at import; 2 hides its informational messages and warnings.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import tensorflow as tf
 
@@ -64,7 +64,7 @@ class NeuralAdditive:
         return Scorer(curves_of(network, scale, part.matrix), "log_odds")
 
     def _network(self, width: int, start: float, seed: int) -> Any:
-        """(rows, width) to probabilities; no unit of one column sees another column."""
+        """Returns a network from (rows, width) to probabilities; no unit takes input from more than one column."""
         from keras import Sequential, initializers, layers
 
         first, second = self.units
@@ -106,7 +106,13 @@ class NeuralAdditive:
 
 @dataclass(frozen=True)
 class Scale:
-    """How the networks see the matrix: columns that vary, cut at LOWEST and HIGHEST, with mean 0 and deviation 1."""
+    """Scaling of the networks' input: columns that vary, clipped at the quantiles LOWEST and HIGHEST, standardised.
+
+    Attributes:
+        column: matrix columns that vary.
+        low, high: bounds of each, in its own unit.
+        mean, deviation: of the clipped training values.
+    """
 
     column: NDArray[np.intp]
     low: NDArray[np.float64]
@@ -116,9 +122,9 @@ class Scale:
 
     @classmethod
     def fit(cls, matrix: NDArray[np.float64]) -> "Scale":
-        """From the training rows."""
+        """Returns the scaling of the training rows."""
         low, high = np.quantile(matrix, [LOWEST, HIGHEST], axis=0)
-        rare = low == high  # as a 0/1 column with few ones
+        rare = low == high  # for example a 0/1 column with few ones
         low, high = np.where(rare, matrix.min(axis=0), low), np.where(rare, matrix.max(axis=0), high)
         column = np.flatnonzero(low < high)
         low, high = low[column], high[column]
@@ -126,7 +132,7 @@ class Scale:
         return cls(column, low, high, cut.mean(axis=0), cut.std(axis=0))
 
     def apply(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(rows, columns that vary)."""
+        """Returns the scaled matrix of shape (rows, columns that vary)."""
         scaled: NDArray[np.float64] = np.clip(matrix[:, self.column], self.low, self.high)
         scaled -= self.mean
         scaled /= self.deviation
@@ -134,10 +140,11 @@ class Scale:
 
 
 def curves_of(network: Any, scale: Scale, matrix: NDArray[np.float64]) -> Curves:
-    """The curves of a fitted network, in units of the training `matrix`.
+    """Returns the curves of a fitted network, in units of the training `matrix`.
 
-    A curve bends where a unit of the first layer switches, and between two such places, where everything before the
-    second layer's units is straight, at most once for each of these.
+    Knots of a curve: its two ends, the points where a unit of the first layer switches, and the points where a unit of
+    the second layer switches. Between two switches of the first layer the input of a second-layer unit is linear, so
+    that unit switches there at most once.
     """
     weights = [array.astype(np.float64) for array in network.get_weights()]
     first, first_bias, second, second_bias, last, last_bias = weights

@@ -1,4 +1,4 @@
-"""What a candidate is fitted on, what it must offer, and on which engine it is fitted."""
+"""The rows a candidate is fitted on, the interface of a candidate, and the choice of its engine."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
@@ -11,7 +11,7 @@ from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer
 
 ROWS_FOR_THREADS = 200_000
-# On one machine Spark takes twice the time for the same boosting (800,000 rows); it pays where rows outgrow it.
+# On one machine Spark takes twice as long for the same boosting (800,000 rows); it pays once rows outgrow the machine.
 ROWS_FOR_SPARK = 1_000_000
 
 Engine = Literal["local", "spark"]
@@ -20,15 +20,15 @@ EngineChoice = Literal["auto", "local", "spark"]  # auto: by the number of rows
 
 @dataclass(frozen=True)
 class TrainingPart:
-    """What a candidate is fitted on.
+    """The rows a candidate is fitted on.
 
     Attributes:
-        matrix: (rows, columns), complete; see transformation.py.
+        matrix: (rows, columns), without missing values; see transformation.py.
         labels: 0/1 per row, both present.
-        spark: the same rows as a Spark frame; built when first asked.
+        spark: the same rows as a Spark frame; built on first use.
         seed: makes sampling inside the learner repeatable.
-        customers: whose row it is, as a number; None: every row is a customer of its own.
-        engine: where to fit, of those that the candidate knows.
+        customers: number of the customer of each row; None: every row is a different customer.
+        engine: where to fit; one of the candidate's `engines`.
     """
 
     matrix: NDArray[np.float64]
@@ -40,9 +40,9 @@ class TrainingPart:
 
     @property
     def threads(self) -> int | None:
-        """For learners on one machine: where the cores are taken (by Spark), threads burn time waiting for each other.
+        """Threads for learners on one machine: 1 below ROWS_FOR_THREADS rows, else None (all cores).
 
-        None: as many as there are.
+        When Spark occupies the cores, the threads of a small fit spend their time waiting for each other.
         """
         return 1 if len(self.matrix) < ROWS_FOR_THREADS else None
 
@@ -52,19 +52,19 @@ class Candidate(Protocol):
 
     Attributes:
         engines: where it can be fitted.
-        space: which of its fields a search may set, and within which ranges; its defaults lie inside.
+        space: fields that a search may set, with their ranges; the defaults lie inside.
     """
 
     engines: ClassVar[tuple[Engine, ...]]
     space: ClassVar[Space]
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """Fit on the training part and return plain arrays that predict exactly what the learner would."""
+        """Fit on the training part and return plain arrays with the same predictions as the learner."""
         ...
 
 
 def engine_of(candidate: Candidate, wanted: EngineChoice, rows: int) -> Engine:
-    """Where a candidate is fitted: as wanted if it can, by the number of rows for "auto"."""
+    """Returns the engine of a candidate: its only one, else `wanted`; "auto" is "spark" from ROWS_FOR_SPARK rows on."""
     if len(candidate.engines) == 1:
         return candidate.engines[0]
     if wanted == "auto":

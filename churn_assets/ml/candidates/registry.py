@@ -1,7 +1,8 @@
-"""The registry of candidate models: a new one is a class in a module of its own and its name in CANDIDATES.
+"""The registry of candidate models. To add one, write a class in its own module and add it to CANDIDATES.
 
 Default hyper-parameters are cautious (shallow trees, large leaves, strong penalties): a business has hundreds of
-churners a month, and a search on two validation cohorts would fit their noise. A search uses earlier ones (search.py).
+churners a month, and a search on two validation cohorts would fit their noise. The search uses earlier cohorts
+(search.py).
 """
 
 from collections.abc import Sequence
@@ -24,15 +25,15 @@ CANDIDATES: dict[str, Candidate] = {
     "bagged_boosting": BaggedBoosting(),
     "neural_additive": NeuralAdditive(),
 }
-# candidate -> the package that only an extra of the same name brings
+# candidate -> package that it needs; the extra of the same name installs it
 EXTRAS = {"neural_additive": "tensorflow"}
 
 
 def require(names: Sequence[str]) -> None:
-    """Before anything is fitted: whether all these candidates exist and can be fitted here.
+    """Check before a training that all these candidates exist and that their extras are installed.
 
     Raises:
-        ValueError: an unknown name, none at all, or an extra that is not installed; the message says what to do.
+        ValueError: a name is unknown, `names` is empty, or an extra is not installed; the message says what to do.
     """
     unknown = [name for name in names if name not in CANDIDATES]
     if unknown or not names:

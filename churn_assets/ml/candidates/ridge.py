@@ -1,18 +1,19 @@
-"""Ridge logistic regression on one machine: the floor that everything else has to beat, and a quick question."""
+"""Ridge logistic regression on one machine, for quick fits such as those of the leak report."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.ml.portable.model import Linear
 
-# Inverse strength of the ridge penalty on standardised columns; for a sum over all rows, so it fades as rows grow.
+# Inverse strength of the ridge penalty on standardised columns. The loss is a sum over rows, so the penalty matters
+# less with more rows.
 PENALTY = 1.0
 
 
 def ridge(matrix: NDArray[np.float64], labels: NDArray[np.float64]) -> Linear:
-    """scikit-learn's logistic regression on standardised columns, told in the columns' own units.
+    """Fit scikit-learn's logistic regression on standardised columns; return it in the columns' own units.
 
-    Newton steps: with many rows and few columns ten of them do what lbfgs needs hundreds of passes for.
+    It uses Newton steps: with many rows and few columns ten of them replace hundreds of lbfgs passes.
     """
     from sklearn.linear_model import LogisticRegression
 

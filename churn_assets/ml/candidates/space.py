@@ -1,4 +1,4 @@
-"""What a hyper-parameter search may try; said by each candidate, beside its defaults."""
+"""The ranges of a hyper-parameter search; each candidate declares its own beside its defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Range:
-    """From low to high, both included; whole numbers only where both are.
+    """Values from low to high, both included; integers only if both bounds are integers.
 
     Attributes:
-        log: whether 1 to 10 is as wide as 10 to 100.
+        log: sample on a logarithmic scale.
     """
 
     low: float
@@ -17,5 +17,5 @@ class Range:
     log: bool = False
 
 
-# Hyper-parameter -> what may be tried. Empty: the candidate is not searched.
+# Hyper-parameter -> range to try. Empty: the candidate is not searched.
 Space = Mapping[str, Range]

@@ -2,8 +2,8 @@
 
 Only the DataFrame API is used (no RDD, no sparkContext), so that this also runs over Spark Connect.
 
-Every MLlib fit checks each stored vector value for NaN, several times, at about 2 microseconds (small engine profile):
-most of the cost of small fits. Sparse vectors store no zeros, so the frame is made sparse.
+Every MLlib fit checks each stored vector value for NaN, several times, at about 2 microseconds (small engine profile).
+This is most of the cost of small fits. Sparse vectors store no zeros, so the frame uses them.
 """
 
 import shutil
@@ -22,22 +22,24 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Each task of a boosting round costs more than the rows it saves another one. Counted by rows and not by cores,
-# because sampling is seeded per partition: the same rows must give the same forest on every machine.
+# With fewer rows per partition, the tasks of a boosting round cost more than they save. The number of partitions
+# depends on rows and not on cores: sampling is seeded per partition, and the same rows must give the same forest on
+# every machine.
 ROWS_PER_PARTITION = 50_000
 
 
 class SparkMatrix:
-    """A matrix with labels as a cached Spark frame of (features: vector, label: double), made when first asked.
+    """A matrix with labels as a cached Spark frame of (features: vector, label: double), built on first use.
 
-    A context manager: leaving it frees the cache and the scratch folder. Several threads may fit on it at once.
+    A context manager: on exit it frees the cache and the temporary scratch folder. Several threads may fit on it at
+    once.
 
     Args:
-        matrix: (rows, columns), complete.
+        matrix: (rows, columns), without missing values.
         labels: 0/1 per row.
-        session: gives the Spark session; called only if a candidate asks for the frame.
+        session: returns the Spark session; called only if a candidate uses the frame.
         scratch: folder or URI that driver and executors share, for saved models; default a temporary local folder,
-            which is right for local masters only.
+            which works with local masters only.
     """
 
     def __init__(
@@ -87,18 +89,20 @@ class SparkMatrix:
         table = pa.table(
             {"dense": pa.LargeListArray.from_arrays(starts, values), "label": pa.array(self._labels)}
         )
-        # Repartitioning cuts the lineage: tasks of later jobs would otherwise carry their share of the rows.
+        # Repartitioning cuts the lineage; without it, tasks of later jobs would carry their share of the rows.
         partitions = max(1, rows // ROWS_PER_PARTITION)
         dense = self._session().createDataFrame(table).repartition(partitions)
         vectors = dense.select(array_to_vector(F.col("dense")).alias("dense"), "label")
         # The assembler stores a row sparsely where that is smaller.
         assembler = VectorAssembler(inputCols=["dense"], outputCol="features")
         frame = assembler.transform(vectors).select("features", "label").cache()
-        frame.count()  # two fits that find nothing kept yet would both make it
+        frame.count()  # fills the cache; otherwise two fits at once would both compute it
         return frame
 
     def save_and_read(self, model: Any) -> pd.DataFrame:
-        """Nodes of a fitted tree model, read from its saved form, the only public one with all node statistics.
+        """Returns the nodes of a fitted tree model, read from its saved form.
+
+        The saved form is the only public one with all node statistics.
 
         Returns:
             Columns tree, id, prediction, count (weighted rows), left, right, column, threshold; sorted by tree, id.

@@ -1,4 +1,4 @@
-"""XGBoost (extreme gradient boosting, Chen & Guestrin 2016) on one machine or on Spark; its trees as plain arrays."""
+"""XGBoost (extreme gradient boosting, Chen & Guestrin 2016) on one machine or Spark; returns trees as plain arrays."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ROWS_PER_WORKER = 250_000
 
 @dataclass(frozen=True)
 class ExtremeBoosting:
-    """XGBoost's histogram boosting: the distributed one of the boosted trees, six times cheaper than MLlib's."""
+    """XGBoost's histogram boosting, which can be distributed; six times cheaper than MLlib's boosted trees."""
 
     engines: ClassVar[tuple[Engine, ...]] = ("local", "spark")
     space: ClassVar[Space] = {
@@ -38,7 +38,7 @@ class ExtremeBoosting:
     penalty: float = 10.0
 
     def fit(self, part: TrainingPart) -> Scorer:
-        """Fit trees of at most `depth` questions each, where `part.engine` says."""
+        """Fit trees of at most `depth` levels of splits, on the engine `part.engine`."""
         settings = {
             "learning_rate": self.learning_rate,
             "n_estimators": trees_for(part.labels, self.growth),
@@ -60,7 +60,7 @@ class ExtremeBoosting:
         return learner.fit(part.matrix, part.labels).get_booster()
 
     def _on_spark(self, part: TrainingPart, settings: dict[str, Any]) -> Any:
-        """As many workers as the rows are worth and the session has cores: all must run at the same time."""
+        """Fit with one worker per ROWS_PER_WORKER rows, at most one per core, because all must run at the same time."""
         frame = part.spark.frame()
         from xgboost.spark import SparkXGBClassifier
 
@@ -73,11 +73,11 @@ class ExtremeBoosting:
 
 
 def trees_of(booster: Any) -> Trees:
-    """The ensemble of a fitted binary booster, from its documented JSON form.
+    """Returns the ensemble of a fitted binary booster, read from its documented JSON form.
 
-    XGBoost asks `value < threshold` on values rounded to float32, `Trees` asks `value <= threshold` on float64. As
-    rounding is monotone, both are one question: a value goes left if it lies below the middle between the threshold
-    and the float32 before it; the middle itself is rounded to the one of the two whose last bit is 0.
+    XGBoost tests `value < threshold` on values rounded to float32; `Trees` tests `value <= threshold` on float64.
+    Rounding is monotone, so an equivalent float64 threshold exists: a value goes left if it lies below the middle
+    between the threshold and the float32 before it. The middle itself rounds to the one of the two whose last bit is 0.
     """
     stored = json.loads(booster.save_raw("json"))["learner"]
     trees = []
@@ -101,7 +101,7 @@ def trees_of(booster: Any) -> Trees:
 
 
 def _inclusive(threshold: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The greatest float64 whose float32 lies below the threshold."""
+    """Returns the greatest float64 that rounds to a float32 below the threshold."""
     before = np.nextafter(threshold, np.float32(-np.inf))
     middle = (before.astype(np.float64) + threshold.astype(np.float64)) / 2
     falls_below = before.view(np.int32) % 2 == 0

@@ -1,4 +1,4 @@
-"""How good a model is, in numbers: ranking, calibration, profit, fairness, stability and importance.
+"""Figures of model quality: ranking, calibration, profit, fairness, stability and importance.
 
 Functions take labels and scores and return figures with intervals.
 

@@ -1,4 +1,4 @@
-"""What a training is told about its test cohort beyond one AUC: whom a campaign reaches, calibration error, money."""
+"""Figures of the test cohort beyond AUC: churners that a campaign reaches, calibration error, profit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ DRAWS = 4000
 
 @dataclass(frozen=True)
 class Reached:
-    """What contacting the riskiest share finds.
+    """Result of contacting the riskiest share of the customers.
 
     Attributes:
         share: of the customers, rounded up to whole ones.
-        customers, churners: contacted, and leaving among them.
+        customers, churners: contacted customers, and churners among them.
         precision, precision_low, precision_high: churners / customers with its 95 % interval (Wilson).
-        capture: share of all churners that is found.
-        lift: precision against the base rate.
+        capture: share of all churners that are contacted.
+        lift: precision / base rate.
     """
 
     share: float
@@ -41,12 +41,12 @@ class Reached:
 
 @dataclass(frozen=True)
 class CalibrationError:
-    """Expected calibration error (ECE): mean distance of predicted and observed churn rate over ten equal groups.
+    """Expected calibration error (ECE): mean distance between predicted and observed churn rate over ten equal groups.
 
     Attributes:
-        value: as measured; above 0 even for perfect probabilities, since churners come by chance.
-        low, high: 95 % interval (basic bootstrap of the groups' differences, which takes that excess off).
-        by_chance: what perfect probabilities stay below in 95 of 100 cohorts of this size.
+        value: as measured; above 0 even for perfect probabilities, because outcomes are random.
+        low, high: 95 % interval (basic bootstrap of the groups' differences, which corrects this excess).
+        by_chance: 95 % quantile of the ECE of perfect probabilities in cohorts of this size.
     """
 
     value: float
@@ -57,11 +57,11 @@ class CalibrationError:
 
 @dataclass(frozen=True)
 class Profit:
-    """Money per customer of the whole base, contacted or not, at the mean acceptance.
+    """Profit of a campaign at capacity, per customer of the whole base, contacted or not, at the mean acceptance.
 
     Attributes:
-        realised, low, high: what contacting the capacity earned on the test cohort, with its 95 % interval.
-        expected: what the probabilities had promised for the same customers.
+        realised, low, high: by the outcomes of the test cohort, with its 95 % interval.
+        expected: by the probabilities of the same contacted customers.
     """
 
     realised: float
@@ -75,7 +75,7 @@ class Quality:
     """Figures of one cohort, one row per customer.
 
     Attributes:
-        reached: per share of SHARES.
+        reached: result per share of SHARES.
         calibration_error: of the calibrated probability.
         maximum_profit: EMPC of the ranking.
         profit: of a campaign at capacity.
@@ -117,7 +117,7 @@ def quality(
     capacity: float,
     economics: Economics,
 ) -> Quality:
-    """Figures of one cohort; see `evaluation.evaluate` for the arguments.
+    """Figures of one cohort; see `classification.evaluate` for the arguments.
 
     Raises:
         ValueError: only one class.
@@ -137,7 +137,7 @@ def reached(
     keys: Sequence[Any] | pd.Series,
     shares: Sequence[float] = SHARES,
 ) -> tuple[Reached, ...]:
-    """What contacting each share finds, riskiest first; ties by a hash of the key, not by place.
+    """Result of contacting each share, riskiest first; ties are ordered by a hash of the key, not by position.
 
     Args:
         labels: 0 or 1 per customer, both present.
@@ -166,8 +166,8 @@ def _reached(ranked: NDArray[np.float64], share: float) -> Reached:
 def calibration_error(labels: NDArray[np.float64], probability: NDArray[np.float64]) -> CalibrationError:
     """ECE over ten groups of equal size, by rising probability.
 
-    A group's difference of observed and predicted rate is a mean of independent customers, so its draws are normal;
-    4,000 draws with a fixed seed cost the same for a million customers as for a thousand.
+    The difference of observed and predicted rate in a group is a mean over independent customers, so it is drawn from a
+    normal distribution: 4,000 draws with a fixed seed, at a cost that does not depend on the number of customers.
     """
     order = np.argsort(probability, kind="stable")
     groups = [group for group in np.array_split(order, GROUPS) if len(group)]

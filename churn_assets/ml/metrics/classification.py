@@ -1,7 +1,6 @@
-"""How good a ranking and its probabilities were on cohorts whose outcomes are known.
+"""Metrics of a ranking and its probabilities on cohorts with known outcomes.
 
-Everything is a plain float with a status beside it: where there are too few churners the answer is that status,
-never a number and never NaN.
+Metrics are plain floats with a status. With too few churners the status says so and the metrics are None, never NaN.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ TENURE_BANDS: tuple[tuple[float, str], ...] = (
 
 @dataclass(frozen=True)
 class Metrics:
-    """Quality of one set of scores. All numbers but the counts are None unless status is "ok".
+    """Quality of one set of scores. All metrics except counts and base rate are None unless status is "ok".
 
     Attributes:
         status: "ok", "too few positives" (fewer than the minimum), or "one class".
@@ -39,12 +38,12 @@ class Metrics:
         auc, auc_low, auc_high: ROC-AUC of the raw score with its DeLong 95 % interval.
         pr_auc: average precision of the raw score.
         brier, log_loss: of the calibrated probability.
-        calibration_slope: of label on log-odds of the probability; 1 is right, below 1 too extreme.
-        calibration_intercept: with slope held at 1; 0 is right, below 0 means risks are overstated.
+        calibration_slope: of label on log-odds of the probability; 1 is right, below 1 means too extreme.
+        calibration_intercept: with slope fixed at 1; 0 is right, below 0 means risks are overstated.
         capacity: share of customers that a campaign can reach.
         selected: number of customers in that share (ranked by raw score, ties by a hash of the key).
         threshold: lowest calibrated probability among the selected.
-        accuracy, precision, recall, f1: with the selected customers predicted to churn.
+        accuracy, precision, recall, f1: if exactly the selected customers are predicted to churn.
         lift_top_decile: churn rate of the highest tenth divided by the base rate.
     """
 
@@ -70,7 +69,7 @@ class Metrics:
     lift_top_decile: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
+        """Field name -> value."""
         return asdict(self)
 
 
@@ -88,7 +87,7 @@ def evaluate(
         labels: 0/1 per row, none missing: mature cohorts only.
         raw: ranking score; ranking metrics use it because a calibrated probability may have ties.
         probability: calibrated probability in [0, 1].
-        keys: customer_key per row, only to break ties the same way every time.
+        keys: customer_key per row, used only to order ties reproducibly.
         capacity: share of rows that a campaign reaches, in (0, 1].
 
     Raises:
@@ -148,7 +147,7 @@ def evaluate_rows(rows: pd.DataFrame, capacity: float, minimum_positives: int) -
 def by_tenure(
     frame: pd.DataFrame, capacity: float = 0.1, minimum_positives: int = MINIMUM_POSITIVES
 ) -> dict[str, Metrics]:
-    """Metrics within each tenure band of TENURE_BANDS; a model may be good only where it knows customers long.
+    """Metrics within each tenure band of TENURE_BANDS; a model may be good for customers with a long history only.
 
     Args:
         frame: columns label, raw, probability, customer_key, tenure_days (days since the first spell; rows without a
@@ -170,7 +169,7 @@ def by_tenure(
 def rank(score: NDArray[np.float64], keys: Sequence[Any] | pd.Series) -> NDArray[np.intp]:
     """Row positions from highest to lowest score; ties in the order of a stable hash of the key.
 
-    Not by the key itself: keys often grow with time, and ties would then favour old customers.
+    Ties are not ordered by the key itself, because keys often grow with time and would then favour old customers.
     """
     return np.lexsort((key_hashes(keys), -score))
 
@@ -204,14 +203,14 @@ def compare_auc(
 ) -> tuple[float, float, float]:
     """AUC difference challenger - champion on the same rows with its paired DeLong 95 % interval.
 
-    Rows of several cohorts are not independent, but customers are: the variance is that of sums over customers
-    (Obuchowski 1997, Biometrics 53), which for one row each is DeLong's.
+    Rows of one customer in several cohorts are not independent, but customers are. The variance is therefore that of
+    sums over customers (Obuchowski 1997, Biometrics 53), which equals DeLong's for one row per customer.
 
     Args:
-        customers: whose row it is; None: one snapshot per customer (one cohort).
+        customers: customer of each row; None: one snapshot per customer (one cohort).
 
     Raises:
-        ValueError: fewer than two customers with a row of a class.
+        ValueError: fewer than two customers with a row of one of the classes.
     """
     y = np.asarray(labels, dtype=np.float64)
     customer = np.arange(len(y)) if customers is None else pd.factorize(np.asarray(customers))[0]
@@ -227,11 +226,11 @@ def compare_auc(
         np.bincount(kind, a - b - (a - b).mean(), len(y)) / len(kind)
         for kind, a, b in zip(kinds, new, old, strict=True)
     )
-    # each mean square with the correction for as many customers as it is taken over
+    # each mean square is corrected (n / (n - 1)) for the number of customers that it covers
     every = len(np.unique(customer))
     squares = zip((above @ above, below @ below, 2 * above @ below), (*counts, every), strict=True)
     variance = sum(float(square) * count / (count - 1) for square, count in squares)
-    half = Z_95 * max(0.0, variance) ** 0.5  # rounding may leave a little less than 0
+    half = Z_95 * max(0.0, variance) ** 0.5  # rounding may make the variance slightly negative
     return difference, difference - half, difference + half
 
 
@@ -244,7 +243,7 @@ def wilson(hits: float, n: int) -> tuple[float, float]:
 
 
 def average_precision(labels: NDArray[np.float64], score: NDArray[np.float64]) -> float:
-    """Area under precision over recall as the step sum over distinct scores (no interpolation)."""
+    """Area under the precision-recall curve as a step sum over distinct scores (no interpolation)."""
     order = np.argsort(-score, kind="stable")
     y, ordered = labels[order], score[order]
     last_of_tie = np.append(np.diff(ordered) != 0, True)
@@ -278,5 +277,5 @@ def _clip_interval(centre: float, variance: float) -> tuple[float, float]:
 
 
 def share_of(n: int, share: float) -> int:
-    """How many of n a share is, at least one; rounded up."""
+    """Number of rows in a share of n, rounded up, at least 1."""
     return max(1, int(np.ceil(n * share - 1e-9)))

@@ -1,7 +1,7 @@
-"""Partial dependence: what the mean probability would be if one feature had this value for everybody (Friedman 2001).
+"""Partial dependence: the mean probability if one feature had a given value for every customer (Friedman 2001).
 
-Only the one feature moves; those that go with it in real life stay as they are, so a curve describes the model, not the
-world.
+Only this feature changes. Features correlated with it keep their values, so a curve describes the model and not the
+real effect.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Dependence:
 
     Attributes:
         feature: its name.
-        values: where it was looked at: rising numbers between the 5 % and 95 % quantile, or categories.
+        values: points of the curve: rising numbers between the 5 % and 95 % quantile, or categories.
         probability, low, high: mean calibrated probability over the sample, with its 95 % interval.
     """
 
@@ -39,7 +39,7 @@ class Dependence:
 def partial_dependence(
     model: PortableModel, frame: pd.DataFrame, features: Sequence[str], seed: int
 ) -> tuple[Dependence, ...]:
-    """Curves of some features over a sample of snapshots; a feature with one value only has none."""
+    """Curves of the given features over a sample of snapshots; a feature with fewer than two values has no curve."""
     sample = frame.sample(min(ROWS, len(frame)), random_state=seed)
     transformation, names = model.transformation, model.transformation.features
     matrix = transformation.transform(sample)

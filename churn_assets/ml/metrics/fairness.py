@@ -1,4 +1,4 @@
-"""Whether a model is as good, as honest and as attentive for every group of a protected attribute."""
+"""Comparison of ranking, calibration and selection between the groups of each protected attribute."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from churn_assets.ml.metrics.classification import (
 )
 from churn_assets.reporting.words import capitalised
 
-# Fewer customers are not reported on: they could be recognised, and chance would speak.
+# Smaller groups are not reported: their customers could be identified, and the figures would be noise.
 MINIMUM_GROUP = 50
 UNKNOWN = "(not known)"
 COLUMNS = (
@@ -30,15 +30,18 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Group:
-    """Customers of the test cohort with one value of a protected attribute. All but the names is None if they are few.
+    """Customers of the test cohort with one value of a protected attribute.
+
+    All fields but the names are None if the group has fewer than MINIMUM_GROUP customers.
 
     Attributes:
-        attribute, group: in words, and the value.
-        metrics: of the group alone; its AUC has a status instead where it has too few churners.
+        attribute, group: name of the attribute in words, and its value.
+        metrics: of the group alone; a status instead of an AUC if it has too few churners.
         predicted: mean probability.
-        level: the same, were the whole cohort predicted at its observed rate: what is wrong for all is no unfairness.
+        level: mean probability scaled so that the whole cohort is predicted at its observed rate; an error common to
+            all groups is not counted as unfair.
         observed, observed_low, observed_high: churn rate with its 95 % interval (Wilson).
-        selected: share of the group among the riskiest that a campaign at capacity reaches.
+        selected: share of the group that a campaign at capacity contacts.
     """
 
     attribute: str
@@ -58,13 +61,14 @@ def fairness(
     capacity: float,
     minimum_positives: int = MINIMUM_POSITIVES,
 ) -> tuple[Group, ...]:
-    """Every group of every protected attribute, in the order of the values.
+    """Returns every group of every protected attribute, groups ordered by value.
 
     Args:
         tested: test cohort: customer_key, label, raw, probability, and a column per attribute (its `name`).
+        capacity: share of customers that a campaign reaches.
 
     Raises:
-        KeyError: an attribute is no column.
+        KeyError: an attribute is not a column.
     """
     chosen = np.zeros(len(tested), dtype=bool)
     ranking = rank(tested["raw"].to_numpy(np.float64), tested["customer_key"])
@@ -116,7 +120,7 @@ def _group(
 
 
 def fairness_findings(groups: Sequence[Group]) -> list[str]:
-    """What stands out, in words; at intervals of 95 %, one group in twenty does by chance."""
+    """Returns the groups that stand out, in words; with 95 % intervals one group in twenty does so by chance."""
     return [*_miscalibrated(groups), *_worse_ranked(groups)]
 
 
@@ -132,8 +136,8 @@ def _miscalibrated(groups: Sequence[Group]) -> list[str]:
                 f"{who}: risks are {'under' if low else 'over'}stated. Predicted "
                 f"{group.predicted:.1%} ({group.level:.1%} at the level of the cohort), observed {group.observed:.1%} "
                 f"({group.observed_low:.1%} to {group.observed_high:.1%}). A campaign by these probabilities reaches "
-                f"the group too {'rarely' if low else 'often'}; look which feature stands for the group, and whether "
-                "the next training finds the same."
+                f"the group too {'rarely' if low else 'often'}; check which feature correlates with the group, and "
+                "whether the next training finds the same."
             )
     return found
 
@@ -158,7 +162,7 @@ def _worse_ranked(groups: Sequence[Group]) -> list[str]:
 
 
 def fairness_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
-    """One line per group, as COLUMNS names them."""
+    """Returns one row per group, with the columns COLUMNS."""
     return [_row(group) for group in groups]
 
 

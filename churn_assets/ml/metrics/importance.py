@@ -1,4 +1,4 @@
-"""How much each feature moves the scores, and how sure that is."""
+"""Feature importance with confidence intervals."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Importance:
 def importance_intervals(
     contributions: pd.DataFrame, seed: int, draws: int = DRAWS
 ) -> tuple[Importance, ...]:
-    """Global importance, largest first; percentile bootstrap over customers, whose rows stay together.
+    """Global importance, largest first, with percentile bootstrap intervals; a customer is drawn with all its rows.
 
     Args:
         contributions: one column per feature, indexed by customer_key; see `TrainingResult.contributions`.

@@ -1,6 +1,6 @@
-"""What features and scores looked like in training, as a few shares per column, and how far a later month is from it.
+"""Reference distribution of features and scores in training, and the drift of a later month against it.
 
-Only deciles, frequent categories and missing rates are kept: no row and no extreme value of a person.
+Only deciles, frequent categories and missing rates are stored: no rows and no extreme values of single customers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,16 +18,17 @@ from churn_assets.ml.portable.transformation import (
 )
 
 BINS = 10
-# Keeps an empty bin from making the index infinite.
+# Lower bound of a share, so that an empty bin does not make the index infinite.
 SHARE_FLOOR = 1e-4
 Reference = dict[str, dict[str, Any]]
 
 
 def reference_statistics(frame: pd.DataFrame, columns: Sequence[str]) -> Reference:
-    """Bins of each column and the share of rows in them; plain JSON.
+    """Bins of each column and the share of rows in each bin; plain JSON.
 
-    Numeric: inner edges at the deciles (fewer where values repeat); categorical: categories seen often enough, and
-    "(other)". `missing` is the share of missing values; the bin shares are of all rows, with the missing as last bin.
+    Numeric: inner edges at the deciles (fewer if values repeat). Categorical: categories with at least
+    MINIMUM_CATEGORY_ROWS rows, and "(other)". `missing` is the share of missing values. Bin shares are of all rows; the
+    last bin contains the missing values.
 
     Raises:
         KeyError: a column is absent.
@@ -57,9 +58,9 @@ def reference_statistics(frame: pd.DataFrame, columns: Sequence[str]) -> Referen
 def drift(reference: Reference, frame: pd.DataFrame, columns: Iterable[str] | None = None) -> pd.DataFrame:
     """Population stability index and Jensen-Shannon distance of each column against the reference.
 
-    PSI = sum over bins of (now - then) * ln(now / then), the missing being a bin of their own; by custom below 0.1
-    is stable and above 0.25 a shift. The distance (Endres and Schindelin 2003, doi 10.1109/TIT.2003.813506; base 2)
-    lies between 0, equal shares, and 1, nothing in common: unlike the index it has an upper end.
+    PSI = sum over bins of (now - then) * ln(now / then); missing values are a bin of their own. By convention a PSI
+    below 0.1 is stable and above 0.25 a shift. The distance (Endres and Schindelin 2003, doi 10.1109/TIT.2003.813506;
+    base 2) ranges from 0 (equal shares) to 1 (no bin in common); unlike the PSI it is bounded.
 
     Returns:
         One row per column: feature, psi, js_distance, missing_rate, reference_missing_rate.
@@ -85,7 +86,7 @@ def drift(reference: Reference, frame: pd.DataFrame, columns: Iterable[str] | No
 
 
 def _shares(series: pd.Series, entry: dict[str, Any]) -> list[float]:
-    """Share of rows per bin; the last bin holds the missing."""
+    """Share of rows per bin; the last bin contains the missing values."""
     if entry["kind"] == "numeric":
         values = numbers(series)
         # Left-open, right-closed bins, like every window of the project.

@@ -1,4 +1,4 @@
-"""Whether a model is equally good in every month, and for every kind of customer."""
+"""Metrics by cohort and by value tier, to see whether a model is equally good for all of them."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from churn_assets.ml.portable.transformation import numbers
 
 
 def by_cohort(judged: pd.DataFrame, capacity: float, minimum_positives: int) -> dict[str, Metrics]:
-    """as_of date -> metrics, ascending.
+    """Returns as_of date -> metrics, ascending.
 
     Args:
         judged: see `TrainingResult.judged`.
@@ -25,7 +25,7 @@ def by_cohort(judged: pd.DataFrame, capacity: float, minimum_positives: int) -> 
 def by_value(
     tested: pd.DataFrame, tiers: ValueTiers, capacity: float, minimum_positives: int
 ) -> dict[str, Metrics]:
-    """Value tier -> metrics on the test cohort, richest first; tiers as in scores/customer_segments.
+    """Returns value tier -> metrics on the test cohort, highest tier first; tiers as in scores/customer_segments.
 
     Args:
         tested: judged rows of the test cohort with the feature of `tiers`; a missing value ranks lowest.

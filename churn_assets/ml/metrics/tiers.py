@@ -1,4 +1,4 @@
-"""Tiers by rank: the highest tenth, the next fifth and the like."""
+"""Tiers by rank, for example the highest tenth and the next fifth."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from churn_assets.contracts.segments import TierBounds
 
 
 def rank_tiers(values: NDArray[np.float64], ties: ArrayLike, bounds: TierBounds) -> NDArray[Any]:
-    """The tier of each value by its percent rank, as scores/customer_segments computes it with Spark.
+    """Returns the tier of each value by its percent rank, as scores/customer_segments computes it with Spark.
 
     Args:
         values: none missing.
-        ties: order of equal values, such as keys.
-        bounds: tier and the percent rank at which it starts, the highest first.
+        ties: values that order equal `values`, for example keys.
+        bounds: tier and the percent rank at which it starts, highest first.
     """
     rank = np.empty(len(values))
     rank[np.lexsort((np.asarray(ties), values))] = np.arange(len(values)) / max(len(values) - 1, 1)

@@ -1,7 +1,6 @@
-"""The model that leaves training, as plain arrays: transformation, scorer and calibration, with reasons and what-if
-answers.
+"""The portable model as plain arrays: transformation, scorer and calibration, with reasons and what-if answers.
 
-It needs numpy and pandas only, and nothing in it can execute code.
+Scoring needs numpy and pandas only, and a stored model contains no executable code.
 
 May import: contracts.
 """

@@ -1,4 +1,4 @@
-"""What a form of a model is stored as: named arrays, and nothing that could execute."""
+"""The stored form of a model: named arrays, without executable code."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -12,7 +12,7 @@ class Arrays:
     """Base of a dataclass whose fields are arrays and single numbers."""
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """All fields as arrays, for `numpy.savez`."""
+        """Returns all fields as arrays, for `numpy.savez`."""
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
 
     @classmethod

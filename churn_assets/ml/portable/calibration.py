@@ -1,6 +1,7 @@
-"""From a ranking score to a probability that can be multiplied with money, fitted on cohorts after the training ones.
+"""Calibration: maps a ranking score to a probability that can be multiplied with money.
 
-Also the two-number logistic fit that both the calibration and its diagnosis (slope, intercept) need.
+It is fitted on cohorts after the training ones. The module also has the logistic fit of two parameters that both the
+calibration and its diagnosis (slope, intercept) use.
 """
 
 from dataclasses import dataclass
@@ -9,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Isotonic steps follow noise below about this many positives; a sigmoid has two numbers to fit.
+# With fewer positives than about this an isotonic map fits noise; a sigmoid has two parameters only.
 ISOTONIC_POSITIVES = 1000
 MINIMUM_POSITIVES = 20
 EPSILON = 1e-9
 
 
 def logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-odds; probabilities are kept EPSILON away from 0 and 1 (leaves of a forest may be pure)."""
+    """Log-odds; probabilities are clipped to [EPSILON, 1 - EPSILON], because leaves of a forest may be pure."""
     clipped = np.clip(probability, EPSILON, 1 - EPSILON)
     odds: NDArray[np.float64] = np.log(clipped) - np.log1p(-clipped)
     return odds
@@ -37,7 +38,7 @@ def logistic_line(
     Newton steps with halving; a ridge of 1e-9 keeps perfectly separated data finite.
 
     Args:
-        log_odds, labels: same length; labels hold both 0 and 1.
+        log_odds, labels: same length; labels contain both 0 and 1.
         slope: keep this slope and fit the intercept only (calibration in the large).
 
     Raises:
@@ -72,16 +73,16 @@ def logistic_line(
 
 
 def _intercept(line: NDArray[np.float64], mean: float) -> float:
-    """What is to be added to log-odds so that their mean probability is `mean`.
+    """Returns the shift of the log-odds that makes their mean probability equal `mean`.
 
-    That is where the likelihood is largest. A root between bounds: Newton steps run away where most log-odds lie far
-    off, as those of pure leaves do.
+    This shift has the largest likelihood. It is found as a root between bounds, because Newton steps diverge if most
+    log-odds are far from it, as those of pure leaves are.
     """
     from scipy.optimize import brentq
 
     middle = float(logit(np.array([mean]))[0])
     low, high = middle - float(line.max()), middle - float(line.min())
-    # a little wider: when all log-odds are equal the bounds are one, and rounding could put both on one side
+    # widened by 1: if all log-odds are equal, the bounds are equal, and by rounding the root could lie outside
     return float(brentq(lambda shift: float(sigmoid(line + shift).mean()) - mean, low - 1, high + 1))
 
 
@@ -105,9 +106,10 @@ class Calibration:
     def fit(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
         """Fit on rows of cohorts that neither trained the model nor test it.
 
-        Sigmoid always works on the log-odds of `raw`; from ISOTONIC_POSITIVES positives on the isotonic map is
-        used. If the fitted slope is not positive (the model ranks no better than chance there), only the intercept
-        is fitted, so that calibration never turns a ranking round.
+        With ISOTONIC_POSITIVES positives or more the map is isotonic, else a sigmoid of the log-odds of `raw`. If the
+        fitted slope is not positive (the model ranks no better than chance on these rows), only the intercept is
+        fitted, so that calibration never reverses a ranking. With fewer than MINIMUM_POSITIVES positives or negatives
+        the method is "none".
         """
         positives = int(labels.sum())
         if min(positives, len(labels) - positives) < MINIMUM_POSITIVES:
@@ -115,7 +117,7 @@ class Calibration:
         if positives >= ISOTONIC_POSITIVES:
             from sklearn.isotonic import IsotonicRegression
 
-            # Bounds keep a pure first or last step from claiming certainty.
+            # The bounds prevent probabilities of 0 or 1 from a pure first or last step.
             bound = 1 / (len(labels) + 2)
             fitted = IsotonicRegression(y_min=bound, y_max=1 - bound, out_of_bounds="clip").fit(raw, labels)
             return cls("isotonic", x=_floats(fitted.X_thresholds_), y=_floats(fitted.y_thresholds_))
@@ -134,7 +136,7 @@ class Calibration:
         return np.asarray(raw, dtype=np.float64)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `Calibration.from_dict` gives an equal object back."""
+        """Plain JSON values; `Calibration.from_dict` returns an equal object."""
         return {
             "method": self.method,
             "slope": self.slope,

@@ -12,13 +12,13 @@ from churn_assets.ml.portable.arrays import Arrays
 
 @dataclass(frozen=True)
 class Curves(Arrays):
-    """Log-odds = start + the sum of the curves, each straight between its knots and flat outside of them.
+    """Log-odds = start + the sum of the curves, each linear between its knots and constant outside of them.
 
     Attributes:
-        start: mean log-odds of the training rows, over which each curve has mean 0.
-        column: matrix column of each knot; the knots of one column stand together.
-        knot: value of the column, ascending within it.
-        height: what the curve adds there.
+        start: mean log-odds of the training rows; over these rows each curve has mean 0.
+        column: matrix column of each knot; the knots of one column are adjacent.
+        knot: value of the column, ascending within the column.
+        height: value that the curve adds at the knot, log-odds.
     """
 
     start: float
@@ -33,7 +33,7 @@ class Curves(Arrays):
         curves: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]],
         matrix: NDArray[np.float64],
     ) -> "Curves":
-        """One model from (knots, heights) per matrix column; the means over the training `matrix` go to the start."""
+        """Build a model from (knots, heights) per matrix column; move the means over the training `matrix` to start."""
         parts: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
         for column, (knot, height) in curves.items():
             mean = float(np.interp(matrix[:, column], knot, height).mean())
@@ -65,7 +65,7 @@ class Curves(Arrays):
         return self.start
 
     def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The curves' heights, summed by group; (rows, groups). Exact Shapley values: nothing interacts."""
+        """The curves' heights, summed by group; (rows, groups). Exact Shapley values, as there are no interactions."""
         result = np.zeros((int(group.max()) + 1, len(matrix)))
         for column, knot, height in self.curves():
             result[group[column]] += np.interp(matrix[:, column], knot, height)

@@ -1,7 +1,7 @@
-"""The model that leaves training: transformation, scorer (linear, curves, trees, a blend), calibration; only numpy.
+"""The portable model: transformation, scorer (linear, curves, trees or a blend) and calibration.
 
-It is a folder of JSON and arrays without pickle, so it opens in a Spark worker, a web process or a later Python, and
-opening it can execute nothing.
+It is stored as a folder of JSON and arrays without pickle, so a Spark worker, a web process or a later Python can load
+it, and loading executes no code from it.
 """
 
 import io
@@ -21,31 +21,31 @@ from churn_assets.ml.portable.curves import Curves
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.portable.trees import Trees
 
-# 2 brought blends, 3 curves; whatever is older is read as before.
+# Version 2 added blends, version 3 curves; older versions can still be read.
 FORMAT_VERSION = 3
 MODEL_FILE = "model.json"
 ARRAYS_FILE = "arrays.npz"
 
 
 class Form(Protocol):
-    """Arithmetic over a matrix that can explain itself."""
+    """A function of matrix rows that can explain its predictions."""
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Prediction per row."""
         ...
 
     def expected(self) -> float:
-        """Prediction that contributions start from."""
+        """Prediction that contributions are relative to."""
         ...
 
     def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
-        """(rows, groups): what each group of columns adds to `expected`; per row they add up to `predict`."""
+        """(rows, groups): what each group of columns adds to `expected`; per row they sum to `predict - expected`."""
         ...
 
 
 @dataclass(frozen=True)
 class Linear(Arrays):
-    """Log-odds = intercept + coefficients . row; `centre` is the mean training row that explanations start from."""
+    """Log-odds = intercept + coefficients . row; explanations are relative to `centre`, the mean training row."""
 
     coefficients: NDArray[np.float64]
     intercept: float
@@ -81,7 +81,7 @@ class Blend:
         return blended([m.predict(matrix) for m in self.members], self.weights, self.intercept)
 
     def expected(self) -> float:
-        """The blend of what the members expect."""
+        """The blend of the members' `expected`."""
         return self.intercept + sum(w * m.expected() for w, m in zip(self.weights, self.members, strict=True))
 
     def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -99,11 +99,12 @@ def blended(
 
 @dataclass(frozen=True)
 class Scorer:
-    """What fitting a candidate returns: a form on log-odds, whatever its arithmetic predicts.
+    """A fitted candidate: converts the predictions of its form to log-odds.
 
     Attributes:
-        form: the arithmetic; a blend's members are scorers themselves, each with its own scale.
-        scale: unit of what `form` predicts: "log_odds" (linear, boosted trees, blends) or "probability" (tree, forest).
+        form: the function; a blend's members are scorers themselves, each with its own scale.
+        scale: unit of the form's predictions: "log_odds" (linear, curves, boosted trees, blends) or "probability"
+            (tree, forest).
     """
 
     form: Form
@@ -127,9 +128,9 @@ class Scorer:
     def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
         """(rows, groups) on log-odds.
 
-        Where the form predicts probabilities, its contributions are probabilities too; each row's are stretched by the
-        one factor that makes them add up on the log-odds scale (the secant of the logit between base and score), which
-        keeps sign and order.
+        If the form predicts probabilities, its contributions are probabilities too. Each row's are multiplied by one
+        factor, the secant of the logit between base and score, so that they add up on the log-odds scale. Sign and
+        order stay the same.
         """
         values = self.form.contributions(matrix, group)
         if self.scale == "log_odds":
@@ -150,7 +151,7 @@ class PortableModel:
     Attributes:
         candidate: name of the candidate that won, e.g. "gradient_boosted_trees".
         transformation, scorer, calibration: applied in this order.
-        about: plain JSON that travels with the model: split, windows, importance, reference statistics.
+        about: plain JSON stored with the model: split, windows, importance, reference statistics.
     """
 
     candidate: str
@@ -166,8 +167,8 @@ class PortableModel:
             frame: one row per snapshot with at least the model's features; other columns are ignored.
 
         Returns:
-            Columns `raw` (rank by this one: calibration may tie neighbours) and `probability` (calibrated), both in
-            [0, 1], with the index of `frame`.
+            Columns `raw` (rank by this one, because calibration may create ties) and `probability` (calibrated), both
+            in [0, 1], with the index of `frame`.
 
         Raises:
             KeyError: a feature is not a column of the frame.
@@ -175,21 +176,21 @@ class PortableModel:
         return self._scores(self.transformation.transform(frame), frame.index)
 
     def base_value(self) -> float:
-        """Log-odds that every explanation starts from, see `Scorer.expected`."""
+        """Log-odds that contributions are relative to, see `Scorer.expected`."""
         return self.scorer.expected()
 
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Why each snapshot scores as it does: one column per declared feature, on the log-odds scale.
+        """Contribution of each feature to the score: one column per declared feature, on the log-odds scale.
 
         Per row they add up to `logit(raw) - base_value()`. Linear: coefficient times distance from the training
-        mean. Curves: height over their training mean. Boosted trees: exact path-dependent Shapley values. A tree or
-        forest: its Shapley values stretched to log-odds, see `Scorer.contributions`. A blend: the weighted sum of its
+        mean. Curves: height above the curve's training mean. Boosted trees: exact path-dependent Shapley values. A tree
+        or forest: its Shapley values scaled to log-odds, see `Scorer.contributions`. A blend: the weighted sum of its
         members' contributions. Contributions of the columns of one feature (missing indicator, categories) are summed.
         """
         return self._contributions(self.transformation.transform(frame), frame.index)
 
     def score_and_explain(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """`score` and `contributions`, with one transformation for both."""
+        """Returns `score` and `contributions`; transforms the frame once."""
         matrix = self.transformation.transform(frame)
         return self._scores(matrix, frame.index), self._contributions(matrix, frame.index)
 
@@ -202,7 +203,7 @@ class PortableModel:
         return pd.DataFrame(values, columns=self.transformation.features, index=index)
 
     def save(self, folder: Path) -> None:
-        """Write `model.json` and `arrays.npz` into a folder, which is created."""
+        """Write `model.json` and `arrays.npz` into a folder; create the folder if it does not exist."""
         folder.mkdir(parents=True, exist_ok=True)
         described, arrays = _stored(self.scorer)
         stored = {
@@ -248,7 +249,7 @@ KINDS: dict[str, type[Linear | Trees | Curves]] = {"linear": Linear, "trees": Tr
 
 
 def _stored(scorer: Scorer) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
-    """A scorer as JSON values and named arrays; those of a blend's n-th member are called `n.<name>`."""
+    """Returns a scorer as JSON values and named arrays; arrays of a blend's n-th member are called `n.<name>`."""
     form = scorer.form
     for kind, known in KINDS.items():
         if isinstance(form, known):

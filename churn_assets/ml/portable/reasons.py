@@ -1,4 +1,4 @@
-"""A score in words: the features that raised it most, as the business calls them."""
+"""Reasons of a score: the features that raised it most, in the words of the business."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,10 @@ YES_AND_NO = {"true": "yes", "false": "no"}
 
 
 def _words(feature: Feature, value: object, typical: float | None) -> str:
-    """`4 support tickets in the last 3 months` where the feature has a phrase; else `support tickets, last 3 months: 4
-    (typical 0)`. Of a trend, `value` is the change."""
+    """Returns a feature's value in words. For a trend, `value` is the relative change.
+
+    With a phrase: `4 support tickets in the last 3 months`. Else: `support tickets, last 3 months: 4 (typical 0)`.
+    """
     if feature.kind == "category" or not isinstance(value, int | float):
         told: float | str = YES_AND_NO.get(str(value), str(value))
     else:
@@ -42,7 +44,7 @@ def _direction(change: float) -> str:
 
 
 def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDArray[np.object_]":
-    """Each value in words. What reads alike is put into words once: a cohort has few values that differ in print."""
+    """Returns each value in words. Values that print alike are formatted once: a cohort has few distinct ones."""
     import numpy as np
     import pandas as pd
 
@@ -57,10 +59,10 @@ def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDAr
 
 
 def _rounded(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
-    """Rounded to what is printed. A trend (new - old) / (new + old) becomes the change, new / old - 1.
+    """Returns values rounded as they are printed. A trend (new - old) / (new + old) becomes the change new / old - 1.
 
-    Infinite values are missing, as for the model. Trends beyond -1 and 1, of snapshots from when a window might be
-    negative, are no change that could be named.
+    Infinite values become missing, as in the model. Trends outside [-1, 1] become missing too: they come from old
+    snapshots in which a window could be negative, and no relative change corresponds to them.
     """
     import numpy as np
 
@@ -83,8 +85,8 @@ def reasons(
 ) -> "NDArray[np.object_]":
     """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
 
-    Only features that may be named (`Feature.nameable`), and of them only what raises the risk; a customer with nothing
-    of the kind has no reason.
+    Only features that may be named (`Feature.nameable`) and that raise the risk are reasons; a customer without such a
+    feature has no reason.
     """
     import numpy as np
 
@@ -102,7 +104,7 @@ def reasons(
 
 
 def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":
-    """Per row the driver whose features together raise the risk most; unknown where there is no feature."""
+    """Per row, the driver whose features together raise the risk most; "unknown" if there are no features."""
     import numpy as np
 
     if not features:

@@ -1,6 +1,6 @@
 """One fitted transformation from declared features to a numeric matrix, the same for every candidate model.
 
-Everything in it is learned from the training part only and is plain JSON, so that a score of today can be recomputed
+All its parameters are learned from the training part only and stored as plain JSON, so that a score can be recomputed
 years later, in a Spark worker or a web process, with numpy and pandas alone.
 """
 
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 OTHER = "(other)"
 MISSING = "(missing)"
-# A category seen in fewer training rows than this shares the "other" column: too few to learn from, and rare
-# enough to point at a person.
+# A category with fewer training rows than this goes to the "other" column: too few rows to learn from, and so few that
+# they could identify a person.
 MINIMUM_CATEGORY_ROWS = 50
 MAXIMUM_CATEGORIES = 20
-# Long right tails (data volumes, amounts) put a linear model in the hands of a few rows; beyond this moment skewness
-# a logarithm is tried and kept if it is less skewed.
+# With long right tails (data volumes, amounts) a few rows dominate a linear model. Above this moment skewness a
+# logarithm is tried, and kept if it is less skewed.
 SKEW_FOR_LOG = 2.0
 
 
@@ -31,8 +31,8 @@ class NumericColumn:
 
     Attributes:
         median: fills missing values (unit of the feature).
-        indicator: a 0/1 column says where the value was missing; only if training had missing values.
-        log: sign(x) * log(1 + |x|) is taken.
+        indicator: add a 0/1 column that is 1 where the value was missing; only if training had missing values.
+        log: apply sign(x) * log(1 + |x|).
     """
 
     feature: str
@@ -43,10 +43,10 @@ class NumericColumn:
 
 @dataclass(frozen=True)
 class CategoryColumn:
-    """A categorical feature: one 0/1 column per frequent category and one for all others, unseen ones included.
+    """A categorical feature: one 0/1 column per frequent category and one for all others, including unseen ones.
 
     Attributes:
-        categories: frequent categories by falling frequency; `(missing)` may be one of them.
+        categories: frequent categories by descending frequency; `(missing)` may be one of them.
     """
 
     feature: str
@@ -54,7 +54,7 @@ class CategoryColumn:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Frequent categories that are values."""
+        """Frequent categories without `(missing)`."""
         return tuple(category for category in self.categories if category != MISSING)
 
 
@@ -62,8 +62,9 @@ class CategoryColumn:
 class Transformation:
     """Fitted mapping from a frame of declared features to a float64 matrix without missing values.
 
-    Columns are neither centred nor scaled: linear models standardise for themselves, trees do not care, thresholds
-    stay in units that people know, and what is zero stays zero, which makes Spark's vectors sparse (see mllib.py).
+    Columns are neither centred nor scaled: linear models standardise by themselves, trees do not depend on scale,
+    thresholds keep their familiar units, and zeros stay zeros, which makes Spark's vectors sparse (see
+    spark_matrix.py).
 
     Attributes:
         parts: one entry per declared feature, in declared order.
@@ -80,7 +81,7 @@ class Transformation:
 
         Raises:
             KeyError: a declared feature is not a column of the frame.
-            TypeError: a feature holds values that are neither numbers nor strings (dates, lists).
+            TypeError: a feature has values that are neither numbers nor strings (dates, lists).
             ValueError: no rows or no features.
         """
         if frame.empty or not features:
@@ -101,7 +102,7 @@ class Transformation:
         return [part.feature for part in self.parts]
 
     def part(self, feature: str) -> NumericColumn | CategoryColumn:
-        """What was learned of a feature."""
+        """The fitted part of a feature."""
         return self.parts[self.features.index(feature)]
 
     @property
@@ -111,16 +112,16 @@ class Transformation:
 
     @property
     def column_feature(self) -> NDArray[np.intp]:
-        """For each matrix column the position of its declared feature: what contributions are summed by."""
+        """For each matrix column, the position of its declared feature; contributions are summed by it."""
         widths = [len(_column_names(part)) for part in self.parts]
         return np.repeat(np.arange(len(self.parts)), widths)
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Matrix of shape (rows, len(columns)): float64, Fortran order, nothing missing.
+        """Matrix of shape (rows, len(columns)): float64, Fortran order, no missing values.
 
         Raises:
             KeyError: a declared feature is not a column of the frame.
-            TypeError: a numeric feature holds something that is not a number.
+            TypeError: a numeric feature has a value that is not a number.
         """
         _require(frame, self.features)
         matrix = np.empty((len(frame), len(self.columns)), dtype=np.float64, order="F")
@@ -142,7 +143,7 @@ class Transformation:
         return matrix
 
     def example(self) -> pd.DataFrame:
-        """One synthetic customer: medians and most frequent categories, never a row that exists."""
+        """One synthetic customer of medians and most frequent categories; it is not copied from an existing row."""
         return pd.DataFrame(
             {
                 part.feature: [part.median]
@@ -153,7 +154,7 @@ class Transformation:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` gives an equal object back."""
+        """Plain JSON values; `from_dict` returns an equal object."""
         return {
             "numeric": [asdict(part) for part in self.parts if isinstance(part, NumericColumn)],
             "categorical": [asdict(part) for part in self.parts if isinstance(part, CategoryColumn)],
@@ -176,7 +177,7 @@ class Transformation:
 
 
 def is_numeric(series: pd.Series) -> bool:
-    """True if a feature is to be read as a number; without any value the type of the column says so.
+    """True if a feature is numeric; if it has no values, the column type decides.
 
     Raises:
         TypeError: dates, lists and other values that are neither a number nor a string.
@@ -186,7 +187,7 @@ def is_numeric(series: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
         return True
     values = series.dropna()
-    if values.empty:  # words, known from later cohorts on; numbers have a type of their own
+    if values.empty:  # strings, first delivered later; an empty number has a numeric type
         return False
     kinds = set(map(type, values))
     if all(issubclass(kind, (bool, int, float, Decimal, np.number, np.bool_)) for kind in kinds):
@@ -200,7 +201,7 @@ def is_numeric(series: pd.Series) -> bool:
 
 
 def known_numbers(series: pd.Series) -> NDArray[np.float64]:
-    """`numbers` without those that are missing."""
+    """`numbers` without missing values."""
     values = numbers(series)
     return values[~np.isnan(values)]
 
@@ -266,7 +267,7 @@ def _skewness(values: NDArray[np.float64]) -> float:
 def _fit_numeric(name: str, values: NDArray[np.float64]) -> NumericColumn:
     missing = np.isnan(values)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=RuntimeWarning)  # the median of a column without any value
+        warnings.simplefilter("ignore", category=RuntimeWarning)  # median of a column without values
         median = float(np.nanmedian(values))
     median = 0.0 if np.isnan(median) else median
     filled = np.where(missing, median, values)
@@ -277,7 +278,7 @@ def _fit_numeric(name: str, values: NDArray[np.float64]) -> NumericColumn:
 
 def _fit_categories(name: str, values: NDArray[np.object_]) -> CategoryColumn:
     counts = pd.Series(values).value_counts()
-    # Ties by name: the same training rows in another order must give the same columns.
+    # Ties are ordered by name, so that the same training rows in another order give the same columns.
     ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     kept = [str(value) for value, count in ranked if count >= MINIMUM_CATEGORY_ROWS][:MAXIMUM_CATEGORIES]
     return CategoryColumn(name, tuple(kept))

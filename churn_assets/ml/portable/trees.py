@@ -1,8 +1,8 @@
 """Additive decision trees as plain arrays: prediction and exact Shapley contributions in numpy.
 
-One representation serves Spark's trees, forests and boosted trees and scikit-learn's histogram boosting. Contributions
-are computed here and not by the `shap` package: they are needed in Spark workers and at serving time, where that
-package costs 4 CPU seconds and a compiler to import. On boosted trees both agree to 1e-15 (shap 0.51.0).
+One representation covers Spark's trees, forests and boosted trees, scikit-learn's histogram boosting and XGBoost.
+Contributions are computed here and not by the `shap` package: Spark workers and serving need them, and importing that
+package takes 4 CPU seconds and a compiler. On boosted trees both agree to 1e-15 (shap 0.51.0).
 """
 
 import math
@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 from churn_assets.ml.portable.arrays import Arrays
 
 LEAF = -1
-# Trees that ask no more than this are answered from a table of 2^n rows; see `TreeTable`.
+# A tree with at most this many distinct conditions is evaluated from a table of 2^n lines; see `TreeTable`.
 MOST_CONDITIONS = 8
 FEWEST_COLUMNS = 8
 
 
 def trees_for(labels: NDArray[np.float64], growth: float) -> int:
-    """How many trees boosting grows: `growth` times the root of the number of churners, or of others if they are fewer.
+    """Number of boosted trees: `growth` times the square root of the number of churners, or of stayers if fewer.
 
-    A fixed number is too many for a hundred churners and too few for ten thousand. On simulated telecom customers the
-    best was 300 to 450 for 900 churners, 900 for 3,400, more than 900 for 8,400.
+    A fixed number is too large for a hundred churners and too small for ten thousand. On simulated telecom customers
+    the best number was 300 to 450 for 900 churners, 900 for 3,400, more than 900 for 8,400.
     """
     churners = labels.sum()
     return max(1, round(growth * math.sqrt(min(churners, len(labels) - churners))))
 
 
 def share_of_columns(matrix: NDArray[np.float64], share: float) -> float:
-    """Share of the columns among which a question is chosen: as wanted, but not of fewer than FEWEST_COLUMNS."""
+    """Share of the columns from which a split is chosen: `share`, but at least FEWEST_COLUMNS columns and at most 1."""
     columns: int = matrix.shape[1]
     return min(1.0, max(share, FEWEST_COLUMNS / columns))
 
@@ -41,14 +41,14 @@ def share_of_columns(matrix: NDArray[np.float64], share: float) -> float:
 class Trees(Arrays):
     """An ensemble: the prediction is `start` plus the sum of the values of the leaves that a row reaches.
 
-    All trees lie one after the other in the arrays; children are absolute positions in them.
+    The arrays contain all trees one after the other; children are absolute positions in the arrays.
 
     Attributes:
         roots: position of the first node of each tree.
-        column: matrix column asked by a node, or LEAF.
+        column: matrix column that a node tests, or LEAF.
         threshold: a row goes left if its value is not greater.
         left, right: positions of the children, LEAF for leaves.
-        value: what a leaf adds; 0 for inner nodes.
+        value: value that a leaf adds; 0 for inner nodes.
         cover: training rows (or their weight) that reached the node.
         start: constant of the ensemble.
     """
@@ -64,7 +64,7 @@ class Trees(Arrays):
 
     @classmethod
     def join(cls, trees: list["Trees"], start: float = 0.0) -> "Trees":
-        """One ensemble from several, in order; `start` replaces theirs.
+        """Join several ensembles into one, in order; `start` replaces their own.
 
         Raises:
             ValueError: no trees.
@@ -94,14 +94,14 @@ class Trees(Arrays):
         )
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Prediction per row of a (rows, columns) matrix, in the order of the trees."""
+        """Prediction per row of a (rows, columns) matrix; trees are summed in order."""
         total = np.full(len(matrix), self.start)
         for root, table in zip(self.roots, self._tables, strict=True):
             total += table.value[table.pattern(matrix)] if table else self._walk(matrix, int(root))
         return total
 
     def _walk(self, matrix: NDArray[np.float64], root: int) -> NDArray[np.float64]:
-        """What one tree adds to each row."""
+        """Returns the value that one tree adds to each row."""
         at = np.full(len(matrix), root)
         rows = np.flatnonzero(self.column[at] != LEAF)
         while rows.size:
@@ -123,13 +123,13 @@ class Trees(Arrays):
     ) -> NDArray[np.float64]:
         """Exact path-dependent Shapley values; per row they add up to `predict - expected`.
 
-        A missing player is averaged out with the training cover of each branch, as in TreeSHAP (Lundberg et al.
-        2020). One leaf is a product game over the columns on its path: with one-indicators o (the row fulfils all
+        An absent player (column) is averaged out with the training cover of each branch, as in TreeSHAP (Lundberg et
+        al. 2020). One leaf is a product game over the columns on its path: with indicators o (1 if the row fulfils all
         conditions of that column) and cover ratios z,
             phi_i = value * (o_i - z_i) * integral over u in [0, 1] of prod_{j != i} (z_j (1 - u) + o_j u),
         because |S|! (d - 1 - |S|)! / d! is the Beta integral of u^|S| (1-u)^(d-1-|S|). The integrand is a polynomial
-        of degree d - 1, so Gauss-Legendre is exact; and since o is 0/1, a leaf has only 2^d different answers, which
-        are tabulated once and looked up per row.
+        of degree d - 1, so Gauss-Legendre is exact. As o is 0/1, a leaf has only 2^d different results; they are
+        tabulated once and looked up per row.
 
         Args:
             matrix: (rows, columns).
@@ -139,7 +139,7 @@ class Trees(Arrays):
             (rows, outputs), unit of the prediction.
         """
         group = np.arange(matrix.shape[1]) if group is None else group
-        # Outputs as rows: each is added to as one contiguous vector.
+        # Outputs are rows here, so that each is a contiguous vector.
         result = np.zeros((int(group.max()) + 1, len(matrix)))
         for root, table in zip(self.roots, self._tables, strict=True):
             if table:
@@ -160,7 +160,7 @@ class Trees(Arrays):
     def _shapley(
         self, root: int, holds: Callable[[int], NDArray[np.bool_]]
     ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Matrix column and what it adds to each row, leaf by leaf; `holds` tells which rows would go left."""
+        """Yields matrix column and its addition to each row, per leaf; `holds(node)` is True where a row goes left."""
         for leaf, path in self._paths(root):
             columns = list(dict.fromkeys(int(self.column[node]) for node, _ in path))
             pattern: NDArray[np.int32] | int = 0
@@ -179,7 +179,7 @@ class Trees(Arrays):
 
     @cached_property
     def _tables(self) -> "list[TreeTable | None]":
-        """Of each tree; None for one that asks too much."""
+        """The table of each tree; None for a tree with more than MOST_CONDITIONS conditions."""
         return [self._table(int(root)) for root in self.roots]
 
     def _table(self, root: int) -> "TreeTable | None":
@@ -207,7 +207,7 @@ class Trees(Arrays):
         return TreeTable(asked, value, shapley)
 
     def _paths(self, root: int) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
-        """Every leaf of a tree with its path: (node, goes left) from the root down."""
+        """Yields every leaf of a tree with its path: (node, goes left) from the root down."""
         stack: list[tuple[int, list[tuple[int, bool]]]] = [(root, [])]
         while stack:
             node, path = stack.pop()
@@ -220,11 +220,11 @@ class Trees(Arrays):
 
 @dataclass(frozen=True)
 class TreeTable:
-    """A small tree as a table: which of its conditions a row meets, read as a binary number, is the line to look up.
+    """A small tree as a table: one bit per condition that a row meets; the binary number is the line to look up.
 
     Attributes:
         conditions: (matrix column, threshold): value <= threshold; the first is the lowest bit.
-        value: what the tree adds, per line.
+        value: value that the tree adds, per line.
         shapley: matrix column -> its Shapley value, per line.
     """
 
@@ -233,7 +233,7 @@ class TreeTable:
     shapley: dict[int, NDArray[np.float64]]
 
     def pattern(self, matrix: NDArray[np.float64]) -> NDArray[np.intp]:
-        """The line of each row."""
+        """The table line of each row."""
         found = np.zeros(len(matrix), dtype=np.uint8)
         for bit, (column, threshold) in enumerate(self.conditions):
             found |= (matrix[:, column] <= threshold).view(np.uint8) << np.uint8(bit)
@@ -248,7 +248,7 @@ def _quadrature(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _leaf_table(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shapley values of a leaf of value 1 for every pattern of met conditions; shape (players, 2^players)."""
+    """Shapley values of a leaf with value 1 for every pattern of met conditions; shape (players, 2^players)."""
     players = len(ratio)
     met = (np.arange(2**players) >> np.arange(players)[:, None]) & 1  # (players, patterns)
     u, weights = _quadrature((players + 1) // 2)

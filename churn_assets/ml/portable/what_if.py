@@ -1,6 +1,7 @@
-"""What if: how a customer's probability changes when something that we can change takes another value.
+"""What if: how a customer's probability changes when an actionable feature takes another value.
 
-The answer is the model's, not the customer's: what goes with a change in real life does not move by itself.
+The result describes the model and not the customer: features that would change along with it in reality stay as they
+are.
 """
 
 import re
@@ -20,22 +21,22 @@ from churn_assets.ml.portable.transformation import (
 )
 
 FEW_VALUES = 12
-# Beyond these quantiles stand single customers, whose values are nobody's business and where the model only guesses.
+# Values beyond these quantiles belong to single customers: they are personal, and the model extrapolates there.
 LOWEST, HIGHEST = 0.01, 0.99
 
 Value = float | str
 
 
 class WhatIfError(ValueError):
-    """The question cannot be asked; the message says what can."""
+    """The question is not allowed; the message lists what is."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Values that the model has learned from; none by default.
+    """Values that the model has learned from; no value by default.
 
     Attributes:
-        values: categories, or numbers that take a few values only; empty for other numbers.
+        values: categories, or the values of a number with at most FEW_VALUES; empty for other numbers.
         low, high: 1 % and 99 % quantile of other numbers.
     """
 
@@ -51,7 +52,7 @@ class Observed:
         return f"{value_in_words(self.low)} to {value_in_words(self.high)}"
 
     def holds(self, value: Value) -> bool:
-        """Whether the value lies inside."""
+        """True if the value was observed: one of `values`, or between `low` and `high`."""
         if self.values:
             return value in self.values
         return isinstance(value, float) and self.low <= value <= self.high
@@ -62,9 +63,9 @@ class Change:
     """One feature that takes another value.
 
     Attributes:
-        words: what a person reads.
-        before, after: its values; None where it was not known.
-        probability: of the customer with this change alone.
+        words: the feature's name for people.
+        before, after: its values; None if missing.
+        probability: calibrated probability of the customer with this change alone.
     """
 
     feature: str
@@ -76,12 +77,12 @@ class Change:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """The answer.
+    """The result of a what-if question.
 
     Attributes:
-        before, after: calibrated probability as the customer is, and with all changes together.
-        changes: in the order asked.
-        kept: features that speak of the same thing and stayed as they are, in words.
+        before, after: calibrated probability of the customer as is, and with all changes together.
+        changes: in the order of the question.
+        kept: related features that kept their value, in words; see `_kept`.
     """
 
     before: float
@@ -91,10 +92,10 @@ class WhatIf:
 
 
 def observed_range(model: PortableModel, learned_from: pd.Series) -> Observed:
-    """The values that may be asked for.
+    """Returns the values that a what-if question may use.
 
     Args:
-        learned_from: values of the feature in the train cohorts; its name is the feature's.
+        learned_from: values of the feature in the train cohorts; the series has the feature's name.
     """
     part = model.transformation.part(str(learned_from.name))
     if isinstance(part, CategoryColumn):
@@ -104,7 +105,7 @@ def observed_range(model: PortableModel, learned_from: pd.Series) -> Observed:
     if len(distinct) <= FEW_VALUES:
         return Observed(tuple(float(v) for v in distinct[counts >= MINIMUM_CATEGORY_ROWS]))
     low, high = np.quantile(known, [LOWEST, HIGHEST])
-    # outwards to what `value_in_words` shows: an end that is printed can be asked for
+    # rounded outwards to the two decimals of `value_in_words`, so that a printed bound is itself allowed
     return Observed(low=float(np.floor(low * 100) / 100), high=float(np.ceil(high * 100) / 100))
 
 
@@ -121,16 +122,16 @@ def what_if(
     wishes: Mapping[str, str],
     ranges: Mapping[str, Observed],
 ) -> WhatIf:
-    """The customer's probability as they are and as wished.
+    """Returns the customer's probability with the present values and with the wished ones.
 
     Args:
         snapshot: one row with the model's features.
-        features: as declared.
+        features: all declared features.
         wishes: feature -> value, as text.
-        ranges: per wished feature; see `observed_range`.
+        ranges: observed values of each wished feature; see `observed_range`.
 
     Raises:
-        WhatIfError: a feature is unknown or not actionable, a value is no number or lies outside of what was observed.
+        WhatIfError: a feature is unknown or not actionable, or a value is not a number or was not observed.
     """
     allowed = {f.name: f for f in actionable(model, features)}
     values = {name: _value(model, allowed, features, name, text, ranges) for name, text in wishes.items()}
@@ -153,7 +154,7 @@ def what_if(
 
 
 def present_value(model: PortableModel, snapshot: pd.DataFrame, name: str) -> Value | None:
-    """The feature's value in a snapshot of one row; None where it is not known."""
+    """The feature's value in a snapshot of one row; None if missing."""
     value = snapshot[name].iloc[0]
     if pd.isna(value):
         return None
@@ -161,7 +162,7 @@ def present_value(model: PortableModel, snapshot: pd.DataFrame, name: str) -> Va
 
 
 def value_in_words(value: Value | None) -> str:
-    """A value as a person reads it."""
+    """A value as text, numbers with at most two decimals; "unknown" for None."""
     if value is None:
         return "unknown"
     return value if isinstance(value, str) else f"{value:,.2f}".rstrip("0").rstrip(".")
@@ -197,7 +198,7 @@ def _value(
 
 
 def _kept(model: PortableModel, features: Sequence[Feature], values: Mapping[str, Value]) -> tuple[str, ...]:
-    """Features of the model made of the same column, or computed from a changed feature."""
+    """Returns the other features of the model from the same column or computed from a changed feature, in words."""
     by_name = {f.name: f for f in features}
     columns = {(f.source, f.column or f.measure) for f in map(by_name.__getitem__, values)}
     known = set(model.transformation.features)

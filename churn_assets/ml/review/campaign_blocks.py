@@ -1,4 +1,4 @@
-"""What a campaign reaches and earns, as the study's report and the model card both tell it."""
+"""Document blocks on the reach and profit of a campaign, shared by the study's report and the model card."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from churn_assets.reporting.blocks import Grid
 
 
 def reached_grid(reached: Sequence[Reached]) -> Grid:
-    """A row per share contacted."""
+    """Returns a table with a row per share contacted."""
     rows = [
         (
             f"riskiest {r.share:.0%}",
@@ -24,10 +24,10 @@ def reached_grid(reached: Sequence[Reached]) -> Grid:
 
 
 def assumptions(economics: Economics, declared: bool) -> str:
-    """The economics of a campaign in words, and whose they are.
+    """Returns the economics of a campaign in words, and their source.
 
     Args:
-        declared: whether the business declared them itself.
+        declared: whether churn.yaml declares them.
     """
     source = (
         "The amounts are those of churn.yaml."

@@ -1,6 +1,6 @@
-"""The model card of a version (Mitchell et al. 2019, doi 10.1145/3287560.3287596), written for whoever relies on it.
+"""The model card of a version (Mitchell et al. 2019, doi 10.1145/3287560.3287596), for the users of the model.
 
-It holds figures of groups only: no customer_key and no row.
+It contains figures of groups only: no customer_key and no rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from churn_assets.reporting.html import html_page
 from churn_assets.reporting.markdown import markdown, markdown_page
 from churn_assets.reporting.words import capitalised, counted, spoken
 
-# An AUC whose interval is wider says little about which of two models is better.
+# An AUC with a wider interval hardly shows which of two models is better.
 WIDE = 0.1
 POLICIES = {
     "cancellation": "a customer's contract ({source}) ends by the customer's own choice",
@@ -41,14 +41,14 @@ POLICIES = {
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the card tells beside the training itself.
+    """Facts for the card that are not in the training result.
 
     Attributes:
         business: churn.yaml.
-        words: feature -> what a person reads.
-        trained_as_of: what the training was allowed to know.
-        outcomes: what became of the snapshots of the cohorts used -> how many; also those left out of the training.
-        parameters: settings and versions that made the model.
+        words: feature -> its name for people.
+        trained_as_of: the date up to which the training used data.
+        outcomes: outcome -> number of snapshots of the cohorts used, including those left out of the training.
+        parameters: settings and versions of the training.
         run_id: of MLflow.
     """
 
@@ -62,7 +62,7 @@ class CardFacts:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The card as one HTML page with pictures inside, as Markdown beside plots/, and in a few lines of Markdown."""
+    """The card as one HTML page with embedded pictures, as Markdown that refers to plots/, and as a short Markdown."""
 
     html: str
     markdown: str
@@ -72,7 +72,7 @@ class ModelCard:
 def model_card(
     result: TrainingResult, found: Examination, facts: CardFacts, pictures: Mapping[str, bytes]
 ) -> ModelCard:
-    """Write the card of a training.
+    """Returns the card of a training.
 
     Args:
         pictures: PNGs by file stem; see `examination.pictures`. Markdown refers to them as plots/<stem>.png.
@@ -108,7 +108,7 @@ def _document(result: TrainingResult, found: Examination, facts: CardFacts) -> D
 
 
 def points(result: TrainingResult, found: Examination) -> list[str]:
-    """Everything that should be checked before relying on the model."""
+    """Returns everything to check before using the model."""
     return [*_doubts(result), *found.leaks.findings(), *fairness_findings(found.groups)]
 
 
@@ -250,7 +250,7 @@ def _exclusions(facts: CardFacts) -> str:
 
 
 def limits(result: TrainingResult, found: Examination) -> list[Block]:
-    """What the figures cannot promise."""
+    """Returns the limits of the figures."""
     test = result.test
     said: list[Block] = [
         (
@@ -287,7 +287,7 @@ def _making(result: TrainingResult, facts: CardFacts) -> list[Block]:
 
 
 def _short(result: TrainingResult, found: Examination, facts: CardFacts) -> str:
-    """The card in a few lines, as the description of the registered version."""
+    """Returns the card in a few lines, the description of the registered version."""
     test, quality = result.test, found.quality
     made = f", trained as of {facts.trained_as_of} on {result.rows['train']['rows']:,} snapshots."
     lines: list[Text] = [(Strong(spoken(result.chosen)), made)]

@@ -1,4 +1,4 @@
-"""The parts of the model card that hold figures: quality, money, months and kinds of customers, fairness, drivers."""
+"""The chapters of the model card with figures: quality, profit, months and kinds of customers, fairness, drivers."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ CANDIDATES = Pictures({"candidates": "ROC-AUC of each candidate with its interva
 
 
 def how_good(result: TrainingResult, found: Examination) -> list[Block]:
-    """Ranking, calibration and who is reached, on the test cohort."""
+    """Ranking, calibration and reach of a campaign, on the test cohort."""
     test = result.test
     if test.status != OK or found.quality is None:
         return [f"No figures: {IN_WORDS[test.status]}.", CANDIDATES]
@@ -114,7 +114,7 @@ def what_it_earns(found: Examination, business: BusinessFile) -> list[Block]:
 
 
 def everywhere(found: Examination) -> list[Block]:
-    """Every month, and every kind of customer."""
+    """Metrics by month end and by kind of customer."""
     head = ("", "customers", "churners", "ROC-AUC", "95 %")
     return [
         "By month end. The earlier months also chose the model, so their figures are slightly too good:",
@@ -134,7 +134,7 @@ def _slice(name: str, m: Metrics) -> tuple[str, ...]:
 
 
 def fair(found: Examination, business: BusinessFile) -> list[Block]:
-    """Groups of the protected attributes."""
+    """Figures of the groups of each protected attribute."""
     protected = business.protected
     if not protected:
         return [
@@ -157,7 +157,7 @@ def fair(found: Examination, business: BusinessFile) -> list[Block]:
 
 
 def drivers(found: Examination, words: Mapping[str, str]) -> list[Block]:
-    """Features with how much they move the scores, and their curves."""
+    """Importance of the features, and their partial dependence curves."""
     rows = [
         (
             words.get(line.feature, line.feature),

@@ -1,4 +1,4 @@
-"""What is looked at after a training and before anybody relies on its model; what the model card tells."""
+"""The examination of a finished training, before its model is used; the model card reports its results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ SHOWN = 15
 
 @dataclass(frozen=True)
 class ExaminationSettings:
-    """What to look at.
+    """Settings of the examination.
 
     Attributes:
         capacity: share of customers that a campaign reaches.
         economics: of a campaign.
-        value: feature and quantiles of the value tiers; None where there are none.
-        protected: attributes to judge by; each is a column of the frame by its `name`.
+        value: feature and bounds of the value tiers; None: no tiers.
+        protected: attributes whose groups are compared; the frame has a column per attribute, its `name`.
         seed: of samples and shuffles.
-        minimum_positives: fewer churners give a status instead of numbers.
+        minimum_positives: groups with fewer churners have a status instead of figures.
     """
 
     capacity: float = 0.1
@@ -46,16 +46,16 @@ class ExaminationSettings:
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found.
+    """Results of the examination.
 
     Attributes:
-        quality: of the test cohort; None where it has no metrics.
+        quality: of the test cohort; None if it has no metrics.
         cohorts: as_of date -> metrics of the validation cohorts and the test cohort.
-        segments: kind of customer -> metrics on the test cohort: bands of tenure, value tiers.
+        segments: kind of customer -> metrics on the test cohort: tenure bands, value tiers.
         groups: of the protected attributes, on the test cohort.
-        leaks: what was looked for.
+        leaks: results of the checks for leaks.
         importance: of every feature, largest first.
-        dependence: curves of the first ten.
+        dependence: curves of the ten most important features.
     """
 
     quality: Quality | None
@@ -67,7 +67,7 @@ class Examination:
     dependence: tuple[Dependence, ...]
 
     def metrics(self) -> dict[str, float]:
-        """Flat names and numbers for MLflow."""
+        """Returns flat name -> number for MLflow."""
         found = {f"test.{name}": value for name, value in self.figures().items()}
         for kind, parts in (("cohort", self.cohorts), ("segment", self.segments)):
             for name, metrics in parts.items():
@@ -81,15 +81,15 @@ class Examination:
         return found | self.leaks.metrics()
 
     def figures(self) -> dict[str, float]:
-        """Numbers of the test cohort, by the names of `Quality.as_dict`; empty where it has none."""
+        """Figures of the test cohort, by the names of `Quality.as_dict`; empty if it has none."""
         return self.quality.as_dict() if self.quality else {}
 
 
 def pictures(result: TrainingResult, found: Examination, words: Mapping[str, str]) -> dict[str, bytes]:
-    """File stem -> PNG of every picture of a training.
+    """Returns file stem -> PNG for every picture of a training.
 
     Args:
-        words: feature -> what a person reads.
+        words: feature -> its name for people.
     """
     figures = training_figures(result)
     figures["importance"] = importance_figure(found.importance[:SHOWN], words)
@@ -99,17 +99,17 @@ def pictures(result: TrainingResult, found: Examination, words: Mapping[str, str
 
 
 def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSettings) -> Examination:
-    """Look at a finished training.
+    """Examine a finished training.
 
     Args:
-        frame: what was trained on; see `train`.
+        frame: the training frame; see `train`. It also has the columns of `settings.value` and `settings.protected`.
     """
     tested = _tested(result, frame)
     importance = importance_intervals(result.contributions, settings.seed)
     strongest = [line.feature for line in importance[:TOP] if line.value > 0]
-    note("looking for leaks")
+    note("checking for leaks")
     leaks = leak_report(result, frame, settings.seed)
-    note("asking what the strongest features do to the score")
+    note("computing partial dependence of the strongest features")
     dependence = partial_dependence(result.model, tested, strongest, settings.seed)
     note("measuring quality, stability and fairness")
     return Examination(

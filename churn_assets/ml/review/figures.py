@@ -1,6 +1,6 @@
-"""Figures that a manager can read: every title says what is shown, on how many customers, how sure it is.
+"""Figures for managers: titles and legends give the content, the number of customers and the uncertainty.
 
-matplotlib's object interface only: no global figure state, no display, safe in threads.
+They use matplotlib's object interface only: no global figure state, no display, safe in threads.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from churn_assets.ml.metrics.importance import Importance
     from churn_assets.ml.training.result import CandidateResult, TrainingResult
 
-# Figures of one set of scored customers: name -> what it shows.
+# Figures of one set of scored customers: name -> content.
 SHOWS = {
     "lift": "Lift against the share of customers contacted",
     "calibration": "Observed churn rate against predicted probability in ten groups",
@@ -41,7 +41,7 @@ SHOWS = {
 def training_figures(result: "TrainingResult") -> "dict[str, Figure]":
     """All figures of a training by file stem: roc, precision_recall, calibration, lift, candidates.
 
-    The four figures of the test cohort are left out when it has no metrics (too few churners).
+    The four figures of the test cohort are absent if it has no metrics (too few churners).
     """
     figures = {"candidates": _candidates_figure(result.candidates)}
     if result.test.status == OK:
@@ -57,7 +57,7 @@ def training_figures(result: "TrainingResult") -> "dict[str, Figure]":
 def roc_figure(
     labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics, about: str
 ) -> "Figure":
-    """Share of churners found against share of loyal customers bothered, over all cut-offs."""
+    """Share of churners found against share of staying customers contacted, over all cut-offs."""
     hits, seen = _by_score(labels, raw)
     found = hits / labels.sum()
     bothered = (seen - hits) / (len(labels) - labels.sum())
@@ -112,7 +112,7 @@ def calibration_figure(
         "predicted churn probability",
         "observed churn rate",
     )
-    # Rounding can put an end of the interval on the wrong side of the rate by 1e-17, which matplotlib refuses.
+    # Rounding can make a distance negative by 1e-17, which matplotlib rejects.
     spread = np.abs(np.vstack([observed - bounds[:, 0], bounds[:, 1] - observed]))
     axes.errorbar(
         predicted,
@@ -134,7 +134,7 @@ def calibration_figure(
 def lift_figure(
     labels: NDArray[np.float64], raw: NDArray[np.float64], metrics: Metrics, about: str
 ) -> "Figure":
-    """How many times more churners than by chance, by share of customers contacted."""
+    """Ratio of churners found to those found by chance, by share of customers contacted."""
     hits, seen = _by_score(labels, raw)
     figure, axes = blank(
         f"How much better than contacting at random\n{about}", "share of customers contacted", "lift"
@@ -177,7 +177,7 @@ def _candidates_figure(candidates: "Sequence[CandidateResult]") -> "Figure":
 
 
 def importance_figure(lines: "Sequence[Importance]", words: Mapping[str, str]) -> "Figure":
-    """Features with how much they move the scores, and how sure that is."""
+    """Importance of each feature with its interval."""
     return strength_figure(
         [Estimate(words.get(line.feature, line.feature), line.value, line.low, line.high) for line in lines]
     )
@@ -192,7 +192,7 @@ def dependence_figure(curves: "Sequence[Dependence]", words: Mapping[str, str]) 
     figure = Figure(figsize=(15, 3.3 * rows))
     FigureCanvasAgg(figure)
     every = figure.subplots(rows, 5, sharey=True, squeeze=False).ravel()
-    # by hand: constrained layout takes a second for so many axes
+    # fixed margins, because constrained layout takes a second for so many axes
     figure.subplots_adjust(left=0.045, right=0.99, top=0.9, bottom=0.12, wspace=0.08, hspace=0.55)
     for axes, curve in zip(every, curves, strict=False):
         places = list(range(len(curve.values))) if isinstance(curve.values[0], str) else list(curve.values)
@@ -218,7 +218,7 @@ def dependence_figure(curves: "Sequence[Dependence]", words: Mapping[str, str]) 
 
 
 def _broken(words: str, width: int = 30) -> str:
-    """In two lines at the most."""
+    """Returns the words broken into at most two lines, shortened if necessary."""
     from textwrap import shorten, wrap
 
     return "\n".join(wrap(shorten(words, 2 * width - 4, placeholder="..."), width))

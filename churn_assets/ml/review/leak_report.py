@@ -1,6 +1,6 @@
-"""The leak report of a training: signs that its figures are too good, or that it learned from another world.
+"""The leak report of a training: signs that its figures are too good, or that the test data differ from the train data.
 
-What stops a training stands in leaks.py; what stands here is looked at afterwards, on samples, in a second or two.
+Checks that stop a training are in leak_guards.py; the checks here run after a training, on samples, in a second or two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ from churn_assets.ml.training.result import TrainingResult
 from churn_assets.reporting.blocks import Block, Chapter, Grid, Notice
 
 SHOWN = 10
-# Rows of each part for the quick regressions, and for what compares rows; AUC intervals of about 0.01 need no more.
+# Sampled rows of each part for the regressions, and for the comparison of rows; enough for AUC intervals of about 0.01.
 FITTED_ROWS, COMPARED_ROWS = 5_000, 30_000
-# A single feature above is looked at, although the training goes on.
+# A feature with a higher AUC alone is reported, but does not stop the training.
 STRONG_ALONE = 0.85
-# An earlier and a later month are never quite alike; from here on they are told apart with ease.
+# Months always differ a little; above this AUC train and test rows are easy to separate.
 APART = 0.8
-# Rows whose features agree to this part of a standard deviation are near-duplicates.
+# Rows are near-duplicates if their features agree to this fraction of a standard deviation.
 STEP = 0.01
 
 
@@ -43,13 +43,15 @@ class Auc(NamedTuple):
 
 @dataclass(frozen=True)
 class Twins:
-    """Rows of the test cohort that look like a row of another customer in the train part.
+    """Rows of the test cohort that are nearly equal to a row of another customer in the train part.
 
     Attributes:
-        rows: compared.
-        exact: with the same value in every feature.
-        near: with features that agree to a hundredth of a standard deviation (by rounding: pairs at a step are missed).
-        everybody, without: ROC-AUC of the model on all of them, and on those without a near twin; None where too few.
+        rows: number of test rows compared.
+        exact: rows with an equal value in every feature.
+        near: rows whose features agree to a hundredth of a standard deviation (after rounding, so pairs on both sides
+            of a rounding step are missed).
+        everybody, without: ROC-AUC of the model on all rows, and on those without a near twin; None if there are too
+            few churners.
     """
 
     rows: int
@@ -61,15 +63,15 @@ class Twins:
 
 @dataclass(frozen=True)
 class LeakReport:
-    """What was looked at. None: could not be asked, for want of churners or customers.
+    """Results of the checks. None: the check was not possible, with too few churners or customers.
 
     Attributes:
-        alone: the strongest features by their ROC-AUC alone on the train part.
-        shuffled: of a tree that learned from shuffled labels; must hold 0.5.
-        apart: of a ridge regression that tells train rows from test rows, across customers.
-        apart_by: the features that tell them apart alone, strongest first.
-        twins: duplicates across the split.
-        future: feature -> what its ROC-AUC gains by knowing the future; None where no as-of truth is at hand.
+        alone: the strongest features with their ROC-AUC alone on the train part.
+        shuffled: ROC-AUC of a tree fitted on shuffled labels; its interval should contain 0.5.
+        apart: ROC-AUC of a ridge regression that separates train rows from test rows, judged on other customers.
+        apart_by: the features with the highest ROC-AUC alone for the same separation, strongest first.
+        twins: near-duplicates across the split.
+        future: feature -> gain of its ROC-AUC by future knowledge; None if the true as-of values are not available.
     """
 
     alone: dict[str, float]
@@ -80,7 +82,7 @@ class LeakReport:
     future: dict[str, float] | None = None
 
     def findings(self) -> list[str]:
-        """What should be looked at, each with its remedy."""
+        """Returns the findings in words, each with its remedy."""
         found = [
             f"{name} alone tells churners apart with a ROC-AUC of {auc:.3f}. That is rare for something known "
             "beforehand: ask when the source writes it. If it is written when the customer leaves, take it out of "
@@ -97,10 +99,10 @@ class LeakReport:
         if self.apart is not None and self.apart.low > APART:
             names = ", ".join(f"{name} ({auc:.2f})" for name, auc in list(self.apart_by.items())[:3])
             found.append(
-                f"Rows of the test cohort are told from earlier ones with a ROC-AUC of {self.apart}, most of all by "
-                f"{names}. Either the world changed, or a source did: compare those columns month by month in "
-                "monitoring/drift and silver/quarantine. A feature that only counts time up teaches the calendar: "
-                "declare it over a window."
+                f"Rows of the test cohort differ from earlier rows: a model separates them with a ROC-AUC of "
+                f"{self.apart}, most of all by {names}. Either the customers changed, or a source did: compare those "
+                "columns month by month in monitoring/drift and silver/quarantine. A feature that only increases with "
+                "time identifies the month: declare it over a window."
             )
         share = self.twins.near / max(self.twins.rows, 1)
         if share > DUPLICATE_SHARE:
@@ -115,7 +117,7 @@ class LeakReport:
                 "alike, which is harmless; the same person under two ids is not: look for doubled ids in the source."
             )
         found += [
-            f"{name} gains {gain:+.3f} of ROC-AUC by knowing the future: it is read as it stands now, not as it was "
+            f"{name} gains {gain:+.3f} of ROC-AUC by knowing the future: its value is the present one and not the one "
             "known at the as_of date. Take it from a source with history."
             for name, gain in (self.future or {}).items()
             if gain > 0.02
@@ -156,7 +158,7 @@ class LeakReport:
         return found
 
     def chapter(self) -> Chapter:
-        """The report as a part of a document."""
+        """The report as a chapter of a document."""
         return Chapter("Checks for leaks", self.blocks())
 
     def metrics(self) -> dict[str, float]:
@@ -175,12 +177,12 @@ class LeakReport:
 def leak_report(
     result: TrainingResult, frame: pd.DataFrame, seed: int, future: Mapping[str, float] | None = None
 ) -> LeakReport:
-    """Look for leaks in a finished training.
+    """Check a finished training for leaks.
 
     Args:
-        frame: what was trained on; see `train`.
+        frame: the training frame; see `train`.
         seed: of samples and shuffles.
-        future: see `future_gains`, where an as-of truth is at hand.
+        future: result of `future_gains`, if the true as-of values are available.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -192,7 +194,7 @@ def leak_report(
     earlier, later = (_sample(part, COMPARED_ROWS, seed) for part in (train, test))
     matrices = transformation.transform(few), transformation.transform(tested)
     strongest = sorted(result.alone.items(), key=lambda item: -item[1])[:SHOWN]
-    with threadpool_limits(limits=1):  # so small fits lose more by sharing their work than they gain
+    with threadpool_limits(limits=1):  # for such small fits threads cost more than they save
         shuffled = _shuffled(earlier, later, transformation, seed)
         apart = _apart(few, tested, *matrices)
     return LeakReport(
@@ -212,10 +214,11 @@ def _sample(part: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
 def _shuffled(
     train: pd.DataFrame, test: pd.DataFrame, transformation: Transformation, seed: int
 ) -> Auc | None:
-    """A tree that remembers every row, on labels that mean nothing any more, judged on such labels of the test cohort.
+    """ROC-AUC of a tree that memorises every train row, fitted and judged on shuffled labels.
 
-    Equal rows of two customers, who may be one person under two ids, keep one label between them: those the tree knows
-    again. Rows that more customers share are coarse features, and what a customer keeps is its own.
+    Equal rows of exactly two customers, who may be one person under two ids, get one common label, so the tree
+    recognises them in the test cohort. Rows shared by more customers come from coarse features; each of these, and each
+    row of one customer only, gets a label of its own.
     """
     from sklearn.tree import ExtraTreeRegressor
 
@@ -240,10 +243,10 @@ def _apart(
     train_matrix: NDArray[np.float64],
     test_matrix: NDArray[np.float64],
 ) -> Auc | None:
-    """Which part a row comes from, learned on half of the customers and judged on the others."""
+    """ROC-AUC of the part (train or test) of a row, fitted on half of the customers and judged on the other half."""
     matrix = np.vstack([train_matrix, test_matrix])
     later = np.repeat([0.0, 1.0], [len(train), len(test)])
-    # not the halves of a cohort that chooses and tests
+    # `// 2` and not `% 2`: `Split.halved` divides the test cohort by `% 2`
     half = fold_of(pd.concat([train["customer_key"], test["customer_key"]])) // 2
     score = np.empty(len(matrix))
     for side in (0, 1):
@@ -286,7 +289,7 @@ def _has_twin(
     others: NDArray[np.float64],
     other_keys: NDArray[np.object_],
 ) -> NDArray[np.bool_]:
-    """Per row, whether an equal one exists among others, of another customer."""
+    """Per row, True if `others` contains an equal row of another customer."""
     if not rows.shape[1] or not len(others):
         return np.zeros(len(rows), dtype=bool)
     hashed, theirs = (pd.util.hash_pandas_object(pd.DataFrame(m), index=False) for m in (rows, others))
@@ -307,14 +310,15 @@ def _auc_of(scored: pd.DataFrame) -> Auc | None:
 def future_gains(
     recorded: pd.DataFrame, as_of: pd.DataFrame, labels: NDArray[np.float64], features: list[str]
 ) -> dict[str, float]:
-    """Feature -> ROC-AUC alone as recorded minus as truly known at the as_of date, the largest gain first.
+    """Returns feature -> gain: its ROC-AUC alone with recorded values minus that with true as-of values, largest first.
 
     Args:
-        recorded, as_of: the same customers in the same order, as the training sees them and as they really were.
+        recorded, as_of: the same customers in the same order: values in the training, and values truly known at the
+            as_of date.
         labels: 0 or 1 per row, both present.
 
     Raises:
-        KeyError: a feature is no column of one of the frames.
+        KeyError: a feature is not a column of one of the frames.
     """
     gains = {name: auc_alone(recorded[name], labels) - auc_alone(as_of[name], labels) for name in features}
     return dict(sorted(gains.items(), key=lambda item: -item[1]))

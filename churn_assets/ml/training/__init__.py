@@ -1,6 +1,6 @@
-"""One training: split by time, guard against leaks, fit, search, choose, blend, calibrate and test once.
+"""One training: split by time, check for leaks, search, fit, choose, blend, calibrate and test once.
 
-Nothing is fitted outside the training part.
+Transformation and candidates are fitted on the train part only.
 
 May import: contracts, ml.candidates, ml.metrics, ml.portable, reporting.
 """

@@ -1,7 +1,7 @@
-"""Ensembles of fitted candidates on log-odds: soft voting and stacking, kept only where they earn their place.
+"""Ensembles of fitted candidates on log-odds: soft voting and stacking, kept only if they are better.
 
-They are made of candidates that are fitted anyway, so weighing them costs next to nothing. What is harder to explain
-and to keep must be better on rows that neither the members nor the weights have learned from.
+Their members are candidates that are fitted anyway, so fitting the weights costs little. An ensemble is harder to
+explain and to maintain, so it must be better on rows from which neither the members nor the weights have learned.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from churn_assets.reporting.words import spoken
 
 SOFT_VOTING, STACKING = "soft_voting", "stacking"
 ENSEMBLES = (SOFT_VOTING, STACKING)
-# A member below this would cost its time at every scoring and change nothing.
+# A member with a smaller weight would slow every scoring and change almost nothing.
 MINIMUM_WEIGHT = 0.01
 
 MemberScores = Mapping[str, NDArray[np.float64]]
@@ -30,7 +30,7 @@ class Ensemble:
     """Weights over candidates.
 
     Attributes:
-        name: of ENSEMBLES.
+        name: one of ENSEMBLES.
         weights: member -> its weight in the sum of log-odds, above 0.
         intercept: added to the sum.
     """
@@ -40,15 +40,15 @@ class Ensemble:
     intercept: float = 0.0
 
     def log_odds(self, members: MemberScores) -> NDArray[np.float64]:
-        """Per row, from the log-odds of the members."""
+        """Log-odds per row, from the log-odds of the members."""
         return blended([members[name] for name in self.weights], list(self.weights.values()), self.intercept)
 
     def probability(self, members: MemberScores) -> NDArray[np.float64]:
-        """Per row, from the raw probabilities of the members."""
+        """Raw probability per row, from the raw probabilities of the members."""
         return sigmoid(self.log_odds({name: logit(members[name]) for name in self.weights}))
 
     def scorer(self, members: Mapping[str, Scorer]) -> Scorer:
-        """One portable scorer of fitted members."""
+        """Returns one portable scorer made of the fitted members."""
         forms = tuple(members[name] for name in self.weights)
         return Scorer(Blend(forms, tuple(self.weights.values()), self.intercept), "log_odds")
 
@@ -58,10 +58,10 @@ class EnsembleChoice:
     """Whether an ensemble is worth keeping.
 
     Attributes:
-        kept: the one to use, with weights fitted on all selection rows; None if a single candidate does as well.
-        why: in words, with figures.
-        rows: of the selection part, those that judged.
-        scores: ensemble -> probability of the judging rows, by weights that were not fitted on them.
+        kept: the ensemble to use, with weights fitted on all selection rows; None if a single candidate does as well.
+        why: the reason in words, with figures.
+        rows: mask of the selection rows on which the ensembles were compared.
+        scores: ensemble -> probability of these rows, by weights that were not fitted on them.
     """
 
     kept: Ensemble | None
@@ -71,14 +71,14 @@ class EnsembleChoice:
 
 
 def weigh(raws: MemberScores, selection: pd.DataFrame, margin: float) -> EnsembleChoice:
-    """Fit ensembles and judge them against their best member.
+    """Fit ensembles and compare them with the best single candidate.
 
-    With two or more cohorts weights are fitted on the earlier ones and judged on the last. With a single one they are
-    fitted without a quarter of the customers and judged on these, in turn.
+    With two or more cohorts, weights are fitted on the earlier ones and judged on the last. With one cohort, weights
+    are fitted without one quarter of the customers and judged on that quarter, for each quarter in turn.
 
     Args:
         raws: candidate -> raw probability of each selection row, by models that have not learned from its customer.
-        selection: customer_key, as_of_date and label of the same rows, cohorts that no candidate has learned from.
+        selection: customer_key, as_of_date and label of the same rows, from cohorts that no candidate has learned from.
         margin: AUC by which an ensemble must be better, beyond chance; see `better_ensemble`.
     """
     nothing: dict[str, NDArray[np.float64]] = {}
@@ -111,10 +111,10 @@ def weigh(raws: MemberScores, selection: pd.DataFrame, margin: float) -> Ensembl
 
 
 def fit_ensembles(log_odds: MemberScores, labels: NDArray[np.float64]) -> tuple[Ensemble, ...]:
-    """Every kind of ensemble over candidates.
+    """Fit every kind of ensemble over the candidates.
 
-    Soft voting gives equal weights to the best candidate and to all that chance could have put before it (the paired
-    95 % interval of their AUC difference holds 0).
+    Soft voting gives equal weights to the best candidate and to all that are not significantly worse (the lower end of
+    the paired 95 % interval of their AUC difference is at most 0).
 
     Args:
         log_odds: candidate -> log-odds per row, by models that have not learned from its customer.
@@ -135,14 +135,14 @@ def fit_ensembles(log_odds: MemberScores, labels: NDArray[np.float64]) -> tuple[
 def better_ensemble(
     singles: MemberScores, ensembles: MemberScores, labels: NDArray[np.float64], margin: float
 ) -> tuple[str | None, str]:
-    """The best ensemble if it beats the best single one by a margin and its paired 95 % interval lies above 0.
+    """Returns the best ensemble if it beats the best candidate by a margin and the paired 95 % interval is above 0.
 
     Args:
-        singles, ensembles: name -> scores of the same rows, which neither members nor weights have learned from.
-        margin: of ROC-AUC.
+        singles, ensembles: name -> scores of the same rows, from which neither members nor weights have learned.
+        margin: smallest gain of ROC-AUC.
 
     Returns:
-        Its name or None, and why in words.
+        Name of the ensemble or None, and the reason in words.
     """
     best, top = (
         max(table, key=lambda name: auc_interval(labels, table[name])[0]) for table in (singles, ensembles)
@@ -159,10 +159,10 @@ def stacking_weights(
 ) -> tuple[tuple[float, ...], float]:
     """Weights, none below 0, and intercept of a logistic regression on members' out-of-fold log-odds.
 
-    A negative weight would let a blend bet against one of its members, which is fitting noise.
+    A negative weight would reverse the ranking of a member, which fits noise.
 
     Args:
-        log_odds: per member, of rows that it was not fitted on.
+        log_odds: per member, for rows that it was not fitted on.
     """
     from scipy.optimize import minimize
 

@@ -1,4 +1,4 @@
-"""Guards against knowledge of the outcome: a finding stops the training and names its remedy."""
+"""Checks that features and split do not reveal the outcome: a finding stops the training and gives a remedy."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,25 +11,28 @@ from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.portable.transformation import categories, is_numeric, numbers
 from churn_assets.ml.training.split import KNOWN_AT
 
-# A larger share of rows that look like another row is reported.
+# A larger share of near-duplicate rows is reported.
 DUPLICATE_SHARE = 0.01
-# Bins of a number, and rows at the mean churn rate that each bin starts with.
+# Bins of a number, and the weight (in rows) of the mean churn rate in the rate of each bin.
 BINS, PRIOR_ROWS = 20, 5
 
 
 def tells_shuffled_labels(low: float, high: float) -> bool:
-    """Whether the interval of a ROC-AUC on shuffled labels lies off 0.5, by more than one shuffle in twenty does."""
+    """True if the 95 % interval of a ROC-AUC on shuffled labels lies entirely above 0.52 or below 0.48.
+
+    The tolerance around 0.5 makes this rarer by chance than one shuffle in twenty.
+    """
     return low > 0.52 or high < 0.48
 
 
 def auc_alone(values: pd.Series, labels: NDArray[np.float64]) -> float:
-    """ROC-AUC of one feature alone, at least 0.5: by the churn rate of its category or of its twentieth.
+    """ROC-AUC of one feature alone, at least 0.5: a row's score is the churn rate of its category or its bin.
 
-    The rates are learned on one half of the rows and judged on the other, so rare categories do not flatter. Any shape
-    is seen, and so is a missing value that tells something.
+    The rates are fitted on one half of the rows and judged on the other, so rare categories do not inflate the AUC. The
+    measure finds relations of any shape, and informative missing values.
 
     Args:
-        values: numbers, booleans, words or dates.
+        values: numbers, booleans, strings or dates.
         labels: 0 or 1 per row, both present.
     """
     codes = _bins(values)
@@ -43,7 +46,7 @@ def auc_alone(values: pd.Series, labels: NDArray[np.float64]) -> float:
 
 
 def _bins(values: pd.Series) -> NDArray[np.intp]:
-    """Categories, or twentieths of numbers and dates; missing is a bin of its own."""
+    """Bin of each row: its category, or one of 20 quantile bins of numbers and dates; missing is a bin of its own."""
     if values.dtype.kind == "M":
         known = (values - values.min()).dt.total_seconds().to_numpy(np.float64)
     elif is_numeric(values):
@@ -60,7 +63,7 @@ def _bins(values: pd.Series) -> NDArray[np.intp]:
 
 
 def too_good(alone: Mapping[str, float], limit: float) -> list[str]:
-    """A finding per feature that tells churners apart nearly by itself."""
+    """Returns a finding per feature whose ROC-AUC alone is above the limit."""
     return [
         f"{name} alone has a ROC-AUC of {auc:.3f} on the training part (limit {limit:g}). Such a feature is as a rule "
         "written after the customer left. Take it out of churn.yaml, or raise `training.single_feature_auc_limit`."
@@ -70,7 +73,7 @@ def too_good(alone: Mapping[str, float], limit: float) -> list[str]:
 
 
 def known_too_late(frame: pd.DataFrame) -> list[str]:
-    """A finding when a snapshot used a row that became known after its as_of_date (`known_at`, if the frame has it)."""
+    """Returns a finding if a snapshot used a row with `known_at` after its as_of_date; none without that column."""
     if KNOWN_AT not in frame.columns:
         return []
     late = frame[pd.to_datetime(frame[KNOWN_AT]) > pd.to_datetime(frame["as_of_date"])]
@@ -87,7 +90,7 @@ def known_too_late(frame: pd.DataFrame) -> list[str]:
 def overlapping_outcomes(
     parts: Mapping[str, pd.DataFrame], earlier: Sequence[str], later: str, horizon: timedelta
 ) -> list[str]:
-    """A finding per earlier part of which a customer's outcome was still open at the same customer's later snapshot.
+    """Returns a finding per earlier part with outcomes still open at the same customer's first snapshot of `later`.
 
     Args:
         parts: frames with customer_key and as_of_date.

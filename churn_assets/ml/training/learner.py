@@ -1,7 +1,7 @@
-"""Candidates fitted on the train cohorts, and their scores of rows that they have not learned from.
+"""Candidates fitted on the train cohorts, and their scores of rows from which they have not learned.
 
 Rows of other cohorts are scored by the model of all train rows. Rows of the train cohorts themselves are scored
-crosswise: by a model that was fitted without a quarter of the customers, the row's own customer among them.
+crosswise: by a model fitted without the quarter of the customers that contains the row's customer.
 """
 
 import time
@@ -32,15 +32,15 @@ SPARK_FITS_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Learner:
-    """How to fit.
+    """Settings of the fits.
 
     Attributes:
         features: declared features, in order.
         seed: of every sampling learner.
-        spark: gives a Spark session; called only if a candidate needs it.
+        spark: returns a Spark session; called only if a candidate needs it.
         scratch: see `SparkMatrix`; only clusters need it.
-        engine: where candidates that can be fitted on one machine or on Spark are fitted; "auto": by rows.
-        candidates: name -> candidate with its hyper-parameters; default the ones of CANDIDATES.
+        engine: engine of candidates that have both; "auto": chosen by the number of rows.
+        candidates: name -> candidate with its hyper-parameters; default CANDIDATES.
     """
 
     features: Sequence[str]
@@ -55,7 +55,7 @@ class Learner:
 def training_part(
     rows: pd.DataFrame, transformation: Transformation, learner: Learner
 ) -> Iterator[TrainingPart]:
-    """What candidates are fitted on; what Spark keeps of it is freed at the end."""
+    """Returns the training part of these rows as a context manager; frees Spark's copy on exit."""
     matrix, labels = transformation.transform(rows), rows["label"].to_numpy(np.float64)
     customers = pd.factorize(rows["customer_key"])[0].astype(np.int64)
     with SparkMatrix(matrix, labels, learner.spark, learner.scratch) as on_spark:
@@ -63,17 +63,17 @@ def training_part(
 
 
 def fold_of(keys: pd.Series) -> NDArray[np.int64]:
-    """0 to FOLDS - 1 per customer_key: the same in every cohort, whatever rows are at hand."""
+    """Fold 0 to FOLDS - 1 per customer_key; it depends on the key only, so it is the same in every cohort and frame."""
     hashed: NDArray[np.uint64] = pd.util.hash_array(keys.to_numpy(object), categorize=True)
     return (hashed % FOLDS).astype(np.int64)
 
 
 class FittedCandidates:
-    """Fitted candidates over one train part; fits when first asked and keeps what it has fitted.
+    """Fitted candidates over one train part; fits on first use and keeps the fitted models.
 
     Args:
         train: customer_key, as_of_date, label and features of the train cohorts.
-        learner: how to fit.
+        learner: settings of the fits.
     """
 
     def __init__(self, train: pd.DataFrame, learner: Learner) -> None:
@@ -87,12 +87,14 @@ class FittedCandidates:
         self.engines: dict[str, Engine] = {}
 
     def model(self, name: str) -> tuple[Transformation, Scorer]:
-        """A candidate fitted on the whole train part."""
+        """Returns a candidate fitted on the whole train part, with its transformation."""
         self._fit(EVERYBODY, [name])
         return self._transformations[EVERYBODY], self._scorers[EVERYBODY, name]
 
     def scores(self, names: Sequence[str], rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-        """candidate -> uncalibrated score per row, each by a model that has not learned from the row's customer.
+        """Returns candidate -> uncalibrated score per row.
+
+        Rows of the train cohorts are scored by a model that has not learned from their customer.
 
         Args:
             names: candidates.
@@ -110,7 +112,7 @@ class FittedCandidates:
         return found
 
     def _fit(self, fold: int, names: Sequence[str]) -> None:
-        """Candidates without the customers of a fold, as far as they are not fitted yet."""
+        """Fit the candidates that are not fitted yet on the train rows without the customers of a fold."""
         missing = [name for name in names if (fold, name) not in self._scorers]
         if not missing:
             return
@@ -118,7 +120,7 @@ class FittedCandidates:
         rows = self._train[self._folds != fold]
         self.engines |= {name: engine_of(how.candidates[name], how.engine, len(rows)) for name in missing}
         if any(self.engines[name] == "spark" for name in missing):
-            how.spark()  # MLlib's estimators cannot even be made without a session
+            how.spark()  # MLlib's estimators cannot be constructed without a session
         if fold not in self._transformations:
             self._transformations[fold] = Transformation.fit(rows, how.features)
         with training_part(rows, self._transformations[fold], how) as part:
@@ -133,7 +135,8 @@ class FittedCandidates:
                 spent = time.perf_counter() - started
                 self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
-            # Spark's fits wait for their driver most of the time; those of this machine take all its cores.
+            # Spark fits mostly wait for their driver, so two run at once; local fits use all cores, so one runs at a
+            # time.
             on_spark = [name for name in missing if self.engines[name] == "spark"]
             with ThreadPoolExecutor(SPARK_FITS_AT_ONCE, "fit") as pool:
                 list(pool.map(fit, on_spark))

@@ -1,4 +1,4 @@
-"""What a training found."""
+"""The result of a training."""
 
 from dataclasses import dataclass, field
 
@@ -14,14 +14,14 @@ from churn_assets.ml.training.split import Split
 
 @dataclass(frozen=True)
 class CandidateResult:
-    """One line of the comparison.
+    """One line of the comparison of candidates.
 
     Attributes:
-        candidate: its name, or that of an ensemble.
+        candidate: name of the candidate or ensemble.
         chosen: whether it became the model.
-        engine: where it was fitted, "local" or "spark"; of an ensemble "".
-        fit_seconds: wall time of the fit; of an ensemble 0, since its members are fitted anyway.
-        selection: metrics on the selection cohorts, uncalibrated; of an ensemble on those that judge it (`weigh`).
+        engine: where it was fitted, "local" or "spark"; "" for an ensemble.
+        fit_seconds: wall time of the fit; 0 for an ensemble, because its members are fitted anyway.
+        selection: metrics on the selection cohorts, uncalibrated; for an ensemble on the rows that judge it (`weigh`).
     """
 
     candidate: str
@@ -46,24 +46,26 @@ class TestedSample:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training found.
+    """The result of a training.
 
     Attributes:
-        model: the calibrated model; its `about` holds split, importance and reference statistics.
-        chosen: name of the winning candidate or ensemble.
+        model: the calibrated model; its `about` contains split, importance and reference statistics.
+        chosen: name of the chosen candidate or ensemble.
         candidates: all candidates and ensembles, best first.
         ensemble: whether an ensemble was kept and why, in words.
-        searched: what the search of hyper-parameters came to; empty without one.
-        test: metrics on the untouched last cohort.
+        searched: results of the hyper-parameter search, one per candidate; empty without a search.
+        test: metrics on the test cohort.
         test_by_tenure: the same per tenure band; empty if the frame has no tenure_days.
-        split: dates of the parts; `train` taught the model.
-        rows: rows and positives per part.
-        importance: feature -> mean absolute contribution (log-odds) on validation rows, largest first.
-        contributions: of those rows, indexed by customer_key; what `importance` is the mean of.
-        alone: feature -> ROC-AUC of it alone on the train part.
-        judged: customer_key, as_of_date, label, raw, probability of the validation rows (whose AUC is flattered a
-            little: they chose the model), by what was chosen before it was refitted, and of the test cohort. Nobody is
-            scored by a model that has learned from them; of a cohort that does both (`Split.halved`) those that test.
+        split: dates of the parts; the model is fitted on `train`.
+        rows: rows, customers and positives per part.
+        importance: feature -> mean absolute contribution (log-odds) on a sample of validation rows, largest first.
+        contributions: contributions of that sample, indexed by customer_key; `importance` is their mean absolute value.
+        alone: feature -> its ROC-AUC alone on the train part.
+        judged: customer_key, as_of_date, label, raw and probability of the validation rows and the test cohort. The
+            validation rows are scored by the chosen model before it was refitted; their AUC is slightly too high,
+            because they chose the model. No customer is scored by a model that has learned from them. If the test
+            cohort also validates (`Split.halved`), only its test half is included and no validation rows.
+        tested: labels and scores of the test cohort without keys.
     """
 
     model: PortableModel
@@ -82,7 +84,7 @@ class TrainingResult:
     tested: TestedSample = field(repr=False)
 
     def tested_in(self, frame: pd.DataFrame) -> pd.Series:
-        """Which rows of `frame`, of what was trained on, the test looked at: booleans."""
+        """Returns a boolean per row of `frame` (the training frame): True for rows of the test."""
         at, judged_at = (
             pd.to_datetime(rows["as_of_date"]) == pd.Timestamp(self.split.test)
             for rows in (frame, self.judged)
@@ -90,7 +92,7 @@ class TrainingResult:
         return at & frame["customer_key"].isin(self.judged.loc[judged_at, "customer_key"])
 
     def candidates_table(self) -> pd.DataFrame:
-        """Comparison as a table: candidate, chosen, engine, fit_seconds, status, auc with interval, pr_auc, lift."""
+        """Comparison as a table: candidate, chosen, engine, fit_seconds, and the main figures of `selection`."""
         columns = ("status", "n", "positives", "auc", "auc_low", "auc_high", "pr_auc", "lift_top_decile")
         return pd.DataFrame(
             [

@@ -1,11 +1,11 @@
-"""Hyper-parameter search by Optuna on validation AUC over rolling origins, all of them before the training's own parts.
+"""Hyper-parameter search by Optuna, by mean AUC over rolling origins within the train part.
 
-An origin is a train cohort that is judged by what was learned from cohorts whose outcomes were known on its day. The
-training's validation and test cohorts are never looked at, so their figures stay honest.
+An origin is a train cohort that is scored by a model fitted on cohorts whose outcomes were known on its date. The
+search never uses the training's validation and test cohorts, so their figures stay unbiased.
 
-A search is a file that grows with each trial: started again for the same training it goes on where it stopped, and
-finds what it would have found without the stop. Trial 0 holds the candidate's defaults, so a search can only find
-better; and it must be better by more than one standard error over the origins, or the defaults stay.
+A journal file receives each trial: a restarted search of the same training continues after the last finished trial and
+finds the same result as without the interruption. Trial 0 uses the candidate's defaults. Other settings replace them
+only if they are better by more than one standard error over the origins.
 """
 
 import hashlib
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
 
 ORIGINS = 3
 MINIMUM_ORIGINS = 2  # one alone has no standard error
-RANDOM_TRIALS = 8  # before the sampler learns from what it has seen
+RANDOM_TRIALS = 8  # before the sampler uses the results of earlier trials
 Settings = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting, tried.
+    """One trial of one setting.
 
     Attributes:
         candidate: name from CANDIDATES.
-        number: from 0, the defaults.
+        number: from 0; trial 0 uses the defaults.
         settings: hyper-parameter -> value.
-        aucs: judged cohort -> ROC-AUC, oldest first; fewer than there are origins if the trial was given up.
-        given_up: whether it was stopped early because earlier trials were better so far.
+        aucs: judged cohort -> ROC-AUC, oldest first; incomplete if the trial was given up.
+        given_up: whether it was stopped early because earlier trials were better up to that origin.
         seconds: wall time.
     """
 
@@ -61,12 +61,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Found:
-    """What the search of one candidate came to.
+    """The result of the search for one candidate.
 
     Attributes:
         settings: hyper-parameters to use; the defaults unless better ones were found.
         improved: whether they are better than the defaults.
-        why: in words, with figures.
+        why: the reason in words, with figures.
     """
 
     candidate: str
@@ -77,13 +77,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Search:
-    """How to search, and where to keep what was tried.
+    """Settings of a search.
 
     Attributes:
-        trials: per candidate, the defaults among them.
-        file: journal of the trials, made when missing; one per training, see the module's text.
-        seconds: of all candidates together, shared evenly; a trial that has begun is finished. None: no limit.
-        on_trial: told of each new trial.
+        trials: number per candidate, including the defaults.
+        file: journal of the trials, created if missing; one per training, see the module docstring.
+        seconds: time of all candidates together, shared evenly; a running trial is completed. None: no limit.
+        on_trial: called with each new trial.
     """
 
     trials: int
@@ -94,7 +94,7 @@ class Search:
 
 @dataclass(frozen=True)
 class _Origin:
-    """A judged cohort and what it is judged by, as matrices; `digest` is that of all their values."""
+    """A judged cohort and the rows to learn from, as matrices; `digest` is the digest of all their values."""
 
     day: date
     part: TrainingPart
@@ -104,10 +104,10 @@ class _Origin:
 
 
 def rolling_origins(split: Split) -> list[tuple[tuple[date, ...], date]]:
-    """Up to ORIGINS of the newest (cohorts to learn from, cohort to judge on), oldest first.
+    """Returns up to ORIGINS of the newest (cohorts to learn from, cohort to judge), oldest first.
 
-    All lie in the train part; the outcomes of each were known (gap + outcome window) on the day of the next one, and
-    those of the judged cohorts on the day of the first validation cohort.
+    All are in the train part. The outcomes of the cohorts to learn from were known (gap + outcome window) on the date
+    of the judged cohort, and those of the judged cohort on the date of the first validation cohort.
     """
     begin = min(*split.validation, split.test)
     known = [day for day in split.train if day + split.horizon <= begin]
@@ -123,17 +123,17 @@ def tuned(
     search: Search,
     progress: Callable[[str], None] = lambda message: None,
 ) -> tuple[Found, ...]:
-    """Search the hyper-parameters of each candidate that says what may be tried.
+    """Search the hyper-parameters of each candidate with a non-empty `space`.
 
     Args:
         frame: customer_key, as_of_date, label and the features; cohorts outside the origins are ignored.
         split: of the training that follows.
         names: candidates.
-        learner: features, seed and engine; candidates start from its settings.
+        learner: features, seed, engine and candidates; trial 0 uses these candidates' settings.
         progress: receives a line per better trial and one per candidate.
 
     Returns:
-        One per searched candidate; none if history is too short for MINIMUM_ORIGINS origins.
+        One result per searched candidate; none if the history is too short for MINIMUM_ORIGINS origins.
     """
     searched = [name for name in names if learner.candidates[name].space]
     with ExitStack() as stack:
@@ -168,12 +168,12 @@ def _origins(frame: pd.DataFrame, split: Split, learner: Learner, stack: ExitSta
 
 
 def _digest(*arrays: NDArray[Any] | None) -> str:
-    """Of values and shapes; rows in another order are other rows, since learners sample by position."""
+    """Digest of values and shapes. It depends on the order of rows, because learners sample by position."""
     digest = hashlib.sha256()
     for array in arrays:
         if array is not None:
             digest.update(str(array.shape).encode())
-            # transposed, since a matrix is in Fortran order: no copy
+            # a matrix is in Fortran order, so the transpose needs no copy
             digest.update(np.ascontiguousarray(array.T).data)
     return digest.hexdigest()
 
@@ -193,7 +193,7 @@ def _searched(
     defaults = {key: getattr(candidate, key) for key in candidate.space}
     study = _study(search.file, _name(name, candidate, origins, learner))
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)  # its process was killed
+        study.tell(trial.number, state=TrialState.FAIL)  # left by a killed process
     while True:
         finished = _finished(study)
         spent = sum(trial.duration.total_seconds() for trial in finished if trial.duration)
@@ -201,7 +201,7 @@ def _searched(
             break
         if not finished and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             study.enqueue_trial(defaults)
-        # Seeded by what is finished: after a stop the next trial is the one that would have come.
+        # The seed depends on the number of finished trials, so an interrupted search continues with the same trial.
         study.sampler = optuna.samplers.TPESampler(
             seed=learner.seed + len(finished), n_startup_trials=RANDOM_TRIALS
         )
@@ -224,7 +224,7 @@ def _try(
     learner: Learner,
     number: int,
 ) -> Trial:
-    """One trial over the origins, newest last; given up when its mean so far lies below the median of earlier ones."""
+    """Run one trial over the origins, newest last; stop it if its mean so far is below the median of earlier trials."""
     from optuna.trial import TrialState
 
     started = time.perf_counter()
@@ -249,7 +249,7 @@ def _try(
 
 
 def _verdict(name: str, defaults: Settings, study: "optuna.Study") -> Found:
-    """The best trial, if it beats the defaults by more than one standard error of the paired differences."""
+    """Returns the best trial if it beats the defaults by more than one standard error of the paired differences."""
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -266,7 +266,7 @@ def _verdict(name: str, defaults: Settings, study: "optuna.Study") -> Found:
 
 
 def _finished(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
-    """Trials that came to an end, in order; not those of killed processes."""
+    """Returns completed and pruned trials, in order; not those of killed processes."""
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
@@ -306,13 +306,13 @@ def _engine(candidate: Candidate, origin: _Origin, learner: Learner) -> Engine:
 
 
 def _name(name: str, candidate: Candidate, origins: Sequence[_Origin], learner: Learner) -> str:
-    """Candidate and a digest of whatever else its figures depend on.
+    """Name of the study: the candidate and a digest of everything that its figures depend on.
 
-    Other rows, ranges, settings or another engine start anew.
+    With other rows, ranges, settings or another engine the search starts from trial 0.
     """
     told: Mapping[str, Any] = {
         "space": {key: [of.low, of.high, of.log] for key, of in candidate.space.items()},
-        "candidate": repr(candidate),  # with all its settings: those outside of the space, too
+        "candidate": repr(candidate),  # all its settings, including those outside the space
         "features": list(learner.features),
         "seed": learner.seed,
         "origins": [

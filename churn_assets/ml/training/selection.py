@@ -1,4 +1,4 @@
-"""What is chosen on the selection cohorts: the candidate, and how far back to learn from."""
+"""Choices made on the selection cohorts: the candidate, and the number of train cohorts to learn from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Z_95, auc_
 from churn_assets.ml.training.learner import FittedCandidates, Learner
 from churn_assets.ml.training.split import Split
 
-MINIMUM_LEARNED = 100  # with fewer churners to learn from, chance would choose
+MINIMUM_LEARNED = 100  # with fewer churners to learn from, the choice would be random
 JUDGE_OF_MEMORY = "histogram_boosting"
 
 
@@ -22,17 +22,18 @@ def choose(
     errors: float = 1.0,
     customers: pd.Series | None = None,
 ) -> str:
-    """The first option whose AUC is within some standard errors of the best one's.
+    """Returns the first option whose AUC is within `errors` standard errors of the best AUC.
 
-    With one, the rule of Breiman et al. 1984: among models that chance could have ordered otherwise, the simplest,
-    which drifts least. The error is that of the paired difference on the same rows (DeLong).
+    `errors=1` is the one-standard-error rule of Breiman et al. 1984: of models that do not differ significantly, take
+    the simplest, because it drifts least. The error is that of the paired difference on the same rows (DeLong).
 
     Args:
         options: in order of preference, simplest first.
         scores: option -> scores of the selection part.
-        labels: 0 or 1 per row of the selection part; with too few of either the first option is taken.
-        errors: how many standard errors.
-        customers: whose row it is; None: each is a customer's only one.
+        labels: 0 or 1 per row of the selection part; with fewer than MINIMUM_POSITIVES of either the first option is
+            returned.
+        errors: number of standard errors.
+        customers: customer of each row; None: one row per customer.
     """
     positives = float(labels.sum())
     if min(positives, len(labels) - positives) < MINIMUM_POSITIVES:
@@ -48,25 +49,26 @@ def choose(
 def remembered(
     train: pd.DataFrame, selection: pd.DataFrame, split: Split, memories: Sequence[int], learner: Learner
 ) -> tuple[Split, FittedCandidates]:
-    """The split, its train part cut to the newest cohorts if that is better for the selection cohorts.
+    """Returns the split with its train part cut to the newest cohorts if that improves the selection AUC.
 
-    After a change of the world old cohorts teach what is no longer true. The longest memory within one standard error
-    of the best is kept. A split by time takes two standard errors, so that a quiet world is learned from as a whole; a
-    split that is made because the world has just changed (`Split.forget`) takes the best itself.
+    If customer behaviour changed, old cohorts mislead the model. The longest memory within one standard error of the
+    best is kept. With a split by time the limit is two standard errors, so that without a change all cohorts are used.
+    With a split made because behaviour has just changed (`Split.forget`) the best memory is taken.
 
     Args:
         train, selection: rows of these parts, with labels.
-        split: its parts.
+        split: dates of the parts.
         memories: numbers of newest train cohorts to try besides all of them.
-        learner: how to fit.
+        learner: settings of the fits.
 
     Returns:
-        The split, and the learning over its train part, with what was fitted to choose it.
+        The split, and the fitted candidates over its train part, including those fitted for this choice.
     """
     days = pd.to_datetime(train["as_of_date"])
     learnings = {str(len(split.train)): FittedCandidates(train, learner)}  # longest memory first
     if not split.short_history:
-        # cohorts that choose and teach do both or neither: a younger model knows what became of their customers
+        # A cohort in both validation and train stays in train. A memory without it is not tried: later cohorts that it
+        # learned from reveal the outcomes of the same customers.
         both = set(split.validation) & set(split.train)
         for count in sorted(set(memories), reverse=True):
             kept = split.train[-count:]

@@ -1,7 +1,7 @@
-"""Split by time: training cohorts, an embargo, validation cohorts, an embargo, the untouched last mature cohort.
+"""Split by time: training cohorts, an embargo, validation cohorts, an embargo, the last mature cohort as test.
 
-Random folds would put two snapshots of one customer, or two overlapping outcome windows, on both sides of the
-line; the measured AUC would then be one that nobody can have in production (see `temporal_split`).
+Random folds would put snapshots of one customer, or overlapping outcome windows, into both parts; the measured AUC
+would then be higher than any in production (see `temporal_split`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import islice
 
-# Column of the training frame: the day from which on everything in the row was known.
+# Column of the training frame: the day on which the last value of the row became known.
 KNOWN_AT = "known_at"
 
 
@@ -17,7 +17,7 @@ class NotEnoughHistory(ValueError):
     """There are too few mature cohorts for a training, an embargo, a validation and a test part.
 
     Attributes:
-        more_months: how many further monthly cohorts must mature before a training is possible.
+        more_months: number of further monthly cohorts that must mature before a training is possible.
     """
 
     def __init__(self, message: str, more_months: int) -> None:
@@ -29,17 +29,17 @@ class NotEnoughHistory(ValueError):
 class Split:
     """The as_of dates of each part, ascending.
 
-    A part may share cohorts with train; its rows there are scored crosswise, by models that have not seen their
-    customers (see learner.py). Where validation and test share one, each has half of its customers.
+    A part may share cohorts with train; rows of these are scored crosswise, by models that have not learned from their
+    customers (see learner.py). If validation and test share a cohort, each uses half of its customers.
 
     Attributes:
         train: cohorts that transformation and model are fitted on.
-        validation: cohorts that choose and calibrate; see `selection` and `calibration`.
-        test: the last mature cohort, looked at once.
+        validation: cohorts for choosing and calibrating; see `selection` and `calibration`.
+        test: the last mature cohort, used once.
         horizon: gap plus outcome window: the time between parts that share no cohort.
-        embargo: cohorts whose outcomes were open when validation began, and known when the test cohort did.
-        compared: once refitted: the train cohorts of the candidates when they were compared; else empty.
-        forget: the world has just changed: of several memories the best is taken; see `choice.remembered`.
+        embargo: cohorts before validation whose outcomes were not known at its start, but at the test cohort.
+        compared: after refitting: the train cohorts of the candidates when they were compared; else empty.
+        forget: customer behaviour has just changed, so the best memory is taken; see `selection.remembered`.
     """
 
     train: tuple[date, ...]
@@ -52,53 +52,53 @@ class Split:
 
     @property
     def cohorts(self) -> list[date]:
-        """Of all parts, ascending."""
+        """Cohorts of all parts, ascending."""
         return sorted({*self.train, *self.embargo, *self.validation, self.test})
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the test cohort lies after everything that was learned from."""
+        """True if the test cohort is not a train cohort, so that it is later than all of them."""
         return self.test not in self.train
 
     @property
     def halved(self) -> bool:
-        """Whether the test cohort chooses and calibrates, too: by one half of its customers, and the other tests."""
+        """True if the test cohort is also a validation cohort: half of its customers validate, the other half test."""
         return self.test in self.validation
 
     def unhalved(self) -> "Split":
-        """The cohort before the newest, if there is one, chooses and calibrates instead; all of the newest tests."""
+        """Returns the split with the cohort before the newest, if any, as validation and the whole newest as test."""
         return replace(self, validation=self.train[-2:-1]) if len(self.train) > 1 else self
 
     def refitted(self) -> "Split":
-        """Once everything is chosen: train grown by the cohorts whose outcomes have become known until the test.
+        """Returns the split of the final fit: train has all cohorts whose outcomes were known at the test cohort.
 
-        Itself where train has them all.
+        Returns itself if train already has them all.
         """
         known = tuple(day for day in self.cohorts if day != self.test or not self.out_of_time)
         return self if known == self.train else replace(self, train=known, embargo=(), compared=self.train)
 
     @property
     def short_history(self) -> bool:
-        """Whether validation had to share the cohorts of train because there are no later ones before the test."""
+        """True if validation uses the cohorts of train, because there are no later ones before the test."""
         return self.validation == self.train
 
     @property
     def selection(self) -> tuple[date, ...]:
-        """Cohorts on which the candidate is chosen: all of validation but the last, if there are two or more."""
+        """Cohorts on which the candidate is chosen: all of validation except the last, if there are two or more."""
         return self.validation if self.short_history else self.validation[:-1] or self.validation
 
     @property
     def calibration(self) -> tuple[date, ...]:
         """Cohorts on which probabilities are calibrated: the last of validation.
 
-        With a single validation cohort it is also the selection part; the bias of choosing one of a handful of
-        candidates and then fitting two calibration numbers on the same rows is small against losing a cohort.
+        A single validation cohort is also the selection part. Choosing one of a few candidates and fitting two
+        calibration parameters on the same rows adds little bias; losing a cohort would cost more.
         """
         return self.validation if self.short_history else self.validation[-1:]
 
     @property
     def parts(self) -> dict[str, tuple[date, ...]]:
-        """Dates of each part that has some."""
+        """Dates of each part that is not empty."""
         found = {
             "train": self.train,
             "compared": self.compared,
@@ -116,18 +116,18 @@ class Split:
 def recent_split(
     as_of_dates: Sequence[date], gap_days: int, outcome_days: int, since: date | None = None
 ) -> Split:
-    """For a world that has changed: everything up to the newest mature cohort teaches, chooses and tests crosswise.
+    """Split after a change of customer behaviour: train on all mature cohorts, choose and test crosswise on the newest.
 
-    A split by time would learn from nothing younger than two horizons, from the world as it was. Here the test is
-    out of sample (other customers) but not out of time; nothing later has matured yet. An alarm may come when only
-    the newest cohort is of the changed world: what to forget is then to be seen in no other, so half of its customers
-    choose and calibrate. Once the old world is forgotten the cohort before the newest does that.
+    A split by time would learn only from cohorts at least two horizons old, from before the change. Here the test is
+    out of sample (other customers) but not out of time, because no later cohort has matured. The change may show in the
+    newest cohort only, so without `since` half of that cohort's customers choose and calibrate. With `since` the cohort
+    before the newest chooses and calibrates, if there is one.
 
     Args:
         as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
         gap_days, outcome_days: the windows of the label, whole days.
-        since: the first cohort that the champion has learned from, when it has forgotten the world before; None: what
-            is to be forgotten has to be found out.
+        since: first train cohort of a champion that no longer uses cohorts from before the change; earlier cohorts are
+            dropped. None: the training chooses which cohorts to drop (`forget`).
 
     Raises:
         NotEnoughHistory: there is no such cohort.
@@ -150,20 +150,20 @@ def temporal_split(
     """Divide mature cohorts by time so that no outcome of an earlier part is still open when a later part starts.
 
     The outcome of a cohort `a` is known on `a + gap + outcome`. A cohort may train only if that day is not after the
-    first validation cohort, and may validate only if it is not after the test cohort; cohorts in between are the
-    embargo: those before validation teach when the chosen model is refitted, those after it nothing. While history is
-    short, validation shrinks (down to one cohort) before training falls below its minimum. When it is too short even
-    for that, as in the first year of a long outcome window, the train cohorts themselves choose and calibrate,
+    first validation cohort, and may validate only if it is not after the test cohort. Cohorts in between are the
+    embargo: those before validation are used when the chosen model is refitted, those after it are not used. With a
+    short history, validation shrinks (down to one cohort) before training falls below its minimum. If the history is
+    too short even for that, as in the first year of a long outcome window, the train cohorts also choose and calibrate,
     crosswise by customer; the test stays the same.
 
     Args:
         as_of_dates: as_of dates of cohorts whose labels are all settled; any order, duplicates are ignored.
         gap_days, outcome_days: the windows of the label, whole days.
         validation_cohorts: wanted number of validation cohorts.
-        minimum_train_cohorts: fewest cohorts worth training on.
+        minimum_train_cohorts: fewest train cohorts of a split with separate validation cohorts.
 
     Raises:
-        NotEnoughHistory: no such split exists; names the number of months that are missing.
+        NotEnoughHistory: no such split exists; the message has the number of missing months.
         ValueError: a window or a count is out of range.
     """
     if gap_days < 0 or outcome_days < 1 or validation_cohorts < 1 or minimum_train_cohorts < 1:
@@ -210,7 +210,7 @@ def _without_validation(days: Sequence[date], horizon: timedelta) -> Split | Non
 
 
 def _months_missing(days: Sequence[date], horizon: timedelta) -> int:
-    """Months to append after the last cohort until a split exists."""
+    """Number of months to append after the last cohort until a split exists."""
     longer = list(days)
     enough = 1 + horizon.days // 28 + 2
     for count, month_end in enumerate(
@@ -223,7 +223,7 @@ def _months_missing(days: Sequence[date], horizon: timedelta) -> int:
 
 
 def _month_ends(after: date) -> Iterator[date]:
-    """Endless month ends after a date."""
+    """Yields all month ends after the month of a date, without end."""
     first = date(after.year, after.month, 1)
     while True:
         first = date(first.year + first.month // 12, first.month % 12 + 1, 1)

@@ -1,4 +1,4 @@
-"""One training: fit candidates on the past, choose and calibrate on what followed, test once on the last cohort."""
+"""One training: fit candidates on the past, choose and calibrate on later cohorts, test once on the last cohort."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 IMPORTANCE_ROWS = 2000
-ENOUGH_FOR_HALF = 2  # times the minimum of churners: what half a cohort must have to choose, or to test
+ENOUGH_FOR_HALF = 2  # a halved test part must have this many times the minimum of churners
 
 
 class TrainingError(ValueError):
-    """The frame cannot be trained on; the message says which part lacks what."""
+    """The frame is not fit for training; the message names the part and the problem."""
 
 
 class LeakFound(TrainingError):
-    """Features or split know the outcome; the message holds every finding with its remedy."""
+    """Features or split reveal the outcome; the message contains every finding with its remedy."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train.
+    """Settings of a training.
 
     Attributes:
         candidates: names from CANDIDATES, in order of preference, simplest first: see `choose`.
         seed: of every sampling learner.
-        capacity: share of customers that a campaign reaches; precision and recall are measured there.
-        single_feature_auc_limit: a feature whose AUC alone lies above stops the training as a leak.
+        capacity: share of customers that a campaign reaches; precision and recall are measured at this share.
+        single_feature_auc_limit: a feature whose AUC alone is above this limit stops the training as a leak.
         memory_cohorts: numbers of newest train cohorts to try besides all of them: see `remembered`.
-        ensemble_margin: AUC by which an ensemble must beat its best member; 1 keeps none.
-        minimum_positives: fewer churners in a part give a status instead of numbers.
+        ensemble_margin: AUC by which an ensemble must beat the best candidate; 1 keeps none.
+        minimum_positives: a part with fewer churners has a status instead of figures; the train part is refused.
         scratch: see `SparkMatrix`; only clusters need it.
         engine: see `Learner`.
     """
@@ -91,7 +91,7 @@ class _Chosen:
         return dict(self.ensemble.weights) if self.ensemble else {self.single: 1.0}
 
     def fitted(self, learning: FittedCandidates) -> tuple[Transformation, Scorer]:
-        """Fitted on the whole train part."""
+        """Returns transformation and scorer, fitted on the whole train part."""
         members = {name: learning.model(name) for name in self.members}
         if self.ensemble is None:
             return members[self.single]
@@ -115,27 +115,27 @@ def train(
 ) -> TrainingResult:
     """Train on snapshots with settled labels.
 
-    Only the train part fits transformation and candidates; the selection cohorts choose the candidate (`choose`) and
-    how many of the train cohorts to learn from (`remembered`), and weigh ensembles (`weigh`); the calibration cohorts
-    fit the probability. What was chosen is then refitted, with that calibration, on all cohorts whose outcomes were
-    known on the day of the test cohort (`Split.refitted`), and scores this one once. Where parts share cohorts, rows
-    are scored crosswise (learner.py). A test cohort with too few churners to choose, too, leaves that to the one
-    before it (`Split.unhalved`).
+    Transformation and candidates are fitted on the train part only. On the selection cohorts the training chooses the
+    candidate (`choose`) and the number of train cohorts to learn from (`remembered`), and judges ensembles (`weigh`).
+    The calibration is fitted on the calibration cohorts. The chosen model is then refitted on all cohorts whose
+    outcomes were known at the test cohort (`Split.refitted`); it keeps the calibration and scores the test cohort once.
+    If parts share cohorts, rows are scored crosswise (learner.py). If the test cohort also validates and has too few
+    churners for both, the cohort before it validates instead (`Split.unhalved`).
 
     Args:
-        frame: customer_key, as_of_date, label (0/1, none missing), the features, and tenure_days if at hand.
-            Cohorts outside the split are ignored.
+        frame: customer_key, as_of_date, label (0/1, none missing), the features, and optionally tenure_days and
+            known_at. Cohorts outside the split are not trained on.
         features: declared features, in order.
         split: see `temporal_split`.
-        spark: gives a Spark session; called only if a candidate needs it.
+        spark: returns a Spark session; called only if a candidate needs it.
         progress: receives one line per step, without personal data.
-        search: how to look for better hyper-parameters first; None: the candidates' own are used.
+        search: settings of a hyper-parameter search before the training; None: no search.
 
     Raises:
         KeyError: a column is missing.
         TrainingError: a part is empty, a label is missing, a customer appears twice in a cohort, or the train part has
             too few churners.
-        LeakFound: the outcome shows through (see leaks.py).
+        LeakFound: features or split reveal the outcome (see leak_guards.py).
     """
     parts = _parts(frame, split)
     if split.halved and _rarer(parts["test"]) < ENOUGH_FOR_HALF * settings.minimum_positives:
@@ -157,7 +157,7 @@ def train(
     for name, metrics in found.items():
         how = f"{learning.seconds[name]:.1f} s, {learning.engines[name]}"
         progress(f"{name}: selection AUC {_auc_text(metrics)}, {how}")
-    # Rows of the train cohorts cannot show what time does to a model: simple ones are trusted further.
+    # Rows of train cohorts do not show how a model ages, so the choice prefers simpler candidates (2 standard errors).
     later = not set(split.selection) <= set(split.train)
     decided_on = parts["selection"]["label"].to_numpy(np.float64)
     customers = parts["selection"]["customer_key"]
@@ -174,7 +174,7 @@ def train(
     order = sorted(found, key=lambda name: -(found[name].auc or 0.0))
     calibrated_on = chosen.scores(learning, parts["calibration"])
     calibration = Calibration.fit(calibrated_on, parts["calibration"]["label"].to_numpy(np.float64))
-    # a cohort is judged by the rows that had no part in choosing, if it has such
+    # of a halved cohort only the test half is judged: the other half chose the model
     earlier = parts["validation"].iloc[:0] if split.halved else parts["validation"]
     earlier_raw = chosen.scores(learning, earlier)
     refitted, fitted = split.refitted(), learning
@@ -246,7 +246,7 @@ def _judged(part: pd.DataFrame, raw: NDArray[np.float64], probability: NDArray[n
 
 
 def _with_settings(learner: Learner, searched: Sequence[Found]) -> Learner:
-    """The learner with the hyper-parameters that were found."""
+    """Returns the learner with the hyper-parameters that the search found."""
     changed: dict[str, Any] = {found.candidate: learner.candidates[found.candidate] for found in searched}
     better = {found.candidate: replace(changed[found.candidate], **found.settings) for found in searched}
     return replace(learner, candidates={**learner.candidates, **better})
@@ -261,7 +261,7 @@ def _counts(part: pd.DataFrame) -> dict[str, int]:
 
 
 def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
-    """Frames by part; `validation` is selection and calibration together. See `Split.halved`."""
+    """Returns part name -> frame; `validation` is selection and calibration together. See `Split.halved`."""
     absent = [name for name in ("customer_key", "as_of_date", "label") if name not in frame.columns]
     if absent:
         raise KeyError(f"the training frame lacks the columns {absent}")
@@ -275,7 +275,7 @@ def _parts(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
 
 
 def _rarer(part: pd.DataFrame) -> int:
-    """Churners, or the others if they are fewer."""
+    """Number of churners, or of stayers if they are fewer."""
     positives = int(part["label"].sum())
     return min(positives, len(part) - positives)
 
@@ -286,10 +286,10 @@ def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
             raise TrainingError(f"the {name} part has no rows; check labels and eligibility of its cohorts")
         if not part["label"].isin([0, 1]).all():
             raise TrainingError(
-                f"the {name} part holds labels other than 0 and 1; train on settled labels only"
+                f"the {name} part has labels other than 0 and 1; train on settled labels only"
             )
         if part.duplicated(["customer_key", "as_of_date"]).any():
-            raise TrainingError(f"the {name} part holds a customer twice in one cohort")
+            raise TrainingError(f"the {name} part has a customer twice in one cohort")
     if _rarer(parts["train"]) < settings.minimum_positives:
         positives = int(parts["train"]["label"].sum())
         raise TrainingError(
@@ -305,11 +305,11 @@ def _refuse_leaks(
     features: Sequence[str],
     settings: TrainingSettings,
 ) -> dict[str, float]:
-    """AUC of each feature alone, if nothing knows the outcome."""
+    """Returns the AUC of each feature alone; raises LeakFound if features or split reveal the outcome."""
     labels = parts["train"]["label"].to_numpy(np.float64)
     alone = {name: auc_alone(parts["train"][name], labels) for name in features}
     findings = [*too_good(alone, settings.single_feature_auc_limit), *known_too_late(frame)]
-    # parts that share cohorts are scored crosswise: no model knows an outcome of the customers that it scores
+    # parts that share cohorts are scored crosswise, so a model never scores customers whose outcomes it learned
     if split.out_of_time:
         findings += overlapping_outcomes(parts, ["train", "validation"], "test", split.horizon)
         if not split.short_history:
@@ -348,10 +348,10 @@ def _with_about(
     train_part: pd.DataFrame,
     calibrated_on: NDArray[np.float64],
 ) -> PortableModel:
-    """The model with what monitoring needs later.
+    """Returns the model with the figures that monitoring needs.
 
-    Reference of the features is the train part (what was learned from), of the scores the calibration part: scores of
-    rows that a model was fitted on are too sure of themselves.
+    The reference of the features is the train part. The reference of the scores is the calibration part, because scores
+    of rows that a model was fitted on are too extreme.
     """
     scores = pd.DataFrame({"raw": calibrated_on, "probability": model.calibration.apply(calibrated_on)})
     about = {

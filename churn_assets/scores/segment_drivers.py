@@ -1,4 +1,4 @@
-"""What drives each segment, and how that changed against the month before."""
+"""The main drivers of each segment, and their change against the cohort before."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ COLUMNS = ("segment", "customers", "main drivers")
 
 
 def driver_rows(counts: Iterable[tuple[date, str, str, int]], newest: date) -> list[tuple[str, int, str]]:
-    """One line per segment of the newest cohort, largest first, as COLUMNS names them.
+    """Returns one line per segment of the newest cohort with the cells of COLUMNS, largest segment first.
 
-    The share of a driver is that of customers whose risk it raises most; behind it stands the change in points against
-    the latest cohort before, if the segment existed then.
+    The share of a driver is the share of customers whose risk it raises most. The change against the latest earlier
+    cohort follows in percentage points, if the segment existed then.
 
     Args:
         counts: (as_of_date, segment, driver, customers) of the newest cohort and of an earlier one, in any order.
@@ -25,7 +25,7 @@ def driver_rows(counts: Iterable[tuple[date, str, str, int]], newest: date) -> l
     for segment, drivers in by_cohort[newest].items():
         size = drivers.total()
         earlier = before.get(segment, Counter()) if before is not by_cohort[newest] else Counter()
-        # by name where equally many: the same rows in another order must say the same
+        # ties by name, so that the result does not depend on the order of the rows
         strongest = sorted(drivers.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
         said = ", ".join(_said(driver, n / size, earlier) for driver, n in strongest)
         found.append((segment, size, said))

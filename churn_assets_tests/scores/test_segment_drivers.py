@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from churn_assets.scores.drivers import driver_rows
+from churn_assets.scores.segment_drivers import driver_rows
 
 MAY, JUNE = date(2026, 5, 31), date(2026, 6, 30)
 COUNTS = [
