@@ -17,7 +17,7 @@ from churn_assets.sources.arrivals import digest
 from churn_assets.sources.landing import LandingError, list_extracts
 
 SHOWN_FILES = 50
-# Metadata of a month: a digest of its files, which tells a month that changed from one that was repeated.
+# Metadata of a month: a digest of its files, which distinguishes a changed month from a repeated one.
 EXTRACTS = "extracts"
 FILES_FIT = "files_fit_contract"
 
