@@ -47,7 +47,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         partitions=snapshot_months(business),
         checks={
             EVERY_SOURCE_COMPLETE: "Every source has passed silver in every month of the observation window.",
-            ONE_ROW: "Every eligible customer stands once in each cohort, and nobody else does.",
+            ONE_ROW: "Each cohort has exactly one row per eligible customer, and no other rows.",
         },
     )
     def snapshots(
@@ -103,7 +103,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            f"What became of each snapshot: policy {business.file.label.policy}, outcome window "
+            f"The outcome of each snapshot: policy {business.file.label.policy}, outcome window "
             f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled "
             f"by the first extract at least {windows.settlement_days} days later and then kept. "
             "Pending is null, never 0."
@@ -174,7 +174,7 @@ def _refuse_early_labels(draft: TableDraft, known_until: date) -> None:
         rows = [[row[name] for name in header] for row in early]
         raise CheckFailed(
             NOT_EARLY,
-            f"{sum(row['label_count'] for row in early):,} labels stand before their label_available_at.",
+            f"{sum(row['label_count'] for row in early):,} labels are set before their label_available_at.",
             "This is a defect of this software; please report it.",
             {"known until": str(known_until), "early labels": table_metadata(header, rows)},
         )

@@ -128,7 +128,7 @@ def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[
         listed = "; ".join(f"{name}: {', '.join(gaps)}" for name, gaps in broken.items())
         raise SilverIncomplete(
             f"Not every source has passed silver ({listed}). An extract that is missing or was refused is not churn.",
-            "Mend it, materialise bronze and silver of those months, then this.",
+            "Fix the cause, materialise bronze and silver of those months, then repeat this.",
             broken,
         )
 

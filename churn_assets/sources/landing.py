@@ -87,7 +87,7 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
             if info.extension != source.format:
                 raise LandingError(
                     f"{info.path}: the contract of {source.name} expects *.{source.format}. "
-                    "Remove the file or mend the contract."
+                    "Remove the file or correct the contract."
                 )
             name = f"{source.path}/{folder.base_name}/{info.base_name}"
             files.append(ExtractFile(f"{landing}/{name}", name, day, info.size, info.mtime_ns or 0))

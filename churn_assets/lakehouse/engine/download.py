@@ -238,7 +238,7 @@ def _refused(code: int, host: str, proxy: str, by_proxy: bool = False) -> Downlo
             "set HTTPS_PROXY=http://user:password@host:port, special characters as %40 (for @)",
         )
     if by_proxy:
-        reason = f"the proxy {proxy} does not let through to {host} ({status})"
+        reason = f"the proxy {proxy} allows no connection to {host} ({status})"
         return DownloadError(reason, transient=code in _TRANSIENT)
     remedies = {
         401: "give user:password@ in the address of the repository",

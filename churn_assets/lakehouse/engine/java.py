@@ -89,7 +89,7 @@ def find_java(shims: Path | None = None) -> Java:
     for origin, binary in _candidates(shims):
         probed = _probe(binary)
         if probed is None:
-            refused.append(f"{origin}: {binary} does not run or does not say its version")
+            refused.append(f"{origin}: {binary} does not run or does not report its version")
         elif reason := _reason_against(probed[1]):
             refused.append(f"{origin}: {binary} is Java {probed[1]}, {reason}")
         else:

@@ -140,8 +140,8 @@ def why_spark_ended() -> str | None:
         return None
     if code == OUT_OF_MEMORY:
         return (
-            "Spark ran out of memory. Give its JVM a larger heap by CHURN_DRIVER_MEMORY (`churn-assets doctor` tells "
-            "what it has), or choose fewer months for a run."
+            "Spark ran out of memory. Give its JVM a larger heap by CHURN_DRIVER_MEMORY (`churn-assets doctor` shows "
+            "its size), or choose fewer months for a run."
         )
     return (
         f"The JVM of Spark ended with exit code {code}. If nobody killed it, the machine was short of memory: free "
