@@ -1,6 +1,6 @@
-"""Every delivered row as it was delivered, with its file and row number, and whatever did not fit its contract.
+"""Every row as it was delivered, with its file and row number, and the values that do not fit its contract.
 
-No row is refused here and no rule is applied; silver does that.
+Bronze refuses no row and applies no rule; silver does that.
 
 May import: contracts, graph, lakehouse, sources.
 """

@@ -17,7 +17,7 @@ from churn_assets.sources.arrivals import digest
 from churn_assets.sources.landing import LandingError, list_extracts
 
 SHOWN_FILES = 50
-# Metadata of a month: a digest of its files, which tells a month that changed from one that was repeated.
+# Metadata of a month: a digest of its files, which distinguishes a changed month from a repeated one.
 EXTRACTS = "extracts"
 FILES_FIT = "files_fit_contract"
 
@@ -31,7 +31,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         description=f"{source.description} As delivered ({source.format}), nothing refused.",
         partitions=ingest_months(business),
         checks={
-            FILES_FIT: f"Every file is readable {source.format}, lies in a folder extract_date=YYYY-MM-DD and has the "
+            FILES_FIT: f"Every file is readable {source.format}, is in a folder extract_date=YYYY-MM-DD and has the "
             "columns that the contract requires."
         },
         owner=source.owner,
@@ -47,7 +47,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                 frame = read_extracts(lakehouse.spark, source, landing, files, folder)
                 commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
-            remedy = "Mend this, then materialise these months again."
+            remedy = "Fix this, then materialise these months again."
             evidence = {"found": str(error), "months": ", ".join(months)}
             raise CheckFailed(FILES_FIT, str(error), remedy, evidence) from error
         delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])

@@ -1,7 +1,7 @@
 """Extract files -> the bronze frame: contract fields as delivered + provenance + `rescued`.
 
-The files are parsed before Spark sees them (sources.readers). Those whose columns differ are finished group by group,
-each by its own column names.
+sources.readers parse the files before Spark reads them. Files with the same columns form a group; each group is
+converted by its own column names.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ ORIGIN = {ROW_NUMBER: "bigint", "extract_date": "date", "source_file": "string",
 def read_extracts(
     spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile], folder: str
 ) -> "DataFrame":
-    """All rows of the files, one bronze row per delivered row, columns as the catalogue has them.
+    """All rows of the files, one bronze row per delivered row, with the columns of the catalogue.
 
-    Row numbers count the rows of a file from 1 (a CSV header is not counted). The frame may be computed as long as
-    `folder` exists, see `Lakehouse.staging`.
+    Row numbers count the rows of a file from 1, without a CSV header. The frame can be computed only while `folder`
+    exists, see `Lakehouse.staging`.
 
     Raises:
-        LandingError: a file that cannot be read at all, whose quotes would hide rows, or that lacks a required column;
-            names file and remedy, never what the file holds.
+        LandingError: a file cannot be read at all, a misplaced quote would hide rows, or a required column is missing;
+            names file and remedy, never the file's content.
     """
     finish = {"csv": _finish_csv, "jsonl": _finish_jsonl, "parquet": _finish_parquet}[source.format]
     groups = stage(source, landing, files, folder)
@@ -42,13 +42,13 @@ def read_extracts(
 
 
 def _texts(spark: "SparkSession", folder: str, names: Sequence[str]) -> "DataFrame":
-    """Staged rows of these columns, all of them text."""
+    """Staged rows: these columns as text, and the columns of ORIGIN."""
     types = dict.fromkeys(names, "string") | ORIGIN
     return spark.read.schema(", ".join(f"`{name}` {kind}" for name, kind in types.items())).parquet(folder)
 
 
 def _places(count: int) -> list[str]:
-    """What the columns of a file are called when it is staged."""
+    """Names of the columns of a staged file."""
     return [str(place) for place in range(1, count + 1)]
 
 
@@ -66,13 +66,13 @@ def _finish(
 
 
 def _delivered_name(source: Source, field: str, delivered: Sequence[str]) -> str | None:
-    """Under which name a file carries a contract field; None when it does not."""
+    """The name that a contract field has in a file; None when the file lacks it."""
     aliases = next(c.aliases for c in source.columns if c.field == field)
     return next((name for name in (field, *aliases) if name in delivered), None)
 
 
 def _by_name(columns: Columns) -> "dict[str, Column]":
-    """The staged column of each delivered one."""
+    """Delivered name -> staged column."""
     from pyspark.sql import functions as F
 
     return {
@@ -112,7 +112,7 @@ def _finish_jsonl(spark: "SparkSession", source: Source, _: Columns, folder: str
 
 
 def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
-    """The value in another type; null where it has none, or where Spark knows no such cast (a number to a date)."""
+    """The value in another type; null when it cannot be converted, or Spark has no such cast (a number to a date)."""
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
     from pyspark.sql.types import FractionalType
@@ -124,8 +124,8 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
         return F.lit(None).cast(spark_type)
     if isinstance(field.dataType, FractionalType) and spark_type in ("bigint", "string"):
         integer = delivered.try_cast("bigint")
-        whole = F.when(integer == delivered, integer)  # not what is left of it without its fraction
-        # an id that pandas made a float, because others of its column are missing, is no 1.2345678E7
+        whole = F.when(integer == delivered, integer)  # null when it has a fraction: nothing is cut off
+        # pandas makes ids floats when some of them are missing: 12345678, not 1.2345678E7
         return whole if spark_type == "bigint" else F.coalesce(whole.cast("string"), cast)
     return cast
 

@@ -47,7 +47,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         partitions=snapshot_months(business),
         checks={
             EVERY_SOURCE_COMPLETE: "Every source has passed silver in every month of the observation window.",
-            ONE_ROW: "Every eligible customer stands once in each cohort, and nobody else does.",
+            ONE_ROW: "Each cohort has exactly one row per eligible customer, and no other rows.",
         },
     )
     def snapshots(
@@ -103,7 +103,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            f"What became of each snapshot: policy {business.file.label.policy}, outcome window "
+            f"The outcome of each snapshot: policy {business.file.label.policy}, outcome window "
             f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled "
             f"by the first extract at least {windows.settlement_days} days later and then kept. "
             "Pending is null, never 0."
@@ -131,7 +131,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         dates = cohorts(months, windows, extracts)
         mature = [c for c in dates if c.mature]
         if mature:
-            # a month that is missing inside the outcome window would read as loyalty or as churn
+            # a missing month in the outcome window would make customers look loyal or churned
             needed = month_range(month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at))
             with incomplete_fails(NOT_FROM_GAPS):
                 require_complete(lakehouse, business, needed)
@@ -166,7 +166,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
 
 
 def _refuse_early_labels(draft: TableDraft, known_until: date) -> None:
-    """Raises CheckFailed when a label stands before its label_available_at."""
+    """Raises CheckFailed when a row has a label before its label_available_at."""
     given = draft.content.aggregate(["as_of_date", "label_available_at"], [("label", "count")]).to_pylist()
     early = [row for row in given if row["label_count"] and row["label_available_at"] > known_until]
     if early:
@@ -174,14 +174,14 @@ def _refuse_early_labels(draft: TableDraft, known_until: date) -> None:
         rows = [[row[name] for name in header] for row in early]
         raise CheckFailed(
             NOT_EARLY,
-            f"{sum(row['label_count'] for row in early):,} labels stand before their label_available_at.",
+            f"{sum(row['label_count'] for row in early):,} labels are set before their label_available_at.",
             "This is a defect of this software; please report it.",
             {"known until": str(known_until), "early labels": table_metadata(header, rows)},
         )
 
 
 def _label_report(counts: Sequence[Mapping[str, Any]], months: Sequence[str]) -> dict[str, Any]:
-    """What became of the snapshots of each cohort, and the share of those with a label who left."""
+    """Outcomes by cohort, corrections that were not applied, and the share of churners among the labelled."""
     outcomes, kinds = Counter[tuple[str, str]](), Counter[str]()
     for row in counts:
         outcomes[str(row["as_of_date"]), row["outcome"]] += row["customer_key_count"]
@@ -198,5 +198,5 @@ def _label_report(counts: Sequence[Mapping[str, Any]], months: Sequence[str]) ->
 
 
 def feature_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """Snapshots and labels."""
+    """The assets of snapshots and labels."""
     return [_snapshots(business), _labels(business)]

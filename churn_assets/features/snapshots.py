@@ -24,7 +24,7 @@ NOTHING_HAPPENED_IS_ZERO = frozenset({"sum", "count", "count_ever"})
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Lazy frames: the snapshots, and everybody known with the reason for exclusion."""
+    """Lazy frames: the snapshots, and all known customers with the reason for exclusion (null when eligible)."""
 
     snapshots: "DataFrame"
     people: "DataFrame"
@@ -37,14 +37,14 @@ def _versions(
     months: Sequence[str],
     features: Sequence[Feature],
 ) -> "DataFrame":
-    """Silver rows that the features can need: nothing that became known after the last as_of_date."""
+    """Silver rows that the features can need; none from extracts after the last month."""
     from pyspark.sql import functions as F
 
     known = lakehouse.read(tables.silver(source)).where(F.col("extract_month") <= months[-1])
     if source.role not in ("event", "treatment"):
         return known
     reach = reach_months(features, business.file.windows.observation_months)
-    # an event is never known before it happened, so older extracts hold no event of the window
+    # an event is never known before it happened, so older extracts contain no event of the window
     return known if reach is None else known.where(F.col("extract_month") >= add_months(months[0], 1 - reach))
 
 
@@ -64,11 +64,11 @@ def _source_features(
 
 
 def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> Snapshots:
-    """Snapshots of the as_of_dates at the end of `months`: customer_key, as_of_date, known_at, tenure_days, features,
-    and protected attributes beside them.
+    """Snapshots of the as_of_dates at the end of `months`, with all features and protected attributes.
 
-    One pass per source, however many months. Only rows with event time and known_at on or before the as_of_date count;
-    `known_at` is the end of the month in which the newest of them became known.
+    Columns: customer_key, as_of_date, known_at, tenure_days, features, protected attributes. Reads each source once,
+    however many months. Uses only rows with event time and known_at on or before the as_of_date; `known_at` is the end
+    of the month in which the newest of them became known.
     """
     from pyspark import StorageLevel
     from pyspark.sql import functions as F
@@ -85,7 +85,7 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         if feature.source is not None and feature.name != "tenure_days":
             known.setdefault(feature.source, []).append(feature)
     base = frame.select("customer_key", "as_of_index", "as_of_date", "tenure_days", "known_index")
-    evidence = ["known_index"]  # of who is eligible, and since when a customer
+    evidence = ["known_index"]  # months in which the rows became known; first those of eligibility and tenure
     for name, declared in known.items():
         source = business.source(name)
         versions = _versions(lakehouse, business, source, months, declared)

@@ -1,6 +1,6 @@
 """The only package that reads and writes Delta tables; its catalogue lists every table.
 
-What a table means is decided by the stations, which hand finished frames to the writer.
+The stations compute the frames and decide what a table means; this package only stores them.
 
 May import: contracts.
 """

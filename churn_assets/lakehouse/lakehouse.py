@@ -1,6 +1,7 @@
-"""The one writer of Delta: frames through Spark, samples and reports of a few rows without a JVM.
+"""Reads and writes Delta tables: frames through Spark, samples and small reports without a JVM.
 
-A lake on this machine is written and read file by file (files.py), any other through Delta's Spark connector.
+When the lake and Spark are both on this machine, tables are read and written file by file (delta/files.py), otherwise
+through Delta's Spark connector (delta/connector.py).
 """
 
 import json
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
     from pyspark.sql import DataFrame, SparkSession
 
-# The words of every Unix for a full disk; Spark hides them below two hundred lines.
+# The message of every Unix for a full disk. Spark prints it below two hundred other lines.
 NO_SPACE = "No space left on device"
 
-# Slices are partitions: minima and maxima of columns skip nothing more, cost a tenth of a write, and would put
-# personal values into the log.
+# No column statistics: slices are whole partitions, so minima and maxima would skip no further file. They cost a tenth
+# of a write and would put personal values into the log.
 NEW_TABLE = {"delta.dataSkippingNumIndexedCols": "0"}
 
 
@@ -52,14 +53,14 @@ def _names_run(run_id: str) -> str:
 
 
 def _require_declared(table: Table, found: Mapping[str, str]) -> None:
-    """Raises LakehouseError when a frame with these columns (name -> type) is not what the catalogue declares."""
+    """Raises LakehouseError when the columns `found` (name -> type) differ from those that the catalogue declares."""
     if told := difference(table, found):
         raise LakehouseError(f"{table.path}: {told}. Nothing was committed.")
 
 
 @dataclass(frozen=True)
 class Commit:
-    """What a Delta commit did."""
+    """A Delta commit: path of the table, version, and number of rows written."""
 
     table: str
     version: int
@@ -67,7 +68,7 @@ class Commit:
 
 
 class Lakehouse:
-    """Reads and writes the tables of one lake. Spark is started by the first use of `spark`, not before."""
+    """Reads and writes the tables of one lake. Spark starts at the first use of `spark`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -84,7 +85,7 @@ class Lakehouse:
         return f"{self.settings.lake_uri}/{table.path}"
 
     def exists(self, table: Table) -> bool:
-        """True when the table has a first commit."""
+        """True when the table has at least one commit."""
         uri = self.uri(table)
         if is_uri(uri):
             return connector.exists(self.spark, uri)
@@ -109,10 +110,10 @@ class Lakehouse:
         return connector.read(self.spark, self.uri(table))
 
     def replaced(self, table: Table, since: datetime) -> "DataFrame | None":
-        """The rows that counted at `since`, in files that have been replaced since then; None when there are none.
+        """Rows of the files that were current at `since` and have been replaced; None when there are no such files.
 
         Raises:
-            LakehouseError: they can no longer be read; see `vacuum`.
+            LakehouseError: these files, or the log of that time, are gone; see `vacuum`.
         """
         try:
             return files.replaced(self.spark, self.uri(table), since)
@@ -127,7 +128,7 @@ class Lakehouse:
     ) -> "pa.Table":
         """The current version (or a part of it) as an Arrow table, read without a JVM.
 
-        Only for tables that are small by nature and for samples with a row limit: it lands in this process's memory.
+        The result is held in memory: only for small tables and for samples with a row limit.
 
         Raises:
             LakehouseError: the table does not exist yet.
@@ -144,10 +145,10 @@ class Lakehouse:
         aggregates: list[tuple[str, str]],
         where: "pc.Expression | None" = None,
     ) -> "pa.Table":
-        """Groups a table of any size without a JVM, batch by batch; the answer must be small.
+        """Groups a table of any size, batch by batch and without a JVM; the result must be small.
 
-        `aggregates` are (column, function) of Arrow: count, sum, min, max, count_distinct ...; columns of the answer
-        are called `<column>_<function>`.
+        `aggregates` are pairs (column, Arrow function: count, sum, min, max, count_distinct ...); the result has the
+        columns of `by` and `<column>_<function>` for each pair.
 
         Raises:
             LakehouseError: the table does not exist yet.
@@ -159,11 +160,11 @@ class Lakehouse:
         return int(self._dataset(table).count_rows(filter=where))
 
     def columns(self, table: Table) -> list[str]:
-        """Names of its columns."""
+        """Names of the table's columns."""
         return list(self._dataset(table).schema.names)
 
     def types(self, table: Table) -> dict[str, str]:
-        """Column -> its type as Delta calls it, without a JVM.
+        """Column -> Delta type, read without a JVM.
 
         Raises:
             LakehouseError: the table does not exist yet.
@@ -179,7 +180,7 @@ class Lakehouse:
 
         self.require(table)
         uri = self.uri(table)
-        # delta-rs reads through Python, and a reading thread that outlives the interpreter aborts the process
+        # delta-rs by itself reads through Python; a reader thread that outlives the interpreter aborts the process
         local = None if is_uri(uri) else fs.SubTreeFileSystem(uri, fs.LocalFileSystem())
         return DeltaTable(uri).to_pyarrow_dataset(filesystem=local)
 
@@ -202,11 +203,11 @@ class Lakehouse:
 
     @contextmanager
     def draft(self, table: Table, frame: "DataFrame") -> "Iterator[TableDraft]":
-        """Write, audit, publish: computes the frame once, then it can be looked at, and published or forgotten.
+        """Write, audit, publish: computes the frame once and yields a draft to check and then publish or drop.
 
         Raises:
-            LakehouseError: the columns are not those of the catalogue, which is found out before anything is computed;
-                or there is no space left.
+            LakehouseError: the columns are not those of the catalogue (checked before anything is computed), or the
+                disk is full.
         """
         _require_declared(table, types_of_frame(frame))
         note(f"computing {table.path}")
@@ -221,51 +222,52 @@ class Lakehouse:
             yield TableDraft(table, content)
 
     def replace(self, table: Table, frame: "DataFrame", where: str, *, run_id: str) -> Commit:
-        """Replaces exactly the rows that satisfy `where` by `frame`: running it twice changes nothing.
+        """Replaces exactly the rows that satisfy `where` with `frame`; idempotent.
 
-        An empty frame empties the slice: a month without rows is a fact, and callers audit before they publish.
+        An empty frame empties the slice: a month may have no rows, and callers audit before they publish.
 
         Args:
-            table: where to.
-            frame: the rows.
+            table: the target.
+            frame: the new rows.
             where: SQL over the partition columns.
-            run_id: the Dagster run, named by the commit.
+            run_id: the Dagster run, recorded in the commit.
 
         Raises:
-            LakehouseError: `frame` holds rows outside `where`, or see `draft`; nothing was committed.
+            LakehouseError: `frame` contains rows outside `where`, or see `draft`; nothing was committed.
         """
         with self.draft(table, frame) as draft:
             return draft.replace(where, run_id=run_id)
 
     def overwrite(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Replaces the whole of an unpartitioned table, its columns included. See `draft` for what it refuses."""
+        """Replaces all rows and columns of an unpartitioned table; refuses a partitioned one. See also `draft`."""
         with self.draft(table, frame) as draft:
             return draft.overwrite(run_id=run_id)
 
     def append(self, table: Table, frame: "DataFrame", *, run_id: str) -> Commit:
-        """Adds rows. The caller makes sure that a re-run adds nothing twice; see `alone_with`, `draft`."""
+        """Adds rows. The caller must make sure that a re-run does not add them twice; see `alone_with`, `draft`."""
         with self.draft(table, frame) as draft:
             return draft.append(run_id=run_id)
 
     @contextmanager
     def staging(self, table: Table, *, run_id: str) -> Iterator[str]:
-        """A folder for files that Spark reads on their way into the table; see `staging.staging`.
+        """A temporary folder for files that Spark reads to compute the table; see `staging.staging`.
 
         Raises:
-            LakehouseError: there is no space left.
+            LakehouseError: the disk is full.
         """
         with self._told(table), staging.staging(self.settings, run_id) as folder:
             yield folder
 
     def remove_leftovers(self) -> int:
-        """Removes what killed runs left in the lake beside its tables; the number of files."""
+        """Removes the staged files that killed runs left in the lake; returns their number."""
         return staging.remove_leftovers(self.settings)
 
     @contextmanager
     def alone_with(self, table: Table) -> Iterator[None]:
-        """Lets nobody else of this home between reading a table and adding what it lacks; others wait here meanwhile.
+        """Holds a file lock so that two runs on one CHURN_HOME cannot add the same keys; the second run waits.
 
-        A run by hand passes by the queue of runs, and two appends do not conflict.
+        The run queue does not prevent this, because runs started by hand bypass it; nor does Delta, because two
+        appends do not conflict.
         """
         self.settings.home_path.mkdir(parents=True, exist_ok=True)
         with only_one(self.settings.home_path / f".{table.name}.lock"):
@@ -283,10 +285,10 @@ class Lakehouse:
     def replace_rows(
         self, table: Table, rows: "pa.Table", column: str, values: Sequence[object], *, run_id: str
     ) -> Commit:
-        """`replace` without a JVM, for reports of a few rows: those whose `column` is one of `values`.
+        """`replace` without a JVM, for small reports: replaces the rows whose `column` is one of `values`.
 
         Raises:
-            LakehouseError: `rows` holds other values of `column`, or other columns than the catalogue; nothing was
+            LakehouseError: `rows` contains other values of `column`, or other columns than the catalogue; nothing was
                 committed.
         """
         import pyarrow as pa
@@ -318,12 +320,12 @@ class Lakehouse:
         return Commit(table.path, self._version(table), rows.num_rows)
 
     def vacuum(self, table: Table) -> int:
-        """Deletes the files that no version of the last `keep_days` days needs, and what killed writers left.
+        """Deletes the files that no version of the last `keep_days` days needs, and those that killed writers left.
 
-        Versions older than that cannot be read afterwards. A table that is written or read meanwhile is not harmed.
+        Older versions cannot be read afterwards. Safe while the table is written or read.
 
         Returns:
-            Number of files.
+            Number of deleted files.
 
         Raises:
             LakehouseError: the table does not exist yet.
@@ -333,22 +335,22 @@ class Lakehouse:
         self.require(table)
         uri, hours = self.uri(table), 24 * self.settings.keep_days
         current = DeltaTable(uri)
-        # with another limit than the table's own, which is a week
+        # keep_days may be less than the table's own retention of a week
         found = current.vacuum(hours, enforce_retention_duration=False, full=True)
         if not is_uri(uri):
-            found = [file for file in found if Path(uri, file).exists()]  # it lists the dead of before, too
+            found = [file for file in found if Path(uri, file).exists()]  # it also lists files already gone
         if found:
             current.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
         return len(found)
 
     @property
     def _on_this_machine(self) -> bool:
-        """Whether the lake and all of Spark are here, so that Spark's files need no connector."""
+        """True when the lake and all of Spark are on this machine, so that no connector is needed."""
         return not is_uri(self.settings.lake_uri) and is_local(self.settings.spark_master)
 
     @contextmanager
     def _told(self, table: Table) -> "Iterator[None]":
-        """Turns what happens to writers into words."""
+        """Turns a refused write and a full disk into a LakehouseError."""
         try:
             yield
         except LakehouseError:
@@ -370,11 +372,11 @@ class Lakehouse:
 
 @dataclass(frozen=True)
 class TableDraft:
-    """A frame on its way into a table: written, not yet visible.
+    """A frame that is not yet published in its table.
 
     Attributes:
-        table: where it shall go.
-        content: its rows.
+        table: the target.
+        content: the rows.
     """
 
     table: Table

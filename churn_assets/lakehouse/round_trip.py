@@ -1,4 +1,4 @@
-"""The shortest proof that Spark and Delta work where the lake lies: write a table, replace a slice, read it back."""
+"""Tests Spark and Delta at the lake's location: writes a table, replaces a slice, reads it back."""
 
 import time
 import uuid
@@ -15,8 +15,8 @@ class RoundTrip:
     """Wall-clock seconds of a round trip.
 
     Attributes:
-        spark_version: of the JVM side.
-        session_seconds: start of Spark, 0 when it ran already.
+        spark_version: version that the JVM reports.
+        session_seconds: start of Spark; 0 when it was running already.
         table_seconds: two Delta commits and one read.
     """
 
@@ -26,13 +26,13 @@ class RoundTrip:
 
 
 def round_trip(settings: Settings) -> RoundTrip:
-    """Write, replace and read a small partitioned table in the lake's root, and remove it.
+    """Writes, replaces and reads a small partitioned table in the lake's root, then removes it.
 
-    A session that this call started is stopped again.
+    Stops the Spark session if this call started it.
 
     Raises:
-        RuntimeError: what was read is not what was written.
-        Exception: whatever Spark, Delta or the storage says.
+        RuntimeError: the rows read differ from the rows written.
+        Exception: any error of Spark, Delta or the storage.
     """
     ours = running_session() is None
     started = time.perf_counter()

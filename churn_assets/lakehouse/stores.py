@@ -1,7 +1,6 @@
-"""Every place in which the product keeps something: the tables of the lake, and all other stores under CHURN_HOME.
+"""Every place where the product keeps data: the tables of the lake, and all other stores under CHURN_HOME.
 
-Whoever backs up, erases or tidies walks this list; what lies under CHURN_HOME and is not on it is told by
-`unregistered`.
+Backup, erasure and clean-up use this list. `unregistered` returns the paths under CHURN_HOME that are not on it.
 """
 
 from collections.abc import Iterator
@@ -22,14 +21,15 @@ class Store:
     """A place with data.
 
     Attributes:
-        path: below CHURN_HOME, with all that lies in it; a `*` stands for any part of a name. Of a store elsewhere the
-            setting that says where, such as CHURN_JARS.
+        path: relative to CHURN_HOME, with everything below it; `*` matches any part of a name. For a store elsewhere,
+            the setting that locates it, such as CHURN_JARS.
         kind: Delta table, files, SQLite, ...
-        holds: what is in it.
-        personal: whether natural ids or other personal values may be in it.
-        retention: how long what is in it is kept.
-        backup: whether a backup has to hold it. What can be made again, or ends with its process, need not be held.
-        setting: that places it elsewhere, if there is one.
+        holds: its content.
+        personal: whether it may contain natural ids or other personal values.
+        retention: how long its content is kept.
+        backup: whether a backup must include it. Data that can be made again, or that ends with its process, need not
+            be included.
+        setting: the setting that moves it elsewhere, if there is one.
     """
 
     path: str
@@ -189,7 +189,7 @@ ELSEWHERE = (
 
 
 def stores(business: Business) -> list[Store]:
-    """Every store under CHURN_HOME. A replay keeps all of them once more, below `replay`."""
+    """Every store under CHURN_HOME, and those of a replay, which has its own copy of each below `replay`."""
     own = [*(_of_table(table) for table in catalogue(business)), *OTHERS]
     replayed = [replace(s, path=f"{REPLAY}/{s.path}", backup=False) for s in (*own, *OF_A_REPLAY)]
     return own + replayed
@@ -203,7 +203,7 @@ def _of_table(table: Table) -> Store:
 
 
 def unregistered(home: Path, business: Business) -> list[str]:
-    """Paths below `home` that belong to no store; of a folder all of which is unknown, the folder alone."""
+    """Paths below `home` that belong to no store; for a folder without any store, only the folder."""
     patterns = [tuple(store.path.split("/")) for store in stores(business)]
     return list(_unknown(home, (), patterns)) if home.is_dir() else []
 

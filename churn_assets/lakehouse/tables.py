@@ -1,7 +1,8 @@
 """The table catalogue: every Delta table of the lake by name.
 
-What a table holds stands in the package `catalogue`. Tables whose columns depend on the business are functions of it;
-the constant of the same name is enough to read from. Whoever walks the lake (docs, erasure, backup) walks `catalogue`.
+The package `catalogue` describes each table. A table whose columns depend on the business is a function of the
+business; to read it, the constant of the same name is enough. Docs, erasure and backup use the list that the function
+`catalogue` returns.
 """
 
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ __all__ = [
 
 
 def catalogue(business: Business) -> list[Table]:
-    """Every table of the business's lake with its columns, in the order in which data walks through it."""
+    """Every table of the business's lake with its columns, in the order of the pipeline."""
     has_identity = any(s.personal for s in business.sources)
     return [
         *(bronze(s) for s in business.sources),

@@ -1,4 +1,4 @@
-"""monitoring/*: realised quality and drift of every scored cohort, and a page a month. No step here needs Spark."""
+"""monitoring/*: realised quality and drift of every scored cohort, and a page for each month; all without Spark."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -32,7 +32,7 @@ Rows = dict[str, list[dict[str, Any]]]
 def _replaced(
     context: dg.AssetExecutionContext, lakehouse: Lakehouse, table: Table, rows: list[dict[str, Any]]
 ) -> Commit:
-    """The cohorts of the run, and only they, replaced by `rows`."""
+    """Replaces the rows of the run's cohorts with `rows`."""
     days = [month_end(month) for month in partition_range(context)]
     return lakehouse.replace_rows(table, table.rows(rows), "as_of_date", days, run_id=context.run.run_id)
 
@@ -40,10 +40,10 @@ def _replaced(
 def _every_version(
     check: str, table: Table, rows: Sequence[Mapping[str, Any]], scored: Mapping[tuple[date, str], int]
 ) -> dg.AssetCheckResult:
-    """The check that `rows` are about every cohort and version of `scored`, which counts the customers of each.
+    """Checks that `rows` cover every cohort and version in `scored` (-> number of customers).
 
     Raises:
-        CheckFailed: they are not.
+        CheckFailed: a cohort and version has no row.
     """
     if not scored:
         return not_judged(check, NOBODY_SCORED)
@@ -64,7 +64,7 @@ def _every_version(
 
 
 def _points(context: dg.AssetExecutionContext, month: str, figures: Mapping[str, float | int | None]) -> None:
-    """Figures of one month: the UI plots them by month, also when one run made a range of months."""
+    """Adds figures as metadata of one month: the UI then plots them by month, also after a run over several months."""
     known = {name: value for name, value in figures.items() if value is not None}
     context.add_asset_metadata(known, partition_key=month)
 
@@ -79,7 +79,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
             "Realised quality of each scored cohort and model version once its labels have matured: ROC-AUC with its "
             "interval, PR-AUC, Brier, calibration, lift, precision and recall at capacity; untreated customers apart. "
             "Before that, or with too few churners, a status instead of a number. From the day of the scores on, the "
-            "AUC to be expected if the probabilities are right: an early warning, blind to new reasons to leave."
+            "AUC to be expected if the probabilities are right: an early warning that misses new reasons to leave."
         ),
         deps=[tables.CHURN_SCORES.key, tables.CHURN_LABELS.key],
         partitions=snapshot_months(business),
@@ -117,7 +117,7 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            "How far features and scores of each cohort lie from the training of the model that scored it: population "
+            "Distance of each cohort's features and scores from the training of the model that scored it: population "
             "stability index and Jensen-Shannon distance over fixed bins, missing rates, number of customers, churn "
             "rate once matured, and whether that is more than chance. An early warning; no proof of a worse model."
         ),
@@ -164,8 +164,8 @@ def _page(business: Business) -> dg.AssetsDefinition:
         business,
         description=(
             "A page for people who decide about customers: is the model still good, what has changed, who moved "
-            "between segments. It is metadata of its month (key `page`); it has no table, since all of it stands in "
-            "the others."
+            "between segments. It is metadata of its month (key `page`); it has no table, because the other tables "
+            "contain all of it."
         ),
         deps=[tables.MODEL_PERFORMANCE.key, tables.DRIFT.key, tables.CUSTOMER_SEGMENTS.key],
         partitions=snapshot_months(business),
@@ -196,5 +196,5 @@ def _short(value: object) -> object:
 
 
 def monitoring_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """Realised quality of the scores, drift, and the page of each month."""
+    """The assets of realised quality, drift, and the page of each month."""
     return [_performance(business), _drift(business), _page(business)]

@@ -1,4 +1,4 @@
-"""What monitoring reads of one cohort: scores and labels to judge, snapshots to compare, all without Spark."""
+"""Reads a cohort for monitoring, without Spark: scores and labels for its quality, snapshots for its drift."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from churn_assets.monitoring.drift import CohortCounts
 
-# Scored customers of one cohort that are read into this process for either table; of more, a random share of the keys.
+# Most scored customers of one cohort that are read into memory, for model_performance and for drift; a larger cohort is
+# sampled by a random share of the keys.
 COHORT_LIMIT = 1_000_000
 DRIFT_LIMIT = 100_000
 
@@ -26,7 +27,7 @@ DRIFT_LIMIT = 100_000
 def judged(
     lakehouse: Lakehouse, business: Business, month: str, champions: Sequence[Champion]
 ) -> list[dict[str, Any]]:
-    """Rows of monitoring/model_performance for the cohort at the end of `month`; none when nobody was scored."""
+    """Rows of monitoring/model_performance for the cohort at the end of `month`; empty when nobody was scored."""
     from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE, cohort_performance, not_yet
 
     day = month_end(month)
@@ -49,9 +50,9 @@ def judged(
 def compared(
     lakehouse: Lakehouse, tracking: Tracking, month: str, sizes: Mapping[date, int]
 ) -> list[dict[str, Any]]:
-    """Rows of monitoring/drift for the cohort of `month`, every version that scored it against its own training.
+    """Rows of monitoring/drift for the cohort of `month`; compares each version that scored it with its own training.
 
-    `sizes` are those of all cohorts, see `cohort_sizes`.
+    `sizes` are the sizes of all cohorts, see `cohort_sizes`.
     """
     import pyarrow.compute as pc
 
@@ -77,7 +78,7 @@ def compared(
 def in_charge(
     rows: Iterable[dict[str, Any]], champions: Sequence[Champion], day: date
 ) -> list[dict[str, Any]]:
-    """The rows of the version that was in charge of a cohort, when it scored it; else those of the newest version."""
+    """The rows of the cohort's champion if it scored the cohort, else those of the newest version."""
     by_version: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_version.setdefault(row["model_version"], []).append(row)
@@ -88,34 +89,34 @@ def in_charge(
 
 
 def cohort_sizes(lakehouse: Lakehouse) -> dict[date, int]:
-    """Customers in every cohort."""
-    # by the partition column, so that no file's content is read
+    """as_of_date -> number of customers, for every cohort."""
+    # counts the partition column, so no file content is read
     found = lakehouse.aggregate(tables.CUSTOMER_SNAPSHOTS, ["as_of_date"], [("as_of_date", "count")])
     return {row["as_of_date"]: row["as_of_date_count"] for row in found.to_pylist()}
 
 
 def scored_cohorts(lakehouse: Lakehouse, months: Iterable[str] | None = None) -> dict[tuple[date, str], int]:
-    """Customers scored, by cohort and model version; of the cohorts of these months, or of all."""
+    """(as_of_date, model version) -> number of customers scored; for the cohorts of these months, or for all."""
     import pyarrow.compute as pc
 
     if not lakehouse.exists(tables.CHURN_SCORES):
         return {}
     days = None if months is None else pc.field("as_of_date").isin([month_end(m) for m in months])
     by = ["as_of_date", "model_version"]
-    # by the partition columns, so that no file's content is read
+    # counts partition columns, so no file content is read
     found = lakehouse.aggregate(tables.CHURN_SCORES, by, [("model_version", "count")], days).to_pylist()
     return {(row["as_of_date"], row["model_version"]): row["model_version_count"] for row in found}
 
 
 def sampled_cohorts(lakehouse: Lakehouse) -> dict[tuple[date, str], int]:
-    """The `scored_cohorts` of which monitoring/model_performance holds a sample."""
+    """The `scored_cohorts` that monitoring/model_performance samples."""
     return {key: scored for key, scored in scored_cohorts(lakehouse).items() if scored > COHORT_LIMIT}
 
 
 def population(
     lakehouse: Lakehouse, day: date, version: str, about: Mapping[str, Any], sizes: Mapping[date, int]
 ) -> "CohortCounts":
-    """Size of a cohort beside those of the training, and its churners as monitoring/model_performance has them."""
+    """Size of a cohort, mean size of the training cohorts, and churners as in monitoring/model_performance."""
     from churn_assets.monitoring.drift import CohortCounts
 
     trained = [sizes[d] for d in map(date.fromisoformat, about["split"]["train"]) if d in sizes]
@@ -131,7 +132,7 @@ def population(
 def _scores_and_labels(
     lakehouse: Lakehouse, day: date
 ) -> "tuple[pd.DataFrame, pd.DataFrame, date | None] | None":
-    """Scores and labels of a cohort and the day its labels became available (None while pending); None unscored."""
+    """Scores, labels, and the day the labels became available (None while pending); None for an unscored cohort."""
     import pyarrow.compute as pc
 
     chosen: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
@@ -153,8 +154,8 @@ def _scores_and_labels(
 def _treated(lakehouse: Lakehouse, business: Business, day: date, available: date) -> set[str]:
     """Keys of customers treated in `(day, end of the outcome window]`, by the rules under `monitoring.treated`.
 
-    As known on the day `available` of the labels. Treatments after the window do not count: they changed no outcome,
-    and only who had stayed was there for them.
+    Uses rows known on or before `available`, the day of the labels. Treatments after the window do not count: they
+    changed no outcome, and only customers who stayed could get them.
     """
     found: set[str] = set()
     window_end = day + timedelta(days=business.file.windows.embargo_days)
@@ -162,12 +163,12 @@ def _treated(lakehouse: Lakehouse, business: Business, day: date, available: dat
         source = business.source(rule.source)
         time, key, order = str(source.event_time), list(source.silver_key), ["known_at", "sequence"]
         columns = dict.fromkeys(["customer_key", time, *([rule.column] if rule.column else []), *key, *order])
-        # told at the latest in the month in which the label settled
+        # extracts up to the month in which the labels became available
         span = month_range(month_of(day), month_of(available))
         told = lakehouse.arrow(tables.silver(source), list(columns), [("extract_month", "in", span)])
         rows = told.to_pandas()
         newest = rows[rows["known_at"] <= available].sort_values(order).drop_duplicates(key, keep="last")
-        # as objects: of no rows, pandas would keep timestamps, and compare those with no date
+        # as objects: without rows, pandas would keep the timestamp type, which does not compare with dates
         inside = newest[time].astype(object).map(_day).between(day, window_end, inclusive="right")
         if rule.column:
             inside &= newest[rule.column].isin(rule.values)

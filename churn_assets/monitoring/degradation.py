@@ -1,8 +1,8 @@
-"""When AUC has really degraded: a rule over matured cohorts, with its reasons in words.
+"""Decides by a rule over matured cohorts whether the AUC has degraded, and gives the reasons in words.
 
-A cohort counts against the champion when even the upper end of its AUC interval lies below the champion's own
-out-of-time AUC minus a margin. Chance alone seldom does that once; it fires only when several of the last cohorts
-agree, the newest among them.
+A cohort counts against the champion when even the upper end of its AUC interval is below the champion's own
+out-of-time AUC minus a margin. Chance alone seldom causes that once; the rule fires only when several of the last
+cohorts agree, including the newest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from churn_assets.months import month_index, month_of
 
 @dataclass(frozen=True)
 class Judged:
-    """A matured cohort under the champion: its status and, when that is `ok`, its AUC with the 95 % interval."""
+    """A matured cohort scored by the champion: its status and, when that is `ok`, its AUC with the 95 % interval."""
 
     as_of_date: date
     status: str
@@ -52,13 +52,13 @@ def judged_cohorts(rows: Sequence[Mapping[str, object]], model_version: str) -> 
 def decide(
     cohorts: Sequence[Judged], reference: float, last_trained_as_of: date, today: date, rule: Degradation
 ) -> RetrainingDecision:
-    """The decision at one look.
+    """Decides whether to retrain, from the matured cohorts known today.
 
     Args:
         cohorts: matured cohorts of the champion, ascending.
         reference: the champion's ROC-AUC on the test cohort of its own training.
-        last_trained_as_of: of the newest training, whoever won it.
-        today: last day of the newest closed month; the next training would be as of then.
+        last_trained_as_of: of the newest training, whether or not its model became champion.
+        today: last day of the newest closed month, which would be the next training's trained_as_of.
         rule: thresholds from churn.yaml.
     """
     if not rule.enabled:
@@ -86,7 +86,7 @@ def decide(
             f"{told} Degraded, but the last training (as of {last_trained_as_of}) is only {age} months old; "
             f"the cool-down is {rule.cool_down_months}.",
         )
-    if age <= 0:  # without a cool-down, too
+    if age <= 0:  # also without a cool-down
         return RetrainingDecision(
             False,
             f"{told} Degraded, but there is a training as of {last_trained_as_of}; another would learn from the same.",

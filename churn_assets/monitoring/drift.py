@@ -1,4 +1,4 @@
-"""monitoring/drift: how far a cohort lies from what the model was trained on: features, scores, size, churn rate."""
+"""monitoring/drift: compares a cohort with the training of its model: features, scores, size, churn rate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from churn_assets.ml.metrics.reference import drift
 
 STABLE, MODERATE, SHIFT = "stable", "moderate", "shift"
 FEATURE, SCORE, VOLUME, BASE_RATE = "feature", "score", "volume", "base rate"
-# From where on a change is moderate, and a shift: of the stability index by custom, of number and rate as a share.
+# Smallest change that is `moderate`, and that is `shift`: of the stability index (the customary steps), and of size and
+# churn rate as a share of the training's.
 STEPS = {FEATURE: (0.1, 0.25), SCORE: (0.1, 0.25), VOLUME: (0.1, 0.25), BASE_RATE: (0.25, 0.5)}
 # Expected share of false alarms among all alarms of a cohort (Benjamini and Hochberg 1995).
 FALSE_DISCOVERY_RATE = 0.01
@@ -27,7 +28,7 @@ class CohortCounts:
 
     Attributes:
         customers: in the cohort.
-        usual: customers in a cohort of the training, on average; None where those cohorts are no longer at hand.
+        usual: mean number of customers in the training cohorts; None when those cohorts are not in the lake any more.
         labelled, churned: customers with a label and churners among them; None before the labels have matured.
     """
 
@@ -45,21 +46,23 @@ def cohort_drift(
     scores: pd.DataFrame,
     population: CohortCounts,
 ) -> list[dict[str, Any]]:
-    """One row per feature and score of a cohort against the bins fixed at the training; also for size and churn rate.
+    """One row per feature and score, compared in the bins fixed at the training, and rows for size and churn rate.
 
-    `status` is `moderate` or `shift` from the STEPS on; but only where the change is more than chance, since of 80
-    features some always move. Under no change, index times n m / (n + m) is about chi-squared with one degree of
-    freedom less than bins (Yurdakul 2018, Western Michigan University dissertations 3208; n, m rows now and then),
-    where there are five rows to a bin; fewer say nothing. The churn rate is compared by the z-test of two shares. All
-    p-values are controlled together. Snapshots of one customer in several training cohorts are not independent, so
-    the p-values are somewhat too small: the steps are the stronger guard. The size of a cohort has no p-value:
-    customers stay from month to month, which no test of counts allows for.
+    `status` is `moderate` or `shift` when the change reaches the STEPS and is more than chance; of 80 features some
+    always move by chance. Without a change, index times n m / (n + m) is about chi-squared with one degree of freedom
+    less than bins (Yurdakul 2018, Western Michigan University dissertations 3208; n and m are the rows now and at the
+    training). That needs five rows per bin; with fewer the p-value is 1. The churn rate is compared by the z-test of
+    two shares. The false discovery rate is controlled over all p-values together. Snapshots of one customer in several
+    training cohorts are not independent, so the p-values are somewhat too small: the STEPS are the stronger guard. The
+    size of a cohort has no p-value: the same customers are in successive months, which no test of counts allows for.
 
     Args:
-        about: of the model, with `reference_features`, `reference_scores` and `rows`.
+        as_of_date: the cohort.
+        model_version: the version that scored it.
+        about: facts about the model, with `reference_features`, `reference_scores`, `rows`.
         snapshots: features of the cohort.
         scores: raw and probability of the cohort.
-        population: the cohort as a whole; gives `value` beside `reference_value` of the training.
+        population: counts of the cohort, for `value` of size and churn rate.
     """
     then = about["rows"]
     parts = (
@@ -85,7 +88,7 @@ def cohort_drift(
 
 
 def _as_a_whole(population: CohortCounts, trained: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Rows for the number of customers and for the share of churners, as far as they are known."""
+    """Rows for the number of customers and the share of churners; each is left out when unknown."""
     rows: list[dict[str, Any]] = []
     if population.usual:
         sizes = {"value": float(population.customers), "reference_value": population.usual}
@@ -102,7 +105,7 @@ def _as_a_whole(population: CohortCounts, trained: Mapping[str, int]) -> list[di
 
 
 def _chance(psi: float, n: int, m: int, shares: Sequence[float]) -> float:
-    """Probability of such an index without any change; 1 where there are too few rows to tell."""
+    """p-value: probability of an index at least this high without a change; 1 when there are too few rows."""
     from scipy.stats import chi2
 
     filled = sum(share > 0 for share in shares)
@@ -112,7 +115,7 @@ def _chance(psi: float, n: int, m: int, shares: Sequence[float]) -> float:
 
 
 def _same_share(hits: int, n: int, others: int, m: int) -> float:
-    """Two-sided p-value of two shares being the same (z-test with the pooled variance)."""
+    """Two-sided p-value for equal shares (z-test with the pooled variance)."""
     from scipy.stats import norm
 
     pooled = (hits + others) / (n + m)
@@ -128,7 +131,7 @@ def _status(row: Mapping[str, Any]) -> str:
 
 
 def discoveries(p_values: NDArray[np.float64], rate: float) -> NDArray[np.bool_]:
-    """Which of many p-values to believe so that at most `rate` of the believed are false (Benjamini and Hochberg)."""
+    """Mask of significant p-values, with an expected share of false ones of at most `rate` (Benjamini and Hochberg)."""
     order = np.argsort(p_values)
     passing = np.flatnonzero(p_values[order] <= rate * np.arange(1, len(p_values) + 1) / len(p_values))
     believed = np.zeros(len(p_values), dtype=bool)
@@ -138,7 +141,7 @@ def discoveries(p_values: NDArray[np.float64], rate: float) -> NDArray[np.bool_]
 
 
 def headlines(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:
-    """The figures of one cohort and version that are worth a curve; empty without rows."""
+    """The figures of one cohort and version that the UI plots; empty without rows."""
     if not rows:
         return {}
     features = [row for row in rows if row["kind"] == FEATURE]

@@ -1,19 +1,19 @@
-"""What the AUC of a cohort will be if its probabilities are right: an early warning while the labels mature."""
+"""Estimates the AUC of a cohort from its probabilities: an early warning before the labels have matured."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 
 def estimated_auc(raw: ArrayLike, probability: ArrayLike) -> float | None:
-    """Expected concordant pairs over expected pairs of a churner and a stayer; None where no such pair is expected.
+    """Expected concordant pairs / expected pairs of a churner and a stayer; None when no such pair is expected.
 
     Confidence-based performance estimation (CBPE): each customer counts as a churner with weight `probability` and as
     a stayer with the rest. Method of NannyML (docs/how_it_works/performance_estimation.rst); Kivimäki, Białek, Kuberski
     and Nurminen 2025, "Performance Estimation in Binary Classification Using Calibrated Confidence".
 
-    It sees only a changed mix of customers: more of those who are hard to tell apart lower it. It takes the
-    probabilities for true, so it cannot see concept drift: when customers start to leave for other reasons, the
-    estimate stays where it was while the realised AUC falls. It proves neither a good model nor a bad one.
+    The estimate changes only with the mix of customers: more customers with similar risk lower it. It assumes that the
+    probabilities are right, so it does not detect concept drift: when customers start to leave for other reasons, the
+    estimate stays the same while the realised AUC falls. It proves neither a good model nor a bad one.
 
     Args:
         raw: ranking score per customer of one cohort; ties count half, as in the realised AUC.
@@ -23,7 +23,7 @@ def estimated_auc(raw: ArrayLike, probability: ArrayLike) -> float | None:
     _, rank = np.unique(np.asarray(raw, dtype=np.float64), return_inverse=True)
     leaving, staying = np.bincount(rank, p), np.bincount(rank, 1 - p)
     lower = np.cumsum(staying) - staying
-    itself = float((p * (1 - p)).sum())  # nobody makes a pair with himself
+    itself = float((p * (1 - p)).sum())  # a customer is not paired with themselves
     pairs = float(leaving.sum() * staying.sum()) - itself
     if pairs <= 0:
         return None

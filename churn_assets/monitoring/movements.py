@@ -1,4 +1,4 @@
-"""Who moved between segments from one month to the next, as counts."""
+"""Counts customers who moved between segments from one month to the next."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentChange:
-    """One segment beside the month before.
+    """One segment compared with the month before; all counts are customers.
 
     Attributes:
         name, action: of the segment; action is None when nobody is in it any more.
-        customers, before: in it now, and the month before.
-        stayed: in it both times.
-        joined: from other segments.
-        new: who were in no segment the month before.
-        expected: of those in it now, how many will leave if the probabilities are right.
+        customers, before: in the segment now, and the month before.
+        stayed: in it in both months.
+        joined: in another segment the month before.
+        new: in no segment the month before.
+        expected: sum of the probabilities of those in it now, the expected number of churners.
     """
 
     name: str
@@ -62,7 +62,7 @@ def movements(now: "pa.Table", before: "pa.Table", order: Sequence[str]) -> Move
     Args:
         now: customer_key, segment, action, probability; one row per customer.
         before: customer_key, segment of the month before; may be empty.
-        order: names of the segments as the rules have them; others follow by name.
+        order: names of the segments in the order of the rules; other segments follow, sorted by name.
     """
     then = before.select(["customer_key", "segment"]).rename_columns(["customer_key", "was"])
     pairs = now.select(["customer_key", "segment"]).join(then, "customer_key", join_type="full outer")

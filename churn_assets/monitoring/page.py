@@ -1,7 +1,7 @@
-"""The page of a month, for people who decide about customers: short sentences, whole numbers, one picture.
+"""Writes the page of a month for people who decide about customers: short sentences, whole numbers, one picture.
 
-It explains ROC-AUC by pairs of customers: in how many of 100 pairs of a customer who leaves and one who stays did the
-one who leaves have the higher risk.
+It explains ROC-AUC as a number of pairs: of 100 pairs of a customer who left and one who stayed, those in which the one
+who left had the higher risk.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,15 +50,15 @@ EXPLAINED = (
 
 @dataclass(frozen=True)
 class Facts:
-    """What the page of one month is made of.
+    """The data of the page of one month.
 
     Attributes:
         cohorts: scored months, ascending; the last one is the month of the page.
-        trained_as_of: of the model in charge; None when its training is not on record.
-        drift: rows of monitoring/drift of this month and, of kind `base rate`, the newest one that is known.
+        trained_as_of: of the model in charge; None when its training is not in models/training_runs.
+        drift: rows of monitoring/drift of this month; of kind `base rate` only the newest known row.
         movements: None when the month has no segments.
-        words: feature -> what a person reads.
-        margin: by how much an AUC may lie below the promised one, from churn.yaml.
+        words: feature -> its name for people.
+        margin: how far an AUC may be below the promised one, from churn.yaml.
         first_day, last_day: of the outcome window.
     """
 
@@ -78,13 +78,13 @@ class Facts:
 
 
 def outcome_days(day: date, gap_days: int, outcome_days: int) -> tuple[date, date]:
-    """First and last day on which a customer of the cohort can leave and count."""
+    """First and last day of the outcome window."""
     return day + timedelta(days=gap_days + 1), day + timedelta(days=gap_days + outcome_days)
 
 
 @dataclass(frozen=True)
 class MonthlyPage:
-    """The page before it is rendered; `pictures` holds PNGs by name."""
+    """The page before it is rendered; `pictures` maps names to PNGs."""
 
     document: Document
     pictures: Mapping[str, bytes]
@@ -156,7 +156,7 @@ def _in_short(facts: Facts) -> list[Text]:
 
 
 def _verdict(facts: Facts) -> Text:
-    """Of the newest month of the model in charge that can be judged."""
+    """The verdict on the model in charge, from its newest month that can be judged."""
     now = facts.now
     told = [c for c in facts.cohorts if c.model_version == now.model_version and c.judgement(facts.margin)]
     if not told:
@@ -290,6 +290,6 @@ def _than(now: int, before: int) -> str:
     if now == before:
         return "as many as"
     difference = abs(now - before)
-    # of nobody there is no share, and of a tiny one nothing is left in print
+    # a count, not a share, when there was nobody before or the share would print as 0.0%
     size = f"{difference / before:.1%}" if before and difference / before >= 0.0005 else f"{difference:,}"
     return f"{size} {'more' if now > before else 'fewer'} than"

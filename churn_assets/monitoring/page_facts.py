@@ -1,4 +1,4 @@
-"""What a monthly page is made of, read from the tables of the lake."""
+"""Reads the data of a monthly page from the tables of the lake."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ COPIED = (
 
 
 def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts | None:
-    """Everything known today about the cohort of `month` and those before it; None when nobody was scored."""
+    """The page's data about the cohort of `month` and those before it; None when nobody was scored in `month`."""
     day = month_end(month)
     champions = decided(lakehouse)
     references = {
@@ -71,7 +71,7 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts |
 def _rows(
     lakehouse: Lakehouse, table: Table, columns: list[str] | None = None, until: date | None = None
 ) -> list[dict[str, Any]]:
-    """Rows of a table of reports, none when it does not exist; only cohorts up to `until`."""
+    """Rows of a small table, with cohorts up to `until` only if given; empty when the table does not exist."""
     if not lakehouse.exists(table):
         return []
     found: list[dict[str, Any]] = lakehouse.arrow(
@@ -83,7 +83,7 @@ def _rows(
 def _by_champion(
     lakehouse: Lakehouse, table: Table, until: date, champions: list[Champion]
 ) -> list[dict[str, Any]]:
-    """Rows of every cohort up to `until`, ascending, of the version that was in charge of it."""
+    """Rows of every cohort up to `until`, ascending, for the version that `in_charge` selects."""
     by_day: dict[date, list[dict[str, Any]]] = {}
     for row in _rows(lakehouse, table, until=until):
         by_day.setdefault(row["as_of_date"], []).append(row)

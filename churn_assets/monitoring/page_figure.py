@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def quality_figure(cohorts: "Sequence[ScoredMonth]") -> "Figure":
-    """Realised AUC with its 95 % interval per cohort, the estimate where there is none yet, and what was promised."""
+    """Realised AUC with its 95 % interval per cohort, the estimate before that, and the AUC promised by training."""
     title = "How often the model is right, in 100 pairs of one who leaves and one who stays"
     figure, axes = blank(title, "", "", width=8, height=3.6)
-    # matplotlib leaves labels that start with an underscore out of the legend: each kind stands there once
+    # matplotlib leaves labels that start with an underscore out of the legend, so each kind is in it once
     label_promised, label_known = "promised by the training", "measured, with the range of chance"
     label_estimated = "estimated, results follow"
     for i, c in enumerate(cohorts):

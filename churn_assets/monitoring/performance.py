@@ -1,4 +1,4 @@
-"""monitoring/model_performance: what scores were worth once their labels had matured, and an estimate before that."""
+"""monitoring/model_performance: realised quality of scores once their labels have matured, and an estimate before."""
 
 from datetime import date
 from typing import Any
@@ -35,18 +35,20 @@ def _row(as_of_date: date, model_version: str, status: str, n: int, scores: pd.D
         "status": status,
         **dict.fromkeys((*COUNTS, *NUMBERS)),
         "n": n,
-        # of everybody scored, also those who turn out to have no label: what could be said on the day of the scores
+        # over everybody scored, also customers without a label: these figures are known on the day of the scores
         "expected_positives": float(scores["probability"].sum()),
         "auc_estimated": estimated_auc(scores["raw"], scores["probability"]),
     }
 
 
 def not_yet(as_of_date: date, scores: pd.DataFrame, status: str) -> list[dict[str, Any]]:
-    """Rows of a cohort that cannot be judged yet: the estimated AUC, and why no more (`immature`, `feed incomplete`).
+    """Rows of a cohort that cannot be judged yet: the estimated AUC, and why (`immature` or `feed incomplete`).
 
-    Counts that need the outcome are None, not 0; so is `treated`, while the outcome window may still run.
+    Counts that need the outcome are None, not 0. So is `treated`, because the outcome window may not have ended.
 
     Args:
+        as_of_date: the cohort.
+        status: why it cannot be judged.
         scores: customer_key, model_version, raw, probability of the cohort.
     """
     return [
@@ -64,12 +66,12 @@ def cohort_performance(
     minimum_positives: int = MINIMUM_POSITIVES,
     in_charge: str | None = None,
 ) -> list[dict[str, Any]]:
-    """One row per model version that scored the cohort, over everybody with a label.
+    """One row per model version that scored the cohort, over all customers with a label.
 
-    Customers without a label (they left inside the gap, or not by choice) are counted in `excluded`; so are, of a
-    version that is not in charge, those whom later data took out of the cohort: its scores are not made again. The sum
-    of the probabilities of the others, `expected_positives`, stands beside `positives`. A treatment changes the outcome
-    that the score foretold, so the AUC of untreated customers stands beside that of all.
+    `excluded` counts customers without a label, who left inside the gap or not by choice. For a version that is not in
+    charge it also counts customers who are not in the cohort any more because of later data: its scores are not made
+    again. `expected_positives` is the sum of the probabilities of the labelled, to compare with `positives`. A
+    treatment changes the predicted outcome, so a row has the AUC of all customers and that of untreated ones.
 
     Args:
         as_of_date: the cohort; its labels have matured.
@@ -77,8 +79,8 @@ def cohort_performance(
         labels: customer_key, label (0, 1 or missing).
         treated: keys of customers who were contacted after the as_of_date and before the outcome window ended.
         capacity: share of customers that a campaign reaches.
-        minimum_positives: fewer churners give a status instead of numbers.
-        in_charge: version whose scores are made again with the snapshots; None: any.
+        minimum_positives: with fewer churners a row has a status instead of metrics.
+        in_charge: version whose scores are made again with the snapshots; None for every version.
 
     Raises:
         ValueError: a customer scored by the version in charge has no row in `labels`.

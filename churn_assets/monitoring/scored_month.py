@@ -1,4 +1,4 @@
-"""One scored month as the monthly page shows it."""
+"""One scored month on the monthly page."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,12 +10,12 @@ GOOD, PERHAPS, WEAKER = "as promised", "perhaps weaker", "weaker"
 
 @dataclass(frozen=True)
 class ScoredMonth:
-    """One scored month under the model that was in charge of it; None where a figure is not known.
+    """One scored month and the model that was in charge of it; unknown figures are None.
 
     Attributes:
         day, model_version, status, n, excluded, positives, auc, auc_low, auc_high, auc_estimated, expected_positives:
-            as in monitoring/model_performance; of a large cohort, those of a random sample.
-        scored: everybody, also who turned out to have no label or is not in the sample.
+            as in monitoring/model_performance; for a large cohort, figures of a random sample.
+        scored: number of all customers scored, also those without a label or not in the sample.
         promised: ROC-AUC of that model on the test cohort of its own training.
     """
 
@@ -35,15 +35,18 @@ class ScoredMonth:
 
     @property
     def sample(self) -> int:
-        """Customers that the figures rest on: everybody who was scored, or a sample of them."""
+        """Number of customers behind the figures: all who were scored, or a sample of them."""
         return self.n + (self.excluded or 0)
 
     def of_all(self, count: float) -> float:
-        """What `count` customers of the sample stand for among everybody."""
+        """Extrapolates a count in the sample to all scored customers."""
         return count * self.scored / self.sample if self.sample else count
 
     def judgement(self, margin: float) -> str | None:
-        """Against what was promised, minus the margin; None while that cannot be said. Chance is given its due."""
+        """Compares the AUC with the promised one minus the margin; None without a realised AUC or a promised one.
+
+        WEAKER when even the upper end of the interval is below, PERHAPS when only the AUC is, else GOOD.
+        """
         if self.status != OK or self.promised is None or self.auc is None or self.auc_high is None:
             return None
         bar = self.promised - margin

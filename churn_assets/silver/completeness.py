@@ -1,4 +1,4 @@
-"""Checks of later tables that their sources have passed silver: an extract that is missing is not churn."""
+"""Checks in later tables that their sources have passed silver: a missing extract is not churn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from churn_assets.graph.checks import CheckFailed
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.silver.reconciliation import SilverIncomplete
 
-# Checks of tables made of all sources, and of tables made of all extracts of the one that labels come from.
+# The first is for tables that use all sources, the second for tables that use all extracts of the label source.
 EVERY_SOURCE_COMPLETE = "every_source_complete"
 LABEL_SOURCE_LOADED = "label_source_loaded"
 

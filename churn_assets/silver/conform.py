@@ -1,4 +1,4 @@
-"""Bronze row -> typed row, and the first rule that it breaks, if any."""
+"""Converts bronze rows to typed rows and finds the first rule that each row breaks."""
 
 import re
 from decimal import Decimal
@@ -19,21 +19,22 @@ ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
 
 def _can_be_computed(transform: str) -> "Column":
-    """Whether the expression does not raise on a row of a bronze frame, as a cast of a word to a number does.
+    """True for rows of a bronze frame on which the expression raises no error (casting a word to a number raises one).
 
-    Spark has no such function for any expression, but its try_to_binary forgives its argument, too.
+    Spark has no function for this, but try_to_binary also catches errors of its argument.
     """
     from pyspark.sql import functions as F
 
     attempt = F.try_to_binary(F.coalesce(F.expr(transform).cast("string"), F.lit("")), F.lit("utf-8"))
-    # What two columns compute alike Spark computes once, before any attempt; but not what stands below a condition.
+    # Spark evaluates a subexpression that two columns share once and outside of the try. It does not do so below a
+    # condition; this one is always true.
     return F.when(F.col("row_number") > 0, attempt).isNotNull()
 
 
 def raw_value(column: ContractColumn, source: Source) -> "Column":
-    """The delivered value, or what transformLogic makes of it, over a bronze frame: blank text is no value.
+    """The delivered value, or the result of transformLogic on it, over a bronze frame.
 
-    Null also where transformLogic raises.
+    Null for blank text, and where transformLogic raises an error.
     """
     from pyspark.sql import functions as F
 
@@ -55,7 +56,7 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
         raw = _plain_number(raw, column)
     if column.spark_type in ("double", "float"):
         number = raw.try_cast(column.spark_type)
-        # NaN and Infinity parse, but no measurement is one of them.
+        # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
         return raw.try_cast(column.spark_type)
@@ -69,7 +70,7 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
 
 
 def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
-    """A number as Spark reads it, null where its signs are not those of the contract: 1.234,50 -> 1234.50."""
+    """A number in Spark's notation, null when its separators do not fit the contract: 1.234,50 -> 1234.50."""
     from pyspark.sql import functions as F
 
     decimal, thousands = re.escape(column.decimal), re.escape(column.thousands or "")
@@ -82,13 +83,13 @@ def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
 def _bound(value: float | str, column: ContractColumn) -> "Column":
     from pyspark.sql import functions as F
 
-    if isinstance(value, float):  # a bound of 0.5 is none of 0, whatever the column holds
+    if isinstance(value, float):  # a cast to an integer column would turn 0.5 into 0
         return F.lit(value)
     return F.lit(value).cast(column.spark_type)
 
 
 def invalid(column: ContractColumn) -> "Column":
-    """True where the typed value is not one of the contract's valid values."""
+    """True where the typed value is present and not one of the contract's valid values."""
     from pyspark.sql import functions as F
 
     return F.col(column.name).isNotNull() & ~F.col(column.name).isin(*column.valid_values)
@@ -103,12 +104,12 @@ def is_invalid(value: object, column: ContractColumn) -> bool:
 
 
 def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
-    """(rule, condition, reason) in the order in which they are tried."""
+    """(rule, condition, reason) in the order in which they are tested."""
     from pyspark.sql import functions as F
 
     corrupt = F.get_json_object("rescued", f"$.{CORRUPT}")
     undecoded = F.contains(corrupt, F.lit(REPLACED))
-    if source.format == "csv":  # of which such a row parses
+    if source.format == "csv":  # a CSV row with undecoded bytes still parses
         text = F.concat_ws(" ", *(F.col(f"_delivered.`{f}`") for f in source.fields))
         undecoded = F.coalesce(undecoded, F.lit(False)) | F.contains(text, F.lit(REPLACED))
     rules = [
@@ -130,7 +131,7 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
     for column in source.columns:
         value, raw = F.col(column.name), F.col(f"_raw_{column.name}")
         if source.format == "parquet":
-            # bronze has the column's type already; what did not fit it was rescued
+            # bronze has the column's type already; a value that does not fit it is in `rescued`
             unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
             raw = F.coalesce(raw.cast("string"), unfit)
         add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
@@ -165,7 +166,7 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
     if source.event_time is not None:
         column = source.column(source.event_time)
         day = F.to_date(column.name)
-        # what was extracted on a day cannot tell of a later one
+        # an extract cannot contain events of a later day
         add("future", column, day > F.col("extract_date"), " lies after the extract: ", day)
     if source.spell is not None:
         ended = source.column(source.spell.ended_on)
@@ -175,10 +176,10 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
 
 
 def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
-    """Typed columns under their contract names, provenance, and `refused_rule`, `refused_reason`, `raw_row`
-    (null when accepted).
+    """Typed columns under their contract names, provenance, `known_at`, and why a row is refused.
 
-    `known_at` is the extract_date: the day at whose end the row became known, never the time of the load.
+    `refused_rule`, `refused_reason` and `raw_row` (the delivered row as JSON) are null when the row is accepted.
+    `known_at` is the extract_date, the day at whose end the row became known, never the time of the load.
     """
     from pyspark.sql import functions as F
 

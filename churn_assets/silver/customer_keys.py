@@ -1,7 +1,7 @@
-"""Natural id -> random customer_key: the only place that joins the two.
+"""Natural id -> random customer_key; nothing else joins the two.
 
-Every id of any source gets a key, so an event may arrive before its customer. A key is random, says nothing about the
-person, and is given once: forgetting the row makes the person's history anonymous.
+Every id of any source gets a key, so an event may arrive before its customer. A key is random, reveals nothing about
+the person, and is never reassigned: deleting its row makes the person's history anonymous.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ KEY_LENGTH = (
 
 
 def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
-    """Distinct natural ids in these bronze frames, read as silver reads them, as one column `customer_id`."""
+    """Distinct natural ids in these bronze frames, converted as in silver, as one column `customer_id`."""
     from pyspark.sql import functions as F
 
     def ids(source: Source, frame: "DataFrame") -> "DataFrame":
         column = source.column(source.customer)
         if not column.transform:
-            # few ids stand in many rows: distinct first, trimmed after
+            # few ids in many rows: first distinct, then trim
             frame = frame.select(F.col(f"`{column.field}`")).distinct()
         return frame.select(raw_value(column, source).alias("customer_id"))
 

@@ -1,4 +1,4 @@
-"""silver/reconciliation: what became of every delivered row, counted again from the tables as they lie."""
+"""silver/reconciliation: counts accepted, duplicate and quarantined rows again from the tables in the lake."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
@@ -14,7 +14,7 @@ from churn_assets.silver.load import delivered_files
 
 
 class Balance(NamedTuple):
-    """What became of a source's month; `whole` is false while more must come, see `is_whole`."""
+    """Row counts of a source's month; `whole` is False while more extracts must arrive, see `is_whole`."""
 
     source: str
     extract_month: str
@@ -50,7 +50,7 @@ class SilverIncomplete(RuntimeError):
 
 
 def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Balance]:
-    """One row per source and month with extracts; read back from bronze, silver and quarantine, without Spark."""
+    """One balance per source and month with extracts, counted in bronze, silver and quarantine without Spark."""
     import pyarrow.compute as pc
 
     month = pc.field("extract_month")
@@ -90,25 +90,25 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
 
 
 def passed_months(lakehouse: Lakehouse) -> set[tuple[str, str]]:
-    """Source and month of everything that has passed silver, balances and is whole."""
+    """(source, month) of all months that have passed silver: their rows balance and they are whole."""
     rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
     return {(row["source"], row["extract_month"]) for row in rows if row["balances"] and not _partial(row)}
 
 
 def partial_months(lakehouse: Lakehouse, source: Source) -> set[str]:
-    """Months of the source that passed silver while they were open, with too little until then."""
+    """Months of the source that went through silver while open, and are not whole yet."""
     rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
     return {row["extract_month"] for row in rows if row["source"] == source.name and _partial(row)}
 
 
 def _partial(row: Mapping[str, Any]) -> bool:
-    return row.get("whole") is False  # earlier releases refused such months, and kept no `whole`
+    return row.get("whole") is False  # earlier releases refused such months and stored no `whole`
 
 
 def missing_months(
     business: Business, passed: Set[tuple[str, str]], months: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Source -> which of these months it should have delivered but has not passed; empty when all is there."""
+    """Source -> those of the months that it should have delivered but that have not passed silver; empty when none."""
     missing = {
         source.name: [
             m for m in months if m >= business.first_month(source) and (source.name, m) not in passed
@@ -119,7 +119,7 @@ def missing_months(
 
 
 def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> None:
-    """Feed loss is not churn: refuses to go on unless every source passed silver in every one of these months.
+    """Raises unless every source has passed silver in each of these months: a missing feed is not churn.
 
     Raises:
         SilverIncomplete: names each source with its missing months and the remedy.
@@ -129,16 +129,16 @@ def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[
         listed = "; ".join(f"{name}: {', '.join(gaps)}" for name, gaps in broken.items())
         raise SilverIncomplete(
             f"Not every source has passed silver ({listed}). An extract that is missing or was refused is not churn.",
-            "Mend it, materialise bronze and silver of those months, then this.",
+            "Fix the cause, materialise bronze and silver of those months, then repeat this.",
             broken,
         )
 
 
 def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:
-    """Dates of the extracts of the source that passed silver, in order; the lake knows nothing after the last.
+    """Dates of the source's extracts that passed silver, ascending; the lake has no data after the last.
 
     Raises:
-        SilverIncomplete: no extract of the source passed yet.
+        SilverIncomplete: no extract of the source has passed yet.
     """
     rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "extract_dates"]).to_pylist()
     days = {day for row in rows if row["source"] == source.name for day in row["extract_dates"]}

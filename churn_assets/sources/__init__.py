@@ -1,4 +1,4 @@
-"""The landing zone: which files lie there, what arrived since the last look, and readers that turn files into rows.
+"""The landing zone: which files it contains, what arrived since the last look, and readers that turn files into rows.
 
 Nothing here needs Spark or Dagster.
 

@@ -1,4 +1,4 @@
-"""What lies in the landing zone, in a form that two looks can be compared by: which months were touched in between."""
+"""Digests of the landing zone by source and month; two looks are compared to find the months that changed."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -8,30 +8,30 @@ from typing import NamedTuple
 from churn_assets.contracts.business import Business
 from churn_assets.sources.landing import ExtractFile, LandingError, list_extracts
 
-# source -> ingest month -> digest of its files (names, sizes, times of change)
+# source -> ingest month -> digest of its files (names, sizes, modification times)
 Arrivals = dict[str, dict[str, str]]
-# A file without a `.part` name may still be growing; what changed within this time is looked at next time.
+# A file may still be growing even without a `.part` name; a file modified within this time waits for the next look.
 QUIET_SECONDS = 30
 
 
 class Look(NamedTuple):
-    """What was found. A source in `refused` waits: its arrivals are as they were before."""
+    """The result of a look. The arrivals of a source in `refused` are unchanged from the look before."""
 
     arrivals: Arrivals
     refused: dict[str, LandingError]
 
 
 def digest(files: Iterable[ExtractFile]) -> str:
-    """The same for the same files; another one when a file came, went, grew or was written again."""
+    """Digest of names, sizes and modification times; changes when a file is added, removed, grows or is rewritten."""
     lines = sorted(f"{f.name}\t{f.size}\t{f.modified_ns}" for f in files)
     return blake2s("\n".join(lines).encode(), digest_size=8).hexdigest()
 
 
 def look(landing: str, business: Business, before: Arrivals, now: float | None = None) -> Look:
-    """The landing zone as it lies. A month with a file younger than QUIET_SECONDS is left as it was `before`.
+    """The current state of the landing zone. A month with a file younger than QUIET_SECONDS keeps its state `before`.
 
-    A time further ahead than that comes from a wrong clock, here or there, and makes no file young. A source with a
-    folder or file that its contract does not expect is left as it was, too, and the others do not wait for it.
+    A modification time more than QUIET_SECONDS in the future comes from a wrong clock and does not count as young. A
+    source with a folder or file that its contract does not expect keeps its state, too; the others do not wait for it.
     """
     now_ns, quiet_ns = int((time.time() if now is None else now) * 1e9), QUIET_SECONDS * 10**9
     found: Arrivals = {}

@@ -1,4 +1,4 @@
-"""The landing zone: which extract files a source delivered, and the columns that each of them carries."""
+"""The landing zone: which extract files a source delivered, and the columns of each file."""
 
 import csv
 import io
@@ -42,13 +42,13 @@ class ExtractFile:
 
 
 def list_extracts(landing: str, source: Source, months: Iterable[str] | None = None) -> list[ExtractFile]:
-    """Files of the source by extract date and name, only of the given months (all when None).
+    """Files of the source, ordered by extract date and name, only of the given months (all when None).
 
-    A source folder that does not exist is an empty list: whether that is a loss is decided by the contract.
+    A source folder that does not exist gives an empty list: the contract decides whether data is missing.
 
     Raises:
-        LandingError: a folder that is not called extract_date=YYYY-MM-DD, a file of another format, or the one in
-            place of the other.
+        LandingError: a folder that is not called extract_date=YYYY-MM-DD, a file of another format, a file in place
+            of a folder, or a folder in place of a file.
     """
     wanted = None if months is None else set(months)
     fs, root = filesystem(f"{landing}/{source.path}")
@@ -79,7 +79,7 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
             continue
         for info in fs.get_file_info(pafs.FileSelector(folder.path)):
             if info.base_name.startswith((".", "_")) or info.base_name.endswith(".part"):
-                continue  # a file that is still being written carries one of these names
+                continue  # files with these names are still being written
             if info.type == pafs.FileType.Directory:
                 raise LandingError(
                     f"{info.path} is a folder in place of a file. Put its files beside it, and remove it."
@@ -87,7 +87,7 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
             if info.extension != source.format:
                 raise LandingError(
                     f"{info.path}: the contract of {source.name} expects *.{source.format}. "
-                    "Remove the file or mend the contract."
+                    "Remove the file or correct the contract."
                 )
             name = f"{source.path}/{folder.base_name}/{info.base_name}"
             files.append(ExtractFile(f"{landing}/{name}", name, day, info.size, info.mtime_ns or 0))
@@ -97,7 +97,7 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
 def extracts_without_rows(
     landing: str, source: Source, months: Iterable[str], with_rows: Container[str]
 ) -> list[ExtractFile]:
-    """Extracts of these months that hold no row, of which bronze has no trace. Those `with_rows` are not looked into.
+    """Extract files of these months without rows, which leave no trace in bronze. Files `with_rows` are not opened.
 
     Raises:
         LandingError: as `list_extracts`.
@@ -107,7 +107,7 @@ def extracts_without_rows(
 
 
 def _has_rows(source: Source, file: ExtractFile) -> bool:
-    """Reads no further than the first row."""
+    """True when the file has a row; reads no further than the first one."""
     if not file.size:
         return False
     if source.format == "parquet":
@@ -123,7 +123,7 @@ def _has_rows(source: Source, file: ExtractFile) -> bool:
 
 
 def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
-    """What lies in the landing zone under a name that no contract has, relative to it, by name."""
+    """Entries of the landing zone that no contract names, relative to it, sorted by name."""
     fs, root = filesystem(landing)
     claimed = {source.path for source in sources}
     above = {str(folder) for path in claimed for folder in PurePosixPath(path).parents} - claimed
@@ -141,10 +141,10 @@ def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
 def open_utf8(
     source: Source, file: ExtractFile, ending: str = "", instead: Mapping[str, str] | None = None
 ) -> Iterator[io.BufferedReader]:
-    """The text of a file of JSON lines (see `Utf8`) or CSV (see `CsvUtf8`, which has `instead`).
+    """The text of a file as UTF-8: JSON lines (see `Utf8`) or CSV (see `CsvUtf8`, which uses `instead`).
 
     Raises:
-        LandingError: it has another encoding than the contract says.
+        LandingError: the file has another encoding than the contract says.
     """
     fs, path = filesystem(file.path)
     with fs.open_input_stream(path) as handle:
@@ -172,12 +172,12 @@ def _other_encoding(source: Source, file: ExtractFile, why: str) -> str:
 def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[tuple[str, str], ...]:
     """Name and Arrow type of each top-level column of a file, in file order.
 
-    CSV columns are strings, and those without a name are called by their place ("column 2"); JSON lines carry their
-    names in each row, so the answer is empty.
+    CSV columns are strings; a column without a name is called by its position ("column 2"). The result is empty for
+    JSON lines, which have the names in each row.
 
     Raises:
-        LandingError: a header that is missing or has another encoding; a column that stands there twice, also where
-            only case differs; a broken Parquet file.
+        LandingError: the header is missing or has another encoding; it has a column twice (names are compared without
+            case); the Parquet file is broken.
     """
     if source.format == "jsonl":
         return ()
@@ -207,7 +207,7 @@ def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[
 def _distinct(columns: tuple[tuple[str, str], ...], file: ExtractFile) -> tuple[tuple[str, str], ...]:
     names = [name.lower() for name, _ in columns]
     if twice := [str(place) for place, name in enumerate(names, 1) if names.count(name) > 1]:
-        # by place: without a header line the names are a customer's row
+        # positions, not names: without a header line the "names" are a customer's row
         raise LandingError(
             f"{file.name}: a name stands twice in the header, at columns {', '.join(twice)}. Has the file a header "
             "line? Deliver it with names that differ by more than case."

@@ -1,10 +1,10 @@
-"""Whether the quotes of a CSV file close where they should.
+"""Checks that the quotes of a CSV file close where they should.
 
-A quote in the wrong place makes one row of many, and no later count can tell: the rows lie inside a field. Only a
-field with a line break can hold other rows, so only files with such fields need this look.
+A quote in the wrong place merges many rows into one field, and no later row count can detect it. Only a field with a
+line break can contain other rows, so only files with such fields need this check.
 
-A field is quoted when a quote is its first character; a doubled quote in it is text, and so is a quote in a field that
-is not quoted (5" pipe).
+A field is quoted when its first character is a quote. A doubled quote in a quoted field is text, and so is a quote in
+an unquoted field (5" pipe).
 """
 
 import re
@@ -15,7 +15,7 @@ from churn_assets.contracts.source import Column, Source
 from churn_assets.sources.landing import ExtractFile, LandingError, open_text
 from churn_assets.sources.text import Row, csv_rows
 
-BLOCK = 16 * 2**20  # characters; no honest row has as many
+BLOCK = 16 * 2**20  # characters; no valid row is as long
 REMEDY = "Close the quote, or double it where it is part of the text, and deliver the file again."
 DIGIT = re.compile(r"\d")
 LINE_BREAK = re.compile("\r\n|\r|\n")
@@ -24,12 +24,12 @@ LINE_BREAK = re.compile("\r\n|\r|\n")
 def check_quotes(source: Source, file: ExtractFile) -> None:
     """Reads a CSV file once, and a second time when a field is in doubt.
 
-    A quoted field with line breaks is honest as a rule. It is not when text follows its closing quote; when most of
-    its lines are rows as the contract has them; or when it has room for a row and some quote of the file stands where
-    RFC 4180 allows none, so that this one may not be meant either.
+    A quoted field with line breaks is usually correct. It is refused when text follows its closing quote; when most of
+    its lines are rows by the contract; or when it is large enough for a row and the file has a quote where RFC 4180
+    allows none, because then the quotes of this field may be wrong, too.
 
     Raises:
-        LandingError: a quote never closes, or a field holds other rows; names file, lines and remedy, and no value.
+        LandingError: a quote never closes, or a field contains other rows; names file, lines and remedy, never a value.
     """
     _Look(source, file).through()
 
@@ -38,8 +38,8 @@ class _Field(NamedTuple):
     """A field as written.
 
     Attributes:
-        quoted: what stands in its quotes, doubled quotes as they are; None when it is not quoted.
-        rest: what stands behind its quotes, or all of it.
+        quoted: text between its quotes, with doubled quotes unchanged; None when it is not quoted.
+        rest: text after the closing quote; the whole text when it is not quoted.
         closed: False when its quote does not close.
     """
 
@@ -53,19 +53,19 @@ class _Field(NamedTuple):
 
     @property
     def astray(self) -> bool:
-        """Whether it has a quote where RFC 4180 allows none."""
+        """True when it has a quote where RFC 4180 allows none."""
         return '"' in self.rest if self.quoted is None else bool(self.rest.strip())
 
 
 class _Look:
-    """At one file."""
+    """The check of one file."""
 
     def __init__(self, source: Source, file: ExtractFile) -> None:
         self.source, self.file = source, file
         self.columns: list[Column | None] = []
 
     def through(self) -> None:
-        roomy: Row | None = None  # the first row with line breaks that has room for another
+        roomy: Row | None = None  # the first row with line breaks that is large enough to contain another
         row: Row | None = None
         for row in self._rows():
             if not self.columns:
@@ -85,12 +85,12 @@ class _Look:
             yield from csv_rows(text, self.source.delimiter, BLOCK)
 
     def _declared(self, header: list[str]) -> list[Column | None]:
-        """The declared column of each delivered one."""
+        """The contract's column for each delivered one; None for a column that the contract does not declare."""
         declared = {name: c for c in self.source.columns for name in (*c.aliases, c.field)}
         return [declared.get(name.strip()) for name in header]
 
     def _refuse_unclosed(self, last: Row) -> None:
-        """What follows a quote that does not close is one row with it, which is the last."""
+        """Only the last row can have a quote that does not close: the row contains everything after the quote."""
         *before, field = _fields(last.text, self.source.delimiter)
         if not field.closed:
             line = last.line + sum(f.line_breaks for f in before)
@@ -111,15 +111,15 @@ class _Look:
         return row.text.count(self.source.delimiter) >= 2 * (len(self.columns) - 1)
 
     def _astray(self) -> Iterator[int]:
-        """The lines of rows with a quote where RFC 4180 allows none."""
+        """Line numbers of the rows with a quote where RFC 4180 allows none."""
         for row in self._rows():
             if '"' in row.text and any(f.astray for f in _fields(row.text, self.source.delimiter)):
                 yield row.line
 
     def _are_rows(self, text: str, before: int, after: int) -> bool:
-        """Whether most of a field's lines, the outer two with the fields beside them, are rows by the contract.
+        """Whether most of a field's lines are rows by the contract; the first and last with the fields next to them.
 
-        Not all of them: a source is dirty.
+        Most, not all, because sources contain bad rows.
         """
         rows: list[list[str | None]] = [
             [*line.split(self.source.delimiter)] for line in LINE_BREAK.split(text)
@@ -161,7 +161,7 @@ def _fields(row: str, delimiter: str) -> list[_Field]:
 
 
 def _closing(row: str, opening: int) -> int:
-    """Where the quoted field ends whose first quote is at `opening`; -1 when it does not."""
+    """Position of the closing quote of the field whose opening quote is at `opening`; -1 when there is none."""
     at = row.find('"', opening + 1)
     while at >= 0 and row.startswith('"', at + 1):
         at = row.find('"', at + 2)
@@ -169,7 +169,7 @@ def _closing(row: str, opening: int) -> int:
 
 
 def _fits(value: str | None, column: Column | None) -> bool:
-    """Whether a value may be that column's: a line of prose has blanks after its commas, and words where a date is."""
+    """Whether a value can belong to the column. Prose does not fit: it has blanks after commas, and words for dates."""
     if value is None:
         return True
     if not value.strip():

@@ -1,4 +1,4 @@
-"""Delivered text as UTF-8, and its CSV rows together with the characters that they were written in."""
+"""Delivered text as UTF-8, and its CSV rows together with their original text."""
 
 import codecs
 import csv
@@ -7,19 +7,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
-REPLACED = "\ufffd"  # what stands in place of bytes that do not decode
+REPLACED = "\ufffd"  # replaces bytes that do not decode
 BYTE_ORDER_MARK = "\ufeff"
-CARRIAGE_RETURN = "\ufdd0"  # Unicode keeps this one for uses inside of programs
+CARRIAGE_RETURN = "\ufdd0"  # a noncharacter: Unicode reserves it for internal use
 LINE_END = re.compile("\r\n|\r|\n")
 ALONE = re.compile(r"\r(?!\n)")
-READ_BYTES = 4 * 2**20  # an object store answers a request for each
-LONGEST_LINE = 32 * 2**20  # characters; what follows in a longer line is not read
+READ_BYTES = 4 * 2**20  # one request to an object store
+LONGEST_LINE = 32 * 2**20  # characters; the rest of a longer line is not read
 
 
 class Utf8(io.RawIOBase):
-    """The text of a binary file as UTF-8, without its byte order mark, line breaks as they are.
+    """The text of a binary file as UTF-8, without its byte order mark and with its line breaks unchanged.
 
-    Bytes that do not decode are marked by REPLACED. `ending` is added at the end.
+    REPLACED replaces bytes that do not decode. `ending` is added at the end.
     """
 
     def __init__(self, file: BinaryIO, encoding: str, ending: str = "") -> None:
@@ -34,7 +34,7 @@ class Utf8(io.RawIOBase):
         return True
 
     def readinto(self, target: memoryview) -> int:  # type: ignore[override]
-        """Fills the target, as far as one decoded block goes; 0 at the end."""
+        """Copies at most the rest of one decoded block into the target; returns the number of bytes, 0 at the end."""
         while not self._rest and not self._ended:
             self._rest = memoryview(self._next().encode())
         size = min(len(target), len(self._rest))
@@ -52,15 +52,15 @@ class Utf8(io.RawIOBase):
 
 
 class CsvUtf8(Utf8):
-    """A CSV text as UTF-8, in which CARRIAGE_RETURN stands for each \\r that is no line end.
+    """A CSV text as UTF-8, with CARRIAGE_RETURN in place of each \\r that is not a line end.
 
-    That is a \\r without \\n in a file whose first line does not end so.
+    A \\r without \\n is not a line end unless the first line of the file ends with one.
 
     Args:
-        file: what is read.
+        file: the binary file.
         encoding: its encoding.
         ending: added at the end.
-        instead: further characters that are replaced, and by what.
+        instead: further replacements: character -> replacement.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class CsvUtf8(Utf8):
     ) -> None:
         super().__init__(file, encoding, ending)
         self._instead = instead or {}
-        self._held = ""  # a \r of which the next block tells what it is
+        self._held = ""  # a \r at the end of a block; the next block decides whether a \n follows
         self._line_end: str | None = None
 
     def _next(self) -> str:
         text = self._held + super()._next()
         self._held = ""
         if text.endswith("\r"):
-            # at the end it is a line end for sure
+            # at the end of the file it is always a line end
             text, self._held = (text + "\n", "") if self._ended else (text[:-1], "\r")
         if self._line_end is None and (found := LINE_END.search(text)):
             self._line_end = found[0]
@@ -90,10 +90,10 @@ class Row(NamedTuple):
     """A CSV row that is not blank.
 
     Attributes:
-        line: where it begins, counted from 1.
-        lines: how many lines it takes.
-        text: as written, with its line end.
-        values: as read.
+        line: number of its first line, from 1.
+        lines: number of its lines.
+        text: original text, with its line end.
+        values: parsed values.
     """
 
     line: int
@@ -105,8 +105,8 @@ class Row(NamedTuple):
 def csv_rows(text: io.TextIOBase, delimiter: str, longest: int) -> Iterator[Row]:
     """The rows of a CSV text.
 
-    A row that still goes on after `longest` characters is told as far as it was read, and is the last: a quote opens
-    a field that does not close.
+    A row longer than `longest` characters is returned as far as it was read and is the last one: it has a quote that
+    does not close.
     """
     csv.field_size_limit(max(csv.field_size_limit(), longest + LONGEST_LINE))
     taken: list[str] = []

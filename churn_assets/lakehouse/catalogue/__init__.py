@@ -1,6 +1,6 @@
-"""What the product keeps: every table with its columns, and every other store under CHURN_HOME.
+"""Describes every table of the lake with its columns.
 
-Nothing here reads or writes; the writer compares frames with it, and Dagster and docs/tables.md show it.
+Nothing here reads or writes. The writer compares frames with it; Dagster and docs/tables.md show it.
 
 May import: contracts.
 """

@@ -1,4 +1,4 @@
-"""Columns that many tables share, and how the columns of a contract are described in the lake."""
+"""Columns that many tables share, and the columns of a contract as columns of the lake."""
 
 from dataclasses import replace
 
@@ -44,12 +44,12 @@ OF_THE_COHORT = "no limit; rows of an as_of_date are replaced when its month is 
 
 
 def lake_type(spark_type: str) -> str:
-    """A type of Spark's SQL as Delta calls it."""
+    """Delta's name of a Spark SQL type."""
     return OF_DELTA.get(spark_type, spark_type.replace(" ", ""))
 
 
 def described(column: ContractColumn) -> LakeColumn:
-    """A column of a contract as silver holds it; one that the contract does not describe is called by its name."""
+    """A contract column as a column of silver; its name is its meaning when the contract does not describe it."""
     meaning = column.meaning or f"{column.name.replace('_', ' ').capitalize()}."
     return LakeColumn(
         column.name,
@@ -62,5 +62,5 @@ def described(column: ContractColumn) -> LakeColumn:
 
 
 def optional(column: LakeColumn) -> LakeColumn:
-    """The column where it may be null."""
+    """The same column, nullable."""
     return replace(column, required=False)

@@ -122,7 +122,7 @@ def _sentence(text: str) -> str:
 
 
 def _computed(feature: Feature, business: Business) -> str:
-    """How the value comes from silver."""
+    """How the feature is computed from silver."""
     rows, column = f"rows of {feature.source}", f"{feature.source}.{feature.measure or feature.column}"
     condition = f" where {feature.where}" if feature.where else ""
     match feature.aggregate:

@@ -80,7 +80,7 @@ def bronze(source: Source) -> Table:
 
 
 def _field_meaning(source: Source, field: str) -> str:
-    """What a delivered field holds: a column of the contract, or what several columns are taken from."""
+    """The meaning of a delivered field: that of its contract column, and which other columns silver takes from it."""
     columns = [c for c in source.columns if c.field == field]
     itself = [c for c in columns if c.name == field and not c.transform and not c.json_path]
     taken = ", ".join(c.name for c in columns if c not in itself)
@@ -212,7 +212,7 @@ RECONCILIATION = Table(
 
 
 def customer_identity(business: Business) -> Table:
-    """Personal columns of all sources by customer_key, as versions; those of other sources are null in a row."""
+    """Versions of the personal columns of all sources by customer_key; a row has null in columns of other sources."""
     columns = {c.name: optional(described(c)) for s in business.sources for c in s.personal}
     return Table(
         "silver",

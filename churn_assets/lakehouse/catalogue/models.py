@@ -1,4 +1,4 @@
-"""Tables of models: every training, and every decision about who is in charge."""
+"""Tables of models: every training, and every decision about the champion."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from churn_assets.lakehouse.catalogue.common import MODEL_VERSION
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 SHARE = "share, 0 to 1"
-# Figures of a ranking and its probabilities over one cohort; null where too few churners let nothing be said.
+# Metrics of a ranking and its probabilities over one cohort; null when there are too few churners.
 QUALITY = {
     column.name: column
     for column in (
@@ -43,7 +43,7 @@ QUALITY = {
 
 
 def quality(*names: str) -> tuple[LakeColumn, ...]:
-    """These figures of a cohort."""
+    """The columns of these metrics."""
     return tuple(QUALITY[name] for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Tables of monitoring: how good scores turned out to be, and how far cohorts have moved."""
+"""Tables of monitoring: realised quality of the scores, and drift of the cohorts."""
 
 from dataclasses import replace
 

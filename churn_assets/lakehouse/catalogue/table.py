@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 NO_LIMIT = "no limit"
-# What Delta calls otherwise than contracts, which speak Spark's SQL.
+# Spark SQL type, as in a contract -> Delta type, where the names differ.
 OF_DELTA = {"bigint": "long", "int": "integer"}
 
 
@@ -20,12 +20,12 @@ class LakeColumn:
 
     Attributes:
         name: as in the lake.
-        type: as Delta calls it: string, long, integer, double, decimal(10,2), boolean, date, timestamp, array<date> ...
-        meaning: what a value says, as a sentence.
+        type: Delta type: string, long, integer, double, decimal(10,2), boolean, date, timestamp, array<date> ...
+        meaning: what a value means, as a sentence.
         unit: of a number.
-        personal: holds natural ids or other values that identify a person.
+        personal: contains natural ids or other values that identify a person.
         required: never null.
-        time: which time a value speaks of, where that is not the table's.
+        time: the time that a value refers to, where it differs from the table's.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Table:
 
     Attributes:
         layer, name: its path below the lake's root, and its asset key.
-        grain: what one row stands for.
+        grain: what one row represents.
         partition_by: its partition columns.
-        columns: all of them, in the table's order. Empty where a business decides them and this is only the place to
-            read from, and for assets that are no Delta table: such a table cannot be written.
+        columns: all columns, in the table's order. Empty in a constant that is only for reading, because the columns
+            depend on the business, and for assets that are no Delta table; such a table cannot be written.
         row_key: columns that identify a row; empty where rows may be equal.
-        time: which time the values of a row speak of.
+        time: the time that the values of a row refer to.
         retention: how long rows are kept.
     """
 
@@ -83,14 +83,14 @@ class Table:
 
     @property
     def ddl(self) -> str:
-        """The columns as Spark takes them for a schema."""
+        """The columns as a DDL string for a Spark schema."""
         return ", ".join("`{}` {}".format(c.name.replace("`", "``"), c.type) for c in self.columns)
 
     def rows(self, rows: "list[dict[str, Any]]") -> "pa.Table":
-        """Rows as Arrow, for the writer; also of no rows. A column that a row leaves out is null.
+        """Rows as an Arrow table with the declared types, also when there are none. A missing column is null.
 
         Raises:
-            ValueError: a row has a column that the table has not.
+            ValueError: a row has a column that the table does not have.
         """
         import pyarrow as pa
         from deltalake import Schema
@@ -107,7 +107,7 @@ class Table:
 
 
 def difference(table: Table, found: Mapping[str, str]) -> str | None:
-    """How the columns of a frame (name -> type) differ from those of the catalogue, as a sentence; None: they agree."""
+    """How the columns of a frame (name -> type) differ from those of the catalogue, in words; None when they agree."""
     if not table.columns:
         return "the catalogue declares no columns for it"
     declared = table.types
@@ -124,7 +124,7 @@ def difference(table: Table, found: Mapping[str, str]) -> str | None:
 
 
 def types_of_frame(frame: "DataFrame") -> dict[str, str]:
-    """Column -> type of a Spark frame; computes no row."""
+    """Column -> type of a Spark frame, without computing it."""
     return {f["name"]: _type_name(f["type"]) for f in json.loads(frame.schema.json())["fields"]}
 
 
@@ -141,7 +141,7 @@ def types_of_schema(text: str) -> dict[str, str]:
 
 
 def _type_name(kind: str | dict[str, Any]) -> str:
-    """A type of Delta's or Spark's JSON in one word."""
+    """Name of a type in Delta's or Spark's JSON schema."""
     if isinstance(kind, str):
         return kind
     if kind["type"] == "array":

@@ -1,4 +1,4 @@
-"""How a Delta table is read and written: as files on this machine, or through Delta's Spark connector.
+"""Two ways to read and write a Delta table: as files on this machine, or through Delta's Spark connector.
 
 Only `lakehouse.lakehouse` calls this package.
 

@@ -1,4 +1,4 @@
-"""Tables through Delta's Spark connector: lakes that are not on this machine, and Spark on a cluster."""
+"""Reads and writes through Delta's Spark connector: for lakes that are not on this machine, and Spark on a cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 OUTSIDE_SLICE = "ROW_OUTSIDE_SLICE"
-# Delta quotes the offending row in these errors; rows may be personal, so only the class is passed on.
+# Delta quotes the offending row in these errors. Rows may be personal, so only the error class is passed on.
 QUOTES_ROWS = (
     "DELTA_REPLACE_WHERE_MISMATCH",
     "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
@@ -23,7 +23,7 @@ QUOTES_ROWS = (
 
 
 def exists(spark: "SparkSession", uri: str) -> bool:
-    """Whether a Delta table lies there."""
+    """True when there is a Delta table at `uri`."""
     from delta.tables import DeltaTable
 
     return bool(DeltaTable.isDeltaTable(spark, uri))
@@ -41,7 +41,7 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
 
 @contextmanager
 def draft(frame: "DataFrame", place: TablePlace, *, new: bool) -> "Iterator[FrameDraft]":
-    """Spark computes the frame when it is published; one that is audited before is kept until the end."""
+    """A draft that Spark computes when it is published. An audit caches the frame until the block ends."""
     drafted = FrameDraft(frame, place, new)
     try:
         yield drafted
@@ -56,7 +56,7 @@ class FrameDraft:
 
     Attributes:
         frame: the rows.
-        place: where they shall go.
+        place: the target.
         new: whether the table does not exist yet.
     """
 
@@ -66,7 +66,7 @@ class FrameDraft:
 
     @cached_property
     def kept(self) -> "DataFrame":
-        """The frame for audits: computed once, and found again by Spark when it is published."""
+        """The frame for audits: computed once and cached; publishing it uses the cache."""
         return self.frame.persist()
 
     def count(self) -> int:
@@ -96,7 +96,7 @@ class FrameDraft:
         if where == EVERYTHING:
             mode, options = "overwrite", options | {"mergeSchema": "false", "overwriteSchema": "true"}
         elif where is not None and self.new:
-            # Delta looks at replaceWhere only where there is something to replace
+            # Delta ignores replaceWhere when the table does not exist yet
             first = frame.columns[0]
             inside = F.expr(f"CASE WHEN {where} THEN `{first}` ELSE raise_error('{OUTSIDE_SLICE}') END")
             frame = frame.withColumn(first, inside)
@@ -112,7 +112,7 @@ class FrameDraft:
                 raise
             raise Refused(f"Delta refused the write ({quoted})") from None
         after, rows = _newest(frame.sparkSession, place.uri)
-        # nothing to add makes no commit: the newest is somebody else's
+        # without rows to add there is no commit, and the newest one belongs to another writer
         return after, 0 if after == before else rows
 
 

@@ -1,7 +1,7 @@
-"""A Delta table on this machine as what it is: Parquet files, and a log that says which of them count.
+"""Reads and writes a local Delta table file by file: the Parquet files with Spark, the log with delta-rs.
 
-Spark reads and writes the files, delta-rs the log. Delta's Spark connector replays a log in half a dozen Spark jobs,
-which for a table of a few dozen files cost more than its rows.
+Delta's Spark connector replays a log in half a dozen Spark jobs, which for a table of a few dozen files cost more than
+its rows.
 """
 
 import json
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from deltalake.transaction import AddAction, RemoveAction
     from pyspark.sql import DataFrame, SparkSession
 
-ALREADY_MADE = "table already exists"  # the words of delta-rs, which has no class of its own for it
-ATTEMPTS = 10  # of a commit, while others commit to the same table
+ALREADY_MADE = "table already exists"  # message of delta-rs, which has no error class for it
+ATTEMPTS = 10  # to commit, while others commit to the same table
 
 
 class Forgotten(LookupError):
-    """What a table held earlier can no longer be read."""
+    """An earlier version of a table can no longer be read."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class File:
 
 
 def version(uri: str) -> int:
-    """Version of the newest commit. Half a CPU second cheaper than asking Spark, and a run makes dozens of commits."""
+    """Version of the newest commit. Saves half a CPU second compared with Spark; a run makes dozens of commits."""
     return max(int(file.stem) for file in Path(uri, "_delta_log").glob("*.json"))
 
 
 def read(spark: "SparkSession", uri: str) -> "DataFrame":
-    """The current version of a table. The frame stays with the files of this version, whatever is committed later."""
+    """The current version of a table. Later commits do not change the frame: it reads the files of this version."""
     from deltalake import DeltaTable
 
     table = DeltaTable(uri)
@@ -66,10 +66,12 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
 
 
 def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | None":
-    """The rows of files that counted at `since` and no longer do; None when there are none. For tables anywhere.
+    """Rows of the files that were current at `since` and have been replaced; None when there are no such files.
+
+    Works for local and remote tables.
 
     Raises:
-        Forgotten: what the table held then can no longer be read.
+        Forgotten: the version of that time can no longer be read.
     """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
@@ -79,7 +81,7 @@ def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | N
     versions = {commit["version"]: commit["timestamp"] for commit in current.history()}
     then = [version for version, at in versions.items() if at <= since.timestamp() * 1000]
     if not then and 0 in versions:
-        return None  # the table is younger
+        return None  # the table did not exist at `since`
     if not then:
         raise Forgotten(f"its log of {since:%Y-%m-%d} is gone")
     try:
@@ -110,7 +112,7 @@ def _frame(spark: "SparkSession", uri: str, table: "DeltaTable", paths: Collecti
 
 @contextmanager
 def draft(frame: "DataFrame", place: TablePlace, scratch: Path) -> "Iterator[FileDraft]":
-    """Spark writes the frame to a folder in `scratch`, which is removed at the end, published or not."""
+    """Writes the frame to a new folder in `scratch`; the folder is removed at the end, published or not."""
     folder = scratch / uuid4().hex
     try:
         yield FileDraft(place, folder, _schema_of(frame), tuple(_stage(frame, place.partition_by, folder)))
@@ -120,13 +122,13 @@ def draft(frame: "DataFrame", place: TablePlace, scratch: Path) -> "Iterator[Fil
 
 @dataclass(frozen=True)
 class FileDraft:
-    """A `Draft` of Parquet files beside the table.
+    """A `Draft` of Parquet files in a scratch folder.
 
     Attributes:
-        place: where they shall go.
-        folder: where they are.
-        schema: their columns, those of the partitions included.
-        files: those with rows.
+        place: the target.
+        folder: the scratch folder.
+        schema: all columns, including the partition columns.
+        files: the files with rows.
     """
 
     place: TablePlace
@@ -147,11 +149,13 @@ class FileDraft:
         return grouped(self._dataset(), by, aggregates)
 
     def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:
-        """See `Draft`. The files move into the table just before the commit; what ends halfway leaves it as it was.
+        """See `Draft`. Moves the files into the table's folder just before the commit.
+
+        An interruption before the commit leaves the table unchanged.
 
         Raises:
-            Refused: the frame holds partitions outside `where`, or a column has another type in the table.
-            CommitFailedError: others committed to the table time and again.
+            Refused: the frame contains partitions outside `where`, or a column has another type in the table.
+            CommitFailedError: all ATTEMPTS conflicted with commits of others.
         """
         if where is not None and not all(_satisfying([file.partition for file in self.files], where)):
             raise Refused(f"the frame holds rows outside the slice {where}")
@@ -180,7 +184,7 @@ class FileDraft:
 
 
 def _schema_of(frame: "DataFrame") -> "Schema":
-    """The frame's columns as Delta keeps them: any value may be missing."""
+    """The frame's columns as a Delta schema, all of them nullable."""
     from deltalake import Schema
 
     optional = dict.fromkeys(("nullable", "containsNull", "valueContainsNull"), True)
@@ -202,7 +206,7 @@ def _refuse_other_types(uri: str, schema: "Schema") -> None:
 
 
 def _stage(frame: "DataFrame", partition_by: Sequence[str], folder: Path) -> list[File]:
-    """Writes the frame as Parquet files below a folder; those without rows are not told."""
+    """Writes the frame as Parquet files below a folder; returns those with rows."""
     import pyarrow.parquet as pq
 
     frame.write.partitionBy(*partition_by).parquet(str(folder))
@@ -218,7 +222,7 @@ def _stage(frame: "DataFrame", partition_by: Sequence[str], folder: Path) -> lis
 def _publish(
     place: TablePlace, staged: Sequence[File], schema: "Schema", where: str | None, says: Mapping[str, str]
 ) -> None:
-    """One commit: the files count from now on, those that satisfy `where` no longer."""
+    """Adds the staged files and removes those that satisfy `where`, in one commit; retries after a conflict."""
     from deltalake.exceptions import CommitFailedError, DeltaError
     from deltalake.transaction import AddAction
 
@@ -247,7 +251,7 @@ def _commit(
     from deltalake import CommitProperties, DeltaTable
     from deltalake.transaction import create_table_with_add_actions
 
-    # no retries inside: what is to be replaced must be looked up again once somebody else has committed
+    # delta-rs must not retry: after a commit of another writer, the files to remove must be looked up again
     properties = CommitProperties(custom_metadata=dict(says), max_commit_retries=0)
     columns = list(place.partition_by)
     if not DeltaTable.is_deltatable(place.uri):
@@ -299,15 +303,15 @@ def _paths(table: "DeltaTable") -> set[str]:
 
 
 def _files(table: "DeltaTable") -> list[dict[str, Any]]:
-    """The files that count: `path` (relative, as on disk), `size_bytes`, and `partition.<column>`."""
+    """The files of this version: `path` (relative, as on disk), `size_bytes`, and `partition.<column>`."""
     import pyarrow as pa
 
     found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    return [file | {"path": unquote(file["path"])} for file in found]  # the log quotes what a URL would
+    return [file | {"path": unquote(file["path"])} for file in found]  # the log URL-encodes paths
 
 
 def _satisfying(partitions: Sequence[Mapping[str, str | None]], where: str) -> list[bool]:
-    """Which partitions satisfy the predicate. SQLite speaks enough SQL for it; days and months compare as text."""
+    """For each partition, whether it satisfies the predicate. Evaluated by SQLite; days and months compare as text."""
     with closing(sqlite3.connect(":memory:")) as database:
         found = []
         for partition in partitions:

@@ -1,4 +1,4 @@
-"""Small answers about large Parquet data, batch by batch and without a JVM."""
+"""Groups large Parquet data batch by batch, without a JVM."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,9 +19,9 @@ def grouped(
 
     Args:
         dataset: the data.
-        by: columns of a group.
-        aggregates: (column, function) of Arrow: count (of values that are not missing), sum, min, max, mean ...
-        where: rows that count.
+        by: columns to group by.
+        aggregates: pairs (column, Arrow function): count (of values that are not missing), sum, min, max, mean ...
+        where: which rows to use; all when None.
 
     Returns:
         The columns of `by`, and `<column>_<function>` for each aggregate.

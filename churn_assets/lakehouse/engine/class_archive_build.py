@@ -1,6 +1,6 @@
 """Builds the class archive of this environment (see class_archive.py).
 
-Run as `python -m churn_assets.lakehouse.engine.class_archive_build` to have it before the first session (image build).
+Run `python -m churn_assets.lakehouse.engine.class_archive_build` to build it before the first session (image build).
 """
 
 import logging
@@ -30,7 +30,7 @@ from churn_assets.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# An archive is about 200 MB. Two are kept, so that an upgrade in one checkout does not remove that of another.
+# An archive is about 200 MB. Two are kept, so that an upgrade in one checkout does not remove another's archive.
 _KEPT = 2
 _BUILD_SECONDS = 900
 
@@ -88,7 +88,7 @@ def _build_base(java: Java, base: Path, scratch: Path) -> None:
 
 
 def _remove_old(folder: Path) -> None:
-    """Keep the archives used last, with what belongs to them."""
+    """Keep the archives used last, with their base archives and logs; remove the others, but no lock file."""
     archives = [path for path in folder.glob("*.jsa") if not path.name.endswith(".base.jsa")]
     kept = {path.stem for path in sorted(archives, key=lambda path: path.stat().st_mtime)[-_KEPT:]}
     for path in folder.glob("[!.]*.*"):
@@ -99,17 +99,17 @@ def _remove_old(folder: Path) -> None:
 def _lowest_priority() -> None:
     os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
-        # Runs only on a core that nothing else wants: the foreground loses nothing. Sandboxes may forbid it.
+        # Runs only on an idle core, so the foreground loses nothing. Sandboxes may forbid it.
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def main(arguments: list[str]) -> int:
-    """Build the archive of the configured environment, with `--background` at lowest priority; the exit code."""
+    """Build the archive of the configured environment, with `--background` at lowest priority; return the exit code."""
     if arguments == ["--background"]:
         _lowest_priority()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    # Whatever may hang in a JVM, a process that nobody watches ends.
+    # Nobody watches this process, so it ends after a while even if the JVM hangs.
     signal.alarm(_BUILD_SECONDS)
     started = time.monotonic()
     archive = build(Settings())

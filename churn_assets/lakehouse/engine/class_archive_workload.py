@@ -1,6 +1,6 @@
-"""What Spark does while a class archive is built: a little of everything that the pipeline makes Spark do.
+"""The workload that Spark runs while a class archive is built: a sample of the pipeline's Spark operations.
 
-Only the classes that are loaded here come into the archive, so what a run commonly uses belongs in this module.
+The archive contains only classes that are loaded here, so every operation that runs commonly use belongs here.
 """
 
 import json

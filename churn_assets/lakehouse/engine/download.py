@@ -1,7 +1,7 @@
-"""Download one file by the certificates and proxies that this machine is set up with, and say in words why it fails.
+"""Download one file with this machine's certificates and proxies, and explain failures in words.
 
-Certificates: those of the system (on macOS the keychain), and those that SSL_CERT_FILE, SSL_CERT_DIR,
-REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE name. Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+Certificates: those of the system (on macOS the keychain), and those in SSL_CERT_FILE, SSL_CERT_DIR,
+REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE. Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 """
 
 import logging
@@ -26,14 +26,14 @@ from churn_assets.settings import without_secrets
 
 log = logging.getLogger(__name__)
 
-# Called with the bytes that have arrived, and the bytes of the whole file where the server tells them.
+# Called with the number of bytes received, and the size of the whole file if the server sends it.
 Watch = Callable[[int, int | None], None]
 
 TIMEOUT = 20.0  # seconds without an answer or without a byte
 PAUSES = (1.0, 3.0)  # seconds before each further attempt
 _CHUNK = 1 << 16
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-# OpenSSL's codes for: not valid yet, expired, another host name, another IP address. Any other: nobody vouches for it.
+# OpenSSL's codes for: not valid yet, expired, another host name, another IP address. Any other code: not trusted.
 _WRONG_CERTIFICATE = {9, 10, 62, 64}
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 _TRUST_REMEDY = (
@@ -44,11 +44,11 @@ _WRONG_PROXY_REMEDY = "correct HTTPS_PROXY, or name in NO_PROXY what is reached 
 
 
 class DownloadError(Exception):
-    """Why there is no file, in words.
+    """The file cannot be downloaded; the message gives the reason in words.
 
     Attributes:
-        remedy: what helps, beside another address; may be empty.
-        transient: another attempt may succeed.
+        remedy: what to do, apart from using another address; may be empty.
+        transient: True when another attempt may succeed.
     """
 
     def __init__(self, reason: str, remedy: str = "", transient: bool = False) -> None:
@@ -58,15 +58,15 @@ class DownloadError(Exception):
 
 
 def download(address: str, target: Path, watch: Watch) -> None:
-    """Write what is at the address to a file, in several attempts where that can help.
+    """Download the address to a file; repeat the attempt after a transient error.
 
     Args:
-        address: http or https; may hold `user:password@`, which goes to this host alone.
-        target: the file, replaced when it exists; after an error it may hold a part.
-        watch: told about the progress.
+        address: http or https; may contain `user:password@`, which is sent to this host only.
+        target: the file, replaced when it exists; after an error it may be incomplete.
+        watch: called with the progress.
 
     Raises:
-        DownloadError: the message holds no credentials.
+        DownloadError: the download failed; the message contains no credentials.
         OSError: the file cannot be written.
     """
     for pause in (*PAUSES, None):
@@ -83,10 +83,10 @@ def download(address: str, target: Path, watch: Watch) -> None:
 
 
 def probe(address: str) -> None:
-    """Ask for the file once and read nothing of it.
+    """Request the file once, without reading it.
 
     Raises:
-        DownloadError: the file would not come.
+        DownloadError: a download would fail.
     """
     with _answer(address) as answer:
         if answer.headers.get_content_type() == "text/html":
@@ -94,7 +94,7 @@ def probe(address: str) -> None:
 
 
 def looked(address: str) -> str:
-    """The address without credentials, the proxy, and for https the certificates that are trusted."""
+    """In words: the address without credentials, the proxy, and for https the trusted certificates."""
     try:
         request = _request(address)
     except DownloadError:
@@ -107,7 +107,7 @@ def looked(address: str) -> str:
 
 
 def trusted() -> tuple[ssl.SSLContext, str]:
-    """A context that verifies servers, and in words the certificates that it trusts."""
+    """An SSL context that verifies servers, and a description of the certificates that it trusts."""
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     told: dict[str, str] = {}
     for name in _CERTIFICATES:
@@ -118,14 +118,14 @@ def trusted() -> tuple[ssl.SSLContext, str]:
     if sys.platform == "darwin":
         told["keychain"] = "the keychain"
     else:
-        system = ssl.get_default_verify_paths()  # what truststore reads, already by the first two variables
+        system = ssl.get_default_verify_paths()  # read by truststore; includes SSL_CERT_FILE and SSL_CERT_DIR
         for place in filter(None, (system.cafile, system.capath)):
             told.setdefault(place, place)
     return context, ", ".join(told.values()) or "the system's certificates"
 
 
 def _load(context: ssl.SSLContext, place: Path) -> str:
-    """Trust the certificates of a file or folder too; what is wrong with it, empty when nothing is."""
+    """Add the certificates of a file or folder to the context; returns what is wrong with it, or an empty string."""
     try:
         if place.is_dir():
             context.load_verify_locations(capath=place)
@@ -140,13 +140,13 @@ def _load(context: ssl.SSLContext, place: Path) -> str:
 
 
 def _request(address: str) -> Request:
-    """The request, with the credentials of the address moved to a header that no redirect carries elsewhere."""
+    """The request, with the credentials of the address in a header that is not sent on after a redirect."""
     try:
         parts = urlsplit(address)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         valid = False
-    if not valid:  # the message of the parser would repeat a part of the password
+    if not valid:  # the parser's message may contain a part of the password
         raise DownloadError(
             "the address of the repository is not valid",
             "write it as https://user:password@host/path, and special characters of the password as %40 (for @)",
@@ -162,7 +162,7 @@ def _request(address: str) -> Request:
 
 
 def _proxy(request: Request) -> str:
-    """Host and port of the proxy that urllib takes for this request; empty for none."""
+    """Host and port of the proxy that urllib uses for this request; empty for none."""
     proxy = getproxies().get(request.type, "")
     if not proxy or proxy_bypass(request.host):
         return ""
@@ -171,7 +171,7 @@ def _proxy(request: Request) -> str:
 
 @contextmanager
 def _answer(address: str) -> Iterator[HTTPResponse]:
-    """The open answer; every failure, also while it is read, as a DownloadError."""
+    """The open response. Every failure, also one while it is read, is raised as a DownloadError."""
     request = _request(address)
     try:
         with build_opener(HTTPSHandler(context=trusted()[0])).open(request, timeout=TIMEOUT) as answer:
@@ -195,7 +195,7 @@ def _chunks(address: str, watch: Watch) -> Iterator[bytes]:
 
 
 def _explained(error: Exception, request: Request) -> DownloadError:
-    """What an exception of urllib means."""
+    """An exception of urllib as a DownloadError with reason and remedy."""
     host, proxy = request.host, _proxy(request)
     peer = f"the proxy {proxy}" if proxy else host
     remedy = _WRONG_PROXY_REMEDY if proxy else _PROXY_REMEDY
@@ -216,7 +216,7 @@ def _explained(error: Exception, request: Request) -> DownloadError:
         return DownloadError(f"{peer} does not answer within {TIMEOUT:g} s", remedy, transient=True)
     if tunnel := re.match(r"Tunnel connection failed: (\d+)", str(cause)):
         return _refused(int(tunnel[1]), host, proxy, by_proxy=True)
-    if isinstance(cause, (ValueError, InvalidURL)):  # its message may repeat a password of the proxy
+    if isinstance(cause, (ValueError, InvalidURL)):  # its message may contain the proxy's password
         return DownloadError(f"{peer} cannot be asked: its address is not valid", remedy)
     told = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return DownloadError(f"the connection to {peer} failed: {told}", remedy, transient=True)
@@ -230,7 +230,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> DownloadError:
 
 
 def _refused(code: int, host: str, proxy: str, by_proxy: bool = False) -> DownloadError:
-    """What a status code of the host, or of the proxy before it, means."""
+    """A status code of the host, or of the proxy in front of it, as a DownloadError."""
     status = f"{code} {responses.get(code, '')}".strip()
     if code == 407:
         return DownloadError(
@@ -238,7 +238,7 @@ def _refused(code: int, host: str, proxy: str, by_proxy: bool = False) -> Downlo
             "set HTTPS_PROXY=http://user:password@host:port, special characters as %40 (for @)",
         )
     if by_proxy:
-        reason = f"the proxy {proxy} does not let through to {host} ({status})"
+        reason = f"the proxy {proxy} allows no connection to {host} ({status})"
         return DownloadError(reason, transient=code in _TRANSIENT)
     remedies = {
         401: "give user:password@ in the address of the repository",

@@ -1,9 +1,9 @@
 """The two Delta jars: kept in one folder, verified by SHA-256, fetched once from a Maven repository or a folder.
 
-Run as `python -m churn_assets.lakehouse.engine.jars` to have them before the first session (installation, image build).
+Run `python -m churn_assets.lakehouse.engine.jars` to fetch them before the first session (installation, image build).
 
-Two jars are enough for everything that this project does with Delta. The other 31 that a resolution with
-dependencies brings are older copies of what Spark ships; on the driver's class path they break it.
+This project needs only these two. Resolving their dependencies would add 31 older copies of jars that Spark ships; on
+the driver's class path they break Spark.
 """
 
 import logging
@@ -42,7 +42,7 @@ class Jar:
 
     @property
     def path(self) -> str:
-        """Where a Maven repository has it, e.g. io/delta/delta-storage/4.4.0/delta-storage-4.4.0.jar"""
+        """Path in a Maven repository, e.g. io/delta/delta-storage/4.4.0/delta-storage-4.4.0.jar"""
         return f"io/delta/{self.artifact}/{self.version}/{self.file_name}"
 
 
@@ -53,7 +53,7 @@ DELTA_JARS = (
 
 
 class JarsError(RuntimeError):
-    """The jars are neither kept nor to be had. The message is three lines without credentials.
+    """The jars are not in their folder and cannot be fetched. The message has three lines and no credentials.
 
     Attributes:
         reason: what failed.
@@ -67,7 +67,7 @@ class JarsError(RuntimeError):
 
 
 def jars_folder(settings: Settings) -> Path:
-    """Where the jars lie."""
+    """Folder of the jars."""
     return settings.jars_path / "jars"
 
 
@@ -84,20 +84,20 @@ def jar_problem(path: Path, jar: Jar) -> str:
 
 
 def jar_problems(settings: Settings) -> dict[Jar, str]:
-    """The jars that are not kept as they must be, with what is wrong."""
+    """The jars that are missing or wrong in their folder -> what is wrong."""
     problems = {jar: jar_problem(jars_folder(settings) / jar.file_name, jar) for jar in DELTA_JARS}
     return {jar: problem for jar, problem in problems.items() if problem}
 
 
 def delta_jars(settings: Settings, console: Console | None = None) -> list[Path]:
-    """The verified jars, fetched first when they are not kept. Any number of processes may call this at once.
+    """Paths of the verified jars; fetches those that are missing or wrong. Safe to call from many processes at once.
 
     Args:
-        settings: name the folder, and where to fetch from.
-        console: where the progress is shown; None for a line in the log.
+        settings: the folder, and where to fetch from.
+        console: shows the progress; None for a line in the log.
 
     Raises:
-        JarsError: not kept and not to be had, or what came is not what this release was tested with.
+        JarsError: a jar cannot be fetched, or the fetched file is not the one that this release was tested with.
     """
     folder = jars_folder(settings)
     if jar_problems(settings):
@@ -113,13 +113,13 @@ def delta_jars(settings: Settings, console: Console | None = None) -> list[Path]
 
 
 def check_source(settings: Settings) -> str:
-    """Look whether the jars that are not kept can be fetched, without fetching them.
+    """Check that missing or wrong jars can be fetched, without fetching them.
 
     Returns:
         Where they can be fetched from.
 
     Raises:
-        JarsError: they cannot.
+        JarsError: they cannot be fetched.
     """
     with _failures(settings, problems := jar_problems(settings)):
         for jar in problems:
@@ -131,7 +131,7 @@ def check_source(settings: Settings) -> str:
 
 
 def _fetch(settings: Settings, problems: dict[Jar, str], console: Console | None) -> None:
-    """Bring each jar to the folder, under its name only when it is complete and right."""
+    """Fetch each jar into the folder; it gets its name only when it is complete and verified."""
     with _failures(settings, problems), _progress(console) as progress:
         for jar, problem in problems.items():
             kept = jars_folder(settings) / jar.file_name
@@ -175,7 +175,7 @@ def _source_folder(maven: str) -> Path | None:
 
 
 def _found_in(folder: Path, jar: Jar) -> Path:
-    """The jar of a folder that is flat, or laid out as a Maven repository."""
+    """The jar in a folder that is flat, or laid out as a Maven repository; DownloadError when it is not there."""
     problems = {path: jar_problem(path, jar) for path in (folder / jar.file_name, folder / jar.path)}
     if right := [path for path, problem in problems.items() if not problem]:
         return right[0]
@@ -188,14 +188,14 @@ def _address(maven: str, jar: Jar) -> str:
 
 
 def _source(maven: str) -> str:
-    """Where jars come from, without credentials, and how they are reached."""
+    """In words: where jars are fetched from, without credentials, and through which proxy."""
     folder = _source_folder(maven)
     return str(folder) if folder else looked(maven)
 
 
 @contextmanager
 def _failures(settings: Settings, problems: dict[Jar, str]) -> Iterator[None]:
-    """Raises a failed download as the error that people read, alone: it says all that its cause would."""
+    """Raises a failed download as a JarsError without its cause, which would add nothing to the message."""
     try:
         yield
     except DownloadError as error:
@@ -211,7 +211,7 @@ def _failures(settings: Settings, problems: dict[Jar, str]) -> Iterator[None]:
 
 
 def _progress(console: Console | None) -> Progress:
-    """A bar for each file, on a terminal."""
+    """A progress bar for each file; disabled when there is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, console=console, disable=console is None or not console.is_terminal)
 
@@ -221,7 +221,7 @@ def _show(progress: Progress, task: TaskID, done: int, total: int | None) -> Non
 
 
 def main() -> int:
-    """Fetch the jars of the configured folder; the exit code."""
+    """Fetch the jars into the configured folder; return the exit code."""
     try:
         for path in delta_jars(Settings(), Console(stderr=True)):
             print(path)

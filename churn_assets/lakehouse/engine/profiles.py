@@ -1,4 +1,4 @@
-"""How big the engine is: the `small` and the `large` profile, and the choice between them by the size of the data."""
+"""The `small` and `large` engine profiles, and the choice between them by the size of the data."""
 
 import os
 import re
@@ -9,8 +9,9 @@ from typing import Literal
 from churn_assets.settings import Settings, is_uri
 
 # The small profile starts fast and stays below 3 GiB: one collector thread, and the second compiler only where it pays.
-# `make bench` measures an end of each: 5,000 customers (94 MB of extracts) run small, 50,000 (0.9 GB) large. A first
-# load reads the whole landing zone in one run, a daily run only the open month: the limit lies nearer to the large end.
+# `make bench` measures one size of each: 5,000 customers (94 MB of extracts) run small, 50,000 (0.9 GB) large. A first
+# load reads the whole landing zone in one run, a daily run only the open month; so the limit is nearer to the large
+# size.
 LARGE_FROM_BYTES = 512 * 1024**2
 # 20,000 customers (0.36 GB) overflow a heap of 1 GiB: a range run writes many months of wide rows side by side.
 BYTES_FOR_A_GIB = 128 * 1024**2
@@ -18,34 +19,34 @@ MOST_GIB = 4
 GIB = 1024**3
 
 
-# Spark generates methods beyond the 8,000 bytes that the JVM compiles; interpreted, they run 3 to 4 times slower.
+# Spark generates methods larger than the 8,000 bytes that the JVM compiles; interpreted, they run 3 to 4 times slower.
 COMPILE_ALL = "-XX:-DontCompileHugeMethods"
-# The second compiler makes code twice as fast, but shares the cores: with the JVM's own thresholds it takes more than
-# it gives in a run of minutes. So it only gets the methods that are hot by a wide margin: 32 times the usual, which is
-# what a single month wants (8 times: 30 CPU s more of compiling; 128 times: 20 more of running).
+# The second compiler makes code twice as fast but competes for the cores: with the JVM's default thresholds it costs
+# more than it saves in a run of minutes. So only very hot methods reach it: 32 times the default thresholds, the best
+# for a single month (8 times: 30 CPU s more of compiling; 128 times: 20 CPU s more of running).
 COMPILE_THE_HOTTEST = (
     "-XX:Tier4InvocationThreshold=160000",
     "-XX:Tier4MinInvocationThreshold=20000",
     "-XX:Tier4CompileThreshold=320000",
     "-XX:Tier4BackEdgeThreshold=800000",
 )
-# A heap that grows as it fills is collected whole each time that it is full: it begins as large as it may become (the
-# JVM takes the smaller of this share of the machine and its limit).
+# A heap that grows is collected in full each time that it is full, so it starts at its maximum size (the JVM takes the
+# smaller of this share of the machine's memory and the heap limit).
 WHOLE_HEAP = "-XX:InitialRAMPercentage=100"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a profile sets.
+    """The Spark settings of a profile.
 
     Attributes:
         name: "small" or "large".
-        reason: why this one, for the log.
+        reason: why it was chosen, for the log.
         java_options: garbage collector and compiler of the driver JVM.
         driver_memory: heap of the driver JVM, unless the settings name one.
         shuffle_partitions: partitions after an exchange.
         snapshot_partitions: tasks in which Delta reconstructs a table's state (its own default is 50).
-        adaptive: whether Spark plans anew after each exchange: with little data that costs more than it gains.
+        adaptive: whether Spark plans again after each exchange; with little data that costs more than it saves.
     """
 
     name: Literal["small", "large"]
@@ -64,11 +65,11 @@ def choose_profile(settings: Settings) -> Profile:
     else:
         name, reason = settings.engine_profile, "by CHURN_ENGINE_PROFILE"
         gib = 1 if name == "small" else MOST_GIB
-    # half of a small machine, because Python and the JVM itself want as much again
+    # at most half of the memory, because Python and the JVM itself need as much again
     heap = f"{min(gib, max(1, machine_memory() // (2 * GIB)))}g"
     cores = local_cores(settings.spark_master)
     if name == "small":
-        # Looking for a native BLAS gains nothing on small vectors and complains on stderr when there is none.
+        # A native BLAS gains nothing on small vectors, and looking for one prints a warning when there is none.
         options = (
             "-XX:+UseSerialGC",
             WHOLE_HEAP,
@@ -104,7 +105,7 @@ def local_cores(master: str) -> int:
 
 
 def machine_memory() -> int:
-    """Bytes of memory of the machine, or of the container when that may use less."""
+    """Memory of the machine in bytes, or the container's limit when that is lower."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for limit in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
         if limit.is_file() and (text := limit.read_text().strip()).isdigit():
@@ -113,7 +114,7 @@ def machine_memory() -> int:
 
 
 def _by_size(landing: str) -> tuple[Literal["small", "large"], str, int]:
-    """Name, reason, and the heap in GiB that a landing zone of this size wants."""
+    """Profile name, reason, and heap in GiB for a landing zone of this size."""
     if is_uri(landing):
         reason = f"the landing zone {landing} is not on this machine, so its size is not looked at"
         return "large", reason, MOST_GIB
@@ -126,7 +127,7 @@ def _by_size(landing: str) -> tuple[Literal["small", "large"], str, int]:
 
 
 def _bytes_below(folder: str, stop_at: int) -> int:
-    """Sum of the file sizes below `folder`, given up when `stop_at` is reached; 0 when it does not exist."""
+    """Sum of the file sizes below `folder`; stops counting at `stop_at`; 0 when the folder does not exist."""
     total, pending = 0, [folder]
     while pending and total < stop_at:
         try:

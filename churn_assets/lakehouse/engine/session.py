@@ -1,4 +1,4 @@
-"""Start and stop Spark. Nothing else in the project does either."""
+"""Starts and stops Spark; no other module does."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 _starting = threading.Lock()
 
-# Settings that mean "these as well": a user's value is added to ours. Any other user's value replaces ours.
+# List settings and their separators: a user's value is added to ours. For any other setting it replaces ours.
 _JOINED = {
     "spark.sql.extensions": ",",
     "spark.jars": ",",
@@ -32,7 +32,7 @@ _JOINED = {
     "spark.driver.extraJavaOptions": " ",
 }
 
-# What a running session cannot change, and without which it is not the session that was asked for.
+# Settings that a running session cannot change; a difference is logged as a warning.
 _ESSENTIAL = (
     "spark.master",
     "spark.driver.memory",
@@ -44,20 +44,20 @@ _ESSENTIAL = (
 )
 
 OUT_OF_MEMORY = 52  # Spark's exit code (SparkExitCode.OOM)
-SECONDS_TO_END = 30  # from the stop of its context to its last breath
+SECONDS_TO_END = 30  # from the stop of the Spark context to the end of the JVM
 
 _started: "SparkSession | None" = None
 
 
 def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkSession":
-    """The Spark session of this process with Delta: the running one, else a new one.
+    """The Spark session of this process, with Delta: the running one, else a new one.
 
-    A first start takes longer: it fetches the two Delta jars, and in the background writes a class archive that
+    The first start takes longer: it fetches the two Delta jars, and builds in the background a class archive that
     makes later starts cheaper.
 
     Raises:
         JavaNotFoundError: no Java 17 or 21.
-        JarsError: the Delta jars are neither kept nor to be had.
+        JarsError: the Delta jars are missing and cannot be fetched.
     """
     global _started
     with _starting:
@@ -83,7 +83,7 @@ def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkS
 
 
 def running_session() -> "SparkSession | None":
-    """The live session of this process, whoever started it; None when there is none."""
+    """The running session of this process, whoever started it; None when there is none."""
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
@@ -93,10 +93,10 @@ def running_session() -> "SparkSession | None":
 
 
 def stop_session() -> None:
-    """Stop Spark and wait until its JVM has ended; nothing happens when none runs.
+    """Stop Spark and wait until its JVM has ended; does nothing when none is running.
 
-    `SparkSession.stop()` alone leaves the JVM until this process ends, with its memory and the settings that a
-    next session could then no longer change.
+    `SparkSession.stop()` alone leaves the JVM running until this process ends. It would keep its memory, and its
+    settings would apply to the next session.
     """
     global _started
     from pyspark import SparkContext
@@ -118,9 +118,9 @@ def stop_session() -> None:
 
 
 def why_spark_ended() -> str | None:
-    """Why the JVM of this process's session is gone, in words, with the remedy; None while it lives.
+    """Why the JVM of this process's session ended, in words, with the remedy; None while it runs.
 
-    An error that it left behind tells of its going down and not of the cause.
+    The exceptions that follow the end of the JVM do not contain its cause.
     """
     from py4j.protocol import Py4JError
     from pyspark import SparkContext
@@ -133,15 +133,15 @@ def why_spark_ended() -> str | None:
         if not context._jsc.sc().isStopped():
             return None
     except (Py4JError, OSError):
-        pass  # it does not answer any more
+        pass  # the JVM does not respond any more
     try:
         code = process.wait(SECONDS_TO_END)
     except subprocess.TimeoutExpired:
         return None
     if code == OUT_OF_MEMORY:
         return (
-            "Spark ran out of memory. Give its JVM a larger heap by CHURN_DRIVER_MEMORY (`churn-assets doctor` tells "
-            "what it has), or choose fewer months for a run."
+            "Spark ran out of memory. Give its JVM a larger heap by CHURN_DRIVER_MEMORY (`churn-assets doctor` shows "
+            "its size), or choose fewer months for a run."
         )
     return (
         f"The JVM of Spark ended with exit code {code}. If nobody killed it, the machine was short of memory: free "
@@ -150,7 +150,7 @@ def why_spark_ended() -> str | None:
 
 
 def running_tasks() -> str:
-    """`3 of 8 tasks`: how far Spark is with the stages that run now; empty while none does."""
+    """Progress of the stages that run now, such as `3 of 8 tasks`; empty when none runs."""
     from py4j.protocol import Py4JError
     from pyspark import SparkContext
 
@@ -161,23 +161,23 @@ def running_tasks() -> str:
         tracker = context.statusTracker()
         stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
     except (Py4JError, OSError, AttributeError):
-        return ""  # its JVM ends or is gone; the step that needs it says so
+        return ""  # the JVM is ending or gone; the step that uses it reports that
     total = sum(stage.numTasks for stage in stages if stage is not None)
     done = sum(stage.numCompletedTasks for stage in stages if stage is not None)
     return f"{done} of {total} tasks" if total else ""
 
 
 def shims_folder(settings: Settings) -> Path:
-    """Where the bin/java shims lie."""
+    """Folder of the bin/java shims."""
     return settings.jars_path / "java"
 
 
 def launch(confs: Mapping[str, str], scratch: Path | None = None) -> "SparkSession":
-    """A new session with exactly these settings; `prepare_java_home` comes before.
+    """A new session with exactly these settings; call `prepare_java_home` first.
 
     Args:
         confs: Spark settings.
-        scratch: folder of the shuffle files and spills of this process, created here; None for Spark's default.
+        scratch: folder for shuffle files and spills of this process, created here; None for Spark's default.
     """
     import delta.exceptions  # noqa: F401  (turns Delta's Java exceptions into Python ones)
     from dagster_pyspark import LazyPySparkResource
@@ -191,9 +191,9 @@ def launch(confs: Mapping[str, str], scratch: Path | None = None) -> "SparkSessi
 
 
 def session_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict[str, str]:
-    """The Spark settings of a session, without a class archive: ours, then the user's.
+    """The Spark settings of a session, without the class archive: ours, then the user's.
 
-    A user's value (CHURN_SPARK_CONF) replaces ours, except where a setting lists things: there it is added.
+    A user's value (CHURN_SPARK_CONF) replaces ours; in a list setting (`_JOINED`) it is added to ours.
     """
     local = is_local(settings.spark_master)
     confs = _common_confs(settings) | (
@@ -208,10 +208,10 @@ def session_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dic
 def _quieten_python_side() -> None:
     from pyspark.logger import PySparkLogger
 
-    # It tells each of its connections at INFO.
+    # py4j logs each of its connections at INFO.
     logging.getLogger("py4j").setLevel(logging.WARNING)
     # These print every failed query to stderr before the exception is raised, with values of rows and a hundred lines
-    # of JVM stack. The exception says the same to those who handle it.
+    # of JVM stack. The exception contains the same.
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
 
@@ -225,7 +225,7 @@ def add_java_options(confs: dict[str, str], options: tuple[str, ...]) -> None:
 
 
 def scratch_folder(settings: Settings) -> Path:
-    """This process's folder for shuffle files, below <home>/spark/scratch. Those of dead processes are removed."""
+    """This process's folder for shuffle files, below <home>/spark/scratch. Removes the folders of dead processes."""
     parent = settings.home_path / "spark" / "scratch"
     host = socket.gethostname()
     if parent.is_dir():
@@ -256,12 +256,12 @@ def _common_confs(settings: Settings) -> dict[str, str]:
         "spark.sql.ansi.enabled": "true",
         # pyspark 4.2.0 hangs on a plain Python udf over Parquet with this on.
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
-        # Where in Python a column was made would be looked up, and told to the JVM, for every column of every frame.
+        # With this on, Python looks up where each column of each frame was created, and sends that to the JVM.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
-        # Each batch of snapshots that is scored costs some calls per feature, however few its rows.
+        # Scoring a batch of snapshots costs some calls per feature, however few rows it has: use large batches.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
         "spark.ui.showConsoleProgress": "false",
-        # Inferring constraints through dozens of aliased columns takes exponential time and memory in the planner.
+        # With dozens of aliased columns, inferring constraints takes exponential time and memory in the planner.
         "spark.sql.constraintPropagation.enabled": "false",
     }
 
@@ -279,15 +279,15 @@ def _local_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict
         "spark.databricks.delta.snapshotPartitions": str(profile.snapshot_partitions),
         # Spark's 10,000 listing tasks suit object stores: a local VACUUM costs 62 CPU s with them, 4 with this.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-        # The files of a table are known by name: looking at each takes microseconds, a Spark job for it does not.
+        # Files are given by name. Checking one takes microseconds here; a Spark job for it takes longer.
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
-        # Hadoop's usual local file system starts a chmod for every file and folder, and writes a checksum file each.
+        # Hadoop's default local file system runs chmod for every file and folder, and writes a checksum file for each.
         "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
         "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
-        # A run of many months writes them side by side instead of sorting all rows by month first.
+        # A run of many months writes them concurrently instead of sorting all rows by month first.
         "spark.sql.maxConcurrentOutputFileWriters": "36",
         "spark.hadoop.parquet.block.size": str(16 * 1024**2),
         "spark.sql.inMemoryColumnarStorage.compressed": "false",
@@ -297,7 +297,7 @@ def _local_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict
 
 
 def _cluster_confs(jars: list[Path]) -> dict[str, str]:
-    # The cluster decides about memory, partitions and its JVMs.
+    # The cluster configures memory, partitions and its JVMs.
     return {"spark.jars": ",".join(map(str, jars))}
 
 

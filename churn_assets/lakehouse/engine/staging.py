@@ -1,4 +1,4 @@
-"""Folders for files that Spark reads once, on their way into a table."""
+"""Temporary folders for files that Spark reads once to compute a table."""
 
 import logging
 import time
@@ -19,10 +19,10 @@ LEFT_SECONDS = 7 * 24 * 3600  # no run takes as long
 
 @contextmanager
 def staging(settings: Settings, run_id: str) -> Iterator[str]:
-    """A new folder, a path or URI that Spark can read; it is removed at the end, whatever happened.
+    """A new folder, as a path or URI that Spark can read; it is removed at the end, also after an error.
 
-    It lies in this process's scratch folder, or below the lake where Spark runs on a cluster, whose machines see
-    nothing else.
+    It is in this process's scratch folder, or below the lake when Spark runs on a cluster, whose machines can read
+    only the lake.
     """
     if is_local(settings.spark_master):
         above = str(scratch_folder(settings) / "staged")
@@ -41,10 +41,10 @@ def staging(settings: Settings, run_id: str) -> Iterator[str]:
 
 
 def remove_leftovers(settings: Settings) -> int:
-    """Removes what killed runs left below the lake; their scratch folders go with the next start of Spark.
+    """Removes staging folders that killed runs left below the lake; the next start of Spark removes scratch folders.
 
     Returns:
-        Number of files.
+        Number of removed files.
     """
     from pyarrow.fs import FileSelector
 

@@ -1,9 +1,9 @@
 """CSV files as Arrow tables, with bounded memory however large the file is.
 
-Arrow's parser alone decides what a row or a value is. A quoted field may hold delimiters and line breaks, and doubled
-quotes in it are text. So is a quote in a field that is not quoted (5" pipe). Text behind a closing quote belongs to
-the value ("said" twice becomes: said twice). Rows end by \\n or \\r\\n, or by \\r where the first line does. Blank
-lines are no rows. An empty value is null, quoted or not.
+Only Arrow's parser decides what a row or a value is. A quoted field may contain delimiters and line breaks; a doubled
+quote in it is text. A quote in an unquoted field is text, too (5" pipe). Text after a closing quote belongs to the
+value ("said" twice becomes: said twice). Rows end with \\n or \\r\\n, or with \\r if the first line does. Blank lines
+are not rows. An empty value is null, quoted or not.
 """
 
 import io
@@ -25,22 +25,22 @@ from churn_assets.sources.text import CARRIAGE_RETURN, csv_rows
 
 # Bytes. A row must fit into a block, and Arrow reads 32 blocks ahead: the large ones are for files with larger rows.
 BLOCKS = (2**20, 16 * 2**20)
-TOO_LONG = "straddling object"  # the words of Arrow for a row that does not fit into a block
-# A value that a quote opens and nothing closes gets the first of these: so it has a line break, wherever the file ends.
+TOO_LONG = "straddling object"  # Arrow's message for a row that does not fit into a block
+# Added at the end of the file: a quoted value that never closes then contains a line break, so the quotes are checked.
 ENDING = "\n\n"
-DELIMITER = "\x1f"  # stands for the contract's where Arrow does not take that, which is beyond ASCII
+DELIMITER = "\x1f"  # replaces the contract's delimiter when that is not ASCII, which Arrow does not accept
 LINE_BREAKS = ("\n", "\r")
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def read_csv(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Table]:
-    """The rows of a file: its values as text by their place ("1", "2", ...), `row_number` from 1, and `broken`.
+    """The rows of a file: values as text in columns "1", "2", ... by position, `row_number` from 1, and `broken`.
 
-    A row of too few or too many values is there, too, with as many of them as there are columns.
+    A row with too few or too many values is included, with nulls for missing values and without surplus ones.
 
     Raises:
-        LandingError: its quotes would hide rows, or a row is too long.
+        LandingError: a misplaced quote would hide rows, or a row is too long.
     """
     told, looked = 0, False
     for block in BLOCKS:
@@ -67,14 +67,14 @@ def read_csv(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Tab
 
 
 class _Broken(list[tuple[int, str]]):
-    """Number and text of the rows that Arrow does not take, in file order."""
+    """Number and text of the rows that Arrow refuses, in file order."""
 
     def __call__(self, row: arrow_csv.InvalidRow) -> str:
         self.append((row.number - 1, row.text))
         return "skip"
 
     def until(self, number: int) -> list[tuple[int, str]]:
-        """Those before this row, which are forgotten."""
+        """Returns and removes the rows before this one."""
         found = [row for row in self if row[0] < number]
         del self[: len(found)]
         return found
@@ -92,7 +92,7 @@ class _Parse:
         self.stand_ins = {CARRIAGE_RETURN: "\r"} | {new: old for old, new in self.instead.items()}
 
     def tables(self, block: int) -> Iterator[tuple[pa.Table, bool]]:
-        """Tables as of `read_csv`, with the header as row 0; and whether a value has a line break."""
+        """Tables as in `read_csv`, with the header as row 0; each with whether a value has a line break."""
         number = 0
         with open_utf8(self.source, self.file, ENDING, self.instead) as stream:
             for batch in self._reader(stream, block):
@@ -105,7 +105,7 @@ class _Parse:
     def _reader(self, stream: io.BufferedReader, block: int) -> arrow_csv.CSVStreamingReader:
         return arrow_csv.open_csv(
             pa.PythonFile(stream, mode="r"),
-            # only without threads it numbers the rows that it does not take
+            # Arrow numbers the rows that it refuses only when it uses no threads
             arrow_csv.ReadOptions(use_threads=False, block_size=block, column_names=self.names),
             arrow_csv.ParseOptions(
                 delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=self.broken
@@ -132,14 +132,14 @@ class _Parse:
         return pa.table([*texts, row_number], names), line_breaks
 
     def _values(self, text: str) -> list[str | None]:
-        """The values of a broken row, as many as there are columns."""
+        """The values of a broken row, cut or filled with None to the number of columns."""
         [row] = csv_rows(io.StringIO(text, newline=""), self.delimiter, len(text))
         given = [value or None for value in row.values[: len(self.names)]]
         return given + [None] * (len(self.names) - len(given))
 
 
 def _numbers(first: int, rows: int, without: Collection[int]) -> Numbers:
-    """The next row numbers."""
+    """The next `rows` row numbers from `first`, leaving out those in `without`."""
     if not without:
         return np.arange(first, first + rows)
     return np.fromiter(islice((n for n in count(first) if n not in without), rows), np.int64)

@@ -18,7 +18,7 @@ LONGEST_LINE = 64 * 2**20  # bytes
 
 
 class _Number(str):
-    """A number as it was written: 1.50 stays 1.50, and a long id whole."""
+    """A number as it was written: 1.50 stays 1.50, and a long id keeps all digits."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -39,9 +39,9 @@ Document = dict[str, str | None]
 def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
     """The lines of a file that are not blank, one document each.
 
-    The columns are the fields of the contract as text by their place ("1", "2", ...); `others`, a JSON object of what
-    the contract does not know; `broken`, the line where it is no JSON object; and `row_number`, which counts all lines.
-    Numbers stay as they were written; what else is no string is JSON without blanks.
+    The columns are the contract's fields as text, "1", "2", ... by position; `others`, a JSON object of the members
+    that the contract does not name; `broken`, the line if it is not a JSON object; and `row_number`, which counts all
+    lines. Numbers stay as they were written; other values that are not strings are JSON without blanks.
 
     Raises:
         LandingError: a line is too long.
@@ -61,7 +61,7 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
                 if not line.lstrip(BYTE_ORDER_MARK).strip(" "):
                     continue
                 document = _document(line.lstrip(BYTE_ORDER_MARK))
-            except UnicodeDecodeError:  # read with its letters replaced, two customers would become one
+            except UnicodeDecodeError:  # with replaced characters, two ids could become equal
                 line, document = raw.decode(source.encoding, "replace"), None
             if document is None:
                 rows.append((*[None] * len(fields), None, line, number))
@@ -78,13 +78,13 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
 
 
 def _lines(file: ExtractFile) -> Iterator[list[tuple[int, bytes]]]:
-    """The lines of a file without their ends, with their numbers from 1, some at a time."""
+    """Lists of (line number from 1, line without its end), a block of the file at a time."""
     fs, path = filesystem(file.path)
     number, rest = 0, b""
     with fs.open_input_stream(path) as handle:
         while block := handle.read(BLOCK):
             lines = (rest + block).splitlines(keepends=True)
-            # what the last one is, the next block tells: it may go on, or its \\r be the half of a line end
+            # the last line waits for the next block: it may go on there, or its \\r may be half of a line end
             rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
             if len(rest) > LONGEST_LINE:
                 raise LandingError(
@@ -98,26 +98,26 @@ def _lines(file: ExtractFile) -> Iterator[list[tuple[int, bytes]]]:
 
 
 def _first(document: Document, names: tuple[str, ...]) -> str | None:
-    """The value under the first of the names that has one."""
+    """The first value that is not None among these names."""
     return next((value for name in names if (value := document.get(name)) is not None), None)
 
 
 def _document(line: str) -> Document | None:
-    """The members of the object that is the whole line; None where it is none, or an object has a name twice."""
+    """The members of the JSON object in the line; None when the line is no object, or an object has a name twice."""
     try:
         found = _decoder.decode(line)
         if not isinstance(found, dict):
             return None
         document = {name: value if type(value) is str else _text(value) for name, value in found.items()}
         if "\\u" in line:
-            _json(document).encode()  # raises where half a character stands alone
+            _json(document).encode()  # raises for an unpaired surrogate
     except (ValueError, RecursionError):
         return None
     return document
 
 
 def _text(value: Any) -> str | None:
-    """A value of a member as text."""
+    """The value of a member as text; None for null."""
     return None if value is None else str(value) if isinstance(value, str) else _json(value)
 
 

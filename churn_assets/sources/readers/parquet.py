@@ -12,12 +12,12 @@ from churn_assets.sources.readers.table import ROW_NUMBER
 
 ROWS = 64 * 1024
 BUFFER = 2**20  # bytes of a column that are read at once
-# What engines do not read, by what they do.
+# Arrow types that engines do not read -> types that replace them.
 INSTEAD = {pa.null(): pa.string(), pa.float16(): pa.float32()}
 
 
 def read_parquet(file: ExtractFile) -> Iterator[pa.Table]:
-    """The rows of a file: its columns with their types by their place ("1", "2", ...), and `row_number` from 1.
+    """The rows of a file: typed columns "1", "2", ... by position, and `row_number` from 1.
 
     Raises:
         LandingError: the file is broken.

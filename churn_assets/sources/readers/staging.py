@@ -1,4 +1,4 @@
-"""Extract files -> Parquet files with the same rows, which any engine reads fast and side by side."""
+"""Converts extract files to Parquet files with the same rows, which any engine reads fast and in parallel."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,19 +22,19 @@ ROW_GROUP_BYTES = 16 * 2**20
 MOST_AT_ONCE = 4  # files; each takes about 100 MB
 CONSTANTS = ("source_file", "extract_month")
 
-# Name and Arrow type of each column of a file; none for JSON lines, which carry their names in each row.
+# Name and Arrow type of each column of a file; empty for JSON lines, which have the names in each row.
 Columns = tuple[tuple[str, str], ...]
 
 
 def stage(source: Source, landing: str, files: Sequence[ExtractFile], folder: str) -> dict[Columns, str]:
-    """Writes the rows of all files as Parquet below `folder` (a path or URI), and tells which lie where.
+    """Writes the rows of all files as Parquet below `folder` (a path or URI); returns columns -> their folder.
 
-    Files with the same columns lie in one folder, with what the reader of their format gives and where each row comes
-    from (extract_date, source_file, extract_month). Columns of which no file has rows have no folder.
+    Files with the same columns share a folder. Their rows have the columns of the format's reader and those of the
+    origin (extract_date, source_file, extract_month). Columns are left out when none of their files has rows.
 
     Raises:
-        LandingError: a file cannot be read at all, its quotes would hide rows, or it lacks a required column; names
-            file and remedy, never what the file holds.
+        LandingError: a file cannot be read at all, a misplaced quote would hide rows, or a required column is missing;
+            names file and remedy, never the file's content.
     """
     with ThreadPoolExecutor(min(MOST_AT_ONCE, pa.cpu_count())) as pool:
         staged = [*pool.map(partial(_stage, source, landing, folder), files, count())]
@@ -61,10 +61,10 @@ def _tables(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Tabl
 
 
 def _require_fields(source: Source, file: ExtractFile, delivered: Collection[str]) -> None:
-    """Refuses a file that does not carry a required field under its name or an alias."""
+    """Raises LandingError when a required field is missing under its name and its aliases."""
     names = {c.field: {c.field, *c.aliases} for c in source.columns if c.required}
     if missing := [field for field, known in names.items() if not known & set(delivered)]:
-        # not what they are called: without a header line that is a customer's row
+        # the number of delivered columns, not their names: without a header line these are a customer's row
         header = " Has the file a header line?" if source.format == "csv" else ""
         raise LandingError(
             f"{file.name} lacks required columns: {', '.join(missing)}; it has {len(delivered)} columns.{header} "
@@ -82,7 +82,7 @@ def _with_origin(table: pa.Table, file: ExtractFile) -> pa.Table:
 
 
 def _write(tables: Iterable[pa.Table], folder: str, name: str) -> bool:
-    """Writes the tables as one file; none, and False, when there is no row."""
+    """Writes the tables as one file; without rows it writes nothing and returns False."""
     fs, place = filesystem(folder)
     writer = None
     with ExitStack() as stack:
@@ -105,7 +105,7 @@ def _write(tables: Iterable[pa.Table], folder: str, name: str) -> bool:
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in fewer tables."""
+    """The same rows in tables of about ROW_GROUP_BYTES."""
     taken: list[pa.Table] = []
     for table in tables:
         taken.append(table)

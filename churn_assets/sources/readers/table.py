@@ -1,5 +1,5 @@
-"""What the readers of all formats give beside the values, which are called by their place ("1", "2", ...)."""
+"""Names of the columns that readers add to the values; the values' columns are "1", "2", ... by position."""
 
 ROW_NUMBER = "row_number"  # counts the rows of a file from 1
-BROKEN = "broken"  # the row as written, where it does not parse
-OTHERS = "others"  # what the contract does not know, as JSON
+BROKEN = "broken"  # the original text of a row that does not parse
+OTHERS = "others"  # members that the contract does not name, as JSON
