@@ -1,4 +1,4 @@
-"""What to simulate: the plan, the rates of dirt, and the summary of what was written."""
+"""The plan of a simulation, the rates of dirt, and the summary of the written extracts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class DirtRates:
-    """How often sources err, as shares of delivered rows unless said otherwise.
+    """Rates of errors in the sources, as shares of delivered rows unless stated otherwise.
 
     Rows to refuse (malformed, unknown_category, out_of_range, null_key) are also limited to 0.45 % of the rows of each
     source and month, so a source with few rows may have none.
@@ -139,7 +139,7 @@ class SimulationPlan:
 
 @dataclass
 class SimulationSummary:
-    """Counts of what one simulation wrote.
+    """Counts of one simulation.
 
     rows, files: per source. active, churners, involuntary: per month "YYYY-MM"; customers active on its last day,
     voluntary and involuntary ends in it. base_rate: mean over months of voluntary ends / customers active at the end

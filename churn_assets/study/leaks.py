@@ -14,10 +14,10 @@ from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.study.columns import FileColumn, in_words
 
-# One-sided: the blank (or the filled) rows are almost all churners, or stayers. At least so many rows of each kind are
-# expected among them by chance; at least this share is churners, or at most 1 minus it of the usual share.
+# A column is one-sided if its blank (or its filled) rows are almost all churners, or almost all stayers. Chance alone
+# would give PURE_ROWS of each; churners are at least PURE_SHARE of them, or at most 1 - PURE_SHARE of the usual share.
 PURE_ROWS, PURE_SHARE = 20, 0.98
-# A column is a product of two others from this correlation with their product on.
+# A column is a product of two others if its correlation with their product is at least this.
 PRODUCT_CORRELATION = 0.985
 NAMESAKE_AUC = 0.55
 # With more values than this, a column named like an id identifies customers, not shops or plans.

@@ -7,7 +7,7 @@ from churn_assets.study.study import EXPLAINED_ROWS, Study
 
 
 def method(study: Study) -> list[str]:
-    """Returns one text of a few sentences per subject."""
+    """Returns one or more sentences per subject."""
     prepared, evaluation = study.prepared, study.evaluation
     lines = [
         (

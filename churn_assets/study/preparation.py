@@ -19,14 +19,14 @@ from churn_assets.study.numerals import is_blank
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
 
-# About the most rows that are learned from and judged: more hardly change a figure and cost minutes.
+# At most about this many rows are learned from and judged: more hardly change a figure and cost minutes.
 MODEL_ROWS = 100_000
 SMALL = 1_000
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for.
+    """The user's request.
 
     Attributes:
         file: a delimited text file, one row per customer (or per customer and moment).

@@ -15,7 +15,7 @@ SAMPLE_ROWS = 500
 
 @dataclass(frozen=True)
 class FileShape:
-    """How a file is laid out.
+    """Delimiter and header of a file.
 
     Attributes:
         delimiter: one character.
