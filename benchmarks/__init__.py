@@ -1,1 +1,1 @@
-"""Measurements that the README quotes: run with `make bench`. Neither tests nor a part of the package."""
+"""Measurements that the README quotes; run them with `make bench`. They are neither tests nor part of the package."""

@@ -1,8 +1,8 @@
-"""`python -m benchmarks`: what the pipeline costs, and how good the model is, as one table.
+"""`python -m benchmarks`: measures the cost of the pipeline and the quality of the model, and prints one table.
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per
-step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of those that look at files and
-events), `study` (a flat file), `cdnow` (what the purchases of CDNOW can tell), `scoring` (a million snapshots),
+step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
+events), `study` (a flat file), `cdnow` (upper bound of the ROC-AUC on CDNOW), `scoring` (a million snapshots),
 `training` (choosing a model), `ten` (ten times the customers), `loop` (retraining over many simulated worlds).
 """
 
@@ -38,7 +38,7 @@ LEARNED = 200_000
 
 @dataclass
 class Bench:
-    """Homes of the measured runs, and what was found so far."""
+    """Folder and settings of the measured runs, and the rows measured so far."""
 
     folder: Path
     customers: int
@@ -52,13 +52,13 @@ class Bench:
         return str(self.folder / name)
 
     def note(self, figure: str, cost: Cost | None, remark: str = "") -> None:
-        """Keeps a row for the table, and says at once what it is."""
+        """Adds a row to the table and prints it."""
         self.rows.append((figure, cost, remark))
         spent = f"{cost.wall:.0f} s wall, {cost.cpu:.0f} s CPU, {cost.memory:.2f} GiB. " if cost else ""
         self.console.print(f"{figure}: {spent}{remark}")
 
     def demo(self) -> Cost:
-        """The demo, measured once."""
+        """Runs the demo on the first call; returns its cost."""
         if "demo" not in self.costs:
             cost = churn_assets("demo", "--customers", str(self.customers), CHURN_HOME=self.home("demo"))
             self.costs["demo"] = cost
@@ -66,7 +66,10 @@ class Bench:
         return self.costs["demo"]
 
     def on_demo(self, module: str, *more: str) -> Callable[[str], Cost]:
-        """Measures parts of a module of this package over the demo's lake, each in a process; they share a folder."""
+        """Returns a function that measures a part of a module of this package on the demo's lake.
+
+        Each part is a process; the parts of a module share a folder.
+        """
         self.demo()
         folder = self.folder / module
         folder.mkdir()
@@ -79,13 +82,13 @@ class Bench:
 
 
 def demo(bench: Bench) -> None:
-    """The demo, and its model against the truth."""
+    """Measures the demo, and its model against the truth."""
     bench.demo()
     bench.note("ROC-AUC on the last mature cohort", None, str(quality(Settings(home=bench.home("demo")))))
 
 
 def naive(bench: Bench) -> None:
-    """The jobs of the demo over the same extracts, step by step in processes and sessions of their own."""
+    """Measures the jobs of the demo on the same extracts, with a process and a Spark session per step."""
     ours = bench.demo()
     home = bench.home("naive")
     shutil.copytree(Path(bench.home("demo")) / "landing", Path(home) / "landing")
@@ -110,7 +113,7 @@ def naive(bench: Bench) -> None:
 
 
 def month(bench: Bench) -> None:
-    """Ingest, snapshots and scores of a 19th month, in the lake of the demo."""
+    """Measures ingest, snapshots and scores of a 19th month in the lake of the demo."""
     whole = bench.demo()
     longer = bench.folder / "longer"
     home, env = Path(bench.home("demo")), {"CHURN_BUSINESS": str(business_between(longer, FIRST, MORE))}
@@ -122,13 +125,13 @@ def month(bench: Bench) -> None:
 
 
 def definitions(bench: Bench) -> None:
-    """Loading the graph."""
+    """Measures the import of the definitions."""
     cost = measure(sys.executable, "-c", "import churn_assets.definitions", CHURN_HOME=bench.home("none"))
     bench.note("loading the definitions", cost, "no JVM")
 
 
 def sensors(bench: Bench) -> None:
-    """A tick of the sensors that look at files and events, in a process that has loaded the definitions."""
+    """Measures ticks of the sensors on files and events, in a process that has loaded the definitions."""
     home = bench.home("sensors")
     command = [sys.executable, "-m", "benchmarks.ticks", home, str(LANDED)]
     env = os.environ | {"CHURN_HOME": home}
@@ -139,7 +142,7 @@ def sensors(bench: Bench) -> None:
 
 
 def study(bench: Bench) -> None:
-    """The study of IBM Telco, where the file is at hand."""
+    """Measures the study of IBM Telco, if its file is present."""
     if not TELCO.is_file():
         bench.note(
             "study of IBM Telco", None, f"left out: {TELCO.name} is not beside this checkout (shared/data)"
@@ -151,7 +154,7 @@ def study(bench: Bench) -> None:
 
 
 def cdnow(bench: Bench) -> None:
-    """How well a model that learns from the test cohort of CDNOW itself ranks it, where the file is at hand."""
+    """Measures the ROC-AUC of models cross-validated inside the test cohort of CDNOW, if its file is present."""
     if not CDNOW.is_file():
         bench.note("CDNOW", None, f"left out: {CDNOW.name} is not beside this checkout (shared/data)")
         return
@@ -160,7 +163,7 @@ def cdnow(bench: Bench) -> None:
 
 
 def scoring(bench: Bench) -> None:
-    """A million snapshots with reasons, against scikit-learn's probabilities of the same rows."""
+    """Measures scores of a million snapshots with reasons, against scikit-learn's probabilities of the same rows."""
     parts = bench.on_demo("scoring", str(SCORED))
     parts("prepare")
     plain, ours = parts("scikit_learn"), parts("churn_assets")
@@ -169,7 +172,7 @@ def scoring(bench: Bench) -> None:
 
 
 def training(bench: Bench) -> None:
-    """Choosing and fitting a model on many snapshots, against MLlib's CrossValidator over the same kinds of models."""
+    """Measures choosing and fitting a model on many snapshots, against MLlib's CrossValidator on similar models."""
     parts = bench.on_demo("training", str(LEARNED), LAST)
 
     def auc(name: str) -> float:
@@ -185,7 +188,7 @@ def training(bench: Bench) -> None:
 
 
 def ten(bench: Bench) -> None:
-    """The demo with ten times the customers."""
+    """Measures the demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
     cost = churn_assets("demo", "--customers", str(customers), CHURN_HOME=bench.home("ten"))
     remark = f"{cost.wall / ours.wall:.1f} x the wall time of the demo"
@@ -194,7 +197,7 @@ def ten(bench: Bench) -> None:
 
 
 def loop(bench: Bench) -> None:
-    """Worlds that change and worlds that do not, with the retraining loop in charge."""
+    """Measures the retraining loop in simulated worlds with and without a change."""
     found = worlds(bench.folder, bench.seeds, bench.console)
     bench.note(f"loop over seeds {bench.seeds[0]} to {bench.seeds[-1]}", None, str(found))
 
@@ -204,7 +207,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "definitions": definitions,
     "sensors": sensors,
     "naive": naive,
-    "month": month,  # after naive, which takes the extracts of the demo as they were
+    "month": month,  # after naive, which uses the unchanged extracts of the demo
     "study": study,
     "cdnow": cdnow,
     "scoring": scoring,

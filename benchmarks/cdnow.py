@@ -1,7 +1,7 @@
-"""What the purchases of CDNOW can tell about the half year that follows: the bar for a model that only knows the past.
+"""Upper bound of the ROC-AUC on CDNOW: purchases up to the test date against churn in the half year after it.
 
-Fader and Hardie's log of 23,570 customers, who all came in the first quarter of 1997. Learned from on 1997-06-30 and
-tested on 1997-12-31 a model cannot do better than one that is fitted on the test cohort itself.
+Fader and Hardie's log of 23,570 customers, who all first bought in the first quarter of 1997. A model that learns from
+1997-06-30 and is tested on 1997-12-31 cannot beat one that is fitted on the test cohort itself.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ WINDOWS = (14, 30, 91, 182, 365)
 
 
 def within_the_test_cohort() -> dict[str, float]:
-    """Model -> ROC-AUC of its scores of customers that it has not learned from, 10-fold, all of the test cohort.
+    """Returns model -> ROC-AUC, cross-validated in 10 folds inside the test cohort.
 
     Raises:
         FileNotFoundError: the file is not beside this checkout.
@@ -50,7 +50,10 @@ def within_the_test_cohort() -> dict[str, float]:
 
 
 def _features(bought: pd.DataFrame) -> pd.DataFrame:
-    """Per customer: recency, time since the first purchase, and number, items and money of windows up to AS_OF."""
+    """Returns recency and tenure (days), rates, and number, items and money in windows up to AS_OF, per customer.
+
+    WINDOWS are in days.
+    """
     customers = bought.groupby("customer_id")
     features = pd.DataFrame(
         {

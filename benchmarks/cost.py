@@ -1,4 +1,4 @@
-"""What a command costs with everything that it starts: wall time, CPU and the highest memory at one moment."""
+"""Measures a command with all its descendants: wall time, CPU time and peak memory."""
 
 import itertools
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 
 SAMPLE_SECONDS = 0.25
-SAMPLES_PER_MEMORY = 4  # adding up a JVM's pages takes a while
+SAMPLES_PER_MEMORY = 4  # reading the memory of a JVM is slow
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall and CPU seconds; memory in GiB: of all processes together (shared pages once), at the highest moment."""
+    """Wall and CPU seconds; peak memory in GiB of all processes together, shared pages counted once."""
 
     wall: float
     cpu: float
@@ -28,13 +28,13 @@ class Cost:
 
 
 class CommandFailedError(RuntimeError):
-    """The command ended with an error; the message holds what it said."""
+    """The command failed; the message contains the end of its output."""
 
 
 def measure(*command: str, **env: str) -> Cost:
-    """Runs a command to its end and samples all its descendants.
+    """Runs a command to its end; samples it and all its descendants.
 
-    The JVM is nobody's waited-for child, so the operating system's accounts of a parent leave it out.
+    No parent waits for the JVM, so the operating system does not add its CPU time to a parent.
 
     Raises:
         CommandFailedError: the command failed.
@@ -79,5 +79,5 @@ def _members(family: psutil.Process) -> list[psutil.Process]:
 
 
 def churn_assets(*words: str, **env: str) -> Cost:
-    """`measure` of the churn-assets command of this environment."""
+    """Measures the churn-assets command of this environment."""
     return measure(str(Path(sys.executable).with_name("churn-assets")), *words, **env)

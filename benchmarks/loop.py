@@ -1,4 +1,4 @@
-"""The loop over many simulated worlds: does it notice a change, does it mend the model, is it quiet without one?"""
+"""Measures the retraining loop over many simulated worlds: alarms after a change, regained AUC, needless trainings."""
 
 import shutil
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from churn_assets.replay.world import Plan
 from churn_assets.settings import Settings
 
 CUSTOMERS, MONTHS, DRIFT_FROM = 5000, 25, "2025-05"
-# without MLlib's, which are nine tenths of a training's time
+# without the candidates of MLlib, which take nine tenths of the time of a training
 CANDIDATES = ("logistic_regression", "histogram_boosting")
-SOON = 3  # matured cohorts of the changed world until the alarm
+SOON = 3  # an alarm is soon if at most this many cohorts of the changed world have matured
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of all worlds together."""
+    """Counts over all worlds."""
 
     changed: int
     noticed_soon: int
@@ -43,7 +43,7 @@ class Figures:
 
 
 def figures(found: Sequence[ReplayResult]) -> Figures:
-    """Counts over replays with and without a change."""
+    """Returns the counts over replays with and without a change."""
     changed = [f for f in found if f.change is not None]
     return Figures(
         changed=len(changed),
@@ -57,14 +57,14 @@ def figures(found: Sequence[ReplayResult]) -> Figures:
 
 
 def worlds(folder: Path, seeds: Sequence[int], console: Console) -> Figures:
-    """Lives through a world that changes and one that does not for each seed; prints what is known after each."""
+    """Replays a world with and one without a change for each seed; prints the results so far after each."""
     found: list[ReplayResult] = []
     for seed in seeds:
         for drift_from in (DRIFT_FROM, None):
             home = folder / f"world_{seed}_{drift_from}"
             plan = Plan(CUSTOMERS, MONTHS, drift_from, seed, at_once=True, candidates=CANDIDATES)
             found.append(replay(Settings(home=str(home)), plan, console))
-            # not all of home: the Spark session, of which a process has one, works in the first world's scratch
+            # keep the rest of home: the process has one Spark session, which uses the scratch of the first world
             for part in ("landing", "lake"):
                 shutil.rmtree(home / "replay" / part)
             console.print(_table(found))

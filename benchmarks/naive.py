@@ -1,8 +1,8 @@
-"""The same graph as one would first run it: a process per step, each with a Spark session of its own, all defaults.
+"""The same graph with default settings: a process per step, each with its own Spark session.
 
-Two settings of ours stay, because without them there is nothing to compare: the planner's constraint propagation is off
-(on, it runs out of memory), and ANSI and the time zone decide about results. Steps run one after another: two JVMs
-would not fit into the memory that the demo may take, and would wait for each other's cores.
+Some of this project's settings remain, because the runs cannot be compared without them: the planner runs out of memory
+with constraint propagation, and ANSI mode and the time zone change the results. Steps run one after another: two JVMs
+do not fit into the memory of the demo and would compete for its cores.
 """
 
 import os

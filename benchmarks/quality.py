@@ -1,4 +1,4 @@
-"""The model against the truth of the simulated world."""
+"""Compares the model with the truth of the simulated world."""
 
 from dataclasses import dataclass
 
@@ -24,11 +24,11 @@ class Quality:
     """ROC-AUC on the test cohort of the newest model.
 
     Attributes:
-        model: the model's.
-        hazard: of the true churn probability.
-        share: 2.5 % and 97.5 % of model / hazard over resamples of the test cohort.
-        taught: of trees that learned that probability itself from the model's features and cohorts, instead of who
-            left: what these features tell at the most, were there no chance in who leaves.
+        model: ROC-AUC of the model.
+        hazard: ROC-AUC of the true churn probability.
+        share: 2.5 % and 97.5 % quantiles of model / hazard over resamples of the test cohort.
+        taught: ROC-AUC of trees that learn the true probability, not the labels, from the model's features and cohorts:
+            about the most these features allow without the noise of the labels.
     """
 
     model: float
@@ -45,9 +45,9 @@ class Quality:
 
 
 def quality(settings: Settings) -> Quality:
-    """The newest model of a simulated lake against its world.
+    """Returns the quality of the newest model of a simulated lake.
 
-    Customers without a label (involuntary ends, ends inside the gap) do not count.
+    Customers without a label (involuntary ends, ends in the gap) are left out.
     """
     lake, business = Lakehouse(settings), load_business(settings.business_path)
     last = lake.arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()[-1]

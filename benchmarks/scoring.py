@@ -1,7 +1,7 @@
-"""`python -m benchmarks.scoring prepare|churn_assets|scikit_learn FOLDER ROWS`: what scoring so many snapshots costs.
+"""`python -m benchmarks.scoring prepare|churn_assets|scikit_learn FOLDER ROWS`: the parts of the scoring benchmark.
 
-`prepare` draws the snapshots from the lake of CHURN_HOME and fits one model; then this project scores them on Spark,
-with reasons and deciles, and scikit-learn's `predict_proba` scores the ready matrix of the same rows.
+`prepare` draws ROWS snapshots from the lake of CHURN_HOME and fits one model. `churn_assets` scores them on Spark, with
+reasons and deciles. `scikit_learn` runs `predict_proba` on the prepared matrix of the same rows.
 """
 
 import pickle
@@ -23,7 +23,7 @@ from churn_assets.settings import Settings
 
 
 def prepare(folder: Path, rows: int) -> None:
-    """Snapshots, matrix and model, each as a file."""
+    """Writes snapshots, matrix and model to files in the folder."""
     settings = Settings()
     lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS).to_pandas()
@@ -43,7 +43,7 @@ def prepare(folder: Path, rows: int) -> None:
 
 
 def with_churn_assets(folder: Path, rows: int) -> None:
-    """Scores, reasons, drivers and deciles on Spark; nothing is written."""
+    """Computes scores, reasons, drivers and deciles on Spark; writes nothing."""
     settings = Settings()
     business = load_business(settings.business_path)
     snapshots = Lakehouse(settings).spark.read.parquet(str(folder / "snapshots.parquet"))
@@ -52,7 +52,7 @@ def with_churn_assets(folder: Path, rows: int) -> None:
 
 
 def with_scikit_learn(folder: Path, rows: int) -> None:
-    """Probabilities alone."""
+    """Computes the probabilities only."""
     learner = pickle.loads((folder / "learner.pickle").read_bytes())  # noqa: S301 (ours, written above)
     assert learner.predict_proba(np.load(folder / "matrix.npy")).shape == (rows, 2)  # noqa: S101
 

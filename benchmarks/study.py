@@ -1,4 +1,4 @@
-"""The study of a flat file against the figures that it promises."""
+"""Measures the study of a flat file against its required metrics."""
 
 import sqlite3
 from pathlib import Path
@@ -11,7 +11,7 @@ SECONDS = 90
 
 
 def study_of_telco(home: str) -> tuple[Cost, dict[str, float]]:
-    """Cost of `churn-assets study` on IBM Telco with default settings, and the figures it logged.
+    """Returns the cost of `churn-assets study` on IBM Telco with default settings, and the metrics it logged.
 
     Raises:
         FileNotFoundError: the file is not beside this checkout.

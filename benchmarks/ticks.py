@@ -1,7 +1,7 @@
-"""`python -m benchmarks.ticks FOLDER FILES`: what a tick of each sensor costs over a landing zone of so many files.
+"""`python -m benchmarks.ticks FOLDER FILES`: measures sensor ticks over a landing zone of FILES files.
 
-The ticks run where the daemon runs them: in a process that holds the definitions and nothing else. Printed as JSON:
-a row per tick with what it was, CPU seconds, and the MiB by which it raised the process's memory at the highest.
+The first call writes the files; the next one measures. The ticks run as in the daemon: in a process that has loaded the
+definitions and nothing else. Prints JSON, a row per tick: name, CPU seconds, MiB added to the process's peak memory.
 """
 
 import json
@@ -31,7 +31,7 @@ CUSTOMERS = 5000
 
 
 def deliver(settings: Settings, files: int) -> None:
-    """So many old files, spread over all sources and days of the shipped telecom business; bronze holds all of them."""
+    """Writes old files, spread over all sources and days of the shipped telecom business, and their rows in bronze."""
     business = load_business(settings.business_path)
     months = list(ingest_months(business).get_partition_keys())
     first = month_start(months[0])
@@ -54,7 +54,7 @@ def deliver(settings: Settings, files: int) -> None:
 
 
 def live(settings: Settings, instance: dg.DagsterInstance) -> None:
-    """The traces of an operation in which every month was ingested and every cohort made."""
+    """Writes the rows and events of an operation in which every month is ingested and every cohort is made."""
     business, lakehouse = load_business(settings.business_path), Lakehouse(settings)
     months = list(ingest_months(business).get_partition_keys())
     passed = [
@@ -84,7 +84,7 @@ def _write(
 
 
 def ticks(settings: Settings, instance: dg.DagsterInstance) -> Iterator[tuple[str, float, float]]:
-    """Two ticks of each sensor that looks at files and events: the first look, and one that finds nothing new."""
+    """Yields (tick, CPU seconds, MiB) of two ticks per sensor on files and events: the first, and one without news."""
     process, looking = psutil.Process(), ("ingest_new_files_sensor", "refresh_cohorts_sensor")
     for sensor in (s for s in build_defs(settings).sensors or () if s.name in looking):
         cursor = None

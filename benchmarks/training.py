@@ -1,9 +1,9 @@
-"""`python -m benchmarks.training prepare|churn_assets|mllib FOLDER [ROWS MONTH]`: what choosing a model costs.
+"""`python -m benchmarks.training prepare|churn_assets|mllib FOLDER [ROWS MONTH]`: the training benchmark.
 
-`prepare` takes the labelled snapshots of the lake of CHURN_HOME that had matured by the end of MONTH, and draws
-customers, each with all of its cohorts, until there are ROWS of them; the last cohort stays as it is, as the test. Then
-this project trains its candidates, and MLlib's CrossValidator searches the same kinds of models as people write it:
-3 folds, 4 settings each, one evaluator. Both leave the AUC on the test cohort in FOLDER/<part>.auc.
+`prepare` reads the labelled snapshots of the lake of CHURN_HOME that had matured by the end of MONTH, and draws
+customers, each with all cohorts, until there are ROWS rows; the last cohort is the test and is not drawn from.
+`churn_assets` trains this project's candidates. `mllib` searches similar models with MLlib's CrossValidator in the
+usual way: 3 folds, 4 settings each, one evaluator. Both write the AUC on the test cohort to FOLDER/<part>.auc.
 """
 
 import pickle
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def prepare(folder: Path, rows: int, trained_as_of: str) -> None:
-    """The rows, and how they are split, as one file; the same rows as matrices for MLlib."""
+    """Writes the rows with names and split to one file, and the same rows as matrices for MLlib."""
     settings = Settings()
     lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
     names, windows = [f.name for f in business.features], business.file.windows
@@ -47,7 +47,7 @@ def prepare(folder: Path, rows: int, trained_as_of: str) -> None:
 
 
 def _drawn(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Customers with replacement, each draw under a key of its own."""
+    """Draws customers with replacement; each draw has its own key."""
     by_customer = list(frame.groupby("customer_key", sort=False).indices.values())
     rng, at, keys, total = np.random.default_rng(0), [], [], 0
     while total < rows:
@@ -59,7 +59,7 @@ def _drawn(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 
 def with_churn_assets(folder: Path) -> None:
-    """Everything that a training of the asset graph fits, with the shipped candidates."""
+    """Trains as the asset graph does, with the candidates of the business."""
     frame, names, split = pickle.loads((folder / "rows.pickle").read_bytes())  # noqa: S301 (ours, written above)
     assert isinstance(split, Split)  # noqa: S101
     settings = Settings()
@@ -76,7 +76,7 @@ def with_churn_assets(folder: Path) -> None:
 
 
 def with_mllib(folder: Path) -> None:
-    """CrossValidator over each kind of model, around its defaults; the best of all on the folds is tested."""
+    """Runs CrossValidator per kind of model, around its defaults; tests the model that is best on the folds."""
     from pyspark.ml.classification import (
         DecisionTreeClassifier,
         GBTClassifier,

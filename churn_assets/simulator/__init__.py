@@ -1,4 +1,4 @@
-"""Seeded synthetic businesses (telecom, shop) that deliver extracts as real systems do, with the truth beside them.
+"""Seeded synthetic businesses (telecom, shop): extracts as real systems deliver them, and the truth in other files.
 
 Only tests, demos and replays may read the truth.
 

@@ -1,4 +1,4 @@
-"""How customers live with the service: network trouble, engagement, travel and the daily usage that follows."""
+"""Simulates network trouble, engagement, travel and the resulting daily usage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USAGE_COLUMNS = ("voice_minutes", "sms_count", "data_mb", "roaming_mb", "dropped
 
 
 class Network:
-    """Outages and dropped calls, with a slowly moving quality of each place and now and then a regional event."""
+    """Outages and dropped calls; the quality of each customer's place changes slowly, and regional events occur."""
 
     def __init__(self, seed: int, size: int) -> None:
         self.seed = seed
@@ -36,7 +36,7 @@ class Network:
         self.drops_ring = np.zeros((ROLLING_DAYS, size), dtype=np.float32)
 
     def step(self, state: State, day: int) -> tuple[Array, Array]:
-        """Outage minutes (float32) and dropped calls (float32, whole) of the day; updates the 30-day sums."""
+        """Returns outage minutes (float32) and dropped calls (float32, whole) of the day; updates the 30-day sums."""
         random = stream(self.seed, "network", day)
         size = len(state.alive)
         trouble = state.network_trouble
@@ -61,7 +61,7 @@ class Network:
 
 
 def step_engagement(seed: int, state: State, day: int) -> None:
-    """Some engaged customers begin to drift away (more often after bad service), some of the drifting come back."""
+    """Some engaged customers begin to lose interest (more after bad service), and some of the falling recover."""
     random = stream(seed, "engagement", day)
     size = len(state.alive)
     luck = random.random(size, dtype=np.float32)
@@ -75,7 +75,7 @@ def step_engagement(seed: int, state: State, day: int) -> None:
 
 
 def step_usage(seed: int, state: State, people: Population, day: int) -> tuple[Array, Array, Array, Array]:
-    """Voice minutes, text messages, data MB and roaming MB of the day for all slots (float64; dead slots are noise)."""
+    """Returns voice minutes, text messages, data MB and roaming MB of the day for all slots (ended slots: noise)."""
     random = stream(seed, "usage", day)
     size = len(state.alive)
     today = to_date(day)

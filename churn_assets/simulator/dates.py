@@ -1,6 +1,6 @@
 """Vectorised calendar arithmetic on epoch days.
 
-Every date inside the simulator is an int32 count of days since 1970-01-01 (UTC); NEVER stands for "has not happened".
+Every date inside the simulator is an int32 count of days since 1970-01-01 (UTC); NEVER means "has not happened".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def month_key(value: date) -> str:
 
 
 def parse_month(key: str) -> date:
-    """First day of the month "YYYY-MM"; raises ValueError naming the key when it has another shape."""
+    """First day of the month "YYYY-MM"; raises ValueError with the key if it has another form."""
     try:
         year, month = key.split("-")
         if len(year) == 4 and len(month) == 2:
@@ -44,7 +44,7 @@ def parse_month(key: str) -> date:
 
 
 def shift_month(first: date, months: int) -> date:
-    """First day of the month that lies `months` after the month of `first`."""
+    """First day of the month `months` after the month of `first`."""
     index = first.year * 12 + first.month - 1 + months
     return date(index // 12, index % 12 + 1, 1)
 
@@ -55,7 +55,7 @@ def month_end(first: date) -> date:
 
 
 def add_months(days: Array, months: Array | int) -> Array:
-    """Epoch days moved by whole months (int32); the day of month is cut to 28 so that it exists in every month."""
+    """Epoch days moved by whole months (int32); the day of month is at most 28, so it exists in every month."""
     stamps = days.astype("datetime64[D]")
     firsts = stamps.astype("datetime64[M]")
     day_of_month = np.minimum((stamps - firsts.astype("datetime64[D]")).astype(np.int64), 27)

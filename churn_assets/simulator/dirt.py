@@ -1,6 +1,6 @@
-"""How real deliveries go wrong: duplicates, gaps, malformed and impossible values, changed columns.
+"""Adds the errors of real deliveries: duplicates, gaps, malformed and impossible values, changed columns.
 
-Dirt is laid over finished rows with streams of its own, so the world behind them and its truth do not change.
+Dirt is added to finished rows with its own streams, so it changes neither the simulated world nor its truth.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from churn_assets.simulator.randomness import stream
 from churn_assets.simulator.snapshots import Columns
 
 REFUSED_SHARE = 0.0045
-# Share of the rows that survive in an extract named by SimulationPlan.truncate, and in part 1 of a re-sent extract.
+# Share of the rows that remain in an extract listed in SimulationPlan.truncate, and in part 1 of a re-sent extract.
 TRUNCATED_SHARE = 0.15
 CUT_SHARE = 0.4
 
@@ -43,7 +43,7 @@ BAD_VALUES: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 
 def _after(line: str, key: str, value: str) -> str:
-    """The JSON line with the first scalar after `"key": ` replaced by `value` (JSON text)."""
+    """Returns the JSON line with the first scalar after `"key": ` replaced by `value` (JSON text)."""
     start = line.index(f'"{key}": ') + len(key) + 4
     stop = min(position for position in (line.find(",", start), line.find("}", start)) if position >= 0)
     return line[:start] + value + line[stop:]
@@ -68,7 +68,7 @@ BAD_LINES: dict[str, tuple[tuple[str, Callable[[str], str]], ...]] = {
 
 
 class Dirt:
-    """Lays the dirt of a plan over the rows of each extract."""
+    """Adds the dirt of a plan to the rows of each extract."""
 
     def __init__(self, plan: SimulationPlan) -> None:
         self.plan = plan
@@ -77,11 +77,11 @@ class Dirt:
         self._month_refused: dict[tuple[str, str], int] = {}
 
     def random(self, source: str, extract_date: date) -> np.random.Generator:
-        """The stream of this source and extract."""
+        """Returns the stream of this source and extract."""
         return stream(self.plan.seed, f"dirt {source}", to_day(extract_date))
 
     def allow(self, source: str, extract_date: date, rows: int, wanted: Array) -> Array:
-        """The leading part of `wanted` that keeps refused rows of this source and month under REFUSED_SHARE."""
+        """Returns the first rows of `wanted`, at most as many as keep this source and month within REFUSED_SHARE."""
         key = (source, month_key(extract_date))
         self._month_rows[key] = self._month_rows.get(key, 0) + rows
         room = int(REFUSED_SHARE * self._month_rows[key]) - self._month_refused.get(key, 0)
@@ -92,7 +92,7 @@ class Dirt:
     def _picks(
         self, source: str, extract_date: date, rows: int, kinds: list[str]
     ) -> tuple[list[tuple[int, int]], Array]:
-        """(row, index into kinds) of the rows to spoil, and the rows to duplicate (never a spoiled one)."""
+        """Draws (row, index into kinds) of the rows to spoil, and the rows to duplicate (never a spoiled one)."""
         random = self.random(source, extract_date)
         rates = np.array([getattr(self.rates, kind) / kinds.count(kind) for kind in kinds])
         bounds = np.cumsum(rates)
@@ -106,7 +106,7 @@ class Dirt:
         return picks, doubled
 
     def spoil_columns(self, source: str, extract_date: date, columns: Columns) -> Columns:
-        """Text columns with bad values put in and exact duplicates appended; the given lists are not changed."""
+        """Returns text columns with some bad values and appended exact duplicates; does not change the given lists."""
         rows = len(next(iter(columns.values())))
         bad = BAD_VALUES[source]
         picks, doubled = self._picks(source, extract_date, rows, [kind for kind, _, _ in bad])
@@ -119,7 +119,7 @@ class Dirt:
         return result
 
     def spoil_lines(self, source: str, extract_date: date, lines: list[str]) -> list[str]:
-        """JSON lines with bad ones put in and exact duplicates appended."""
+        """Returns JSON lines with some bad ones and appended exact duplicates; does not change the given list."""
         bad = BAD_LINES[source]
         picks, doubled = self._picks(source, extract_date, len(lines), [kind for kind, _ in bad])
         result = list(lines)
@@ -131,9 +131,9 @@ class Dirt:
     def dress_customers(
         self, extract_date: date, columns: Columns, slots: Array, size: int
     ) -> tuple[Columns, bool]:
-        """What the customer system does to its file: gaps, two date formats, changed columns; whether a BOM leads.
+        """Returns the customers file with gaps, two date formats and changed columns; and whether it starts with a BOM.
 
-        slots: the slot of each row out of `size`. Gaps and date formats stay with a customer from extract to extract.
+        slots: the slot of each row out of `size`. A customer has the same gaps and date format in every extract.
         """
         result = {name: list(values) for name, values in columns.items()}
         habits = stream(self.plan.seed, "dirt habits").random((size, 2))[slots]
@@ -159,11 +159,11 @@ class Dirt:
         return result, mark
 
     def truncated(self, source: str, extract_date: date) -> bool:
-        """Whether the plan loses most of this extract."""
+        """Returns True if the plan truncates this extract."""
         return (source, month_key(extract_date)) in self.plan.truncate
 
     def resent(self, source: str, extract_date: date) -> bool:
-        """Whether this extract arrives cut short first and complete in a second file."""
+        """Returns True if this extract has a truncated first file and a complete second file."""
         wanted = self.rates.resent_extract and source in ("usage", "transactions")
         middle = extract_date.day == 14 or source == "transactions"
         return wanted and middle and month_key(extract_date) == self.plan.change_month

@@ -1,6 +1,6 @@
-"""Writing extract files: landing/<source>/extract_date=YYYY-MM-DD/<source>-YYYYMMDD-<part>.<ext>.
+"""Writes extract files: landing/<source>/extract_date=YYYY-MM-DD/<source>-YYYYMMDD-<part>.<ext>.
 
-Every file is written under a hidden temporary name and renamed when complete, so a reader never meets half a file.
+Every file is written under a hidden temporary name and renamed when complete, so readers see complete files only.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ REPEATING = ["customer_id", "day", "sms_count", "roaming_mb", "dropped_calls", "
 
 
 def unfinished(root: Path) -> bool:
-    """Whether a simulation into this landing zone began and never finished."""
+    """Returns True if a simulation into this landing zone began and did not finish."""
     return (root / UNFINISHED).exists()
 
 
 class Landing:
-    """The landing zone of one simulation; counts what it writes into the summary."""
+    """The landing zone of one simulation; adds written rows and files to the summary."""
 
     def __init__(self, root: Path, summary: SimulationSummary) -> None:
         self.root = root
         self.summary = summary
 
     def path(self, source: str, extract_date: date, part: int, extension: str) -> Path:
-        """Where the given part of an extract lies."""
+        """Path of the given part of an extract."""
         name = f"{source}-{extract_date:%Y%m%d}-{part}.{extension}"
         return self.root / source / f"extract_date={extract_date.isoformat()}" / name
 
     def begin(self, planned: Iterable[Path], sources: Iterable[str]) -> None:
-        """Mark the landing zone as unfinished; `finish` takes the mark away, an interruption leaves it.
+        """Marks the landing zone as unfinished; `finish` removes the mark, an interruption does not.
 
-        Raises FileExistsError when a folder of these sources holds files that this simulation will not overwrite.
+        Raises FileExistsError if a folder of these sources contains files that this simulation will not overwrite.
         """
         known = set(planned)
         for source in sources:
@@ -61,13 +61,13 @@ class Landing:
         mark.touch()
 
     def finish(self) -> None:
-        """Everything is written, the truth too."""
+        """Removes the mark; call it after everything is written, the truth included."""
         (self.root / UNFINISHED).unlink()
 
     def write_csv(
         self, source: str, extract_date: date, part: int, table: pa.Table, byte_order_mark: bool = False
     ) -> None:
-        """Write a table with header, comma, quotes only where needed, empty for null; UTF-8."""
+        """Writes UTF-8 CSV with header, commas, quotes only where needed, and empty fields for null."""
 
         def write(sink: BinaryIO) -> None:
             if byte_order_mark:
@@ -77,14 +77,14 @@ class Landing:
         self._write(self.path(source, extract_date, part, "csv"), source, table.num_rows, write)
 
     def write_lines(self, source: str, extract_date: date, part: int, lines: list[str]) -> None:
-        """Write JSON lines; no lines give an empty file."""
+        """Writes JSON lines; no lines give an empty file."""
         text = "".join(f"{line}\n" for line in lines).encode()
         self._write(
             self.path(source, extract_date, part, "jsonl"), source, len(lines), lambda sink: sink.write(text)
         )
 
     def write_parquet(self, source: str, extract_date: date, part: int, table: pa.Table) -> None:
-        """Write one Parquet file; dictionary arrays are stored as plain strings."""
+        """Writes one Parquet file; dictionary arrays are stored as plain strings."""
 
         def write(sink: BinaryIO) -> None:
             pq.write_table(table, sink, compression="snappy", use_dictionary=REPEATING, store_schema=False)
@@ -98,7 +98,7 @@ class Landing:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Create or replace `path` with what `write` puts into the sink; the file appears complete or not at all."""
+    """Creates or replaces `path` with what `write` writes to the sink; readers see the complete file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as sink:

@@ -1,9 +1,9 @@
-"""The chance that a customer leaves in the outcome window, from what is known at the as_of_date.
+"""The probability that a customer leaves in the outcome window, given the state at the as_of_date.
 
-What the calendar fixes (tenure, season, the end of the contract) is moved ahead day by day, what fades or builds up
-along its mean path. What may happen is a set of futures, each with its chance by the rules of the day-by-day world: a
-contract that ends is renewed or not, the price rises on a billing day or does not, interest is lost or comes back.
-Not foreseen: new tickets and failed payments, the retention contacts to come, and ends by nobody's choice.
+Quantities of the calendar (tenure, season, end of the contract) advance day by day; quantities that fade or build up
+follow their mean path. Random events are a set of futures with the probabilities of the day-by-day simulation: an
+ending contract is renewed or not, the price rises on a billing day or not, interest is lost or recovers. Left out: new
+tickets, new failed payments, new retention contacts and involuntary ends.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from churn_assets.simulator.state import State
 GAP_DAYS = 7
 OUTCOME_DAYS = 30
 AHEAD = range(1, GAP_DAYS + OUTCOME_DAYS + 1)
-# Gauss-Legendre on [0, 1]: three heights stand for all price rises, with these weights.
+# Gauss-Legendre on [0, 1]: three points and their weights represent all price rises.
 LUCK = (0.1127016654, 0.5, 0.8872983346)
 LUCK_WEIGHT = (5 / 18, 8 / 18, 5 / 18)
-# The days from now on which interest is lost or comes back stand for a span each: (from, day, until).
+# Days from now on which interest is lost or recovers; each represents a span of days: (from, day, until).
 TURNS = ((0, 5, 9), (9, 14, 18), (18, 23, 27), (27, 32, AHEAD[-1]))
 BLOCK = 5_000
 
 
 def window_probability(state: State, people: Population, day: int, regime_of: dict[int, Regime]) -> Array:
-    """P(end by choice in (day + 7, day + 37]), given no decision until `day` and no end in the gap.
+    """Returns P(voluntary end in (day + 7, day + 37]), given no decision until `day` and no end in the gap.
 
-    regime_of maps each of AHEAD to the regime in force on that day. One entry per slot (float64).
+    regime_of maps each of AHEAD to the regime on that day. One entry per slot (float64).
     """
     found = np.zeros(people.size)
     for start in range(0, people.size, BLOCK):
@@ -71,7 +71,10 @@ def _block_probability(state: State, people: Population, day: int, regime_of: di
 def _chances(
     state: State, people: Population, day: int, regime_of: dict[int, Regime], renewed: bool
 ) -> Array:
-    """Rows: chance of an end by choice in the outcome window, and in the gap; after the contract bound again or not."""
+    """Returns, of shape (2, customers), P(voluntary end) in the outcome window and in the gap.
+
+    renewed: whether the customer is bound again after the present contract ends.
+    """
     rises, moods = _Rises(state, people, day), _Moods(state)
     weight = rises.weight[:, None] * moods.weight[None]
     until_gap, until_end = _ended_by(GAP_DAYS), _ended_by(AHEAD[-1])
@@ -96,17 +99,17 @@ def _chances(
 
 
 def _ended_by(last: int) -> Array:
-    """Chance that a decision on each of the days 0, 1, ... ahead has become an end by `last` days ahead."""
+    """Chance that a decision on each of the days 0, 1, ... ahead leads to an end by `last` days ahead."""
     days = last - np.arange(AHEAD[-1] + 1)
     by = np.cumsum(notice_chances())
     return np.where(days < 0, 0.0, by[np.clip(days, 0, len(by) - 1)])
 
 
 class _Rises:
-    """Futures of the price: it stays, or rises to one of the heights on the first or second billing day.
+    """Futures of the price: it stays, or rises by one of the heights on the first or second billing day.
 
     Attributes:
-        weight: shape (futures, customers).
+        weight: probability of each future, shape (futures, customers).
     """
 
     def __init__(self, state: State, people: Population, day: int) -> None:
@@ -128,7 +131,7 @@ class _Rises:
         self.weight = np.stack([stays, *risen]).astype(np.float32)
 
     def because(self, state: State, people: Population, then: int, regime: Regime) -> Array:
-        """Part of the log hazard in each future, shape (futures, customers)."""
+        """Part of the log hazard from the price in each future, shape (futures, customers)."""
         now = because_price(people, regime, state.rise, then - state.rise_on)
         parts = [now]
         for on in self.on:
@@ -138,10 +141,10 @@ class _Rises:
 
 
 class _Moods:
-    """Futures of the interest: it goes on as now, or turns in one of the spans. A second turn is left out.
+    """Futures of the engagement: its direction stays, or turns in one of the spans. A second turn is left out.
 
     Attributes:
-        weight, fall: shape (futures, customers); `fall` is the disengagement on the day of the last step.
+        weight, fall: shape (futures, customers); probability of each future, disengagement on the day of the last step.
     """
 
     def __init__(self, state: State) -> None:
@@ -153,7 +156,7 @@ class _Moods:
         self.depth = np.where(state.falling, state.depth, np.float32(MEAN_DEPTH))
 
     def step(self, ahead: int) -> None:
-        """One day on, to `ahead` days from now."""
+        """Advances by one day, to `ahead` days from now."""
         for future, (_, turn, _) in enumerate(TURNS, start=1):
             if turn == ahead:
                 self.falling[future] ^= True

@@ -1,8 +1,8 @@
-"""Why customers leave: the daily hazard of an end by choice, as a sum of named reasons on the log scale.
+"""The daily hazard of a voluntary end, as a sum of named reasons on the log scale.
 
-Every reason rests on something that the delivered sources show (contract dates, prices, usage, outages, tickets,
-payments, offers, attributes) except a small residual. A Regime holds the strengths; the world can change from one
-regime to another.
+Every reason except a small residual depends on data of the delivered sources (contract dates, prices, usage, outages,
+tickets, payments, offers, attributes). A Regime contains the strengths; the world can change from one regime to
+another.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Regime:
 
 
 BEFORE = Regime()
-# A rival wins heavy users, networks decide, price rises and contract ends are forgiven, and light use no longer warns.
+# A rival wins heavy users and network trouble weighs more; price rises and contract ends matter little, and falling
+# usage no longer means that a customer leaves.
 AFTER = Regime(
     base=-8.6,
     rolling=0.2,
@@ -70,7 +71,7 @@ AFTER = Regime(
 
 
 def attribute_score(state: State, people: Population) -> Array:
-    """What the customer's attributes alone add to the log hazard (before the regime's strength)."""
+    """Part of the log hazard from the customer's attributes, before it is multiplied by the regime's strength."""
     channel = np.array([0.0, 0.1, 0.15, -0.3, 0.45], dtype=np.float32)[people.channel]
     region = np.array([0.0, 0.0, 0.3, 0.0, -0.15], dtype=np.float32)[state.region]
     device = np.array([0.15, 0.0, -0.15], dtype=np.float32)[state.device]
@@ -81,7 +82,7 @@ def attribute_score(state: State, people: Population) -> Array:
 def expected_trouble(state: State, ahead: int) -> tuple[Array, Array]:
     """Outage minutes and dropped calls expected in the 30 days up to `ahead` days from now.
 
-    That is what stays in the window, and what the customer's place brings on average.
+    The sum of the past days that are still in the window and the mean of the customer's place on the new days.
     """
     if ahead == 0:
         return state.outage, state.drops
@@ -94,13 +95,13 @@ def expected_trouble(state: State, ahead: int) -> tuple[Array, Array]:
 
 
 def because_price(people: Population, regime: Regime, rise: Array | float, days: Array) -> Array:
-    """Of a rise by the share `rise` that is `days` old (both broadcast against the customers)."""
+    """Part of the log hazard from a rise by the share `rise`, `days` ago (both broadcast against the customers)."""
     faded = np.exp(-np.clip(days, 0, 400).astype(np.float32) / 60.0)
     return np.asarray(regime.price * people.price_sensitivity * rise * 10.0 * faded)
 
 
 def because_service(state: State, people: Population, day: int, regime: Regime, ahead: int = 0) -> Array:
-    """On `day + ahead`, as expected at the end of `day`: what fades or builds up is moved along its mean path."""
+    """Part of the log hazard from service on `day + ahead`, expected at the end of `day` from the mean paths."""
     outage, drops = expected_trouble(state, ahead)
     fade = np.float32(np.exp(-ahead / 60.0))
     return np.asarray(
@@ -113,30 +114,30 @@ def because_service(state: State, people: Population, day: int, regime: Regime, 
 
 
 def closeness(state: State, then: int) -> Array:
-    """Of the contract's end on the day `then`: 0 until 60 days before, 1 from 15 days before until its last day."""
+    """Closeness of the contract's end on the day `then`: 0 until 60 days before it, 1 in its last 15 days."""
     left = (state.expires_on - then).astype(np.float32)
     near = np.clip((NEAR_EXPIRY_DAYS + 15.0 - left) / NEAR_EXPIRY_DAYS, 0.0, 1.0)
     return np.asarray(near * in_term(state, then))
 
 
 def in_term(state: State, then: int) -> Array:
-    """Customers whose present contract runs on the day `then` (bool)."""
+    """Mask of the customers whose present contract runs on the day `then`."""
     return np.asarray((state.term > 0) & (state.expires_on >= then))
 
 
 def because_contract(state: State, then: int, regime: Regime, expired: float) -> Array:
-    """On the day `then`; `expired` is the part of those whose contract has run out, or who had none."""
+    """Part of the log hazard from the contract on the day `then`; `expired` applies without a running contract."""
     running = regime.bound + (regime.expiring - regime.bound) * closeness(state, then)
     return np.where(in_term(state, then), running, np.float32(expired))
 
 
 def because_engagement(fall: Array, near: Array, regime: Regime) -> Array:
-    """Of the disengagement `fall` at the closeness `near` of the contract's end."""
+    """Part of the log hazard from the disengagement `fall`, at the closeness `near` of the contract's end."""
     return np.asarray(regime.disengagement * fall + regime.disengaged_at_expiry * fall * near)
 
 
 def because_other(state: State, people: Population, day: int, regime: Regime, ahead: int = 0) -> Array:
-    """On `day + ahead`, as expected at the end of `day`."""
+    """Other parts of the log hazard, the base included, on `day + ahead`, as expected at the end of `day`."""
     tenure = (day + ahead - people.joined_on).astype(np.float32)
     fade = np.float32(np.exp(-ahead / 60.0))
     return np.asarray(
@@ -153,7 +154,7 @@ def because_other(state: State, people: Population, day: int, regime: Regime, ah
 
 
 def reasons(state: State, people: Population, day: int, regime: Regime) -> dict[str, Array]:
-    """Contributions to the log hazard on `day`: price, service, contract, engagement, other."""
+    """Parts of the log hazard on `day` by name: price, service, contract, engagement, other."""
     return {
         "price": because_price(people, regime, state.rise, day - state.rise_on),
         "service": because_service(state, people, day, regime),
@@ -164,7 +165,7 @@ def reasons(state: State, people: Population, day: int, regime: Regime) -> dict[
 
 
 def daily_hazard(parts: dict[str, Array]) -> Array:
-    """Probability of deciding to leave on one day, from the parts of its log; smoothly limited to DAILY_LIMIT."""
+    """Probability of deciding to leave on one day (float32) from the parts of the log hazard, see `limited`."""
     return np.asarray(limited(np.exp(sum(parts.values()))), dtype=np.float32)
 
 

@@ -1,6 +1,6 @@
-"""Invented people: names, addresses that can never be delivered, dates of birth.
+"""Names, e-mail addresses and phone numbers of invented people.
 
-E-mail domains are reserved by RFC 2606 and +999 is an unassigned country code, so no real person can be reached.
+RFC 2606 reserves the e-mail domains and +999 is an unassigned country code, so they reach no real person.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DOMAINS = ("example.com", "example.net", "example.org")
 
 
 def contact_columns(first: Array, last: Array, numbers: Array) -> tuple[list[str], list[str], list[str]]:
-    """Full names, e-mail addresses and phone numbers for name indices and customer numbers of equal length."""
+    """Returns full names, e-mail addresses and phone numbers of customers, from name indices and customer numbers."""
     names, emails, phones = [], [], []
     for given, family, number in zip(first.tolist(), last.tolist(), numbers.tolist(), strict=True):
         one, two = FIRST[given], LAST[family]
@@ -39,7 +39,7 @@ def contact_columns(first: Array, last: Array, numbers: Array) -> tuple[list[str
 
 
 def draw_names(random: np.random.Generator, size: int) -> tuple[Array, Array]:
-    """Indices into FIRST and LAST."""
+    """Draws `size` indices into FIRST and into LAST."""
     return random.integers(0, len(FIRST), size, dtype=np.int16), random.integers(
         0, len(LAST), size, dtype=np.int16
     )

@@ -1,6 +1,6 @@
-"""Billing: one invoice per active subscription and month, and what becomes of it.
+"""Simulates billing: one invoice per active subscription and month, and its payment.
 
-The whole payment path of an invoice is drawn when it is issued; the effects on the customer come due day by day.
+The whole payment path of an invoice is drawn when it is issued; its effects on the customer apply day by day.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Issue:
 
 
 class Billing:
-    """Issues invoices and follows their payment. Only invoices issued from `open_from` on are ever delivered."""
+    """Issues invoices and tracks their payment. Only invoices issued from `open_from` (epoch day) on are delivered."""
 
     def __init__(self, seed: int, open_from: int) -> None:
         self.seed = seed
@@ -55,7 +55,7 @@ class Billing:
         self.agenda: dict[int, list[tuple[Array, int, bool]]] = defaultdict(list)
 
     def step(self, state: State, people: Population, day: int) -> None:
-        """Apply today's payment events to the customers, then issue today's invoices."""
+        """Applies today's payment events to the customers, then issues today's invoices."""
         fade = np.float32(np.exp(-1.0 / 60.0))
         state.failure_memory *= fade
         for slots, status, was_unpaid in self.agenda.pop(day, []):
@@ -95,7 +95,7 @@ class Billing:
             )
 
     def deliver(self, since: int, until: int, ids: Array) -> list[str]:
-        """JSON lines of the invoices issued or changed in (since, until], as they are at the end of `until`."""
+        """Returns JSON lines of the invoices issued or changed in (since, until], as of the end of `until`."""
         lines: list[str] = []
         for issue in self.issues:
             moved = ((issue.step_days > since) & (issue.step_days <= until)).any(axis=0) | (issue.day > since)
@@ -107,7 +107,7 @@ class Billing:
 
 
 def _amounts(state: State, people: Population, day: int, slots: Array) -> Array:
-    """Rows: plan, usage beyond the allowance, roaming, late fee, credit (negative); EUR with two decimals."""
+    """Amounts of shape (5, invoices): plan, extra usage, roaming, late fee, credit (negative); EUR, two decimals."""
     allowance = PLAN_DATA[people.plan[slots]] * 60.0
     extra = np.where(
         people.plan[slots] < 3, np.clip((state.data_used[slots] - allowance) / 1000.0, 0.0, 25.0) * 0.8, 0.0
@@ -121,9 +121,9 @@ def _amounts(state: State, people: Population, day: int, slots: Array) -> Array:
 
 
 def _payment_path(state: State, day: int, slots: Array, draws: Array) -> tuple[Array, Array]:
-    """Days (NEVER: no step) and statuses of up to three steps, both of shape (3, invoices).
+    """Draws days (NEVER: no step) and statuses of up to three steps, both of shape (3, invoices).
 
-    Nothing happens within ten days of issue, so every invoice is delivered as open at least once.
+    No step falls within ten days of issue, so every invoice is delivered as open at least once.
     """
     stressed, autopay = state.stressed[slots], state.autopay[slots]
     size = len(slots)

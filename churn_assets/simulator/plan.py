@@ -1,4 +1,4 @@
-"""What to simulate: the plan, the rates of dirt, and the summary of what was written."""
+"""The plan of a simulation, the rates of dirt, and the summary of the written extracts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class DirtRates:
-    """How often sources err, as shares of delivered rows unless said otherwise.
+    """Rates of errors in the sources, as shares of delivered rows unless stated otherwise.
 
-    Rows that deserve refusal (malformed, unknown_category, out_of_range, null_key) are moreover held under
-    0.45 % of the rows of any source and month, so a source with few rows may have none.
+    Rows to refuse (malformed, unknown_category, out_of_range, null_key) are also limited to 0.45 % of the rows of each
+    source and month, so a source with few rows may have none.
     change_month ("YYYY-MM", default the middle of the history) is when the customers file changes its columns and
     when a usage extract arrives truncated and is sent again in full.
     """
@@ -48,7 +48,7 @@ class DirtRates:
 
     @classmethod
     def none(cls) -> DirtRates:
-        """A clean world: every row delivered once, in time, well-formed, with one schema."""
+        """Returns rates without dirt: every row is delivered once, in time, well-formed, with one schema."""
         off: dict[str, float | bool] = {
             item.name: False if item.type in (bool, "bool") else 0.0
             for item in fields(cls)
@@ -59,11 +59,11 @@ class DirtRates:
 
 @dataclass(frozen=True)
 class SimulationPlan:
-    """One world. Equal plans give equal bytes.
+    """Settings of one simulated world. Equal plans give equal bytes.
 
     customers: about how many are active on the first day. start: first day of the first month. months: at least 2.
-    drift_from: "YYYY-MM", first month in which customers leave for other reasons than before; rows up to then are
-    the same as without it. truncate: (source, "YYYY-MM") pairs whose extracts lose most of their rows.
+    drift_from: "YYYY-MM", first month in which customers leave for other reasons than before; rows before it are the
+    same as without drift. truncate: (source, "YYYY-MM") pairs whose extracts lose most of their rows.
     """
 
     customers: int = 5000
@@ -139,11 +139,12 @@ class SimulationPlan:
 
 @dataclass
 class SimulationSummary:
-    """What one simulation wrote.
+    """Counts of one simulation.
 
-    rows, files: per source. active, churners: per month "YYYY-MM"; customers active on its last day, and voluntary
-    ends in it. base_rate: mean over months of voluntary ends / customers active at the month's end before.
-    hazard_auc: pooled AUC of the true churn probability, None where no window has ended (always for the shop).
+    rows, files: per source. active, churners, involuntary: per month "YYYY-MM"; customers active on its last day,
+    voluntary and involuntary ends in it. base_rate: mean over months of voluntary ends / customers active at the end
+    of the month before. hazard_auc: pooled AUC of the true churn probability, None if no window has ended (always for
+    the shop).
     """
 
     rows: dict[str, int] = field(default_factory=dict)

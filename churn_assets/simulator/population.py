@@ -1,7 +1,7 @@
-"""Who the customers are: observable attributes and the latent traits that shape behaviour.
+"""Draws the customers: observable attributes and the latent traits that determine their behaviour.
 
-One slot per customer who will ever exist. Joins do not depend on who leaves, so slots, and every draw made per slot,
-are the same whatever the regime; slots are sorted by the day they joined.
+Every customer of the whole simulation has one slot; slots are sorted by the day of joining. Joins do not depend on who
+leaves, so slots and all draws per slot are the same in every regime.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ TERMS = (0, 12, 24)
 class Population:
     """Arrays of equal length, one entry per slot; dates are epoch days, categories are indices into the tuples above.
 
-    price_sensitivity, service_sensitivity and residual multiply or shift the hazard; heaviness is the log of usage
-    relative to what is usual on the plan; persuadable customers respond to offers.
+    price_sensitivity and service_sensitivity multiply parts of the log hazard, residual is added to it; heaviness is
+    the log of usage relative to the usual usage of the plan; persuadable customers respond to offers.
     """
 
     joined_on: Array
@@ -87,7 +87,7 @@ class Population:
 
 
 def warm_up_start(plan: SimulationPlan) -> int:
-    """Epoch day on which the world begins, before its history does, so that the history starts in full swing."""
+    """First simulated epoch day, WARM_UP_MONTHS before the history, so that quantities have built up when it starts."""
     return to_day(shift_month(plan.start, -WARM_UP_MONTHS))
 
 
@@ -101,20 +101,20 @@ def _normal(random: np.random.Generator, size: int, scale: float) -> Array:
 
 
 def _tenures(random: np.random.Generator, size: int) -> Array:
-    """Days since joining of those who are customers already: a long tail, at most eight years."""
+    """Draws days since joining for customers who joined before the warm-up: a long tail, at most eight years."""
     years = np.where(random.random(size) < 0.45, random.exponential(1.1, size), random.exponential(4.0, size))
     return np.maximum(1, (np.where(years > 8.0, random.random(size) * 8.0, years) * 365.25)).astype(np.int32)
 
 
 def _block(random: np.random.Generator, joined_on: Array, known_from: int) -> Population:
-    """Customers who joined on the given days, in the state they are in on the epoch day known_from."""
+    """Draws customers who joined on the given days, in their state on the epoch day known_from."""
     size = len(joined_on)
     years = np.clip((known_from - joined_on) / 365.25, 0.0, 8.0).astype(np.float32)
     segment = _choice(random, size, (0.85, 0.15))
     plan = _choice(random, size, (0.32, 0.34, 0.2, 0.14))
     cheap = (plan <= 1).astype(np.float32)
     consumer = (segment == 0).astype(np.float32)
-    # Who stayed for years is more often bound: otherwise the long-tenured would have left already.
+    # Most customers are bound by a contract of 12 or 24 months.
     term = np.array([0, 12, 24], dtype=np.int16)[_choice(random, size, (0.34, 0.3, 0.36))]
     terms_done = np.where(
         term > 0, ((known_from - joined_on) / 30.44 / np.maximum(term, 1)).astype(np.int32) + 1, 0
@@ -165,9 +165,9 @@ def _joins(random: np.random.Generator, customers: int, first_day: int, last_day
 
 
 def draw_population(plan: SimulationPlan) -> Population:
-    """Everybody who is a customer at the start of the warm-up or joins until the end, sorted by joined_on.
+    """Draws all customers at the start of the warm-up and all who join until the end, sorted by joined_on.
 
-    Each month's newcomers come from that month's own stream, so a longer history only adds slots at the end.
+    Each month has its own stream for newcomers, so a longer history only adds slots at the end.
     """
     begin = warm_up_start(plan)
     random = stream(plan.seed, "population", begin)

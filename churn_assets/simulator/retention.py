@@ -1,4 +1,4 @@
-"""Retention contacts: whom the company chooses, whom it leaves alone at random, and what an offer does to them."""
+"""Simulates retention contacts: the choice of customers, a random control arm, and the effect of offers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = ("contact_id", "customer_id", "contacted_on", "campaign", "offer", "co
 
 
 class Retention:
-    """A daily campaign. Only contacts made from `open_from` on are ever delivered."""
+    """A daily campaign. Only contacts made from `open_from` (epoch day) on are delivered."""
 
     def __init__(self, seed: int, open_from: int) -> None:
         self.seed = seed
@@ -29,10 +29,11 @@ class Retention:
         self.rows: list[dict[str, Array]] = []
 
     def step(self, state: State, people: Population, day: int) -> None:
-        """Choose customers by a rough score, contact the treated arm, apply what they accept.
+        """Chooses customers by a rough score, contacts the treated arm and applies accepted offers.
 
-        An accepted offer lowers the log hazard by 1.1 for persuadable customers and by 0.15 for others, fading over
-        90 days; a refused offer wakes the non-persuadable up (+0.2). The control arm is chosen but left alone.
+        An accepted offer lowers the log hazard by 1.1 for persuadable customers and by 0.15 for others; a refused offer
+        raises it by 0.2 for the non-persuadable (both fade with a time constant of 90 days). The control arm is chosen
+        but not contacted.
         """
         state.offer_effect *= np.float32(np.exp(-1.0 / 90.0))
         random = stream(self.seed, "retention", day)
@@ -100,7 +101,7 @@ class Retention:
             )
 
     def deliver(self, ids: Array) -> dict[str, list[str | None]]:
-        """Columns (text) of the contacts made since the last call."""
+        """Returns columns (text) of the contacts made since the last call."""
         rows, self.rows = self.rows, []
         if not rows:
             return {name: [] for name in COLUMNS}

@@ -1,7 +1,7 @@
-"""A shop with one transaction log: customers buy at their own rate until, unnoticed, they stop.
+"""Simulates a shop with one transaction log: customers buy at their own rate until they stop without notice.
 
-The model is BG/NBD in spirit (Fader, Hardie and Lee 2005: gamma purchase rates, after each purchase a beta-distributed
-chance of never coming back), simulated by month with a season on top. Written from the description, not from any code.
+The model follows BG/NBD (Fader, Hardie and Lee 2005: gamma purchase rates, after each purchase a beta-distributed
+chance of never coming back), simulated by month with a season. Written from the description, not from any code.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ COLUMNS = ("customer_id", "date", "quantity", "amount")
 def simulate_shop(
     plan: SimulationPlan, landing: Path, truth: Path, progress: Progress | None = None
 ) -> SimulationSummary:
-    """Write transactions.csv extracts (one a month, on its last day) and truth/hazard.parquet.
+    """Writes transactions extracts (CSV, one per month, on its last day) and hazard.parquet under `truth`.
 
     plan.customers have bought before the history starts; about 5 % as many make their first purchase in each month.
-    From plan.drift_from on frequent buyers are twice as likely to stop, others less likely. In the summary, active
-    counts customers who have not stopped, churners those who stopped in the month. Raises FileExistsError like
-    simulate_telecom.
+    From plan.drift_from on, frequent buyers are twice as likely to stop, others less likely. In the summary, active
+    counts customers who have bought and have not stopped, churners those who stopped in the month. Raises
+    FileExistsError like simulate_telecom.
     """
     return _Shop(plan, landing, truth).run(progress)
 
@@ -91,7 +91,7 @@ class _Shop:
         self.stopped_on = np.concatenate([self.stopped_on, np.full(count, NEVER, dtype=np.int32)])
 
     def _buy(self, first: date, last: date) -> tuple[Array, Array]:
-        """Slots and days of the month's purchases, sorted by day; customers may stop after any of them."""
+        """Draws slots and days of the month's purchases, sorted by day; a customer may stop after any of them."""
         random = stream(self.plan.seed, "shop purchases", to_day(first))
         begin = np.maximum(self.first_day, to_day(first))
         days_open = to_day(last) + 1 - begin
@@ -103,7 +103,7 @@ class _Shop:
         order = np.lexsort((days, slots))
         slots, days = slots[order], days[order]
         quits = random.random(len(slots)) < self._quit_chance(first)[slots]
-        # The first quit of a customer is the last purchase: keep what comes up to it.
+        # The first quit of a customer is the last purchase: drop the purchases after it.
         ordinal = np.cumsum(quits)
         starts = np.searchsorted(slots, slots, side="left")
         quits_before = ordinal - quits - np.where(starts > 0, ordinal[starts - 1], 0)
@@ -152,7 +152,7 @@ class _Shop:
         alive = self.stopped_on[known] == NEVER
         window = range(to_day(last) + 1, to_day(last) + OUTCOME_DAYS + 1)
         season_days = sum(SEASON[to_date(day).month - 1] for day in window)
-        # a purchase in the window may be the last one, but it is one: the living are idle when they make none
+        # a last purchase in the window counts as a purchase, so only the purchase rate matters for active customers
         idle = np.where(alive, np.exp(-self.rate[known] * season_days), 1.0)
         self.records.append(
             pd.DataFrame(
@@ -168,8 +168,8 @@ class _Shop:
     def _truth(self) -> pd.DataFrame:
         """One row per customer seen so far and month end.
 
-        Columns: customer_id, as_of_date, alive, churn_probability (of no purchase in (as_of, as_of+180], the
-        outcome window), inactive_in_window (null when the history ends before the window does).
+        Columns: customer_id, as_of_date, alive, churn_probability (of no purchase in the outcome window,
+        (as_of, as_of+180]), inactive_in_window (null if the history ends before the window).
         """
         table = pd.concat(self.records, ignore_index=True)
         slots = np.concatenate([part for part, _ in self.bought])
@@ -192,5 +192,5 @@ class _Shop:
 
 
 def _traits(random: np.random.Generator, size: int) -> tuple[Array, Array]:
-    """Purchases per day (gamma) and the chance that a purchase is the last (beta)."""
+    """Draws purchases per day (gamma) and the chance that a purchase is the last (beta)."""
     return random.gamma(1.3, MEAN_DAILY_RATE / 1.3, size), random.beta(0.8, 7.0, size)

@@ -1,4 +1,4 @@
-"""`churn-assets simulate`: extracts of a shipped business, with a progress display."""
+"""The command `churn-assets simulate`: writes extracts of a shipped business, with a progress display."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from churn_assets.settings import Settings, is_uri
 
 
 class SimulationError(ValueError):
-    """The wish cannot be simulated; the message says why and what to change."""
+    """The request cannot be simulated; the message states why and what to change."""
 
 
 def simulate(
@@ -28,12 +28,12 @@ def simulate(
     truncate: tuple[tuple[str, str], ...] = (),
     clean: bool = False,
 ) -> None:
-    """Writes the `months` months up to `last` (or those from `start`) into the landing zone, truth beside it.
+    """Writes the `months` months up to `last` (or from `start`) into the landing zone, and the truth into CHURN_HOME.
 
     Raises:
-        SimulationError: no simulator for this business, a landing zone that is not local, months outside
-            the calendar, a plan that makes no world, a drift or a loss of what is not simulated.
-        FileExistsError: the landing zone holds another simulation; nothing was written.
+        SimulationError: no simulator for this business; a landing zone that is not local; months outside of the
+            calendar; an invalid plan; a drift outside of the months; truncation of a source that is not simulated.
+        FileExistsError: the landing zone contains another simulation; nothing was written.
     """
     from churn_assets.simulator.plan import (
         SHOP_SOURCES,

@@ -1,4 +1,4 @@
-"""Rows of the two sources that show the present state of a customer: customers (full) and subscriptions (versions)."""
+"""Rows of the two sources with the present state of a customer: customers (full) and subscriptions (changes)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ FLAGS = ("false", "true")
 
 
 def customer_columns(state: State, people: Population, until: int, ids: Array) -> tuple[Columns, Array]:
-    """Text columns of the full customers extract at the end of `until`, and the slots of its rows.
+    """Returns text columns of the full customers extract at the end of `until`, and the slots of its rows.
 
-    Rows: active customers and those whose service ended within the last three months, in order of their number.
+    Rows: active customers and those whose service ended in this month or the two before, in order of their number.
     """
     month_start = to_date(until).replace(day=1)
     oldest = to_day(shift_month(month_start, -2))
@@ -56,7 +56,7 @@ def customer_columns(state: State, people: Population, until: int, ids: Array) -
 
 
 def subscription_columns(state: State, people: Population, ids: Array) -> Columns:
-    """Text columns of every subscription changed since the last call, as it is now; clears the change marks."""
+    """Returns text columns of every subscription changed since the last call, as it is now; clears `state.changed`."""
     slots = np.flatnonzero(state.changed & (state.number > 0))
     slots = slots[np.argsort(state.number[slots], kind="stable")]
     state.changed[:] = False
@@ -80,7 +80,7 @@ def subscription_columns(state: State, people: Population, ids: Array) -> Column
 
 
 def step_attributes(seed: int, state: State, day: int) -> None:
-    """On the first of a month a few customers move, change how they pay, their device, household or consent."""
+    """On the first of a month, changes region, payment method, autopay, device, household or consent of a few slots."""
     if to_date(day).day != 1:
         return
     random = stream(seed, "attributes", day)

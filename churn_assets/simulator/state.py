@@ -1,4 +1,4 @@
-"""What changes from day to day, one array per quantity and one entry per customer slot."""
+"""The quantities that change from day to day: one array per quantity, one entry per customer slot."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ ROLLING_DAYS = 30
 
 @dataclass
 class State:
-    """The world at the end of a day. Days are epoch days, NEVER where nothing happened (yet).
+    """The state of all customers at the end of a day. Days are epoch days, NEVER or -NEVER if nothing happened yet.
 
-    alive: joined and not ended before today. ends_on: last day of service once decided (from then on in notice);
-    ended_on: the same once that day is reached. disengagement: 0 for engaged customers, usage falls by exp(-1.3 x).
-    outage, drops: minutes and calls in the last 30 days. dissatisfaction, ticket_memory, failure_memory: counts of bad
-    experiences that fade with a time constant of 60 days. changed: the subscription differs from its last delivery.
+    alive: joined and not ended before today. ends_on: last day of service, set when the end is decided; in notice from
+    then on. ended_on: last day of service, set on that day. disengagement: 0 for engaged customers; multiplies usage by
+    exp(-1.3 x disengagement). outage, drops: minutes and calls in the last 30 days. dissatisfaction, ticket_memory,
+    failure_memory: counts of bad experiences that fade with a time constant of 60 days. changed: the subscription
+    differs from its last delivery.
     """
 
     alive: Array
@@ -65,7 +66,7 @@ class State:
     roaming_used: Array
 
     def first(self, count: int) -> State:
-        """Views of the first `count` slots; writing to them writes to this state."""
+        """Views of the first `count` slots; a change to them changes this state."""
         return State(**{item.name: getattr(self, item.name)[:count] for item in fields(self)})
 
     def at(self, slots: Array) -> State:
@@ -79,7 +80,7 @@ class State:
 
 
 def initial_state(people: Population) -> State:
-    """The state of every slot before the first day of the warm-up: nobody has joined."""
+    """Returns the state of every slot before the first day of the warm-up: nobody has joined."""
     size = people.size
 
     def days() -> Array:

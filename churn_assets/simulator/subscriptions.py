@@ -1,4 +1,4 @@
-"""Contract life: joining, price rises, expiry and renewal, notice, and the end."""
+"""Simulates contracts: joining, price rises, expiry and renewal, notice, and the end."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from churn_assets.simulator.state import DECEASED, FRAUD, NON_PAYMENT, State
 
 
 def step_joins(state: State, people: Population, day: int) -> None:
-    """Slots whose first day has come become active."""
+    """Activates the slots that join by `day`."""
     new = (people.joined_on <= day) & (state.ended_on == NEVER) & ~state.alive
     state.alive |= new
     state.changed |= new
 
 
 def step_expiries(seed: int, state: State, day: int) -> None:
-    """Contracts that expired yesterday without notice renew for another term or go on from month to month."""
+    """Renews contracts that expired yesterday without notice for another term, or makes them monthly."""
     due = np.flatnonzero((state.expires_on < day) & state.committed & (state.term > 0))
     luck = stream(seed, "expiry", day).random(len(state.alive), dtype=np.float32)[due]
     renewed, rolling = due[luck < RENEWAL_SHARE], due[luck >= RENEWAL_SHARE]
@@ -42,14 +42,14 @@ def step_expiries(seed: int, state: State, day: int) -> None:
 
 
 def renew(state: State, slots: Array, term: Array) -> None:
-    """Bind the slots for `term` more months from their present expiry (which must be set)."""
+    """Extends the contracts of the slots by `term` months from their present expiry, which must be set."""
     state.expires_on[slots] = add_months(state.expires_on[slots] + 1, term) - 1
     state.term[slots] = term
     state.changed[slots] = True
 
 
 def step_prices(seed: int, state: State, people: Population, day: int) -> None:
-    """On their billing day some prices rise by 4-25 %; not twice in RISE_REST_DAYS, not in the first RISE_FREE_DAYS."""
+    """Raises some prices by 4-25 % on the billing day, not twice in RISE_REST_DAYS, not in the first RISE_FREE_DAYS."""
     random = stream(seed, "price", day)
     size = len(state.alive)
     luck = random.random(size, dtype=np.float32)
@@ -70,7 +70,7 @@ def step_prices(seed: int, state: State, people: Population, day: int) -> None:
 
 
 def step_leaving(seed: int, state: State, people: Population, day: int, regime: Regime) -> None:
-    """Customers decide to leave; half are gone the same day, 35 % within 3 days, 15 % give 5-20 days of notice."""
+    """Customers decide to leave; half end on the same day, 35 % within 3 days, 15 % after 5-20 days of notice."""
     random = stream(seed, "leaving", day)
     size = len(state.alive)
     parts = reasons(state, people, day, regime)
@@ -91,7 +91,7 @@ def step_leaving(seed: int, state: State, people: Population, day: int, regime: 
 
 
 def _stated_reason(parts: dict[str, Array], cause: Array) -> Array:
-    """Codes of REASONS: what weighs most is what most of them name; others leave for a rival, move, or do not say."""
+    """Draws stated reasons (codes of REASONS), weighted by the parts of the log hazard; `moved` has a fixed weight."""
     weights = np.stack(
         [
             np.expm1(np.clip(parts["price"], 0.0, 3.0)),
@@ -106,7 +106,7 @@ def _stated_reason(parts: dict[str, Array], cause: Array) -> Array:
 
 
 def step_involuntary(seed: int, state: State, people: Population, day: int) -> None:
-    """Ends nobody chose: three or more unpaid invoices, death (by age), fraud (by newcomers). No notice is given."""
+    """Involuntary ends, without notice: three or more unpaid invoices, death (by age), fraud (newcomers)."""
     luck = stream(seed, "involuntary", day).random((3, len(state.alive)), dtype=np.float32)
     age = (day - people.birth) / 365.25
     unpaid = (state.unpaid >= 3) & (luck[0] < 0.12)
@@ -120,7 +120,7 @@ def step_involuntary(seed: int, state: State, people: Population, day: int) -> N
 
 
 def step_ends(state: State, day: int) -> Array:
-    """Slots whose last day of service is today; marks them ended (they stay alive until `bury`)."""
+    """Returns the slots whose last day of service is today and marks them ended; they stay alive until `bury`."""
     slots = np.flatnonzero(state.alive & (state.ends_on == day))
     state.ended_on[slots] = day
     state.changed[slots] = True
@@ -128,5 +128,5 @@ def step_ends(state: State, day: int) -> Array:
 
 
 def bury(state: State, slots: Array) -> None:
-    """From tomorrow on these slots are no longer active."""
+    """Makes the slots inactive from tomorrow on."""
     state.alive[slots] = False

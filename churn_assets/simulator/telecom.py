@@ -1,4 +1,4 @@
-"""A telecom operator, day by day: six sources delivered as extracts, and the truth beside them."""
+"""Simulates a telecom operator day by day: writes the extracts of six sources, and the truth in a separate folder."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ EXTENSIONS = {
 def simulate_telecom(
     plan: SimulationPlan, landing: Path, truth: Path, progress: Progress | None = None
 ) -> SimulationSummary:
-    """Write the extracts of `plan` under `landing` and hazard.parquet, ends.parquet, customers.parquet under `truth`.
+    """Writes the extracts of `plan` under `landing` and hazard.parquet, ends.parquet, customers.parquet under `truth`.
 
     progress(label, done, total) is called after every month. Files of the same plan are replaced one by one.
-    Raises FileExistsError, before anything is written, when `landing` holds telecom extracts of another plan.
+    Raises FileExistsError, before it writes anything, if a source's folder in `landing` has files outside of the plan.
     Cost: about one second per 400,000 usage rows; memory grows with customers, not with months.
     """
     return _Telecom(plan, landing, truth).run(progress)
@@ -119,7 +119,7 @@ class _Telecom:
         return AFTER if drift is not None and day >= drift else BEFORE
 
     def _live(self, day: int) -> None:
-        """One day of the world. Today's customers use the service, then things happen, then some decide to go."""
+        """Simulates one day: joins and contracts, usage, tickets, invoices and contacts, then decisions to leave."""
         seed = self.plan.seed
         count = int(np.searchsorted(self.people.joined_on, day, side="right"))
         state, people = self.state.first(count), self.people.first(count)
@@ -147,7 +147,7 @@ class _Telecom:
         bury(state, step_ends(state, day))
 
     def _name(self, count: int) -> None:
-        """Number the active customers who have none yet; on the first day of the history that is everybody."""
+        """Gives a number to active customers without one: to all of them on the first day of the history."""
         slots = np.flatnonzero(self.state.alive[:count] & (self.state.number[:count] == 0))
         if len(slots) == 0:
             return

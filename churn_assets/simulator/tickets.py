@@ -1,4 +1,4 @@
-"""Service tickets: who complains, how long it takes, how satisfied they are, and what of it is known when."""
+"""Simulates service tickets: opening, duration and satisfaction; delivers what is known at each extract."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAY_SECONDS = 86_400
 
 @dataclass
 class Opened:
-    """Tickets opened on one day; opened_at and closed_at are epoch seconds, satisfaction is 0 where nobody answered."""
+    """Tickets opened on one day; opened_at and closed_at are epoch seconds, satisfaction is 0 without an answer."""
 
     day: int
     number: Array
@@ -34,7 +34,7 @@ class Opened:
 
 
 class Helpdesk:
-    """Opens and closes tickets. Only tickets opened from `open_from` on are ever delivered."""
+    """Opens and closes tickets. Only tickets opened from `open_from` (epoch day) on are delivered."""
 
     def __init__(self, seed: int, open_from: int) -> None:
         self.seed = seed
@@ -44,7 +44,7 @@ class Helpdesk:
         self.closings: dict[int, list[tuple[Array, Array, Array]]] = defaultdict(list)
 
     def step(self, state: State, people: Population, day: int) -> None:
-        """Close what is due today and open today's tickets."""
+        """Closes the tickets due today and opens today's tickets."""
         fade = np.float32(np.exp(-1.0 / 60.0))
         state.dissatisfaction *= fade
         state.ticket_memory *= fade
@@ -81,7 +81,7 @@ class Helpdesk:
         category = np.minimum((draws[0] >= bounds).sum(axis=0), 4).astype(np.int8)
         priority = (1 + (draws[1] > 0.25) + (draws[1] > 0.75)).astype(np.int8)
         opened_at = day * DAY_SECONDS + ((0.3 + 0.6 * draws[2]) * DAY_SECONDS).astype(np.int64)
-        # Priority 1 is the most urgent; a few cases drag on for weeks.
+        # Priority 1 is the most urgent; a few tickets stay open for weeks.
         duration = np.clip(np.exp(0.1 + 0.35 * (priority - 2) + 1.15 * spread[0]), 0.02, 45.0)
         closed_at = opened_at + (duration * DAY_SECONDS).astype(np.int64)
         answer = np.clip(np.round(4.7 - 0.95 * np.log1p(duration) + 0.5 * spread[1]), 1, 5)
@@ -90,7 +90,7 @@ class Helpdesk:
         np.add.at(state.ticket_memory, slots, np.float32(1.0))
         state.opened_on[slots] = day
         closing_day = closed_at // DAY_SECONDS
-        # A ticket closed on its opening day takes effect tomorrow: today's closings are already done.
+        # A ticket closed on its opening day takes effect tomorrow: today's closings are already applied.
         effect_day = np.maximum(closing_day, day + 1)
         for when in np.unique(effect_day).tolist():
             chosen = effect_day == when
@@ -116,7 +116,7 @@ class Helpdesk:
             )
 
     def deliver(self, since: int, until: int, ids: Array) -> list[str]:
-        """JSON lines of the tickets opened or closed in (since, until], as they are at the end of `until`."""
+        """Returns JSON lines of the tickets opened or closed in (since, until], as of the end of `until`."""
         lines: list[str] = []
         for opened in self.book:
             closing_day = opened.closed_at // DAY_SECONDS

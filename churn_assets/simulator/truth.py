@@ -1,4 +1,4 @@
-"""What really drove the world, outside the landing zone: for tests and for judging models, never for training."""
+"""The true hazards, ends and traits, outside of the landing zone: for tests and evaluation, never for training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Truth:
         self.records: list[pd.DataFrame] = []
 
     def record(self, state: State, people: Population, day: int, regime_on: dict[int, Regime]) -> None:
-        """Note the hazard at the end of `day`; regime_on maps 0 and the days of AHEAD to the regime in force then."""
+        """Records the hazard at the end of `day`; regime_on maps 0 and each day of AHEAD to the regime on that day."""
         slots = np.flatnonzero(state.alive)
         parts = reasons(state, people, day, regime_on[0])
         regime_of = {ahead: regime_on[ahead] for ahead in AHEAD}
@@ -48,11 +48,10 @@ class Truth:
     def hazard(self, state: State, ids: Array, last_day: int) -> pd.DataFrame:
         """One row per active customer and month end.
 
-        Columns: customer_id, as_of_date, hazard_daily (P of deciding to leave on one day), churn_probability (of an
-        end by choice in (as_of+7, as_of+37], of who is still there at as_of+7; what it foresees stands in
-        `forecast`), voluntary_end_in_window and ended_in_gap (null when the history ends before the window does),
-        in_notice, tenure_days, and because_<reason>: the parts that add up to the log of hazard_daily (before its
-        limit).
+        Columns: customer_id, as_of_date, hazard_daily (P of deciding to leave on one day), churn_probability (of a
+        voluntary end in (as_of+7, as_of+37], given no end until as_of+7; see `forecast`), voluntary_end_in_window and
+        ended_in_gap (null if the history ends before the window, or the gap), in_notice, tenure_days, and
+        because_<reason>: parts that add up to the log of hazard_daily before its limit.
         """
         table = pd.concat(self.records, ignore_index=True)
         ended = state.ended_on[table["slot"]].astype(np.int64)
@@ -82,7 +81,7 @@ class Truth:
 
 
 def eligible(hazard: pd.DataFrame) -> pd.DataFrame:
-    """Rows with a known outcome that a model is asked about: 30 days of tenure, not in notice, not gone in the gap."""
+    """Rows with a known outcome that a model scores: 30 days of tenure, not in notice, not ended in the gap."""
     known = (
         hazard["voluntary_end_in_window"].notna()
         & ~hazard["in_notice"]
@@ -92,7 +91,7 @@ def eligible(hazard: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_auc(score: Array, outcome: Array) -> float | None:
-    """Area under the ROC curve (Mann-Whitney, ties count half); None when only one class is present."""
+    """Area under the ROC curve (Mann-Whitney, ties count half); None if only one class is present."""
     positive = np.asarray(outcome, dtype=bool)
     count = int(positive.sum())
     if count in (0, len(positive)):
@@ -102,7 +101,7 @@ def rank_auc(score: Array, outcome: Array) -> float | None:
 
 
 def ends_table(state: State, ids: Array, history_start: int) -> pd.DataFrame:
-    """Every end within the history: customer_id, decided_on (null when not chosen), ended_on, reason, voluntary."""
+    """Every end within the history: customer_id, decided_on (null if involuntary), ended_on, reason, voluntary."""
     slots = np.flatnonzero((state.ended_on < NEVER) & (state.ended_on >= history_start))
     slots = slots[np.lexsort((state.number[slots], state.ended_on[slots]))]
     chosen = state.reason[slots] < NON_PAYMENT
@@ -118,7 +117,7 @@ def ends_table(state: State, ids: Array, history_start: int) -> pd.DataFrame:
 
 
 def traits_table(state: State, people: Population, ids: Array) -> pd.DataFrame:
-    """The hidden traits of every customer who was ever delivered."""
+    """The hidden traits of every delivered customer."""
     slots = np.flatnonzero(state.number > 0)
     slots = slots[np.argsort(state.number[slots], kind="stable")]
     return pd.DataFrame(
@@ -134,6 +133,6 @@ def traits_table(state: State, people: Population, ids: Array) -> pd.DataFrame:
 
 
 def write_truth(folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write one truth table as <folder>/<name>.parquet."""
+    """Writes one truth table as <folder>/<name>.parquet."""
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
     write_atomically(folder / f"{name}.parquet", lambda sink: pq.write_table(arrow, sink))

@@ -1,4 +1,4 @@
-"""The usage extracts: days gathered, dirtied and turned into an Arrow table, without ever holding a month."""
+"""The usage extracts: collects days, adds dirt and builds an Arrow table; never keeps a whole month in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VOICE, TEXTS, DATA, ROAMING, DROPS, OUTAGE = range(6)
 
 @dataclass
 class UsageRows:
-    """number: 0 for null, negative for a customer nobody knows; day: epoch day; measures: (6, rows) float64."""
+    """number: 0 for null, negative for an unknown customer; day: epoch day; measures: (6, rows) float64."""
 
     number: Array
     day: Array
@@ -50,7 +50,7 @@ def _join(parts: list[UsageRows]) -> UsageRows:
 
 
 class UsageFeed:
-    """Collects the days since the last extract, and what is to be delivered later than it should."""
+    """Collects the days since the last extract and the rows to be delivered late."""
 
     def __init__(self, dirt: Dirt) -> None:
         self.dirt = dirt
@@ -58,14 +58,14 @@ class UsageFeed:
         self.pending: list[tuple[Array, UsageRows]] = []
 
     def add(self, day: int, number: Array, measures: list[Array]) -> None:
-        """One day's rows; measures in the order of USAGE_COLUMNS, rounded here as the source rounds them."""
+        """Adds the rows of one day; measures in the order of USAGE_COLUMNS, rounded here to one decimal."""
         rounded = np.stack([np.round(values.astype(np.float64), 1) for values in measures])
         self.days.append(
             UsageRows(number.astype(np.int32), np.full(len(number), day, dtype=np.int32), rounded)
         )
 
     def deliver(self, extract_date: date) -> UsageRows:
-        """The rows of the extract: the days since the last one with dirt laid over them, then what was held back."""
+        """Returns the rows of the extract: the days since the last one, with dirt, then the late rows that are due."""
         fresh = _join(self.days)
         self.days = []
         return _join([self._spoil(extract_date, fresh), *self._overdue(to_day(extract_date))])
@@ -96,7 +96,7 @@ class UsageFeed:
         lag = random.integers(1, LATEST_DAYS + 1, size)
         due = np.maximum(today + 1, fresh.day + lag)
         factor = 0.3 + 0.5 * random.random(size)
-        # First seen too low, later put right: the truth is what comes last.
+        # A corrected row is delivered too low now and with the true values later.
         corrected = kind == 1
         self._hold(fresh.take(corrected), due[corrected])
         for late in (kind == 0, kind == 3):
@@ -118,7 +118,7 @@ class UsageFeed:
     def _broken(
         self, random: np.random.Generator, extract_date: date, kind: Array
     ) -> list[tuple[Array, int | None, float]]:
-        """Rows (otherwise clean) to break: null customer, absurd or negative numbers; limited as DirtRates promises."""
+        """Returns clean rows to break: null customer, absurd or negative numbers; limited as DirtRates describes."""
         rates = self.dirt.rates
         luck = random.random(len(kind))
         luck[kind < 5] = 1.0
@@ -135,7 +135,7 @@ class UsageFeed:
 
 
 def usage_table(rows: UsageRows) -> pa.Table:
-    """The rows as delivered. Customer ids are dictionary-encoded in memory and plain strings in the file."""
+    """Returns the rows as delivered; customer ids are dictionary-encoded in memory and plain strings in the file."""
     known = np.unique(rows.number)
     names = [
         f"C{number:07d}" if number > 0 else f"X{-number:07d}" if number < 0 else ""

@@ -1,4 +1,4 @@
-"""What each column of a flat file is, and what of it can be learned from."""
+"""Infers the kind of each column of a flat file, and the values that a model can learn from."""
 
 import re
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from churn_assets.study.numerals import is_blank, is_code, numbers
 
 Kind = Literal["number", "category", "date", "id", "constant", "empty", "text", "codes"]
 LEARNABLE: frozenset[Kind] = frozenset({"number", "category", "date"})
-# Texts of so many words, mostly different from each other, are prose.
+# A column is prose if its texts have this many words (median) and a larger share of them than this is distinct.
 PROSE_WORDS, PROSE_DISTINCT = 4, 0.3
-# Categories are learned from if their frequent values cover at least this share of the rows.
+# A column of more than 20 texts is a category only if its frequent values cover at least this share of the rows.
 COVERED_SHARE = 0.2
 ID_DISTINCT = 0.99
 _ID_NAME = re.compile(
@@ -28,16 +28,16 @@ _ID_NAME = re.compile(
 
 @dataclass(frozen=True)
 class FileColumn:
-    """One column, understood.
+    """One column with its inferred kind.
 
     Attributes:
         name: as in the header.
         kind: what it is; only LEARNABLE kinds have `values`.
         values: number: float64; category: pandas categorical; date: datetime64 UTC. Missing values are NaN or NaT.
-        missing: rows without a value.
-        distinct: different values.
-        notes: what was decided on the way, for a person.
-        example: a value or two.
+        missing: number of rows without a value.
+        distinct: number of different values.
+        notes: how the values were interpreted, for the report.
+        example: up to three values.
     """
 
     name: str
@@ -50,12 +50,12 @@ class FileColumn:
 
     @property
     def words(self) -> str:
-        """The name as a person would say it: `MonthlyCharges` is `monthly charges`."""
+        """The name as words: `MonthlyCharges` becomes `monthly charges`."""
         return in_words(self.name)
 
 
 def in_words(name: str) -> str:
-    """A column name as words: camelCase, underscores and dots are taken apart; abbreviations keep their capitals."""
+    """Splits a column name into words at camelCase, underscores and dots; abbreviations keep their capitals."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.\s]+", " ", name).strip()
     return (
         " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in parted.split())
@@ -64,7 +64,7 @@ def in_words(name: str) -> str:
 
 
 def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> FileColumn:
-    """Infer what a column of texts is.
+    """Infers the kind and the values of a column of texts.
 
     Args:
         column: texts as in the file.
@@ -93,7 +93,7 @@ def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> FileColumn
     words = _texts(base, texts, codes, rows)
     if words.kind != "category":
         return words
-    # Among words `None` is one: no offer, no second line.
+    # In a category, `None` and `nil` are values (no offer, no second line), not blanks.
     texts, codes, missing = _without_blanks(
         encoded.dictionary, encoded.indices.to_numpy(), kept=("none", "nil")
     )
@@ -105,7 +105,11 @@ def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> FileColumn
 def _without_blanks(
     dictionary: pa.Array, codes: np.ndarray, kept: Sequence[str] = ()
 ) -> tuple[pa.Array, np.ndarray, int]:
-    """Distinct texts without blanks but those kept; codes into them, -1 for blank; number of blank rows."""
+    """Returns the distinct texts without blanks, codes into them (-1: blank), and the number of blank rows.
+
+    Args:
+        kept: blank spellings (lower case) that count as texts.
+    """
     blank = is_blank(dictionary) & ~pc.is_in(pc.utf8_lower(dictionary), pa.array(kept, pa.string())).to_numpy(
         zero_copy_only=False
     )
@@ -122,7 +126,7 @@ def _dates(base: FileColumn, days: pd.DatetimeIndex, said: str, codes: np.ndarra
     for_nothing = placeholders(days, rows)
     if for_nothing.any():
         shown = ", ".join(f"{day:%Y-%m-%d}" for day in sorted(days[for_nothing]))
-        notes.append(f"{shown} stands for no date, read as missing in {int(rows[for_nothing].sum()):,} rows")
+        notes.append(f"{shown} means no date, read as missing in {int(rows[for_nothing].sum()):,} rows")
         days = pd.DatetimeIndex(days.where(~for_nothing))
     values = pd.Series(_spread(days, codes))
     return replace(base, kind="date", values=values, missing=int(values.isna().sum()), notes=tuple(notes))
@@ -133,7 +137,7 @@ def _spread(days: pd.DatetimeIndex, codes: np.ndarray) -> pd.DatetimeIndex:
 
 
 def _numbers_are_ids(name: str, values: np.ndarray, distinct: int, rows: int) -> bool:
-    """Whole numbers, different in (nearly) every row, that count rows or are called an id."""
+    """Returns True for whole numbers, distinct in nearly every row, that number the rows or have the name of an id."""
     present = values[~np.isnan(values)]
     if distinct < ID_DISTINCT * rows or (present != np.round(present)).any():
         return False
@@ -165,20 +169,20 @@ def _example(texts: pa.Array) -> str:
 
 
 LEFT_OUT_BECAUSE: dict[Kind, str] = {
-    "id": "different in every row: it names the row and says nothing about it",
+    "id": "different in every row: it identifies the row and predicts nothing",
     "constant": "the same value in every row",
     "empty": "no values",
-    "text": "free text; a study does not read prose",
+    "text": "free text, which a study does not use",
     "codes": "too many values with too few rows each to learn from",
 }
 
 
 def learnable(columns: Sequence[FileColumn], reference: pd.Series | None) -> pd.DataFrame:
-    """The frame that models see: numbers, categories, and dates as days before a reference.
+    """Returns the features for the models: numbers, categories, and dates as days before a reference.
 
     Args:
-        reference: per row the time of observation; without one, the newest date of the column itself, so that the
-            number says how long ago something was when the file was made.
+        reference: time of observation per row; None takes the newest date of each column, roughly the day on which the
+            file was made.
     """
     frame = {}
     for column in columns:

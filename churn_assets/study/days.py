@@ -1,4 +1,4 @@
-"""Dates as people and programs write them, one notation per column."""
+"""Parses columns of dates in the usual notations, one notation per column."""
 
 from itertools import product
 
@@ -8,7 +8,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-# Where day and month could be either way, the first that fits is assumed.
+# If day and month are ambiguous, the first format that fits is used.
 DAY_FORMATS = (
     ("%Y/%m/%d", "year/month/day"),
     ("%Y%m%d", "yearmonthday"),
@@ -37,7 +37,7 @@ MONTH_FORMATS = (
     ("%b-%y", "month-year"),
 )
 _YEARS = (1900, 2100)
-# Days that stand for "never" or "unknown" where they are repeated and no other date is within some years of them.
+# Days that mean "never" or "unknown" if they are repeated and no other date is within PLACEHOLDER_YEARS of them.
 PLACEHOLDERS = pd.to_datetime(
     ["1900-01-01", "1901-01-01", "1970-01-01", "2099-01-01", "2099-12-31", "2100-01-01", "2100-12-31"],
     utc=True,
@@ -46,10 +46,10 @@ PLACEHOLDER_YEARS = 5
 
 
 def dates(texts: pa.Array) -> tuple[pd.DatetimeIndex, str] | None:
-    """Distinct trimmed texts, none blank, as UTC days and times, with the notation in words; None if they are no dates.
+    """Parses distinct trimmed texts, none blank, into UTC times and the notation in words; None if they are no dates.
 
-    A month is its first day. Where day and month could be either way (no number above 12 anywhere), the first of the
-    two in DAY_FORMATS is assumed and said.
+    A month becomes its first day. If day and month are ambiguous (no number above 12 anywhere), the first of the two
+    notations in DAY_FORMATS is used, and the words say so.
     """
     if not len(texts) or not pc.all(pc.match_substring_regex(texts, r"\d.*\d")).as_py():
         return None
@@ -69,7 +69,7 @@ def dates(texts: pa.Array) -> tuple[pd.DatetimeIndex, str] | None:
 
 
 def _formats(sample: pd.Series) -> list[tuple[str, str]]:
-    """Formats that some of the first texts have."""
+    """Returns the formats that parse at least one of the first 20 texts, with their notation in words."""
     times = TIME_FORMATS if sample.str.contains(":", regex=False).any() else TIME_FORMATS[:1]
     days = [(day + time, said) for time, (day, said) in product(times, DAY_FORMATS)]
     first = sample.head(20)
@@ -83,15 +83,15 @@ def _formats(sample: pd.Series) -> list[tuple[str, str]]:
 def _parsed(texts: pd.Series, form: str) -> pd.DatetimeIndex | None:
     found = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     within = found.dt.year.between(*_YEARS)
-    # Placeholders such as 9999-12-31 do not make dates anything else.
+    # A few values that do not parse, or placeholders such as 9999-12-31, do not rule the format out.
     return pd.DatetimeIndex(found.where(within)) if within.mean() >= 0.95 else None
 
 
 def placeholders(days: pd.DatetimeIndex, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which of the distinct days are PLACEHOLDERS: repeated, and far from every other day.
+    """Returns a mask of the distinct days that are in PLACEHOLDERS, in several rows, and far from every other day.
 
     Args:
-        rows: that have each day.
+        rows: number of rows with each day.
     """
     usual = np.asarray(days.normalize().isin(PLACEHOLDERS))
     others = days[~usual & days.notna()]

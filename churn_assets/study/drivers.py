@@ -1,4 +1,4 @@
-"""What moves the scores, in words: global drivers, segments, and the reasons of single customers."""
+"""Global drivers of the scores, risk tiers and segments."""
 
 import itertools
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SEGMENT_ROWS = 30
 
 @dataclass(frozen=True)
 class Level:
-    """Customers with one value, or in one fifth of the values: how many, and how many of them left (share)."""
+    """Customers with one value, or in one fifth of the values: label, number of rows, share that left."""
 
     said: str
     rows: int
@@ -36,9 +36,9 @@ class Driver:
 
     Attributes:
         name, words: of its column.
-        strength: mean absolute contribution (log-odds); with its share of all features' together.
-        share: of the sum over features.
-        levels: what its values mean for churn, in the order of the values (numbers) or by churn (categories).
+        strength: mean absolute contribution (log-odds).
+        share: strength as a share of the sum over all features.
+        levels: churn of its values, ordered by value (numbers) or by falling churn (categories).
     """
 
     name: str
@@ -48,7 +48,7 @@ class Driver:
     levels: tuple[Level, ...]
 
     def sentence(self) -> str:
-        """The widest difference between its values, in words."""
+        """Returns the levels with the highest and the lowest churn, in words; empty for fewer than two levels."""
         if len(self.levels) < 2:
             return ""
         low, high = (pick(self.levels, key=lambda level: level.churn) for pick in (min, max))
@@ -57,10 +57,10 @@ class Driver:
 
 @dataclass(frozen=True)
 class Segment:
-    """Customers of one risk tier whose risk one driver raises most.
+    """Customers of one risk tier with the same main driver, the feature that raises their risk most.
 
     Attributes:
-        churn: observed share that left; probability: what was predicted, out of fold.
+        churn: observed share that left; probability: mean predicted probability, out of fold.
     """
 
     tier: str
@@ -71,7 +71,7 @@ class Segment:
 
 
 def features_of(columns: Sequence[FileColumn]) -> list[Feature]:
-    """Columns as the features that `scores.reasons` speaks of; each is its own driver."""
+    """Converts columns to features for `ml.portable.reasons`; each is its own driver."""
     return [
         Feature(
             name=column.name,
@@ -87,7 +87,7 @@ def features_of(columns: Sequence[FileColumn]) -> list[Feature]:
 def global_drivers(
     frame: pd.DataFrame, labels: NDArray[np.float64], contributions: pd.DataFrame, features: Sequence[Feature]
 ) -> list[Driver]:
-    """The strongest features, with the observed churn of their values.
+    """Returns the DRIVERS strongest features, with the observed churn of their values.
 
     Args:
         frame, labels: of labelled rows; contributions may be of other rows.
@@ -105,7 +105,7 @@ def global_drivers(
 
 
 def levels(values: pd.Series, labels: NDArray[np.float64]) -> tuple[Level, ...]:
-    """Churn by category (the eight most frequent), or by fifths of a number; missing apart."""
+    """Returns churn by category (the eight most frequent) or by fifths of a number; missing values are a last level."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         frequent = values.value_counts().head(8)
         found = [_level(str(value), (values == value).to_numpy(), labels) for value in frequent.index]
@@ -144,7 +144,7 @@ def _level(said: str, rows: NDArray[np.bool_], labels: NDArray[np.float64]) -> L
 
 
 def risk_tiers(probability: NDArray[np.float64], keys: Sequence[object] | pd.Series) -> NDArray[np.object_]:
-    """Risk tier per customer, by rank; ties by a hash of the key, not by place."""
+    """Returns the risk tier per customer, by rank; ties are broken by a hash of the key, not by row order."""
     return rank_tiers(probability, key_hashes(keys), TIERS)
 
 
@@ -154,11 +154,11 @@ def segments(
     probability: NDArray[np.float64],
     labels: NDArray[np.float64],
 ) -> list[Segment]:
-    """Risk tier x main driver, the riskiest first; the small ones of a tier together as `other`.
+    """Returns risk tier x main driver, the riskiest tier first; small or rare drivers of a tier become `other`.
 
     Args:
         tiers: risk tier per row, see `risk_tiers`.
-        drivers: main driver per row, see `scores.reasons.main_drivers`.
+        drivers: main driver per row, see `ml.portable.reasons.main_drivers`.
     """
     table = pd.DataFrame({"tier": tiers, "driver": drivers, "label": labels, "p": probability})
     sizes = table.groupby(["tier", "driver"])["label"].transform("size")

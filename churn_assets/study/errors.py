@@ -1,21 +1,21 @@
-"""What a user can mend."""
+"""The error of a study, and the look-up of column names that the user gave."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class StudyError(ValueError):
-    """The file or the request cannot be studied; the message names file, column or row, and the remedy."""
+    """The file or the request cannot be studied; the message states file, column or row, and the remedy."""
 
 
 def column_named(name: str, columns: Iterable[str], option: str) -> str:
-    """The column of that name; spelling may differ in case and surrounding blanks only.
+    """Returns the column with that name, compared without case and surrounding blanks if none is spelt the same.
 
     Args:
-        option: where the user named it, for the message: "--target".
+        option: the option with the name, for the message: "--target".
 
     Raises:
-        StudyError: there is none, with the nearest names.
+        StudyError: no such column; the message lists the nearest names.
     """
     known = list(columns)
     if name in known:

@@ -1,4 +1,4 @@
-"""Honest figures: every learner and ensemble judged only on rows that nothing in it was fitted on."""
+"""Evaluates every learner and ensemble by nested cross-fitting, only on rows that no part of it was fitted on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ from churn_assets.study.learners import LEARNERS, Fit
 
 INNER_FOLDS = 3
 ROWS_FOR_THREADS = 50_000
-# By which an ensemble must be better than its best member, beyond chance.
+# ROC-AUC by which an ensemble must beat its best member; the interval of the difference must also exclude 0.
 ENSEMBLE_MARGIN = 0.001
 
 LogOdds = dict[str, NDArray[np.float64]]
@@ -41,9 +41,9 @@ class Contender:
 
     Attributes:
         name: from LEARNERS or ENSEMBLES.
-        mean: over folds.
-        metrics: over all judged rows together, probabilities calibrated; the interval takes groups together.
-        log_odds: raw, per judged row.
+        mean: ROC-AUC, mean over folds.
+        metrics: over all judged rows together, with calibrated probabilities; the interval accounts for groups.
+        log_odds: not calibrated, per judged row.
         probability: calibrated inside each fold, per judged row.
     """
 
@@ -56,16 +56,16 @@ class Contender:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What cross-fitting found.
+    """Result of cross-fitting.
 
     Attributes:
-        judged: positions of judged rows, rising; all rows, unless time left the first block unjudged.
+        judged: ascending positions of the judged rows: all rows, or with times all but the first block.
         labels, fold: of the judged rows.
         contenders: learners, then ensembles.
-        chosen: name of the one to use.
-        why: the choice in words.
-        chosen_inside: FoldMean when each fold makes the choice itself, without seeing what it is judged on.
-        shuffled: FoldMean of logistic regression on shuffled labels; must hold 0.5.
+        chosen: name of the chosen contender.
+        why: reason for the choice, in words.
+        chosen_inside: FoldMean if each fold chooses its contender without the rows it is judged on.
+        shuffled: FoldMean of logistic regression on shuffled labels; the interval should contain 0.5.
     """
 
     judged: NDArray[np.intp]
@@ -78,12 +78,12 @@ class Evaluation:
     shuffled: FoldMean
 
     def of(self, name: str) -> Contender:
-        """A contender by name."""
+        """Returns the contender of that name."""
         return next(found for found in self.contenders if found.name == name)
 
     @property
     def best(self) -> Contender:
-        """The chosen one."""
+        """The chosen contender."""
         return self.of(self.chosen)
 
 
@@ -93,7 +93,7 @@ class FinalModel:
 
     Attributes:
         name: of the contender.
-        weights: member -> weight, where it is an ensemble.
+        weights: member -> weight of an ensemble; empty for a single learner.
     """
 
     name: str
@@ -107,13 +107,13 @@ class FinalModel:
         return self.calibration.apply(sigmoid(self.form.predict(matrix)))
 
     def contributions(self, matrix: NDArray[np.float64]) -> pd.DataFrame:
-        """Log-odds that each feature adds, exact; columns are features."""
+        """Exact log-odds that each feature adds to each row; columns are features."""
         values = self.form.contributions(matrix, self.transformation.column_feature)
         return pd.DataFrame(values, columns=self.transformation.features)
 
 
 def few_threads(rows: int) -> AbstractContextManager[Any]:
-    """Small fits lose more by sharing their work among cores than they gain."""
+    """Returns a context that limits fits on fewer than ROWS_FOR_THREADS rows to one thread: more slow them down."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     limited: AbstractContextManager[Any] = threadpool_limits(1 if rows < ROWS_FOR_THREADS else None)
@@ -127,9 +127,9 @@ def cross_fit(
     seed: int = SEED,
     learners: Mapping[str, Fit] = LEARNERS,
 ) -> tuple[LogOdds, NDArray[np.int64]]:
-    """Out-of-fold log-odds of the learners, and the fold of each row (-1 where a row was never judged).
+    """Returns out-of-fold log-odds of the learners, and the fold of each row (-1: never judged).
 
-    Transformation and learner are fitted on the learning rows of each fold alone.
+    Transformation and learner are fitted on the learning rows of each fold only.
     """
     result = {name: np.full(len(frame), np.nan) for name in learners}
     fold = np.full(len(frame), -1)
@@ -149,17 +149,17 @@ def judge(
     progress: Callable[[str], Any] = lambda message: None,
     seed: int = SEED,
 ) -> Evaluation:
-    """Judge all contenders by folds within folds.
+    """Judges all contenders by nested cross-fitting.
 
-    For each outer fold its learning rows are cut again; the out-of-fold predictions of that inner cut fit stacking
-    weights and calibration, and make the fold's own choice. Then the members are fitted on all learning rows, and what
-    comes out meets the judged rows for the first time.
+    The learning rows of each outer fold are cut into inner folds. Stacking weights, calibration and the choice of the
+    fold use the inner out-of-fold predictions. Then the members are fitted on all learning rows and predict the judged
+    rows.
 
     Args:
         frame: features, see `columns.learnable`.
         rows: labels, groups and times of the same rows.
         keys: per row, to break ties.
-        progress: receives a line after each fold.
+        progress: receives a line at the start of each fold.
 
     Raises:
         StudyError: see `folds`; too few of a class among the judged rows.
@@ -226,7 +226,7 @@ def _refuse_few(labels: NDArray[np.float64]) -> None:
 
 
 def _inner_folds(rows: Rows, seed: int) -> list[Fold]:
-    """The inner cut; where the past holds too few moments to cut, it is shuffled: what is judged lies outside of it."""
+    """Returns the inner folds: by time, or shuffled if times are too few; the judged rows are outside either way."""
     try:
         return folds(rows, INNER_FOLDS, seed)
     except StudyError:
@@ -242,10 +242,10 @@ def _inner_folds(rows: Rows, seed: int) -> list[Fold]:
 
 
 def pick_contender(log_odds: LogOdds, labels: NDArray[np.float64]) -> tuple[str, str]:
-    """Which contender to use, and why in words.
+    """Returns the name of the contender to use, and the reason in words.
 
-    Among single learners the rule of the asset graph (`choice.choose`): the simplest within one standard error of
-    the best. An ensemble replaces it only if it earns that, see `better_ensemble`.
+    Single learners follow the rule of the asset graph (`selection.choose`): the simplest within one standard error of
+    the best. An ensemble replaces it only if it is better by the rule of `better_ensemble`.
     """
     singles = {name: values for name, values in log_odds.items() if name not in ENSEMBLES}
     ensembles = {name: values for name, values in log_odds.items() if name in ENSEMBLES}
@@ -266,7 +266,7 @@ def pick_contender(log_odds: LogOdds, labels: NDArray[np.float64]) -> tuple[str,
 
 
 def fit_final(frame: pd.DataFrame, rows: Rows, evaluation: Evaluation, seed: int = SEED) -> FinalModel:
-    """The chosen contender on all rows; its weights and its calibration come from the out-of-fold predictions."""
+    """Fits the chosen contender on all rows; weights and calibration are fitted on the out-of-fold predictions."""
     transformation = Transformation.fit(frame, list(frame.columns))
     matrix = transformation.transform(frame)
     chosen = evaluation.best
@@ -282,7 +282,7 @@ def fit_final(frame: pd.DataFrame, rows: Rows, evaluation: Evaluation, seed: int
 
 
 def _weights(table: LogOdds, labels: NDArray[np.float64]) -> dict[str, tuple[tuple[float, ...], float]]:
-    """Ensemble -> weights of the learners in order, intercept; `table` must be out of fold."""
+    """Returns ensemble -> (weights in the order of LEARNERS, intercept); `table` must be out of fold."""
     even = (1 / len(LEARNERS),) * len(LEARNERS)
     return {
         SOFT_VOTING: (even, 0.0),
@@ -296,7 +296,7 @@ def _with_ensembles(table: LogOdds, weights: dict[str, tuple[tuple[float, ...], 
 
 
 def _shuffled_labels(frame: pd.DataFrame, rows: Rows, cut: Sequence[Fold], seed: int) -> FoldMean:
-    """What folds and transformation give away by themselves: nothing, if 0.5 lies inside."""
+    """Returns the mean ROC-AUC on shuffled labels; folds and transformation leak if its interval excludes 0.5."""
     labels = np.random.default_rng(seed).permutation(rows.labels)
     floor = "ridge_logistic_regression"
     table, fold = cross_fit(frame, replace(rows, labels=labels), cut, seed, {floor: LEARNERS[floor]})

@@ -1,4 +1,4 @@
-"""Which rows are learned from and which are judged, so that no fold knows its own answers."""
+"""Splits rows into learning and judging rows per fold."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 @dataclass(frozen=True)
 class Rows:
-    """What folds are cut by; one value per row.
+    """Labels, groups and times by which folds are cut; one value per row.
 
     Attributes:
         labels: 0 or 1.
-        groups: rows of one group stay together in a fold, unless times are given; None if every row stands for itself.
-        times: where given, what is judged is always later than what was learned from.
+        groups: rows of one group stay together in a fold, unless times are given; None if every row is its own group.
+        times: if given, judged rows are always later than the rows learned from.
     """
 
     labels: NDArray[np.float64]
@@ -27,17 +27,17 @@ class Rows:
     times: NDArray[np.datetime64] | None = None
 
     def take(self, rows: NDArray[np.intp]) -> "Rows":
-        """Some of the rows."""
+        """Returns the rows at the given positions."""
         groups = None if self.groups is None else self.groups[rows]
         return Rows(self.labels[rows], groups, None if self.times is None else self.times[rows])
 
 
 def folds(rows: Rows, count: int = FOLDS, seed: int = SEED) -> list[Fold]:
-    """(learn, judge) row positions of each fold.
+    """Returns the (learn, judge) row positions of each fold.
 
     Without times: stratified by label, shuffled, whole groups; every row is judged once. With times: the rows are cut
-    at dates into count + 1 blocks of about equal size, and each block but the first is judged by what was learned from
-    all before it, the same customers' earlier rows included: so a model is used.
+    at dates into up to count + 1 blocks of about equal size; each block but the first is judged by a model of all rows
+    before it, earlier rows of the same customers included, as in production.
 
     Raises:
         StudyError: a fold would have fewer than two of a class on a side; too few different times or groups.
@@ -52,7 +52,7 @@ def folds(rows: Rows, count: int = FOLDS, seed: int = SEED) -> list[Fold]:
                     + (
                         "Leave out --time, or bring a longer history: there must be both in every stretch of time."
                         if rows.times is not None
-                        else "Choose smaller --groups: the churners sit in too few of them."
+                        else "Choose smaller --groups: too few of them contain churners."
                     )
                 )
     return found
@@ -91,9 +91,9 @@ def _by_time(times: NDArray[np.datetime64], count: int) -> list[Fold]:
 
 
 def group_codes(*keys: pd.Series | None) -> NDArray[np.int64] | None:
-    """One code per connected group: rows that share a value of any key belong together; None if no value repeats.
+    """Returns one code per connected group: rows that share a value of any key are connected; None if no value repeats.
 
-    Missing values stand for themselves.
+    Missing values connect no rows.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

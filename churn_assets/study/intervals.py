@@ -1,4 +1,4 @@
-"""How sure a mean ROC-AUC over folds is, where rows may belong together."""
+"""Confidence interval of a mean ROC-AUC over folds, also for grouped rows."""
 
 from dataclasses import dataclass
 
@@ -24,14 +24,13 @@ def fold_mean(
     fold: NDArray[np.int64],
     groups: NDArray[np.int64] | None = None,
 ) -> FoldMean:
-    """Mean ROC-AUC over folds; folds are independent given their models, so variances add.
+    """Returns the mean ROC-AUC over folds; folds are independent given their models, so variances add.
 
-    A fold with fewer than two of a class, which only shuffled labels make, has no interval and does not count.
+    A fold with fewer than two rows of a class has no interval and is skipped; only shuffled labels lead to one.
 
     Args:
-        groups: where rows of one group are no evidence of their own (twelve months of one customer), its code per row;
-            then the parts that the rows of a group, in whichever fold, have in the mean are added up before they are
-            squared (Obuchowski 1997).
+        groups: group code per row, if rows of a group are not independent (twelve months of one customer). The variance
+            then squares the sum of the influences of all rows of a group, across folds (Obuchowski 1997).
     """
     values, variance, of_row = [], 0.0, np.zeros(len(labels))
     for number in np.unique(fold):
@@ -50,8 +49,7 @@ def fold_mean(
 
 
 def _influence(labels: NDArray[np.float64], score: NDArray[np.float64], auc: float) -> NDArray[np.float64]:
-    """By how much each row moves the ROC-AUC: its share of rightly ordered pairs less the mean, by the size of its
-    class."""
+    """Returns the influence of each row on the ROC-AUC: (its share of ordered pairs - AUC) / size of its class."""
     result = np.empty(len(labels))
     for own, of_class in zip((labels == 1, labels == 0), placements(labels, score), strict=True):
         result[own] = (of_class - auc) / own.sum()

@@ -1,4 +1,4 @@
-"""Signs that a column knows the outcome, or that rows know each other. What is found is said with its remedy."""
+"""Finds columns that contain the outcome and rows that depend on each other; every finding states a remedy."""
 
 import re
 from collections.abc import Sequence
@@ -14,23 +14,24 @@ from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.study.columns import FileColumn, in_words
 
-# Blank or filled in for nobody but churners (or stayers): at least so many rows, so pure.
+# A column is one-sided if its blank (or its filled) rows are almost all churners, or almost all stayers. Chance alone
+# would give PURE_ROWS of each; churners are at least PURE_SHARE of them, or at most 1 - PURE_SHARE of the usual share.
 PURE_ROWS, PURE_SHARE = 20, 0.98
-# A total is a product of two other columns if it follows them so closely.
+# A column is a product of two others if its correlation with their product is at least this.
 PRODUCT_CORRELATION = 0.985
 NAMESAKE_AUC = 0.55
-# So many different values that a column with such a name tells customers apart, and not shops or plans.
+# With more values than this, a column named like an id identifies customers, not shops or plans.
 ID_VALUES = 50
 ORDER_AUC = 0.55
-# With fewer combinations of values than this per row, equal rows are chance (three columns of three values each).
+# With fewer combinations of values per row than this, equal rows are coincidence (three columns of three values each).
 KINDS_PER_ROW = 100
-# More numbers are not searched for products: the triples would take longer than the study.
+# In files with more numbers, no products are searched for: the triples would take longer than the study.
 PRODUCT_COLUMNS = 60
 _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
 )
-# A target of such words alone (or of none longer than three letters) names no outcome that others might describe.
+# A target name of these words alone (or of words of up to three letters) is too generic to search for in other names.
 _GENERIC = re.compile(
     r"status|type|flag|label|target|value|class|outcome|output|result|response|category|score|state|left|.{1,3}"
 )
@@ -45,9 +46,9 @@ class LeakFinding:
     """One sign of a leak.
 
     Attributes:
-        column: concerned; None where it is the file as a whole.
-        kind: "leak" columns are left out unless kept by name; a "warning" only speaks.
-        words: what was seen and what to do.
+        column: the column; None for the file as a whole.
+        kind: a "leak" is left out unless kept by name; a "warning" is only reported.
+        words: the observation and the remedy.
     """
 
     column: str | None
@@ -56,14 +57,14 @@ class LeakFinding:
 
 
 def repeated_ids(columns: Sequence[FileColumn], named: bool) -> list[LeakFinding]:
-    """A finding per column that seems to name the customer and holds the same value in several rows.
+    """Returns a finding per column that looks like a customer id and repeats.
 
-    A model that learns from it remembers customers. Where it is not learned from, their other values still give them
-    away to rows in another fold, unless what ties the rows together is named.
+    A model that learns from it memorises customers. Even if it is not a feature, rows of one customer in different
+    folds resemble each other and make the figures too good, unless `named`.
 
     Args:
-        columns: without those that the user gave a role.
-        named: whether the user named customers or groups.
+        columns: those to which the user gave no role.
+        named: whether ids or groups named by the user keep rows together.
     """
     found = []
     for column in columns:
@@ -87,10 +88,12 @@ def repeated_ids(columns: Sequence[FileColumn], named: bool) -> list[LeakFinding
 def column_findings(
     columns: Sequence[FileColumn], labels: NDArray[np.float64], target: str
 ) -> list[LeakFinding]:
-    """At most one finding per learnable column, the most telling.
+    """Returns at most one finding per learnable column, and a warning if no products were searched for.
+
+    The first that applies: too good alone, one-sided blanks, named after the outcome, product of two other columns.
 
     Args:
-        columns: of the labelled rows.
+        columns: with values of the labelled rows only.
         labels: 0 or 1 per row.
         target: name of the target column.
     """
@@ -150,14 +153,14 @@ def _namesake(column: FileColumn, alone: float, target: str) -> str:
 
 
 def _names_outcome(target: list[str], words: list[str]) -> bool:
-    """Whether the target's words, and more than generic ones, stand in the column's name one after the other."""
+    """Returns True if the column's words contain the target's in sequence and those are not all generic."""
     if all(_GENERIC.fullmatch(word) for word in target):
         return False
     return any(words[at : at + len(target)] == target for at in range(len(words)))
 
 
 def _products(columns: Sequence[FileColumn]) -> list[LeakFinding]:
-    """Totals that follow the product of two other numbers, such as months times price."""
+    """Returns a finding per total that follows the product of two other numbers, such as months times price."""
     numbers = {
         column.name: column.values.to_numpy(np.float64)
         for column in columns
@@ -185,20 +188,20 @@ def _products(columns: Sequence[FileColumn]) -> list[LeakFinding]:
                     best, pair = follows, (a, b)
         if best >= PRODUCT_CORRELATION:
             found.append((best, total, pair))
-    # Of three columns that make each other, only the widest can be the product.
+    # `_follows` compares sizes, so a factor is not found as a product of the total and the other factor.
     return [
         LeakFinding(
             total,
             "leak",
-            f"{total} is nearly {a} x {b} (correlation {best:.3f}): it adds nothing that they do not say, and such a "
-            "total stops growing when the customer leaves, so it may know the end.",
+            f"{total} is nearly {a} x {b} (correlation {best:.3f}): it adds no information, and such a total stops "
+            "growing when the customer leaves, so it can reveal the outcome.",
         )
         for best, total, (a, b) in found
     ]
 
 
 def _follows(total: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Correlation of a number with a product, 0 unless it is of the same size and each factor matters."""
+    """Returns the correlation of `total` with `a` x `b`; 0 unless their sums are similar and both factors matter."""
     known = ~(np.isnan(total) | np.isnan(a) | np.isnan(b))
     if known.sum() < 100:
         return 0.0
@@ -219,12 +222,12 @@ def file_findings(
     in_time: bool,
     named: bool = False,
 ) -> list[LeakFinding]:
-    """Findings about the rows: sorted by outcome, the same row several times, one customer in several rows.
+    """Returns findings about the rows: sorted by outcome, repeated rows, several rows per customer.
 
     Args:
         groups: see `folds.Rows`.
-        in_time: whether rows are judged by earlier ones; the order of the rows then says nothing.
-        named: whether the user said what tells customers apart.
+        in_time: whether folds are cut by time; the order of the rows is then not checked.
+        named: whether the user named an id or groups.
     """
     found = []
     order = auc_interval(labels, np.arange(len(labels), dtype=np.float64))[0]
@@ -270,7 +273,7 @@ def file_findings(
 
 
 def _many_kinds(frame: pd.DataFrame) -> bool:
-    """Whether the columns could tell all rows apart, so that equal rows are no chance."""
+    """Returns True if the columns have so many combinations of values that equal rows are no coincidence."""
     kinds = 1
     for name in frame.columns:
         kinds *= max(1, frame[name].nunique(dropna=False))
@@ -280,7 +283,7 @@ def _many_kinds(frame: pd.DataFrame) -> bool:
 
 
 def figure_findings(auc: float, shuffled_low: float, shuffled_high: float) -> list[LeakFinding]:
-    """Findings about the figures themselves.
+    """Returns findings about the ROC-AUC: too good, or away from 0.5 on shuffled labels.
 
     Args:
         auc: of the chosen model, out of fold.

@@ -1,6 +1,6 @@
 """The learners of a study: ridge logistic regression, additive regression and histogram boosting.
 
-All predict log-odds and explain them exactly, and so does an ensemble of them (ml/training/ensembles.py).
+All predict log-odds and split them exactly into contributions, as do their ensembles (ml/training/ensembles.py).
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Fit = Callable[[NDArray[np.float64], NDArray[np.float64], int], Form]
 
 @dataclass(frozen=True)
 class Bent:
-    """A linear form over columns and their hinges `max(0, x - knot)`: a straight line per column becomes a bent one.
+    """A linear form over columns and their hinges `max(0, x - knot)`, piecewise linear in each column.
 
     Attributes:
         columns, knots: matrix column and knot of each hinge, same length.
@@ -44,7 +44,7 @@ class Bent:
         return self.linear.expected()
 
     def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
-        """A column's line and its hinges together."""
+        """Log-odds that each group of columns adds per row; the hinges belong to the group of their column."""
         widened = np.concatenate([group, group[self.columns]])
         return self.linear.contributions(bent(matrix, self.columns, self.knots), widened)
 
@@ -52,12 +52,12 @@ class Bent:
 def bent(
     matrix: NDArray[np.float64], columns: NDArray[np.intp], knots: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The matrix and beside it one hinge per knot."""
+    """Returns the matrix with one hinge column per knot appended."""
     return np.hstack([matrix, np.maximum(matrix[:, columns] - knots, 0.0)])
 
 
 def _hinges(matrix: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Knots at KNOTS inner quantiles of each column that has more than ten values."""
+    """Returns column and knot of each hinge: KNOTS inner quantiles of each column with more than ten values."""
     columns, knots = [], []
     for column in range(matrix.shape[1]):
         if len(np.unique(matrix[:, column])) > 10:
@@ -68,18 +68,18 @@ def _hinges(matrix: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.f
 
 
 def ridge_logistic_regression(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:
-    """Logistic regression with a ridge penalty: every other learner has to beat it."""
+    """Fits logistic regression with a ridge penalty, the baseline."""
     return ridge(matrix, labels)
 
 
 def additive_regression(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:
-    """Logistic regression in which every number may bend at eight quantiles: risk rarely rises in straight lines."""
+    """Fits logistic regression, with KNOTS knots per number, piecewise linear: risk is rarely linear."""
     columns, knots = _hinges(matrix)
     return Bent(columns, knots, ridge(bent(matrix, columns, knots), labels))
 
 
 def histogram_boosting(matrix: NDArray[np.float64], labels: NDArray[np.float64], seed: int) -> Form:
-    """The asset graph's own candidate of this name."""
+    """Fits the asset graph's candidate of this name, without Spark."""
 
     def no_session() -> NoReturn:
         raise RuntimeError("a study starts no Spark")

@@ -1,4 +1,4 @@
-"""How a study was made, in sentences for its report."""
+"""Describes the method of a study in sentences for its report."""
 
 from churn_assets.reporting.words import spoken
 from churn_assets.study.folds import SEED
@@ -7,7 +7,7 @@ from churn_assets.study.study import EXPLAINED_ROWS, Study
 
 
 def method(study: Study) -> list[str]:
-    """One sentence or two per subject."""
+    """Returns one or more sentences per subject."""
     prepared, evaluation = study.prepared, study.evaluation
     lines = [
         (
@@ -51,6 +51,6 @@ def _moment(study: Study) -> str:
     if study.prepared.request.time:
         return "One file does not show whether an outcome was already known when a later row was observed."
     return (
-        "Without --time the figures say how well customers of one moment are told apart. A model achieves less on next "
-        "month's customers. A file made after the outcome can hide leaks that no program sees."
+        "Without --time the figures show how well the model ranks customers of one moment. A model achieves less on "
+        "next month's customers. A file made after the outcome can contain leaks that no program detects."
     )

@@ -1,4 +1,4 @@
-"""Numbers as people and programs write them, one notation per column."""
+"""Parses columns of numbers in the usual notations, one notation per column."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,8 @@ BLANKS = frozenset(
         "<na>",
     }
 )
-# A column is read as numbers although a few values are not: they become missing, and the report lists them.
+# A column with at most this share and this many spellings of other texts is read as numbers; the texts become missing,
+# and the report lists them.
 UNREADABLE_SHARE, UNREADABLE_SPELLINGS = 0.05, 5
 
 _UNIT = r"(?:[$€£¥]|EUR|USD|GBP|CHF)"
@@ -41,11 +42,11 @@ _COMMA = rf"[-+]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+|\d+)(?:,
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers of the distinct texts.
+    """Numbers parsed from distinct texts.
 
     Attributes:
-        values: float64, NaN where the text is none.
-        notes: what was decided, for a person; empty for plain numbers.
+        values: float64, NaN where the text is not a number.
+        notes: how the notation was interpreted, for the report; empty for plain numbers.
     """
 
     values: NDArray[np.float64]
@@ -53,7 +54,7 @@ class Numbers:
 
 
 def is_blank(texts: pa.Array) -> NDArray[np.bool_]:
-    """True for texts (trimmed) that stand for nothing."""
+    """Returns a mask of the trimmed texts that mean a missing value, see BLANKS."""
     found: NDArray[np.bool_] = pc.is_in(pc.utf8_lower(texts), pa.array(sorted(BLANKS))).to_numpy(
         zero_copy_only=False
     )
@@ -61,17 +62,17 @@ def is_blank(texts: pa.Array) -> NDArray[np.bool_]:
 
 
 def is_code(texts: pa.Array) -> bool:
-    """True if all are digits only and one has a leading zero (postcodes, branch numbers): no number to count with."""
+    """Returns True if all texts are digits only and one has a leading zero: postcodes or branch numbers."""
     digits = pc.match_substring_regex(texts, r"^\d+$")
     leading = pc.match_substring_regex(texts, r"^0\d+$")
     return bool(len(texts) and pc.all(digits).as_py() and pc.any(leading).as_py())
 
 
 def numbers(texts: pa.Array, delimiter: str) -> Numbers | None:
-    """Distinct trimmed texts, none blank, as numbers in the one notation that fits them; None if they are not numbers.
+    """Parses distinct trimmed texts, none blank, in the one notation that fits them; None if they are not numbers.
 
     Args:
-        delimiter: of the file; tells how its country writes, where `1,234` or `1.234` could be either.
+        delimiter: of the file; decides about the decimal mark where `1,234` or `1.234` is ambiguous.
     """
     if not len(texts):
         return None
@@ -84,7 +85,7 @@ def numbers(texts: pa.Array, delimiter: str) -> Numbers | None:
         decimal = ","
         notes.append(f"the point in {example} was taken for a thousands separator")
     elif not plain.all() and (point == comma).all():
-        # Nothing but whole groups, `1,234` or `1 234`.
+        # Each text fits both notations (`1,234`, `1 234`) or neither.
         commas = bare.filter(pc.match_substring(bare, ","))
         groups = pc.all(pc.match_substring_regex(commas, _whole_groups(","))).as_py()
         parted = delimiter == "," or (delimiter in "\t|" and bool(_thousands(bare, ",")))
@@ -112,8 +113,11 @@ def _whole_groups(mark: str) -> str:
 
 
 def _thousands(texts: pa.Array, mark: str) -> str:
-    """An example of a mark that parts thousands rather than decimals, else nothing: wherever it stands it parts whole
-    groups of three, in two numbers at least, and no number without it has more than three digits."""
+    """Returns an example of a mark that separates thousands, not decimals, else an empty text.
+
+    At least two texts must contain the mark, each between whole groups of three digits, and no text without it may have
+    more than three digits.
+    """
     marked = pc.match_substring(texts, mark)
     parted, rest = texts.filter(marked), texts.filter(pc.invert(marked))
     groups = pc.all(pc.match_substring_regex(parted, _whole_groups(mark))).as_py()

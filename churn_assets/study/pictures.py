@@ -1,4 +1,4 @@
-"""The pictures of the report as PNGs."""
+"""Draws the pictures of the report as PNGs."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ SHOWS = review.SHOWS | {
 def pictures(
     evaluation: Evaluation, drivers: Sequence[Driver], segments: Sequence[Segment], economics: Economics
 ) -> dict[str, bytes]:
-    """Name -> PNG, a picture per name of SHOWS."""
+    """Returns name -> PNG, one picture per name in SHOWS."""
     best, labels = evaluation.best, evaluation.labels
     about = f"{best.metrics.n:,} customers, each scored by a model that did not see them"
     figures = {
@@ -72,7 +72,7 @@ def _contenders_figure(evaluation: Evaluation) -> "Figure":
 
 
 def _money_figure(evaluation: Evaluation, economics: Economics) -> "Figure":
-    """Profit per customer of the base by share contacted."""
+    """Profit per customer of the base against the share contacted."""
     curve = profit_curve(evaluation.labels, evaluation.best.log_odds, economics)
     figure, axes = blank(
         "What a campaign earns",

@@ -1,4 +1,4 @@
-"""From a request to rows that can be learned from: what the columns are, which are left out, and why."""
+"""Prepares a study: reads the file, infers its columns, and selects features and rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,24 +19,24 @@ from churn_assets.study.numerals import is_blank
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
 
-# Learned from and judged on: more rows hardly change a figure, and cost minutes. Whole groups are drawn.
+# At most about this many rows are learned from and judged: more hardly change a figure and cost minutes.
 MODEL_ROWS = 100_000
 SMALL = 1_000
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for.
+    """The user's request.
 
     Attributes:
         file: a delimited text file, one row per customer (or per customer and moment).
-        target: column that says who left.
-        id: column that names the customer; rows of one customer stay together in a fold.
-        time: column that says when a row was observed; later rows are then judged by earlier ones.
-        groups: column of what else must not be torn apart (household, account); not together with time.
+        target: column with the outcome.
+        id: column that identifies the customer; rows of one customer stay together in a fold.
+        time: column with the time of observation of a row; later rows are then judged by a model of earlier ones.
+        groups: column of other rows that stay together in a fold (household, account); excludes time.
         positive, leave_out, negative: see `target.understand_target`.
         keep: columns to use although they look like leaks.
-        economics: of a campaign.
+        economics: economics of a campaign.
     """
 
     file: Path
@@ -53,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file ready to be judged.
+    """A file prepared for learning and judging.
 
     Attributes:
         request: with column names as the file spells them.
@@ -61,9 +61,9 @@ class Prepared:
         columns: all but the target, in the order of the file; features: those that are learned from.
         left_out: column -> why it is not learned from.
         findings: leaks and warnings about columns and file.
-        keys: per row of the file its id, else its number.
+        keys: id of every row of the file, else its number from 1.
         frame: features of every row of the file.
-        used: positions of the rows that are learned from and judged, rising.
+        used: ascending positions of the rows that are learned from and judged.
         rows: labels, groups and times of the used rows.
     """
 
@@ -91,7 +91,7 @@ class Prepared:
 
 
 def prepare(request: Request, progress: Callable[[str], Any] = lambda message: None) -> Prepared:
-    """Read and understand a file, find its leaks, and decide what is learned from.
+    """Reads a file, infers its columns, finds its leaks, and selects features and rows.
 
     Raises:
         StudyError: the file or the request cannot be studied; see its message.
@@ -139,7 +139,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     frame = learnable(features, reference)
     together = None if groups is None else groups[used]
     if together is not None and len(np.unique(together)) == len(used):
-        together = None  # only copies and rows without an outcome had made groups
+        together = None  # every group has one used row; the others are copies or have no outcome
     rows = Rows(
         labels,
         together,
@@ -166,10 +166,10 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
 
 
 def _resolved(request: Request, file: FlatFile) -> Request:
-    """The request with column names as the file spells them.
+    """Returns the request with column names as the file spells them.
 
     Raises:
-        StudyError: a named column is not there, or has two roles.
+        StudyError: no such column; the target has a second role; both time and groups.
     """
     names = file.table.column_names
     found: dict[str, Any] = {"target": column_named(request.target, names, "--target")}
@@ -188,9 +188,12 @@ def _resolved(request: Request, file: FlatFile) -> Request:
 
 
 def _times(request: Request, columns: list[FileColumn]) -> tuple[pd.Series | None, pd.Series | None]:
-    """Time of observation per row, and the same as a reference for other dates.
+    """Returns the time of observation per row, and the same as the reference for other dates; None without --time.
 
-    Numbers (week 17, 202401) order the rows by their rank, but say nothing about dates.
+    Numbers (week 17, 202401) order the rows by rank and give no reference.
+
+    Raises:
+        StudyError: the column contains neither dates nor numbers.
     """
     if request.time is None:
         return None, None
@@ -198,7 +201,7 @@ def _times(request: Request, columns: list[FileColumn]) -> tuple[pd.Series | Non
     if column.values is None or column.kind not in ("date", "number"):
         wrong = {
             "constant": "the same in every row, so that no row is later than another",
-            "id": "different in every row and no date: it tells rows apart, and not when they were observed",
+            "id": "different in every row and no date: it identifies rows and is not the time of observation",
         }.get(column.kind, "neither dates nor numbers")
         raise StudyError(
             f"--time {request.time}: {wrong} (for example {column.example}). Name a column of dates (2024-12-31) or of "
@@ -227,9 +230,9 @@ def _texts(file: FlatFile, name: str | None) -> pd.Series | None:
 
 
 def _exact_copies(request: Request, file: FlatFile) -> NDArray[np.bool_]:
-    """Rows that repeat an earlier row in every field, a customer's id (or any column that differs per row) included.
+    """Returns a mask of the rows that repeat an earlier row in every field, ids included.
 
-    Without an id a file of few columns may hold alike customers; they count as copies only if the file names customers.
+    Without --id, different customers can be equal in a file of fewer than 6 columns; no row then counts as a copy.
     """
     if request.id is None and len(file.table.column_names) < 6:
         return np.zeros(file.table.num_rows, dtype=bool)
@@ -244,7 +247,7 @@ def _exact_copies(request: Request, file: FlatFile) -> NDArray[np.bool_]:
 
 
 def _drawn(rows: NDArray[np.intp], groups: NDArray[np.int64] | None) -> NDArray[np.intp]:
-    """At most about MODEL_ROWS of the rows, by whole groups, in the order of the file."""
+    """Returns at most about MODEL_ROWS of the rows, in whole groups and in the order of the file."""
     if len(rows) <= MODEL_ROWS:
         return rows
     random = np.random.default_rng(SEED)
@@ -278,5 +281,5 @@ def _about_the_file(
         words = f"{int(copies.sum()):,} rows are exact copies of another row and were learned from once."
         yield LeakFinding(None, "warning", words)
     if known.sum() < SMALL:
-        words = f"Only {int(known.sum()):,} rows: the intervals are wide, and every figure is a rough one."
+        words = f"Only {int(known.sum()):,} rows: the intervals are wide, and all figures are rough."
         yield LeakFinding(None, "warning", words)

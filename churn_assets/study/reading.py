@@ -1,4 +1,7 @@
-"""A delimited text file as a table of text, whatever program wrote it: encoding, delimiter, header, crooked rows."""
+"""Reads a delimited text file into a table of text; detects encoding, delimiter, header and crooked rows.
+
+Crooked rows have another number of fields than the header.
+"""
 
 import codecs
 import re
@@ -15,11 +18,11 @@ from churn_assets.study.shape import DELIMITERS, FileShape, shape
 
 MAXIMUM_ROWS = 5_000_000
 SAMPLE_BYTES = 1 << 18
-# More crooked rows than this, and the delimiter or the quoting is not understood.
+# A larger share of crooked rows means that the delimiter or the quoting was detected wrongly.
 CROOKED_SHARE = 0.01
-# Databases write these without quoting anything, quotation marks and all.
+# Databases write files with these delimiters without quoting, so a quotation mark may be part of the text.
 OFTEN_UNQUOTED = "\t|"
-# Rows of several lines that are looked at to see whether quotation marks are quotes.
+# At most this many multi-line rows are checked for quotation marks that are not quotes.
 JUDGED_ROWS = 10_000
 _MAGIC = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
@@ -37,12 +40,12 @@ class FlatFile:
 
     Attributes:
         path, size: of the file; size in bytes.
-        encoding: Python's name.
+        encoding: its name in Python.
         delimiter: one character.
-        table: every column as text, blanks and all; a row per record.
-        crooked: numbers (from 1, header included) of the lines that rows with another number of fields cover; quoted
-            line breaks of good rows are not counted. These rows were left out.
-        notes: what else was decided on the way.
+        table: every column as text, blanks unchanged; a row per record.
+        crooked: line numbers (from 1, header included) of the crooked rows, which are left out; quoted line breaks of
+            valid rows are not counted.
+        notes: how else the file was interpreted, for the report.
     """
 
     path: Path
@@ -54,7 +57,7 @@ class FlatFile:
     notes: tuple[str, ...] = ()
 
     def words(self) -> str:
-        """How it was read, for a person."""
+        """Returns one line for the report on how the file was read."""
         said = (
             f"{self.table.num_rows:,} rows x {self.table.num_columns} columns, {self.encoding}, "
             f"separated by {DELIMITERS[self.delimiter]}"
@@ -68,7 +71,7 @@ class FlatFile:
 
 
 def read(path: Path) -> FlatFile:
-    """Read a file whole, every field as text.
+    """Reads a whole file, every field as text.
 
     Raises:
         StudyError: no such file; not text; neither UTF-8, UTF-16 nor latin-1; one column only; too many crooked rows;
@@ -78,10 +81,10 @@ def read(path: Path) -> FlatFile:
         raise StudyError(f"{path}: there is no such file.")
     encoding = _encoding(path)
     head = _head(path, encoding)
-    hint = 1 if head.lower().lstrip('"').startswith("sep=") else 0  # Excel's own hint to itself
+    hint = 1 if head.lower().lstrip('"').startswith("sep=") else 0  # Excel states its delimiter
     found = shape(path.name, head.split("\n", hint)[-1])
     found = replace(found, lines=found.lines + hint)
-    notes = ["what stands above the header was passed over"] if found.titles else []
+    notes = ["rows above the header were skipped"] if found.titles else []
     try:
         parsed = _parsed(path, encoding, found, quoted=True)
         _refuse_swallowed(path, parsed, found)
@@ -99,13 +102,13 @@ def read(path: Path) -> FlatFile:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """Good rows, and the number of the first line and the text of each invalid one."""
+    """The valid rows, and (number of the first line, text) of each invalid row."""
 
     table: pa.Table
     invalid: list[tuple[int, str]]
 
     def crooked(self) -> list[int]:
-        """The lines that the invalid rows cover."""
+        """Returns the line numbers of the invalid rows."""
         return [line + at for line, text in self.invalid for at in range(len(_lines(text)))]
 
 
@@ -147,7 +150,7 @@ def _parsed(path: Path, encoding: str, found: FileShape, quoted: bool) -> _Parse
 
 
 def _refuse_swallowed(path: Path, parsed: _Parsed, found: FileShape) -> None:
-    """Refuse quotation marks that are no quotes: most rows of several lines are, line by line, whole rows."""
+    """Raises StudyError if quotation marks are no quotes: each line of most multi-line rows is a whole row."""
     several = np.zeros(parsed.table.num_rows, dtype=bool)
     for column in parsed.table.columns:
         for end in "\n\r":
@@ -196,7 +199,11 @@ def _refuse(path: Path, table: pa.Table, delimiter: str, crooked: list[int]) -> 
 
 
 def _encoding(path: Path) -> str:
-    """The encoding of the whole file: by its byte order mark, else the first of UTF-8 and cp1252 that fits."""
+    """Returns the encoding of the whole file: by its byte order mark, by zero bytes, else UTF-8 or cp1252.
+
+    Raises:
+        StudyError: empty; not text; in none of these encodings.
+    """
     with path.open("rb") as file:
         head = file.read(SAMPLE_BYTES)
     if not head.strip():
@@ -216,7 +223,7 @@ def _encoding(path: Path) -> str:
     try:
         return _checked(path, "utf-8")
     except StudyError:
-        return _checked(path, "cp1252")  # latin-1 as Windows writes it; five bytes are no character in it
+        return _checked(path, "cp1252")  # the latin-1 of Windows; five byte values are undefined in it
 
 
 def _checked(path: Path, encoding: str) -> str:

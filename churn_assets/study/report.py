@@ -1,4 +1,4 @@
-"""The report of a study: one HTML page that holds figures of groups only and no row of the file."""
+"""The report of a study: one HTML page with figures of groups only and no row of the file."""
 
 from collections.abc import Iterable
 from shlex import quote
@@ -42,13 +42,13 @@ CALIBRATED = {
 
 
 def report(study: Study) -> str:
-    """The whole page as HTML."""
+    """Returns the page as HTML."""
     economics = study.prepared.request.economics
     return html_page(document(study), pictures(study.evaluation, study.drivers, study.segments, economics))
 
 
 def document(study: Study) -> Document:
-    """The report before it is rendered."""
+    """Returns the report before it is rendered."""
     chapters = [
         Chapter("How good it is", _quality(study)),
         Chapter("Leaks and warnings", _leaks(study)),
@@ -125,7 +125,7 @@ def _quality(study: Study) -> list[Block]:
 
 def _leaks(study: Study) -> list[Block]:
     if not study.findings:
-        return ["None found: no column gives the outcome away, and no row gives away another."]
+        return ["None found: no column reveals the outcome, and no rows depend on each other."]
     kept = study.prepared.request.keep
     return [_notice(found, kept) for found in sorted(study.findings, key=lambda found: found.kind)]
 

@@ -1,4 +1,4 @@
-"""Delimiter and header of a text file, from its beginning."""
+"""Detects the delimiter and the header of a text file from its first rows."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ SAMPLE_ROWS = 500
 
 @dataclass(frozen=True)
 class FileShape:
-    """How a file is laid out.
+    """Delimiter and header of a file.
 
     Attributes:
         delimiter: one character.
-        names: of the columns, distinct.
-        lines: physical lines down to the header, it included.
-        titles: rows above the header that are not blank; they were passed over.
+        names: distinct column names.
+        lines: number of physical lines up to and including the header.
+        titles: number of rows above the header, without empty lines; they are skipped.
     """
 
     delimiter: str
@@ -37,17 +37,19 @@ class _Row:
 
 
 def shape(name: str, head: str) -> FileShape:
-    """The delimiter by which most rows have the same number of fields, header included, the more the better.
+    """Detects the delimiter: the one that gives the largest share of rows the same number of fields.
 
-    The header is the first row with about as many fields as most rows; a row with one text only is a title above it. A
-    delimiter at the end of the header alone, or of the rows alone, is nobody's column.
+    Ties go to a header in the first row, then to a header as wide as the rows, then to more fields. The header is the
+    first row whose number of fields differs by at most one from that of most rows; a row with one text only is a title
+    above it. A trailing delimiter is dropped if only the header has one; if only the rows have one, it gives a column
+    without a name and without values.
 
     Args:
         name: of the file, for messages.
         head: text from the beginning of the file; the last row may be cut.
 
     Raises:
-        StudyError: one column only; no header; a header that the rows do not follow.
+        StudyError: one column only; no header; a header with another number of fields than most rows.
     """
     best, merit = None, (0.0, 0, 0)
     for delimiter in DELIMITERS:
@@ -83,12 +85,15 @@ def _rows(head: str, delimiter: str) -> Iterator[_Row]:
                 yield _Row(row, reader.line_num)
             if reader.line_num > SAMPLE_ROWS:
                 return
-    except csv.Error:  # a quotation mark that is never closed; what stands before it is good
+    except csv.Error:  # a quotation mark that is never closed; the rows before it are valid
         return
 
 
 def _judged(rows: list[_Row]) -> list[_Row]:
-    """The rows below the first, without the last, which may be cut; if it alone is there, then only if it is whole."""
+    """Returns the rows below the first without the last, which may be cut.
+
+    Of two rows it returns the second, or the first if the second covers several lines; of one row, that row.
+    """
     if len(rows) == 2 and rows[1].line > rows[0].line + 1:  # a quotation mark that is never closed
         return rows[:1]
     return rows[1:-1] or rows[1:] or rows
@@ -102,7 +107,7 @@ def _header(rows: list[_Row], width: int) -> int | None:
 
 
 def _as_wide(name: str, rows: list[_Row], at: int, width: int) -> list[str]:
-    """The header with as many fields as the rows have."""
+    """Returns the header with as many fields as most rows have, see `shape`."""
     names = rows[at].fields
     if len(names) == width + 1 and not names[-1].strip():
         return names[:-1]
@@ -124,7 +129,7 @@ def _looks_like_data(name: str) -> bool:
 
 
 def distinct(names: list[str]) -> list[str]:
-    """Trimmed names in one line; an empty one becomes column_<position>, a repeated one gets its position."""
+    """Returns trimmed one-line names; an empty one becomes column_<position>, a repeated one <name>_<position>."""
     trimmed = [re.sub(r"\s*\n\s*", " ", name.strip()) for name in names]
     result: list[str] = []
     for position, name in enumerate(trimmed, 1):

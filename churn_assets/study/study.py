@@ -1,4 +1,4 @@
-"""One study from file to figures: prepare, judge, explain, score."""
+"""Runs a study of one file: prepares, judges, explains and scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from churn_assets.study.folds import SEED
 from churn_assets.study.leaks import LeakFinding, figure_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
 
-# Explained to find global drivers and segments.
+# At most this many rows are explained to find global drivers and segments.
 EXPLAINED_ROWS = 20_000
 SCORED_AT_ONCE = 100_000
 
@@ -26,15 +26,15 @@ Progress = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Study:
-    """What a study found.
+    """Result of a study.
 
     Attributes:
-        prepared: what was asked, read and understood.
+        prepared: request, file, columns and rows.
         findings: leaks and warnings.
-        evaluation, model: figures out of fold, and the model fitted on all modelled rows.
+        evaluation, model: figures out of fold; the model fitted on all used rows.
         drivers, segments: strongest first; riskiest first.
         money: EMPC of the chosen contender out of fold.
-        scored: id (or row), probability, scored_by, risk, reason_1..3; a row per row of the file, in its order.
+        scored: id (or row), probability, scored_by, risk, reason_1..3; one row per row of the file, in the same order.
     """
 
     prepared: Prepared
@@ -47,7 +47,7 @@ class Study:
     scored: pd.DataFrame
 
     def figures(self) -> dict[str, float]:
-        """The numbers of the study by name, for MLflow."""
+        """Returns the metrics of the study by name, for MLflow."""
         best = self.evaluation.best
         found = {
             "auc": best.mean.auc,
@@ -76,7 +76,7 @@ class Study:
 
 
 def run_study(request: Request, progress: Progress = lambda message: None) -> Study:
-    """Study a file; writes nothing.
+    """Runs a study; writes nothing.
 
     Args:
         progress: receives a line at the start of each step.
@@ -116,7 +116,7 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
 
 
 def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd.DataFrame:
-    """A probability with reasons per row: out of fold where the row was judged, by the final model elsewhere."""
+    """Returns probability and reasons per row; out-of-fold probability if judged, else the final model's."""
     frame, told = prepared.frame, features_of(prepared.features)
     medians = {
         part.feature: part.median for part in model.transformation.parts if isinstance(part, NumericColumn)
@@ -143,7 +143,7 @@ def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd
 def _explained(
     modelled: pd.DataFrame, model: FinalModel, evaluation: Evaluation
 ) -> tuple[pd.DataFrame, NDArray[np.intp]]:
-    """Contributions of a sample of the judged rows, and their positions among the modelled rows."""
+    """Returns the contributions of a sample of the judged rows, and their positions among the used rows."""
     rows = evaluation.judged
     if len(rows) > EXPLAINED_ROWS:
         rows = np.sort(np.random.default_rng(SEED).choice(rows, EXPLAINED_ROWS, replace=False))

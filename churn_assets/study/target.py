@@ -1,4 +1,4 @@
-"""The target column in any of its usual spellings as 0 and 1."""
+"""Converts the target column, in any of its usual spellings, to 0 and 1."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from churn_assets.study.errors import StudyError
 from churn_assets.study.numerals import is_blank
 
-# Fewer churners (or stayers) in the whole file, and five folds hold too few each to measure anything.
+# With fewer churners (or stayers) in the file, each of five folds has too few to measure anything.
 MINIMUM_OF_EACH = 50
 _POSITIVE = frozenset(
     {"1", "yes", "y", "true", "t", "ja", "j", "oui", "o", "si", "sí", "s", "sim"}
@@ -48,20 +48,20 @@ _NEGATIVE = frozenset(
     }
 )
 BLANK = "(blank)"
-# 1.00, 1,0 and +1 are 1; `True.` is true.
+# 1.00, 1,0 and +1 mean 1; `True.` means true.
 _DECORATION = re.compile(r"^\+|[.,]0*$")
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target, understood.
+    """The target column as labels.
 
     Attributes:
-        name: its column.
+        name: of the column.
         labels: 1 churned, 0 stayed, NaN unknown or left out; a value per row of the file.
         positive: spellings that count as churned.
         counts: spelling -> rows, the most frequent first; blank is `(blank)`.
-        left_out: spellings that the user set aside.
+        left_out: spellings that the user left out.
     """
 
     name: str
@@ -72,17 +72,17 @@ class Target:
 
     @property
     def known(self) -> int:
-        """Rows that churned or stayed."""
+        """Number of rows that churned or stayed."""
         return int(np.count_nonzero(~np.isnan(self.labels)))
 
     def words(self) -> str:
-        """What was counted as what."""
+        """Returns which values count as churned, with the rows per value."""
         counted = ", ".join(f"{spelling} {rows:,}" for spelling, rows in list(self.counts.items())[:8])
         aside = f"; {', '.join(self.left_out)} left out" if self.left_out else ""
         return f"{self.churn()} is churn ({counted}{aside})"
 
     def churn(self) -> str:
-        """The values that count as churned, the first of them where they are many (dates of leaving)."""
+        """Returns the values that count as churned, the first four by name if there are more (dates of leaving)."""
         more = f" or {len(self.positive) - 4:,} others" if len(self.positive) > 4 else ""
         return " or ".join(self.positive[:4]) + more
 
@@ -94,19 +94,20 @@ def understand_target(
     left_out: Sequence[str] = (),
     negative: str | None = None,
 ) -> Target:
-    """Labels of a target column; spellings are compared without case and surrounding blanks.
+    """Converts a target column to labels; spellings are compared without case and surrounding blanks.
 
-    Blanks are one value, however spelt. They are unknown unless `positive` or `negative` names them, as "" or as
-    any of their spellings.
+    All spellings of a blank are one value. Its label is unknown unless `positive` or `negative` is "" or one of those
+    spellings.
 
     Args:
-        positive: the value that means churned, all others then meaning stayed; needed where the spelling does not tell.
+        positive: the value that means churned; all others then mean stayed. Required if a spelling is not recognised.
         left_out: values of rows that are neither (joined in the meantime, still in trial).
-        negative: the value that means stayed, all others then meaning churned. With both, no other may be there.
+        negative: the value that means stayed; all others then mean churned. With both, blanks and `left_out` are the
+            only other values allowed.
 
     Raises:
-        StudyError: constant; too few of one kind; more than two values or unknown ones and no `positive`; `positive`,
-            `negative` or `left_out` is no value of the column, or the same.
+        StudyError: constant; too few rows of one kind; a value of unknown meaning; `positive`, `negative` or `left_out`
+            is not a value of the column; `positive` equals `negative`.
     """
     trimmed = pc.utf8_trim_whitespace(column)
     encoded = pc.dictionary_encode(trimmed).combine_chunks()
@@ -158,13 +159,13 @@ def understand_target(
 
 
 def _shown(spellings: pa.Array) -> list[str]:
-    """Spellings with all blanks as BLANK."""
+    """Returns the spellings with every blank replaced by BLANK."""
     shown: list[str] = pc.if_else(pa.array(is_blank(spellings)), BLANK, spellings).to_pylist()
     return shown
 
 
 def _folded(value: str) -> str:
-    """A value that the user named, as the column's are compared."""
+    """Returns a value named by the user, normalised like the values of the column."""
     return _shown(pa.array([value.strip()]))[0].casefold()
 
 
@@ -184,7 +185,7 @@ def _meaning(spelling: str, positive: str | None, negative: str | None, aside: C
 
 
 def _refuse_unclear(name: str, meaning: dict[str, float], blank: bool, known: str) -> None:
-    """Refuse a target of which what is told apart (value -> meaning) does not make two kinds."""
+    """Raises StudyError unless `meaning` (value -> 1, 0, NaN if unknown) has both kinds and no unknown one."""
     for_blanks = (
         ' Where blank means that the customer stayed, say --negative ""; where it means left, --positive "".'
     )
