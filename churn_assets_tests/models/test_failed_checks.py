@@ -52,7 +52,9 @@ def hardly_any(rng: np.random.Generator, tenure: Any) -> Any:
 def replace_rows(
     lake: Lake, table: Table, rows: list[dict[str, Any]], column: str, values: Sequence[object]
 ) -> None:
-    lake.lakehouse.replace_rows(table, pa.Table.from_pylist(rows), column, values, run_id="test")
+    if table == tables.CUSTOMER_SNAPSHOTS:
+        table = tables.customer_snapshots(lake.business)
+    lake.lakehouse.replace_rows(table, table.rows(rows), column, values, run_id="test")
 
 
 def write_cohorts(lake: Lake, labels: Labels, months: Sequence[str] = COHORTS) -> None:
