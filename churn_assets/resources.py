@@ -54,6 +54,7 @@ class SettingsResource(_Shown[Settings]):
     artifacts: str = _told("artifacts")
     keep_days: int = _told("keep_days")
     jars: str = _told("jars")
+    maven: str = _told("maven")
     engine_profile: str = _told("engine_profile")
     spark_master: str = _told("spark_master")
     spark_conf: dict[str, str] = _told("spark_conf")
@@ -124,6 +125,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "artifacts": without_secrets(settings.mlflow_artifacts),
         "keep_days": settings.keep_days,
         "jars": str(settings.jars_path),
+        "maven": without_secrets(settings.maven),
         "engine_profile": settings.engine_profile,
         "spark_master": settings.spark_master,
         "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},

@@ -20,7 +20,7 @@ MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 HIDDEN = "***"
 # The user and password of a URI: the part before the last @ of the host part. A password may contain a slash.
 # In an Azure location that part is the container, which is no secret.
-USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)(?:[^/?#@:]+:[^@]*|[^/?#]*)@")
+USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)(?:[^/?#]*|[^/?#@:]+:(?!\d+/)[^@]*)@")
 SECRET_PARAMETER = re.compile(
     r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
 )

@@ -1,6 +1,7 @@
 """What the demo takes its extracts from: its own simulation, or what lies there."""
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -69,5 +70,5 @@ def test_without_the_delta_jars_nothing_is_begun(tmp_path: Path) -> None:
     nowhere = {"jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
     settings = settings_for(tmp_path / "home").model_copy(update=nowhere)
     with pytest.raises(JarsError):
-        demo(settings, 300, 13, 7, Console(file=io.StringIO()))
+        demo(settings, 300, 13, 7, Console(file=io.StringIO()), time.monotonic())
     assert not (tmp_path / "home" / "landing").exists()

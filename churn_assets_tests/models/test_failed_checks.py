@@ -49,10 +49,16 @@ def hardly_any(rng: np.random.Generator, tenure: Any) -> Any:
     return (np.arange(len(tenure)) < 1).astype(int)
 
 
+def declared(lake: Lake, table: Table) -> Table:
+    """The table with its columns, which for snapshots depend on the business."""
+    return tables.customer_snapshots(lake.business) if table == tables.CUSTOMER_SNAPSHOTS else table
+
+
 def replace_rows(
     lake: Lake, table: Table, rows: list[dict[str, Any]], column: str, values: Sequence[object]
 ) -> None:
-    lake.lakehouse.replace_rows(table, pa.Table.from_pylist(rows), column, values, run_id="test")
+    table = declared(lake, table)
+    lake.lakehouse.replace_rows(table, table.rows(rows), column, values, run_id="test")
 
 
 def write_cohorts(lake: Lake, labels: Labels, months: Sequence[str] = COHORTS) -> None:
@@ -180,7 +186,7 @@ def customers_twice(lake: Lake, table: Table) -> Iterator[None]:
     delta = DeltaTable(lake.lakehouse.uri(table))
     before = delta.version()
     some = [("as_of_date", "=", month_end(SCORED)), ("customer_key", "<=", KEYS[2])]
-    lake.lakehouse.append_rows(table, lake.lakehouse.arrow(table, None, some), run_id="twice")
+    lake.lakehouse.append_rows(declared(lake, table), lake.lakehouse.arrow(table, None, some), run_id="twice")
     yield
     DeltaTable(lake.lakehouse.uri(table)).restore(before)
 

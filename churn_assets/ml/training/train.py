@@ -137,54 +137,19 @@ def train(
             too few churners.
         LeakFound: features or split reveal the outcome (see leak_guards.py).
     """
-    parts = _parts(frame, split)
-    if split.halved and _rarer(parts["test"]) < ENOUGH_FOR_HALF * settings.minimum_positives:
-        split = split.unhalved()
-        parts = _parts(frame, split)
-    _check(parts, settings)
+    split, parts = _usable_parts(frame, split, settings)
     alone = _refuse_leaks(frame, parts, split, features, settings)
     learner = Learner(features, settings.seed, spark, settings.scratch, settings.engine)
     searched = tuned(parts["train"], split, settings.candidates, learner, search, progress) if search else ()
     learner = _with_settings(learner, searched)
-    whole = split
-    split, learning = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
-    if split != whole:
-        progress(f"learning from the newest {len(split.train)} of {len(whole.train)} train cohorts")
-        parts["train"] = _parts(frame, split)["train"]
-    progress(f"training on {len(parts['train'])} snapshots, {int(parts['train']['label'].sum())} churners")
-    raws = learning.scores(settings.candidates, parts["selection"])
-    found = {name: _evaluate(parts["selection"], raw, raw, settings) for name, raw in raws.items()}
-    for name, metrics in found.items():
-        how = f"{learning.seconds[name]:.1f} s, {learning.engines[name]}"
-        progress(f"{name}: selection AUC {_auc_text(metrics)}, {how}")
-    # Rows of train cohorts do not show how a model ages, so the choice prefers simpler candidates (2 standard errors).
-    later = not set(split.selection) <= set(split.train)
-    decided_on = parts["selection"]["label"].to_numpy(np.float64)
-    customers = parts["selection"]["customer_key"]
-    single = choose(settings.candidates, raws, decided_on, 1.0 if later else 2.0, customers)
-    ensemble, why = None, "no ensemble is kept: no cohort later than the train part is at hand to judge one"
-    if later:
-        verdict = weigh(raws, parts["selection"], settings.ensemble_margin)
-        ensemble, why = verdict.kept, verdict.why
-        judges = parts["selection"][verdict.rows]
-        found |= {name: _evaluate(judges, raw, raw, settings) for name, raw in verdict.scores.items()}
-    progress(why)
-    chosen = _Chosen(single, ensemble)
-    # sorted is stable: equal candidates stay in the order of preference.
-    order = sorted(found, key=lambda name: -(found[name].auc or 0.0))
+    selection = _select(frame, parts, split, learner, settings, progress)
+    chosen, learning, parts = selection.chosen, selection.learning, selection.parts
     calibrated_on = chosen.scores(learning, parts["calibration"])
     calibration = Calibration.fit(calibrated_on, parts["calibration"]["label"].to_numpy(np.float64))
     # of a halved cohort only the test half is judged: the other half chose the model
-    earlier = parts["validation"].iloc[:0] if split.halved else parts["validation"]
+    earlier = parts["validation"].iloc[:0] if selection.split.halved else parts["validation"]
     earlier_raw = chosen.scores(learning, earlier)
-    refitted, fitted = split.refitted(), learning
-    if refitted != split:
-        split, parts = refitted, _parts(frame, refitted)
-        _check(parts, settings)
-        fitted = FittedCandidates(parts["train"], learner)
-        progress(
-            f"fitting {chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
-        )
+    split, parts, fitted = _refit(frame, selection, learner, settings, progress)
     model = PortableModel(chosen.name, *chosen.fitted(fitted), calibration)
     contributions = _contributions(model, parts["validation"], settings.seed)
     importance = _importance(contributions)
@@ -198,47 +163,139 @@ def train(
     probability = calibration.apply(raw)
     test = _evaluate(parts["test"], raw, probability, settings)
     progress(f"{chosen.name} chosen; test {split.test} AUC {_auc_text(test)}")
-    bands = (
-        by_tenure(
-            parts["test"].assign(raw=raw, probability=probability),
-            settings.capacity,
-            settings.minimum_positives,
-        )
-        if "tenure_days" in parts["test"]
-        else {}
-    )
+    judged = [(earlier, earlier_raw, calibration.apply(earlier_raw)), (parts["test"], raw, probability)]
     return TrainingResult(
         model=model,
         chosen=chosen.name,
-        candidates=tuple(
-            CandidateResult(
-                name,
-                name == chosen.name,
-                learning.engines.get(name, ""),
-                learning.seconds.get(name, 0.0),
-                found[name],
-            )
-            for name in order
-        ),
-        ensemble=why,
+        candidates=selection.results(),
+        ensemble=selection.why,
         searched=searched,
         test=test,
-        test_by_tenure=bands,
+        test_by_tenure=_by_tenure(parts["test"], raw, probability, settings),
         split=split,
         rows=rows,
         importance=importance,
         contributions=contributions,
         alone=alone,
-        judged=pd.concat(
-            [
-                _judged(part, scored, calibration.apply(scored))
-                for part, scored in ((earlier, earlier_raw), (parts["test"], raw))
-                if len(part)
-            ],
-            ignore_index=True,
-        ),
+        judged=pd.concat([_judged(*part) for part in judged if len(part[0])], ignore_index=True),
         tested=TestedSample(parts["test"]["label"].to_numpy(np.float64), raw, probability),
     )
+
+
+def _usable_parts(
+    frame: pd.DataFrame, split: Split, settings: TrainingSettings
+) -> tuple[Split, dict[str, pd.DataFrame]]:
+    """Returns the split, not halved where that would leave too few churners, and its parts, after checking them."""
+    parts = _parts(frame, split)
+    if split.halved and _rarer(parts["test"]) < ENOUGH_FOR_HALF * settings.minimum_positives:
+        split = split.unhalved()
+        parts = _parts(frame, split)
+    _check(parts, settings)
+    return split, parts
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """What the selection cohorts decided.
+
+    Attributes:
+        split: with the train cohorts that are learned from.
+        parts: part name -> frame, by that split.
+        learning: the candidates fitted on its train part.
+        figures: candidate or ensemble -> its metrics on the selection cohorts.
+        chosen: the candidate or ensemble that won.
+        why: why an ensemble is kept, or not.
+    """
+
+    split: Split
+    parts: dict[str, pd.DataFrame]
+    learning: FittedCandidates
+    figures: dict[str, Metrics]
+    chosen: _Chosen
+    why: str
+
+    def results(self) -> tuple[CandidateResult, ...]:
+        """All candidates and ensembles, the best first."""
+        # sorted is stable: equal candidates stay in the order of preference.
+        order = sorted(self.figures, key=lambda name: -(self.figures[name].auc or 0.0))
+        engines, seconds = self.learning.engines, self.learning.seconds
+        return tuple(
+            CandidateResult(
+                name,
+                name == self.chosen.name,
+                engines.get(name, ""),
+                seconds.get(name, 0.0),
+                self.figures[name],
+            )
+            for name in order
+        )
+
+
+def _select(
+    frame: pd.DataFrame,
+    parts: dict[str, pd.DataFrame],
+    split: Split,
+    learner: Learner,
+    settings: TrainingSettings,
+    progress: Callable[[str], None],
+) -> _Selection:
+    """Chooses how far back to learn from, the candidate, and whether an ensemble replaces it."""
+    whole = split
+    split, learning = remembered(parts["train"], parts["selection"], split, settings.memory_cohorts, learner)
+    if split != whole:
+        progress(f"learning from the newest {len(split.train)} of {len(whole.train)} train cohorts")
+        parts = parts | {"train": _parts(frame, split)["train"]}
+    progress(f"training on {len(parts['train'])} snapshots, {int(parts['train']['label'].sum())} churners")
+    raws = learning.scores(settings.candidates, parts["selection"])
+    figures = {name: _evaluate(parts["selection"], raw, raw, settings) for name, raw in raws.items()}
+    for name, metrics in figures.items():
+        how = f"{learning.seconds[name]:.1f} s, {learning.engines[name]}"
+        progress(f"{name}: selection AUC {_auc_text(metrics)}, {how}")
+    # Rows of train cohorts do not show how a model ages, so the choice prefers simpler candidates (2 standard errors).
+    later = not set(split.selection) <= set(split.train)
+    decided_on = parts["selection"]["label"].to_numpy(np.float64)
+    customers = parts["selection"]["customer_key"]
+    single = choose(settings.candidates, raws, decided_on, 1.0 if later else 2.0, customers)
+    ensemble, why = None, "no ensemble is kept: no cohort later than the train part is at hand to judge one"
+    if later:
+        verdict = weigh(raws, parts["selection"], settings.ensemble_margin)
+        ensemble, why = verdict.kept, verdict.why
+        judges = parts["selection"][verdict.rows]
+        figures |= {name: _evaluate(judges, raw, raw, settings) for name, raw in verdict.scores.items()}
+    progress(why)
+    return _Selection(split, parts, learning, figures, _Chosen(single, ensemble), why)
+
+
+def _refit(
+    frame: pd.DataFrame,
+    selection: _Selection,
+    learner: Learner,
+    settings: TrainingSettings,
+    progress: Callable[[str], None],
+) -> tuple[Split, dict[str, pd.DataFrame], FittedCandidates]:
+    """Fits what was chosen on all cohorts whose outcomes were known at the test cohort; see `Split.refitted`."""
+    split = selection.split.refitted()
+    if split == selection.split:
+        return split, selection.parts, selection.learning
+    parts = _parts(frame, split)
+    _check(parts, settings)
+    progress(
+        f"fitting {selection.chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
+    )
+    return split, parts, FittedCandidates(parts["train"], learner)
+
+
+def _by_tenure(
+    part: pd.DataFrame,
+    raw: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    settings: TrainingSettings,
+) -> dict[str, Metrics]:
+    """Returns the metrics by tenure band; none without the column."""
+    if "tenure_days" not in part:
+        return {}
+    scored = part.assign(raw=raw, probability=probability)
+    return by_tenure(scored, settings.capacity, settings.minimum_positives)
 
 
 def _judged(part: pd.DataFrame, raw: NDArray[np.float64], probability: NDArray[np.float64]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets.lakehouse.engine import class_archive
+from churn_assets.lakehouse.engine import class_archive, class_archive_build
 from churn_assets.lakehouse.engine.class_archive import ClassArchive, environment_key, for_session
 from churn_assets.lakehouse.engine.java import Java
 from churn_assets.lakehouse.engine.processes import only_one
@@ -141,5 +141,5 @@ def test_only_the_archives_used_last_are_kept(tmp_path: Path) -> None:
         for suffix in (".jsa", ".base.jsa", ".log"):
             (tmp_path / f"{key}{suffix}").write_text(key)
             os.utime(tmp_path / f"{key}{suffix}", (1000 - age, 1000 - age))
-    class_archive._remove_old(tmp_path)
+    class_archive_build._remove_old(tmp_path)
     assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} == {"newest", "older"}
