@@ -60,10 +60,10 @@ class MonthAudit:
     delivered: int = 0
     accepted: int = 0
     duplicates: int = 0
-    unknown: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     warned: Counter[str] = field(default_factory=Counter)
     files: list[DeliveredFile] = field(default_factory=list)
+    unknown: int = 0
 
     @property
     def quarantined(self) -> int:
