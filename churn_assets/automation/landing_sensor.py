@@ -81,8 +81,8 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Ingests the months whose files in the landing zone were added, changed or removed since the last tick. "
-            "Files younger than 30 s and *.part wait. A source with a file that its contract does not expect waits "
-            "too, and the tick names the file."
+            "Files younger than 30 s and *.part wait; so does a source with a file that its contract does not "
+            "expect, and the tick names the file."
         ),
     )
     def sensor(

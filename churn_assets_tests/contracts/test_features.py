@@ -78,5 +78,5 @@ def test_a_phrase_that_cannot_be_filled_in_is_refused(
 
 
 def test_a_window_is_said_only_where_there_is_one() -> None:
-    with pytest.raises(ValidationError, match="the line has none"):
+    with pytest.raises(ValidationError, match="this line has none"):
         FeatureLine(**COUNT | {"aggregate": "recency", "months": [], "says": "{value} days {window}"})

@@ -69,7 +69,7 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
             }
         ),
         "features[..].where",
-        "now differs from run to run, and a month computed again must come out the same; take it out; an",
+        "now differs from run to run, and a month computed again must come out the same; take it out; use an aggregate",
     ),
     "condition of a month column": (
         lambda c: c["customer_months"][0].update(where="sta_tus = 'paid'"),

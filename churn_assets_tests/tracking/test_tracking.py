@@ -348,6 +348,6 @@ def test_a_home_that_was_moved_says_so_and_how_to_go_on(tmp_path: Path) -> None:
         with pytest.raises(TrackingError, match=r"this home was moved or copied.*ln -s") as told:
             attempt()
     assert not old.exists()
-    subprocess.run(str(told.value).split("lead here: ")[1], shell=True, check=True)
+    subprocess.run(str(told.value).split("to the new one: ")[1], shell=True, check=True)
     moved.ensure_store()
     assert list((new / "mlartifacts").rglob("report.html"))
