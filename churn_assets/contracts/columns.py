@@ -24,18 +24,8 @@ NUMBERS = re.compile(r"double|float|decimal\((\d+),\s*(\d+)\)")
 PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "rescued")
 RESERVED = frozenset(
     {
-        *(
-            "customer_key",
-            "known_at",
-            "sequence",
-            "latest_in_month",
-            "copies",
-            "refused",
-            "refused_rule",
-            "as_of_date",
-            *PROVENANCE,
-        ),
-        *("refused_rule", "refused_reason", "raw_row"),
+        *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE),
+        *("refused", "refused_rule", "refused_reason", "raw_row"),
     }
 )
 # Type -> Python types of its values in YAML, and the wording for messages.

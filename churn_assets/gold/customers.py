@@ -73,29 +73,29 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
 
     parts, taken = [], {"customer_key"}
     otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
-    spells: list[str] = []
+    spells: list[tuple[str, str]] = []
     for source in entities(business):
         row = _newest_row(silver[source.name], source)
         parts.append(row.select("customer_key", *named_apart(source, row.columns[1:], taken)))
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
-        running = f"{source.name}_running"
+        running, unknown = f"{source.name}_running", f"_{source.name}_unknown"
+        otherwise |= {running: False, unknown: False}
         goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
-        runs = F.bool_or(goes_on & ~F.col("refused"))
-        known = F.when(runs, F.lit(True)).when(~F.bool_or("refused"), F.lit(False))
-        row = _newest_row(silver[source.name], source, [spell.started_on], [known.alias(running)])
+        told = [F.bool_or(goes_on & ~F.col("refused")).alias(running), F.bool_or("refused").alias(unknown)]
+        row = _newest_row(silver[source.name], source, [spell.started_on], told)
         prefixed = [
             F.col(c.name).alias(f"{source.name}_{c.name}")
             for c in source.attributes
             if c.name not in source.key
         ]
-        spells.append(running)
-        parts.append(row.select("customer_key", *prefixed, running, F.lit(True).alias(f"_has_{running}")))
+        spells.append((running, unknown))
+        parts.append(row.select("customer_key", *prefixed, running, unknown))
     for source in business.of_role("event", "treatment"):
         parts.append(_activity(silver[source.name], source))
         otherwise[f"{source.name}_total"] = 0
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
     everybody = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts).fillna(otherwise)
-    for running in spells:
-        has = F.coalesce(F.col(f"_has_{running}"), F.lit(False))
-        everybody = everybody.withColumn(running, F.when(has, F.col(running)).otherwise(False))
-    return everybody.drop(*(f"_has_{running}" for running in spells))
+    for running, unknown in spells:
+        known = F.col(running) | ~F.col(unknown)
+        everybody = everybody.withColumn(running, F.when(known, F.col(running))).drop(unknown)
+    return everybody

@@ -110,7 +110,7 @@ def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
 
     of_key = Window.partitionBy("extract_month", *source.key)
     by_arrival = of_key.orderBy("extract_date", "source_file", "row_number")
-    content = ["refused", "refused_rule", *(c.name for c in source.columns if c.name not in source.key)]
+    content = ["refused_rule", *(c.name for c in source.columns if c.name not in source.key)]
     numbered = rows.withColumn("_rank", F.row_number().over(by_arrival)).withColumn(
         "_rows", F.count("*").over(of_key)
     )
