@@ -7,9 +7,11 @@ import subprocess
 import sys
 import tomllib
 import venv
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from churn_assets.cli import doctor
 from churn_assets.settings import Settings
@@ -110,6 +112,16 @@ def test_the_supported_versions_are_the_same_everywhere(monkeypatch: pytest.Monk
             patch.setattr(sys, "version_info", (3, minor, 0))
             finding = doctor.check_python(Settings())
         assert (finding.status == "ok") == (minor in supported), minor
+
+
+def test_every_installed_package_accepts_the_first_patch_of_each_supported_python() -> None:
+    refused = [
+        f"{package.name} {package.version} wants Python {wanted}, not {python}"
+        for package in distributions()
+        for python in ("3.11.0", "3.12.0", "3.13.0")
+        if (wanted := package.metadata["Requires-Python"]) and python not in SpecifierSet(wanted)
+    ]
+    assert refused == []
 
 
 def test_a_failed_installation_shows_the_error_of_pip(tmp_path: Path) -> None:
