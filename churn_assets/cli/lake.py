@@ -137,8 +137,25 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
                 run_job(instance, settings, job, month_range(first, last or first), output())
             except MonthsError as error:
                 raise click.UsageError(str(error)) from error
+            finally:
+                if job == "ingest":
+                    _tell_unknown(settings, last or first)
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
+
+
+def _tell_unknown(settings: "Settings", last: str) -> None:
+    """Prints the months up to `last` that have not passed silver, also those of earlier runs; nothing if all have."""
+    from churn_assets.cli.known_until import lines, not_known, remedy, states_of
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    business = load_business(settings.business_path)
+    states = states_of(Lakehouse(settings), business, last)
+    if missing := not_known(business, states):
+        for line in lines(states, missing):
+            output().print(line, markup=False)
+        output().print(remedy(missing), markup=False)
 
 
 def _tell_trainings(settings: "Settings", first: str, last: str) -> None:

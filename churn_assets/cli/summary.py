@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at, in_haste
 from churn_assets.models.decisions import decided
+from churn_assets.months import spoken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +40,20 @@ def _rows(lakehouse: Lakehouse, business: Business) -> RichTable:
     for table in tables.catalogue(business):
         if lakehouse.exists(table):
             grid.add_row(table.path, f"{lakehouse.count(table):,}")
+    return grid
+
+
+def _known(lakehouse: Lakehouse, business: Business) -> RichTable | None:
+    """Until when each source is known."""
+    states = states_of(lakehouse, business)
+    if not states:
+        return None
+    missing = not_known(business, states)
+    grid = _grid("Known until", "source", "until", "months that did not pass")
+    grid.columns[2].justify = "left"
+    for state in states:
+        why = "".join(f" ({month}: {rules})" for month, rules in state.refused_by.items())
+        grid.add_row(state.source, str(state.until or "-"), spoken(missing.get(state.source, ())) + why)
     return grid
 
 
@@ -178,7 +194,7 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
     """Prints the full summary of the lake. Starts no JVM; shows customer_keys, never a natural id."""
     if is_empty(lakehouse, business, console):
         return
-    for part in (_rows(lakehouse, business), _refused(lakehouse)):
+    for part in (_rows(lakehouse, business), _known(lakehouse, business), _refused(lakehouse)):
         if part is not None:
             console.print(part, "")
     line = decided(lakehouse)
