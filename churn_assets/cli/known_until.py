@@ -30,15 +30,21 @@ def not_known(
     return {name: months for name, months in found.items() if months}
 
 
+def told(state: SourceState, months: Sequence[str]) -> str:
+    """These months of a source, with the rules that refused them: "2025-01 to 2025-02, 2025-04 (missing)"."""
+    unjudged = [m for m in months if m not in state.refused_by]
+    refused = [f"{m} ({state.refused_by[m]})" for m in months if m in state.refused_by]
+    return ", ".join([*([spoken(unjudged)] if unjudged else []), *refused])
+
+
 def lines(states: Sequence[SourceState], missing: dict[str, list[str]]) -> list[str]:
-    """A line per source that lacks a month: until when it is known, what is missing, and why if silver refused it."""
-    told = []
-    for state in states:
-        if months := missing.get(state.source):
-            until = f"until {state.until}" if state.until else "not at all"
-            why = "".join(f"; {month} was refused by {rules}" for month, rules in state.refused_by.items())
-            told.append(f"{state.source} is known {until}, {spoken(months)} did not pass{why}")
-    return told
+    """A line per source that lacks a month: until when it is known, and the months that have not passed."""
+    return [
+        f"{state.source} is known {f'until {state.until}' if state.until else 'not at all'}; not passed: "
+        f"{told(state, missing[state.source])}"
+        for state in states
+        if state.source in missing
+    ]
 
 
 def remedy(missing: dict[str, list[str]]) -> str:

@@ -126,7 +126,7 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
       churn-assets run ingest snapshot score --from 2026-06
     """
     from churn_assets.months import month_range
-    from churn_assets.runs import MonthsError, dagster_instance, run_job
+    from churn_assets.runs import MonthsError, RunError, dagster_instance, run_job
 
     settings = settings_of_process()
     if last is not None and last < first:
@@ -137,9 +137,12 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
                 run_job(instance, settings, job, month_range(first, last or first), output())
             except MonthsError as error:
                 raise click.UsageError(str(error)) from error
-            finally:
+            except RunError:
                 if job == "ingest":
                     _tell_unknown(settings, last or first)
+                raise
+            if job == "ingest":
+                _tell_unknown(settings, last or first)
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
 

@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from churn_assets.cli.known_until import not_known, states_of
+from churn_assets.cli.known_until import not_known, states_of, told
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at, in_haste
 from churn_assets.models.decisions import decided
-from churn_assets.months import spoken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,8 +51,7 @@ def _known(lakehouse: Lakehouse, business: Business) -> RichTable | None:
     grid = _grid("Known until", "source", "until", "months that did not pass")
     grid.columns[2].justify = "left"
     for state in states:
-        why = "".join(f" ({month}: {rules})" for month, rules in state.refused_by.items())
-        grid.add_row(state.source, str(state.until or "-"), spoken(missing.get(state.source, ())) + why)
+        grid.add_row(state.source, str(state.until or "-"), told(state, missing.get(state.source, ())))
     return grid
 
 

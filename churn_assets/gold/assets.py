@@ -18,7 +18,6 @@ from churn_assets.history.known_until import (
     already_due,
     known,
     missing_history,
-    not_passed,
     require_none,
 )
 from churn_assets.lakehouse import tables
@@ -77,11 +76,12 @@ def _require_known(lakehouse: Lakehouse, business: Business, months: Sequence[st
     return {"known until": str(month_end(last))}
 
 
-def _left_out(lakehouse: Lakehouse, business: Business, last: str, written: Collection[str]) -> list[str]:
-    """Months up to `last` that have passed silver but are not written: a run failed between the two."""
+def _left_out(lakehouse: Lakehouse, business: Business, written: Collection[str]) -> list[str]:
+    """Months of which everything has passed silver, but that are not written: a run failed between the two."""
     now = known(lakehouse, business)
-    months = (m for m in month_range(now.begin, last) if m not in written)
-    return [m for m in months if not any(not_passed(business, s, now, [m]) for s in business.sources)]
+    newest = max((month for _, month in now.passed), default=now.begin)
+    months = (m for m in month_range(now.begin, newest) if m not in written)
+    return [m for m in months if not missing_history(business, now, m, m, back=False)]
 
 
 def _written(lakehouse: Lakehouse) -> list[str]:
@@ -157,7 +157,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             months = sorted({*written, *asked})
         else:
             months = touched_months(silver, business, asked, written, replaced)
-        months = sorted({*months, *_left_out(lakehouse, business, asked[-1], written)})
+        months = sorted({*months, *_left_out(lakehouse, business, written)})
         frame = customer_months(silver, business, months)
         listed = ", ".join(f"'{m}'" for m in months)
         with lakehouse.draft(monthly, frame) as draft:
