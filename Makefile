@@ -58,6 +58,8 @@ docs: $(VENV)/.docs  ## build the documentation into site/; a dead link fails
 
 # In a shell without job control, background processes ignore Ctrl-C; so each is told, and waited for.
 ui: $(VENV)/.stamp jars  ## start Dagster's web page and daemon on http://127.0.0.1:3000 (PORT=...); Ctrl-C stops both
+	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
+	  echo "Port $(PORT) is not free. Name another one: make ui PORT=3001" >&2; exit 1; }
 	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.deployment.dagster_home)"; export DAGSTER_HOME; \
 	$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; \
 	$(BIN)/dagster-webserver -w workspace.yaml -h 127.0.0.1 -p $(PORT) & page=$$!; \

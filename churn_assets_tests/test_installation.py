@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -108,6 +109,22 @@ def test_no_home_is_needed(path: Path) -> None:
         [SCRIPTS / "pythons"], env={"PATH": str(path)}, capture_output=True, text=True, check=False
     )
     assert (found.stdout, found.stderr) == ("3.12.9 path\n", "")
+
+
+def test_a_port_in_use_is_told_before_anything_starts() -> None:
+    made_already = [f"-o{sys.prefix}/.stamp", "-ojars"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done = subprocess.run(
+            ["make", "ui", f"VENV={sys.prefix}", f"PORT={port}", *made_already],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Port {port} is not free. Name another one: make ui PORT=3001\n")
 
 
 def test_the_supported_versions_are_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -351,7 +351,7 @@ def _check(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> None:
         positives = int(parts["train"]["label"].sum())
         raise TrainingError(
             f"the train part has {positives} churners among {len(parts['train'])} snapshots, and needs at least "
-            f"{settings.minimum_positives} of each kind; wait for more cohorts or review the label policy"
+            f"{settings.minimum_positives} of each kind; wait for more cohorts, or review the label policy."
         )
 
 
