@@ -26,6 +26,7 @@ RISKIEST = 5
 LINES_A_CUSTOMER = 3
 INDENT = 2
 LABEL_WIDTH = 10
+LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
@@ -35,10 +36,13 @@ NEXT_STEPS = (
 
 
 def _not_known(lakehouse: Lakehouse, business: Business) -> str:
-    """Sources of which a month has not passed silver; empty when all have."""
+    """Sources of which a month has not passed silver, on one line; empty when all have."""
     missing = not_known(business, states_of(lakehouse, business))
+    if not missing:
+        return ""
     listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
-    return f"{listed}. `churn-assets doctor` says why." if listed else ""
+    many = f"months of {len(missing)} sources"
+    return f"{listed if len(listed) <= LONGEST_LIST else many}; `{command()} doctor` says why"
 
 
 def print_first_screen(lakehouse: Lakehouse, business: Business, console: Console) -> None:
