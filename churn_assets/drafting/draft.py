@@ -1,0 +1,68 @@
+"""A whole business as drafted from files."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from churn_assets.drafting.customer import find_customers, relate
+from churn_assets.drafting.doubt import Doubt, DraftError
+from churn_assets.drafting.extracts import with_days, with_delivery
+from churn_assets.drafting.files import group_files
+from churn_assets.drafting.plan import Plan, plan_of
+from churn_assets.drafting.roles import with_key, with_role
+from churn_assets.drafting.source import DraftSource, read_source
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Sources, the plan above them, and what to review, the most important first."""
+
+    sources: tuple[DraftSource, ...]
+    plan: Plan
+    doubts: tuple[Doubt, ...]
+
+
+def draft(
+    paths: Iterable[Path],
+    today: date,
+    extract_date: date | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Draft:
+    """Returns the business that the files suggest.
+
+    Args:
+        paths: files, and folders that hold some.
+        today: events after it are mistakes; a history that ended long before it has an end.
+        extract_date: day of the files whose names and folders state none.
+        note: is told what is being done.
+
+    Raises:
+        DraftError: a file cannot be read, no file has a customer, or none tells who left.
+    """
+    read = []
+    for group in group_files(paths):
+        note(f"reading {group.name}: {len(group.files)} files")
+        read.append(read_source(group))
+    note("comparing the sources")
+    found, without = find_customers(read)
+    if not found:
+        raise DraftError(
+            "No column names the customer in any file: none is called like one, and no ids are shared. "
+            "Rename the column to customer_id in the export."
+        )
+    dated = with_days([with_role(source) for source in found], extract_date, today)
+    sources = relate([with_delivery(with_key(source)) for source in dated])
+    plan = plan_of(sources, today)
+    if plan is None:
+        raise DraftError(
+            "No file tells who left: none has rows with a time, and none has spells with a start and an end. "
+            "Add the file of subscriptions or of purchases."
+        )
+    doubts = [*plan.doubts, *(doubt for source in sources for doubt in source.doubts)]
+    for source in without:
+        files = ", ".join(file.name for file in source.group.files[:2])
+        doubts.append(
+            Doubt(1, files, "left out: no column names the customer, by its name or by ids of other files")
+        )
+    return Draft(tuple(sources), plan, tuple(sorted(doubts)))
