@@ -1,7 +1,7 @@
 """`churn-assets init`: drafts a business from files."""
 
 import shlex
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,11 @@ RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or feat
     type=click.DateTime(["%Y-%m-%d"]),
     help="Day on which the files without a date in their names were extracted.",
 )
+@click.option(
+    "--cut-by-month",
+    is_flag=True,
+    help="Make an extract of each month out of a single file of events; right only if its rows never change.",
+)
 @click.option("--all", "everything", is_flag=True, help="Print all guesses to review, not the first ones.")
 def init(
     folder: Path,
@@ -43,6 +48,7 @@ def init(
     first: Path,
     land: bool,
     extract_date: datetime | None,
+    cut_by_month: bool,
     everything: bool,
 ) -> None:
     """Draft a business from files: FOLDER/churn.yaml and FOLDER/contracts/*.yaml, with a comment beside each guess.
@@ -61,7 +67,7 @@ def init(
     The day of an extract says when its rows became known. It is the day, or the last day of the week, month or year, in
     the file's name; the newest event if the file holds later ones; for files without a date the newest day in the data,
     or what --extract-date states. One file with years of history becomes known on one day: months before it see
-    nothing. Bring several extracts, each under its own day.
+    nothing, and no model can learn from them. Bring several extracts, each under its own day, or use --cut-by-month.
 
     Nothing is overwritten. If FOLDER has a business, --land only copies files.
     """
@@ -82,7 +88,8 @@ def init(
         )
     today = datetime.now(UTC).date()
     try:
-        found = draft((first, *more), today, extract_date.date() if extract_date else None)
+        day = extract_date.date() if extract_date else None
+        found = draft((first, *more), today, day, by_month=cut_by_month)
         placed = place_files(found, Path(settings.landing_uri)) if land else None
         if not existing:
             write_draft(found, folder)
@@ -95,7 +102,7 @@ def init(
         console.print(
             f"{settings.landing_uri}: {placed.copied} files copied{there}.", markup=False, highlight=False
         )
-    _tell_next(found, folder, landed=land, console=console)
+    _tell_next(found, folder, land, today, console)
 
 
 def _tell(found: "Draft", folder: Path, console: "Console", everything: bool) -> None:
@@ -131,20 +138,26 @@ def _tell(found: "Draft", folder: Path, console: "Console", everything: bool) ->
         )
 
 
-def _tell_next(found: "Draft", folder: Path, landed: bool, console: "Console") -> None:
-    from churn_assets.months import add_months
+def _tell_next(found: "Draft", folder: Path, landed: bool, today: date, console: "Console") -> None:
+    from churn_assets.months import add_months, month_of
 
     plan = found.plan
-    first = min(add_months(plan.start, plan.observation - 1), plan.last)
+    closed = min(plan.last, add_months(month_of(today), -1))  # a snapshot waits for the end of its month
+    first = min(add_months(plan.start, plan.observation - 1), closed)
     lines = [f"export CHURN_BUSINESS={shlex.quote(str(folder.absolute()))}"]
     if landed:
-        lines.append("churn-assets check")
+        lines += [
+            "churn-assets check",
+            f"churn-assets run ingest --from {plan.start} --to {plan.last}",
+            f"churn-assets run snapshot --from {first} --to {closed}",
+            f"churn-assets run train score --from {closed}",
+        ]
     else:
-        lines.append("churn-assets init ... --land    # the same files, copied into the landing zone")
-    lines.append(f"churn-assets run ingest --from {plan.start} --to {plan.last}")
-    if landed:
-        lines.append(f"churn-assets run snapshot --from {first} --to {plan.last}")
-        lines.append(f"churn-assets run train score --from {plan.last}")
-    console.print("Next:", highlight=False)
+        lines += [
+            f"churn-assets init {shlex.quote(str(folder))} --land --from ...   # copies the same files",
+            "churn-assets check",
+            f"churn-assets run ingest --from {plan.start} --to {plan.last}",
+        ]
+    console.print("Review the files, then:", highlight=False)
     for line in lines:
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

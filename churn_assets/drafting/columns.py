@@ -22,7 +22,7 @@ from churn_assets.inference.numerals import Numbers, is_blank, is_code, numbers
 # Texts that Spark reads as true and false; digits alone stay numbers.
 TRUTHS = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n"})
 ONE_SIGN = frozenset({".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"})
-NEVER = r"^(9999|0001|0000)|(9999|0001|0000)$"
+NEVER = r"^(9999|0001|0000)[-/.]?\d\d[-/.]?\d\d|^\d\d?[-/.]\d\d?[-/.](9999|0001|0000)$"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class DraftColumn:
         personal: what kind of personal data it seems to hold; "" for none.
         codes: per row, the number of its value among `texts`; -1 for none.
         texts: distinct values, without blanks.
+        is_float: Parquet holds floats, as pandas makes of whole numbers when one is missing.
         numbers: per row, of a number; None for other types.
         days: per row, of a date or timestamp; None for other types.
         notes: comments for the contract.
@@ -52,6 +53,7 @@ class DraftColumn:
     transform: str | None = None
     physical_type: str | None = None
     personal: str = ""
+    is_float: bool = False
     numbers: NDArray[np.float64] | None = None
     days: pd.DatetimeIndex | None = None
     notes: tuple[str, ...] = ()
@@ -126,6 +128,14 @@ def guess_column(physical: str, name: str, column: pa.ChunkedArray, habits: Habi
     return found.with_note(*([f"personal: {why}"] if why else []), personal=why) if why else found
 
 
+def as_id(column: DraftColumn) -> DraftColumn:
+    """Returns the column as text, without the point of a float."""
+    text = replace(column, type="string", numbers=None, decimal=".", thousands=None)
+    if not column.is_float:
+        return text
+    return replace(text, transform=f"cast(cast(`{column.physical}` as bigint) as string)")
+
+
 def _without(
     values: pa.Array, codes: NDArray[np.int64], blank: NDArray[np.bool_]
 ) -> tuple[pa.Array, NDArray[np.int64]]:
@@ -137,7 +147,7 @@ def _native(
     kind: pa.DataType, base: DraftColumn, texts: pa.Array, codes: NDArray[np.int64]
 ) -> DraftColumn | None:
     """Returns a column whose Parquet type tells what it is; None for text."""
-    base = replace(base, texts=texts, codes=codes)
+    base = replace(base, texts=texts, codes=codes, is_float=pa.types.is_floating(kind))
     if pa.types.is_boolean(kind):
         return replace(base, type="boolean")
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -151,13 +161,7 @@ def _native(
         return None
     values = np.append(np.asarray(pc.cast(texts, pa.float64())), np.nan)[codes]
     if _is_id(base.name, texts):
-        transform, note = None, "a number that names something, so text"
-        if pa.types.is_floating(kind):
-            transform, note = (
-                f"cast(cast(`{base.physical}` as bigint) as string)",
-                f"{note}, without the point of a float",
-            )
-        return base.with_note(note, transform=transform)
+        return as_id(base).with_note("a number that names something, so text")
     if pa.types.is_decimal(kind) and kind.scale:
         return replace(
             base, type="number", physical_type=f"decimal({kind.precision},{kind.scale})", numbers=values
@@ -171,8 +175,11 @@ def _of_text(
     found = replace(base, texts=texts, codes=codes)
     if is_code(texts):
         return found.with_note("digits with leading zeros, so text") if not ID.search(base.name) else found
-    if (times := moments(texts, _evidence(base.name, codes, len(texts), habits))) is not None:
-        return _times(found, times, spellings, habits)
+    never = np.asarray(pc.match_substring_regex(texts, NEVER), dtype=bool)
+    days, of_days = _without(texts, codes, never)
+    if (times := moments(days, _evidence(base.name, of_days, len(days), habits))) is not None:
+        means_none = [*spellings, *(str(text) for text in texts.filter(pa.array(never)).to_pylist())]
+        return _times(replace(base, texts=days, codes=of_days), times, means_none)
     if (read := numbers(texts, habits.delimiter)) is not None:
         values = np.append(read.values, np.nan)[codes]
         if _whole(values) and _is_id(base.name, texts):
@@ -216,24 +223,17 @@ class _Places(list[str]):
         return f"row {self._habits.rows[row]:,} of {self._habits.files[self._habits.places[row]]}"
 
 
-def _times(found: DraftColumn, times: Moments, spellings: list[str], habits: Habits) -> DraftColumn:
+def _times(found: DraftColumn, times: Moments, means_none: list[str]) -> DraftColumn:
     notes = [times.note] if times.note else []
     doubts = [(1, f"day and month may be exchanged: {times.note}")] if times.ambiguous else []
-    never = [str(text) for text in found.texts.to_pylist() if re.search(NEVER, str(text))][:4]
     rows = np.bincount(found.codes[found.codes >= 0], minlength=len(times.days))
     for_nothing = placeholders(times.days, rows)
-    never += [str(text) for text in found.texts.filter(pa.array(for_nothing)).to_pylist()]
+    none = [*means_none, *(str(text) for text in found.texts.filter(pa.array(for_nothing)).to_pylist())]
     days = pd.DatetimeIndex(times.days.where(~for_nothing))
-    unread = int(rows[np.asarray(times.days.isna())].sum()) - sum(
-        int(rows[at])
-        for at, text in enumerate(found.texts.to_pylist())
-        if text in never and times.days.isna()[at]
-    )
-    if unread:
+    if unread := int(rows[np.asarray(times.days.isna())].sum()):
         doubts.append((2, f"{unread:,} values are no days, and their rows would be refused"))
         notes.append(f"{unread:,} values of the sample are no days")
     transform, formats = None, times.formats
-    none = [*spellings, *never]
     kind: LogicalType = "timestamp" if times.has_times else "date"
     if none or times.is_month:
         transform = _time_transform(found.physical, none, formats, kind, times.is_month)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churn_assets.drafting.columns import DraftColumn
+from churn_assets.drafting.columns import DraftColumn, as_id
 from churn_assets.drafting.names import CUSTOMER, ID, names_customer
 from churn_assets.drafting.source import DraftSource
 
@@ -13,12 +13,13 @@ from churn_assets.drafting.source import DraftSource
 LEAST_IDS = 10
 LEAST_MERIT = 1.0
 CLOSE = 0.3
+LEAST_SHARE = 0.5
 COMPARED = 200_000
 
 
 def find_customers(sources: list[DraftSource]) -> tuple[list[DraftSource], list[DraftSource]]:
     """Returns the sources with their customer column, as text; and the sources in which none was found."""
-    candidates = {source.name: [c for c in source.columns if _may_be_id(c, source)] for source in sources}
+    candidates = {source.name: [c for c in source.columns if _may_be_id(c)] for source in sources}
     found, without = [], []
     for source in sources:
         others = [c for name, columns in candidates.items() if name != source.name for c in columns]
@@ -38,13 +39,14 @@ def find_customers(sources: list[DraftSource]) -> tuple[list[DraftSource], list[
     return found, without
 
 
-def _may_be_id(column: DraftColumn, source: DraftSource) -> bool:
+def _may_be_id(column: DraftColumn) -> bool:
     words = ("an e-mail", "a phone", "a bank", "an official")
     if column.is_time or column.type in ("boolean", "number"):
         return False
     if column.personal and not column.personal.startswith(words) and not names_customer(column.name):
         return False
-    return column.distinct >= min(LEAST_IDS, max(2, source.rows // 2)) and column.filled > 0.5
+    enough = 2 if names_customer(column.name) else LEAST_IDS
+    return column.distinct >= enough and column.filled > 0.5
 
 
 def _merit(column: DraftColumn, source: DraftSource, others: list[DraftColumn]) -> float:
@@ -95,34 +97,30 @@ def _with_customer(source: DraftSource, merits: list[tuple[float, int, DraftColu
             source.doubt(1, column.name, f"taken for the customer's id; {merits[1][2].name} could be it, too")
         )
     kept = tuple(n for n in column.notes if not n.startswith("personal"))
-    text = {"type": "string", "numbers": None, "decimal": ".", "thousands": None}
-    changed = replace(column, **text, personal="the customer's id", notes=(*kept, note))
+    changed = replace(as_id(column), personal="the customer's id", notes=(*kept, note))
     columns = tuple(changed if c is column else c for c in source.columns)
     return replace(source, columns=columns, customer=column.name, doubts=tuple(doubts))
 
 
 def relate(sources: list[DraftSource]) -> list[DraftSource]:
-    """Returns the sources with the entity that their customers belong to: the one that has most of their ids."""
+    """Returns the sources with the entity that their customers belong to: the one that knows most customers."""
     entities = [source for source in sources if source.role == "entity"]
-    result = []
-    for source in sources:
-        mine = source.column(source.customer)
-        others = {e.name: e.column(e.customer) for e in entities if e.name != source.name}
-        share, name = max(
-            ((_share(mine, theirs), name) for name, theirs in others.items()), default=(0.0, "")
-        )
-        if share < 0.5:
-            result.append(source)
-            continue
-        doubts = list(source.doubts)
-        if share < 1:
-            doubts.append(source.doubt(3, source.customer, f"{1 - share:.1%} of its ids are not in {name}"))
-        notes = source.notes | {
-            "refers": f"{share:.1%} of the ids are in {name}",
-            "refers_column": others[name].name,
-        }
-        result.append(replace(source, refers_to=name, doubts=tuple(doubts), notes=notes))
-    return result
+    if not entities:
+        return sources
+    anchor = max(entities, key=lambda s: s.column(s.customer).distinct)
+    return [source if source is anchor else _related(source, anchor) for source in sources]
+
+
+def _related(source: DraftSource, anchor: DraftSource) -> DraftSource:
+    share = _share(source.column(source.customer), anchor.column(anchor.customer))
+    if share < LEAST_SHARE:
+        said = f"only {share:.1%} of its ids are in {anchor.name}, so no relationship is declared"
+        return replace(source, doubts=(*source.doubts, source.doubt(1, source.customer, said)))
+    sampled = "" if source.complete and anchor.complete else ", in the sample"
+    said = f"{share:.1%} of the ids are in {anchor.name}{sampled}"
+    doubts = () if share == 1 else (source.doubt(3, source.customer, said),)
+    notes = source.notes | {"refers": said, "refers_column": anchor.customer}
+    return replace(source, refers_to=anchor.name, doubts=(*source.doubts, *doubts), notes=notes)
 
 
 def _share(mine: DraftColumn, theirs: DraftColumn) -> float:

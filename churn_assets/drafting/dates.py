@@ -66,12 +66,18 @@ def moments(texts: pa.Array, evidence: Evidence) -> Moments | None:
     fitting = notations(texts)
     if not fitting:
         return _several(texts)
-    best = max(fitting, key=lambda notation: int(notation.days.notna().sum()))
+    best = max(fitting, key=lambda notation: _fits(notation, texts))
     rivals = [other for other in fitting if best.swaps(other)]
     if not rivals:
         rivals = [other for other in notations(texts, 0.01) if best.swaps(other)]
     chosen, note, ambiguous = _decided(best, rivals[0], evidence) if rivals else (best, "", False)
     return _moments(texts, chosen, note, ambiguous)
+
+
+def _fits(notation: Notation, texts: pa.Array) -> tuple[int, bool]:
+    """Number of texts, and whether the lake reads them so: ISO8601 of pandas takes 2024/01/31, too."""
+    is_loose = notation.form == ISO and _all(texts, r"^\d{4}/")
+    return int(notation.days.notna().sum()), not is_loose
 
 
 def _decided(one: Notation, other: Notation, evidence: Evidence) -> tuple[Notation, str, bool]:

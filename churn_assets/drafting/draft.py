@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from churn_assets.drafting.customer import find_customers, relate
+from churn_assets.drafting.cut import cut_by_month
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.extracts import with_days, with_delivery
 from churn_assets.drafting.files import group_files
@@ -27,6 +28,7 @@ def draft(
     paths: Iterable[Path],
     today: date,
     extract_date: date | None = None,
+    by_month: bool = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> Draft:
     """Returns the business that the files suggest.
@@ -35,6 +37,7 @@ def draft(
         paths: files, and folders that hold some.
         today: events after it are mistakes; a history that ended long before it has an end.
         extract_date: day of the files whose names and folders state none.
+        by_month: cut a single file of events into an extract per month.
         note: is told what is being done.
 
     Raises:
@@ -51,7 +54,9 @@ def draft(
             "No column names the customer in any file: none is called like one, and no ids are shared. "
             "Rename the column to customer_id in the export."
         )
-    dated = with_days([with_role(source) for source in found], extract_date, today)
+    known = [with_role(source) for source in found]
+    known = [cut_by_month(source) for source in known] if by_month else known
+    dated = with_days(known, extract_date, today)
     sources = relate([with_delivery(with_key(source)) for source in dated])
     plan = plan_of(sources, today)
     if plan is None:

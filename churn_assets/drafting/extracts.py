@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
+from churn_assets.drafting.cut import months_of
 from churn_assets.drafting.names import END, EXPIRY
 from churn_assets.drafting.source import DraftSource
 
@@ -27,12 +28,10 @@ def with_days(sources: list[DraftSource], told: date | None, today: date) -> lis
     day of its own events.
     """
     newest = {source.name: _newest(source, today) for source in sources}
-    undated = [source for source in sources if len(source.days) == 1 and source.days[0] is None]
-    exported = max((day for s in undated for day in newest[s.name] if day), default=None)
-    return [
-        _dated(source, newest[source.name], told, exported if source in undated else None)
-        for source in sources
-    ]
+    alone = [s for s in sources if len({file.path for file in s.group.files}) == 1 and None in s.days]
+    alone += [s for s in sources if any(file.is_cut for file in s.group.files)]
+    exported = max((day for s in alone for day in newest[s.name] if day), default=None)
+    return [_dated(s, newest[s.name], told, exported if s in alone else None, today) for s in sources]
 
 
 def _newest(source: DraftSource, today: date) -> list[date | None]:
@@ -41,7 +40,7 @@ def _newest(source: DraftSource, today: date) -> list[date | None]:
     limit = pd.Timestamp(today, tz="UTC")
     found: list[date | None] = []
     for number in range(len(source.samples)):
-        known = days[(source.places == number)] if days is not None else pd.DatetimeIndex([])
+        known = days[(source.places == number)] if days is not None else pd.DatetimeIndex([], tz="UTC")
         known = known[known.notna() & (known < limit + pd.Timedelta(days=1))]
         found.append(known.max().date() if len(known) else None)
     return found
@@ -61,52 +60,51 @@ def _happened(source: DraftSource) -> pd.DatetimeIndex | None:
 
 
 def _dated(
-    source: DraftSource, newest: list[date | None], told: date | None, exported: date | None
+    source: DraftSource, newest: list[date | None], told: date | None, exported: date | None, today: date
 ) -> DraftSource:
     days: list[date | None] = []
     moved: list[str] = []
-    unknown: list[str] = []
-    events = source.column(source.event_time).days if source.event_time else None
     for number, file in enumerate(source.group.files):
-        stated, last = file.day, newest[number]
-        if stated is None:
-            stated = told or exported or last
-            if stated is None:
-                unknown.append(file.name)
-        elif not file.landed and last and last > stated and events is not None:
-            of_file = events[source.places == number]
-            if float(np.mean(of_file >= pd.Timestamp(stated, tz="UTC") + pd.Timedelta(days=1))) > LATER_SHARE:
-                moved.append(file.name)
-                stated = last
-        days.append(stated)
-    doubts = list(source.doubts)
+        day = source.days[number] or told or exported or newest[number]
+        if day and not (file.landed or file.is_cut) and _holds_later(source, number, day, today):
+            moved.append(file.name)
+            day = newest[number]
+        days.append(day)
+    guessed = [file.name for file in source.group.files if file.day is None]
+    unknown = [file.name for file, day in zip(source.group.files, days, strict=True) if day is None]
+    said = []
     if moved:
-        doubts.append(
-            source.doubt(
-                1,
-                "extract dates",
-                f"{len(moved)} files hold later events than their names state ({moved[0]}): "
-                "the newest event is taken for the day of the extract",
-            )
+        said.append(
+            f"{len(moved)} files hold later events than their names state, such as {moved[0]}: the newest is taken"
         )
     if unknown:
-        doubts.append(
-            source.doubt(
-                1,
-                "extract dates",
-                f"nothing tells when {unknown[0]} was extracted: run init again with --extract-date YYYY-MM-DD",
-            )
+        said.append(f"nothing tells when {unknown[0]} was extracted: state it with --extract-date YYYY-MM-DD")
+    elif guessed and not told:
+        said.append(
+            f"the name of {guessed[0]} states no day, so the newest in the data is taken; or use --extract-date"
         )
-    elif told is None and any(file.day is None for file in source.group.files):
-        doubts.append(
-            source.doubt(
-                1,
-                "extract dates",
-                f"no file name states a day, so the newest day in the data is taken ({days[-1]}); "
-                "--extract-date states another",
-            )
+    months = months_of(source)
+    if len(months) > 1:
+        file = source.group.files[0].name
+        said.append(
+            f"{file} holds events of {len(months)} months that all become known on one day, so no model can learn from "
+            "earlier months; if its rows never change, --cut-by-month makes an extract of each month"
         )
-    return replace(source, days=tuple(days), doubts=tuple(doubts))
+    doubts = [source.doubt(1, "extract dates", words) for words in said]
+    return replace(source, days=tuple(days), doubts=(*source.doubts, *doubts))
+
+
+def _holds_later(source: DraftSource, number: int, day: date, today: date) -> bool:
+    """Whether more than a few events of a file lie after a day; those after today are mistakes."""
+    if source.event_time is None or (times := source.column(source.event_time).days) is None:
+        return False
+    of_file = times[source.places == number]
+    later = (of_file >= _next(day)) & (of_file < _next(today))
+    return float(np.mean(later)) > LATER_SHARE
+
+
+def _next(day: date) -> pd.Timestamp:
+    return pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
 
 
 def with_delivery(source: DraftSource) -> DraftSource:

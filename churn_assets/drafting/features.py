@@ -95,7 +95,7 @@ def _of_spell(source: DraftSource, plan: Plan) -> list[Line]:
     if "expiresOn" in source.spell:
         lines.append(line | {"aggregate": "days_to_expiry", "words": "days until the contract ends"})
     for column in _attributes(source)[:MOST_ATTRIBUTES]:
-        words, money = in_words(column.physical), column.is_measure and MONEY.search(column.name)
+        words, money = in_words(column.physical), _is_price(column)
         named = line | ({"driver": "price"} if money else {})
         lines.append(named | {"aggregate": "attribute", "column": column.name, "words": words})
         if money and plan.source == source.name:
@@ -109,6 +109,11 @@ def _of_spell(source: DraftSource, plan: Plan) -> list[Line]:
                 }
             )
     return lines
+
+
+def _is_price(column: DraftColumn) -> bool:
+    """Whether a number of a spell is money: by its name, or because it has decimals."""
+    return column.is_measure and (column.type == "number" or bool(MONEY.search(column.name)))
 
 
 def _of_entity(source: DraftSource, _: Plan) -> list[Line]:
@@ -156,9 +161,7 @@ def value_feature(sources: list[DraftSource], plan: Plan) -> str:
     by_name = {source.name: source for source in sources}
     labelled, longest = by_name[plan.source], _months(plan)[-1]
     if labelled.role == "spell":
-        money = [
-            c.name for c in _attributes(labelled)[:MOST_ATTRIBUTES] if c.is_measure and MONEY.search(c.name)
-        ]
+        money = [c.name for c in _attributes(labelled)[:MOST_ATTRIBUTES] if _is_price(c)]
         if money:
             return f"{plan.source}_{money[0]}"
     events = [s for s in sources if s.role in ("event", "treatment")]
@@ -178,13 +181,8 @@ def month_columns(sources: list[DraftSource], plan: Plan) -> list[Line]:
         if source.role != "event":
             continue
         lines.append({"name": f"{source.name}_rows", "source": source.name, "aggregate": "count"})
-        for column in measures(source)[:2]:
-            lines.append(
-                {
-                    "name": f"{source.name}_{column.name}",
-                    "source": source.name,
-                    "aggregate": "sum",
-                    "measure": column.name,
-                }
-            )
+        sums = {"source": source.name, "aggregate": "sum"}
+        lines += [
+            {"name": f"{source.name}_{c.name}"} | sums | {"measure": c.name} for c in measures(source)[:2]
+        ]
     return lines

@@ -48,9 +48,15 @@ class DeliveredFile:
     landed: bool = False
 
     @property
+    def is_cut(self) -> bool:
+        """Whether it is only the part of a file that belongs to one month."""
+        return self.period == "cut"
+
+    @property
     def name(self) -> str:
         """Its name, with the folder of its extract."""
-        return f"{self.path.parent.name}/{self.path.name}" if self.landed else self.path.name
+        in_folder = self.landed or (self.day and not self.is_cut and named(stem_of(self.path)).day is None)
+        return f"{self.path.parent.name}/{self.path.name}" if in_folder else self.path.name
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ _PATTERNS = (
     (rf"(\d\d)[-_.]{_YEAR}", "month", lambda p: _month_end(int(p[1]), int(p[0]))),
     (rf"{_NAMED_MONTH}[-_. ]?{_YEAR}", "month", lambda p: _month_end(int(p[1]), _MONTHS[p[0]])),
     (rf"{_YEAR}[-_. ]?{_NAMED_MONTH}", "month", lambda p: _month_end(int(p[0]), _MONTHS[p[1]])),
-    (_YEAR, "year", lambda p: date(int(p[0]), 12, 31)),
+    (rf"(?<!\d[-_.]){_YEAR}(?![-_.]?\d)", "year", lambda p: date(int(p[0]), 12, 31)),
 )
 
 
@@ -102,8 +108,7 @@ def stem_of(path: Path) -> str:
     """Returns the name without the endings of format and compression."""
     name = path.name
     for _ in range(2):
-        ending = Path(name).suffix
-        if ending and not ending[1:].isdigit() and len(ending) <= 8:
+        if re.fullmatch(r"\.[A-Za-z]{2,8}\d?", ending := Path(name).suffix):
             name = name.removesuffix(ending)
     return name
 
@@ -128,6 +133,8 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
             file = DeliveredFile(path, date.fromisoformat(extract[1]), "extract", landed=True)
         else:
             said = named(stem_of(path))
+            if said.day is None and (above := named(path.parent.name)).day:
+                said = Named(said.stem, above.day, above.period)
             stem = said.stem if re.search(r"[^\W\d_]", said.stem) else path.parent.name
             name = source_name(re.sub(r"[\s_.-]*\b(?:part|teil|chunk)?[\s_.-]*\d*$", "", stem) or stem)
             file = DeliveredFile(path, said.day, said.period)

@@ -18,7 +18,7 @@ def _words(*patterns: str) -> re.Pattern[str]:
 
 # Names of columns are in small letters with `_`; a pattern between ^ or _ and _ or $ is a whole word.
 CUSTOMER = _words(
-    "customer|client|kund|cust|subscriber|member|mitglied|user|account|konto|msisdn|patient|household|party|person",
+    "customer|client|kund|cust|acct|subscriber|member|mitglied|user|account|konto|msisdn|patient|household|party|person",
     "abonne|cliente|klant|buyer|shopper|player|donor|insured|policyholder|teilnehmer",
 )
 ID = _words(r"(^|_)(id|nr|no|num|number|nummer|key|code|uuid|guid|ref|kennung)(_|$)", "(id|nr|nummer)$")
@@ -28,7 +28,7 @@ START = _words(
 )
 END = _words(
     r"(^|_)(end|ended|ende|to|bis|until|closed|stop|stopped|left|exit|quit|fin)(_|$)|cancel|churn|terminat|resili",
-    "kuendigung|enddat|end_dat|beendet|valid_to|vertragsende|austritt|baja",
+    "kuendigung|disconnect|deactiv|enddat|end_dat|beendet|valid_to|vertragsende|austritt|baja",
 )
 EXPIRY = _words(
     r"expir|bound|mindest|laufzeitende|term_end|renewal|ablauf|valid_until|gueltig_bis|commit\w*_end|maturity"
@@ -47,10 +47,12 @@ EVENT = _words(
     "date|day|time|datum|tag|zeit|when|created|_at$|_on$|am$|fecha|jour|week|woche|month|monat|period"
 )
 MONEY = _words(
-    "amount|betrag|price|preis|revenue|umsatz|total|sum|value|wert|paid|charge|fee|cost|spend|sales|montant",
+    "amount|betrag|price|preis|revenue|umsatz|total|sum|value|wert|paid|charge|fee|cost|spend|spent|sales|montant",
     r"importe|(^|_)(eur|usd|gbp|chf|net|gross)(_|$)",
 )
-OUTCOME = _words("churn|cancel|left|exit|status|active|aktiv|former|attrit|kuendig|closed|terminat|score")
+OUTCOME = _words(
+    "churn|reason|grund|disconnect|deactiv|cancel|left|exit|status|active|aktiv|former|attrit|kuendig|closed|terminat|score"
+)
 # Endings that are not the customer's own choice.
 INVOLUNTARY = _words(
     "non.?pay|unpaid|payment|zahlung|debt|schuld|insolv|bankrupt|fraud|betrug|death|died|deceased|tod|verstorben",

@@ -11,6 +11,7 @@ from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.draft import Draft
 from churn_assets.drafting.extracts import frequency, volume_limits
 from churn_assets.drafting.features import feature_lines, left_out, month_columns, value_feature
+from churn_assets.drafting.sample import ASCII
 from churn_assets.drafting.source import DraftSource
 
 WIDE = 10**6  # so that a line stays one line
@@ -69,7 +70,7 @@ def _server(source: DraftSource) -> dict[str, Any]:
     first = source.samples[0]
     path = source.group.folder or source.name
     server: dict[str, Any] = {"server": "landing", "type": "local", "path": path, "format": first.format}
-    encodings = {sample.encoding for sample in source.samples} - {"utf-8"}
+    encodings = {sample.encoding for sample in source.samples} - {"utf-8", ASCII}
     own = {"delimiter": first.delimiter} if first.format == "csv" and first.delimiter != "," else {}
     own |= {"encoding": encoding_name(encodings.pop())} if encodings else {}
     if own:

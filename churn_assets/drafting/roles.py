@@ -23,7 +23,12 @@ from churn_assets.drafting.source import DraftSource
 # Rows of an extract that may share a key: a file with more has another key.
 KEY_SHARE = 0.999
 ONE_ROW = 0.98
+MOVING_SHARE = 0.5
 FEW_REASONS = 40
+FULL, ALIKE = 0.98, 0.98
+ENDED_LEAST = 0.001
+# A source in which more ends lie before their start has other columns for them; shorter times are tickets or calls.
+BEFORE_START, LASTS_DAYS = 0.05, 45
 
 
 def with_role(source: DraftSource) -> DraftSource:
@@ -36,16 +41,14 @@ def with_role(source: DraftSource) -> DraftSource:
     )
     if spell:
         return _spell(source, spell)
-    if single or not times:
+    if not times or (single and not _moves(source, _event_time(source, times)[0])):
         why = "one row a customer in each extract" if single else "no column tells when"
         note = f"guess: {why}, so attributes of customers"
-        doubts = (
-            ()
-            if single
-            else (source.doubt(1, "role", f"entity, because {why}, but a customer has several rows"),)
-        )
+        said = f"entity, because {why}"
+        said += "" if single else ", but a customer has several rows"
+        doubt = source.doubt(2 if single else 1, "role", said)
         return replace(
-            source, role="entity", notes=source.notes | {"role": note}, doubts=(*source.doubts, *doubts)
+            source, role="entity", notes=source.notes | {"role": note}, doubts=(*source.doubts, doubt)
         )
     time, doubt = _event_time(source, times)
     role = "treatment" if treatment else "event"
@@ -64,31 +67,75 @@ def with_role(source: DraftSource) -> DraftSource:
     )
 
 
+def _moves(source: DraftSource, time: DraftColumn) -> bool:
+    """Whether a customer who is in several extracts has another time in each: events, not a date of the customer."""
+    extracts = pd.Series(source.places).map(
+        dict(enumerate(str(day or at) for at, day in enumerate(source.days)))
+    )
+    rows = pd.DataFrame(
+        {"customer": source.column(source.customer).codes, "extract": extracts, "time": time.codes}
+    )
+    counts = rows.groupby("customer")[["extract", "time"]].nunique()
+    several = counts[counts["extract"] > 1]
+    return len(several) > 0 and float((several["time"] > 1).mean()) > MOVING_SHARE
+
+
 def _spell_columns(source: DraftSource, times: list[DraftColumn]) -> dict[str, str]:
-    """Returns the columns of a spell: it has a start, and an end or an expiry; {} for another source."""
+    """Returns the columns of a spell: it has a start, and an end or an expiry; {} for another source.
+
+    By their names, else by their values: a start in every row, an end in some, never before the start. Spells last
+    long; a short time between two columns is that of a ticket or a delivery.
+    """
     by: dict[str, str] = {}
     kinds = (("noticeOn", NOTICE), ("expiresOn", EXPIRY), ("endedOn", END), ("startedOn", START))
     for column in times:
         kind = next((kind for kind, pattern in kinds if pattern.search(column.name)), None)
         if kind and kind not in by:
             by[kind] = column.name
+    rest = [c for c in times if c.name not in by.values()]
+    full = [c for c in rest if c.filled > FULL]
+    if "startedOn" not in by and full:
+        by["startedOn"] = min(full, key=_middle).name
+    if "endedOn" not in by and "startedOn" in by:
+        partly = [c for c in rest if ENDED_LEAST < c.filled < FULL and _has_reason(source, c)]
+        by |= {"endedOn": partly[0].name} if partly else {}
     if "endedOn" not in by and "expiresOn" in by and SPELL.search(source.name):
         by["endedOn"] = by["expiresOn"]
-    if not {"startedOn", "endedOn"} <= by.keys():
+    if not {"startedOn", "endedOn"} <= by.keys() or not _lasts(source, by):
         return {}
-    start, end = source.column(by["startedOn"]), source.column(by["endedOn"])
-    if end.filled > 0.98 and not SPELL.search(source.name):
+    end = source.column(by["endedOn"])
+    if end.filled > FULL and by["endedOn"] != by.get("expiresOn") and not SPELL.search(source.name):
         return {}  # every row has an end: visits or calls, facts that are over
-    order = start.days is not None and end.days is not None and (end.days < start.days)
-    if order is not False and float(np.mean(order)) > 0.5:
-        return {}
-    texts = (
-        c
-        for c in source.columns
-        if REASON.search(c.name) and c.type == "string" and c.distinct <= FEW_REASONS
+    texts = (c for c in source.columns if c.type == "string" and c.distinct <= FEW_REASONS and not c.personal)
+    reasons = [c for c in texts if REASON.search(c.name) or _filled_alike(c, end)]
+    return by | ({"endReason": reasons[0].name} if reasons else {})
+
+
+def _has_reason(source: DraftSource, end: DraftColumn) -> bool:
+    """Whether some text is there where the end is, and only there."""
+    return any(
+        c.type == "string" and c.name != source.customer and _filled_alike(c, end) for c in source.columns
     )
-    reason = next(texts, None)
-    return by | ({"endReason": reason.name} if reason else {})
+
+
+def _filled_alike(text: DraftColumn, end: DraftColumn) -> bool:
+    return end.filled < FULL and float(np.mean((text.codes >= 0) == (end.codes >= 0))) > ALIKE
+
+
+def _middle(column: DraftColumn) -> float:
+    days = column.days
+    return float(days[days.notna()].asi8.mean()) if days is not None and days.notna().any() else np.inf
+
+
+def _lasts(source: DraftSource, by: dict[str, str]) -> bool:
+    start, end = source.column(by["startedOn"]).days, source.column(by["endedOn"]).days
+    if start is None or end is None or by["startedOn"] == by["endedOn"]:
+        return False
+    lengths = (end - start).days
+    ended = lengths[~np.isnan(lengths)]
+    if len(ended) and float(np.mean(ended < 0)) > BEFORE_START:
+        return False
+    return bool(SPELL.search(source.name)) or (len(ended) > 0 and float(np.median(ended)) >= LASTS_DAYS)
 
 
 def _spell(source: DraftSource, spell: dict[str, str]) -> DraftSource:

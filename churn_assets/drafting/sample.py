@@ -18,18 +18,12 @@ from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.files import DeliveredFile
 from churn_assets.inference.encodings import likely_encodings
 from churn_assets.inference.shape import ShapeError, shape
+from churn_assets.sources.first_bytes import HEAD, kind_of
 
 MOST_BYTES = 64 * 2**20
 HEAD_BYTES = 2**18
-PARQUET, GZIP, ZSTANDARD = b"PAR1", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_OTHERS = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF": "a PDF",
-    b"version https://git-lfs": "a pointer of Git LFS, not the file itself",
-    b"<!DOCTYPE": "a web page",
-    b"<html": "a web page",
-}
+_READ = ("text", "wide text", "json lines")
+ASCII = "ascii"
 
 
 @dataclass(frozen=True)
@@ -38,10 +32,12 @@ class Sample:
 
     Attributes:
         file: the file.
-        format, delimiter, encoding, compression: how it is written; encoding by Python's name.
+        format, delimiter, encoding, compression: how it is written; encoding by Python's name, ASCII if it holds no
+            other letters.
         table: columns as text (numbers as they were written), of Parquet in their own types.
         complete: all rows are in the table.
         notes: what a person should know about the file.
+        lines: of JSON lines, the text of each row.
     """
 
     file: DeliveredFile
@@ -52,6 +48,7 @@ class Sample:
     encoding: str = "utf-8"
     compression: str | None = None
     notes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 def read_sample(file: DeliveredFile, rows: int) -> Sample:
@@ -62,24 +59,23 @@ def read_sample(file: DeliveredFile, rows: int) -> Sample:
     """
     try:
         with file.path.open("rb") as plain:
-            first = plain.read(64)
-        if not first.strip():
-            raise DraftError(f"{file.name} is empty. Leave it out.")
-        if first.startswith(PARQUET):
+            kind = kind_of(plain.read(HEAD))
+        if kind.name == "parquet":
             return _parquet(file, rows)
-        with _opened(file, first) as (stream, compression):
+        with _opened(file, kind.name) as (stream, compression):
             data = stream.read(MOST_BYTES)
             whole = not stream.read(1)
     except (OSError, EOFError, pa.ArrowException) as error:
         raise DraftError(
             f"{file.name} cannot be read: {error}. Deliver it again, or leave it out."
         ) from error
-    for magic, what in _OTHERS.items():
-        if data[:64].lstrip().lower().startswith(magic.lower()):
-            raise DraftError(f"{file.name} is {what}. Export it as CSV, JSON lines or Parquet.")
+    kind = kind_of(data[:HEAD])
+    if kind.name not in _READ:
+        raise DraftError(f"{file.name} is {kind.words}. {kind.remedy} Or leave it out.")
     if not (encodings := likely_encodings(data[:HEAD_BYTES])):
         raise DraftError(f"{file.name} holds zero bytes: it is not text. Export it as CSV.")
     text, encoding, notes = _decoded(data, encodings, whole)
+    encoding = ASCII if text.isascii() and encoding == "utf-8" else encoding
     if not whole:
         text = text[: text.rfind("\n") + 1]
     if text.lstrip()[:1] in ("{", "["):
@@ -88,13 +84,13 @@ def read_sample(file: DeliveredFile, rows: int) -> Sample:
 
 
 @contextmanager
-def _opened(file: DeliveredFile, first: bytes) -> Iterator[tuple[BinaryIO, str | None]]:
-    if first.startswith(GZIP):
+def _opened(file: DeliveredFile, kind: str) -> Iterator[tuple[BinaryIO, str | None]]:
+    if kind == "gz":
         with gzip.open(file.path) as stream:
-            yield cast(BinaryIO, stream), "gz"
-    elif first.startswith(ZSTANDARD):
+            yield cast(BinaryIO, stream), kind
+    elif kind == "zst":
         with pa.CompressedInputStream(pa.OSFile(str(file.path)), "zstd") as stream:
-            yield stream, "zst"
+            yield stream, kind
     else:
         with file.path.open("rb") as stream:
             yield stream, None
@@ -156,8 +152,6 @@ def _csv(
         raise DraftError(
             f"{file.name} cannot be read: {error}. Look for a quotation mark that never closes."
         ) from error
-    if not table.num_rows:
-        raise DraftError(f"{file.name} has a header but no rows. Leave it out.")
     if crooked:
         notes += (
             f"{len(crooked):,} rows have another number of fields than the header (row {crooked[0] - 1:,})",
@@ -189,8 +183,8 @@ def _json_lines(
         documents.append(dict(_flat(document)))
     names = list(dict.fromkeys(name for document in documents for name in document))
     columns = [pa.array([document.get(name) for document in documents], pa.string()) for name in names]
-    complete = whole and len(lines) <= rows
-    return Sample(file, "jsonl", pa.table(columns, names), complete, ",", encoding, compression, notes)
+    complete, kept = whole and len(lines) <= rows, tuple(lines[:rows])
+    return Sample(file, "jsonl", pa.table(columns, names), complete, ",", encoding, compression, notes, kept)
 
 
 def _flat(document: dict[str, Any], above: str = "") -> Iterator[tuple[str, str | None]]:
@@ -216,8 +210,6 @@ def _parquet(file: DeliveredFile, rows: int) -> Sample:
         if read >= rows:
             break
     table = pa.Table.from_batches(batches, parquet.schema_arrow).slice(0, rows)
-    if not table.num_rows:
-        raise DraftError(f"{file.name} has no rows. Leave it out.")
     nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
     notes = (f"nested columns were left out: {', '.join(nested)}",) if nested else ()
     complete = table.num_rows == parquet.metadata.num_rows

@@ -1,6 +1,6 @@
 """One source as drafted: its files, its columns, and what the contract says about them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -13,7 +13,7 @@ from churn_assets.drafting.columns import DraftColumn, Habits, guess_column
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.files import FileGroup
 from churn_assets.drafting.names import column_names
-from churn_assets.drafting.sample import Sample, read_sample
+from churn_assets.drafting.sample import ASCII, Sample, read_sample
 
 MOST_ROWS = 1_000_000  # of a source, shared by its files
 LEAST_ROWS = 2000  # of a file
@@ -94,6 +94,8 @@ def read_source(group: FileGroup) -> DraftSource:
     """
     rows = max(LEAST_ROWS, MOST_ROWS // len(group.files))
     samples = tuple(read_sample(file, rows) for file in group.files)
+    if not any(sample.table.num_rows for sample in samples):
+        raise DraftError(f"{samples[0].file.name} has a header but no rows. Leave it out.")
     _refuse_unlike(group.name, samples)
     table = pa.concat_tables([_plain(sample.table) for sample in samples], promote_options="permissive")
     sizes = [sample.table.num_rows for sample in samples]
@@ -112,7 +114,7 @@ def read_source(group: FileGroup) -> DraftSource:
     names = column_names(table.column_names)
     columns = [guess_column(name, names[name], table[name], habits) for name in table.column_names]
     if first.format == "csv" and (first.delimiter == ";" or any(c.decimal == "," for c in columns)):
-        again = Habits(**{**habits.__dict__, "day_first": True})
+        again = replace(habits, day_first=True)
         columns = [
             guess_column(c.physical, c.name, table[c.physical], again) if _is_ambiguous(c) else c
             for c in columns
@@ -166,43 +168,36 @@ def _refuse_unlike(name: str, samples: tuple[Sample, ...]) -> None:
 
 
 def _with_file_doubts(source: DraftSource) -> DraftSource:
-    doubts = [
-        source.doubt(rank, column.name, sentence)
-        for column in source.columns
-        for rank, sentence in column.doubts
-    ]
-    encodings = {sample.encoding for sample in source.samples}
-    for sample in source.samples:
-        doubts += [
-            source.doubt(2, sample.file.name, note)
-            for note in sample.notes
-            if sample.encoding not in ("cp1252",)
-        ]
-    if "cp1252" in encodings:
-        sample = next(s for s in source.samples if s.encoding == "cp1252")
-        doubts.append(
-            source.doubt(
-                2,
-                "encoding",
-                f"windows-1252: {sample.notes[0]} in {sample.file.name}; look at the letters with accents",
-            )
-        )
-    if encodings - {"utf-8"} and len(encodings - {"utf-8"}) > 1:
-        listed = ", ".join(sorted(encodings))
+    of_columns = [source.doubt(rank, c.name, words) for c in source.columns for rank, words in c.doubts]
+    doubts = [*of_columns, *_encoding_doubts(source), *_missing_doubts(source)]
+    return replace(source, doubts=tuple(doubts))
+
+
+def _encoding_doubts(source: DraftSource) -> list[Doubt]:
+    """Doubts about how files are written.
+
+    Raises:
+        DraftError: two files have letters in different encodings.
+    """
+    written = {s.encoding: s for s in source.samples if s.encoding != ASCII}
+    if len(written) > 1:
+        (one, first), (other, second), *_ = written.items()
         raise DraftError(
-            f"The files of {source.name} are in different encodings ({listed}). Write all in one."
+            f"{first.file.name} is {one} and {second.file.name} is {other}, but a source has one encoding. "
+            "Write both in one."
         )
-    seen: dict[str, set[int]] = {}
-    for number, sample in enumerate(source.samples):
-        for name in sample.table.column_names:
-            seen.setdefault(name, set()).add(number)
-    for name, numbers in seen.items():
-        if missing := [s.file.name for n, s in enumerate(source.samples) if n not in numbers]:
-            doubts.append(
-                source.doubt(
-                    2,
-                    name,
-                    f"it is missing in {len(missing)} of {len(source.samples)} files, such as {missing[0]}: renamed?",
-                )
-            )
-    return DraftSource(**{**source.__dict__, "doubts": tuple(doubts)})
+    if "cp1252" in written:
+        sample = written["cp1252"]
+        said = f"windows-1252, because {sample.notes[0]} in {sample.file.name}; look at letters with accents"
+        return [source.doubt(2, "encoding", said)]
+    return [source.doubt(2, sample.file.name, note) for sample in source.samples for note in sample.notes]
+
+
+def _missing_doubts(source: DraftSource) -> list[Doubt]:
+    doubts = []
+    for column in source.columns:
+        without = [s.file.name for s in source.samples if column.physical not in s.table.column_names]
+        if without:
+            said = f"missing in {len(without)} of {len(source.samples)} files, such as {without[0]}: renamed?"
+            doubts.append(source.doubt(2, column.name, said))
+    return doubts

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.drafting.cut import part_bytes
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.draft import Draft
 from churn_assets.drafting.files import stem_of
 from churn_assets.drafting.names import slug
 from churn_assets.drafting.render import churn_yaml, contract_yaml
+from churn_assets.drafting.sample import Sample
 from churn_assets.drafting.source import DraftSource
+from churn_assets.months import month_of
 
 ENDINGS = {"gz": ".gz", "zst": ".zst", None: ""}
 
@@ -54,35 +57,45 @@ def place_files(draft: Draft, landing: Path) -> Placed:
     Raises:
         DraftError: the day of an extract is unknown, or another file stands in a place; then nothing is copied.
     """
-    copies, present = [], 0
+    copies: list[tuple[Sample, Path]] = []
+    present = 0
     for source in draft.sources:
-        for file, target in _targets(source, landing):
-            if target.exists() and not _same(file, target):
-                raise DraftError(f"{target} exists and is another file than {file.name}. Nothing was copied.")
+        for sample, target in _targets(source, landing):
+            if target.exists() and not _same(sample, target):
+                raise DraftError(
+                    f"{target} exists and is another file than {sample.file.name}. Nothing was copied."
+                )
             present += target.exists()
-            copies += [] if target.exists() else [(file, target)]
+            copies += [] if target.exists() else [(sample, target)]
     if len({target for _, target in copies}) < len(copies):
         raise DraftError("Two files would get one name in the landing zone. Give them names that differ.")
-    for file, target in copies:
+    for sample, target in copies:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.part")  # a reader leaves it alone until it is whole
-        shutil.copy2(file, part)
-        part.rename(target)
+        growing = target.with_name(f"{target.name}.part")  # a reader leaves it alone until it is whole
+        if sample.file.is_cut:
+            growing.write_bytes(part_bytes(sample))
+        else:
+            shutil.copy2(sample.file.path, growing)
+        growing.rename(target)
     return Placed(len(copies), present)
 
 
-def _targets(source: DraftSource, landing: Path) -> Iterator[tuple[Path, Path]]:
-    for file, sample, day in zip(source.group.files, source.samples, source.days, strict=True):
+def _targets(source: DraftSource, landing: Path) -> Iterator[tuple[Sample, Path]]:
+    for sample, day in zip(source.samples, source.days, strict=True):
         if day is None:
             raise DraftError(
-                f"Nothing tells when {file.name} was extracted, so no file was copied. "
+                f"Nothing tells when {sample.file.name} was extracted, so no file was copied. "
                 "State the day with --extract-date YYYY-MM-DD, or put it into the file's name."
             )
-        name = f"{stem_of(file.path)}.{sample.format}{ENDINGS[sample.compression]}"
-        yield file.path, landing / (source.group.folder or source.name) / f"extract_date={day}" / name
+        month = f"_{month_of(day)}" if sample.file.is_cut else ""
+        name = f"{stem_of(sample.file.path)}{month}.{sample.format}{ENDINGS[sample.compression]}"
+        yield sample, landing / (source.group.folder or source.name) / f"extract_date={day}" / name
 
 
-def _same(one: Path, other: Path) -> bool:
-    if one.samefile(other):
-        return True
-    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+def _same(sample: Sample, target: Path) -> bool:
+    if sample.file.is_cut:
+        return target.read_bytes() == part_bytes(sample)
+    path = sample.file.path
+    return path.samefile(target) or (
+        path.stat().st_size == target.stat().st_size and path.read_bytes() == target.read_bytes()
+    )
