@@ -1,7 +1,7 @@
 """A whole business as drafted from files."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -29,7 +29,6 @@ def draft(
     today: date,
     extract_date: date | None = None,
     by_month: bool = False,
-    note: Callable[[str], None] = lambda _: None,
 ) -> Draft:
     """Returns the business that the files suggest.
 
@@ -38,17 +37,11 @@ def draft(
         today: events after it are mistakes; a history that ended long before it has an end.
         extract_date: day of the files whose names and folders state none.
         by_month: cut a single file of events into an extract per month.
-        note: is told what is being done.
 
     Raises:
         DraftError: a file cannot be read, no file has a customer, or none tells who left.
     """
-    read = []
-    for group in group_files(paths):
-        note(f"reading {group.name}: {len(group.files)} files")
-        read.append(read_source(group))
-    note("comparing the sources")
-    found, without = find_customers(read)
+    found, without = find_customers([read_source(group) for group in group_files(paths)])
     if not found:
         raise DraftError(
             "No column names the customer in any file: none is called like one, and no ids are shared. "
@@ -57,7 +50,7 @@ def draft(
     known = [with_role(source) for source in found]
     known = [cut_by_month(source) for source in known] if by_month else known
     dated = with_days(known, extract_date, today)
-    sources = relate([with_delivery(with_key(source)) for source in dated])
+    sources = _apart(relate([with_delivery(with_key(source)) for source in dated]))
     plan = plan_of(sources, today)
     if plan is None:
         raise DraftError(
@@ -71,3 +64,18 @@ def draft(
             Doubt(1, files, "left out: no column names the customer, by its name or by ids of other files")
         )
     return Draft(tuple(sources), plan, tuple(sorted(doubts)))
+
+
+def _apart(sources: list[DraftSource]) -> list[DraftSource]:
+    """Renames a personal column that has another type in another source: both share a column of the identities."""
+    types: dict[str, str] = {}
+    result = []
+    for source in sources:
+        columns = []
+        for column in source.columns:
+            if column.personal and column.name != source.customer:
+                if types.setdefault(column.name, column.type) != column.type:
+                    column = replace(column, name=f"{source.name}_{column.name}")
+            columns.append(column)
+        result.append(replace(source, columns=tuple(columns)))
+    return result

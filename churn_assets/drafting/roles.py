@@ -180,7 +180,7 @@ def with_key(source: DraftSource) -> DraftSource:
     customer, time = source.customer, source.event_time or source.spell.get("startedOn")
     usable = [c for c in source.columns if not c.personal and c.filled > 0.999 and c.name != customer]
     ids = [c.name for c in usable if ID.search(c.name) and c.type in ("string", "integer")]
-    if source.role == "entity":
+    if source.role == "entity" and _share_of_keys(source, (customer,)) >= ONE_ROW:
         return _keyed(source, (customer,))
     for name in ids:
         if _share_of_keys(source, (name,)) >= KEY_SHARE:

@@ -20,7 +20,7 @@ from churn_assets.inference.encodings import likely_encodings
 from churn_assets.inference.shape import ShapeError, shape
 from churn_assets.sources.first_bytes import HEAD, kind_of
 
-MOST_BYTES = 64 * 2**20
+LEAST_BYTES, MOST_BYTES, ROW_BYTES = 2**20, 64 * 2**20, 500
 HEAD_BYTES = 2**18
 _READ = ("text", "wide text", "json lines")
 ASCII = "ascii"
@@ -63,7 +63,7 @@ def read_sample(file: DeliveredFile, rows: int) -> Sample:
         if kind.name == "parquet":
             return _parquet(file, rows)
         with _opened(file, kind.name) as (stream, compression):
-            data = stream.read(MOST_BYTES)
+            data = stream.read(min(MOST_BYTES, max(LEAST_BYTES, rows * ROW_BYTES)))
             whole = not stream.read(1)
     except (OSError, EOFError, pa.ArrowException) as error:
         raise DraftError(

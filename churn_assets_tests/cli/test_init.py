@@ -70,5 +70,11 @@ def test_mistakes_are_sentences(tmp_path: Path) -> None:
 
 def test_the_help_teaches() -> None:
     told = init("--help").output
-    for said in ("--from exports/", "extract_date=2024-01-31", "The day of an extract", "--cut-by-month", "Nothing is overwritten"):
+    for said in (
+        "--from exports/",
+        "extract_date=2024-01-31",
+        "The day of an extract",
+        "--cut-by-month",
+        "Nothing is overwritten",
+    ):
         assert said in told

@@ -247,3 +247,34 @@ def test_one_file_of_history_says_what_it_cannot_do(tmp_path: Path) -> None:
 def test_a_living_business_has_no_end(tmp_path: Path) -> None:
     rows = [(f"C{n % 20}", TODAY - timedelta(days=n % 40), n) for n in range(90)]
     assert drafted([export(tmp_path / "log.csv", "customer day n", rows)]).plan.end is None
+
+
+def test_personal_columns_of_one_name_and_two_types(tmp_path: Path) -> None:
+    """They share a column of silver/customer_identity, so one of them gets another name."""
+    people = [(f"C{n:03d}", "1970-01-31") for n in range(60)]
+    export(tmp_path / "crm_2024-01-31.csv", "customer_id birth_date", people)
+    export(
+        tmp_path / "web_2024-01-31.csv",
+        "customer_id birth_date",
+        [(c, f"in {n}") for n, (c, _) in enumerate(people)],
+    )
+    business = business_of(
+        drafted(
+            [tmp_path / "crm_2024-01-31.csv", tmp_path / "web_2024-01-31.csv", *purchases(tmp_path / "in")]
+        ),
+        tmp_path / "b",
+    )
+    assert [c.name for c in business.source("crm").personal] == ["birth_date"]
+    assert [c.name for c in business.source("web").personal] == ["web_birth_date"]
+
+
+def test_several_rows_of_a_customer_without_a_time(tmp_path: Path) -> None:
+    accounts = [(f"K{n:03d}", f"C{n % 60:03d}", "NS"[n % 2]) for n in range(120)]
+    file = export(tmp_path / "accounts_2024-01-31.csv", "account_ref customer_id region", accounts)
+    business = business_of(drafted([file, *purchases(tmp_path / "in")]), tmp_path / "b")
+    accounts_source = business.source("accounts")
+    assert (accounts_source.role, accounts_source.customer, accounts_source.key) == (
+        "entity",
+        "customer_id",
+        ("account_ref",),
+    )

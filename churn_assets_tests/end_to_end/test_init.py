@@ -49,7 +49,9 @@ def _exports(folder: Path) -> list[dict[str, str]]:
             [row["customer_id"], _german(row["date"]), row["quantity"], row["amount"].replace(".", ",")]
             for row in rows
         ]
-        _export(folder, f"Einkäufe_{month}.csv", ["Kundennummer", "Kaufdatum", "Stückzahl", "Betrag (€)"], bought)
+        _export(
+            folder, f"Einkäufe_{month}.csv", ["Kundennummer", "Kaufdatum", "Stückzahl", "Betrag (€)"], bought
+        )
         known = [[c, _german(day)] for c, day in sorted(first.items()) if day[:7] <= month]
         _export(folder, f"Kunden_{month}.csv", ["Kundennummer", "Tag des ersten Käufes"], known)
     return purchases
@@ -115,7 +117,9 @@ def test_from_unknown_files_to_scores(tmp_path: Path) -> None:
     assert len(keys) <= len(silver) <= len(distinct)
     by_key = {(row["customer_id"], row["date"], row["amount"]): float(row["amount"]) for row in purchases}
     if len(silver) == len(keys):
-        assert silver["betrag_value" if "betrag_value" in silver else "betrag"].sum() == pytest.approx(sum(by_key.values()))
+        assert silver["betrag_value" if "betrag_value" in silver else "betrag"].sum() == pytest.approx(
+            sum(by_key.values())
+        )
 
     scores = lakehouse.arrow(tables.CHURN_SCORES).to_pandas()
     assert set(scores["as_of_date"].astype(str)) == {"1998-06-30"}
