@@ -12,15 +12,15 @@ from churn_assets.cli.options import output, settings_of_process
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from churn_assets.drafting.draft import Draft
+    from churn_assets.drafting.draft import BusinessDraft
 
 SHOWN = 12
 RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or features[/]", 3: "good to know"}
 
 
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.argument("more", nargs=-1, metavar="FILES...", type=click.Path(path_type=Path))
+@click.command(options_metavar="FOLDER --from FILES... [OPTIONS]")
+@click.argument("folder", metavar="", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("more", nargs=-1, metavar="", type=click.Path(path_type=Path))
 @click.option(
     "--from",
     "first",
@@ -105,7 +105,7 @@ def init(
     _tell_next(found, folder, land, today, console)
 
 
-def _tell(found: "Draft", folder: Path, console: "Console", everything: bool) -> None:
+def _tell(found: "BusinessDraft", folder: Path, console: "Console", everything: bool) -> None:
     from rich.table import Table
 
     grid = Table("source", "role", "delivers", "files", "rows", "customer", "key")
@@ -138,7 +138,7 @@ def _tell(found: "Draft", folder: Path, console: "Console", everything: bool) ->
         )
 
 
-def _tell_next(found: "Draft", folder: Path, landed: bool, today: date, console: "Console") -> None:
+def _tell_next(found: "BusinessDraft", folder: Path, landed: bool, today: date, console: "Console") -> None:
     from churn_assets.months import add_months, month_of
 
     plan = found.plan

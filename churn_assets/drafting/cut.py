@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn_assets.drafting.doubt import DraftError
-from churn_assets.drafting.sample import ASCII, Sample
+from churn_assets.drafting.sample import ASCII, FileSample
 from churn_assets.drafting.source import DraftSource
 from churn_assets.months import month_end
 
@@ -71,7 +71,7 @@ def _months(source: DraftSource) -> list[str]:
     return list(pd.Series(days).dt.strftime("%Y-%m").fillna(""))
 
 
-def part_bytes(sample: Sample) -> bytes:
+def part_bytes(sample: FileSample) -> bytes:
     """Returns a part as a file that is written like the whole one."""
     if sample.format == "parquet":
         sink = io.BytesIO()

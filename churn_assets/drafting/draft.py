@@ -5,22 +5,23 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.customer import find_customers, relate
 from churn_assets.drafting.cut import cut_by_month
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.extracts import with_days, with_delivery
 from churn_assets.drafting.files import group_files
-from churn_assets.drafting.plan import Plan, plan_of
+from churn_assets.drafting.plan import ChurnPlan, plan_of
 from churn_assets.drafting.roles import with_key, with_role
 from churn_assets.drafting.source import DraftSource, read_source
 
 
 @dataclass(frozen=True)
-class Draft:
+class BusinessDraft:
     """Sources, the plan above them, and what to review, the most important first."""
 
     sources: tuple[DraftSource, ...]
-    plan: Plan
+    plan: ChurnPlan
     doubts: tuple[Doubt, ...]
 
 
@@ -29,7 +30,7 @@ def draft(
     today: date,
     extract_date: date | None = None,
     by_month: bool = False,
-) -> Draft:
+) -> BusinessDraft:
     """Returns the business that the files suggest.
 
     Args:
@@ -63,19 +64,17 @@ def draft(
         doubts.append(
             Doubt(1, files, "left out: no column names the customer, by its name or by ids of other files")
         )
-    return Draft(tuple(sources), plan, tuple(sorted(doubts)))
+    return BusinessDraft(tuple(sources), plan, tuple(sorted(doubts)))
 
 
 def _apart(sources: list[DraftSource]) -> list[DraftSource]:
     """Renames a personal column that has another type in another source: both share a column of the identities."""
     types: dict[str, str] = {}
-    result = []
-    for source in sources:
-        columns = []
-        for column in source.columns:
-            if column.personal and column.name != source.customer:
-                if types.setdefault(column.name, column.type) != column.type:
-                    column = replace(column, name=f"{source.name}_{column.name}")
-            columns.append(column)
-        result.append(replace(source, columns=tuple(columns)))
-    return result
+
+    def apart(column: DraftColumn, source: DraftSource) -> DraftColumn:
+        if not column.personal or column.name == source.customer:
+            return column
+        same = types.setdefault(column.name, column.type) == column.type
+        return column if same else replace(column, name=f"{source.name}_{column.name}")
+
+    return [replace(s, columns=tuple(apart(column, s) for column in s.columns)) for s in sources]

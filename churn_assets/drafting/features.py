@@ -7,7 +7,7 @@ import numpy as np
 
 from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.names import ID, MONEY, OUTCOME
-from churn_assets.drafting.plan import Plan
+from churn_assets.drafting.plan import ChurnPlan
 from churn_assets.drafting.source import DraftSource
 from churn_assets.inference.names import in_words
 
@@ -17,7 +17,7 @@ FEWEST, MOST = 2, 30  # values of a category that is learned from
 COMMON_SHARE = 0.05
 
 
-def feature_lines(sources: list[DraftSource], plan: Plan) -> list[tuple[str, list[Line]]]:
+def feature_lines(sources: list[DraftSource], plan: ChurnPlan) -> list[tuple[str, list[Line]]]:
     """Returns per source a heading and the lines of `features`."""
     result = []
     for source in sources:
@@ -34,11 +34,11 @@ def left_out(source: DraftSource) -> list[str]:
     return [c.name for c in _attributes(source) if OUTCOME.search(c.name)] if source.role == "entity" else []
 
 
-def _months(plan: Plan) -> list[int]:
+def _months(plan: ChurnPlan) -> list[int]:
     return [m for m in (1, 3, 6) if m <= plan.observation]
 
 
-def _of_events(source: DraftSource, plan: Plan) -> list[Line]:
+def _of_events(source: DraftSource, plan: ChurnPlan) -> list[Line]:
     driver, thing = source.name, in_words(source.name)
     line = {"source": source.name, "driver": driver}
     lines: list[Line] = []
@@ -89,7 +89,7 @@ def _as_name(value: str, number: int) -> str:
     return re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_") or f"value_{number}"
 
 
-def _of_spell(source: DraftSource, plan: Plan) -> list[Line]:
+def _of_spell(source: DraftSource, plan: ChurnPlan) -> list[Line]:
     line = {"source": source.name, "driver": "contract"}
     lines: list[Line] = [line | {"aggregate": "tenure", "driver": "loyalty", "words": "days as a customer"}]
     if "expiresOn" in source.spell:
@@ -116,7 +116,7 @@ def _is_price(column: DraftColumn) -> bool:
     return column.is_measure and (column.type == "number" or bool(MONEY.search(column.name)))
 
 
-def _of_entity(source: DraftSource, _: Plan) -> list[Line]:
+def _of_entity(source: DraftSource, _: ChurnPlan) -> list[Line]:
     line = {"source": source.name, "aggregate": "attribute", "driver": "profile"}
     used = [c for c in _attributes(source) if not OUTCOME.search(c.name)]
     return [line | {"column": c.name, "words": in_words(c.physical)} for c in used[:MOST_ATTRIBUTES]]
@@ -156,7 +156,7 @@ def _common(column: DraftColumn) -> list[str]:
     ]
 
 
-def value_feature(sources: list[DraftSource], plan: Plan) -> str:
+def value_feature(sources: list[DraftSource], plan: ChurnPlan) -> str:
     """Returns the feature that stands for what a customer is worth: money of the label's source, else of events."""
     by_name = {source.name: source for source in sources}
     labelled, longest = by_name[plan.source], _months(plan)[-1]
@@ -174,7 +174,7 @@ def value_feature(sources: list[DraftSource], plan: Plan) -> str:
     return f"{plan.source}_count_{longest}m"
 
 
-def month_columns(sources: list[DraftSource], plan: Plan) -> list[Line]:
+def month_columns(sources: list[DraftSource], plan: ChurnPlan) -> list[Line]:
     """Returns the lines of `customer_months`: rows of each event source, and the sum of its first measure."""
     lines: list[Line] = []
     for source in sources:

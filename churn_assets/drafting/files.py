@@ -39,7 +39,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class DeliveredFile:
+class GivenFile:
     """One file, the day on which it was extracted if its folder or name states one, and what that day is."""
 
     path: Path
@@ -64,7 +64,7 @@ class FileGroup:
     """The files of one source, oldest first; `folder` is the landing folder that they are in already."""
 
     name: str
-    files: tuple[DeliveredFile, ...]
+    files: tuple[GivenFile, ...]
     folder: str | None = None
 
 
@@ -122,7 +122,7 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
     Raises:
         DraftError: a path does not exist, or there is no file.
     """
-    groups: dict[str, list[DeliveredFile]] = {}
+    groups: dict[str, list[GivenFile]] = {}
     folders: dict[str, str] = {}
     for path in _files(paths):
         extract = EXTRACT.fullmatch(path.parent.name)
@@ -130,14 +130,14 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
             folder = path.parent.parent.name
             name = source_name(folder)
             folders[name] = folder
-            file = DeliveredFile(path, date.fromisoformat(extract[1]), "extract", landed=True)
+            file = GivenFile(path, date.fromisoformat(extract[1]), "extract", landed=True)
         else:
             said = named(stem_of(path))
             if said.day is None and (above := named(path.parent.name)).day:
                 said = Named(said.stem, above.day, above.period)
             stem = said.stem if re.search(r"[^\W\d_]", said.stem) else path.parent.name
             name = source_name(re.sub(r"[\s_.-]*\b(?:part|teil|chunk)?[\s_.-]*\d*$", "", stem) or stem)
-            file = DeliveredFile(path, said.day, said.period)
+            file = GivenFile(path, said.day, said.period)
         groups.setdefault(name, []).append(file)
     if not groups:
         raise DraftError(

@@ -22,7 +22,7 @@ SETTLEMENT = 3
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChurnPlan:
     """What churn.yaml says above the features.
 
     Attributes:
@@ -53,7 +53,7 @@ class Plan:
     doubts: tuple[Doubt, ...]
 
 
-def plan_of(sources: list[DraftSource], today: date) -> Plan | None:
+def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
     """Returns the plan; None if no source tells who left: neither a spell nor an event or treatment."""
     spells = [s for s in sources if s.role == "spell"]
     events = [s for s in sources if s.role == "event"] or [s for s in sources if s.role == "treatment"]
@@ -90,7 +90,7 @@ def plan_of(sources: list[DraftSource], today: date) -> Plan | None:
             )
         )
     spell = labelled.spell
-    return Plan(
+    return ChurnPlan(
         start=start,
         end=None if living else last,
         last=last,
@@ -146,11 +146,8 @@ def _windows(months: list[str], gap: int, wanted: int) -> tuple[int, int, bool]:
             for observation in OBSERVATIONS:
                 if _trains(ends, observation, gap, outcome, crosswise):
                     return observation, outcome, True
-    return (
-        OBSERVATIONS[0] if len(months) > 2 * OBSERVATIONS[0] else OBSERVATIONS[1],
-        min(wanted, OUTCOMES[-1]),
-        False,
-    )
+    longest = max(1, min(OBSERVATIONS[-1], len(months)))  # a calendar holds one whole window
+    return longest, min(wanted, OUTCOMES[-1]), False
 
 
 def _trains(ends: list[date], observation: int, gap: int, outcome: int, crosswise: bool) -> bool:

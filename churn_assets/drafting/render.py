@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from churn_assets.contracts.server import ENCODING_NAMES
 from churn_assets.drafting.columns import DraftColumn
-from churn_assets.drafting.draft import Draft
+from churn_assets.drafting.draft import BusinessDraft
 from churn_assets.drafting.extracts import frequency, volume_limits
 from churn_assets.drafting.features import feature_lines, left_out, month_columns, value_feature
 from churn_assets.drafting.sample import ASCII
@@ -17,7 +17,7 @@ from churn_assets.drafting.source import DraftSource
 WIDE = 10**6  # so that a line stays one line
 
 
-def churn_yaml(draft: Draft, name: str) -> str:
+def churn_yaml(draft: BusinessDraft, name: str) -> str:
     """Returns the text of churn.yaml."""
     sources = list(draft.sources)
     return _environment().get_template("churn.yaml.j2").render(

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import FileFormat
 from churn_assets.drafting.doubt import DraftError
-from churn_assets.drafting.files import DeliveredFile
+from churn_assets.drafting.files import GivenFile
 from churn_assets.inference.encodings import likely_encodings
 from churn_assets.inference.shape import ShapeError, shape
 from churn_assets.sources.first_bytes import HEAD, kind_of
@@ -27,7 +27,7 @@ ASCII = "ascii"
 
 
 @dataclass(frozen=True)
-class Sample:
+class FileSample:
     """The first rows of a file.
 
     Attributes:
@@ -40,7 +40,7 @@ class Sample:
         lines: of JSON lines, the text of each row.
     """
 
-    file: DeliveredFile
+    file: GivenFile
     format: FileFormat
     table: pa.Table
     complete: bool
@@ -51,7 +51,7 @@ class Sample:
     lines: tuple[str, ...] = ()
 
 
-def read_sample(file: DeliveredFile, rows: int) -> Sample:
+def read_sample(file: GivenFile, rows: int) -> FileSample:
     """Returns at most so many rows of a file.
 
     Raises:
@@ -84,7 +84,7 @@ def read_sample(file: DeliveredFile, rows: int) -> Sample:
 
 
 @contextmanager
-def _opened(file: DeliveredFile, kind: str) -> Iterator[tuple[BinaryIO, str | None]]:
+def _opened(file: GivenFile, kind: str) -> Iterator[tuple[BinaryIO, str | None]]:
     if kind == "gz":
         with gzip.open(file.path) as stream:
             yield cast(BinaryIO, stream), kind
@@ -112,14 +112,14 @@ def _decoded(data: bytes, encodings: tuple[str, ...], whole: bool) -> tuple[str,
 
 
 def _csv(
-    file: DeliveredFile,
+    file: GivenFile,
     text: str,
     rows: int,
     whole: bool,
     encoding: str,
     compression: str | None,
     notes: tuple[str, ...],
-) -> Sample:
+) -> FileSample:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         found = shape(file.name, text[:HEAD_BYTES])
@@ -157,18 +157,20 @@ def _csv(
             f"{len(crooked):,} rows have another number of fields than the header (row {crooked[0] - 1:,})",
         )
     complete = whole and table.num_rows <= rows
-    return Sample(file, "csv", table.slice(0, rows), complete, found.delimiter, encoding, compression, notes)
+    return FileSample(
+        file, "csv", table.slice(0, rows), complete, found.delimiter, encoding, compression, notes
+    )
 
 
 def _json_lines(
-    file: DeliveredFile,
+    file: GivenFile,
     text: str,
     rows: int,
     whole: bool,
     encoding: str,
     compression: str | None,
     notes: tuple[str, ...],
-) -> Sample:
+) -> FileSample:
     documents: list[dict[str, str | None]] = []
     lines = [line for line in text.split("\n") if line.strip()]
     for number, line in enumerate(lines[:rows], 1):
@@ -184,7 +186,9 @@ def _json_lines(
     names = list(dict.fromkeys(name for document in documents for name in document))
     columns = [pa.array([document.get(name) for document in documents], pa.string()) for name in names]
     complete, kept = whole and len(lines) <= rows, tuple(lines[:rows])
-    return Sample(file, "jsonl", pa.table(columns, names), complete, ",", encoding, compression, notes, kept)
+    return FileSample(
+        file, "jsonl", pa.table(columns, names), complete, ",", encoding, compression, notes, kept
+    )
 
 
 def _flat(document: dict[str, Any], above: str = "") -> Iterator[tuple[str, str | None]]:
@@ -201,7 +205,7 @@ def _flat(document: dict[str, Any], above: str = "") -> Iterator[tuple[str, str 
                 yield f"{above}{name}", value
 
 
-def _parquet(file: DeliveredFile, rows: int) -> Sample:
+def _parquet(file: GivenFile, rows: int) -> FileSample:
     parquet = pq.ParquetFile(file.path)
     batches, read = [], 0
     for batch in parquet.iter_batches(min(rows, 65_536)):
@@ -213,7 +217,7 @@ def _parquet(file: DeliveredFile, rows: int) -> Sample:
     nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
     notes = (f"nested columns were left out: {', '.join(nested)}",) if nested else ()
     complete = table.num_rows == parquet.metadata.num_rows
-    return Sample(file, "parquet", table.drop_columns(nested), complete, notes=notes)
+    return FileSample(file, "parquet", table.drop_columns(nested), complete, notes=notes)
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

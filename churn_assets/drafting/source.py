@@ -13,7 +13,7 @@ from churn_assets.drafting.columns import DraftColumn, Habits, guess_column
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.files import FileGroup
 from churn_assets.drafting.names import column_names
-from churn_assets.drafting.sample import ASCII, Sample, read_sample
+from churn_assets.drafting.sample import ASCII, FileSample, read_sample
 
 MOST_ROWS = 1_000_000  # of a source, shared by its files
 LEAST_ROWS = 2000  # of a file
@@ -39,7 +39,7 @@ class DraftSource:
 
     name: str
     group: FileGroup
-    samples: tuple[Sample, ...]
+    samples: tuple[FileSample, ...]
     columns: tuple[DraftColumn, ...]
     places: NDArray[np.int64]
     days: tuple[date | None, ...]
@@ -150,7 +150,7 @@ def _plain(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _refuse_unlike(name: str, samples: tuple[Sample, ...]) -> None:
+def _refuse_unlike(name: str, samples: tuple[FileSample, ...]) -> None:
     first, names = samples[0], set(samples[0].table.column_names)
     for sample in samples[1:]:
         for what in ("format", "delimiter", "compression"):

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from churn_assets.contracts.loader import load_business
 from churn_assets.drafting.cut import part_bytes
 from churn_assets.drafting.doubt import DraftError
-from churn_assets.drafting.draft import Draft
+from churn_assets.drafting.draft import BusinessDraft
 from churn_assets.drafting.files import stem_of
 from churn_assets.drafting.names import slug
 from churn_assets.drafting.render import churn_yaml, contract_yaml
-from churn_assets.drafting.sample import Sample
+from churn_assets.drafting.sample import FileSample
 from churn_assets.drafting.source import DraftSource
 from churn_assets.months import month_of
 
@@ -32,7 +32,7 @@ def business_in(folder: Path) -> Path | None:
     return next((file for file in files if file.exists()), None)
 
 
-def write_draft(draft: Draft, folder: Path) -> list[Path]:
+def write_draft(draft: BusinessDraft, folder: Path) -> list[Path]:
     """Writes churn.yaml and the contracts, and loads them once; returns the files.
 
     Raises:
@@ -51,13 +51,13 @@ def write_draft(draft: Draft, folder: Path) -> list[Path]:
     return list(texts)
 
 
-def place_files(draft: Draft, landing: Path) -> Placed:
+def place_files(draft: BusinessDraft, landing: Path) -> Placed:
     """Copies the files to `landing/<source>/extract_date=YYYY-MM-DD/`; a file that is there already stays.
 
     Raises:
         DraftError: the day of an extract is unknown, or another file stands in a place; then nothing is copied.
     """
-    copies: list[tuple[Sample, Path]] = []
+    copies: list[tuple[FileSample, Path]] = []
     present = 0
     for source in draft.sources:
         for sample, target in _targets(source, landing):
@@ -80,7 +80,7 @@ def place_files(draft: Draft, landing: Path) -> Placed:
     return Placed(len(copies), present)
 
 
-def _targets(source: DraftSource, landing: Path) -> Iterator[tuple[Sample, Path]]:
+def _targets(source: DraftSource, landing: Path) -> Iterator[tuple[FileSample, Path]]:
     for sample, day in zip(source.samples, source.days, strict=True):
         if day is None:
             raise DraftError(
@@ -92,7 +92,7 @@ def _targets(source: DraftSource, landing: Path) -> Iterator[tuple[Sample, Path]
         yield sample, landing / (source.group.folder or source.name) / f"extract_date={day}" / name
 
 
-def _same(sample: Sample, target: Path) -> bool:
+def _same(sample: FileSample, target: Path) -> bool:
     if sample.file.is_cut:
         return target.read_bytes() == part_bytes(sample)
     path = sample.file.path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
-from churn_assets.drafting.draft import Draft, draft
+from churn_assets.drafting.draft import BusinessDraft, draft
 from churn_assets.drafting.write import write_draft
 
 TODAY = date(2026, 11, 28)
@@ -40,17 +40,17 @@ def purchases(folder: Path, months: int = 16, customers: int = 60) -> list[Path]
     return files
 
 
-def drafted(paths: Iterable[Path], **more: object) -> Draft:
+def drafted(paths: Iterable[Path], **more: object) -> BusinessDraft:
     """The draft of these files as on TODAY."""
     return draft(paths, TODAY, **more)  # type: ignore[arg-type]
 
 
-def business_of(found: Draft, folder: Path) -> Business:
+def business_of(found: BusinessDraft, folder: Path) -> Business:
     """The business as loaded from the written draft."""
     write_draft(found, folder)
     return load_business(folder)
 
 
-def places(found: Draft) -> Mapping[str, str]:
+def places(found: BusinessDraft) -> Mapping[str, str]:
     """What is doubted -> the words about it."""
     return {doubt.place: doubt.words for doubt in found.doubts}

@@ -10,7 +10,7 @@ import pytest
 
 from churn_assets.contracts.business import Business
 from churn_assets.drafting.doubt import DraftError
-from churn_assets.drafting.draft import Draft
+from churn_assets.drafting.draft import BusinessDraft
 from churn_assets_tests.drafting.exports import TODAY, business_of, drafted, export, places, purchases
 
 START = date(2024, 1, 1)
@@ -85,13 +85,13 @@ def _telecom(folder: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def telecom(tmp_path_factory: pytest.TempPathFactory) -> tuple[Draft, Business]:
+def telecom(tmp_path_factory: pytest.TempPathFactory) -> tuple[BusinessDraft, Business]:
     folder = tmp_path_factory.mktemp("telecom")
     found = drafted(_telecom(folder / "exports"))
     return found, business_of(found, folder / "business")
 
 
-def test_the_customer_goes_by_several_names(telecom: tuple[Draft, Business]) -> None:
+def test_the_customer_goes_by_several_names(telecom: tuple[BusinessDraft, Business]) -> None:
     _, business = telecom
     assert {s.name: (s.role, s.customer, s.key) for s in business.sources} == {
         "acct": ("entity", "acct_no", ("acct_no",)),
@@ -101,7 +101,7 @@ def test_the_customer_goes_by_several_names(telecom: tuple[Draft, Business]) -> 
     assert business.source("lines").column("account").refers_to == "acct.acct_no"
 
 
-def test_a_spell_and_its_policy(telecom: tuple[Draft, Business]) -> None:
+def test_a_spell_and_its_policy(telecom: tuple[BusinessDraft, Business]) -> None:
     found, business = telecom
     spell = business.source("lines").spell
     assert spell is not None
@@ -115,7 +115,7 @@ def test_a_spell_and_its_policy(telecom: tuple[Draft, Business]) -> None:
     assert "involuntary: non_payment" in places(found)["contracts/lines.yaml, voluntaryReasons"]
 
 
-def test_how_sources_deliver(telecom: tuple[Draft, Business]) -> None:
+def test_how_sources_deliver(telecom: tuple[BusinessDraft, Business]) -> None:
     _, business = telecom
     assert {s.name: s.delivery for s in business.sources} == {
         "acct": "full",
@@ -124,13 +124,15 @@ def test_how_sources_deliver(telecom: tuple[Draft, Business]) -> None:
     }
 
 
-def test_personal_columns_are_classified_and_no_feature_reads_them(telecom: tuple[Draft, Business]) -> None:
+def test_personal_columns_are_classified_and_no_feature_reads_them(
+    telecom: tuple[BusinessDraft, Business],
+) -> None:
     _, business = telecom
     assert {c.name for c in business.source("acct").personal} == {"given_name", "e_mail_addr", "dob"}
     assert {f.column for f in business.features if f.source == "acct"} == {"territory"}
 
 
-def test_a_history_that_is_long_enough_can_be_trained_on(telecom: tuple[Draft, Business]) -> None:
+def test_a_history_that_is_long_enough_can_be_trained_on(telecom: tuple[BusinessDraft, Business]) -> None:
     found, business = telecom
     windows = business.file.windows
     assert (windows.observation_months, windows.gap_days, windows.outcome_days) == (6, 7, 30)
