@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from churn_assets.contracts.custom import Role
 from churn_assets.drafting.columns import DraftColumn
+from churn_assets.drafting.doubt import Doubt
 from churn_assets.drafting.names import (
     END,
     EVENT,
@@ -34,37 +36,36 @@ BEFORE_START, LASTS_DAYS = 0.05, 45
 def with_role(source: DraftSource) -> DraftSource:
     """Returns the source with its role and what the contract says with it."""
     times = [c for c in source.columns if c.is_time and not c.personal]
-    spell = _spell_columns(source, times)
-    single = _share_of_keys(source, (source.customer,)) >= ONE_ROW
-    treatment = (
-        TREATMENT.search(source.name) or sum(bool(TREATMENT.search(c.name)) for c in source.columns) > 1
-    )
-    if spell:
+    if spell := _spell_columns(source, times):
         return _spell(source, spell)
+    single = _share_of_keys(source, (source.customer,)) >= ONE_ROW
     if not times or (single and not _moves(source, _event_time(source, times)[0])):
-        why = "one row a customer in each extract" if single else "no column tells when"
-        note = f"guess: {why}, so attributes of customers"
-        said = f"entity, because {why}"
-        said += "" if single else ", but a customer has several rows"
-        doubt = source.doubt(2 if single else 1, "role", said)
-        return replace(
-            source, role="entity", notes=source.notes | {"role": note}, doubts=(*source.doubts, doubt)
-        )
-    time, doubt = _event_time(source, times)
-    role = "treatment" if treatment else "event"
-    note = "guess: what was done to customers, by its names" if treatment else "guess: facts with a time"
-    doubts = (source.doubt(1, "eventTime", doubt),) if doubt else ()
-    if treatment:
-        doubts += (
-            source.doubt(2, "role", "treatment (what you did to customers) by its names; else write event"),
-        )
-    return replace(
-        source,
-        role=role,
-        event_time=time.name,
-        notes=source.notes | {"role": note},
-        doubts=(*source.doubts, *doubts),
-    )
+        return _entity(source, single)
+    return _event(source, times)
+
+
+def _with(source: DraftSource, role: Role, note: str, doubts: list[Doubt]) -> DraftSource:
+    notes = source.notes | {"role": f"guess: {note}"}
+    return replace(source, role=role, notes=notes, doubts=(*source.doubts, *doubts))
+
+
+def _entity(source: DraftSource, single: bool) -> DraftSource:
+    why = "one row a customer in each extract" if single else "no column tells when"
+    said = f"entity, because {why}" + ("" if single else ", but a customer has several rows")
+    doubt = source.doubt(2 if single else 1, "role", said)
+    return _with(source, "entity", f"{why}, so attributes of customers", [doubt])
+
+
+def _event(source: DraftSource, times: list[DraftColumn]) -> DraftSource:
+    time, unsure = _event_time(source, times)
+    source = replace(source, event_time=time.name)
+    doubts = [source.doubt(1, "eventTime", unsure)] if unsure else []
+    named = sum(bool(TREATMENT.search(c.name)) for c in source.columns) > 1
+    if not named and not TREATMENT.search(source.name):
+        return _with(source, "event", "facts with a time", doubts)
+    said = "treatment (what you did to customers), by its names; else write event"
+    doubts.append(source.doubt(2, "role", said))
+    return _with(source, "treatment", "what was done to customers, by its names", doubts)
 
 
 def _moves(source: DraftSource, time: DraftColumn) -> bool:
@@ -86,19 +87,14 @@ def _spell_columns(source: DraftSource, times: list[DraftColumn]) -> dict[str, s
     By their names, else by their values: a start in every row, an end in some, never before the start. Spells last
     long; a short time between two columns is that of a ticket or a delivery.
     """
-    by: dict[str, str] = {}
-    kinds = (("noticeOn", NOTICE), ("expiresOn", EXPIRY), ("endedOn", END), ("startedOn", START))
-    for column in times:
-        kind = next((kind for kind, pattern in kinds if pattern.search(column.name)), None)
-        if kind and kind not in by:
-            by[kind] = column.name
+    by = _named_times(times)
     rest = [c for c in times if c.name not in by.values()]
     full = [c for c in rest if c.filled > FULL]
     if "startedOn" not in by and full:
         by["startedOn"] = min(full, key=_middle).name
-    if "endedOn" not in by and "startedOn" in by:
-        partly = [c for c in rest if ENDED_LEAST < c.filled < FULL and _has_reason(source, c)]
-        by |= {"endedOn": partly[0].name} if partly else {}
+    partly = [c.name for c in rest if ENDED_LEAST < c.filled < FULL and _has_reason(source, c)]
+    if "endedOn" not in by and partly:
+        by["endedOn"] = partly[0]
     if "endedOn" not in by and "expiresOn" in by and SPELL.search(source.name):
         by["endedOn"] = by["expiresOn"]
     if not {"startedOn", "endedOn"} <= by.keys() or not _lasts(source, by):
@@ -109,6 +105,16 @@ def _spell_columns(source: DraftSource, times: list[DraftColumn]) -> dict[str, s
     texts = (c for c in source.columns if c.type == "string" and c.distinct <= FEW_REASONS and not c.personal)
     reasons = [c for c in texts if REASON.search(c.name) or _filled_alike(c, end)]
     return by | ({"endReason": reasons[0].name} if reasons else {})
+
+
+def _named_times(times: list[DraftColumn]) -> dict[str, str]:
+    by: dict[str, str] = {}
+    kinds = (("noticeOn", NOTICE), ("expiresOn", EXPIRY), ("endedOn", END), ("startedOn", START))
+    for column in times:
+        kind = next((kind for kind, pattern in kinds if pattern.search(column.name)), None)
+        if kind and kind not in by:
+            by[kind] = column.name
+    return by
 
 
 def _has_reason(source: DraftSource, end: DraftColumn) -> bool:
@@ -140,30 +146,28 @@ def _lasts(source: DraftSource, by: dict[str, str]) -> bool:
 
 def _spell(source: DraftSource, spell: dict[str, str]) -> DraftSource:
     doubts = [source.doubt(1, "spell", f"{key} is {spell[key]}") for key in ("startedOn", "endedOn")]
-    voluntary: tuple[str, ...] = ()
+    voluntary: list[str] = []
     if "endReason" in spell:
-        reasons = [str(text) for text in source.column(spell["endReason"]).texts.to_pylist()]
-        voluntary = tuple(sorted(r for r in reasons if not INVOLUNTARY.search(r.lower())))
-        others = sorted(set(reasons) - set(voluntary))
-        said = f"involuntary: {', '.join(others)}" if others else "none was taken for involuntary"
-        doubts.append(
-            source.doubt(1, "voluntaryReasons", f"the reasons that are the customer's choice; {said}")
-        )
+        voluntary, said = _voluntary(source, spell)
+        doubts += [source.doubt(1, "voluntaryReasons", words) for words in said]
     else:
-        doubts.append(
-            source.doubt(
-                2, "spell", "no column tells why a spell ends: every end counts as the customer's choice"
-            )
-        )
-    note = "guess: something that starts and ends"
-    return replace(
-        source,
-        role="spell",
-        spell=spell,
-        voluntary=voluntary,
-        notes=source.notes | {"role": note},
-        doubts=(*source.doubts, *doubts),
-    )
+        said_of_all = "no column tells why a spell ends: every end counts as the customer's choice"
+        doubts.append(source.doubt(2, "spell", said_of_all))
+    found = replace(source, spell=spell, voluntary=tuple(voluntary))
+    return _with(found, "spell", "something that starts and ends", doubts)
+
+
+def _voluntary(source: DraftSource, spell: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Returns the reasons that are the customer's choice, and what to review about them."""
+    reason, end = source.column(spell["endReason"]), source.column(spell["endedOn"])
+    reasons = sorted(str(text) for text in reason.texts.to_pylist())
+    voluntary = [r for r in reasons if not INVOLUNTARY.search(r.lower())] or reasons
+    others = [r for r in reasons if r not in voluntary]
+    words = f"involuntary: {', '.join(others)}" if others else "none was taken for involuntary"
+    said = [f"the reasons that are the customer's choice; {words}"]
+    if without := int(np.sum((end.codes >= 0) & (reason.codes < 0))):
+        said.append(f"{without:,} ends have no reason and do not count as the customer's choice")
+    return voluntary, said
 
 
 def _event_time(source: DraftSource, times: list[DraftColumn]) -> tuple[DraftColumn, str]:

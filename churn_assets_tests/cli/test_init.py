@@ -41,7 +41,7 @@ def test_it_drafts_places_and_tells_what_comes_next(tmp_path: Path) -> None:
 
 def test_what_is_printed_first_is_cut_and_all_of_it_can_be_asked_for(tmp_path: Path) -> None:
     header = " ".join(["customer", "day", *(f"d{n}" for n in range(15))])
-    rows = [(f"C{n % 20}", f"2024-03-{1 + n % 28:02d}", *["03/04/2024"] * 15) for n in range(60)]
+    rows = [(f"C{n % 20}", f"2024-03-{1 + n % 28:02d}", *["03/02/2024"] * 15) for n in range(60)]
     file = export(tmp_path / "log_2024-03.csv", header, rows)
     cut, whole = (init(tmp_path / f"b{n}", "--from", file, *more) for n, more in enumerate([[], ["--all"]]))
     assert "more: comments in the files, or --all" in cut.output
