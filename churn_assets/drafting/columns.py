@@ -203,24 +203,17 @@ def _evidence(name: str, codes: NDArray[np.int64], distinct: int, habits: Habits
     known = codes >= 0
     np.minimum.at(first, codes[known], np.flatnonzero(known))
     newest = pd.Series(habits.extract_days[known]).groupby(codes[known]).max().reindex(range(distinct))
+
+    def place_of(at: int) -> str:
+        row = int(first[at])
+        return f"row {habits.rows[row]:,} of {habits.files[habits.places[row]]}"
+
     return Evidence(
-        _Places(first, habits),
+        place_of,
         pd.DatetimeIndex(newest),
         past=not re.search(r"end|expir|until|due|bis|next|valid|ablauf|renew", name),
         day_first=habits.day_first,
     )
-
-
-class _Places(list[str]):
-    """The place of each distinct value, made when it is asked for."""
-
-    def __init__(self, first: NDArray[np.int64], habits: Habits) -> None:
-        super().__init__()
-        self._first, self._habits = first, habits
-
-    def __getitem__(self, at: Any) -> str:
-        row = int(self._first[at])
-        return f"row {self._habits.rows[row]:,} of {self._habits.files[self._habits.places[row]]}"
 
 
 def _times(found: DraftColumn, times: Moments, means_none: list[str]) -> DraftColumn:

@@ -1,6 +1,6 @@
 """The format of a column of days or moments, and which rows decide between day and month."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,13 +49,13 @@ class Evidence:
     """What besides the texts may decide between day and month.
 
     Attributes:
-        places: per distinct text, the file and row where it stands first.
+        place_of: returns the file and row where a distinct text stands first.
         extract_days: per distinct text, the newest day of the extracts that it stands in; NaT if unknown.
         past: the column tells what has happened, so that nothing lies after its extract.
         day_first: people who write this file put the day first, by its other signs; None: no such sign.
     """
 
-    places: Sequence[str]
+    place_of: Callable[[int], str]
     extract_days: pd.DatetimeIndex
     past: bool = True
     day_first: bool | None = None
@@ -77,15 +77,15 @@ def moments(texts: pa.Array, evidence: Evidence) -> Moments | None:
 def _fits(notation: Notation, texts: pa.Array) -> tuple[int, bool]:
     """Number of texts, and whether the lake reads them so: ISO8601 of pandas takes 2024/01/31, too."""
     is_loose = notation.form == ISO and _all(texts, r"^\d{4}/")
-    return int(notation.days.notna().sum()), not is_loose
+    return int(notation.read.sum()), not is_loose
 
 
 def _decided(one: Notation, other: Notation, evidence: Evidence) -> tuple[Notation, str, bool]:
     """Returns the notation to take of two that exchange day and month, why, and whether that is only a guess."""
-    only_one = np.asarray(one.days.notna() & other.days.isna())
-    only_other = np.asarray(other.days.notna() & one.days.isna())
+    only_one = one.read & ~other.read
+    only_other = other.read & ~one.read
     if only_one.any() and only_one.sum() >= only_other.sum():
-        place = evidence.places[int(np.flatnonzero(only_one)[0])]
+        place = evidence.place_of(int(np.flatnonzero(only_one)[0]))
         more = f"; {int(only_other.sum())} values fit only {other.words}" if only_other.any() else ""
         return one, f"{one.words}: {place} decides, it has a number above 12{more}", False
     late_one, late_other = (_late(notation, evidence) for notation in (one, other))
@@ -142,11 +142,11 @@ def _moments(texts: pa.Array, notation: Notation, note: str, ambiguous: bool) ->
 
 def _several(texts: pa.Array) -> Moments | None:
     """Returns a column in up to three notations that no text contradicts."""
-    found = sorted(notations(texts, LEAST_OF_ONE), key=lambda n: -int(n.days.notna().sum()))
+    found = sorted(notations(texts, LEAST_OF_ONE), key=lambda n: -int(n.read.sum()))
     days = pd.DatetimeIndex([pd.NaT] * len(texts), tz="UTC")
     formats: list[str] = []
     for notation in found:
-        new = np.asarray(notation.days.notna() & days.isna())
+        new = notation.read & np.asarray(days.isna(), dtype=bool)
         form = (
             "yyyy-MM-dd" if notation.form == ISO else spark_format(notation.form, texts.filter(pa.array(new)))
         )
@@ -156,7 +156,7 @@ def _several(texts: pa.Array) -> Moments | None:
         days = pd.DatetimeIndex(days.where(~new, notation.days))
         if len(formats) == MOST_NOTATIONS:
             break
-    if len(formats) < 2 or days.notna().mean() < COVERED:
+    if len(formats) < 2 or float(np.mean(days.notna())) < COVERED:
         return None
     return Moments(tuple(formats), days, _times(days), note="several notations: " + ", ".join(formats))
 

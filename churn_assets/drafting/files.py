@@ -1,31 +1,22 @@
 """Which files belong to which source, and which day their names state."""
 
-import calendar
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.names import source_name
+from churn_assets.months import month_end
 from churn_assets.sources.landing import EXTRACT
 
-_MONTHS = {
-    **dict(
-        zip(
-            ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
-            range(1, 13),
-            strict=True,
-        )
-    ),
-    "mrz": 3,
-    "maerz": 3,
-    "mai": 5,
-    "okt": 10,
-    "dez": 12,
-}
-_NAMED_MONTH = rf"({'|'.join(_MONTHS)})[a-z]*"
+# English and German names of months, whole or cut, in their order.
+_MONTHS = (
+    "jan(?:uary|uar)?", "feb(?:ruary|ruar)?", "mar(?:ch)?|m[aä]e?rz|mrz", "apr(?:il)?", "may|mai", "june?|juni",
+    "july?|juli", "aug(?:ust)?", "sept?(?:ember)?", "o[ck]t(?:ober)?", "nov(?:ember)?", "de[cz](?:ember)?",
+)  # fmt: skip
+_NAMED_MONTH = rf"(?<![^\W\d_])({'|'.join(_MONTHS)})"
 _YEAR = r"((?:19|20)\d\d)"
 
 
@@ -70,10 +61,10 @@ class FileGroup:
 
 def named(stem: str) -> Named:
     """Returns what a file's name without its ending states; `sales_2024-01`, `sales-202401`, `2024W05`, `jan 2024`."""
-    for pattern, period, last_day in _PATTERNS:
+    for pattern, period, last_day, year_last in _PATTERNS:
         for found in re.finditer(rf"(?<!\d){pattern}(?!\d)", stem, re.IGNORECASE):
             try:
-                day = last_day([part.lower() for part in found.groups()])
+                day = last_day(*(reversed(found.groups()) if year_last else found.groups()))
             except ValueError:
                 continue
             rest = f"{stem[: found.start()]} {stem[found.end() :]}"
@@ -81,26 +72,40 @@ def named(stem: str) -> Named:
     return Named(stem, None)
 
 
-def _month_end(year: int, month: int) -> date:
-    if not 1 <= month <= 12:
+def _day(year: str, month: str, day: str) -> date:
+    return date(int(year), int(month), int(day))
+
+
+def _month(year: str, month: str) -> date:
+    if not 1 <= int(month) <= 12:
         raise ValueError(f"no month {month}")
-    return date(year, month, calendar.monthrange(year, month)[1])
+    return month_end(f"{year}-{int(month):02d}")
 
 
-_PATTERNS = (
-    (
-        rf"{_YEAR}[-_.]?(\d\d)[-_.]?(\d\d)(?:[T_-]?\d{{4,6}})?",
-        "day",
-        lambda p: date(int(p[0]), int(p[1]), int(p[2])),
-    ),
-    (rf"(\d\d)[-_.](\d\d)[-_.]{_YEAR}", "day", lambda p: date(int(p[2]), int(p[1]), int(p[0]))),
-    (rf"{_YEAR}[-_.]?[WwKk]{{1,2}}(\d\d?)", "week", lambda p: date.fromisocalendar(int(p[0]), int(p[1]), 7)),
-    (rf"{_YEAR}[-_.]?[Qq]([1-4])", "quarter", lambda p: _month_end(int(p[0]), 3 * int(p[1]))),
-    (rf"{_YEAR}[-_.]?(\d\d)", "month", lambda p: _month_end(int(p[0]), int(p[1]))),
-    (rf"(\d\d)[-_.]{_YEAR}", "month", lambda p: _month_end(int(p[1]), int(p[0]))),
-    (rf"{_NAMED_MONTH}[-_. ]?{_YEAR}", "month", lambda p: _month_end(int(p[1]), _MONTHS[p[0]])),
-    (rf"{_YEAR}[-_. ]?{_NAMED_MONTH}", "month", lambda p: _month_end(int(p[0]), _MONTHS[p[1]])),
-    (rf"(?<!\d[-_.]){_YEAR}(?![-_.]?\d)", "year", lambda p: date(int(p[0]), 12, 31)),
+def _named_month(year: str, name: str) -> date:
+    found = next(at for at, pattern in enumerate(_MONTHS, 1) if re.fullmatch(pattern, name, re.IGNORECASE))
+    return _month(year, str(found))
+
+
+def _week(year: str, week: str) -> date:
+    return date.fromisocalendar(int(year), int(week), 7)
+
+
+def _quarter(year: str, quarter: str) -> date:
+    return _month(year, str(3 * int(quarter)))
+
+
+# pattern, what it states, its last day, and whether the year stands last
+_PATTERNS: tuple[tuple[str, str, Callable[..., date], bool], ...] = (
+    (rf"{_YEAR}[-_.]?(\d\d)[-_.]?(\d\d)(?:[T_-]?\d{{4,6}})?", "day", _day, False),
+    (rf"(\d\d)[-_.](\d\d)[-_.]{_YEAR}", "day", _day, True),
+    (rf"{_YEAR}[-_.]?[WwKk]{{1,2}}(\d\d?)", "week", _week, False),
+    (rf"{_YEAR}[-_.]?[Qq]([1-4])", "quarter", _quarter, False),
+    (rf"{_YEAR}[-_.]?(\d\d)", "month", _month, False),
+    (rf"(\d\d)[-_.]{_YEAR}", "month", _month, True),
+    (rf"{_NAMED_MONTH}[-_. ]?{_YEAR}", "month", _named_month, True),
+    (rf"{_YEAR}[-_. ]?{_NAMED_MONTH}(?![^\W\d_])", "month", _named_month, False),
+    (rf"(?<!\d[-_.]){_YEAR}(?![-_.]?\d)", "year", lambda year: _month(year, "12"), False),
 )
 
 
