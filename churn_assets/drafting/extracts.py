@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
+from churn_assets.contracts.custom import Delivery
 from churn_assets.drafting.cut import months_of
 from churn_assets.drafting.names import END, EXPIRY
 from churn_assets.drafting.source import DraftSource
@@ -85,10 +86,10 @@ def _dated(
         )
     months = months_of(source)
     if len(months) > 1:
-        file = source.group.files[0].name
+        whole = source.group.files[0].name
         said.append(
-            f"{file} holds events of {len(months)} months that all become known on one day, so no model can learn from "
-            "earlier months; if its rows never change, --cut-by-month makes an extract of each month"
+            f"{whole} holds events of {len(months)} months that all become known on one day, so no model can learn "
+            "from earlier months; if its rows never change, --cut-by-month makes an extract of each month"
         )
     doubts = [source.doubt(1, "extract dates", words) for words in said]
     return replace(source, days=tuple(days), doubts=(*source.doubts, *doubts))
@@ -111,7 +112,7 @@ def with_delivery(source: DraftSource) -> DraftSource:
     """Returns the source with how it delivers: `full` if an extract holds nearly all keys of the one before."""
     order = sorted({day for day in source.days if day})
     if len(order) < 2:
-        delivery = "full" if source.role == "entity" else "changes"
+        delivery: Delivery = "full" if source.role == "entity" else "changes"
         doubt = source.doubt(
             2,
             "delivery",

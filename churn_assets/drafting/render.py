@@ -104,11 +104,9 @@ def _property(column: DraftColumn, source: DraftSource) -> dict[str, Any]:
         found["logicalTypeOptions"] = {"format": column.formats[0]}
     if column.transform:
         found["transformLogic"] = column.transform
-    own = (
-        {"alternativeFormats": list(column.formats[1:])}
-        if len(column.formats) > 1 and not column.transform
-        else {}
-    )
+    own: dict[str, Any] = {}
+    if len(column.formats) > 1 and not column.transform:
+        own["alternativeFormats"] = list(column.formats[1:])
     if column.type in ("number", "integer") and not column.transform:
         own |= {"decimal": column.decimal} if column.decimal != "." else {}
         own |= {"thousands": column.thousands} if column.thousands else {}
