@@ -29,7 +29,7 @@ LABEL_WIDTH = 10
 LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
-    ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
+    ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
     ("{command} summary --full", "all tables, refused rows, segments and what to do about them"),
     ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
