@@ -1,7 +1,7 @@
 """Checks the machine and the settings, and says what is wrong and how to fix it. Changes nothing.
 
-The only exception is the round trip: it starts Spark (which fetches missing Delta jars), and writes and removes a small
-table in the lake.
+The exceptions: the round trip starts Spark (which fetches missing Delta jars), and writes and removes a small table in
+the lake; runs whose process was killed are marked as failed.
 """
 
 import os
@@ -92,6 +92,8 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_environment,
         check_business,
         check_landing,
+        check_sources,
+        check_runs,
         check_stores,
         check_java,
         check_jars,
@@ -237,6 +239,31 @@ def check_landing(settings: Settings) -> Finding:
             " ".join(remedies),
         )
     return Finding("landing", "ok", f"{count:,} files in {landing}")
+
+
+def check_sources(settings: Settings) -> Finding:
+    """Checks a sample of each source as `churn-assets check` does; tells no delivered value."""
+    from churn_assets.cli.check import in_short
+
+    status, what = in_short(settings)
+    remedy = "" if status == "ok" else "`churn-assets check` shows examples and remedies."
+    return Finding("sources", status, what, remedy)
+
+
+def check_runs(settings: Settings) -> Finding:
+    """Checks for runs of killed processes, and marks them as failed: sensors wait for a run that seems to go on."""
+    if not (settings.home_path / "dagster").is_dir():
+        return Finding("runs", "ok", "none yet")
+    from dagster import DagsterInstance
+
+    from churn_assets.abandoned_runs import end_abandoned, told
+    from churn_assets.deployment.dagster_home import prepare_dagster_home
+
+    with DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
+        ended = end_abandoned(instance, settings)
+    if ended:
+        return Finding("runs", "warn", "\n".join(told(run) for run in ended))
+    return Finding("runs", "ok", "none was killed since the last look")
 
 
 def check_stores(settings: Settings) -> Finding:

@@ -1,5 +1,6 @@
 """The `churn-assets` command group and its entry point, which prints errors as sentences."""
 
+import os
 import sys
 
 import click
@@ -7,9 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.check import check
 from churn_assets.cli.page import page
 from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
+
+INTERRUPTED = "\nInterrupted. A run that was under way is canceled; the same command runs it again.\n"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,6 +27,7 @@ def cli() -> None:
     \b
     First steps:
       churn-assets study FILE.csv   what a single file of customers tells, and how far to trust it
+      churn-assets check            what a run would find in the landing files, in seconds
       churn-assets demo             simulate a telecom operator and run everything
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
       churn-assets summary          what the lake holds now, on one screen
@@ -37,6 +42,7 @@ for command in (
     lake.summary,
     lake.catalogue,
     lake.doctor,
+    check,
     page,
     models.promote,
     models.rollback,
@@ -50,21 +56,25 @@ for command in (
 
 def main() -> None:
     """Entry point. Prints errors that a user can fix as a sentence; all other errors keep their traceback."""
-    from churn_assets.contracts.errors import DeclarationErrors
+    from churn_assets.cli.errors import sentence
 
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(130)
-    except DeclarationErrors as error:
-        Console(stderr=True).print(escape(str(error)), soft_wrap=True, highlight=False)
-        sys.exit(2)
-    except OSError as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
-        sys.exit(2)
-    except RuntimeError as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        _interrupted()
+    except Exception as error:
+        told = sentence(error)
+        if told is None:
+            raise
+        Console(stderr=True).print(escape(told.text), soft_wrap=True, highlight=False)
+        sys.exit(told.exit_code)
+
+
+def _interrupted() -> None:
+    """Ends the process at once: steps that still run would print the traceback of everything that the engine lost."""
+    sys.stderr.write(INTERRUPTED)
+    sys.stderr.flush()
+    os._exit(130)

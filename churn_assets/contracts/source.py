@@ -46,9 +46,7 @@ class Column:
         """Whether a typed value is one of the valid values; True if the contract lists none."""
         plain = float(value) if isinstance(value, Decimal) else value
         return (
-            not self.valid_values
-            or plain in self.valid_values
-            or str(plain) in map(str, self.valid_values)
+            not self.valid_values or plain in self.valid_values or str(plain) in map(str, self.valid_values)
         )
 
 

@@ -8,11 +8,12 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from churn_assets.contracts.source import NUMERIC, Column, FileFormat
-from churn_assets.sources.preview.day_patterns import iso_day, iso_moment, pattern_reader
+from churn_assets.sources.preview.day_patterns import iso_day, iso_moment, loose_day, pattern_reader
 
 BLANK = " "  # Spark's trim removes this character alone
 CONTROLS = "".join(map(chr, range(33)))  # what its casts remove
 FLOATING = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?")
+HEXADECIMAL = re.compile(r"[+-]?0[xX]([\da-fA-F]+\.?[\da-fA-F]*|\.[\da-fA-F]+)[pP][+-]?\d+[fFdD]?")
 EXACT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 WHOLE = re.compile(r"[+-]?\d+")
 LONG = range(-(2**63), 2**63)
@@ -80,6 +81,8 @@ def _plain_number(column: Column) -> Callable[[str], str | None]:
 
 def _double(text: str) -> float | None:
     text = text.strip(CONTROLS)
+    if HEXADECIMAL.fullmatch(text):
+        return float.fromhex(text.rstrip("fFdD"))
     number = float(text.rstrip("fFdD")) if FLOATING.fullmatch(text) else math.nan
     return number if math.isfinite(number) else None
 
@@ -92,7 +95,9 @@ def _float(text: str) -> float | None:
 def _long(text: str) -> int | None:
     text = text.strip(CONTROLS)
     number = int(text) if WHOLE.fullmatch(text) else None
-    return number if number is not None and number in LONG else None  # None in a range looks at each of its numbers
+    return (
+        number if number is not None and number in LONG else None
+    )  # None in a range looks at each of its numbers
 
 
 def _decimal(kind: str) -> Callable[[str], Decimal | None]:
@@ -120,12 +125,15 @@ def _boolean(text: str) -> bool | None:
 def _from_parquet(value: Any, column: Column, from_text: Cast) -> Value | None:
     """A typed value in the column's type, None when it does not fit; no fraction and no digit is cut off."""
     if isinstance(value, str):
+        if column.type == "date":
+            found = loose_day(value)
+            return found and found.date()
         return from_text(value)
     match column.type:
         case "string":
             return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         case "boolean":
-            return value if isinstance(value, bool) else bool(value)
+            return None if isinstance(value, date) else bool(value)
         case "date" | "timestamp":
             return _day_of(value, column.type)
     if isinstance(value, date):

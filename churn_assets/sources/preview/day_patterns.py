@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-MONTHS = ("january february march april may june july august september october november december").split()
+MONTHS = [date(2000, month, 1).strftime("%B").lower() for month in range(1, 13)]
 SHORT = [name[:3] for name in MONTHS]
 OFFSET = r"[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?"
 ZONE = rf"(?:Z|(?:UTC|GMT|UT)(?:{OFFSET})?|{OFFSET}|[A-Z][A-Z]{{2,4}}|[A-Za-z]+/[A-Za-z_/+-]+\d*)"
@@ -36,9 +36,11 @@ RANGES = {
     "second": range(60),
 }
 ISO_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+ZONE_BEHIND = rf"\s?({ZONE}|[+-]\d{{1,2}}(?::\d{{1,2}})?)?"
 ISO_MOMENT = re.compile(
-    rf"(\d{{4}})-(\d{{2}})-(\d{{2}})[T ](\d{{2}}):(\d{{2}})(?::(\d{{1,2}})(?:\.(\d*))?)?\s?({ZONE}|[+-]\d{{1,2}}(?::\d{{1,2}})?)?"
+    r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})" + rf"(?::(\d{{1,2}})(?:\.(\d*))?{ZONE_BEHIND})?"
 )
+LOOSE_DAY = re.compile(r"(\d{4,7})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ].*)?)?)?")
 # A year 0 exists for Spark and is a leap year; Python has none, so such a day is parsed as this year's.
 YEAR_ZERO = 4
 
@@ -50,6 +52,17 @@ def iso_day(text: str) -> Moment | None:
     """The day of `yyyy-MM-dd`; None for any other text."""
     found = ISO_DAY.fullmatch(text)
     return _moment({"year": int(found[1]), "month": int(found[2]), "day": int(found[3])}) if found else None
+
+
+def loose_day(text: str) -> Moment | None:
+    """The day of a text as Spark casts it: yyyy, yyyy-M, yyyy-M-d and what follows; None for another text."""
+    found = LOOSE_DAY.fullmatch(text.strip())
+    names = ("year", "month", "day")
+    return (
+        _moment({n: int(part) for n, part in zip(names, found.groups(), strict=True) if part})
+        if found
+        else None
+    )
 
 
 def iso_moment(text: str) -> Moment | None:

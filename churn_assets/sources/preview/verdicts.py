@@ -68,7 +68,9 @@ def judge_rows(source: Source, names: Sequence[str], rows: pa.Table, extract_dat
     broken = {"unreadable": _unreadable(source, names, rows)}
     for c in columns:
         pairs = enumerate(zip(raw[c.name], typed[c.name], strict=True))
-        broken[f"malformed:{c.name}"] = [at for at, (given, value) in pairs if given is not None and value is None]
+        broken[f"malformed:{c.name}"] = [
+            at for at, (given, value) in pairs if given is not None and value is None
+        ]
     for c in columns:
         if c.required:
             broken[f"required:{c.name}"] = [at for at, value in enumerate(typed[c.name]) if value is None]
@@ -165,7 +167,9 @@ def _compiled(pattern: str) -> "re.Pattern[str] | None":
         return None
 
 
-def _row_rules(source: Source, typed: dict[str, list[Value | None]], extract_date: date) -> dict[str, list[int]]:
+def _row_rules(
+    source: Source, typed: dict[str, list[Value | None]], extract_date: date
+) -> dict[str, list[int]]:
     """Rules about two values of a row: an event after its extract, an end before its start."""
     broken = {}
     if source.event_time is not None:
@@ -175,7 +179,9 @@ def _row_rules(source: Source, typed: dict[str, list[Value | None]], extract_dat
     if source.spell is not None:
         both = zip(_days(typed[source.spell.started_on]), _days(typed[source.spell.ended_on]), strict=True)
         broken[f"order:{source.spell.ended_on}"] = [
-            at for at, (start, end) in enumerate(both) if start is not None and end is not None and end < start
+            at
+            for at, (start, end) in enumerate(both)
+            if start is not None and end is not None and end < start
         ]
     return broken
 

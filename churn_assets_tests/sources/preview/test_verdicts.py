@@ -1,6 +1,7 @@
 """The verdicts of the preview are those of silver: both judge the same dirty rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,27 @@ TEXTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "amount": (
         {"logicalType": "number"},
-        ["1.5", ".5", "5.", "1e400", "NaN", "inf", "-Infinity", "1d", "2.5F", "1_0", "0x1p3", "1,5", "--1", "e3"],
+        [
+            "1.5",
+            ".5",
+            "5.",
+            "1e400",
+            "NaN",
+            "inf",
+            "-Infinity",
+            "1d",
+            "2.5F",
+            "1_0",
+            "0x1p3",
+            "1,5",
+            "--1",
+            "e3",
+        ],
     ),
-    "small": ({"logicalType": "number", "physicalType": "float"}, ["1", "1e38", "1e39", "nan", "3.4028236e38"]),
+    "small": (
+        {"logicalType": "number", "physicalType": "float"},
+        ["1", "1e38", "1e39", "nan", "3.4028236e38"],
+    ),
     "price": (
         {"logicalType": "number", "physicalType": "decimal(6,2)"},
         ["1", "9999.99", "9999.994", "9999.995", "10000", "1e3", "1e9", "1,0", "NaN", "5d"],
@@ -56,10 +75,20 @@ TEXTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {
             "logicalType": "date",
             "logicalTypeOptions": {"format": "dd.MM.yyyy"},
-            "customProperties": [{"property": "alternativeFormats", "value": ["d MMM yyyy", "yy/M/d", "yyyyMMdd"]}],
+            "customProperties": [
+                {"property": "alternativeFormats", "value": ["d MMM yyyy", "yy/M/d", "yyyyMMdd"]}
+            ],
         },
         [
-            *("31.12.2024", "31.12.24", "1.2.2024", "01.02.2024 ", "5 Mar 2024", "05 mar 2024", "5 March 2024"),
+            *(
+                "31.12.2024",
+                "31.12.24",
+                "1.2.2024",
+                "01.02.2024 ",
+                "5 Mar 2024",
+                "05 mar 2024",
+                "5 March 2024",
+            ),
             *("24/1/5", "24/13/5", "20240229", "20250229", "2024-01-05", "31.04.2024"),
         ],
     ),
@@ -68,7 +97,12 @@ TEXTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             *("2025-01-02T03:04", "2025-01-02 03:04:05", "2025-01-02 03:04:05.123456789", "2025-01-02"),
             *("2025-01-02T03:04:05Z", "2025-01-02T03:04:05+02:00", "2025-01-02 25:00", "2025-01-02 03:04:60"),
-            *("2025-01-02 03:04 Europe/Berlin", "2025-01-02 03:04 Europe/Atlantis", "2025-01-02T03:04:05.", "x"),
+            *(
+                "2025-01-02 03:04 Europe/Berlin",
+                "2025-01-02 03:04 Europe/Atlantis",
+                "2025-01-02T03:04:05.",
+                "x",
+            ),
         ],
     ),
     "moment_formats": (
@@ -83,8 +117,19 @@ TEXTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             ],
         },
         [
-            *("31/12/2024 23:59", "31/12/2024 24:00", "1/2/2024 10:00", "Jan 5, 2024 1:05 PM", "Jan 5, 2024 13:05 PM"),
-            *("2024-01-05T10:00:00", "2024-01-05T10:00:00.5Z", "2024-01-05T10:00:00.1234", "2024-01-05T10:00:00+01:00"),
+            *(
+                "31/12/2024 23:59",
+                "31/12/2024 24:00",
+                "1/2/2024 10:00",
+                "Jan 5, 2024 1:05 PM",
+                "Jan 5, 2024 13:05 PM",
+            ),
+            *(
+                "2024-01-05T10:00:00",
+                "2024-01-05T10:00:00.5Z",
+                "2024-01-05T10:00:00.1234",
+                "2024-01-05T10:00:00+01:00",
+            ),
         ],
     ),
     "code": (
@@ -118,7 +163,11 @@ def _source(folder: Path, source_format: str, without: Sequence[str] = ()) -> So
         *({"name": name} | kind for name, (kind, _) in TEXTS.items() if name not in without),
     ]
     contract = {
-        **{"apiVersion": "v3.1.0", "kind": "DataContract", "id": "zoo", "name": "zoo", "version": "1.0.0"},
+        "apiVersion": "v3.1.0",
+        "kind": "DataContract",
+        "id": "zoo",
+        "name": "zoo",
+        "version": "1.0.0",
         "status": "active",
         "servers": [{"server": "landing", "type": "local", "path": "zoo", "format": source_format}],
         "schema": [{"name": "zoo", "properties": properties}],
@@ -155,7 +204,9 @@ def _both(spark: "SparkSession", tmp_path: Path, source: Source) -> tuple[Verdic
         "row_number",
         "refused_rule",
         *(
-            (F.date_trunc("second", F.col(c.name)) if c.type == "timestamp" else F.col(c.name)).cast("string").alias(c.name)
+            (F.date_trunc("second", F.col(c.name)) if c.type == "timestamp" else F.col(c.name))
+            .cast("string")
+            .alias(c.name)
             if c.type in TIMES
             else c.name
             for c in source.columns
@@ -188,7 +239,8 @@ def _assert_equal(silver: Verdicts, preview: Verdicts) -> None:
             told := {
                 name: (value, preview[number][name])
                 for name, value in row.items()
-                if value != (pytest.approx(preview[number][name]) if name in floats else preview[number][name])
+                if value
+                != (pytest.approx(preview[number][name]) if name in floats else preview[number][name])
             }
         )
     }
@@ -210,7 +262,10 @@ def test_every_row_of_text_is_judged_as_silver_judges_it(
     else:
         rows = [{k: v for k, v in row.items() if v} for row in _rows()]
         write_jsonl(
-            tmp_path, "zoo", DAY, [*rows, "{", '{"id":"C1","id":"C2"}', "[]", '{"id":7,"started":"2025-01-01","whole":7}']
+            tmp_path,
+            "zoo",
+            DAY,
+            [*rows, "{", '{"id":"C1","id":"C2"}', "[]", '{"id":7,"started":"2025-01-01","whole":7}'],
         )
     _assert_equal(*_both(spark, tmp_path, source))
 
@@ -219,21 +274,25 @@ def test_every_row_of_parquet_is_judged_as_silver_judges_it(spark: "SparkSession
     texts = ("german", "day_formats", "moment_formats", "moment", "at")  # what Parquet never holds as text
     source = _source_of_parquet(tmp_path, texts)
     kept = [name for name in TEXTS if name not in texts]
-    rows = [{k: v or None for k, v in row.items() if k not in texts} for row in _rows()]
-    rows = [row for row in rows if row["started"] != "soon"]
-    columns = {name: pa.string() for name in ("id", "started", "ended", *kept)}
-    schema = pa.schema(columns | {"started": pa.date32(), "ended": pa.date32()})
-    for row in rows:
-        for name in ("started", "ended"):
-            row[name] = date.fromisoformat(row[name]) if row[name] else None
-    write_parquet(tmp_path, "zoo", DAY, rows, schema=schema)
+    rows = [
+        {name: row[name] or None for name in ("id", *kept)}
+        | {name: date.fromisoformat(row[name]) if row[name] else None for name in ("started", "ended")}
+        for row in _rows()
+        if row["started"] != "soon"
+    ]
+    days = {"started": pa.date32(), "ended": pa.date32()}
+    write_parquet(
+        tmp_path, "zoo", DAY, rows, schema=pa.schema({name: pa.string() for name in ("id", *kept)} | days)
+    )
     silver, preview = _both(spark, tmp_path, source)
-    assert {n: r["refused_rule"] for n, r in silver.items()} == {n: r["refused_rule"] for n, r in preview.items()}
+    assert _refused(silver) == _refused(preview)
+
+
+def _refused(verdicts: Verdicts) -> dict[int, Any]:
+    return {number: row["refused_rule"] for number, row in verdicts.items()}
 
 
 def _source_of_parquet(tmp_path: Path, without: Sequence[str]) -> Source:
-    from dataclasses import replace
-
     source = _source(tmp_path, "csv")
     return replace(
         source,
@@ -255,7 +314,9 @@ def _source_of_parquet(tmp_path: Path, without: Sequence[str]) -> Source:
 def test_typed_values_of_parquet_are_judged_as_silver_judges_them(
     spark: "SparkSession", tmp_path: Path, values: list[Any], kind: pa.DataType
 ) -> None:
-    source = _source_of_parquet(tmp_path, ("german", "day_formats", "moment_formats", "moment", "at", "code", "plan"))
+    source = _source_of_parquet(
+        tmp_path, ("german", "day_formats", "moment_formats", "moment", "at", "code", "plan")
+    )
     names = [c.name for c in source.columns if c.name not in ("id", "started", "ended")]
     rows = [
         {"id": "C1", "started": date(2025, 1, 1), "ended": None} | dict.fromkeys(names) | {name: value}
@@ -269,6 +330,4 @@ def test_typed_values_of_parquet_are_judged_as_silver_judges_them(
         schema = pa.schema({"id": pa.string(), "started": pa.date32(), "ended": pa.date32(), name: kind})
         write_parquet(folder, "zoo", DAY, [{k: row[k] for k in schema.names} for row in own], schema=schema)
         silver, preview = _both(spark, folder, source)
-        assert {n: r["refused_rule"] for n, r in silver.items()} == {
-            n: r["refused_rule"] for n, r in preview.items()
-        }, name
+        assert _refused(silver) == _refused(preview), name
