@@ -94,6 +94,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_landing,
         check_sources,
         check_runs,
+        check_home,
         check_stores,
         check_java,
         check_jars,
@@ -264,6 +265,16 @@ def check_runs(settings: Settings) -> Finding:
     if ended:
         return Finding("runs", "warn", "\n".join(told(run) for run in ended))
     return Finding("runs", "ok", "none was killed since the last look")
+
+
+def check_home(settings: Settings) -> Finding:
+    """Checks whether the home was moved or copied since MLflow wrote its paths down."""
+    from churn_assets.tracking.places import former_roots
+
+    if former := former_roots(settings.mlflow_uri, settings.mlflow_artifacts):
+        what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model mends that"
+        return Finding("home", "ok", what)
+    return Finding("home", "ok", "all paths lead into this home")
 
 
 def check_stores(settings: Settings) -> Finding:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.settings import without_secrets
+from churn_assets.tracking.places import TrackingError, follow, require_files
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
 from churn_assets.tracking.training_run import PORTABLE, ModelVersion, TrainingRun
 
@@ -35,31 +36,6 @@ TRAINED_AS_OF_TAG = "churn.trained_as_of"
 DAGSTER_RUN_TAG = "dagster_run_id"
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _one_training = threading.RLock()
-
-
-class TrackingError(RuntimeError):
-    """MLflow or its files cannot be reached; the message contains the address and the remedy."""
-
-
-def require_files(location: str, artifacts: str) -> None:
-    """Checks that MLflow's files are where MLflow expects them.
-
-    MLflow stores absolute paths: after a move of the home it would read from and write to the old place.
-
-    Args:
-        location: path of the experiment's files, as stored by MLflow.
-        artifacts: current path of the files.
-
-    Raises:
-        TrackingError: the home was moved.
-    """
-    place = Path(location)
-    if place.is_absolute() and location != artifacts and not place.exists():
-        raise TrackingError(
-            f"MLflow keeps its files in {location}, which is not there: this home was moved or copied. "
-            f"Move it back, or link the old path to the new one: mkdir -p {place.parent} && "
-            f"ln -s {artifacts} {location}"
-        )
 
 
 @dataclass(frozen=True)
@@ -236,7 +212,7 @@ class Tracking:
         """Downloads a registered version as a portable model, without pyfunc.
 
         Raises:
-            TrackingError: the home was moved, so the files of the version are elsewhere.
+            TrackingError: the home was moved without MLflow's files.
             MlflowException: no such version, or its files are gone.
             ValueError: it was saved in another format.
         """
@@ -257,6 +233,7 @@ class Tracking:
         prepare_mlflow()
         from mlflow import MlflowClient
 
+        follow(self.uri, self.artifacts)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def _context(self, dagster_run_id: str, run_id: str, run_name: str) -> SimpleNamespace:
