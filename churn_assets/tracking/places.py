@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from churn_assets.tracking.errors import TrackingError
+
 SQLITE = "sqlite:///"
 # Columns with paths below the artifact root; the place of the experiment comes last, since it says that all is done.
 COLUMNS = (
@@ -15,10 +17,6 @@ COLUMNS = (
     ("experiments", "artifact_location"),
 )
 WAIT_SECONDS = 30
-
-
-class TrackingError(RuntimeError):
-    """MLflow or its files cannot be reached; the message contains the address and the remedy."""
 
 
 def former_roots(uri: str, artifacts: str) -> list[str]:
