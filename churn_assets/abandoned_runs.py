@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from churn_assets.contracts.loader import load_business
-from churn_assets.definitions import tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.names import TRAIN
 from churn_assets.lakehouse.engine.processes import only_one
@@ -63,10 +61,21 @@ def end_abandoned(instance: "DagsterInstance", settings: Settings) -> "list[Dags
     begun = instance.get_runs(dg.RunsFilter(statuses=BEGUN, tags=HOLDS_LOCK))
     ended = [run for run in begun if not _is_alive(settings, run.run_id)]
     for run in ended:
+        from churn_assets.contracts.loader import load_business
+        from churn_assets.definitions import tracking_of
+
         instance.report_run_failed(run, "The process that ran it was killed.")
         if run.job_name == TRAIN:
             tracking_of(settings, load_business(settings.business_path)).end_run_of(run.run_id)
     return ended
+
+
+def end_abandoned_in(settings: Settings) -> "list[DagsterRun]":
+    """`end_abandoned` in the Dagster instance of this home; [] if there is none yet."""
+    if not (settings.home_path / "dagster").is_dir():
+        return []
+    with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
+        return end_abandoned(instance, settings)
 
 
 def told(run: "DagsterRun") -> str:

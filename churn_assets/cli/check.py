@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from churn_assets.contracts.source import Source
     from churn_assets.settings import Settings
-    from churn_assets.sources.preview.preview import Look, SourcePreview
+    from churn_assets.sources.preview.preview import Scope, SourcePreview
 
 COLOURS = {"block": "bold red", "warn": "yellow", "note": "cyan"}
 WIDEST = 24  # characters of a value
@@ -56,7 +56,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
       churn-assets check invoices --rows 50000 one source, more rows
     """
     settings = settings_of_process()
-    valid, look, mistakes = read_declarations(settings)
+    valid, scope, mistakes = read_declarations(settings)
     if unknown := [name for name in sources if name not in {s.name for s in valid}]:
         known = ", ".join(s.name for s in valid) or "none"
         raise click.UsageError(f"There is no source {', '.join(unknown)} without mistakes; there is {known}.")
@@ -66,7 +66,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
 
     with Console(stderr=True).status("reading") as status:  # a line in a terminal, nothing elsewhere
         found = preview_sources(
-            valid, replace(look, rows=rows, files=files), lambda name: status.update(f"reading {name}")
+            valid, replace(scope, rows=rows, files=files), lambda name: status.update(f"reading {name}")
         )
     found = [preview for preview in found if not sources or preview.source in sources]
     if as_json:
@@ -82,7 +82,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
         sys.exit(1)
 
 
-def read_declarations(settings: "Settings") -> "tuple[list[Source], Look, str]":
+def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str]":
     """The sources that can be read, what to look at, and the mistakes of the declarations ("" if there are none).
 
     With mistakes the calendar may be unknown; then no month counts as missing.
@@ -90,7 +90,7 @@ def read_declarations(settings: "Settings") -> "tuple[list[Source], Look, str]":
     from churn_assets.contracts.contract import load_source
     from churn_assets.contracts.errors import DeclarationErrors
     from churn_assets.contracts.loader import load_business
-    from churn_assets.sources.preview.preview import Look
+    from churn_assets.sources.preview.preview import Scope
 
     try:
         folder = settings.business_path
@@ -104,10 +104,10 @@ def read_declarations(settings: "Settings") -> "tuple[list[Source], Look, str]":
                 readable.append(load_source(file))
             except DeclarationErrors:
                 continue  # its mistakes are among those of the business
-        return readable, Look(settings.landing_uri, lambda _: "9999-12"), str(error)
+        return readable, Scope(settings.landing_uri, lambda _: "9999-12"), str(error)
     return (
         list(business.sources),
-        Look(settings.landing_uri, business.first_month, business.file.calendar.end),
+        Scope(settings.landing_uri, business.first_month, business.file.calendar.end),
         "",
     )
 
@@ -116,10 +116,10 @@ def in_short(settings: "Settings") -> "tuple[Literal['ok', 'warn', 'fail'], str]
     """For the doctor: whether a run would go through, and what is wrong, without examples."""
     from churn_assets.sources.preview.preview import preview_sources
 
-    sources, look, mistakes = read_declarations(settings)
+    sources, scope, mistakes = read_declarations(settings)
     if mistakes:
         return "warn", "not checked: the declarations have mistakes"
-    found = preview_sources(sources, replace(look, rows=SHORT_ROWS))
+    found = preview_sources(sources, replace(scope, rows=SHORT_ROWS))
     if not any(preview.days for preview in found):
         return "ok", "no extracts yet"
     told = [(p.source, r) for p in found for r in p.remarks if r.severity != "note"]

@@ -253,16 +253,9 @@ def check_sources(settings: Settings) -> Finding:
 
 def check_runs(settings: Settings) -> Finding:
     """Checks for runs of killed processes, and marks them as failed: sensors wait for a run that seems to go on."""
-    if not (settings.home_path / "dagster").is_dir():
-        return Finding("runs", "ok", "none yet")
-    from dagster import DagsterInstance
+    from churn_assets.abandoned_runs import end_abandoned_in, told
 
-    from churn_assets.abandoned_runs import end_abandoned, told
-    from churn_assets.deployment.dagster_home import prepare_dagster_home
-
-    with DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
-        ended = end_abandoned(instance, settings)
-    if ended:
+    if ended := end_abandoned_in(settings):
         return Finding("runs", "warn", "\n".join(told(run) for run in ended))
     return Finding("runs", "ok", "none was killed since the last look")
 

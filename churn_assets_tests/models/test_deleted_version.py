@@ -67,7 +67,7 @@ def test_every_command_names_the_last_good_version_and_the_way_out(lake: Lake) -
     [told] = failures(lake.run(SCORES, [SCORED])).values()
     assert "Version 2 of churn_telecom was deleted in MLflow." in told and WAY_OUT in told
     with pytest.raises(ChampionGone, match="promote 1 --from 2025-11"):
-        subject(house, tracking, KEYS[0], SCORED)
+        subject(house, tracking, lake.business, KEYS[0], SCORED)
     with pytest.raises(PromotionError, match="Version 2 was deleted in MLflow; it still has 1"):
         promote(house, tracking, "2", day, "again", "a test")
     lake.succeed(DRIFT, [SCORED])

@@ -61,7 +61,7 @@ class SourcePreview:
 
 
 @dataclass(frozen=True)
-class Look:
+class Scope:
     """What to look at.
 
     Attributes:
@@ -80,15 +80,15 @@ class Look:
 
 
 def preview_sources(
-    sources: Sequence[Source], look: Look, tell: Callable[[str], None] = lambda _: None
+    sources: Sequence[Source], scope: Scope, tell: Callable[[str], None] = lambda _: None
 ) -> list[SourcePreview]:
     """Looks at each source; `tell` is called with the name of the one that is read now."""
-    today = look.today or datetime.now(UTC).date()
+    today = scope.today or datetime.now(UTC).date()
     listed: dict[str, list[ExtractFile]] = {}
     refused: dict[str, LandingError] = {}
     for source in sources:
         try:
-            listed[source.name] = list_extracts(look.landing, source)
+            listed[source.name] = list_extracts(scope.landing, source)
         except LandingError as error:
             refused[source.name] = error
     newest = newest_month(
@@ -98,7 +98,7 @@ def preview_sources(
     if entity is not None and listed.get(entity.name):
         tell(f"ids of {entity.name}")
         try:
-            known = all_ids(entity, look.landing, listed[entity.name])
+            known = all_ids(entity, scope.landing, listed[entity.name])
         except LandingError:
             known = None  # the entity's own preview says why
     found = []
@@ -109,26 +109,26 @@ def preview_sources(
             found.append(SourcePreview(source.name, (), 0, 0, 0, 0, (), told))
             continue
         files = listed[source.name]
-        first = look.first_month(source)
-        remarks = about_extracts(source, files, first, look.last_month, newest, today)
-        found.append(_preview(source, files, look, remarks, known, entity.name if entity else ""))
+        first = scope.first_month(source)
+        remarks = about_extracts(source, files, first, scope.last_month, newest, today)
+        found.append(_preview(source, files, scope, remarks, known, entity.name if entity else ""))
     return found
 
 
 def _preview(
     source: Source,
     files: Sequence[ExtractFile],
-    look: Look,
+    scope: Scope,
     remarks: list[Remark],
     known: set[str] | None,
     entity: str,
 ) -> SourcePreview:
     samples, judged = [], []
-    headers, unread = _headers(source, files, look)
+    headers, unread = _headers(source, files, scope)
     remarks = remarks + unread + about_headers(source, headers)
-    for file in spread(files, look.files):
+    for file in spread(files, scope.files):
         try:
-            sample = sample_file(source, look.landing, file, look.rows)
+            sample = sample_file(source, scope.landing, file, scope.rows)
         except LandingError as error:
             remarks.append(Remark("block", "files", str(error)))
             continue
@@ -165,7 +165,7 @@ def _once(remarks: Sequence[Remark]) -> list[Remark]:
 
 
 def _headers(
-    source: Source, files: Sequence[ExtractFile], look: Look
+    source: Source, files: Sequence[ExtractFile], scope: Scope
 ) -> tuple[dict[str, tuple[str, ...]], list[Remark]]:
     """File -> its column names, and the files that have none; JSON lines have their names in each row."""
     headers: dict[str, tuple[str, ...]] = {}
@@ -174,7 +174,7 @@ def _headers(
         return headers, unread
     for file in spread(files, MOST_HEADERS):
         try:
-            headers[file.name] = tuple(name for name, _ in delivered_columns(look.landing, source, file))
+            headers[file.name] = tuple(name for name, _ in delivered_columns(scope.landing, source, file))
         except LandingError as error:
             unread.append(Remark("block", "files", str(error)))
     return headers, unread

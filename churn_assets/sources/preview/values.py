@@ -12,7 +12,7 @@ from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.preview.casts import cast_of
 from churn_assets.sources.preview.day_patterns import pattern_reader
 from churn_assets.sources.preview.remark import SHOWN, Remark, some
-from churn_assets.sources.preview.verdicts import Judged
+from churn_assets.sources.preview.verdicts import JudgedRows
 
 # As silver's audit: where a contract tolerates no share of its own, most rows refused are a mistaken contract.
 HALF_REFUSED = MonthRule("refusedShare", None, 0.5, "block")
@@ -39,7 +39,7 @@ class JudgedFile:
     """The sampled rows of a file, judged."""
 
     file: ExtractFile
-    judged: Judged
+    judged: JudgedRows
 
     @cached_property
     def refused(self) -> dict[int, str]:

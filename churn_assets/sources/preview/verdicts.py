@@ -18,7 +18,7 @@ STEP = re.compile(r"[^.\[\]]+")
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedRows:
     """Sampled rows of one file.
 
     Attributes:
@@ -51,7 +51,7 @@ def delivered_name(column: Column, names: Sequence[str]) -> str | None:
     return next((name for name in (column.field, *column.aliases) if name in names), None)
 
 
-def judge_rows(source: Source, names: Sequence[str], rows: pa.Table, extract_date: date) -> Judged:
+def judge_rows(source: Source, names: Sequence[str], rows: pa.Table, extract_date: date) -> JudgedRows:
     """Judges rows as a reader returned them.
 
     Args:
@@ -81,7 +81,7 @@ def judge_rows(source: Source, names: Sequence[str], rows: pa.Table, extract_dat
             kept = rule == "valid" and c.valid_severity != "quarantine"
             (warned if kept else broken).setdefault(f"{rule}:{c.name}", []).extend(found)
     broken |= _row_rules(source, typed, extract_date)
-    return Judged(
+    return JudgedRows(
         rows[ROW_NUMBER].to_pylist(),
         raw,
         typed,
