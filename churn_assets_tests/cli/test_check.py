@@ -80,7 +80,7 @@ def test_a_good_business_passes_without_an_engine(business: Path, monkeypatch: p
 
 
 def test_all_mistakes_of_the_declarations_come_with_the_sources_that_can_be_read(business: Path) -> None:
-    edit_yaml(business / "churn.yaml", lambda content: content["windows"].update(gap_day=1))
+    edit_yaml(business / "churn.yaml", lambda content: content.update(windows={"gap_day": 7}))
     edit_yaml(business / "contracts" / "tickets.yaml", lambda content: content.update(naem="x"))
     result = _check()
     assert result.exit_code == 1
