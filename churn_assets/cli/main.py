@@ -13,7 +13,7 @@ from churn_assets.cli.page import page
 from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
 
-INTERRUPTED = "\nInterrupted. A run that was under way is canceled; the same command runs it again.\n"
+INTERRUPTED = "Interrupted. What was written stays; the same command can be run again.\n"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
