@@ -1,6 +1,5 @@
 """The `churn-assets` command group and its entry point, which prints errors as sentences."""
 
-import os
 import sys
 
 import click
@@ -12,8 +11,6 @@ from churn_assets.cli.check import check
 from churn_assets.cli.page import page
 from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
-
-INTERRUPTED = "Interrupted. What was written stays; the same command can be run again.\n"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -63,18 +60,12 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _interrupted()
+    except (KeyboardInterrupt, click.Abort):  # Ctrl-C, outside of a command and in one
+        click.echo("Interrupted. What was written stays; the same command can be run again.", err=True)
+        sys.exit(130)
     except Exception as error:
         told = sentence(error)
         if told is None:
             raise
         Console(stderr=True).print(escape(told.text), soft_wrap=True, highlight=False)
         sys.exit(told.exit_code)
-
-
-def _interrupted() -> None:
-    """Ends the process at once: steps that still run would print the traceback of everything that the engine lost."""
-    sys.stderr.write(INTERRUPTED)
-    sys.stderr.flush()
-    os._exit(130)
