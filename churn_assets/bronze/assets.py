@@ -44,7 +44,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         try:
             files = list_extracts(landing, source, months)
             with lakehouse.staging(table, run_id=context.run.run_id) as folder:
-                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
+                frame = read_extracts(lakehouse.spark, source, files, folder)
                 commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
             remedy = "Fix this, then materialise these months again."

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.sources.landing import ExtractFile
-from churn_assets.sources.readers.staging import Columns, stage
+from churn_assets.sources.content import Columns
+from churn_assets.sources.landing import ExtractFile, refuse
+from churn_assets.sources.readers.staging import Staged, stage
 from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
 
 if TYPE_CHECKING:
@@ -22,22 +23,28 @@ ORIGIN = {ROW_NUMBER: "bigint", "extract_date": "date", "source_file": "string",
 
 
 def read_extracts(
-    spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile], folder: str
+    spark: "SparkSession", source: Source, files: Sequence[ExtractFile], folder: str
 ) -> "DataFrame":
-    """All rows of the files, one bronze row per delivered row, with the columns of the catalogue.
-
-    Row numbers count the rows of a file from 1, without a CSV header. The frame can be computed only while `folder`
-    exists, see `Lakehouse.staging`.
+    """All rows of the files as `bronze_frame` gives them.
 
     Raises:
-        LandingError: a file cannot be read at all, a misplaced quote would hide rows, or a required column is missing;
-            names file and remedy, never the file's content.
+        LandingError: files cannot be read, see `stage`; names all of them.
+    """
+    staged = stage(source, files, folder)
+    refuse(staged.refused)
+    return bronze_frame(spark, source, staged)
+
+
+def bronze_frame(spark: "SparkSession", source: Source, staged: Staged) -> "DataFrame":
+    """All staged rows, one bronze row per delivered row, with the columns of the catalogue.
+
+    Row numbers count the rows of a file from 1, without a CSV header. The frame can be computed only while the staged
+    files exist, see `Lakehouse.staging`.
     """
     finish = {"csv": _finish_csv, "jsonl": _finish_jsonl, "parquet": _finish_parquet}[source.format]
-    groups = stage(source, landing, files, folder)
-    if not groups:
+    if not staged.folders:
         return spark.createDataFrame([], tables.bronze(source).ddl)
-    frames = [finish(spark, source, columns, staged) for columns, staged in groups.items()]
+    frames = [finish(spark, source, columns, place) for columns, place in staged.folders.items()]
     return reduce(lambda a, b: a.unionByName(b), frames)
 
 

@@ -115,7 +115,8 @@ def test_an_alias_stands_in_where_the_name_has_no_value_and_other_names_are_kept
 
 def test_bytes_that_do_not_decode_break_their_line_alone() -> None:
     read = _read(b'{"ticket_id": "K\xe4the"}\n{"ticket_id": "\xef\xbf\xbd"}\n')
-    assert read == {1: {"broken": f'{{"ticket_id": "K{REPLACED}the"}}'}, 2: {"ticket_id": REPLACED}}
+    broken = f'{{"ticket_id": "K{REPLACED}E4@17{REPLACED}the"}}'
+    assert read == {1: {"broken": broken}, 2: {"ticket_id": REPLACED}}
     assert _read(b'{"ticket_id": "K\xe4the"}', replace(TICKETS, encoding="ISO-8859-1")) == {
         1: {"ticket_id": "Käthe"}
     }
