@@ -124,6 +124,11 @@ class Source:
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
 
     @property
+    def ids(self) -> frozenset[str]:
+        """Names of the columns that identify something: the customer, the key and references to other sources."""
+        return frozenset({self.customer, *self.key, *(c.name for c in self.columns if c.refers_to)})
+
+    @property
     def lacks_times(self) -> bool:
         """Whether the rows have no event time by design.
 

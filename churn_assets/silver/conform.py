@@ -138,7 +138,10 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
             # bronze has the column's type already; a value that does not fit it is in `rescued`
             unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
             raw = F.coalesce(raw.cast("string"), unfit)
-        add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
+        wanted = f" is not a {column.type}: "
+        if source.format == "parquet" and column.name in source.ids:
+            wanted = f" is no exact {column.type}; deliver ids as text or whole numbers: "
+        add("malformed", column, raw.isNotNull() & value.isNull(), wanted, raw)
         if column.transform:
             given = F.coalesce(F.col(f"_delivered.`{column.field}`").cast("string"), F.lit("nothing"))
             add("malformed", column, ~F.col(f"_computed_{column.name}"), TRANSFORM_RAISES, given)

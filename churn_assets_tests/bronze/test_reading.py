@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.bronze.reading import read_extracts
@@ -217,10 +219,44 @@ def test_ids_that_came_as_floats_are_written_as_the_whole_numbers_they_are(
 ) -> None:
     """As pandas writes ids of which one is missing."""
     same = {"day": date(2025, 1, 3), "voice_minutes": 1.0, "data_mb": 1.0}
-    ids = [12345678.0, None, 0.5]
+    ids = [12345678.0, None, 2.0**53 - 1]
     write_parquet(tmp_path, "usage", "2025-01-07", [same | {"customer_id": i} for i in ids])
     read = _read(spark, USAGE, tmp_path)
-    assert [row["customer_id"] for row in read.values()] == ["12345678", None, "0.5"]
+    assert [row["customer_id"] for row in read.values()] == ["12345678", None, "9007199254740991"]
+
+
+IDS = {
+    "double": (pa.float64(), [2.0**53, 2.0**53 + 2, 123.5, float("inf"), float("nan"), 7.0]),
+    "single": (pa.float32(), [2.0**24, 2.0**24 + 2, 123.5, float("inf"), float("nan"), 7.0]),
+    "decimal": (
+        pa.decimal128(30, 2),
+        [Decimal("12345678901234567890.00"), Decimal("123.50"), Decimal("7.00")],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_an_id_that_a_float_does_not_hold_exactly_is_refused_by_row_with_the_reason(
+    spark: "SparkSession", tmp_path: Path, kind: str
+) -> None:
+    arrow_type, ids = IDS[kind]
+    rows: dict[str, Any] = {"customer_id": pa.array(ids, arrow_type)}
+    rows |= {"day": [date(2025, 1, 3)] * len(ids), "voice_minutes": [1.0] * len(ids)}
+    rows |= {"data_mb": [1.0] * len(ids)}
+    pq.write_table(pa.table(rows), extract_folder(tmp_path, "usage", "2025-01-07") / "a.parquet")
+    frame = read_extracts(spark, USAGE, list_extracts(str(tmp_path), USAGE), str(tmp_path / "staged"))
+    found = conform(frame, USAGE).orderBy("row_number").collect()
+    *refused, last = found
+    assert (last["customer_id"], last["refused_rule"]) == ("7", None)
+    if kind == "decimal":
+        assert refused.pop(0)["customer_id"] == "12345678901234567890"
+    assert {row["refused_rule"] for row in refused} == {"malformed:customer_id"}
+    assert all(
+        row["refused_reason"].startswith(
+            "customer_id is no exact string; deliver ids as text or whole numbers: "
+        )
+        for row in refused
+    )
 
 
 def test_columns_without_a_name_are_rescued_by_their_place(spark: "SparkSession", tmp_path: Path) -> None:

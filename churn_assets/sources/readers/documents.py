@@ -104,7 +104,8 @@ def _is_cut(line: str) -> bool:
     try:
         json.loads(line, parse_int=str)
     except json.JSONDecodeError as error:
-        return line.startswith("{") and (not line.endswith("}") or error.pos >= len(line))
+        ends_early = error.pos >= len(line) or error.msg.startswith("Unterminated")
+        return line.startswith("{") and (ends_early or not line.endswith("}"))
     except RecursionError:
         return False
     return False
