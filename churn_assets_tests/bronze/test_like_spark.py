@@ -70,7 +70,7 @@ def _of_spark(spark: "SparkSession", paths: list[str]) -> Rows:
 
 def _ours(spark: "SparkSession", landing: Path) -> Rows:
     files = list_extracts(str(landing), CONTACTS)
-    frame = read_extracts(spark, CONTACTS, str(landing), files, str(landing / "staged"))
+    frame = read_extracts(spark, CONTACTS, files, str(landing / "staged"))
     found: Rows = defaultdict(list)
     for row in frame.orderBy("row_number").collect():
         broken = json.loads(row["rescued"] or "{}").get(CORRUPT)
