@@ -96,9 +96,19 @@ def test_a_renamed_column_is_told_with_its_new_name(business: Path, tmp_path: Pa
     write_csv(tmp_path / "landing", "subscriptions", DAYS[2], rows)
     result = _check("subscriptions")
     assert result.exit_code == 1
-    told = _line(result, "block", "monthly_price is missing in 1 of 3 files")
-    assert "a run refuses these files" in told and "Renamed to Monthly-Price?" in told
+    told = _line(result, "block", "part-1.csv lacks required columns: monthly_price")
+    assert "Is it Monthly-Price for monthly_price?" in told
     assert "customers  (entity" not in result.output
+
+
+def test_an_optional_column_that_was_renamed_is_a_warning(business: Path, tmp_path: Path) -> None:
+    rows = [_subscription(number) for number in range(1, 21)]
+    for row in rows:
+        row["reason"] = row.pop("end_reason")
+    write_csv(tmp_path / "landing", "subscriptions", DAYS[2], rows)
+    result = _check("subscriptions")
+    assert result.exit_code == 0
+    assert "Renamed to reason?" in _line(result, "warn", "end_reason is missing in 1 of 3 files")
 
 
 def test_an_optional_column_whose_values_stop_is_a_warning(business: Path, tmp_path: Path) -> None:
@@ -154,6 +164,16 @@ def test_a_key_that_stands_twice_with_other_values_is_a_warning(business: Path, 
     assert "part-1.csv row 2" in _line(
         _check("customers"), "warn", "1 sampled rows repeat a key of their file"
     )
+
+
+def test_every_file_that_is_not_read_is_told(business: Path, tmp_path: Path) -> None:
+    folder = extract_folder(tmp_path / "landing", "customers", DAYS[2])
+    (folder / "_x.csv").touch()
+    assert "extract_date=2025-03-31/_x.csv (its name begins with _)" in _line(
+        _check("customers"), "warn", "not read"
+    )
+    (folder / "x.txt").touch()
+    assert "x.txt" in _line(_check("customers"), "block", "files:")
 
 
 def test_months_without_an_extract_stop_a_run(business: Path, tmp_path: Path) -> None:

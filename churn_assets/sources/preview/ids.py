@@ -125,7 +125,7 @@ def entity_of(sources: Iterable[Source]) -> Source | None:
     return None if found is None or found.column(found.customer).transform else found
 
 
-def all_ids(source: Source, landing: str, files: Sequence[ExtractFile]) -> set[str] | None:
+def all_ids(source: Source, files: Sequence[ExtractFile]) -> set[str] | None:
     """Every id that an entity source ever delivered; None if its files are too large to read them all.
 
     Raises:
@@ -135,7 +135,7 @@ def all_ids(source: Source, landing: str, files: Sequence[ExtractFile]) -> set[s
         return None
     column, found = source.column(source.customer), set[str]()
     for file in files:
-        sample = sample_file(source, landing, file, MOST_ROWS)
+        sample = sample_file(source, file, MOST_ROWS)
         name = next((n for n in (column.field, *column.aliases) if n in sample.names), None)
         if name is None or not sample.rows.num_rows:
             continue

@@ -6,16 +6,17 @@ from datetime import UTC, date, datetime
 
 from churn_assets.contracts.source import Source
 from churn_assets.months import month_of
-from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns, list_extracts
+from churn_assets.sources.content import delivered_columns, require_columns
+from churn_assets.sources.landing import ExtractFile, LandingError, Listing, list_everything
 from churn_assets.sources.preview.extracts import about_extracts, newest_month
 from churn_assets.sources.preview.headers import about_headers
 from churn_assets.sources.preview.ids import about_ids, all_ids, entity_of
-from churn_assets.sources.preview.remark import Remark
+from churn_assets.sources.preview.remark import Remark, some
 from churn_assets.sources.preview.sampling import FileSample, sample_file, spread
 from churn_assets.sources.preview.values import JudgedFile, about_fill, about_values
 from churn_assets.sources.preview.verdicts import delivered_name, judge_rows
 
-MOST_HEADERS = 100
+MOST_HEADERS, MOST_FILES = 100, 5
 SAMPLED_FILES, SAMPLED_ROWS = 3, 2000
 FIRST_VALUES = 3
 ORDER = {"block": 0, "warn": 1, "note": 2}
@@ -84,35 +85,40 @@ def preview_sources(
 ) -> list[SourcePreview]:
     """Looks at each source; `tell` is called with the name of the one that is read now."""
     today = scope.today or datetime.now(UTC).date()
-    listed: dict[str, list[ExtractFile]] = {}
-    refused: dict[str, LandingError] = {}
-    for source in sources:
-        try:
-            listed[source.name] = list_extracts(scope.landing, source)
-        except LandingError as error:
-            refused[source.name] = error
-    newest = newest_month(
-        [f for files in listed.values() for f in files if f.month <= month_of(today)], today
-    )
+    listed = {source.name: list_everything(scope.landing, source) for source in sources}
+    every_file = [f for listing in listed.values() for f in listing.files]
+    newest = newest_month([f for f in every_file if f.month <= month_of(today)], today)
     entity, known = entity_of(sources), None
-    if entity is not None and listed.get(entity.name):
+    if entity is not None and listed[entity.name].files:
         tell(f"ids of {entity.name}")
         try:
-            known = all_ids(entity, scope.landing, listed[entity.name])
+            known = all_ids(entity, listed[entity.name].files)
         except LandingError:
             known = None  # the entity's own preview says why
     found = []
     for source in sources:
         tell(source.name)
-        if source.name in refused:
-            told = (Remark("block", "files", str(refused[source.name])),)
-            found.append(SourcePreview(source.name, (), 0, 0, 0, 0, (), told))
-            continue
-        files = listed[source.name]
+        listing = listed[source.name]
         first = scope.first_month(source)
-        remarks = about_extracts(source, files, first, scope.last_month, newest, today)
-        found.append(_preview(source, files, scope, remarks, known, entity.name if entity else ""))
+        remarks = [
+            *_not_read(listing),
+            *about_extracts(source, listing.files, first, scope.last_month, newest, today),
+        ]
+        found.append(_preview(source, listing.files, scope, remarks, known, entity.name if entity else ""))
     return found
+
+
+def _not_read(listing: Listing) -> list[Remark]:
+    """Files that stop a run, and files that no reader opens."""
+    remarks = [Remark("block", "files", str(file.error)) for file in listing.refused[:MOST_FILES]]
+    if len(listing.refused) > MOST_FILES:
+        more = f"{len(listing.refused) - MOST_FILES:,} more files or folders cannot be used."
+        remarks.append(Remark("block", "files", more))
+    if listing.not_read:
+        names = some([f"{name} ({reason})" for name, _, reason in listing.not_read])
+        remedy = "Rename files that hold rows."
+        remarks.append(Remark("warn", "files", f"not read: {names}.", remedy=remedy))
+    return remarks
 
 
 def _preview(
@@ -125,10 +131,10 @@ def _preview(
 ) -> SourcePreview:
     samples, judged = [], []
     headers, unread = _headers(source, files, scope)
-    remarks = remarks + unread + about_headers(source, headers)
+    remarks = remarks + _few(unread) + about_headers(source, headers)
     for file in spread(files, scope.files):
         try:
-            sample = sample_file(source, scope.landing, file, scope.rows)
+            sample = sample_file(source, file, scope.rows)
         except LandingError as error:
             remarks.append(Remark("block", "files", str(error)))
             continue
@@ -159,6 +165,13 @@ def _preview(
     )
 
 
+def _few(refused: list[Remark]) -> list[Remark]:
+    """The first refused files, and how many there are more."""
+    more = len(refused) - MOST_FILES
+    rest = [Remark("block", "files", f"a run refuses {more:,} more files.")] if more > 0 else []
+    return refused[:MOST_FILES] + rest
+
+
 def _once(remarks: Sequence[Remark]) -> list[Remark]:
     """Without repeats: a file that cannot be read is met by its header and by its rows."""
     return list(dict.fromkeys(remarks))
@@ -167,14 +180,16 @@ def _once(remarks: Sequence[Remark]) -> list[Remark]:
 def _headers(
     source: Source, files: Sequence[ExtractFile], scope: Scope
 ) -> tuple[dict[str, tuple[str, ...]], list[Remark]]:
-    """File -> its column names, and the files that have none; JSON lines have their names in each row."""
+    """File -> its column names, and what a run refuses; JSON lines have their names in each row."""
     headers: dict[str, tuple[str, ...]] = {}
     unread: list[Remark] = []
     if source.format == "jsonl":
         return headers, unread
     for file in spread(files, MOST_HEADERS):
         try:
-            headers[file.name] = tuple(name for name, _ in delivered_columns(scope.landing, source, file))
+            columns = delivered_columns(source, file)
+            headers[file.name] = tuple(name for name, _ in columns)
+            require_columns(source, file, columns)
         except LandingError as error:
             unread.append(Remark("block", "files", str(error)))
     return headers, unread

@@ -7,7 +7,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from churn_assets.contracts.source import Source
-from churn_assets.sources.landing import ExtractFile, delivered_columns
+from churn_assets.sources.content import delivered_columns
+from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.readers.delimited import read_csv
 from churn_assets.sources.readers.documents import read_json_lines
 from churn_assets.sources.readers.parquet import read_parquet
@@ -36,13 +37,13 @@ def spread(items: Sequence[Item], most: int) -> list[Item]:
     return [items[round(at * step)] for at in range(most)]
 
 
-def sample_file(source: Source, landing: str, file: ExtractFile, most: int) -> FileSample:
+def sample_file(source: Source, file: ExtractFile, most: int) -> FileSample:
     """The first `most` rows of a file.
 
     Raises:
         LandingError: the file cannot be read; names file and remedy.
     """
-    columns = delivered_columns(landing, source, file)
+    columns = delivered_columns(source, file)
     names, types = tuple(name for name, _ in columns), tuple(kind for _, kind in columns)
     if source.format == "csv":
         rows = _first(read_csv(source, file, len(columns)), most)

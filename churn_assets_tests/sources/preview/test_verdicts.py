@@ -199,7 +199,7 @@ def _both(spark: "SparkSession", tmp_path: Path, source: Source) -> tuple[Verdic
     from pyspark.sql import functions as F
 
     [file] = list_extracts(str(tmp_path), source)
-    frame = read_extracts(spark, source, str(tmp_path), [file], str(tmp_path / "staged"))
+    frame = read_extracts(spark, source, [file], str(tmp_path / "staged"))
     typed = conform(frame, source).select(
         "row_number",
         "refused_rule",
@@ -213,7 +213,7 @@ def _both(spark: "SparkSession", tmp_path: Path, source: Source) -> tuple[Verdic
         ),
     )
     silver = {row["row_number"]: row.asDict() for row in typed.collect()}
-    sample = sample_file(source, str(tmp_path), file, 10_000)
+    sample = sample_file(source, file, 10_000)
     judged = judge_rows(source, sample.names, sample.rows, file.extract_date)
     refused = judged.refused()
     preview = {
