@@ -29,13 +29,16 @@ def without_blanks(text: str | None) -> str | None:
     return (text.strip(BLANK) or None) if text is not None else None
 
 
-def cast_of(column: Column, source_format: FileFormat) -> Cast:
+def cast_of(column: Column, source_format: FileFormat, exact: float = math.inf) -> Cast:
     """A function that turns a delivered value into one of the column's type; it returns None for one that is none.
 
-    The value is text without blanks at its ends, or in Parquet what the file holds.
+    The value is text without blanks at its ends, or in Parquet what the file holds. An id that a Parquet file holds as
+    a number must be whole and below `exact`, up to where its type holds every whole number; other columns have inf.
     """
     from_text = _text_cast(column, source_format)
-    return from_text if source_format != "parquet" else lambda value: _from_parquet(value, column, from_text)
+    if source_format != "parquet":
+        return from_text
+    return lambda value: _from_parquet(value, column, from_text, exact)
 
 
 def _text_cast(column: Column, source_format: FileFormat) -> Cast:
@@ -122,7 +125,7 @@ def _boolean(text: str) -> bool | None:
     return True if word in TRUE else False if word in FALSE else None
 
 
-def _from_parquet(value: Any, column: Column, from_text: Cast) -> Value | None:
+def _from_parquet(value: Any, column: Column, from_text: Cast, exact: float) -> Value | None:
     """A typed value in the column's type, None when it does not fit; no fraction and no digit is cut off."""
     if isinstance(value, str):
         if column.type == "date":
@@ -131,7 +134,7 @@ def _from_parquet(value: Any, column: Column, from_text: Cast) -> Value | None:
         return from_text(value)
     match column.type:
         case "string":
-            return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+            return _number_as_text(value, exact) if isinstance(value, float | Decimal) else str(value)
         case "boolean":
             return None if isinstance(value, date) else bool(value)
         case "date" | "timestamp":
@@ -139,9 +142,22 @@ def _from_parquet(value: Any, column: Column, from_text: Cast) -> Value | None:
     if isinstance(value, date):
         return None
     if column.type == "integer":
-        number = value if not isinstance(value, float) or math.isfinite(value) else None
-        return int(number) if number is not None and int(number) == number and int(number) in LONG else None
+        return _whole(value, exact)
     return from_text(str(float(value) if isinstance(value, bool) else value))
+
+
+def _whole(value: Any, exact: float) -> int | None:
+    """The whole number that a number is; None when it has a fraction, or is too large for its or our type."""
+    if not math.isfinite(value) or value != int(value) or abs(value) >= exact:
+        return None
+    return int(value) if int(value) in LONG else None
+
+
+def _number_as_text(value: float | Decimal, exact: float) -> str | None:
+    """A number in a column of text: 12345678.0 is 12345678; None for an id that is not whole or not exact."""
+    if math.isfinite(value) and value == int(value) and abs(value) < exact:
+        return str(int(value))
+    return str(value) if exact == math.inf else None
 
 
 def _day_of(value: Any, kind: str) -> Value | None:

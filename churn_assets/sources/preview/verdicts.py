@@ -1,10 +1,11 @@
 """Types sampled rows and finds the rules that they break, with the verdicts of silver."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +13,10 @@ import pyarrow as pa
 from churn_assets.contracts.source import TIMES, Column, Source
 from churn_assets.sources.preview.casts import Cast, Value, cast_of, without_blanks
 from churn_assets.sources.readers.table import BROKEN, ROW_NUMBER
-from churn_assets.sources.text import REPLACED
+from churn_assets.sources.text import UNDECODED
 
+EXACT = {"double": 2.0**53, "float": 2.0**24}
+LARGEST = 1e38  # decimal(38,0)
 STEP = re.compile(r"[^.\[\]]+")
 
 
@@ -63,7 +66,10 @@ def judge_rows(source: Source, names: Sequence[str], rows: pa.Table, extract_dat
     count, columns = rows.num_rows, [c for c in source.columns if not c.transform]
     raw = {c.name: _delivered(c, source, names, rows) for c in columns}
     raw |= {c.name: [None] * count for c in source.columns if c.transform}
-    typed = {c.name: _typed(raw[c.name], cast_of(c, source.format)) for c in columns}
+    typed = {
+        c.name: _typed(raw[c.name], cast_of(c, source.format, _exact(c, source, names, rows)))
+        for c in columns
+    }
     typed |= {c.name: [None] * count for c in source.columns if c.transform}
     broken = {"unreadable": _unreadable(source, names, rows)}
     for c in columns:
@@ -96,9 +102,26 @@ def _delivered(column: Column, source: Source, names: Sequence[str], rows: pa.Ta
     if name is None:
         return [None] * rows.num_rows
     values = rows[str(names.index(name) + 1)].to_pylist()
+    if rows.num_rows and isinstance(next((v for v in values if v is not None), None), list | dict):
+        values = [None if value is None else str(value) for value in values]
     if column.json_path:
         values = _each(values, lambda text: _inside(text, column.json_path or ""))
-    return _each(values, lambda value: without_blanks(value) if isinstance(value, str) else value)
+    return _each(values, _plain)
+
+
+def _plain(value: Any) -> Any:
+    """Text without blanks at its ends; a time without its zone, in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return without_blanks(value) if isinstance(value, str) else value
+
+
+def _exact(column: Column, source: Source, names: Sequence[str], rows: pa.Table) -> float:
+    """Up to where the delivered type of an id holds every whole number; infinite for a column that is no id."""
+    name = delivered_name(column, names)
+    if column.name not in source.ids or name is None or source.format != "parquet":
+        return math.inf
+    return EXACT.get(str(rows[str(names.index(name) + 1)].type), LARGEST)
 
 
 def _inside(text: str, path: str) -> str | None:
@@ -135,7 +158,7 @@ def _unreadable(source: Source, names: Sequence[str], rows: pa.Table) -> list[in
         read = {name for c in source.columns if (name := delivered_name(c, names)) is not None}
         for name in read:
             texts = rows[str(names.index(name) + 1)].to_pylist()
-            found |= {at for at, text in enumerate(texts) if text is not None and REPLACED in text}
+            found |= {at for at, text in enumerate(texts) if text is not None and re.search(UNDECODED, text)}
     return sorted(found)
 
 

@@ -306,6 +306,7 @@ def _source_of_parquet(tmp_path: Path, without: Sequence[str]) -> Source:
     ("values", "kind"),
     [
         ([1.0, 1.5, float("nan"), 2.0**53, None], pa.float64()),
+        ([1.0, 0.5, 2.0**24], pa.float32()),
         ([1, -1, None, 2**40], pa.int64()),
         ([True, False], pa.bool_()),
         ([date(2025, 1, 1)], pa.date32()),
@@ -317,7 +318,7 @@ def test_typed_values_of_parquet_are_judged_as_silver_judges_them(
     source = _source_of_parquet(
         tmp_path, ("german", "day_formats", "moment_formats", "moment", "at", "code", "plan")
     )
-    names = [c.name for c in source.columns if c.name not in ("id", "started", "ended")]
+    names = [c.name for c in source.columns if c.name not in ("started", "ended")]
     rows = [
         {"id": "C1", "started": date(2025, 1, 1), "ended": None} | dict.fromkeys(names) | {name: value}
         for name in names
@@ -327,7 +328,7 @@ def test_typed_values_of_parquet_are_judged_as_silver_judges_them(
         folder = tmp_path / name
         extract_folder(folder, "zoo", DAY)
         own = [row for row in rows if row[name] is not None]
-        schema = pa.schema({"id": pa.string(), "started": pa.date32(), "ended": pa.date32(), name: kind})
+        schema = pa.schema({"id": pa.string(), "started": pa.date32(), "ended": pa.date32()} | {name: kind})
         write_parquet(folder, "zoo", DAY, [{k: row[k] for k in schema.names} for row in own], schema=schema)
         silver, preview = _both(spark, folder, source)
         assert _refused(silver) == _refused(preview), name
