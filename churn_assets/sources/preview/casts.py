@@ -155,7 +155,7 @@ def _whole(value: Any, exact: float) -> int | None:
 
 def _number_as_text(value: float | Decimal, exact: float) -> str | None:
     """A number in a column of text: 12345678.0 is 12345678; None for an id that is not whole or not exact."""
-    if math.isfinite(value) and value == int(value) and abs(value) < exact:
+    if math.isfinite(value) and value == int(value) and abs(float(value)) < exact:
         return str(int(value))
     return str(value) if exact == math.inf else None
 
