@@ -12,7 +12,7 @@ from churn_assets.sources.preview.extracts import about_extracts, newest_month
 from churn_assets.sources.preview.headers import about_headers
 from churn_assets.sources.preview.ids import about_ids, all_ids, entity_of
 from churn_assets.sources.preview.remark import Remark, some
-from churn_assets.sources.preview.sampling import FileSample, sample_file, spread
+from churn_assets.sources.preview.sampling import FirstRows, sample_file, spread
 from churn_assets.sources.preview.values import JudgedFile, about_fill, about_values
 from churn_assets.sources.preview.verdicts import delivered_name, judge_rows
 
@@ -196,7 +196,7 @@ def _headers(
 
 
 def _columns(
-    source: Source, samples: Sequence[FileSample], files: Sequence[JudgedFile]
+    source: Source, samples: Sequence[FirstRows], files: Sequence[JudgedFile]
 ) -> tuple[ColumnPreview, ...]:
     if not files:
         return ()

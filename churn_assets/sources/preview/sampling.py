@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class FileSample:
+class FirstRows:
     """The first rows of a file.
 
     `names` are the delivered columns in file order, of JSON lines the fields of the contract; `types` those of Parquet.
@@ -37,7 +37,7 @@ def spread(items: Sequence[Item], most: int) -> list[Item]:
     return [items[round(at * step)] for at in range(most)]
 
 
-def sample_file(source: Source, file: ExtractFile, most: int) -> FileSample:
+def sample_file(source: Source, file: ExtractFile, most: int) -> FirstRows:
     """The first `most` rows of a file.
 
     Raises:
@@ -52,7 +52,7 @@ def sample_file(source: Source, file: ExtractFile, most: int) -> FileSample:
         rows = _first(read_json_lines(source, file), most)
     else:
         rows = _first(read_parquet(file), most)
-    return FileSample(file, names, types, rows)
+    return FirstRows(file, names, types, rows)
 
 
 def _first(tables: Iterable[pa.Table], most: int) -> pa.Table:
