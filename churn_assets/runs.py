@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
 
 POLL_SECONDS = 0.5
+DISK_FULL = "No space left on device"  # as the operating system, Spark and Arrow say it
+FREE_SPACE = "the disk is full. Free some space, or move CHURN_HOME; then run the same months again."
 STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 
 
@@ -61,6 +63,8 @@ def _failure(result: "ExecuteInProcessResult") -> str:
             while error is not None and error.cause is not None:
                 error = error.cause
             text = error.message.strip() if error else "unknown error"
+            if DISK_FULL in text:
+                return f"{event.step_key}: {FREE_SPACE}"
             described = event.step_failure_data.user_failure_data
             return (
                 f"{event.step_key}: {described.description if described and described.description else text}"
