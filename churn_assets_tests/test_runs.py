@@ -75,6 +75,6 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     settings = settings_for(tmp_path)
     with (
         runs.dagster_instance(settings) as instance,
-        pytest.raises(runs.RunError, match="^writes: the disk is full"),
+        pytest.raises(runs.RunError, match=r"^writes: the disk is full"),
     ):
         runs.run_job(instance, settings, "ingest", ["2025-12"], None)
