@@ -104,12 +104,9 @@ def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str]"
                 readable.append(load_source(file))
             except DeclarationErrors:
                 continue  # its mistakes are among those of the business
-        return readable, Scope(settings.landing_uri, lambda _: "9999-12"), str(error)
-    return (
-        list(business.sources),
-        Scope(settings.landing_uri, business.first_month, business.file.calendar.end),
-        "",
-    )
+        return readable, Scope(settings.landing_uri, None), str(error)
+    calendar = business.file.calendar
+    return list(business.sources), Scope(settings.landing_uri, (calendar.start, calendar.end)), ""
 
 
 def in_short(settings: "Settings") -> "tuple[Literal['ok', 'warn', 'fail'], str]":

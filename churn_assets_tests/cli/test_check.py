@@ -86,6 +86,7 @@ def test_all_mistakes_of_the_declarations_come_with_the_sources_that_can_be_read
     assert result.exit_code == 1
     assert "did you mean gap_days?" in result.output and "naem" in result.output
     assert "customers  (entity" in result.output and "tickets  (event" not in result.output
+    assert "calendar, " not in result.output, "nothing is known of it"
     assert "A run would stop at: the declarations." in result.output
 
 

@@ -11,13 +11,18 @@ from churn_assets.sources.preview.remark import Remark, some
 
 
 def about_extracts(
-    source: Source, files: Sequence[ExtractFile], first: str, last: str | None, newest: str, today: date
+    source: Source,
+    files: Sequence[ExtractFile],
+    calendar: tuple[str, str | None] | None,
+    first: str,
+    newest: str,
+    today: date,
 ) -> list[Remark]:
     """Months without an extract, extracts that lie too far apart, and files outside of the calendar.
 
     Args:
+        calendar: first and last month of the calendar, None if it is open; None altogether if it is not known.
         first: the first month in which extracts of the source are expected.
-        last: last month of the calendar; None if it is open.
         newest: the newest month in which any source delivered.
         today: in a month that is not over, an extract may still come.
     """
@@ -27,10 +32,17 @@ def about_extracts(
             f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
         )
         return [Remark("block", "extracts", found, remedy=remedy)]
+    told = [] if calendar is None else _in_calendar(files, *calendar, max(first, calendar[0]), newest, today)
+    return told + _gaps(source, files)
+
+
+def _in_calendar(
+    files: Sequence[ExtractFile], start: str, last: str | None, first: str, newest: str, today: date
+) -> list[Remark]:
     remarks = []
-    outside = [f for f in files if f.month < first or (last is not None and f.month > last)]
+    outside = [f for f in files if f.month < start or (last is not None and f.month > last)]
     if outside:
-        span = f"{first} to {last}" if last else f"{first} on"
+        span = f"{start} to {last}" if last else f"{start} on"
         found = f"{len(outside):,} of {len(files):,} files lie outside of the calendar, {span}; no run reads them."
         remarks.append(
             Remark("warn", "extracts", found, remedy="Move `calendar.start` or `calendar.end` in churn.yaml.")
@@ -43,7 +55,7 @@ def about_extracts(
         found = f"no extract in {some(missing, 6)}; a run over these months stops."
         remedy = "Deliver them (a file without rows is fine), or declare the source's `generalAvailability`."
         remarks.append(Remark("block", "extracts", found, remedy=remedy))
-    return remarks + _gaps(source, files)
+    return remarks
 
 
 def _gaps(source: Source, files: Sequence[ExtractFile]) -> list[Remark]:

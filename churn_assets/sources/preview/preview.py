@@ -67,14 +67,12 @@ class Scope:
 
     Attributes:
         landing: root of the landing zone.
-        first_month: source -> the first month in which it is expected.
-        last_month: of the calendar; None if it is open.
+        calendar: its first and last month, None if it is open; None altogether if it is not known.
         files, rows: how many files of a source, and how many rows of each, are sampled.
     """
 
     landing: str
-    first_month: Callable[[Source], str]
-    last_month: str | None = None
+    calendar: tuple[str, str | None] | None
     files: int = SAMPLED_FILES
     rows: int = SAMPLED_ROWS
     today: date | None = None
@@ -99,10 +97,9 @@ def preview_sources(
     for source in sources:
         tell(source.name)
         listing = listed[source.name]
-        first = scope.first_month(source)
         remarks = [
             *_not_read(listing),
-            *about_extracts(source, listing.files, first, scope.last_month, newest, today),
+            *about_extracts(source, listing.files, scope.calendar, source.first_month or "", newest, today),
         ]
         found.append(_preview(source, listing.files, scope, remarks, known, entity.name if entity else ""))
     return found
