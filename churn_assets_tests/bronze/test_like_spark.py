@@ -90,7 +90,7 @@ def test_dirty_files_become_the_rows_that_spark_makes_of_them(spark: "SparkSessi
     for refused in stage(CONTACTS, list_extracts(str(tmp_path), CONTACTS), str(tmp_path / "tried")).refused:
         (tmp_path / refused.name).unlink()  # its quotes are wrong, or it ends in the middle of a row
     left = sorted(str(file) for file in folder.iterdir())
-    assert len(left) > 0.8 * FILES
+    assert len(left) > 0.75 * FILES
     expected, read = _of_spark(spark, left), _ours(spark, tmp_path)
     assert sum(row[-1] is not None for rows in expected.values() for row in rows) > FILES / 2
     for name in (Path(path).name for path in left):

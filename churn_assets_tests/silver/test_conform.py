@@ -83,8 +83,10 @@ CASES: dict[str, dict[str, Any]] = {
 }
 UNDECODED = (
     "unreadable",
-    "the row holds E4 at byte 17 of the file, which is not UTF-8: "
-    "name the encoding of the files as `encoding` in the contract's server",
+    (
+        "the row holds E4 at byte 17 of the file, which is not UTF-8: "
+        "name the encoding of the files as `encoding` in the contract's server"
+    ),
 )
 REFUSED = {
     "bytes of another encoding": UNDECODED,
