@@ -140,7 +140,7 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool)
     if not isinstance(kind, FractionalType) or spark_type not in ("bigint", "string"):
         return cast
     integer = delivered.try_cast("bigint" if kind.typeName() in EXACT else "decimal(38,0)")
-    is_whole = integer == delivered
+    is_whole = delivered % 1 == 0  # comparing a decimal with its integer may round it
     if is_id and kind.typeName() in EXACT:
         is_whole &= F.abs(delivered) < EXACT[kind.typeName()]
     # pandas makes ids floats when some of them are missing: 12345678, not 1.2345678E7

@@ -388,7 +388,9 @@ def test_a_file_without_a_required_column_is_named_with_the_remedy(
         _read(spark, CUSTOMERS, tmp_path)
     message = str(caught.value)
     assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks required columns: ")
-    assert "customer_id, status; it has 2 columns. Has the file a header line?" in message
+    assert (
+        "customer_id, status; it has 2 columns, none of the contract. Has the file a header line?" in message
+    )
     assert "`aliases` in the contract of customers" in message
 
 
