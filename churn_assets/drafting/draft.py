@@ -55,8 +55,8 @@ def draft(
     plan = plan_of(sources, today)
     if plan is None:
         raise DraftError(
-            "No file tells who left: none has rows with a time, and none has spells with a start and an end. "
-            "Add the file of subscriptions or of purchases."
+            "No file tells who left: none has several rows of a customer, each with its time, and none has spells with "
+            "a start and an end. Add the file of subscriptions or of purchases."
         )
     doubts = [*plan.doubts, *(doubt for source in sources for doubt in source.doubts)]
     for source in without:

@@ -100,6 +100,8 @@ def _holds_later(source: DraftSource, number: int, day: date, today: date) -> bo
     if source.event_time is None or (times := source.column(source.event_time).days) is None:
         return False
     of_file = times[source.places == number]
+    if not len(of_file):
+        return False
     later = (of_file >= _next(day)) & (of_file < _next(today))
     return float(np.mean(later)) > LATER_SHARE
 

@@ -17,6 +17,7 @@ _MONTHS = (
     "july?|juli", "aug(?:ust)?", "sept?(?:ember)?", "o[ck]t(?:ober)?", "nov(?:ember)?", "de[cz](?:ember)?",
 )  # fmt: skip
 _NAMED_MONTH = rf"(?<![^\W\d_])({'|'.join(_MONTHS)})"
+_SPARK_TASK = r"(?:-[0-9a-f]{8}-[0-9a-f-]{27}\S*)?"
 _YEAR = r"((?:19|20)\d\d)"
 
 
@@ -141,7 +142,7 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
             if said.day is None and (above := named(path.parent.name)).day:
                 said = Named(said.stem, above.day, above.period)
             stem = said.stem if re.search(r"[^\W\d_]", said.stem) else path.parent.name
-            name = source_name(re.sub(r"[\s_.-]*\b(?:part|teil|chunk)?[\s_.-]*\d*$", "", stem) or stem)
+            name = source_name(_without_counter(stem) or path.parent.name)
             file = GivenFile(path, said.day, said.period)
         groups.setdefault(name, []).append(file)
     if not groups:
@@ -153,6 +154,13 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
         FileGroup(name, tuple(sorted(files, key=lambda f: (f.day or far, f.name))), folders.get(name))
         for name, files in sorted(groups.items())
     ]
+
+
+def _without_counter(stem: str) -> str:
+    """Returns the name without the number of a part: `sales_01`, `sales-part-1`, Spark's `part-00000-...`."""
+    return re.sub(
+        rf"(?:^|[\s_.-]+)(?:(?:part|teil|chunk)[\s_.-]*\d*{_SPARK_TASK}|\d+)$", "", stem, flags=re.IGNORECASE
+    )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
