@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 _NAMES = {
     "an e-mail address": "e_?mail|courriel|correo",
-    "a phone number": "phone|telefon|mobile|mobil(_|$|nr|nummer)|handy|fax|msisdn|(^|_)tel(_|$)|(^|_)cell(_|$)|cell_?(phone|n[or])",
+    "a phone number": "phone|telefon|mobile|mobil(_|$|nr|nummer)|handy|fax|msisdn|(^|_)tel(_|$)"
+    r"|(^|_)cell(_|$)|cell_?(phone|n[or])",
     "a birth date": "birth|geburt|(^|_)dob(_|$)|naissance|nacimiento|bday|(^|_)born",
     "a bank account": "iban|(^|_)bic(_|$)|bank_?account|kontonummer|card_?number|credit_card|kreditkarte",
     "an official number": "(^|_)ssn(_|$)|social_security|passport|tax_id|steuer_?(id|nr|nummer)|national_id"

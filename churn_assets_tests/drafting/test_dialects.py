@@ -145,3 +145,17 @@ def test_categories_are_named_like_columns(tmp_path: Path) -> None:
         export(tmp_path / f"visits_{month}.csv", "customer day club", rows)
     business = business_of(drafted([tmp_path]), tmp_path / "business")
     assert "visits_club_koeln_share_6m" in {f.name for f in business.features}
+
+
+def test_a_source_with_one_extract_beside_monthly_ones(tmp_path: Path) -> None:
+    """Nothing is known of it before, and each later month without an extract stops a run: both is told."""
+    files = purchases(tmp_path / "in")
+    people = [(f"C{n:03d}", "NS"[n % 2]) for n in range(60)]
+    crm = export(tmp_path / "crm_2024-05-31.csv", "customer_id region", people)
+    found = drafted([crm, *files])
+    told = places(found)["contracts/crm.yaml, extracts"]
+    assert (
+        told == "there are extracts of 1 of 16 months of the calendar; a run stops at 2024-06, which has none"
+    )
+    assert business_of(found, tmp_path / "business").source("crm").first_month == "2024-05"
+    assert "contracts/sales.yaml, extracts" not in places(found)
