@@ -63,6 +63,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
         raise click.UsageError(f"There is no source {', '.join(unknown)} without mistakes; there is {known}.")
     from rich.console import Console
 
+    from churn_assets.settings import without_secrets
     from churn_assets.sources.preview.preview import preview_sources
 
     with Console(stderr=True).status("reading") as status:  # a line in a terminal, nothing elsewhere
@@ -76,6 +77,9 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
     else:
         declared = {source.name: source for source in valid}
         console = output()
+        console.print(
+            f"Landing zone: {without_secrets(settings.landing_uri)}\n", markup=False, highlight=False
+        )
         for preview in found:
             print_preview(preview, declared[preview.source], console)
         print_verdict(found, mistakes, console)

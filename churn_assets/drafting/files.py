@@ -1,5 +1,6 @@
 """Which files belong to which source, and which day their names state."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -163,12 +164,27 @@ def _without_counter(stem: str) -> str:
     )
 
 
+def _within(folder: Path) -> list[Path]:
+    """All files of a folder and of those in it, sorted; links to folders are not followed.
+
+    Raises:
+        DraftError: one of the folders cannot be opened, so that files would be left out.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DraftError(
+            f"{error.filename} cannot be opened: {error.strerror}. Change its rights, or leave it out."
+        )
+
+    walk = os.walk(folder, onerror=refuse)
+    return sorted(Path(place, name) for place, _, names in walk for name in names)
+
+
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
             raise DraftError(f"{path}: there is no such file or folder.")
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in found:
+        for file in _within(path) if path.is_dir() else [path]:
             hidden = any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
             if file.is_file() and not hidden and file.suffix != ".part":
                 yield file.absolute()

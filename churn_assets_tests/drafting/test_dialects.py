@@ -1,8 +1,11 @@
 """Exports as companies write them: what once was guessed wrong, left out in silence, or refused without a name."""
 
+import errno
 import json
+import os
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,3 +162,30 @@ def test_a_source_with_one_extract_beside_monthly_ones(tmp_path: Path) -> None:
     )
     assert business_of(found, tmp_path / "business").source("crm").first_month == "2024-05"
     assert "contracts/sales.yaml, extracts" not in places(found)
+
+
+def test_a_folder_that_cannot_be_opened_is_not_left_out_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operating system is replaced, because a test may run as root, to whom no folder is closed."""
+    (tmp_path / "in" / "closed").mkdir(parents=True)
+    purchases(tmp_path / "in")
+    scandir = os.scandir
+
+    def closed(folder: str) -> Any:
+        if str(folder).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(
+        DraftError, match=r"in/closed cannot be opened: Permission denied\. Change its rights"
+    ):
+        group_files([tmp_path / "in"])
+
+
+def test_a_loop_of_links_is_walked_once(tmp_path: Path) -> None:
+    [file] = purchases(tmp_path, months=1)
+    (tmp_path / "self").symlink_to(tmp_path)
+    (tmp_path / "nothing").symlink_to("nothing")
+    assert [f.path for group in group_files([tmp_path]) for f in group.files] == [file]
