@@ -14,6 +14,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
+from churn_assets.monitoring.people import ALL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts.add_column()
     for label, words in (
         ("Rows", _rows(lakehouse)),
+        ("People", _people(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
     ):
@@ -67,6 +69,21 @@ def _rows(lakehouse: Lakehouse) -> str:
         f"{delivered:,} delivered: {accepted:,} accepted, {duplicate:,} duplicates, {refused:,} refused "
         "(each with its reason in silver/quarantine)"
     )
+
+
+def _people(lakehouse: Lakehouse) -> str | None:
+    """The newest balance of all sources, on one line; None before the first."""
+    if not lakehouse.exists(tables.PEOPLE_BALANCE):
+        return None
+    of_all = lakehouse.arrow(tables.PEOPLE_BALANCE, filters=[("source", "=", ALL)])
+    if not of_all.num_rows:
+        return None
+    [row] = latest(of_all, "as_of_date").to_pylist()
+    gone = ("ended", "merged", "disappeared", "unknown")
+    left = " ".join(
+        f"- {row[state]:,} {state}" for state in gone if row[state] or state in ("ended", "unknown")
+    )
+    return f"{row['now']:,} on {row['as_of_date']} = {row['former']:,} before + {row['new']:,} new {left}"
 
 
 def _model(training: dict[str, Any] | None) -> str:

@@ -19,7 +19,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
-from churn_assets.silver.reconciliation import extract_dates, require_complete
+from churn_assets.silver.reconciliation import extract_dates, last_extracts, require_complete
 
 ONE_ROW = "one_row_per_customer"
 NOT_EARLY = "no_label_before_maturity"
@@ -111,6 +111,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         deps=[
             tables.CUSTOMER_SNAPSHOTS.key,
             tables.silver(business.label_source).key,
+            *(tables.silver(s).key for s in business.tells_who_is_gone),
             tables.RECONCILIATION.key,
         ],
         partitions=snapshot_months(business),
@@ -142,6 +143,8 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             business,
             dates,
             settled,
+            {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_who_is_gone},
+            last_extracts(lakehouse),
         )
         with lakehouse.draft(table, frame) as draft:
             _refuse_early_labels(draft, extracts[-1])

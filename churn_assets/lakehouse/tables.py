@@ -25,7 +25,7 @@ from churn_assets.lakehouse.catalogue.ingest import (
     silver,
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
-from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE
+from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
@@ -42,6 +42,7 @@ __all__ = [
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
     "MODEL_PERFORMANCE",
+    "PEOPLE_BALANCE",
     "QUARANTINE",
     "RECONCILIATION",
     "TRAINING_RUNS",
@@ -80,6 +81,7 @@ def catalogue(business: Business) -> list[Table]:
         CUSTOMER_SEGMENTS,
         MODEL_PERFORMANCE,
         DRIFT,
+        PEOPLE_BALANCE,
     ]
 
 

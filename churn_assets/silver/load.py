@@ -19,6 +19,7 @@ from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, P
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
 from churn_assets.silver.versions import (
     BOOKKEEPING,
+    MERGED_INTO,
     repeated_keys,
     set_apart,
     to_versions,
@@ -155,7 +156,8 @@ def load_silver(
         ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
-    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
+    merged = [MERGED_INTO] if source.merged_into else []
+    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *merged, *BOOKKEEPING)
     identity_table = tables.customer_identity(business)
     where = between(months)
     mine = f"source = '{source.name}' AND {where}"

@@ -1,0 +1,1 @@
+"""Tests of churn_assets.history: who is present, former, merged or gone at a date."""
