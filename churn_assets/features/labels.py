@@ -208,8 +208,8 @@ def _without_the_departed(base: "DataFrame", business: Business) -> "DataFrame":
     from pyspark.sql import functions as F
 
     by_event = business.file.label.policy == "inactivity"
-    open_ = F.col("outcome").isin("unknown", "churned" if by_event else "stayed")
-    gone = open_ & F.col("gone_on").isNotNull() & (F.col("last_seen") < F.col("outcome_end"))
+    assumed = F.col("outcome") == ("churned" if by_event else "stayed")
+    gone = assumed & F.col("gone_on").isNotNull() & (F.col("last_seen") < F.col("outcome_end"))
     became = F.lit("disappeared")
     if business.file.people.disappeared == "churn":
         became = (

@@ -101,7 +101,7 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
     told = _told(_lake(tmp_path, business, SHORT), business, 300)
     for said in (
         "2,000,000,920 delivered: 2,000,000,900 accepted, 14 duplicates, 6 refused",
-        "People      1,899,000 on 2025-06-30 = 1,900,000 before + 200,000 new - 200,000 ended - 1,000 unknown",
+        "People     1,899,000 on 2025-06-30 = 1,900,000 before + 200,000 new - 200,000 ended - 1,000 unknown",
         "gradient boosted trees, version 1: AUC 0.840 (95 % interval 0.810 to 0.870)",
         "it ranks 84 rightly",
         "contacting the 10 % at the highest risk reaches 45 % of those who leave, 4.5 times as many",

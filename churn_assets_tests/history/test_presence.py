@@ -75,6 +75,7 @@ def test_whose_spell_runs_but_who_is_gone_or_merged_is_not_asked(
 ) -> None:
     """Case 16: purged, erased and merged customers were eligible each month, with label 0."""
     everybody = ("stays", "purged in May", "merged in May", "back in June", "left, then purged")
+    everybody += ("end refused, then purged",)
     listed = [("04-30", who, None) for who in everybody]
     listed += [("05-31", "stays", None), ("05-31", "merged in May", "stays")]
     listed += [("06-30", "stays", None), ("06-30", "back in June", None)]
@@ -82,6 +83,8 @@ def test_whose_spell_runs_but_who_is_gone_or_merged_is_not_asked(
     spells = [(day("04-07"), f"S {who}", who, started, None, None, None, None) for who in everybody]
     ended = "left, then purged"
     spells.append((day("05-07"), f"S {ended}", ended, started, None, None, day("05-02"), "price"))
+    refused = "end refused, then purged"
+    spells.append((day("05-07"), f"S {refused}", refused, None, None, None, None, None, REFUSED))
     customers = {"customers": _listed(spark, merging, *listed)}
     subscriptions = silver(spark, merging.source("subscriptions"), SPELL, spells)
     people = by_key(
@@ -93,6 +96,7 @@ def test_whose_spell_runs_but_who_is_gone_or_merged_is_not_asked(
         "merged in May": ("merged", "merged"),
         "back in June": ("disappeared", None),
         "left, then purged": ("not_active", "not_active"),
+        "end refused, then purged": ("unknown", "unknown"),
     }
 
 
