@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.cli.options import command
 from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
+from churn_assets.months import spoken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,12 +26,23 @@ RISKIEST = 5
 LINES_A_CUSTOMER = 3
 INDENT = 2
 LABEL_WIDTH = 10
+LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
     ("{command} summary --full", "all tables, refused rows, segments and what to do about them"),
     ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
+
+
+def _not_known(lakehouse: Lakehouse, business: Business) -> str:
+    """Sources of which a month has not passed silver, on one line; empty when all have."""
+    missing = not_known(business, states_of(lakehouse, business))
+    if not missing:
+        return ""
+    listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
+    many = f"months of {len(missing)} sources"
+    return f"{listed if len(listed) <= LONGEST_LIST else many}; `{command()} doctor` says why"
 
 
 def print_first_screen(lakehouse: Lakehouse, business: Business, console: Console) -> None:
@@ -46,6 +59,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts.add_column()
     for label, words in (
         ("Rows", _rows(lakehouse)),
+        ("Not known", _not_known(lakehouse, business)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
     ):
@@ -63,7 +77,7 @@ def _rows(lakehouse: Lakehouse) -> str:
     if not lakehouse.exists(tables.RECONCILIATION):
         return "none has passed silver yet"
     names = ["delivered", "accepted", "duplicate", "quarantined"]
-    balance = lakehouse.arrow(tables.RECONCILIATION, names)
+    balance = lakehouse.arrow(tables.RECONCILIATION, names, [("balances", "=", True)])
     delivered, accepted, duplicate, refused = (sum(balance[name].to_pylist()) for name in names)
     return (
         f"{delivered:,} delivered: {accepted:,} accepted, {duplicate:,} duplicates, {refused:,} refused "

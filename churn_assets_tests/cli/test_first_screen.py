@@ -18,7 +18,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.reconciliation import Balance
+from churn_assets.silver.balance import Balance
 from churn_assets_tests.lakes import settings_for, small_business
 
 JUNE = date(2025, 6, 30)
