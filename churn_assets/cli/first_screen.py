@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from churn_assets.cli.findings import open_findings
 from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 RISKIEST = 5
 LINES_A_CUSTOMER = 3
 INDENT = 2
+FINDING_WIDTH = 150  # characters, so that findings take two lines
 LABEL_WIDTH = 10
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
-    ("churn-assets summary --full", "all tables, refused rows by rule, segments and what to do about them"),
+    ("churn-assets summary --full", "all tables, findings, refused rows by rule, segments and what to do"),
     ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
 
@@ -44,6 +46,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts.add_column()
     for label, words in (
         ("Rows", _rows(lakehouse)),
+        ("Findings", _findings(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
     ):
@@ -67,6 +70,15 @@ def _rows(lakehouse: Lakehouse) -> str:
         f"{delivered:,} delivered: {accepted:,} accepted, {duplicate:,} duplicates, {refused:,} refused "
         "(each with its reason in silver/quarantine)"
     )
+
+
+def _findings(lakehouse: Lakehouse) -> str | None:
+    """How many findings the last month has, and the first of them; None if it has none."""
+    month, found = open_findings(lakehouse)
+    if not found:
+        return None
+    first = f"{found[0]['source']}: {found[0]['what']}"
+    return f"{len(found):,} in {month}. {textwrap.shorten(first, FINDING_WIDTH, placeholder=' ...')}"
 
 
 def _model(training: dict[str, Any] | None) -> str:

@@ -137,8 +137,19 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
                 run_job(instance, settings, job, month_range(first, last or first), output())
             except MonthsError as error:
                 raise click.UsageError(str(error)) from error
+            finally:
+                if job == "ingest":
+                    _tell_findings(settings, month_range(first, last or first))
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
+
+
+def _tell_findings(settings: "Settings", months: list[str]) -> None:
+    """Prints what the checks found in these months, also after a run that failed."""
+    from churn_assets.cli.findings import print_findings
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    print_findings(Lakehouse(settings), months, output())
 
 
 def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
@@ -163,7 +174,9 @@ def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
 
 @click.command()
 @click.option(
-    "--full", is_flag=True, help="Every table, refused rows by rule, segments, the ten riskiest customers."
+    "--full",
+    is_flag=True,
+    help="Every table, refused rows by rule, findings, segments, the ten riskiest customers.",
 )
 def summary(full: bool) -> None:
     """Tell what the lake holds, on one screen: rows, model, customers at risk, next steps."""

@@ -59,9 +59,14 @@ class SpellColumns:
 
 @dataclass(frozen=True)
 class MonthRule:
-    """A rule over a month of a source: rows as a share of the usual number, or share of refused rows."""
+    """A rule over a month of a source: a share, and what happens below `min_share` or above `max_share`.
 
-    rule: Literal["volume", "refusedShare"]
+    `volume`: rows of the usual number; `refusedShare`: refused rows; `fill`: filled rows of a column, of the usual;
+    `relationships`: ids that the related source lacks; `idOverlap`: ids that are known, and most ids that are new and
+    look like a known one.
+    """
+
+    rule: Literal["volume", "refusedShare", "fill", "relationships", "idOverlap"]
     min_share: float | None
     max_share: float
     severity: Literal["warn", "block"]

@@ -18,6 +18,7 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.ingest import (
     CUSTOMER_KEYS,
+    FINDINGS,
     QUARANTINE,
     RECONCILIATION,
     bronze,
@@ -41,6 +42,7 @@ __all__ = [
     "CUSTOMER_SEGMENTS",
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
+    "FINDINGS",
     "MODEL_PERFORMANCE",
     "QUARANTINE",
     "RECONCILIATION",
@@ -68,6 +70,7 @@ def catalogue(business: Business) -> list[Table]:
         *(silver(s) for s in business.sources),
         *([customer_identity(business)] if has_identity else []),
         QUARANTINE,
+        FINDINGS,
         RECONCILIATION,
         customers(business),
         customer_months(business),

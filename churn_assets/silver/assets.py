@@ -216,6 +216,10 @@ def _shared_specs(business: Business) -> list[dg.AssetSpec]:
             "Every refused row with file, row number, rule, reason and the row itself.",
             business.sources,
         ),
+        tables.FINDINGS: (
+            "What checks found in each month without refusing it: counts, words, examples and what to do.",
+            business.sources,
+        ),
         tables.customer_identity(business): (
             "Personal columns by customer_key; read by nothing downstream.",
             tuple(s for s in business.sources if s.personal),
@@ -230,7 +234,7 @@ def _shared_specs(business: Business) -> list[dg.AssetSpec]:
             partitions_def=ingest_months(business),
             kinds={"deltalake"},
             owners=[business.file.owner],
-            tags={"layer": table.layer, "business": business.name, **PERSONAL},
+            tags={"layer": table.layer, "business": business.name} | (PERSONAL if table.personal else {}),
             metadata={"grain": table.grain, "path": table.path} | told_of(table),
         )
         for table, (text, sources) in descriptions.items()

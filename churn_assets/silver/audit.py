@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from statistics import median
@@ -35,7 +35,19 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class Problem:
-    """A broken rule with its evidence; `block` refuses the month."""
+    """A broken rule with its evidence; `block` refuses the month.
+
+    Attributes:
+        source, month: whose month.
+        rule: kind of the rule; the column or source that it is about after a colon.
+        severity: what it does to the month.
+        evidence: what was found, in words, without personal values.
+        remedy: what to do.
+        count: rows or keys that break the rule, where they are counted.
+        of: out of how many.
+        examples: some of their customer_keys.
+        files: the files that they came in.
+    """
 
     source: str
     month: str
@@ -43,6 +55,10 @@ class Problem:
     severity: Literal["warn", "block"]
     evidence: str
     remedy: str
+    count: int | None = None
+    of: int | None = None
+    examples: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.source} {self.month}: {self.rule}: {self.evidence} {self.remedy}"
@@ -52,7 +68,8 @@ class Problem:
 class MonthAudit:
     """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined.
 
-    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused.
+    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `filled`
+    counts accepted versions with a value, by optional column.
     """
 
     source: str
@@ -64,6 +81,7 @@ class MonthAudit:
     warned: Counter[str] = field(default_factory=Counter)
     files: list[DeliveredFile] = field(default_factory=list)
     unknown: int = 0
+    filled: dict[str, int] = field(default_factory=dict)
 
     @property
     def quarantined(self) -> int:
@@ -202,8 +220,16 @@ def judge(
     """
     problems: list[Problem] = []
 
-    def add(rule: str, severity: Literal["warn", "block"], evidence: str, remedy: str) -> None:
-        problems.append(Problem(source.name, audit.month, rule, severity, evidence, remedy))
+    def add(
+        rule: str,
+        severity: Literal["warn", "block"],
+        evidence: str,
+        remedy: str,
+        count: int | None = None,
+        files: Sequence[str] = (),
+    ) -> None:
+        found = Problem(source.name, audit.month, rule, severity, evidence, remedy, count, audit.delivered)
+        problems.append(replace(found, files=tuple(files)))
 
     over = month_end(audit.month) < today
     if not audit.files and not over:
@@ -239,6 +265,7 @@ def judge(
                 severity,
                 f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}.",
                 "Add the value to the contract if it is meant.",
+                count,
             )
     drifted = sorted({name for f in audit.files for name in f.rescued_fields})
     if drifted:
@@ -248,5 +275,7 @@ def judge(
             "warn",
             f"{rows:,} rows carry {', '.join(drifted)}, which the contract does not know; kept in bronze as `rescued`.",
             "Declare the columns, or name them as `aliases` of the column they replace.",
+            rows,
+            [f.name for f in audit.files if f.rescued_fields],
         )
     return problems

@@ -17,6 +17,8 @@ from churn_assets.lakehouse.tables import between
 from churn_assets.months import add_months
 from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge, rows_by_month
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
+from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
+from churn_assets.silver.findings import record
 from churn_assets.silver.versions import (
     BOOKKEEPING,
     repeated_keys,
@@ -106,7 +108,10 @@ def audit_months(
         if file.month in audits:
             audits[file.month].files.append(file)
             audits[file.month].delivered += file.rows
-    counts = accepted.aggregate(["extract_month", "refused"], [("copies", "count"), ("copies", "sum")])
+    filled = fill_counts(source)
+    counts = accepted.aggregate(
+        ["extract_month", "refused"], [("copies", "count"), ("copies", "sum"), *filled]
+    )
     for row in counts.to_pylist():
         audit = audits[row["extract_month"]]
         if row["refused"]:  # versions of a key that is unknown; their rows are counted in the quarantine
@@ -114,6 +119,10 @@ def audit_months(
             continue
         audit.accepted = row["copies_count"]
         audit.duplicates = row["copies_sum"] - row["copies_count"]
+        audit.filled |= filled_of(row, filled)
+    if identity and (filled := fill_counts(source, personal=True)):
+        for row in identity.aggregate(["extract_month"], filled).to_pylist():
+            audits[row["extract_month"]].filled |= filled_of(row, filled)
     for column in source.columns:
         if column.valid_values and column.valid_severity != "quarantine":
             draft = identity if column.personal and identity else accepted
@@ -178,6 +187,7 @@ def load_silver(
             delivered, first = rows_by_month(files), business.first_month(source)
             days = {file.extract_date for file in files}
             problems = [p for a in audits for p in judge(source, a, delivered, days, first, today)]
+            problems += emptied_columns(lakehouse, source, audits)
             blocking = [p for p in problems if p.severity == "block"]
             if blocking:
                 raise MonthBlocked(blocking)
@@ -186,6 +196,7 @@ def load_silver(
                 commits.append(identity.replace(mine, run_id=run_id))
             if any(a.quarantined for a in audits) or lakehouse.exists(tables.QUARANTINE):
                 commits.append(quarantine.replace(mine, run_id=run_id))
+            record(lakehouse, source.name, months, problems, run_id=run_id)
             return SilverLoad(audits, problems, commits)
     finally:
         for frame in reversed(kept):

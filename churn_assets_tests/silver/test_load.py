@@ -17,6 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
+from churn_assets.silver.findings import findings
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import (
     Balance,
@@ -108,6 +109,17 @@ def test_audits_count_every_row(lake: Lake) -> None:
 def test_what_does_not_block_is_noticed(lake: Lake) -> None:
     noticed = {(p.month, p.rule, p.severity) for p in lake.loads["customers"].problems}
     assert noticed == {("2025-02", "valid:region", "warn"), ("2025-02", "undeclared", "warn")}
+
+
+def test_what_does_not_block_is_kept_with_its_counts(lake: Lake) -> None:
+    kept = {(r["source"], r["rule"], r["subject"]): r for r in findings(lake.house, ["2025-02"])}
+    assert set(kept) == {("customers", "valid", "region"), ("customers", "undeclared", "")}
+    assert (kept["customers", "valid", "region"]["count"], kept["customers", "valid", "region"]["of"]) == (
+        1,
+        101,
+    )
+    assert kept["customers", "undeclared", ""]["files"] == ["customers/extract_date=2025-02-28/part-1.csv"]
+    assert findings(lake.house, ["2025-01"]) == []
 
 
 def test_the_balance_is_counted_from_the_tables(lake: Lake) -> None:
@@ -353,3 +365,27 @@ def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_c
         load_silver(
             lake.house, lake.business, lake.business.source("customers"), [june], "run", date(2025, 7, 1)
         )
+
+
+def test_a_column_that_was_renamed_without_a_word_is_told(lake: Lake) -> None:
+    """Case 12: the values go to `rescued`, and the column is empty."""
+    october = [customer(n, birth_date="1990-01-01") | {"household_size": "2"} for n in range(1, 101)]
+    november = [
+        {("Household Size" if k == "household_size" else k): v for k, v in row.items()} for row in october
+    ]
+    write_csv(lake.house.settings.landing_uri, "customers", "2025-10-31", october)
+    write_csv(lake.house.settings.landing_uri, "customers", "2025-11-30", november)
+    source = lake.business.source("customers")
+    for month in ("2025-10", "2025-11"):
+        to_bronze(lake.house, lake.business, [month], ["customers"])
+        load = load_silver(lake.house, lake.business, source, [month], "run", TODAY)
+    assert [p.rule for p in load.problems if p.rule.startswith("fill:")] == ["fill:household_size"]
+    [kept] = [r for r in findings(lake.house, ["2025-11"]) if r["rule"] == "fill"]
+    assert (kept["subject"], kept["severity"], kept["count"], kept["of"]) == (
+        "household_size",
+        "warn",
+        100,
+        100,
+    )
+    assert "was filled in 100% of the rows, now in 0%" in kept["what"]
+    assert "undeclared column `Household Size`" in kept["what"]

@@ -211,6 +211,38 @@ RECONCILIATION = Table(
 )
 
 
+FINDINGS = Table(
+    "silver",
+    "findings",
+    "one row per source, extract_month, rule and subject that a check found something about",
+    ("found_by", "extract_month"),
+    (
+        LakeColumn(
+            "found_by",
+            "string",
+            "The check that found it: the name of the source for the rules of its contract, or of the check.",
+            required=True,
+        ),
+        SOURCE,
+        EXTRACT_MONTH,
+        LakeColumn("rule", "string", "Kind of the rule: valid, undeclared, volume ...", required=True),
+        LakeColumn("subject", "string", "Column or source that the rule is about; empty where it has none."),
+        LakeColumn(
+            "severity", "string", "`warn`: the month passed; `block`: the month was refused.", required=True
+        ),
+        LakeColumn("what", "string", "What was found, in words, without personal values.", required=True),
+        LakeColumn("count", "long", "Rows or keys that break the rule; null where they are not counted."),
+        LakeColumn("of", "long", "Rows or keys that were judged; null where they are not counted."),
+        LakeColumn("examples", "array<string>", "customer_keys of some of them.", required=True),
+        LakeColumn("files", "array<string>", "Delivered files that they came in.", required=True),
+        LakeColumn("remedy", "string", "What to do.", required=True),
+    ),
+    row_key=("found_by", "source", "extract_month", "rule", "subject"),
+    time="found when the month was last materialised",
+    retention=OF_THE_MONTH,
+)
+
+
 def customer_identity(business: Business) -> Table:
     """Versions of the personal columns of all sources by customer_key; a row has null in columns of other sources."""
     columns = {c.name: optional(described(c)) for s in business.sources for c in s.personal}
