@@ -11,11 +11,11 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from churn_assets.contracts.economics import Economics
+from churn_assets.inference.numerals import is_blank
 from churn_assets.study.columns import LEFT_OUT_BECAUSE, FileColumn, learnable, understand
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.folds import SEED, Rows, group_codes
 from churn_assets.study.leaks import LeakFinding, column_findings, file_findings, repeated_ids
-from churn_assets.study.numerals import is_blank
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
 

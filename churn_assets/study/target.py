@@ -10,8 +10,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from churn_assets.inference.numerals import is_blank
 from churn_assets.study.errors import StudyError
-from churn_assets.study.numerals import is_blank
 
 # With fewer churners (or stayers) in the file, each of five folds has too few to measure anything.
 MINIMUM_OF_EACH = 50
