@@ -65,6 +65,17 @@ def not_judged(check: str, why: str) -> dg.AssetCheckResult:
     )
 
 
+def warned(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Returns a failed check of severity WARN, which blocks nothing."""
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=found,
+        metadata=dict(evidence),
+    )
+
+
 def require_unique(draft: TableDraft, key: Sequence[str], check: str) -> dict[str, int]:
     """Checks that no key is repeated in a draft; returns {"rows": number of rows}.
 

@@ -10,7 +10,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.graph.checks import SHOWN_KEYS, CheckFailed, passed
+from churn_assets.graph.checks import SHOWN_KEYS, CheckFailed, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import (
@@ -25,7 +25,11 @@ from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import between
 from churn_assets.progress import note
 from churn_assets.silver.audit import MonthAudit, Problem
+from churn_assets.silver.cross_checks import CROSS_CHECKS, cross_checks
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
+from churn_assets.silver.fill import COLLAPSE
+from churn_assets.silver.findings import findings, record
+from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
 from churn_assets.silver.load import MonthBlocked, load_silver
 from churn_assets.silver.reconciliation import reconcile
 
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
 ONE_KEY = "one_key_per_customer"
 CONTRACT_RULES = "contract_rules_hold"
 ROWS_ACCOUNTED_FOR = "every_row_accounted_for"
+COLUMNS_FILLED = "columns_stay_filled"
+SOURCES_AGREE = "sources_agree"
+FINDING_COLUMNS = ("source", "extract_month", "rule", "subject", "severity", "what", "remedy")
+SHOWN_FINDINGS = 50
 
 
 @contextmanager
@@ -72,12 +80,15 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
     def customer_keys(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        where = between(partition_range(context))
+        months = partition_range(context)
         note("looking for customers without a key")
-        ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
+        bronze = [(s, lakehouse.read(tables.bronze(s)).where(between(months))) for s in business.sources]
+        ids = delivered_ids(bronze).persist()
         with telling_no_values(table), lakehouse.alone_with(table):
             known = lakehouse.read(table) if lakehouse.exists(table) else None
-            added = new_keys(ids, known).persist()  # random: must not be drawn a second time
+            judged = judge_ids(business, ids, known, first_months(lakehouse, business))
+            # random: must not be drawn a second time
+            added = new_keys(ids, known, judged.withheld).persist()
             try:
                 counts = _counts(added if known is None else known.unionByName(added))
                 if len(set(counts)) > 1:
@@ -85,8 +96,11 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
                 commit = lakehouse.append(table, added, run_id=context.run.run_id)
             finally:
                 added.unpersist()
+                ids.unpersist()
+        record(lakehouse, FOUND_BY, months, judged.problems, run_id=context.run.run_id)
         numbers = {"customers": counts[0], "new": commit.rows}
-        return materialized(lakehouse, table, commit, numbers, [passed(ONE_KEY, numbers)])
+        held = [passed(ONE_KEY, numbers)]
+        return materialized(lakehouse, table, commit, numbers | _noticed(judged.problems), held)
 
     return customer_keys
 
@@ -148,12 +162,24 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
     return report | _noticed(problems)
 
 
-def _blocked(problems: Sequence[Problem]) -> CheckFailed:
+def _told(problems: Sequence[Problem]) -> str:
+    return "\n".join(f"{p.source} {p.month}: {p.rule}: {p.evidence}" for p in problems)
+
+
+def _blocked(problems: Sequence[Problem], check: str = CONTRACT_RULES) -> CheckFailed:
     """The failed check of months that broke a blocking rule."""
-    found = "\n".join(f"{p.source} {p.month}: {p.rule}: {p.evidence}" for p in problems)
+    found = _told(problems)
     remedies = " ".join(dict.fromkeys(p.remedy for p in problems))
     again = "Then materialise bronze and silver of these months again."
-    return CheckFailed(CONTRACT_RULES, found, f"{remedies} {again}", _noticed(problems))
+    return CheckFailed(check, found, f"{remedies} {again}", _noticed(problems))
+
+
+def _filled(problems: Sequence[Problem]) -> dg.AssetCheckResult:
+    """The check on columns that were filled and no longer are."""
+    emptied = [p for p in problems if p.rule.startswith(f"{COLLAPSE.rule}:")]
+    return (
+        warned(COLUMNS_FILLED, _told(emptied), _noticed(emptied)) if emptied else passed(COLUMNS_FILLED, {})
+    )
 
 
 def _noticed(problems: Sequence[Problem]) -> dict[str, Any]:
@@ -176,7 +202,8 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         partitions=ingest_months(business),
         checks={
             CONTRACT_RULES: f"No blocking rule of the contract of {source.name} is broken, and every delivered row is "
-            "accepted, a duplicate or in quarantine."
+            "accepted, a duplicate or in quarantine.",
+            COLUMNS_FILLED: "No optional column that was filled in the months before is empty now.",
         },
         owner=source.owner,
     )
@@ -203,7 +230,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             table,
             load.commits[0],
             report,
-            [passed(CONTRACT_RULES, {"noticed": len(load.problems)})],
+            [passed(CONTRACT_RULES, {"noticed": len(load.problems)}), _filled(load.problems)],
         )
 
     return silver
@@ -214,10 +241,6 @@ def _shared_specs(business: Business) -> list[dg.AssetSpec]:
     descriptions = {
         tables.QUARANTINE: (
             "Every refused row with file, row number, rule, reason and the row itself.",
-            business.sources,
-        ),
-        tables.FINDINGS: (
-            "What checks found in each month without refusing it: counts, words, examples and what to do.",
             business.sources,
         ),
         tables.customer_identity(business): (
@@ -234,12 +257,46 @@ def _shared_specs(business: Business) -> list[dg.AssetSpec]:
             partitions_def=ingest_months(business),
             kinds={"deltalake"},
             owners=[business.file.owner],
-            tags={"layer": table.layer, "business": business.name} | (PERSONAL if table.personal else {}),
+            tags={"layer": table.layer, "business": business.name, **PERSONAL},
             metadata={"grain": table.grain, "path": table.path} | told_of(table),
         )
         for table, (text, sources) in descriptions.items()
         if sources
     ]
+
+
+def _findings(business: Business) -> dg.AssetsDefinition:
+    table = tables.FINDINGS
+
+    @table_asset(
+        table,
+        business,
+        description="What checks found in each month: of a source, written with it, and between sources.",
+        deps=[tables.silver(s).key for s in business.sources],
+        partitions=ingest_months(business),
+        checks={
+            SOURCES_AGREE: "Sources do not contradict each other more than their contracts and churn.yaml allow."
+        },
+    )
+    def found(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
+        months = partition_range(context)
+        problems = cross_checks(lakehouse, business, months)
+        commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
+        if refusing := [p for p in problems if p.severity == "block"]:
+            raise _blocked(refusing, SOURCES_AGREE)
+        rows = findings(lakehouse, months)
+        listed = [[row[name] for name in FINDING_COLUMNS] for row in rows[:SHOWN_FINDINGS]]
+        report = {"findings": len(rows), "found": table_metadata(FINDING_COLUMNS, listed)}
+        held = (
+            warned(SOURCES_AGREE, _told(problems), _noticed(problems))
+            if problems
+            else passed(SOURCES_AGREE, {})
+        )
+        return materialized(lakehouse, table, commit, report, [held])
+
+    return found
 
 
 def _reconciliation(business: Business) -> dg.AssetsDefinition:
@@ -249,7 +306,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description="delivered = accepted + duplicate + quarantined, counted again from the tables as they lie.",
-        deps=[tables.silver(s).key for s in business.sources],
+        deps=[*(tables.silver(s).key for s in business.sources), tables.FINDINGS.key],
         partitions=ingest_months(business),
         checks={ROWS_ACCOUNTED_FOR: "Every delivered row of every source and month is accounted for."},
     )
@@ -280,10 +337,11 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
 
 
 def silver_assets(business: Business) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Keys, one asset per source, the shared tables, and the balance."""
+    """Keys, one asset per source, the shared tables, the findings, and the balance."""
     return [
         _customer_keys(business),
         *(_silver_asset(business, source) for source in business.sources),
         *_shared_specs(business),
+        _findings(business),
         _reconciliation(business),
     ]

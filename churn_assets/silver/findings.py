@@ -6,6 +6,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.silver.audit import Problem
@@ -38,6 +39,26 @@ def findings(lakehouse: Lakehouse, months: Sequence[str] | None = None) -> list[
     rows: list[dict[str, Any]] = lakehouse.arrow(tables.FINDINGS, filters=wanted).to_pylist()
     by_place = sorted(rows, key=lambda r: (r["severity"], r["source"], r["rule"], r["subject"]))
     return sorted(by_place, key=lambda r: r["extract_month"], reverse=True)
+
+
+def blocking(lakehouse: Lakehouse, found_by: str, source: Source, months: Sequence[str]) -> list[Problem]:
+    """What a check found in these months of a source that refuses them."""
+    return [
+        Problem(
+            row["source"],
+            row["extract_month"],
+            ":".join(filter(None, (row["rule"], row["subject"]))),
+            "block",
+            row["what"],
+            row["remedy"],
+            row["count"],
+            row["of"],
+            tuple(row["examples"]),
+            tuple(row["files"]),
+        )
+        for row in findings(lakehouse, months)
+        if (row["found_by"], row["source"], row["severity"]) == (found_by, source.name, "block")
+    ]
 
 
 def told(row: dict[str, Any]) -> str:

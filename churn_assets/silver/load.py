@@ -19,6 +19,7 @@ from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, P
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
+from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.versions import (
     BOOKKEEPING,
     repeated_keys,
@@ -135,6 +136,12 @@ def audit_months(
     return [audits[m] for m in months]
 
 
+def unless_without_keys(problems: Sequence[Problem], withheld: Sequence[Problem]) -> list[Problem]:
+    """The problems of a load and those of ids without keys, which are why the rows of such a month do not balance."""
+    months = {p.month for p in withheld}
+    return [*(p for p in problems if p.rule != "balance" or p.month not in months), *withheld]
+
+
 def load_silver(
     lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str, today: date
 ) -> SilverLoad:
@@ -188,6 +195,7 @@ def load_silver(
             days = {file.extract_date for file in files}
             problems = [p for a in audits for p in judge(source, a, delivered, days, first, today)]
             problems += emptied_columns(lakehouse, source, audits)
+            problems = unless_without_keys(problems, without_keys(lakehouse, source, months))
             blocking = [p for p in problems if p.severity == "block"]
             if blocking:
                 raise MonthBlocked(blocking)

@@ -163,7 +163,8 @@ def test_a_nested_id_of_a_customer_gets_a_key(spark: "SparkSession", tmp_path: P
     file = folder / "contracts" / "tickets.yaml"
     edit_yaml(file, lambda c: c["schema"][0]["properties"][1].update(physicalName="customer.id"))
     source = load_source(file)
-    frame = spark.createDataFrame([('{"id": "C7"}',)], "customer string")
+    row = ('{"id": "C7"}', "2025-01")
+    frame = spark.createDataFrame([row], "customer string, extract_month string")
     assert [r["customer_id"] for r in delivered_ids([(source, frame)]).collect()] == ["C7"]
 
 
@@ -389,3 +390,37 @@ def test_a_column_that_was_renamed_without_a_word_is_told(lake: Lake) -> None:
     )
     assert "was filled in 100% of the rows, now in 0%" in kept["what"]
     assert "undeclared column `Household Size`" in kept["what"]
+
+
+def test_a_respelt_month_is_refused_before_anybody_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
+    """Case 8: `0012345` comes as `12345`; nothing is committed until it is mended by a declared rule."""
+    landing, folder = tmp_path / "landing", small_business(tmp_path)
+    lakehouse = Lakehouse(settings_for(tmp_path))
+    names = [f"00{12345 + n}" for n in range(20)]
+    for day in ("2025-01-31", "2025-02-28"):
+        write_csv(
+            landing, "customers", day, [customer(n) | {"customer_id": name} for n, name in enumerate(names)]
+        )
+        spelt = names if day < "2025-02" else [name.lstrip("0") for name in names]
+        write_jsonl(
+            landing, "tickets", day, [ticket(n, name, f"{day}T10:00:00Z") for n, name in enumerate(spelt)]
+        )
+        write_csv(landing, "subscriptions", day, [subscription(1, customer_id=names[0])])
+    ingest(lakehouse, load_business(folder), ["2025-01"])
+    with pytest.raises(
+        MonthBlocked, match=r"tickets 2025-02: idOverlap: 0.0% of 20 ids .* 20 by leading zeros"
+    ):
+        ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert lakehouse.count(tables.CUSTOMER_KEYS) == 20
+    business = load_business(folder)
+    tickets = tables.silver(business.source("tickets"))
+    assert {r["extract_month"] for r in lakehouse.arrow(tickets, ["extract_month"]).to_pylist()} == {
+        "2025-01"
+    }
+    edit_yaml(
+        folder / "contracts" / "tickets.yaml",
+        lambda c: c["schema"][0]["properties"][1].update(transformLogic="lpad(customer_id, 7, '0')"),
+    )
+    ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert (lakehouse.count(tables.CUSTOMER_KEYS), lakehouse.count(tickets)) == (20, 40)
+    assert [r["rule"] for r in findings(lakehouse, ["2025-02"])] == []
