@@ -1,25 +1,32 @@
 """bronze/<source>: one asset per source contract."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from churn_assets.bronze.reading import read_extracts
+from churn_assets.bronze.reading import read_extracts, unreadable
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.graph.checks import CheckFailed, passed
+from churn_assets.graph.checks import NOT_COMMITTED, CheckFailed, ingest_commands, passed
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import spoken
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.landing import LandingError, list_extracts
+from churn_assets.sources.landing import ExtractFile, LandingError, list_extracts
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 SHOWN_FILES = 50
 # Metadata of a month: a digest of its files, which distinguishes a changed month from a repeated one.
 EXTRACTS = "extracts"
 FILES_FIT = "files_fit_contract"
+FILES_READ = "every_file_was_read"
+LEFT_OUT = "These files are left out, and silver refuses their months."
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -30,9 +37,10 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         business,
         description=f"{source.description} As delivered ({source.format}), nothing refused.",
         partitions=ingest_months(business),
-        checks={
-            FILES_FIT: f"Every file is readable {source.format}, is in a folder extract_date=YYYY-MM-DD and has the "
-            "columns that the contract requires."
+        checks={FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD."},
+        reports={
+            FILES_READ: "Every file is readable and has the columns that the contract requires. A file that is not is "
+            "left out, and silver refuses its month."
         },
         owner=source.owner,
     )
@@ -43,21 +51,48 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         landing = lakehouse.settings.landing_uri
         try:
             files = list_extracts(landing, source, months)
-            with lakehouse.staging(table, run_id=context.run.run_id) as folder:
-                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
-                commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
-            remedy = "Fix this, then materialise these months again."
-            evidence = {"found": str(error), "months": ", ".join(months)}
-            raise CheckFailed(FILES_FIT, str(error), remedy, evidence) from error
+            raise _unfit(FILES_FIT, [str(error)], months) from error
+        with lakehouse.staging(table, run_id=context.run.run_id) as folder:
+            frame, refused = _readable(lakehouse, source, files, folder)
+            commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
         delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
         for month in months:
             mark = digest(f for f in files if f.month == month)
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)
         report = {"files": len(files), "newest files": delivered}
-        return materialized(lakehouse, table, commit, report, [passed(FILES_FIT, {"files": len(files)})])
+        read = passed(FILES_READ, {"files": len(files)})
+        if refused:
+            # the step goes on, so that other sources get their keys; silver refuses the months of these files
+            unfit = {f.month for f in files if f.name in refused}
+            read = _unfit(FILES_READ, [*map(str, refused.values())], sorted(unfit), LEFT_OUT).result(
+                table.key
+            )
+        held = [passed(FILES_FIT, {"files": len(files)}), read]
+        return materialized(lakehouse, table, commit, report, held)
 
     return bronze
+
+
+def _readable(
+    lakehouse: Lakehouse, source: Source, files: Sequence[ExtractFile], folder: str
+) -> "tuple[DataFrame, dict[str, LandingError]]":
+    """The rows of the files that can be read, and why the others cannot."""
+    spark, landing = lakehouse.spark, lakehouse.settings.landing_uri
+    try:
+        return read_extracts(spark, source, landing, files, f"{folder}/all"), {}
+    except LandingError:
+        refused = unreadable(source, landing, files, f"{folder}/each")
+        rest = [f for f in files if f.name not in refused]
+        return read_extracts(spark, source, landing, rest, f"{folder}/rest"), refused
+
+
+def _unfit(
+    check: str, found: Sequence[str], months: Sequence[str], consequence: str = NOT_COMMITTED
+) -> CheckFailed:
+    remedy = f"Fix this, then run {ingest_commands(months)}."
+    evidence = {"found": "\n".join(found), "months": spoken(months)}
+    return CheckFailed(check, "\n".join(found), remedy, evidence, consequence)
 
 
 def bronze_assets(business: Business) -> list[dg.AssetsDefinition]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.sources.landing import ExtractFile
+from churn_assets.sources.landing import ExtractFile, LandingError
 from churn_assets.sources.readers.staging import Columns, stage
 from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
 
@@ -39,6 +39,19 @@ def read_extracts(
         return spark.createDataFrame([], tables.bronze(source).ddl)
     frames = [finish(spark, source, columns, staged) for columns, staged in groups.items()]
     return reduce(lambda a, b: a.unionByName(b), frames)
+
+
+def unreadable(
+    source: Source, landing: str, files: Sequence[ExtractFile], folder: str
+) -> dict[str, LandingError]:
+    """Name -> why it cannot be read, of those of the files that cannot. Reads each alone, into `folder`."""
+    found = {}
+    for number, file in enumerate(files):
+        try:
+            stage(source, landing, [file], f"{folder}/{number}")
+        except LandingError as error:
+            found[file.name] = error
+    return found
 
 
 def _texts(spark: "SparkSession", folder: str, names: Sequence[str]) -> "DataFrame":

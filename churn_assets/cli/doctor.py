@@ -92,6 +92,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_environment,
         check_business,
         check_landing,
+        check_known,
         check_stores,
         check_findings,
         check_java,
@@ -238,6 +239,26 @@ def check_landing(settings: Settings) -> Finding:
             " ".join(remedies),
         )
     return Finding("landing", "ok", f"{count:,} files in {landing}")
+
+
+def check_known(settings: Settings) -> Finding:
+    """Checks for months that have not passed silver, so that nothing is computed from them."""
+    from churn_assets.cli.known_until import lines, not_known, remedy, states_of
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    name = "known until"
+    try:
+        business = load_business(settings.business_path)
+    except (FileNotFoundError, ValueError):
+        return Finding(name, "warn", "not checked: there is no valid business, so its sources are unknown")
+    states = states_of(Lakehouse(settings), business)
+    if not states:
+        return Finding(name, "ok", "nothing has passed silver yet")
+    if missing := not_known(business, states):
+        return Finding(name, "warn", "\n".join(lines(states, missing)), remedy(missing))
+    until = min(state.until for state in states if state.until)
+    return Finding(name, "ok", f"every source until {until}, or until its newest month that is due")
 
 
 def check_stores(settings: Settings) -> Finding:

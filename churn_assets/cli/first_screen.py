@@ -10,11 +10,13 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from churn_assets.cli.findings import open_findings
+from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
+from churn_assets.months import spoken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +34,13 @@ NEXT_STEPS = (
 )
 
 
+def _not_known(lakehouse: Lakehouse, business: Business) -> str:
+    """Sources of which a month has not passed silver; empty when all have."""
+    missing = not_known(business, states_of(lakehouse, business))
+    listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
+    return f"{listed}. `churn-assets doctor` says why." if listed else ""
+
+
 def print_first_screen(lakehouse: Lakehouse, business: Business, console: Console) -> None:
     """Prints the main figures, the riskiest customers and the next steps. Starts no JVM.
 
@@ -46,6 +55,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts.add_column()
     for label, words in (
         ("Rows", _rows(lakehouse)),
+        ("Not known", _not_known(lakehouse, business)),
         ("Findings", _findings(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
@@ -64,7 +74,7 @@ def _rows(lakehouse: Lakehouse) -> str:
     if not lakehouse.exists(tables.RECONCILIATION):
         return "none has passed silver yet"
     names = ["delivered", "accepted", "duplicate", "quarantined"]
-    balance = lakehouse.arrow(tables.RECONCILIATION, names)
+    balance = lakehouse.arrow(tables.RECONCILIATION, names, [("balances", "=", True)])
     delivered, accepted, duplicate, refused = (sum(balance[name].to_pylist()) for name in names)
     return (
         f"{delivered:,} delivered: {accepted:,} accepted, {duplicate:,} duplicates, {refused:,} refused "

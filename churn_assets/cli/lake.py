@@ -126,7 +126,7 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
       churn-assets run ingest snapshot score --from 2026-06
     """
     from churn_assets.months import month_range
-    from churn_assets.runs import MonthsError, dagster_instance, run_job
+    from churn_assets.runs import MonthsError, RunError, dagster_instance, run_job
 
     settings = settings_of_process()
     if last is not None and last < first:
@@ -137,19 +137,37 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
                 run_job(instance, settings, job, month_range(first, last or first), output())
             except MonthsError as error:
                 raise click.UsageError(str(error)) from error
-            finally:
+            except RunError:
                 if job == "ingest":
-                    _tell_findings(settings, month_range(first, last or first))
+                    _tell_ingest(settings, month_range(first, last or first))
+                raise
+            if job == "ingest":
+                _tell_ingest(settings, month_range(first, last or first))
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
 
 
-def _tell_findings(settings: "Settings", months: list[str]) -> None:
-    """Prints what the checks found in these months, also after a run that failed."""
+def _tell_ingest(settings: "Settings", months: list[str]) -> None:
+    """Prints what the checks found in these months, and which months up to the last have not passed silver."""
     from churn_assets.cli.findings import print_findings
     from churn_assets.lakehouse.lakehouse import Lakehouse
 
     print_findings(Lakehouse(settings), months, output())
+    _tell_unknown(settings, months[-1])
+
+
+def _tell_unknown(settings: "Settings", last: str) -> None:
+    """Prints the months up to `last` that have not passed silver, also those of earlier runs; nothing if all have."""
+    from churn_assets.cli.known_until import lines, not_known, remedy, states_of
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    business = load_business(settings.business_path)
+    states = states_of(Lakehouse(settings), business, last)
+    if missing := not_known(business, states):
+        for line in lines(states, missing):
+            output().print(line, markup=False)
+        output().print(remedy(missing), markup=False)
 
 
 def _tell_trainings(settings: "Settings", first: str, last: str) -> None:

@@ -72,6 +72,19 @@ class Business:
         """Returns the first month (`YYYY-MM`) in which extracts of the source are expected."""
         return max(source.first_month or self.file.calendar.start, self.file.calendar.start)
 
+    def history_months(self, source: Source) -> int | None:
+        """Returns how many months of a source a snapshot is made of, its own included; None: all of them.
+
+        The state of a spell, or of an entity that delivers only changes, may have been told in any earlier month.
+        """
+        by_changes = source.role == "entity" and source.delivery == "changes"
+        if source.name == self.file.label.source or source.role == "spell" or by_changes:
+            return None
+        if source.role == "entity":
+            return self.file.windows.observation_months
+        endless = any(f.source == source.name and not (f.months or f.days) for f in self.features)
+        return None if endless else self.file.windows.observation_months
+
     @property
     def first_snapshot_month(self) -> str:
         """First month (`YYYY-MM`) whose whole observation window is inside the calendar."""

@@ -403,6 +403,10 @@ class TableDraft:
     table: Table
     content: Draft
 
+    def within(self, where: str) -> "TableDraft":
+        """The part of the draft whose rows satisfy `where`, SQL over the partition columns."""
+        return TableDraft(self.table, self.content.within(where))
+
     def replace(self, where: str, *, run_id: str) -> Commit:
         """See `Lakehouse.replace`."""
         return self._publish(where, run_id)

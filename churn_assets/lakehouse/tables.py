@@ -91,6 +91,11 @@ def between(months: Sequence[str], column: str = "extract_month") -> str:
     return f"{column} >= '{months[0]}' AND {column} <= '{months[-1]}'"
 
 
+def one_of(months: Sequence[str], column: str = "extract_month") -> str:
+    """SQL predicate of some month partitions, contiguous or not."""
+    return f"{column} IN ({', '.join(repr(month) for month in months)})"
+
+
 def as_of_between(months: Sequence[str]) -> str:
     """SQL predicate of the cohorts at the ends of a contiguous range of months."""
     return f"as_of_date >= '{month_end(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"

@@ -1,7 +1,7 @@
 """silver/*: keys, typed and judged sources, the tables they share, and the balance over all of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.graph.checks import SHOWN_KEYS, CheckFailed, passed, warned
+from churn_assets.graph.checks import NOT_COMMITTED, SHOWN_KEYS, CheckFailed, ingest_commands, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import (
@@ -23,14 +23,16 @@ from churn_assets.graph.table_asset import (
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import between
+from churn_assets.months import spoken
 from churn_assets.progress import note
 from churn_assets.silver.audit import MonthAudit, Problem
+from churn_assets.silver.balance import refuse_months
 from churn_assets.silver.cross_checks import CROSS_CHECKS, cross_checks
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.fill import COLLAPSE
 from churn_assets.silver.findings import findings, record
 from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
-from churn_assets.silver.load import MonthBlocked, load_silver
+from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import reconcile
 
 if TYPE_CHECKING:
@@ -157,6 +159,9 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         "keys that became unknown": sum(a.unknown for a in audits),
         "by month": table_metadata(["month", "delivered", "accepted", "duplicate", "quarantined"], rows),
     }
+    unjudged = [(a.month, a.volume_not_judged) for a in audits if a.volume_not_judged]
+    if unjudged:
+        report["volume not judged"] = table_metadata(["month", "why"], unjudged)
     if refused:
         report["refused by rule"] = table_metadata(["rule", "rows"], Counter(refused).most_common())
     return report | _noticed(problems)
@@ -166,20 +171,21 @@ def _told(problems: Sequence[Problem]) -> str:
     return "\n".join(f"{p.source} {p.month}: {p.rule}: {p.evidence}" for p in problems)
 
 
-def _blocked(problems: Sequence[Problem], check: str = CONTRACT_RULES) -> CheckFailed:
+def _blocked(load: SilverLoad) -> CheckFailed:
     """The failed check of months that broke a blocking rule."""
-    found = _told(problems)
-    remedies = " ".join(dict.fromkeys(p.remedy for p in problems))
-    again = "Then materialise bronze and silver of these months again."
-    return CheckFailed(check, found, f"{remedies} {again}", _noticed(problems))
+    remedies = " ".join(dict.fromkeys(p.remedy for p in load.blocking))
+    again = f"Then run {ingest_commands(p.month for p in load.blocking)}."
+    evidence = _noticed(load.blocking) | {"months committed": spoken(load.passed) or "none"}
+    committed = f"Committed: {spoken(load.passed)}." if load.passed else NOT_COMMITTED
+    return CheckFailed(CONTRACT_RULES, _told(load.blocking), f"{remedies} {again}", evidence, committed)
 
 
 def _filled(problems: Sequence[Problem]) -> dg.AssetCheckResult:
     """The check on columns that were filled and no longer are."""
     emptied = [p for p in problems if p.rule.startswith(f"{COLLAPSE.rule}:")]
-    return (
-        warned(COLUMNS_FILLED, _told(emptied), _noticed(emptied)) if emptied else passed(COLUMNS_FILLED, {})
-    )
+    if not emptied:
+        return passed(COLUMNS_FILLED, {})
+    return warned(COLUMNS_FILLED, _told(emptied), _noticed(emptied))
 
 
 def _noticed(problems: Sequence[Problem]) -> dict[str, Any]:
@@ -212,19 +218,23 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         try:
             with telling_no_values(table):
                 load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
+            blocked = None
         except MonthBlocked as error:
-            raise _blocked(error.problems) from error
+            load, blocked = error.load, error
         for commit in load.commits[1:]:
             other = next(t for t in shared if t.path == commit.table)
             written = {
                 "written for": source.name,
-                "months": f"{months[0]} to {months[-1]}",
+                "months": spoken(load.passed),
                 "rows": commit.rows,
                 **where_it_lies(lakehouse, other, commit),
             }
-            for month in months:
+            for month in load.passed:
                 yield dg.AssetMaterialization(other.key, partition=month, metadata=written)
         report = _report(load.audits, load.problems)
+        if blocked:
+            yield from _passed_months(lakehouse, table, load, report)
+            raise _blocked(load) from blocked
         yield materialized(
             lakehouse,
             table,
@@ -234,6 +244,18 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         )
 
     return silver
+
+
+def _passed_months(
+    lakehouse: Lakehouse, table: tables.Table, load: SilverLoad, report: Mapping[str, Any]
+) -> Iterator[dg.AssetMaterialization]:
+    """Materialisations of the months that were committed although others of the run were refused."""
+    if not load.passed:
+        return
+    done = materialized(lakehouse, table, load.commits[0], report)
+    version = {"dagster/data_version": str(load.commits[0].version)}
+    for month in load.passed:
+        yield dg.AssetMaterialization(table.key, metadata=done.metadata, partition=month, tags=version)
 
 
 def _shared_specs(business: Business) -> list[dg.AssetSpec]:
@@ -285,15 +307,17 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         problems = cross_checks(lakehouse, business, months)
         commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
         if refusing := [p for p in problems if p.severity == "block"]:
-            raise _blocked(refusing, SOURCES_AGREE)
+            refuse_months(lakehouse, [(p.source, p.month, p.rule) for p in refusing], context.run.run_id)
+            remedies = " ".join(dict.fromkeys(p.remedy for p in refusing))
+            again = f"Then run {ingest_commands(p.month for p in refusing)}."
+            evidence, outcome = _noticed(problems), "These months have not passed silver."
+            raise CheckFailed(SOURCES_AGREE, _told(refusing), f"{remedies} {again}", evidence, outcome)
         rows = findings(lakehouse, months)
         listed = [[row[name] for name in FINDING_COLUMNS] for row in rows[:SHOWN_FINDINGS]]
         report = {"findings": len(rows), "found": table_metadata(FINDING_COLUMNS, listed)}
-        held = (
-            warned(SOURCES_AGREE, _told(problems), _noticed(problems))
-            if problems
-            else passed(SOURCES_AGREE, {})
-        )
+        held = passed(SOURCES_AGREE, {})
+        if problems:
+            held = warned(SOURCES_AGREE, _told(problems), _noticed(problems))
         return materialized(lakehouse, table, commit, report, [held])
 
     return found

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Literal
 
 from churn_assets.contracts.source import MonthRule, Source
-from churn_assets.months import add_months, month_end, month_of
+from churn_assets.months import add_months, month_end, month_of, month_range
 
 USUAL_MONTHS = 6  # the usual volume is the median of so many months before
 ENOUGH_MONTHS = 3  # fewer say nothing about what is usual
@@ -68,8 +68,9 @@ class Problem:
 class MonthAudit:
     """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined.
 
-    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `filled`
-    counts accepted versions with a value, by optional column.
+    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `unread` says
+    of each file that lies in the landing zone and not in bronze why that is so. `volume_not_judged` says what is too
+    short of history for the rule `volume`. `filled` counts accepted versions with a value, by optional column.
     """
 
     source: str
@@ -81,6 +82,8 @@ class MonthAudit:
     warned: Counter[str] = field(default_factory=Counter)
     files: list[DeliveredFile] = field(default_factory=list)
     unknown: int = 0
+    unread: list[str] = field(default_factory=list)
+    volume_not_judged: str | None = None
     filled: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -107,35 +110,103 @@ def rows_by_month(files: Iterable[DeliveredFile]) -> Counter[str]:
     return volumes
 
 
-def _usual(month: str, delivered: Mapping[str, int]) -> float | None:
-    """The usual number of rows of a month; None where too few months before it tell."""
-    before = [delivered.get(add_months(month, -back), 0) for back in range(1, USUAL_MONTHS + 1)]
-    known = [rows for rows in before if rows]
-    return median(known) if len(known) >= ENOUGH_MONTHS else None
+def rows_by_extract(files: Iterable[DeliveredFile]) -> Counter[date]:
+    """Day of the extract -> delivered rows, extracts without rows included."""
+    volumes = Counter[date]()
+    for file in files:
+        volumes[file.extract_date] += file.rows
+    return volumes
 
 
-def too_small(source: Source, month: str, delivered: Mapping[str, int]) -> bool:
+@dataclass(frozen=True)
+class Volume:
+    """Rows of an extract, or of a month, and of those before it that had rows."""
+
+    what: str
+    rows: int
+    before: Sequence[int]
+
+    @property
+    def usual(self) -> float:
+        """The usual number of rows."""
+        return median(self.before)
+
+
+def volumes(
+    source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]
+) -> list[Volume]:
+    """What the rule `volume` looks at: each extract of a source that lists everything, else the whole month."""
+    first = add_months(month, -USUAL_MONTHS)
+    if source.delivery == "full":
+        days = [day for day in sorted(extracts) if first <= month_of(day) <= month]
+        told = [(day, [extracts[d] for d in days if d < day and extracts[d]]) for day in days]
+        return [
+            Volume(f"The extract of {day}: {extracts[day]:,} rows", extracts[day], before)
+            for day, before in told
+            if month_of(day) == month
+        ]
+    before = [delivered.get(m, 0) for m in month_range(first, add_months(month, -1))]
+    rows = delivered.get(month, 0)
+    return [Volume(f"{rows:,} rows", rows, [count for count in before if count])]
+
+
+def _too_small(source: Source, volume: Volume, rule: MonthRule) -> bool:
+    enough = 1 if source.delivery == "full" else ENOUGH_MONTHS
+    return len(volume.before) >= enough and volume.rows < volume.usual * (rule.min_share or 0)
+
+
+def _too_large(volume: Volume, rule: MonthRule) -> bool:
+    # the first extracts may be those of a trial
+    return len(volume.before) >= ENOUGH_MONTHS and volume.rows > volume.usual * rule.max_share
+
+
+def too_small(source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]) -> bool:
     """Whether the rows delivered for the month are so few that it would be blocked, were it over."""
-    rule, usual = source.month_rule("volume"), _usual(month, delivered)
-    if rule is None or rule.severity != "block" or usual is None:
+    rule = source.month_rule("volume")
+    if rule is None or rule.severity != "block":
         return False
-    return delivered.get(month, 0) / usual < (rule.min_share or 0)
+    return any(_too_small(source, v, rule) for v in volumes(source, month, delivered, extracts))
 
 
-def _volume(source: Source, audit: MonthAudit, delivered: Mapping[str, int], over: bool) -> Problem | None:
-    rule, usual = source.month_rule("volume"), _usual(audit.month, delivered)
-    if rule is None or usual is None:
+def volume_not_judged(
+    source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]
+) -> str | None:
+    """What the rule `volume` cannot judge yet in this month, in words; None when it judges all, or there is no rule."""
+    if source.month_rule("volume") is None:
         return None
-    share = audit.delivered / usual
-    if ((rule.min_share or 0) <= share or not over) and share <= rule.max_share:
+    full = source.delivery == "full"
+    looked_at = volumes(source, month, delivered, extracts)
+    fewest = min((len(v.before) for v in looked_at), default=ENOUGH_MONTHS)
+    if fewest >= ENOUGH_MONTHS:
         return None
+    told = f"{fewest} of {ENOUGH_MONTHS} {'extracts' if full else 'months'} before it"
+    return f"{told}; only too few rows would show" if full and fewest else told
+
+
+def _volume(
+    source: Source,
+    audit: MonthAudit,
+    delivered: Mapping[str, int],
+    extracts: Mapping[date, int],
+    over: bool,
+) -> Problem | None:
+    rule = source.month_rule("volume")
+    if rule is None:
+        return None
+    unusual = [
+        v
+        for v in volumes(source, audit.month, delivered, extracts)
+        if (over and _too_small(source, v, rule)) or _too_large(v, rule)
+    ]
+    if not unusual:
+        return None
+    found = "; ".join(f"{v.what} are {v.rows / v.usual:.0%} of the usual {v.usual:,.0f}" for v in unusual)
     return Problem(
         source.name,
         audit.month,
         "volume",
         rule.severity,
-        f"{audit.delivered:,} rows are {share:.0%} of the usual {usual:,.0f}; "
-        f"the contract allows {rule.min_share or 0:.0%} to {rule.max_share:.0%}. {_file_list(audit.files)}",
+        f"{found}; the contract allows {rule.min_share or 0:.0%} to {rule.max_share:.0%}. {_file_list(audit.files)}",
         "Deliver the extract again, or widen `volume` in the contract if this is the new normal.",
     )
 
@@ -155,10 +226,10 @@ def gap_before(source: Source, month: str, days: Iterable[date]) -> tuple[date, 
     )
 
 
-def is_whole(source: Source, month: str, delivered: Mapping[str, int], days: Iterable[date]) -> bool:
+def is_whole(source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]) -> bool:
     """Whether the month would not be blocked for want of rows or of an extract, were it over."""
-    lost = gap_before(source, month, days)
-    return not too_small(source, month, delivered) and not (
+    lost = gap_before(source, month, extracts)
+    return not too_small(source, month, delivered, extracts) and not (
         lost and source.gap and source.gap.severity == "block"
     )
 
@@ -201,7 +272,7 @@ def judge(
     source: Source,
     audit: MonthAudit,
     delivered: Mapping[str, int],
-    days: Iterable[date],
+    extracts: Mapping[date, int],
     first_month: str,
     today: date,
 ) -> list[Problem]:
@@ -214,7 +285,7 @@ def judge(
         source: whose month.
         audit: what was counted in it.
         delivered: months of this source -> delivered rows, earlier months included.
-        days: of its extracts, those of the month before included.
+        extracts: days of its extracts -> delivered rows, earlier months included.
         first_month: of the source.
         today: as of which day.
     """
@@ -232,7 +303,10 @@ def judge(
         problems.append(replace(found, files=tuple(files)))
 
     over = month_end(audit.month) < today
-    if not audit.files and not over:
+    if audit.unread:
+        again = "Deliver these files again, or remove them."
+        add("unread", "block", f"bronze lacks {len(audit.unread)} files. {' '.join(audit.unread)}", again)
+    if not audit.files and (audit.unread or not over):
         return problems
     if not audit.files and audit.month >= first_month:
         add(
@@ -251,8 +325,8 @@ def judge(
             "This is a defect of this software; please report it.",
         )
     rules = (
-        _volume(source, audit, delivered, over),
-        _gap(source, audit, days, over),
+        _volume(source, audit, delivered, extracts, over),
+        _gap(source, audit, extracts, over),
         _refused_share(source, audit),
     )
     problems += [problem for problem in rules if problem]

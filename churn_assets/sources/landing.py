@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
@@ -94,6 +95,31 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
     return sorted(files, key=lambda f: (f.extract_date, f.name))
 
 
+def first_delivered_month(landing: str, sources: Iterable[Source], start: str) -> str | None:
+    """The first month from `start` on of which the landing zone holds a file of any source; None without any.
+
+    Looks at names only. Folders with other names are passed over, `list_extracts` speaks of them.
+    """
+    found: str | None = None
+    for source in sources:
+        fs, root = filesystem(f"{landing}/{source.path}")
+        try:
+            folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+        except NotADirectoryError:
+            continue
+        days = {match[1]: f.path for f in folders if (match := EXTRACT.fullmatch(f.base_name))}
+        for day, folder in sorted(days.items()):
+            if day[:7] < start:
+                continue
+            if found is not None and day[:7] >= found:
+                break
+            names = [info.base_name for info in fs.get_file_info(pafs.FileSelector(folder))]
+            if any(not name.startswith((".", "_")) for name in names):
+                found = day[:7]
+                break
+    return found
+
+
 def extracts_without_rows(
     landing: str, source: Source, months: Iterable[str], with_rows: Container[str]
 ) -> list[ExtractFile]:
@@ -103,13 +129,19 @@ def extracts_without_rows(
         LandingError: as `list_extracts`.
     """
     files = list_extracts(landing, source, months)
-    return [file for file in files if file.name not in with_rows and not _has_rows(source, file)]
+    return [file for file in files if file.name not in with_rows and not _may_have_rows(source, file)]
+
+
+def _may_have_rows(source: Source, file: ExtractFile) -> bool:
+    """True when the file has a row, or cannot be read; reads no further than the first row."""
+    try:
+        return bool(file.size) and _has_rows(source, file)
+    except (LandingError, pa.ArrowInvalid):
+        return True
 
 
 def _has_rows(source: Source, file: ExtractFile) -> bool:
-    """True when the file has a row; reads no further than the first one."""
-    if not file.size:
-        return False
+    """True when the file, which is not empty, has a row; reads no further than the first one."""
     if source.format == "parquet":
         fs, path = filesystem(file.path)
         with fs.open_input_file(path) as handle:

@@ -17,8 +17,8 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.audit import Problem
+from churn_assets.silver.balance import Balance
 from churn_assets.silver.findings import record
-from churn_assets.silver.reconciliation import Balance
 from churn_assets_tests.lakes import settings_for, small_business
 
 JUNE = date(2025, 6, 30)

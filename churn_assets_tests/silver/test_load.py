@@ -7,26 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from churn_assets.automation.punctuality import passed_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
+from churn_assets.history.known_until import require_history, source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.balance import Balance
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
 from churn_assets.silver.findings import findings
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import (
-    Balance,
     SilverIncomplete,
     extract_dates,
     partial_months,
     passed_months,
     reconcile,
-    require_complete,
 )
 from churn_assets_tests.lakes import (
     business_copy,
@@ -227,15 +228,35 @@ def _silver_versions(lake: Lake) -> dict[str, int | None]:
     return {t.path: lake.house.version(t) for t in watched}
 
 
-def test_a_blocked_month_commits_nothing(lake: Lake) -> None:
+def _rows_of(lake: Lake, month: str) -> list[tuple[str, int]]:
+    watched = [tables.silver(s) for s in lake.business.sources]
+    watched += [tables.QUARANTINE, tables.customer_identity(lake.business)]
+    where = pc.field("extract_month") == month
+    return [(t.path, lake.house.count(t, where)) for t in watched]
+
+
+def test_of_a_blocked_month_nothing_is_committed_and_the_others_pass(lake: Lake) -> None:
     customers = lake.business.source("customers")
     broken = [customer(1, birth_date="not born"), customer(2)]
     write_csv(lake.house.settings.landing_uri, "customers", "2025-03-31", broken)
     to_bronze(lake.house, lake.business, ["2025-03"], ["customers"])
-    before = _silver_versions(lake)
+    february = _rows_of(lake, "2025-02")
     with pytest.raises(MonthBlocked, match=r"customers 2025-03: refusedShare: 1 of 2 rows") as caught:
         load_silver(lake.house, lake.business, customers, ["2025-02", "2025-03"], "run", TODAY)
     assert not [s for s in SECRETS if s in str(caught.value)]
+    assert caught.value.load.passed == ["2025-02"]
+    assert [c.table for c in caught.value.load.commits] == [
+        "silver/customers",
+        "silver/customer_identity",
+        "silver/quarantine",
+    ]
+    assert _rows_of(lake, "2025-02") == february
+    assert not any(rows for _, rows in _rows_of(lake, "2025-03"))
+    told = {(r["source"], r["extract_month"]): r for r in lake.house.arrow(tables.RECONCILIATION).to_pylist()}
+    assert told["customers", "2025-02"]["balances"] and told["customers", "2025-02"]["refused_by"] is None
+    refused = told["customers", "2025-03"]
+    assert (refused["balances"], refused["refused_by"]) == (False, "refusedShare, volume")
+    before = _silver_versions(lake)
     with pytest.raises(MonthBlocked, match=r"tickets 2025-03: missing: no extract was delivered"):
         load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run", TODAY)
     assert _silver_versions(lake) == before
@@ -263,19 +284,21 @@ def _tell(lake: Lake, balances: list[Balance], months: list[str]) -> None:
 def test_incomplete_months_are_named_source_by_source(lake: Lake) -> None:
     rows = reconcile(lake.house, lake.business, MONTHS)
     _tell(lake, rows, MONTHS)
-    require_complete(lake.house, lake.business, MONTHS)
-    require_complete(
-        lake.house, lake.business, ["2024-12", *MONTHS]
+    require_history(
+        lake.house, lake.business, MONTHS[0], MONTHS[-1]
     )  # before the calendar nothing is expected
     assert extract_dates(lake.house, lake.business.source("customers"))[-1] == date(2025, 2, 28)
     with pytest.raises(
-        SilverIncomplete, match=r"customers: 2025-03; subscriptions: 2025-03; tickets: 2025-03"
+        SilverIncomplete,
+        match=r"\(customers: 2025-03; subscriptions: 2025-03; tickets: 2025-03\).* --from 2025-03`, and",
     ):
-        require_complete(lake.house, lake.business, [*MONTHS, "2025-03"])
+        require_history(lake.house, lake.business, "2025-02", "2025-03")
     unbalanced = [row._replace(accepted=row.accepted - (row.source == "tickets")) for row in rows]
     _tell(lake, unbalanced, MONTHS)
-    with pytest.raises(SilverIncomplete, match=r"\(tickets: 2025-01, 2025-02\)"):
-        require_complete(lake.house, lake.business, MONTHS)
+    with pytest.raises(SilverIncomplete, match=r"\(tickets: 2025-01 to 2025-02\)"):
+        require_history(lake.house, lake.business, MONTHS[0], MONTHS[-1])
+    states = {state.source: state.until for state in source_states(lake.house, lake.business, "2025-02")}
+    assert states == {"customers": date(2025, 2, 28), "subscriptions": date(2025, 2, 28), "tickets": None}
 
 
 def test_a_row_removed_from_silver_by_hand_shows_in_the_balance(lake: Lake) -> None:
@@ -304,7 +327,7 @@ def test_an_extract_without_rows_was_delivered(lake: Lake) -> None:
         load_silver(
             lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run", TODAY
         )
-    assert [p.rule for p in blocked.value.problems] == ["volume"]
+    assert [p.rule for p in blocked.value.load.blocking] == ["volume"]
 
 
 def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(lake: Lake) -> None:
@@ -322,8 +345,8 @@ def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(
     _tell(lake, [row], may)
     assert max(passed_extracts(lake.house)[source.name]) == date(2025, 5, 31)
     assert partial_months(lake.house, source) == {"2025-05"}
-    with pytest.raises(SilverIncomplete, match=r"subscriptions: 2025-05"):
-        require_complete(lake.house, lake.business, may)
+    with pytest.raises(SilverIncomplete, match=r"subscriptions: 2025-03 to 2025-05"):
+        require_history(lake.house, lake.business, *may, *may, back=False)
 
 
 def test_the_balance_of_an_earlier_release_counts_as_whole(tmp_path: Path) -> None:
@@ -360,8 +383,8 @@ def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_c
     ]
     _tell(lake, rows, [june])
     assert max(passed_extracts(lake.house)["subscriptions"]) == date(2025, 6, 7)
-    with pytest.raises(SilverIncomplete, match=r"\(customers: 2025-06; tickets: 2025-06\)"):
-        require_complete(lake.house, lake.business, [june])
+    with pytest.raises(SilverIncomplete, match=r"\(customers: 2025-06; .* tickets: 2025-06\)"):
+        require_history(lake.house, lake.business, june, june, back=False)
     with pytest.raises(MonthBlocked, match=r"customers 2025-06: missing"):
         load_silver(
             lake.house, lake.business, lake.business.source("customers"), [june], "run", date(2025, 7, 1)

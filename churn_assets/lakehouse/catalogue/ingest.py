@@ -176,7 +176,7 @@ QUARANTINE = Table(
 RECONCILIATION = Table(
     "silver",
     "reconciliation",
-    "one row per source and extract_month with extracts",
+    "one row per source and extract_month that has extracts or was refused",
     ("extract_month",),
     (
         SOURCE,
@@ -199,9 +199,20 @@ RECONCILIATION = Table(
             required=True,
         ),
         LakeColumn(
+            "refused_by",
+            "string",
+            "Blocking rules that refused the month when it was last judged; null where it passed. Of a refused month "
+            "nothing counts as accepted, and silver keeps the rows of the delivery that passed last.",
+        ),
+        LakeColumn(
+            "files",
+            "string",
+            "Digest of the names, sizes and modification times of the files that were judged; null without files.",
+        ),
+        LakeColumn(
             "balances",
             "boolean",
-            "True when delivered = accepted + duplicate + quarantined.",
+            "True when the month was not refused and delivered = accepted + duplicate + quarantined.",
             required=True,
         ),
     ),
