@@ -18,8 +18,8 @@ from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import Settings
 from churn_assets.silver.audit import Problem
-from churn_assets.silver.findings import record
 from churn_assets.silver.balance import Balance
+from churn_assets.silver.findings import record
 from churn_assets_tests.lakehouse.engine.servers import CONTENT, small_jars
 from churn_assets_tests.lakes import edit_yaml, small_business, write_csv, write_jsonl
 
