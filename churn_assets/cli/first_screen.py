@@ -53,10 +53,10 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts = RichTable(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     facts.add_column(width=LABEL_WIDTH, style="bold")
     facts.add_column()
+    doubts = (("Not known", _not_known(lakehouse, business)), ("Findings", _findings(lakehouse)))
     for label, words in (
         ("Rows", _rows(lakehouse)),
-        ("Not known", _not_known(lakehouse, business)),
-        ("Findings", _findings(lakehouse)),
+        *doubts,
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
     ):
@@ -65,7 +65,8 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     console.print(facts)
     if lakehouse.exists(tables.CUSTOMER_SEGMENTS):
         console.print("", _tiers(lakehouse, business))
-    if rows := riskiest(lakehouse, line, RISKIEST):
+    # with both doubts there is room for one customer fewer
+    if rows := riskiest(lakehouse, line, RISKIEST - all(words for _, words in doubts)):
         console.print("", _customers(rows, business, console.width))
     console.print("", _next_steps())
 
