@@ -85,7 +85,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
         months = partition_range(context)
         note("looking for customers without a key")
         bronze = [(s, lakehouse.read(tables.bronze(s)).where(between(months))) for s in business.sources]
-        ids = delivered_ids(bronze).persist()
+        ids = delivered_ids(bronze).persist()  # judged, then given keys
         with telling_no_values(table), lakehouse.alone_with(table):
             known = lakehouse.read(table) if lakehouse.exists(table) else None
             judged = judge_ids(business, ids, known, first_months(lakehouse, business))

@@ -8,9 +8,11 @@ An id is known when it has a key already, when the related source delivered it u
 delivered it in an earlier month.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Literal
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import MonthRule, Source
@@ -20,13 +22,14 @@ from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import blocking
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, Row
 
 FOUND_BY = "customer_keys"
 RULE = "idOverlap"
 OVERLAP = MonthRule(
     RULE, 0.5, 0.01, "block"
 )  # where the contract declares none: half is known, 1 % look alike
+ENOUGH = 10  # fewer ids refuse no month
 SPACES = r"^[\s\p{Z}\x{200B}\x{FEFF}]+|[\s\p{Z}\x{200B}\x{FEFF}]+$"
 LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}$"  # of Salesforce: the short id of 15 characters and 3 to check it
 
@@ -79,8 +82,9 @@ def judge_ids(
     """
     from pyspark.sql import functions as F
 
-    told = _with_first_months(ids, keyed, related_sources(business)).persist()
-    alike = _look_alikes(told, keyed, related_sources(business)).persist()
+    related = related_sources(business)
+    told = _with_first_months(ids, keyed, related).persist()
+    alike = _look_alikes(told, keyed, related).persist()
     try:
         flags = alike.groupBy("source", "customer_id").agg(F.min("kind").alias("kind"))
         counted = (
@@ -91,7 +95,7 @@ def judge_ids(
             .collect()
         )
         months = _months(counted)
-        problems = [p for source in business.sources for p in _judge(source, months, began)]
+        problems = [p for s in business.sources for p in _judge(s, related.get(s.name), months, began)]
         refused = {(p.source, p.month) for p in problems if p.severity == "block"}
         if not refused:
             return JudgedIds(problems, None)
@@ -104,23 +108,27 @@ def judge_ids(
 
 @dataclass
 class _Month:
+    """Ids of a month: all, new ones, and by kind those that look like a known one."""
+
     ids: int = 0
     new: int = 0
-    alike: int = 0
-    kinds: dict[str, int] | None = None
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def alike(self) -> int:
+        return self.kinds.total()
 
 
-def _months(counted: "Sequence[object]") -> dict[tuple[str, str], _Month]:
-    """(source, month) -> its ids: all, new ones, and those that look like a known one, by kind."""
+def _months(counted: "Sequence[Row]") -> dict[tuple[str, str], _Month]:
+    """(source, month) -> its ids."""
     found: dict[tuple[str, str], _Month] = {}
     for row in counted:
-        source, month, kind, ids, new = row  # type: ignore[misc, attr-defined]
-        of = found.setdefault((source, month), _Month(kinds={}))
+        source, month, kind, ids, new = row
+        of = found.setdefault((source, month), _Month())
         of.ids += ids
         of.new += new
-        if kind is not None and of.kinds is not None:
-            of.alike += ids
-            of.kinds[kind] = of.kinds.get(kind, 0) + ids
+        if kind is not None:
+            of.kinds[kind] += ids
     return found
 
 
@@ -138,7 +146,8 @@ def _with_first_months(
         told = told.join(keyed.select("customer_id", F.lit(True).alias("_keyed")), "customer_id", "left")
         known = F.coalesce("_keyed", F.lit(False))
     if related:
-        target = F.create_map(*(F.lit(name) for pair in related.items() for name in pair))[F.col("source")]
+        names = F.create_map(*(F.lit(name) for pair in related.items() for name in pair))
+        target = F.try_element_at(names, F.col("source"))
         first = ids.groupBy(F.col("source").alias("_target"), "customer_id").agg(
             F.min("extract_month").alias("_since")
         )
@@ -203,8 +212,6 @@ def _look_alikes(told: "DataFrame", keyed: "DataFrame | None", related: Mapping[
 
 def _established(by_source: "DataFrame", related: Mapping[str, str]) -> "DataFrame":
     """source, other, _since: from when on a source takes an id for a known one; "" for ids of its related source."""
-    from functools import reduce
-
     from pyspark.sql import functions as F
 
     other, always = F.col("customer_id").alias("other"), F.lit("").alias("_since")
@@ -242,44 +249,52 @@ def _kind(one: str, other: str) -> "Column":
 
 
 def _judge(
-    source: Source, months: Mapping[tuple[str, str], _Month], began: Mapping[str, str]
+    source: Source, target: str | None, months: Mapping[tuple[str, str], _Month], began: Mapping[str, str]
 ) -> list[Problem]:
+    """Problems of the months of a source; `target` is its related source."""
     rule, problems = source.month_rule(RULE) or OVERLAP, []
-    first = min(
-        [m for s, m in months if s == source.name] + [began[source.name]] * (source.name in began), default=""
-    )
-    expected = (
-        source.delivery == "full" or source.column(source.customer).refers_to or source.month_rule(RULE)
-    )
-    for (name, month), found in sorted(months.items()):
-        if name != source.name:
-            continue
+    loaded = [month for name, month in months if name == source.name]
+    first = min([*loaded, began.get(source.name, "9999-12")])
+    for month in sorted(loaded):
+        found = months[source.name, month]
         known = 1 - found.new / found.ids
-        too_few = bool(expected) and month > first and known < (rule.min_share or 0)
-        if not found.alike and not too_few:
-            continue
-        severity = rule.severity if too_few or found.alike / found.ids > rule.max_share else "warn"
-        kinds = ", ".join(f"{count:,} by {kind}" for kind, count in sorted((found.kinds or {}).items()))
-        alike = (
-            f"{found.alike:,} of {found.ids:,} ids ({found.alike / found.ids:.1%}) are new and look like a known id "
-            f"in another spelling: {kinds}."
+        # an extract that lists everything repeats ids; others name those that the related source listed before them
+        expected = (
+            source.delivery == "full" or (target, month) in months or source.month_rule(RULE) is not None
         )
-        few = f"{known:.1%} of {found.ids:,} ids are known, the rule wants {rule.min_share or 0:.0%}."
-        evidence = " ".join([few] * too_few + [alike] * bool(found.alike))
-        problems.append(
-            Problem(
-                source.name,
-                month,
-                RULE,
-                severity,
-                evidence,
-                f"Deliver the extract with the ids of before, or mend them by `transformLogic` of {source.customer}. "
-                f"If these are other customers, say so in the rule {RULE} of the contract.",
-                found.alike or found.new,
-                found.ids,
-            )
-        )
+        too_few = expected and month > first and found.new >= ENOUGH and known < (rule.min_share or 0)
+        too_alike = found.alike >= ENOUGH and found.alike / found.ids > rule.max_share
+        if found.alike or too_few:
+            severity = rule.severity if too_few or too_alike else "warn"
+            problems.append(_problem(source, month, found, rule, severity, too_few))
     return problems
+
+
+def _problem(
+    source: Source,
+    month: str,
+    found: _Month,
+    rule: MonthRule,
+    severity: Literal["warn", "block"],
+    too_few: bool,
+) -> Problem:
+    kinds = ", ".join(f"{count:,} by {kind}" for kind, count in sorted(found.kinds.items()))
+    few = f"{1 - found.new / found.ids:.1%} of {found.ids:,} ids are known, the rule wants {rule.min_share or 0:.0%}."
+    alike = (
+        f"{found.alike:,} of {found.ids:,} ids ({found.alike / found.ids:.1%}) are new and look like a known id in "
+        f"another spelling: {kinds}."
+    )
+    return Problem(
+        source.name,
+        month,
+        RULE,
+        severity,
+        " ".join([few] * too_few + [alike] * bool(found.alike)),
+        f"Deliver the extract with the ids of before, or mend them by `transformLogic` of {source.customer}. "
+        f"If these are other customers, say so in the rule {RULE} of the contract.",
+        found.alike or found.new,
+        found.ids,
+    )
 
 
 def _withheld(told: "DataFrame", flags: "DataFrame", refused: set[tuple[str, str]]) -> "DataFrame":
