@@ -73,7 +73,9 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
     """
     from pyspark.sql import functions as F
 
-    parts, others, taken = [], [], {"customer_key"}
+    parts: list[DataFrame] = []
+    others: list[DataFrame] = []
+    taken = {"customer_key"}
     otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
     spells: list[tuple[str, str]] = []
     for source in entities(business):
@@ -97,8 +99,8 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
         (parts if names_customers else others).append(_activity(silver[source.name], source))
         otherwise[f"{source.name}_total"] = 0
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
-    known = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
-    everybody = reduce(lambda a, b: a.join(b, "customer_key", "left"), others, known).fillna(otherwise)
+    people = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
+    everybody = reduce(lambda a, b: a.join(b, "customer_key", "left"), others, people).fillna(otherwise)
     for running, unknown in spells:
         known = F.col(running) | ~F.col(unknown)
         everybody = everybody.withColumn(running, F.when(known, F.col(running))).drop(unknown)

@@ -74,13 +74,9 @@ def _strangers(
         tables.silver(source), [ids, "extract_month"], [("known_at", "min"), ("copies", "sum")], asked
     )
     days = _extract_days(lakehouse, target, months)
-    found = pd.DataFrame(
-        {
-            "id": told[ids].to_pandas(),
-            "rows": told["copies_sum"].to_pandas(),
-            "place": np.searchsorted(days, told["known_at_min"].to_numpy()) if days else len(days),
-        }
-    )
+    places = np.searchsorted(np.array(days, "datetime64[D]"), told["known_at_min"].to_numpy())
+    columns = {"id": told[ids].to_pandas(), "rows": told["copies_sum"].to_pandas(), "place": places}
+    found = pd.DataFrame(columns)
     found = found[found["place"] < len(days)]  # the others are judged when the related source delivers again
     found["month"] = [month_of(days[place]) for place in found["place"]]
     since = dict(zip(delivered[known].to_pylist(), delivered["known_at_min"].to_pylist(), strict=True))
@@ -105,10 +101,11 @@ def _problems(
     lakehouse: Lakehouse, source: Source, ids: str, target: Source, found: "pd.DataFrame"
 ) -> list[Problem]:
     rule, problems = source.month_rule("relationships") or UNKNOWN_IDS, []
-    in_all = _distinct(lakehouse, source, ids, sorted(set(found["month"]))) if len(found) else {}
-    for month, strangers in found.groupby("month"):
+    in_all = _distinct(lakehouse, source, ids, sorted(set(found["month"])))
+    for month in sorted(in_all):
+        strangers = found[found["month"] == month]
         names = sorted(set(strangers["id"]))
-        of = max(in_all.get(month, 0), len(names))
+        of = max(in_all[month], len(names))
         share, rows = len(names) / of, int(strangers["rows"].sum())
         examples = tuple(names[:SHOWN_EXAMPLES]) if ids == "customer_key" else ()
         evidence = (
@@ -127,11 +124,11 @@ def _problems(
 
 
 def _distinct(lakehouse: Lakehouse, source: Source, ids: str, months: Sequence[str]) -> Mapping[str, int]:
-    """Month -> different ids of its rows."""
+    """Month -> different ids of its rows; 0 for a month without rows."""
     import pyarrow.compute as pc
 
-    wanted = pc.field("extract_month").isin(list(months))
-    rows = lakehouse.aggregate(
-        tables.silver(source), ["extract_month"], [(ids, "count_distinct")], wanted
-    ).to_pylist()
-    return {row["extract_month"]: row[f"{ids}_count_distinct"] for row in rows}
+    if not months:
+        return {}
+    wanted, count = pc.field("extract_month").isin(list(months)), [(ids, "count_distinct")]
+    rows = lakehouse.aggregate(tables.silver(source), ["extract_month"], count, wanted).to_pylist()
+    return dict.fromkeys(months, 0) | {row["extract_month"]: row[f"{ids}_count_distinct"] for row in rows}

@@ -35,7 +35,9 @@ def findings(lakehouse: Lakehouse, months: Sequence[str] | None = None) -> list[
     """Rows of silver/findings of these months (all when None): newest month first, what blocks before what warns."""
     if not lakehouse.exists(tables.FINDINGS):
         return []
-    wanted = None if months is None else [("extract_month", "in", list(months))]
+    wanted: list[tuple[str, str, object]] | None = None
+    if months is not None:
+        wanted = [("extract_month", "in", list(months))]
     rows: list[dict[str, Any]] = lakehouse.arrow(tables.FINDINGS, filters=wanted).to_pylist()
     by_place = sorted(rows, key=lambda r: (r["severity"], r["source"], r["rule"], r["subject"]))
     return sorted(by_place, key=lambda r: r["extract_month"], reverse=True)

@@ -44,7 +44,7 @@ class JudgedIds:
 
 def first_months(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
     """Source -> its first month in silver; sources without a month are left out."""
-    found = {}
+    found: dict[str, str] = {}
     for source in business.sources:
         table = tables.silver(source)
         if lakehouse.exists(table):
