@@ -26,7 +26,7 @@ from churn_assets.lakehouse.tables import between
 from churn_assets.months import spoken
 from churn_assets.progress import note
 from churn_assets.silver.audit import MonthAudit, Problem
-from churn_assets.silver.balance import refuse_months
+from churn_assets.silver.balance import passed_before, refuse_months
 from churn_assets.silver.cross_checks import CROSS_CHECKS, cross_checks
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.fill import COLLAPSE
@@ -300,10 +300,11 @@ def _findings(business: Business) -> dg.AssetsDefinition:
             SOURCES_AGREE: "Sources do not contradict each other more than their contracts and churn.yaml allow."
         },
     )
-    def found(
-        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
-    ) -> dg.MaterializeResult[Any]:
-        months = partition_range(context)
+    def found(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
+        judged = set(context.instance.get_materialized_partitions(context.asset_key))
+        # months that passed in a run that another month failed
+        left_out = passed_before(lakehouse, partition_range(context)[0]) - judged
+        months = sorted({*left_out, *partition_range(context)})
         problems = cross_checks(lakehouse, business, months)
         commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
         if refusing := [p for p in problems if p.severity == "block"]:
@@ -318,7 +319,9 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         held = passed(SOURCES_AGREE, {})
         if problems:
             held = warned(SOURCES_AGREE, _told(problems), _noticed(problems))
-        return materialized(lakehouse, table, commit, report, [held])
+        for month in sorted(left_out):
+            yield dg.AssetMaterialization(table.key, partition=month)
+        yield materialized(lakehouse, table, commit, report, [held])
 
     return found
 

@@ -61,6 +61,16 @@ def record_months(
             lakehouse.replace_rows(table, rows, "extract_month", months, run_id=run_id)
 
 
+def passed_before(lakehouse: Lakehouse, month: str) -> set[str]:
+    """Earlier months in which a source has passed."""
+    if not lakehouse.exists(tables.RECONCILIATION):
+        return set()
+    rows = lakehouse.arrow(
+        tables.RECONCILIATION, ["extract_month"], [("extract_month", "<", month), ("balances", "=", True)]
+    )
+    return set(rows["extract_month"].to_pylist())
+
+
 def refuse_months(lakehouse: Lakehouse, broken: Sequence[tuple[str, str, str]], run_id: str) -> None:
     """Marks months that passed as refused; `broken` names source, month and rule of each."""
     table, months = tables.RECONCILIATION, sorted({month for _, month, _ in broken})

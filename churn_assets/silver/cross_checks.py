@@ -24,7 +24,7 @@ UNKNOWN_IDS = MonthRule("relationships", None, 0.0, "warn")  # where the contrac
 
 
 def cross_checks(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Problem]:
-    """Everything that sources say of each other in these months."""
+    """Everything that sources say of each other in these months, ascending; there may be gaps between them."""
     return unknown_ids(lakehouse, business, months)
 
 
@@ -109,8 +109,8 @@ def _problems(
         share, rows = len(names) / of, int(strangers["rows"].sum())
         examples = tuple(names[:SHOWN_EXAMPLES]) if ids == "customer_key" else ()
         evidence = (
-            f"{len(names):,} of {of:,} ids ({share:.1%}), in {rows:,} rows, were never delivered by {target.name} "
-            f"up to {month}."
+            f"{len(names):,} of {of:,} ids ({share:.1%}), in {rows:,} row{'s' * (rows != 1)}, were never delivered by "
+            f"{target.name} up to {month}."
         )
         remedy = (
             f"Ask {source.name} and {target.name} which of them is wrong; silver/customer_keys names the ids."
