@@ -17,14 +17,14 @@ SHOWN_EXAMPLES = 5  # customer_keys of a finding
 def record(
     lakehouse: Lakehouse, found_by: str, months: Sequence[str], problems: Iterable[Problem], *, run_id: str
 ) -> Commit | None:
-    """Replaces what `found_by` (a source or a check) has found in `months`; no commit where nothing changes.
+    """Replaces what `found_by` (a source or a check) has found in `months`; no commit if it is the same nothing.
 
     Raises:
         LakehouseError: a problem lies outside the months; nothing was committed.
     """
     table = tables.FINDINGS
     rows = [_row(found_by, problem) for problem in problems]
-    if not rows and not _known(lakehouse, found_by, months):
+    if not rows and lakehouse.exists(table) and not _known(lakehouse, found_by, months):
         return None
     within = {"found_by": found_by}
     found = table.rows(rows)
@@ -90,7 +90,5 @@ def _row(found_by: str, problem: Problem) -> dict[str, Any]:
 def _known(lakehouse: Lakehouse, found_by: str, months: Sequence[str]) -> bool:
     import pyarrow.compute as pc
 
-    if not lakehouse.exists(tables.FINDINGS):
-        return False
     mine = (pc.field("found_by") == found_by) & pc.field("extract_month").isin(list(months))
     return bool(lakehouse.count(tables.FINDINGS, mine))
