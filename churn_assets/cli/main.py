@@ -57,7 +57,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
+    except click.Abort:  # Ctrl-C
+        click.echo("Interrupted. What was written stays; the same command can be run again.", err=True)
         sys.exit(130)
     except DeclarationErrors as error:
         Console(stderr=True).print(escape(str(error)), soft_wrap=True, highlight=False)
