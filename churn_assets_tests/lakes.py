@@ -166,6 +166,19 @@ def small_business(tmp_path: Path, **edits: object) -> Path:
     return folder
 
 
+def tell_merges(contract: dict[str, Any]) -> None:
+    """The source tells in `merged_into` into whom a customer was merged."""
+    contract["schema"][0]["properties"].append({"name": "merged_into", "logicalType": "string"})
+    contract["customProperties"].append({"property": "mergedInto", "value": "merged_into"})
+
+
+def deliver_all(contract: dict[str, Any]) -> None:
+    """Each extract of the source lists everything."""
+    for item in contract["customProperties"]:
+        if item["property"] == "delivery":
+            item["value"] = "full"
+
+
 def _any_gap(contract: dict[str, Any]) -> None:
     """Tests deliver on the days that they are about."""
     table = contract["schema"][0]

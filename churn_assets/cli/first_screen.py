@@ -18,6 +18,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
+from churn_assets.monitoring.people import ALL
 from churn_assets.months import spoken
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     doubts = (("Not known", _not_known(lakehouse, business)), ("Findings", _findings(lakehouse)))
     for label, words in (
         ("Rows", _rows(lakehouse)),
+        ("People", _people(lakehouse)),
         *doubts,
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
@@ -92,6 +94,21 @@ def _findings(lakehouse: Lakehouse) -> str | None:
         return None
     first = f"{found[0]['source']}: {found[0]['what']}"
     return f"{len(found):,} in {month}. {textwrap.shorten(first, FINDING_WIDTH, placeholder=' ...')}"
+
+
+def _people(lakehouse: Lakehouse) -> str | None:
+    """The newest balance of all sources, on one line; None before the first."""
+    if not lakehouse.exists(tables.PEOPLE_BALANCE):
+        return None
+    of_all = lakehouse.arrow(tables.PEOPLE_BALANCE, filters=[("source", "=", ALL)])
+    if not of_all.num_rows:
+        return None
+    [row] = latest(of_all, "as_of_date").to_pylist()
+    gone = ("ended", "merged", "disappeared", "unknown")
+    left = " ".join(
+        f"- {row[state]:,} {state}" for state in gone if row[state] or state in ("ended", "unknown")
+    )
+    return f"{row['now']:,} on {row['as_of_date']} = {row['former']:,} before + {row['new']:,} new {left}"
 
 
 def _model(training: dict[str, Any] | None) -> str:

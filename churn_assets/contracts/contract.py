@@ -8,6 +8,7 @@ from pathlib import Path
 from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
 from churn_assets.contracts.custom import ContractProperties
+from churn_assets.contracts.entity import check_entity, former_column
 from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.promises import promises_of
@@ -51,8 +52,8 @@ def load_source(file: Path) -> Source:
 def read_contract(document: YamlDocument) -> ReadContract:
     """Reads as much of a contract as possible, and adds its mistakes to `document.mistakes`.
 
-    Whatever the contract says, the customer's id is required and personal, and the event time and the start of a spell
-    are required: silver cannot use a row without them and puts it into quarantine.
+    Whatever the contract says, the customer's id is required, ids of customers are personal, and the event time and
+    the start of a spell are required: silver cannot use a row without them and puts it into quarantine.
     """
     top = Place(document)
     if not document.readable:
@@ -78,6 +79,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
     customer = _check_own(own, names, columns, own_place)
     _check_personal(own, key, columns, properties)
     needed = {customer, own.eventTime, own.spell and own.spell.startedOn}
+    ids = {customer, own.mergedInto}
     source = Source(
         name=name,
         description=contract.description.purpose if contract else "",
@@ -90,13 +92,15 @@ def read_contract(document: YamlDocument) -> ReadContract:
         delimiter=server.delimiter,
         encoding=server.encoding,
         columns=tuple(
-            replace(c, required=c.required or c.name in needed, personal=c.personal or c.name == customer)
+            replace(c, required=c.required or c.name in needed, personal=c.personal or c.name in ids)
             for c in columns.values()
         ),
         key=key,
         customer=customer or own.customer,
         event_time=own.eventTime,
         spell=spell_columns(own.spell) if own.spell else None,
+        former=former_column(own),
+        merged_into=own.mergedInto,
         month_rules=month_rules,
         gap=gap,
         frequency_days=promises.frequency_days,
@@ -161,6 +165,7 @@ def _check_own(
         check_spell(own.spell, property_place(place, "spell"), names, columns)
     elif own.role == "spell":
         place.refuse("a source of role spell needs spell", "name startedOn, endedOn and the reasons")
+    check_entity(own, place, names, columns)
     return customer
 
 

@@ -58,6 +58,14 @@ class SpellColumns:
 
 
 @dataclass(frozen=True)
+class FormerColumn:
+    """The column of an entity that tells former customers, and its values that do."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class MonthRule:
     """A rule over a month of a source: a share, and what happens below `min_share` or above `max_share`.
 
@@ -82,7 +90,10 @@ class GapRule:
 
 @dataclass(frozen=True)
 class Source:
-    """One declared source. `customer` is the name of the column with the natural id of the customer."""
+    """One declared source. `customer` is the name of the column with the natural id of the customer.
+
+    `merged_into` is the name of the column with the id of the customer that this one was merged into.
+    """
 
     name: str
     description: str
@@ -99,6 +110,8 @@ class Source:
     customer: str
     event_time: str | None
     spell: SpellColumns | None
+    former: FormerColumn | None
+    merged_into: str | None
     month_rules: tuple[MonthRule, ...]
     gap: GapRule | None
     frequency_days: int
@@ -119,7 +132,7 @@ class Source:
 
     @property
     def attributes(self) -> tuple[Column, ...]:
-        """Columns that tables after silver may contain: neither personal nor the natural id."""
+        """Columns that tables after silver may contain: neither personal nor a natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
 
     @property

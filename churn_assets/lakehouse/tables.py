@@ -26,7 +26,7 @@ from churn_assets.lakehouse.catalogue.ingest import (
     silver,
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
-from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE
+from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
@@ -44,6 +44,7 @@ __all__ = [
     "DRIFT",
     "FINDINGS",
     "MODEL_PERFORMANCE",
+    "PEOPLE_BALANCE",
     "QUARANTINE",
     "RECONCILIATION",
     "TRAINING_RUNS",
@@ -83,6 +84,7 @@ def catalogue(business: Business) -> list[Table]:
         CUSTOMER_SEGMENTS,
         MODEL_PERFORMANCE,
         DRIFT,
+        PEOPLE_BALANCE,
     ]
 
 

@@ -23,8 +23,8 @@ def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
     """Distinct natural ids in these bronze frames, converted as in silver: source, extract_month, customer_id."""
     from pyspark.sql import functions as F
 
-    def ids(source: Source, frame: "DataFrame") -> "DataFrame":
-        column = source.column(source.customer)
+    def ids(source: Source, frame: "DataFrame", name: str) -> "DataFrame":
+        column = source.column(name)
         if not column.transform:
             # few ids in many rows: first distinct, then trim
             frame = frame.select("extract_month", F.col(f"`{column.field}`")).distinct()
@@ -34,7 +34,13 @@ def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
             raw_value(column, source).alias("customer_id"),
         )
 
-    everyone = reduce(lambda a, b: a.unionByName(b), (ids(source, frame) for source, frame in bronze))
+    found = [
+        ids(source, frame, name)
+        for source, frame in bronze
+        for name in (source.customer, source.merged_into)
+        if name is not None
+    ]
+    everyone = reduce(lambda a, b: a.unionByName(b), found)
     return everyone.where("customer_id IS NOT NULL").distinct()
 
 

@@ -34,6 +34,7 @@ from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.versions import (
     BOOKKEEPING,
+    MERGED_INTO,
     repeated_keys,
     set_apart,
     to_versions,
@@ -255,7 +256,8 @@ def load_silver(
         ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
-    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
+    merged = [MERGED_INTO] if source.merged_into else []
+    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *merged, *BOOKKEEPING)
     identity_table = tables.customer_identity(business)
     try:
         with ExitStack() as drafts:

@@ -104,6 +104,11 @@ def silver(source: Source) -> Table:
         unit="rows",
         required=True,
     )
+    merged = LakeColumn(
+        "merged_into_key",
+        "string",
+        "customer_key of the customer that this one was merged into; null for a customer who was not merged.",
+    )
     return Table(
         "silver",
         source.name,
@@ -112,6 +117,7 @@ def silver(source: Source) -> Table:
         (
             CUSTOMER_KEY,
             *(described(c) if c.name in source.key else optional(described(c)) for c in source.attributes),
+            *([merged] if source.merged_into else []),
             KNOWN_AT,
             SEQUENCE,
             latest,
