@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from churn_assets.contracts.calendar import Calendar
+from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
@@ -39,6 +40,7 @@ class BusinessFile(Section):
     label: LabelRule
     eligibility: Eligibility = Eligibility()
     people: People = People()
+    contradictions: Contradictions = Contradictions()
     features: list[FeatureLine] = Field(min_length=1)
     protected: list[ProtectedAttribute] = Field([])
     customer_months: list[MonthColumn] = Field([])

@@ -26,11 +26,9 @@ from churn_assets.lakehouse.tables import between
 from churn_assets.months import spoken
 from churn_assets.progress import note
 from churn_assets.silver.audit import MonthAudit, Problem
-from churn_assets.silver.balance import passed_before, refuse_months
-from churn_assets.silver.cross_checks import CROSS_CHECKS, cross_checks
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.fill import COLLAPSE
-from churn_assets.silver.findings import findings, record
+from churn_assets.silver.findings import as_metadata, in_words, record
 from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import reconcile
@@ -42,9 +40,6 @@ ONE_KEY = "one_key_per_customer"
 CONTRACT_RULES = "contract_rules_hold"
 ROWS_ACCOUNTED_FOR = "every_row_accounted_for"
 COLUMNS_FILLED = "columns_stay_filled"
-SOURCES_AGREE = "sources_agree"
-FINDING_COLUMNS = ("source", "extract_month", "rule", "subject", "severity", "what", "remedy")
-SHOWN_FINDINGS = 50
 
 
 @contextmanager
@@ -102,7 +97,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
         record(lakehouse, FOUND_BY, months, judged.problems, run_id=context.run.run_id)
         numbers = {"customers": counts[0], "new": commit.rows}
         held = [passed(ONE_KEY, numbers)]
-        return materialized(lakehouse, table, commit, numbers | _noticed(judged.problems), held)
+        return materialized(lakehouse, table, commit, numbers | as_metadata(judged.problems), held)
 
     return customer_keys
 
@@ -164,20 +159,16 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         report["volume not judged"] = table_metadata(["month", "why"], unjudged)
     if refused:
         report["refused by rule"] = table_metadata(["rule", "rows"], Counter(refused).most_common())
-    return report | _noticed(problems)
-
-
-def _told(problems: Sequence[Problem]) -> str:
-    return "\n".join(f"{p.source} {p.month}: {p.rule}: {p.evidence}" for p in problems)
+    return report | as_metadata(problems)
 
 
 def _blocked(load: SilverLoad) -> CheckFailed:
     """The failed check of months that broke a blocking rule."""
     remedies = " ".join(dict.fromkeys(p.remedy for p in load.blocking))
     again = f"Then run {ingest_commands(p.month for p in load.blocking)}."
-    evidence = _noticed(load.blocking) | {"months committed": spoken(load.passed) or "none"}
+    evidence = as_metadata(load.blocking) | {"months committed": spoken(load.passed) or "none"}
     committed = f"Committed: {spoken(load.passed)}." if load.passed else NOT_COMMITTED
-    return CheckFailed(CONTRACT_RULES, _told(load.blocking), f"{remedies} {again}", evidence, committed)
+    return CheckFailed(CONTRACT_RULES, in_words(load.blocking), f"{remedies} {again}", evidence, committed)
 
 
 def _filled(problems: Sequence[Problem]) -> dg.AssetCheckResult:
@@ -185,15 +176,7 @@ def _filled(problems: Sequence[Problem]) -> dg.AssetCheckResult:
     emptied = [p for p in problems if p.rule.startswith(f"{COLLAPSE.rule}:")]
     if not emptied:
         return passed(COLUMNS_FILLED, {})
-    return warned(COLUMNS_FILLED, _told(emptied), _noticed(emptied))
-
-
-def _noticed(problems: Sequence[Problem]) -> dict[str, Any]:
-    if not problems:
-        return {}
-    header = ["month", "rule", "severity", "what", "remedy"]
-    rows = [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems]
-    return {"noticed": table_metadata(header, rows)}
+    return warned(COLUMNS_FILLED, in_words(emptied), as_metadata(emptied))
 
 
 def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -287,45 +270,6 @@ def _shared_specs(business: Business) -> list[dg.AssetSpec]:
     ]
 
 
-def _findings(business: Business) -> dg.AssetsDefinition:
-    table = tables.FINDINGS
-
-    @table_asset(
-        table,
-        business,
-        description="What checks found in each month: of a source, written with it, and between sources.",
-        deps=[tables.silver(s).key for s in business.sources],
-        partitions=ingest_months(business),
-        checks={
-            SOURCES_AGREE: "Sources do not contradict each other more than their contracts and churn.yaml allow."
-        },
-    )
-    def found(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
-        judged = set(context.instance.get_materialized_partitions(context.asset_key))
-        # months that passed in a run that another month failed
-        left_out = passed_before(lakehouse, partition_range(context)[0]) - judged
-        months = sorted({*left_out, *partition_range(context)})
-        problems = cross_checks(lakehouse, business, months)
-        commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
-        if refusing := [p for p in problems if p.severity == "block"]:
-            refuse_months(lakehouse, [(p.source, p.month, p.rule) for p in refusing], context.run.run_id)
-            remedies = " ".join(dict.fromkeys(p.remedy for p in refusing))
-            again = f"Then run {ingest_commands(p.month for p in refusing)}."
-            evidence, outcome = _noticed(problems), "These months have not passed silver."
-            raise CheckFailed(SOURCES_AGREE, _told(refusing), f"{remedies} {again}", evidence, outcome)
-        rows = findings(lakehouse, months)
-        listed = [[row[name] for name in FINDING_COLUMNS] for row in rows[:SHOWN_FINDINGS]]
-        report = {"findings": len(rows), "found": table_metadata(FINDING_COLUMNS, listed)}
-        held = passed(SOURCES_AGREE, {})
-        if problems:
-            held = warned(SOURCES_AGREE, _told(problems), _noticed(problems))
-        for month in sorted(left_out):
-            yield dg.AssetMaterialization(table.key, partition=month)
-        yield materialized(lakehouse, table, commit, report, [held])
-
-    return found
-
-
 def _reconciliation(business: Business) -> dg.AssetsDefinition:
     table = tables.RECONCILIATION
 
@@ -364,11 +308,10 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
 
 
 def silver_assets(business: Business) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Keys, one asset per source, the shared tables, the findings, and the balance."""
+    """Keys, one asset per source, the shared tables, and the balance."""
     return [
         _customer_keys(business),
         *(_silver_asset(business, source) for source in business.sources),
         *_shared_specs(business),
-        _findings(business),
         _reconciliation(business),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from churn_assets.contracts.source import Source
+from churn_assets.graph.metadata import table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.silver.audit import Problem
@@ -67,6 +68,20 @@ def told(row: dict[str, Any]) -> str:
     """One finding as a line of text, with its remedy."""
     about = f"{row['rule']} {row['subject']}" if row["subject"] else row["rule"]
     return f"{row['source']} {row['extract_month']}: {about}: {row['what']} {row['remedy']}"
+
+
+def in_words(problems: Iterable[Problem]) -> str:
+    """A line per problem, without the remedies."""
+    return "\n".join(f"{p.source} {p.month}: {p.rule}: {p.evidence}" for p in problems)
+
+
+def as_metadata(problems: Sequence[Problem]) -> dict[str, Any]:
+    """The problems as metadata of an asset or a check; empty without any."""
+    if not problems:
+        return {}
+    header = ["month", "rule", "severity", "what", "remedy"]
+    rows = [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems]
+    return {"noticed": table_metadata(header, rows)}
 
 
 def _row(found_by: str, problem: Problem) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What sources say of each other: ids that the related source never delivered.
+"""Ids that the related source never delivered.
 
-Read from silver, month by month, after all sources of the month. An id is judged in the month of the first extract of
+An id is judged in the month of the first extract of
 the related source that could name it, by all extracts up to the end of that month.
 """
 
@@ -19,13 +19,7 @@ from churn_assets.silver.findings import SHOWN_EXAMPLES
 if TYPE_CHECKING:
     import pandas as pd
 
-CROSS_CHECKS = "cross_checks"
 UNKNOWN_IDS = MonthRule("relationships", None, 0.0, "warn")  # where the contract declares none
-
-
-def cross_checks(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Problem]:
-    """Everything that sources say of each other in these months, ascending; there may be gaps between them."""
-    return unknown_ids(lakehouse, business, months)
 
 
 def unknown_ids(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""What sources say of each other, asked of a small lake."""
+"""Ids that the related source never delivered (case 7)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +9,9 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import MonthRule
+from churn_assets.cross_checks.unknown_ids import unknown_ids
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.cross_checks import unknown_ids
 from churn_assets_tests.lakes import ingest, settings_for, small_business, write_csv, write_jsonl
 from churn_assets_tests.silver.rows import customer, subscription, ticket
 
