@@ -28,10 +28,11 @@ RISKIEST = 5
 LINES_A_CUSTOMER = 3
 INDENT = 2
 FINDING_WIDTH = 150  # characters, so that findings take two lines
+FACT_LINES = 9  # above five customers of three lines each
 LABEL_WIDTH = 10
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
-    ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
+    ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
     ("{command} summary --full", "all tables, findings, refused rows, segments and what to do"),
     ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
@@ -56,11 +57,11 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts = RichTable(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     facts.add_column(width=LABEL_WIDTH, style="bold")
     facts.add_column()
-    doubts = (("Not known", _not_known(lakehouse, business)), ("Findings", _findings(lakehouse)))
     for label, words in (
         ("Rows", _rows(lakehouse)),
         ("People", _people(lakehouse)),
-        *doubts,
+        ("Not known", _not_known(lakehouse, business)),
+        ("Findings", _findings(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
     ):
@@ -69,8 +70,9 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     console.print(facts)
     if lakehouse.exists(tables.CUSTOMER_SEGMENTS):
         console.print("", _tiers(lakehouse, business))
-    # with both doubts there is room for one customer fewer
-    if rows := riskiest(lakehouse, line, RISKIEST - all(words for _, words in doubts)):
+    more = len(console.render_lines(facts)) - FACT_LINES
+    fewer = max(0, -(-more // LINES_A_CUSTOMER))  # customers for whom there is no room
+    if rows := riskiest(lakehouse, line, RISKIEST - fewer):
         console.print("", _customers(rows, business, console.width))
     console.print("", _next_steps())
 
