@@ -30,6 +30,7 @@ INDENT = 2
 FINDING_WIDTH = 150  # characters, so that findings take two lines
 FACT_LINES = 9  # above five customers of three lines each
 LABEL_WIDTH = 10
+LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
@@ -39,10 +40,13 @@ NEXT_STEPS = (
 
 
 def _not_known(lakehouse: Lakehouse, business: Business) -> str:
-    """Sources of which a month has not passed silver; empty when all have."""
+    """Sources of which a month has not passed silver, on one line; empty when all have."""
     missing = not_known(business, states_of(lakehouse, business))
+    if not missing:
+        return ""
     listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
-    return f"{listed}. `churn-assets doctor` says why." if listed else ""
+    many = f"months of {len(missing)} sources"
+    return f"{listed if len(listed) <= LONGEST_LIST else many}; `{command()} doctor` says why"
 
 
 def print_first_screen(lakehouse: Lakehouse, business: Business, console: Console) -> None:

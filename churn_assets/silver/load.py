@@ -155,11 +155,11 @@ def _unread_files(
     lakehouse: Lakehouse, source: Source, lying: Sequence[ExtractFile], held: Set[str], run_id: str
 ) -> dict[ExtractFile, str]:
     """File -> why bronze does not hold it, of the files `lying` in the landing zone when bronze was written."""
-    table = tables.bronze(source)
-    written = lakehouse.committed_at(table).timestamp() * 1e9
-    unread = [f for f in lying if f.name not in held and f.modified_ns < written]
-    if not unread:
+    table, lacking = tables.bronze(source), [f for f in lying if f.name not in held]
+    if not lacking:
         return {}
+    written = lakehouse.committed_at(table).timestamp() * 1e9
+    unread = [f for f in lacking if f.modified_ns < written]
     with lakehouse.staging(table, run_id=run_id) as folder:
         why = unreadable(source, lakehouse.settings.landing_uri, unread, folder)
     never = "It came after bronze was written, and is older than that by its own account."

@@ -107,15 +107,15 @@ def first_delivered_month(landing: str, sources: Iterable[Source], start: str) -
             folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
         except NotADirectoryError:
             continue
-        days = {match[1]: f.path for f in folders if (match := EXTRACT.fullmatch(f.base_name))}
-        for day, folder in sorted(days.items()):
-            if day[:7] < start:
+        named = ((EXTRACT.fullmatch(f.base_name), f.path) for f in folders)
+        for month, folder in sorted((match[1][:7], path) for match, path in named if match):
+            if month < start or not "01" <= month[5:] <= "12":
                 continue
-            if found is not None and day[:7] >= found:
+            if found is not None and month >= found:
                 break
             names = [info.base_name for info in fs.get_file_info(pafs.FileSelector(folder))]
             if any(not name.startswith((".", "_")) for name in names):
-                found = day[:7]
+                found = month
                 break
     return found
 
