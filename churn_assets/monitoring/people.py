@@ -183,13 +183,15 @@ class _Events:
 
 
 def _days(values: "pd.Series") -> "pd.Series":
-    """Days of dates or moments, without time zone."""
+    """Days of dates or moments, without time zone; to the second, since a nanosecond ends with the year 2262."""
+    import numpy as np
     import pandas as pd
 
-    days = pd.to_datetime(values)
-    return (
-        (days.dt.tz_convert(None) if days.dt.tz is not None else days).dt.floor("D").astype("datetime64[s]")
-    )
+    if values.dtype == object:  # dates
+        days = np.array([None if pd.isna(day) else day for day in values], dtype="datetime64[D]")
+        return pd.Series(days.astype("datetime64[s]"), values.index)
+    moments = values.dt.tz_convert(None) if values.dt.tz is not None else values
+    return moments.astype("datetime64[s]").dt.floor("D")
 
 
 def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.Series":

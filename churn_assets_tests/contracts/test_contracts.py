@@ -144,9 +144,9 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "merged into a number": (
         "customers",
-        lambda c: _set_own(c, "mergedInto", "household_size"),
+        lambda c: _set_own(c, "mergedInto", "birth_date"),
         "customProperties[mergedInto].value",
-        "household_size names a customer and is not a string; declare it as string",
+        "birth_date names a customer and is not a string; declare it as string",
     ),
     "merged into itself": (
         "customers",

@@ -99,7 +99,7 @@ def test_who_comes_back_is_new_and_who_comes_and_goes_within_a_month_is_counted(
     spells: list[Row] = [
         (jan, "back", {}),
         (feb, "brief", {"started_on": date(2025, 2, 1), "ended_on": date(2025, 2, 20)}),
-        (jan, "later", {"started_on": date(2025, 3, 5)}),
+        (jan, "later", {"started_on": date(2025, 3, 5), "ended_on": date(9999, 12, 31)}),
     ]
     customers += _listed("later", jan, feb, mar)
     of_all = [_counts(b) for b in _balances(business, customers, spells, [jan, feb, mar]) if b.source == ALL]
