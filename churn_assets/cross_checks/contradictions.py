@@ -72,19 +72,16 @@ def _between(
     problems = []
     for row in rows:
         share = row["wrong"] / row["running"]
-        said = [f"{row['former']:,} are former by {entity.name}"] if row["former"] else []
-        if lost := row["wrong"] - row["former"]:
-            said.append(
-                f"{lost:,} are gone from its extracts" if said else f"{lost:,} are gone from {entity.name}"
-            )
+        parts = {"called former": row["former"], "no longer listed": row["wrong"] - row["former"]}
+        said = ", ".join(f"{count:,} {how}" for how, count in parts.items() if count)
         problems.append(
             Problem(
                 spell.name,
                 indexes[row["as_of_index"]],
                 f"contradiction:{entity.name}",
                 rule.severity if share > rule.max_share else "warn",
-                f"{row['wrong']:,} of {row['running']:,} customers whose spell runs ({share:.1%}) have left: "
-                f"{', '.join(said)}. Ends may be missing in {spell.name}.",
+                f"{row['wrong']:,} of {row['running']:,} customers whose spell runs ({share:.1%}) have left by "
+                f"{entity.name}: {said}. Ends may be missing in {spell.name}.",
                 f"Ask {spell.name} for the ends of these customers; silver/customer_keys names them.",
                 row["wrong"],
                 row["running"],
