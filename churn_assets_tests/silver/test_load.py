@@ -444,6 +444,7 @@ def test_a_respelt_month_is_refused_before_anybody_gets_a_key(spark: "SparkSessi
         folder / "contracts" / "tickets.yaml",
         lambda c: c["schema"][0]["properties"][1].update(transformLogic="lpad(customer_id, 7, '0')"),
     )
+    load_business.cache_clear()
     ingest(lakehouse, load_business(folder), ["2025-02"])
     assert (lakehouse.count(tables.CUSTOMER_KEYS), lakehouse.count(tickets)) == (20, 40)
     assert [r["rule"] for r in findings(lakehouse, ["2025-02"])] == []
