@@ -1,11 +1,11 @@
 """bronze/<source>: one asset per source contract."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
-from churn_assets.bronze.reading import read_extracts, unreadable
+from churn_assets.bronze.reading import bronze_frame
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.checks import NOT_COMMITTED, CheckFailed, ingest_commands, passed
@@ -13,18 +13,17 @@ from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.months import spoken
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.landing import ExtractFile, LandingError, list_extracts
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from churn_assets.sources.landing import LandingError, list_everything, refuse
+from churn_assets.sources.readers.staging import stage
 
 SHOWN_FILES = 50
 # Metadata of a month: a digest of its files, which distinguishes a changed month from a repeated one.
 EXTRACTS = "extracts"
 FILES_FIT = "files_fit_contract"
+EVERY_ROW = "every_row_of_every_file"
 FILES_READ = "every_file_was_read"
 LEFT_OUT = "These files are left out, and silver refuses their months."
 
@@ -37,7 +36,10 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         business,
         description=f"{source.description} As delivered ({source.format}), nothing refused.",
         partitions=ingest_months(business),
-        checks={FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD."},
+        checks={
+            FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD.",
+            EVERY_ROW: "The table holds as many rows of each file as its reader counted.",
+        },
         reports={
             FILES_READ: "Every file is readable and has the columns that the contract requires. A file that is not is "
             "left out, and silver refuses its month."
@@ -50,41 +52,63 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         months = partition_range(context)
         landing = lakehouse.settings.landing_uri
         try:
-            files = list_extracts(landing, source, months)
+            listing = list_everything(landing, source, months)
+            refuse(listing.refused)
         except LandingError as error:
             raise _unfit(FILES_FIT, [str(error)], months) from error
         with lakehouse.staging(table, run_id=context.run.run_id) as folder:
-            frame, refused = _readable(lakehouse, source, files, folder)
-            commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
-        delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
+            staged = stage(source, listing.files, folder)
+            with lakehouse.draft(table, bronze_frame(lakehouse.spark, source, staged)) as draft:
+                counted = require_every_row(draft, staged.rows)
+                commit = draft.replace(tables.between(months), run_id=context.run.run_id)
+        delivered = table_metadata(
+            ["file", "bytes", "rows"],
+            [(f.name, f.size, staged.rows.get(f.name, "not read")) for f in listing.files[-SHOWN_FILES:]],
+        )
         for month in months:
-            mark = digest(f for f in files if f.month == month)
+            mark = digest(f for f in listing.files if f.month == month)
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)
-        report = {"files": len(files), "newest files": delivered}
-        read = passed(FILES_READ, {"files": len(files)})
-        if refused:
+        report = {"files": len(listing.files), "newest files": delivered}
+        if listing.not_read:
+            told = [(file.name, file.reason) for file in listing.not_read[-SHOWN_FILES:]]
+            report |= {
+                "not read": len(listing.not_read),
+                "files not read": table_metadata(["file", "reason"], told),
+            }
+        read = passed(FILES_READ, {"files": len(listing.files)})
+        if staged.refused:
             # the step goes on, so that other sources get their keys; silver refuses the months of these files
-            unfit = {f.month for f in files if f.name in refused}
-            read = _unfit(FILES_READ, [*map(str, refused.values())], sorted(unfit), LEFT_OUT).result(
-                table.key
-            )
-        held = [passed(FILES_FIT, {"files": len(files)}), read]
+            found, unfit = zip(*((str(file.error), str(file.month)) for file in staged.refused), strict=True)
+            read = _unfit(FILES_READ, found, sorted({*unfit}), LEFT_OUT).result(table.key)
+        held = [passed(FILES_FIT, {"files": len(listing.files)}), passed(EVERY_ROW, counted), read]
         return materialized(lakehouse, table, commit, report, held)
 
     return bronze
 
 
-def _readable(
-    lakehouse: Lakehouse, source: Source, files: Sequence[ExtractFile], folder: str
-) -> "tuple[DataFrame, dict[str, LandingError]]":
-    """The rows of the files that can be read, and why the others cannot."""
-    spark, landing = lakehouse.spark, lakehouse.settings.landing_uri
-    try:
-        return read_extracts(spark, source, landing, files, f"{folder}/all"), {}
-    except LandingError:
-        refused = unreadable(source, landing, files, f"{folder}/each")
-        rest = [f for f in files if f.name not in refused]
-        return read_extracts(spark, source, landing, rest, f"{folder}/rest"), refused
+def require_every_row(draft: TableDraft, counted: Mapping[str, int]) -> dict[str, int]:
+    """Checks that a draft holds as many rows of each file as the file's reader counted; returns the number of rows.
+
+    Raises:
+        CheckFailed: it holds more or fewer, or rows of another file.
+    """
+    rows = draft.content.aggregate(["source_file"], [("row_number", "count")]).to_pylist()
+    held = {row["source_file"]: row["row_number_count"] for row in rows}
+    wrong = [
+        (name, counted.get(name, 0), held.get(name, 0))
+        for name in sorted({*counted, *held})
+        if counted.get(name, 0) != held.get(name, 0)
+    ]
+    if wrong:
+        name, delivered, found = wrong[0]
+        raise CheckFailed(
+            EVERY_ROW,
+            f"{len(wrong)} files have not as many rows as the table, first {name}: {delivered:,} in the "
+            f"file, {found:,} in the table.",
+            "This is a defect of this software; please report it.",
+            {"files": table_metadata(["file", "rows in the file", "rows in the table"], wrong[:SHOWN_FILES])},
+        )
+    return {"files": len(counted), "rows": sum(counted.values())}
 
 
 def _unfit(

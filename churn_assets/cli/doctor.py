@@ -51,6 +51,7 @@ TESTED = {
 DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
 # Memory that a run needs besides the driver heap: other memory of the JVM (about 0.5 GB), Python with MLflow (1 GB).
 BESIDE_HEAP = 3 * GIB // 2
+SHOWN_FILES = 10  # of a source
 # Variables of other Spark installations; they override the settings of this project.
 TAKES_OVER = (
     "SPARK_HOME",
@@ -205,9 +206,9 @@ def check_business(settings: Settings) -> Finding:
 
 
 def check_landing(settings: Settings) -> Finding:
-    """Checks for extracts that nothing reads: outside the calendar, or in a folder that no contract names."""
+    """Checks for files that nothing reads: by their month, their name, or the folder that they are in."""
     from churn_assets.contracts.loader import load_business
-    from churn_assets.sources.landing import LandingError, list_extracts, unclaimed
+    from churn_assets.sources.landing import list_everything, unclaimed
 
     landing = settings.landing_uri
     try:
@@ -215,22 +216,34 @@ def check_landing(settings: Settings) -> Finding:
     except (FileNotFoundError, ValueError):
         return Finding("landing", "warn", "not checked: there is no valid business to compare it with")
     first, last = business.file.calendar.start, business.file.calendar.end
-    unread, remedies, count = [], [], 0
-    try:
-        for source in business.sources:
-            files = list_extracts(landing, source)
-            count += len(files)
-            if outside := sum(f.month < first or (last is not None and f.month > last) for f in files):
-                span = f"{first} to {last}" if last else f"from {first} on"
-                unread.append(
-                    f"{source.name}: {outside:,} of {len(files):,} files lie outside the calendar, {span}"
-                )
-                remedies = ["Move calendar.start or calendar.end in churn.yaml, or remove the files."]
-        if unknown := unclaimed(landing, business.sources):
-            unread.append(f"no contract names {', '.join(unknown)}")
-            remedies.append("Rename them as the contract of their source names them, or write a contract.")
-    except LandingError as error:
-        return Finding("landing", "fail", str(error), "Fix the problem that the message names.")
+    refused: list[str] = []
+    unread: list[str] = []
+    remedies: dict[str, None] = {}
+    count = 0
+    for source in business.sources:
+        listing = list_everything(landing, source)
+        refused += [str(file.error) for file in listing.refused]
+        count += len(listing.files)
+        if outside := sum(f.month < first or (last is not None and f.month > last) for f in listing.files):
+            span = f"{first} to {last}" if last else f"from {first} on"
+            unread.append(
+                f"{source.name}: {outside:,} of {len(listing.files):,} files lie outside the calendar, {span}"
+            )
+            remedies["Move calendar.start or calendar.end in churn.yaml, or remove the files."] = None
+        if listing.not_read:
+            unread += [f"{name}: {reason}" for name, _, reason in listing.not_read[:SHOWN_FILES]]
+            if len(listing.not_read) > SHOWN_FILES:
+                unread.append(f"... and {len(listing.not_read) - SHOWN_FILES:,} more of {source.name}")
+            remedies[
+                "Rename files that hold rows; such names are for files that are still being written."
+            ] = None
+    if unknown := unclaimed(landing, business.sources):
+        unread.append(f"no contract names {', '.join(unknown)}")
+        remedies["Rename folders as the contract of their source names them, or write a contract."] = None
+    if refused:
+        return Finding(
+            "landing", "fail", "\n".join(refused + unread), "Fix the problems that the messages name."
+        )
     if unread:
         return Finding(
             "landing",

@@ -7,6 +7,7 @@ from churn_assets.contracts.custom import Delivery, Role
 from churn_assets.contracts.odcs import LogicalType, Severity
 
 FileFormat = Literal["csv", "jsonl", "parquet"]
+Compression = Literal["gz", "zst"]
 NUMERIC = frozenset({"number", "integer"})
 TIMES = frozenset({"date", "timestamp"})
 
@@ -90,9 +91,11 @@ class GapRule:
 
 @dataclass(frozen=True)
 class Source:
-    """One declared source. `customer` is the name of the column with the natural id of the customer.
+    """One declared source.
 
-    `merged_into` is the name of the column with the id of the customer that this one was merged into.
+    `customer` is the name of the column with the natural id of the customer, `merged_into` that of the column with the
+    id of the customer that this one was merged into. `encoding` is one that Python knows. `compression` is that of
+    files whose names do not tell it.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Source:
     path: str
     delimiter: str
     encoding: str
+    compression: Compression | None
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     customer: str
@@ -134,6 +138,11 @@ class Source:
     def attributes(self) -> tuple[Column, ...]:
         """Columns that tables after silver may contain: neither personal nor a natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Names of the columns that identify something: the customer, the key and references to other sources."""
+        return frozenset({self.customer, *self.key, *(c.name for c in self.columns if c.refers_to)})
 
     @property
     def lacks_times(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from churn_assets.bronze.reading import CORRUPT, unreadable
+from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
@@ -43,7 +43,9 @@ from churn_assets.silver.versions import (
     with_known_keys,
 )
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.landing import ExtractFile, extracts_without_rows, list_extracts
+from churn_assets.sources.content import extracts_without_rows
+from churn_assets.sources.landing import ExtractFile, list_extracts
+from churn_assets.sources.readers.staging import stage
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -161,9 +163,9 @@ def _unread_files(
     written = lakehouse.committed_at(table).timestamp() * 1e9
     unread = [f for f in lacking if f.modified_ns < written]
     with lakehouse.staging(table, run_id=run_id) as folder:
-        why = unreadable(source, lakehouse.settings.landing_uri, unread, folder)
+        why = {name: str(error) for name, _, error in stage(source, unread, folder).refused}
     never = "It came after bronze was written, and is older than that by its own account."
-    return {f: str(why.get(f.name, f"{f.name}: {never}")) for f in unread}
+    return {f: why.get(f.name, f"{f.name}: {never}") for f in unread}
 
 
 def audit_months(
