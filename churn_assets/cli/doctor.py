@@ -1,7 +1,7 @@
 """Checks the machine and the settings, and says what is wrong and how to fix it. Changes nothing.
 
-The only exception is the round trip: it starts Spark (which fetches missing Delta jars), and writes and removes a small
-table in the lake.
+The exceptions: the round trip starts Spark (which fetches missing Delta jars), and writes and removes a small table in
+the lake; runs whose process was killed are marked as failed.
 """
 
 import os
@@ -94,6 +94,9 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_business,
         check_landing,
         check_known,
+        check_sources,
+        check_runs,
+        check_home,
         check_stores,
         check_findings,
         check_java,
@@ -272,6 +275,34 @@ def check_known(settings: Settings) -> Finding:
         return Finding(name, "warn", "\n".join(lines(states, missing)), remedy(missing))
     until = min(state.until for state in states if state.until)
     return Finding(name, "ok", f"every source until {until}, or until its newest month that is due")
+
+
+def check_sources(settings: Settings) -> Finding:
+    """Checks a sample of each source as `churn-assets check` does; tells no delivered value."""
+    from churn_assets.cli.check import in_short
+
+    status, what = in_short(settings)
+    remedy = "" if status == "ok" else "`churn-assets check` shows examples and remedies."
+    return Finding("sources", status, what, remedy)
+
+
+def check_runs(settings: Settings) -> Finding:
+    """Checks for runs of killed processes, and marks them as failed: sensors wait for a run that seems to go on."""
+    from churn_assets.abandoned_runs import end_abandoned_in, told
+
+    if ended := end_abandoned_in(settings):
+        return Finding("runs", "warn", "\n".join(told(run) for run in ended))
+    return Finding("runs", "ok", "none was killed since the last look")
+
+
+def check_home(settings: Settings) -> Finding:
+    """Checks whether the home was moved or copied since MLflow wrote its paths down."""
+    from churn_assets.tracking.places import former_roots
+
+    if former := former_roots(settings.mlflow_uri, settings.mlflow_artifacts):
+        what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model mends that"
+        return Finding("home", "ok", what)
+    return Finding("home", "ok", "all paths lead into this home")
 
 
 def check_stores(settings: Settings) -> Finding:

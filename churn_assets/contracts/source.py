@@ -1,6 +1,7 @@
 """`Source`: a validated contract as the other packages read it."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from churn_assets.contracts.custom import Delivery, Role
@@ -41,6 +42,13 @@ class Column:
     refers_to: str | None
     meaning: str
     unit: str | None
+
+    def allows(self, value: object) -> bool:
+        """Whether a typed value is one of the valid values; True if the contract lists none."""
+        plain = float(value) if isinstance(value, Decimal) else value
+        return (
+            not self.valid_values or plain in self.valid_values or str(plain) in map(str, self.valid_values)
+        )
 
 
 @dataclass(frozen=True)

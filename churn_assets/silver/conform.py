@@ -1,7 +1,6 @@
 """Converts bronze rows to typed rows and finds the first rule that each row breaks."""
 
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
@@ -97,10 +96,7 @@ def invalid(column: ContractColumn) -> "Column":
 
 def is_invalid(value: object, column: ContractColumn) -> bool:
     """`invalid` for one typed value in Python."""
-    if value is None:
-        return False
-    plain = float(value) if isinstance(value, Decimal) else value
-    return plain not in column.valid_values and str(plain) not in map(str, column.valid_values)
+    return value is not None and not column.allows(value)
 
 
 def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
