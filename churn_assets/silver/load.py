@@ -44,7 +44,7 @@ from churn_assets.silver.versions import (
 )
 from churn_assets.sources.arrivals import digest
 from churn_assets.sources.content import extracts_without_rows
-from churn_assets.sources.landing import ExtractFile, list_extracts
+from churn_assets.sources.landing import ExtractFile, list_everything
 from churn_assets.sources.readers.staging import stage
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Delivery:
 def delivery(lakehouse: Lakehouse, source: Source, months: Sequence[str], run_id: str) -> Delivery:
     """What came of these months, compared between bronze and the landing zone."""
     files = delivered_files(lakehouse, source, months)
-    lying = list_extracts(lakehouse.settings.landing_uri, source, months)
+    lying = list_everything(lakehouse.settings.landing_uri, source, months).files
     held = {file.name for file in files}
     return Delivery(files, lying, _unread_files(lakehouse, source, lying, held, run_id))
 
