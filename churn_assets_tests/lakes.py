@@ -20,6 +20,8 @@ from churn_assets.lakehouse.catalogue.table import LakeColumn, Table, types_of_r
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
+from churn_assets.silver.findings import record
+from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
 from churn_assets.silver.load import SilverLoad, load_silver
 from churn_assets.sources.landing import list_extracts
 
@@ -192,7 +194,7 @@ def to_bronze(
         if not sources or source.name in sources:
             table, files = tables.bronze(source), list_extracts(landing, source, months)
             with lakehouse.staging(table, run_id="bronze") as folder:
-                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
+                frame = read_extracts(lakehouse.spark, source, files, folder)
                 lakehouse.replace(table, frame, tables.between(months), run_id="bronze")
 
 
@@ -201,7 +203,10 @@ def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
     where = tables.between(months)
     ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
     known = lakehouse.read(tables.CUSTOMER_KEYS) if lakehouse.exists(tables.CUSTOMER_KEYS) else None
-    return lakehouse.append(tables.CUSTOMER_KEYS, new_keys(ids, known).coalesce(1), run_id="keys").rows
+    judged = judge_ids(business, ids, known, first_months(lakehouse, business))
+    record(lakehouse, FOUND_BY, months, judged.problems, run_id="keys")
+    added = new_keys(ids, known, judged.withheld).coalesce(1)
+    return lakehouse.append(tables.CUSTOMER_KEYS, added, run_id="keys").rows
 
 
 def ingest(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from churn_assets.contracts.calendar import Calendar
+from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
@@ -39,6 +40,7 @@ class BusinessFile(Section):
     label: LabelRule
     eligibility: Eligibility = Eligibility()
     people: People = People()
+    contradictions: Contradictions = Contradictions()
     features: list[FeatureLine] = Field(min_length=1)
     protected: list[ProtectedAttribute] = Field([])
     customer_months: list[MonthColumn] = Field([])
@@ -73,6 +75,19 @@ class Business:
     def first_month(self, source: Source) -> str:
         """Returns the first month (`YYYY-MM`) in which extracts of the source are expected."""
         return max(source.first_month or self.file.calendar.start, self.file.calendar.start)
+
+    def history_months(self, source: Source) -> int | None:
+        """Returns how many months of a source a snapshot is made of, its own included; None: all of them.
+
+        The state of a spell, or of an entity that delivers only changes, may have been told in any earlier month.
+        """
+        by_changes = source.role == "entity" and source.delivery == "changes"
+        if source.name == self.file.label.source or source.role == "spell" or by_changes:
+            return None
+        if source.role == "entity":
+            return self.file.windows.observation_months
+        endless = any(f.source == source.name and not (f.months or f.days) for f in self.features)
+        return None if endless else self.file.windows.observation_months
 
     @property
     def first_snapshot_month(self) -> str:

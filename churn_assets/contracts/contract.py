@@ -26,7 +26,13 @@ from churn_assets.contracts.spell import check_spell, find_column, spell_columns
 from churn_assets.contracts.validation import own_properties, peek, property_place, read
 from churn_assets.contracts.yaml_file import YamlDocument, read_yaml
 
-SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
+SHARED_TABLES = (
+    "quarantine",
+    "customer_keys",
+    "customer_identity",
+    "findings",
+    "reconciliation",
+)  # of silver
 NAME = re.compile(r"^name: *[\"']?([a-z][a-z0-9_]*)", re.MULTILINE)  # of a source, in invalid YAML
 
 
@@ -85,6 +91,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
         path=server.path,
         delimiter=server.delimiter,
         encoding=server.encoding,
+        compression=server.compression,
         columns=tuple(
             replace(c, required=c.required or c.name in needed, personal=c.personal or c.name in ids)
             for c in columns.values()
@@ -199,6 +206,12 @@ def _rules(place: Place) -> tuple[tuple[MonthRule, ...], GapRule | None]:
         match quality.implementation:
             case odcs.Shares() as s:
                 shares.append(MonthRule(s.rule, s.minShare, s.maxShare, quality.severity))
+            case odcs.FillShare() as f:
+                shares.append(MonthRule(f.rule, f.minShare, 1.0, quality.severity))
+            case odcs.Strangers() as r:
+                shares.append(MonthRule(r.rule, None, r.maxShare, quality.severity))
+            case odcs.IdOverlap() as o:
+                shares.append(MonthRule(o.rule, o.minShare, o.maxAlike, quality.severity))
             case odcs.Gap() as g:
                 gaps.append(GapRule(g.maxDays, quality.severity))
     return tuple(shares), gaps[0] if gaps else None

@@ -1,12 +1,14 @@
 """`Source`: a validated contract as the other packages read it."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from churn_assets.contracts.custom import Delivery, Role
 from churn_assets.contracts.odcs import LogicalType, Severity
 
 FileFormat = Literal["csv", "jsonl", "parquet"]
+Compression = Literal["gz", "zst"]
 NUMERIC = frozenset({"number", "integer"})
 TIMES = frozenset({"date", "timestamp"})
 
@@ -41,6 +43,13 @@ class Column:
     meaning: str
     unit: str | None
 
+    def allows(self, value: object) -> bool:
+        """Whether a typed value is one of the valid values; True if the contract lists none."""
+        plain = float(value) if isinstance(value, Decimal) else value
+        return (
+            not self.valid_values or plain in self.valid_values or str(plain) in map(str, self.valid_values)
+        )
+
 
 @dataclass(frozen=True)
 class SpellColumns:
@@ -67,9 +76,14 @@ class FormerColumn:
 
 @dataclass(frozen=True)
 class MonthRule:
-    """A rule over a month of a source: rows as a share of the usual number, or share of refused rows."""
+    """A rule over a month of a source: a share, and what happens below `min_share` or above `max_share`.
 
-    rule: Literal["volume", "refusedShare"]
+    `volume`: rows of the usual number; `refusedShare`: refused rows; `fill`: filled rows of a column, of the usual;
+    `relationships`: ids that the related source lacks; `idOverlap`: ids that are known, and most ids that are new and
+    look like a known one.
+    """
+
+    rule: Literal["volume", "refusedShare", "fill", "relationships", "idOverlap"]
     min_share: float | None
     max_share: float
     severity: Literal["warn", "block"]
@@ -85,9 +99,11 @@ class GapRule:
 
 @dataclass(frozen=True)
 class Source:
-    """One declared source. `customer` is the name of the column with the natural id of the customer.
+    """One declared source.
 
-    `merged_into` is the name of the column with the id of the customer that this one was merged into.
+    `customer` is the name of the column with the natural id of the customer, `merged_into` that of the column with the
+    id of the customer that this one was merged into. `encoding` is one that Python knows. `compression` is that of
+    files whose names do not tell it.
     """
 
     name: str
@@ -100,6 +116,7 @@ class Source:
     path: str
     delimiter: str
     encoding: str
+    compression: Compression | None
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     customer: str
@@ -129,6 +146,11 @@ class Source:
     def attributes(self) -> tuple[Column, ...]:
         """Columns that tables after silver may contain: neither personal nor a natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Names of the columns that identify something: the customer, the key and references to other sources."""
+        return frozenset({self.customer, *self.key, *(c.name for c in self.columns if c.refers_to)})
 
     @property
     def lacks_times(self) -> bool:

@@ -4,16 +4,26 @@ An asset checks its draft and raises `CheckFailed` before the commit. `table_ass
 check of the asset and fails the step, so that nothing downstream runs and no materialisation is recorded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.lakehouse.lakehouse import TableDraft
+from churn_assets.months import spans
 
 SHOWN_KEYS = 10
 NOT_COMMITTED = "Nothing was committed."
+
+
+def ingest_commands(months: Iterable[str]) -> str:
+    """Returns the commands that ingest exactly these months."""
+    commands = (
+        f"`churn-assets run ingest --from {first}{'' if first == last else f' --to {last}'}`"
+        for first, last in spans(set(months))
+    )
+    return " and ".join(commands)
 
 
 class CheckFailed(Exception):

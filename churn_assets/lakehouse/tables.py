@@ -18,6 +18,7 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.ingest import (
     CUSTOMER_KEYS,
+    FINDINGS,
     QUARANTINE,
     RECONCILIATION,
     bronze,
@@ -41,6 +42,7 @@ __all__ = [
     "CUSTOMER_SEGMENTS",
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
+    "FINDINGS",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
     "QUARANTINE",
@@ -69,6 +71,7 @@ def catalogue(business: Business) -> list[Table]:
         *(silver(s) for s in business.sources),
         *([customer_identity(business)] if has_identity else []),
         QUARANTINE,
+        FINDINGS,
         RECONCILIATION,
         customers(business),
         customer_months(business),
@@ -88,6 +91,11 @@ def catalogue(business: Business) -> list[Table]:
 def between(months: Sequence[str], column: str = "extract_month") -> str:
     """SQL predicate of a contiguous range of month partitions."""
     return f"{column} >= '{months[0]}' AND {column} <= '{months[-1]}'"
+
+
+def one_of(months: Sequence[str], column: str = "extract_month") -> str:
+    """SQL predicate of some month partitions, contiguous or not."""
+    return f"{column} IN ({', '.join(repr(month) for month in months)})"
 
 
 def as_of_between(months: Sequence[str]) -> str:

@@ -1,13 +1,12 @@
 """Converts bronze rows to typed rows and finds the first rule that each row breaks."""
 
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
-from churn_assets.sources.text import REPLACED
+from churn_assets.sources.text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -97,10 +96,7 @@ def invalid(column: ContractColumn) -> "Column":
 
 def is_invalid(value: object, column: ContractColumn) -> bool:
     """`invalid` for one typed value in Python."""
-    if value is None:
-        return False
-    plain = float(value) if isinstance(value, Decimal) else value
-    return plain not in column.valid_values and str(plain) not in map(str, column.valid_values)
+    return value is not None and not column.allows(value)
 
 
 def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
@@ -108,17 +104,21 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
     from pyspark.sql import functions as F
 
     corrupt = F.get_json_object("rescued", f"$.{CORRUPT}")
-    undecoded = F.contains(corrupt, F.lit(REPLACED))
+    delivered = corrupt
     if source.format == "csv":  # a CSV row with undecoded bytes still parses
-        text = F.concat_ws(" ", *(F.col(f"_delivered.`{f}`") for f in source.fields))
-        undecoded = F.coalesce(undecoded, F.lit(False)) | F.contains(text, F.lit(REPLACED))
+        delivered = F.concat_ws(" ", corrupt, *(F.col(f"_delivered.`{f}`") for f in source.fields))
+    undecoded = F.contains(delivered, F.lit(REPLACED)) & delivered.rlike(UNDECODED)
+    found, at = (F.regexp_extract(delivered, UNDECODED, group) for group in (1, 2))
     rules = [
         (
             "unreadable",
             undecoded,
-            F.lit(
-                f"the row holds bytes that are not {source.encoding}: "
-                "name the encoding of the files as `encoding` in the contract's server"
+            F.concat(
+                *(F.lit("the row holds "), found, F.lit(" at byte "), at),
+                F.lit(
+                    f" of the file, which is not {source.encoding}: "
+                    "name the encoding of the files as `encoding` in the contract's server"
+                ),
             ),
         ),
         ("unreadable", corrupt.isNotNull(), F.lit(f"the row does not parse as {source.format}")),
@@ -134,7 +134,10 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
             # bronze has the column's type already; a value that does not fit it is in `rescued`
             unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
             raw = F.coalesce(raw.cast("string"), unfit)
-        add("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
+        wanted = f" is not a {column.type}: "
+        if source.format == "parquet" and column.name in source.ids:
+            wanted = f" is no exact {column.type}; deliver ids as text or whole numbers: "
+        add("malformed", column, raw.isNotNull() & value.isNull(), wanted, raw)
         if column.transform:
             given = F.coalesce(F.col(f"_delivered.`{column.field}`").cast("string"), F.lit("nothing"))
             add("malformed", column, ~F.col(f"_computed_{column.name}"), TRANSFORM_RAISES, given)

@@ -19,7 +19,9 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.monitoring.people import ALL
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.reconciliation import Balance
+from churn_assets.silver.audit import Problem
+from churn_assets.silver.balance import Balance
+from churn_assets.silver.findings import record
 from churn_assets_tests.lakes import settings_for, small_business
 
 JUNE = date(2025, 6, 30)
@@ -180,3 +182,19 @@ def test_a_sentence_names_as_many_reasons_as_fit(width: int) -> None:
         assert len(lines) <= LINES_A_CUSTOMER and max(map(len, lines)) <= width
     assert " ".join(said(*LONG)).startswith(f"May leave (30 %): {LONG[0]}"[:50])
     assert said("a word " * 60, None, None)[-1].endswith(" ...")
+
+
+def test_the_findings_of_the_last_month_are_told_in_two_lines(tmp_path: Path) -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    house = _lake(tmp_path, business, LONG)
+    what = "652 customer_ids were never delivered by customers, in 9,780 of 75,000 rows. " * 3
+    found = [
+        Problem("usage", month, "relationships:customers", "warn", what, "Ask.")
+        for month in ("2025-05", "2025-06")
+    ]
+    record(house, "cross_checks", ["2025-05", "2025-06"], found, run_id="run")
+    lines = _told(house, business).splitlines()
+    [at] = [place for place, line in enumerate(lines) if line.startswith("Findings")]
+    assert lines[at].split()[1:6] == ["1", "in", "2025-06.", "usage:", "652"]
+    assert lines[at + 1].rstrip().endswith("...") and lines[at + 2].startswith(("Not known", "Model"))
+    assert len(lines) + COMMAND_AND_CLOSING_LINES <= LINES
