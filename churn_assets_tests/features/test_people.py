@@ -44,7 +44,7 @@ def test_three_of_twenty_customers_vanish_and_nobody_asks_them(spark: "SparkSess
         landing, "subscriptions", ENDS[1], spells[:1]
     )  # changes: of the others there is nothing to tell
     for number, day in enumerate(ENDS):
-        write_jsonl(landing, "tickets", day, [ticket(number, IDS[0], day)])
+        write_jsonl(landing, "tickets", day, [ticket(number, IDS[0], f"{day}T10:00:00Z")])
     ingest(house, business, MONTHS)
     rows = [balance.as_dict() for balance in reconcile(house, business, MONTHS)]
     house.append_rows(tables.RECONCILIATION, tables.RECONCILIATION.rows(rows), run_id="run")
