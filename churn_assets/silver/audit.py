@@ -52,7 +52,8 @@ class Problem:
 class MonthAudit:
     """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined.
 
-    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused.
+    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `remarks`
+    counts accepted versions by what silver remarks of them, see `silver.conform`.
     """
 
     source: str
@@ -64,6 +65,7 @@ class MonthAudit:
     warned: Counter[str] = field(default_factory=Counter)
     files: list[DeliveredFile] = field(default_factory=list)
     unknown: int = 0
+    remarks: Counter[str] = field(default_factory=Counter)
 
     @property
     def quarantined(self) -> int:
@@ -179,6 +181,26 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
     )
 
 
+def _remarked(rule: str, count: int) -> tuple[str, str] | None:
+    """Evidence and remedy of what was remarked of accepted rows; None for days that mean none, as is declared."""
+    kind, _, column = rule.partition(":")
+    match kind:
+        case "none":
+            return None
+        case "order":
+            return f"In {count:,} rows {column} lies before the start.", "Have the source mended."
+        case "exchanged":
+            found = f"In {count:,} rows {column} lies after the extract"
+            return (
+                f"{found}, but shortly before it if day and month are exchanged.",
+                f"Compare the formats of {column} in the contract with the files.",
+            )
+    return (
+        f"{count:,} rows break this rule; their values of {column} were made null.",
+        "Have the source mended, or change the rule in the contract.",
+    )
+
+
 def judge(
     source: Source,
     audit: MonthAudit,
@@ -240,6 +262,11 @@ def judge(
                 f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}.",
                 "Add the value to the contract if it is meant.",
             )
+    problems += [
+        Problem(source.name, audit.month, rule, "warn", *told)
+        for rule, count in sorted(audit.remarks.items())
+        if (told := _remarked(rule, count))
+    ]
     drifted = sorted({name for f in audit.files for name in f.rescued_fields})
     if drifted:
         rows = sum(f.rescued_rows for f in audit.files)
