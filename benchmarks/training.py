@@ -17,8 +17,9 @@ import pandas as pd
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import Split, temporal_split
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.months import month_end
 from churn_assets.settings import Settings

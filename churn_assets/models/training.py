@@ -215,7 +215,9 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
     Raises:
         CheckFailed: the sample cannot be used for training, or it contains a leak.
     """
-    from churn_assets.ml.training.train import LeakFound, TrainingError, TrainingSettings, train
+    from churn_assets.ml.training.parts import LeakFound, TrainingError
+    from churn_assets.ml.training.settings import TrainingSettings
+    from churn_assets.ml.training.train import train
 
     settings = training.business.file.training
     names = [f.name for f in training.business.features]

@@ -3,5 +3,5 @@ Dagster.
 
 Whatever needs sources, months or history belongs to the asset graph.
 
-May import: contracts, ml, reporting.
+May import: contracts, inference, ml, reporting.
 """

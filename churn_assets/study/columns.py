@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from churn_assets.inference.days import dates, placeholders
+from churn_assets.inference.names import in_words
+from churn_assets.inference.numerals import is_blank, is_code, numbers
 from churn_assets.ml.portable.transformation import MINIMUM_CATEGORY_ROWS
-from churn_assets.study.days import dates, placeholders
-from churn_assets.study.numerals import is_blank, is_code, numbers
 
 Kind = Literal["number", "category", "date", "id", "constant", "empty", "text", "codes"]
 LEARNABLE: frozenset[Kind] = frozenset({"number", "category", "date"})
@@ -52,15 +53,6 @@ class FileColumn:
     def words(self) -> str:
         """The name as words: `MonthlyCharges` becomes `monthly charges`."""
         return in_words(self.name)
-
-
-def in_words(name: str) -> str:
-    """Splits a column name into words at camelCase, underscores and dots; abbreviations keep their capitals."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.\s]+", " ", name).strip()
-    return (
-        " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in parted.split())
-        or name
-    )
 
 
 def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> FileColumn:

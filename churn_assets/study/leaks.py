@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.contracts.training import SUSPICIOUS_AUC
+from churn_assets.inference.names import in_words
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
-from churn_assets.study.columns import FileColumn, in_words
+from churn_assets.study.columns import FileColumn
 
 # A column is one-sided if its blank (or its filled) rows are almost all churners, or almost all stayers. Chance alone
 # would give PURE_ROWS of each; churners are at least PURE_SHARE of them, or at most 1 - PURE_SHARE of the usual share.

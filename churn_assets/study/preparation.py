@@ -11,11 +11,11 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from churn_assets.contracts.economics import Economics
+from churn_assets.inference.numerals import is_blank
 from churn_assets.study.columns import LEFT_OUT_BECAUSE, FileColumn, learnable, understand
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.folds import SEED, Rows, group_codes
 from churn_assets.study.leaks import LeakFinding, column_findings, file_findings, repeated_ids
-from churn_assets.study.numerals import is_blank
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
 
@@ -116,26 +116,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     used = _drawn(np.flatnonzero(known), groups)
     labels = target.labels[used]
     progress("looking for leaks")
-    left_out = {c.name: LEFT_OUT_BECAUSE[c.kind] for c in columns if c.kind in LEFT_OUT_BECAUSE} | _by_role(
-        request
-    )
-    roles = (request.id, request.time, request.groups)
-    findings = repeated_ids([column for column in columns if column.name not in roles], groups is not None)
-    ids = {finding.column for finding in findings}
-    part = [
-        _taken(column, used) for column in columns if column.name not in left_out and column.name not in ids
-    ]
-    findings += column_findings(part, labels, request.target)
-    left_out |= {
-        finding.column: "looks like a leak, see above"
-        for finding in findings
-        if finding.kind == "leak" and finding.column is not None and finding.column not in request.keep
-    }
-    features = [column for column in columns if column.name not in left_out]
-    if not features:
-        raise StudyError(
-            "No column is left to learn from: all were left out. See --keep, or bring more columns."
-        )
+    features, left_out, findings = _selected(request, columns, used, labels, groups is not None)
     frame = learnable(features, reference)
     together = None if groups is None else groups[used]
     if together is not None and len(np.unique(together)) == len(used):
@@ -163,6 +144,40 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
         used,
         rows,
     )
+
+
+def _selected(
+    request: Request,
+    columns: list[FileColumn],
+    used: NDArray[np.intp],
+    labels: NDArray[np.float64],
+    grouped: bool,
+) -> tuple[list[FileColumn], dict[str, str], list[LeakFinding]]:
+    """Returns the features, column -> why it is not one, and the leaks and warnings about single columns.
+
+    Raises:
+        StudyError: no column is left.
+    """
+    left_out = {c.name: LEFT_OUT_BECAUSE[c.kind] for c in columns if c.kind in LEFT_OUT_BECAUSE}
+    left_out |= _by_role(request)
+    roles = (request.id, request.time, request.groups)
+    findings = repeated_ids([column for column in columns if column.name not in roles], grouped)
+    ids = {finding.column for finding in findings}
+    part = [
+        _taken(column, used) for column in columns if column.name not in left_out and column.name not in ids
+    ]
+    findings += column_findings(part, labels, request.target)
+    left_out |= {
+        finding.column: "looks like a leak, see above"
+        for finding in findings
+        if finding.kind == "leak" and finding.column is not None and finding.column not in request.keep
+    }
+    features = [column for column in columns if column.name not in left_out]
+    if not features:
+        raise StudyError(
+            "No column is left to learn from: all were left out. See --keep, or bring more columns."
+        )
+    return features, left_out, findings
 
 
 def _resolved(request: Request, file: FlatFile) -> Request:

@@ -13,8 +13,9 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]
 
+from churn_assets.inference.encodings import likely_encodings
+from churn_assets.inference.shape import DELIMITERS, FileShape, ShapeError, shape
 from churn_assets.study.errors import StudyError
-from churn_assets.study.shape import DELIMITERS, FileShape, shape
 
 MAXIMUM_ROWS = 5_000_000
 SAMPLE_BYTES = 1 << 18
@@ -31,7 +32,6 @@ _MAGIC = {
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF",
 }
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,10 @@ def read(path: Path) -> FlatFile:
     encoding = _encoding(path)
     head = _head(path, encoding)
     hint = 1 if head.lower().lstrip('"').startswith("sep=") else 0  # Excel states its delimiter
-    found = shape(path.name, head.split("\n", hint)[-1])
+    try:
+        found = shape(path.name, head.split("\n", hint)[-1])
+    except ShapeError as error:
+        raise StudyError(str(error)) from error
     found = replace(found, lines=found.lines + hint)
     notes = ["rows above the header were skipped"] if found.titles else []
     try:
@@ -211,19 +214,16 @@ def _encoding(path: Path) -> str:
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             raise StudyError(f"{path.name} is {what}, not text. Export or unpack it as CSV.")
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return _checked(path, name)
-    if (zeros := head.count(0)) > len(
-        head
-    ) // 4:  # Latin letters in UTF-16 without a mark: every other byte is zero
-        return _checked(path, "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be")
-    if zeros:
+    encodings = likely_encodings(head)
+    if not encodings:
         raise StudyError(f"{path.name} holds zero bytes: it is not text. Export it as CSV.")
-    try:
-        return _checked(path, "utf-8")
-    except StudyError:
-        return _checked(path, "cp1252")  # the latin-1 of Windows; five byte values are undefined in it
+    *others, last = encodings
+    for encoding in others:
+        try:
+            return _checked(path, encoding)
+        except StudyError:
+            continue
+    return _checked(path, last)
 
 
 def _checked(path: Path, encoding: str) -> str:

@@ -10,8 +10,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from churn_assets.inference.numerals import is_blank
 from churn_assets.study.errors import StudyError
-from churn_assets.study.numerals import is_blank
 
 # With fewer churners (or stayers) in the file, each of five folds has too few to measure anything.
 MINIMUM_OF_EACH = 50
@@ -109,11 +109,7 @@ def understand_target(
         StudyError: constant; too few rows of one kind; a value of unknown meaning; `positive`, `negative` or `left_out`
             is not a value of the column; `positive` equals `negative`.
     """
-    trimmed = pc.utf8_trim_whitespace(column)
-    encoded = pc.dictionary_encode(trimmed).combine_chunks()
-    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    shown = _shown(encoded.dictionary)
+    shown, codes = _encoded(column)
     folded = [spelling.casefold() for spelling in shown]
     counts: Counter[str] = Counter()
     for spelling, rows in zip(shown, np.bincount(codes, minlength=len(shown)), strict=True):
@@ -122,18 +118,9 @@ def understand_target(
     known = ", ".join(f"{value} ({rows:,})" for value, rows in list(listed.items())[:8]) + (
         ", …" if len(listed) > 8 else ""
     )
+    _refuse_absent(name, positive, negative, left_out, folded, known)
     yes, no = (None if value is None else _folded(value) for value in (positive, negative))
     aside = {_folded(value) for value in left_out}
-    options = [
-        (positive, "--positive"),
-        (negative, "--negative"),
-        *((value, "--leave-out") for value in left_out),
-    ]
-    for value, option in options:
-        if value is not None and _folded(value) not in folded:
-            raise StudyError(f"{option} {value}: the target {name} has no such value. It has: {known}.")
-    if yes is not None and yes == no:
-        raise StudyError(f"--positive and --negative name the same value of the target {name}, {positive}.")
     meaning = {spelling: _meaning(spelling, yes, no, aside) for spelling in folded}
     told = [
         spelling
@@ -142,13 +129,7 @@ def understand_target(
     ]
     _refuse_unclear(name, {spelling: meaning[spelling] for spelling in told}, BLANK in listed, known)
     labels = np.array([meaning[spelling] for spelling in folded])[codes]
-    churned, stayed = int((labels == 1).sum()), int((labels == 0).sum())
-    for rows, kind in ((churned, "churned"), (stayed, "stayed")):
-        if rows < MINIMUM_OF_EACH:
-            raise StudyError(
-                f"The target {name} has {rows:,} rows that {kind} among {churned + stayed:,}; a study needs at least "
-                f"{MINIMUM_OF_EACH}. Bring more history, or check --positive. Values: {known}."
-            )
+    _refuse_few(name, labels, known)
     return Target(
         name,
         labels,
@@ -156,6 +137,45 @@ def understand_target(
         listed,
         tuple(value for value in listed if value.casefold() in aside),
     )
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """Returns the different spellings, without blanks around them, and the position of each row's spelling in them."""
+    encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(column)).combine_chunks()
+    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    return _shown(encoded.dictionary), encoded.indices.to_numpy(zero_copy_only=False)
+
+
+def _refuse_absent(
+    name: str,
+    positive: str | None,
+    negative: str | None,
+    left_out: Sequence[str],
+    folded: Container[str],
+    known: str,
+) -> None:
+    """Raises StudyError if a value that the user names is not in the column, or is named as both kinds."""
+    options = [
+        (positive, "--positive"),
+        (negative, "--negative"),
+        *((value, "--leave-out") for value in left_out),
+    ]
+    for value, option in options:
+        if value is not None and _folded(value) not in folded:
+            raise StudyError(f"{option} {value}: the target {name} has no such value. It has: {known}.")
+    if positive is not None and negative is not None and _folded(positive) == _folded(negative):
+        raise StudyError(f"--positive and --negative name the same value of the target {name}, {positive}.")
+
+
+def _refuse_few(name: str, labels: NDArray[np.float64], known: str) -> None:
+    """Raises StudyError if too few rows churned or stayed."""
+    churned, stayed = int((labels == 1).sum()), int((labels == 0).sum())
+    for rows, kind in ((churned, "churned"), (stayed, "stayed")):
+        if rows < MINIMUM_OF_EACH:
+            raise StudyError(
+                f"The target {name} has {rows:,} rows that {kind} among {churned + stayed:,}; a study needs at least "
+                f"{MINIMUM_OF_EACH}. Bring more history, or check --positive. Values: {known}."
+            )
 
 
 def _shown(spellings: pa.Array) -> list[str]:

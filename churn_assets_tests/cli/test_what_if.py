@@ -17,8 +17,9 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.what_if import WhatIfError
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import declaring, settings_for

@@ -12,8 +12,9 @@ from churn_assets.contracts.features import Feature
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.segments import SegmentRule, Segments
 from churn_assets.ml.metrics.tiers import rank_tiers
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets.scores.scoring import score_frame, score_snapshots
 from churn_assets.scores.segments import customer_segments
 from churn_assets.settings import SHIPPED_BUSINESSES

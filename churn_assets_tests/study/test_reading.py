@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from churn_assets.inference.shape import distinct
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.reading import read
-from churn_assets.study.shape import distinct
 from churn_assets_tests.study.files import write
 
 ROWS = [["1", "Müller, Zoë", "3,5"], ["2", 'say "ja"; bitte', ""], ["3", "two\nlines", " "]] * 3

@@ -12,7 +12,7 @@ from churn_assets.ml.candidates.neural_additive import NeuralAdditive, Scale, cu
 from churn_assets.ml.candidates.part import TrainingPart
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.curves import Curves
-from churn_assets.ml.training.train import TrainingSettings
+from churn_assets.ml.training.settings import TrainingSettings
 
 RNG = np.random.default_rng(5)
 ROWS = 3000

@@ -8,7 +8,8 @@ from churn_assets.ml.metrics.dependence import partial_dependence
 from churn_assets.ml.metrics.importance import importance_intervals
 from churn_assets.ml.review.figures import dependence_figure
 from churn_assets.ml.training.result import TrainingResult
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.settings import TrainingSettings
+from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import FEATURES, SPLIT, no_spark, training_frame
 
 

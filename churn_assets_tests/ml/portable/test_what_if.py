@@ -19,7 +19,8 @@ from churn_assets.ml.portable.what_if import (
     what_if,
 )
 from churn_assets.ml.training.result import TrainingResult
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.settings import TrainingSettings
+from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import FEATURES, SPLIT, no_spark, training_frame
 
 TICKETS = Feature(

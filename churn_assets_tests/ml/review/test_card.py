@@ -14,8 +14,9 @@ from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.ml.review.card import CardFacts, ModelCard, model_card, points
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 

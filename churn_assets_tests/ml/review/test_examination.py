@@ -8,8 +8,9 @@ from churn_assets.contracts.segments import ValueTiers
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))

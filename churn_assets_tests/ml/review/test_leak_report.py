@@ -11,8 +11,9 @@ import pytest
 from churn_assets.ml.review.leak_report import Auc, LeakReport, Twins, future_gains, leak_report
 from churn_assets.ml.training.leak_guards import tells_shuffled_labels
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets.reporting.markdown import markdown
 from churn_assets.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.simulator.truth import eligible

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from churn_assets.ml.training.leak_guards import auc_alone, overlapping_outcomes
+from churn_assets.ml.training.parts import LeakFound
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import Split
-from churn_assets.ml.training.train import LeakFound, TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))

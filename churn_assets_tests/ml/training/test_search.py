@@ -15,8 +15,9 @@ from churn_assets.ml.candidates.space import Range
 from churn_assets.ml.portable.model import Linear, Scorer
 from churn_assets.ml.training.learner import Learner
 from churn_assets.ml.training.search import Found, Search, Trial, rolling_origins, tuned
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import Split, recent_split, temporal_split
-from churn_assets.ml.training.train import TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import FEATURES, no_spark, training_frame
 
 DAYS = [day.date() for day in pd.date_range("2025-01-31", periods=11, freq="ME")]

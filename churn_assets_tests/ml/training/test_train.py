@@ -15,9 +15,11 @@ from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.model import FORMAT_VERSION, PortableModel, Scorer
 from churn_assets.ml.review import figures as plots
 from churn_assets.ml.training.ensembles import ENSEMBLES
+from churn_assets.ml.training.parts import ENOUGH_FOR_HALF, TrainingError
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split
-from churn_assets.ml.training.train import ENOUGH_FOR_HALF, TrainingError, TrainingSettings, train
+from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from churn_assets.study.errors import StudyError
-
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SAMPLE_ROWS = 500
+
+
+class ShapeError(ValueError):
+    """The text is no table with a header; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def shape(name: str, head: str) -> FileShape:
         head: text from the beginning of the file; the last row may be cut.
 
     Raises:
-        StudyError: one column only; no header; a header with another number of fields than most rows.
+        ShapeError: one column only; no header; a header with another number of fields than most rows.
     """
     best, merit = None, (0.0, 0, 0)
     for delimiter in DELIMITERS:
@@ -63,14 +65,14 @@ def shape(name: str, head: str) -> FileShape:
         if fitting > merit:
             best, merit = (delimiter, rows, at, width), fitting
     if best is None:
-        raise StudyError(
+        raise ShapeError(
             f"{name} has one column only, whether separated by {', '.join(DELIMITERS.values())}. "
-            "A study needs a target and features; export the file with one of these separators."
+            "Export the file with one of these separators."
         )
     delimiter, rows, at, width = best
     names = rows[at].fields
     if all(_looks_like_data(field) for field in names) or (at and any(map(_looks_like_data, names))):
-        raise StudyError(
+        raise ShapeError(
             f"The first line of {name} {'is no header and the next ' if at else ''}looks like data "
             f"({', '.join(names[:4])}): a header with the names of the columns is needed."
         )
@@ -116,7 +118,7 @@ def _as_wide(name: str, rows: list[_Row], at: int, width: int) -> list[str]:
         if all(not fields[-1].strip() for fields in below):
             return [*names, ""]
     if len(names) != width:
-        raise StudyError(
+        raise ShapeError(
             f"{name}: the header has {len(names)} fields ({', '.join(names[:4])}, …) and most rows have {width}. Give "
             "every column a name (R writes row names without one: row.names = FALSE), and quote fields that contain "
             "the separator."

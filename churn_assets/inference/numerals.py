@@ -34,7 +34,8 @@ UNREADABLE_SHARE, UNREADABLE_SPELLINGS = 0.05, 5
 _UNIT = r"(?:[$€£¥]|EUR|USD|GBP|CHF)"
 _BLANK = "[\\s\u00a0\u202f]*"
 _DRESS = rf"^([-+]?){_BLANK}{_UNIT}?{_BLANK}([-+]?)|{_BLANK}(?:{_UNIT}|%)$"
-_GAP = "[ '\u2019\u00a0\u202f]"
+_GAPS = " '\u2019\u00a0\u202f"
+_GAP = f"[{_GAPS}]"
 _PLAIN = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _POINT = rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+)(?:\.\d+)?"
 _COMMA = rf"[-+]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d{{1,3}}(?:{_GAP}\d{{3}})+|\d+)(?:,\d+)?"
@@ -47,10 +48,18 @@ class Numbers:
     Attributes:
         values: float64, NaN where the text is not a number.
         notes: how the notation was interpreted, for the report; empty for plain numbers.
+        decimal: the decimal sign.
+        thousands: the signs between groups of three digits that occur.
+        dressed: whether a text has a currency, a percent sign or a blank after its sign.
+        exponents: whether a text has an exponent (1e3).
     """
 
     values: NDArray[np.float64]
     notes: tuple[str, ...]
+    decimal: str = "."
+    thousands: tuple[str, ...] = ()
+    dressed: bool = False
+    exponents: bool = False
 
 
 def is_blank(texts: pa.Array) -> NDArray[np.bool_]:
@@ -105,7 +114,23 @@ def numbers(texts: pa.Array, delimiter: str) -> Numbers | None:
     cleaned = pc.replace_substring_regex(pc.replace_substring_regex(bare, thousands, ""), r"^\+", "")
     cleaned = pc.if_else(pa.array(fits), pc.replace_substring(cleaned, ",", "."), None)
     values = pc.cast(cleaned, pa.float64()).to_numpy(zero_copy_only=False)
-    return Numbers(np.asarray(values, dtype=np.float64), tuple(notes))
+    read = bare.filter(pa.array(fits))
+    return Numbers(
+        np.asarray(values, dtype=np.float64),
+        tuple(notes),
+        decimal,
+        tuple(sign for sign in ("," if decimal == "." else ".") + _GAPS if _occurs(read, sign)),
+        dressed=_differ(texts, bare),
+        exponents=_occurs(pc.utf8_lower(read), "e"),
+    )
+
+
+def _occurs(texts: pa.Array, sign: str) -> bool:
+    return bool(pc.any(pc.match_substring(texts, sign)).as_py())
+
+
+def _differ(texts: pa.Array, others: pa.Array) -> bool:
+    return bool(pc.any(pc.not_equal(texts, others)).as_py())
 
 
 def _whole_groups(mark: str) -> str:

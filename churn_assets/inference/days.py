@@ -1,5 +1,6 @@
 """Parses columns of dates in the usual notations, one notation per column."""
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -37,6 +38,7 @@ MONTH_FORMATS = (
     ("%b-%y", "month-year"),
 )
 _YEARS = (1900, 2100)
+LEAST_SHARE = 0.95
 # Days that mean "never" or "unknown" if they are repeated and no other date is within PLACEHOLDER_YEARS of them.
 PLACEHOLDERS = pd.to_datetime(
     ["1900-01-01", "1901-01-01", "1970-01-01", "2099-01-01", "2099-12-31", "2100-01-01", "2100-12-31"],
@@ -45,27 +47,60 @@ PLACEHOLDERS = pd.to_datetime(
 PLACEHOLDER_YEARS = 5
 
 
+@dataclass(frozen=True)
+class Notation:
+    """A notation of days, moments or months, with what it makes of the texts.
+
+    Attributes:
+        form: in the letters of strptime; ISO8601 for year-month-day with any time.
+        words: the notation for people.
+        days: UTC times of the distinct texts, NaT where it does not fit.
+        is_month: it tells no day; `days` are first days.
+    """
+
+    form: str
+    words: str
+    days: pd.DatetimeIndex
+    is_month: bool
+
+    def swaps(self, other: "Notation") -> bool:
+        """Returns whether the other has the same parts in another order, so that it gives another day."""
+        return self.words != other.words and sorted(self.words) == sorted(other.words)
+
+
 def dates(texts: pa.Array) -> tuple[pd.DatetimeIndex, str] | None:
     """Parses distinct trimmed texts, none blank, into UTC times and the notation in words; None if they are no dates.
 
     A month becomes its first day. If day and month are ambiguous (no number above 12 anywhere), the first of the two
     notations in DAY_FORMATS is used, and the words say so.
     """
-    if not len(texts) or not pc.all(pc.match_substring_regex(texts, r"\d.*\d")).as_py():
+    found = notations(texts)
+    if not found:
         return None
+    first, *others = found
+    doubt = any(first.swaps(other) for other in others)
+    return first.days, first.words + (" (could be the other way round: no day above 12)" if doubt else "")
+
+
+def notations(texts: pa.Array, least: float = LEAST_SHARE) -> list[Notation]:
+    """Returns the notations that fit distinct trimmed texts, none blank, in the order of DAY_FORMATS.
+
+    Args:
+        least: share of the texts that a notation must fit.
+    """
+    if not len(texts) or not pc.all(pc.match_substring_regex(texts, r"\d.*\d")).as_py():
+        return []
     texts = pc.replace_substring_regex(texts, r"\s+(UTC|GMT)$", "")
     sample = pd.Series(texts.slice(0, 1000).to_pylist())
     if sample.str.fullmatch(r"\d{4}|\d{5,7}|\d{9,}|[-+]?\d*\.\d+").mean() > 0.02:
-        return None
-    fitting = [(form, said) for form, said in _formats(sample) if _parsed(sample, form) is not None]
+        return []
+    fitting = [(form, said) for form, said in _formats(sample) if _parsed(sample, form, least) is not None]
     whole = pd.Series(texts.to_pylist()) if fitting else sample
-    parsed = [(found, said) for form, said in fitting if (found := _parsed(whole, form)) is not None]
-    if not parsed:
-        return None
-    found, said = parsed[0]
-    if any(other != said and sorted(other) == sorted(said) for _, other in parsed):
-        said += " (could be the other way round: no day above 12)"
-    return found, said
+    return [
+        Notation(form, said, found, (form, said) in MONTH_FORMATS)
+        for form, said in fitting
+        if (found := _parsed(whole, form, least)) is not None
+    ]
 
 
 def _formats(sample: pd.Series) -> list[tuple[str, str]]:
@@ -80,11 +115,11 @@ def _formats(sample: pd.Series) -> list[tuple[str, str]]:
     ]
 
 
-def _parsed(texts: pd.Series, form: str) -> pd.DatetimeIndex | None:
+def _parsed(texts: pd.Series, form: str, least: float) -> pd.DatetimeIndex | None:
     found = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     within = found.dt.year.between(*_YEARS)
     # A few values that do not parse, or placeholders such as 9999-12-31, do not rule the format out.
-    return pd.DatetimeIndex(found.where(within)) if within.mean() >= 0.95 else None
+    return pd.DatetimeIndex(found.where(within)) if within.mean() >= least else None
 
 
 def placeholders(days: pd.DatetimeIndex, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
