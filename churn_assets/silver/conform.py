@@ -19,7 +19,7 @@ ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 DAY_OF_ZEROS = r"^0[0\-./: TZ]*$"  # 0000-00-00, 00.00.0000, 0000-00-00 00:00:00
 EARLIEST = "1900-01-01"  # a day before it needs a minimum in the contract
-RECENT = 62  # days: how long ago an end may lie that an extract tells of first
+RECENT = 35  # days: an extract tells of a day first within a month or so
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
 
