@@ -8,18 +8,22 @@
 #
 # `--init` collects the processes that ended runs leave behind. Several containers on one volume share Dagster's
 # SQLite files, which is fine on one machine; for more, configure PostgreSQL in /data/dagster/dagster.yaml.
+# A folder of the host in place of the volume must belong to the user 10001.
 # Set CHURN_CODE_SERVER=<host>:4000 on page and daemon to share one `code-server` container; it then does the runs.
 
 ARG PYTHON_IMAGE=python:3.11-slim
+# Extras of pyproject.toml, such as tensorflow for the candidate neural_additive
+ARG EXTRAS=
 
 FROM ${PYTHON_IMAGE} AS build
+ARG EXTRAS
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 WORKDIR /src
 # The dependencies first, for a package that is still empty: this layer lasts until one of these files changes.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir churn_assets && touch churn_assets/__init__.py \
-    && /opt/venv/bin/pip install -c constraints.txt . \
+    && /opt/venv/bin/pip install -c constraints.txt ".${EXTRAS:+[$EXTRAS]}" \
     && rm -rf build churn_assets
 COPY dagster.yaml ./
 COPY churn_assets churn_assets

@@ -14,16 +14,6 @@ override CHURN_HOME := $(if $(filter /%,$(firstword $(CHURN_HOME))),,$(CURDIR)/)
 export CHURN_HOME
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-# pip brings certificates of its own. Where no setting of pip names others, it trusts those that this machine trusts.
-ifndef PIP_CERT
-PIP_CONFIGS := $(PIP_CONFIG_FILE) /etc/pip.conf /etc/xdg/pip/pip.conf ~/.pip/pip.conf ~/.config/pip/pip.conf
-ifeq ($(shell grep -ls '^ *cert *[=:]' $(PIP_CONFIGS)),)
-export PIP_CERT := $(firstword $(wildcard $(SSL_CERT_FILE) $(REQUESTS_CA_BUNDLE) $(CURL_CA_BUNDLE) \
-	/etc/ssl/certs/ca-certificates.crt /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/pki/tls/cert.pem \
-	/etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
-endif
-endif
-
 # The Python to make the environment with; if none is named, the first that .ci/pythons finds.
 PYTHON ?=
 
@@ -45,8 +35,8 @@ demo: announce $(VENV)/.stamp  ## simulate a telecom operator, run the whole pip
 # First of all, and only when there is something to install: the demo itself says what it does and how long that takes.
 announce:
 	@$(MAKE) --question --no-print-directory $(VENV)/.stamp 2>/dev/null || { \
-	  echo "1/3 install the packages into $(VENV), once: about 5 minutes, most of it to build pyspark;"; \
-	  echo "2/3 fetch the two Delta jars, once: seconds;"; \
+	  echo "1/3 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
+	  echo "2/3 fetch the two Delta jars, once: 10 MB, seconds;"; \
 	  echo "3/3 run the demo: about 3 minutes on two cores; it says how long each part takes here."; }
 
 test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
@@ -68,6 +58,8 @@ docs: $(VENV)/.docs  ## build the documentation into site/; a dead link fails
 
 # In a shell without job control, background processes ignore Ctrl-C; so each is told, and waited for.
 ui: $(VENV)/.stamp jars  ## start Dagster's web page and daemon on http://127.0.0.1:3000 (PORT=...); Ctrl-C stops both
+	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
+	  echo "Port $(PORT) is not free. Name another one: make ui PORT=3001" >&2; exit 1; }
 	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.deployment.dagster_home)"; export DAGSTER_HOME; \
 	$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; \
 	$(BIN)/dagster-webserver -w workspace.yaml -h 127.0.0.1 -p $(PORT) & page=$$!; \

@@ -1,8 +1,10 @@
 """The search for interpreters and the installation, which run before any package is there."""
 
+import os
 import re
 import runpy
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -15,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 from churn_assets.cli import doctor
 from churn_assets.settings import Settings
+from churn_assets_tests.lakehouse.engine.servers import Authority, https_server
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / ".ci"
@@ -100,6 +103,30 @@ def test_make_says_what_to_install(path: Path, tmp_path: Path) -> None:
     assert not target.parent.exists()
 
 
+def test_no_home_is_needed(path: Path) -> None:
+    executable(path / "python3", "echo 3.12.9 path")
+    found = subprocess.run(
+        [SCRIPTS / "pythons"], env={"PATH": str(path)}, capture_output=True, text=True, check=False
+    )
+    assert (found.stdout, found.stderr) == ("3.12.9 path\n", "")
+
+
+def test_a_port_in_use_is_told_before_anything_starts() -> None:
+    made_already = [f"-o{sys.prefix}/.stamp", "-ojars"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done = subprocess.run(
+            ["make", "ui", f"VENV={sys.prefix}", f"PORT={port}", *made_already],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Port {port} is not free. Name another one: make ui PORT=3001\n")
+
+
 def test_the_supported_versions_are_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     low, high = re.findall(r"3\.(\d+)", project["requires-python"])
@@ -124,14 +151,49 @@ def test_every_installed_package_accepts_the_first_patch_of_each_supported_pytho
     assert refused == []
 
 
-def test_a_failed_installation_shows_the_error_of_pip(tmp_path: Path) -> None:
-    venv.create(tmp_path / "environment", with_pip=True)
-    python = tmp_path / "environment/bin/python"
-    install = [python, SCRIPTS / "install.py", "--no-index", "no-such-package"]
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment that holds pip alone."""
+    folder = tmp_path_factory.mktemp("bare") / "environment"
+    venv.create(folder, with_pip=True)
+    return folder / "bin/python"
+
+
+def test_a_failed_installation_shows_the_error_of_pip(bare_python: Path) -> None:
+    install = [bare_python, SCRIPTS / "install.py", "--no-index", "no-such-package"]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "No matching distribution found for no-such-package" in done.stderr
     assert "environment/install.log" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting_of_pip", "reached"),
+    [
+        ("SSL_CERT_FILE", "", True),
+        ("CURL_CA_BUNDLE", "", True),
+        ("SSL_CERT_FILE", "[install]\ncert = /absent.pem\n", False),
+        ("PIP_CERT", "", True),
+        (None, "", False),
+    ],
+)
+def test_pip_trusts_what_the_machine_trusts_unless_it_is_told_otherwise(
+    variable: str | None, setting_of_pip: str, reached: bool, bare_python: Path, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "an authority")
+    config = tmp_path / "my pip.conf"
+    config.write_text(setting_of_pip)
+    told = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+    variables = {name: value for name, value in os.environ.items() if name not in told}
+    # a config file of null switches those of this machine off
+    variables["PIP_CONFIG_FILE"] = str(config) if setting_of_pip else os.devnull
+    if variable:
+        variables[variable] = str(authority.ca)
+    with https_server(authority) as server:
+        options = ["--retries=0", f"--index-url={server.address}", "no-such-package"]
+        install = [bare_python, SCRIPTS / "install.py", *options]
+        subprocess.run(install, env=variables, capture_output=True, check=False)
+    assert bool(server.asked) == reached
 
 
 @pytest.mark.parametrize(
@@ -143,6 +205,8 @@ def test_a_failed_installation_shows_the_error_of_pip(tmp_path: Path) -> None:
             "Collecting b>=1 (packages so far: 2)",
         ),
         ("Collecting a\nInstalling collected packages: b, a\n", "3 of 2 packages installed"),
+        ("Collecting a\nSuccessfully installed a-1.0 b-2.0\n", "2 packages installed"),
+        (f"  Downloading {'a' * 50}.whl (1 kB)\n", f"Downloading {'a' * 50}.whl (packages so far: 0)"),
     ],
 )
 def test_progress_is_told_from_the_output_of_pip(output: str, line: str) -> None:

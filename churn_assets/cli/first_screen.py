@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from churn_assets.cli.options import command
 from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
@@ -25,7 +27,7 @@ LABEL_WIDTH = 10
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
-    ("churn-assets summary --full", "all tables, refused rows by rule, segments and what to do about them"),
+    ("{command} summary --full", "all tables, refused rows, segments and what to do about them"),
     ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
 
@@ -170,6 +172,6 @@ def _next_steps() -> RichTable:
     )
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column()
-    for step in NEXT_STEPS:
-        grid.add_row(*step)
+    for typed, words in NEXT_STEPS:
+        grid.add_row(escape(typed.format(command=command())), words)
     return grid

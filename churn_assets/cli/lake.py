@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from churn_assets.cli.options import SEED, customers_option, month_of_word, output, settings_of_process
-from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
     from churn_assets.settings import Settings

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.init import init
 from churn_assets.cli.page import page
 from churn_assets.cli.schema import schema
 from churn_assets.cli.study import study
@@ -24,6 +25,7 @@ def cli() -> None:
     First steps:
       churn-assets study FILE.csv   what a single file of customers tells, and how far to trust it
       churn-assets demo             simulate a telecom operator and run everything
+      churn-assets init FOLDER      draft a business from your own files, for you to review
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
       churn-assets summary          what the lake holds now, on one screen
       churn-assets catalogue        what each table and column means, and where else data lies
@@ -31,6 +33,7 @@ def cli() -> None:
 
 
 for command in (
+    init,
     lake.demo,
     lake.simulate,
     lake.run,
@@ -57,7 +60,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
+    except click.Abort:  # Ctrl-C
+        click.echo("Interrupted. What was written stays; the same command can be run again.", err=True)
         sys.exit(130)
     except DeclarationErrors as error:
         Console(stderr=True).print(escape(str(error)), soft_wrap=True, highlight=False)

@@ -2,8 +2,11 @@
 
 import os
 import re
+import shlex
+import shutil
 import sys
 from io import UnsupportedOperation
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +36,14 @@ def output() -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = FILE_COLUMNS
     return console
+
+
+def command() -> str:
+    """How to type this program: `churn-assets`, or its path if the PATH of the shell does not lead to it."""
+    ours, found = Path(sys.executable).parent / "churn-assets", shutil.which("churn-assets")
+    if not ours.is_file() or (found and ours.samefile(found)):
+        return "churn-assets"
+    return shlex.quote(str(ours.relative_to(Path.cwd()) if ours.is_relative_to(Path.cwd()) else ours))
 
 
 def month_of_word(value: str) -> str:

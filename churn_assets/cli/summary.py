@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from churn_assets.cli.options import command
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 RISKIEST = 10
 FREQUENT_RULES = 8
 FIRST_STEPS = (
-    "`churn-assets demo` simulates a business and runs everything; `churn-assets run ingest --from YYYY-MM` takes in "
+    "`{command} demo` simulates a business and runs everything; `{command} run ingest --from YYYY-MM` takes in "
     "what lies in the landing zone."
 )
 
@@ -170,7 +171,7 @@ def is_empty(lakehouse: Lakehouse, business: Business, console: Console) -> bool
     if any(lakehouse.exists(table) for table in tables.catalogue(business)):
         return False
     lake = lakehouse.settings.lake_uri
-    console.print(f"There is no table in {lake} yet. {FIRST_STEPS}", markup=False)
+    console.print(f"There is no table in {lake} yet. {FIRST_STEPS.format(command=command())}", markup=False)
     return True
 
 

@@ -12,8 +12,8 @@ The process of a role replaces this one (exec), so it receives the signals of th
 import os
 import sys
 import tempfile
-import urllib.request
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.settings import Settings
@@ -72,7 +72,8 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
             return 0  # a single command, e.g. a backup: it has its own exit code
         wanted = health_command(_ROLE_FILE.read_text())
         if not wanted:
-            with urllib.request.urlopen(f"http://127.0.0.1:{WEB_PORT}/server_info", timeout=5) as answer:
+            directly = build_opener(ProxyHandler({}))  # HTTP_PROXY may be set without NO_PROXY
+            with directly.open(f"http://127.0.0.1:{WEB_PORT}/server_info", timeout=5) as answer:
                 return 0 if answer.status == 200 else 1
     elif wanted[0] in ("webserver", "daemon", "code-server"):
         prepare_dagster_home(settings)

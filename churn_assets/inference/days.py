@@ -63,6 +63,11 @@ class Notation:
     days: pd.DatetimeIndex
     is_month: bool
 
+    @property
+    def read(self) -> NDArray[np.bool_]:
+        """Mask of the texts that it fits."""
+        return np.asarray(self.days.notna(), dtype=bool)
+
     def swaps(self, other: "Notation") -> bool:
         """Returns whether the other has the same parts in another order, so that it gives another day."""
         return self.words != other.words and sorted(self.words) == sorted(other.words)

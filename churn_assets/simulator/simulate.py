@@ -82,6 +82,6 @@ def simulate(
         summary = simulator(plan, landing, truth, lambda what, done, _: display.reach(done, what))
     rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
     console.print(
-        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. The truth lies in {truth}.",
+        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. What is true of the customers is in {truth}.",
         markup=False,
     )

@@ -1,5 +1,6 @@
 """The short summary: it fits one screen, says whole sentences, and never a natural id."""
 
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from churn_assets.cli.first_screen import LINES_A_CUSTOMER, RISKIEST, print_first_screen, sentence
+from churn_assets.cli.options import command
 from churn_assets.cli.summary import FIRST_STEPS
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -111,6 +113,24 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
     assert "May leave" not in listed[4] and "(50 %)" in listed[4]
 
 
+def test_the_next_step_can_be_typed_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command of this environment is on the PATH, or is told with its path; another one does not count."""
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    house = _lake(tmp_path / "home", business, SHORT)
+    folder = tmp_path / "my checkout" / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "churn-assets").touch(0o755)
+    (tmp_path / "churn-assets").touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.chdir(folder.parent.parent)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ".venv/bin/churn-assets summary --full " in _told(house, business)
+    monkeypatch.chdir(tmp_path)
+    assert "'my checkout/.venv/bin/churn-assets' summary --full " in _told(house, business)
+    monkeypatch.setenv("PATH", str(folder))
+    assert "\nchurn-assets summary --full " in _told(house, business)
+
+
 def test_money_is_told_only_where_the_value_is_a_sum(tmp_path: Path) -> None:
     business = load_business(small_business(tmp_path))  # its value is tenure_days
     told = _told(_lake(tmp_path, business, SHORT), business)
@@ -121,7 +141,8 @@ def test_what_is_not_there_yet_is_said(tmp_path: Path) -> None:
     business = load_business(small_business(tmp_path))
     house = Lakehouse(settings_for(tmp_path))
     assert (
-        _told(house, business).split() == f"There is no table in {tmp_path}/lake yet. {FIRST_STEPS}".split()
+        _told(house, business).split()
+        == f"There is no table in {tmp_path}/lake yet. {FIRST_STEPS.format(command=command())}".split()
     )
     _append(house, tables.RECONCILIATION, [])
     told = _told(house, business)

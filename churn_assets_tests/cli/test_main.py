@@ -38,6 +38,17 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
     return code, printed.out + printed.err
 
 
+def test_ctrl_c_is_answered_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("churn_assets.cli.summary.is_empty", interrupted)
+    told = "Interrupted. What was written stays; the same command can be run again."
+    assert call(monkeypatch, capsys, "summary", "--full") == (130, f"\n{told}\n")
+
+
 def test_what_a_command_prints_goes_to_its_stdout_also_while_dagster_redirects_it(tmp_path: Path) -> None:
     """Else a terminal would show no progress from the first step of a run to its last."""
     code = (

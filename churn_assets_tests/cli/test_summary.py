@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from churn_assets.cli.options import command
 from churn_assets.cli.summary import FIRST_STEPS, print_full_summary
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -31,7 +32,10 @@ def _told(house: Lakehouse, business: Business) -> str:
 
 def test_a_home_without_a_lake_is_told(tmp_path: Path) -> None:
     told = _told(Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path)))
-    assert told.split() == f"There is no table in {tmp_path}/lake yet. {FIRST_STEPS}".split()
+    assert (
+        told.split()
+        == f"There is no table in {tmp_path}/lake yet. {FIRST_STEPS.format(command=command())}".split()
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The container's command becomes the role that was asked for; only exec is replaced."""
 
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,18 @@ def test_a_web_page_that_does_not_answer_is_unhealthy(home: Path, monkeypatch: p
     becomes("webserver")
     with pytest.raises(OSError, match="refused"):
         container.main(["health"])
+
+
+def test_the_web_page_is_asked_without_a_proxy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as page:
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        monkeypatch.setattr(container, "WEB_PORT", page.server_port)
+        becomes("webserver")
+        assert container.main(["health"]) == 0
+        page.shutdown()

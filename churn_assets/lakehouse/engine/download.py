@@ -1,7 +1,7 @@
 """Download one file with this machine's certificates and proxies, and explain failures in words.
 
 Certificates: those of the system (on macOS the keychain), and those in SSL_CERT_FILE, SSL_CERT_DIR,
-REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE. Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE. Proxies: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 """
 
 import logging
@@ -13,12 +13,22 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse, InvalidURL, responses
+from contextlib import contextmanager, suppress
+from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
-from urllib.request import HTTPSHandler, Request, build_opener, getproxies, proxy_bypass
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+    getproxies,
+    proxy_bypass,
+)
 
 import truststore
 
@@ -31,6 +41,8 @@ Watch = Callable[[int, int | None], None]
 
 TIMEOUT = 20.0  # seconds without an answer or without a byte
 PAUSES = (1.0, 3.0)  # seconds before each further attempt
+PATIENCE = 60.0  # seconds in which at least SLOWEST bytes must come
+SLOWEST = 60_000
 _CHUNK = 1 << 16
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # OpenSSL's codes for: not valid yet, expired, another host name, another IP address. Any other code: not trusted.
@@ -161,33 +173,108 @@ def _request(address: str) -> Request:
     return request
 
 
+def _host(address: str) -> str:
+    """Host and port of a URL. `Request.host` becomes the proxy's when the request is sent."""
+    return urlsplit(address).netloc.rpartition("@")[2]
+
+
+def _configured_proxy(scheme: str) -> str:
+    """The setting HTTP_PROXY or HTTPS_PROXY, else ALL_PROXY; empty for none."""
+    proxies = getproxies()
+    return proxies.get(scheme) or proxies.get("all", "")
+
+
+def _is_direct(host: str) -> bool:
+    """True if NO_PROXY names the host. urllib does not know networks such as 10.0.0.0/8; pip and curl do."""
+    if proxy_bypass(host):
+        return True
+    with suppress(ValueError):  # the host is a name
+        address = ip_address(urlsplit(f"//{host}").hostname or "")
+        for name in getproxies().get("no", "").split(","):
+            with suppress(ValueError):  # so is this entry
+                if address in ip_network(name.strip(), strict=False):
+                    return True
+    return False
+
+
 def _proxy(request: Request) -> str:
-    """Host and port of the proxy that urllib uses for this request; empty for none."""
-    proxy = getproxies().get(request.type, "")
-    if not proxy or proxy_bypass(request.host):
+    """Host and port of the proxy that is used for this request, without credentials; empty for none."""
+    proxy = _configured_proxy(urlsplit(request.full_url).scheme)
+    if not proxy or _is_direct(_host(request.full_url)):
         return ""
+    return _bare(proxy)
+
+
+def _bare(proxy: str) -> str:
+    """Host and port in the setting of a proxy."""
     return re.sub("^[^/]*//", "", proxy.rpartition("@")[2]).rstrip("/")
+
+
+class _Proxies(ProxyHandler):
+    """Uses the proxies of the environment, asked anew for the host of every redirect."""
+
+    def __init__(self) -> None:
+        proxies = {scheme: _configured_proxy(scheme) for scheme in ("http", "https")}
+        super().__init__({scheme: proxy for scheme, proxy in proxies.items() if proxy})
+
+    def proxy_open(self, req: Request, proxy: str, type: str) -> Any:  # noqa: A002
+        if _is_direct(req.host):
+            return None
+        if not _bare(proxy):
+            raise DownloadError("the address of the proxy names no host", _WRONG_PROXY_REMEDY)
+        if proxy.startswith("socks"):
+            reason = f"the proxy {_bare(proxy)} is a SOCKS proxy, which is not supported"
+            raise DownloadError(reason, "set HTTPS_PROXY to an HTTP proxy")
+        return super().proxy_open(req, proxy, type)
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows redirects to http and https; `request` is the last one made, so that errors name its host."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            return None
+        if following := super().redirect_request(req, fp, code, msg, headers, newurl):
+            following.remove_header("Proxy-authorization")  # the next host may be reached without the proxy
+            self.request = following
+        return following
 
 
 @contextmanager
 def _answer(address: str) -> Iterator[HTTPResponse]:
     """The open response. Every failure, also one while it is read, is raised as a DownloadError."""
-    request = _request(address)
+    redirects = _Redirects(_request(address))
+    opener = build_opener(_Proxies(), HTTPSHandler(context=trusted()[0]), redirects)
     try:
-        with build_opener(HTTPSHandler(context=trusted()[0])).open(request, timeout=TIMEOUT) as answer:
+        with opener.open(redirects.request, timeout=TIMEOUT) as answer:
             yield answer
     except (OSError, HTTPException, ValueError) as error:
-        raise _explained(error, request) from error
+        raise _explained(error, redirects.request) from error
 
 
 def _chunks(address: str, watch: Watch) -> Iterator[bytes]:
     with _answer(address) as answer:
         done, total = 0, answer.length
         watch(done, total)
-        while chunk := answer.read(_CHUNK):
+        since, before = time.monotonic(), done
+        # read1 returns what has come, where read waits for a full chunk
+        while chunk := answer.read1(_CHUNK if total is None else min(_CHUNK, total - done)):
             done += len(chunk)
             watch(done, total)
             yield chunk
+            if time.monotonic() - since >= PATIENCE:
+                if done - before < SLOWEST:
+                    raise DownloadError(
+                        f"{_host(answer.url)} sent only {done - before:,} bytes in {PATIENCE:g} s",
+                        _PROXY_REMEDY,
+                        transient=True,
+                    )
+                since, before = time.monotonic(), done
         if total is not None and done != total:  # http.client ends a short body without an error
             raise DownloadError(
                 f"the connection ended after {done:,} of {total:,} bytes", _PROXY_REMEDY, transient=True
@@ -196,7 +283,7 @@ def _chunks(address: str, watch: Watch) -> Iterator[bytes]:
 
 def _explained(error: Exception, request: Request) -> DownloadError:
     """An exception of urllib as a DownloadError with reason and remedy."""
-    host, proxy = request.host, _proxy(request)
+    host, proxy = _host(request.full_url), _proxy(request)
     peer = f"the proxy {proxy}" if proxy else host
     remedy = _WRONG_PROXY_REMEDY if proxy else _PROXY_REMEDY
     if isinstance(error, HTTPError):
@@ -219,6 +306,9 @@ def _explained(error: Exception, request: Request) -> DownloadError:
     if isinstance(cause, (ValueError, InvalidURL)):  # its message may contain the proxy's password
         return DownloadError(f"{peer} cannot be asked: its address is not valid", remedy)
     told = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    told = " ".join(
+        "".join(c if c.isprintable() else " " for c in told).split()
+    )  # may be what the server sent
     return DownloadError(f"the connection to {peer} failed: {told}", remedy, transient=True)
 
 
@@ -240,6 +330,8 @@ def _refused(code: int, host: str, proxy: str, by_proxy: bool = False) -> Downlo
     if by_proxy:
         reason = f"the proxy {proxy} allows no connection to {host} ({status})"
         return DownloadError(reason, transient=code in _TRANSIENT)
+    if 300 <= code < 400:
+        return DownloadError(f"{host} redirects in a circle, or to an address that is not http ({status})")
     remedies = {
         401: "give user:password@ in the address of the repository",
         403: "give user:password@ in the address of the repository",

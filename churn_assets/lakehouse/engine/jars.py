@@ -22,6 +22,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from churn_assets.lakehouse.engine.download import DownloadError, Watch, download, looked, probe
 from churn_assets.lakehouse.engine.processes import only_one
+from churn_assets.progress import note
 from churn_assets.settings import Settings, is_uri
 
 log = logging.getLogger(__name__)
@@ -142,9 +143,10 @@ def _fetch(settings: Settings, problems: dict[Jar, str], console: Console | None
             if console and progress.disable:
                 console.print(said, soft_wrap=True)
             task = progress.add_task(said, total=None)
+            show = partial(_show, progress, task, jar.file_name)
             part = kept.with_name(f".{jar.file_name}.part")
             try:
-                _bring(settings.maven, jar, part, partial(_show, progress, task))
+                _bring(settings.maven, jar, part, show)
                 part.replace(kept)
             finally:
                 part.unlink(missing_ok=True)
@@ -216,8 +218,10 @@ def _progress(console: Console | None) -> Progress:
     return Progress(*columns, console=console, disable=console is None or not console.is_terminal)
 
 
-def _show(progress: Progress, task: TaskID, done: int, total: int | None) -> None:
+def _show(progress: Progress, task: TaskID, name: str, done: int, total: int | None) -> None:
+    """Shows the progress in the bar of this console, or else in the display of whoever needs the jars."""
     progress.update(task, completed=done, total=total)
+    note(f"{name}: {done / 1e6:.1f}{f' of {total / 1e6:.1f}' if total else ''} MB")
 
 
 def main() -> int:
@@ -228,6 +232,8 @@ def main() -> int:
     except JarsError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

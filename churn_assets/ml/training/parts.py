@@ -67,7 +67,7 @@ def check_parts(parts: dict[str, pd.DataFrame], settings: TrainingSettings) -> N
         positives = int(parts["train"]["label"].sum())
         raise TrainingError(
             f"the train part has {positives} churners among {len(parts['train'])} snapshots, and needs at least "
-            f"{settings.minimum_positives} of each kind; wait for more cohorts or review the label policy"
+            f"{settings.minimum_positives} of each kind; wait for more cohorts, or review the label policy."
         )
 
 

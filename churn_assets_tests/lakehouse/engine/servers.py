@@ -118,6 +118,20 @@ def broken_off(content: bytes) -> Answer:
     return send
 
 
+def trickle(content: bytes, pause: float) -> Answer:
+    """Sends byte after byte until the client hangs up."""
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        for byte in content:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(pause)
+
+    return send
+
+
 def silent(seconds: float) -> Answer:
     return lambda handler: time.sleep(seconds)
 
@@ -129,10 +143,15 @@ class Server:
     port: int
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)  # host, path, Authorization
+    proxy_credentials: list[str] = field(default_factory=list)  # those that have reached this server
+
+    @property
+    def host(self) -> str:
+        return f"localhost:{self.port}"
 
     @property
     def address(self) -> str:
-        return f"https://localhost:{self.port}"
+        return f"https://{self.host}"
 
 
 @contextmanager
@@ -141,6 +160,7 @@ def https_server(authority: Authority) -> Iterator[Server]:
         def do_GET(self) -> None:
             host = self.headers["Host"].partition(":")[0]
             server.asked.append((host, self.path, self.headers["Authorization"]))
+            server.proxy_credentials += self.headers.get_all("Proxy-Authorization", [])
             answers = server.answers.get(self.path, [status(404)])
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
@@ -156,11 +176,13 @@ class Proxy:
     Attributes:
         credentials: "user:password" that it wants; empty for none.
         elsewhere: "host:port" to which it connects, whatever it is asked for.
+        refuses: it connects to nothing.
     """
 
     port: int
     credentials: str = ""
     elsewhere: str = ""
+    refuses: bool = False
     connected: list[str] = field(default_factory=list)
 
     @property
@@ -175,6 +197,9 @@ def connect_proxy() -> Iterator[Proxy]:
             wanted = f"Basic {base64.b64encode(proxy.credentials.encode()).decode()}"
             if proxy.credentials and self.headers["Proxy-Authorization"] != wanted:
                 self.send_error(407)
+                return
+            if proxy.refuses:
+                self.send_error(403)
                 return
             proxy.connected.append(self.path)
             host, _, port = (proxy.elsewhere or self.path).partition(":")

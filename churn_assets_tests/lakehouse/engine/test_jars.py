@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -187,6 +188,22 @@ def test_the_command_prints_three_lines(settings: Settings) -> None:
     assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == [
         *("Fetching", "No", "Looked", "Remedy:"),
     ]
+
+
+@pytest.mark.usefixtures("trusted")
+def test_ctrl_c_ends_the_command_without_a_traceback(server: Server, settings: Settings) -> None:
+    server.answers[f"/maven/{jars.DELTA_JARS[0].path}"] = [silent(20)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "churn_assets.lakehouse.engine.jars"],
+        env=module_environment(CHURN_JARS=str(settings.jars), CHURN_MAVEN=settings.maven),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said += process.stderr.read()
+    assert (process.returncode, said) == (130, f"Fetching {NAMES[0]}\n")
 
 
 @pytest.mark.usefixtures("trusted")

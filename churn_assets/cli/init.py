@@ -1,0 +1,163 @@
+"""`churn-assets init`: drafts a business from files."""
+
+import shlex
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churn_assets.cli.options import output, settings_of_process
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from churn_assets.drafting.draft import BusinessDraft
+
+SHOWN = 12
+RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or features[/]", 3: "good to know"}
+
+
+@click.command(options_metavar="FOLDER --from FILES... [OPTIONS]")
+@click.argument("folder", metavar="", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("more", nargs=-1, metavar="", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "first",
+    required=True,
+    metavar="FILES...",
+    type=click.Path(path_type=Path),
+    help="Files, or folders that hold some.",
+)
+@click.option("--land", is_flag=True, help="Also copy the files into the landing zone, CHURN_LANDING.")
+@click.option(
+    "--extract-date",
+    metavar="YYYY-MM-DD",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Day on which the files without a date in their names were extracted.",
+)
+@click.option(
+    "--cut-by-month",
+    is_flag=True,
+    help="Make an extract of each month out of a single file of events; right only if its rows never change.",
+)
+@click.option("--all", "everything", is_flag=True, help="Print all guesses to review, not the first ones.")
+def init(
+    folder: Path,
+    more: tuple[Path, ...],
+    first: Path,
+    land: bool,
+    extract_date: datetime | None,
+    cut_by_month: bool,
+    everything: bool,
+) -> None:
+    """Draft a business from files: FOLDER/churn.yaml and FOLDER/contracts/*.yaml, with a comment beside each guess.
+
+    \b
+      churn-assets init my_business --from exports/*.csv
+      churn-assets init my_business --from exports/ --land
+
+    Read are CSV in any usual dialect, JSON lines and Parquet, plain, .gz or .zst. Files of one name apart from a date
+    are one source: sales_2024-01.csv, sales-202402.csv. So is a landing folder sales/extract_date=2024-01-31/.
+
+    Guessed are types, date formats and which rows decide about them, number signs, keys, the customer's id, personal
+    columns, roles, the label, the windows and a first set of features. A draft is for you to review: the guesses that
+    matter most are printed.
+
+    The day of an extract says when its rows became known. It is the day, or the last day of the week, month or year, in
+    the file's name; the newest event if the file holds later ones; for files without a date the newest day in the data,
+    or what --extract-date states. One file with years of history becomes known on one day: months before it see
+    nothing, and no model can learn from them. Bring several extracts, each under its own day, or use --cut-by-month.
+
+    Nothing is overwritten. If FOLDER has a business, --land only copies files.
+    """
+    from churn_assets.drafting.doubt import DraftError
+    from churn_assets.drafting.draft import draft
+    from churn_assets.drafting.write import business_in, place_files, write_draft
+    from churn_assets.settings import is_uri
+
+    console, settings = output(), settings_of_process()
+    existing = business_in(folder)
+    if existing and not land:
+        raise click.UsageError(
+            f"{existing} exists, and nothing is overwritten. Name another folder, or remove it."
+        )
+    if land and is_uri(settings.landing_uri):
+        raise click.UsageError(
+            "--land copies to a local folder only. Copy the files to CHURN_LANDING by other means."
+        )
+    today = datetime.now(UTC).date()
+    try:
+        day = extract_date.date() if extract_date else None
+        found = draft((first, *more), today, day, by_month=cut_by_month)
+        placed = place_files(found, Path(settings.landing_uri)) if land else None
+        if not existing:
+            write_draft(found, folder)
+    except DraftError as error:
+        raise click.UsageError(str(error)) from error
+    if not existing:
+        _tell(found, folder, console, everything)
+    if placed:
+        there = f", {placed.present} were there" if placed.present else ""
+        console.print(
+            f"{settings.landing_uri}: {placed.copied} files copied{there}.", markup=False, highlight=False
+        )
+    _tell_next(found, folder, land, today, console)
+
+
+def _tell(found: "BusinessDraft", folder: Path, console: "Console", everything: bool) -> None:
+    from rich.table import Table
+
+    grid = Table("source", "role", "delivers", "files", "rows", "customer", "key")
+    for source in found.sources:
+        rows = f"{source.rows:,}" if source.complete else f"{source.rows:,} of more"
+        grid.add_row(
+            source.name,
+            source.role,
+            source.delivery,
+            str(len(source.samples)),
+            rows,
+            source.customer,
+            ", ".join(source.key),
+        )
+    console.print(grid)
+    plan = found.plan
+    console.print(
+        f"{folder}: churn is {plan.policy} of {plan.source}, within {plan.outcome} days; {plan.start} to {plan.last}.",
+        markup=False,
+        highlight=False,
+    )
+    shown = found.doubts if everything else found.doubts[:SHOWN]
+    console.print("To review, the guesses that matter most first:", highlight=False)
+    for doubt in shown:
+        console.print(f"  {RANKS[doubt.rank]}: ", end="", highlight=False)
+        console.print(f"{doubt.place}: {doubt.words}", markup=False, highlight=False)
+    if len(shown) < len(found.doubts):
+        console.print(
+            f"  {len(found.doubts) - len(shown)} more: comments in the files, or --all", highlight=False
+        )
+
+
+def _tell_next(found: "BusinessDraft", folder: Path, landed: bool, today: date, console: "Console") -> None:
+    from churn_assets.months import add_months, month_of
+
+    plan = found.plan
+    closed = min(plan.last, add_months(month_of(today), -1))  # a snapshot waits for the end of its month
+    first = min(add_months(plan.start, plan.observation - 1), closed)
+    lines = [f"export CHURN_BUSINESS={shlex.quote(str(folder.absolute()))}"]
+    if landed:
+        lines += [
+            "churn-assets check",
+            f"churn-assets run ingest --from {plan.start} --to {plan.last}",
+            f"churn-assets run snapshot --from {first} --to {closed}",
+            f"churn-assets run train score --from {closed}",
+        ]
+    else:
+        lines += [
+            f"churn-assets init {shlex.quote(str(folder))} --land --from ...   # copies the same files",
+            "churn-assets check",
+            f"churn-assets run ingest --from {plan.start} --to {plan.last}",
+        ]
+    console.print("Review the files, then:", highlight=False)
+    for line in lines:
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,233 @@
+"""Reads the beginning of a file as a table of texts, and tells how the file is written."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from churn_assets.contracts.source import FileFormat
+from churn_assets.drafting.doubt import DraftError
+from churn_assets.drafting.files import GivenFile
+from churn_assets.inference.encodings import likely_encodings
+from churn_assets.inference.shape import ShapeError, shape
+from churn_assets.sources.first_bytes import HEAD, kind_of
+
+LEAST_BYTES, MOST_BYTES, ROW_BYTES = 2**20, 64 * 2**20, 500
+HEAD_BYTES = 2**18
+_READ = ("text", "wide text", "json lines")
+ASCII = "ascii"
+
+
+@dataclass(frozen=True)
+class FileSample:
+    """The first rows of a file.
+
+    Attributes:
+        file: the file.
+        format, delimiter, encoding, compression: how it is written; encoding by Python's name, ASCII if it holds no
+            other letters.
+        table: columns as text (numbers as they were written), of Parquet in their own types.
+        complete: all rows are in the table.
+        notes: what a person should know about the file.
+        lines: of JSON lines, the text of each row.
+    """
+
+    file: GivenFile
+    format: FileFormat
+    table: pa.Table
+    complete: bool
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    compression: str | None = None
+    notes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+def read_sample(file: GivenFile, rows: int) -> FileSample:
+    """Returns at most so many rows of a file.
+
+    Raises:
+        DraftError: the file is empty, no table, or of a kind that is not read.
+    """
+    try:
+        with file.path.open("rb") as plain:
+            kind = kind_of(plain.read(HEAD))
+        if kind.name == "parquet":
+            return _parquet(file, rows)
+        with _opened(file, kind.name) as (stream, compression):
+            data = stream.read(min(MOST_BYTES, max(LEAST_BYTES, rows * ROW_BYTES)))
+            whole = not stream.read(1)
+    except (OSError, EOFError, pa.ArrowException) as error:
+        raise DraftError(
+            f"{file.name} cannot be read: {error}. Deliver it again, or leave it out."
+        ) from error
+    kind = kind_of(data[:HEAD])
+    if kind.name not in _READ:
+        raise DraftError(f"{file.name} is {kind.words}. {kind.remedy} Or leave it out.")
+    if not (encodings := likely_encodings(data[:HEAD_BYTES])):
+        raise DraftError(f"{file.name} holds zero bytes: it is not text. Export it as CSV.")
+    text, encoding, notes = _decoded(data, encodings, whole)
+    encoding = ASCII if text.isascii() and encoding == "utf-8" else encoding
+    if not whole:
+        text = text[: text.rfind("\n") + 1]
+    if text.lstrip()[:1] in ("{", "["):
+        return _json_lines(file, text, rows, whole, encoding, compression, notes)
+    return _csv(file, text, rows, whole, encoding, compression, notes)
+
+
+@contextmanager
+def _opened(file: GivenFile, kind: str) -> Iterator[tuple[BinaryIO, str | None]]:
+    if kind == "gz":
+        with gzip.open(file.path) as stream:
+            yield cast(BinaryIO, stream), kind
+    elif kind == "zst":
+        with pa.CompressedInputStream(pa.OSFile(str(file.path)), "zstd") as stream:
+            yield stream, kind
+    else:
+        with file.path.open("rb") as stream:
+            yield stream, None
+
+
+def _decoded(data: bytes, encodings: tuple[str, ...], whole: bool) -> tuple[str, str, tuple[str, ...]]:
+    """Returns the text, the first encoding in which all bytes decode, and the first line that decided about it."""
+    where = ""
+    for encoding in encodings:
+        for cut in range(1 if whole else 4):  # the last character may be cut
+            try:
+                text = data[: len(data) - cut].decode(encoding)
+            except UnicodeDecodeError as error:
+                at = error.start
+                continue
+            return text.removeprefix("\ufeff"), encoding, (where,) if where else ()
+        where = f"line {data[:at].count(10) + 1} is not {encoding}"
+    return data.decode("iso8859-1"), "iso8859-1", (f"{where}; no other encoding was tried",)
+
+
+def _csv(
+    file: GivenFile,
+    text: str,
+    rows: int,
+    whole: bool,
+    encoding: str,
+    compression: str | None,
+    notes: tuple[str, ...],
+) -> FileSample:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        found = shape(file.name, text[:HEAD_BYTES])
+    except ShapeError as error:
+        raise DraftError(str(error)) from error
+    if found.titles:
+        raise DraftError(
+            f"{file.name} has {found.titles} rows above its header. Export it with the header in the first line."
+        )
+    crooked: list[int] = []
+
+    def leave_out(row: pacsv.InvalidRow) -> str:
+        crooked.append(row.number or 0)
+        return "skip"
+
+    try:
+        table = pacsv.read_csv(
+            io.BytesIO(text.encode()),
+            pacsv.ReadOptions(
+                column_names=found.names, skip_rows=found.lines, use_threads=False, block_size=1 << 23
+            ),
+            pacsv.ParseOptions(
+                delimiter=found.delimiter, newlines_in_values=True, invalid_row_handler=leave_out
+            ),
+            pacsv.ConvertOptions(
+                column_types=dict.fromkeys(found.names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise DraftError(
+            f"{file.name} cannot be read: {error}. Look for a quotation mark that never closes."
+        ) from error
+    if crooked:
+        notes += (
+            f"{len(crooked):,} rows have another number of fields than the header (row {crooked[0] - 1:,})",
+        )
+    complete = whole and table.num_rows <= rows
+    return FileSample(
+        file, "csv", table.slice(0, rows), complete, found.delimiter, encoding, compression, notes
+    )
+
+
+def _json_lines(
+    file: GivenFile,
+    text: str,
+    rows: int,
+    whole: bool,
+    encoding: str,
+    compression: str | None,
+    notes: tuple[str, ...],
+) -> FileSample:
+    documents: list[dict[str, str | None]] = []
+    lines = [line for line in text.split("\n") if line.strip()]
+    for number, line in enumerate(lines[:rows], 1):
+        try:
+            document = json.loads(line, parse_int=str, parse_float=str)
+        except ValueError as error:
+            raise DraftError(
+                f"{file.name}: line {number} is no JSON document. Write one document a line (JSON lines)."
+            ) from error
+        if not isinstance(document, dict):
+            raise DraftError(f"{file.name}: line {number} is no JSON object. Write one object a line.")
+        documents.append(dict(_flat(document)))
+    names = list(dict.fromkeys(name for document in documents for name in document))
+    columns = [pa.array([document.get(name) for document in documents], pa.string()) for name in names]
+    complete, kept = whole and len(lines) <= rows, tuple(lines[:rows])
+    return FileSample(
+        file, "jsonl", pa.table(columns, names), complete, ",", encoding, compression, notes, kept
+    )
+
+
+def _flat(document: dict[str, Any], above: str = "") -> Iterator[tuple[str, str | None]]:
+    """Yields path and text of each member; objects are opened, lists are left out."""
+    for name, value in document.items():
+        match value:
+            case dict():
+                yield from _flat(value, f"{above}{name}.")
+            case list():
+                continue
+            case bool():
+                yield f"{above}{name}", str(value).lower()
+            case _:
+                yield f"{above}{name}", value
+
+
+def _parquet(file: GivenFile, rows: int) -> FileSample:
+    parquet = pq.ParquetFile(file.path)
+    batches, read = [], 0
+    for batch in parquet.iter_batches(min(rows, 65_536)):
+        batches.append(batch)
+        read += batch.num_rows
+        if read >= rows:
+            break
+    table = pa.Table.from_batches(batches, parquet.schema_arrow).slice(0, rows)
+    nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
+    notes = (f"nested columns were left out: {', '.join(nested)}",) if nested else ()
+    complete = table.num_rows == parquet.metadata.num_rows
+    return FileSample(file, "parquet", table.drop_columns(nested), complete, notes=notes)
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns a column as trimmed texts; null for blanks, whole numbers without a point."""
+    if pa.types.is_floating(column.type):
+        whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
+        column = pc.cast(column, pa.int64(), safe=False) if whole else column
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        column = pc.cast(
+            column, pa.timestamp("us") if pa.types.is_timestamp(column.type) else pa.date32(), safe=False
+        )
+    texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    return pc.if_else(pc.equal(texts, ""), None, texts)
