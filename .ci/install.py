@@ -93,4 +93,10 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(
+            f"{error.filename} cannot be written ({error.strerror}). Is this environment yours? "
+            "`make VENV=<folder>` uses another one."
+        )

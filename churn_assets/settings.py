@@ -134,10 +134,19 @@ class Settings(BaseSettings):
 
     @property
     def jars_path(self) -> Path:
-        """Folder of the Delta jars and class archives. All lakes of this user share it."""
-        return (
-            Path(self.jars).expanduser().resolve() if self.jars else Path.home() / ".cache" / "churn-assets"
-        )
+        """Folder of the Delta jars and class archives. All lakes of this user share it.
+
+        Raises:
+            RuntimeError: `jars` is not set, and this user has no home folder.
+        """
+        if self.jars:
+            return Path(self.jars).expanduser().resolve()
+        try:
+            return Path.home() / ".cache" / "churn-assets"
+        except RuntimeError:
+            raise RuntimeError(
+                "This user has no home folder to keep the Delta jars in. Set CHURN_JARS to another folder."
+            ) from None
 
     @property
     def business_path(self) -> Path:

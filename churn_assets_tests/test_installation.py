@@ -167,6 +167,17 @@ def test_a_failed_installation_shows_the_error_of_pip(bare_python: Path) -> None
     assert "environment/install.log" in done.stderr
 
 
+def test_an_environment_that_cannot_be_written_is_told_in_a_sentence(bare_python: Path) -> None:
+    log = bare_python.parent.parent / "install.log"
+    log.unlink(missing_ok=True)
+    log.mkdir()
+    done = subprocess.run([bare_python, SCRIPTS / "install.py"], capture_output=True, text=True, check=False)
+    log.rmdir()
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{log} cannot be written (Is a directory).")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("variable", "setting_of_pip", "reached"),
     [
@@ -194,6 +205,17 @@ def test_pip_trusts_what_the_machine_trusts_unless_it_is_told_otherwise(
         install = [bare_python, SCRIPTS / "install.py", *options]
         subprocess.run(install, env=variables, capture_output=True, check=False)
     assert bool(server.asked) == reached
+
+
+def test_the_first_file_of_certificates_that_exists_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+    certificates = runpy.run_path(str(SCRIPTS / "install.py"))["certificates"]
+    named = {"SSL_CERT_FILE": str(tmp_path / "absent.pem"), "REQUESTS_CA_BUNDLE": str(file)}
+    assert certificates("global.index-url='https://mirror/simple'\n", named) == str(file)
+    assert certificates("global.cert='/mine.pem'\n", named) is None
+    of_the_system = certificates("", {})
+    assert of_the_system is None or Path(of_the_system).is_file()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,16 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings() == Settings(home=".churn", landing=None, keep_days=30)
 
 
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(RuntimeError, match=r"no home folder to keep the Delta jars in\. Set CHURN_JARS"):
+        _ = Settings(jars=None).jars_path
+
+
 @pytest.mark.parametrize(
     ("home", "place"),
     [
@@ -32,29 +42,3 @@ def test_make_passes_the_home_on_as_one_path(home: str, place: str) -> None:
         ["make", "-s", "help"], cwd=CHECKOUT, env=os.environ | {"CHURN_HOME": home}, text=True
     )
     assert f"Data lies in CHURN_HOME ({place})." in told
-
-
-def test_make_lets_pip_trust_what_the_machine_trusts_unless_pip_is_configured(tmp_path: Path) -> None:
-    company, other, pip_conf, show = (tmp_path / name for name in ("ca.pem", "b.pem", "pip.conf", "show.mk"))
-    company.touch()
-    other.touch()
-    pip_conf.write_text("[global]\nindex-url = https://mirror/simple\n")
-    show.write_text('show:\n\t@echo "$$PIP_CERT"\n')
-    names = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-    clean = {name: value for name, value in os.environ.items() if name not in names}
-
-    def told(**variables: object) -> str:
-        return subprocess.check_output(
-            ["make", "-s", "-f", "Makefile", "-f", show, f"PIP_CONFIGS={pip_conf}", "show"],
-            cwd=CHECKOUT,
-            env=clean | {name: str(value) for name, value in variables.items()},
-            text=True,
-        ).strip()
-
-    assert told(SSL_CERT_FILE=company, REQUESTS_CA_BUNDLE=other) == str(company)
-    assert told(SSL_CERT_FILE=tmp_path / "absent", REQUESTS_CA_BUNDLE=other) == str(other)
-    assert told(SSL_CERT_FILE=company, PIP_CERT="/mine.pem") == "/mine.pem"
-    system = told()
-    assert system == "" or Path(system).is_file()
-    pip_conf.write_text("[global]\ncert = /mine.pem\n")
-    assert told(SSL_CERT_FILE=company) == ""

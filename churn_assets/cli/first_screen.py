@@ -26,7 +26,7 @@ INDENT = 2
 LABEL_WIDTH = 10
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
-    ("make ui", "runs, tables and model in Dagster's page, http://127.0.0.1:3000"),
+    ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
     ("{command} summary --full", "all tables, refused rows, segments and what to do about them"),
     ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )

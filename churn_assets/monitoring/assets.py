@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
@@ -19,9 +19,6 @@ from churn_assets.models.decisions import decided
 from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
-
-if TYPE_CHECKING:
-    pass
 
 EVERY_VERSION_JUDGED = "every_scored_version_judged"
 EVERY_VERSION_COMPARED = "every_scored_version_compared"

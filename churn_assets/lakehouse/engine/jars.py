@@ -229,7 +229,7 @@ def main() -> int:
     try:
         for path in delta_jars(Settings(), Console(stderr=True)):
             print(path)
-    except JarsError as error:
+    except RuntimeError as error:  # a JarsError, or no home folder
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
