@@ -191,7 +191,7 @@ def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
     from pyspark.sql import functions as F
 
     kept = [c for c in typed.columns if not c.startswith("_raw_")]
-    values = {}
+    values: dict[str, Column] = {}
     remarks = []
     for column in source.columns:
         found = []  # (condition, remark), the first counts
