@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from rich.console import Console
 
+from churn_assets.abandoned_runs import HOLDS_LOCK, alive, end_abandoned, told
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs, tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
 
 POLL_SECONDS = 0.5
+DISK_FULL = "No space left on device"  # as the operating system, Spark and Arrow say it
+FREE_SPACE = "the disk is full. Free some space, or move CHURN_HOME; then run the same months again."
 STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 
 
@@ -40,10 +43,16 @@ class MonthsError(ValueError):
 
 
 @contextmanager
-def dagster_instance(settings: Settings) -> "Iterator[DagsterInstance]":
-    """The Dagster instance in <home>/dagster, created if it does not exist."""
+def dagster_instance(settings: Settings, console: Console | None = None) -> "Iterator[DagsterInstance]":
+    """The Dagster instance in <home>/dagster, created if it does not exist.
+
+    Runs of killed processes are marked as failed first, and told on the console.
+    """
     os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
     with dg.DagsterInstance.get() as instance:
+        for run in end_abandoned(instance, settings):
+            if console is not None:
+                console.print(told(run), markup=False, highlight=False)
         yield instance
 
 
@@ -54,6 +63,8 @@ def _failure(result: "ExecuteInProcessResult") -> str:
             while error is not None and error.cause is not None:
                 error = error.cause
             text = error.message.strip() if error else "unknown error"
+            if DISK_FULL in text:
+                return f"{event.step_key}: {FREE_SPACE}"
             described = event.step_failure_data.user_failure_data
             return (
                 f"{event.step_key}: {described.description if described and described.description else text}"
@@ -96,6 +107,30 @@ def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None)
         tracking.end_run_of(run_id)
 
 
+def require_months(settings: Settings, jobs: Sequence[str], months: Sequence[str]) -> None:
+    """Checks that every job has these months, before the first of them runs.
+
+    Raises:
+        MonthsError: no months, or a month that is not a partition of a job.
+    """
+    for job in jobs:
+        _job_of(settings, job, months)
+
+
+def _job_of(settings: Settings, job: str, months: Sequence[str]) -> dg.JobDefinition:
+    """The job, which has these months; MonthsError otherwise."""
+    definition = build_defs(settings).resolve_job_def(job)
+    partitions = definition.partitions_def
+    known = list(partitions.get_partition_keys()) if partitions else []
+    wrong = [month for month in months if month not in known]
+    if wrong or not months:
+        some = f"{', '.join(wrong[:3])}{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}"
+        verb = "are no months" if len(wrong) > 1 else "is not a month"
+        span = f"{known[0]} to {known[-1]}" if known else "none"
+        raise MonthsError(f"{some or 'No month'} {verb} of {job}; it has {span}.")
+    return definition
+
+
 def run_job(
     instance: "DagsterInstance",
     settings: Settings,
@@ -113,13 +148,7 @@ def run_job(
         JarsError: the Delta jars are not available; nothing was started.
         RunError: a step failed; with the message of the step and the id of the run.
     """
-    definition = build_defs(settings).resolve_job_def(job)
-    partitions = definition.partitions_def
-    known = list(partitions.get_partition_keys()) if partitions else []
-    wrong = [month for month in months if month not in known]
-    if wrong or not months:
-        span = f"{known[0]} to {known[-1]}" if known else "none"
-        raise MonthsError(f"{', '.join(wrong) or 'No month'} is not a month of {job}; it has {span}.")
+    definition = _job_of(settings, job, months)
     delta_jars(settings, console)  # before the display of the run starts, and once instead of in every step
     total = len(definition.graph.node_dict)
     done: list[ExecuteInProcessResult] = []
@@ -131,7 +160,7 @@ def run_job(
             done.append(
                 definition.execute_in_process(
                     instance=instance,
-                    tags=range_tags(months) | dict(tags or {}),
+                    tags=range_tags(months) | HOLDS_LOCK | dict(tags or {}),
                     run_config={
                         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
                     },  # events are in the UI
@@ -143,7 +172,7 @@ def run_job(
             crash.append(error)
 
     worker = threading.Thread(target=work, name=f"run {job}", daemon=True)
-    with display_on(console, job, total) as display:
+    with display_on(console, job, total) as display, alive(settings, run_id):
         worker.start()
         try:
             _follow(instance, run_id, worker, display)

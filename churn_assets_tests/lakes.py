@@ -179,7 +179,7 @@ def to_bronze(
         if not sources or source.name in sources:
             table, files = tables.bronze(source), list_extracts(landing, source, months)
             with lakehouse.staging(table, run_id="bronze") as folder:
-                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
+                frame = read_extracts(lakehouse.spark, source, files, folder)
                 lakehouse.replace(table, frame, tables.between(months), run_id="bronze")
 
 

@@ -1,5 +1,6 @@
 """Runs of this process: an interrupted one is over, for Dagster and for MLflow."""
 
+import errno
 import threading
 from datetime import date
 from pathlib import Path
@@ -61,3 +62,19 @@ def test_without_the_delta_jars_no_run_begins(tmp_path: Path) -> None:
         with pytest.raises(JarsError):
             runs.run_job(instance, settings, "ingest", ["2026-01"], None)
         assert instance.get_runs() == []
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2025-12"]))
+    def writes() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+
+    defs = dg.Definitions([writes], jobs=[dg.define_asset_job("ingest", "*")])
+    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
+    monkeypatch.setattr(runs, "delta_jars", lambda *_: None)
+    settings = settings_for(tmp_path)
+    with (
+        runs.dagster_instance(settings) as instance,
+        pytest.raises(runs.RunError, match=r"^writes: the disk is full"),
+    ):
+        runs.run_job(instance, settings, "ingest", ["2025-12"], None)

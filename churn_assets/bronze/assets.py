@@ -1,10 +1,11 @@
 """bronze/<source>: one asset per source contract."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from churn_assets.bronze.reading import read_extracts
+from churn_assets.bronze.reading import bronze_frame
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.checks import CheckFailed, passed
@@ -12,14 +13,16 @@ from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.landing import LandingError, list_extracts
+from churn_assets.sources.landing import LandingError, list_everything, refuse
+from churn_assets.sources.readers.staging import stage
 
 SHOWN_FILES = 50
 # Metadata of a month: a digest of its files, which distinguishes a changed month from a repeated one.
 EXTRACTS = "extracts"
 FILES_FIT = "files_fit_contract"
+EVERY_ROW = "every_row_of_every_file"
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -32,7 +35,8 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         partitions=ingest_months(business),
         checks={
             FILES_FIT: f"Every file is readable {source.format}, is in a folder extract_date=YYYY-MM-DD and has the "
-            "columns that the contract requires."
+            "columns that the contract requires.",
+            EVERY_ROW: "The table holds as many rows of each file as its reader counted.",
         },
         owner=source.owner,
     )
@@ -42,22 +46,61 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         months = partition_range(context)
         landing = lakehouse.settings.landing_uri
         try:
-            files = list_extracts(landing, source, months)
+            listing = list_everything(landing, source, months)
+            refuse(listing.refused)
             with lakehouse.staging(table, run_id=context.run.run_id) as folder:
-                frame = read_extracts(lakehouse.spark, source, landing, files, folder)
-                commit = lakehouse.replace(table, frame, tables.between(months), run_id=context.run.run_id)
+                staged = stage(source, listing.files, folder)
+                refuse(staged.refused)
+                with lakehouse.draft(table, bronze_frame(lakehouse.spark, source, staged)) as draft:
+                    counted = require_every_row(draft, staged.rows)
+                    commit = draft.replace(tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
             remedy = "Fix this, then materialise these months again."
             evidence = {"found": str(error), "months": ", ".join(months)}
             raise CheckFailed(FILES_FIT, str(error), remedy, evidence) from error
-        delivered = table_metadata(["file", "bytes"], [(f.name, f.size) for f in files[-SHOWN_FILES:]])
+        delivered = table_metadata(
+            ["file", "bytes", "rows"],
+            [(f.name, f.size, staged.rows[f.name]) for f in listing.files[-SHOWN_FILES:]],
+        )
         for month in months:
-            mark = digest(f for f in files if f.month == month)
+            mark = digest(f for f in listing.files if f.month == month)
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)
-        report = {"files": len(files), "newest files": delivered}
-        return materialized(lakehouse, table, commit, report, [passed(FILES_FIT, {"files": len(files)})])
+        report = {"files": len(listing.files), "newest files": delivered}
+        if listing.not_read:
+            told = [(file.name, file.reason) for file in listing.not_read[-SHOWN_FILES:]]
+            report |= {
+                "not read": len(listing.not_read),
+                "files not read": table_metadata(["file", "reason"], told),
+            }
+        held = [passed(FILES_FIT, {"files": len(listing.files)}), passed(EVERY_ROW, counted)]
+        return materialized(lakehouse, table, commit, report, held)
 
     return bronze
+
+
+def require_every_row(draft: TableDraft, counted: Mapping[str, int]) -> dict[str, int]:
+    """Checks that a draft holds as many rows of each file as the file's reader counted; returns the number of rows.
+
+    Raises:
+        CheckFailed: it holds more or fewer, or rows of another file.
+    """
+    rows = draft.content.aggregate(["source_file"], [("row_number", "count")]).to_pylist()
+    held = {row["source_file"]: row["row_number_count"] for row in rows}
+    wrong = [
+        (name, counted.get(name, 0), held.get(name, 0))
+        for name in sorted({*counted, *held})
+        if counted.get(name, 0) != held.get(name, 0)
+    ]
+    if wrong:
+        name, delivered, found = wrong[0]
+        raise CheckFailed(
+            EVERY_ROW,
+            f"{len(wrong)} files have not as many rows as the table, first {name}: {delivered:,} in the "
+            f"file, {found:,} in the table.",
+            "This is a defect of this software; please report it.",
+            {"files": table_metadata(["file", "rows in the file", "rows in the table"], wrong[:SHOWN_FILES])},
+        )
+    return {"files": len(counted), "rows": sum(counted.values())}
 
 
 def bronze_assets(business: Business) -> list[dg.AssetsDefinition]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.sources.landing import ExtractFile
-from churn_assets.sources.readers.staging import Columns, stage
+from churn_assets.sources.content import Columns
+from churn_assets.sources.landing import ExtractFile, refuse
+from churn_assets.sources.readers.staging import Staged, stage
 from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
 
 if TYPE_CHECKING:
@@ -22,22 +23,28 @@ ORIGIN = {ROW_NUMBER: "bigint", "extract_date": "date", "source_file": "string",
 
 
 def read_extracts(
-    spark: "SparkSession", source: Source, landing: str, files: Sequence[ExtractFile], folder: str
+    spark: "SparkSession", source: Source, files: Sequence[ExtractFile], folder: str
 ) -> "DataFrame":
-    """All rows of the files, one bronze row per delivered row, with the columns of the catalogue.
-
-    Row numbers count the rows of a file from 1, without a CSV header. The frame can be computed only while `folder`
-    exists, see `Lakehouse.staging`.
+    """All rows of the files as `bronze_frame` gives them.
 
     Raises:
-        LandingError: a file cannot be read at all, a misplaced quote would hide rows, or a required column is missing;
-            names file and remedy, never the file's content.
+        LandingError: files cannot be read, see `stage`; names all of them.
+    """
+    staged = stage(source, files, folder)
+    refuse(staged.refused)
+    return bronze_frame(spark, source, staged)
+
+
+def bronze_frame(spark: "SparkSession", source: Source, staged: Staged) -> "DataFrame":
+    """All staged rows, one bronze row per delivered row, with the columns of the catalogue.
+
+    Row numbers count the rows of a file from 1, without a CSV header. The frame can be computed only while the staged
+    files exist, see `Lakehouse.staging`.
     """
     finish = {"csv": _finish_csv, "jsonl": _finish_jsonl, "parquet": _finish_parquet}[source.format]
-    groups = stage(source, landing, files, folder)
-    if not groups:
+    if not staged.folders:
         return spark.createDataFrame([], tables.bronze(source).ddl)
-    frames = [finish(spark, source, columns, staged) for columns, staged in groups.items()]
+    frames = [finish(spark, source, columns, place) for columns, place in staged.folders.items()]
     return reduce(lambda a, b: a.unionByName(b), frames)
 
 
@@ -111,8 +118,15 @@ def _finish_jsonl(spark: "SparkSession", source: Source, _: Columns, folder: str
     return _finish(_texts(spark, folder, [*places, OTHERS, BROKEN]), source, values, rescued)
 
 
-def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
-    """The value in another type; null when it cannot be converted, or Spark has no such cast (a number to a date)."""
+# Whole numbers up to here are exact in this type; beyond it, two ids may have become one.
+EXACT = {"double": 2**53, "float": 2**24}
+
+
+def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool) -> "Column":
+    """The value in another type; null when it cannot be converted, or Spark has no such cast (a number to a date).
+
+    A number with a fraction is no integer and no id, and neither is an id that its type cannot hold exactly.
+    """
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
     from pyspark.sql.types import FractionalType
@@ -122,12 +136,16 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str) -> "Column":
         [field, _] = frame.select(delivered, cast).schema
     except AnalysisException:
         return F.lit(None).cast(spark_type)
-    if isinstance(field.dataType, FractionalType) and spark_type in ("bigint", "string"):
-        integer = delivered.try_cast("bigint")
-        whole = F.when(integer == delivered, integer)  # null when it has a fraction: nothing is cut off
-        # pandas makes ids floats when some of them are missing: 12345678, not 1.2345678E7
-        return whole if spark_type == "bigint" else F.coalesce(whole.cast("string"), cast)
-    return cast
+    kind = field.dataType
+    if not isinstance(kind, FractionalType) or spark_type not in ("bigint", "string"):
+        return cast
+    integer = delivered.try_cast("bigint" if kind.typeName() in EXACT else "decimal(38,0)")
+    is_whole = delivered % 1 == 0  # comparing a decimal with its integer may round it
+    if is_id and kind.typeName() in EXACT:
+        is_whole &= F.abs(delivered) < EXACT[kind.typeName()]
+    # pandas makes ids floats when some of them are missing: 12345678, not 1.2345678E7
+    whole = F.when(is_whole, integer).try_cast(spark_type)
+    return whole if is_id or spark_type == "bigint" else F.coalesce(whole, cast)
 
 
 def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
@@ -135,6 +153,7 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
 
     raw, delivered = spark.read.parquet(folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
+    ids = {c.field for c in source.columns if c.name in source.ids}
     values, rescued, carried = {}, {}, set()
     for field in source.fields:
         name = _delivered_name(source, field, [*delivered])
@@ -142,7 +161,7 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
             values[field] = F.lit(None).cast(types[field])
             continue
         carried.add(name)
-        values[field] = _cast(raw, delivered[name], types[field])
+        values[field] = _cast(raw, delivered[name], types[field], field in ids)
         unfit = delivered[name].isNotNull() & values[field].isNull()
         rescued[field] = F.when(unfit, delivered[name].cast("string"))
     rescued |= {name: value for name, value in delivered.items() if name not in carried}

@@ -91,7 +91,7 @@ def demo(
         for m in snapshot_months(business).get_partition_keys()
         if m >= ingest[min(len(ingest), business.file.windows.observation_months) - 1]
     ]
-    with dagster_instance(settings) as instance:
+    with dagster_instance(settings, console) as instance:
         run_job(instance, settings, "ingest", ingest, console)
         run_job(instance, settings, "snapshot", snapshots, console)
         run_job(instance, settings, "train", snapshots[-1:], console)

@@ -1,7 +1,7 @@
 """Checks the machine and the settings, and says what is wrong and how to fix it. Changes nothing.
 
-The only exception is the round trip: it starts Spark (which fetches missing Delta jars), and writes and removes a small
-table in the lake.
+The exceptions: the round trip starts Spark (which fetches missing Delta jars), and writes and removes a small table in
+the lake; runs whose process was killed are marked as failed.
 """
 
 import os
@@ -51,6 +51,7 @@ TESTED = {
 DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
 # Memory that a run needs besides the driver heap: other memory of the JVM (about 0.5 GB), Python with MLflow (1 GB).
 BESIDE_HEAP = 3 * GIB // 2
+SHOWN_FILES = 10  # of a source
 # Variables of other Spark installations; they override the settings of this project.
 TAKES_OVER = (
     "SPARK_HOME",
@@ -92,6 +93,9 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_environment,
         check_business,
         check_landing,
+        check_sources,
+        check_runs,
+        check_home,
         check_stores,
         check_java,
         check_jars,
@@ -203,9 +207,9 @@ def check_business(settings: Settings) -> Finding:
 
 
 def check_landing(settings: Settings) -> Finding:
-    """Checks for extracts that nothing reads: outside the calendar, or in a folder that no contract names."""
+    """Checks for files that nothing reads: by their month, their name, or the folder that they are in."""
     from churn_assets.contracts.loader import load_business
-    from churn_assets.sources.landing import LandingError, list_extracts, unclaimed
+    from churn_assets.sources.landing import list_everything, unclaimed
 
     landing = settings.landing_uri
     try:
@@ -213,22 +217,34 @@ def check_landing(settings: Settings) -> Finding:
     except (FileNotFoundError, ValueError):
         return Finding("landing", "warn", "not checked: there is no valid business to compare it with")
     first, last = business.file.calendar.start, business.file.calendar.end
-    unread, remedies, count = [], [], 0
-    try:
-        for source in business.sources:
-            files = list_extracts(landing, source)
-            count += len(files)
-            if outside := sum(f.month < first or (last is not None and f.month > last) for f in files):
-                span = f"{first} to {last}" if last else f"from {first} on"
-                unread.append(
-                    f"{source.name}: {outside:,} of {len(files):,} files lie outside the calendar, {span}"
-                )
-                remedies = ["Move calendar.start or calendar.end in churn.yaml, or remove the files."]
-        if unknown := unclaimed(landing, business.sources):
-            unread.append(f"no contract names {', '.join(unknown)}")
-            remedies.append("Rename them as the contract of their source names them, or write a contract.")
-    except LandingError as error:
-        return Finding("landing", "fail", str(error), "Fix the problem that the message names.")
+    refused: list[str] = []
+    unread: list[str] = []
+    remedies: dict[str, None] = {}
+    count = 0
+    for source in business.sources:
+        listing = list_everything(landing, source)
+        refused += [str(file.error) for file in listing.refused]
+        count += len(listing.files)
+        if outside := sum(f.month < first or (last is not None and f.month > last) for f in listing.files):
+            span = f"{first} to {last}" if last else f"from {first} on"
+            unread.append(
+                f"{source.name}: {outside:,} of {len(listing.files):,} files lie outside the calendar, {span}"
+            )
+            remedies["Move calendar.start or calendar.end in churn.yaml, or remove the files."] = None
+        if listing.not_read:
+            unread += [f"{name}: {reason}" for name, _, reason in listing.not_read[:SHOWN_FILES]]
+            if len(listing.not_read) > SHOWN_FILES:
+                unread.append(f"... and {len(listing.not_read) - SHOWN_FILES:,} more of {source.name}")
+            remedies[
+                "Rename files that hold rows; such names are for files that are still being written."
+            ] = None
+    if unknown := unclaimed(landing, business.sources):
+        unread.append(f"no contract names {', '.join(unknown)}")
+        remedies["Rename folders as the contract of their source names them, or write a contract."] = None
+    if refused:
+        return Finding(
+            "landing", "fail", "\n".join(refused + unread), "Fix the problems that the messages name."
+        )
     if unread:
         return Finding(
             "landing",
@@ -237,6 +253,34 @@ def check_landing(settings: Settings) -> Finding:
             " ".join(remedies),
         )
     return Finding("landing", "ok", f"{count:,} files in {landing}")
+
+
+def check_sources(settings: Settings) -> Finding:
+    """Checks a sample of each source as `churn-assets check` does; tells no delivered value."""
+    from churn_assets.cli.check import in_short
+
+    status, what = in_short(settings)
+    remedy = "" if status == "ok" else "`churn-assets check` shows examples and remedies."
+    return Finding("sources", status, what, remedy)
+
+
+def check_runs(settings: Settings) -> Finding:
+    """Checks for runs of killed processes, and marks them as failed: sensors wait for a run that seems to go on."""
+    from churn_assets.abandoned_runs import end_abandoned_in, told
+
+    if ended := end_abandoned_in(settings):
+        return Finding("runs", "warn", "\n".join(told(run) for run in ended))
+    return Finding("runs", "ok", "none was killed since the last look")
+
+
+def check_home(settings: Settings) -> Finding:
+    """Checks whether the home was moved or copied since MLflow wrote its paths down."""
+    from churn_assets.tracking.places import former_roots
+
+    if former := former_roots(settings.mlflow_uri, settings.mlflow_artifacts):
+        what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model mends that"
+        return Finding("home", "ok", what)
+    return Finding("home", "ok", "all paths lead into this home")
 
 
 def check_stores(settings: Settings) -> Finding:

@@ -125,17 +125,19 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
       churn-assets run ingest snapshot score --from 2026-06
     """
     from churn_assets.months import month_range
-    from churn_assets.runs import MonthsError, dagster_instance, run_job
+    from churn_assets.runs import MonthsError, dagster_instance, require_months, run_job
 
-    settings = settings_of_process()
+    settings, console = settings_of_process(), output()
     if last is not None and last < first:
         raise click.UsageError(f"--to {last} lies before --from {first}.")
-    with dagster_instance(settings) as instance:
+    months = month_range(first, last or first)
+    try:
+        require_months(settings, jobs, months)
+    except MonthsError as error:
+        raise click.UsageError(str(error)) from error
+    with dagster_instance(settings, console) as instance:
         for job in jobs:
-            try:
-                run_job(instance, settings, job, month_range(first, last or first), output())
-            except MonthsError as error:
-                raise click.UsageError(str(error)) from error
+            run_job(instance, settings, job, months, console)
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.check import check
 from churn_assets.cli.init import init
 from churn_assets.cli.page import page
 from churn_assets.cli.schema import schema
@@ -26,6 +27,7 @@ def cli() -> None:
       churn-assets study FILE.csv   what a single file of customers tells, and how far to trust it
       churn-assets demo             simulate a telecom operator and run everything
       churn-assets init FOLDER      draft a business from your own files, for you to review
+      churn-assets check            what a run would find in the landing files, in seconds
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
       churn-assets summary          what the lake holds now, on one screen
       churn-assets catalogue        what each table and column means, and where else data lies
@@ -40,6 +42,7 @@ for command in (
     lake.summary,
     lake.catalogue,
     lake.doctor,
+    check,
     page,
     models.promote,
     models.rollback,
@@ -53,22 +56,19 @@ for command in (
 
 def main() -> None:
     """Entry point. Prints errors that a user can fix as a sentence; all other errors keep their traceback."""
-    from churn_assets.contracts.errors import DeclarationErrors
+    from churn_assets.cli.errors import sentence
 
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:  # Ctrl-C
+    except (KeyboardInterrupt, click.Abort):  # Ctrl-C, outside of a command and in one
         click.echo("Interrupted. What was written stays; the same command can be run again.", err=True)
         sys.exit(130)
-    except DeclarationErrors as error:
-        Console(stderr=True).print(escape(str(error)), soft_wrap=True, highlight=False)
-        sys.exit(2)
-    except OSError as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
-        sys.exit(2)
-    except RuntimeError as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
+    except Exception as error:
+        told = sentence(error)
+        if told is None:
+            raise
+        Console(stderr=True).print(escape(told.text), soft_wrap=True, highlight=False)
+        sys.exit(told.exit_code)

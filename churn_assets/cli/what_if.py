@@ -23,7 +23,7 @@ from churn_assets.ml.portable.what_if import (
     what_if,
 )
 from churn_assets.models.champions import champion_at
-from churn_assets.models.decisions import decided
+from churn_assets.models.decisions import decided, load_champion
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 
@@ -72,7 +72,7 @@ def subject(
         raise WhatIfError(
             f"No model was in charge on {day}; train one as of that month or name a later --month."
         )
-    model = tracking.load_version(champion.model_version)
+    model = load_champion(lakehouse, tracking, champion)
     one: list[tuple[str, str, object]] = [("customer_key", "=", customer_key), ("as_of_date", "=", day)]
     snapshot = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, model.transformation.features, one).to_pandas()
     return Subject(snapshot, day, model, champion.model_version)

@@ -85,6 +85,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
         path=server.path,
         delimiter=server.delimiter,
         encoding=server.encoding,
+        compression=server.compression,
         columns=tuple(
             replace(c, required=c.required or c.name in needed, personal=c.personal or c.name == customer)
             for c in columns.values()

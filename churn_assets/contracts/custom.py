@@ -61,7 +61,10 @@ class ServerProperties(CustomProperties):
     """How CSV and JSON files are written."""
 
     delimiter: str = Field(",", description="one character between two values of a CSV line")
-    encoding: str = Field("UTF-8", description="of the text, by any of its names")
+    encoding: str = Field("UTF-8", description="of the text, by any of its names that Python knows")
+    compression: Literal["gz", "zst"] | None = Field(
+        None, description="of files whose names do not end with .gz or .zst"
+    )
 
 
 class ColumnProperties(CustomProperties):

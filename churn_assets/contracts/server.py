@@ -1,41 +1,43 @@
-"""Reads the server of a contract and its customProperties: path, format, delimiter and encoding of the extracts."""
+"""Reads the server of a contract and its customProperties: where the extracts lie and how they are written."""
 
 import codecs
 from dataclasses import dataclass
+from encodings.aliases import aliases
 
 from churn_assets.contracts.custom import ServerProperties
 from churn_assets.contracts.odcs import Server
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.source import FileFormat
+from churn_assets.contracts.source import Compression, FileFormat
 from churn_assets.contracts.validation import own_properties, peek, property_place
-from churn_assets.contracts.words import closest, listed
+from churn_assets.contracts.words import closest
 
-# Python's name of an encoding -> its name in contracts.
+# Python's name of an encoding -> its name in contracts, where the two differ.
 ENCODING_NAMES = {
     "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
     "iso8859-1": "ISO-8859-1",
     "ascii": "US-ASCII",
     "utf-16": "UTF-16",
     "utf-16-le": "UTF-16LE",
     "utf-16-be": "UTF-16BE",
     "utf-32": "UTF-32",
+    **{f"cp125{n}": f"windows-125{n}" for n in range(9)},
 }
-# JSON lines are split at line breaks before they are decoded, so wide encodings do not work there.
-ENCODINGS: dict[FileFormat, tuple[str, ...]] = {
-    "csv": tuple(ENCODING_NAMES.values()),
-    "jsonl": ("UTF-8", "ISO-8859-1"),
-    "parquet": ("UTF-8",),
-}
+# Python calls these encodings, too, but no program writes its tables in them.
+NO_TEXT = frozenset(
+    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7", "mbcs", "oem"}
+)
 
 
 @dataclass(frozen=True)
 class ReadServer:
-    """Path, format, delimiter and encoding of the extracts."""
+    """Path, format, delimiter, encoding and compression of the extracts."""
 
     path: str
     format: FileFormat
     delimiter: str
     encoding: str
+    compression: Compression | None
 
 
 def read_server(place: Place) -> ReadServer:
@@ -44,12 +46,13 @@ def read_server(place: Place) -> ReadServer:
     own = own_properties(ServerProperties, here) or ServerProperties()
     server = peek(Server, place)
     if server is None:
-        return ReadServer("", "csv", own.delimiter, own.encoding)
+        return ReadServer("", "csv", own.delimiter, "UTF-8", own.compression)
     return ReadServer(
         server.path.strip("/"),
         server.format,
         _delimiter(own, here),
         _encoding(own, server.format, here),
+        _compression(own, server.format, here),
     )
 
 
@@ -66,17 +69,33 @@ def _delimiter(own: ServerProperties, place: Place) -> str:
     return own.delimiter
 
 
-def _encoding(own: ServerProperties, source_format: FileFormat, place: Place) -> str:
-    """Returns the usual name of the encoding for any alias (latin-1); reports one that the format does not support."""
+def encoding_name(name: str) -> str | None:
+    """Returns the usual name of a text encoding for any of its names (latin-1); None if Python knows none."""
     try:
-        known = ENCODING_NAMES.get(codecs.lookup(own.encoding).name)
+        known = codecs.lookup(name).name
+        codecs.getincrementaldecoder(name)
+        b"a\0\0\0".decode(name, "replace")  # refuses what makes no text of bytes, such as base64
     except (LookupError, ValueError):
-        known = None
-    if known is None or known not in ENCODINGS[source_format]:
-        property_place(place, "encoding").refuse(
-            f"{source_format} is not read in {own.encoding}",
-            f"use one of {listed(ENCODINGS[source_format])}, and have the source write its files in it",
-            closest(own.encoding, ENCODINGS[source_format]) if known is None else "",
+        return None
+    return None if known.replace("_", "-") in NO_TEXT else ENCODING_NAMES.get(known, known)
+
+
+def _encoding(own: ServerProperties, source_format: FileFormat, place: Place) -> str:
+    """Returns the usual name of the encoding; reports one that Python does not know, and any but UTF-8 for Parquet."""
+    here, known = property_place(place, "encoding"), encoding_name(own.encoding)
+    if known is None:
+        here.refuse(
+            f"there is no encoding {own.encoding}",
+            "use one that Python knows: UTF-8, windows-1252, ISO-8859-15, UTF-16, cp850, ...",
+            closest(own.encoding, [*aliases, *ENCODING_NAMES.values()]),
         )
-        return own.encoding
-    return known
+    elif source_format == "parquet" and known != "UTF-8":
+        here.refuse("the text of Parquet is UTF-8", "remove the encoding")
+    return known or "UTF-8"
+
+
+def _compression(own: ServerProperties, source_format: FileFormat, place: Place) -> Compression | None:
+    """Returns the compression of the files; reports one for Parquet."""
+    if own.compression and source_format == "parquet":
+        property_place(place, "compression").refuse("Parquet is compressed inside", "remove it")
+    return own.compression

@@ -1,12 +1,14 @@
 """`Source`: a validated contract as the other packages read it."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from churn_assets.contracts.custom import Delivery, Role
 from churn_assets.contracts.odcs import LogicalType, Severity
 
 FileFormat = Literal["csv", "jsonl", "parquet"]
+Compression = Literal["gz", "zst"]
 NUMERIC = frozenset({"number", "integer"})
 TIMES = frozenset({"date", "timestamp"})
 
@@ -46,6 +48,13 @@ class Column:
     max_days_ahead: int | None = None
     severity: Literal["quarantine", "null_value"] = "quarantine"
 
+    def allows(self, value: object) -> bool:
+        """Whether a typed value is one of the valid values; True if the contract lists none."""
+        plain = float(value) if isinstance(value, Decimal) else value
+        return (
+            not self.valid_values or plain in self.valid_values or str(plain) in map(str, self.valid_values)
+        )
+
 
 @dataclass(frozen=True)
 class SpellColumns:
@@ -84,7 +93,11 @@ class GapRule:
 
 @dataclass(frozen=True)
 class Source:
-    """One declared source. `customer` is the name of the column with the natural id of the customer."""
+    """One declared source.
+
+    `customer` is the name of the column with the natural id of the customer. `encoding` is one that Python knows.
+    `compression` is that of files whose names do not tell it.
+    """
 
     name: str
     description: str
@@ -96,6 +109,7 @@ class Source:
     path: str
     delimiter: str
     encoding: str
+    compression: Compression | None
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     customer: str
@@ -123,6 +137,11 @@ class Source:
     def attributes(self) -> tuple[Column, ...]:
         """Columns that tables after silver may contain: neither personal nor the natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Names of the columns that identify something: the customer, the key and references to other sources."""
+        return frozenset({self.customer, *self.key, *(c.name for c in self.columns if c.refers_to)})
 
     @property
     def lacks_times(self) -> bool:

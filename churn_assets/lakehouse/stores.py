@@ -105,6 +105,14 @@ OTHERS = (
         UNTIL_DELETED,
         False,
     ),
+    Store(
+        "dagster/running",
+        "lock",
+        "An empty file per run of this process, which holds its lock: a run without a holder was killed.",
+        False,
+        "until the run ends",
+        False,
+    ),
     Store("dagster/logs", "files", "Dagster: telemetry, which is off; empty.", False, UNTIL_DELETED, False),
     Store(
         "dagster/.logs_queue",

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import Champion, lineage, timeline
+from churn_assets.models.champions import Champion, champion_at, lineage, timeline
+from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.tracking import Tracking
 
+if TYPE_CHECKING:
+    from churn_assets.ml.portable.model import PortableModel
+
 BY_TRAINING = "training"  # prefix of `by` if a training decided, not a person
+
+
+class ChampionGone(RuntimeError):
+    """The model of a champion was deleted in MLflow; the message names the last good version and the command."""
 
 
 class PromotionError(RuntimeError):
@@ -37,6 +46,41 @@ def decided(lakehouse: Lakehouse) -> list[Champion]:
     """Returns the timeline of champions; empty before the first training."""
     return (
         timeline(lakehouse.arrow(tables.CHAMPIONS).to_pylist()) if lakehouse.exists(tables.CHAMPIONS) else []
+    )
+
+
+def last_good(lakehouse: Lakehouse, tracking: Tracking, day: date) -> Champion | None:
+    """Returns the last champion whose model MLflow still has, of those in charge on or before `day`.
+
+    Of two champions of one date the earlier decision counts where the later one's model is gone.
+    """
+    rows = lakehouse.arrow(tables.CHAMPIONS).to_pylist() if lakehouse.exists(tables.CHAMPIONS) else []
+    kept = {version: tracking.has_version(version) for version in {row["model_version"] for row in rows}}
+    return champion_at(timeline(row for row in rows if kept[row["model_version"]]), day)
+
+
+def load_champion(lakehouse: Lakehouse, tracking: Tracking, champion: Champion) -> "PortableModel":
+    """Returns the model of a champion.
+
+    Raises:
+        ChampionGone: it was deleted in MLflow.
+        TrackingError: MLflow does not answer, or its files are elsewhere.
+    """
+    try:
+        return tracking.load_version(champion.model_version)
+    except VersionGone as error:
+        raise ChampionGone(f"{error} {way_out(lakehouse, tracking, champion)}") from None
+
+
+def way_out(lakehouse: Lakehouse, tracking: Tracking, champion: Champion) -> str:
+    """Returns what to do when the model of a champion was deleted: a sentence with a command."""
+    good, month = last_good(lakehouse, tracking, champion.in_charge_from), f"{champion.in_charge_from:%Y-%m}"
+    if decided(lakehouse)[-1] != champion or good is None:
+        left = "" if good else ", and no other version that was in charge is left"
+        return f"It is in charge from {month} on{left}. Train again: churn-assets run train --from {month}"
+    return (
+        f"The last good version is {good.model_version}. Put it in charge: churn-assets promote {good.model_version} "
+        f"--from {month} --why 'version {champion.model_version} was deleted'"
     )
 
 
@@ -75,6 +119,9 @@ def promote(
     if model_version not in known:
         listed = ", ".join(sorted(known)) or "none"
         raise PromotionError(f"There is no version {model_version}; models/training_runs has {listed}.")
+    if not tracking.has_version(model_version):
+        kept = ", ".join(version for version in sorted(known) if tracking.has_version(version)) or "none"
+        raise PromotionError(f"Version {model_version} was deleted in MLflow; it still has {kept}.")
     training, line = known[model_version], decided(lakehouse)
     trained_as_of: date = training["trained_as_of"]
     if trained_as_of > in_charge_from:
@@ -107,11 +154,14 @@ def promote(
 def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why: str, by: str) -> Decision:
     """Makes the champion before the current one the champion again; a second call goes back one more.
 
+    Champions whose model was deleted in MLflow are passed over.
+
     Raises:
         PromotionError: there was no earlier champion, or the current one took over after that date.
     """
     rows = lakehouse.arrow(tables.CHAMPIONS).to_pylist() if lakehouse.exists(tables.CHAMPIONS) else []
-    line = lineage(rows)
+    *earlier, present = lineage(rows) or [""]
+    line = [*(version for version in earlier if tracking.has_version(version)), present]
     if len(line) < 2:
         raise PromotionError(f"There is no earlier champion to go back to{_of_the_past(timeline(rows))}.")
     return promote(lakehouse, tracking, line[-2], in_charge_from, why, by)

@@ -37,6 +37,11 @@ def first_champion() -> Verdict:
     return Verdict(True, "first model: nobody was in charge")
 
 
+def no_champion_left(gone: str) -> Verdict:
+    """Returns the verdict where the champion's model, and that of every champion before it, was deleted in MLflow."""
+    return Verdict(True, f"the champion, version {gone}, was deleted in MLflow, and no earlier one is left")
+
+
 def speechless_champion(features: Sequence[str]) -> Verdict:
     """Returns the verdict for a champion that cannot score: churn.yaml no longer declares these features of it."""
     return Verdict(True, f"the champion needs {', '.join(features)}, which churn.yaml no longer declares")

@@ -1,7 +1,7 @@
 """Runs one training as of a date: reads the sample, trains, checks, compares with the champion, and records."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,14 @@ from churn_assets.models.champions import (
     learned_up_to,
     provisional,
 )
-from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
+from churn_assets.models.decisions import (
+    BY_TRAINING,
+    Decision,
+    decided,
+    last_good,
+    record_decision,
+    way_out,
+)
 from churn_assets.models.sample import mature_cohorts, training_frame
 from churn_assets.progress import note
 from churn_assets.tracking.tracking import Tracking
@@ -300,6 +307,7 @@ def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") 
     from churn_assets.models.promotion import (
         first_champion,
         judge_challenger,
+        no_champion_left,
         nothing_matured,
         speechless_champion,
     )
@@ -308,6 +316,14 @@ def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") 
     lakehouse, before = training.lakehouse, sample.before
     if before is None:
         return first_champion()
+    good = last_good(lakehouse, training.tracking, training.trained_as_of)
+    if good is None:
+        return no_champion_left(before.model_version)
+    if good != before:
+        verdict = _judge(training, replace(sample, before=good), result)
+        against = f"version {before.model_version} was deleted in MLflow, compared with version {good.model_version}"
+        stays = "" if verdict.promoted else f". {way_out(lakehouse, training.tracking, before)}"
+        return replace(verdict, why=f"{against}: {verdict.why}{stays}")
     tested, day = sample.frame[result.tested_in(sample.frame)], result.split.test
     rival = training.tracking.load_version(before.model_version)
     if lost := undeclared(rival.transformation.features, training.business.features):

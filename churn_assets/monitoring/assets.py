@@ -140,6 +140,10 @@ def _drift(business: Business) -> dg.AssetsDefinition:
             sizes = cohort_sizes(lakehouse)
             found = {month: compared(lakehouse, tracking, month, sizes) for month in months}
         rows = [row for of_month in found.values() for row in of_month]
+        compared_with = {row["model_version"] for row in rows}
+        others = sorted({version for _, version in scored if version not in compared_with})
+        gone = [version for version in others if not tracking.has_version(version)]
+        scored = {key: customers for key, customers in scored.items() if key[1] not in gone}
         check = _every_version(EVERY_VERSION_COMPARED, table, rows, scored)
         commit = _replaced(context, lakehouse, table, rows)
         champions = decided(lakehouse)
@@ -149,7 +153,9 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         numbers = ("psi", "js_distance", "value", "missing_rate")
         shown = ("as_of_date", "model_version", "kind", "feature", "status", *numbers)
         report = [[_short(row.get(name)) for name in shown] for row in moved[:40]]
-        metadata = {"moved": table_metadata(shown, report)}
+        metadata: dict[str, Any] = {"moved": table_metadata(shown, report)}
+        if gone:
+            metadata["versions deleted in MLflow, not compared"] = ", ".join(gone)
         return materialized(lakehouse, table, commit, metadata, [check])
 
     return feature_drift

@@ -11,6 +11,7 @@ from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.sample import key_bound
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
+from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ def compared(
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, None, chosen).to_pandas()
     rows: list[dict[str, Any]] = []
     for version, part in scores.to_pandas().groupby("model_version"):
-        about = tracking.load_version(str(version)).about
+        try:
+            about = tracking.load_version(str(version)).about
+        except VersionGone:  # the caller tells which versions could not be compared
+            continue
         whole = population(lakehouse, day, str(version), about, sizes)
         rows += cohort_drift(day, str(version), about, snapshots, part, whole)
     return rows

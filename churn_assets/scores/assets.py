@@ -17,7 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.models.champions import Champion, champion_at
-from churn_assets.models.decisions import decided
+from churn_assets.models.decisions import ChampionGone, decided, load_champion
 from churn_assets.models.undeclared import undeclared, without_values
 from churn_assets.months import add_months, month_end
 from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
@@ -29,12 +29,15 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from churn_assets.ml.portable.model import PortableModel
+
 FEATURES_AT_HAND = "champion_has_its_features"
 ONE_PROBABILITY = "one_probability_per_customer"
 ONE_SEGMENT = "one_segment_per_customer"
 SCORE_CHECKS = {
     EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months of the cohorts.",
-    FEATURES_AT_HAND: "The snapshots contain every feature that the champion at their as_of_date was trained on.",
+    FEATURES_AT_HAND: "The champion at each as_of_date is in MLflow, and the snapshots contain every feature it was "
+    "trained on.",
     ONE_PROBABILITY: "Every customer of a cohort with a champion has one probability from 0 to 1.",
 }
 NO_CHAMPION = "no champion yet: nothing trained on or before this date"
@@ -153,13 +156,29 @@ def _scored(
     parts, slices = [], []
     for version in sorted({c.model_version for c in in_charge.values()}):
         days = [month_end(m) for m, c in in_charge.items() if c.model_version == version]
-        model = tracking.load_version(version)
+        model = _model_of(
+            lakehouse, tracking, next(c for c in in_charge.values() if c.model_version == version)
+        )
         _require_features(lakehouse, model.transformation.features, business, version, days)
         chosen = snapshots.where(F.col("as_of_date").isin(days))
         parts.append(score_snapshots(chosen, model, version, business.features))
         listed = ", ".join(f"'{d}'" for d in days)
         slices.append(f"(model_version = '{version}' AND as_of_date IN ({listed}))")
     return reduce(lambda a, b: a.unionByName(b), parts), " OR ".join(slices)
+
+
+def _model_of(lakehouse: Lakehouse, tracking: Tracking, champion: Champion) -> "PortableModel":
+    """Returns the model of a champion.
+
+    Raises:
+        CheckFailed: it was deleted in MLflow.
+    """
+    try:
+        return load_champion(lakehouse, tracking, champion)
+    except ChampionGone as error:
+        found, _, remedy = str(error).partition(" was deleted in MLflow. ")
+        evidence = {"model version": champion.model_version, "in charge from": str(champion.in_charge_from)}
+        raise CheckFailed(FEATURES_AT_HAND, f"{found} was deleted in MLflow.", remedy, evidence) from None
 
 
 def _judge_scores(

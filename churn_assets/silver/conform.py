@@ -1,14 +1,13 @@
 """Converts bronze rows to typed rows and finds the first rule that each row breaks."""
 
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
-from churn_assets.contracts.columns import ZEROS
+from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
-from churn_assets.sources.text import REPLACED
+from churn_assets.sources.text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
-DAY_OF_ZEROS = r"^0[0\-./: TZ]*$"  # 0000-00-00, 00.00.0000, 0000-00-00 00:00:00
-EARLIEST = "1900-01-01"  # a day before it needs a minimum in the contract
 RECENT = 35  # days: an extract tells of a day first within a month or so
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
@@ -102,10 +99,7 @@ def invalid(column: ContractColumn) -> "Column":
 
 def is_invalid(value: object, column: ContractColumn) -> bool:
     """`invalid` for one typed value in Python."""
-    if value is None:
-        return False
-    plain = float(value) if isinstance(value, Decimal) else value
-    return plain not in column.valid_values and str(plain) not in map(str, column.valid_values)
+    return value is not None and not column.allows(value)
 
 
 def _as_text(column: ContractColumn, source: Source) -> "Column":
@@ -120,14 +114,15 @@ def _as_text(column: ContractColumn, source: Source) -> "Column":
     return F.coalesce(raw, unfit)
 
 
-def _malformed(column: ContractColumn) -> list["Rule"]:
+def _malformed(column: ContractColumn, source: Source) -> list["Rule"]:
     """Rules of a value that does not parse as the type of its column."""
     from pyspark.sql import functions as F
 
     value, raw = F.col(column.name), F.col(f"_raw_{column.name}")
-    rules = [
-        _rule("malformed", column, raw.isNotNull() & value.isNull(), " is not a ", column.type, ": ", raw)
-    ]
+    wanted = f" is not a {column.type}: "
+    if source.format == "parquet" and column.name in source.ids:
+        wanted = f" is no exact {column.type}; deliver ids as text or whole numbers: "
+    rules = [_rule("malformed", column, raw.isNotNull() & value.isNull(), wanted, raw)]
     if column.transform:
         given = F.coalesce(F.col(f"_delivered.`{column.field}`").cast("string"), F.lit("nothing"))
         failed = ~F.col(f"_computed_{column.name}")
@@ -197,7 +192,7 @@ def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
         found = []  # (condition, remark), the first counts
         if column.means_none:
             found.append((_means_none(column), f"none:{column.name}"))
-        nulling = [r for r in [*_malformed(column), *_values(column)] if _is_nulling(r, column)]
+        nulling = [r for r in [*_malformed(column, source), *_values(column)] if _is_nulling(r, column)]
         found += [(condition, name) for name, condition, _ in nulling]
         if not found:
             continue
@@ -261,24 +256,28 @@ def _refusals(source: Source) -> list["Rule"]:
     from pyspark.sql import functions as F
 
     corrupt = F.get_json_object("rescued", f"$.{CORRUPT}")
-    undecoded = F.contains(corrupt, F.lit(REPLACED))
+    delivered = corrupt
     if source.format == "csv":  # a CSV row with undecoded bytes still parses
-        text = F.concat_ws(" ", *(F.col(f"_delivered.`{f}`") for f in source.fields))
-        undecoded = F.coalesce(undecoded, F.lit(False)) | F.contains(text, F.lit(REPLACED))
+        delivered = F.concat_ws(" ", corrupt, *(F.col(f"_delivered.`{f}`") for f in source.fields))
+    undecoded = F.contains(delivered, F.lit(REPLACED)) & delivered.rlike(UNDECODED)
+    found, at = (F.regexp_extract(delivered, UNDECODED, group) for group in (1, 2))
     rules = [
         (
             "unreadable",
             undecoded,
-            F.lit(
-                f"the row holds bytes that are not {source.encoding}: "
-                "name the encoding of the files as `encoding` in the contract's server"
+            F.concat(
+                *(F.lit("the row holds "), found, F.lit(" at byte "), at),
+                F.lit(
+                    f" of the file, which is not {source.encoding}: "
+                    "name the encoding of the files as `encoding` in the contract's server"
+                ),
             ),
         ),
         ("unreadable", corrupt.isNotNull(), F.lit(f"the row does not parse as {source.format}")),
     ]
 
     for column in source.columns:
-        rules += [rule for rule in _malformed(column) if not _is_nulling(rule, column)]
+        rules += [rule for rule in _malformed(column, source) if not _is_nulling(rule, column)]
     for column in source.columns:
         if column.required:
             rules.append(_rule("required", column, F.col(column.name).isNull(), " is missing"))

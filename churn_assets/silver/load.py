@@ -26,7 +26,7 @@ from churn_assets.silver.versions import (
     with_customer_key,
     with_known_keys,
 )
-from churn_assets.sources.landing import extracts_without_rows
+from churn_assets.sources.content import extracts_without_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -58,6 +58,7 @@ class FileKind:
 
 EMPTY = FileKind("empty", "an empty file", "Deliver it again.")
 TEXT = FileKind("text", "a text", "Correct `format` in the contract's server, or the name of the file.")
+PARQUET_MARK = b"PAR1"  # at both ends of a file
 PARQUET = FileKind(
     "parquet", "a Parquet file", "Name it *.parquet, and declare `format: parquet` in the contract's server."
 )
@@ -66,7 +67,7 @@ ZIP = FileKind("archive", "a zip archive", "Unpack it, and deliver the file insi
 COMPRESSED = "End its name with .{0}, or declare `compression: {0}` in the contract's server."
 UNPACK = "Unpack it, and deliver the file inside; .gz and .zst are read as they are."
 SIGNATURES = (
-    (b"PAR1", PARQUET),
+    (PARQUET_MARK, PARQUET),
     (b"PARE", FileKind("parquet", "an encrypted Parquet file", "Deliver it without encryption.")),
     (b"\x1f\x8b", FileKind("gz", "compressed with gzip", COMPRESSED.format("gz"))),
     (b"\x28\xb5\x2f\xfd", FileKind("zst", "compressed with zstd", COMPRESSED.format("zst"))),
@@ -165,8 +166,10 @@ def unexpected(head: bytes, file_format: FileFormat, encoding: str) -> FileKind 
         return None
     if file_format == "parquet":
         return None if kind is PARQUET else kind
+    if kind.name == "wide text":
+        return None if _decodes(head, str(kind.encoding), encoding) else kind
     if is_wide(encoding):
-        return NARROW if kind.name in ("text", "json lines") else None if kind.name == "wide text" else kind
+        return NARROW if kind in (TEXT, LINES) and b"\0" not in head else None if kind is TEXT else kind
     if file_format == "jsonl" and kind is LINES:
         return None
     return None if kind is TEXT else kind
@@ -175,6 +178,17 @@ def unexpected(head: bytes, file_format: FileFormat, encoding: str) -> FileKind 
 def is_wide(encoding: str) -> bool:
     """Whether every character of the encoding has two or four bytes."""
     return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+
+
+def _decodes(head: bytes, found: str, encoding: str) -> bool:
+    """Whether a text found to be UTF-16 or UTF-32 is one in this encoding."""
+    expected, found = codecs.lookup(encoding).name, codecs.lookup(found).name
+    if expected == found or not expected.startswith(
+        found
+    ):  # without a byte order mark, `found` names the order
+        return expected == found
+    little = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
+    return expected.endswith("-le" if little else "-be")
 
 
 def wide_encoding(head: bytes) -> str | None:
@@ -188,9 +202,13 @@ def wide_encoding(head: bytes) -> str | None:
     if min(zeros[:2]) > 0.9 > zeros[3]:
         return "UTF-32BE"
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) < max(WIDE_SHARE * len(head), 2) or min(even, odd) > 0 or len(head) % 2:
+    if (
+        max(even, odd) < max(WIDE_SHARE * len(head), 2)
+        or 4 * min(even, odd) > max(even, odd)
+        or len(head) % 2
+    ):
         return None
-    encoding = "UTF-16LE" if odd else "UTF-16BE"
+    encoding = "UTF-16LE" if odd > even else "UTF-16BE"
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:

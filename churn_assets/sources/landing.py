@@ -1,24 +1,20 @@
-"""The landing zone: which extract files a source delivered, and the columns of each file."""
+"""The landing zone: the extract files of a source, and its files that are not read, each with the reason."""
 
-import csv
-import io
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
-from churn_assets.contracts.source import Source
+from churn_assets.contracts.source import Compression, Source
 from churn_assets.months import month_of
 from churn_assets.settings import filesystem
-from churn_assets.sources.text import REPLACED, CsvUtf8, Utf8, csv_rows
 
-LONGEST_HEADER = 2**20  # characters
 EXTRACT = re.compile(r"extract_date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
+COMPRESSED = re.compile(r"(.+)\.(gz|zst)", re.IGNORECASE | re.DOTALL)
 
 
 class LandingError(ValueError):
@@ -27,18 +23,56 @@ class LandingError(ValueError):
 
 @dataclass(frozen=True)
 class ExtractFile:
-    """One delivered file. `path` is absolute (as Spark reads it), `name` relative to the landing zone."""
+    """One delivered file.
+
+    Attributes:
+        path: absolute path or URI.
+        name: path relative to the landing zone.
+        extract_date: the day of its extract.
+        size: in bytes, as delivered.
+        modified_ns: time of its last change.
+        compression: how its content is compressed.
+    """
 
     path: str
     name: str
     extract_date: date
     size: int
     modified_ns: int = 0
+    compression: Compression | None = None
 
     @property
     def month(self) -> str:
         """The ingest month it belongs to."""
         return month_of(self.extract_date)
+
+
+class NotRead(NamedTuple):
+    """A file or folder of a source that no reader opens; `month` is None outside the extract folders."""
+
+    name: str
+    month: str | None
+    reason: str
+
+
+class RefusedFile(NamedTuple):
+    """A file or folder that cannot be used, and why; `month` is None outside the extract folders."""
+
+    name: str
+    month: str | None
+    error: LandingError
+
+
+class Listing(NamedTuple):
+    """Everything in the folder of a source: files to read, what is passed over, and what stops the month.
+
+    A name that begins with `.` or `_` or ends with `.part` is passed over: others write such files for themselves, or
+    are still writing them. Anything else that is not an extract file is refused, since it may hold rows.
+    """
+
+    files: list[ExtractFile]
+    not_read: list[NotRead]
+    refused: list[RefusedFile]
 
 
 def list_extracts(landing: str, source: Source, months: Iterable[str] | None = None) -> list[ExtractFile]:
@@ -48,78 +82,105 @@ def list_extracts(landing: str, source: Source, months: Iterable[str] | None = N
 
     Raises:
         LandingError: a folder that is not called extract_date=YYYY-MM-DD, a file of another format, a file in place
-            of a folder, or a folder in place of a file.
+            of a folder, or a folder in place of a file; names all of them.
+    """
+    listing = list_everything(landing, source, months)
+    refuse(listing.refused)
+    return listing.files
+
+
+def refuse(refused: Sequence[RefusedFile]) -> None:
+    """Raises one LandingError that says what is wrong with each of the files; does nothing without files."""
+    if refused:
+        raise LandingError("\n".join(str(file.error) for file in refused))
+
+
+def list_everything(landing: str, source: Source, months: Iterable[str] | None = None) -> Listing:
+    """What lies in the folder of the source, by extract date and name, only of the given months (all when None).
+
+    Without a month, and so in every listing, are files and folders beside the extract folders.
     """
     wanted = None if months is None else set(months)
     fs, root = filesystem(f"{landing}/{source.path}")
-    files = []
+    found = Listing([], [], [])
     try:
         folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
     except NotADirectoryError:
-        raise LandingError(
+        problem = (
             f"{landing}/{source.path} is not a folder. Put the files of {source.name} into "
             f"{source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
-        ) from None
-    for folder in folders:
-        if folder.base_name.startswith((".", "_")):
+        )
+        found.refused.append(RefusedFile(source.path, None, LandingError(problem)))
+        return found
+    for folder in sorted(folders, key=lambda info: info.base_name):
+        name = f"{source.path}/{folder.base_name}"
+        if reason := _passed_over(folder.base_name):
+            found.not_read.append(NotRead(name, None, reason))
             continue
-        match = EXTRACT.fullmatch(folder.base_name)
-        if folder.type != pafs.FileType.Directory or match is None:
-            raise LandingError(
-                f"{landing}/{source.path}/{folder.base_name} is not an extract folder. "
-                "Put files into extract_date=YYYY-MM-DD/, the day on which they were extracted."
-            )
         try:
-            day = date.fromisoformat(match[1])
-        except ValueError as error:
-            raise LandingError(
-                f"{landing}/{source.path}/{folder.base_name}: {error}. Rename the folder."
-            ) from error
-        if wanted is not None and month_of(day) not in wanted:
+            day = _day(folder, f"{landing}/{name}")
+        except LandingError as error:
+            found.refused.append(RefusedFile(name, None, error))
             continue
-        for info in fs.get_file_info(pafs.FileSelector(folder.path)):
-            if info.base_name.startswith((".", "_")) or info.base_name.endswith(".part"):
-                continue  # files with these names are still being written
-            if info.type == pafs.FileType.Directory:
-                raise LandingError(
-                    f"{info.path} is a folder in place of a file. Put its files beside it, and remove it."
-                )
-            if info.extension != source.format:
-                raise LandingError(
-                    f"{info.path}: the contract of {source.name} expects *.{source.format}. "
-                    "Remove the file or correct the contract."
-                )
-            name = f"{source.path}/{folder.base_name}/{info.base_name}"
-            files.append(ExtractFile(f"{landing}/{name}", name, day, info.size, info.mtime_ns or 0))
-    return sorted(files, key=lambda f: (f.extract_date, f.name))
+        if wanted is None or month_of(day) in wanted:
+            _list_folder(fs.get_file_info(pafs.FileSelector(folder.path)), landing, name, day, source, found)
+    found.files.sort(key=lambda file: (file.extract_date, file.name))
+    return found
 
 
-def extracts_without_rows(
-    landing: str, source: Source, months: Iterable[str], with_rows: Container[str]
-) -> list[ExtractFile]:
-    """Extract files of these months without rows, which leave no trace in bronze. Files `with_rows` are not opened.
+def _passed_over(name: str) -> str | None:
+    """Why a file or folder of that name is not read; None if it is."""
+    if name.startswith((".", "_")):
+        return f"its name begins with {name[0]}"
+    return "its name ends with .part" if name.lower().endswith(".part") else None
+
+
+def _day(folder: pafs.FileInfo, shown: str) -> date:
+    """The day of an extract folder.
 
     Raises:
-        LandingError: as `list_extracts`.
+        LandingError: it is none.
     """
-    files = list_extracts(landing, source, months)
-    return [file for file in files if file.name not in with_rows and not _has_rows(source, file)]
+    match = EXTRACT.fullmatch(folder.base_name)
+    if folder.type != pafs.FileType.Directory or match is None:
+        raise LandingError(
+            f"{shown} is not an extract folder. "
+            "Put files into extract_date=YYYY-MM-DD/, the day on which they were extracted."
+        )
+    try:
+        return date.fromisoformat(match[1])
+    except ValueError as error:
+        raise LandingError(f"{shown}: {error}. Rename the folder.") from error
 
 
-def _has_rows(source: Source, file: ExtractFile) -> bool:
-    """True when the file has a row; reads no further than the first one."""
-    if not file.size:
-        return False
-    if source.format == "parquet":
-        fs, path = filesystem(file.path)
-        with fs.open_input_file(path) as handle:
-            return bool(pq.read_metadata(handle).num_rows)
-    with open_text(source, file) as lines:
-        if source.format == "jsonl":
-            return any(line.strip() for line in lines)
-        rows = csv.reader(lines, delimiter=source.delimiter)
-        next(rows, None)  # the header
-        return any(rows)
+def _list_folder(
+    infos: Iterable[pafs.FileInfo], landing: str, folder: str, day: date, source: Source, found: Listing
+) -> None:
+    """Adds what lies in an extract folder."""
+    for info in sorted(infos, key=lambda info: info.base_name):
+        name = f"{folder}/{info.base_name}"
+        if reason := _passed_over(info.base_name):
+            found.not_read.append(NotRead(name, month_of(day), reason))
+            continue
+        plain, compression = info.base_name, source.compression
+        if match := COMPRESSED.fullmatch(info.base_name):
+            plain, compression = match[1], "gz" if match[2].lower() == "gz" else "zst"
+        problem = None
+        if info.type == pafs.FileType.Directory:
+            problem = " is a folder in place of a file. Put its files beside it, and remove it."
+        elif not plain.lower().endswith(f".{source.format}"):
+            problem = (
+                f": the contract of {source.name} expects *.{source.format}. "
+                "Remove the file, rename it or correct the contract."
+            )
+        elif compression and source.format == "parquet":
+            problem = " is compressed as a whole, and Parquet is compressed inside. Unpack it."
+        if problem:
+            error = LandingError(f"{landing}/{name}{problem}")
+            found.refused.append(RefusedFile(name, month_of(day), error))
+            continue
+        path, changed = f"{landing}/{name}", info.mtime_ns or 0
+        found.files.append(ExtractFile(path, name, day, info.size, changed, compression))
 
 
 def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
@@ -135,81 +196,3 @@ def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
             if name not in claimed | above and not info.base_name.startswith((".", "_")):
                 found.append(name)
     return sorted(found)
-
-
-@contextmanager
-def open_utf8(
-    source: Source, file: ExtractFile, ending: str = "", instead: Mapping[str, str] | None = None
-) -> Iterator[io.BufferedReader]:
-    """The text of a file as UTF-8: JSON lines (see `Utf8`) or CSV (see `CsvUtf8`, which uses `instead`).
-
-    Raises:
-        LandingError: the file has another encoding than the contract says.
-    """
-    fs, path = filesystem(file.path)
-    with fs.open_input_stream(path) as handle:
-        if source.format == "csv":
-            text: Utf8 = CsvUtf8(handle, source.encoding, ending, instead)
-        else:
-            text = Utf8(handle, source.encoding, ending)
-        try:
-            yield io.BufferedReader(text)
-        except UnicodeError as error:
-            raise LandingError(_other_encoding(source, file, str(error))) from error
-
-
-@contextmanager
-def open_text(source: Source, file: ExtractFile) -> Iterator[io.TextIOWrapper]:
-    """`open_utf8` as characters."""
-    with open_utf8(source, file) as stream:
-        yield io.TextIOWrapper(stream, encoding="utf-8", newline="")
-
-
-def _other_encoding(source: Source, file: ExtractFile, why: str) -> str:
-    return f"{file.name} is not {source.encoding}: {why}. Set `encoding` in the contract's server."
-
-
-def delivered_columns(landing: str, source: Source, file: ExtractFile) -> tuple[tuple[str, str], ...]:
-    """Name and Arrow type of each top-level column of a file, in file order.
-
-    CSV columns are strings; a column without a name is called by its position ("column 2"). The result is empty for
-    JSON lines, which have the names in each row.
-
-    Raises:
-        LandingError: the header is missing or has another encoding; it has a column twice (names are compared without
-            case); the Parquet file is broken.
-    """
-    if source.format == "jsonl":
-        return ()
-    if source.format == "parquet":
-        fs, path = filesystem(file.path)
-        with fs.open_input_file(path) as handle:
-            try:
-                columns = tuple((field.name, str(field.type)) for field in pq.read_schema(handle))
-            except Exception as error:
-                raise LandingError(
-                    f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
-                ) from error
-        return _distinct(columns, file)
-    with open_text(source, file) as text:
-        header = next(csv_rows(text, source.delimiter, LONGEST_HEADER), None)
-    if header and REPLACED in header.text:
-        raise LandingError(_other_encoding(source, file, "bytes of the header line do not decode"))
-    names = [name.strip() for name in header.values] if header and header.line == 1 else []
-    if not any(names):
-        raise LandingError(
-            f"{file.name} has no header line. Deliver it with the column names of its contract."
-        )
-    named = (name or f"column {place}" for place, name in enumerate(names, 1))
-    return _distinct(tuple((name, "string") for name in named), file)
-
-
-def _distinct(columns: tuple[tuple[str, str], ...], file: ExtractFile) -> tuple[tuple[str, str], ...]:
-    names = [name.lower() for name, _ in columns]
-    if twice := [str(place) for place, name in enumerate(names, 1) if names.count(name) > 1]:
-        # positions, not names: without a header line the "names" are a customer's row
-        raise LandingError(
-            f"{file.name}: a name stands twice in the header, at columns {', '.join(twice)}. Has the file a header "
-            "line? Deliver it with names that differ by more than case."
-        )
-    return columns

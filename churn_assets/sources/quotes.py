@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from churn_assets.contracts.source import Column, Source
-from churn_assets.sources.landing import ExtractFile, LandingError, open_text
+from churn_assets.sources.landing import ExtractFile, LandingError
+from churn_assets.sources.opening import open_text
 from churn_assets.sources.text import Row, csv_rows
 
 BLOCK = 16 * 2**20  # characters; no valid row is as long
 REMEDY = "Close the quote, or double it where it is part of the text, and deliver the file again."
+CUT = "ends in the middle of row {row:,}: the file is cut. Deliver it again."
 DIGIT = re.compile(r"\d")
 LINE_BREAK = re.compile("\r\n|\r|\n")
 
@@ -67,7 +69,9 @@ class _Look:
     def through(self) -> None:
         roomy: Row | None = None  # the first row with line breaks that is large enough to contain another
         row: Row | None = None
+        rows = -1  # the header does not count
         for row in self._rows():
+            rows += 1
             if not self.columns:
                 self.columns = self._declared(row.values)
             if row.lines > 1:
@@ -75,7 +79,7 @@ class _Look:
                 if roomy is None and self._has_room(row):
                     roomy = row
         if row:
-            self._refuse_unclosed(row)
+            self._refuse_unclosed(row, rows)
         if roomy and (line := next(self._astray(), None)):
             what = f"a field has room for other rows, and a quote in line {line} is not where one may be"
             self._refuse(_lines(roomy), what)
@@ -89,12 +93,16 @@ class _Look:
         declared = {name: c for c in self.source.columns for name in (*c.aliases, c.field)}
         return [declared.get(name.strip()) for name in header]
 
-    def _refuse_unclosed(self, last: Row) -> None:
+    def _refuse_unclosed(self, last: Row, number: int) -> None:
         """Only the last row can have a quote that does not close: the row contains everything after the quote."""
         *before, field = _fields(last.text, self.source.delimiter)
-        if not field.closed:
-            line = last.line + sum(f.line_breaks for f in before)
-            self._refuse(f"line {line}", "a quote opens a field that never closes")
+        if field.closed:
+            return
+        if number and not field.line_breaks:
+            raise LandingError(f"{self.file.name} {CUT.format(row=number)}")
+        line = last.line + sum(f.line_breaks for f in before)
+        what = "a quote opens a field that never closes"
+        self._refuse(f"line {line}", f"{what}, or the file is cut there" if field.line_breaks else what)
 
     def _refuse_other_rows(self, row: Row) -> None:
         fields = _fields(row.text, self.source.delimiter)

@@ -4,10 +4,14 @@ import codecs
 import csv
 import io
 import re
+import threading
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, Protocol
 
-REPLACED = "\ufffd"  # replaces bytes that do not decode
+REPLACED = "\ufffd"
+# Replaces bytes that do not decode: what they are and where the first of them stands in the file, counted from 1.
+UNDECODED = "\ufffd([0-9A-F]+)@([0-9]+)\ufffd"
 BYTE_ORDER_MARK = "\ufeff"
 CARRIAGE_RETURN = "\ufdd0"  # a noncharacter: Unicode reserves it for internal use
 LINE_END = re.compile("\r\n|\r|\n")
@@ -16,18 +20,52 @@ READ_BYTES = 4 * 2**20  # one request to an object store
 LONGEST_LINE = 32 * 2**20  # characters; the rest of a longer line is not read
 
 
+class Bytes(Protocol):
+    """A binary file that is open for reading."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many of the next bytes; none at the end."""
+        ...
+
+
+_decoding = threading.local()  # `fed`: bytes that the decoder of this thread was given so far
+
+
+@cache
+def _marking() -> str:
+    """The name of the error handler that replaces undecoded bytes by a text as UNDECODED describes it."""
+
+    def mark(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeDecodeError):
+            raise error
+        at = _decoding.fed - len(error.object) + error.start + 1
+        return f"{REPLACED}{error.object[error.start : error.end].hex().upper()}@{at}{REPLACED}", error.end
+
+    codecs.register_error("churn_assets.mark", mark)
+    return "churn_assets.mark"
+
+
+def undecoded(text: str) -> str:
+    """The first bytes in a text that did not decode, in words; "" when all did."""
+    found = re.search(UNDECODED, text)
+    return f"{found[1]} at byte {int(found[2]):,}" if found else ""
+
+
 class Utf8(io.RawIOBase):
     """The text of a binary file as UTF-8, without its byte order mark and with its line breaks unchanged.
 
-    REPLACED replaces bytes that do not decode. `ending` is added at the end.
+    Bytes that do not decode become a text as UNDECODED describes it. `ending` is added at the end. At the end of the
+    file, `has_line_end` is False if its last line has none.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str, ending: str = "") -> None:
+    def __init__(self, file: Bytes, encoding: str, ending: str = "") -> None:
         super().__init__()
         self._file, self._ending = file, ending
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._decoder: Any = codecs.getincrementaldecoder(encoding)(_marking())
         self._rest = memoryview(b"")
         self._begun = self._ended = False
+        self._fed = 0
+        self.has_line_end = True
 
     def readable(self) -> bool:
         """True."""
@@ -45,9 +83,13 @@ class Utf8(io.RawIOBase):
     def _next(self) -> str:
         block = self._file.read(READ_BYTES)
         self._ended = not block
-        text = self._decoder.decode(block, final=self._ended)
+        self._fed += len(block)
+        _decoding.fed = self._fed
+        text: str = self._decoder.decode(block, final=self._ended)
         if text and not self._begun:
             text, self._begun = text.removeprefix(BYTE_ORDER_MARK), True
+        if text:
+            self.has_line_end = text.endswith(("\n", "\r"))
         return text + self._ending if self._ended else text
 
 
@@ -64,7 +106,7 @@ class CsvUtf8(Utf8):
     """
 
     def __init__(
-        self, file: BinaryIO, encoding: str, ending: str = "", instead: Mapping[str, str] | None = None
+        self, file: Bytes, encoding: str, ending: str = "", instead: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(file, encoding, ending)
         self._instead = instead or {}

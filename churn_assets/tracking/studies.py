@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from churn_assets.tracking.places import follow, require_files
 from churn_assets.tracking.quiet import prepare_mlflow
-from churn_assets.tracking.tracking import require_files
 
 EXPERIMENT = "churn studies"
 
@@ -31,13 +31,14 @@ def log_study(
         The run's id.
 
     Raises:
-        TrackingError: the home was moved, so the files of earlier studies are elsewhere.
+        TrackingError: the home was moved without MLflow's files.
         MlflowException: the server does not answer or rejects the request, or the experiment was deleted.
     """
     prepare_mlflow()
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
 
+    follow(uri, artifacts)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     found = client.get_experiment_by_name(EXPERIMENT)
     if found:

@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING
 
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.settings import without_secrets
+from churn_assets.tracking.errors import TrackingError, VersionGone
+from churn_assets.tracking.places import follow, require_files
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
 from churn_assets.tracking.training_run import PORTABLE, ModelVersion, TrainingRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
 log = logging.getLogger(__name__)
 
@@ -35,31 +38,6 @@ TRAINED_AS_OF_TAG = "churn.trained_as_of"
 DAGSTER_RUN_TAG = "dagster_run_id"
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _one_training = threading.RLock()
-
-
-class TrackingError(RuntimeError):
-    """MLflow or its files cannot be reached; the message contains the address and the remedy."""
-
-
-def require_files(location: str, artifacts: str) -> None:
-    """Checks that MLflow's files are where MLflow expects them.
-
-    MLflow stores absolute paths: after a move of the home it would read from and write to the old place.
-
-    Args:
-        location: path of the experiment's files, as stored by MLflow.
-        artifacts: current path of the files.
-
-    Raises:
-        TrackingError: the home was moved.
-    """
-    place = Path(location)
-    if place.is_absolute() and location != artifacts and not place.exists():
-        raise TrackingError(
-            f"MLflow keeps its files in {location}, which is not there: this home was moved or copied. "
-            f"Move it back, or link the old path to the new one: mkdir -p {place.parent} && "
-            f"ln -s {artifacts} {location}"
-        )
 
 
 @dataclass(frozen=True)
@@ -236,27 +214,47 @@ class Tracking:
         """Downloads a registered version as a portable model, without pyfunc.
 
         Raises:
-            TrackingError: the home was moved, so the files of the version are elsewhere.
-            MlflowException: no such version, or its files are gone.
+            TrackingError: the home was moved without MLflow's files.
+            VersionGone: there is no such version, or MLflow no longer knows its files.
             ValueError: it was saved in another format.
         """
         client = self._client()
         from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
 
         if experiment := client.get_experiment_by_name(self.experiment):
             require_files(experiment.artifact_location, self.artifacts)
-        # Resolved here: MLflow looks up `models:/` addresses in the process-wide tracking server, not in `self.uri`.
-        location = client.get_model_version_download_uri(self.model_name, model_version)
         with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:
-            local = download_artifacts(
-                artifact_uri=f"{location}/artifacts/{PORTABLE}", dst_path=folder, tracking_uri=self.uri
-            )
+            try:
+                # MLflow would look up `models:/` addresses in the process-wide tracking server, not in `self.uri`.
+                location = client.get_model_version_download_uri(self.model_name, model_version)
+                local = download_artifacts(
+                    artifact_uri=f"{location}/artifacts/{PORTABLE}", dst_path=folder, tracking_uri=self.uri
+                )
+            except MlflowException as error:
+                if _is_gone(error):
+                    raise VersionGone(self.model_name, model_version) from None
+                raise
             return PortableModel.load(Path(local))
+
+    def has_version(self, model_version: str) -> bool:
+        """Whether MLflow still has this registered version."""
+        client = self._client()
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.get_model_version(self.model_name, model_version)
+        except MlflowException as error:
+            if _is_gone(error):
+                return False
+            raise
+        return True
 
     def _client(self) -> "MlflowClient":
         prepare_mlflow()
         from mlflow import MlflowClient
 
+        follow(self.uri, self.artifacts)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def _context(self, dagster_run_id: str, run_id: str, run_name: str) -> SimpleNamespace:
@@ -277,3 +275,8 @@ class Tracking:
         for run in client.search_runs([experiment_id], wanted):
             log.warning("MLflow run %s of %s never ended; marked FAILED", run.info.run_id, value)
             client.set_terminated(run.info.run_id, "FAILED")
+
+
+def _is_gone(error: "MlflowException") -> bool:
+    """Whether MLflow has no such thing, rather than no answer."""
+    return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")

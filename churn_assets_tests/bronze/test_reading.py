@@ -4,22 +4,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.server import ENCODINGS
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.conform import REPLACED, conform
+from churn_assets.silver.conform import conform
 from churn_assets.sources.landing import LandingError, list_extracts
+from churn_assets.sources.text import REPLACED
 from churn_assets_tests.lakes import (
     business_copy,
     edit_yaml,
@@ -42,7 +44,7 @@ def _read(spark: "SparkSession", source: Source, landing: Path, months: Sequence
     """Bronze rows by file name (without its folder) and row number, `rescued` parsed."""
     files = list_extracts(str(landing), source, months)
     with TemporaryDirectory() as folder:
-        frame = read_extracts(spark, source, str(landing), files, folder)
+        frame = read_extracts(spark, source, files, folder)
         rows = [row.asDict() for row in frame.collect()]
     assert (
         frame.schema.simpleString()
@@ -180,11 +182,11 @@ def test_a_document_with_a_name_twice_is_rescued_whole(spark: "SparkSession", tm
     assert (row["ticket_id"], row["rescued"]) == (None, {"_corrupt_record": line})
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS["csv"])
+@pytest.mark.parametrize("encoding", ["UTF-8", "US-ASCII", "windows-1252", "UTF-16", "cp037", "big5"])
 def test_tables_of_text_are_read_in_every_encoding_that_a_contract_may_name(
     spark: "SparkSession", tmp_path: Path, encoding: str
 ) -> None:
-    name = "Kathe" if encoding == "US-ASCII" else "Käthe"
+    name = "Kathe" if encoding in ("US-ASCII", "big5") else "Käthe"
     write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": name, "status": "x"}], encoding=encoding)
     read = _read(spark, replace(CUSTOMERS, encoding=encoding), tmp_path)
     assert [(row["customer_id"], row["status"]) for row in read.values()] == [(name, "x")]
@@ -194,7 +196,8 @@ def test_bytes_of_another_encoding_are_marked_for_silver(spark: "SparkSession", 
     text = "customer_id,status\n" + "".join(f"C{i},active\n" for i in range(1500)) + "Käthe,active\n"
     (extract_folder(tmp_path, "customers", "2025-01-31") / "a.csv").write_bytes(text.encode("iso-8859-1"))
     ids = [row["customer_id"] for row in _read(spark, CUSTOMERS, tmp_path).values()]
-    assert [i for i in ids if REPLACED in i] == [f"K{REPLACED}the"]
+    at = len("customer_id,status\n") + sum(len(f"C{i},active\n") for i in range(1500)) + 2
+    assert [i for i in ids if REPLACED in i] == [f"K{REPLACED}E4@{at}{REPLACED}the"]
 
 
 def test_parquet_numbers_that_an_integer_cannot_hold_are_rescued(
@@ -216,10 +219,44 @@ def test_ids_that_came_as_floats_are_written_as_the_whole_numbers_they_are(
 ) -> None:
     """As pandas writes ids of which one is missing."""
     same = {"day": date(2025, 1, 3), "voice_minutes": 1.0, "data_mb": 1.0}
-    ids = [12345678.0, None, 0.5]
+    ids = [12345678.0, None, 2.0**53 - 1]
     write_parquet(tmp_path, "usage", "2025-01-07", [same | {"customer_id": i} for i in ids])
     read = _read(spark, USAGE, tmp_path)
-    assert [row["customer_id"] for row in read.values()] == ["12345678", None, "0.5"]
+    assert [row["customer_id"] for row in read.values()] == ["12345678", None, "9007199254740991"]
+
+
+IDS = {
+    "double": (pa.float64(), [2.0**53, 2.0**53 + 2, 123.5, float("inf"), float("nan"), 7.0]),
+    "single": (pa.float32(), [2.0**24, 2.0**24 + 2, 123.5, float("inf"), float("nan"), 7.0]),
+    "decimal": (
+        pa.decimal128(30, 2),
+        [Decimal("12345678901234567890.00"), Decimal("123.50"), Decimal("7.00")],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_an_id_that_a_float_does_not_hold_exactly_is_refused_by_row_with_the_reason(
+    spark: "SparkSession", tmp_path: Path, kind: str
+) -> None:
+    arrow_type, ids = IDS[kind]
+    rows: dict[str, Any] = {"customer_id": pa.array(ids, arrow_type)}
+    rows |= {"day": [date(2025, 1, 3)] * len(ids), "voice_minutes": [1.0] * len(ids)}
+    rows |= {"data_mb": [1.0] * len(ids)}
+    pq.write_table(pa.table(rows), extract_folder(tmp_path, "usage", "2025-01-07") / "a.parquet")
+    frame = read_extracts(spark, USAGE, list_extracts(str(tmp_path), USAGE), str(tmp_path / "staged"))
+    found = conform(frame, USAGE).orderBy("row_number").collect()
+    *refused, last = found
+    assert (last["customer_id"], last["refused_rule"]) == ("7", None)
+    if kind == "decimal":
+        assert refused.pop(0)["customer_id"] == "12345678901234567890"
+    assert {row["refused_rule"] for row in refused} == {"malformed:customer_id"}
+    assert all(
+        row["refused_reason"].startswith(
+            "customer_id is no exact string; deliver ids as text or whole numbers: "
+        )
+        for row in refused
+    )
 
 
 def test_columns_without_a_name_are_rescued_by_their_place(spark: "SparkSession", tmp_path: Path) -> None:
@@ -277,7 +314,7 @@ def test_a_point_in_a_header_belongs_to_the_name(spark: "SparkSession", tmp_path
     write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "status": "active", header: "9.5"}])
     source = load_source(file)
     files = list_extracts(str(tmp_path), source)
-    frame = read_extracts(spark, source, str(tmp_path), files, str(tmp_path / "staged"))
+    frame = read_extracts(spark, source, files, str(tmp_path / "staged"))
     [row] = conform(frame, source).collect()
     assert (row["net_price"], row["rescued"]) == (9.5, None)
 
@@ -351,7 +388,9 @@ def test_a_file_without_a_required_column_is_named_with_the_remedy(
         _read(spark, CUSTOMERS, tmp_path)
     message = str(caught.value)
     assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks required columns: ")
-    assert "customer_id, status; it has 2 columns. Has the file a header line?" in message
+    assert (
+        "customer_id, status; it has 2 columns, none of the contract. Has the file a header line?" in message
+    )
     assert "`aliases` in the contract of customers" in message
 
 

@@ -15,7 +15,7 @@ from churn_assets.lakehouse.engine import jars
 from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
 from churn_assets.settings import Settings
 from churn_assets_tests.lakehouse.engine.servers import CONTENT, small_jars
-from churn_assets_tests.lakes import edit_yaml, small_business, write_csv, write_jsonl
+from churn_assets_tests.lakes import edit_yaml, extract_folder, small_business, write_csv, write_jsonl
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -128,6 +128,33 @@ def test_a_landing_zone_that_stops_the_ingest_is_told_with_its_remedy(settings: 
     (Path(settings.landing_uri) / "customers" / "old").mkdir(parents=True)
     finding = look(settings, "landing")
     assert finding.status == "fail" and "customers/old is not an extract folder" in finding.what
+
+
+def test_every_file_is_read_or_named_with_the_reason(settings: Settings) -> None:
+    folder = extract_folder(settings.landing_uri, "customers", "2025-01-31")
+    for name in ("a.csv", "B.CSV", "c.csv.gz", "d.csv.zst"):
+        (folder / name).touch()
+    assert look(settings, "landing").what.startswith("4 files in ")
+    for name in ("_x.csv", ".y.csv", "z.csv.part"):
+        (folder / name).touch()
+    finding = look(settings, "landing")
+    assert finding.status == "warn" and "Rename files that hold rows" in finding.remedy
+    for name, reason in {
+        "_x.csv": "begins with _",
+        ".y.csv": "begins with .",
+        "z.csv.part": "ends with .part",
+    }.items():
+        assert f"customers/extract_date=2025-01-31/{name}: its name {reason}" in finding.what
+    (folder / "x.txt").touch()
+    (folder / "parts").mkdir()
+    finding = look(settings, "landing")
+    assert finding.status == "fail"
+    for told in (
+        "x.txt: the contract of customers expects *.csv",
+        "parts is a folder",
+        "z.csv.part: its name",
+    ):
+        assert told in finding.what
 
 
 def test_what_the_catalogue_does_not_know_is_named(settings: Settings) -> None:

@@ -112,6 +112,16 @@ def test_every_command_explains_itself(words: list[str]) -> None:
             "--to 2025-02 lies before --from 2025-03",
         ),
         (["run", "ingest", "--from", "2024-12"], {}, "2024-12 is not a month of ingest"),
+        (
+            ["run", "ingest", "snapshot", "--from", "2025-05"],
+            {},
+            "2025-05 is not a month of snapshot; it has 2025-06 to 2026-06",
+        ),
+        (
+            ["run", "ingest", "--from", "2024-01", "--to", "2024-12"],
+            {},
+            "2024-01, 2024-02, 2024-03 and 9 more are no months of ingest",
+        ),
         (["run", "snapshot", "--from", "2025-05"], {}, "2025-05 is not a month of snapshot"),
         (["run", "ingest", "--from", "0000-01"], {}, "0000-01 is not a month; write it"),
         (
@@ -176,7 +186,7 @@ def test_what_the_file_system_refuses_is_told_with_the_path(
     stranger.parent.mkdir(parents=True)
     stranger.touch()
     for home, said in (
-        ("file", f"'{tmp_path}/file/"),
+        ("file", f"A file is in place of a folder: {tmp_path}/file/"),
         ("home", f"{stranger} is not part of this simulation"),
     ):
         monkeypatch.setenv("CHURN_HOME", str(tmp_path / home))
@@ -187,7 +197,7 @@ def test_what_the_file_system_refuses_is_told_with_the_path(
 def test_an_error_ends_a_process_with_its_exit_code(tmp_path: Path) -> None:
     done = run(tmp_path, "summary", CHURN_BUSINESS="nowhere")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("FileNotFoundError: CHURN_BUSINESS=nowhere")
+    assert done.stderr.startswith("Error: CHURN_BUSINESS=nowhere")
 
 
 def test_the_summary_of_an_empty_lake_says_so_and_is_fine(tmp_path: Path) -> None:

@@ -243,17 +243,35 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "schema[0].properties[customer_id].relationships[0].to",
         "there is no source crm; use one of customers, invoices, retention_contacts, subscriptions, tickets",
     ),
-    "encoding that Spark does not know": (
-        "subscriptions",
-        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "cp1252"}]),
-        "servers[0].customProperties[encoding].value",
-        "csv is not read in cp1252; use one of UTF-8, ISO-8859-1, US-ASCII, UTF-16, UTF-16LE, UTF-16BE",
-    ),
     "encoding that nobody knows": (
         "subscriptions",
-        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "UTF-9"}]),
+        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "window-1252"}]),
         "servers[0].customProperties[encoding].value",
-        "csv is not read in UTF-9; did you mean UTF-8?; use one of UTF-8, ISO-8859-1, US-ASCII, UTF-16",
+        "there is no encoding window-1252; did you mean windows-1252?; use one that Python knows: UTF-8, windows-1252,",
+    ),
+    "encoding that makes no text": (
+        "tickets",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "base64"}]),
+        "servers[0].customProperties[encoding].value",
+        "there is no encoding base64;",
+    ),
+    "encoding of Parquet": (
+        "usage",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "cp1252"}]),
+        "servers[0].customProperties[encoding].value",
+        "the text of Parquet is UTF-8; remove the encoding",
+    ),
+    "compression of another name": (
+        "subscriptions",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "compression", "value": "gzip"}]),
+        "servers[0].customProperties[compression].value",
+        "found 'gzip'; did you mean gz?; allowed: one of gz, zst",
+    ),
+    "compression of Parquet": (
+        "usage",
+        lambda c: c["servers"][0].update(customProperties=[{"property": "compression", "value": "gz"}]),
+        "servers[0].customProperties[compression].value",
+        "Parquet is compressed inside; remove it",
     ),
     "delimiter of two characters": (
         "subscriptions",
@@ -266,12 +284,6 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         lambda c: c["servers"][0].update(customProperties=[{"property": "delimiter", "value": '"'}]),
         "servers[0].customProperties[delimiter].value",
         """'"' separates no values; use another character""",
-    ),
-    "JSON lines in wide characters": (
-        "tickets",
-        lambda c: c["servers"][0].update(customProperties=[{"property": "encoding", "value": "UTF-16"}]),
-        "servers[0].customProperties[encoding].value",
-        "jsonl is not read in UTF-16; use one of UTF-8, ISO-8859-1, and have the source write its files in it",
     ),
     "name of a table of ours": (
         "usage",
@@ -348,7 +360,18 @@ def test_a_first_day_needs_no_quotes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "known"), [("latin-1", "ISO-8859-1"), ("utf8", "UTF-8"), ("utf_16_le", "UTF-16LE")]
+    ("said", "known"),
+    [
+        ("latin-1", "ISO-8859-1"),
+        ("utf8", "UTF-8"),
+        ("utf-8-sig", "UTF-8"),
+        ("utf_16_le", "UTF-16LE"),
+        ("cp1252", "windows-1252"),
+        ("Windows-1252", "windows-1252"),
+        ("latin9", "iso8859-15"),
+        ("EBCDIC-CP-BE", "cp500"),
+        ("shift-jis", "shift_jis"),
+    ],
 )
 def test_an_encoding_may_go_by_any_of_its_names(tmp_path: Path, said: str, known: str) -> None:
     file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"

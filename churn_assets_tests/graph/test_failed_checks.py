@@ -14,6 +14,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from churn_assets.bronze import assets as bronze
 from churn_assets.features import assets as features
 from churn_assets.gold import assets as gold
 from churn_assets.lakehouse import tables
@@ -128,6 +129,12 @@ NO_USAGE = without(always(tables.RECONCILIATION), "source = 'usage' AND extract_
 NO_LABEL_SOURCE = without(always(tables.RECONCILIATION), "source = 'subscriptions'")
 CASES = [
     Case(bronze_customers, "files_fit_contract", a_file_of_another_format, ("readme.txt", "*.csv", MARCH)),
+    Case(
+        bronze_customers,
+        "every_row_of_every_file",
+        made_by(bronze, "bronze_frame", lambda frame: frame.where("row_number <> 2")),
+        (f"customers/extract_date={MARCH}",),
+    ),
     Case(always(tables.CUSTOMER_KEYS), "one_key_per_customer", one_id_with_two_keys, ("key-one", "key-two")),
     Case(
         always(tables.RECONCILIATION),

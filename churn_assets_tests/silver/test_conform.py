@@ -77,13 +77,17 @@ CASES: dict[str, dict[str, Any]] = {
     "first of several": GOOD
     | {"started_on": "x", "plan": None, "monthly_price": "-1", "contract_months": "6"},
     "unreadable": {"subscription_id": "S1", "rescued": '{"_corrupt_record":"S1,C1"}'},
-    "bytes of another encoding": GOOD | {"customer_id": "K\ufffdthe"},
-    "a broken row of another encoding": {"rescued": '{"_corrupt_record":"S1,K\ufffdthe"}'},
+    "bytes of another encoding": GOOD | {"customer_id": "K\ufffdE4@17\ufffdthe"},
+    "a broken row of another encoding": {"rescued": '{"_corrupt_record":"S1,K\ufffdE4@17\ufffdthe"}'},
+    "a replacement character that was delivered": GOOD | {"plan": "basic", "end_reason": "K\ufffdthe"},
     "extra column": GOOD | {"rescued": '{"loyalty_points":"1"}'},
 }
 UNDECODED = (
     "unreadable",
-    "the row holds bytes that are not UTF-8: name the encoding of the files as `encoding` in the contract's server",
+    (
+        "the row holds E4 at byte 17 of the file, which is not UTF-8: "
+        "name the encoding of the files as `encoding` in the contract's server"
+    ),
 )
 REFUSED = {
     "bytes of another encoding": UNDECODED,

@@ -10,7 +10,8 @@ from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns, list_extracts
+from churn_assets.sources.content import delivered_columns
+from churn_assets.sources.landing import ExtractFile, LandingError, list_extracts
 from churn_assets_tests.lakes import (
     business_copy,
     edit_yaml,
@@ -107,7 +108,7 @@ def test_a_header_is_read_with_and_without_byte_order_mark(tmp_path: Path, encod
     write_csv(
         tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "region": "north"}], encoding=encoding
     )
-    columns = delivered_columns(str(tmp_path), CUSTOMERS, _only(tmp_path))
+    columns = delivered_columns(CUSTOMERS, _only(tmp_path))
     assert columns == (("customer_id", "string"), ("region", "string"))
 
 
@@ -124,7 +125,7 @@ def test_delimiter_and_encoding_are_those_of_the_contract(tmp_path: Path) -> Non
     row = {"customer_id": "C1", "größe, brutto": "1"}
     write_csv(tmp_path, "customers", "2025-01-31", [row], encoding="iso-8859-1", delimiter=";")
     file = _only(tmp_path, source)
-    assert [name for name, _ in delivered_columns(str(tmp_path), source, file)] == [
+    assert [name for name, _ in delivered_columns(source, file)] == [
         "customer_id",
         "größe, brutto",
     ]
@@ -137,7 +138,7 @@ def test_another_encoding_than_contracted_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         LandingError, match=r"customers/extract_date=2025-01-31/part-1\.csv is not UTF-8.*Set `encoding`"
     ):
-        delivered_columns(str(tmp_path), CUSTOMERS, _only(tmp_path))
+        delivered_columns(CUSTOMERS, _only(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -155,23 +156,24 @@ def test_another_encoding_than_contracted_is_refused(tmp_path: Path) -> None:
 def test_a_header_that_cannot_be_used_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (extract_folder(tmp_path, "customers", "2025-01-31") / "part-1.csv").write_text(content)
     with pytest.raises(LandingError, match=message):
-        delivered_columns(str(tmp_path), CUSTOMERS, _only(tmp_path))
+        delivered_columns(CUSTOMERS, _only(tmp_path))
 
 
 def test_parquet_columns_come_with_their_types_and_json_lines_without(tmp_path: Path) -> None:
     usage, tickets = TELECOM.source("usage"), TELECOM.source("tickets")
     schema = pa.schema([("customer_id", pa.string()), ("day", pa.date32()), ("sms_count", pa.int32())])
     write_parquet(tmp_path, "usage", "2025-01-07", [], schema=schema)
-    columns = delivered_columns(str(tmp_path), usage, _only(tmp_path, usage))
+    columns = delivered_columns(usage, _only(tmp_path, usage))
     assert columns == (("customer_id", "string"), ("day", "date32[day]"), ("sms_count", "int32"))
     write_jsonl(tmp_path, "tickets", "2025-01-07", [{"ticket_id": "T1"}])
-    assert delivered_columns(str(tmp_path), tickets, _only(tmp_path, tickets)) == ()
+    assert delivered_columns(tickets, _only(tmp_path, tickets)) == ()
 
 
 def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
     usage = TELECOM.source("usage")
     (extract_folder(tmp_path, "usage", "2025-01-07") / "part-1.parquet").write_bytes(b"PAR1 not quite")
     with pytest.raises(
-        LandingError, match=r"part-1\.parquet is not a readable Parquet file.*Deliver it again"
+        LandingError,
+        match=r"part-1\.parquet lacks the end of a Parquet file: the file is cut\. Deliver it again",
     ):
-        delivered_columns(str(tmp_path), usage, _only(tmp_path, usage))
+        delivered_columns(usage, _only(tmp_path, usage))

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +24,9 @@ from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import train
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.tracking.places import TrackingError, former_roots
 from churn_assets.tracking.studies import log_study
-from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking, TrackingError
+from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking
 from churn_assets.tracking.training_run import ModelVersion
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, training_frame
 
@@ -328,27 +331,75 @@ def test_a_first_training_says_nothing_on_the_console(tmp_path: Path) -> None:
     assert out.stderr == ""
 
 
-def test_a_home_that_was_moved_says_so_and_how_to_go_on(tmp_path: Path) -> None:
-    """Before anything is read or written where the home once was."""
-    old, new = tmp_path / "old", tmp_path / "new"
-    made = Tracking(f"sqlite:///{old}/mlflow.db", str(old / "mlartifacts"), "telecom", "churn-telecom")
-    old.mkdir()
-    made.ensure_store()
-    made.ensure_store()  # nothing was logged yet, and nothing is amiss
-    page = tmp_path / "report.html"
+def _at(home: Path) -> Tracking:
+    return Tracking(f"sqlite:///{home}/mlflow.db", str(home / "mlartifacts"), "telecom", "churn-telecom")
+
+
+@pytest.fixture
+def trained_home(tmp_path: Path, result: TrainingResult) -> Path:
+    """A home with a registered model and a study, and blanks in its path."""
+    home = tmp_path / "old home"
+    home.mkdir()
+    with _at(home).training_run("dagster-1", AS_OF) as run:
+        run.register(result.model)
+    _study(home)
+    return home
+
+
+def _study(home: Path) -> None:
+    page = home.parent / "report.html"
     page.touch()
-    log_study(made.uri, made.artifacts, "study", {}, {}, page)
-    old.rename(new)
-    moved = Tracking(f"sqlite:///{new}/mlflow.db", str(new / "mlartifacts"), "telecom", "churn-telecom")
-    attempts = (
-        moved.ensure_store,
-        lambda: moved.load_version("1"),
-        lambda: log_study(moved.uri, moved.artifacts, "study", {}, {}, page),
-    )
-    for attempt in attempts:
-        with pytest.raises(TrackingError, match=r"this home was moved or copied.*ln -s") as told:
+    log_study(_at(home).uri, _at(home).artifacts, "study", {}, {}, page)
+
+
+def _files(home: Path) -> set[Path]:
+    return {file.relative_to(home) for file in (home / "mlartifacts").rglob("*")}
+
+
+def test_a_home_works_where_it_was_moved_to(trained_home: Path, result: TrainingResult) -> None:
+    new = trained_home.rename(trained_home.with_name("a new home"))
+    before = _files(new)
+    assert former_roots(_at(new).uri, _at(new).artifacts) == [f"{trained_home}/mlartifacts"]
+    _at(new).ensure_store()
+    assert former_roots(_at(new).uri, _at(new).artifacts) == []
+    assert _at(new).load_version("1").candidate == result.model.candidate
+    with _at(new).training_run("dagster-2", AS_OF) as run:
+        assert run.register(result.model).version == "2"
+    _study(new)
+    assert len([file for file in _files(new) - before if file.name == "report.html"]) == 1
+    assert not trained_home.exists()
+
+
+def test_a_copy_of_a_home_leaves_the_files_of_its_original_alone(
+    trained_home: Path, result: TrainingResult
+) -> None:
+    copy = Path(shutil.copytree(trained_home, trained_home.with_name("copy")))
+    before = _files(trained_home)
+    _study(copy)
+    with _at(copy).training_run("dagster-2", AS_OF) as run:
+        run.register(result.model)
+    shutil.rmtree(trained_home / "mlartifacts" / "models")
+    assert _at(copy).load_version("1").candidate == result.model.candidate, "read from the copy"
+    assert len(_files(copy)) > len(before)
+    assert _files(trained_home) < before
+
+
+def test_artifacts_that_shall_lie_elsewhere_from_now_on_stay_where_they_are(
+    trained_home: Path, tmp_path: Path
+) -> None:
+    elsewhere = replace(_at(trained_home), artifacts=str(tmp_path / "elsewhere"))
+    elsewhere.ensure_store()
+    assert elsewhere.load_version("1").candidate
+
+
+def test_a_home_that_was_moved_without_its_files_says_what_to_bring(trained_home: Path) -> None:
+    new = trained_home.with_name("new home")
+    trained_home.rename(new)
+    kept = (new / "mlartifacts").rename(new.with_name("kept"))
+    for attempt in (_at(new).ensure_store, lambda: _at(new).load_version("1"), lambda: _study(new)):
+        with pytest.raises(TrackingError, match="was this home moved without them") as told:
             attempt()
-    assert not old.exists()
-    subprocess.run(str(told.value).split("to the new one: ")[1], shell=True, check=True)
-    moved.ensure_store()
-    assert list((new / "mlartifacts").rglob("report.html"))
+    assert not trained_home.exists()
+    command = str(told.value).rpartition("Bring them: ")[2].replace("OLD", str(kept))
+    subprocess.run(command, shell=True, check=True)
+    assert _at(new).load_version("1").candidate

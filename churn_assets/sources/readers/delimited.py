@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from churn_assets.contracts.source import Source
-from churn_assets.sources.landing import ExtractFile, LandingError, open_utf8
-from churn_assets.sources.quotes import check_quotes
+from churn_assets.sources.landing import ExtractFile, LandingError
+from churn_assets.sources.opening import open_utf8
+from churn_assets.sources.quotes import CUT, check_quotes
 from churn_assets.sources.readers.table import BROKEN, ROW_NUMBER
 from churn_assets.sources.text import CARRIAGE_RETURN, csv_rows
 
@@ -40,7 +41,7 @@ def read_csv(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Tab
     A row with too few or too many values is included, with nulls for missing values and without surplus ones.
 
     Raises:
-        LandingError: a misplaced quote would hide rows, or a row is too long.
+        LandingError: the file ends in the middle of a row, a misplaced quote would hide rows, or a row is too long.
     """
     told, looked = 0, False
     for block in BLOCKS:
@@ -94,13 +95,27 @@ class _Parse:
     def tables(self, block: int) -> Iterator[tuple[pa.Table, bool]]:
         """Tables as in `read_csv`, with the header as row 0; each with whether a value has a line break."""
         number = 0
-        with open_utf8(self.source, self.file, ENDING, self.instead) as stream:
-            for batch in self._reader(stream, block):
+        with open_utf8(self.source, self.file, ENDING, self.instead) as text:
+            for batch in self._reader(io.BufferedReader(text), block):
                 numbers = _numbers(number, batch.num_rows, {row for row, _ in self.broken})
                 number = int(numbers[-1]) + 1 if len(numbers) else number
                 yield self._table(batch, numbers, self.broken.until(number))
+            if not text.has_line_end:
+                self._refuse_cut()
         none = pa.record_batch([pa.array([], pa.string())] * len(self.names), self.names)
         yield self._table(none, _numbers(number, 0, ()), self.broken.until(sys.maxsize))
+
+    def _refuse_cut(self) -> None:
+        """Raises LandingError when the last row has too few values; only for a file whose last row has no line end."""
+        if not self.broken:
+            return
+        number, text = self.broken[
+            -1
+        ]  # at the end of the file, what is left of them comes behind all other rows
+        if any(end in text for end in LINE_BREAKS):
+            check_quotes(self.source, self.file)  # it may hold other rows, too
+        if len(self._split(text)) < len(self.names):
+            raise LandingError(f"{self.file.name} {CUT.format(row=number)}")
 
     def _reader(self, stream: io.BufferedReader, block: int) -> arrow_csv.CSVStreamingReader:
         return arrow_csv.open_csv(
@@ -133,9 +148,13 @@ class _Parse:
 
     def _values(self, text: str) -> list[str | None]:
         """The values of a broken row, cut or filled with None to the number of columns."""
-        [row] = csv_rows(io.StringIO(text, newline=""), self.delimiter, len(text))
-        given = [value or None for value in row.values[: len(self.names)]]
+        given = [value or None for value in self._split(text)[: len(self.names)]]
         return given + [None] * (len(self.names) - len(given))
+
+    def _split(self, text: str) -> list[str]:
+        """The values of a broken row."""
+        [row] = csv_rows(io.StringIO(text, newline=""), self.delimiter, len(text))
+        return row.values
 
 
 def _numbers(first: int, rows: int, without: Collection[int]) -> Numbers:

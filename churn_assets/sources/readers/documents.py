@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from churn_assets.contracts.source import Source
-from churn_assets.settings import filesystem
 from churn_assets.sources.landing import ExtractFile, LandingError
+from churn_assets.sources.opening import open_utf8
 from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
-from churn_assets.sources.text import BYTE_ORDER_MARK
+from churn_assets.sources.text import BYTE_ORDER_MARK, undecoded
 
 BLOCK = 2**20  # bytes
 LONGEST_LINE = 64 * 2**20  # bytes
@@ -44,7 +44,7 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
     lines. Numbers stay as they were written; other values that are not strings are JSON without blanks.
 
     Raises:
-        LandingError: a line is too long.
+        LandingError: a line is too long, or the file ends in the middle of one.
     """
     aliases = {column.field: column.aliases for column in source.columns}
     fields = [(field, *aliases[field]) for field in source.fields]
@@ -53,16 +53,14 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
     for name in (OTHERS, BROKEN):
         schema = schema.append(pa.field(name, pa.string()))
     schema = schema.append(pa.field(ROW_NUMBER, pa.int64()))
-    for numbered in _lines(file):
+    for numbered in _lines(source, file):
         rows = []
         for number, raw in numbered:
-            try:
-                line = raw.decode(source.encoding)
-                if not line.lstrip(BYTE_ORDER_MARK).strip(" "):
-                    continue
-                document = _document(line.lstrip(BYTE_ORDER_MARK))
-            except UnicodeDecodeError:  # with replaced characters, two ids could become equal
-                line, document = raw.decode(source.encoding, "replace"), None
+            line = raw.decode().lstrip(BYTE_ORDER_MARK)  # one stands inside where files were put together
+            if not line.strip(" "):
+                continue
+            # with bytes that did not decode, two ids could become equal
+            document = None if undecoded(line) else _document(line)
             if document is None:
                 rows.append((*[None] * len(fields), None, line, number))
                 continue
@@ -77,14 +75,13 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
             yield pa.table([*zip(*rows, strict=True)], schema=schema)
 
 
-def _lines(file: ExtractFile) -> Iterator[list[tuple[int, bytes]]]:
-    """Lists of (line number from 1, line without its end), a block of the file at a time."""
-    fs, path = filesystem(file.path)
+def _lines(source: Source, file: ExtractFile) -> Iterator[list[tuple[int, bytes]]]:
+    """Lists of (line number from 1, line in UTF-8 without its end), a block of the file at a time."""
     number, rest = 0, b""
-    with fs.open_input_stream(path) as handle:
-        while block := handle.read(BLOCK):
+    with open_utf8(source, file) as text:
+        while block := text.read(BLOCK):
             lines = (rest + block).splitlines(keepends=True)
-            # the last line waits for the next block: it may go on there, or its \\r may be half of a line end
+            # the last line waits for the next block: it may go on there, or its \r may be half of a line end
             rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
             if len(rest) > LONGEST_LINE:
                 raise LandingError(
@@ -93,8 +90,25 @@ def _lines(file: ExtractFile) -> Iterator[list[tuple[int, bytes]]]:
                 )
             yield [(at, line.rstrip(b"\r\n")) for at, line in enumerate(lines, number + 1)]
             number += len(lines)
+    if not text.has_line_end and _is_cut(rest.decode()):
+        raise LandingError(
+            f"{file.name} ends in the middle of line {number + 1:,}: the file is cut. Deliver it again."
+        )
     if rest:
         yield [(number + 1, rest.rstrip(b"\r\n"))]
+
+
+def _is_cut(line: str) -> bool:
+    """Whether the line is the beginning of a JSON object."""
+    line = line.strip()
+    try:
+        json.loads(line, parse_int=str)
+    except json.JSONDecodeError as error:
+        ends_early = error.pos >= len(line) or error.msg.startswith("Unterminated")
+        return line.startswith("{") and (ends_early or not line.endswith("}"))
+    except RecursionError:
+        return False
+    return False
 
 
 def _first(document: Document, names: tuple[str, ...]) -> str | None:

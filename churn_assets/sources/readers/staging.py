@@ -1,18 +1,21 @@
 """Converts extract files to Parquet files with the same rows, which any engine reads fast and in parallel."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from hashlib import blake2s
 from itertools import count
+from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import Source
 from churn_assets.settings import filesystem
-from churn_assets.sources.landing import ExtractFile, LandingError, delivered_columns
+from churn_assets.sources.content import Columns, delivered_columns, require_columns
+from churn_assets.sources.landing import ExtractFile, LandingError, RefusedFile
 from churn_assets.sources.quotes import LINE_BREAK, check_quotes
 from churn_assets.sources.readers.delimited import read_csv
 from churn_assets.sources.readers.documents import read_json_lines
@@ -22,54 +25,61 @@ ROW_GROUP_BYTES = 16 * 2**20
 MOST_AT_ONCE = 4  # files; each takes about 100 MB
 CONSTANTS = ("source_file", "extract_month")
 
-# Name and Arrow type of each column of a file; empty for JSON lines, which have the names in each row.
-Columns = tuple[tuple[str, str], ...]
+
+class Staged(NamedTuple):
+    """Extract files as Parquet files.
+
+    Attributes:
+        folders: columns -> folder of the files with these columns; those without rows are left out.
+        rows: name of each file that was read -> number of its rows.
+        refused: files that cannot be read, in the order of the extracts; none of their rows count.
+    """
+
+    folders: dict[Columns, str]
+    rows: dict[str, int]
+    refused: list[RefusedFile]
 
 
-def stage(source: Source, landing: str, files: Sequence[ExtractFile], folder: str) -> dict[Columns, str]:
-    """Writes the rows of all files as Parquet below `folder` (a path or URI); returns columns -> their folder.
+def stage(source: Source, files: Sequence[ExtractFile], folder: str) -> Staged:
+    """Writes the rows of all files as Parquet below `folder` (a path or URI), several files at a time.
 
     Files with the same columns share a folder. Their rows have the columns of the format's reader and those of the
-    origin (extract_date, source_file, extract_month). Columns are left out when none of their files has rows.
-
-    Raises:
-        LandingError: a file cannot be read at all, a misplaced quote would hide rows, or a required column is missing;
-            names file and remedy, never the file's content.
+    origin (extract_date, source_file, extract_month). A file is refused that is of another kind than its contract says,
+    that is cut, whose quotes would hide rows, or that lacks a required column; the others are read all the same.
     """
     with ThreadPoolExecutor(min(MOST_AT_ONCE, pa.cpu_count())) as pool:
-        staged = [*pool.map(partial(_stage, source, landing, folder), files, count())]
-    return {columns: place for columns, place in staged if place is not None}
+        results = [*pool.map(partial(_stage, source, folder), files, count())]
+    staged = Staged({}, {}, [])
+    for file, result in zip(files, results, strict=True):
+        if isinstance(result, LandingError):
+            staged.refused.append(RefusedFile(file.name, file.month, result))
+            continue
+        columns, place, staged.rows[file.name] = result
+        if staged.rows[file.name]:
+            staged.folders[columns] = place
+    return staged
 
 
 def _stage(
-    source: Source, landing: str, folder: str, file: ExtractFile, number: int
-) -> tuple[Columns, str | None]:
-    columns = delivered_columns(landing, source, file)
-    if source.format == "csv" and any(LINE_BREAK.search(name) for name, _ in columns):
-        check_quotes(source, file)
-    if source.format != "jsonl":
-        _require_fields(source, file, [name for name, _ in columns])
-    place = f"{folder}/{blake2s(repr(columns).encode(), digest_size=8).hexdigest()}"
-    tables = (_with_origin(table, file) for table in _tables(source, file, len(columns)))
-    return columns, place if _write(tables, place, f"{number}.parquet") else None
+    source: Source, folder: str, file: ExtractFile, number: int
+) -> tuple[Columns, str, int] | LandingError:
+    try:
+        columns = delivered_columns(source, file)
+        if source.format == "csv" and any(LINE_BREAK.search(name) for name, _ in columns):
+            check_quotes(source, file)
+        if source.format != "jsonl":
+            require_columns(source, file, columns)
+        place = f"{folder}/{blake2s(repr(columns).encode(), digest_size=8).hexdigest()}"
+        tables = (_with_origin(table, file) for table in _tables(source, file, len(columns)))
+        return columns, place, _write(tables, place, f"{number}.parquet")
+    except LandingError as error:
+        return error
 
 
 def _tables(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Table]:
     if source.format == "csv":
         return read_csv(source, file, columns)
     return read_json_lines(source, file) if source.format == "jsonl" else read_parquet(file)
-
-
-def _require_fields(source: Source, file: ExtractFile, delivered: Collection[str]) -> None:
-    """Raises LandingError when a required field is missing under its name and its aliases."""
-    names = {c.field: {c.field, *c.aliases} for c in source.columns if c.required}
-    if missing := [field for field, known in names.items() if not known & set(delivered)]:
-        # the number of delivered columns, not their names: without a header line these are a customer's row
-        header = " Has the file a header line?" if source.format == "csv" else ""
-        raise LandingError(
-            f"{file.name} lacks required columns: {', '.join(missing)}; it has {len(delivered)} columns.{header} "
-            f"Deliver it with them, or declare the new name under `aliases` in the contract of {source.name}."
-        )
 
 
 def _with_origin(table: pa.Table, file: ExtractFile) -> pa.Table:
@@ -81,27 +91,40 @@ def _with_origin(table: pa.Table, file: ExtractFile) -> pa.Table:
     )
 
 
-def _write(tables: Iterable[pa.Table], folder: str, name: str) -> bool:
-    """Writes the tables as one file; without rows it writes nothing and returns False."""
+def _write(tables: Iterable[pa.Table], folder: str, name: str) -> int:
+    """Writes the tables as one file and returns the number of rows; without rows it writes nothing.
+
+    A file whose tables raise an error is removed: its rows do not count.
+    """
     fs, place = filesystem(folder)
-    writer = None
-    with ExitStack() as stack:
-        for group in _row_groups(tables):
-            if writer is None:
-                fs.create_dir(place)
-                writer = pq.ParquetWriter(
-                    f"{place}/{name}",
-                    group.schema,
-                    filesystem=fs,
-                    use_dictionary=list(CONSTANTS),
-                    write_statistics=False,
-                    coerce_timestamps="us",  # Spark reads no nanoseconds
-                    allow_truncated_timestamps=True,
-                    store_schema=False,
-                )
-                stack.enter_context(writer)
-            writer.write_table(group)
-    return writer is not None
+    rows = 0
+    try:
+        with ExitStack() as stack:
+            writer = None
+            for group in _row_groups(tables):
+                if writer is None:
+                    fs.create_dir(place)
+                    writer = stack.enter_context(_writer(fs, f"{place}/{name}", group.schema))
+                writer.write_table(group)
+                rows += group.num_rows
+    except LandingError:
+        if rows:
+            fs.delete_file(f"{place}/{name}")
+        raise
+    return rows
+
+
+def _writer(fs: pafs.FileSystem, path: str, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path,
+        schema,
+        filesystem=fs,
+        use_dictionary=list(CONSTANTS),
+        write_statistics=False,
+        coerce_timestamps="us",  # Spark reads no nanoseconds
+        allow_truncated_timestamps=True,
+        store_schema=False,
+    )
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

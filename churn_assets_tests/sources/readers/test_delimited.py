@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from encodings.aliases import aliases
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -17,11 +18,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.server import ENCODINGS
+from churn_assets.contracts.server import encoding_name
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.sources import text as sources_text
-from churn_assets.sources.landing import ExtractFile, LandingError, open_text
+from churn_assets.sources.landing import ExtractFile, LandingError
+from churn_assets.sources.opening import open_text
 from churn_assets.sources.readers import delimited
 from churn_assets.sources.readers.delimited import read_csv
 from churn_assets.sources.text import CARRIAGE_RETURN, REPLACED, csv_rows
@@ -108,7 +110,7 @@ def test_with_one_quote_missing_or_too_many_no_row_is_lost_without_an_error(
     try:
         read = _read(text)
     except LandingError as error:
-        assert str(error).startswith("contacts/a.csv, line")
+        assert str(error).startswith(("contacts/a.csv, line", "contacts/a.csv ends in the middle of row"))
     else:
         assert len(read) >= len(rows)
 
@@ -188,33 +190,67 @@ def test_blank_lines_are_no_rows_and_blanks_are_one() -> None:
     }
 
 
-def test_a_broken_last_row_without_its_end_is_kept() -> None:
-    assert _read(HEADER + "R,C,d,a,o\nR,C,2025") == {
-        1: Read(("R", "C", "d", "a", "o"), None),
-        2: Read(("R", "C", "2025", None, None), "R,C,2025"),
-    }
-
-
-@pytest.mark.parametrize("last", ['R,C,d,a,"o', 'R,C,"d', 'R,C,d,a,"o\n', 'R,C,"d\r\n'])
+@pytest.mark.parametrize("last", ['R,C,d,a,"o\n', 'R,C,"d\r\n', 'R,C,"d\ne'])
 def test_a_file_that_ends_within_quotes_is_refused(last: str) -> None:
     with pytest.raises(LandingError, match=r"^contacts/a\.csv, line 3: a quote opens a field that never"):
         _read(HEADER + "R,C,d,a,o\n" + last)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS["csv"])
+ENCODINGS = sorted({name for alias in aliases if (name := encoding_name(alias))})
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_every_encoding_is_read_with_and_without_a_byte_order_mark(encoding: str, mark: str) -> None:
-    if mark and encoding in ("ISO-8859-1", "US-ASCII", "UTF-16", "UTF-32"):
+    if mark and encoding not in ("UTF-8", "UTF-16LE", "UTF-16BE", "utf-32-le", "utf-32-be"):
         return  # has none, or writes it by itself
-    name = "Kathe" if encoding == "US-ASCII" else "Käthe"
-    text = f"{mark}{HEADER}R,{name},d,a,o\n".encode(encoding)
-    assert _read(text, replace(CONTACTS, encoding=encoding))[1].values[1] == name
+    name = next(n for n in ("Käthe", "Катя", "Kathe") if n == n.encode(encoding, "replace").decode(encoding))
+    text = f"{mark}{HEADER}R,{name},d,a,o\n" * (2 if not mark else 1)
+    assert _read(text.encode(encoding), replace(CONTACTS, encoding=encoding))[1].values[1] == name
 
 
-def test_bytes_that_do_not_decode_are_marked_also_in_broken_rows() -> None:
-    read = _read(HEADER.encode() + b"R,K\xe4the,d,a,o\nR,K\xe4the\n")
-    assert read[1].values[1] == f"K{REPLACED}the"
-    assert read[2].broken == f"R,K{REPLACED}the"
+@pytest.mark.parametrize("block", [1, 2, 3, 100])
+@pytest.mark.parametrize(
+    ("encoding", "bad", "found"),
+    [
+        ("UTF-8", b"\xe4", "E4"),
+        ("US-ASCII", b"\xe4", "E4"),
+        ("windows-1252", b"\x81", "81"),
+        ("big5", b"\xff", "FF"),
+        ("shift_jis", b"\xff", "FF"),
+    ],
+)
+def test_bytes_that_do_not_decode_are_named_with_their_place(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, bad: bytes, found: str, block: int
+) -> None:
+    monkeypatch.setattr(sources_text, "READ_BYTES", block)
+    head = HEADER.encode() + b"R,Kathe,d,a,o\nR,K"
+    read = _read(head + bad + b"the,d,a,o\nR,K" + bad + b"the\n", replace(CONTACTS, encoding=encoding))
+    at = len(head) + 1
+    assert read[1] == Read(("R", "Kathe", "d", "a", "o"), None)
+    assert read[2].values[1] == f"K{REPLACED}{found}@{at}{REPLACED}the"
+    assert read[3].broken == f"R,K{REPLACED}{found}@{at + 14}{REPLACED}the"
+
+
+def test_a_replacement_character_that_was_delivered_is_text() -> None:
+    assert _read(f"{HEADER}R,K{REPLACED}the,d,a,o\n")[1].values[1] == f"K{REPLACED}the"
+
+
+@pytest.mark.parametrize("last", ["R", "R,C,d", "R,C,d,", 'R,"C",d,a,"o', 'R,C,"d'])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.usefixtures("blocks")
+def test_a_file_that_ends_in_the_middle_of_a_row_is_cut(last: str, end: str) -> None:
+    text = end.join([HEADER.rstrip(), *["R,C,d,a,o", "R,C", 'R,C,d,a,"two\nlines"'] * 30, last])
+    with pytest.raises(
+        LandingError,
+        match=r"^contacts/a\.csv ends in the middle of row 91: the file is cut\. Deliver it again\.$",
+    ):
+        _read(text)
+
+
+@pytest.mark.parametrize("last", ["R,C,d,a,o", "R,C,d,a,o,x", "R,C,d,a,", "R,C\n", "R,C\r\n", "R,C\n\n\n"])
+def test_a_last_row_that_has_all_values_or_a_line_end_is_not_cut(last: str) -> None:
+    assert [*_read(f"{HEADER}R,C,d,a,o\n{last}")] == [1, 2]
 
 
 def test_a_delimiter_beyond_ascii_is_one() -> None:

@@ -115,10 +115,43 @@ def test_an_alias_stands_in_where_the_name_has_no_value_and_other_names_are_kept
 
 def test_bytes_that_do_not_decode_break_their_line_alone() -> None:
     read = _read(b'{"ticket_id": "K\xe4the"}\n{"ticket_id": "\xef\xbf\xbd"}\n')
-    assert read == {1: {"broken": f'{{"ticket_id": "K{REPLACED}the"}}'}, 2: {"ticket_id": REPLACED}}
+    broken = f'{{"ticket_id": "K{REPLACED}E4@17{REPLACED}the"}}'
+    assert read == {1: {"broken": broken}, 2: {"ticket_id": REPLACED}}
     assert _read(b'{"ticket_id": "K\xe4the"}', replace(TICKETS, encoding="ISO-8859-1")) == {
         1: {"ticket_id": "Käthe"}
     }
+
+
+@pytest.mark.parametrize(
+    "encoding", ["UTF-16", "UTF-16LE", "utf-32-be", "windows-1252", "cp037", "shift_jis"]
+)
+def test_lines_are_found_in_every_encoding(encoding: str) -> None:
+    name = "Kathe" if encoding == "shift_jis" else "Käthe"
+    text = f'{{"ticket_id": "{name}"}}\n\n{{"ticket_id": "T2"}}'
+    read = _read(text.encode(encoding), replace(TICKETS, encoding=encoding))
+    assert read == {1: {"ticket_id": name}, 3: {"ticket_id": "T2"}}
+
+
+@pytest.mark.parametrize(
+    "last", ["{", '{"ticket_id', '{"ticket_id": "T', '{"ticket_id": 1', '{"issue": {"a": 1}', '{"issue": "}']
+)
+@pytest.mark.parametrize("block", [7, 2**20])
+def test_a_file_that_ends_in_the_middle_of_a_line_is_cut(
+    monkeypatch: pytest.MonkeyPatch, last: str, block: int
+) -> None:
+    monkeypatch.setattr(documents, "BLOCK", block)
+    with pytest.raises(
+        LandingError,
+        match=r"^tickets/a\.jsonl ends in the middle of line 4: the file is cut\. Deliver it again\.$",
+    ):
+        _read('{"ticket_id": "T1"}\n\n{"ticket_id": "T2"}\n' + last)
+
+
+@pytest.mark.parametrize(
+    "last", ['{"ticket_id": "T"}', '{"a": 1, "a": 2}', "x", "[1", '{"ticket_id": \n', " "]
+)
+def test_a_last_line_that_is_whole_or_no_object_is_not_cut(last: str) -> None:
+    assert 1 in _read('{"ticket_id": "T1"}\n' + last)
 
 
 def test_a_file_without_line_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,193 @@
+"""`churn-assets check`: what a run would find in the declarations and the landing files, told before the first run."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from churn_assets.cli.options import output, settings_of_process
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from churn_assets.contracts.source import Source
+    from churn_assets.settings import Settings
+    from churn_assets.sources.preview.preview import Scope, SourcePreview
+
+COLOURS = {"block": "bold red", "warn": "yellow", "note": "cyan"}
+WIDEST = 24  # characters of a value
+SHORT_ROWS, MOST_LINES = 500, 8  # of the doctor
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option(
+    "--rows",
+    default=2000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Rows to read of each sampled file.",
+)
+@click.option(
+    "--files", default=3, show_default=True, type=click.IntRange(1), help="Files to sample of each source."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, for programs.")
+def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> None:
+    """Tell what a run would find, from the declarations and a sample of the landing files.
+
+    It starts no engine, writes nothing and takes seconds. For each source it prints the extracts, the columns with
+    their first values, and what is wrong: missing or renamed columns, values that do not parse (with file and row),
+    dates that can be read in two ways, odd or unknown ids, months without an extract.
+
+    \b
+      block  a run would stop here
+      warn   rows or values would be lost or misread
+      note   good to know
+
+    The exit code is 1 when something would stop a run. Delivered values appear on this terminal only.
+
+    \b
+    Examples:
+      churn-assets check                       every source of CHURN_BUSINESS
+      churn-assets check invoices --rows 50000 one source, more rows
+    """
+    settings = settings_of_process()
+    valid, scope, mistakes = read_declarations(settings)
+    if unknown := [name for name in sources if name not in {s.name for s in valid}]:
+        known = ", ".join(s.name for s in valid) or "none"
+        raise click.UsageError(f"There is no source {', '.join(unknown)} without mistakes; there is {known}.")
+    from rich.console import Console
+
+    from churn_assets.sources.preview.preview import preview_sources
+
+    with Console(stderr=True).status("reading") as status:  # a line in a terminal, nothing elsewhere
+        found = preview_sources(
+            valid, replace(scope, rows=rows, files=files), lambda name: status.update(f"reading {name}")
+        )
+    found = [preview for preview in found if not sources or preview.source in sources]
+    if as_json:
+        told = {"mistakes": mistakes, "sources": [asdict(preview) for preview in found]}
+        click.echo(json.dumps(told, indent=2, default=str, ensure_ascii=False))
+    else:
+        declared = {source.name: source for source in valid}
+        console = output()
+        for preview in found:
+            print_preview(preview, declared[preview.source], console)
+        print_verdict(found, mistakes, console)
+    if mistakes or any(preview.blocks for preview in found):
+        sys.exit(1)
+
+
+def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str]":
+    """The sources that can be read, what to look at, and the mistakes of the declarations ("" if there are none).
+
+    With mistakes the calendar may be unknown; then no month counts as missing.
+    """
+    from churn_assets.contracts.contract import load_source
+    from churn_assets.contracts.errors import DeclarationErrors
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.sources.preview.preview import Scope
+
+    try:
+        folder = settings.business_path
+        business = load_business(folder)
+    except FileNotFoundError as error:
+        raise click.UsageError(str(error)) from error
+    except DeclarationErrors as error:
+        readable = []
+        for file in sorted((folder / "contracts").glob("*.yaml")):
+            try:
+                readable.append(load_source(file))
+            except DeclarationErrors:
+                continue  # its mistakes are among those of the business
+        return readable, Scope(settings.landing_uri, None), str(error)
+    calendar = business.file.calendar
+    return list(business.sources), Scope(settings.landing_uri, (calendar.start, calendar.end)), ""
+
+
+def in_short(settings: "Settings") -> "tuple[Literal['ok', 'warn', 'fail'], str]":
+    """For the doctor: whether a run would go through, and what is wrong, without examples."""
+    from churn_assets.sources.preview.preview import preview_sources
+
+    sources, scope, mistakes = read_declarations(settings)
+    if mistakes:
+        return "warn", "not checked: the declarations have mistakes"
+    found = preview_sources(sources, replace(scope, rows=SHORT_ROWS))
+    if not any(preview.days for preview in found):
+        return "ok", "no extracts yet"
+    told = [(p.source, r) for p in found for r in p.remarks if r.severity != "note"]
+    lines = [f"{source}: {remark.about}: {remark.found}" for source, remark in told]
+    more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    if any(remark.severity == "block" for _, remark in told):
+        return "fail", "\n".join(lines[:MOST_LINES] + more)
+    if told:
+        return "warn", "\n".join(lines[:MOST_LINES] + more)
+    rows = sum(preview.sampled_rows for preview in found)
+    return "ok", f"nothing wrong in {rows:,} sampled rows of {len(found)} sources"
+
+
+def print_preview(preview: "SourcePreview", source: "Source", console: "Console") -> None:
+    """Prints one source on about one screen."""
+    from rich.text import Text
+
+    writing = f", separator {source.delimiter!r}, {source.encoding}" if source.format == "csv" else ""
+    console.rule(
+        Text(f"{source.name}  ({source.role}, {source.delivery}, {source.format}{writing})"), align="left"
+    )
+    if preview.days:
+        console.print(
+            f"{len(preview.days):,} extracts, {preview.days[0]} to {preview.days[-1]}; {preview.files:,} files, "
+            f"{preview.size / 2**20:,.1f} MB; sampled {preview.sampled_rows:,} rows of {preview.sampled_files:,} files",
+            highlight=False,
+        )
+    if preview.columns:
+        console.print(_columns(preview))
+    for remark in preview.remarks:
+        line = Text(f"{remark.severity:5} ", style=COLOURS[remark.severity])
+        line.append(f"{remark.about}: {remark.found}", style="default")
+        if remark.examples:
+            line.append(f" {remark.examples}", style="default")
+        if remark.remedy:
+            line.append(f"\n      -> {remark.remedy}", style="bold default")
+        console.print(line)
+    console.print()
+
+
+def _columns(preview: "SourcePreview") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("column", "in the file", "type", "filled", "first values of the newest sample"):
+        table.add_column(heading, overflow="fold")
+    for column in preview.columns:
+        filled = "computed" if column.filled is None else f"{column.filled:.0%}"
+        first = " | ".join(text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…" for text in column.first)
+        delivered = (
+            "missing"
+            if column.delivered is None
+            else ""
+            if column.delivered == column.name
+            else column.delivered
+        )
+        table.add_row(*(Text(cell) for cell in (column.name, delivered, column.type, filled, first)))
+    return table
+
+
+def print_verdict(found: "Sequence[SourcePreview]", mistakes: str, console: "Console") -> None:
+    """Prints the mistakes of the declarations, and whether a run would go through."""
+    if mistakes:
+        console.print(mistakes, markup=False, highlight=False)
+        console.print()
+    stops = [preview.source for preview in found if preview.blocks]
+    warned = sum(remark.severity == "warn" for preview in found for remark in preview.remarks)
+    if stops or mistakes:
+        reasons = (["the declarations"] if mistakes else []) + stops
+        console.print(f"A run would stop at: {', '.join(reasons)}.", style="bold red", highlight=False)
+    else:
+        also = f" {warned:,} warnings are worth a look." if warned else ""
+        console.print(f"Nothing in the sample would stop a run.{also}", style="green", highlight=False)

@@ -1,0 +1,75 @@
+"""The extracts of a source against the calendar of the business."""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
+
+from churn_assets.contracts.source import Source
+from churn_assets.months import month_end, month_of, month_range
+from churn_assets.sources.landing import ExtractFile
+from churn_assets.sources.preview.remark import Remark, some
+
+
+def about_extracts(
+    source: Source,
+    files: Sequence[ExtractFile],
+    calendar: tuple[str, str | None] | None,
+    first: str,
+    newest: str,
+    today: date,
+) -> list[Remark]:
+    """Months without an extract, extracts that lie too far apart, and files outside of the calendar.
+
+    Args:
+        calendar: first and last month of the calendar, None if it is open; None altogether if it is not known.
+        first: the first month in which extracts of the source are expected.
+        newest: the newest month in which any source delivered.
+        today: in a month that is not over, an extract may still come.
+    """
+    if not files:
+        found = f"there is no extract in {source.path}/."
+        remedy = (
+            f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
+        )
+        return [Remark("block", "extracts", found, remedy=remedy)]
+    told = [] if calendar is None else _in_calendar(files, *calendar, max(first, calendar[0]), newest, today)
+    return told + _gaps(source, files)
+
+
+def _in_calendar(
+    files: Sequence[ExtractFile], start: str, last: str | None, first: str, newest: str, today: date
+) -> list[Remark]:
+    remarks = []
+    outside = [f for f in files if f.month < start or (last is not None and f.month > last)]
+    if outside:
+        span = f"{start} to {last}" if last else f"{start} on"
+        found = f"{len(outside):,} of {len(files):,} files lie outside of the calendar, {span}; no run reads them."
+        remarks.append(
+            Remark("warn", "extracts", found, remedy="Move `calendar.start` or `calendar.end` in churn.yaml.")
+        )
+    until = min(newest, last or newest)
+    expected = month_range(first, until) if first <= until else []
+    missing = sorted(set(expected) - {f.month for f in files})
+    missing = [month for month in missing if month_end(month) < today]
+    if missing:
+        found = f"no extract in {some(missing, 6)}; a run over these months stops."
+        remedy = "Deliver them (a file without rows is fine), or declare the source's `generalAvailability`."
+        remarks.append(Remark("block", "extracts", found, remedy=remedy))
+    return remarks
+
+
+def _gaps(source: Source, files: Sequence[ExtractFile]) -> list[Remark]:
+    if source.gap is None:
+        return []
+    days = sorted({f.extract_date for f in files})
+    wide = [f"{a} to {b}" for a, b in pairwise(days) if (b - a).days > source.gap.max_days]
+    if not wide:
+        return []
+    found = f"no extract came for more than {source.gap.max_days} days: {some(wide)}."
+    remedy = "Deliver what is missing, or widen `gap` in the contract."
+    return [Remark(source.gap.severity, "extracts", found, remedy=remedy)]
+
+
+def newest_month(files: Sequence[ExtractFile], today: date) -> str:
+    """The newest month with an extract; that of today without any."""
+    return max((f.month for f in files), default=month_of(today))

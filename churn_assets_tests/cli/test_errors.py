@@ -1,0 +1,99 @@
+"""What the operating system refuses is one sentence with the path and the remedy."""
+
+import errno
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from churn_assets.cli.errors import sentence
+
+
+def _chained() -> Exception:
+    try:
+        try:
+            raise sqlite3.OperationalError("database or disk is full")
+        except sqlite3.OperationalError as cause:
+            raise ValueError("(sqlite3.OperationalError) and a page of SQL") from cause
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x/y"),
+            "Error: The disk is full: /x/y. Free some space",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/x"),
+            "Error: No permission: /x. Change its owner",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/x"),
+            "Error: This file system can only be read: /x.",
+        ),
+        (
+            OSError(errno.ELOOP, "Too many levels of symbolic links", "/x"),
+            "Too many levels of symbolic links: /x.",
+        ),
+        (
+            FileNotFoundError("CHURN_BUSINESS=x: no churn.yaml there."),
+            "Error: CHURN_BUSINESS=x: no churn.yaml there.",
+        ),
+        (_chained(), "Error: The disk is full: a database in CHURN_HOME cannot be written"),
+    ],
+)
+def test_an_error_of_the_system_is_a_sentence(error: Exception, said: str) -> None:
+    found = sentence(error)
+    assert found is not None
+    assert found.text.startswith(said) or said in found.text
+    assert found.exit_code == 2 and "[Errno" not in found.text and "\n" not in found.text
+
+
+def test_a_defect_keeps_its_traceback() -> None:
+    assert sentence(KeyError("x")) is None
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "ingest", "--from", "2025-01"], ["doctor", "--quick"], ["summary"]]
+)
+def test_a_home_that_cannot_be_made_is_told_without_a_traceback(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", "from churn_assets.cli.main import main; main()", *words],
+        env=os.environ | {"CHURN_HOME": str(tmp_path / "file" / "home")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr and "[Errno" not in done.stdout + done.stderr
+    if words[0] == "run":
+        assert done.returncode == 2
+        assert f"Error: A file is in place of a folder: {tmp_path}/file/home" in done.stderr
+
+
+def test_ctrl_c_is_a_sentence_and_the_exit_code_of_an_interrupt(tmp_path: Path) -> None:
+    words = ["simulate", "--customers", "50000", "--months", "18"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from churn_assets.cli.main import main; main()", *words],
+        env=os.environ | {"CHURN_HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(600):
+        if (tmp_path / "landing").exists() or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted." in told and "Traceback" not in told
