@@ -49,3 +49,9 @@ def spans(months: Iterable[str]) -> list[tuple[str, str]]:
         else:
             found.append((month, month))
     return found
+
+
+def spoken(months: Iterable[str]) -> str:
+    """The months in words, as ranges: "2025-01 to 2025-03, 2025-06"."""
+    ranges = (first if first == last else f"{first} to {last}" for first, last in spans(months))
+    return ", ".join(ranges)

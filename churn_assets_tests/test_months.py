@@ -16,6 +16,7 @@ from churn_assets.months import (
     month_range,
     month_start,
     spans,
+    spoken,
 )
 
 
@@ -58,3 +59,8 @@ def test_spans_cover_exactly_the_months_in_as_few_ranges_as_can_be(months: set[s
     found = spans(months)
     assert sorted(m for first, last in found for m in month_range(first, last)) == sorted(months)
     assert all(add_months(a[1], 1) < b[0] for a, b in pairwise(found))
+
+
+def test_months_are_spoken_as_ranges() -> None:
+    assert spoken(["2025-03", "2025-01", "2025-02", "2025-06"]) == "2025-01 to 2025-03, 2025-06"
+    assert spoken([]) == ""

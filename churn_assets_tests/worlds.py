@@ -164,8 +164,8 @@ _TOLD: dict[str, object] = {}
 def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
     """A lake whose usage of LOST arrived truncated, was refused, was delivered again and passed; told once a session.
 
-    `lake` is the finished lake, `instance` holds the events of its runs; the others are their results, and which
-    tables stood after the first.
+    `lake` is the finished lake, `instance` holds the events of its runs; `silver usage` counts the rows of its months
+    after the first, the others are their results.
     """
     if _TOLD:
         return _TOLD
@@ -176,7 +176,8 @@ def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
     instance = dg.DagsterInstance.ephemeral()
     told: dict[str, object] = {"lake": lake, "instance": instance}
     told["truncated"] = lake.run(INGEST, MONTHS, instance=instance)
-    told["files"] = {t.path: lake.lakehouse.exists(t) for t in tables.catalogue(lake.business)}
+    usage_rows = lake.frame(tables.silver(lake.business.source("usage")), ["extract_month"])
+    told["silver usage"] = list(usage_rows["extract_month"].value_counts().items())
     told["refused"] = lake.run(SNAPSHOTS, [LOST], instance=instance)
     usage = Path(lake.settings.landing_uri) / "usage"
     shutil.rmtree(usage)

@@ -60,7 +60,7 @@ def dependents(reach: int | None, month: str, cohorts: Iterable[str]) -> list[st
 
 
 def learn(
-    before: Knowledge | None, passes: Mapping[str, int], marks: Mapping[str, Mapping[str, str]]
+    before: Knowledge | None, passes: Mapping[str, Mapping[str, int]], marks: Mapping[str, Mapping[str, str]]
 ) -> Knowledge:
     """`before` updated with the months that have passed silver since.
 
@@ -69,7 +69,7 @@ def learn(
 
     Args:
         before: what earlier looks found.
-        passes: ingest month -> event at which it passed.
+        passes: source -> ingest month -> event at which it passed.
         marks: source -> ingest month -> digest of its files.
     """
     known: dict[str, dict[str, Passed]] = {name: dict(months) for name, months in (before or {}).items()}
@@ -77,7 +77,7 @@ def learn(
         mine = known.setdefault(source, {})
         for month, mark in months.items():
             if month not in mine or mine[month].mark != mark:
-                mine[month] = Passed(mark, BEFORE_ALL if before is None else passes[month])
+                mine[month] = Passed(mark, BEFORE_ALL if before is None else passes[source][month])
     return known
 
 

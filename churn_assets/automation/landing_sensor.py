@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import NamedTuple
 
 import dagster as dg
 
+from churn_assets.automation.under_way import job_under_way
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.graph.names import INGEST
 from churn_assets.graph.partitions import ingest_months, range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import spans
+from churn_assets.months import add_months, spans, spoken
+from churn_assets.silver.audit import USUAL_MONTHS
 from churn_assets.sources.arrivals import Arrivals, look, touched
 from churn_assets.sources.landing import LandingError, list_extracts
 
@@ -28,11 +31,13 @@ class Remembered(NamedTuple):
     """The state of the sensor between ticks: the files it found last, and how many times it has requested runs.
 
     `requests` makes run keys unique. Without it, a landing zone that returns to an earlier state (a wrong file was
-    withdrawn) would give the same run key again, and Dagster launches a run key only once.
+    withdrawn) would give the same run key again, and Dagster launches a run key only once. `day` is the day of the
+    newest request.
     """
 
     requests: int
     arrivals: Arrivals
+    day: str = ""
 
     def cursor(self) -> str:
         """The state as the text of the Dagster cursor."""
@@ -71,6 +76,49 @@ def loaded(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -
     return found
 
 
+class Verdicts(NamedTuple):
+    """What silver says of the months of a landing zone.
+
+    Attributes:
+        unjudged: months with files that silver has not judged as they lie: their run failed before.
+        refused: source -> months that silver refused, with the files that lie there.
+    """
+
+    unjudged: set[str]
+    refused: dict[str, set[str]]
+
+
+def verdicts(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -> Verdicts:
+    """What silver/reconciliation says of the files of these sources that are `present`."""
+    found = Verdicts(set(), {})
+    some = lakehouse.exists(tables.RECONCILIATION)
+    rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist() if some else []
+    told = {(row["source"], row["extract_month"]): row for row in rows}
+    for source in sources:
+        for month, mark in present.get(source.name, {}).items():
+            row = told.get((source.name, month))
+            # earlier releases stored no digest, and refused months had no row
+            if row is None or row.get("files") not in (mark, None):
+                found.unjudged.add(month)
+            elif row.get("refused_by"):
+                found.refused.setdefault(source.name, set()).add(month)
+    return found
+
+
+def asked_again(told: Verdicts, before: Arrivals, after: Arrivals) -> set[str]:
+    """Months to request again since something has changed: what a failed run left out, and what may pass now.
+
+    A refused month may pass when its source delivers again what the rules `volume` and `gap` compare it with.
+    """
+    found = set(told.unjudged)
+    for name, months in told.refused.items():
+        changed = touched({name: before.get(name, {})}, {name: after.get(name, {})})
+        for month in months:
+            if any(add_months(month, -USUAL_MONTHS) <= other <= month for other in changed):
+                found.add(month)
+    return found
+
+
 def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
     """A sensor that requests an ingest of exactly the months whose extracts were added, changed or removed."""
 
@@ -89,26 +137,32 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.SensorResult | dg.SkipReason:
         landing = lakehouse.settings.landing_uri
-        requested, before = Remembered.of(context.cursor) if context.cursor else Remembered(0, {})
+        last = Remembered.of(context.cursor) if context.cursor else Remembered(0, {})
+        requested, before, before_day = last
         after, refused = look(landing, business, before)
         if not context.cursor:
             before = loaded(lakehouse, (s for s in business.sources if s.name not in refused), after)
         months = touched(before, after)
         known = set(ingest_months(business).get_partition_keys())
-        outside = [m for m in months if m not in known]
         # months outside the calendar are not remembered, so that they are new once the calendar includes them
         inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
+        told = verdicts(lakehouse, (s for s in business.sources if s.name not in refused), inside)
+        today, busy = f"{datetime.now(UTC):%Y-%m-%d}", job_under_way(context.instance)
+        # a failed run is tried again when something changes, else once a day
+        if not busy and (months or (told.unjudged and today != before_day)):
+            months = sorted({*months, *asked_again(told, before, after)})
+        outside = [m for m in months if m not in known]
         asked = spans(m for m in months if m in known)
         if refused and not asked:
             raise LandingError("\n".join(map(str, refused.values())))
         for name, error in refused.items():
             context.log.warning(f"{name} waits: {error}")
             inside[name] |= {month: AGAIN for month in months if month in known}
-        cursor = Remembered(requested + bool(asked), inside).cursor()
+        cursor = Remembered(requested + bool(asked), inside, today if asked else before_day).cursor()
         if not asked:
             why = f"; {', '.join(outside)} are no months of the calendar in churn.yaml" if outside else ""
             context.update_cursor(cursor)
-            return dg.SkipReason(f"Nothing new in {landing}{why}.")
+            return dg.SkipReason(f"Nothing new in {landing}{why}.{_not_passed(told, busy)}")
         mark = blake2s(cursor.encode(), digest_size=8).hexdigest()
         requests = [
             dg.RunRequest(run_key=f"landing-{first}-{last}-{mark}", tags=range_tags([first, last]))
@@ -117,3 +171,12 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return sensor
+
+
+def _not_passed(told: Verdicts, busy: str | None) -> str:
+    """What a tick without requests says of months that have not passed silver; empty when all have."""
+    parts = [f"{name} {spoken(months)} was refused" for name, months in sorted(told.refused.items())]
+    if told.unjudged and not busy:
+        again = "requested again when a file changes, else tomorrow"
+        parts.append(f"{spoken(told.unjudged)} did not reach silver, {again}")
+    return f" Not passed: {'; '.join(parts)}." if parts else ""

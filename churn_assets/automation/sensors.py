@@ -42,11 +42,13 @@ from churn_assets.contracts.business import Business
 from churn_assets.features.labels import cohorts
 from churn_assets.graph.names import MONTH_END, SETTLE, WHY
 from churn_assets.graph.partitions import range_tags, snapshot_months
+from churn_assets.history.known_until import known as known_now
+from churn_assets.history.known_until import missing_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.months import add_months, month_end, month_of, month_range, spans
-from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, missing_months, passed_months
+from churn_assets.months import month_end, month_of, month_range, spans, spoken
+from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -115,11 +117,12 @@ def _marks(instance: "DagsterInstance", bronze: Table, passes: Mapping[str, int]
 
 
 def look(instance: "DagsterInstance", business: Business, before: Seen | None) -> Seen:
-    """What has passed silver, from the event log. A month passes when its silver/reconciliation is written."""
-    passes = _latest(instance, tables.RECONCILIATION, before.event if before else None)
-    marks = {source.name: _marks(instance, tables.bronze(source), passes) for source in business.sources}
+    """What has passed silver, from the event log. A month of a source passes when its silver table is written."""
+    since = before.event if before else None
+    passes = {source.name: _latest(instance, tables.silver(source), since) for source in business.sources}
+    marks = {s.name: _marks(instance, tables.bronze(s), passes[s.name]) for s in business.sources}
     known = learn(before.known if before else None, passes, marks)
-    event = max([before.event if before else 0, *passes.values()])
+    event = max([before.event if before else 0, *(e for months in passes.values() for e in months.values())])
     return Seen(event, known, before.settled if before else frozenset())
 
 
@@ -189,14 +192,13 @@ def _due(
         settle = pending
     settle |= unjudged_cohorts(written) & seen.settled & until.keys()
     settle -= anew  # rebuilding a cohort settles its labels too
-    passed, waiting = passed_months(lakehouse), []
+    now_known, waiting = known_now(lakehouse, business), []
 
-    def complete(cohort: str, months_back: int) -> bool:
+    def complete(cohort: str, back: bool) -> bool:
         """Whether silver has the months that the snapshots read, and those that the labels need if they can settle."""
-        needed = month_range(add_months(cohort, -months_back), until.get(cohort, cohort))
-        missing = missing_months(business, passed, needed)
+        missing = missing_history(business, now_known, cohort, until.get(cohort, cohort), back)
         if missing:
-            listed = "; ".join(f"{name} {', '.join(months)}" for name, months in missing.items())
+            listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
             waiting.append(f"{cohort} waits for {listed}")
         return not missing
 
@@ -204,14 +206,13 @@ def _due(
         """The newest change of the extracts that settle these cohorts."""
         return newest_event(seen.known, month_range(first, until[last]))
 
-    back = business.file.windows.observation_months - 1
     requests = [
         dg.RunRequest(
             job_name=MONTH_END,
             run_key=f"late-{first}-{last}-{max(changes[c] for c in month_range(first, last))}",
             tags=range_tags([first, last]) | {WHY: "extracts came late or changed"},
         )
-        for first, last in spans(c for c in sorted(anew) if complete(c, back))
+        for first, last in spans(c for c in sorted(anew) if complete(c, back=True))
     ]
     requests += [
         dg.RunRequest(
@@ -219,7 +220,7 @@ def _due(
             run_key=f"settled-{first}-{last}-{change(first, last)}-{now:%Y-%m-%d}",
             tags=range_tags([first, last]) | {WHY: f"extracts of {until[last]} settle the labels"},
         )
-        for first, last in spans(c for c in sorted(settle) if complete(c, 0))
+        for first, last in spans(c for c in sorted(settle) if complete(c, back=False))
     ]
     return requests, waiting, seen
 

@@ -1,6 +1,6 @@
 """bronze/<source>: one asset per source contract."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,12 +8,13 @@ import dagster as dg
 from churn_assets.bronze.reading import bronze_frame
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.graph.checks import CheckFailed, passed
+from churn_assets.graph.checks import NOT_COMMITTED, CheckFailed, ingest_commands, passed
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
+from churn_assets.months import spoken
 from churn_assets.sources.arrivals import digest
 from churn_assets.sources.landing import LandingError, list_everything, refuse
 from churn_assets.sources.readers.staging import stage
@@ -23,6 +24,8 @@ SHOWN_FILES = 50
 EXTRACTS = "extracts"
 FILES_FIT = "files_fit_contract"
 EVERY_ROW = "every_row_of_every_file"
+FILES_READ = "every_file_was_read"
+LEFT_OUT = "These files are left out, and silver refuses their months."
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -34,9 +37,12 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         description=f"{source.description} As delivered ({source.format}), nothing refused.",
         partitions=ingest_months(business),
         checks={
-            FILES_FIT: f"Every file is readable {source.format}, is in a folder extract_date=YYYY-MM-DD and has the "
-            "columns that the contract requires.",
+            FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD.",
             EVERY_ROW: "The table holds as many rows of each file as its reader counted.",
+        },
+        reports={
+            FILES_READ: "Every file is readable and has the columns that the contract requires. A file that is not is "
+            "left out, and silver refuses its month."
         },
         owner=source.owner,
     )
@@ -48,19 +54,16 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         try:
             listing = list_everything(landing, source, months)
             refuse(listing.refused)
-            with lakehouse.staging(table, run_id=context.run.run_id) as folder:
-                staged = stage(source, listing.files, folder)
-                refuse(staged.refused)
-                with lakehouse.draft(table, bronze_frame(lakehouse.spark, source, staged)) as draft:
-                    counted = require_every_row(draft, staged.rows)
-                    commit = draft.replace(tables.between(months), run_id=context.run.run_id)
         except LandingError as error:
-            remedy = "Fix this, then materialise these months again."
-            evidence = {"found": str(error), "months": ", ".join(months)}
-            raise CheckFailed(FILES_FIT, str(error), remedy, evidence) from error
+            raise _unfit(FILES_FIT, [str(error)], months) from error
+        with lakehouse.staging(table, run_id=context.run.run_id) as folder:
+            staged = stage(source, listing.files, folder)
+            with lakehouse.draft(table, bronze_frame(lakehouse.spark, source, staged)) as draft:
+                counted = require_every_row(draft, staged.rows)
+                commit = draft.replace(tables.between(months), run_id=context.run.run_id)
         delivered = table_metadata(
             ["file", "bytes", "rows"],
-            [(f.name, f.size, staged.rows[f.name]) for f in listing.files[-SHOWN_FILES:]],
+            [(f.name, f.size, staged.rows.get(f.name, "not read")) for f in listing.files[-SHOWN_FILES:]],
         )
         for month in months:
             mark = digest(f for f in listing.files if f.month == month)
@@ -72,7 +75,12 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                 "not read": len(listing.not_read),
                 "files not read": table_metadata(["file", "reason"], told),
             }
-        held = [passed(FILES_FIT, {"files": len(listing.files)}), passed(EVERY_ROW, counted)]
+        read = passed(FILES_READ, {"files": len(listing.files)})
+        if staged.refused:
+            # the step goes on, so that other sources get their keys; silver refuses the months of these files
+            found, unfit = zip(*((str(file.error), str(file.month)) for file in staged.refused), strict=True)
+            read = _unfit(FILES_READ, found, sorted({*unfit}), LEFT_OUT).result(table.key)
+        held = [passed(FILES_FIT, {"files": len(listing.files)}), passed(EVERY_ROW, counted), read]
         return materialized(lakehouse, table, commit, report, held)
 
     return bronze
@@ -101,6 +109,14 @@ def require_every_row(draft: TableDraft, counted: Mapping[str, int]) -> dict[str
             {"files": table_metadata(["file", "rows in the file", "rows in the table"], wrong[:SHOWN_FILES])},
         )
     return {"files": len(counted), "rows": sum(counted.values())}
+
+
+def _unfit(
+    check: str, found: Sequence[str], months: Sequence[str], consequence: str = NOT_COMMITTED
+) -> CheckFailed:
+    remedy = f"Fix this, then run {ingest_commands(months)}."
+    evidence = {"found": "\n".join(found), "months": spoken(months)}
+    return CheckFailed(check, "\n".join(found), remedy, evidence, consequence)
 
 
 def bronze_assets(business: Business) -> list[dg.AssetsDefinition]:

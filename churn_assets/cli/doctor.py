@@ -93,10 +93,12 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_environment,
         check_business,
         check_landing,
+        check_known,
         check_sources,
         check_runs,
         check_home,
         check_stores,
+        check_findings,
         check_java,
         check_jars,
         check_class_archive,
@@ -255,6 +257,26 @@ def check_landing(settings: Settings) -> Finding:
     return Finding("landing", "ok", f"{count:,} files in {landing}")
 
 
+def check_known(settings: Settings) -> Finding:
+    """Checks for months that have not passed silver, so that nothing is computed from them."""
+    from churn_assets.cli.known_until import lines, not_known, remedy, states_of
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    name = "known until"
+    try:
+        business = load_business(settings.business_path)
+    except (FileNotFoundError, ValueError):
+        return Finding(name, "warn", "not checked: there is no valid business, so its sources are unknown")
+    states = states_of(Lakehouse(settings), business)
+    if not states:
+        return Finding(name, "ok", "nothing has passed silver yet")
+    if missing := not_known(business, states):
+        return Finding(name, "warn", "\n".join(lines(states, missing)), remedy(missing))
+    until = min(state.until for state in states if state.until)
+    return Finding(name, "ok", f"every source until {until}, or until its newest month that is due")
+
+
 def check_sources(settings: Settings) -> Finding:
     """Checks a sample of each source as `churn-assets check` does; tells no delivered value."""
     from churn_assets.cli.check import in_short
@@ -300,6 +322,20 @@ def check_stores(settings: Settings) -> Finding:
             "Move your own files and the tables of another business elsewhere: no erasure and no backup covers them.",
         )
     return Finding("stores", "ok", f"all of {settings.home_path} is in the catalogue")
+
+
+def check_findings(settings: Settings) -> Finding:
+    """Lists what the checks of silver found in the last month."""
+    from churn_assets.cli.findings import open_findings
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.silver.findings import told
+
+    if is_uri(settings.lake_uri):
+        return Finding("findings", "ok", "not read: without Spark, only a lake on this machine can be read")
+    month, found = open_findings(Lakehouse(settings))
+    if not found:
+        return Finding("findings", "ok", f"none in {month}" if month else "no month has passed silver yet")
+    return Finding("findings", "warn", "\n".join(told(row) for row in found))
 
 
 def check_java(settings: Settings) -> Finding:

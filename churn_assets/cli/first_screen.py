@@ -10,12 +10,16 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from churn_assets.cli.findings import open_findings
+from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.cli.options import command
 from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
+from churn_assets.monitoring.people import ALL
+from churn_assets.months import spoken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,13 +27,26 @@ if TYPE_CHECKING:
 RISKIEST = 5
 LINES_A_CUSTOMER = 3
 INDENT = 2
+FINDING_WIDTH = 150  # characters, so that findings take two lines
+FACT_LINES = 9  # above five customers of three lines each
 LABEL_WIDTH = 10
+LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
-    ("{command} summary --full", "all tables, refused rows, segments and what to do about them"),
+    ("{command} summary --full", "all tables, findings, refused rows, segments and what to do"),
     ("your own data", "one contract per source, no Python: see docs/sources.md"),
 )
+
+
+def _not_known(lakehouse: Lakehouse, business: Business) -> str:
+    """Sources of which a month has not passed silver, on one line; empty when all have."""
+    missing = not_known(business, states_of(lakehouse, business))
+    if not missing:
+        return ""
+    listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
+    many = f"months of {len(missing)} sources"
+    return f"{listed if len(listed) <= LONGEST_LIST else many}; `{command()} doctor` says why"
 
 
 def print_first_screen(lakehouse: Lakehouse, business: Business, console: Console) -> None:
@@ -46,6 +63,9 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts.add_column()
     for label, words in (
         ("Rows", _rows(lakehouse)),
+        ("People", _people(lakehouse)),
+        ("Not known", _not_known(lakehouse, business)),
+        ("Findings", _findings(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
     ):
@@ -54,7 +74,9 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     console.print(facts)
     if lakehouse.exists(tables.CUSTOMER_SEGMENTS):
         console.print("", _tiers(lakehouse, business))
-    if rows := riskiest(lakehouse, line, RISKIEST):
+    more = len(console.render_lines(facts)) - FACT_LINES
+    fewer = max(0, -(-more // LINES_A_CUSTOMER))  # customers for whom there is no room
+    if rows := riskiest(lakehouse, line, RISKIEST - fewer):
         console.print("", _customers(rows, business, console.width))
     console.print("", _next_steps())
 
@@ -63,12 +85,36 @@ def _rows(lakehouse: Lakehouse) -> str:
     if not lakehouse.exists(tables.RECONCILIATION):
         return "none has passed silver yet"
     names = ["delivered", "accepted", "duplicate", "quarantined"]
-    balance = lakehouse.arrow(tables.RECONCILIATION, names)
+    balance = lakehouse.arrow(tables.RECONCILIATION, names, [("balances", "=", True)])
     delivered, accepted, duplicate, refused = (sum(balance[name].to_pylist()) for name in names)
     return (
         f"{delivered:,} delivered: {accepted:,} accepted, {duplicate:,} duplicates, {refused:,} refused "
         "(each with its reason in silver/quarantine)"
     )
+
+
+def _findings(lakehouse: Lakehouse) -> str | None:
+    """How many findings the last month has, and the first of them; None if it has none."""
+    month, found = open_findings(lakehouse)
+    if not found:
+        return None
+    first = f"{found[0]['source']}: {found[0]['what']}"
+    return f"{len(found):,} in {month}. {textwrap.shorten(first, FINDING_WIDTH, placeholder=' ...')}"
+
+
+def _people(lakehouse: Lakehouse) -> str | None:
+    """The newest balance of all sources, on one line; None before the first."""
+    if not lakehouse.exists(tables.PEOPLE_BALANCE):
+        return None
+    of_all = lakehouse.arrow(tables.PEOPLE_BALANCE, filters=[("source", "=", ALL)])
+    if not of_all.num_rows:
+        return None
+    [row] = latest(of_all, "as_of_date").to_pylist()
+    gone = ("ended", "merged", "disappeared", "unknown")
+    left = " ".join(
+        f"- {row[state]:,} {state}" for state in gone if row[state] or state in ("ended", "unknown")
+    )
+    return f"{row['now']:,} on {row['as_of_date']} = {row['former']:,} before + {row['new']:,} new {left}"
 
 
 def _model(training: dict[str, Any] | None) -> str:

@@ -125,7 +125,7 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
       churn-assets run ingest snapshot score --from 2026-06
     """
     from churn_assets.months import month_range
-    from churn_assets.runs import MonthsError, dagster_instance, require_months, run_job
+    from churn_assets.runs import MonthsError, RunError, dagster_instance, require_months, run_job
 
     settings, console = settings_of_process(), output()
     if last is not None and last < first:
@@ -137,9 +137,39 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
         raise click.UsageError(str(error)) from error
     with dagster_instance(settings, console) as instance:
         for job in jobs:
-            run_job(instance, settings, job, months, console)
+            try:
+                run_job(instance, settings, job, months, console)
+            except RunError:
+                if job == "ingest":
+                    _tell_ingest(settings, months)
+                raise
+            if job == "ingest":
+                _tell_ingest(settings, months)
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
+
+
+def _tell_ingest(settings: "Settings", months: list[str]) -> None:
+    """Prints what the checks found in these months, and which months up to the last have not passed silver."""
+    from churn_assets.cli.findings import print_findings
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    print_findings(Lakehouse(settings), months, output())
+    _tell_unknown(settings, months[-1])
+
+
+def _tell_unknown(settings: "Settings", last: str) -> None:
+    """Prints the months up to `last` that have not passed silver, also those of earlier runs; nothing if all have."""
+    from churn_assets.cli.known_until import lines, not_known, remedy, states_of
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    business = load_business(settings.business_path)
+    states = states_of(Lakehouse(settings), business, last)
+    if missing := not_known(business, states):
+        for line in lines(states, missing):
+            output().print(line, markup=False)
+        output().print(remedy(missing), markup=False)
 
 
 def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
@@ -164,7 +194,9 @@ def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
 
 @click.command()
 @click.option(
-    "--full", is_flag=True, help="Every table, refused rows by rule, segments, the ten riskiest customers."
+    "--full",
+    is_flag=True,
+    help="Every table, refused rows by rule, findings, segments, the ten riskiest customers.",
 )
 def summary(full: bool) -> None:
     """Tell what the lake holds, on one screen: rows, model, customers at risk, next steps."""

@@ -1,4 +1,4 @@
-"""`churn-assets summary --full`: all tables, refused rows, the model, segments with actions, riskiest customers."""
+"""`churn-assets summary --full`: all tables, refused rows, findings, the model, segments, riskiest customers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from churn_assets.cli.findings import open_findings, print_findings
+from churn_assets.cli.known_until import not_known, states_of, told
 from churn_assets.cli.options import command
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
@@ -39,6 +41,19 @@ def _rows(lakehouse: Lakehouse, business: Business) -> RichTable:
     for table in tables.catalogue(business):
         if lakehouse.exists(table):
             grid.add_row(table.path, f"{lakehouse.count(table):,}")
+    return grid
+
+
+def _known(lakehouse: Lakehouse, business: Business) -> RichTable | None:
+    """Until when each source is known."""
+    states = states_of(lakehouse, business)
+    if not states:
+        return None
+    missing = not_known(business, states)
+    grid = _grid("Known until", "source", "until", "months that did not pass")
+    grid.columns[2].justify = "left"
+    for state in states:
+        grid.add_row(state.source, str(state.until or "-"), told(state, missing.get(state.source, ())))
     return grid
 
 
@@ -179,9 +194,13 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
     """Prints the full summary of the lake. Starts no JVM; shows customer_keys, never a natural id."""
     if is_empty(lakehouse, business, console):
         return
-    for part in (_rows(lakehouse, business), _refused(lakehouse)):
+    for part in (_rows(lakehouse, business), _known(lakehouse, business), _refused(lakehouse)):
         if part is not None:
             console.print(part, "")
+    month, found = open_findings(lakehouse)
+    if found:
+        print_findings(lakehouse, [month], console, shown=None)
+        console.print()
     line = decided(lakehouse)
     _model(lakehouse, line, console)
     if (segments := _segments(lakehouse)) is not None:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from churn_assets.contracts.calendar import Calendar
+from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.contracts.features import Feature, FeatureLine, read_features
 from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.monitoring import Monitoring, check_treated
+from churn_assets.contracts.people import People
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.protected import ProtectedAttribute, check_reads, marked, read_protected
 from churn_assets.contracts.retraining import Retraining
@@ -37,6 +39,8 @@ class BusinessFile(Section):
     windows: Windows = Windows()
     label: LabelRule
     eligibility: Eligibility = Eligibility()
+    people: People = People()
+    contradictions: Contradictions = Contradictions()
     features: list[FeatureLine] = Field(min_length=1)
     protected: list[ProtectedAttribute] = Field([])
     customer_months: list[MonthColumn] = Field([])
@@ -72,6 +76,19 @@ class Business:
         """Returns the first month (`YYYY-MM`) in which extracts of the source are expected."""
         return max(source.first_month or self.file.calendar.start, self.file.calendar.start)
 
+    def history_months(self, source: Source) -> int | None:
+        """Returns how many months of a source a snapshot is made of, its own included; None: all of them.
+
+        The state of a spell, or of an entity that delivers only changes, may have been told in any earlier month.
+        """
+        by_changes = source.role == "entity" and source.delivery == "changes"
+        if source.name == self.file.label.source or source.role == "spell" or by_changes:
+            return None
+        if source.role == "entity":
+            return self.file.windows.observation_months
+        endless = any(f.source == source.name and not (f.months or f.days) for f in self.features)
+        return None if endless else self.file.windows.observation_months
+
     @property
     def first_snapshot_month(self) -> str:
         """First month (`YYYY-MM`) whose whole observation window is inside the calendar."""
@@ -86,6 +103,11 @@ class Business:
     def label_source(self) -> Source:
         """The source that the label is computed from."""
         return self.source(self.file.label.source)
+
+    @property
+    def tells_who_is_gone(self) -> tuple[Source, ...]:
+        """The entities that tell who was merged, or who is gone because they no longer list them."""
+        return tuple(s for s in self.of_role("entity") if s.delivery == "full" or s.merged_into)
 
 
 def read_business(document: YamlDocument, sources: Sources) -> Business | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
 from churn_assets.contracts.custom import ContractProperties
+from churn_assets.contracts.entity import check_entity, former_column
 from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.promises import promises_of
@@ -25,7 +26,13 @@ from churn_assets.contracts.spell import check_spell, find_column, spell_columns
 from churn_assets.contracts.validation import own_properties, peek, property_place, read
 from churn_assets.contracts.yaml_file import YamlDocument, read_yaml
 
-SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
+SHARED_TABLES = (
+    "quarantine",
+    "customer_keys",
+    "customer_identity",
+    "findings",
+    "reconciliation",
+)  # of silver
 NAME = re.compile(r"^name: *[\"']?([a-z][a-z0-9_]*)", re.MULTILINE)  # of a source, in invalid YAML
 
 
@@ -45,8 +52,8 @@ def load_source(file: Path) -> Source:
 def read_contract(document: YamlDocument) -> ReadContract:
     """Reads as much of a contract as possible, and adds its mistakes to `document.mistakes`.
 
-    Whatever the contract says, the customer's id is required and personal, and the event time and the start of a spell
-    are required: silver cannot use a row without them and puts it into quarantine.
+    Whatever the contract says, the customer's id is required, ids of customers are personal, and the event time and
+    the start of a spell are required: silver cannot use a row without them and puts it into quarantine.
     """
     top = Place(document)
     if not document.readable:
@@ -74,6 +81,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
     _check_personal(own, key, columns, properties)
     _check_nulled(own, customer, columns, properties)
     needed = {customer, own.eventTime, own.spell and own.spell.startedOn}
+    ids = {customer, own.mergedInto}
     source = Source(
         name=name,
         description=contract.description.purpose if contract else "",
@@ -87,13 +95,15 @@ def read_contract(document: YamlDocument) -> ReadContract:
         encoding=server.encoding,
         compression=server.compression,
         columns=tuple(
-            replace(c, required=c.required or c.name in needed, personal=c.personal or c.name == customer)
+            replace(c, required=c.required or c.name in needed, personal=c.personal or c.name in ids)
             for c in columns.values()
         ),
         key=key,
         customer=customer or own.customer,
         event_time=own.eventTime,
         spell=spell_columns(own.spell) if own.spell else None,
+        former=former_column(own),
+        merged_into=own.mergedInto,
         month_rules=month_rules,
         gap=gap,
         frequency_days=promises.frequency_days,
@@ -163,6 +173,7 @@ def _check_own(
         check_spell(own.spell, property_place(place, "spell"), names, columns)
     elif own.role == "spell":
         place.refuse("a source of role spell needs spell", "name startedOn, endedOn and the reasons")
+    check_entity(own, place, names, columns)
     return customer
 
 
@@ -225,6 +236,12 @@ def _rules(place: Place) -> tuple[tuple[MonthRule, ...], GapRule | None]:
         match quality.implementation:
             case odcs.Shares() as s:
                 shares.append(MonthRule(s.rule, s.minShare, s.maxShare, quality.severity))
+            case odcs.FillShare() as f:
+                shares.append(MonthRule(f.rule, f.minShare, 1.0, quality.severity))
+            case odcs.Strangers() as r:
+                shares.append(MonthRule(r.rule, None, r.maxShare, quality.severity))
+            case odcs.IdOverlap() as o:
+                shares.append(MonthRule(o.rule, o.minShare, o.maxAlike, quality.severity))
             case odcs.Gap() as g:
                 gaps.append(GapRule(g.maxDays, quality.severity))
     return tuple(shares), gaps[0] if gaps else None

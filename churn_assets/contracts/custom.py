@@ -42,6 +42,15 @@ class SpellProperty(CustomProperties):
         return self.model_dump(exclude={"voluntaryReasons", "dateOrder"}, exclude_none=True)
 
 
+class FormerProperty(CustomProperties):
+    """Which values of a column say that a customer has left."""
+
+    column: str = Field(description="the column with the customer's state")
+    values: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="its values that mean a former customer"
+    )
+
+
 class ContractProperties(CustomProperties):
     """The role of the source, how it delivers, and its special columns."""
 
@@ -55,6 +64,12 @@ class ContractProperties(CustomProperties):
     customer: str = Field(description="the column with the customer's natural id")
     eventTime: str | None = Field(None, description="of events and treatments: the column with their time")
     spell: SpellProperty | None = Field(None, description="of spells: their columns")
+    former: FormerProperty | None = Field(
+        None, description="of entities: the column that tells former customers, and its values that do"
+    )
+    mergedInto: str | None = Field(
+        None, description="of entities: the column with the id of the customer that this one was merged into"
+    )
 
 
 class ServerProperties(CustomProperties):

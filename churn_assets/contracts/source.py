@@ -74,10 +74,23 @@ class SpellColumns:
 
 
 @dataclass(frozen=True)
-class MonthRule:
-    """A rule over a month of a source: rows as a share of the usual number, or share of refused rows."""
+class FormerColumn:
+    """The column of an entity that tells former customers, and its values that do."""
 
-    rule: Literal["volume", "refusedShare"]
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MonthRule:
+    """A rule over a month of a source: a share, and what happens below `min_share` or above `max_share`.
+
+    `volume`: rows of the usual number; `refusedShare`: refused rows; `fill`: filled rows of a column, of the usual;
+    `relationships`: ids that the related source lacks; `idOverlap`: ids that are known, and most ids that are new and
+    look like a known one.
+    """
+
+    rule: Literal["volume", "refusedShare", "fill", "relationships", "idOverlap"]
     min_share: float | None
     max_share: float
     severity: Literal["warn", "block"]
@@ -95,8 +108,9 @@ class GapRule:
 class Source:
     """One declared source.
 
-    `customer` is the name of the column with the natural id of the customer. `encoding` is one that Python knows.
-    `compression` is that of files whose names do not tell it.
+    `customer` is the name of the column with the natural id of the customer, `merged_into` that of the column with the
+    id of the customer that this one was merged into. `encoding` is one that Python knows. `compression` is that of
+    files whose names do not tell it.
     """
 
     name: str
@@ -115,6 +129,8 @@ class Source:
     customer: str
     event_time: str | None
     spell: SpellColumns | None
+    former: FormerColumn | None
+    merged_into: str | None
     month_rules: tuple[MonthRule, ...]
     gap: GapRule | None
     frequency_days: int
@@ -135,7 +151,7 @@ class Source:
 
     @property
     def attributes(self) -> tuple[Column, ...]:
-        """Columns that tables after silver may contain: neither personal nor the natural id."""
+        """Columns that tables after silver may contain: neither personal nor a natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
 
     @property

@@ -14,12 +14,13 @@ from churn_assets.graph.checks import CheckFailed, passed, require_unique
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import observed_months, partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
-from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.months import month_end, month_of
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
-from churn_assets.silver.reconciliation import extract_dates, require_complete
+from churn_assets.silver.reconciliation import extract_dates, last_extracts
 
 ONE_ROW = "one_row_per_customer"
 NOT_EARLY = "no_label_before_maturity"
@@ -46,7 +47,8 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         ],
         partitions=snapshot_months(business),
         checks={
-            EVERY_SOURCE_COMPLETE: "Every source has passed silver in every month of the observation window.",
+            EVERY_SOURCE_COMPLETE: "Every source has passed silver in every month of the observation window; spells, "
+            "entities that deliver changes and the source of the label in all of history.",
             ONE_ROW: "Each cohort has exactly one row per eligible customer, and no other rows.",
         },
     )
@@ -54,9 +56,8 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
-        observed = month_range(add_months(months[0], 1 - windows.observation_months), months[-1])
         with incomplete_fails(EVERY_SOURCE_COMPLETE):
-            require_complete(lakehouse, business, observed)
+            require_history(lakehouse, business, months[0], months[-1])
         built = customer_snapshots(lakehouse, business, months)
         try:
             with lakehouse.draft(table, built.snapshots) as draft:
@@ -87,7 +88,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
             commit,
             {"population": report, "features": len(business.features)},
             [
-                passed(EVERY_SOURCE_COMPLETE, {"months": f"{observed[0]} to {observed[-1]}"}),
+                passed(EVERY_SOURCE_COMPLETE, {"known until": str(month_end(months[-1]))}),
                 passed(ONE_ROW, counts),
             ],
         )
@@ -111,13 +112,14 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         deps=[
             tables.CUSTOMER_SNAPSHOTS.key,
             tables.silver(business.label_source).key,
+            *(tables.silver(s).key for s in business.tells_who_is_gone),
             tables.RECONCILIATION.key,
         ],
         partitions=snapshot_months(business),
         checks={
             LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver.",
             NOT_FROM_GAPS: "A label is given only if every source has passed silver in all months of its outcome "
-            "window.",
+            "window, and the source of the label in all of history.",
             NOT_EARLY: "A label is given only if extracts reach its label_available_at.",
         },
     )
@@ -132,9 +134,9 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         mature = [c for c in dates if c.mature]
         if mature:
             # a missing month in the outcome window would make customers look loyal or churned
-            needed = month_range(month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at))
+            first, last = month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at)
             with incomplete_fails(NOT_FROM_GAPS):
-                require_complete(lakehouse, business, needed)
+                require_history(lakehouse, business, first, last, back=False)
         settled = lakehouse.read(table).where(where).localCheckpoint() if lakehouse.exists(table) else None
         frame = churn_labels(
             lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(where),
@@ -142,6 +144,8 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             business,
             dates,
             settled,
+            {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_who_is_gone},
+            last_extracts(lakehouse),
         )
         with lakehouse.draft(table, frame) as draft:
             _refuse_early_labels(draft, extracts[-1])

@@ -15,6 +15,7 @@ from churn_assets.history.knowledge import as_of_date_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_index
+from churn_assets.silver.reconciliation import last_extracts
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -98,9 +99,13 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
 
     as_of = [month_index(m) for m in months]
     features = (*business.features, *(p.as_feature() for p in business.protected))
-    labelled = business.label_source
-    history = lakehouse.read(tables.silver(labelled)).where(F.col("extract_month") <= months[-1])
-    people = population(history, business, as_of)
+    extracts = last_extracts(lakehouse)
+
+    def history(source: Source) -> "DataFrame":
+        return lakehouse.read(tables.silver(source)).where(F.col("extract_month") <= months[-1])
+
+    entities = {s.name: history(s) for s in business.tells_who_is_gone if s.name in extracts}
+    people = population(history(business.label_source), business, as_of, entities, extracts)
     people = people.persist(StorageLevel.MEMORY_AND_DISK)
     frame = people.where("excluded IS NULL")
     known: dict[str, list[Feature]] = {}

@@ -1,6 +1,7 @@
 """gold/*: what people read."""
 
-from datetime import date
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -12,9 +13,20 @@ from churn_assets.gold.customers import customers
 from churn_assets.graph.checks import passed, require_unique
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.history.known_until import (
+    already_due,
+    known,
+    missing_history,
+    require_none,
+)
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
-from churn_assets.silver.completeness import LABEL_SOURCE_LOADED, incomplete_fails
+from churn_assets.months import month_end, month_range
+from churn_assets.silver.completeness import (
+    EVERY_SOURCE_COMPLETE,
+    LABEL_SOURCE_LOADED,
+    incomplete_fails,
+)
 from churn_assets.silver.reconciliation import extract_dates
 
 if TYPE_CHECKING:
@@ -22,6 +34,10 @@ if TYPE_CHECKING:
 
 ONE_ROW = "one_row_per_customer"
 ONE_ROW_A_MONTH = "one_row_per_customer_and_month"
+KNOWN = {
+    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that are shown; spells, entities that deliver "
+    "changes and the source of the label in all of history. A month that is not due yet may be missing."
+}
 LOADED = {LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver."}
 
 
@@ -37,6 +53,34 @@ def _known_until(lakehouse: Lakehouse, business: Business) -> date:
     """
     with incomplete_fails(LABEL_SOURCE_LOADED):
         return extract_dates(lakehouse, business.label_source)[-1]
+
+
+def _require_known(lakehouse: Lakehouse, business: Business, months: Sequence[str] = ()) -> dict[str, str]:
+    """Raises CheckFailed when a month that is due has not passed silver, but is needed for these months of gold.
+
+    Args:
+        lakehouse: where silver/reconciliation lies.
+        business: whose sources.
+        months: of gold; without any, today's view, which ends with the newest month that has passed.
+
+    Returns:
+        The evidence of the passed check.
+    """
+    now = known(lakehouse, business)
+    newest = max((month for _, month in now.passed), default=now.begin)
+    first, last = (months[0], months[-1]) if months else (newest, newest)
+    missing = missing_history(business, now, first, last, back=not months)
+    with incomplete_fails(EVERY_SOURCE_COMPLETE):
+        require_none(already_due(business, missing, datetime.now(UTC).date()))
+    return {"known until": str(month_end(last))}
+
+
+def _left_out(lakehouse: Lakehouse, business: Business, written: Collection[str]) -> list[str]:
+    """Months of which everything has passed silver, but that are not written: a run failed between the two."""
+    now = known(lakehouse, business)
+    newest = max((month for _, month in now.passed), default=now.begin)
+    months = (m for m in month_range(now.begin, newest) if m not in written)
+    return [m for m in months if not missing_history(business, now, m, m, back=False)]
 
 
 def _written(lakehouse: Lakehouse) -> list[str]:
@@ -72,18 +116,25 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         business,
         description="Everything known today about each customer.",
         deps=[*everything, tables.RECONCILIATION.key],
-        checks={ONE_ROW: "Every customer stands in the table once."} | LOADED,
+        checks={ONE_ROW: "Every customer stands in the table once."} | KNOWN | LOADED,
     )
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         known_until = _known_until(lakehouse, business)
+        evidence = _require_known(lakehouse, business)
         frame = customers(_silver(lakehouse, business), business, known_until)
         with lakehouse.draft(current, frame) as draft:
             counts = require_unique(draft, ["customer_key"], ONE_ROW)
             commit = draft.overwrite(run_id=context.run.run_id)
-        held = [passed(ONE_ROW, counts), passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)})]
-        return materialized(lakehouse, current, commit, checks=held)
+        # ids that no source of customers names; each id of any source has a key
+        strangers = {"ids without a customer": lakehouse.count(tables.CUSTOMER_KEYS) - counts["rows"]}
+        held = [
+            passed(ONE_ROW, counts),
+            passed(EVERY_SOURCE_COMPLETE, evidence),
+            passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)}),
+        ]
+        return materialized(lakehouse, current, commit, strangers, held)
 
     @table_asset(
         monthly,
@@ -92,12 +143,14 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         "and other attributes as they were known at the month's end; ends of contracts in their month.",
         deps=[*everything, tables.RECONCILIATION.key],
         partitions=ingest_months(business),
-        checks={ONE_ROW_A_MONTH: "Every customer stands in each month at most once."},
+        checks={ONE_ROW_A_MONTH: "Every customer stands in each month at most once."} | KNOWN,
     )
     def months_of_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        silver, asked, written = _silver(lakehouse, business), partition_range(context), _written(lakehouse)
+        asked, written = partition_range(context), _written(lakehouse)
+        evidence = _require_known(lakehouse, business, asked)
+        silver = _silver(lakehouse, business)
         try:
             replaced = _replaced(lakehouse, business)
         except LakehouseError as error:
@@ -105,6 +158,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             months = sorted({*written, *asked})
         else:
             months = touched_months(silver, business, asked, written, replaced)
+        months = sorted({*months, *_left_out(lakehouse, business, written)})
         frame = customer_months(silver, business, months)
         listed = ", ".join(f"'{m}'" for m in months)
         with lakehouse.draft(monthly, frame) as draft:
@@ -115,7 +169,7 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             monthly,
             commit,
             {"months written": ", ".join(months)},
-            [passed(ONE_ROW_A_MONTH, counts)],
+            [passed(ONE_ROW_A_MONTH, counts), passed(EVERY_SOURCE_COMPLETE, evidence)],
         )
 
     @table_asset(
@@ -123,16 +177,20 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         business,
         description="Every ending: voluntary, involuntary, lapsed or silent.",
         deps=[tables.silver(business.label_source).key, tables.RECONCILIATION.key],
-        checks=LOADED,
+        checks=KNOWN | LOADED,
     )
     def endings(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         source, known_until = business.label_source, _known_until(lakehouse, business)
+        evidence = _require_known(lakehouse, business)
         silver = {source.name: lakehouse.read(tables.silver(source))}
         frame = churn_events(silver, business, known_until)
         commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run.run_id)
-        held = [passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)})]
+        held = [
+            passed(EVERY_SOURCE_COMPLETE, evidence),
+            passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)}),
+        ]
         return materialized(lakehouse, tables.CHURN_EVENTS, commit, checks=held)
 
     return [current_customers, months_of_customers, endings]

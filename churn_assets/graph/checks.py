@@ -4,16 +4,26 @@ An asset checks its draft and raises `CheckFailed` before the commit. `table_ass
 check of the asset and fails the step, so that nothing downstream runs and no materialisation is recorded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.lakehouse.lakehouse import TableDraft
+from churn_assets.months import spans
 
 SHOWN_KEYS = 10
 NOT_COMMITTED = "Nothing was committed."
+
+
+def ingest_commands(months: Iterable[str]) -> str:
+    """Returns the commands that ingest exactly these months."""
+    commands = (
+        f"`churn-assets run ingest --from {first}{'' if first == last else f' --to {last}'}`"
+        for first, last in spans(set(months))
+    )
+    return " and ".join(commands)
 
 
 class CheckFailed(Exception):
@@ -54,15 +64,20 @@ def passed(check: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=check, passed=True, metadata=dict(evidence))
 
 
-def not_judged(check: str, why: str) -> dg.AssetCheckResult:
-    """Returns a check that could not be evaluated: a failed check of severity WARN, which blocks nothing."""
+def warned(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Returns a failed check of severity WARN, which blocks nothing."""
     return dg.AssetCheckResult(
         check_name=check,
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"Not judged: {why}",
-        metadata={"not judged": why},
+        description=found,
+        metadata=dict(evidence),
     )
+
+
+def not_judged(check: str, why: str) -> dg.AssetCheckResult:
+    """Returns a check that could not be evaluated: a failed check of severity WARN, which blocks nothing."""
+    return warned(check, f"Not judged: {why}", {"not judged": why})
 
 
 def require_unique(draft: TableDraft, key: Sequence[str], check: str) -> dict[str, int]:

@@ -71,6 +71,7 @@ def table_asset(
     deps: Iterable[dg.AssetDep | dg.AssetKey | Sequence[str]] = (),
     partitions: dg.PartitionsDefinition[str] | None = None,
     checks: Mapping[str, str] | None = None,
+    reports: Mapping[str, str] | None = None,
     kinds: Iterable[str] = ("pyspark", "deltalake"),
     owner: str | None = None,
     spark: bool = True,
@@ -78,7 +79,8 @@ def table_asset(
     """Decorator that makes an asset of a function that writes `table`. A range of months is one run.
 
     `checks` maps the names of blocking checks to what they check; the function raises `CheckFailed` before it commits
-    if one does not hold. `spark` is False for a step without Spark; the others run one at a time.
+    if one does not hold. `reports` are checks that stop nothing when they fail. `spark` is False for a step without
+    Spark; the others run one at a time.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -107,8 +109,9 @@ def table_asset(
                 code_version=CODE_VERSION,
                 pool=POOL if spark else None,
                 check_specs=[
-                    dg.AssetCheckSpec(name, asset=table.key, description=text, blocking=True)
-                    for name, text in (checks or {}).items()
+                    dg.AssetCheckSpec(name, asset=table.key, description=text, blocking=blocking)
+                    for described, blocking in ((checks, True), (reports, False))
+                    for name, text in (described or {}).items()
                 ],
             )(_step(function, table, spark))
 

@@ -2,5 +2,5 @@
 
 It reads scores and labels without Spark. The automation package decides what to do about a degradation.
 
-May import: contracts, graph, lakehouse, ml, models, reporting, silver, tracking.
+May import: contracts, graph, history, lakehouse, ml, models, reporting, silver, tracking.
 """

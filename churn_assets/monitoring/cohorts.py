@@ -5,12 +5,13 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
+from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.sample import key_bound
 from churn_assets.months import month_end, month_of, month_range
-from churn_assets.silver.reconciliation import SilverIncomplete, require_complete
+from churn_assets.silver.reconciliation import SilverIncomplete
 from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.tracking import Tracking
 
@@ -39,7 +40,7 @@ def judged(
     if available is None:
         return not_yet(day, scores, IMMATURE)
     try:
-        require_complete(lakehouse, business, month_range(month, month_of(available)))
+        require_history(lakehouse, business, month, month_of(available), back=False)
     except SilverIncomplete:
         return not_yet(day, scores, INCOMPLETE)
     treated = _treated(lakehouse, business, day, available)

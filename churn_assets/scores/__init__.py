@@ -2,5 +2,5 @@
 
 This package only applies models; `ml` fits them and `models` chooses the champion.
 
-May import: contracts, graph, lakehouse, ml, models, silver, tracking.
+May import: contracts, graph, history, lakehouse, ml, models, silver, tracking.
 """

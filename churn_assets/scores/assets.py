@@ -13,6 +13,7 @@ from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
@@ -23,7 +24,6 @@ from churn_assets.months import add_months, month_end
 from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
-from churn_assets.silver.reconciliation import require_complete
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FEATURES_AT_HAND = "champion_has_its_features"
 ONE_PROBABILITY = "one_probability_per_customer"
 ONE_SEGMENT = "one_segment_per_customer"
 SCORE_CHECKS = {
-    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months of the cohorts.",
+    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that the cohorts are made of.",
     FEATURES_AT_HAND: "The champion at each as_of_date is in MLflow, and the snapshots contain every feature it was "
     "trained on.",
     ONE_PROBABILITY: "Every customer of a cohort with a champion has one probability from 0 to 1.",
@@ -124,7 +124,7 @@ def _scores(business: Business) -> dg.AssetsDefinition:
             unjudged = [not_judged(name, NOBODY_IN_CHARGE) for name in SCORE_CHECKS]
             return materialized(lakehouse, table, None, report, unjudged)
         with incomplete_fails(EVERY_SOURCE_COMPLETE):
-            require_complete(lakehouse, business, sorted(in_charge))
+            require_history(lakehouse, business, min(in_charge), max(in_charge))
         frame, where = _scored(lakehouse, tracking, business, in_charge)
         with lakehouse.draft(table, frame) as draft:
             counts, mean = _judge_scores(lakehouse, draft, sorted(in_charge))

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from statistics import median
 from typing import Literal
 
 from churn_assets.contracts.source import MonthRule, Source
-from churn_assets.months import add_months, month_end, month_of
+from churn_assets.months import add_months, month_end, month_of, month_range
 
 USUAL_MONTHS = 6  # the usual volume is the median of so many months before
 ENOUGH_MONTHS = 3  # fewer say nothing about what is usual
@@ -35,7 +35,19 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class Problem:
-    """A broken rule with its evidence; `block` refuses the month."""
+    """A broken rule with its evidence; `block` refuses the month.
+
+    Attributes:
+        source, month: whose month.
+        rule: kind of the rule; the column or source that it is about after a colon.
+        severity: what it does to the month.
+        evidence: what was found, in words, without personal values.
+        remedy: what to do.
+        count: rows or keys that break the rule, where they are counted.
+        of: out of how many.
+        examples: some of their customer_keys.
+        files: the files that they came in.
+    """
 
     source: str
     month: str
@@ -43,6 +55,10 @@ class Problem:
     severity: Literal["warn", "block"]
     evidence: str
     remedy: str
+    count: int | None = None
+    of: int | None = None
+    examples: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.source} {self.month}: {self.rule}: {self.evidence} {self.remedy}"
@@ -52,8 +68,10 @@ class Problem:
 class MonthAudit:
     """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined.
 
-    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `remarks`
-    counts accepted versions by what silver remarks of them, see `silver.conform`.
+    `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `unread` says
+    of each file that lies in the landing zone and not in bronze why that is so. `volume_not_judged` says what is too
+    short of history for the rule `volume`. `filled` counts accepted versions with a value, by optional column.
+    `remarks` counts accepted versions by what silver remarks of them, see `silver.conform`.
     """
 
     source: str
@@ -65,6 +83,9 @@ class MonthAudit:
     warned: Counter[str] = field(default_factory=Counter)
     files: list[DeliveredFile] = field(default_factory=list)
     unknown: int = 0
+    unread: list[str] = field(default_factory=list)
+    volume_not_judged: str | None = None
+    filled: dict[str, int] = field(default_factory=dict)
     remarks: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -91,35 +112,103 @@ def rows_by_month(files: Iterable[DeliveredFile]) -> Counter[str]:
     return volumes
 
 
-def _usual(month: str, delivered: Mapping[str, int]) -> float | None:
-    """The usual number of rows of a month; None where too few months before it tell."""
-    before = [delivered.get(add_months(month, -back), 0) for back in range(1, USUAL_MONTHS + 1)]
-    known = [rows for rows in before if rows]
-    return median(known) if len(known) >= ENOUGH_MONTHS else None
+def rows_by_extract(files: Iterable[DeliveredFile]) -> Counter[date]:
+    """Day of the extract -> delivered rows, extracts without rows included."""
+    volumes = Counter[date]()
+    for file in files:
+        volumes[file.extract_date] += file.rows
+    return volumes
 
 
-def too_small(source: Source, month: str, delivered: Mapping[str, int]) -> bool:
+@dataclass(frozen=True)
+class Volume:
+    """Rows of an extract, or of a month, and of those before it that had rows."""
+
+    what: str
+    rows: int
+    before: Sequence[int]
+
+    @property
+    def usual(self) -> float:
+        """The usual number of rows."""
+        return median(self.before)
+
+
+def volumes(
+    source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]
+) -> list[Volume]:
+    """What the rule `volume` looks at: each extract of a source that lists everything, else the whole month."""
+    first = add_months(month, -USUAL_MONTHS)
+    if source.delivery == "full":
+        days = [day for day in sorted(extracts) if first <= month_of(day) <= month]
+        told = [(day, [extracts[d] for d in days if d < day and extracts[d]]) for day in days]
+        return [
+            Volume(f"The extract of {day}: {extracts[day]:,} rows", extracts[day], before)
+            for day, before in told
+            if month_of(day) == month
+        ]
+    before = [delivered.get(m, 0) for m in month_range(first, add_months(month, -1))]
+    rows = delivered.get(month, 0)
+    return [Volume(f"{rows:,} rows", rows, [count for count in before if count])]
+
+
+def _too_small(source: Source, volume: Volume, rule: MonthRule) -> bool:
+    enough = 1 if source.delivery == "full" else ENOUGH_MONTHS
+    return len(volume.before) >= enough and volume.rows < volume.usual * (rule.min_share or 0)
+
+
+def _too_large(volume: Volume, rule: MonthRule) -> bool:
+    # the first extracts may be those of a trial
+    return len(volume.before) >= ENOUGH_MONTHS and volume.rows > volume.usual * rule.max_share
+
+
+def too_small(source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]) -> bool:
     """Whether the rows delivered for the month are so few that it would be blocked, were it over."""
-    rule, usual = source.month_rule("volume"), _usual(month, delivered)
-    if rule is None or rule.severity != "block" or usual is None:
+    rule = source.month_rule("volume")
+    if rule is None or rule.severity != "block":
         return False
-    return delivered.get(month, 0) / usual < (rule.min_share or 0)
+    return any(_too_small(source, v, rule) for v in volumes(source, month, delivered, extracts))
 
 
-def _volume(source: Source, audit: MonthAudit, delivered: Mapping[str, int], over: bool) -> Problem | None:
-    rule, usual = source.month_rule("volume"), _usual(audit.month, delivered)
-    if rule is None or usual is None:
+def volume_not_judged(
+    source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]
+) -> str | None:
+    """What the rule `volume` cannot judge yet in this month, in words; None when it judges all, or there is no rule."""
+    if source.month_rule("volume") is None:
         return None
-    share = audit.delivered / usual
-    if ((rule.min_share or 0) <= share or not over) and share <= rule.max_share:
+    full = source.delivery == "full"
+    looked_at = volumes(source, month, delivered, extracts)
+    fewest = min((len(v.before) for v in looked_at), default=ENOUGH_MONTHS)
+    if fewest >= ENOUGH_MONTHS:
         return None
+    told = f"{fewest} of {ENOUGH_MONTHS} {'extracts' if full else 'months'} before it"
+    return f"{told}; only too few rows would show" if full and fewest else told
+
+
+def _volume(
+    source: Source,
+    audit: MonthAudit,
+    delivered: Mapping[str, int],
+    extracts: Mapping[date, int],
+    over: bool,
+) -> Problem | None:
+    rule = source.month_rule("volume")
+    if rule is None:
+        return None
+    unusual = [
+        v
+        for v in volumes(source, audit.month, delivered, extracts)
+        if (over and _too_small(source, v, rule)) or _too_large(v, rule)
+    ]
+    if not unusual:
+        return None
+    found = "; ".join(f"{v.what} are {v.rows / v.usual:.0%} of the usual {v.usual:,.0f}" for v in unusual)
     return Problem(
         source.name,
         audit.month,
         "volume",
         rule.severity,
-        f"{audit.delivered:,} rows are {share:.0%} of the usual {usual:,.0f}; "
-        f"the contract allows {rule.min_share or 0:.0%} to {rule.max_share:.0%}. {_file_list(audit.files)}",
+        f"{found}; the contract allows {rule.min_share or 0:.0%} to {rule.max_share:.0%}. {_file_list(audit.files)}",
         "Deliver the extract again, or widen `volume` in the contract if this is the new normal.",
     )
 
@@ -139,10 +228,10 @@ def gap_before(source: Source, month: str, days: Iterable[date]) -> tuple[date, 
     )
 
 
-def is_whole(source: Source, month: str, delivered: Mapping[str, int], days: Iterable[date]) -> bool:
+def is_whole(source: Source, month: str, delivered: Mapping[str, int], extracts: Mapping[date, int]) -> bool:
     """Whether the month would not be blocked for want of rows or of an extract, were it over."""
-    lost = gap_before(source, month, days)
-    return not too_small(source, month, delivered) and not (
+    lost = gap_before(source, month, extracts)
+    return not too_small(source, month, delivered, extracts) and not (
         lost and source.gap and source.gap.severity == "block"
     )
 
@@ -205,7 +294,7 @@ def judge(
     source: Source,
     audit: MonthAudit,
     delivered: Mapping[str, int],
-    days: Iterable[date],
+    extracts: Mapping[date, int],
     first_month: str,
     today: date,
 ) -> list[Problem]:
@@ -218,17 +307,28 @@ def judge(
         source: whose month.
         audit: what was counted in it.
         delivered: months of this source -> delivered rows, earlier months included.
-        days: of its extracts, those of the month before included.
+        extracts: days of its extracts -> delivered rows, earlier months included.
         first_month: of the source.
         today: as of which day.
     """
     problems: list[Problem] = []
 
-    def add(rule: str, severity: Literal["warn", "block"], evidence: str, remedy: str) -> None:
-        problems.append(Problem(source.name, audit.month, rule, severity, evidence, remedy))
+    def add(
+        rule: str,
+        severity: Literal["warn", "block"],
+        evidence: str,
+        remedy: str,
+        count: int | None = None,
+        files: Sequence[str] = (),
+    ) -> None:
+        found = Problem(source.name, audit.month, rule, severity, evidence, remedy, count, audit.delivered)
+        problems.append(replace(found, files=tuple(files)))
 
     over = month_end(audit.month) < today
-    if not audit.files and not over:
+    if audit.unread:
+        again = "Deliver these files again, or remove them."
+        add("unread", "block", f"bronze lacks {len(audit.unread)} files. {' '.join(audit.unread)}", again)
+    if not audit.files and (audit.unread or not over):
         return problems
     if not audit.files and audit.month >= first_month:
         add(
@@ -247,8 +347,8 @@ def judge(
             "This is a defect of this software; please report it.",
         )
     rules = (
-        _volume(source, audit, delivered, over),
-        _gap(source, audit, days, over),
+        _volume(source, audit, delivered, extracts, over),
+        _gap(source, audit, extracts, over),
         _refused_share(source, audit),
     )
     problems += [problem for problem in rules if problem]
@@ -261,9 +361,10 @@ def judge(
                 severity,
                 f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}.",
                 "Add the value to the contract if it is meant.",
+                count,
             )
     problems += [
-        Problem(source.name, audit.month, rule, "warn", *told)
+        Problem(source.name, audit.month, rule, "warn", *told, count, audit.delivered)
         for rule, count in sorted(audit.remarks.items())
         if (told := _remarked(rule, count))
     ]
@@ -275,5 +376,7 @@ def judge(
             "warn",
             f"{rows:,} rows carry {', '.join(drifted)}, which the contract does not know; kept in bronze as `rescued`.",
             "Declare the columns, or name them as `aliases` of the column they replace.",
+            rows,
+            [f.name for f in audit.files if f.rescued_fields],
         )
     return problems

@@ -1,10 +1,11 @@
 """A range of months of one source from bronze to silver: write, audit, publish."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
@@ -12,13 +13,28 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.delta.place import Draft
-from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
-from churn_assets.lakehouse.tables import between
+from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
+from churn_assets.lakehouse.tables import between, one_of
 from churn_assets.months import add_months
-from churn_assets.silver.audit import USUAL_MONTHS, DeliveredFile, MonthAudit, Problem, judge, rows_by_month
+from churn_assets.silver.audit import (
+    USUAL_MONTHS,
+    DeliveredFile,
+    MonthAudit,
+    Problem,
+    is_whole,
+    judge,
+    rows_by_extract,
+    rows_by_month,
+    volume_not_judged,
+)
+from churn_assets.silver.balance import Balance, record_months
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
+from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
+from churn_assets.silver.findings import record
+from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.versions import (
     BOOKKEEPING,
+    MERGED_INTO,
     repeated_keys,
     set_apart,
     to_versions,
@@ -26,27 +42,41 @@ from churn_assets.silver.versions import (
     with_customer_key,
     with_known_keys,
 )
+from churn_assets.sources.arrivals import digest
 from churn_assets.sources.content import extracts_without_rows
+from churn_assets.sources.landing import ExtractFile, list_everything
+from churn_assets.sources.readers.staging import stage
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-class MonthBlocked(RuntimeError):
-    """A month broke a blocking rule: nothing of the load was committed."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = list(problems)
-        super().__init__("\n".join(str(p) for p in problems))
-
-
 @dataclass(frozen=True)
 class SilverLoad:
-    """What a load did: an audit per month, what was noticed, and its commits."""
+    """What a load did: an audit per month, what was noticed, and the commits of the months that passed."""
 
     audits: list[MonthAudit]
     problems: list[Problem]
     commits: list[Commit]
+
+    @property
+    def blocking(self) -> list[Problem]:
+        """Problems that refuse their month."""
+        return [p for p in self.problems if p.severity == "block"]
+
+    @property
+    def passed(self) -> list[str]:
+        """Months without a blocking problem."""
+        refused = {p.month for p in self.blocking}
+        return [a.month for a in self.audits if a.month not in refused]
+
+
+class MonthBlocked(RuntimeError):
+    """Months broke a blocking rule; of these nothing was committed. `load` tells what became of the others."""
+
+    def __init__(self, load: SilverLoad) -> None:
+        self.load = load
+        super().__init__("\n".join(str(p) for p in load.blocking))
 
 
 def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str]) -> list[DeliveredFile]:
@@ -82,6 +112,62 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
     return told + [DeliveredFile(file.name, file.month, 0) for file in empty]
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """What the landing zone and bronze hold of some months of a source.
+
+    Attributes:
+        files: those that bronze holds, those of the usual months before and those without rows included.
+        lying: those that lie in the landing zone.
+        unread: of these, those that bronze should hold but does not, and why.
+    """
+
+    files: Sequence[DeliveredFile]
+    lying: Sequence[ExtractFile]
+    unread: Mapping[ExtractFile, str]
+
+    @cached_property
+    def by_month(self) -> Mapping[str, int]:
+        """Month -> delivered rows."""
+        return rows_by_month(self.files)
+
+    @cached_property
+    def by_extract(self) -> Mapping[date, int]:
+        """Day of the extract -> delivered rows."""
+        return rows_by_extract(self.files)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Month -> digest of the files that are judged; files that came after bronze was written are not."""
+        names = {file.name for file in self.files} | {file.name for file in self.unread}
+        looked_at = [f for f in self.lying if f.name in names]
+        months = {f.month for f in looked_at}
+        return {month: digest(f for f in looked_at if f.month == month) for month in months}
+
+
+def delivery(lakehouse: Lakehouse, source: Source, months: Sequence[str], run_id: str) -> Delivery:
+    """What came of these months, compared between bronze and the landing zone."""
+    files = delivered_files(lakehouse, source, months)
+    lying = list_everything(lakehouse.settings.landing_uri, source, months).files
+    held = {file.name for file in files}
+    return Delivery(files, lying, _unread_files(lakehouse, source, lying, held, run_id))
+
+
+def _unread_files(
+    lakehouse: Lakehouse, source: Source, lying: Sequence[ExtractFile], held: Set[str], run_id: str
+) -> dict[ExtractFile, str]:
+    """File -> why bronze does not hold it, of the files `lying` in the landing zone when bronze was written."""
+    table, lacking = tables.bronze(source), [f for f in lying if f.name not in held]
+    if not lacking:
+        return {}
+    written = lakehouse.committed_at(table).timestamp() * 1e9
+    unread = [f for f in lacking if f.modified_ns < written]
+    with lakehouse.staging(table, run_id=run_id) as folder:
+        why = {name: str(error) for name, _, error in stage(source, unread, folder).refused}
+    never = "It came after bronze was written, and is older than that by its own account."
+    return {f: why.get(f.name, f"{f.name}: {never}") for f in unread}
+
+
 def audit_months(
     source: Source,
     months: Sequence[str],
@@ -106,7 +192,10 @@ def audit_months(
         if file.month in audits:
             audits[file.month].files.append(file)
             audits[file.month].delivered += file.rows
-    counts = accepted.aggregate(["extract_month", "refused"], [("copies", "count"), ("copies", "sum")])
+    filled = fill_counts(source)
+    counts = accepted.aggregate(
+        ["extract_month", "refused"], [("copies", "count"), ("copies", "sum"), *filled]
+    )
     for row in counts.to_pylist():
         audit = audits[row["extract_month"]]
         if row["refused"]:  # versions of a key that is unknown; their rows are counted in the quarantine
@@ -114,6 +203,10 @@ def audit_months(
             continue
         audit.accepted = row["copies_count"]
         audit.duplicates = row["copies_sum"] - row["copies_count"]
+        audit.filled |= filled_of(row, filled)
+    if identity and (filled := fill_counts(source, personal=True)):
+        for row in identity.aggregate(["extract_month"], filled).to_pylist():
+            audits[row["extract_month"]].filled |= filled_of(row, filled)
     for column in source.columns:
         if column.valid_values and column.valid_severity in ("warn", "block"):
             draft = identity if column.personal and identity else accepted
@@ -129,13 +222,23 @@ def audit_months(
     return [audits[m] for m in months]
 
 
+def unless_without_keys(load: SilverLoad, withheld: Sequence[Problem]) -> SilverLoad:
+    """The load with the problems of ids without keys, which are why the rows of such a month do not balance."""
+    months = {p.month for p in withheld}
+    others = [p for p in load.problems if p.rule != "balance" or p.month not in months]
+    return replace(load, problems=[*others, *withheld])
+
+
 def load_silver(
     lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str, today: date
 ) -> SilverLoad:
     """Brings `months` (contiguous) of `source` from bronze into silver, identity and quarantine, as judged `today`.
 
+    A month that breaks a blocking rule is left out; the others are committed. silver/reconciliation tells of each month
+    whether it passed.
+
     Raises:
-        MonthBlocked: a blocking rule is broken in one of the months; nothing was committed.
+        MonthBlocked: a blocking rule is broken in some of the months; the others were committed.
     """
     from pyspark import StorageLevel
 
@@ -158,10 +261,9 @@ def load_silver(
         ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
-    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
+    merged = [MERGED_INTO] if source.merged_into else []
+    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *merged, *BOOKKEEPING)
     identity_table = tables.customer_identity(business)
-    where = between(months)
-    mine = f"source = '{source.name}' AND {where}"
     try:
         with ExitStack() as drafts:
             silver = drafts.enter_context(lakehouse.draft(tables.silver(source), attributes))
@@ -175,24 +277,66 @@ def load_silver(
             quarantine = drafts.enter_context(
                 lakehouse.draft(tables.QUARANTINE, refused_rows(refused, source))
             )
-            files = delivered_files(lakehouse, source, months)
+            came = delivery(lakehouse, source, months, run_id)
             personal = identity.content if identity else None
-            audits = audit_months(source, months, files, silver.content, personal, quarantine.content)
-            delivered, first = rows_by_month(files), business.first_month(source)
-            days = {file.extract_date for file in files}
-            problems = [p for a in audits for p in judge(source, a, delivered, days, first, today)]
-            blocking = [p for p in problems if p.severity == "block"]
-            if blocking:
-                raise MonthBlocked(blocking)
-            commits = [silver.replace(where, run_id=run_id)]
-            if identity:
-                commits.append(identity.replace(mine, run_id=run_id))
-            if any(a.quarantined for a in audits) or lakehouse.exists(tables.QUARANTINE):
-                commits.append(quarantine.replace(mine, run_id=run_id))
-            return SilverLoad(audits, problems, commits)
+            audits = audit_months(source, months, came.files, silver.content, personal, quarantine.content)
+            load = judged(business, source, audits, came, today)
+            load.problems.extend(emptied_columns(lakehouse, source, audits))
+            load = unless_without_keys(load, without_keys(lakehouse, source, months))
+            if load.passed:
+                kept_rows = any(a.quarantined for a in audits) or lakehouse.exists(tables.QUARANTINE)
+                of_persons = [identity] if identity else []
+                drafted = [silver, *of_persons, *([quarantine] if kept_rows else [])]
+                load.commits.extend(_publish(source, drafted, months, load.passed, run_id))
     finally:
         for frame in reversed(kept):
             frame.unpersist()
+    record_months(lakehouse, source, verdicts(source, load, came), months, run_id)
+    # what blocks is a failed check, and stands in silver/reconciliation
+    record(lakehouse, source.name, months, [p for p in load.problems if p.severity == "warn"], run_id=run_id)
+    if load.blocking:
+        raise MonthBlocked(load)
+    return load
+
+
+def _publish(
+    source: Source, drafts: Sequence[TableDraft], months: Sequence[str], passed: Sequence[str], run_id: str
+) -> list[Commit]:
+    """Commits the rows of the months that passed; the draft of silver is the first, the others are shared tables."""
+    where = between(months) if len(passed) == len(months) else one_of(passed)
+    mine = f"source = '{source.name}' AND {where}"
+    slices = [where, *(mine for _ in drafts[1:])]
+    return [
+        draft.within(part).replace(part, run_id=run_id) for draft, part in zip(drafts, slices, strict=True)
+    ]
+
+
+def judged(
+    business: Business, source: Source, audits: list[MonthAudit], came: Delivery, today: date
+) -> SilverLoad:
+    """The audits with what could not be judged, and the problems of their months; no commits yet."""
+    first, problems = business.first_month(source), []
+    for audit in audits:
+        audit.unread += [why for file, why in came.unread.items() if file.month == audit.month]
+        audit.volume_not_judged = volume_not_judged(source, audit.month, came.by_month, came.by_extract)
+        problems += judge(source, audit, came.by_month, came.by_extract, first, today)
+    return SilverLoad(audits, problems, [])
+
+
+def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Balance]:
+    """The rows of silver/reconciliation for the months of a load; a month without extracts that passed has none."""
+    found, marks = [], came.marks
+    for audit in load.audits:
+        broken = sorted({p.rule for p in load.blocking if p.month == audit.month})
+        if not audit.files and not broken:
+            continue
+        counts = (0, 0, 0) if broken else (audit.accepted, audit.duplicates, audit.quarantined)
+        dates = sorted({file.extract_date for file in audit.files})
+        whole = is_whole(source, audit.month, came.by_month, came.by_extract)
+        refused_by, mark = ", ".join(broken) or None, marks.get(audit.month)
+        named = (source.name, audit.month, audit.delivered)
+        found.append(Balance(*named, *counts, dates, whole, refused_by, mark))
+    return found
 
 
 def _identity(versions: "DataFrame", source: Source, table: tables.Table) -> "DataFrame":

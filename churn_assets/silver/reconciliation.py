@@ -1,38 +1,17 @@
 """silver/reconciliation: counts accepted, duplicate and quarantined rows again from the tables in the lake."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.audit import is_whole, rows_by_month
+from churn_assets.silver.audit import is_whole, rows_by_extract, rows_by_month
+from churn_assets.silver.balance import Balance, recorded
 from churn_assets.silver.load import delivered_files
-
-
-class Balance(NamedTuple):
-    """Row counts of a source's month; `whole` is False while more extracts must arrive, see `is_whole`."""
-
-    source: str
-    extract_month: str
-    delivered: int
-    accepted: int
-    duplicate: int
-    quarantined: int
-    extract_dates: list[date]
-    whole: bool
-
-    @property
-    def balances(self) -> bool:
-        """True when every delivered row is accounted for."""
-        return self.delivered == self.accepted + self.duplicate + self.quarantined
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row of silver/reconciliation."""
-        return self._asdict() | {"balances": self.balances}
 
 
 class SilverIncomplete(RuntimeError):
@@ -50,7 +29,10 @@ class SilverIncomplete(RuntimeError):
 
 
 def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Balance]:
-    """One balance per source and month with extracts, counted in bronze, silver and quarantine without Spark."""
+    """One balance per source and month with extracts, counted in bronze, silver and quarantine without Spark.
+
+    A month that silver refused stays refused: the rows of an earlier delivery do not speak for the present one.
+    """
     import pyarrow.compute as pc
 
     month = pc.field("extract_month")
@@ -61,7 +43,13 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         by = ["source", "extract_month"]
         for row in lakehouse.aggregate(tables.QUARANTINE, by, [("row_number", "count")], wanted).to_pylist():
             quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
-    balances = []
+    before = {(row["source"], row["extract_month"]): row for row in recorded(lakehouse, months)}
+    refused = {
+        key: Balance(*(row[name] for name in Balance._fields))
+        for key, row in before.items()
+        if row.get("refused_by")
+    }
+    balances = list(refused.values())
     for source in business.sources:
         accepted = lakehouse.aggregate(
             tables.silver(source), ["extract_month"], [("copies", "count"), ("copies", "sum")], accepted_rows
@@ -71,8 +59,10 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
         }
         files = delivered_files(lakehouse, source, months)
         volumes = rows_by_month(files)
-        days = {file.extract_date for file in files}
+        extracts = rows_by_extract(files)
         for name in sorted({file.month for file in files} & set(months)):
+            if (source.name, name) in refused:
+                continue
             rows, copies = kept.get(name, (0, 0))
             balances.append(
                 Balance(
@@ -83,7 +73,8 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
                     copies - rows,
                     quarantined[source.name, name],
                     sorted({file.extract_date for file in files if file.month == name}),
-                    is_whole(source, name, volumes, days),
+                    is_whole(source, name, volumes, extracts),
+                    files=before.get((source.name, name), {}).get("files"),
                 )
             )
     return balances
@@ -105,33 +96,15 @@ def _partial(row: Mapping[str, Any]) -> bool:
     return row.get("whole") is False  # earlier releases refused such months and stored no `whole`
 
 
-def missing_months(
-    business: Business, passed: Set[tuple[str, str]], months: Sequence[str]
-) -> dict[str, list[str]]:
-    """Source -> those of the months that it should have delivered but that have not passed silver; empty when none."""
-    missing = {
-        source.name: [
-            m for m in months if m >= business.first_month(source) and (source.name, m) not in passed
-        ]
-        for source in business.sources
-    }
-    return {name: gaps for name, gaps in missing.items() if gaps}
-
-
-def require_complete(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> None:
-    """Raises unless every source has passed silver in each of these months: a missing feed is not churn.
-
-    Raises:
-        SilverIncomplete: names each source with its missing months and the remedy.
-    """
-    broken = missing_months(business, passed_months(lakehouse), months)
-    if broken:
-        listed = "; ".join(f"{name}: {', '.join(gaps)}" for name, gaps in broken.items())
-        raise SilverIncomplete(
-            f"Not every source has passed silver ({listed}). An extract that is missing or was refused is not churn.",
-            "Fix the cause, materialise bronze and silver of those months, then repeat this.",
-            broken,
-        )
+def last_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
+    """Source -> the last extract_date of each month that has passed silver, ascending; see `history.presence`."""
+    if not lakehouse.exists(tables.RECONCILIATION):
+        return {}
+    last: dict[str, list[date]] = {}
+    for row in lakehouse.arrow(tables.RECONCILIATION).to_pylist():
+        if row["balances"] and not _partial(row) and row["extract_dates"]:
+            last.setdefault(row["source"], []).append(max(row["extract_dates"]))
+    return {source: sorted(days) for source, days in last.items()}
 
 
 def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:
@@ -140,8 +113,9 @@ def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:
     Raises:
         SilverIncomplete: no extract of the source has passed yet.
     """
-    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "extract_dates"]).to_pylist()
-    days = {day for row in rows if row["source"] == source.name for day in row["extract_dates"]}
+    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "balances", "extract_dates"]).to_pylist()
+    passed = (row["extract_dates"] for row in rows if row["source"] == source.name and row["balances"])
+    days = {day for dates in passed for day in dates}
     if not days:
         raise SilverIncomplete(
             f"No extract of {source.name} has passed silver.",

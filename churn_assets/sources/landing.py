@@ -183,6 +183,31 @@ def _list_folder(
         found.files.append(ExtractFile(path, name, day, info.size, changed, compression))
 
 
+def first_delivered_month(landing: str, sources: Iterable[Source], start: str) -> str | None:
+    """The first month from `start` on of which the landing zone holds a file of any source; None without any.
+
+    Looks at names only. Folders with other names are passed over, `list_extracts` speaks of them.
+    """
+    found: str | None = None
+    for source in sources:
+        fs, root = filesystem(f"{landing}/{source.path}")
+        try:
+            folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+        except NotADirectoryError:
+            continue
+        named = ((EXTRACT.fullmatch(f.base_name), f.path) for f in folders)
+        for month, folder in sorted((match[1][:7], path) for match, path in named if match):
+            if month < start or not "01" <= month[5:] <= "12":
+                continue
+            if found is not None and month >= found:
+                break
+            names = [info.base_name for info in fs.get_file_info(pafs.FileSelector(folder))]
+            if any(not name.startswith((".", "_")) for name in names):
+                found = month
+                break
+    return found
+
+
 def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
     """Entries of the landing zone that no contract names, relative to it, sorted by name."""
     fs, root = filesystem(landing)

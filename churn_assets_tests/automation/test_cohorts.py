@@ -55,11 +55,11 @@ def test_dependents_are_the_cohorts_that_read_the_month(month: str, reach: int |
 
 
 def test_only_other_files_are_news() -> None:
-    first = learn(None, {"2025-01": 7}, {"usage": {"2025-01": "a"}})
+    first = learn(None, {"usage": {"2025-01": 7}}, {"usage": {"2025-01": "a"}})
     assert first == {"usage": {"2025-01": Passed("a", BEFORE_ALL)}}
-    same = learn(first, {"2025-01": 9}, {"usage": {"2025-01": "a"}})
+    same = learn(first, {"usage": {"2025-01": 9}}, {"usage": {"2025-01": "a"}})
     assert same == first
-    other = learn(first, {"2025-01": 9, "2025-02": 9}, {"usage": {"2025-01": "b", "2025-02": "c"}})
+    other = learn(first, {"usage": {"2025-01": 9, "2025-02": 9}}, {"usage": {"2025-01": "b", "2025-02": "c"}})
     assert other == {"usage": {"2025-01": Passed("b", 9), "2025-02": Passed("c", 9)}}
 
 

@@ -62,12 +62,12 @@ def test_the_same_files_again_are_no_news(world: World) -> None:
 
 def test_a_failed_gate_stops_all_that_depends_until_the_month_passes(world: World) -> None:
     world.deliver("subscriptions", "2025-10", "truncated")
-    world.ingest("2025-10", passes=False)
+    world.ingest("2025-10", refuses="subscriptions")
     assert world.tick() == []
     world.deliver("tickets", "2025-12", "and a late file")
     world.ingest("2025-12")
-    assert world.tick() == [("month_end", "2025-12", "2025-12")]
-    world.month_end("2025-12")
+    assert world.tick() == []
+    assert "2025-12 waits for subscriptions 2025-10" in world.told
     world.deliver("subscriptions", "2025-10", "whole")
     world.ingest("2025-10")
     assert world.tick() == [("month_end", "2025-10", "2025-12")]
@@ -76,7 +76,7 @@ def test_a_failed_gate_stops_all_that_depends_until_the_month_passes(world: Worl
 def test_what_passed_silver_before_another_source_failed_is_not_forgotten(world: World) -> None:
     """Customers changed in a run that tickets failed; the run that mends tickets brings both."""
     world.deliver("customers", "2025-11", "and a late file")
-    world.ingest("2025-11", passes=False)
+    world.ingest("2025-11", refuses="tickets")
     assert world.tick() == []
     world.ingest("2025-11")
     assert world.tick() == [("month_end", "2025-11", "2025-12")]
@@ -195,7 +195,7 @@ def test_what_an_older_release_ingested_counts_as_changed(world: World) -> None:
     """Its events name no files."""
     for source in world.business.sources:
         world.write(tables.bronze(source), ["2025-12"])
-    world.write(tables.RECONCILIATION, ["2025-12"])
+        world.write(tables.silver(source), ["2025-12"])
     assert world.tick() == [("month_end", "2025-12", "2025-12")]
 
 

@@ -46,21 +46,21 @@ class World:
         if extracts is not None:
             self.extracts[source, month] = list(extracts)
 
-    def ingest(self, first: str, last: str | None = None, passes: bool = True, without: str = "") -> None:
-        """A run over a range of months; without passing, silver refuses a source and reconciliation is not reached."""
+    def ingest(self, first: str, last: str | None = None, refuses: str = "", without: str = "") -> None:
+        """A run over a range of months; silver `refuses` a source, or the run has all sources but one."""
         months = month_range(first, last or first)
+        rows = []
         for source in self.business.sources:
             for month in months:
                 self.write(tables.bronze(source), [month], {EXTRACTS: self.files[source.name, month]})
-        if passes:
-            rows = [
-                {"source": s, "extract_month": m, "balances": True, "extract_dates": self.extracts[s, m]}
-                for s, m in self.files
-                if m in months and s != without
-            ]
-            balance = tables.RECONCILIATION.rows(rows)
-            self.lakehouse.replace_rows(tables.RECONCILIATION, balance, "extract_month", months, run_id="run")
-            self.write(tables.RECONCILIATION, months)
+                refused_by = "volume" if source.name == refuses else None
+                row = {"source": source.name, "extract_month": month, "refused_by": refused_by}
+                row |= {"balances": not refused_by, "extract_dates": self.extracts[source.name, month]}
+                rows += [row] if source.name != without else []
+            if source.name not in (refuses, without):
+                self.write(tables.silver(source), months)
+        balance = tables.RECONCILIATION.rows(rows)
+        self.lakehouse.replace_rows(tables.RECONCILIATION, balance, "extract_month", months, run_id="run")
 
     def month_end(self, first: str, last: str | None = None, written: Sequence[Any] = COHORT_TABLES) -> None:
         """A run that makes cohorts; labels settle as far as the extracts that have passed allow."""

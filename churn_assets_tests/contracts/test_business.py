@@ -1,5 +1,6 @@
 """Shipped businesses load, and mean what their files say."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,43 @@ def test_first_month_of_a_source_is_its_availability_but_not_before_the_calendar
     assert business.first_month(business.source("tickets")) == "2025-04"
     assert business.first_month(business.source("usage")) == "2025-01"
     assert business.first_month(business.source("customers")) == "2025-01"
+
+
+def test_how_far_back_a_snapshot_needs_a_source(tmp_path: Path) -> None:
+    """States may have been told of in any earlier extract, unless each extract lists them all."""
+    features = [
+        {"source": "usage", "aggregate": "sum", "measure": "data_mb", "months": [1]},
+        {"source": "tickets", "aggregate": "count_ever"},
+    ]
+    folder = business_copy(tmp_path, features=features, customer_months=None, segments=SEGMENTS)
+    business = load_business(folder)
+    needed = {source.name: business.history_months(source) for source in business.sources}
+    months = business.file.windows.observation_months
+    assert needed == {
+        "subscriptions": None,
+        "tickets": None,
+        **dict.fromkeys(("customers", "usage", "invoices", "retention_contacts"), months),
+    }
+    edit_yaml(folder / "contracts" / "customers.yaml", _delivers_changes)
+    again = load_business(business_copy_of(folder, tmp_path))
+    assert again.history_months(again.source("customers")) is None
+    shop = load_business(SHIPPED_BUSINESSES / "shop")
+    assert shop.history_months(shop.label_source) is None
+
+
+SEGMENTS = {
+    "risk": {"high": 0.9, "elevated": 0.7},
+    "value": {"feature": "usage_data_mb_sum_1m", "high": 0.67, "middle": 0.33},
+    "rules": [{"name": "all", "action": "none"}],
+}
+
+
+def _delivers_changes(contract: dict[str, Any]) -> None:
+    for entry in contract["customProperties"]:
+        if entry["property"] == "delivery":
+            entry["value"] = "changes"
+
+
+def business_copy_of(folder: Path, tmp_path: Path) -> Path:
+    """Loaded businesses are cached by folder."""
+    return Path(shutil.copytree(folder, tmp_path / "again"))

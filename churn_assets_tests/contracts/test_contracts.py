@@ -165,6 +165,42 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "customProperties[spell].value.expiresOn",
         "expires_on is no time; name a date or timestamp property",
     ),
+    "former of a spell": (
+        "subscriptions",
+        lambda c: _set_own(c, "former", {"column": "plan", "values": ["basic"]}),
+        "customProperties[former].value",
+        "a source of role spell cannot have former; remove it",
+    ),
+    "former by a column that is not there": (
+        "customers",
+        lambda c: _set_own(c, "former", {"column": "state", "values": ["former"]}),
+        "customProperties[former].value.column",
+        "state is not a property of the schema",
+    ),
+    "former by a value that never comes": (
+        "customers",
+        lambda c: _set_own(c, "former", {"column": "status", "values": ["gone"]}),
+        "customProperties[former].value.values",
+        "status is never 'gone'; use one of its validValues: active, former",
+    ),
+    "former by a personal column": (
+        "customers",
+        lambda c: _set_own(c, "former", {"column": "email", "values": ["none"]}),
+        "customProperties[former].value.column",
+        "email is personal, and nothing behind silver reads it; name another column",
+    ),
+    "merged into a number": (
+        "customers",
+        lambda c: _set_own(c, "mergedInto", "birth_date"),
+        "customProperties[mergedInto].value",
+        "birth_date names a customer and is not a string; declare it as string",
+    ),
+    "merged into itself": (
+        "customers",
+        lambda c: _set_own(c, "mergedInto", "customer_id"),
+        "customProperties[mergedInto].value",
+        "customer_id is the customer itself; name the column of the surviving id",
+    ),
     "a first day with slashes": (
         "usage",
         lambda c: _promise(c, "generalAvailability", "2025/01/01"),

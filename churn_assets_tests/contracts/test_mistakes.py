@@ -17,7 +17,7 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "unknown key": (
         lambda c: c.update(colour="red"),
         "colour",
-        "there is no key 'colour'; allowed: name, owner, calendar, windows, label, eligibility, features",
+        "there is no key 'colour'; allowed: name, owner, calendar, windows, label, eligibility, people, ",
     ),
     "unknown key inside": (
         lambda c: c["windows"].update(gap=7),

@@ -81,23 +81,23 @@ def test_a_full_disk_fails_the_run_and_nothing_else(whole: Lake, tmp_path: Path,
 def test_half_a_file_is_refused_and_the_whole_one_taken(whole: Lake, tmp_path: Path) -> None:
     """An upload that died: no longer young, and cut off in the middle."""
     lake = whole.sibling(tmp_path)
-    bronze = dg.AssetSelection.assets(["bronze", "usage"])
-    lake.succeed(bronze, MONTHS[:1])
-    table = tables.bronze(lake.business.source("usage"))
-    before = lake.frame(table)
+    lake.succeed(USAGE, MONTHS[:1])
+    before = _state(lake)
     [file, *_] = sorted(
         Path(lake.settings.landing_uri, "usage").glob(f"extract_date={MONTHS[0]}-*/*.parquet")
     )
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
-    result = lake.run(bronze, MONTHS[:1])
-    [said] = failures(result).values()
+    result = lake.run(USAGE, MONTHS[:1])
+    [(step, said)] = failures(result).items()
+    assert step == "silver__usage" and f"usage {MONTHS[0]}: unread" in said
     assert f"{file.parent.name}/{file.name} is not a readable Parquet file" in said
     assert "Deliver it again" in said
-    pd.testing.assert_frame_equal(lake.frame(table), before)
+    silver = tables.silver(lake.business.source("usage"))
+    pd.testing.assert_frame_equal(lake.frame(silver), before[silver.path])
     file.write_bytes(content)
-    lake.succeed(bronze, MONTHS[:1])
-    pd.testing.assert_frame_equal(lake.frame(table), before)
+    lake.succeed(USAGE, MONTHS[:1])
+    _same(_state(lake), before)
 
 
 def _at(file: Path, seconds: float) -> Path:
@@ -137,10 +137,12 @@ def test_a_month_that_the_calendar_reaches_later_is_asked_for_then(tmp_path: Pat
     lakehouse = Lakehouse(settings_for(tmp_path))
     file = write_csv(lakehouse.settings.landing_uri, "customers", "2025-07-31", [{"customer_id": "C1"}])
     os.utime(file, (time.time() - 3600, time.time() - 3600))
-    cursor, results = None, []
+    cursor, results, instance = None, [], dg.DagsterInstance.ephemeral()
     for end in ("2025-06", "2025-06", "2025-07"):
         business = load_business(small_business(tmp_path, calendar={"start": "2025-01", "end": end}))
-        context = dg.build_sensor_context(cursor=cursor, resources={"lakehouse": lakehouse})
+        context = dg.build_sensor_context(
+            cursor=cursor, instance=instance, resources={"lakehouse": lakehouse}
+        )
         result: Any = ingest_new_files_sensor(business)(context)
         cursor = context.cursor if isinstance(result, dg.SkipReason) else result.cursor
         results.append(result)

@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
-from churn_assets.lakehouse.tables import LakeColumn, Table, as_of_between, between
+from churn_assets.lakehouse.tables import LakeColumn, Table, as_of_between, between, one_of
 from churn_assets_tests.lakes import settings_for
 
 if TYPE_CHECKING:
@@ -282,6 +282,17 @@ def test_a_draft_that_is_not_published_leaves_nothing(lakehouse: Lakehouse) -> N
         raise ZeroDivisionError
     assert not lakehouse.exists(PLAIN)
     assert not list(lakehouse.settings.home_path.rglob("*.parquet"))
+
+
+def test_a_part_of_a_draft_can_be_published_alone(lakehouse: Lakehouse) -> None:
+    lakehouse.replace(MONTHLY, _frame(lakehouse, [("2025-02", "kept")]), between(["2025-02"]), run_id="run")
+    rows = [("2025-01", "a"), ("2025-02", "refused"), ("2025-03", "b")]
+    passed = one_of(["2025-01", "2025-03"])
+    with lakehouse.draft(MONTHLY, _frame(lakehouse, rows)) as draft:
+        assert draft.content.count() == 3
+        assert draft.within(passed).replace(passed, run_id="run").rows == 2
+    found = sorted(row["secret"] for row in lakehouse.arrow(MONTHLY).to_pylist())
+    assert found == ["a", "b", "kept"]
 
 
 def test_an_empty_draft_can_be_audited(lakehouse: Lakehouse) -> None:

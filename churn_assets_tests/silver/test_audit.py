@@ -9,9 +9,18 @@ from typing import Literal
 import pytest
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.source import GapRule, MonthRule
+from churn_assets.contracts.source import GapRule, MonthRule, Source
+from churn_assets.months import month_end
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.audit import DeliveredFile, MonthAudit, Problem, is_whole, judge, too_small
+from churn_assets.silver.audit import (
+    DeliveredFile,
+    MonthAudit,
+    Problem,
+    is_whole,
+    judge,
+    too_small,
+    volume_not_judged,
+)
 
 CUSTOMERS = load_business(SHIPPED_BUSINESSES / "telecom").source(
     "customers"
@@ -35,7 +44,13 @@ def _judge(
     first_month: str = "2025-01",
     today: date = LONG_AFTER,
 ) -> list[Problem]:
-    return judge(CUSTOMERS, audit, {**before, MONTH: audit.delivered}, [], first_month, today)
+    delivered = {**before, MONTH: audit.delivered}
+    return judge(CUSTOMERS, audit, delivered, _extracts(delivered), first_month, today)
+
+
+def _extracts(delivered: Mapping[str, int]) -> dict[date, int]:
+    """One extract at the end of each month."""
+    return {month_end(month): rows for month, rows in delivered.items()}
 
 
 def test_a_usual_month_has_no_problems() -> None:
@@ -65,7 +80,7 @@ def test_volume_is_held_against_the_median_of_the_months_before(rows: int, block
     problems = _judge(_audit(rows))
     assert [(p.rule, p.severity) for p in problems] == ([("volume", "block")] if blocked else [])
     if blocked:
-        assert f"{rows} rows are {rows}% of the usual 100" in problems[0].evidence
+        assert f"extract of 2025-07-31: {rows} rows are {rows}% of the usual 100" in problems[0].evidence
         assert "part-1.csv" in problems[0].evidence and "Deliver the extract again" in problems[0].remedy
 
 
@@ -79,15 +94,48 @@ def test_a_month_that_is_not_over_may_still_be_small_but_not_too_large(
     problems = _judge(_audit(rows), today=date(2025, 7, 31))
     assert [p.rule for p in problems] == (["volume"] if much else [])
     delivered = {**USUAL, MONTH: rows}
-    assert too_small(CUSTOMERS, MONTH, delivered) is little
+    told = (MONTH, delivered, _extracts(delivered))
+    assert too_small(CUSTOMERS, *told) is little
     warned = replace(CUSTOMERS, month_rules=(MonthRule("volume", 0.7, 1.5, "warn"),))
-    assert not too_small(warned, MONTH, delivered), "what does not block does not hold up either"
-    assert not too_small(replace(CUSTOMERS, month_rules=()), MONTH, delivered)
-    assert not too_small(CUSTOMERS, MONTH, {"2025-05": 100, "2025-06": 100, MONTH: rows})
+    assert not too_small(warned, *told), "what does not block does not hold up either"
+    assert not too_small(replace(CUSTOMERS, month_rules=()), *told)
 
 
-def test_two_months_of_history_say_nothing_about_what_is_usual() -> None:
-    assert _judge(_audit(1), {"2025-05": 100, "2025-06": 110}) == []
+CHANGES = replace(CUSTOMERS, delivery="changes")
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "rows", "blocked", "not_judged"),
+    [
+        # a source that lists everything is held against any extract before
+        (CUSTOMERS, {}, 1, False, "0 of 3 extracts before it"),
+        (CUSTOMERS, {"2025-06": 247}, 92, True, "1 of 3 extracts before it; only too few rows would show"),
+        (CUSTOMERS, {"2025-05": 250, "2025-06": 247}, 92, True, "2 of 3 extracts before it; only too few"),
+        (CUSTOMERS, {"2025-06": 10}, 247, False, "1 of 3 extracts before it; only too few rows would show"),
+        (CUSTOMERS, {"2025-04": 250, "2025-05": 250, "2025-06": 247}, 92, True, None),
+        # changes differ from month to month
+        (CHANGES, {"2025-05": 250, "2025-06": 247}, 92, False, "2 of 3 months before it"),
+        (CHANGES, {"2025-04": 250, "2025-05": 250, "2025-06": 247}, 92, True, None),
+        (replace(CUSTOMERS, month_rules=()), {}, 1, False, None),
+    ],
+)
+def test_what_is_too_little_shows_as_soon_as_it_can_and_before_it_is_said_to_be_unjudged(
+    source: Source, before: Mapping[str, int], rows: int, blocked: bool, not_judged: str | None
+) -> None:
+    delivered = {**before, MONTH: rows}
+    extracts = _extracts(delivered)
+    problems = judge(source, _audit(rows), delivered, extracts, "2025-01", LONG_AFTER)
+    assert [p.rule for p in problems] == (["volume"] if blocked else [])
+    found = volume_not_judged(source, MONTH, delivered, extracts)
+    assert found is None if not_judged is None else str(found).startswith(not_judged)
+
+
+def test_every_extract_of_a_month_counts_where_each_lists_everything() -> None:
+    """Four of a week make a usual month, although one of them was cut."""
+    weekly = {date(2025, 7, day): rows for day, rows in ((7, 250), (14, 248), (21, 92), (28, 251))}
+    [problem] = judge(CUSTOMERS, _audit(841), {MONTH: 841}, weekly, "2025-01", LONG_AFTER)
+    assert problem.rule == "volume" and "extract of 2025-07-21: 92 rows are 37%" in problem.evidence
+    assert not is_whole(CUSTOMERS, MONTH, {MONTH: 841}, weekly)
 
 
 def test_only_the_six_months_before_count_and_the_month_itself_does_not() -> None:
@@ -99,7 +147,7 @@ def test_only_the_six_months_before_count_and_the_month_itself_does_not() -> Non
 @pytest.mark.parametrize(("refused", "blocked"), [(50, False), (51, True)])
 def test_a_contract_without_the_rule_tolerates_half_of_the_rows(refused: int, blocked: bool) -> None:
     source = replace(CUSTOMERS, month_rules=())
-    problems = judge(source, _audit(100, {"malformed:birth_date": refused}), USUAL, [], "2025-01", LONG_AFTER)
+    problems = judge(source, _audit(100, {"malformed:birth_date": refused}), USUAL, {}, "2025-01", LONG_AFTER)
     assert [(p.rule, p.severity) for p in problems] == ([("refusedShare", "block")] if blocked else [])
 
 
@@ -118,7 +166,7 @@ def test_an_extract_that_is_missing_between_two_others_shows(
     days: Sequence[str], lost: tuple[str, str] | None, severity: Literal["warn", "block"]
 ) -> None:
     source = replace(CUSTOMERS, gap=GapRule(13, severity))
-    told = [date.fromisoformat(f"2025-{day}") for day in days]
+    told = {date.fromisoformat(f"2025-{day}"): 100 for day in days}
     usual = {**USUAL, MONTH: 100}
     problems = judge(source, _audit(100), usual, told, "2025-01", LONG_AFTER)
     assert [(p.rule, p.severity) for p in problems] == ([("gap", severity)] if lost else [])
@@ -132,8 +180,9 @@ def test_an_extract_that_is_missing_between_two_others_shows(
 def test_a_warning_stays_a_warning() -> None:
     lenient = replace(CUSTOMERS, month_rules=(MonthRule("volume", 0.7, 1.5, "warn"),))
     audit = _audit(10)
-    assert [p.severity for p in judge(lenient, audit, USUAL, [], "2025-01", LONG_AFTER)] == ["warn"]
-    assert judge(replace(CUSTOMERS, month_rules=()), audit, USUAL, [], "2025-01", LONG_AFTER) == []
+    told = ({**USUAL, MONTH: 10}, _extracts({**USUAL, MONTH: 10}), "2025-01", LONG_AFTER)
+    assert [p.severity for p in judge(lenient, audit, *told)] == ["warn"]
+    assert judge(replace(CUSTOMERS, month_rules=()), audit, *told) == []
 
 
 @pytest.mark.parametrize(("refused", "blocked"), [(2, False), (3, True)])
@@ -191,7 +240,7 @@ def test_values_that_are_not_allowed_warn_or_block_as_contracted(severity: Liter
     region = replace(CUSTOMERS.column("region"), valid_severity=severity)
     source = replace(CUSTOMERS, columns=tuple(region if c.name == "region" else c for c in CUSTOMERS.columns))
     (problem,) = judge(
-        source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, [], "2025-01", LONG_AFTER
+        source, _audit(100, warned=Counter({"valid:region": 4})), USUAL, {}, "2025-01", LONG_AFTER
     )
     assert (problem.rule, problem.severity) == ("valid:region", severity)
     assert "4 rows" in problem.evidence and "north, south" in problem.evidence

@@ -8,26 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from churn_assets.automation.punctuality import passed_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
+from churn_assets.history.known_until import require_history, source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.assets import _report
+from churn_assets.silver.balance import Balance
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
+from churn_assets.silver.findings import findings
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import (
-    Balance,
     SilverIncomplete,
     extract_dates,
     partial_months,
     passed_months,
     reconcile,
-    require_complete,
 )
 from churn_assets_tests.lakes import (
     business_copy,
@@ -112,6 +114,17 @@ def test_what_does_not_block_is_noticed(lake: Lake) -> None:
     assert noticed == {("2025-02", "valid:region", "warn"), ("2025-02", "undeclared", "warn")}
 
 
+def test_what_does_not_block_is_kept_with_its_counts(lake: Lake) -> None:
+    kept = {(r["source"], r["rule"], r["subject"]): r for r in findings(lake.house, ["2025-02"])}
+    assert set(kept) == {("customers", "valid", "region"), ("customers", "undeclared", "")}
+    assert (kept["customers", "valid", "region"]["count"], kept["customers", "valid", "region"]["of"]) == (
+        1,
+        101,
+    )
+    assert kept["customers", "undeclared", ""]["files"] == ["customers/extract_date=2025-02-28/part-1.csv"]
+    assert findings(lake.house, ["2025-01"]) == []
+
+
 def test_the_balance_is_counted_from_the_tables(lake: Lake) -> None:
     rows = {(b.source, b.extract_month): b for b in reconcile(lake.house, lake.business, MONTHS)}
     assert len(rows) == 6 and all(b.balances for b in rows.values())
@@ -153,7 +166,8 @@ def test_a_nested_id_of_a_customer_gets_a_key(spark: "SparkSession", tmp_path: P
     file = folder / "contracts" / "tickets.yaml"
     edit_yaml(file, lambda c: c["schema"][0]["properties"][1].update(physicalName="customer.id"))
     source = load_source(file)
-    frame = spark.createDataFrame([('{"id": "C7"}',)], "customer string")
+    row = ('{"id": "C7"}', "2025-01")
+    frame = spark.createDataFrame([row], "customer string, extract_month string")
     assert [r["customer_id"] for r in delivered_ids([(source, frame)]).collect()] == ["C7"]
 
 
@@ -216,15 +230,35 @@ def _silver_versions(lake: Lake) -> dict[str, int | None]:
     return {t.path: lake.house.version(t) for t in watched}
 
 
-def test_a_blocked_month_commits_nothing(lake: Lake) -> None:
+def _rows_of(lake: Lake, month: str) -> list[tuple[str, int]]:
+    watched = [tables.silver(s) for s in lake.business.sources]
+    watched += [tables.QUARANTINE, tables.customer_identity(lake.business)]
+    where = pc.field("extract_month") == month
+    return [(t.path, lake.house.count(t, where)) for t in watched]
+
+
+def test_of_a_blocked_month_nothing_is_committed_and_the_others_pass(lake: Lake) -> None:
     customers = lake.business.source("customers")
     broken = [customer(1, birth_date="not born"), customer(2)]
     write_csv(lake.house.settings.landing_uri, "customers", "2025-03-31", broken)
     to_bronze(lake.house, lake.business, ["2025-03"], ["customers"])
-    before = _silver_versions(lake)
+    february = _rows_of(lake, "2025-02")
     with pytest.raises(MonthBlocked, match=r"customers 2025-03: refusedShare: 1 of 2 rows") as caught:
         load_silver(lake.house, lake.business, customers, ["2025-02", "2025-03"], "run", TODAY)
     assert not [s for s in SECRETS if s in str(caught.value)]
+    assert caught.value.load.passed == ["2025-02"]
+    assert [c.table for c in caught.value.load.commits] == [
+        "silver/customers",
+        "silver/customer_identity",
+        "silver/quarantine",
+    ]
+    assert _rows_of(lake, "2025-02") == february
+    assert not any(rows for _, rows in _rows_of(lake, "2025-03"))
+    told = {(r["source"], r["extract_month"]): r for r in lake.house.arrow(tables.RECONCILIATION).to_pylist()}
+    assert told["customers", "2025-02"]["balances"] and told["customers", "2025-02"]["refused_by"] is None
+    refused = told["customers", "2025-03"]
+    assert (refused["balances"], refused["refused_by"]) == (False, "refusedShare, volume")
+    before = _silver_versions(lake)
     with pytest.raises(MonthBlocked, match=r"tickets 2025-03: missing: no extract was delivered"):
         load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run", TODAY)
     assert _silver_versions(lake) == before
@@ -289,19 +323,21 @@ def _tell(lake: Lake, balances: list[Balance], months: list[str]) -> None:
 def test_incomplete_months_are_named_source_by_source(lake: Lake) -> None:
     rows = reconcile(lake.house, lake.business, MONTHS)
     _tell(lake, rows, MONTHS)
-    require_complete(lake.house, lake.business, MONTHS)
-    require_complete(
-        lake.house, lake.business, ["2024-12", *MONTHS]
+    require_history(
+        lake.house, lake.business, MONTHS[0], MONTHS[-1]
     )  # before the calendar nothing is expected
     assert extract_dates(lake.house, lake.business.source("customers"))[-1] == date(2025, 2, 28)
     with pytest.raises(
-        SilverIncomplete, match=r"customers: 2025-03; subscriptions: 2025-03; tickets: 2025-03"
+        SilverIncomplete,
+        match=r"\(customers: 2025-03; subscriptions: 2025-03; tickets: 2025-03\).* --from 2025-03`, and",
     ):
-        require_complete(lake.house, lake.business, [*MONTHS, "2025-03"])
+        require_history(lake.house, lake.business, "2025-02", "2025-03")
     unbalanced = [row._replace(accepted=row.accepted - (row.source == "tickets")) for row in rows]
     _tell(lake, unbalanced, MONTHS)
-    with pytest.raises(SilverIncomplete, match=r"\(tickets: 2025-01, 2025-02\)"):
-        require_complete(lake.house, lake.business, MONTHS)
+    with pytest.raises(SilverIncomplete, match=r"\(tickets: 2025-01 to 2025-02\)"):
+        require_history(lake.house, lake.business, MONTHS[0], MONTHS[-1])
+    states = {state.source: state.until for state in source_states(lake.house, lake.business, "2025-02")}
+    assert states == {"customers": date(2025, 2, 28), "subscriptions": date(2025, 2, 28), "tickets": None}
 
 
 def test_a_row_removed_from_silver_by_hand_shows_in_the_balance(lake: Lake) -> None:
@@ -330,7 +366,7 @@ def test_an_extract_without_rows_was_delivered(lake: Lake) -> None:
         load_silver(
             lake.house, lake.business, lake.business.source("subscriptions"), ["2025-05"], "run", TODAY
         )
-    assert [p.rule for p in blocked.value.problems] == ["volume"]
+    assert [p.rule for p in blocked.value.load.blocking] == ["volume"]
 
 
 def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(lake: Lake) -> None:
@@ -348,8 +384,8 @@ def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(
     _tell(lake, [row], may)
     assert max(passed_extracts(lake.house)[source.name]) == date(2025, 5, 31)
     assert partial_months(lake.house, source) == {"2025-05"}
-    with pytest.raises(SilverIncomplete, match=r"subscriptions: 2025-05"):
-        require_complete(lake.house, lake.business, may)
+    with pytest.raises(SilverIncomplete, match=r"subscriptions: 2025-03 to 2025-05"):
+        require_history(lake.house, lake.business, *may, *may, back=False)
 
 
 def test_the_balance_of_an_earlier_release_counts_as_whole(tmp_path: Path) -> None:
@@ -386,9 +422,68 @@ def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_c
     ]
     _tell(lake, rows, [june])
     assert max(passed_extracts(lake.house)["subscriptions"]) == date(2025, 6, 7)
-    with pytest.raises(SilverIncomplete, match=r"\(customers: 2025-06; tickets: 2025-06\)"):
-        require_complete(lake.house, lake.business, [june])
+    with pytest.raises(SilverIncomplete, match=r"\(customers: 2025-06; .* tickets: 2025-06\)"):
+        require_history(lake.house, lake.business, june, june, back=False)
     with pytest.raises(MonthBlocked, match=r"customers 2025-06: missing"):
         load_silver(
             lake.house, lake.business, lake.business.source("customers"), [june], "run", date(2025, 7, 1)
         )
+
+
+def test_a_column_that_was_renamed_without_a_word_is_told(lake: Lake) -> None:
+    """Case 12: the values go to `rescued`, and the column is empty."""
+    october = [customer(n, birth_date="1990-01-01") | {"household_size": "2"} for n in range(1, 101)]
+    november = [
+        {("Household Size" if k == "household_size" else k): v for k, v in row.items()} for row in october
+    ]
+    write_csv(lake.house.settings.landing_uri, "customers", "2025-10-31", october)
+    write_csv(lake.house.settings.landing_uri, "customers", "2025-11-30", november)
+    source = lake.business.source("customers")
+    for month in ("2025-10", "2025-11"):
+        to_bronze(lake.house, lake.business, [month], ["customers"])
+        load = load_silver(lake.house, lake.business, source, [month], "run", TODAY)
+    assert [p.rule for p in load.problems if p.rule.startswith("fill:")] == ["fill:household_size"]
+    [kept] = [r for r in findings(lake.house, ["2025-11"]) if r["rule"] == "fill"]
+    assert (kept["subject"], kept["severity"], kept["count"], kept["of"]) == (
+        "household_size",
+        "warn",
+        100,
+        100,
+    )
+    assert "was filled in 100% of the rows, now in 0%" in kept["what"]
+    assert "undeclared column `Household Size`" in kept["what"]
+
+
+def test_a_respelt_month_is_refused_before_anybody_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
+    """Case 8: `0012345` comes as `12345`; nothing is committed until it is mended by a declared rule."""
+    landing, folder = tmp_path / "landing", small_business(tmp_path)
+    lakehouse = Lakehouse(settings_for(tmp_path))
+    names = [f"00{12345 + n}" for n in range(20)]
+    for day in ("2025-01-31", "2025-02-28"):
+        write_csv(
+            landing, "customers", day, [customer(n) | {"customer_id": name} for n, name in enumerate(names)]
+        )
+        spelt = names if day < "2025-02" else [name.lstrip("0") for name in names]
+        write_jsonl(
+            landing, "tickets", day, [ticket(n, name, f"{day}T10:00:00Z") for n, name in enumerate(spelt)]
+        )
+        write_csv(landing, "subscriptions", day, [subscription(1, customer_id=names[0])])
+    ingest(lakehouse, load_business(folder), ["2025-01"])
+    with pytest.raises(
+        MonthBlocked, match=r"tickets 2025-02: idOverlap: 0.0% of 20 ids .* 20 by leading zeros"
+    ):
+        ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert lakehouse.count(tables.CUSTOMER_KEYS) == 20
+    business = load_business(folder)
+    tickets = tables.silver(business.source("tickets"))
+    assert {r["extract_month"] for r in lakehouse.arrow(tickets, ["extract_month"]).to_pylist()} == {
+        "2025-01"
+    }
+    edit_yaml(
+        folder / "contracts" / "tickets.yaml",
+        lambda c: c["schema"][0]["properties"][1].update(transformLogic="lpad(customer_id, 7, '0')"),
+    )
+    load_business.cache_clear()
+    ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert (lakehouse.count(tables.CUSTOMER_KEYS), lakehouse.count(tickets)) == (20, 40)
+    assert [r["rule"] for r in findings(lakehouse, ["2025-02"])] == []

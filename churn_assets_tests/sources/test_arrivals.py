@@ -3,21 +3,26 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn_assets.automation import landing_sensor
 from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
+from churn_assets.silver.balance import Balance, record_months
 from churn_assets.sources.arrivals import look, touched
 from churn_assets.sources.landing import LandingError
 from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
@@ -38,6 +43,11 @@ def lakehouse(tmp_path: Path) -> Lakehouse:
     return Lakehouse(settings_for(tmp_path))
 
 
+def sensor_context(**kwargs: Any) -> dg.SensorEvaluationContext:
+    """A context with an event log of its own."""
+    return dg.build_sensor_context(instance=dg.DagsterInstance.ephemeral(), **kwargs)
+
+
 def deliver(lakehouse: Lakehouse, source: str, day: str, name: str = "part-1", rows: int = 1) -> Path:
     """A file that has been lying for a while."""
     file = write_csv(lakehouse.settings.landing_uri, source, day, [ROW] * rows, name)
@@ -46,16 +56,39 @@ def deliver(lakehouse: Lakehouse, source: str, day: str, name: str = "part-1", r
     return file
 
 
+def judge(
+    lakehouse: Lakehouse,
+    business: Business,
+    months: Iterable[str] = (),
+    refused: Mapping[tuple[str, str], str] | None = None,
+) -> None:
+    """What a run leaves in silver/reconciliation: it judges the files of these months (of all, without any) as they
+    lie; (source, month) -> rules of those that it refuses.
+    """
+    wanted, found = set(months), look(lakehouse.settings.landing_uri, business, {}, time.time() + 60).arrivals
+    for source in business.sources:
+        marks = {m: d for m, d in found[source.name].items() if not wanted or m in wanted}
+        balances = [
+            Balance(source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark)
+            for m, mark in marks.items()
+        ]
+        if marks:
+            record_months(lakehouse, source, balances, [*marks], "run")
+
+
 @pytest.fixture
 def tick(lakehouse: Lakehouse, business: Business) -> Tick:
-    """Looks once more, with the cursor of the look before, and returns the ranges that the daemon launches."""
+    """Looks once more, with the cursor of the look before, and returns the ranges that the daemon launches.
+
+    Each launched run succeeds.
+    """
     cursor: list[str | None] = [None]
     launched: set[str] = set()
     sensor = ingest_new_files_sensor(business)
 
     def look_once() -> list[tuple[str, str]]:
         # a new context each time, as after a restart of the daemon: only the cursor survives
-        context = dg.build_sensor_context(cursor=cursor[0], resources={"lakehouse": lakehouse})
+        context = sensor_context(cursor=cursor[0], resources={"lakehouse": lakehouse})
         result: Any = sensor(context)
         if isinstance(result, dg.SkipReason):
             cursor[0] = context.cursor
@@ -64,6 +97,7 @@ def tick(lakehouse: Lakehouse, business: Business) -> Tick:
         keys = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
         new = [r for r in result.run_requests if r.run_key not in launched]  # known run keys it leaves out
         launched.update(r.run_key for r in new)
+        judge(lakehouse, business)
         return [(r.tags[keys[0]], r.tags[keys[1]]) for r in new]
 
     return look_once
@@ -113,12 +147,13 @@ def test_a_tick_that_crashed_asks_for_the_same_run_again(lakehouse: Lakehouse, b
 
     def ask(cursor: str | None) -> Any:
         return ingest_new_files_sensor(business)(
-            dg.build_sensor_context(cursor=cursor, resources={"lakehouse": lakehouse})
+            sensor_context(cursor=cursor, resources={"lakehouse": lakehouse})
         )
 
     first, again = ask(None), ask(None)
     assert [r.run_key for r in first.run_requests] == [r.run_key for r in again.run_requests]
     assert first.cursor == again.cursor
+    judge(lakehouse, business)
     deliver(lakehouse, "customers", "2025-04-30")
     second, again = ask(first.cursor), ask(first.cursor)
     assert [r.run_key for r in second.run_requests] == [r.run_key for r in again.run_requests]
@@ -127,14 +162,101 @@ def test_a_tick_that_crashed_asks_for_the_same_run_again(lakehouse: Lakehouse, b
 def test_the_cursor_of_an_earlier_release_is_understood(lakehouse: Lakehouse, business: Business) -> None:
     """It held the look alone, without the number of requests."""
     deliver(lakehouse, "customers", "2025-03-31")
+    judge(lakehouse, business)
     old = json.dumps(look(lakehouse.settings.landing_uri, business, {}).arrivals, sort_keys=True)
-    context = dg.build_sensor_context(cursor=old, resources={"lakehouse": lakehouse})
+    context = sensor_context(cursor=old, resources={"lakehouse": lakehouse})
     assert isinstance(ingest_new_files_sensor(business)(context), dg.SkipReason)
     deliver(lakehouse, "customers", "2025-04-30")
-    context = dg.build_sensor_context(cursor=old, resources={"lakehouse": lakehouse})
+    context = sensor_context(cursor=old, resources={"lakehouse": lakehouse})
     result: Any = ingest_new_files_sensor(business)(context)
     [request] = result.run_requests
     assert request.tags["dagster/asset_partition_range_start"] == "2025-04"
+
+
+@dataclass
+class Daemon:
+    """Ticks with the cursor of the tick before; what the requested runs do is up to the test."""
+
+    lakehouse: Lakehouse
+    business: Business
+    instance: dg.DagsterInstance
+    cursor: str | None = None
+    said: str = ""
+
+    def tick(self, day: str = "2026-01-01") -> list[tuple[str, str]]:
+        """The ranges that are requested."""
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=self.cursor, resources={"lakehouse": self.lakehouse}
+        )
+        with patch.object(landing_sensor, "datetime") as clock:
+            clock.now.return_value = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+            result: Any = ingest_new_files_sensor(self.business)(context)
+        if isinstance(result, dg.SkipReason):
+            self.cursor, self.said = context.cursor, str(result.skip_message)
+            return []
+        self.cursor, self.said = result.cursor, ""
+        keys = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+        return [(r.tags[keys[0]], r.tags[keys[1]]) for r in result.run_requests]
+
+
+@pytest.fixture
+def daemon(lakehouse: Lakehouse, business: Business) -> Iterator[Daemon]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Daemon(lakehouse, business, instance)
+
+
+def test_what_a_failed_run_left_out_is_asked_for_again_when_something_changes(daemon: Daemon) -> None:
+    """Subscriptions lack March, so silver refuses it; customers of February did not get that far."""
+    for month in ("2025-01-31", "2025-02-28", "2025-03-31"):
+        deliver(daemon.lakehouse, "customers", month)
+        if month != "2025-03-31":
+            deliver(daemon.lakehouse, "subscriptions", month)
+    assert daemon.tick() == [("2025-01", "2025-03")]
+    assert daemon.tick() == [] and "2025-01 to 2025-03 did not reach silver" in daemon.said
+    judge(daemon.lakehouse, daemon.business, ["2025-01", "2025-03"])
+    assert daemon.tick() == [] and "2025-02 did not reach silver" in daemon.said
+    deliver(daemon.lakehouse, "subscriptions", "2025-03-31")
+    assert daemon.tick() == [("2025-02", "2025-03")]
+    judge(daemon.lakehouse, daemon.business)
+    assert daemon.tick() == [] and "Not passed" not in daemon.said
+
+
+def test_a_run_that_died_is_tried_again_the_next_day(daemon: Daemon) -> None:
+    deliver(daemon.lakehouse, "customers", "2025-01-31")
+    assert daemon.tick("2026-01-01") == [("2025-01", "2025-01")]
+    assert daemon.tick("2026-01-01") == []
+    assert daemon.tick("2026-01-02") == [("2025-01", "2025-01")]
+    run = dg.DagsterRun(job_name="ingest", run_id="1" * 8, status=dg.DagsterRunStatus.STARTED)
+    daemon.instance.add_run(run)
+    assert daemon.tick("2026-01-03") == [], "it may be the one"
+    daemon.instance.report_run_failed(run)
+    assert daemon.tick("2026-01-03") == [("2025-01", "2025-01")]
+    judge(daemon.lakehouse, daemon.business)
+    assert daemon.tick("2026-01-04") == []
+
+
+def test_a_file_delivered_again_whose_run_died_is_not_taken_for_the_one_that_passed(daemon: Daemon) -> None:
+    deliver(daemon.lakehouse, "customers", "2025-01-31")
+    assert daemon.tick() == [("2025-01", "2025-01")]
+    judge(daemon.lakehouse, daemon.business)
+    deliver(daemon.lakehouse, "customers", "2025-01-31", rows=2)
+    assert daemon.tick() == [("2025-01", "2025-01")]
+    assert daemon.tick("2026-01-02") == [("2025-01", "2025-01")]
+
+
+def test_a_refused_month_is_asked_for_again_when_its_source_changes_before_it(daemon: Daemon) -> None:
+    """It may have been refused for a gap, or for more rows than in the months before it."""
+    for month in ("2025-01-31", "2025-02-28", "2025-04-30"):
+        deliver(daemon.lakehouse, "customers", month)
+    assert daemon.tick() == [("2025-01", "2025-02"), ("2025-04", "2025-04")]
+    judge(daemon.lakehouse, daemon.business, refused={("customers", "2025-04"): "gap"})
+    assert daemon.tick("2026-01-02") == [] and "customers 2025-04 was refused" in daemon.said
+    deliver(daemon.lakehouse, "subscriptions", "2025-03-31")
+    deliver(daemon.lakehouse, "customers", "2025-05-31")
+    assert daemon.tick("2026-01-02") == [("2025-03", "2025-03"), ("2025-05", "2025-05")]
+    judge(daemon.lakehouse, daemon.business, refused={("customers", "2025-04"): "gap"})
+    deliver(daemon.lakehouse, "customers", "2025-03-31")
+    assert daemon.tick("2026-01-02") == [("2025-03", "2025-04")]
 
 
 def test_a_file_that_may_still_grow_waits(lakehouse: Lakehouse, tick: Tick) -> None:
@@ -166,6 +288,7 @@ def test_a_first_look_takes_what_the_lake_holds_as_known(
     bronze = tables.bronze(business.source("customers"))
     lakehouse.append_rows(bronze, bronze.rows(held), run_id="run")
     deliver(lakehouse, "customers", "2025-01-31", "without rows")  # tiny and older than bronze
+    judge(lakehouse, business)
     later = deliver(lakehouse, "customers", "2025-02-28", "part-2", rows=2000)
     assert later.stat().st_size > 4096
     assert tick() == [("2025-02", "2025-02")]
@@ -176,7 +299,7 @@ def test_a_month_outside_the_calendar_is_named_not_requested(
     lakehouse: Lakehouse, business: Business
 ) -> None:
     deliver(lakehouse, "customers", "2026-01-31")
-    result = ingest_new_files_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
+    result = ingest_new_files_sensor(business)(sensor_context(resources={"lakehouse": lakehouse}))
     assert isinstance(result, dg.SkipReason)
     assert "2026-01 are no months of the calendar" in str(result.skip_message)
 
@@ -186,7 +309,7 @@ def test_what_no_contract_expects_fails_the_tick_with_its_name(
 ) -> None:
     (extract_folder(lakehouse.settings.landing_uri, "customers", "2025-01-31") / "notes.txt").write_text("?")
     with pytest.raises(LandingError, match=r"notes\.txt"):
-        ingest_new_files_sensor(business)(dg.build_sensor_context(resources={"lakehouse": lakehouse}))
+        ingest_new_files_sensor(business)(sensor_context(resources={"lakehouse": lakehouse}))
 
 
 def test_a_source_with_a_file_that_no_contract_expects_waits_alone(

@@ -11,7 +11,12 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.sources.content import delivered_columns
-from churn_assets.sources.landing import ExtractFile, LandingError, list_extracts
+from churn_assets.sources.landing import (
+    ExtractFile,
+    LandingError,
+    first_delivered_month,
+    list_extracts,
+)
 from churn_assets_tests.lakes import (
     business_copy,
     edit_yaml,
@@ -177,3 +182,20 @@ def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
         match=r"part-1\.parquet lacks the end of a Parquet file: the file is cut\. Deliver it again",
     ):
         delivered_columns(usage, _only(tmp_path, usage))
+
+
+def test_the_first_month_of_which_anything_came(tmp_path: Path) -> None:
+    """Folders without files, files that are being written, and months before the calendar do not count."""
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    landing = str(tmp_path)
+    assert first_delivered_month(landing, business.sources, "2025-01") is None
+    write_csv(landing, "customers", "2025-03-31", [{"customer_id": "C1"}])
+    extract_folder(landing, "usage", "2025-01-31")
+    (extract_folder(landing, "tickets", "2025-02-28") / ".writing").touch()
+    (extract_folder(landing, "tickets", "2025-00-99") / "a.jsonl").touch()
+    (tmp_path / "invoices").touch()
+    assert first_delivered_month(landing, business.sources, "2025-01") == "2025-03"
+    write_csv(landing, "subscriptions", "2024-12-31", [{"customer_id": "C1"}])
+    write_csv(landing, "subscriptions", "2025-02-07", [{"customer_id": "C1"}])
+    extract_folder(landing, "subscriptions", "2025-02-14")
+    assert first_delivered_month(landing, business.sources, "2025-01") == "2025-02"

@@ -35,7 +35,8 @@ CHURN_LABELS = Table(
             "outcome",
             "string",
             "stayed, churned, involuntary_end, ended_in_gap, ended_before (the snapshot, as known later), "
-            "unknown (a row that would tell was refused) or pending.",
+            "merged (into another customer), disappeared (gone from all full extracts without an end), unknown (a row "
+            "that would tell was refused) or pending.",
             required=True,
         ),
         LakeColumn("ended_on", "date", "Day on which the customer's last spell ended; null without an end."),
@@ -71,6 +72,12 @@ CHURN_LABELS = Table(
             "integer",
             "Days after the outcome window from which on an extract settles the label.",
             "days",
+            required=True,
+        ),
+        LakeColumn(
+            "disappeared",
+            "string",
+            "What it means that a customer disappears: censored (no label) or churn.",
             required=True,
         ),
     ),

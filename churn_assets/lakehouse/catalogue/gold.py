@@ -13,7 +13,7 @@ MADE_AGAIN = "the table is replaced by every materialisation"
 CUSTOMERS = Table(
     "gold",
     "customers",
-    "one row per customer",
+    "one row per customer of an entity, of a spell or of the label source",
     row_key=("customer_key",),
     time="as known today: the newest version of every row",
     retention=MADE_AGAIN,

@@ -110,6 +110,11 @@ def silver(source: Source) -> Table:
         unit="rows",
         required=True,
     )
+    merged = LakeColumn(
+        "merged_into_key",
+        "string",
+        "customer_key of the customer that this one was merged into; null for a customer who was not merged.",
+    )
     return Table(
         "silver",
         source.name,
@@ -118,6 +123,7 @@ def silver(source: Source) -> Table:
         (
             CUSTOMER_KEY,
             *(described(c) if c.name in source.key else optional(described(c)) for c in source.attributes),
+            *([merged] if source.merged_into else []),
             KNOWN_AT,
             SEQUENCE,
             latest,
@@ -183,7 +189,7 @@ QUARANTINE = Table(
 RECONCILIATION = Table(
     "silver",
     "reconciliation",
-    "one row per source and extract_month with extracts",
+    "one row per source and extract_month that has extracts or was refused",
     ("extract_month",),
     (
         SOURCE,
@@ -206,14 +212,57 @@ RECONCILIATION = Table(
             required=True,
         ),
         LakeColumn(
+            "refused_by",
+            "string",
+            "Blocking rules that refused the month when it was last judged; null where it passed. Of a refused month "
+            "nothing counts as accepted, and silver keeps the rows of the delivery that passed last.",
+        ),
+        LakeColumn(
+            "files",
+            "string",
+            "Digest of the names, sizes and modification times of the files that were judged; null without files.",
+        ),
+        LakeColumn(
             "balances",
             "boolean",
-            "True when delivered = accepted + duplicate + quarantined.",
+            "True when the month was not refused and delivered = accepted + duplicate + quarantined.",
             required=True,
         ),
     ),
     row_key=("source", "extract_month"),
     time="counted when the month was last materialised",
+    retention=OF_THE_MONTH,
+)
+
+
+FINDINGS = Table(
+    "silver",
+    "findings",
+    "one row per source, extract_month, rule and subject that a check found something about",
+    ("found_by", "extract_month"),
+    (
+        LakeColumn(
+            "found_by",
+            "string",
+            "The check that found it: the name of the source for the rules of its contract, or of the check.",
+            required=True,
+        ),
+        SOURCE,
+        EXTRACT_MONTH,
+        LakeColumn("rule", "string", "Kind of the rule: valid, undeclared, volume ...", required=True),
+        LakeColumn("subject", "string", "Column or source that the rule is about; empty where it has none."),
+        LakeColumn(
+            "severity", "string", "`warn`: the month passed; `block`: the month was refused.", required=True
+        ),
+        LakeColumn("what", "string", "What was found, in words, without personal values.", required=True),
+        LakeColumn("count", "long", "Rows or keys that break the rule; null where they are not counted."),
+        LakeColumn("of", "long", "Rows or keys that were judged; null where they are not counted."),
+        LakeColumn("examples", "array<string>", "customer_keys of some of them.", required=True),
+        LakeColumn("files", "array<string>", "Delivered files that they came in.", required=True),
+        LakeColumn("remedy", "string", "What to do.", required=True),
+    ),
+    row_key=("found_by", "source", "extract_month", "rule", "subject"),
+    time="found when the month was last materialised",
     retention=OF_THE_MONTH,
 )
 

@@ -86,6 +86,10 @@ class FrameDraft:
         ]
         return self.kept.groupBy(*by).agg(*named).toArrow()
 
+    def within(self, where: str) -> "FrameDraft":
+        """See `Draft`."""
+        return FrameDraft(self.kept.where(where), self.place, self.new)
+
     def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:
         """See `Draft`."""
         from pyspark.sql import functions as F

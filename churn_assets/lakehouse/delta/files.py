@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +147,11 @@ class FileDraft:
     def aggregate(self, by: Sequence[str], aggregates: Sequence[tuple[str, str]]) -> "pa.Table":
         """See `Draft`."""
         return grouped(self._dataset(), by, aggregates)
+
+    def within(self, where: str) -> "FileDraft":
+        """See `Draft`."""
+        inside = _satisfying([file.partition for file in self.files], where)
+        return replace(self, files=tuple(f for f, kept in zip(self.files, inside, strict=True) if kept))
 
     def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:
         """See `Draft`. Moves the files into the table's folder just before the commit.

@@ -44,6 +44,10 @@ class Draft(Protocol):
         """Groups the rows; columns of the result as in `grouped`. Functions: count, sum, min, max, mean."""
         ...
 
+    def within(self, where: str) -> "Draft":
+        """The part of the draft whose rows satisfy `where`, SQL over the partition columns."""
+        ...
+
     def publish(self, where: str | None, says: Mapping[str, str]) -> tuple[int, int]:
         """Commits the rows in place of those that satisfy `where`.
 

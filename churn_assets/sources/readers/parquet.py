@@ -27,7 +27,7 @@ def read_parquet(file: ExtractFile) -> Iterator[pa.Table]:
     with fs.open_input_file(path) as handle:
         try:
             for batch in pq.ParquetFile(handle, buffer_size=BUFFER).iter_batches(ROWS):
-                values = [column.cast(INSTEAD.get(column.type, column.type)) for column in batch.columns]
+                values = [_for_engines(column) for column in batch.columns]
                 numbers = pa.array(np.arange(told + 1, told + batch.num_rows + 1))
                 names = [*(str(place) for place in range(1, len(values) + 1)), ROW_NUMBER]
                 told += batch.num_rows
@@ -36,3 +36,13 @@ def read_parquet(file: ExtractFile) -> Iterator[pa.Table]:
             raise LandingError(
                 f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
             ) from error
+
+
+def _for_engines(column: pa.Array) -> pa.Array:
+    """The column in a type that engines read; times of day, UUIDs and decimals of more than 38 digits become text."""
+    kind = column.type
+    if isinstance(kind, pa.UuidType):
+        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+    if pa.types.is_time(kind) or pa.types.is_decimal256(kind):
+        return column.cast(pa.string())
+    return column.cast(INSTEAD.get(kind, kind))

@@ -1,6 +1,7 @@
 """Parquet files as Arrow tables: every row once and under its number, with types that an engine reads."""
 
-from datetime import date
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,19 @@ def test_types_that_spark_does_not_read_become_others(tmp_path: Path) -> None:
     [rows] = read_parquet(_file(tmp_path / "a.parquet"))
     assert rows.schema.types == [pa.string(), pa.float32(), pa.int64()]
     assert rows.to_pydict() == {"1": [None, None], "2": [0.5, 2], "row_number": [1, 2]}
+
+
+def test_types_that_no_engine_reads_become_text(tmp_path: Path) -> None:
+    columns = {
+        "at": pa.array([time(1, 2, 3), None], pa.time64("ns")),
+        "at_ms": pa.array([time(1, 2, 3), None], pa.time32("ms")),
+        "long": pa.array([Decimal("1.50"), None], pa.decimal256(50, 2)),
+        "id": pa.array([bytes(15) + b"\x01", None], pa.uuid()),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    [rows] = read_parquet(_file(tmp_path / "a.parquet"))
+    values = ["01:02:03.000000000", "01:02:03.000", "1.50", "00000000-0000-0000-0000-000000000001"]
+    assert [rows[str(place)].to_pylist() for place in range(1, 5)] == [[value, None] for value in values]
 
 
 def test_a_file_that_breaks_off_is_named(tmp_path: Path) -> None:

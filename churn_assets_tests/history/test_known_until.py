@@ -1,0 +1,161 @@
+"""A month that is not known never looks like a month without rows: what passes, is refused, and waits for it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from churn_assets.bronze.assets import FILES_READ
+from churn_assets.contracts.loader import load_business
+from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
+from churn_assets.history.known_until import source_states
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.tables import Table
+from churn_assets.months import month_end
+from churn_assets.silver.assets import CONTRACT_RULES
+from churn_assets_tests.checks import evaluations, latest_status
+from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, write_csv, write_jsonl
+from churn_assets_tests.silver.rows import customer, subscription, ticket
+from churn_assets_tests.worlds import Lake, failures
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+INGEST = dg.AssetSelection.groups("bronze", "silver", "gold")
+SNAPSHOTS = dg.AssetSelection.assets(["features", "customer_snapshots"])
+WINDOWS = {"observation_months": 2, "gap_days": 7, "outcome_days": 30, "settlement_days": 3}
+EVERYBODY = 20
+
+
+@pytest.fixture
+def lake(spark: "SparkSession", tmp_path: Path) -> Lake:
+    """Customers, subscriptions that deliver changes, and tickets; windows of two months."""
+    folder = small_business(
+        tmp_path, windows=WINDOWS, eligibility={"min_tenure_days": 0, "exclude_in_notice": False}
+    )
+    edit_yaml(folder / "contracts" / "subscriptions.yaml", _any_volume)
+    settings = settings_for(tmp_path, folder)
+    return Lake(settings, load_business(folder))
+
+
+def _any_volume(contract: dict[str, Any]) -> None:
+    table = contract["schema"][0]
+    table["quality"] = [q for q in table["quality"] if q["implementation"]["rule"] != "volume"]
+
+
+def deliver(lake: Lake, months: Iterable[str], without: str = "") -> None:
+    """Everybody's subscription is told of in January alone; later extracts tell of one change each."""
+    landing = lake.settings.landing_uri
+    for month in months:
+        day, first = str(month_end(month)), month == "2025-01"
+        write_csv(landing, "customers", day, [customer(n) for n in range(EVERYBODY)])
+        write_jsonl(landing, "tickets", day, [ticket(int(month[-2:]), "NATID0001", f"{day}T10:00:00Z")])
+        if without != "subscriptions":
+            told = range(EVERYBODY) if first else [int(month[-2:])]
+            write_csv(landing, "subscriptions", day, [subscription(n) for n in told])
+
+
+def materialised(instance: dg.DagsterInstance, table: Table) -> set[str]:
+    """Partitions of a table that Dagster shows as materialised."""
+    return set(instance.get_materialized_partitions(dg.AssetKey(table.key)))
+
+
+def snapshots(lake: Lake, month: str) -> int:
+    """Customers with a snapshot at the end of the month."""
+    frame = lake.frame(tables.CUSTOMER_SNAPSHOTS, ["as_of_date"])
+    return int((frame["as_of_date"] == month_end(month)).sum())
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Holds the events of all runs of a test."""
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+def test_a_refused_month_takes_no_good_month_with_it_and_nothing_is_computed_without_it(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    """Subscriptions lack March. January names every customer, and a window of two months does not reach it."""
+    deliver(lake, ["2025-01", "2025-02"])
+    deliver(lake, ["2025-03"], without="subscriptions")
+    source = lake.business.source("subscriptions")
+    silver = tables.silver(source)
+    first = lake.run(INGEST, ["2025-01", "2025-02", "2025-03"], instance=instance)
+    [(step, told)] = failures(first).items()
+    assert step == "silver__subscriptions"
+    assert "subscriptions 2025-03: missing" in told and "Committed: 2025-01 to 2025-02." in told
+    assert "`churn-assets run ingest --from 2025-03`" in told
+    found = evaluations(first)[f"{silver.path}:{CONTRACT_RULES}"]
+    assert not found.passed and found.metadata["months committed"].value == "2025-01 to 2025-02"
+    assert materialised(instance, silver) == {"2025-01", "2025-02"}
+    assert lake.lakehouse.count(silver) == EVERYBODY + 1
+    for name in ("customers", "tickets"):
+        other = tables.silver(lake.business.source(name))
+        assert materialised(instance, other) == {"2025-01", "2025-02", "2025-03"}
+    states = {s.source: s for s in source_states(lake.lakehouse, lake.business, "2025-03")}
+    assert states["customers"].until == month_end("2025-03")
+    assert states["subscriptions"].until == month_end("2025-02")
+    assert states["subscriptions"].refused_by == {"2025-03": "missing"}
+
+    # the good months are there to be used
+    assert lake.run(SNAPSHOTS, ["2025-02"], instance=instance).success
+    assert snapshots(lake, "2025-02") == EVERYBODY
+
+    # April passes, but whoever needs March waits for it
+    deliver(lake, ["2025-04"])
+    gold = failures(lake.run(INGEST, ["2025-04"], instance=instance))
+    assert {step.partition("__")[0] for step in gold} == {"gold"}
+    assert all("(subscriptions: 2025-03)" in why for why in gold.values()), gold
+    for month in ("2025-03", "2025-04"):
+        refused = lake.run(SNAPSHOTS, [month], instance=instance)
+        [why] = failures(refused).values()
+        assert "(subscriptions: 2025-03)" in why
+        assert "`churn-assets run ingest --from 2025-03`" in why
+        check = evaluations(refused)[f"{tables.CUSTOMER_SNAPSHOTS.path}:{EVERY_SOURCE_COMPLETE}"]
+        assert not check.passed and "| subscriptions | 2025-03 |" in str(
+            check.metadata["not passed silver"].value
+        )
+
+    # March arrives
+    deliver(lake, ["2025-03"])
+    again = lake.run(INGEST, ["2025-03"], instance=instance)
+    assert again.success, failures(again)
+    assert materialised(instance, silver) == {"2025-01", "2025-02", "2025-03", "2025-04"}
+    months = lake.frame(tables.CUSTOMER_MONTHS, ["month"])["month"].value_counts().to_dict()
+    assert months == {f"2025-0{m}": EVERYBODY for m in range(1, 5)}, "and those that earlier runs left out"
+    assert lake.run(SNAPSHOTS, ["2025-04"], instance=instance).success
+    assert snapshots(lake, "2025-04") == EVERYBODY
+
+
+def test_history_that_was_never_ingested_is_not_a_business_without_customers(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    """The landing zone holds January; only the months of the window were ingested."""
+    deliver(lake, ["2025-01", "2025-02", "2025-03"])
+    lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-02", "2025-03"], instance=instance)
+    [why] = failures(lake.run(SNAPSHOTS, ["2025-03"], instance=instance)).values()
+    assert "(subscriptions: 2025-01)" in why and "`churn-assets run ingest --from 2025-01`" in why
+
+
+def test_a_file_that_cannot_be_read_costs_its_month_of_its_source_alone(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    deliver(lake, ["2025-01", "2025-02"])
+    bad = write_csv(lake.settings.landing_uri, "subscriptions", "2025-02-27", [{"other": "1"}], "bad")
+    run = lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-01", "2025-02"], instance=instance)
+    [(step, told)] = failures(run).items()
+    assert step == "silver__subscriptions"
+    assert "subscriptions 2025-02: unread: bronze lacks 1 files." in told
+    assert "bad.csv lacks required columns" in told and "Committed: 2025-01." in told
+    source = lake.business.source("subscriptions")
+    assert latest_status(instance, tables.bronze(source), FILES_READ) == "FAILED"
+    assert materialised(instance, tables.silver(source)) == {"2025-01"}
+    other = tables.silver(lake.business.source("customers"))
+    assert materialised(instance, other) == {"2025-01", "2025-02"}
+    bad.unlink()
+    assert lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-02"], instance=instance).success
+    assert latest_status(instance, tables.bronze(source), FILES_READ) == "SUCCEEDED"
+    assert not any(state.missing for state in source_states(lake.lakehouse, lake.business, "2025-02"))
