@@ -67,7 +67,8 @@ def read_contract(document: YamlDocument) -> ReadContract:
     own_place, properties = top.at("customProperties"), top.at("schema", 0, "properties")
     own = own_properties(ContractProperties, own_place)
     server = read_server(top.at("servers", 0))
-    columns, names = _columns(properties, server.format)
+    spell = own.spell.columns if own and own.spell else {}
+    columns, names = _columns(properties, server.format, {name: key for key, name in spell.items()})
     key = _key(properties)
     month_rules, gap = _rules(top.at("schema", 0, "quality"))
     promises = promises_of(top.at("slaProperties"))
@@ -78,6 +79,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
         return ReadContract(top, name, None, unread)
     customer = _check_own(own, names, columns, own_place)
     _check_personal(own, key, columns, properties)
+    _check_nulled(own, customer, columns, properties)
     needed = {customer, own.eventTime, own.spell and own.spell.startedOn}
     ids = {customer, own.mergedInto}
     source = Source(
@@ -117,8 +119,13 @@ def _owner(contract: odcs.Contract | None) -> str:
     return f"team:{contract.team.name if contract.team else contract.domain or 'data'}"
 
 
-def _columns(place: Place, source_format: FileFormat) -> tuple[dict[str, Column], Names]:
-    """Returns name -> column for the columns that could be read, and all names, in the order of the contract."""
+def _columns(
+    place: Place, source_format: FileFormat, of_spell: Mapping[str, str]
+) -> tuple[dict[str, Column], Names]:
+    """Returns name -> column for the columns that could be read, and all names, in the order of the contract.
+
+    `of_spell`: name of a column -> what it is of the spell.
+    """
     columns: dict[str, Column] = {}
     names: dict[str, None] = {}
     complete = isinstance(place.content(), list)
@@ -131,7 +138,7 @@ def _columns(place: Place, source_format: FileFormat) -> tuple[dict[str, Column]
             item.at("name").refuse(f"{name} is declared twice", "remove one")
         names[name] = None
         if (prop := peek(odcs.Property, item)) is not None:
-            columns[name] = column_of(prop, source_format, item)
+            columns[name] = column_of(prop, source_format, item, of_spell.get(name))
     return columns, Names(tuple(names), complete)
 
 
@@ -189,6 +196,29 @@ def _check_personal(
                 f"but {read[column.name]} is read by all",
                 "classify it as internal, or name another property",
             )
+
+
+def _check_nulled(
+    own: ContractProperties, customer: str | None, columns: Mapping[str, Column], place: Place
+) -> None:
+    """Reports `severity: null_value` of columns that a row cannot do without.
+
+    Without its end a spell would run on: what is not known would look like what is known.
+    """
+    needed = {customer, own.eventTime, *(own.spell.columns.values() if own.spell else ())}
+    for item in place.items():
+        column = columns.get(str(item.at("name").content()))
+        if column is None or not (column.required or column.name in needed):
+            continue
+        for here, severity in (
+            (property_place(item.at("customProperties"), "severity"), column.severity),
+            (item.at("quality", 0, "severity"), column.valid_severity),
+        ):
+            if severity == "null_value":
+                here.refuse(
+                    f"a row tells nothing without {column.name}, so its value cannot be made null",
+                    "write `quarantine`, or make the column optional",
+                )
 
 
 def _rules(place: Place) -> tuple[tuple[MonthRule, ...], GapRule | None]:

@@ -17,7 +17,7 @@ from churn_assets.contracts.custom import (
 from churn_assets.contracts.json_schema import OneItemEach
 from churn_assets.contracts.section import Distinct, Name
 
-Severity = Literal["warn", "quarantine", "block"]
+Severity = Literal["warn", "null_value", "quarantine", "block"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
 
 
@@ -58,7 +58,8 @@ class PropertyQuality(Shape):
     mustBe: Literal[0] = 0
     severity: Severity = Field(
         "quarantine",
-        description="what becomes of another value: `warn` keeps the row, `quarantine` refuses it",
+        description="what becomes of another value: `warn` keeps it, `null_value` keeps the row without it, "
+        "`quarantine` refuses the row, `block` refuses the month",
     )
     description: str | None = None
 

@@ -19,7 +19,9 @@ class Column:
 
     `field` is the name of the delivered top-level field, `json_path` the path inside it (JSON lines only). `meaning` is
     the description in the contract, "" if there is none; `unit` is the unit of a number, if the contract has one.
-    `decimal` and `thousands` are the separators of a number that is delivered as text.
+    `decimal` and `thousands` are the separators of a number that is delivered as text. Of dates and timestamps:
+    `means_none` are ISO days that mean none, `max_days_ahead` is how long after the extract a value may lie. `severity`
+    says what becomes of a value that breaks a rule other than that of valid values.
     """
 
     name: str
@@ -42,6 +44,9 @@ class Column:
     refers_to: str | None
     meaning: str
     unit: str | None
+    means_none: tuple[str, ...] = ()
+    max_days_ahead: int | None = None
+    severity: Literal["quarantine", "null_value"] = "quarantine"
 
     def allows(self, value: object) -> bool:
         """Whether a typed value is one of the valid values; True if the contract lists none."""
@@ -55,7 +60,8 @@ class Column:
 class SpellColumns:
     """Which columns of a spell contain its dates and the reason of its end.
 
-    `voluntary_reasons` are the values of `end_reason` that are the customer's choice.
+    `voluntary_reasons` are the values of `end_reason` that are the customer's choice. `date_order` says what becomes of
+    a row whose end or expiry lies before its start.
     """
 
     started_on: str
@@ -64,6 +70,7 @@ class SpellColumns:
     ended_on: str
     end_reason: str | None
     voluntary_reasons: tuple[str, ...]
+    date_order: Literal["quarantine", "warn"] = "quarantine"
 
 
 @dataclass(frozen=True)

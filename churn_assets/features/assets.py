@@ -104,7 +104,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            f"The outcome of each snapshot: policy {business.file.label.policy}, outcome window "
+            f"The outcome of each snapshot: policy {business.file.label.rule}, outcome window "
             f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled "
             f"by the first extract at least {windows.settlement_days} days later and then kept. "
             "Pending is null, never 0."

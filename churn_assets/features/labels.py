@@ -147,15 +147,18 @@ def _spell_outcomes(
 def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
     """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent left.
 
-    With nothing but refused events there the outcome is unknown. One whose day is not known counts on its known_at.
+    Only events that meet the label's `where` count. With nothing but refused events there the outcome is unknown. One
+    whose day is not known counts on its known_at.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    source = business.label_source
+    source, where = business.label_source, business.file.label.where
+    counts = F.col("refused") | F.coalesce(F.expr(where), F.lit(False)) if where else F.lit(True)
     day = F.coalesce(F.to_date(str(source.event_time)), "known_at")
     inside = (
-        (day > F.col("gap_end"))
+        counts
+        & (day > F.col("gap_end"))
         & (day <= F.col("outcome_end"))
         & (F.col("known_at") <= F.col("label_available_at"))
     )
@@ -251,7 +254,7 @@ def churn_labels(
     gone = _departed(snapshots.sparkSession, entities, business, dates, extracts)
     windows = business.file.windows
     rule = {
-        "policy": F.lit(business.file.label.policy),
+        "policy": F.lit(business.file.label.rule),
         "observation_months": F.lit(windows.observation_months),
         "gap_days": F.lit(windows.gap_days),
         "outcome_days": F.lit(windows.outcome_days),

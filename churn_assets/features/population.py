@@ -40,8 +40,9 @@ def population(
     """Every customer known at each as_of month: customer_key, as_of_index, as_of_date, tenure_days, known_index (of the
     newest row that was looked at), `excluded` (null = eligible).
 
-    With a spell label source the spell's own columns are kept too. With an event source everybody with an event is
-    active, since churn is then the absence of further ones; or with one in the last `active_within_days`.
+    With a spell label source the spell's own columns are kept too. With an event source everybody with an event that
+    meets the label's `where` is active, since churn is then the absence of further ones; or with one in the last
+    `active_within_days`.
 
     `versions` are those of the label source. `entities` holds by name the versions of entities that tell who was merged
     or is gone; `extracts` says when such sources delivered. Without both, nobody is merged or gone.
@@ -70,7 +71,8 @@ def _with_events(versions: "DataFrame", business: Business, as_of_indexes: Seque
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.eligibility
-    first, last = Term("first"), Term("last")
+    where = business.file.label.where
+    first, last = Term("first", where=where), Term("last", where=where)
     cells = monthly_cells(versions, source, [first, last])
     known = at_each(cells, as_of_indexes)
     silent_days = F.datediff("as_of_date", "_last")
@@ -82,6 +84,7 @@ def _with_events(versions: "DataFrame", business: Business, as_of_indexes: Seque
             F.max(f"`{last.name}`").alias("_last"),
             F.max("known_index").alias("known_index"),
         )
+        .where("_first IS NOT NULL")
         .withColumn("as_of_date", as_of_date_of(F.col("as_of_index")))
         .withColumn("tenure_days", F.datediff("as_of_date", "_first").cast("double"))
         .withColumn("running", running)

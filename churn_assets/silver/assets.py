@@ -159,6 +159,12 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         report["volume not judged"] = table_metadata(["month", "why"], unjudged)
     if refused:
         report["refused by rule"] = table_metadata(["rule", "rows"], Counter(refused).most_common())
+    remarked = [
+        (a.month, *reversed(rule.split(":")), count) for a in audits for rule, count in a.remarks.items()
+    ]
+    if remarked:
+        header = ["month", "column", "rule", "rows"]
+        report["remarked of accepted rows"] = table_metadata(header, sorted(remarked))
     return report | as_metadata(problems)
 
 

@@ -71,6 +71,7 @@ class MonthAudit:
     `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `unread` says
     of each file that lies in the landing zone and not in bronze why that is so. `volume_not_judged` says what is too
     short of history for the rule `volume`. `filled` counts accepted versions with a value, by optional column.
+    `remarks` counts accepted versions by what silver remarks of them, see `silver.conform`.
     """
 
     source: str
@@ -85,6 +86,7 @@ class MonthAudit:
     unread: list[str] = field(default_factory=list)
     volume_not_judged: str | None = None
     filled: dict[str, int] = field(default_factory=dict)
+    remarks: Counter[str] = field(default_factory=Counter)
 
     @property
     def quarantined(self) -> int:
@@ -268,6 +270,26 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
     )
 
 
+def _remarked(rule: str, count: int) -> tuple[str, str] | None:
+    """Evidence and remedy of what was remarked of accepted rows; None for days that mean none, as is declared."""
+    kind, _, column = rule.partition(":")
+    match kind:
+        case "none":
+            return None
+        case "order":
+            return f"In {count:,} rows {column} lies before the start.", "Have the source mended."
+        case "exchanged":
+            found = f"In {count:,} rows {column} lies after the extract"
+            return (
+                f"{found}, but shortly before it if day and month are exchanged.",
+                f"Compare the formats of {column} in the contract with the files.",
+            )
+    return (
+        f"{count:,} rows break this rule; their values of {column} were made null.",
+        "Have the source mended, or change the rule in the contract.",
+    )
+
+
 def judge(
     source: Source,
     audit: MonthAudit,
@@ -341,6 +363,11 @@ def judge(
                 "Add the value to the contract if it is meant.",
                 count,
             )
+    problems += [
+        Problem(source.name, audit.month, rule, "warn", *told, count, audit.delivered)
+        for rule, count in sorted(audit.remarks.items())
+        if (told := _remarked(rule, count))
+    ]
     drifted = sorted({name for f in audit.files for name in f.rescued_fields})
     if drifted:
         rows = sum(f.rescued_rows for f in audit.files)

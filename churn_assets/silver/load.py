@@ -208,12 +208,15 @@ def audit_months(
         for row in identity.aggregate(["extract_month"], filled).to_pylist():
             audits[row["extract_month"]].filled |= filled_of(row, filled)
     for column in source.columns:
-        if column.valid_values and column.valid_severity != "quarantine":
+        if column.valid_values and column.valid_severity in ("warn", "block"):
             draft = identity if column.personal and identity else accepted
             values = draft.aggregate(["extract_month", column.name], [("sequence", "count")])
             for row in values.to_pylist():
                 if is_invalid(row[column.name], column):
                     audits[row["extract_month"]].warned[f"valid:{column.name}"] += row["sequence_count"]
+    for row in accepted.aggregate(["extract_month", "remarks"], [("copies", "count")]).to_pylist():
+        for rule in row["remarks"].split(",") if row["remarks"] else ():
+            audits[row["extract_month"]].remarks[rule] += row["copies_count"]
     for row in refused.aggregate(["extract_month", "rule"], [("row_number", "count")]).to_pylist():
         audits[row["extract_month"]].refused[row["rule"]] = row["row_number_count"]
     return [audits[m] for m in months]

@@ -22,6 +22,7 @@ BOOKKEEPING = (
     "copies",
     "refused",
     "refused_rule",
+    "remarks",
     "extract_month",
 )
 MERGED_INTO = "merged_into_key"

@@ -38,7 +38,54 @@ def _promise(contract: dict[str, Any], name: str, value: object, unit: str | Non
     contract["slaProperties"] = [*others, {"property": name, "value": value, "unit": unit}]
 
 
+def _own_of(contract: dict[str, Any], column: str, **values: object) -> None:
+    own = _property(contract, column).setdefault("customProperties", [])
+    own += [{"property": name, "value": value} for name, value in values.items()]
+
+
 CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
+    "a number has no day that means none": (
+        "usage",
+        lambda c: _own_of(c, "data_mb", meansNone=["9999-12-31"]),
+        "schema[0].properties[data_mb].customProperties[meansNone].value",
+        "a number has no days that mean none; remove them",
+    ),
+    "a number lies on no day": (
+        "usage",
+        lambda c: _own_of(c, "data_mb", maxDaysAhead=10),
+        "schema[0].properties[data_mb].customProperties[maxDaysAhead].value",
+        "a number lies on no day; remove it",
+    ),
+    "a day that means none is no day": (
+        "usage",
+        lambda c: _own_of(c, "day", meansNone=["9999-12-31", "31.12.9999"]),
+        "schema[0].properties[day].customProperties[meansNone].value[1]",
+        "'31.12.9999' is no day; write it as 9999-12-31, or 0000-00-00",
+    ),
+    "a required value made null": (
+        "usage",
+        lambda c: _own_of(c, "data_mb", severity="null_value"),
+        "schema[0].properties[data_mb].customProperties[severity].value",
+        "a row tells nothing without data_mb, so its value cannot be made null; write `quarantine`, or make the column",
+    ),
+    "an end made null": (
+        "subscriptions",
+        lambda c: _own_of(c, "ended_on", severity="null_value"),
+        "schema[0].properties[ended_on].customProperties[severity].value",
+        "a row tells nothing without ended_on, so its value cannot be made null",
+    ),
+    "a required category made null": (
+        "subscriptions",
+        lambda c: _property(c, "plan")["quality"][0].update(severity="null_value"),
+        "schema[0].properties[plan].quality[0].severity",
+        "a row tells nothing without plan, so its value cannot be made null",
+    ),
+    "order of dates": (
+        "subscriptions",
+        lambda c: c["customProperties"][3]["value"].update(dateOrder="block"),
+        "customProperties[spell].value.dateOrder",
+        "found 'block'; allowed: one of quarantine, warn",
+    ),
     "unknown key": (
         "usage",
         lambda c: c.update(colour="red"),

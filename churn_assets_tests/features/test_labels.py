@@ -280,6 +280,31 @@ def test_inactivity(spark: "SparkSession") -> None:
     }
 
 
+def test_a_return_is_no_purchase(spark: "SparkSession") -> None:
+    """The shop's label counts events with `quantity > 0`; a refused one may have been a purchase."""
+    shop = load_business(SHIPPED_BUSINESSES / "shop")
+    assert shop.file.label.where == "quantity > 0"
+    rows = [
+        ("bought", "02-10", 1, "stayed"),
+        ("gave back", "02-10", -2, "churned"),
+        ("bought and gave back", "02-10", 2, "stayed"),
+        ("bought and gave back", "02-20", -2, "stayed"),
+        ("refused", "02-10", None, "unknown"),
+    ]
+    told = [
+        (day("02-28"), who, day(on), count, 5.0 if count else None, *([] if count else [REFUSED]))
+        for who, on, count, _ in rows
+    ]
+    schema = "customer_key string, date date, quantity int, amount double"
+    events = silver(spark, shop.source("transactions"), schema, told)
+    people = sorted({(who, AS_OF) for who, *_ in rows})
+    snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
+    dates = cohorts(["2025-01"], shop.file.windows, daily_until(day("08-31")))
+    found = churn_labels(snapshots, events, shop, dates, None)
+    assert _outcomes(found) == {who: outcome for who, _, _, outcome in rows}
+    assert {row["policy"] for row in found.collect()} == {"inactivity where quantity > 0"}
+
+
 def test_an_event_that_a_correction_moves_counts_where_it_is_known_to_be(
     spark: "SparkSession", tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """Landing to silver in a real small lake: the balance, what blocks, who gets a key, and where personal data stays."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.history.known_until import require_history, source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.assets import _report
 from churn_assets.silver.balance import Balance
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
@@ -260,6 +262,43 @@ def test_of_a_blocked_month_nothing_is_committed_and_the_others_pass(lake: Lake)
     with pytest.raises(MonthBlocked, match=r"tickets 2025-03: missing: no extract was delivered"):
         load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run", TODAY)
     assert _silver_versions(lake) == before
+
+
+def test_values_that_were_made_null_are_counted_by_month_and_column(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """Every end is 9999-12-31, one household has 99 people, one end has day and month exchanged."""
+    folder = small_business(tmp_path)
+    house, business = Lakehouse(settings_for(tmp_path, folder)), load_business(folder)
+    none = {"ended_on": "9999-12-31", "expires_on": "9999-12-31"}
+    spells = [subscription(n, **none) for n in range(1, 10)]
+    exchanged = subscription(10, started_on="2024-01-01", end_reason="price")
+    exchanged |= {"ended_on": "01.02.2025", "expires_on": ""}
+    write_csv(house.settings.landing_uri, "subscriptions", "2025-01-07", [*spells, exchanged])
+    people = [customer(n, household_size="99" if n == 1 else "2") for n in range(1, 11)]
+    write_csv(house.settings.landing_uri, "customers", "2025-01-31", people)
+    opened = ticket(1, "NATID0001", "2025-01-30T10:00:00Z")
+    write_jsonl(house.settings.landing_uri, "tickets", "2025-01-31", [opened])
+    loads = ingest(house, business, ["2025-01"], date(2025, 1, 31))
+    [spoken] = loads["subscriptions"].audits
+    assert (spoken.accepted, spoken.quarantined) == (10, 0)
+    assert spoken.remarks == {"none:ended_on": 9, "none:expires_on": 9, "exchanged:ended_on": 1}
+    assert loads["customers"].audits[0].remarks == {"range:household_size": 1}
+    noticed = {p.rule: p for load in loads.values() for p in load.problems}
+    assert set(noticed) == {"range:household_size", "exchanged:ended_on"}
+    assert noticed["exchanged:ended_on"].evidence == (
+        "In 1 rows ended_on lies after the extract, but shortly before it if day and month are exchanged."
+    )
+    rows = house.arrow(tables.silver(business.source("subscriptions"))).to_pylist()
+    assert sorted((row["ended_on"], row["remarks"]) for row in rows if row["ended_on"]) == [
+        (date(2025, 2, 1), "exchanged:ended_on")
+    ]
+    table = _report(loads["subscriptions"].audits, [])["remarked of accepted rows"]
+    assert re.findall(r"2025-01 \| (\w+) \| (\w+) \| (\d+)", table.value) == [
+        ("ended_on", "exchanged", "1"),
+        ("ended_on", "none", "9"),
+        ("expires_on", "none", "9"),
+    ]
 
 
 def test_rows_that_would_get_lost_block(lake: Lake) -> None:

@@ -29,6 +29,12 @@ REFUSED_RULE = LakeColumn(
     "string",
     "Rule that refused the row, as in silver/quarantine; null where it was accepted.",
 )
+REMARKS = LakeColumn(
+    "remarks",
+    "string",
+    "Rules that made a value of an accepted row null or that it breaks without being refused, with commas between: "
+    "none (a day that means none), a rule of a column with severity null_value, exchanged, order; null without any.",
+)
 AS_DELIVERED = (
     "as delivered on the extract_date. Nothing is corrected or left out, so a row may be wrong or come twice"
 )
@@ -124,6 +130,7 @@ def silver(source: Source) -> Table:
             copies,
             REFUSED,
             REFUSED_RULE,
+            REMARKS,
             EXTRACT_MONTH,
         ),
         row_key=(*source.silver_key, "extract_month", "sequence"),
