@@ -83,7 +83,9 @@ def judge_ids(
 
     related = related_sources(business)
     told = _with_first_months(ids, keyed, related).persist()
-    alike = _look_alikes(told, keyed, related).persist()
+    pairs = _pairs(told, keyed).persist()
+    # most months have none: Spark then drops the joins below from its plan
+    alike = _look_alikes(told, pairs.where("false") if pairs.isEmpty() else pairs, keyed, related).persist()
     try:
         flags = alike.groupBy("source", "customer_id").agg(F.min("kind").alias("kind"))
         counted = (
@@ -101,8 +103,8 @@ def judge_ids(
         withheld = _withheld(told, flags, refused).localCheckpoint()
         return JudgedIds([*problems, *_others(told, withheld, refused)], withheld)
     finally:
-        alike.unpersist()
-        told.unpersist()
+        for frame in (alike, pairs, told):
+            frame.unpersist()
 
 
 @dataclass
@@ -168,7 +170,28 @@ def plain_forms(spelling: "Column") -> "list[tuple[str, Column]]":
     return [("spaces", trimmed), ("a decimal point", whole), ("leading zeros", bare)]
 
 
-def _look_alikes(told: "DataFrame", keyed: "DataFrame | None", related: Mapping[str, str]) -> "DataFrame":
+def _pairs(told: "DataFrame", keyed: "DataFrame | None") -> "DataFrame":
+    """Ids without a key and others of the same plain form: customer_id, other, kind."""
+    from pyspark.sql import functions as F
+
+    everybody = told.groupBy("customer_id").agg(F.bool_and("known").alias("known"))
+    new = everybody.where("NOT known").select("customer_id")
+    everybody = everybody.select("customer_id")
+    if keyed is not None:
+        everybody = everybody.unionByName(keyed.select("customer_id")).distinct()
+    named = _forms(everybody).withColumnsRenamed({"customer_id": "other", "short": "other_short"})
+    return (
+        _forms(new)
+        .join(named, "form")
+        .where("customer_id <> other AND NOT (short AND other_short)")
+        .select("customer_id", "other", _kind("customer_id", "other").alias("kind"))
+        .distinct()
+    )
+
+
+def _look_alikes(
+    told: "DataFrame", pairs: "DataFrame", keyed: "DataFrame | None", related: Mapping[str, str]
+) -> "DataFrame":
     """New ids that are a known one in another spelling: source, customer_id, kind.
 
     Two ids that a source delivers in one month are two customers, however alike.
@@ -177,17 +200,6 @@ def _look_alikes(told: "DataFrame", keyed: "DataFrame | None", related: Mapping[
 
     by_source = told.groupBy("source", "customer_id", "first_month").agg(F.bool_or("known").alias("known"))
     new = by_source.where("NOT known").select("source", "customer_id", "first_month")
-    everybody = told.select("customer_id").distinct()
-    if keyed is not None:
-        everybody = everybody.unionByName(keyed.select("customer_id")).distinct()
-    named = _forms(everybody).withColumnsRenamed({"customer_id": "other", "short": "other_short"})
-    pairs = (
-        _forms(new.select("customer_id").distinct())
-        .join(named, "form")
-        .where("customer_id <> other AND NOT (short AND other_short)")
-        .select("customer_id", "other", _kind("customer_id", "other").alias("kind"))
-        .distinct()
-    )
     candidates = new.join(pairs, "customer_id").join(
         _established(by_source, related), ["source", "other"], "left"
     )
