@@ -3,6 +3,6 @@
 `definitions` builds the graph, `runs` runs a job in this process, and `cli.main` is the command line. Importing this
 package does nothing.
 
-May import: automation, bronze, contracts, deployment, features, gold, graph, lakehouse, models, monitoring, reporting,
-scores, silver, tracking.
+May import: automation, bronze, contracts, cross_checks, deployment, features, gold, graph, lakehouse, models,
+monitoring, reporting, scores, silver, tracking.
 """

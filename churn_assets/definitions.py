@@ -12,6 +12,7 @@ from churn_assets.automation.sensors import sensors
 from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.cross_checks.assets import cross_check_assets
 from churn_assets.features.assets import feature_assets
 from churn_assets.gold.assets import gold_assets
 from churn_assets.models.assets import model_assets
@@ -39,6 +40,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     assets = [
         *bronze_assets(business),
         *silver_assets(business),
+        *cross_check_assets(business),
         *gold_assets(business),
         *feature_assets(business),
         *model_assets(business),

@@ -20,6 +20,8 @@ from churn_assets.lakehouse.catalogue.table import LakeColumn, Table, types_of_r
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
+from churn_assets.silver.findings import record
+from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
 from churn_assets.silver.load import SilverLoad, load_silver
 from churn_assets.sources.landing import list_extracts
 
@@ -164,6 +166,19 @@ def small_business(tmp_path: Path, **edits: object) -> Path:
     return folder
 
 
+def tell_merges(contract: dict[str, Any]) -> None:
+    """The source tells in `merged_into` into whom a customer was merged."""
+    contract["schema"][0]["properties"].append({"name": "merged_into", "logicalType": "string"})
+    contract["customProperties"].append({"property": "mergedInto", "value": "merged_into"})
+
+
+def deliver_all(contract: dict[str, Any]) -> None:
+    """Each extract of the source lists everything."""
+    for item in contract["customProperties"]:
+        if item["property"] == "delivery":
+            item["value"] = "full"
+
+
 def _any_gap(contract: dict[str, Any]) -> None:
     """Tests deliver on the days that they are about."""
     table = contract["schema"][0]
@@ -188,7 +203,10 @@ def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
     where = tables.between(months)
     ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
     known = lakehouse.read(tables.CUSTOMER_KEYS) if lakehouse.exists(tables.CUSTOMER_KEYS) else None
-    return lakehouse.append(tables.CUSTOMER_KEYS, new_keys(ids, known).coalesce(1), run_id="keys").rows
+    judged = judge_ids(business, ids, known, first_months(lakehouse, business))
+    record(lakehouse, FOUND_BY, months, judged.problems, run_id="keys")
+    added = new_keys(ids, known, judged.withheld).coalesce(1)
+    return lakehouse.append(tables.CUSTOMER_KEYS, added, run_id="keys").rows
 
 
 def ingest(

@@ -23,7 +23,12 @@ from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 WRITE = "WRITE_GRAPH_SNAPSHOT" in os.environ
-WITHOUT_SPARK = {"monitoring/model_performance", "monitoring/drift", "monitoring/monthly_page"}
+WITHOUT_SPARK = {
+    "monitoring/model_performance",
+    "monitoring/drift",
+    "monitoring/monthly_page",
+    "monitoring/people_balance",
+}
 WITHOUT_CHECK = {"monitoring/monthly_page"}  # it holds nothing that checked tables do not
 
 LOADING = """

@@ -32,3 +32,19 @@ def test_every_picture_is_shown_somewhere() -> None:
         picture.name for picture in [*DOCS.glob("*.png"), *DOCS.glob("*.svg")] if picture.name not in text
     ]
     assert not idle, f"no page shows {idle}"
+
+
+def test_each_promise_about_the_unknown_names_tests_that_exist() -> None:
+    text = (DOCS / "unknown.md").read_text(encoding="utf-8")
+    promises = [part for part in text.split("\n**")[1:] if "`" in part]
+    named = re.findall(r"`(?:([\w/]+\.py)::)?(test_\w+)`", text)
+    assert len(promises) >= 15
+    assert all("Test" in promise for promise in promises)
+    tests = {
+        path: path.read_text(encoding="utf-8") for path in (ROOT / "churn_assets_tests").rglob("test_*.py")
+    }
+    for file, test in named:
+        places = [path for path, code in tests.items() if f"def {test}(" in code]
+        assert [path for path in places if not file or path.match(f"churn_assets_tests/{file}")], (
+            f"{file}::{test}"
+        )

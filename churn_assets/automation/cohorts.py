@@ -6,7 +6,7 @@ delivered again changes:
 
 - if features use only event windows of the source: the snapshots of its month and of the observation_months - 1 months
   after it, because an event is never known before it happens;
-- if features use anything else of it (attributes, spells, recency, tenure, who is a customer at all): every snapshot
+- if features use anything else of it (attributes, spells, tenure, who is a customer at all): every snapshot
   from its month on, because the last known version is valid until a newer one arrives;
 - if no feature uses the source: none.
 

@@ -4,5 +4,5 @@ result.
 No module here computes a feature, a label, a score or a figure that another package could need.
 
 May import: churn_assets, contracts, drafting, graph, history, lakehouse, ml, models, monitoring, replay, reporting,
-simulator, sources, study, tracking.
+silver, simulator, sources, study, tracking.
 """

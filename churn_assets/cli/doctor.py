@@ -98,6 +98,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         check_runs,
         check_home,
         check_stores,
+        check_findings,
         check_java,
         check_jars,
         check_class_archive,
@@ -321,6 +322,20 @@ def check_stores(settings: Settings) -> Finding:
             "Move your own files and the tables of another business elsewhere: no erasure and no backup covers them.",
         )
     return Finding("stores", "ok", f"all of {settings.home_path} is in the catalogue")
+
+
+def check_findings(settings: Settings) -> Finding:
+    """Lists what the checks of silver found in the last month."""
+    from churn_assets.cli.findings import open_findings
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.silver.findings import told
+
+    if is_uri(settings.lake_uri):
+        return Finding("findings", "ok", "not read: without Spark, only a lake on this machine can be read")
+    month, found = open_findings(Lakehouse(settings))
+    if not found:
+        return Finding("findings", "ok", f"none in {month}" if month else "no month has passed silver yet")
+    return Finding("findings", "warn", "\n".join(told(row) for row in found))
 
 
 def check_java(settings: Settings) -> Finding:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from churn_assets.cli.findings import open_findings
 from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.cli.options import command
 from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
@@ -19,6 +20,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
+from churn_assets.monitoring.people import ALL
 from churn_assets.months import spoken
 
 if TYPE_CHECKING:
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 RISKIEST = 5
 LINES_A_CUSTOMER = 3
 INDENT = 2
+FINDING_WIDTH = 150  # characters, so that findings take two lines
+FACT_LINES = 9  # above five customers of three lines each
 LABEL_WIDTH = 10
 LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
-    ("{command} summary --full", "all tables, refused rows, segments and what to do about them"),
+    ("{command} summary --full", "all tables, findings, refused rows, segments and what to do"),
     ("{command} init", "drafts a business from your own files, no Python: see docs/sources.md"),
 )
 
@@ -61,7 +65,9 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     facts.add_column()
     for label, words in (
         ("Rows", _rows(lakehouse)),
+        ("People", _people(lakehouse)),
         ("Not known", _not_known(lakehouse, business)),
+        ("Findings", _findings(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
     ):
@@ -70,7 +76,9 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     console.print(facts)
     if lakehouse.exists(tables.CUSTOMER_SEGMENTS):
         console.print("", _tiers(lakehouse, business))
-    if rows := riskiest(lakehouse, line, RISKIEST):
+    more = len(console.render_lines(facts)) - FACT_LINES
+    fewer = max(0, -(-more // LINES_A_CUSTOMER))  # customers for whom there is no room
+    if rows := riskiest(lakehouse, line, RISKIEST - fewer):
         console.print("", _customers(rows, business, console.width))
     console.print("", _next_steps(lakehouse.settings.home_path))
 
@@ -85,6 +93,30 @@ def _rows(lakehouse: Lakehouse) -> str:
         f"{delivered:,} delivered: {accepted:,} accepted, {duplicate:,} duplicates, {refused:,} refused "
         "(each with its reason in silver/quarantine)"
     )
+
+
+def _findings(lakehouse: Lakehouse) -> str | None:
+    """How many findings the last month has, and the first of them; None if it has none."""
+    month, found = open_findings(lakehouse)
+    if not found:
+        return None
+    first = f"{found[0]['source']}: {found[0]['what']}"
+    return f"{len(found):,} in {month}. {textwrap.shorten(first, FINDING_WIDTH, placeholder=' ...')}"
+
+
+def _people(lakehouse: Lakehouse) -> str | None:
+    """The newest balance of all sources, on one line; None before the first."""
+    if not lakehouse.exists(tables.PEOPLE_BALANCE):
+        return None
+    of_all = lakehouse.arrow(tables.PEOPLE_BALANCE, filters=[("source", "=", ALL)])
+    if not of_all.num_rows:
+        return None
+    [row] = latest(of_all, "as_of_date").to_pylist()
+    gone = ("ended", "merged", "disappeared", "unknown")
+    left = " ".join(
+        f"- {row[state]:,} {state}" for state in gone if row[state] or state in ("ended", "unknown")
+    )
+    return f"{row['now']:,} on {row['as_of_date']} = {row['former']:,} before + {row['new']:,} new {left}"
 
 
 def _model(training: dict[str, Any] | None) -> str:

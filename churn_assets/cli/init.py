@@ -58,7 +58,7 @@ def init(
       churn-assets init my_business --from exports/*.csv
       churn-assets init my_business --from exports/ --land
 
-    Read are CSV in any usual dialect, JSON lines and Parquet, plain, .gz or .zst. Files of one name apart from a date
+    It reads CSV in any usual dialect, JSON lines and Parquet, plain, .gz or .zst. Files of one name apart from a date
     are one source: sales_2024-01.csv, sales-202402.csv. So is a landing folder sales/extract_date=2024-01-31/.
 
     Guessed are types, date formats and which rows decide about them, number signs, keys, the customer's id, personal

@@ -141,12 +141,21 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
                 run_job(instance, settings, job, months, console)
             except RunError:
                 if job == "ingest":
-                    _tell_unknown(settings, months[-1])
+                    _tell_ingest(settings, months)
                 raise
             if job == "ingest":
-                _tell_unknown(settings, months[-1])
+                _tell_ingest(settings, months)
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
+
+
+def _tell_ingest(settings: "Settings", months: list[str]) -> None:
+    """Prints what the checks found in these months, and which months up to the last have not passed silver."""
+    from churn_assets.cli.findings import print_findings
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    print_findings(Lakehouse(settings), months, output())
+    _tell_unknown(settings, months[-1])
 
 
 def _tell_unknown(settings: "Settings", last: str) -> None:
@@ -185,7 +194,9 @@ def _tell_trainings(settings: "Settings", first: str, last: str) -> None:
 
 @click.command()
 @click.option(
-    "--full", is_flag=True, help="Every table, refused rows by rule, segments, the ten riskiest customers."
+    "--full",
+    is_flag=True,
+    help="Every table, refused rows by rule, findings, segments, the ten riskiest customers.",
 )
 def summary(full: bool) -> None:
     """Tell what the lake holds, on one screen: rows, model, customers at risk, next steps."""

@@ -1,4 +1,4 @@
-"""`churn-assets summary --full`: all tables, refused rows, the model, segments with actions, riskiest customers."""
+"""`churn-assets summary --full`: all tables, refused rows, findings, the model, segments, riskiest customers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from churn_assets.cli.findings import open_findings, print_findings
 from churn_assets.cli.known_until import not_known, states_of, told
 from churn_assets.cli.options import command
 from churn_assets.contracts.business import Business
@@ -196,6 +197,10 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
     for part in (_rows(lakehouse, business), _known(lakehouse, business), _refused(lakehouse)):
         if part is not None:
             console.print(part, "")
+    month, found = open_findings(lakehouse)
+    if found:
+        print_findings(lakehouse, [month], console, shown=None)
+        console.print()
     line = decided(lakehouse)
     _model(lakehouse, line, console)
     if (segments := _segments(lakehouse)) is not None:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from churn_assets.contracts.calendar import Calendar
+from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.contracts.features import Feature, FeatureLine, read_features
 from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.monitoring import Monitoring, check_treated
+from churn_assets.contracts.people import People
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.protected import ProtectedAttribute, check_reads, marked, read_protected
 from churn_assets.contracts.retraining import Retraining
@@ -37,6 +39,8 @@ class BusinessFile(Section):
     windows: Windows = Windows()
     label: LabelRule
     eligibility: Eligibility = Eligibility()
+    people: People = People()
+    contradictions: Contradictions = Contradictions()
     features: list[FeatureLine] = Field(min_length=1)
     protected: list[ProtectedAttribute] = Field([])
     customer_months: list[MonthColumn] = Field([])
@@ -99,6 +103,11 @@ class Business:
     def label_source(self) -> Source:
         """The source that the label is computed from."""
         return self.source(self.file.label.source)
+
+    @property
+    def tells_who_is_gone(self) -> tuple[Source, ...]:
+        """The entities that tell who was merged, or who is gone because they no longer list them."""
+        return tuple(s for s in self.of_role("entity") if s.delivery == "full" or s.merged_into)
 
 
 def read_business(document: YamlDocument, sources: Sources) -> Business | None:

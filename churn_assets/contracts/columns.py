@@ -25,7 +25,7 @@ PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "res
 RESERVED = frozenset(
     {
         *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE),
-        *("refused", "refused_rule", "refused_reason", "raw_row"),
+        *("refused", "refused_rule", "refused_reason", "raw_row", "remarks"),
     }
 )
 # Type -> Python types of its values in YAML, and the wording for messages.
@@ -36,6 +36,21 @@ WRITTEN: dict[LogicalType, tuple[tuple[type, ...], str]] = {
     "integer": ((int,), "whole numbers"),
     "boolean": ((bool,), "true or false"),
 }
+# Days that stand for "none" in every column: of MySQL, .NET, SQL Server, Excel and Delphi, and the last of four digits.
+ZEROS = "0000-00-00"
+DAY_OF_ZEROS = r"^0[0\-./: TZ]*$"  # 0000-00-00, 00.00.0000, 0000-00-00 00:00:00
+EARLIEST = "1900-01-01"  # a day before it needs a minimum in the contract
+MEANS_NONE = (ZEROS, "0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01", "9999-12-31")
+# Of an end, too; people were born on the first of these.
+ENDS_MEAN_NONE = ("1970-01-01", "2099-12-31", "2999-12-31")
+ENDS = ("expiresOn", "noticeOn", "endedOn")
+AHEAD = {
+    "startedOn": 3_653,
+    "noticeOn": 3_653,
+    "endedOn": 3_653,
+    "expiresOn": 18_263,
+}  # days: 10 years, 50 years
+FAR_AHEAD = 36_525  # days: a century
 # Syntax of Java's regular expressions that Python's do not have.
 ONLY_JAVA = re.compile(
     r"(\\\\)|\\(?:[pP](?:\{[^}]*\}|\w)|x\{[0-9a-fA-F]+\}|k<\w+>|[hHRXGQEez])|\(\?[a-zA-Z-]+\)"
@@ -43,8 +58,17 @@ ONLY_JAVA = re.compile(
 NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
 
 
-def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column:
-    """Returns the column that a property declares; reports invalid names, types, rules and values."""
+def column_of(
+    prop: Property, source_format: FileFormat, place: Place, spell_key: str | None = None
+) -> Column:
+    """Returns the column that a property declares; reports invalid names, types, rules and values.
+
+    Args:
+        prop: the property.
+        source_format: of the source.
+        place: of the property.
+        spell_key: what the column is of a spell, such as endedOn; None if it is nothing of a spell.
+    """
     own = own_properties(ColumnProperties, place.at("customProperties")) or ColumnProperties()
     _check_signs(prop, own, source_format, place.at("customProperties"))
     options = prop.logicalTypeOptions
@@ -92,6 +116,9 @@ def column_of(prop: Property, source_format: FileFormat, place: Place) -> Column
         refers_to=prop.relationships[0].to if prop.relationships else None,
         meaning=" ".join(filter(None, (prop.description, prop.transformDescription))),
         unit=own.unit,
+        means_none=_means_none(prop, own, place, spell_key),
+        max_days_ahead=_max_days_ahead(prop, own, place, spell_key),
+        severity=own.severity,
     )
 
 
@@ -182,6 +209,33 @@ def _formats(prop: Property, own: ColumnProperties, place: Place) -> tuple[str, 
                 here.refuse(f"the formats of {prop.name} contradict each other: {doubt}", "keep one of them")
         good.append(pattern)
     return tuple(good)
+
+
+def _means_none(
+    prop: Property, own: ColumnProperties, place: Place, spell_key: str | None
+) -> tuple[str, ...]:
+    """Returns the days that mean none as ISO text, the default ones if the contract names none; () for other types."""
+    here = property_place(place.at("customProperties"), "meansNone")
+    if prop.logicalType not in TIMES:
+        if own.meansNone is not None:
+            here.refuse(f"a {prop.logicalType} has no days that mean none", "remove them")
+        return ()
+    if own.meansNone is None:
+        return (*MEANS_NONE, *ENDS_MEAN_NONE) if spell_key in ENDS else MEANS_NONE
+    days = tuple(str(day) for day in own.meansNone)
+    for position, day in enumerate(days):
+        if day != ZEROS and _moment(day, "date") is None:
+            here.at(position).refuse(f"{shown(day)} is no day", f"write it as 9999-12-31, or {ZEROS}")
+    return days
+
+
+def _max_days_ahead(prop: Property, own: ColumnProperties, place: Place, spell_key: str | None) -> int | None:
+    if prop.logicalType in TIMES:
+        return own.maxDaysAhead if own.maxDaysAhead is not None else AHEAD.get(spell_key or "", FAR_AHEAD)
+    if own.maxDaysAhead is not None:
+        here = property_place(place.at("customProperties"), "maxDaysAhead")
+        here.refuse(f"a {prop.logicalType} lies on no day", "remove it")
+    return None
 
 
 def _pattern(pattern: str | None, place: Place) -> str | None:

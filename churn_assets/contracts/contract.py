@@ -8,6 +8,7 @@ from pathlib import Path
 from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
 from churn_assets.contracts.custom import ContractProperties
+from churn_assets.contracts.entity import check_entity, former_column
 from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.promises import promises_of
@@ -25,7 +26,13 @@ from churn_assets.contracts.spell import check_spell, find_column, spell_columns
 from churn_assets.contracts.validation import own_properties, peek, property_place, read
 from churn_assets.contracts.yaml_file import YamlDocument, read_yaml
 
-SHARED_TABLES = ("quarantine", "customer_keys", "customer_identity", "reconciliation")  # of silver
+SHARED_TABLES = (
+    "quarantine",
+    "customer_keys",
+    "customer_identity",
+    "findings",
+    "reconciliation",
+)  # of silver
 NAME = re.compile(r"^name: *[\"']?([a-z][a-z0-9_]*)", re.MULTILINE)  # of a source, in invalid YAML
 
 
@@ -45,8 +52,8 @@ def load_source(file: Path) -> Source:
 def read_contract(document: YamlDocument) -> ReadContract:
     """Reads as much of a contract as possible, and adds its mistakes to `document.mistakes`.
 
-    Whatever the contract says, the customer's id is required and personal, and the event time and the start of a spell
-    are required: silver cannot use a row without them and puts it into quarantine.
+    Whatever the contract says, the customer's id is required, ids of customers are personal, and the event time and
+    the start of a spell are required: silver cannot use a row without them and puts it into quarantine.
     """
     top = Place(document)
     if not document.readable:
@@ -60,7 +67,8 @@ def read_contract(document: YamlDocument) -> ReadContract:
     own_place, properties = top.at("customProperties"), top.at("schema", 0, "properties")
     own = own_properties(ContractProperties, own_place)
     server = read_server(top.at("servers", 0))
-    columns, names = _columns(properties, server.format)
+    spell = own.spell.columns if own and own.spell else {}
+    columns, names = _columns(properties, server.format, {name: key for key, name in spell.items()})
     key = _key(properties)
     month_rules, gap = _rules(top.at("schema", 0, "quality"))
     promises = promises_of(top.at("slaProperties"))
@@ -71,7 +79,9 @@ def read_contract(document: YamlDocument) -> ReadContract:
         return ReadContract(top, name, None, unread)
     customer = _check_own(own, names, columns, own_place)
     _check_personal(own, key, columns, properties)
+    _check_nulled(own, customer, columns, properties)
     needed = {customer, own.eventTime, own.spell and own.spell.startedOn}
+    ids = {customer, own.mergedInto}
     source = Source(
         name=name,
         description=contract.description.purpose if contract else "",
@@ -85,13 +95,15 @@ def read_contract(document: YamlDocument) -> ReadContract:
         encoding=server.encoding,
         compression=server.compression,
         columns=tuple(
-            replace(c, required=c.required or c.name in needed, personal=c.personal or c.name == customer)
+            replace(c, required=c.required or c.name in needed, personal=c.personal or c.name in ids)
             for c in columns.values()
         ),
         key=key,
         customer=customer or own.customer,
         event_time=own.eventTime,
         spell=spell_columns(own.spell) if own.spell else None,
+        former=former_column(own),
+        merged_into=own.mergedInto,
         month_rules=month_rules,
         gap=gap,
         frequency_days=promises.frequency_days,
@@ -107,8 +119,13 @@ def _owner(contract: odcs.Contract | None) -> str:
     return f"team:{contract.team.name if contract.team else contract.domain or 'data'}"
 
 
-def _columns(place: Place, source_format: FileFormat) -> tuple[dict[str, Column], Names]:
-    """Returns name -> column for the columns that could be read, and all names, in the order of the contract."""
+def _columns(
+    place: Place, source_format: FileFormat, of_spell: Mapping[str, str]
+) -> tuple[dict[str, Column], Names]:
+    """Returns name -> column for the columns that could be read, and all names, in the order of the contract.
+
+    `of_spell`: name of a column -> what it is of the spell.
+    """
     columns: dict[str, Column] = {}
     names: dict[str, None] = {}
     complete = isinstance(place.content(), list)
@@ -121,7 +138,7 @@ def _columns(place: Place, source_format: FileFormat) -> tuple[dict[str, Column]
             item.at("name").refuse(f"{name} is declared twice", "remove one")
         names[name] = None
         if (prop := peek(odcs.Property, item)) is not None:
-            columns[name] = column_of(prop, source_format, item)
+            columns[name] = column_of(prop, source_format, item, of_spell.get(name))
     return columns, Names(tuple(names), complete)
 
 
@@ -156,6 +173,7 @@ def _check_own(
         check_spell(own.spell, property_place(place, "spell"), names, columns)
     elif own.role == "spell":
         place.refuse("a source of role spell needs spell", "name startedOn, endedOn and the reasons")
+    check_entity(own, place, names, columns)
     return customer
 
 
@@ -180,6 +198,29 @@ def _check_personal(
             )
 
 
+def _check_nulled(
+    own: ContractProperties, customer: str | None, columns: Mapping[str, Column], place: Place
+) -> None:
+    """Reports `severity: null_value` of columns that a row cannot do without.
+
+    Without its end a spell would run on: what is not known would look like what is known.
+    """
+    needed = {customer, own.eventTime, *(own.spell.columns.values() if own.spell else ())}
+    for item in place.items():
+        column = columns.get(str(item.at("name").content()))
+        if column is None or not (column.required or column.name in needed):
+            continue
+        for here, severity in (
+            (property_place(item.at("customProperties"), "severity"), column.severity),
+            (item.at("quality", 0, "severity"), column.valid_severity),
+        ):
+            if severity == "null_value":
+                here.refuse(
+                    f"a row tells nothing without {column.name}, so its value cannot be made null",
+                    "write `quarantine`, or make the column optional",
+                )
+
+
 def _rules(place: Place) -> tuple[tuple[MonthRule, ...], GapRule | None]:
     shares: list[MonthRule] = []
     gaps: list[GapRule] = []
@@ -195,6 +236,12 @@ def _rules(place: Place) -> tuple[tuple[MonthRule, ...], GapRule | None]:
         match quality.implementation:
             case odcs.Shares() as s:
                 shares.append(MonthRule(s.rule, s.minShare, s.maxShare, quality.severity))
+            case odcs.FillShare() as f:
+                shares.append(MonthRule(f.rule, f.minShare, 1.0, quality.severity))
+            case odcs.Strangers() as r:
+                shares.append(MonthRule(r.rule, None, r.maxShare, quality.severity))
+            case odcs.IdOverlap() as o:
+                shares.append(MonthRule(o.rule, o.minShare, o.maxAlike, quality.severity))
             case odcs.Gap() as g:
                 gaps.append(GapRule(g.maxDays, quality.severity))
     return tuple(shares), gaps[0] if gaps else None

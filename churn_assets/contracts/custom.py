@@ -1,5 +1,6 @@
 """The customProperties that this project defines: for a contract, for its server and for its columns."""
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,11 +30,25 @@ class SpellProperty(CustomProperties):
     voluntaryReasons: Annotated[list[str], Distinct] = Field(
         [], description="the reasons that are the customer's own choice"
     )
+    dateOrder: Literal["quarantine", "warn"] = Field(
+        "quarantine",
+        description="what becomes of a row whose end or expiry lies before its start: `quarantine` refuses it, "
+        "`warn` keeps it",
+    )
 
     @property
     def columns(self) -> dict[str, str]:
         """Property key -> name of the column."""
-        return self.model_dump(exclude={"voluntaryReasons"}, exclude_none=True)
+        return self.model_dump(exclude={"voluntaryReasons", "dateOrder"}, exclude_none=True)
+
+
+class FormerProperty(CustomProperties):
+    """Which values of a column say that a customer has left."""
+
+    column: str = Field(description="the column with the customer's state")
+    values: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="its values that mean a former customer"
+    )
 
 
 class ContractProperties(CustomProperties):
@@ -49,6 +64,12 @@ class ContractProperties(CustomProperties):
     customer: str = Field(description="the column with the customer's natural id")
     eventTime: str | None = Field(None, description="of events and treatments: the column with their time")
     spell: SpellProperty | None = Field(None, description="of spells: their columns")
+    former: FormerProperty | None = Field(
+        None, description="of entities: the column that tells former customers, and its values that do"
+    )
+    mergedInto: str | None = Field(
+        None, description="of entities: the column with the id of the customer that this one was merged into"
+    )
 
 
 class ServerProperties(CustomProperties):
@@ -72,4 +93,18 @@ class ColumnProperties(CustomProperties):
     decimal: Literal[".", ","] = Field(".", description="of a number in CSV or JSON text: the decimal sign")
     thousands: Literal[".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"] | None = Field(
         None, description="of a number in CSV or JSON text: the sign between groups of three digits"
+    )
+    meansNone: Annotated[list[str | date], Distinct] | None = Field(
+        None,
+        description="days that mean none, such as 9999-12-31; 0000-00-00 is a day of zeros; `[]`: no day does",
+    )
+    maxDaysAhead: int | None = Field(
+        None,
+        ge=0,
+        description="of days and moments: a value later than so many days after the extract is refused",
+    )
+    severity: Literal["quarantine", "null_value"] = Field(
+        "quarantine",
+        description="what becomes of a value that breaks type, minimum, maximum, pattern or maxDaysAhead: `quarantine` "
+        "refuses the row, `null_value` keeps the row without the value",
     )

@@ -49,6 +49,7 @@ BY_ROLE: dict[str, frozenset[str]] = {
     "spell": frozenset({"tenure", "days_to_expiry", "attribute", "change", "change_recency"}),
     "entity": frozenset({"attribute"}),
 }
+OBSERVED = frozenset({"recency", "change_recency"})  # look back over the whole observation window
 COLUMNS = ("measure", "column", "category")  # keys that name a column
 
 
@@ -79,7 +80,7 @@ class FeatureLine(BaseModel):
         [],
         description=(
             "windows in whole months that end at as_of; within W, for `trend` within half of W, as it"
-            " compares with as many months before"
+            " compares with as many months before; `recency` and `change_recency` look back over W"
         ),
     )
     days: list[Literal[7, 14]] = Field(
@@ -143,7 +144,8 @@ class FeatureLine(BaseModel):
             raise ValueError(
                 f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows"
             )
-        if not (self.months or self.days) and "{window}" in f"{self.says} {self.missing}":
+        windowed = self.months or self.days or self.aggregate in OBSERVED
+        if not windowed and "{window}" in f"{self.says} {self.missing}":
             raise ValueError("{window} needs a line with windows; this line has none")
         if self.days and self.aggregate not in ("sum", "count", "mean"):
             raise ValueError("windows in days are for sum, mean and count")
@@ -170,10 +172,11 @@ class Feature:
     `says` is the template of a reason (see phrases.py), `missing` the reason for a missing value; without them the
     reason uses `words`.
 
-    `months` or `days` is the length of the window; both are None if the aggregate has no window. `count_ever` counts
+    `months` or `days` is the length of the window: of `recency` and `change_recency` the whole observation window. Both
+    are None if the aggregate has no window: the state of a spell or an entity, `tenure`, and `count_ever`, which counts
     all rows up to as_of. A trend over m months is `(last - before) / (last + before)` of the measure in the last m
-    months and the m months before, in [-1, 1]. It is null if both are 0 or if one is negative (more refunds than
-    purchases).
+    months and the m months before, in [-1, 1]. It is null if both are 0, if one is negative (more refunds than
+    purchases), and for customers who came after the earlier window began.
     """
 
     name: str
@@ -231,7 +234,7 @@ def names_of(line: FeatureLine) -> list[str]:
     return [f"{base}_{window}" for window in windows] or [base]
 
 
-def expand(line: FeatureLine, source: Source | None) -> list[Feature]:
+def expand(line: FeatureLine, source: Source | None, observation_months: int) -> list[Feature]:
     """Returns the features of one line, one per window; `source` is None for an expression."""
     if source is None:
         name = str(line.name)
@@ -253,6 +256,8 @@ def expand(line: FeatureLine, source: Source | None) -> list[Feature]:
 
     def feature(months: int | None = None, days: int | None = None) -> Feature:
         length = f"{months}m" if months else f"{days}d" if days else None
+        if line.aggregate in OBSERVED:
+            months = observation_months
         last = f"last {_counted(months, 'month') if months else _counted(days or 0, 'day')}"
         return Feature(
             f"{base}_{length}" if length else base,
@@ -333,7 +338,7 @@ def read_features(
             unread += names_of(read.line)
             continue
         _check_says(read)
-        for feature in expand(read.line, read.source):
+        for feature in expand(read.line, read.source, (windows or Windows()).observation_months):
             if feature.name in {f.name for f in features}:
                 read.place.refuse(f"two features are called {feature.name}", "give one line a `name`")
             features.append(feature)

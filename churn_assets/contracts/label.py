@@ -23,6 +23,13 @@ class LabelRule(Section):
     source: str = Field(
         description="the source that says who left: a spell, for `inactivity` an event or treatment source"
     )
+    where: str | None = Field(
+        None,
+        description=(
+            "for `inactivity`: SQL condition on the events that count, such as `quantity > 0` where a return"
+            " is no purchase"
+        ),
+    )
     renewal_days: int = Field(
         0,
         ge=0,
@@ -39,6 +46,11 @@ class LabelRule(Section):
         At least 1: the end is the last day of a spell, so a spell that starts the next day continues it.
         """
         return max(1, self.renewal_days)
+
+    @property
+    def rule(self) -> str:
+        """The policy and its condition: `inactivity where quantity > 0`."""
+        return f"{self.policy} where {self.where}" if self.where else self.policy
 
     def check(self, place: Place, sources: Sources, windows: Windows | None) -> Source | None:
         """Checks the rule and returns the source that it reads; None if it is unknown or has the wrong role."""
@@ -57,6 +69,10 @@ class LabelRule(Section):
                 f"name a source of role {' or '.join(wanted)}",
             )
             return None
+        if self.where is not None and self.policy != "inactivity":
+            place.at("where").refuse(f"the policy {self.policy} reads no events", "remove it")
+        elif self.where is not None:
+            sources.check_where(self.where, source, place.at("where"))
         if self.policy == "lapse" and source.spell and source.spell.expires_on is None:
             place.at("policy").refuse("the policy lapse needs spell.expiresOn in the contract")
         return source

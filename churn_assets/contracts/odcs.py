@@ -17,7 +17,7 @@ from churn_assets.contracts.custom import (
 from churn_assets.contracts.json_schema import OneItemEach
 from churn_assets.contracts.section import Distinct, Name
 
-Severity = Literal["warn", "quarantine", "block"]
+Severity = Literal["warn", "null_value", "quarantine", "block"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
 
 
@@ -58,7 +58,8 @@ class PropertyQuality(Shape):
     mustBe: Literal[0] = 0
     severity: Severity = Field(
         "quarantine",
-        description="what becomes of another value: `warn` keeps the row, `quarantine` refuses it",
+        description="what becomes of another value: `warn` keeps it, `null_value` keeps the row without it, "
+        "`quarantine` refuses the row, `block` refuses the month",
     )
     description: str | None = None
 
@@ -80,12 +81,40 @@ class Gap(Shape):
     maxDays: int = Field(ge=1, description="most days between two extracts")
 
 
+class FillShare(Shape):
+    """Rule of this project: how far the filled share of a column may fall."""
+
+    rule: Literal["fill"]
+    minShare: float = Field(
+        0.1, ge=0, le=1, description="least share of rows with a value, as a share of the most that was usual"
+    )
+
+
+class Strangers(Shape):
+    """Rule of this project: how many ids the source that `relationships` names may lack."""
+
+    rule: Literal["relationships"]
+    maxShare: float = Field(
+        0, ge=0, le=1, description="most ids, as a share, that the related source never delivered"
+    )
+
+
+class IdOverlap(Shape):
+    """Rule of this project: how many ids of a month must be known from before, or from the related source."""
+
+    rule: Literal["idOverlap"]
+    minShare: float = Field(0.5, ge=0, le=1, description="least ids of a month that are known, as a share")
+    maxAlike: float = Field(
+        0.01, ge=0, le=1, description="most ids, as a share, that are new and look like a known one"
+    )
+
+
 class SchemaQuality(Shape):
     """A rule over a whole month of the source."""
 
     type: Literal["custom"]
     engine: Literal["churnAssets"]
-    implementation: Shares | Gap = Field(discriminator="rule")
+    implementation: Shares | Gap | FillShare | Strangers | IdOverlap = Field(discriminator="rule")
     severity: Literal["warn", "block"] = "block"
     description: str | None = None
 

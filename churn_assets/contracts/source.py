@@ -19,7 +19,9 @@ class Column:
 
     `field` is the name of the delivered top-level field, `json_path` the path inside it (JSON lines only). `meaning` is
     the description in the contract, "" if there is none; `unit` is the unit of a number, if the contract has one.
-    `decimal` and `thousands` are the separators of a number that is delivered as text.
+    `decimal` and `thousands` are the separators of a number that is delivered as text. Of dates and timestamps:
+    `means_none` are ISO days that mean none, `max_days_ahead` is how long after the extract a value may lie. `severity`
+    says what becomes of a value that breaks a rule other than that of valid values.
     """
 
     name: str
@@ -42,6 +44,9 @@ class Column:
     refers_to: str | None
     meaning: str
     unit: str | None
+    means_none: tuple[str, ...] = ()
+    max_days_ahead: int | None = None
+    severity: Literal["quarantine", "null_value"] = "quarantine"
 
     def allows(self, value: object) -> bool:
         """Whether a typed value is one of the valid values; True if the contract lists none."""
@@ -55,7 +60,8 @@ class Column:
 class SpellColumns:
     """Which columns of a spell contain its dates and the reason of its end.
 
-    `voluntary_reasons` are the values of `end_reason` that are the customer's choice.
+    `voluntary_reasons` are the values of `end_reason` that are the customer's choice. `date_order` says what becomes of
+    a row whose end or expiry lies before its start.
     """
 
     started_on: str
@@ -64,13 +70,27 @@ class SpellColumns:
     ended_on: str
     end_reason: str | None
     voluntary_reasons: tuple[str, ...]
+    date_order: Literal["quarantine", "warn"] = "quarantine"
+
+
+@dataclass(frozen=True)
+class FormerColumn:
+    """The column of an entity that tells former customers, and its values that do."""
+
+    column: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class MonthRule:
-    """A rule over a month of a source: rows as a share of the usual number, or share of refused rows."""
+    """A rule over a month of a source: a share, and what happens below `min_share` or above `max_share`.
 
-    rule: Literal["volume", "refusedShare"]
+    `volume`: rows of the usual number; `refusedShare`: refused rows; `fill`: filled rows of a column, of the usual;
+    `relationships`: ids that the related source lacks; `idOverlap`: ids that are known, and most ids that are new and
+    look like a known one.
+    """
+
+    rule: Literal["volume", "refusedShare", "fill", "relationships", "idOverlap"]
     min_share: float | None
     max_share: float
     severity: Literal["warn", "block"]
@@ -88,8 +108,9 @@ class GapRule:
 class Source:
     """One declared source.
 
-    `customer` is the name of the column with the natural id of the customer. `encoding` is one that Python knows.
-    `compression` is that of files whose names do not tell it.
+    `customer` is the name of the column with the natural id of the customer, `merged_into` that of the column with the
+    id of the customer that this one was merged into. `encoding` is one that Python knows. `compression` is that of
+    files whose names do not tell it.
     """
 
     name: str
@@ -108,6 +129,8 @@ class Source:
     customer: str
     event_time: str | None
     spell: SpellColumns | None
+    former: FormerColumn | None
+    merged_into: str | None
     month_rules: tuple[MonthRule, ...]
     gap: GapRule | None
     frequency_days: int
@@ -128,7 +151,7 @@ class Source:
 
     @property
     def attributes(self) -> tuple[Column, ...]:
-        """Columns that tables after silver may contain: neither personal nor the natural id."""
+        """Columns that tables after silver may contain: neither personal nor a natural id."""
         return tuple(c for c in self.columns if not c.personal and c.name != self.customer)
 
     @property

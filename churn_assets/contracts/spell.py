@@ -39,4 +39,5 @@ def spell_columns(spell: SpellProperty) -> SpellColumns:
         ended_on=spell.endedOn,
         end_reason=spell.endReason,
         voluntary_reasons=tuple(spell.voluntaryReasons),
+        date_order=spell.dateOrder,
     )

@@ -319,7 +319,8 @@ def _number(
 def _number_transform(physical: str, read: Numbers, spellings: list[str]) -> str:
     text = _nullif(physical, spellings) if spellings else f"`{physical}`"
     if read.dressed or read.thousands:
-        text = f"regexp_replace({text}, '[^0-9eE{read.decimal}+-]', '')"
+        exponent = "eE" if read.exponents else ""
+        text = f"regexp_replace({text}, '[^0-9{exponent}{read.decimal}+-]', '')"
     if read.decimal == ",":
         text = f"replace({text}, ',', '.')"
     return f"cast({text} as double)"

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -106,9 +108,34 @@ def relate(sources: list[DraftSource]) -> list[DraftSource]:
     """Returns the sources with the entity that their customers belong to: the one that knows most customers."""
     entities = [source for source in sources if source.role == "entity"]
     if not entities:
-        return sources
+        return [replace(s, least_known=_least_known(s, None)) for s in sources]
     anchor = max(entities, key=lambda s: s.column(s.customer).distinct)
-    return [source if source is anchor else _related(source, anchor) for source in sources]
+    related = [source if source is anchor else _related(source, anchor) for source in sources]
+    return [replace(s, least_known=_least_known(s, anchor if s.refers_to else None)) for s in related]
+
+
+def _least_known(source: DraftSource, anchor: DraftSource | None) -> float | None:
+    """Least share of a month's ids that came in an earlier month, or by the related source until then."""
+    if not source.complete or (anchor and not anchor.complete):
+        return None
+    seen = _months_of_ids(source)
+    since = seen.groupby("id")["month"].min()
+    known = seen["month"] > seen["id"].map(since)
+    if anchor:
+        elsewhere = seen["id"].map(_months_of_ids(anchor).groupby("id")["month"].min())
+        known |= elsewhere.notna() & (elsewhere.fillna("") <= seen["month"])
+    by_month = known.groupby(seen["month"]).agg(["mean", "size"]).iloc[1:]
+    enough = by_month.loc[by_month["size"] >= LEAST_IDS, "mean"]
+    return float(enough.min()) if len(enough) else None
+
+
+def _months_of_ids(source: DraftSource) -> pd.DataFrame:
+    """Each id of each month once."""
+    months = np.array([f"{day:%Y-%m}" if day else "" for day in source.days])
+    column = source.column(source.customer)
+    frame = pd.DataFrame({"id": column.codes, "month": months[source.places]}).drop_duplicates()
+    frame = frame[frame["id"] >= 0]
+    return frame.assign(id=np.array(column.texts.to_pylist(), dtype=object)[frame["id"]])
 
 
 def _related(source: DraftSource, anchor: DraftSource) -> DraftSource:

@@ -14,6 +14,8 @@ from churn_assets.drafting.features import feature_lines, left_out, month_column
 from churn_assets.drafting.sample import ASCII
 from churn_assets.drafting.source import DraftSource
 
+# The lake asks that half of a month's ids are known; a draft asks for less where the files come near that.
+EXPECTED_KNOWN = 0.65
 WIDE = 10**6  # so that a line stays one line
 
 
@@ -55,6 +57,7 @@ def contract_yaml(source: DraftSource, business: str) -> str:
         own=[(item, source.notes.get(item["property"], "")) for item in own],
         frequency=(number, unit),
         volume=volume_limits(source),
+        known=source.least_known if (source.least_known or 1) < EXPECTED_KNOWN else None,
         files=_files(source),
     )  # fmt: skip
 

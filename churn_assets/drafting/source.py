@@ -33,6 +33,7 @@ class DraftSource:
         customer, key, event_time, spell, role, delivery: as in the contract; columns by their names in the lake.
         voluntary: values of the reason of an end that are the customer's choice.
         refers_to: the entity that its customers belong to.
+        least_known: least share of a month's ids that were known before; None if the files do not show it.
         notes: comments, by what they are about.
         doubts: what to review.
     """
@@ -51,6 +52,7 @@ class DraftSource:
     spell: dict[str, str] = field(default_factory=dict)
     voluntary: tuple[str, ...] = ()
     refers_to: str | None = None
+    least_known: float | None = None
     notes: dict[str, str] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
 

@@ -20,7 +20,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
-from churn_assets.silver.reconciliation import extract_dates
+from churn_assets.silver.reconciliation import extract_dates, last_extracts
 
 ONE_ROW = "one_row_per_customer"
 NOT_EARLY = "no_label_before_maturity"
@@ -104,7 +104,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            f"The outcome of each snapshot: policy {business.file.label.policy}, outcome window "
+            f"The outcome of each snapshot: policy {business.file.label.rule}, outcome window "
             f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled "
             f"by the first extract at least {windows.settlement_days} days later and then kept. "
             "Pending is null, never 0."
@@ -112,6 +112,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         deps=[
             tables.CUSTOMER_SNAPSHOTS.key,
             tables.silver(business.label_source).key,
+            *(tables.silver(s).key for s in business.tells_who_is_gone),
             tables.RECONCILIATION.key,
         ],
         partitions=snapshot_months(business),
@@ -143,6 +144,8 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             business,
             dates,
             settled,
+            {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_who_is_gone},
+            last_extracts(lakehouse),
         )
         with lakehouse.draft(table, frame) as draft:
             _refuse_early_labels(draft, extracts[-1])

@@ -15,7 +15,7 @@ from churn_assets.history.knowledge import as_of_date_of, events_with_validity, 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-ALL_OF_HISTORY = frozenset({"recency", "tenure", "count_ever"})  # aggregates that no window ends
+ALL_OF_HISTORY = frozenset({"tenure", "count_ever"})  # aggregates that no window ends
 CELL = ("customer_key", "event_index", "known_index", "superseded_index")
 
 
@@ -130,12 +130,20 @@ def _over(term: Term, first: int, last: int) -> "Column":
     return F.expr(f"CAST(coalesce(sum(CASE WHEN {inside} THEN `{term.name}` END), 0) AS double)")
 
 
+def _newest_day(term: Term, months: int) -> "Column":
+    """The last day of a term over the cells of the last `months` months; null without any."""
+    from pyspark.sql import functions as F
+
+    return F.expr(f"max(CASE WHEN as_of_index - event_index < {months} THEN `{term.name}` END)")
+
+
 def _feature(feature: Feature) -> "Column":
     from pyspark.sql import functions as F
 
     terms = terms_of(feature)
     if feature.aggregate in ("recency", "tenure"):
-        day = (F.max if feature.aggregate == "recency" else F.min)(f"`{terms[0].name}`")
+        first = F.min(f"`{terms[0].name}`")
+        day = first if feature.aggregate == "tenure" else _newest_day(terms[0], feature.months or 1)
         return F.datediff(as_of_date_of(F.col("as_of_index")), day).cast("double")
     if feature.aggregate == "count_ever":
         return F.sum(f"`{terms[0].name}`").cast("double")

@@ -4,22 +4,27 @@ Three policies: `cancellation` (the spell ended by choice), `lapse` (it expired 
 event in the outcome window). Whoever left inside the gap, or not by choice, is neither positive nor negative.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
 from churn_assets.contracts.windows import Windows
 from churn_assets.history.knowledge import spell_of
+from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures, gone_on
 from churn_assets.history.spells import by_choice, effective_end
-from churn_assets.months import month_end
+from churn_assets.months import month_end, month_of, month_start
 from churn_assets.silver.versions import known_at_each
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-OUTCOMES = ("stayed", "churned", "involuntary_end", "ended_in_gap", "ended_before", "unknown", "pending")
+OUTCOMES = (
+    *("stayed", "churned", "involuntary_end", "ended_in_gap", "ended_before"),
+    *("merged", "disappeared", "unknown", "pending"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,38 +65,54 @@ def cohort_frame(spark: "SparkSession", dates: Sequence[Cohort]) -> "DataFrame":
     return spark.createDataFrame(pa.Table.from_pylist([asdict(c) for c in dates], schema))
 
 
-def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
+def _days(spark: "SparkSession", rows: Sequence[tuple[date, ...]], names: Sequence[str]) -> "DataFrame":
+    """Rows of days as a small Spark frame."""
+    import pyarrow as pa
+
+    columns = [pa.array(column, pa.date32()) for column in zip(*rows, strict=True)]
+    return spark.createDataFrame(pa.Table.from_arrays(columns, list(names)))
+
+
+def _spell_outcomes(
+    spells: "DataFrame", business: Business, dates: "DataFrame", extracts: Extracts
+) -> "DataFrame":
     """customer_key, as_of_date, outcome and ended_on, from spells as known at label_available_at.
 
     A customer leaves when the last spell that ran at the as_of_date ends and none starts within `pause_days` of that;
-    where one does, when that one ends, and so on.
+    where one does, when that one ends, and so on. A spell that is gone from the extracts without an end has ended on
+    the day from which it is gone, by choice only if churn.yaml says so.
     """
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.label
+    told, gone = effective_end(rule, source), gone_on(source, extracts)
+    vanished = (
+        told.isNull() & ~F.col("refused") & F.coalesce(gone <= F.col("label_available_at"), F.lit(False))
+    )
+    is_churn = business.file.people.disappeared == "churn"
     known = known_at_each(spells, source, dates, "label_available_at").select(
         "customer_key",
         *("as_of_date", "gap_end", "outcome_end"),
         F.to_date(spell_of(source).started_on).alias("started"),
-        effective_end(rule, source).alias("ended"),
-        by_choice(rule, source).alias("by_choice"),
+        F.when(vanished, gone).otherwise(told).alias("ended"),
+        F.when(vanished, F.lit(is_churn)).otherwise(by_choice(rule, source)).alias("by_choice"),
+        F.when(vanished, F.col("known_at")).alias("last_seen"),
         "refused",
     )
+    ending = ("ended", "by_choice", "last_seen")
     ran = (
         ~F.col("refused")
         & (F.col("started") <= F.col("as_of_date"))
         & F.coalesce(F.col("ended") > F.col("as_of_date"), F.lit(True))
     )
     # of several that end on one day, one by choice is enough
-    last = F.max(F.when(ran, F.struct("ended", "by_choice")))
+    last = F.max(F.when(ran, F.struct(*ending)))
     one = known.groupBy("customer_key", "as_of_date", "gap_end", "outcome_end").agg(
         F.count_if(ran).alias("ran"),
         F.count_if(ran & F.col("ended").isNull()).alias("still_running"),
         last.alias("last"),
         # in the order in which they start: each may carry on from those before it
-        F.array_sort(
-            F.collect_list(F.when(~F.col("refused"), F.struct("started", "ended", "by_choice")))
-        ).alias("spells"),
+        F.array_sort(F.collect_list(F.when(~F.col("refused"), F.struct("started", *ending)))).alias("spells"),
         F.bool_or("refused").alias("some_unknown"),
     )
 
@@ -100,14 +121,20 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
             spell["started"] <= F.date_add(last["ended"], rule.pause_days)
         )
         lasts = F.coalesce(spell["ended"] > last["ended"], F.lit(True))
-        return F.when(begins_in_time & lasts, F.struct(spell["ended"], spell["by_choice"])).otherwise(last)
+        return F.when(begins_in_time & lasts, F.struct(*(spell[n] for n in ending))).otherwise(last)
 
     one = one.withColumn(
         "last", F.when(F.col("still_running") == 0, F.aggregate("spells", F.col("last"), carried_on))
     )
-    ended = F.col("last.ended")
+    ended, last_seen = F.col("last.ended"), F.col("last.last_seen")
+    untold = last_seen.isNotNull() & (last_seen < F.col("outcome_end"))
+    if (
+        is_churn
+    ):  # the day is known, unless the outcome window ends between the last row and the extract without it
+        untold &= ended > F.col("outcome_end")
     outcome = (
-        F.when((F.col("ran") > 0) & (ended.isNull() | (ended > F.col("outcome_end"))), F.lit("stayed"))
+        F.when((F.col("ran") > 0) & untold, F.lit("disappeared"))
+        .when((F.col("ran") > 0) & (ended.isNull() | (ended > F.col("outcome_end"))), F.lit("stayed"))
         .when(F.col("some_unknown"), F.lit("unknown"))  # a spell of which nothing is known may have gone on
         .when(F.col("ran") == 0, F.lit("ended_before"))
         .when(ended <= F.col("gap_end"), F.lit("ended_in_gap"))
@@ -120,15 +147,18 @@ def _spell_outcomes(spells: "DataFrame", business: Business, dates: "DataFrame")
 def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
     """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent left.
 
-    With nothing but refused events there the outcome is unknown. One whose day is not known counts on its known_at.
+    Only events that meet the label's `where` count. With nothing but refused events there the outcome is unknown. One
+    whose day is not known counts on its known_at.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    source = business.label_source
+    source, where = business.label_source, business.file.label.where
+    counts = F.col("refused") | F.coalesce(F.expr(where), F.lit(False)) if where else F.lit(True)
     day = F.coalesce(F.to_date(str(source.event_time)), "known_at")
     inside = (
-        (day > F.col("gap_end"))
+        counts
+        & (day > F.col("gap_end"))
         & (day <= F.col("outcome_end"))
         & (F.col("known_at") <= F.col("label_available_at"))
     )
@@ -144,32 +174,92 @@ def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame")
     )
 
 
+def _departed(
+    spark: "SparkSession",
+    entities: "Mapping[str, DataFrame]",
+    business: Business,
+    dates: Sequence[Cohort],
+    extracts: Extracts,
+) -> "DataFrame | None":
+    """`departures` as known at label_available_at, of customers who were listed at the as_of_date."""
+    from pyspark.sql import functions as F
+
+    mature = [c for c in dates if c.mature]
+    known = []
+    for name, versions in entities.items() if mature else ():
+        source = business.source(name)
+
+        def since(cohort: Cohort, source: Source = source) -> date:
+            """The first day of the month that lists everybody who was there at the as_of_date."""
+            before = [day for day in extracts.get(source.name, ()) if day <= cohort.as_of_date]
+            full = source.delivery == "full" and before
+            return month_start(month_of(max(before))) if full else date.min
+
+        rows = [(c.as_of_date, c.label_available_at, since(c)) for c in mature]
+        frame = F.broadcast(_days(spark, rows, ("as_of_date", "label_available_at", "since")))
+        inside = F.col("known_at").between(F.col("since"), F.col("label_available_at"))
+        known.append((source, versions.join(frame, inside)))
+    return departures(known, extracts, "label_available_at")
+
+
+def _without_the_departed(base: "DataFrame", business: Business) -> "DataFrame":
+    """Outcomes of customers who are merged or gone by label_available_at, over columns of `departures`.
+
+    Nobody stayed of whom nothing more was seen before the outcome window ended, and by inactivity nobody churned who
+    could do nothing any more. If disappearing is churn, it happened on gone_on.
+    """
+    from pyspark.sql import functions as F
+
+    by_event = business.file.label.policy == "inactivity"
+    assumed = F.col("outcome") == ("churned" if by_event else "stayed")
+    gone = assumed & F.col("gone_on").isNotNull() & (F.col("last_seen") < F.col("outcome_end"))
+    became = F.lit("disappeared")
+    if business.file.people.disappeared == "churn":
+        became = (
+            F.when(F.col("gone_on") <= F.col("gap_end"), F.lit("ended_in_gap"))
+            .when(F.col("gone_on") <= F.col("outcome_end"), F.lit("churned"))
+            .otherwise(F.col("outcome") if by_event else became)
+        )
+    merged = F.coalesce(F.col("merged"), F.lit(False)) & (F.col("outcome") != "pending")
+    return base.withColumn(
+        "ended_on", F.when(gone & ~merged, F.col("gone_on")).otherwise(F.col("ended_on"))
+    ).withColumn("outcome", F.when(merged, F.lit("merged")).when(gone, became).otherwise(F.col("outcome")))
+
+
 def churn_labels(
     snapshots: "DataFrame",
     knowledge: "DataFrame",
     business: Business,
     dates: Sequence[Cohort],
     settled: "DataFrame | None",
+    entities: "Mapping[str, DataFrame]" = NOBODY_GONE,
+    extracts: Extracts = NO_EXTRACTS,
 ) -> "DataFrame":
     """One row per snapshot: label (1 churned, 0 stayed, null neither or pending), outcome, and the rule it follows.
 
     `knowledge` holds the silver versions of the label source, `settled` earlier rows of these cohorts. A label settled
     under the same rule is kept as it is: what the source corrected since is flagged in `corrected`, not applied.
+    `entities` and `extracts` as in `population`.
     """
     from pyspark.sql import functions as F
 
     frame = cohort_frame(snapshots.sparkSession, dates)
     mature = frame.where("mature")
     by_event = business.file.label.policy == "inactivity"
-    found = (_event_outcomes if by_event else _spell_outcomes)(knowledge, business, mature)
+    if by_event:
+        found = _event_outcomes(knowledge, business, mature)
+    else:
+        found = _spell_outcomes(knowledge, business, mature, extracts)
     default = "churned" if by_event else "ended_before"
+    gone = _departed(snapshots.sparkSession, entities, business, dates, extracts)
     windows = business.file.windows
     rule = {
-        "policy": F.lit(business.file.label.policy),
+        "policy": F.lit(business.file.label.rule),
         "observation_months": F.lit(windows.observation_months),
         "gap_days": F.lit(windows.gap_days),
         "outcome_days": F.lit(windows.outcome_days),
         "settlement_days": F.lit(windows.settlement_days),
+        "disappeared": F.lit(business.file.people.disappeared),
     }
     base = (
         snapshots.select("customer_key", "as_of_date")
@@ -179,11 +269,13 @@ def churn_labels(
             "outcome",
             F.when(F.col("mature"), F.coalesce("outcome", F.lit(default))).otherwise(F.lit("pending")),
         )
-        .select("customer_key", "as_of_date", "label_available_at", "outcome", "ended_on")
     )
+    if gone is not None:
+        base = _without_the_departed(base.join(gone, ["customer_key", "as_of_date"], "left"), business)
+    base = base.select("customer_key", "as_of_date", "label_available_at", "outcome", "ended_on")
     for name, value in rule.items():
         base = base.withColumn(name, value)
-    if settled is not None:
+    if settled is not None and rule.keys() <= set(settled.columns):
         before = settled.where("outcome <> 'pending'").select(
             "customer_key",
             "as_of_date",

@@ -1,12 +1,13 @@
 """Who gets a snapshot at an as_of_date, and why others do not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.features.cells import Term, monthly_cells
-from churn_assets.history.knowledge import as_of_date_of, at_each
+from churn_assets.history.knowledge import as_of_date_of, at_each, states
+from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures
 from churn_assets.history.spells import running_spells
 
 if TYPE_CHECKING:
@@ -16,42 +17,79 @@ if TYPE_CHECKING:
 def _with_exclusion(people: "DataFrame", rule: Eligibility) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    excluded = F.when(F.col("unknown"), F.lit("unknown")).when(~F.col("running"), F.lit("not_active"))
+    over = ~F.col("running") & ~F.col("unknown") & ~F.col("vanished")
+    excluded = (
+        F.when(over, F.lit("not_active"))
+        .when(F.col("merged"), F.lit("merged"))
+        .when(F.col("unknown"), F.lit("unknown"))
+        .when(F.col("gone") | F.col("vanished"), F.lit("disappeared"))
+    )
     if rule.exclude_in_notice:
         excluded = excluded.when(F.col("in_notice"), F.lit("in_notice"))
     excluded = excluded.when(F.col("tenure_days") < rule.min_tenure_days, F.lit("short_tenure"))
     return people.withColumn("excluded", excluded)
 
 
-def population(versions: "DataFrame", business: Business, as_of_indexes: Sequence[int]) -> "DataFrame":
+def population(
+    versions: "DataFrame",
+    business: Business,
+    as_of_indexes: Sequence[int],
+    entities: "Mapping[str, DataFrame]" = NOBODY_GONE,
+    extracts: Extracts = NO_EXTRACTS,
+) -> "DataFrame":
     """Every customer known at each as_of month: customer_key, as_of_index, as_of_date, tenure_days, known_index (of the
     newest row that was looked at), `excluded` (null = eligible).
 
-    With a spell label source the spell's own columns are kept too. With an event source everybody with an event is
-    active, since churn is then the absence of further ones; or with one in the last `active_within_days`.
+    With a spell label source the spell's own columns are kept too. With an event source everybody with an event that
+    meets the label's `where` is active, since churn is then the absence of further ones; or with one in the last
+    `active_within_days`.
+
+    `versions` are those of the label source. `entities` holds by name the versions of entities that tell who was merged
+    or is gone; `extracts` says when such sources delivered. Without both, nobody is merged or gone.
     """
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.eligibility
     if source.role == "spell":
-        return _with_exclusion(running_spells(versions, business, source, as_of_indexes), rule)
-    first, last = Term("first"), Term("last")
+        people = running_spells(versions, business, source, as_of_indexes, extracts)
+    else:
+        people = _with_events(versions, business, as_of_indexes)
+    told_by = [
+        (business.source(n), states(v, business.source(n), as_of_indexes)) for n, v in entities.items()
+    ]
+    gone = departures(told_by, extracts, "as_of_date")
+    if gone is None:
+        people = people.withColumns({"merged": F.lit(False), "gone": F.lit(False)})
+    else:
+        told = gone.select("customer_key", "as_of_date", "merged", F.col("gone_on").isNotNull().alias("gone"))
+        people = people.join(told, ["customer_key", "as_of_date"], "left").fillna(False, ["merged", "gone"])
+    return _with_exclusion(people, rule)
+
+
+def _with_events(versions: "DataFrame", business: Business, as_of_indexes: Sequence[int]) -> "DataFrame":
+    """Every customer with an event: whether they are active, and since when they are customers."""
+    from pyspark.sql import functions as F
+
+    source, rule = business.label_source, business.file.eligibility
+    where = business.file.label.where
+    first, last = Term("first", where=where), Term("last", where=where)
     cells = monthly_cells(versions, source, [first, last])
     known = at_each(cells, as_of_indexes)
     silent_days = F.datediff("as_of_date", "_last")
     running = F.lit(True) if rule.active_within_days is None else silent_days < rule.active_within_days
-    people = (
+    return (
         known.groupBy("customer_key", "as_of_index")
         .agg(
             F.min(f"`{first.name}`").alias("_first"),
             F.max(f"`{last.name}`").alias("_last"),
             F.max("known_index").alias("known_index"),
         )
+        .where("_first IS NOT NULL")
         .withColumn("as_of_date", as_of_date_of(F.col("as_of_index")))
         .withColumn("tenure_days", F.datediff("as_of_date", "_first").cast("double"))
         .withColumn("running", running)
         .withColumn("in_notice", F.lit(False))
         .withColumn("unknown", F.lit(False))
+        .withColumn("vanished", F.lit(False))
         .drop("_first", "_last")
     )
-    return _with_exclusion(people, rule)

@@ -15,11 +15,13 @@ from churn_assets.history.knowledge import as_of_date_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_index
+from churn_assets.silver.reconciliation import last_extracts
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 NOTHING_HAPPENED_IS_ZERO = frozenset({"sum", "count", "count_ever"})
+SUMMED = frozenset({"sum", "mean", "count", "share", "trend"})  # over every event of a window
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,28 @@ def _versions(
     reach = reach_months(features, business.file.windows.observation_months)
     # an event is never known before it happened, so older extracts contain no event of the window
     return known if reach is None else known.where(F.col("extract_month") >= add_months(months[0], 1 - reach))
+
+
+def _observed(feature: Feature, business: Business) -> "Column | None":
+    """Where the whole window of a feature could be observed; None where that is everywhere.
+
+    Before the first month of its source nothing was delivered, and before customers came they did nothing that a trend
+    could compare with: what was not observed is null, never 0.
+    """
+    from pyspark.sql import functions as F
+
+    if feature.source is None or feature.aggregate not in SUMMED:
+        return None
+    source, months = business.source(feature.source), feature.months or 1
+    reach = 2 * months if feature.aggregate == "trend" else months
+    at = F.col("as_of_index")
+    conditions = []
+    if (first := business.first_month(source)) > business.file.calendar.start:
+        conditions.append(at - (reach - 1) >= month_index(first))
+    if feature.aggregate == "trend":
+        began = F.date_add(as_of_date_of(at - reach), 1)
+        conditions.append(F.col("tenure_days") >= F.datediff("as_of_date", began))
+    return reduce(lambda a, b: a & b, conditions) if conditions else None
 
 
 def _source_features(
@@ -75,9 +99,13 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
 
     as_of = [month_index(m) for m in months]
     features = (*business.features, *(p.as_feature() for p in business.protected))
-    labelled = business.label_source
-    history = lakehouse.read(tables.silver(labelled)).where(F.col("extract_month") <= months[-1])
-    people = population(history, business, as_of)
+    extracts = last_extracts(lakehouse)
+
+    def history(source: Source) -> "DataFrame":
+        return lakehouse.read(tables.silver(source)).where(F.col("extract_month") <= months[-1])
+
+    entities = {s.name: history(s) for s in business.tells_who_is_gone if s.name in extracts}
+    people = population(history(business.label_source), business, as_of, entities, extracts)
     people = people.persist(StorageLevel.MEMORY_AND_DISK)
     frame = people.where("excluded IS NULL")
     known: dict[str, list[Feature]] = {}
@@ -99,6 +127,8 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
             f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO
         }
         base = base.fillna(zeros) if zeros else base
+        observed = {f.name: seen for f in declared if (seen := _observed(f, business)) is not None}
+        base = base.withColumns({name: F.when(seen, F.col(name)) for name, seen in observed.items()})
     for feature in features:
         if feature.sql is not None:
             base = base.withColumn(feature.name, F.expr(feature.sql).cast("double"))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.features import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import as_of_date_of, newest, spell_of, states
+from churn_assets.history.knowledge import index_of, newest, spell_of, states
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -25,8 +25,8 @@ def spell_features(
     """Features of the running spell: customer_key, as_of_index, known_index (of its version), one column per feature.
 
     `running` holds the running spell per as_of month (as from `history.spells.running_spells`). A change over
-    m months is the value now minus the value known m months earlier, 0 for a spell that is younger; the recency of a
-    change counts the days since the new value became known.
+    m months is the value now minus the value known m months earlier, null where none was known; the recency of a
+    change counts the days since the new value became known, null where that is not within the feature's months.
     """
     from pyspark.sql import functions as F
 
@@ -40,10 +40,11 @@ def spell_features(
             *(F.col(c).alias(f"_{months}_{c}") for c in columns),
         )
         frame = frame.join(earlier, [*key, "as_of_index"], "left")
-    for column in sorted({str(f.column) for f in features if f.aggregate == "change_recency"}):
-        frame = frame.join(
-            _last_change(versions, source, column, as_of_indexes), [*key, "as_of_index"], "left"
-        )
+    for column, months in sorted(
+        {(str(f.column), f.months or 1) for f in features if f.aggregate == "change_recency"}
+    ):
+        changed = _last_change(versions, source, column, as_of_indexes, months)
+        frame = frame.join(changed, [*key, "as_of_index"], "left")
 
     def value(feature: Feature) -> "Column":
         now = F.col(str(feature.column)) if feature.column else F.lit(None)
@@ -51,8 +52,7 @@ def spell_features(
             case "attribute":
                 return _attribute(feature, now)
             case "change":
-                before = F.coalesce(F.col(f"_{feature.months}_{feature.column}"), now)
-                return (now - before).cast("double")
+                return (now - F.col(f"_{feature.months}_{feature.column}")).cast("double")
             case "change_recency":
                 return F.datediff("as_of_date", F.col(f"_changed_{feature.column}")).cast("double")
             case "days_to_expiry":
@@ -65,9 +65,9 @@ def spell_features(
 
 
 def _last_change(
-    versions: "DataFrame", source: Source, column: str, as_of_indexes: Sequence[int]
+    versions: "DataFrame", source: Source, column: str, as_of_indexes: Sequence[int], months: int
 ) -> "DataFrame":
-    """Key, as_of_index and the day on which the newest change of `column` became known."""
+    """Key, as_of_index and the day on which the newest change of `column` in the last `months` became known."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -79,9 +79,10 @@ def _last_change(
         .withColumn("_changed", before.isNotNull() & (before != F.col(column)))
         .where("_changed")
     )
-    months = F.array(*(F.lit(i) for i in as_of_indexes))
+    known = index_of(F.col("known_at"))
+    cohorts = F.array(*(F.lit(i) for i in as_of_indexes))
     seen = changes.withColumn(
-        "as_of_index", F.explode(F.filter(months, lambda a: as_of_date_of(a) >= F.col("known_at")))
+        "as_of_index", F.explode(F.filter(cohorts, lambda a: (a >= known) & (a - known < months)))
     )
     return seen.groupBy(*key, "as_of_index").agg(F.max("known_at").alias(f"_changed_{column}"))
 

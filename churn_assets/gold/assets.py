@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.gold_columns import month_columns
 from churn_assets.gold.churn_events import churn_events
-from churn_assets.gold.customer_months import customer_months, touched_months
+from churn_assets.gold.customer_months import customer_months, sources_by_month, touched_months
 from churn_assets.gold.customers import customers
 from churn_assets.graph.checks import passed, require_unique
 from churn_assets.graph.partitions import ingest_months, partition_range
@@ -101,7 +100,7 @@ def _replaced(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]
     since = lakehouse.committed_at(tables.CUSTOMER_MONTHS)
     rows = {
         name: lakehouse.replaced(tables.silver(business.source(name)), since)
-        for name in month_columns(business)
+        for name in sources_by_month(business)
     }
     return {name: frame for name, frame in rows.items() if frame is not None}
 
@@ -128,18 +127,20 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         with lakehouse.draft(current, frame) as draft:
             counts = require_unique(draft, ["customer_key"], ONE_ROW)
             commit = draft.overwrite(run_id=context.run.run_id)
+        # ids that no source of customers names; each id of any source has a key
+        strangers = {"ids without a customer": lakehouse.count(tables.CUSTOMER_KEYS) - counts["rows"]}
         held = [
             passed(ONE_ROW, counts),
             passed(EVERY_SOURCE_COMPLETE, evidence),
             passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)}),
         ]
-        return materialized(lakehouse, current, commit, checks=held)
+        return materialized(lakehouse, current, commit, strangers, held)
 
     @table_asset(
         monthly,
         business,
         description="Each customer and month: sums of revenue, usage and service with today's corrections; the plan "
-        "and other attributes as they were known at the month's end.",
+        "and other attributes as they were known at the month's end; ends of contracts in their month.",
         deps=[*everything, tables.RECONCILIATION.key],
         partitions=ingest_months(business),
         checks={ONE_ROW_A_MONTH: "Every customer stands in each month at most once."} | KNOWN,

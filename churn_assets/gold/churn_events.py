@@ -16,8 +16,8 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
     """One row per spell that ended, or per customer who fell silent; with today's knowledge.
 
     Kinds: `voluntary` (by choice, as labels have it), `involuntary`, `lapse` (expired, not ended, policy lapse only),
-    `inactivity` (no event for the outcome window; ended_on is the day on which that became true). `known_until` is the
-    newest extract_date.
+    `inactivity` (no event that counts for the outcome window; ended_on is the day on which that became true).
+    `known_until` is the newest extract_date.
     """
     from pyspark.sql import functions as F
 
@@ -27,7 +27,10 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
     if source.spell is None:
         silence = business.file.windows.outcome_days
         day = F.to_date(str(source.event_time))
-        seen = rows.groupBy("customer_key").agg(F.min(day).alias("started_on"), F.max(day).alias("last_on"))
+        counted = rows.where(rule.where) if rule.where else rows
+        seen = counted.groupBy("customer_key").agg(
+            F.min(day).alias("started_on"), F.max(day).alias("last_on")
+        )
         ended = F.date_add("last_on", silence)
         return seen.where(ended <= F.lit(known_until)).select(
             "customer_key",

@@ -9,9 +9,18 @@ from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.gold_columns import entities, month_columns, spells
 from churn_assets.contracts.source import Source
 from churn_assets.gold.customers import named_apart
-from churn_assets.history.knowledge import as_of_date_of, at_each, current, index_of, newest, with_validity
-from churn_assets.history.spells import running_spells
+from churn_assets.history.knowledge import (
+    as_of_date_of,
+    at_each,
+    current,
+    index_of,
+    newest,
+    spell_of,
+    with_validity,
+)
+from churn_assets.history.spells import effective_end, running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
+from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -26,19 +35,21 @@ def touched_months(
 ) -> list[str]:
     """Months that rows of these ingest months speak of: the months themselves and those that late rows mend.
 
-    A correction may move an event: then also the months in which it was before. What is known of spells and attributes
-    holds until something newer is: then also all later months among those that were `written` before. `replaced`: rows
-    by source that silver held then and may hold no more, since an extract came again; their months are mended, too.
+    A correction may move an event or the end of a spell: then also the months in which it was before. What is known of
+    spells and attributes holds until something newer is: then also all later months among those that were `written`
+    before. `replaced`: rows by source that silver held then and may hold no more, since an extract came again; their
+    months are mended, too.
     """
     from pyspark.sql import functions as F
 
-    named = month_columns(business)
+    named = sources_by_month(business)
     later = [m for m in written if m > months[-1]] if business.of_role("spell", "entity") else []
     touched = []
     for source in business.sources:
         if source.name not in named:
             continue
-        columns = list(dict.fromkeys([*source.silver_key, str(source.event_time)]))
+        time = named[source.name]
+        columns = list(dict.fromkeys([*source.silver_key, time]))
         told = silver[source.name]
         rows = told.where(F.col("extract_month").between(months[0], months[-1])).select(columns)
         earlier = told.where(F.col("extract_month") < months[0])
@@ -47,7 +58,7 @@ def touched_months(
         spoken_of = [rows]
         if not source.events_stay:
             spoken_of.append(earlier.join(rows.select(*source.silver_key), [*source.silver_key], "left_semi"))
-        month = F.date_format(str(source.event_time), "yyyy-MM").alias("month")
+        month = F.date_format(time, "yyyy-MM").alias("month")
         # a refused row may tell no day; the months that its key spoke of before are among the others
         touched += [part.select(month).where("month IS NOT NULL").distinct() for part in spoken_of]
     late = (
@@ -57,6 +68,12 @@ def touched_months(
     )
     first, last = business.file.calendar.start, max([months[-1], *written])
     return sorted({*months, *later, *(m for m in late if first <= m <= last)})
+
+
+def sources_by_month(business: Business) -> dict[str, str]:
+    """Source -> the column whose month its rows speak of: the time of its events, the end of its spells."""
+    events = {name: str(business.source(name).event_time) for name in month_columns(business)}
+    return events | {source.name: spell_of(source).ended_on for source in spells(business)}
 
 
 def _inside(day: "Column", months: Sequence[str]) -> "Column":
@@ -93,14 +110,45 @@ def _sums(
     return newest.groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
 
 
+def _spells_of_months(
+    versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]
+) -> "DataFrame":
+    """The customer's spell per month: the one that ran at the month's end, else one that ended in the month.
+
+    Its end and reason are as known today, and null but in the month of the end: most sources tell of an end in the
+    month after it.
+    """
+    from pyspark.sql import functions as F
+
+    spell, key = spell_of(source), list(source.silver_key)
+    told = [name for name in (spell.ended_on, spell.end_reason) if name]
+    ends = (
+        latest(versions, source)
+        .where(F.col(spell.ended_on).isNotNull())
+        .select(
+            *key,
+            F.last_day(F.to_date(spell.ended_on)).alias("as_of_date"),
+            *(F.col(name).alias(f"_{name}") for name in told),
+        )
+    )
+    ended_then = F.last_day(effective_end(business.file.label, source)) == F.col("as_of_date")
+    ended = F.col(f"_{spell.ended_on}").isNotNull()
+    return (
+        running_spells(versions, business, source, as_of_indexes)
+        .join(ends, [*key, "as_of_date"], "left")
+        .where(F.col("running") | ended_then | ended)
+        .withColumns({name: F.col(f"_{name}") for name in told})
+    )
+
+
 def customer_months(
     silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]
 ) -> "DataFrame":
     """customer_key, month, the declared columns, and for a spell business the state of the spell at the month's end.
 
-    Sums are with today's corrections; the state of the spell and the attributes are as they were known at that end.
-    Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0. Where two sources
-    have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
+    Sums and the ends of spells are with today's corrections; the state of the spell and the attributes are as they were
+    known at that end. Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
+    Where two sources have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
     """
     from pyspark.sql import functions as F
 
@@ -111,7 +159,7 @@ def customer_months(
         parts.append(_sums(silver[name], business.source(name), columns, months))
     taken = {*key, "month", *(c.name for c in business.file.customer_months)}
     for source in spells(business):
-        state = running_spells(silver[source.name], business, source, indexes).where("running")
+        state = _spells_of_months(silver[source.name], business, source, indexes)
         kept = [c.name for c in source.attributes if c.name not in source.key]
         parts.append(state.select(*key, *named_apart(source, [*kept, "tenure_days"], taken)))
     result = reduce(lambda a, b: a.join(b, key, "full"), parts)

@@ -60,6 +60,8 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
 def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until: date) -> "DataFrame":
     """Attributes of entities, the state of the newest spell (`<source>_<column>`), count, first and last day of events.
 
+    Customers are those of entities, of spells and of the label source. An id that only other events name is none.
+
     Without any event of a source `<source>_total` is 0, and its first and last day (UTC) are null.
 
     Where two entities have a column of one name, that of the second is called `<source>_<column>`.
@@ -71,7 +73,9 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
     """
     from pyspark.sql import functions as F
 
-    parts, taken = [], {"customer_key"}
+    parts: list[DataFrame] = []
+    others: list[DataFrame] = []
+    taken = {"customer_key"}
     otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
     spells: list[tuple[str, str]] = []
     for source in entities(business):
@@ -91,10 +95,12 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
         spells.append((running, unknown))
         parts.append(row.select("customer_key", *prefixed, running, unknown))
     for source in business.of_role("event", "treatment"):
-        parts.append(_activity(silver[source.name], source))
+        names_customers = source is business.label_source
+        (parts if names_customers else others).append(_activity(silver[source.name], source))
         otherwise[f"{source.name}_total"] = 0
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
-    everybody = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts).fillna(otherwise)
+    people = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
+    everybody = reduce(lambda a, b: a.join(b, "customer_key", "left"), others, people).fillna(otherwise)
     for running, unknown in spells:
         known = F.col(running) | ~F.col(unknown)
         everybody = everybody.withColumn(running, F.when(known, F.col(running))).drop(unknown)

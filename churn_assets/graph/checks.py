@@ -64,15 +64,20 @@ def passed(check: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=check, passed=True, metadata=dict(evidence))
 
 
-def not_judged(check: str, why: str) -> dg.AssetCheckResult:
-    """Returns a check that could not be evaluated: a failed check of severity WARN, which blocks nothing."""
+def warned(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Returns a failed check of severity WARN, which blocks nothing."""
     return dg.AssetCheckResult(
         check_name=check,
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"Not judged: {why}",
-        metadata={"not judged": why},
+        description=found,
+        metadata=dict(evidence),
     )
+
+
+def not_judged(check: str, why: str) -> dg.AssetCheckResult:
+    """Returns a check that could not be evaluated: a failed check of severity WARN, which blocks nothing."""
+    return warned(check, f"Not judged: {why}", {"not judged": why})
 
 
 def require_unique(draft: TableDraft, key: Sequence[str], check: str) -> dict[str, int]:

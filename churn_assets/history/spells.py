@@ -7,6 +7,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import spell_of, states
+from churn_assets.history.presence import NO_EXTRACTS, Extracts, gone_on
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -36,13 +37,18 @@ def by_choice(label: LabelRule, source: Source) -> "Column":
 
 
 def running_spells(
-    versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]
+    versions: "DataFrame",
+    business: Business,
+    source: Source,
+    as_of_indexes: Sequence[int],
+    extracts: Extracts = NO_EXTRACTS,
 ) -> "DataFrame":
     """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
 
     Adds `running`, `in_notice` (all running spells of the customer are), `tenure_days` (since the customer's first
-    spell) and `unknown` (none is known to run, and the newest version of one was refused). A spell whose last day is
-    the as_of_date is over; one whose end lies ahead but is known is in notice.
+    spell), `unknown` (none is known to run, and the newest version of one was refused) and `vanished` (none is known
+    to run, and one is gone from the extracts without an end). A spell whose last day is the as_of_date is over; one
+    whose end lies ahead but is known is in notice. Without `extracts` no spell is gone.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -52,14 +58,20 @@ def running_spells(
     of_customer = Window.partitionBy("customer_key", "as_of_index")
     notice = F.to_date(spell.notice_on) <= F.col("as_of_date") if spell.notice_on else F.lit(False)
     in_notice = F.coalesce(notice, F.lit(False)) | F.col(spell.ended_on).isNotNull()
+    none_runs = ~F.bool_or("running").over(of_customer)
     given_up = F.when(F.col("running"), in_notice)  # of the others nothing is to be said
     return (
         states(versions, source, as_of_indexes)
         .where((started <= F.col("as_of_date")) | F.col("refused"))
-        .withColumn("running", ~F.col("refused") & F.coalesce(end > F.col("as_of_date"), F.lit(True)))
+        .withColumn("_open", F.col("refused") | F.coalesce(end > F.col("as_of_date"), F.lit(True)))
+        # a spell whose end was told needs no row any more
         .withColumn(
-            "unknown", ~F.bool_or("running").over(of_customer) & F.bool_or("refused").over(of_customer)
+            "_gone",
+            end.isNull() & F.coalesce(gone_on(source, extracts) <= F.col("as_of_date"), F.lit(False)),
         )
+        .withColumn("running", F.col("_open") & ~F.col("refused") & ~F.col("_gone"))
+        .withColumn("unknown", none_runs & F.bool_or(F.col("refused") & ~F.col("_gone")).over(of_customer))
+        .withColumn("vanished", none_runs & F.bool_or(F.col("_open") & F.col("_gone")).over(of_customer))
         .withColumn("in_notice", F.coalesce(F.bool_and(given_up).over(of_customer), F.lit(False)))
         .withColumn("tenure_days", F.datediff("as_of_date", F.min(started).over(of_customer)).cast("double"))
         .withColumn(
@@ -69,5 +81,5 @@ def running_spells(
             ),
         )
         .where("_rank = 1")
-        .drop("_rank")
+        .drop("_rank", "_open", "_gone")
     )

@@ -283,25 +283,46 @@ class Lakehouse:
         return self._write_rows(table, rows, {"mode": "append"}, run_id)
 
     def replace_rows(
-        self, table: Table, rows: "pa.Table", column: str, values: Sequence[object], *, run_id: str
+        self,
+        table: Table,
+        rows: "pa.Table",
+        column: str,
+        values: Sequence[object],
+        *,
+        run_id: str,
+        within: Mapping[str, str] | None = None,
     ) -> Commit:
         """`replace` without a JVM, for small reports: replaces the rows whose `column` is one of `values`.
 
+        Args:
+            table: the target.
+            rows: the new rows.
+            column: whose values name the slice.
+            values: of the column.
+            run_id: the Dagster run, recorded in the commit.
+            within: column -> value, to narrow the slice: only rows with these values are replaced.
+
         Raises:
-            LakehouseError: `rows` contains other values of `column`, or other columns than the catalogue; nothing was
+            LakehouseError: `rows` contains rows outside the slice, or other columns than the catalogue; nothing was
                 committed.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         _require_declared(table, types_of_rows(rows))
-        allowed = pa.array(list(values), rows.schema.field(column).type)
-        if rows.filter(pc.invert(pc.is_in(rows[column], allowed))).num_rows:
-            raise LakehouseError(f"{table.path}: rows outside the slice of {column}; nothing was committed.")
+        slices: dict[str, list[object]] = {column: list(values)}
+        slices |= {name: [value] for name, value in (within or {}).items()}
+        for name, named in slices.items():
+            allowed = pa.array(named, rows.schema.field(name).type)
+            if rows.filter(pc.invert(pc.is_in(rows[name], allowed))).num_rows:
+                raise LakehouseError(
+                    f"{table.path}: rows outside the slice of {name}; nothing was committed."
+                )
         if not self.exists(table):
             return self._write_rows(table, rows, {"mode": "append"}, run_id)
-        listed = ", ".join(f"'{value}'" for value in values)
-        slice_ = {"mode": "overwrite", "predicate": f"{column} IN ({listed})"}
+        listed = {name: ", ".join(f"'{value}'" for value in named) for name, named in slices.items()}
+        predicate = " AND ".join(f"{name} IN ({named})" for name, named in listed.items())
+        slice_ = {"mode": "overwrite", "predicate": predicate}
         return self._write_rows(table, rows, slice_, run_id)
 
     def _write_rows(self, table: Table, rows: "pa.Table", options: dict[str, Any], run_id: str) -> Commit:

@@ -18,6 +18,7 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.ingest import (
     CUSTOMER_KEYS,
+    FINDINGS,
     QUARANTINE,
     RECONCILIATION,
     bronze,
@@ -25,7 +26,7 @@ from churn_assets.lakehouse.catalogue.ingest import (
     silver,
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
-from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE
+from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
@@ -41,7 +42,9 @@ __all__ = [
     "CUSTOMER_SEGMENTS",
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
+    "FINDINGS",
     "MODEL_PERFORMANCE",
+    "PEOPLE_BALANCE",
     "QUARANTINE",
     "RECONCILIATION",
     "TRAINING_RUNS",
@@ -68,6 +71,7 @@ def catalogue(business: Business) -> list[Table]:
         *(silver(s) for s in business.sources),
         *([customer_identity(business)] if has_identity else []),
         QUARANTINE,
+        FINDINGS,
         RECONCILIATION,
         customers(business),
         customer_months(business),
@@ -80,6 +84,7 @@ def catalogue(business: Business) -> list[Table]:
         CUSTOMER_SEGMENTS,
         MODEL_PERFORMANCE,
         DRIFT,
+        PEOPLE_BALANCE,
     ]
 
 

@@ -187,7 +187,7 @@ def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
     windows, training = business.file.windows, business.file.training
     return {
         "business": business.name,
-        "label_policy": business.file.label.policy,
+        "label_policy": business.file.label.rule,
         "observation_months": windows.observation_months,
         "gap_days": windows.gap_days,
         "outcome_days": windows.outcome_days,

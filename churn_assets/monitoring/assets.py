@@ -17,6 +17,7 @@ from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
+from churn_assets.monitoring.people_asset import people_asset
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 
@@ -170,7 +171,12 @@ def _page(business: Business) -> dg.AssetsDefinition:
             "between segments. It is metadata of its month (key `page`); it has no table, because the other tables "
             "contain all of it."
         ),
-        deps=[tables.MODEL_PERFORMANCE.key, tables.DRIFT.key, tables.CUSTOMER_SEGMENTS.key],
+        deps=[
+            tables.MODEL_PERFORMANCE.key,
+            tables.DRIFT.key,
+            tables.PEOPLE_BALANCE.key,
+            tables.CUSTOMER_SEGMENTS.key,
+        ],
         partitions=snapshot_months(business),
         kinds=("markdown",),
         spark=False,
@@ -199,5 +205,5 @@ def _short(value: object) -> object:
 
 
 def monitoring_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """The assets of realised quality, drift, and the page of each month."""
-    return [_performance(business), _drift(business), _page(business)]
+    """The assets of realised quality, drift, the balance of people, and the page of each month."""
+    return [_performance(business), _drift(business), people_asset(business), _page(business)]

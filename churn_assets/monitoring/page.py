@@ -60,6 +60,7 @@ class Facts:
         words: feature -> its name for people.
         margin: how far an AUC may be below the promised one, from churn.yaml.
         first_day, last_day: of the outcome window.
+        people: rows of monitoring/people_balance of this month.
     """
 
     cohorts: tuple[ScoredMonth, ...]
@@ -70,6 +71,7 @@ class Facts:
     margin: float
     first_day: date
     last_day: date
+    people: Sequence[Mapping[str, Any]] = ()
 
     @property
     def now(self) -> ScoredMonth:
@@ -111,6 +113,7 @@ def monthly_page(facts: Facts) -> MonthlyPage:
             Chapter("Is the model still good?", [picture, _cohorts(facts), Aside(EXPLAINED)]),
             Chapter("What has changed?", _changes(facts)),
             Chapter("Who moved between segments?", _segments(facts.movements)),
+            *([Chapter("Is everybody accounted for?", _people(facts.people))] if facts.people else []),
         ],
     )
     return MonthlyPage(document, {PICTURE: as_png(quality_figure(facts.cohorts[-SHOWN_COHORTS:]), dpi=110)})
@@ -240,6 +243,18 @@ def _moved(moved: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> list
         *([f"And {more} more."] if more else []),
         "A change alone does not make the model worse. It is a reason to check the sources.",
     ]
+
+
+def _people(balances: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """What has become of everybody who was a customer or became one."""
+    states = ("former", "new", "now", "ended", "merged", "disappeared", "unknown")
+    rows = [(row["source"], *(f"{row[state]:,}" for state in states)) for row in balances]
+    head = ("", "month before", "new", "now", "ended", "merged", "disappeared", "unknown")
+    told = (
+        "Disappeared: no full delivery lists the customer any more, and no end was told. Unknown: the newest row of "
+        "the customer was refused. None of them is scored."
+    )
+    return [Grid(head, rows, "lrrrrrrr"), told]
 
 
 def _segments(found: Movements | None) -> list[Block]:

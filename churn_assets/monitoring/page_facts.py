@@ -65,6 +65,9 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts |
         margin=business.file.retraining.degradation.margin,
         first_day=first,
         last_day=last,
+        people=[
+            row for row in _rows(lakehouse, tables.PEOPLE_BALANCE, until=day) if row["as_of_date"] == day
+        ],
     )
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.graph.checks import NOT_COMMITTED, SHOWN_KEYS, CheckFailed, ingest_commands, passed
+from churn_assets.graph.checks import NOT_COMMITTED, SHOWN_KEYS, CheckFailed, ingest_commands, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import (
@@ -27,6 +27,9 @@ from churn_assets.months import spoken
 from churn_assets.progress import note
 from churn_assets.silver.audit import MonthAudit, Problem
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
+from churn_assets.silver.fill import COLLAPSE
+from churn_assets.silver.findings import as_metadata, in_words, record
+from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import reconcile
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 ONE_KEY = "one_key_per_customer"
 CONTRACT_RULES = "contract_rules_hold"
 ROWS_ACCOUNTED_FOR = "every_row_accounted_for"
+COLUMNS_FILLED = "columns_stay_filled"
 
 
 @contextmanager
@@ -73,12 +77,15 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
     def customer_keys(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        where = between(partition_range(context))
+        months = partition_range(context)
         note("looking for customers without a key")
-        ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
+        bronze = [(s, lakehouse.read(tables.bronze(s)).where(between(months))) for s in business.sources]
+        ids = delivered_ids(bronze).persist()  # judged, then given keys
         with telling_no_values(table), lakehouse.alone_with(table):
             known = lakehouse.read(table) if lakehouse.exists(table) else None
-            added = new_keys(ids, known).persist()  # random: must not be drawn a second time
+            judged = judge_ids(business, ids, known, first_months(lakehouse, business))
+            # random: must not be drawn a second time
+            added = new_keys(ids, known, judged.withheld).persist()
             try:
                 counts = _counts(added if known is None else known.unionByName(added))
                 if len(set(counts)) > 1:
@@ -86,8 +93,11 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
                 commit = lakehouse.append(table, added, run_id=context.run.run_id)
             finally:
                 added.unpersist()
+                ids.unpersist()
+        record(lakehouse, FOUND_BY, months, judged.problems, run_id=context.run.run_id)
         numbers = {"customers": counts[0], "new": commit.rows}
-        return materialized(lakehouse, table, commit, numbers, [passed(ONE_KEY, numbers)])
+        held = [passed(ONE_KEY, numbers)]
+        return materialized(lakehouse, table, commit, numbers | as_metadata(judged.problems), held)
 
     return customer_keys
 
@@ -149,25 +159,30 @@ def _report(audits: Sequence[MonthAudit], problems: Sequence[Problem]) -> dict[s
         report["volume not judged"] = table_metadata(["month", "why"], unjudged)
     if refused:
         report["refused by rule"] = table_metadata(["rule", "rows"], Counter(refused).most_common())
-    return report | _noticed(problems)
+    remarked = [
+        (a.month, *reversed(rule.split(":")), count) for a in audits for rule, count in a.remarks.items()
+    ]
+    if remarked:
+        header = ["month", "column", "rule", "rows"]
+        report["remarked of accepted rows"] = table_metadata(header, sorted(remarked))
+    return report | as_metadata(problems)
 
 
 def _blocked(load: SilverLoad) -> CheckFailed:
     """The failed check of months that broke a blocking rule."""
-    found = "\n".join(f"{p.source} {p.month}: {p.rule}: {p.evidence}" for p in load.blocking)
     remedies = " ".join(dict.fromkeys(p.remedy for p in load.blocking))
     again = f"Then run {ingest_commands(p.month for p in load.blocking)}."
-    evidence = _noticed(load.blocking) | {"months committed": spoken(load.passed) or "none"}
+    evidence = as_metadata(load.blocking) | {"months committed": spoken(load.passed) or "none"}
     committed = f"Committed: {spoken(load.passed)}." if load.passed else NOT_COMMITTED
-    return CheckFailed(CONTRACT_RULES, found, f"{remedies} {again}", evidence, committed)
+    return CheckFailed(CONTRACT_RULES, in_words(load.blocking), f"{remedies} {again}", evidence, committed)
 
 
-def _noticed(problems: Sequence[Problem]) -> dict[str, Any]:
-    if not problems:
-        return {}
-    header = ["month", "rule", "severity", "what", "remedy"]
-    rows = [(p.month, p.rule, p.severity, p.evidence, p.remedy) for p in problems]
-    return {"noticed": table_metadata(header, rows)}
+def _filled(problems: Sequence[Problem]) -> dg.AssetCheckResult:
+    """The check on columns that were filled and no longer are."""
+    emptied = [p for p in problems if p.rule.startswith(f"{COLLAPSE.rule}:")]
+    if not emptied:
+        return passed(COLUMNS_FILLED, {})
+    return warned(COLUMNS_FILLED, in_words(emptied), as_metadata(emptied))
 
 
 def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -182,7 +197,8 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         partitions=ingest_months(business),
         checks={
             CONTRACT_RULES: f"No blocking rule of the contract of {source.name} is broken, and every delivered row is "
-            "accepted, a duplicate or in quarantine."
+            "accepted, a duplicate or in quarantine.",
+            COLUMNS_FILLED: "No optional column that was filled in the months before is empty now.",
         },
         owner=source.owner,
     )
@@ -213,7 +229,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             table,
             load.commits[0],
             report,
-            [passed(CONTRACT_RULES, {"noticed": len(load.problems)})],
+            [passed(CONTRACT_RULES, {"noticed": len(load.problems)}), _filled(load.problems)],
         )
 
     return silver
@@ -267,7 +283,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description="delivered = accepted + duplicate + quarantined, counted again from the tables as they lie.",
-        deps=[tables.silver(s).key for s in business.sources],
+        deps=[*(tables.silver(s).key for s in business.sources), tables.FINDINGS.key],
         partitions=ingest_months(business),
         checks={ROWS_ACCOUNTED_FOR: "Every delivered row of every source and month is accounted for."},
     )

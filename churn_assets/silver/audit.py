@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from statistics import median
@@ -35,7 +35,19 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class Problem:
-    """A broken rule with its evidence; `block` refuses the month."""
+    """A broken rule with its evidence; `block` refuses the month.
+
+    Attributes:
+        source, month: whose month.
+        rule: kind of the rule; the column or source that it is about after a colon.
+        severity: what it does to the month.
+        evidence: what was found, in words, without personal values.
+        remedy: what to do.
+        count: rows or keys that break the rule, where they are counted.
+        of: out of how many.
+        examples: some of their customer_keys.
+        files: the files that they came in.
+    """
 
     source: str
     month: str
@@ -43,6 +55,10 @@ class Problem:
     severity: Literal["warn", "block"]
     evidence: str
     remedy: str
+    count: int | None = None
+    of: int | None = None
+    examples: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.source} {self.month}: {self.rule}: {self.evidence} {self.remedy}"
@@ -54,7 +70,8 @@ class MonthAudit:
 
     `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `unread` says
     of each file that lies in the landing zone and not in bronze why that is so. `volume_not_judged` says what is too
-    short of history for the rule `volume`.
+    short of history for the rule `volume`. `filled` counts accepted versions with a value, by optional column.
+    `remarks` counts accepted versions by what silver remarks of them, see `silver.conform`.
     """
 
     source: str
@@ -68,6 +85,8 @@ class MonthAudit:
     unknown: int = 0
     unread: list[str] = field(default_factory=list)
     volume_not_judged: str | None = None
+    filled: dict[str, int] = field(default_factory=dict)
+    remarks: Counter[str] = field(default_factory=Counter)
 
     @property
     def quarantined(self) -> int:
@@ -251,6 +270,26 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
     )
 
 
+def _remarked(rule: str, count: int) -> tuple[str, str] | None:
+    """Evidence and remedy of what was remarked of accepted rows; None for days that mean none, as is declared."""
+    kind, _, column = rule.partition(":")
+    match kind:
+        case "none":
+            return None
+        case "order":
+            return f"In {count:,} rows {column} lies before the start.", "Have the source mended."
+        case "exchanged":
+            found = f"In {count:,} rows {column} lies after the extract"
+            return (
+                f"{found}, but shortly before it if day and month are exchanged.",
+                f"Compare the formats of {column} in the contract with the files.",
+            )
+    return (
+        f"{count:,} rows break this rule; their values of {column} were made null.",
+        "Have the source mended, or change the rule in the contract.",
+    )
+
+
 def judge(
     source: Source,
     audit: MonthAudit,
@@ -274,8 +313,16 @@ def judge(
     """
     problems: list[Problem] = []
 
-    def add(rule: str, severity: Literal["warn", "block"], evidence: str, remedy: str) -> None:
-        problems.append(Problem(source.name, audit.month, rule, severity, evidence, remedy))
+    def add(
+        rule: str,
+        severity: Literal["warn", "block"],
+        evidence: str,
+        remedy: str,
+        count: int | None = None,
+        files: Sequence[str] = (),
+    ) -> None:
+        found = Problem(source.name, audit.month, rule, severity, evidence, remedy, count, audit.delivered)
+        problems.append(replace(found, files=tuple(files)))
 
     over = month_end(audit.month) < today
     if audit.unread:
@@ -314,7 +361,13 @@ def judge(
                 severity,
                 f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}.",
                 "Add the value to the contract if it is meant.",
+                count,
             )
+    problems += [
+        Problem(source.name, audit.month, rule, "warn", *told, count, audit.delivered)
+        for rule, count in sorted(audit.remarks.items())
+        if (told := _remarked(rule, count))
+    ]
     drifted = sorted({name for f in audit.files for name in f.rescued_fields})
     if drifted:
         rows = sum(f.rescued_rows for f in audit.files)
@@ -323,5 +376,7 @@ def judge(
             "warn",
             f"{rows:,} rows carry {', '.join(drifted)}, which the contract does not know; kept in bronze as `rescued`.",
             "Declare the columns, or name them as `aliases` of the column they replace.",
+            rows,
+            [f.name for f in audit.files if f.rescued_fields],
         )
     return problems

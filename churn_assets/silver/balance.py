@@ -59,3 +59,28 @@ def record_months(
         rows = table.rows([*others, *(balance.as_dict() for balance in balances)])
         if rows.num_rows or lakehouse.exists(table):
             lakehouse.replace_rows(table, rows, "extract_month", months, run_id=run_id)
+
+
+def passed_before(lakehouse: Lakehouse, month: str) -> set[str]:
+    """Earlier months in which a source has passed."""
+    if not lakehouse.exists(tables.RECONCILIATION):
+        return set()
+    rows = lakehouse.arrow(
+        tables.RECONCILIATION, ["extract_month"], [("extract_month", "<", month), ("balances", "=", True)]
+    )
+    return set(rows["extract_month"].to_pylist())
+
+
+def refuse_months(lakehouse: Lakehouse, broken: Sequence[tuple[str, str, str]], run_id: str) -> None:
+    """Marks months that passed as refused; `broken` names source, month and rule of each."""
+    table, months = tables.RECONCILIATION, sorted({month for _, month, _ in broken})
+    rules: dict[tuple[str, str], set[str]] = {}
+    for source, month, rule in broken:
+        rules.setdefault((source, month), set()).add(rule)
+    nothing = {"accepted": 0, "duplicate": 0, "quarantined": 0, "balances": False}
+    with lakehouse.alone_with(table):
+        rows = recorded(lakehouse, months)
+        for row in rows:
+            if names := rules.get((row["source"], row["extract_month"])):
+                row |= nothing | {"refused_by": ", ".join(sorted(names))}
+        lakehouse.replace_rows(table, table.rows(rows), "extract_month", months, run_id=run_id)

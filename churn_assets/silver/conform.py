@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
+from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.sources.text import REPLACED, UNDECODED
@@ -11,9 +12,11 @@ from churn_assets.sources.text import REPLACED, UNDECODED
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    Rule = tuple[str, Column, Column]  # name with the column after a colon, condition, reason
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
+RECENT = 35  # days: an extract tells of a day first within a month or so
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 
 
@@ -99,8 +102,157 @@ def is_invalid(value: object, column: ContractColumn) -> bool:
     return value is not None and not column.allows(value)
 
 
-def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
-    """(rule, condition, reason) in the order in which they are tested."""
+def _as_text(column: ContractColumn, source: Source) -> "Column":
+    """The raw value as text, for rules and reasons."""
+    from pyspark.sql import functions as F
+
+    raw = F.col(f"_raw_{column.name}").cast("string")
+    if source.format != "parquet":
+        return raw
+    # bronze has the column's type already; a value that does not fit it is in `rescued`
+    unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
+    return F.coalesce(raw, unfit)
+
+
+def _malformed(column: ContractColumn, source: Source) -> list["Rule"]:
+    """Rules of a value that does not parse as the type of its column."""
+    from pyspark.sql import functions as F
+
+    value, raw = F.col(column.name), F.col(f"_raw_{column.name}")
+    wanted = f" is not a {column.type}: "
+    if source.format == "parquet" and column.name in source.ids:
+        wanted = f" is no exact {column.type}; deliver ids as text or whole numbers: "
+    rules = [_rule("malformed", column, raw.isNotNull() & value.isNull(), wanted, raw)]
+    if column.transform:
+        given = F.coalesce(F.col(f"_delivered.`{column.field}`").cast("string"), F.lit("nothing"))
+        failed = ~F.col(f"_computed_{column.name}")
+        rules.append(_rule("malformed", column, failed, TRANSFORM_RAISES, given))
+    return rules
+
+
+def _values(column: ContractColumn) -> list["Rule"]:
+    """Rules over the typed value of a column, but for those that only warn."""
+    from pyspark.sql import functions as F
+
+    value, rules = F.col(column.name), []
+
+    def add(rule: str, condition: "Column", reason: str) -> None:
+        rules.append(_rule(rule, column, condition, reason, value))
+
+    if column.minimum is not None:
+        add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
+    if column.maximum is not None:
+        add("range", value > _bound(column.maximum, column), f" is above {column.maximum}: ")
+    if column.max_days_ahead is not None:
+        remedy = "name it in meansNone if it means none, or raise maxDaysAhead"
+        latest = F.date_add("extract_date", column.max_days_ahead)
+        told = f" lies more than {column.max_days_ahead:,} days after the extract ({remedy}): "
+        add("plausible", F.to_date(value) > latest, told)
+        if column.minimum is None:
+            told = f" lies before {EARLIEST} (name it in meansNone if it means none, or declare a minimum): "
+            add("plausible", F.to_date(value) < F.lit(EARLIEST).cast("date"), told)
+    if column.pattern is not None:
+        add("pattern", ~value.rlike(column.pattern), f" does not match {column.pattern}: ")
+    if column.valid_values and column.valid_severity in ("quarantine", "null_value"):
+        add("valid", invalid(column), " is not an allowed value: ")
+    return rules
+
+
+def _rule(name: str, column: ContractColumn, condition: "Column", *reason: "str | Column") -> "Rule":
+    from pyspark.sql import functions as F
+
+    parts = [F.lit(r) if isinstance(r, str) else r.cast("string") for r in reason]
+    return f"{name}:{column.name}", condition, F.concat(F.lit(column.name), *parts)
+
+
+def _is_nulling(rule: "Rule", column: ContractColumn) -> bool:
+    severity = column.valid_severity if rule[0].startswith("valid:") else column.severity
+    return severity == "null_value"
+
+
+def _means_none(column: ContractColumn) -> "Column":
+    """True for a day that means none."""
+    from pyspark.sql import functions as F
+
+    days = [F.lit(day).cast("date") for day in column.means_none if day != ZEROS]
+    none = F.to_date(column.name).isin(*days) if days else F.lit(False)
+    if ZEROS in column.means_none:
+        none = none | F.col(f"_raw_{column.name}").rlike(DAY_OF_ZEROS)
+    return F.coalesce(none, F.lit(False))
+
+
+def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
+    """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them."""
+    from pyspark.sql import functions as F
+
+    kept = [c for c in typed.columns if not c.startswith("_raw_")]
+    values: dict[str, Column] = {}
+    remarks = []
+    for column in source.columns:
+        found = []  # (condition, remark), the first counts
+        if column.means_none:
+            found.append((_means_none(column), f"none:{column.name}"))
+        nulling = [r for r in [*_malformed(column, source), *_values(column)] if _is_nulling(r, column)]
+        found += [(condition, name) for name, condition, _ in nulling]
+        if not found:
+            continue
+        remark = F.coalesce(*(F.when(condition, F.lit(name)) for condition, name in found))
+        remarks.append(remark)
+        names = (column.name, f"_raw_{column.name}")
+        values |= {name: F.when(remark.isNull(), F.col(name)).alias(name) for name in names}
+    return typed.select(
+        *(values.get(name, name) for name in (*kept, *(f"_raw_{c.name}" for c in source.columns))),
+        F.array_compact(F.array(*remarks, F.lit(None).cast("string"))).alias("_remarks"),
+    )
+
+
+def _remarks(source: Source) -> list["Column"]:
+    """What is remarked of rows that are kept as they are: each null, or the name of a rule."""
+    from pyspark.sql import functions as F
+
+    if source.spell is None:
+        return []
+    spell = source.spell
+    found = [(name, condition) for name, condition, _ in _order(source)] if spell.date_order == "warn" else []
+    found += [
+        (f"exchanged:{name}", _exchanged(name))
+        for name in (spell.started_on, spell.notice_on, spell.ended_on)
+        if name and any(_day_beside_month(form) for form in source.column(name).formats)
+    ]
+    return [F.when(condition, F.lit(name)) for name, condition in found]
+
+
+def _day_beside_month(form: str) -> bool:
+    """Whether a format writes day and month as numbers and the year not first: 31.01.2025, 01/31/2025."""
+    return re.search(r"(?<!M)M{1,2}(?!M)", form) is not None and not form.startswith("y")
+
+
+def _exchanged(name: str) -> "Column":
+    """True where a day lies after its extract, but shortly before it with day and month exchanged."""
+    from pyspark.sql import functions as F
+
+    day = F.to_date(name)
+    # below a condition, as there is no month 13
+    other = F.when(F.dayofmonth(day) <= 12, F.make_date(F.year(day), F.dayofmonth(day), F.month(day)))
+    recent = other.between(F.date_sub("extract_date", RECENT), F.col("extract_date"))
+    return (day > F.col("extract_date")) & recent
+
+
+def _order(source: Source) -> list["Rule"]:
+    """Rules over the order of the dates of a spell."""
+    from pyspark.sql import functions as F
+
+    if source.spell is None:
+        return []
+    start, rules = F.to_date(source.spell.started_on), []
+    for name in filter(None, (source.spell.ended_on, source.spell.expires_on)):
+        before = F.to_date(name) < start
+        rules.append(_rule("order", source.column(name), before, " lies before the start: ", F.col(name)))
+    return rules
+
+
+def _refusals(source: Source) -> list["Rule"]:
+    """The rules that refuse a row, in the order in which they are tested."""
     from pyspark.sql import functions as F
 
     corrupt = F.get_json_object("rescued", f"$.{CORRUPT}")
@@ -124,63 +276,27 @@ def _refusals(source: Source) -> list[tuple[str, "Column", "Column"]]:
         ("unreadable", corrupt.isNotNull(), F.lit(f"the row does not parse as {source.format}")),
     ]
 
-    def add(rule: str, column: ContractColumn, condition: "Column", *reason: "str | Column") -> None:
-        parts = [F.lit(r) if isinstance(r, str) else r.cast("string") for r in reason]
-        rules.append((f"{rule}:{column.name}", condition, F.concat(F.lit(column.name), *parts)))
-
     for column in source.columns:
-        value, raw = F.col(column.name), F.col(f"_raw_{column.name}")
-        if source.format == "parquet":
-            # bronze has the column's type already; a value that does not fit it is in `rescued`
-            unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
-            raw = F.coalesce(raw.cast("string"), unfit)
-        wanted = f" is not a {column.type}: "
-        if source.format == "parquet" and column.name in source.ids:
-            wanted = f" is no exact {column.type}; deliver ids as text or whole numbers: "
-        add("malformed", column, raw.isNotNull() & value.isNull(), wanted, raw)
-        if column.transform:
-            given = F.coalesce(F.col(f"_delivered.`{column.field}`").cast("string"), F.lit("nothing"))
-            add("malformed", column, ~F.col(f"_computed_{column.name}"), TRANSFORM_RAISES, given)
+        rules += [rule for rule in _malformed(column, source) if not _is_nulling(rule, column)]
     for column in source.columns:
         if column.required:
-            add("required", column, F.col(column.name).isNull(), " is missing")
+            rules.append(_rule("required", column, F.col(column.name).isNull(), " is missing"))
     for column in source.columns:
-        value = F.col(column.name)
-        if column.minimum is not None:
-            add(
-                "range",
-                column,
-                value < _bound(column.minimum, column),
-                f" is below {column.minimum}: ",
-                value,
-            )
-        if column.maximum is not None:
-            add(
-                "range",
-                column,
-                value > _bound(column.maximum, column),
-                f" is above {column.maximum}: ",
-                value,
-            )
-        if column.pattern is not None:
-            add("pattern", column, ~value.rlike(column.pattern), f" does not match {column.pattern}: ", value)
-        if column.valid_values and column.valid_severity == "quarantine":
-            add("valid", column, invalid(column), " is not an allowed value: ", value)
+        rules += [rule for rule in _values(column) if not _is_nulling(rule, column)]
     if source.event_time is not None:
         column = source.column(source.event_time)
         day = F.to_date(column.name)
         # an extract cannot contain events of a later day
-        add("future", column, day > F.col("extract_date"), " lies after the extract: ", day)
-    if source.spell is not None:
-        ended = source.column(source.spell.ended_on)
-        before = F.to_date(ended.name) < F.to_date(source.spell.started_on)
-        add("order", ended, before, " lies before the start: ", F.col(ended.name))
+        rules.append(_rule("future", column, day > F.col("extract_date"), " lies after the extract: ", day))
+    if source.spell is not None and source.spell.date_order == "quarantine":
+        rules += _order(source)
     return rules
 
 
 def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
     """Typed columns under their contract names, provenance, `known_at`, and why a row is refused.
 
+    `remarks` names the rules that made a value null, or that the row breaks without being refused; null without any.
     `refused_rule`, `refused_reason` and `raw_row` (the delivered row as JSON) are null when the row is accepted.
     `known_at` is the extract_date, the day at whose end the row became known, never the time of the load.
     """
@@ -199,16 +315,22 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
     typed = raw.select(
         *provenance,
         "_delivered",
-        *(f"_raw_{c.name}" for c in source.columns),
+        *(_as_text(c, source).alias(f"_raw_{c.name}") for c in source.columns),
         *computed,
         *(_typed(F.col(f"_raw_{c.name}"), c, source).alias(c.name) for c in source.columns),
     )
+    settled = _settled(typed, source)
     refusals = _refusals(source)
     rule = F.coalesce(*(F.when(condition, F.lit(name)) for name, condition, _ in refusals))
     reason = F.coalesce(*(F.when(condition, text) for _, condition, text in refusals))
-    return typed.select(
+    remarks = F.concat(
+        F.col("_remarks"), F.array_compact(F.array(*_remarks(source), F.lit(None).cast("string")))
+    )
+    told = F.nullif(F.array_join(remarks, ","), F.lit(""))
+    return settled.select(
         *(c.name for c in source.columns),
         *provenance,
+        F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
         F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),

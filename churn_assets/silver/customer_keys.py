@@ -20,25 +20,38 @@ KEY_LENGTH = (
 
 
 def delivered_ids(bronze: Sequence[tuple[Source, "DataFrame"]]) -> "DataFrame":
-    """Distinct natural ids in these bronze frames, converted as in silver, as one column `customer_id`."""
+    """Distinct natural ids in these bronze frames, converted as in silver: source, extract_month, customer_id."""
     from pyspark.sql import functions as F
 
-    def ids(source: Source, frame: "DataFrame") -> "DataFrame":
-        column = source.column(source.customer)
+    def ids(source: Source, frame: "DataFrame", name: str) -> "DataFrame":
+        column = source.column(name)
         if not column.transform:
             # few ids in many rows: first distinct, then trim
-            frame = frame.select(F.col(f"`{column.field}`")).distinct()
-        return frame.select(raw_value(column, source).alias("customer_id"))
+            frame = frame.select("extract_month", F.col(f"`{column.field}`")).distinct()
+        return frame.select(
+            F.lit(source.name).alias("source"),
+            "extract_month",
+            raw_value(column, source).alias("customer_id"),
+        )
 
-    everyone = reduce(lambda a, b: a.unionByName(b), (ids(source, frame) for source, frame in bronze))
+    found = [
+        ids(source, frame, name)
+        for source, frame in bronze
+        for name in (source.customer, source.merged_into)
+        if name is not None
+    ]
+    everyone = reduce(lambda a, b: a.unionByName(b), found)
     return everyone.where("customer_id IS NOT NULL").distinct()
 
 
-def new_keys(ids: "DataFrame", known: "DataFrame | None") -> "DataFrame":
-    """A random key for each id that has none yet: customer_id, customer_key."""
+def new_keys(ids: "DataFrame", known: "DataFrame | None", withheld: "DataFrame | None" = None) -> "DataFrame":
+    """A random key for each id that has none yet and is not withheld: customer_id, customer_key."""
     from pyspark.sql import functions as F
 
-    unknown = ids if known is None else ids.join(known, "customer_id", "left_anti")
+    unknown = ids.select("customer_id").distinct()
+    for others in (known, withheld):
+        if others is not None:
+            unknown = unknown.join(others, "customer_id", "left_anti")
     return unknown.withColumn(
         "customer_key", F.substring(F.replace(F.uuid(), F.lit("-"), F.lit("")), 1, KEY_LENGTH)
     )

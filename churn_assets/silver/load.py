@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,8 +29,12 @@ from churn_assets.silver.audit import (
 )
 from churn_assets.silver.balance import Balance, record_months
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
+from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
+from churn_assets.silver.findings import record
+from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.versions import (
     BOOKKEEPING,
+    MERGED_INTO,
     repeated_keys,
     set_apart,
     to_versions,
@@ -188,7 +192,10 @@ def audit_months(
         if file.month in audits:
             audits[file.month].files.append(file)
             audits[file.month].delivered += file.rows
-    counts = accepted.aggregate(["extract_month", "refused"], [("copies", "count"), ("copies", "sum")])
+    filled = fill_counts(source)
+    counts = accepted.aggregate(
+        ["extract_month", "refused"], [("copies", "count"), ("copies", "sum"), *filled]
+    )
     for row in counts.to_pylist():
         audit = audits[row["extract_month"]]
         if row["refused"]:  # versions of a key that is unknown; their rows are counted in the quarantine
@@ -196,16 +203,30 @@ def audit_months(
             continue
         audit.accepted = row["copies_count"]
         audit.duplicates = row["copies_sum"] - row["copies_count"]
+        audit.filled |= filled_of(row, filled)
+    if identity and (filled := fill_counts(source, personal=True)):
+        for row in identity.aggregate(["extract_month"], filled).to_pylist():
+            audits[row["extract_month"]].filled |= filled_of(row, filled)
     for column in source.columns:
-        if column.valid_values and column.valid_severity != "quarantine":
+        if column.valid_values and column.valid_severity in ("warn", "block"):
             draft = identity if column.personal and identity else accepted
             values = draft.aggregate(["extract_month", column.name], [("sequence", "count")])
             for row in values.to_pylist():
                 if is_invalid(row[column.name], column):
                     audits[row["extract_month"]].warned[f"valid:{column.name}"] += row["sequence_count"]
+    for row in accepted.aggregate(["extract_month", "remarks"], [("copies", "count")]).to_pylist():
+        for rule in row["remarks"].split(",") if row["remarks"] else ():
+            audits[row["extract_month"]].remarks[rule] += row["copies_count"]
     for row in refused.aggregate(["extract_month", "rule"], [("row_number", "count")]).to_pylist():
         audits[row["extract_month"]].refused[row["rule"]] = row["row_number_count"]
     return [audits[m] for m in months]
+
+
+def unless_without_keys(load: SilverLoad, withheld: Sequence[Problem]) -> SilverLoad:
+    """The load with the problems of ids without keys, which are why the rows of such a month do not balance."""
+    months = {p.month for p in withheld}
+    others = [p for p in load.problems if p.rule != "balance" or p.month not in months]
+    return replace(load, problems=[*others, *withheld])
 
 
 def load_silver(
@@ -240,7 +261,8 @@ def load_silver(
         ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
-    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *BOOKKEEPING)
+    merged = [MERGED_INTO] if source.merged_into else []
+    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *merged, *BOOKKEEPING)
     identity_table = tables.customer_identity(business)
     try:
         with ExitStack() as drafts:
@@ -259,6 +281,8 @@ def load_silver(
             personal = identity.content if identity else None
             audits = audit_months(source, months, came.files, silver.content, personal, quarantine.content)
             load = judged(business, source, audits, came, today)
+            load.problems.extend(emptied_columns(lakehouse, source, audits))
+            load = unless_without_keys(load, without_keys(lakehouse, source, months))
             if load.passed:
                 kept_rows = any(a.quarantined for a in audits) or lakehouse.exists(tables.QUARANTINE)
                 of_persons = [identity] if identity else []
@@ -268,6 +292,8 @@ def load_silver(
         for frame in reversed(kept):
             frame.unpersist()
     record_months(lakehouse, source, verdicts(source, load, came), months, run_id)
+    # what blocks is a failed check, and stands in silver/reconciliation
+    record(lakehouse, source.name, months, [p for p in load.problems if p.severity == "warn"], run_id=run_id)
     if load.blocking:
         raise MonthBlocked(load)
     return load

@@ -22,8 +22,10 @@ BOOKKEEPING = (
     "copies",
     "refused",
     "refused_rule",
+    "remarks",
     "extract_month",
 )
+MERGED_INTO = "merged_into_key"
 
 
 def with_known_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
@@ -126,9 +128,17 @@ def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
 
 
 def with_customer_key(versions: "DataFrame", keys: "DataFrame", source: Source) -> "DataFrame":
-    """Replaces the natural id by customer_key; `keys` has customer_id and customer_key."""
+    """Replaces the natural id by customer_key; `keys` has customer_id and customer_key.
+
+    A source that tells of merged customers also gets merged_into_key, null for a customer who was not merged.
+    """
     from pyspark.sql import functions as F
 
+    if source.merged_into is not None:
+        survivors = keys.select(
+            F.col("customer_id").alias(source.merged_into), F.col("customer_key").alias(MERGED_INTO)
+        )
+        versions = versions.join(survivors, source.merged_into, "left")
     named = keys.select(F.col("customer_id").alias(source.customer), "customer_key")
     return versions.join(named, source.customer, "inner").drop(source.customer)
 

@@ -38,7 +38,7 @@ BAD_VALUES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("unknown_category", "offer", "mystery"),
         ("out_of_range", "cost", "-5.00"),
     ),
-    "transactions": (("malformed", "date", "1997/xx/01"), ("out_of_range", "quantity", "-1")),
+    "transactions": (("malformed", "date", "1997/xx/01"), ("out_of_range", "quantity", "9999")),
 }
 
 

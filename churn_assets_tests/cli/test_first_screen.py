@@ -17,8 +17,11 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
+from churn_assets.monitoring.people import ALL
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.silver.audit import Problem
 from churn_assets.silver.balance import Balance
+from churn_assets.silver.findings import record
 from churn_assets_tests.lakes import settings_for, small_business
 
 JUNE = date(2025, 6, 30)
@@ -49,6 +52,16 @@ def _lake(home: Path, business: Business, reasons: list[str | None], **training:
         tables.RECONCILIATION.rows([balance.as_dict() for balance in balances]),
         run_id="run",
     )
+    counts = {
+        "former": 1_900_000,
+        "new": 200_000,
+        "now": 1_899_000,
+        "ended": 200_000,
+        "merged": 0,
+        "disappeared": 0,
+    }
+    everybody = {"source": ALL, "as_of_date": JUNE, "unknown": 1_000, "snapshots": 7}
+    _append(house, tables.PEOPLE_BALANCE, [everybody | counts])
     row = {
         "trained_as_of": JUNE, "model_version": "1", "candidate": "gradient_boosted_trees", "auc": 0.84,
         "auc_low": 0.81, "auc_high": 0.87, "recall": 0.45, "trained_at": datetime(2025, 8, 1, tzinfo=UTC),
@@ -92,6 +105,7 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
     told = _told(_lake(tmp_path, business, SHORT), business, 300)
     for said in (
         "2,000,000,920 delivered: 2,000,000,900 accepted, 14 duplicates, 6 refused",
+        "People     1,899,000 on 2025-06-30 = 1,900,000 before + 200,000 new - 200,000 ended - 1,000 unknown",
         "gradient boosted trees, version 1: AUC 0.840 (95 % interval 0.810 to 0.870)",
         "it ranks 84 rightly",
         "contacting the 10 % at the highest risk reaches 45 % of those who leave, 4.5 times as many",
@@ -183,3 +197,19 @@ def test_the_next_steps_name_a_home_that_is_not_the_usual_one(
         house = _lake(home, business, [None])
         lines = [line.strip() for line in _told(house, business, 400).splitlines()]
         assert said in lines
+
+
+def test_the_findings_of_the_last_month_are_told_in_two_lines(tmp_path: Path) -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    house = _lake(tmp_path, business, LONG)
+    what = "652 customer_ids were never delivered by customers, in 9,780 of 75,000 rows. " * 3
+    found = [
+        Problem("usage", month, "relationships:customers", "warn", what, "Ask.")
+        for month in ("2025-05", "2025-06")
+    ]
+    record(house, "cross_checks", ["2025-05", "2025-06"], found, run_id="run")
+    lines = _told(house, business).splitlines()
+    [at] = [place for place, line in enumerate(lines) if line.startswith("Findings")]
+    assert lines[at].split()[1:6] == ["1", "in", "2025-06.", "usage:", "652"]
+    assert lines[at + 1].rstrip().endswith("...") and lines[at + 2].startswith(("Not known", "Model"))
+    assert len(lines) + COMMAND_AND_CLOSING_LINES <= LINES

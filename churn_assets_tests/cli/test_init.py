@@ -78,3 +78,12 @@ def test_the_help_teaches() -> None:
         "Nothing is overwritten",
     ):
         assert said in told
+
+
+def test_what_is_drafted_passes_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(f"K{n % 30}", f"{1 + n % 28:02d}.{1 + n % 6:02d}.2024", f"1.{n:03d},50") for n in range(400)]
+    file = export(tmp_path / "Käufe.csv", "Kunde Größe_am Betrag", rows, ";", "cp1252")
+    assert init(tmp_path / "shop", "--from", file, "--land", "--cut-by-month").exit_code == 0
+    monkeypatch.setenv("CHURN_BUSINESS", str(tmp_path / "shop"))
+    checked = CliRunner().invoke(cli, ["check"])
+    assert (checked.exit_code, "Nothing in the sample would stop a run" in checked.output) == (0, True)

@@ -38,7 +38,54 @@ def _promise(contract: dict[str, Any], name: str, value: object, unit: str | Non
     contract["slaProperties"] = [*others, {"property": name, "value": value, "unit": unit}]
 
 
+def _own_of(contract: dict[str, Any], column: str, **values: object) -> None:
+    own = _property(contract, column).setdefault("customProperties", [])
+    own += [{"property": name, "value": value} for name, value in values.items()]
+
+
 CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
+    "a number has no day that means none": (
+        "usage",
+        lambda c: _own_of(c, "data_mb", meansNone=["9999-12-31"]),
+        "schema[0].properties[data_mb].customProperties[meansNone].value",
+        "a number has no days that mean none; remove them",
+    ),
+    "a number lies on no day": (
+        "usage",
+        lambda c: _own_of(c, "data_mb", maxDaysAhead=10),
+        "schema[0].properties[data_mb].customProperties[maxDaysAhead].value",
+        "a number lies on no day; remove it",
+    ),
+    "a day that means none is no day": (
+        "usage",
+        lambda c: _own_of(c, "day", meansNone=["9999-12-31", "31.12.9999"]),
+        "schema[0].properties[day].customProperties[meansNone].value[1]",
+        "'31.12.9999' is no day; write it as 9999-12-31, or 0000-00-00",
+    ),
+    "a required value made null": (
+        "usage",
+        lambda c: _own_of(c, "data_mb", severity="null_value"),
+        "schema[0].properties[data_mb].customProperties[severity].value",
+        "a row tells nothing without data_mb, so its value cannot be made null; write `quarantine`, or make the column",
+    ),
+    "an end made null": (
+        "subscriptions",
+        lambda c: _own_of(c, "ended_on", severity="null_value"),
+        "schema[0].properties[ended_on].customProperties[severity].value",
+        "a row tells nothing without ended_on, so its value cannot be made null",
+    ),
+    "a required category made null": (
+        "subscriptions",
+        lambda c: _property(c, "plan")["quality"][0].update(severity="null_value"),
+        "schema[0].properties[plan].quality[0].severity",
+        "a row tells nothing without plan, so its value cannot be made null",
+    ),
+    "order of dates": (
+        "subscriptions",
+        lambda c: c["customProperties"][3]["value"].update(dateOrder="block"),
+        "customProperties[spell].value.dateOrder",
+        "found 'block'; allowed: one of quarantine, warn",
+    ),
     "unknown key": (
         "usage",
         lambda c: c.update(colour="red"),
@@ -117,6 +164,42 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         lambda c: _property(c, "expires_on").update(logicalType="string", customProperties=[]),
         "customProperties[spell].value.expiresOn",
         "expires_on is no time; name a date or timestamp property",
+    ),
+    "former of a spell": (
+        "subscriptions",
+        lambda c: _set_own(c, "former", {"column": "plan", "values": ["basic"]}),
+        "customProperties[former].value",
+        "a source of role spell cannot have former; remove it",
+    ),
+    "former by a column that is not there": (
+        "customers",
+        lambda c: _set_own(c, "former", {"column": "state", "values": ["former"]}),
+        "customProperties[former].value.column",
+        "state is not a property of the schema",
+    ),
+    "former by a value that never comes": (
+        "customers",
+        lambda c: _set_own(c, "former", {"column": "status", "values": ["gone"]}),
+        "customProperties[former].value.values",
+        "status is never 'gone'; use one of its validValues: active, former",
+    ),
+    "former by a personal column": (
+        "customers",
+        lambda c: _set_own(c, "former", {"column": "email", "values": ["none"]}),
+        "customProperties[former].value.column",
+        "email is personal, and nothing behind silver reads it; name another column",
+    ),
+    "merged into a number": (
+        "customers",
+        lambda c: _set_own(c, "mergedInto", "birth_date"),
+        "customProperties[mergedInto].value",
+        "birth_date names a customer and is not a string; declare it as string",
+    ),
+    "merged into itself": (
+        "customers",
+        lambda c: _set_own(c, "mergedInto", "customer_id"),
+        "customProperties[mergedInto].value",
+        "customer_id is the customer itself; name the column of the surviving id",
     ),
     "a first day with slashes": (
         "usage",

@@ -39,7 +39,7 @@ def test_what_an_aggregate_does_not_read_is_refused(line: dict[str, Any], told: 
 def test_windows_are_said_in_words_and_in_phrases() -> None:
     line = COUNT | {"months": [1, 3], "days": [14], "words": "tickets", "says": "{value} ticket{s} {window}"}
     source = load_business(SHIPPED_BUSINESSES / "telecom").source("tickets")
-    found = [(f.name, f.words, f.says) for f in expand(FeatureLine(**line), source)]
+    found = [(f.name, f.words, f.says) for f in expand(FeatureLine(**line), source, 6)]
     assert found == [
         ("tickets_count_1m", "tickets, last month", "{value} ticket{s} in the last month"),
         ("tickets_count_3m", "tickets, last 3 months", "{value} ticket{s} in the last 3 months"),
@@ -79,4 +79,12 @@ def test_a_phrase_that_cannot_be_filled_in_is_refused(
 
 def test_a_window_is_said_only_where_there_is_one() -> None:
     with pytest.raises(ValidationError, match="this line has none"):
-        FeatureLine(**COUNT | {"aggregate": "recency", "months": [], "says": "{value} days {window}"})
+        FeatureLine(**COUNT | {"aggregate": "count_ever", "months": [], "says": "{value} days {window}"})
+
+
+def test_a_recency_is_said_with_the_observation_window() -> None:
+    line = COUNT | {"aggregate": "recency", "months": [], "missing": "no ticket {window}"}
+    source = load_business(SHIPPED_BUSINESSES / "telecom").source("tickets")
+    [found] = expand(FeatureLine(**line), source, 6)
+    assert (found.name, found.months) == ("tickets_recency_days", 6)
+    assert found.missing == "no ticket in the last 6 months"

@@ -17,7 +17,7 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "unknown key": (
         lambda c: c.update(colour="red"),
         "colour",
-        "there is no key 'colour'; allowed: name, owner, calendar, windows, label, eligibility, features",
+        "there is no key 'colour'; allowed: name, owner, calendar, windows, label, eligibility, people, ",
     ),
     "unknown key inside": (
         lambda c: c["windows"].update(gap=7),
@@ -100,6 +100,11 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         lambda c: c["label"].update(source="crm"),
         "label.source",
         "there is no source crm; use one of customers, invoices, retention_contacts, subscriptions, tickets",
+    ),
+    "condition of a label without events": (
+        lambda c: c["label"].update(where="monthly_price > 0"),
+        "label.where",
+        "the policy cancellation reads no events; remove it",
     ),
     "label role": (
         lambda c: c["label"].update(source="usage"),
@@ -342,3 +347,10 @@ def test_a_mistake_in_churn_yaml_is_told_with_file_place_and_remedy(tmp_path: Pa
     told = only_mistake(lambda: load_business(folder))
     assert told[:2] == (folder / "churn.yaml", place)
     assert told[2].startswith(words), told
+
+
+def test_the_condition_of_a_label_reads_columns_of_its_source(tmp_path: Path) -> None:
+    label = {"policy": "inactivity", "source": "transactions", "where": "unit_price > 0"}
+    folder = business_copy(tmp_path, "shop", label=label)
+    _, place, words = only_mistake(lambda: load_business(folder))
+    assert (place, words) == ("label.where", "there is no unit_price to read")

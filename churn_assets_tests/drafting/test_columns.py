@@ -70,7 +70,7 @@ def test_words_for_none_and_currency_signs_need_a_transformation() -> None:
     assert found.type == "number"
     assert found.transform == (
         "cast(regexp_replace(case when trim(`paid`) in ('NA') then null else trim(`paid`) end, "
-        "'[^0-9eE.+-]', '') as double)"
+        "'[^0-9.+-]', '') as double)"
     )
     assert {rank for rank, _ in found.doubts} == {2}
 

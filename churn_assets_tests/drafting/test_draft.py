@@ -270,6 +270,24 @@ def test_personal_columns_of_one_name_and_two_types(tmp_path: Path) -> None:
     assert [c.name for c in business.source("web").personal] == ["web_birth_date"]
 
 
+def test_a_source_that_grows_fast_asks_for_fewer_known_ids(tmp_path: Path) -> None:
+    """Without a rule the lake refuses a month in which most ids are new."""
+    for month, people in ((1, 40), (2, 90), (3, 100)):
+        rows = [(f"C{n:03d}", "NS"[n % 2]) for n in range(people)]
+        export(tmp_path / f"crm_2024-{month:02d}.csv", "customer_id region", rows)
+    export(
+        tmp_path / "log_2024-03.csv",
+        "customer_id day",
+        [(f"C{n % 30:03d}", f"2024-03-{1 + n % 9:02d}") for n in range(90)],
+    )
+    found = drafted([tmp_path])
+    business = business_of(found, tmp_path / "b")
+    assert {s.name: s.least_known for s in found.sources} == {"crm": pytest.approx(40 / 90), "log": None}
+    rule = business.source("crm").month_rule("idOverlap")
+    assert rule is not None and rule.min_share == 0.22
+    assert business.source("log").month_rule("idOverlap") is None
+
+
 def test_several_rows_of_a_customer_without_a_time(tmp_path: Path) -> None:
     accounts = [(f"K{n:03d}", f"C{n % 60:03d}", "NS"[n % 2]) for n in range(120)]
     file = export(tmp_path / "accounts_2024-01-31.csv", "account_ref customer_id region", accounts)

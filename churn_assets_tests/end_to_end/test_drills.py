@@ -91,7 +91,7 @@ def test_half_a_file_is_refused_and_the_whole_one_taken(whole: Lake, tmp_path: P
     result = lake.run(USAGE, MONTHS[:1])
     [(step, said)] = failures(result).items()
     assert step == "silver__usage" and f"usage {MONTHS[0]}: unread" in said
-    assert f"{file.parent.name}/{file.name} is not a readable Parquet file" in said
+    assert f"{file.parent.name}/{file.name} lacks the end of a Parquet file" in said
     assert "Deliver it again" in said
     silver = tables.silver(lake.business.source("usage"))
     pd.testing.assert_frame_equal(lake.frame(silver), before[silver.path])

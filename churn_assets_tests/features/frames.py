@@ -49,7 +49,7 @@ def silver(
 
 def declared(source: Source, *lines: dict[str, Any]) -> list[Feature]:
     """The features of some lines of churn.yaml over this source."""
-    return [f for line in lines for f in expand(FeatureLine(source=source.name, **line), source)]
+    return [f for line in lines for f in expand(FeatureLine(source=source.name, **line), source, 6)]
 
 
 def by_key(frame: "DataFrame", *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:

@@ -11,7 +11,7 @@ from churn_assets.features.cells import features_from_cells, monthly_cells, reac
 from churn_assets.history import knowledge
 from churn_assets.history.knowledge import from_to
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.features.frames import JULY, JUNE, by_key, day, declared, silver
+from churn_assets_tests.features.frames import JULY, JUNE, MAY, by_key, day, declared, silver
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -126,12 +126,52 @@ def test_trend_compares_a_window_with_the_one_before(usage: Found, who: str, exp
     assert usage[who, JUNE]["usage_data_mb_trend_1m"] == expected
 
 
-def test_mean_over_nothing_is_unknown_and_recency_sees_all_of_history(usage: Found) -> None:
+def test_mean_over_nothing_is_unknown_and_so_is_a_recency_beyond_the_window(usage: Found) -> None:
     found = usage["long ago", JUNE]
     assert (found["usage_data_mb_sum_3m"], found["usage_data_mb_mean_3m"]) == (0, None)
     days = (day("06-30") - day("2024-02-29")).days
-    assert (found["usage_recency_days"], found["tenure_days"]) == (days, days)
+    assert (found["usage_recency_days"], found["tenure_days"]) == (None, days)
     assert usage["bounds", JUNE]["usage_recency_days"] == 0
+
+
+def test_events_before_the_window_change_no_windowed_feature(spark: "SparkSession") -> None:
+    """The length of the history leaks into nothing: what is older than W may as well not be there."""
+    source = TELECOM.source("tickets")
+    features = declared(
+        source,
+        {"aggregate": "sum", "measure": "message_count", "months": [1, 3, 6], "days": [7]},
+        {"aggregate": "mean", "measure": "satisfaction", "months": [3, 6]},
+        {"aggregate": "count", "months": [6]},
+        {"aggregate": "count", "name": "open", "where": "closed_at is null", "months": [6]},
+        {"aggregate": "share", "category": "category", "value": "network", "months": [6]},
+        {"aggregate": "trend", "measure": "message_count", "months": [1, 3]},
+        {"aggregate": "recency"},
+        {"aggregate": "recency", "name": "network", "where": "category = 'network'"},
+    )
+    random, rows = Random(11), []
+    for number in range(400):
+        opened = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=random.randrange(540))
+        known = opened.date() + timedelta(days=random.choice([0, 3, 40]))
+        closed = random.choice([None, opened])
+        told = (random.choice(["network", "billing"]), random.choice([None, 1, 5]), random.randrange(4))
+        rows.append((known, f"T{number}", f"C{number % 40}", opened, closed, *told))
+    schema = (
+        "ticket_id string, customer_key string, opened_at timestamp, closed_at timestamp, category string, "
+        "satisfaction int, message_count int"
+    )
+    terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
+
+    def found(told: list[tuple[Any, ...]]) -> Found:
+        cells = monthly_cells(silver(spark, source, schema, told), source, terms)
+        table = features_from_cells(cells, [MAY], features).drop("known_index")
+        return by_key(table, "customer_key", "as_of_index")
+
+    begins = datetime(2024, 12, 1, tzinfo=UTC)  # six months that end on 31 May
+    whole, cut = found(rows), found([row for row in rows if row[3] >= begins])
+    assert len(rows) > 2 * sum(row[3] >= begins for row in rows), "most are older"
+    assert len(cut) > 20
+    assert {key: row for key, row in whole.items() if key in cut} == cut
+    assert all(set(row.values()) <= {None, 0.0, key[0], MAY} for key, row in whole.items() if key not in cut)
 
 
 def test_all_that_ever_happened_is_counted_as_it_was_known(usage: Found) -> None:
@@ -242,7 +282,8 @@ def test_how_far_back_features_look() -> None:
     usage = TELECOM.source("usage")
     windowed = declared(usage, {"aggregate": "sum", "measure": "data_mb", "months": [3]})
     assert reach_months(windowed, 6) == 6
-    assert reach_months([*windowed, *declared(usage, {"aggregate": "recency"})], 6) is None
+    assert reach_months([*windowed, *declared(usage, {"aggregate": "recency"})], 6) == 6
+    assert reach_months([*windowed, *declared(usage, {"aggregate": "tenure"})], 6) is None
     assert reach_months([*windowed, *declared(usage, {"aggregate": "count_ever"})], 6) is None
 
 

@@ -34,6 +34,25 @@ def test_who_has_been_silent_for_long_may_be_left_out(spark: "SparkSession", tmp
     }
 
 
+def test_who_only_gave_back_is_no_customer_and_a_return_is_no_sign_of_life(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    shop = load_business(business_copy(tmp_path, "shop", eligibility={"active_within_days": 30}))
+    rows = [
+        ("returns alone", "01-10", -1),
+        ("returned lately", "2024-06-10", 1),
+        ("returned lately", "01-10", -1),
+        ("bought lately", "01-05", -1),
+        ("bought lately", "01-10", 1),
+    ]
+    schema = "customer_key string, date date, quantity int, amount double"
+    told = [(day("01-31"), who, day(on), count, 5.0) for who, on, count in rows]
+    events = silver(spark, shop.source("transactions"), schema, told)
+    people = by_key(population(events, shop, [month_index("2025-01")]), "customer_key")
+    found = {who: (row["excluded"], row["tenure_days"]) for (who,), row in people.items()}
+    assert found == {"returned lately": ("not_active", 235), "bought lately": (None, 21)}
+
+
 def test_a_customer_whose_newest_row_was_refused_is_unknown_until_a_good_one_comes(
     spark: "SparkSession",
 ) -> None:

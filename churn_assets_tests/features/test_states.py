@@ -10,8 +10,9 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
 from churn_assets.history.knowledge import spell_of
+from churn_assets.months import month_index
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.features.frames import JULY, JUNE, MAY, by_key, day, declared, silver
+from churn_assets_tests.features.frames import JULY, JUNE, MAY, REFUSED, by_key, day, declared, silver
 from churn_assets_tests.lakes import business_copy
 
 if TYPE_CHECKING:
@@ -141,10 +142,44 @@ def test_features_of_the_running_spell(versions: "DataFrame") -> None:
     assert (steady["subscriptions_days_to_expiry"], steady[f"{change}_3m"], steady[since]) == (92, 0, None)
 
     back = found["back", JUNE]  # a new spell has no earlier price, and the old one's is not its own
-    assert (back["subscriptions_monthly_price"], back[f"{change}_3m"]) == (20, 0)
+    assert (back["subscriptions_monthly_price"], back[f"{change}_3m"]) == (20, None)
     assert back["subscriptions_days_to_expiry"] == 345
     two = found["two", JUNE]  # of two running spells the one that started last
     assert (two["subscriptions_plan"], two["subscriptions_monthly_price"]) == ("family", 20)
+
+
+def test_a_change_is_unknown_where_no_price_was_known_so_long_ago(
+    versions: "DataFrame", spark: "SparkSession"
+) -> None:
+    """Not 0: the price may have changed. It contradicts the change over a shorter window, else."""
+    features = declared(SOURCE, {"aggregate": "change", "column": "monthly_price", "months": [3, 6]})
+    months = [MAY, JUNE, JULY]
+    rows = [
+        *(version("01-07", "known since January", price="30.00"), version("03-07", "told later")),
+        *(
+            version("05-14", "known since January", price="35.00"),
+            version("05-14", "told later", price="35.00"),
+        ),
+        (*version("06-07", "refused")[:3], *[None] * 6, REFUSED),
+    ]
+    told = silver(spark, SOURCE, SCHEMA, [*rows, version("03-07", "refused"), version("07-07", "refused")])
+    running = population(told, TELECOM, months)
+    found = by_key(spell_features(told, running, SOURCE, months, features), "customer_key", "as_of_index")
+    change = "subscriptions_monthly_price_change"
+    seen = {who: [found[who, i][f"{change}_{m}m"] for m in (3, 6) for i in months] for who, _ in found}
+    assert seen["known since January"] == [5, 5, 5, None, None, 5]
+    assert seen["told later"] == [None, 5, 5, None, None, None]
+    assert seen["refused"][:3] == [None, None, 0], "in June nothing is known"
+
+
+def test_a_change_before_the_window_is_none(versions: "DataFrame") -> None:
+    """The price changed on 7 July; six months later that is as if it had never been."""
+    features = declared(SOURCE, {"aggregate": "change_recency", "column": "monthly_price"})
+    months = [month_index("2025-12"), month_index("2026-01")]
+    running = population(versions, TELECOM, months)
+    found = by_key(spell_features(versions, running, SOURCE, months, features), "customer_key", "as_of_index")
+    since = "subscriptions_monthly_price_change_recency_days"
+    assert [found["dearer", i][since] for i in months] == [177, None]
 
 
 def test_policy_lapse_ends_a_spell_at_its_expiry(versions: "DataFrame", tmp_path: Path) -> None:

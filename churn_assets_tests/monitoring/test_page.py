@@ -243,3 +243,19 @@ def test_names_of_segments_and_features_are_words_and_no_markup() -> None:
     assert "<script" not in page.html() + page.markdown()
     assert page.html().count("&lt;script&gt;alert(1)&lt;/script&gt;|x") == 4
     assert "| &lt;script>alert(1)&lt;/script>\\|x | 1 | 2 | +1 |" in page.markdown()
+
+
+def test_the_page_accounts_for_everybody() -> None:
+    counts = {
+        "former": 1000,
+        "new": 40,
+        "now": 1012,
+        "ended": 20,
+        "merged": 1,
+        "disappeared": 3,
+        "unknown": 4,
+    }
+    page = markdown_of(facts(cohort("2025-06"), people=[{"source": "all sources"} | counts]))
+    assert "Is everybody accounted for?" in page
+    assert "| all sources | 1,000 | 40 | 1,012 | 20 | 1 | 3 | 4 |" in page
+    assert "accounted for" not in markdown_of(facts(cohort("2025-06")))

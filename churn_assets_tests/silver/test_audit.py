@@ -57,6 +57,24 @@ def test_a_usual_month_has_no_problems() -> None:
     assert _judge(_audit(100)) == []
 
 
+def test_what_was_remarked_of_rows_is_told_but_not_days_that_mean_none() -> None:
+    remarks = Counter(
+        {"none:ended_on": 90, "range:household_size": 1, "exchanged:ended_on": 2, "order:ended_on": 3}
+    )
+    problems = _judge(_audit(100, remarks=remarks))
+    assert {p.rule: (p.severity, p.evidence) for p in problems} == {
+        "exchanged:ended_on": (
+            "warn",
+            "In 2 rows ended_on lies after the extract, but shortly before it if day and month are exchanged.",
+        ),
+        "order:ended_on": ("warn", "In 3 rows ended_on lies before the start."),
+        "range:household_size": (
+            "warn",
+            "1 rows break this rule; their values of household_size were made null.",
+        ),
+    }
+
+
 @pytest.mark.parametrize(("rows", "blocked"), [(69, True), (70, False), (150, False), (151, True)])
 def test_volume_is_held_against_the_median_of_the_months_before(rows: int, blocked: bool) -> None:
     problems = _judge(_audit(rows))

@@ -1,6 +1,7 @@
 """Delivered text and numbers as typed values, and the first rule that a row breaks."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -171,13 +172,151 @@ def test_events_of_the_future_and_nested_values(spark: "SparkSession") -> None:
         "elsewhere": None,
         "only a time": "malformed:opened_at",
         "no issue": "required:category",
-        "priority": "malformed:priority",
+        "priority": None,
     }
+    assert (rows["priority"]["priority"], rows["priority"]["remarks"]) == (None, "malformed:priority")
     row = rows["good"]
     assert (row["category"], row["priority"], row["message_count"]) == ("billing", 2, 2)
     assert rows["no issue"]["message_count"] == 0
     assert row["opened_at"].astimezone(UTC) == datetime(2025, 3, 7, 23, 59, 59, tzinfo=UTC)
     assert rows["tomorrow"]["refused_reason"] == "opened_at lies after the extract: 2025-03-08"
+
+
+SPELL = GOOD | {"contract_months": "0"}
+DAYS: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
+    # case: values, remarks, rule that refuses
+    "a real day": ({"ended_on": "2025-03-01"}, None, None),
+    "the last day of four digits": ({"ended_on": "9999-12-31"}, "none:ended_on", None),
+    "zeros": ({"ended_on": "0000-00-00"}, "none:ended_on", None),
+    "zeros of the other format": ({"notice_on": "00.00.0000"}, "none:notice_on", None),
+    "the epoch as an end": ({"ended_on": "1970-01-01"}, "none:ended_on", None),
+    "several": (
+        {"expires_on": "2099-12-31", "notice_on": "0001-01-01", "ended_on": "31.12.2999"},
+        "none:expires_on,none:notice_on,none:ended_on",
+        None,
+    ),
+    "the epoch as a start": ({"started_on": "1970-01-01"}, None, None),
+    "a start that means none": ({"started_on": "1900-01-01"}, None, "required:started_on"),
+    "an end in ten years": ({"ended_on": "2035-03-08"}, None, None),
+    "an end a day later": ({"ended_on": "2035-03-09"}, None, "plausible:ended_on"),
+    "an expiry in forty years": ({"expires_on": "2065-03-07"}, None, None),
+    "an expiry without a horizon": ({"expires_on": "9999-01-01"}, None, "plausible:expires_on"),
+    "a start before all": ({"started_on": "1899-12-31"}, None, "plausible:started_on"),
+    "expires before the start": ({"expires_on": "2025-01-01"}, None, "order:expires_on"),
+    # 5 March told as 3 May, in an extract of 7 March
+    "exchanged": ({"ended_on": "03.05.2025", "end_reason": "price"}, "exchanged:ended_on", None),
+    "a later end that was never recent": ({"ended_on": "01.12.2025"}, None, None),
+    "a later end on a day that is no month": ({"ended_on": "13.03.2025"}, None, None),
+}
+
+
+def test_days_that_mean_none_and_days_that_cannot_be(spark: "SparkSession") -> None:
+    rows = _conform(spark, SUBSCRIPTIONS, {case: SPELL | values for case, (values, _, _) in DAYS.items()})
+    found = {case: (row["remarks"], row["refused_rule"]) for case, row in rows.items()}
+    assert found == {case: (remarks, rule) for case, (_, remarks, rule) in DAYS.items()}
+    assert [rows["several"][name] for name in ("expires_on", "notice_on", "ended_on")] == [None] * 3
+    assert rows["the epoch as a start"]["started_on"] == date(1970, 1, 1)
+    assert rows["an expiry without a horizon"]["refused_reason"] == (
+        "expires_on lies more than 18,263 days after the extract (name it in meansNone if it means none, or raise "
+        "maxDaysAhead): 9999-01-01"
+    )
+
+
+def _custom(name: str, **values: object) -> Callable[[dict[str, Any]], None]:
+    def edit(contract: dict[str, Any]) -> None:
+        prop = next(p for p in contract["schema"][0]["properties"] if p["name"] == name)
+        own = prop.setdefault("customProperties", [])
+        own += [{"property": key, "value": value} for key, value in values.items()]
+
+    return edit
+
+
+def test_a_contract_says_which_days_mean_none_and_how_far_ahead_they_lie(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
+    edit_yaml(file, _custom("ended_on", meansNone=["2049-12-31"], maxDaysAhead=30))
+    edit_yaml(file, _custom("expires_on", meansNone=[]))
+    edit_yaml(file, lambda c: c["customProperties"][3]["value"].update(dateOrder="warn"))
+    cases = {
+        "declared": {"ended_on": "2049-12-31"},
+        "no longer": {"ended_on": "1970-01-01", "started_on": "1960-01-01"},
+        "a month ahead": {"ended_on": "2025-04-06"},
+        "more": {"ended_on": "2025-04-07"},
+        "itself": {"expires_on": "1900-01-01"},
+        "order": {"ended_on": "2025-01-01"},
+    }
+    rows = _conform(spark, load_source(file), {case: SPELL | values for case, values in cases.items()})
+    assert {case: (row["remarks"], row["refused_rule"]) for case, row in rows.items()} == {
+        "declared": ("none:ended_on", None),
+        "no longer": (None, None),
+        "a month ahead": (None, None),
+        "more": (None, "plausible:ended_on"),
+        "itself": ("order:expires_on", None),
+        "order": ("order:ended_on", None),
+    }
+    assert rows["order"]["ended_on"] == date(2025, 1, 1)
+
+
+def test_days_of_parquet_and_moments_mean_none_too(spark: "SparkSession") -> None:
+    good = {
+        "ticket_id": "T1",
+        "customer_id": "C1",
+        "opened_at": "2025-03-07T10:00:00Z",
+        "issue": json.dumps({"category": "billing"}),
+    }
+    closed = {"late": "9999-12-31T23:59:59Z", "zeros": "0000-00-00 00:00:00", "never": None}
+    cases = {case: good | {"closed_at": value} for case, value in closed.items()}
+    rows = _conform(spark, TELECOM.source("tickets"), cases)
+    found = {case: (row["closed_at"], row["remarks"], row["refused_rule"]) for case, row in rows.items()}
+    told = (None, "none:closed_at", None)
+    assert found == {"late": told, "zeros": told, "never": (None, None, None)}
+    usage = {"customer_id": "C1", "voice_minutes": 1.0, "data_mb": 1.0}
+    days = {"day": date(2025, 3, 6), "none": date(1900, 1, 1)}
+    parquet = _conform(
+        spark, TELECOM.source("usage"), {case: usage | {"day": day} for case, day in days.items()}
+    )
+    assert {case: row["refused_rule"] for case, row in parquet.items()} == {
+        "day": None,
+        "none": "required:day",
+    }
+
+
+def test_a_bad_optional_measure_is_made_null_and_the_row_kept(spark: "SparkSession", tmp_path: Path) -> None:
+    folder = business_copy(tmp_path) / "contracts"
+    edit_yaml(
+        folder / "customers.yaml",
+        lambda c: c["schema"][0]["properties"][6]["quality"][0].update(severity="null_value"),
+    )
+    good = {"customer_id": "C1", "status": "active", "region": "north", "household_size": "2"}
+    cases = {
+        "good": good,
+        "too many": good | {"household_size": "99"},
+        "a word": good | {"household_size": "two"},
+        "elsewhere": good | {"region": "XX", "household_size": "0"},
+        "refused": good | {"household_size": "99", "status": "gone"},
+    }
+    rows = _conform(spark, load_source(folder / "customers.yaml"), cases)
+    names = ("region", "household_size", "remarks", "refused_rule")
+    assert {case: tuple(row[name] for name in names) for case, row in rows.items()} == {
+        "good": ("north", 2, None, None),
+        "too many": ("north", None, "range:household_size", None),
+        "a word": ("north", None, "malformed:household_size", None),
+        "elsewhere": (None, None, "valid:region,range:household_size", None),
+        "refused": ("north", None, None, "valid:status"),
+    }
+    measured = {"customer_id": "C1", "day": date(2025, 3, 6), "voice_minutes": 1.0, "data_mb": 1.0}
+    odd = {
+        "below": measured | {"sms_count": -1},
+        "of another type": measured | {"rescued": '{"sms_count":"many"}'},
+        "required": measured | {"data_mb": -1.0},
+    }
+    found = _conform(spark, TELECOM.source("usage"), odd)
+    assert {case: (row["remarks"], row["refused_rule"]) for case, row in found.items()} == {
+        "below": ("range:sms_count", None),
+        "of another type": ("malformed:sms_count", None),
+        "required": (None, "range:data_mb"),
+    }
 
 
 def test_booleans_and_numbers_that_are_no_measurement(spark: "SparkSession", tmp_path: Path) -> None:
@@ -313,6 +452,7 @@ def test_typed_files_are_judged_like_text(spark: "SparkSession", tmp_path: Path)
     def without_bounds(contract: dict[str, Any]) -> None:
         for prop in contract["schema"][0]["properties"]:
             prop.pop("logicalTypeOptions", None)
+            prop.pop("customProperties", None)
 
     edit_yaml(file, without_bounds)
     good = {"customer_id": "C1", "day": date(2025, 3, 1), "voice_minutes": 1.0, "data_mb": 2.0}

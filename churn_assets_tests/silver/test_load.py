@@ -1,6 +1,7 @@
 """Landing to silver in a real small lake: the balance, what blocks, who gets a key, and where personal data stays."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,9 +18,11 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.history.known_until import require_history, source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.assets import _report
 from churn_assets.silver.balance import Balance
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
+from churn_assets.silver.findings import findings
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import (
     SilverIncomplete,
@@ -111,6 +114,17 @@ def test_what_does_not_block_is_noticed(lake: Lake) -> None:
     assert noticed == {("2025-02", "valid:region", "warn"), ("2025-02", "undeclared", "warn")}
 
 
+def test_what_does_not_block_is_kept_with_its_counts(lake: Lake) -> None:
+    kept = {(r["source"], r["rule"], r["subject"]): r for r in findings(lake.house, ["2025-02"])}
+    assert set(kept) == {("customers", "valid", "region"), ("customers", "undeclared", "")}
+    assert (kept["customers", "valid", "region"]["count"], kept["customers", "valid", "region"]["of"]) == (
+        1,
+        101,
+    )
+    assert kept["customers", "undeclared", ""]["files"] == ["customers/extract_date=2025-02-28/part-1.csv"]
+    assert findings(lake.house, ["2025-01"]) == []
+
+
 def test_the_balance_is_counted_from_the_tables(lake: Lake) -> None:
     rows = {(b.source, b.extract_month): b for b in reconcile(lake.house, lake.business, MONTHS)}
     assert len(rows) == 6 and all(b.balances for b in rows.values())
@@ -152,7 +166,8 @@ def test_a_nested_id_of_a_customer_gets_a_key(spark: "SparkSession", tmp_path: P
     file = folder / "contracts" / "tickets.yaml"
     edit_yaml(file, lambda c: c["schema"][0]["properties"][1].update(physicalName="customer.id"))
     source = load_source(file)
-    frame = spark.createDataFrame([('{"id": "C7"}',)], "customer string")
+    row = ('{"id": "C7"}', "2025-01")
+    frame = spark.createDataFrame([row], "customer string, extract_month string")
     assert [r["customer_id"] for r in delivered_ids([(source, frame)]).collect()] == ["C7"]
 
 
@@ -247,6 +262,43 @@ def test_of_a_blocked_month_nothing_is_committed_and_the_others_pass(lake: Lake)
     with pytest.raises(MonthBlocked, match=r"tickets 2025-03: missing: no extract was delivered"):
         load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run", TODAY)
     assert _silver_versions(lake) == before
+
+
+def test_values_that_were_made_null_are_counted_by_month_and_column(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """Every end is 9999-12-31, one household has 99 people, one end has day and month exchanged."""
+    folder = small_business(tmp_path)
+    house, business = Lakehouse(settings_for(tmp_path, folder)), load_business(folder)
+    none = {"ended_on": "9999-12-31", "expires_on": "9999-12-31"}
+    spells = [subscription(n, **none) for n in range(1, 10)]
+    exchanged = subscription(10, started_on="2024-01-01", end_reason="price")
+    exchanged |= {"ended_on": "01.02.2025", "expires_on": ""}
+    write_csv(house.settings.landing_uri, "subscriptions", "2025-01-07", [*spells, exchanged])
+    people = [customer(n, household_size="99" if n == 1 else "2") for n in range(1, 11)]
+    write_csv(house.settings.landing_uri, "customers", "2025-01-31", people)
+    opened = ticket(1, "NATID0001", "2025-01-30T10:00:00Z")
+    write_jsonl(house.settings.landing_uri, "tickets", "2025-01-31", [opened])
+    loads = ingest(house, business, ["2025-01"], date(2025, 1, 31))
+    [spoken] = loads["subscriptions"].audits
+    assert (spoken.accepted, spoken.quarantined) == (10, 0)
+    assert spoken.remarks == {"none:ended_on": 9, "none:expires_on": 9, "exchanged:ended_on": 1}
+    assert loads["customers"].audits[0].remarks == {"range:household_size": 1}
+    noticed = {p.rule: p for load in loads.values() for p in load.problems}
+    assert set(noticed) == {"range:household_size", "exchanged:ended_on"}
+    assert noticed["exchanged:ended_on"].evidence == (
+        "In 1 rows ended_on lies after the extract, but shortly before it if day and month are exchanged."
+    )
+    rows = house.arrow(tables.silver(business.source("subscriptions"))).to_pylist()
+    assert sorted((row["ended_on"], row["remarks"]) for row in rows if row["ended_on"]) == [
+        (date(2025, 2, 1), "exchanged:ended_on")
+    ]
+    table = _report(loads["subscriptions"].audits, [])["remarked of accepted rows"]
+    assert re.findall(r"2025-01 \| (\w+) \| (\w+) \| (\d+)", table.value) == [
+        ("ended_on", "exchanged", "1"),
+        ("ended_on", "none", "9"),
+        ("expires_on", "none", "9"),
+    ]
 
 
 def test_rows_that_would_get_lost_block(lake: Lake) -> None:
@@ -376,3 +428,62 @@ def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_c
         load_silver(
             lake.house, lake.business, lake.business.source("customers"), [june], "run", date(2025, 7, 1)
         )
+
+
+def test_a_column_that_was_renamed_without_a_word_is_told(lake: Lake) -> None:
+    """Case 12: the values go to `rescued`, and the column is empty."""
+    october = [customer(n, birth_date="1990-01-01") | {"household_size": "2"} for n in range(1, 101)]
+    november = [
+        {("Household Size" if k == "household_size" else k): v for k, v in row.items()} for row in october
+    ]
+    write_csv(lake.house.settings.landing_uri, "customers", "2025-10-31", october)
+    write_csv(lake.house.settings.landing_uri, "customers", "2025-11-30", november)
+    source = lake.business.source("customers")
+    for month in ("2025-10", "2025-11"):
+        to_bronze(lake.house, lake.business, [month], ["customers"])
+        load = load_silver(lake.house, lake.business, source, [month], "run", TODAY)
+    assert [p.rule for p in load.problems if p.rule.startswith("fill:")] == ["fill:household_size"]
+    [kept] = [r for r in findings(lake.house, ["2025-11"]) if r["rule"] == "fill"]
+    assert (kept["subject"], kept["severity"], kept["count"], kept["of"]) == (
+        "household_size",
+        "warn",
+        100,
+        100,
+    )
+    assert "was filled in 100% of the rows, now in 0%" in kept["what"]
+    assert "undeclared column `Household Size`" in kept["what"]
+
+
+def test_a_respelt_month_is_refused_before_anybody_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
+    """Case 8: `0012345` comes as `12345`; nothing is committed until it is mended by a declared rule."""
+    landing, folder = tmp_path / "landing", small_business(tmp_path)
+    lakehouse = Lakehouse(settings_for(tmp_path))
+    names = [f"00{12345 + n}" for n in range(20)]
+    for day in ("2025-01-31", "2025-02-28"):
+        write_csv(
+            landing, "customers", day, [customer(n) | {"customer_id": name} for n, name in enumerate(names)]
+        )
+        spelt = names if day < "2025-02" else [name.lstrip("0") for name in names]
+        write_jsonl(
+            landing, "tickets", day, [ticket(n, name, f"{day}T10:00:00Z") for n, name in enumerate(spelt)]
+        )
+        write_csv(landing, "subscriptions", day, [subscription(1, customer_id=names[0])])
+    ingest(lakehouse, load_business(folder), ["2025-01"])
+    with pytest.raises(
+        MonthBlocked, match=r"tickets 2025-02: idOverlap: 0.0% of 20 ids .* 20 by leading zeros"
+    ):
+        ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert lakehouse.count(tables.CUSTOMER_KEYS) == 20
+    business = load_business(folder)
+    tickets = tables.silver(business.source("tickets"))
+    assert {r["extract_month"] for r in lakehouse.arrow(tickets, ["extract_month"]).to_pylist()} == {
+        "2025-01"
+    }
+    edit_yaml(
+        folder / "contracts" / "tickets.yaml",
+        lambda c: c["schema"][0]["properties"][1].update(transformLogic="lpad(customer_id, 7, '0')"),
+    )
+    load_business.cache_clear()
+    ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert (lakehouse.count(tables.CUSTOMER_KEYS), lakehouse.count(tickets)) == (20, 40)
+    assert [r["rule"] for r in findings(lakehouse, ["2025-02"])] == []

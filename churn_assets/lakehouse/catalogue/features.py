@@ -35,7 +35,8 @@ CHURN_LABELS = Table(
             "outcome",
             "string",
             "stayed, churned, involuntary_end, ended_in_gap, ended_before (the snapshot, as known later), "
-            "unknown (a row that would tell was refused) or pending.",
+            "merged (into another customer), disappeared (gone from all full extracts without an end), unknown (a row "
+            "that would tell was refused) or pending.",
             required=True,
         ),
         LakeColumn("ended_on", "date", "Day on which the customer's last spell ended; null without an end."),
@@ -51,7 +52,12 @@ CHURN_LABELS = Table(
             "True when the source now tells another outcome than the settled one, which is kept.",
             required=True,
         ),
-        LakeColumn("policy", "string", "Rule that labels: cancellation, lapse or inactivity.", required=True),
+        LakeColumn(
+            "policy",
+            "string",
+            "Rule that labels: cancellation, lapse or inactivity, the last with the condition on its events, if any.",
+            required=True,
+        ),
         LakeColumn(
             "observation_months", "integer", "Length of the observation window.", "months", required=True
         ),
@@ -66,6 +72,12 @@ CHURN_LABELS = Table(
             "integer",
             "Days after the outcome window from which on an extract settles the label.",
             "days",
+            required=True,
+        ),
+        LakeColumn(
+            "disappeared",
+            "string",
+            "What it means that a customer disappears: censored (no label) or churn.",
             required=True,
         ),
     ),
@@ -113,7 +125,7 @@ def _described(feature: Feature, business: Business) -> LakeColumn:
         feature.spark_type,
         _sentence(f"{feature.words}: {_computed(feature, business)}."),
         unit=_unit(feature, business),
-        time=_window(feature),
+        time=_window(feature, business),
     )
 
 
@@ -131,22 +143,25 @@ def _computed(feature: Feature, business: Business) -> str:
         case "sum" | "mean":
             return f"{feature.aggregate} of {column}{condition}"
         case "trend":
-            return f"(last - before) / (last + before) of the sum of {column}{condition}"
+            new = "null for customers who came after the earlier window began"
+            return f"(last - before) / (last + before) of the sum of {column}{condition}; {new}"
         case "count" | "count_ever":
             return f"number of {rows}{condition}"
         case "share":
             return f"share of {rows} with {feature.category} = {feature.value}{condition}"
         case "recency":
-            return f"days since the newest row of {feature.source}{condition}"
+            return f"days since the newest row of {feature.source}{condition}; null without one in the window"
         case "tenure":
             return f"days since the customer's first row of {feature.source}"
         case "days_to_expiry":
             spell = business.source(str(feature.source)).spell
             return f"days from the as_of_date to {feature.source}.{spell.expires_on if spell else ''}"
         case "change":
-            return f"{column} minus its value known {feature.months} months earlier"
+            return (
+                f"{column} minus its value known {feature.months} months earlier; null if none was known then"
+            )
         case "change_recency":
-            return f"days since a change of {column} became known"
+            return f"days since a change of {column} became known; null without one in the window"
         case "attribute":
             return column
 
@@ -167,10 +182,13 @@ def _unit(feature: Feature, business: Business) -> str | None:
     return None
 
 
-def _window(feature: Feature) -> str:
+def _window(feature: Feature, business: Business) -> str:
     """The observation window, where the feature has one."""
     if feature.days:
         return f"(as_of_date - {feature.days} days, as_of_date]"
+    if feature.aggregate in ("count_ever", "tenure"):
+        grows = "" if business.source(str(feature.source)).spell else "; grows with the length of the history"
+        return f"all that was known at the as_of_date{grows}"
     if feature.months and feature.aggregate != "change":
         reach = feature.months * (2 if feature.aggregate == "trend" else 1)
         return f"(as_of_date - {reach} {'month' if reach == 1 else 'months'}, as_of_date]"

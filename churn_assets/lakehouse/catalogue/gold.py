@@ -13,7 +13,7 @@ MADE_AGAIN = "the table is replaced by every materialisation"
 CUSTOMERS = Table(
     "gold",
     "customers",
-    "one row per customer",
+    "one row per customer of an entity, of a spell or of the label source",
     row_key=("customer_key",),
     time="as known today: the newest version of every row",
     retention=MADE_AGAIN,
@@ -24,13 +24,13 @@ CUSTOMER_MONTHS = Table(
     "one row per customer and month in which a spell ran or an event happened",
     ("month",),
     row_key=("customer_key", "month"),
-    time="sums: events of the month with all corrections known today; others: as known at the end of the month",
+    time="sums and ends of spells: with all corrections known today; others: as known at the end of the month",
     retention="no limit; months that new rows speak of are replaced",
 )
 CHURN_EVENTS = Table(
     "gold",
     "churn_events",
-    "one row per spell that ended, or per customer without an event for the outcome window",
+    "one row per spell that ended, or per customer without an event that counts for the outcome window",
     columns=(
         CUSTOMER_KEY,
         replace(SOURCE, meaning="Source that tells of the ending: that of the label."),
@@ -122,7 +122,18 @@ def _states(source: Source, taken: set[str]) -> list[LakeColumn]:
     known = {c.name: optional(described(c)) for c in source.attributes if c.name not in source.key}
     time = "as known at the end of the month"
     if source.spell is not None:
-        time = f"the row of {source.name} that runs at the end of the month, as known then"
+        time = (
+            f"the row of {source.name} that runs at the end of the month, else one that ended in it, as known at that "
+            "end"
+        )
         since = f"Days from the start of the customer's first row of {source.name} to the end of the month."
         known["tenure_days"] = LakeColumn("tenure_days", "double", since, unit="days")
-    return [replace(known[n], name=a, time=time) for n, a in free_names(source, known, taken).items()]
+    names = free_names(source, known, taken)
+    return [replace(known[n], name=a, time=_time_of_end(source, n) or time) for n, a in names.items()]
+
+
+def _time_of_end(source: Source, name: str) -> str:
+    """When the end of a spell and its reason are known; "" for other columns."""
+    if source.spell is None or name not in (source.spell.ended_on, source.spell.end_reason):
+        return ""
+    return f"as known today, in the month in which the row of {source.name} ends; null in all others"

@@ -29,6 +29,12 @@ REFUSED_RULE = LakeColumn(
     "string",
     "Rule that refused the row, as in silver/quarantine; null where it was accepted.",
 )
+REMARKS = LakeColumn(
+    "remarks",
+    "string",
+    "Rules that made a value of an accepted row null or that it breaks without being refused, with commas between: "
+    "none (a day that means none), a rule of a column with severity null_value, exchanged, order; null without any.",
+)
 AS_DELIVERED = (
     "as delivered on the extract_date. Nothing is corrected or left out, so a row may be wrong or come twice"
 )
@@ -104,6 +110,11 @@ def silver(source: Source) -> Table:
         unit="rows",
         required=True,
     )
+    merged = LakeColumn(
+        "merged_into_key",
+        "string",
+        "customer_key of the customer that this one was merged into; null for a customer who was not merged.",
+    )
     return Table(
         "silver",
         source.name,
@@ -112,12 +123,14 @@ def silver(source: Source) -> Table:
         (
             CUSTOMER_KEY,
             *(described(c) if c.name in source.key else optional(described(c)) for c in source.attributes),
+            *([merged] if source.merged_into else []),
             KNOWN_AT,
             SEQUENCE,
             latest,
             copies,
             REFUSED,
             REFUSED_RULE,
+            REMARKS,
             EXTRACT_MONTH,
         ),
         row_key=(*source.silver_key, "extract_month", "sequence"),
@@ -218,6 +231,38 @@ RECONCILIATION = Table(
     ),
     row_key=("source", "extract_month"),
     time="counted when the month was last materialised",
+    retention=OF_THE_MONTH,
+)
+
+
+FINDINGS = Table(
+    "silver",
+    "findings",
+    "one row per source, extract_month, rule and subject that a check found something about",
+    ("found_by", "extract_month"),
+    (
+        LakeColumn(
+            "found_by",
+            "string",
+            "The check that found it: the name of the source for the rules of its contract, or of the check.",
+            required=True,
+        ),
+        SOURCE,
+        EXTRACT_MONTH,
+        LakeColumn("rule", "string", "Kind of the rule: valid, undeclared, volume ...", required=True),
+        LakeColumn("subject", "string", "Column or source that the rule is about; empty where it has none."),
+        LakeColumn(
+            "severity", "string", "`warn`: the month passed; `block`: the month was refused.", required=True
+        ),
+        LakeColumn("what", "string", "What was found, in words, without personal values.", required=True),
+        LakeColumn("count", "long", "Rows or keys that break the rule; null where they are not counted."),
+        LakeColumn("of", "long", "Rows or keys that were judged; null where they are not counted."),
+        LakeColumn("examples", "array<string>", "customer_keys of some of them.", required=True),
+        LakeColumn("files", "array<string>", "Delivered files that they came in.", required=True),
+        LakeColumn("remedy", "string", "What to do.", required=True),
+    ),
+    row_key=("found_by", "source", "extract_month", "rule", "subject"),
+    time="found when the month was last materialised",
     retention=OF_THE_MONTH,
 )
 

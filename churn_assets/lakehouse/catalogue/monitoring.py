@@ -89,3 +89,44 @@ DRIFT = Table(
     time="the cohort as known at the as_of_date, against the training of the version",
     retention=OF_THE_COHORT,
 )
+
+
+def _people(name: str, meaning: str) -> LakeColumn:
+    return LakeColumn(name, "long", meaning, "customers", required=True)
+
+
+PEOPLE_BALANCE = Table(
+    "monitoring",
+    "people_balance",
+    "one row per as_of_date and source, and one for all sources together",
+    ("as_of_date",),
+    (
+        LakeColumn(
+            "source",
+            "string",
+            "Name of the entity or spell, or `all sources`: the customers of the label source, after what the entities "
+            "say of them.",
+            required=True,
+        ),
+        AS_OF_DATE,
+        _people("former", "Customers, or unknown, at the end of the month before."),
+        _people("new", "Those who were not, and those of whom the month tells for the first time."),
+        _people("now", "Customers at the as_of_date."),
+        _people("ended", "Of former and new: those whose end was told."),
+        _people("merged", "Of former and new: those whose record was merged into another customer's."),
+        _people(
+            "disappeared", "Of former and new: those whom no full extract lists any more, without a told end."
+        ),
+        _people("unknown", "Those whose newest row was refused, so that nobody knows."),
+        LakeColumn(
+            "snapshots",
+            "long",
+            "Customers with a snapshot, of all sources; the others of `now` are not eligible.",
+            "customers",
+        ),
+    ),
+    row_key=("as_of_date", "source"),
+    time="as known at the as_of_date, counted from silver when the month was last materialised; former + new = now + "
+    "ended + merged + disappeared + unknown",
+    retention=OF_THE_COHORT,
+)

@@ -186,7 +186,8 @@ def _purpose(facts: CardFacts) -> list[Block]:
 
 def _target(facts: CardFacts) -> list[Block]:
     windows, label = facts.business.windows, facts.business.label
-    what = POLICIES[label.policy].format(source=label.source)
+    source = f"{label.source} where {label.where}" if label.where else label.source
+    what = POLICIES[label.policy].format(source=source)
     first, last = windows.gap_days + 1, windows.gap_days + windows.outcome_days
     gap = (
         f" A campaign needs the first {windows.gap_days} days to act; customers who leave within them are left out."

@@ -5,11 +5,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import TIMES, Column, Source
 from churn_assets.sources.preview.casts import Cast, Value, cast_of, without_blanks
 from churn_assets.sources.readers.table import BROKEN, ROW_NUMBER
@@ -71,22 +72,28 @@ def judge_rows(source: Source, names: Sequence[str], rows: pa.Table, extract_dat
         for c in columns
     }
     typed |= {c.name: [None] * count for c in source.columns if c.transform}
-    broken = {"unreadable": _unreadable(source, names, rows)}
+    broken, warned = {"unreadable": _unreadable(source, names, rows)}, dict[str, list[int]]()
     for c in columns:
+        none = _days_that_mean_none(c, raw[c.name], typed[c.name])
+        typed[c.name] = [None if at in none else value for at, value in enumerate(typed[c.name])]
         pairs = enumerate(zip(raw[c.name], typed[c.name], strict=True))
-        broken[f"malformed:{c.name}"] = [
-            at for at, (given, value) in pairs if given is not None and value is None
+        (warned if c.severity == "null_value" else broken)[f"malformed:{c.name}"] = [
+            at for at, (given, value) in pairs if given is not None and value is None and at not in none
         ]
     for c in columns:
         if c.required:
             broken[f"required:{c.name}"] = [at for at, value in enumerate(typed[c.name]) if value is None]
-    warned: dict[str, list[int]] = {}
     for c in columns:
-        for rule, breaks in _value_rules(c):
+        for rule, breaks in _value_rules(c, extract_date):
             found = [at for at, value in enumerate(typed[c.name]) if value is not None and breaks(value)]
-            kept = rule == "valid" and c.valid_severity != "quarantine"
+            kept = (c.valid_severity if rule == "valid" else c.severity) != "quarantine"
             (warned if kept else broken).setdefault(f"{rule}:{c.name}", []).extend(found)
-    broken |= _row_rules(source, typed, extract_date)
+    broken |= _later_events(source, typed, extract_date)
+    order = _order(source, typed)
+    if source.spell is not None and source.spell.date_order == "warn":
+        warned |= order
+    else:
+        broken |= order
     return JudgedRows(
         rows[ROW_NUMBER].to_pylist(),
         raw,
@@ -162,13 +169,29 @@ def _unreadable(source: Source, names: Sequence[str], rows: pa.Table) -> list[in
     return sorted(found)
 
 
-def _value_rules(column: Column) -> Iterator[tuple[str, Callable[[Any], bool]]]:
+def _days_that_mean_none(column: Column, raw: list[Any], typed: list[Value | None]) -> set[int]:
+    """Positions of days that mean none."""
+    zeros = re.compile(DAY_OF_ZEROS) if ZEROS in column.means_none else None
+    return {
+        at
+        for at, (given, day) in enumerate(zip(raw, _days(typed), strict=True))
+        if (day is not None and day.isoformat() in column.means_none)
+        or (zeros is not None and isinstance(given, str) and zeros.search(given))
+    }
+
+
+def _value_rules(column: Column, extract_date: date) -> Iterator[tuple[str, Callable[[Any], bool]]]:
     """(rule, whether a value breaks it) in the order of silver."""
     low, high = (_bound(value, column) for value in (column.minimum, column.maximum))
     if low is not None:
         yield "range", lambda value: value < low
     if high is not None:
         yield "range", lambda value: value > high
+    if column.max_days_ahead is not None:
+        latest = extract_date + timedelta(days=column.max_days_ahead)
+        yield "plausible", lambda value: bool((day := _days([value])[0]) and day > latest)
+        if low is None:
+            yield "plausible", lambda value: bool((day := _days([value])[0]) and day.isoformat() < EARLIEST)
     expression = _compiled(column.pattern) if column.pattern is not None else None
     if expression is not None:
         yield "pattern", lambda value: not expression.search(value)
@@ -190,23 +213,26 @@ def _compiled(pattern: str) -> "re.Pattern[str] | None":
         return None
 
 
-def _row_rules(
+def _later_events(
     source: Source, typed: dict[str, list[Value | None]], extract_date: date
 ) -> dict[str, list[int]]:
-    """Rules about two values of a row: an event after its extract, an end before its start."""
-    broken = {}
-    if source.event_time is not None:
-        days = _days(typed[source.event_time])
-        later = [at for at, day in enumerate(days) if day is not None and day > extract_date]
-        broken[f"future:{source.event_time}"] = later
-    if source.spell is not None:
-        both = zip(_days(typed[source.spell.started_on]), _days(typed[source.spell.ended_on]), strict=True)
-        broken[f"order:{source.spell.ended_on}"] = [
-            at
-            for at, (start, end) in enumerate(both)
-            if start is not None and end is not None and end < start
-        ]
-    return broken
+    """Events after their extract."""
+    if source.event_time is None:
+        return {}
+    days = _days(typed[source.event_time])
+    later = [at for at, day in enumerate(days) if day is not None and day > extract_date]
+    return {f"future:{source.event_time}": later}
+
+
+def _order(source: Source, typed: dict[str, list[Value | None]]) -> dict[str, list[int]]:
+    """Ends and expiries before the start of their spell."""
+    if source.spell is None:
+        return {}
+    starts, found = _days(typed[source.spell.started_on]), {}
+    for name in filter(None, (source.spell.ended_on, source.spell.expires_on)):
+        both = enumerate(zip(starts, _days(typed[name]), strict=True))
+        found[f"order:{name}"] = [at for at, (start, end) in both if start and end and end < start]
+    return found
 
 
 def _days(values: list[Value | None]) -> list[date | None]:

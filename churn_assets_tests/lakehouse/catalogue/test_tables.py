@@ -14,7 +14,7 @@ from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.settings import SHIPPED_BUSINESSES
 
 KNOWN_TYPES = re.compile(
-    r"string|long|integer|double|float|boolean|date|timestamp|decimal\(\d+,\d+\)|array<date>"
+    r"string|long|integer|double|float|boolean|date|timestamp|decimal\(\d+,\d+\)|array<(date|string)>"
 )
 SHAPES = Table(
     "gold",

@@ -140,7 +140,8 @@ def test_a_business_without_economics_gap_or_protection_says_so(
     text = model_card(result, replace(found, groups=()), replace(told, business=bare), {}).markdown
     assert "No amounts were declared, so these are the values of the literature" in text
     assert "churn.yaml names no protected attribute" in text
-    assert "a customer shows no activity (transactions), on day 1 to 180 after the month end.\n" in text
+    shows = "a customer shows no activity (transactions where quantity > 0)"
+    assert f"{shows}, on day 1 to 180 after the month end.\n" in text
     assert "notice" not in text.split("Left out at each month end")[1].split("\n")[0]
 
 
