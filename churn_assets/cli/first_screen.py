@@ -35,7 +35,7 @@ TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
     ("{command} summary --full", "all tables, findings, refused rows, segments and what to do"),
-    ("your own data", "one contract per source, no Python: see docs/sources.md"),
+    ("{command} init --help", "your own data: drafts what it needs from your files"),
 )
 
 
