@@ -37,7 +37,7 @@ TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
     ("{command} summary --full", "all tables, findings, refused rows, segments and what to do"),
-    ("{command} init", "drafts a business from your own files, no Python: see docs/sources.md"),
+    ("{command} init --help", "your own data, drafted from your files: docs/sources.md"),
 )
 
 
