@@ -36,6 +36,14 @@ class Balance(NamedTuple):
         found = self.accepted + self.duplicate + self.quarantined
         return self.refused_by is None and self.delivered == found
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with a month that does not balance, in words."""
+        if self.refused_by:
+            return f"silver refused it by {self.refused_by}"
+        found = self.accepted + self.duplicate + self.quarantined
+        return f"{self.delivered:,} delivered, {found:,} found"
+
     def as_dict(self) -> dict[str, Any]:
         """The row of silver/reconciliation."""
         return self._asdict() | {"balances": self.balances}
