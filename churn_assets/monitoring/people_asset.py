@@ -179,6 +179,7 @@ def _within_limits(found: Sequence[PeopleBalance], limits: People) -> dg.AssetCh
     return warned(
         WITHIN_LIMITS,
         f"{source}, {day}: {count:,} of {people:,} people {is_ if state == 'unknown' else has}; churn.yaml allows "
-        f"{share:.0%}. Look for customers who were purged, or for refused rows; or raise people.max_{state}_share.",
+        f"{share * 100:g}%. Look for customers who were purged, or for refused rows; or raise "
+        f"people.max_{state}_share.",
         {"over the limit": table_metadata(["source", "as_of_date", "what", "people", "of", "limit"], over)},
     )
