@@ -80,7 +80,7 @@ def passed_before(lakehouse: Lakehouse, month: str) -> set[str]:
 
 
 def refuse_months(lakehouse: Lakehouse, broken: Sequence[tuple[str, str, str]], run_id: str) -> None:
-    """Marks months that passed as refused; `broken` names source, month and rule of each."""
+    """Marks months as refused, beside what refused them before; `broken` names source, month and rule of each."""
     table, months = tables.RECONCILIATION, sorted({month for _, month, _ in broken})
     rules: dict[tuple[str, str], set[str]] = {}
     for source, month, rule in broken:
@@ -90,5 +90,6 @@ def refuse_months(lakehouse: Lakehouse, broken: Sequence[tuple[str, str, str]], 
         rows = recorded(lakehouse, months)
         for row in rows:
             if names := rules.get((row["source"], row["extract_month"])):
-                row |= nothing | {"refused_by": ", ".join(sorted(names))}
+                before = row["refused_by"].split(", ") if row["refused_by"] else []
+                row |= nothing | {"refused_by": ", ".join(sorted({*before, *names}))}
         lakehouse.replace_rows(table, table.rows(rows), "extract_month", months, run_id=run_id)

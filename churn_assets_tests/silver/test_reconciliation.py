@@ -5,7 +5,7 @@ from pathlib import Path
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.balance import Balance
+from churn_assets.silver.balance import Balance, refuse_months
 from churn_assets.silver.reconciliation import first_extracts
 from churn_assets_tests.lakes import settings_for
 
@@ -30,6 +30,20 @@ def test_later_extracts_of_a_month_do_not_move_the_day_on_which_a_key_is_gone(tm
         house.replace_rows(table, told, "extract_month", months, run_id="run")
         found.append(first_extracts(house))
     assert found == [{"customers": [date(2025, 1, 31), date(2025, 2, 3)]}] * 2
+
+
+def test_what_refuses_a_month_later_stands_beside_what_did_before(tmp_path: Path) -> None:
+    house, table = Lakehouse(settings_for(tmp_path)), tables.RECONCILIATION
+    rows = [_balance("2025-01", 31), _balance("2025-02", 28, refused_by="volume"), _balance("2025-03", 31)]
+    house.append_rows(table, table.rows([row.as_dict() for row in rows]), run_id="run")
+    broken = [("customers", month, "contradiction:spells") for month in ("2025-01", "2025-02")]
+    refuse_months(house, broken, "run")
+    told = sorted(house.arrow(table).to_pylist(), key=lambda row: row["extract_month"])
+    assert [(row["refused_by"], row["balances"], row["accepted"]) for row in told] == [
+        ("contradiction:spells", False, 0),
+        ("contradiction:spells, volume", False, 0),
+        (None, True, 10),
+    ]
 
 
 def test_a_month_says_why_it_does_not_balance() -> None:
