@@ -169,8 +169,9 @@ class _Events:
             self.last = pd.concat(told).groupby(level=0).max()
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state: active, or silent for `active_within_days`. Neither later corrections nor the label's `where`
-        are applied, so nobody who is asked is missing here.
+        """customer_key -> state: active, or silent for `active_within_days`.
+
+        Neither later corrections nor the label's `where` are applied, so nobody who is asked is missing here.
         """
         import numpy as np
 
