@@ -37,12 +37,25 @@ def without_secrets(location: str) -> str:
 
 
 def filesystem(location: str) -> "tuple[pafs.FileSystem, str]":
-    """The Arrow filesystem of a path or URI, and the path inside that filesystem."""
+    """The Arrow filesystem of a path or URI, and the path inside that filesystem.
+
+    Raises:
+        RuntimeError: no filesystem has such URIs.
+    """
+    import pyarrow as pa
     import pyarrow.fs as pafs
 
     if not is_uri(location):
         return pafs.LocalFileSystem(), location
-    found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", location))
+    try:
+        found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(
+            re.sub(r"^s3[an]://", "s3://", location)
+        )
+    except pa.ArrowInvalid as error:
+        raise RuntimeError(
+            f"{without_secrets(location)} cannot be used as a location. Write a path, or a URI that begins with "
+            "s3a://, gs://, abfss:// or hdfs://."
+        ) from error
     return found
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 
 from churn_assets.abandoned_runs import HOLDS_LOCK, alive, end_abandoned, told
 from churn_assets.automation.under_way import job_under_way
-from churn_assets.cli.doctor import check_runs
+from churn_assets.cli.doctor_data import check_runs
 from churn_assets.graph.partitions import range_tags
 from churn_assets.runs import dagster_instance
 from churn_assets_tests.lakes import settings_for

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from churn_assets.cli import doctor
+from churn_assets.cli import doctor_machine
 from churn_assets.settings import Settings
 from churn_assets_tests.lakehouse.engine.servers import Authority, https_server
 
@@ -137,7 +137,7 @@ def test_the_supported_versions_are_the_same_everywhere(monkeypatch: pytest.Monk
     for minor in range(10, 16):
         with monkeypatch.context() as patch:
             patch.setattr(sys, "version_info", (3, minor, 0))
-            finding = doctor.check_python(Settings())
+            finding = doctor_machine.check_python(Settings())
         assert (finding.status == "ok") == (minor in supported), minor
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from churn_assets.cli.options import output, settings_of_process
+from churn_assets.reporting.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,6 +63,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
         raise click.UsageError(f"There is no source {', '.join(unknown)} without mistakes; there is {known}.")
     from rich.console import Console
 
+    from churn_assets.settings import without_secrets
     from churn_assets.sources.preview.preview import preview_sources
 
     with Console(stderr=True).status("reading") as status:  # a line in a terminal, nothing elsewhere
@@ -75,6 +77,9 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
     else:
         declared = {source.name: source for source in valid}
         console = output()
+        console.print(
+            f"Landing zone: {without_secrets(settings.landing_uri)}\n", markup=False, highlight=False
+        )
         for preview in found:
             print_preview(preview, declared[preview.source], console)
         print_verdict(found, mistakes, console)
@@ -140,8 +145,9 @@ def print_preview(preview: "SourcePreview", source: "Source", console: "Console"
     )
     if preview.days:
         console.print(
-            f"{len(preview.days):,} extracts, {preview.days[0]} to {preview.days[-1]}; {preview.files:,} files, "
-            f"{preview.size / 2**20:,.1f} MB; sampled {preview.sampled_rows:,} rows of {preview.sampled_files:,} files",
+            f"{counted(len(preview.days), 'extract')}, {preview.days[0]} to {preview.days[-1]}; "
+            f"{counted(preview.files, 'file')}, {preview.size / 2**20:,.1f} MB; sampled "
+            f"{counted(preview.sampled_rows, 'row')} of {counted(preview.sampled_files, 'file')}",
             highlight=False,
         )
     if preview.columns:
@@ -189,5 +195,6 @@ def print_verdict(found: "Sequence[SourcePreview]", mistakes: str, console: "Con
         reasons = (["the declarations"] if mistakes else []) + stops
         console.print(f"A run would stop at: {', '.join(reasons)}.", style="bold red", highlight=False)
     else:
-        also = f" {warned:,} warnings are worth a look." if warned else ""
+        verb = "is" if warned == 1 else "are"
+        also = f" {counted(warned, 'warning')} {verb} worth a look." if warned else ""
         console.print(f"Nothing in the sample would stop a run.{also}", style="green", highlight=False)

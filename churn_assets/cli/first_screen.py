@@ -1,8 +1,10 @@
 """The short summary: the results in the lake, on one screen of 100 x 40 characters."""
 
+import shlex
 import textwrap
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -35,7 +37,7 @@ TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
     ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
     ("{command} summary --full", "all tables, findings, refused rows, segments and what to do"),
-    ("your own data", "one contract per source, no Python: see docs/sources.md"),
+    ("{command} init --help", "your own data, drafted from your files: docs/sources.md"),
 )
 
 
@@ -78,7 +80,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     fewer = max(0, -(-more // LINES_A_CUSTOMER))  # customers for whom there is no room
     if rows := riskiest(lakehouse, line, RISKIEST - fewer):
         console.print("", _customers(rows, business, console.width))
-    console.print("", _next_steps())
+    console.print("", _next_steps(lakehouse.settings.home_path))
 
 
 def _rows(lakehouse: Lakehouse) -> str:
@@ -212,9 +214,12 @@ def sentence(row: dict[str, Any], width: int) -> list[str]:
     return textwrap.wrap(f"{told}: {reasons[0]}.", width, max_lines=LINES_A_CUSTOMER, placeholder=" ...")
 
 
-def _next_steps() -> RichTable:
+def _next_steps(home: Path) -> RichTable:
+    """What to type next. `make demo CHURN_HOME=...` sets the home for the demo alone, so another home is named."""
+    usual = home == Path(".churn").resolve()
+    title = "Next" if usual else escape(f"Next, after: export CHURN_HOME={shlex.quote(str(home))}")
     grid = RichTable(
-        title="Next", title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False
+        title=title, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False
     )
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churn_assets.cli.options import output, settings_of_process
+from churn_assets.reporting.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,7 @@ RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or feat
 
 
 @click.command(options_metavar="FOLDER --from FILES... [OPTIONS]")
-@click.argument("folder", metavar="", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="", type=click.Path(path_type=Path))
 @click.argument("more", nargs=-1, metavar="", type=click.Path(path_type=Path))
 @click.option(
     "--from",
@@ -77,6 +78,8 @@ def init(
     from churn_assets.settings import is_uri
 
     console, settings = output(), settings_of_process()
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"{folder} is a file. Name a folder for the business.")
     existing = business_in(folder)
     if existing and not land:
         raise click.UsageError(
@@ -98,9 +101,11 @@ def init(
     if not existing:
         _tell(found, folder, console, everything)
     if placed:
-        there = f", {placed.present} were there" if placed.present else ""
+        there = f", {counted(placed.present, 'file')} there already" if placed.present else ""
         console.print(
-            f"{settings.landing_uri}: {placed.copied} files copied{there}.", markup=False, highlight=False
+            f"{settings.landing_uri}: {counted(placed.copied, 'file')} copied{there}.",
+            markup=False,
+            highlight=False,
         )
     _tell_next(found, folder, land, today, console)
 

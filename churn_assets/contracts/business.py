@@ -9,7 +9,8 @@ from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
-from churn_assets.contracts.features import Feature, FeatureLine, read_features
+from churn_assets.contracts.feature import Feature, FeatureLine
+from churn_assets.contracts.features import read_features
 from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.monitoring import Monitoring, check_treated
 from churn_assets.contracts.people import People

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from churn_assets.contracts.features import Feature, FeatureLine
+from churn_assets.contracts.feature import Feature, FeatureLine
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Section
 from churn_assets.contracts.sources import Sources

@@ -32,4 +32,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{prepare_dagster_home(Settings())}\n")
+    try:
+        sys.stdout.write(f"{prepare_dagster_home(Settings())}\n")
+    except OSError as error:
+        sys.exit(f"Error: {error.strerror}: {error.filename}. Set CHURN_HOME to a folder that you can write.")

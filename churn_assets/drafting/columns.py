@@ -123,9 +123,20 @@ def guess_column(physical: str, name: str, column: pa.ChunkedArray, habits: Habi
     native = _native(column.type, base, filled, present)
     found = native or _of_text(base, filled, present, spellings, habits)
     why = why_personal(name, found.texts, int((found.codes >= 0).sum()))
-    if why.endswith("by its values") and found.type != "string":
+    if not _may_hold(found.type, why):
         why = ""
     return found.with_note(*([f"personal: {why}"] if why else []), personal=why) if why else found
+
+
+def _may_hold(kind: LogicalType, why: str) -> bool:
+    """Whether values of a type can be these personal data: a day is no phone number, and a cancellation no name."""
+    if kind == "string":
+        return True
+    if why.endswith("by its values") or kind == "boolean":
+        return False
+    if kind in ("date", "timestamp"):
+        return why.startswith("a birth date")
+    return kind == "integer" or why.startswith("an address")
 
 
 def as_id(column: DraftColumn) -> DraftColumn:
@@ -202,7 +213,8 @@ def _evidence(name: str, codes: NDArray[np.int64], distinct: int, habits: Habits
     first = np.full(distinct, len(codes), dtype=np.int64)
     known = codes >= 0
     np.minimum.at(first, codes[known], np.flatnonzero(known))
-    newest = pd.Series(habits.extract_days[known]).groupby(codes[known]).max().reindex(range(distinct))
+    newest = np.full(distinct, pd.NaT.value)
+    np.maximum.at(newest, codes[known], habits.extract_days[known].as_unit("ns").asi8)
 
     def place_of(at: int) -> str:
         row = int(first[at])
@@ -210,7 +222,7 @@ def _evidence(name: str, codes: NDArray[np.int64], distinct: int, habits: Habits
 
     return Evidence(
         place_of,
-        pd.DatetimeIndex(newest),
+        pd.DatetimeIndex(newest, tz="UTC"),
         past=not re.search(r"end|expir|until|due|bis|next|valid|ablauf|renew", name),
         day_first=habits.day_first,
     )
@@ -222,7 +234,7 @@ def _times(found: DraftColumn, times: Moments, means_none: list[str]) -> DraftCo
     rows = np.bincount(found.codes[found.codes >= 0], minlength=len(times.days))
     for_nothing = placeholders(times.days, rows)
     none = [*means_none, *(str(text) for text in found.texts.filter(pa.array(for_nothing)).to_pylist())]
-    days = pd.DatetimeIndex(times.days.where(~for_nothing))
+    texts, codes = _without(found.texts, found.codes, for_nothing)
     if unread := int(rows[np.asarray(times.days.isna())].sum()):
         doubts.append((2, f"{unread:,} values are no days, and their rows would be refused"))
         notes.append(f"{unread:,} values of the sample are no days")
@@ -241,9 +253,11 @@ def _times(found: DraftColumn, times: Moments, means_none: list[str]) -> DraftCo
     return found.with_note(
         *notes,
         type=kind,
+        texts=texts,
+        codes=codes,
         formats=formats,
         transform=transform,
-        days=row_mask(days, found.codes),
+        days=row_mask(times.days[~for_nothing], codes),
         doubts=tuple(doubts),
     )
 

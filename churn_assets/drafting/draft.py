@@ -9,11 +9,12 @@ from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.customer import find_customers, relate
 from churn_assets.drafting.cut import cut_by_month
 from churn_assets.drafting.doubt import Doubt, DraftError
-from churn_assets.drafting.extracts import with_days, with_delivery
+from churn_assets.drafting.extracts import with_absence, with_days, with_delivery
 from churn_assets.drafting.files import group_files
 from churn_assets.drafting.plan import ChurnPlan, plan_of
 from churn_assets.drafting.roles import with_key, with_role
 from churn_assets.drafting.source import DraftSource, read_source
+from churn_assets.months import month_range
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ def draft(
     plan = plan_of(sources, today)
     if plan is None:
         raise DraftError(
-            "No file tells who left: none has rows with a time, and none has spells with a start and an end. "
-            "Add the file of subscriptions or of purchases."
+            "No file tells who left: none has several rows of a customer, each with its time, and none has spells with "
+            "a start and an end. Add the file of subscriptions or of purchases."
         )
+    sources = [with_absence(source, month_range(plan.start, plan.last)) for source in sources]
     doubts = [*plan.doubts, *(doubt for source in sources for doubt in source.doubts)]
     for source in without:
         files = ", ".join(file.name for file in source.group.files[:2])

@@ -13,6 +13,7 @@ from churn_assets.contracts.custom import Delivery
 from churn_assets.drafting.cut import months_of
 from churn_assets.drafting.names import END, EXPIRY
 from churn_assets.drafting.source import DraftSource
+from churn_assets.months import month_of
 
 # A file holds later events than its name states if more than this share of its rows do.
 LATER_SHARE = 0.01
@@ -100,6 +101,8 @@ def _holds_later(source: DraftSource, number: int, day: date, today: date) -> bo
     if source.event_time is None or (times := source.column(source.event_time).days) is None:
         return False
     of_file = times[source.places == number]
+    if not len(of_file):
+        return False
     later = (of_file >= _next(day)) & (of_file < _next(today))
     return float(np.mean(later)) > LATER_SHARE
 
@@ -138,6 +141,29 @@ def with_delivery(source: DraftSource) -> DraftSource:
     return replace(
         source, delivery=delivery, doubts=doubts, notes=source.notes | {"delivery": f"guess: {words}"}
     )
+
+
+def with_absence(source: DraftSource, months: list[str]) -> DraftSource:
+    """Returns the source with its first day, if it is younger than the calendar, and a doubt about missing months.
+
+    Args:
+        months: of the calendar.
+    """
+    days = sorted(day for day in source.days if day)
+    there = {month_of(day) for day in days}
+    missing = [month for month in months if month not in there]
+    if not days or not missing:
+        return source
+    notes = source.notes
+    if months[0] < month_of(days[0]):
+        notes = notes | {"available": str(days[0])}
+    later = [month for month in missing if month > month_of(days[0])]
+    said = f"there are extracts of {len(there)} of {len(months)} months of the calendar"
+    said += (
+        f"; a run stops at {later[0]}, which has none" if later else f"; it is taken to begin on {days[0]}"
+    )
+    doubt = source.doubt(1 if later else 2, "extracts", said)
+    return replace(source, notes=notes, doubts=(*source.doubts, doubt))
 
 
 def frequency(source: DraftSource) -> tuple[int, str]:

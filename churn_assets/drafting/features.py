@@ -1,12 +1,11 @@
 """A sensible set of features, and what segments and gold/customer_months need, from what the sources hold."""
 
-import re
 from typing import Any
 
 import numpy as np
 
 from churn_assets.drafting.columns import DraftColumn
-from churn_assets.drafting.names import ID, MONEY, OUTCOME
+from churn_assets.drafting.names import ID, MONEY, OUTCOME, plain
 from churn_assets.drafting.plan import ChurnPlan
 from churn_assets.drafting.source import DraftSource
 from churn_assets.inference.names import in_words
@@ -79,14 +78,10 @@ def _of_events(source: DraftSource, plan: ChurnPlan) -> list[Line]:
         for value in _common(column):
             lines.append(line | {
                 "aggregate": "share", "category": column.name, "value": value, "months": _months(plan)[-1:],
-                "name": f"{column.name}_{_as_name(value, len(lines))}",
+                "name": f"{column.name}_{plain(value) or f'value_{len(lines)}'}",
                 "words": f"share of {in_words(column.physical)} {value}",
             })  # fmt: skip
     return lines
-
-
-def _as_name(value: str, number: int) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_") or f"value_{number}"
 
 
 def _of_spell(source: DraftSource, plan: ChurnPlan) -> list[Line]:

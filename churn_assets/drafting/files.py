@@ -1,5 +1,6 @@
 """Which files belong to which source, and which day their names state."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ _MONTHS = (
     "july?|juli", "aug(?:ust)?", "sept?(?:ember)?", "o[ck]t(?:ober)?", "nov(?:ember)?", "de[cz](?:ember)?",
 )  # fmt: skip
 _NAMED_MONTH = rf"(?<![^\W\d_])({'|'.join(_MONTHS)})"
+_SPARK_TASK = r"(?:-[0-9a-f]{8}-[0-9a-f-]{27}\S*)?"
 _YEAR = r"((?:19|20)\d\d)"
 
 
@@ -141,7 +143,7 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
             if said.day is None and (above := named(path.parent.name)).day:
                 said = Named(said.stem, above.day, above.period)
             stem = said.stem if re.search(r"[^\W\d_]", said.stem) else path.parent.name
-            name = source_name(re.sub(r"[\s_.-]*\b(?:part|teil|chunk)?[\s_.-]*\d*$", "", stem) or stem)
+            name = source_name(_without_counter(stem) or path.parent.name)
             file = GivenFile(path, said.day, said.period)
         groups.setdefault(name, []).append(file)
     if not groups:
@@ -155,12 +157,34 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
     ]
 
 
+def _without_counter(stem: str) -> str:
+    """Returns the name without the number of a part: `sales_01`, `sales-part-1`, Spark's `part-00000-...`."""
+    return re.sub(
+        rf"(?:^|[\s_.-]+)(?:(?:part|teil|chunk)[\s_.-]*\d*{_SPARK_TASK}|\d+)$", "", stem, flags=re.IGNORECASE
+    )
+
+
+def _within(folder: Path) -> list[Path]:
+    """All files of a folder and of those in it, sorted; links to folders are not followed.
+
+    Raises:
+        DraftError: one of the folders cannot be opened, so that files would be left out.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DraftError(
+            f"{error.filename} cannot be opened: {error.strerror}. Change its rights, or leave it out."
+        )
+
+    walk = os.walk(folder, onerror=refuse)
+    return sorted(Path(place, name) for place, _, names in walk for name in names)
+
+
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
             raise DraftError(f"{path}: there is no such file or folder.")
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in found:
+        for file in _within(path) if path.is_dir() else [path]:
             hidden = any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
             if file.is_file() and not hidden and file.suffix != ".part":
                 yield file.absolute()

@@ -36,7 +36,7 @@ EXPIRY = _words(
 NOTICE = _words("notice|notified|kuendigungseingang|gekuendigt_am|announced")
 REASON = _words("reason|grund|cause|motif|motivo")
 SPELL = _words(
-    "subscri|contract|vertrag|abo|polic|membership|mitgliedschaft|lease|plan|tariff|tarif|rental|spell",
+    "subscri|contract|vertr[ae]{1,2}g|(^|_)abos?(_|$)|abonn|polic|membership|mitgliedschaft|lease|(^|_)plans?(_|$)|tariff|tarif|rental|spell",
     "agreement|loan|licen[cs]e",
 )
 TREATMENT = _words(
@@ -56,7 +56,7 @@ OUTCOME = _words(
 # Endings that are not the customer's own choice.
 INVOLUNTARY = _words(
     "non.?pay|unpaid|payment|zahlung|debt|schuld|insolv|bankrupt|fraud|betrug|death|died|deceased|tod|verstorben",
-    "dunning|mahn|arrears|default|blacklist|regulat|operator|provider|migrat|merge|test|error|duplicate|system",
+    "versicherer|insurer|wegfall|dunning|mahn|arrears|default|blacklist|regulat|operator|provider|migrat|merge|test|error|duplicate|system",
 )
 
 
@@ -67,11 +67,17 @@ def names_customer(name: str) -> bool:
     )
 
 
+def plain(text: str) -> str:
+    """Returns small letters of ASCII and digits, with `_` for all else: koeln; "" if nothing is left."""
+    letters = (
+        unicodedata.normalize("NFKD", text.lower().translate(_LETTERS)).encode("ascii", "ignore").decode()
+    )
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+
+
 def slug(name: str) -> str:
     """Returns the name in small letters, digits and `_`, as the lake wants it: stueckzahl_netto."""
-    text = in_words(name).lower().translate(_LETTERS)
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    found = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "column"
+    found = plain(in_words(name)) or "column"
     return found if found[0].isalpha() else f"c_{found}"
 
 

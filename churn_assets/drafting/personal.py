@@ -8,12 +8,14 @@ import pyarrow.compute as pc
 
 _NAMES = {
     "an e-mail address": "e_?mail|courriel|correo",
-    "a phone number": "phone|telefon|mobile|mobil(_|$|nr|nummer)|handy|fax|msisdn|(^|_)tel(_|$)|cell",
+    "a phone number": "phone|telefon|mobile|mobil(_|$|nr|nummer)|handy|fax|msisdn|(^|_)tel(_|$)"
+    r"|(^|_)cell(_|$)|cell_?(phone|n[or])",
     "a birth date": "birth|geburt|(^|_)dob(_|$)|naissance|nacimiento|bday|(^|_)born",
     "a bank account": "iban|(^|_)bic(_|$)|bank_?account|kontonummer|card_?number|credit_card|kreditkarte",
-    "an official number": "ssn|social_security|passport|tax_id|steuer|national_id|sozialvers|dni(_|$)",
-    "an address": "street|strasse|str_|address|adresse|anschrift|zip|postcode|postal|plz|hausn|house_n|direccion"
-    "|latitude|longitude|(^|_)(lat|lon|lng)(_|$)",
+    "an official number": "(^|_)ssn(_|$)|social_security|passport|tax_id|steuer_?(id|nr|nummer)|national_id"
+    "|sozialvers|dni(_|$)",
+    "an address": "street|strasse|(^|_)str(_|$)|address|adresse|anschrift|zip|postcode|postal|plz|hausn|house_n"
+    "|direccion|latitude|longitude|(^|_)(lat|lon|lng)(_|$)",
     "an IP address": "(^|_)ip(_|$)|ip_?addr",
     "a name of a person": "(first|last|sur|full|given|family|customer|client|user|contact|middle|holder)_?name"
     "|vorname|nachname|kundenname|familienname|prenom|apellido|nombre|^names?$|(^|_)(fname|lname)|anrede|salutation",

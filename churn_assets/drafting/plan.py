@@ -63,6 +63,8 @@ def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
     labelled = max(spells or events, key=lambda s: s.column(s.customer).distinct)
     months = sorted({month_of(day) for s in sources for day in s.days if day}) or [month_of(today)]
     start, last = months[0], months[-1]
+    count = len(month_range(start, last))
+    told = f"{count} months" if count > 1 else "one month"
     living = (today - month_end(last)).days < LIVING_DAYS
     policy, why = _policy(labelled)
     notes = {"label": why}
@@ -76,8 +78,7 @@ def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
         wanted, why, gap = 30, "the usual 30 days", 7
     observation, outcome, enough = _windows(month_range(start, last), gap, wanted)
     if outcome != wanted:
-        months_told = f"{len(month_range(start, last))} months of extracts"
-        why += f"; shortened to {outcome} days, because {months_told} leave no more for a training"
+        why += f"; shortened to {outcome} days, because extracts of {told} leave no more for a training"
     notes["windows"] = why
     doubts.append(_doubt(1, "label", f"{policy}: {notes['label']}; outcome_days {outcome}: {why}"))
     if not enough:
@@ -85,7 +86,7 @@ def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
             _doubt(
                 1,
                 "calendar",
-                f"extracts of {len(month_range(start, last))} months ({start} to {last}) are too few for a training; "
+                f"extracts of {told} ({start} to {last}) are too few for a training; "
                 "bring older ones, each under the day on which it was extracted",
             )
         )

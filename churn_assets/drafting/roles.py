@@ -95,6 +95,8 @@ def _spell_columns(source: DraftSource, times: list[DraftColumn]) -> dict[str, s
     partly = [c.name for c in rest if ENDED_LEAST < c.filled < FULL and _has_reason(source, c)]
     if "endedOn" not in by and partly:
         by["endedOn"] = partly[0]
+    if "endedOn" not in by and "expiresOn" in by and _has_reason(source, source.column(by["expiresOn"])):
+        by["endedOn"] = by.pop("expiresOn")  # a reason stands beside it: it tells that the spell ended
     if "endedOn" not in by and "expiresOn" in by and SPELL.search(source.name):
         by["endedOn"] = by["expiresOn"]
     if not {"startedOn", "endedOn"} <= by.keys() or not _lasts(source, by):

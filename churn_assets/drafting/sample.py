@@ -1,5 +1,6 @@
 """Reads the beginning of a file as a table of texts, and tells how the file is written."""
 
+import csv
 import gzip
 import io
 import json
@@ -17,7 +18,7 @@ from churn_assets.contracts.source import FileFormat
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.files import GivenFile
 from churn_assets.inference.encodings import likely_encodings
-from churn_assets.inference.shape import ShapeError, shape
+from churn_assets.inference.shape import FileShape, ShapeError, shape
 from churn_assets.sources.first_bytes import HEAD, kind_of
 
 LEAST_BYTES, MOST_BYTES, ROW_BYTES = 2**20, 64 * 2**20, 500
@@ -71,7 +72,7 @@ def read_sample(file: GivenFile, rows: int) -> FileSample:
         ) from error
     kind = kind_of(data[:HEAD])
     if kind.name not in _READ:
-        raise DraftError(f"{file.name} is {kind.words}. {kind.remedy} Or leave it out.")
+        raise DraftError(f"{file.name} is {kind.words}. {kind.remedy} Otherwise leave it out.")
     if not (encodings := likely_encodings(data[:HEAD_BYTES])):
         raise DraftError(f"{file.name} holds zero bytes: it is not text. Export it as CSV.")
     text, encoding, notes = _decoded(data, encodings, whole)
@@ -129,6 +130,7 @@ def _csv(
         raise DraftError(
             f"{file.name} has {found.titles} rows above its header. Export it with the header in the first line."
         )
+    names = _header(file, text, found)
     crooked: list[int] = []
 
     def leave_out(row: pacsv.InvalidRow) -> str:
@@ -139,14 +141,12 @@ def _csv(
         table = pacsv.read_csv(
             io.BytesIO(text.encode()),
             pacsv.ReadOptions(
-                column_names=found.names, skip_rows=found.lines, use_threads=False, block_size=1 << 23
+                column_names=names, skip_rows=found.lines, use_threads=False, block_size=1 << 23
             ),
             pacsv.ParseOptions(
                 delimiter=found.delimiter, newlines_in_values=True, invalid_row_handler=leave_out
             ),
-            pacsv.ConvertOptions(
-                column_types=dict.fromkeys(found.names, pa.string()), strings_can_be_null=False
-            ),
+            pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
     except pa.ArrowInvalid as error:
         raise DraftError(
@@ -162,6 +162,24 @@ def _csv(
     )
 
 
+def _header(file: GivenFile, text: str, found: FileShape) -> list[str]:
+    """Returns the names of the columns as the readers of the landing zone see them.
+
+    Raises:
+        DraftError: two are equal apart from case, so that a run would refuse the file.
+    """
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=found.delimiter)
+    given = [*next(row for row in rows if row), ""][: len(found.names)]
+    names = [name.strip() or f"column {place}" for place, name in enumerate(given, 1)]
+    lower = [name.lower() for name in names]
+    if twice := sorted({name for name, small in zip(names, lower, strict=True) if lower.count(small) > 1}):
+        raise DraftError(
+            f"{file.name}: a name stands twice in the header: {', '.join(twice)}. "
+            "Export it with names that differ by more than case."
+        )
+    return names
+
+
 def _json_lines(
     file: GivenFile,
     text: str,
@@ -172,6 +190,7 @@ def _json_lines(
     notes: tuple[str, ...],
 ) -> FileSample:
     documents: list[dict[str, str | None]] = []
+    left_out: dict[str, None] = {}
     lines = [line for line in text.split("\n") if line.strip()]
     for number, line in enumerate(lines[:rows], 1):
         try:
@@ -182,23 +201,27 @@ def _json_lines(
             ) from error
         if not isinstance(document, dict):
             raise DraftError(f"{file.name}: line {number} is no JSON object. Write one object a line.")
-        documents.append(dict(_flat(document)))
+        documents.append(dict(_flat(document, left_out)))
     names = list(dict.fromkeys(name for document in documents for name in document))
     columns = [pa.array([document.get(name) for document in documents], pa.string()) for name in names]
+    if left_out:
+        notes += (f"lists are left out, because a contract has no type for them: {', '.join(left_out)}",)
     complete, kept = whole and len(lines) <= rows, tuple(lines[:rows])
     return FileSample(
         file, "jsonl", pa.table(columns, names), complete, ",", encoding, compression, notes, kept
     )
 
 
-def _flat(document: dict[str, Any], above: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yields path and text of each member; objects are opened, lists are left out."""
+def _flat(
+    document: dict[str, Any], left_out: dict[str, None], above: str = ""
+) -> Iterator[tuple[str, str | None]]:
+    """Yields path and text of each member; objects are opened, and the paths of lists are added to `left_out`."""
     for name, value in document.items():
         match value:
             case dict():
-                yield from _flat(value, f"{above}{name}.")
+                yield from _flat(value, left_out, f"{above}{name}.")
             case list():
-                continue
+                left_out[f"{above}{name}"] = None
             case bool():
                 yield f"{above}{name}", str(value).lower()
             case _:

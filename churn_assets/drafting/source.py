@@ -197,8 +197,9 @@ def _encoding_doubts(source: DraftSource) -> list[Doubt]:
 
 def _missing_doubts(source: DraftSource) -> list[Doubt]:
     doubts = []
+    given = [(s.file.name, set(s.table.column_names)) for s in source.samples]
     for column in source.columns:
-        without = [s.file.name for s in source.samples if column.physical not in s.table.column_names]
+        without = [name for name, columns in given if column.physical not in columns]
         if without:
             said = f"missing in {len(without)} of {len(source.samples)} files, such as {without[0]}: renamed?"
             doubts.append(source.doubt(2, column.name, said))

@@ -67,8 +67,13 @@ def place_files(draft: BusinessDraft, landing: Path) -> Placed:
                 )
             present += target.exists()
             copies += [] if target.exists() else [(sample, target)]
-    if len({target for _, target in copies}) < len(copies):
-        raise DraftError("Two files would get one name in the landing zone. Give them names that differ.")
+    taken: dict[Path, FileSample] = {}
+    for sample, target in copies:
+        if (other := taken.setdefault(target, sample)) is not sample:
+            raise DraftError(
+                f"{other.file.path} and {sample.file.path} would both become {target}. "
+                "Give them names that differ. Nothing was copied."
+            )
     for sample, target in copies:
         target.parent.mkdir(parents=True, exist_ok=True)
         growing = target.with_name(f"{target.name}.part")  # a reader leaves it alone until it is whole

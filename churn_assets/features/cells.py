@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import as_of_date_of, events_with_validity, from_to, index_of
 

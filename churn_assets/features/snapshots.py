@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
 from churn_assets.features.population import population

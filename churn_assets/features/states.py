@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import index_of, newest, spell_of, states
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
 from churn_assets.ml.portable.transformation import NumericColumn

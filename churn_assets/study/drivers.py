@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.segments import RiskTiers
 from churn_assets.ml.metrics.classification import key_hashes
 from churn_assets.ml.metrics.tiers import rank_tiers

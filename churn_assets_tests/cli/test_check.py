@@ -182,6 +182,34 @@ def test_months_without_an_extract_stop_a_run(business: Path, tmp_path: Path) ->
     result = _check("subscriptions")
     assert result.exit_code == 1
     assert _line(result, "block", "no extract in 2025-02; a run over these months stops")
+    assert _line(result, "-> Deliver them; a file with its header alone says that nothing changed.")
+
+
+def test_the_remedy_for_missing_months_fits_the_source(business: Path, tmp_path: Path) -> None:
+    """Of full extracts one without rows would say that nobody is left; months before the first may be none of it."""
+    for day in DAYS[:2]:
+        (tmp_path / "landing" / "customers" / f"extract_date={day}" / "part-1.csv").unlink()
+    edit_yaml(business / "contracts" / "customers.yaml", _delivers_full)
+    remedy = _line(_check("customers"), "-> Deliver them.")
+    assert "header alone" not in remedy and "declare `generalAvailability: 2025-03-31`" in remedy
+    result = _check("customers")
+    assert _line(result, "1 extract, 2025-03-31 to 2025-03-31; 1 file, ", "sampled 20 rows of 1 file")
+
+
+def test_computed_columns_show_what_is_delivered(business: Path) -> None:
+    def compute(contract: dict[str, Any]) -> None:
+        [price] = [c for c in contract["schema"][0]["properties"] if c["name"] == "monthly_price"]
+        price["transformLogic"] = "cast(`monthly_price` as double)"
+
+    edit_yaml(business / "contracts" / "subscriptions.yaml", compute)
+    result = _check("subscriptions")
+    assert _line(result, "monthly_price", "computed", "10 | 10 | 10")
+    assert _line(result, "note", "monthly_price: computed by transformLogic; only a run judges the result.")
+
+
+def _delivers_full(contract: dict[str, Any]) -> None:
+    [delivery] = [p for p in contract["customProperties"] if p["property"] == "delivery"]
+    delivery["value"] = "full"
 
 
 @pytest.mark.parametrize(

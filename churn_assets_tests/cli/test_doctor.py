@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from churn_assets.cli import doctor
-from churn_assets.cli.doctor import Finding, render, run_doctor
+from churn_assets.cli import doctor_engine, doctor_machine
+from churn_assets.cli.doctor import render, run_doctor
+from churn_assets.cli.doctor_finding import Finding
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine import jars
 from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
@@ -75,7 +76,7 @@ def test_jars_that_cannot_be_had_stop_a_run(settings: Settings, jars_by_hand: Pa
     assert f"looked in {jars_folder(settings)}, then {jars_by_hand}" in finding.what
     assert "set CHURN_MAVEN" in finding.remedy
     assert not jars_folder(settings).exists()
-    assert "without the Delta jars" in doctor.check_round_trip(settings).what
+    assert "without the Delta jars" in doctor_engine.check_round_trip(settings).what
 
 
 def test_kept_jars_ask_nobody(settings: Settings, jars_by_hand: Path) -> None:
@@ -86,7 +87,7 @@ def test_kept_jars_ask_nobody(settings: Settings, jars_by_hand: Path) -> None:
 
 @pytest.mark.parametrize(("free", "status"), [(0.5, "fail"), (1, "warn"), (4.9, "warn"), (5, "ok")])
 def test_free_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch, free: float, status: str) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, int(free * doctor.GIB)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, int(free * doctor_machine.GIB)))
     assert look(settings, "disk").status == status
 
 
@@ -94,7 +95,7 @@ def test_free_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch, free: fl
 def test_memory_is_measured_against_the_profile(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, memory: float, status: str
 ) -> None:
-    monkeypatch.setattr(doctor, "machine_memory", lambda: int(memory * doctor.GIB))
+    monkeypatch.setattr(doctor_machine, "machine_memory", lambda: int(memory * doctor_machine.GIB))
     assert look(settings, "memory").status == status
 
 
@@ -196,7 +197,7 @@ def test_a_home_that_is_a_uri_is_a_finding_not_a_crash() -> None:
 def test_another_version_of_a_package_is_a_warning(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(doctor.TESTED, "pandas", "1.0")
+    monkeypatch.setitem(doctor_machine.TESTED, "pandas", "1.0")
     finding = look(settings, "packages")
     assert finding.status == "warn"
     assert "(tested: 1.0)" in finding.what
@@ -208,14 +209,14 @@ def test_settings_of_another_spark_are_a_warning(settings: Settings, monkeypatch
 
 
 def test_tested_versions_are_those_of_the_constraints() -> None:
-    file = Path(doctor.__file__).parents[2] / "constraints.txt"
+    file = Path(doctor_machine.__file__).parents[2] / "constraints.txt"
     pins = dict(line.split("==") for line in file.read_text().splitlines() if "==" in line)
     pins = {name.lower().replace("_", "-"): pin for name, pin in pins.items()}
-    assert {name: pins[name] for name in doctor.TESTED} == doctor.TESTED
+    assert {name: pins[name] for name in doctor_machine.TESTED} == doctor_machine.TESTED
 
 
 def test_round_trip_leaves_nothing_behind(spark: "SparkSession", settings: Settings) -> None:
-    finding = doctor.check_round_trip(settings)
+    finding = doctor_engine.check_round_trip(settings)
     assert finding.status == "ok"
     assert list(Path(settings.lake_uri).iterdir()) == []
     assert spark.range(1).count() == 1, "a session that ran before goes on running"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from churn_assets.cli.errors import sentence
+from churn_assets.settings import filesystem
 
 
 def _chained() -> Exception:
@@ -97,3 +98,24 @@ def test_ctrl_c_is_a_sentence_and_the_exit_code_of_an_interrupt(tmp_path: Path) 
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Interrupted." in told and "Traceback" not in told
+
+
+def test_the_home_of_dagster_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """`make ui` asks for it before anything else."""
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "churn_assets.deployment.dagster_home"],
+        env=os.environ | {"CHURN_HOME": str(tmp_path / "file" / "home")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: Not a directory:") and "Set CHURN_HOME" in done.stderr
+
+
+def test_a_location_of_an_unknown_kind_is_a_sentence() -> None:
+    with pytest.raises(RuntimeError, match=r"foo://\*+@x/landing cannot be used as a location") as raised:
+        filesystem("foo://me:secret@x/landing")
+    assert sentence(raised.value) is not None

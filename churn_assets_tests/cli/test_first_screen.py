@@ -184,6 +184,21 @@ def test_a_sentence_names_as_many_reasons_as_fit(width: int) -> None:
     assert said("a word " * 60, None, None)[-1].endswith(" ...")
 
 
+def test_the_next_steps_name_a_home_that_is_not_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make demo CHURN_HOME=x` sets it for the demo alone."""
+    monkeypatch.chdir(tmp_path)
+    business = load_business(small_business(tmp_path))
+    for home, said in (
+        (tmp_path / "a b", f"Next, after: export CHURN_HOME='{tmp_path}/a b'"),
+        (tmp_path / ".churn", "Next"),
+    ):
+        house = _lake(home, business, [None])
+        lines = [line.strip() for line in _told(house, business, 400).splitlines()]
+        assert said in lines
+
+
 def test_the_findings_of_the_last_month_are_told_in_two_lines(tmp_path: Path) -> None:
     business = load_business(SHIPPED_BUSINESSES / "telecom")
     house = _lake(tmp_path, business, LONG)

@@ -64,7 +64,7 @@ def test_mistakes_are_sentences(tmp_path: Path) -> None:
     assert (missing.exit_code, "there is no such file or folder" in missing.output) == (2, True)
     [file, *_] = purchases(tmp_path / "in")
     exchanged = init(file, "--from", tmp_path / "shop")
-    assert exchanged.exit_code == 2
+    assert (exchanged.exit_code, "is a file. Name a folder" in exchanged.output) == (2, True)
     assert not (tmp_path / "shop").exists()
 
 

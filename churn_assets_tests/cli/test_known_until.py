@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from churn_assets.cli.doctor import check_known
+from churn_assets.cli.doctor_data import check_known
 from churn_assets.cli.first_screen import print_first_screen
 from churn_assets.cli.known_until import lines, not_known, states_of
 from churn_assets.cli.lake import _tell_unknown

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from churn_assets.cli.what_if import tell_what_if
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse

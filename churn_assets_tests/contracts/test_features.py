@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from churn_assets.contracts.features import FeatureLine, expand
+from churn_assets.contracts.feature import FeatureLine, expand
 from churn_assets.contracts.loader import load_business
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.contracts.reports import only_mistake

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from churn_assets.contracts.features import Feature, FeatureLine, expand
+from churn_assets.contracts.feature import Feature, FeatureLine, expand
 from churn_assets.contracts.source import Source
 from churn_assets.months import month_index
 

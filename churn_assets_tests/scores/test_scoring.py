@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.segments import SegmentRule, Segments
 from churn_assets.ml.metrics.tiers import rank_tiers

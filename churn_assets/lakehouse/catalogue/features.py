@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.transformation import (
     MINIMUM_CATEGORY_ROWS,

@@ -32,30 +32,47 @@ def about_extracts(
             f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
         )
         return [Remark("block", "extracts", found, remedy=remedy)]
-    told = [] if calendar is None else _in_calendar(files, *calendar, max(first, calendar[0]), newest, today)
-    return told + _gaps(source, files)
+    if calendar is None:
+        return _gaps(source, files)
+    start, last = calendar
+    expected = _expected(max(first, start), min(newest, last or newest), today)
+    return [*_outside(files, start, last), *_missing(source, files, expected), *_gaps(source, files)]
 
 
-def _in_calendar(
-    files: Sequence[ExtractFile], start: str, last: str | None, first: str, newest: str, today: date
-) -> list[Remark]:
-    remarks = []
+def _outside(files: Sequence[ExtractFile], start: str, last: str | None) -> list[Remark]:
     outside = [f for f in files if f.month < start or (last is not None and f.month > last)]
-    if outside:
-        span = f"{start} to {last}" if last else f"{start} on"
-        found = f"{len(outside):,} of {len(files):,} files lie outside of the calendar, {span}; no run reads them."
-        remarks.append(
-            Remark("warn", "extracts", found, remedy="Move `calendar.start` or `calendar.end` in churn.yaml.")
-        )
-    until = min(newest, last or newest)
-    expected = month_range(first, until) if first <= until else []
-    missing = sorted(set(expected) - {f.month for f in files})
-    missing = [month for month in missing if month_end(month) < today]
-    if missing:
-        found = f"no extract in {some(missing, 6)}; a run over these months stops."
-        remedy = "Deliver them (a file without rows is fine), or declare the source's `generalAvailability`."
-        remarks.append(Remark("block", "extracts", found, remedy=remedy))
-    return remarks
+    if not outside:
+        return []
+    span = f"{start} to {last}" if last else f"{start} on"
+    found = (
+        f"{len(outside):,} of {len(files):,} files lie outside of the calendar, {span}; no run reads them."
+    )
+    return [
+        Remark("warn", "extracts", found, remedy="Move `calendar.start` or `calendar.end` in churn.yaml.")
+    ]
+
+
+def _expected(first: str, until: str, today: date) -> list[str]:
+    """The months that are over and want an extract."""
+    return (
+        [month for month in month_range(first, until) if month_end(month) < today] if first <= until else []
+    )
+
+
+def _missing(source: Source, files: Sequence[ExtractFile], expected: Sequence[str]) -> list[Remark]:
+    """Months without an extract; those before the first one may be older than the source."""
+    there = sorted({f.month for f in files})
+    missing = [month for month in expected if month not in there]
+    if not missing:
+        return []
+    found = f"no extract in {some(missing, 6)}; a run over these months stops."
+    remedy = "Deliver them."
+    if source.delivery == "changes":
+        remedy = "Deliver them; a file with its header alone says that nothing changed."
+    if missing[0] < there[0]:
+        day = min(f.extract_date for f in files)
+        remedy += f" If the source is younger than the calendar, declare `generalAvailability: {day}`."
+    return [Remark("block", "extracts", found, remedy=remedy)]
 
 
 def _gaps(source: Source, files: Sequence[ExtractFile]) -> list[Remark]:

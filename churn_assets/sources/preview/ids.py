@@ -12,6 +12,7 @@ from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.preview.remark import Remark, some
 from churn_assets.sources.preview.sampling import sample_file
 from churn_assets.sources.preview.values import JudgedFile
+from churn_assets.sources.preview.verdicts import delivered_name
 
 MOST_BYTES = 128 * 2**20  # of the entity's files that are read for their ids
 MOST_ROWS = 10**9
@@ -136,7 +137,7 @@ def all_ids(source: Source, files: Sequence[ExtractFile]) -> set[str] | None:
     column, found = source.column(source.customer), set[str]()
     for file in files:
         sample = sample_file(source, file, MOST_ROWS)
-        name = next((n for n in (column.field, *column.aliases) if n in sample.names), None)
+        name = delivered_name(column, sample.names)
         if name is None or not sample.rows.num_rows:
             continue
         values = pc.unique(sample.rows[str(sample.names.index(name) + 1)]).to_pylist()

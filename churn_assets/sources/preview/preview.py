@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from churn_assets.contracts.source import Source
 from churn_assets.months import month_of
@@ -24,7 +25,13 @@ ORDER = {"block": 0, "warn": 1, "note": 2}
 
 @dataclass(frozen=True)
 class ColumnPreview:
-    """A column of the contract: its name in the newest file (None if it lacks it), fill in the sample, first values."""
+    """A column of the contract.
+
+    Attributes:
+        delivered: its name in the newest file, of JSON lines its path; None if the file lacks it.
+        filled: share of the sampled rows with a value; None for a column that transformLogic computes.
+        first: its first values as they are delivered.
+    """
 
     name: str
     delivered: str | None
@@ -146,10 +153,7 @@ def _preview(
     if judged:
         remarks += about_values(source, judged) + about_fill(source, judged, missing)
         remarks += about_ids(source, judged, known, entity)
-        unjudged = sorted({name for f in judged for name in f.judged.unjudged})
-        if unjudged:
-            told = f"{', '.join(unjudged)}: by transformLogic, or a pattern that only Java knows; a run judges them."
-            remarks.append(Remark("note", "columns", told))
+        remarks += _unjudged(source, judged)
     return SourcePreview(
         source.name,
         tuple(sorted({f.extract_date for f in files})),
@@ -160,6 +164,22 @@ def _preview(
         _columns(source, samples, judged),
         tuple(sorted(_once(remarks), key=lambda r: ORDER[r.severity])),
     )
+
+
+def _unjudged(source: Source, files: Sequence[JudgedFile]) -> list[Remark]:
+    """Columns whose values only a run can judge."""
+    names = sorted({name for f in files for name in f.judged.unjudged})
+    computed = [name for name in names if source.column(name).transform]
+    others = [name for name in names if name not in computed]
+    told = (
+        [f"{some(computed, 8)}: computed by transformLogic; only a run judges the result."]
+        if computed
+        else []
+    )
+    told += (
+        [f"{some(others, 8)}: only Java understands the pattern, so only a run judges it."] if others else []
+    )
+    return [Remark("note", "columns", words) for words in told]
 
 
 def _few(refused: list[Remark]) -> list[Remark]:
@@ -192,6 +212,11 @@ def _headers(
     return headers, unread
 
 
+def _delivered_values(sample: FirstRows, name: str | None) -> list[Any]:
+    """The first values of a column as they stand in the file; none of a column that is computed from others."""
+    return [] if name is None else sample.rows[str(sample.names.index(name) + 1)][:FIRST_VALUES].to_pylist()
+
+
 def _columns(
     source: Source, samples: Sequence[FirstRows], files: Sequence[JudgedFile]
 ) -> tuple[ColumnPreview, ...]:
@@ -203,6 +228,8 @@ def _columns(
         name = delivered_name(c, newest.names)
         raw = [value for f in files for value in f.judged.raw[c.name]]
         filled = None if c.transform else sum(value is not None for value in raw) / len(raw)
-        first = tuple("" if v is None else str(v) for v in judged.raw[c.name][:FIRST_VALUES])
-        columns.append(ColumnPreview(c.name, name, c.type, filled, first))
+        values = _delivered_values(newest, name) if c.transform else judged.raw[c.name][:FIRST_VALUES]
+        first = tuple("" if v is None else str(v) for v in values)
+        delivered = f"{name}{c.json_path.removeprefix('$')}" if name and c.json_path else name
+        columns.append(ColumnPreview(c.name, delivered, c.type, filled, first))
     return tuple(columns)

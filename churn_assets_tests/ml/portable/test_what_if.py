@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.contracts.features import Feature
+from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.portable.what_if import (
     Observed,
