@@ -314,8 +314,8 @@ def judge(
     problems: list[Problem] = []
 
     def block(rule: str, evidence: str, remedy: str) -> None:
-        here = (source.name, audit.month, rule, "block")
-        problems.append(Problem(*here, evidence, remedy, of=audit.delivered))
+        found = Problem(source.name, audit.month, rule, "block", evidence, remedy, of=audit.delivered)
+        problems.append(found)
 
     over = month_end(audit.month) < today
     if audit.unread:
@@ -372,6 +372,17 @@ def _of_rows(source: Source, audit: MonthAudit) -> list[Problem]:
         found = f"{rows:,} rows carry {unknown}; kept in bronze as `rescued`."
         remedy = "Declare the columns, or name them as `aliases` of the column they replace."
         files = tuple(f.name for f in audit.files if f.rescued_fields)
-        here = (source.name, audit.month, "undeclared", "warn")
-        problems.append(Problem(*here, found, remedy, rows, audit.delivered, files=files))
+        problems.append(
+            Problem(
+                source.name,
+                audit.month,
+                "undeclared",
+                "warn",
+                found,
+                remedy,
+                rows,
+                audit.delivered,
+                files=files,
+            )
+        )
     return problems
