@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names bytes by their argument. Compressed bytes hold the time, and both workers must find the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_configure() -> None:
     """Forget the settings of whoever runs the tests; only the folder of the Delta jars is shared with them."""
     for name in list(os.environ):

@@ -61,7 +61,7 @@ def init(
     It reads CSV in any usual dialect, JSON lines and Parquet, plain, .gz or .zst. Files of one name apart from a date
     are one source: sales_2024-01.csv, sales-202402.csv. So is a landing folder sales/extract_date=2024-01-31/.
 
-    Guessed are types, date formats and which rows decide about them, number signs, keys, the customer's id, personal
+    It guesses types, date formats and which rows decide about them, number signs, keys, the customer's id, personal
     columns, roles, the label, the windows and a first set of features. A draft is for you to review: the guesses that
     matter most are printed.
 

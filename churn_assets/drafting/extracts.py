@@ -119,7 +119,7 @@ def with_delivery(source: DraftSource) -> DraftSource:
         doubt = source.doubt(
             2,
             "delivery",
-            f"{delivery}, because one extract shows no habit; full: each extract holds all rows, changes: what is new",
+            f"{delivery} is a guess, as one extract shows no habit; full: all rows each time, changes: what is new",
         )
         return replace(
             source,

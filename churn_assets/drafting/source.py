@@ -188,11 +188,17 @@ def _encoding_doubts(source: DraftSource) -> list[Doubt]:
             f"{first.file.name} is {one} and {second.file.name} is {other}, but a source has one encoding. "
             "Write both in one."
         )
+    doubts: list[Doubt] = []
     if "cp1252" in written:
         sample = written["cp1252"]
         said = f"windows-1252, because {sample.notes[0]} in {sample.file.name}; look at letters with accents"
-        return [source.doubt(2, "encoding", said)]
-    return [source.doubt(2, sample.file.name, note) for sample in source.samples for note in sample.notes]
+        doubts = [source.doubt(2, "encoding", said)]
+    for sample in source.samples:
+        others = (
+            sample.notes[1:] if sample.encoding == "cp1252" else sample.notes
+        )  # the first is about the encoding
+        doubts += [source.doubt(2, sample.file.name, note) for note in others]
+    return doubts
 
 
 def _missing_doubts(source: DraftSource) -> list[Doubt]:
