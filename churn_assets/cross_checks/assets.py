@@ -1,6 +1,7 @@
 """silver/findings: what the cross-checks find, beside what silver found in each source."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -43,7 +44,7 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         months = sorted({*left_out, *partition_range(context)})
         problems = [
             *unknown_ids(lakehouse, business, months),
-            *contradictions(lakehouse, business, months),
+            *contradictions(lakehouse, business, months, datetime.now(UTC).date()),
         ]
         commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
         if refusing := [p for p in problems if p.severity == "block"]:

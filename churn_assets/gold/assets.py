@@ -21,6 +21,7 @@ from churn_assets.history.known_until import (
 )
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
+from churn_assets.lakehouse.tables import one_of
 from churn_assets.months import month_end, month_range
 from churn_assets.silver.completeness import (
     EVERY_SOURCE_COMPLETE,
@@ -160,10 +161,9 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             months = touched_months(silver, business, asked, written, replaced)
         months = sorted({*months, *_left_out(lakehouse, business, written)})
         frame = customer_months(silver, business, months)
-        listed = ", ".join(f"'{m}'" for m in months)
         with lakehouse.draft(monthly, frame) as draft:
             counts = require_unique(draft, ["customer_key", "month"], ONE_ROW_A_MONTH)
-            commit = draft.replace(f"month IN ({listed})", run_id=context.run.run_id)
+            commit = draft.replace(one_of(months, "month"), run_id=context.run.run_id)
         return materialized(
             lakehouse,
             monthly,

@@ -16,7 +16,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.monitoring.people import ALL, PeopleBalance, balances
 from churn_assets.months import month_end
-from churn_assets.silver.reconciliation import last_extracts
+from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
         found: list[PeopleBalance] = []
         ghosts: list[tuple[str, str, str]] = []
         for of_month, states in balances(
-            business, lambda *what: last_versions(lakehouse, *what), last_extracts(lakehouse), months
+            business, lambda *what: last_versions(lakehouse, *what), first_extracts(lakehouse), months
         ):
             asked = _snapshots(lakehouse, of_month[-1])
             not_now = states.reindex(asked)
@@ -179,6 +179,7 @@ def _within_limits(found: Sequence[PeopleBalance], limits: People) -> dg.AssetCh
     return warned(
         WITHIN_LIMITS,
         f"{source}, {day}: {count:,} of {people:,} people {is_ if state == 'unknown' else has}; churn.yaml allows "
-        f"{share:.0%}. Look for customers who were purged, or for refused rows; or raise people.max_{state}_share.",
+        f"{share * 100:g}%. Look for customers who were purged, or for refused rows; or raise "
+        f"people.max_{state}_share.",
         {"over the limit": table_metadata(["source", "as_of_date", "what", "people", "of", "limit"], over)},
     )
