@@ -17,6 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, spans, spoken
 from churn_assets.silver.audit import USUAL_MONTHS
+from churn_assets.silver.known_ids import RULE as NO_KEYS
 from churn_assets.sources.arrivals import Arrivals, look, touched
 from churn_assets.sources.landing import LandingError, list_extracts
 
@@ -82,21 +83,25 @@ class Verdicts(NamedTuple):
     Attributes:
         unjudged: months with files that silver has not judged as they lie: their run failed before.
         refused: source -> months that silver refused, with the files that lie there.
+        without_keys: source -> months that silver refused because ids had no key, changed since or not.
     """
 
     unjudged: set[str]
     refused: dict[str, set[str]]
+    without_keys: dict[str, set[str]]
 
 
 def verdicts(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -> Verdicts:
     """What silver/reconciliation says of the files of these sources that are `present`."""
-    found = Verdicts(set(), {})
+    found = Verdicts(set(), {}, {})
     some = lakehouse.exists(tables.RECONCILIATION)
     rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist() if some else []
     told = {(row["source"], row["extract_month"]): row for row in rows}
     for source in sources:
         for month, mark in present.get(source.name, {}).items():
             row = told.get((source.name, month))
+            if row and NO_KEYS in (row.get("refused_by") or "").split(", "):
+                found.without_keys.setdefault(source.name, set()).add(month)
             # earlier releases stored no digest, and refused months had no row
             if row is None or row.get("files") not in (mark, None):
                 found.unjudged.add(month)
@@ -108,7 +113,8 @@ def verdicts(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals)
 def asked_again(told: Verdicts, before: Arrivals, after: Arrivals) -> set[str]:
     """Months to request again since something has changed: what a failed run left out, and what may pass now.
 
-    A refused month may pass when its source delivers again what the rules `volume` and `gap` compare it with.
+    A refused month may pass when its source delivers again what the rules `volume` and `gap` compare it with. A month
+    with ids that have no key may be refused because of a month of another source.
     """
     found = set(told.unjudged)
     for name, months in told.refused.items():
@@ -116,6 +122,9 @@ def asked_again(told: Verdicts, before: Arrivals, after: Arrivals) -> set[str]:
         for month in months:
             if any(add_months(month, -USUAL_MONTHS) <= other <= month for other in changed):
                 found.add(month)
+    for name, months in told.without_keys.items():
+        if months & {*touched({name: before.get(name, {})}, {name: after.get(name, {})})}:
+            found.update(*told.without_keys.values())
     return found
 
 

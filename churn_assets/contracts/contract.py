@@ -203,9 +203,11 @@ def _check_nulled(
 ) -> None:
     """Reports `severity: null_value` of columns that a row cannot do without.
 
-    Without its end a spell would run on: what is not known would look like what is known.
+    Without its end a spell would run on, and without their state former customers would be active: what is not known
+    would look like what is known.
     """
     needed = {customer, own.eventTime, *(own.spell.columns.values() if own.spell else ())}
+    needed |= {own.mergedInto, own.former.column if own.former else None}
     for item in place.items():
         column = columns.get(str(item.at("name").content()))
         if column is None or not (column.required or column.name in needed):
@@ -217,7 +219,7 @@ def _check_nulled(
             if severity == "null_value":
                 here.refuse(
                     f"a row tells nothing without {column.name}, so its value cannot be made null",
-                    "write `quarantine`, or make the column optional",
+                    "write `quarantine`" + ", or make the column optional" * (column.name not in needed),
                 )
 
 

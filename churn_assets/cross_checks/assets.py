@@ -1,6 +1,7 @@
 """silver/findings: what the cross-checks find, beside what silver found in each source."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -43,11 +44,16 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         months = sorted({*left_out, *partition_range(context)})
         problems = [
             *unknown_ids(lakehouse, business, months),
-            *contradictions(lakehouse, business, months),
+            *contradictions(lakehouse, business, months, datetime.now(UTC).date()),
         ]
         commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
-        if refusing := [p for p in problems if p.severity == "block"]:
+        refusing = [p for p in problems if p.severity == "block"]
+        if refusing:
             refuse_months(lakehouse, [(p.source, p.month, p.rule) for p in refusing], context.run.run_id)
+        good = {*months} - {p.month for p in refusing}
+        for month in sorted(good if refusing else left_out):
+            yield dg.AssetMaterialization(table.key, partition=month)
+        if refusing:
             remedies = " ".join(dict.fromkeys(p.remedy for p in refusing))
             again = f"Then run {ingest_commands(p.month for p in refusing)}."
             evidence, outcome = as_metadata(problems), "These months have not passed silver."
@@ -58,8 +64,6 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         held = passed(SOURCES_AGREE, {})
         if problems:
             held = warned(SOURCES_AGREE, in_words(problems), as_metadata(problems))
-        for month in sorted(left_out):
-            yield dg.AssetMaterialization(table.key, partition=month)
         yield materialized(lakehouse, table, commit, report, [held])
 
     return found

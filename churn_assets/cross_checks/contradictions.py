@@ -5,6 +5,7 @@ customer. A spell source may be late by its promised frequency and latency befor
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
@@ -17,21 +18,26 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_index
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import SHOWN_EXAMPLES
-from churn_assets.silver.reconciliation import last_extracts
+from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def contradictions(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Problem]:
-    """One problem per month, spell source and entity that contradict each other at the month's end."""
+def contradictions(
+    lakehouse: Lakehouse, business: Business, months: Sequence[str], today: date
+) -> list[Problem]:
+    """One problem per month, spell source and entity that contradict each other at the month's end.
+
+    A month that is not over is judged as of `today`: until its end, what is missing may still come.
+    """
     problems: list[Problem] = []
     telling = [s for s in business.of_role("entity") if s.former or s.delivery == "full"]
-    extracts = last_extracts(lakehouse)
+    extracts = first_extracts(lakehouse)
     for spell in business.of_role("spell"):
         for entity in telling:
             if all(lakehouse.exists(tables.silver(source)) for source in (spell, entity)):
-                problems += _between(lakehouse, business, spell, entity, months, extracts)
+                problems += _between(lakehouse, business, spell, entity, months, extracts, today)
     return problems
 
 
@@ -42,6 +48,7 @@ def _between(
     entity: Source,
     months: Sequence[str],
     extracts: Extracts,
+    today: date,
 ) -> list[Problem]:
     from pyspark.sql import functions as F
 
@@ -54,7 +61,8 @@ def _between(
     )
     gone = said_gone(lakehouse.read(tables.silver(entity)).where(known), entity, extracts, [*indexes])
     late = spell.frequency_days + spell.latency_days
-    wrong = F.coalesce(F.date_add("since", late) <= F.col("as_of_date"), F.lit(False))
+    until = F.least("as_of_date", F.lit(today))
+    wrong = F.coalesce(F.date_add("since", late) <= until, F.lit(False))
     rows = (
         running.join(gone, ["customer_key", "as_of_index"], "left")
         .withColumn("wrong", F.when(wrong, F.col("customer_key")))

@@ -1,10 +1,11 @@
 """Ids that the related source never delivered.
 
-An id is judged in the month of the first extract of
-the related source that could name it, by all extracts up to the end of that month.
+An id is judged in the month of the first extract of the related source that could name it, by all extracts up to the
+end of that month.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from churn_assets.silver.findings import SHOWN_EXAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 UNKNOWN_IDS = MonthRule("relationships", None, 0.0, "warn")  # where the contract declares none
 
@@ -25,6 +27,7 @@ UNKNOWN_IDS = MonthRule("relationships", None, 0.0, "warn")  # where the contrac
 def unknown_ids(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Problem]:
     """One problem per source, month and relationship with ids that the related source did not deliver up to then."""
     problems = []
+    delivered: dict[tuple[str, str], _Delivered] = {}  # most sources refer to the same one
     for source in business.sources:
         for column in source.columns:
             if column.refers_to is None:
@@ -34,7 +37,11 @@ def unknown_ids(lakehouse: Lakehouse, business: Business, months: Sequence[str])
             ids, known = _in_silver(source, column.name), _in_silver(target, referred)
             if ids is None or known is None:
                 continue  # personal columns other than the customer's id are not in silver
-            found = _strangers(lakehouse, source, ids, target, known, months)
+            if not all(lakehouse.exists(tables.silver(s)) for s in (source, target)):
+                continue
+            if (name, known) not in delivered:
+                delivered[name, known] = _delivered(lakehouse, target, known, months)
+            found = _strangers(lakehouse, source, ids, delivered[name, known], months)
             problems += _problems(lakehouse, source, ids, target, found)
     return problems
 
@@ -46,49 +53,58 @@ def _in_silver(source: Source, column: str) -> str | None:
     return column if source.attribute(column) else None
 
 
+@dataclass(frozen=True)
+class _Delivered:
+    """What a source has told of ids up to the last month.
+
+    Attributes:
+        since: id -> the first day on which it was told.
+        early: the ids that were told by the end of the first month.
+        days: of its extracts with rows, from the month before the first on, ascending.
+    """
+
+    since: "pd.Series"
+    early: "pa.Array"
+    days: list[date]
+
+
+def _delivered(lakehouse: Lakehouse, target: Source, known: str, months: Sequence[str]) -> _Delivered:
+    import pyarrow.compute as pc
+
+    table, month = tables.silver(target), pc.field("extract_month")
+    told = lakehouse.aggregate(table, [known], [("known_at", "min")], month <= months[-1])
+    early = told.filter(pc.field("known_at_min") < date.fromisoformat(f"{add_months(months[0], 1)}-01"))
+    recent = (month >= add_months(months[0], -1)) & (month <= months[-1])
+    days = lakehouse.aggregate(table, ["known_at"], [("copies", "count")], recent)
+    since = told.to_pandas().set_index(known)["known_at_min"]
+    return _Delivered(since, early[known].combine_chunks(), sorted(days["known_at"].to_pylist()))
+
+
 def _strangers(
-    lakehouse: Lakehouse, source: Source, ids: str, target: Source, known: str, months: Sequence[str]
+    lakehouse: Lakehouse, source: Source, ids: str, target: _Delivered, months: Sequence[str]
 ) -> "pd.DataFrame":
     """Ids that the related source lacks: columns id, rows, month (in which they are judged)."""
     import numpy as np
     import pandas as pd
     import pyarrow.compute as pc
 
-    if not lakehouse.exists(tables.silver(source)) or not lakehouse.exists(tables.silver(target)):
-        return pd.DataFrame({"id": [], "rows": [], "month": []})
-    month = pc.field("extract_month")
-    delivered = lakehouse.aggregate(
-        tables.silver(target), [known], [("known_at", "min")], month <= months[-1]
-    )
-    early = delivered.filter(pc.field("known_at_min") < date.fromisoformat(f"{add_months(months[0], 1)}-01"))
-    # what the related source knew by the end of the first month needs no second look
+    month, days = pc.field("extract_month"), target.days
     asked = (month >= add_months(months[0], -1)) & (month <= months[-1])
-    asked &= pc.field(ids).is_valid() & ~pc.field(ids).isin(early[known].combine_chunks())
+    # what the related source knew by the end of the first month needs no second look
+    asked &= pc.field(ids).is_valid() & ~pc.field(ids).isin(target.early)
     told = lakehouse.aggregate(
         tables.silver(source), [ids, "extract_month"], [("known_at", "min"), ("copies", "sum")], asked
     )
-    days = _extract_days(lakehouse, target, months)
     places = np.searchsorted(np.array(days, "datetime64[D]"), told["known_at_min"].to_numpy())
     columns = {"id": told[ids].to_pandas(), "rows": told["copies_sum"].to_pandas(), "place": places}
     found = pd.DataFrame(columns)
     found = found[found["place"] < len(days)]  # the others are judged when the related source delivers again
     found["month"] = [month_of(days[place]) for place in found["place"]]
-    since = dict(zip(delivered[known].to_pylist(), delivered["known_at_min"].to_pylist(), strict=True))
     late = [
-        (first := since.get(name)) is None or month_of(first) > judged
-        for name, judged in zip(found["id"], found["month"], strict=True)
+        pd.isna(first) or month_of(first) > judged
+        for first, judged in zip(found["id"].map(target.since), found["month"], strict=True)
     ]
     return found[pd.Series(late, index=found.index, dtype=bool) & found["month"].isin(months)]
-
-
-def _extract_days(lakehouse: Lakehouse, target: Source, months: Sequence[str]) -> list[date]:
-    """Days of its extracts with rows from the month before on, ascending."""
-    import pyarrow.compute as pc
-
-    month = pc.field("extract_month")
-    wanted = (month >= add_months(months[0], -1)) & (month <= months[-1])
-    rows = lakehouse.aggregate(tables.silver(target), ["known_at"], [("copies", "count")], wanted)
-    return sorted(rows["known_at"].to_pylist())
 
 
 def _problems(

@@ -20,7 +20,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
-from churn_assets.silver.reconciliation import extract_dates, last_extracts
+from churn_assets.silver.reconciliation import extract_dates, first_extracts
 
 ONE_ROW = "one_row_per_customer"
 NOT_EARLY = "no_label_before_maturity"
@@ -145,7 +145,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             dates,
             settled,
             {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_who_is_gone},
-            last_extracts(lakehouse),
+            first_extracts(lakehouse),
         )
         with lakehouse.draft(table, frame) as draft:
             _refuse_early_labels(draft, extracts[-1])

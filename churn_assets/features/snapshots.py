@@ -15,7 +15,7 @@ from churn_assets.history.knowledge import as_of_date_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_index
-from churn_assets.silver.reconciliation import last_extracts
+from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -99,7 +99,7 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
 
     as_of = [month_index(m) for m in months]
     features = (*business.features, *(p.as_feature() for p in business.protected))
-    extracts = last_extracts(lakehouse)
+    extracts = first_extracts(lakehouse)
 
     def history(source: Source) -> "DataFrame":
         return lakehouse.read(tables.silver(source)).where(F.col("extract_month") <= months[-1])

@@ -21,13 +21,14 @@ from churn_assets.history.known_until import (
 )
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
+from churn_assets.lakehouse.tables import one_of
 from churn_assets.months import month_end, month_range
 from churn_assets.silver.completeness import (
     EVERY_SOURCE_COMPLETE,
     LABEL_SOURCE_LOADED,
     incomplete_fails,
 )
-from churn_assets.silver.reconciliation import extract_dates
+from churn_assets.silver.reconciliation import extract_dates, first_extracts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -124,7 +125,7 @@ def _customers(business: Business) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         known_until = _known_until(lakehouse, business)
         evidence = _require_known(lakehouse, business)
-        frame = customers(_silver(lakehouse, business), business, known_until)
+        frame = customers(_silver(lakehouse, business), business, known_until, first_extracts(lakehouse))
         with lakehouse.draft(table, frame) as draft:
             counts = require_unique(draft, ["customer_key"], ONE_ROW)
             commit = draft.overwrite(run_id=context.run.run_id)
@@ -167,10 +168,9 @@ def _customer_months(business: Business) -> dg.AssetsDefinition:
             months = touched_months(silver, business, asked, written, replaced)
         months = sorted({*months, *_left_out(lakehouse, business, written)})
         frame = customer_months(silver, business, months)
-        listed = ", ".join(f"'{m}'" for m in months)
         with lakehouse.draft(table, frame) as draft:
             counts = require_unique(draft, ["customer_key", "month"], ONE_ROW_A_MONTH)
-            commit = draft.replace(f"month IN ({listed})", run_id=context.run.run_id)
+            commit = draft.replace(one_of(months, "month"), run_id=context.run.run_id)
         return materialized(
             lakehouse,
             table,

@@ -1,8 +1,9 @@
 """Who is gone from the extracts of a source that lists everything, and whom an entity calls former or merged.
 
 A `full` source delivers every row that it holds. Silver keeps one version per key and month, so presence is told by
-month: a key is gone from the day of the last extract of the first month that no longer holds it. A source of `changes`
-says nothing by its silence.
+month: a key is gone from the day of the first extract of the first month that no longer holds it. Later extracts of
+that month do not move this day, so a label that settles in the middle of a month comes out the same when it is computed
+again. A source of `changes` says nothing by its silence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from churn_assets.months import month_index, month_of
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-Extracts = Mapping[str, Sequence[date]]  # source -> the last extract of each month that has passed silver
+Extracts = Mapping[str, Sequence[date]]  # source -> the first extract of each month that has passed silver
 NO_EXTRACTS: Extracts = MappingProxyType({})
 NOBODY_GONE: "Mapping[str, DataFrame]" = MappingProxyType({})  # no entities that tell
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.presence import Extracts
-from churn_assets.months import month_end, month_of, month_range
+from churn_assets.months import add_months, month_end, month_of, month_range
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +169,10 @@ class _Events:
             self.last = pd.concat(told).groupby(level=0).max()
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state: active, or silent for `active_within_days`; later corrections are not applied."""
+        """customer_key -> state: active, or silent for `active_within_days`.
+
+        Neither later corrections nor the label's `where` are applied, so nobody who is asked is missing here.
+        """
         import numpy as np
 
         silent = np.datetime64(month_end(month)) - self.last.to_numpy()
@@ -216,15 +219,17 @@ def people_states(
     business: Business,
     read: "Callable[[Source, str, Sequence[str]], pd.DataFrame]",
     extracts: Extracts,
+    first_month: str,
     last_month: str,
 ) -> "Iterator[tuple[str, dict[str, pd.Series]]]":
-    """Month by month from the start of the calendar: source (and ALL) -> the state of each customer at its end.
+    """Month by month: source (and ALL) -> the state of each customer at its end.
 
     Args:
         business: whose people.
         read: (source, month, columns) -> the last versions of that month in silver; of an event source customer_key
             and `day`, the last event of each customer that became known.
         extracts: see `history.presence`.
+        first_month: the first month wanted; those before it are read, too.
         last_month: the last month wanted.
     """
     label = business.label_source
@@ -235,6 +240,8 @@ def people_states(
     for month in month_range(business.file.calendar.start, last_month):
         for known in kept.values():
             known.add(month, read(known.source, month, known.columns))
+        if month < first_month:
+            continue
         told = {name: known.customers(month) for name, known in kept.items()}
         states = {name: frame["state"] for name, frame in told.items()}
         yield month, states | {ALL: _of_all(told, business)}
@@ -250,7 +257,9 @@ def balances(
     import pandas as pd
 
     before: dict[str, pd.Series] = {}
-    for month, states in people_states(business, read, extracts, max(months)):
+    # each month is compared with the one before it
+    first, last = add_months(min(months), -1), max(months)
+    for month, states in people_states(business, read, extracts, first, last):
         if month in months:
             nobody = pd.Series(dtype=object)
             rows = [balance(name, month, before.get(name, nobody), told) for name, told in states.items()]

@@ -299,7 +299,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
             raise CheckFailed(
                 ROWS_ACCOUNTED_FOR,
                 f"{len(lost)} source months do not balance, first {lost[0].source} {lost[0].extract_month}: "
-                f"{lost[0].delivered:,} delivered, {sum(lost[0][3:6]):,} found.",
+                f"{lost[0].fault}.",
                 "Materialise silver of those months again.",
                 {"unbalanced": table_of},
             )

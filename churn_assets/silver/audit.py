@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from statistics import median
@@ -202,7 +202,7 @@ def _volume(
     ]
     if not unusual:
         return None
-    found = "; ".join(f"{v.what} are {v.rows / v.usual:.0%} of the usual {v.usual:,.0f}" for v in unusual)
+    found = "; ".join(f"{v.what} are {v.rows / v.usual:.1%} of the usual {v.usual:,.0f}" for v in unusual)
     return Problem(
         source.name,
         audit.month,
@@ -313,35 +313,26 @@ def judge(
     """
     problems: list[Problem] = []
 
-    def add(
-        rule: str,
-        severity: Literal["warn", "block"],
-        evidence: str,
-        remedy: str,
-        count: int | None = None,
-        files: Sequence[str] = (),
-    ) -> None:
-        found = Problem(source.name, audit.month, rule, severity, evidence, remedy, count, audit.delivered)
-        problems.append(replace(found, files=tuple(files)))
+    def block(rule: str, evidence: str, remedy: str) -> None:
+        found = Problem(source.name, audit.month, rule, "block", evidence, remedy, of=audit.delivered)
+        problems.append(found)
 
     over = month_end(audit.month) < today
     if audit.unread:
         again = "Deliver these files again, or remove them."
-        add("unread", "block", f"bronze lacks {len(audit.unread)} files. {' '.join(audit.unread)}", again)
+        block("unread", f"bronze lacks {len(audit.unread)} files. {' '.join(audit.unread)}", again)
     if not audit.files and (audit.unread or not over):
         return problems
     if not audit.files and audit.month >= first_month:
-        add(
+        block(
             "missing",
-            "block",
             f"no extract was delivered; expected at least one folder {source.path}/extract_date={audit.month}-DD/.",
             "Deliver it (an extract without rows is fine), then materialise the month again.",
         )
         return problems
     if not audit.balances:
-        add(
+        block(
             "balance",
-            "block",
             f"delivered {audit.delivered:,}, accepted {audit.accepted:,} + duplicates {audit.duplicates:,} + "
             f"quarantined {audit.quarantined:,}. {_file_list(audit.files)}",
             "This is a defect of this software; please report it.",
@@ -352,16 +343,22 @@ def judge(
         _refused_share(source, audit),
     )
     problems += [problem for problem in rules if problem]
+    return [*problems, *_of_rows(source, audit)]
+
+
+def _of_rows(source: Source, audit: MonthAudit) -> list[Problem]:
+    """What was noticed of accepted rows: values that are not allowed, remarks, and undeclared columns."""
+    problems = []
     for column in source.columns:
-        count = audit.warned.get(f"valid:{column.name}", 0)
-        if count:
+        name = f"valid:{column.name}"
+        if count := audit.warned.get(name, 0):
+            found = (
+                f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}."
+            )
+            remedy = "Add the value to the contract if it is meant."
             severity: Literal["warn", "block"] = "block" if column.valid_severity == "block" else "warn"
-            add(
-                f"valid:{column.name}",
-                severity,
-                f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}.",
-                "Add the value to the contract if it is meant.",
-                count,
+            problems.append(
+                Problem(source.name, audit.month, name, severity, found, remedy, count, audit.delivered)
             )
     problems += [
         Problem(source.name, audit.month, rule, "warn", *told, count, audit.delivered)
@@ -371,12 +368,21 @@ def judge(
     drifted = sorted({name for f in audit.files for name in f.rescued_fields})
     if drifted:
         rows = sum(f.rescued_rows for f in audit.files)
-        add(
-            "undeclared",
-            "warn",
-            f"{rows:,} rows carry {', '.join(drifted)}, which the contract does not know; kept in bronze as `rescued`.",
-            "Declare the columns, or name them as `aliases` of the column they replace.",
-            rows,
-            [f.name for f in audit.files if f.rescued_fields],
+        unknown = f"{', '.join(drifted)}, which the contract does not know"
+        found = f"{rows:,} rows carry {unknown}; kept in bronze as `rescued`."
+        remedy = "Declare the columns, or name them as `aliases` of the column they replace."
+        files = tuple(f.name for f in audit.files if f.rescued_fields)
+        problems.append(
+            Problem(
+                source.name,
+                audit.month,
+                "undeclared",
+                "warn",
+                found,
+                remedy,
+                rows,
+                audit.delivered,
+                files=files,
+            )
         )
     return problems

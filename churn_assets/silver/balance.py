@@ -36,6 +36,14 @@ class Balance(NamedTuple):
         found = self.accepted + self.duplicate + self.quarantined
         return self.refused_by is None and self.delivered == found
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with a month that does not balance, in words."""
+        if self.refused_by:
+            return f"silver refused it by {self.refused_by}"
+        found = self.accepted + self.duplicate + self.quarantined
+        return f"{self.delivered:,} delivered, {found:,} found"
+
     def as_dict(self) -> dict[str, Any]:
         """The row of silver/reconciliation."""
         return self._asdict() | {"balances": self.balances}
@@ -72,7 +80,7 @@ def passed_before(lakehouse: Lakehouse, month: str) -> set[str]:
 
 
 def refuse_months(lakehouse: Lakehouse, broken: Sequence[tuple[str, str, str]], run_id: str) -> None:
-    """Marks months that passed as refused; `broken` names source, month and rule of each."""
+    """Marks months as refused, beside what refused them before; `broken` names source, month and rule of each."""
     table, months = tables.RECONCILIATION, sorted({month for _, month, _ in broken})
     rules: dict[tuple[str, str], set[str]] = {}
     for source, month, rule in broken:
@@ -82,5 +90,6 @@ def refuse_months(lakehouse: Lakehouse, broken: Sequence[tuple[str, str, str]], 
         rows = recorded(lakehouse, months)
         for row in rows:
             if names := rules.get((row["source"], row["extract_month"])):
-                row |= nothing | {"refused_by": ", ".join(sorted(names))}
+                before = row["refused_by"].split(", ") if row["refused_by"] else []
+                row |= nothing | {"refused_by": ", ".join(sorted({*before, *names}))}
         lakehouse.replace_rows(table, table.rows(rows), "extract_month", months, run_id=run_id)

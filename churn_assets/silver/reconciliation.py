@@ -96,15 +96,15 @@ def _partial(row: Mapping[str, Any]) -> bool:
     return row.get("whole") is False  # earlier releases refused such months and stored no `whole`
 
 
-def last_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
-    """Source -> the last extract_date of each month that has passed silver, ascending; see `history.presence`."""
+def first_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
+    """Source -> the first extract_date of each month that has passed silver, ascending; see `history.presence`."""
     if not lakehouse.exists(tables.RECONCILIATION):
         return {}
-    last: dict[str, list[date]] = {}
+    first: dict[str, list[date]] = {}
     for row in lakehouse.arrow(tables.RECONCILIATION).to_pylist():
         if row["balances"] and not _partial(row) and row["extract_dates"]:
-            last.setdefault(row["source"], []).append(max(row["extract_dates"]))
-    return {source: sorted(days) for source, days in last.items()}
+            first.setdefault(row["source"], []).append(min(row["extract_dates"]))
+    return {source: sorted(days) for source, days in first.items()}
 
 
 def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:

@@ -80,6 +80,15 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "schema[0].properties[plan].quality[0].severity",
         "a row tells nothing without plan, so its value cannot be made null",
     ),
+    "a state of the customer made null": (
+        "customers",
+        lambda c: (
+            _property(c, "status").update(required=False),
+            _property(c, "status")["quality"][0].update(severity="null_value"),
+        ),
+        "schema[0].properties[status].quality[0].severity",
+        "a row tells nothing without status, so its value cannot be made null; write `quarantine`",
+    ),
     "order of dates": (
         "subscriptions",
         lambda c: c["customProperties"][3]["value"].update(dateOrder="block"),

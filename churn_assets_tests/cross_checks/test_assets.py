@@ -85,6 +85,8 @@ def test_a_month_beyond_a_limit_that_blocks_has_not_passed_silver(lake: Lake) ->
     result = lake.run(ASSET, [JAN, FEB])
     [said] = failures(result).values()
     assert "tickets 2025-01: relationships:customers: 1 of 2 ids (50.0%)" in said
+    made = [event.partition for event in result.get_asset_materialization_events()]
+    assert made == [FEB], "a refused month takes no other month with it"
     assert "2025-02" not in said and "These months have not passed silver." in said
     check = evaluations(result)[CHECK]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)

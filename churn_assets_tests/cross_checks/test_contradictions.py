@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JAN, FEB, MAR, APR = (f"2025-0{m}" for m in range(1, 5))
+LATER = date(2025, 6, 1)
 DAYS = {JAN: "2025-01-31", FEB: "2025-02-28", MAR: "2025-03-31", APR: "2025-04-30"}
 # of ten customers with a running subscription: 1 is former from February on and its end never comes; 2 is former and
 # its end comes a week later; 3 is listed no more from February on; 4 is former and back in March; 5 has given notice
@@ -59,7 +61,7 @@ def test_customers_who_have_left_while_their_spell_runs_are_counted_by_month(
 ) -> None:
     """Subscriptions come weekly, so the end of February may come until 9 March: the months after it are judged."""
     house, business = lake
-    found = contradictions(house, business, list(DAYS))
+    found = contradictions(house, business, list(DAYS), LATER)
     keys = tuple(sorted(key_of(house, n) for n in (1, 3)))
     assert [(p.source, p.month, p.rule, p.count, p.of, p.examples) for p in found] == [
         ("subscriptions", MAR, "contradiction:customers", 2, 8, keys),
@@ -75,8 +77,18 @@ def test_customers_who_have_left_while_their_spell_runs_are_counted_by_month(
 @pytest.mark.parametrize("months", [[JAN], [FEB], [MAR], [APR], [MAR, APR]])
 def test_months_by_themselves_are_judged_alike(lake: tuple[Lakehouse, Business], months: list[str]) -> None:
     house, business = lake
-    everything = contradictions(house, business, list(DAYS))
-    assert contradictions(house, business, months) == [p for p in everything if p.month in months]
+    everything = contradictions(house, business, list(DAYS), LATER)
+    assert contradictions(house, business, months, LATER) == [p for p in everything if p.month in months]
+
+
+@pytest.mark.parametrize(("today", "count"), [(8, None), (9, 2)])
+def test_an_end_that_may_still_come_is_no_contradiction(
+    lake: tuple[Lakehouse, Business], today: int, count: int | None
+) -> None:
+    """March is not over; what customers said on 28 February may come in subscriptions until 9 March."""
+    house, business = lake
+    found = contradictions(house, business, [MAR], date(2025, 3, today))
+    assert [p.count for p in found] == ([count] if count else [])
 
 
 @pytest.mark.parametrize(
@@ -89,5 +101,5 @@ def test_beyond_the_limit_the_severity_counts(
     house, business = lake
     rule = Contradictions(max_share=limit, severity=declared)  # type: ignore[arg-type]
     file = business.file.model_copy(update={"contradictions": rule})
-    [problem] = contradictions(house, replace(business, file=file), [MAR])
+    [problem] = contradictions(house, replace(business, file=file), [MAR], LATER)
     assert problem.severity == severity

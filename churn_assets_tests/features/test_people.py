@@ -9,7 +9,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.reconciliation import last_extracts
+from churn_assets.silver.reconciliation import first_extracts
 from churn_assets_tests.lakes import (
     edit_yaml,
     ingest,
@@ -46,7 +46,7 @@ def test_three_of_twenty_customers_vanish_and_nobody_asks_them(spark: "SparkSess
     for number, day in enumerate(ENDS):
         write_jsonl(landing, "tickets", day, [ticket(number, IDS[0], f"{day}T10:00:00Z")])
     ingest(house, business, MONTHS)
-    assert last_extracts(house)["customers"] == [date(2025, 1, 31), date(2025, 2, 28)]
+    assert first_extracts(house)["customers"] == [date(2025, 1, 31), date(2025, 2, 28)]
 
     keys = {r["customer_id"]: r["customer_key"] for r in house.arrow(tables.CUSTOMER_KEYS).to_pylist()}
     versions = house.arrow(tables.silver(business.source("customers"))).to_pylist()

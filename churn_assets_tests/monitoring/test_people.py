@@ -173,7 +173,10 @@ def test_everybody_is_somewhere_whatever_the_sources_tell(
             customers += [(month, f"C{number}", told.customer)] if told.customer is not None else []
             spells += [(month, f"C{number}", told.spell)] if told.spell is not None else []
     before: dict[str, PeopleBalance] = {}
-    for found in _balances(business, customers, spells):
+    everything = _balances(business, customers, spells)
+    last = [b for b in everything if b.as_of_date == month_end(MONTHS[-1])]
+    assert _balances(business, customers, spells, MONTHS[-1:]) == last, "a month by itself is counted alike"
+    for found in everything:
         assert found.balances
         assert found.people <= len(histories)
         if found.source in before:

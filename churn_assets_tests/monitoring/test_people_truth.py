@@ -19,7 +19,7 @@ from churn_assets.monitoring.people_asset import (
     last_versions,
 )
 from churn_assets.months import month_end
-from churn_assets.silver.reconciliation import last_extracts
+from churn_assets.silver.reconciliation import first_extracts
 from churn_assets_tests.worlds import INGEST, MONTHS, SNAPSHOTS, Lake, failures, simulated
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_the_balance_is_exact_and_nobody_is_a_customer_after_the_end(world: Worl
         rows = last_versions(lake.lakehouse, lake.business.label_source, month, ["customer_key", "refused"])
         refused |= set(ids[rows["customer_key"][rows["refused"]]])
     assert world.spoilt <= refused
-    read, extracts = (lambda *what: last_versions(lake.lakehouse, *what)), last_extracts(lake.lakehouse)
+    read, extracts = (lambda *what: last_versions(lake.lakehouse, *what)), first_extracts(lake.lakehouse)
     for of_month, states in balances(lake.business, read, extracts, COHORTS):
         day = of_month[-1].as_of_date
         found = {state: set(ids[states.index[states == state]]) for state in ("now", "ended", "unknown")}

@@ -80,7 +80,7 @@ def test_volume_is_held_against_the_median_of_the_months_before(rows: int, block
     problems = _judge(_audit(rows))
     assert [(p.rule, p.severity) for p in problems] == ([("volume", "block")] if blocked else [])
     if blocked:
-        assert f"extract of 2025-07-31: {rows} rows are {rows}% of the usual 100" in problems[0].evidence
+        assert f"extract of 2025-07-31: {rows} rows are {rows}.0% of the usual 100" in problems[0].evidence
         assert "part-1.csv" in problems[0].evidence and "Deliver the extract again" in problems[0].remedy
 
 

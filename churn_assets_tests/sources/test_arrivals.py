@@ -259,6 +259,21 @@ def test_a_refused_month_is_asked_for_again_when_its_source_changes_before_it(da
     assert daemon.tick("2026-01-02") == [("2025-03", "2025-04")]
 
 
+def test_months_without_keys_are_asked_for_again_when_the_month_to_mend_changes(daemon: Daemon) -> None:
+    """Customers of February are respelt; those ids get no key, so no month that delivers them has passed."""
+    for month in ("2025-01-31", "2025-02-28", "2025-03-31"):
+        deliver(daemon.lakehouse, "customers", month)
+        deliver(daemon.lakehouse, "subscriptions", month)
+    assert daemon.tick() == [("2025-01", "2025-03")]
+    refused = {("customers", "2025-02"): "fill, idOverlap", ("subscriptions", "2025-01"): "idOverlap"}
+    judge(daemon.lakehouse, daemon.business, refused=refused)
+    deliver(daemon.lakehouse, "customers", "2025-03-31", rows=2)
+    assert daemon.tick() == [("2025-03", "2025-03")], "that mends nothing"
+    judge(daemon.lakehouse, daemon.business, refused=refused)
+    deliver(daemon.lakehouse, "customers", "2025-02-28", rows=2)
+    assert daemon.tick() == [("2025-01", "2025-02")]
+
+
 def test_a_file_that_may_still_grow_waits(lakehouse: Lakehouse, tick: Tick) -> None:
     deliver(lakehouse, "customers", "2025-02-28")
     assert tick() == [("2025-02", "2025-02")]
