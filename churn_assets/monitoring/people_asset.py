@@ -45,8 +45,8 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
         deps=[tables.CUSTOMER_SNAPSHOTS.key, *(tables.silver(s).key for s in sources.values())],
         partitions=snapshot_months(business),
         checks={
-            EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that are counted, and in all of history "
-            "where a state may have been told at any time.",
+            EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that are counted; spells, entities "
+            "that deliver changes and the source of the label in all of history.",
             EVERYBODY: "Everybody who was or became a customer is a customer, has ended, was merged, has disappeared, "
             "or is unknown.",
             NOBODY_AFTER: "Nobody has a snapshot who is not a customer at the as_of_date.",
