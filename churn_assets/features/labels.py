@@ -220,7 +220,8 @@ def _without_the_departed(base: "DataFrame", business: Business) -> "DataFrame":
             .when(F.col("gone_on") <= F.col("outcome_end"), F.lit("churned"))
             .otherwise(F.col("outcome") if by_event else became)
         )
-    merged = F.coalesce(F.col("merged"), F.lit(False)) & (F.col("outcome") != "pending")
+    # who had left by a spell before the merge has left
+    merged = F.coalesce(F.col("merged"), F.lit(False)) & assumed
     return base.withColumn(
         "ended_on", F.when(gone & ~merged, F.col("gone_on")).otherwise(F.col("ended_on"))
     ).withColumn("outcome", F.when(merged, F.lit("merged")).when(gone, became).otherwise(F.col("outcome")))

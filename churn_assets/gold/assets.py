@@ -28,7 +28,7 @@ from churn_assets.silver.completeness import (
     LABEL_SOURCE_LOADED,
     incomplete_fails,
 )
-from churn_assets.silver.reconciliation import extract_dates
+from churn_assets.silver.reconciliation import extract_dates, first_extracts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -106,17 +106,18 @@ def _replaced(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]
     return {name: frame for name, frame in rows.items() if frame is not None}
 
 
-def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """The current view, the months and the endings."""
-    everything = [tables.silver(s).key for s in business.sources]
+def _silver_keys(business: Business) -> list[list[str]]:
+    return [tables.silver(source).key for source in business.sources]
 
-    current, monthly = tables.customers(business), tables.customer_months(business)
+
+def _customers(business: Business) -> dg.AssetsDefinition:
+    table = tables.customers(business)
 
     @table_asset(
-        current,
+        table,
         business,
         description="Everything known today about each customer.",
-        deps=[*everything, tables.RECONCILIATION.key],
+        deps=[*_silver_keys(business), tables.RECONCILIATION.key],
         checks={ONE_ROW: "Every customer stands in the table once."} | KNOWN | LOADED,
     )
     def current_customers(
@@ -124,8 +125,8 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         known_until = _known_until(lakehouse, business)
         evidence = _require_known(lakehouse, business)
-        frame = customers(_silver(lakehouse, business), business, known_until)
-        with lakehouse.draft(current, frame) as draft:
+        frame = customers(_silver(lakehouse, business), business, known_until, first_extracts(lakehouse))
+        with lakehouse.draft(table, frame) as draft:
             counts = require_unique(draft, ["customer_key"], ONE_ROW)
             commit = draft.overwrite(run_id=context.run.run_id)
         # ids that no source of customers names; each id of any source has a key
@@ -135,14 +136,20 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             passed(EVERY_SOURCE_COMPLETE, evidence),
             passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)}),
         ]
-        return materialized(lakehouse, current, commit, strangers, held)
+        return materialized(lakehouse, table, commit, strangers, held)
+
+    return current_customers
+
+
+def _customer_months(business: Business) -> dg.AssetsDefinition:
+    table = tables.customer_months(business)
 
     @table_asset(
-        monthly,
+        table,
         business,
         description="Each customer and month: sums of revenue, usage and service with today's corrections; the plan "
         "and other attributes as they were known at the month's end; ends of contracts in their month.",
-        deps=[*everything, tables.RECONCILIATION.key],
+        deps=[*_silver_keys(business), tables.RECONCILIATION.key],
         partitions=ingest_months(business),
         checks={ONE_ROW_A_MONTH: "Every customer stands in each month at most once."} | KNOWN,
     )
@@ -161,19 +168,25 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
             months = touched_months(silver, business, asked, written, replaced)
         months = sorted({*months, *_left_out(lakehouse, business, written)})
         frame = customer_months(silver, business, months)
-        with lakehouse.draft(monthly, frame) as draft:
+        with lakehouse.draft(table, frame) as draft:
             counts = require_unique(draft, ["customer_key", "month"], ONE_ROW_A_MONTH)
             commit = draft.replace(one_of(months, "month"), run_id=context.run.run_id)
         return materialized(
             lakehouse,
-            monthly,
+            table,
             commit,
             {"months written": ", ".join(months)},
             [passed(ONE_ROW_A_MONTH, counts), passed(EVERY_SOURCE_COMPLETE, evidence)],
         )
 
+    return months_of_customers
+
+
+def _churn_events(business: Business) -> dg.AssetsDefinition:
+    table = tables.CHURN_EVENTS
+
     @table_asset(
-        tables.CHURN_EVENTS,
+        table,
         business,
         description="Every ending: voluntary, involuntary, lapsed or silent.",
         deps=[tables.silver(business.label_source).key, tables.RECONCILIATION.key],
@@ -186,11 +199,16 @@ def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
         evidence = _require_known(lakehouse, business)
         silver = {source.name: lakehouse.read(tables.silver(source))}
         frame = churn_events(silver, business, known_until)
-        commit = lakehouse.overwrite(tables.CHURN_EVENTS, frame, run_id=context.run.run_id)
+        commit = lakehouse.overwrite(table, frame, run_id=context.run.run_id)
         held = [
             passed(EVERY_SOURCE_COMPLETE, evidence),
             passed(LABEL_SOURCE_LOADED, {"known until": str(known_until)}),
         ]
-        return materialized(lakehouse, tables.CHURN_EVENTS, commit, checks=held)
+        return materialized(lakehouse, table, commit, checks=held)
 
-    return [current_customers, months_of_customers, endings]
+    return endings
+
+
+def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """The current view, the months and the endings."""
+    return [_customers(business), _customer_months(business), _churn_events(business)]

@@ -9,6 +9,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.gold_columns import entities, free_names
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import current, newest
+from churn_assets.history.presence import NO_EXTRACTS, Extracts, gone_on
 from churn_assets.history.spells import effective_end
 from churn_assets.silver.versions import latest
 
@@ -57,7 +58,12 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
     )
 
 
-def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until: date) -> "DataFrame":
+def customers(
+    silver: Mapping[str, "DataFrame"],
+    business: Business,
+    known_until: date,
+    extracts: Extracts = NO_EXTRACTS,
+) -> "DataFrame":
     """Attributes of entities, the state of the newest spell (`<source>_<column>`), count, first and last day of events.
 
     Customers are those of entities, of spells and of the label source. An id that only other events name is none.
@@ -67,9 +73,10 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
     Where two entities have a column of one name, that of the second is called `<source>_<column>`.
 
     `<source>_running` says whether any spell goes on after `known_until`, the newest extract_date: whoever has given
-    notice is a customer until then. It is null where no spell is known to go on and the newest row of one was refused.
+    notice is a customer until then. It is null where no spell is known to go on, and the newest row of one was refused
+    or a source of `full` extracts no longer lists it.
 
-    `silver` holds the versions of every source by name.
+    `silver` holds the versions of every source by name; `extracts` as in history/presence.py.
     """
     from pyspark.sql import functions as F
 
@@ -85,7 +92,9 @@ def customers(silver: Mapping[str, "DataFrame"], business: Business, known_until
         running, unknown = f"{source.name}_running", f"_{source.name}_unknown"
         otherwise |= {running: False, unknown: False}
         goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
-        told = [F.bool_or(goes_on & ~F.col("refused")).alias(running), F.bool_or("refused").alias(unknown)]
+        gone = F.coalesce(gone_on(source, extracts) <= F.lit(known_until), F.lit(False))
+        doubtful = F.col("refused") | (goes_on & gone)
+        told = [F.bool_or(goes_on & ~doubtful).alias(running), F.bool_or(doubtful).alias(unknown)]
         row = _newest_row(silver[source.name], source, [spell.started_on], told)
         prefixed = [
             F.col(c.name).alias(f"{source.name}_{c.name}")

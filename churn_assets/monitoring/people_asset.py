@@ -12,10 +12,12 @@ from churn_assets.graph.checks import CheckFailed, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.monitoring.people import ALL, PeopleBalance, balances
 from churn_assets.months import month_end
+from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
 from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
         deps=[tables.CUSTOMER_SNAPSHOTS.key, *(tables.silver(s).key for s in sources.values())],
         partitions=snapshot_months(business),
         checks={
+            EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that are counted; spells, entities "
+            "that deliver changes and the source of the label in all of history.",
             EVERYBODY: "Everybody who was or became a customer is a customer, has ended, was merged, has disappeared, "
             "or is unknown.",
             NOBODY_AFTER: "Nobody has a snapshot who is not a customer at the as_of_date.",
@@ -55,6 +59,8 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
+        with incomplete_fails(EVERY_SOURCE_COMPLETE):
+            require_history(lakehouse, business, months[0], months[-1])
         rows: list[dict[str, Any]] = []
         found: list[PeopleBalance] = []
         ghosts: list[tuple[str, str, str]] = []
@@ -85,6 +91,7 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
             commit,
             {"balance": _grid(found), "not told": _not_told(found)},
             [
+                passed(EVERY_SOURCE_COMPLETE, {"known until": str(days[-1])}),
                 passed(EVERYBODY, {"balances": len(found)}),
                 _nobody_after(ghosts, sum(row["snapshots"] or 0 for row in rows)),
                 _within_limits(found, limits),

@@ -202,7 +202,7 @@ def _volume(
     ]
     if not unusual:
         return None
-    found = "; ".join(f"{v.what} are {v.rows / v.usual:.0%} of the usual {v.usual:,.0f}" for v in unusual)
+    found = "; ".join(f"{v.what} are {v.rows / v.usual:.1%} of the usual {v.usual:,.0f}" for v in unusual)
     return Problem(
         source.name,
         audit.month,

@@ -1,5 +1,6 @@
 """The truth table of labels: every boundary day, every policy, and labels that stay as they were settled."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -470,10 +471,20 @@ def test_who_is_merged_neither_stayed_nor_churned(spark: "SparkSession", tmp_pat
     folder = business_copy(tmp_path)
     edit_yaml(folder / "contracts" / "customers.yaml", tell_merges)
     business = load_business(folder)
-    told = {"merged": ["01-31", "02-28"], "merged when it was settled": ["01-31", "02-28", "03-31"]}
-    merges = [("merged", "02-28"), ("merged when it was settled", "03-31")]
-    outcomes, _ = _labelled_with_customers(spark, business, told, merges, settled_on="03-30")
-    assert outcomes == {"merged": "merged", "merged when it was settled": "stayed"}
+    told = {
+        "merged": ["01-31", "02-28"],
+        "merged when it was settled": ["01-31", "02-28", "03-31"],
+        "left, then merged": ["01-31", "02-28"],
+    }
+    merges = [("merged", "02-28"), ("merged when it was settled", "03-31"), ("left, then merged", "02-28")]
+    outcomes, _ = _labelled_with_customers(
+        spark, business, told, merges, settled_on="03-30", left=["left, then merged"]
+    )
+    assert outcomes == {
+        "merged": "merged",
+        "merged when it was settled": "stayed",
+        "left, then merged": "churned",
+    }
 
 
 def _labelled_with_customers(
@@ -482,8 +493,12 @@ def _labelled_with_customers(
     listed: dict[str, list[str]],
     merges: list[tuple[str, str]] | None = None,
     settled_on: str = "03-31",
+    left: Sequence[str] = (),
 ) -> tuple[dict[str, str], dict[tuple[Any, ...], dict[str, Any]]]:
-    """Outcomes of the cohort of January, whose spells all run on; `listed`: when an extract lists each customer."""
+    """Outcomes of the cohort of January, whose spells run on but of those who `left` on 10 February.
+
+    `listed`: when an extract lists each customer.
+    """
     source = business.source("customers")
     rows = [
         (day(known), who, "active", "survivor" if (who, known) in (merges or []) else None)
@@ -494,7 +509,9 @@ def _labelled_with_customers(
     people = spark.createDataFrame([(who, AS_OF) for who in listed], "customer_key string, as_of_date date")
     dates = cohorts(["2025-01"], business.file.windows, [day(settled_on)])
     ends = {"customers": [day("01-31"), day("02-28"), day("03-31")]}
-    spells = silver(spark, SOURCE, SCHEMA, [version("01-07", who) for who in listed])
+    running = [version("01-07", who) for who in listed]
+    ended = [version("02-14", who, "02-10", "price") for who in left]
+    spells = silver(spark, SOURCE, SCHEMA, running + ended)
     found = churn_labels(people, spells, business, dates, None, {"customers": versions}, ends)
     by_customer = by_key(found, "customer_key")
     return {who[0]: row["outcome"] for who, row in by_customer.items()}, by_customer

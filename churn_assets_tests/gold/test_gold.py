@@ -17,7 +17,7 @@ from churn_assets.gold.customer_months import customer_months, touched_months
 from churn_assets.gold.customers import customers
 from churn_assets.months import month_index
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.lakes import business_copy, edit_yaml, small_business
+from churn_assets_tests.lakes import business_copy, deliver_all, edit_yaml, small_business
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -94,6 +94,23 @@ def silver(spark: "SparkSession", business: Business) -> "dict[str, DataFrame]":
         ],
     }
     return {name: _versions(spark, business.source(name), rows).persist() for name, rows in versions.items()}
+
+
+def test_a_spell_that_its_source_no_longer_lists_is_not_known_to_run(
+    spark: "SparkSession", silver: "dict[str, DataFrame]", tmp_path: Path
+) -> None:
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "subscriptions.yaml", deliver_all)
+    business = load_business(folder)
+    listed: list[Version] = [
+        (who, "2025-01-31", _spell(n, "2024-06-01")) for n, who in enumerate(("gone", "stays"))
+    ]
+    listed.append(("stays", "2025-02-28", _spell(1, "2024-06-01")))
+    spells = _versions(spark, business.source("subscriptions"), listed)
+    days = {"subscriptions": [date(2025, 1, 31), date(2025, 2, 28)]}
+    found = customers(silver | {"subscriptions": spells}, business, date(2025, 2, 28), days)
+    running = {r["customer_key"]: r["subscriptions_running"] for r in found.collect()}
+    assert running == {"a": False, "b": False, "gone": None, "stays": True}
 
 
 def test_customers_is_one_row_per_customer_with_todays_knowledge(

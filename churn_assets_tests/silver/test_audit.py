@@ -80,7 +80,7 @@ def test_volume_is_held_against_the_median_of_the_months_before(rows: int, block
     problems = _judge(_audit(rows))
     assert [(p.rule, p.severity) for p in problems] == ([("volume", "block")] if blocked else [])
     if blocked:
-        assert f"extract of 2025-07-31: {rows} rows are {rows}% of the usual 100" in problems[0].evidence
+        assert f"extract of 2025-07-31: {rows} rows are {rows}.0% of the usual 100" in problems[0].evidence
         assert "part-1.csv" in problems[0].evidence and "Deliver the extract again" in problems[0].remedy
 
 
@@ -134,7 +134,7 @@ def test_every_extract_of_a_month_counts_where_each_lists_everything() -> None:
     """Four of a week make a usual month, although one of them was cut."""
     weekly = {date(2025, 7, day): rows for day, rows in ((7, 250), (14, 248), (21, 92), (28, 251))}
     [problem] = judge(CUSTOMERS, _audit(841), {MONTH: 841}, weekly, "2025-01", LONG_AFTER)
-    assert problem.rule == "volume" and "extract of 2025-07-21: 92 rows are 37%" in problem.evidence
+    assert problem.rule == "volume" and "extract of 2025-07-21: 92 rows are 36.9%" in problem.evidence
     assert not is_whole(CUSTOMERS, MONTH, {MONTH: 841}, weekly)
 
 
