@@ -153,13 +153,17 @@ def test_overlapping_backfills_take_turns_even_when_the_daemon_dies(living: Livi
         assert marked >= {(*t.key, month) for t in filled for month in months}
     for table in watched:
         pd.testing.assert_frame_equal(_rows(lake, table), before[table], obj=table.path)
-    assert {t: lake.lakehouse.version(t) for t in filled} == {t: v + 2 for t, v in versions.items()}
+    expected = {t: v + 2 for t, v in versions.items()}
+    expected[tables.RECONCILIATION] += (
+        2  # silver writes its verdict there before the balance is counted again
+    )
+    assert {t: lake.lakehouse.version(t) for t in filled} == expected
     for table in filled[1:]:
         node = deployment.graphql(CHECKS, key={"path": list(table.key)})["assetNodeOrError"]
         checks = node["assetChecksOrError"]["checks"]
         assert checks
         for check in checks:
-            assert check["blocking"]
+            assert check["blocking"] or check["name"] == "columns_stay_filled"
             assert check["executionForLatestMaterialization"] == {
                 "status": "SUCCEEDED",
                 "runId": told[1]["runId"],

@@ -10,8 +10,10 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pytest
+from mlflow import MlflowClient
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
@@ -271,7 +273,13 @@ def test_a_version_without_drift_is_a_failed_check(
 
     lake.succeed(DRIFT, [SCORED])
     scores = lake.lakehouse.arrow(tables.CHURN_SCORES, None, [("customer_key", ">=", KEYS[-5])])
-    version = pa.array(["7"] * scores.num_rows)
+    tracking = tracking_of(lake.settings, lake.business)
+    client = MlflowClient(tracking.uri, tracking.uri)
+    nowhere = (
+        lake.settings.home_path.as_uri()
+    )  # nobody loads a version that no sampled customer was scored by
+    other_version = client.create_model_version(tracking.model_name, nowhere).version
+    version = pa.array([str(other_version)] * scores.num_rows)
     other = scores.set_column(scores.schema.get_field_index("model_version"), "model_version", version)
     written = lake.lakehouse.version(tables.CHURN_SCORES)
     lake.lakehouse.append_rows(tables.CHURN_SCORES, other, run_id="a few")
@@ -279,9 +287,10 @@ def test_a_version_without_drift_is_a_failed_check(
     before = lake.lakehouse.version(tables.DRIFT)
     result = lake.run(DRIFT, [SCORED], instance=instance)
     told = require_blocked(result, instance, tables.DRIFT, "every_scored_version_compared")
-    assert f"| {month_end(SCORED)} | 7 | 5 |" in told
+    assert f"| {month_end(SCORED)} | {other_version} | 5 |" in told
     assert lake.lakehouse.version(tables.DRIFT) == before
     DeltaTable(lake.lakehouse.uri(tables.CHURN_SCORES)).restore(written)
+    client.delete_model_version(tracking.model_name, str(other_version))
     again = lake.run(DRIFT, [SCORED], instance=instance)
     assert again.success, failures(again)
     assert latest_status(instance, tables.DRIFT, "every_scored_version_compared") == "SUCCEEDED"
