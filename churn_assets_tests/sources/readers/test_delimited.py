@@ -119,6 +119,7 @@ def test_with_one_quote_missing_or_too_many_no_row_is_lost_without_an_error(
 @given(text=st.text('a ,"\n\r', max_size=40))
 def test_the_reader_and_the_look_at_quotes_see_the_same_rows(text: str) -> None:
     assume(text.strip("\n\r"))
+    text += "\n"  # a last row without its end is a file that is cut, and refused
     try:
         read = _read(HEADER + text)
     except LandingError:
