@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -35,9 +35,9 @@ LABEL_WIDTH = 10
 LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
-    ("make ui", "Dagster's page: runs, tables, model; http://127.0.0.1:3000"),
-    ("{command} summary --full", "all tables, findings, refused rows, segments and what to do"),
-    ("{command} init --help", "your own data, drafted from your files: docs/sources.md"),
+    ("make ui", "Dagster's page: http://127.0.0.1:3000"),
+    ("{command} summary --full", "tables, findings, refused rows, segments, actions"),
+    ("{command} init --help", "your own data: see docs/sources.md"),
 )
 
 
@@ -214,15 +214,14 @@ def sentence(row: dict[str, Any], width: int) -> list[str]:
     return textwrap.wrap(f"{told}: {reasons[0]}.", width, max_lines=LINES_A_CUSTOMER, placeholder=" ...")
 
 
-def _next_steps(home: Path) -> RichTable:
+def _next_steps(home: Path) -> Group:
     """What to type next. `make demo CHURN_HOME=...` sets the home for the demo alone, so another home is named."""
     usual = home == Path(".churn").resolve()
-    title = "Next" if usual else escape(f"Next, after: export CHURN_HOME={shlex.quote(str(home))}")
-    grid = RichTable(
-        title=title, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False
-    )
+    title = "Next" if usual else f"Next, with CHURN_HOME={shlex.quote(str(home))}"
+    grid = RichTable(box=None, show_header=False, pad_edge=False)
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column()
     for typed, words in NEXT_STEPS:
         grid.add_row(escape(typed.format(command=command())), words)
-    return grid
+    # not the title of the grid, which would wrap at the width of the grid
+    return Group(Text(title, style="bold", overflow="fold"), grid)

@@ -191,7 +191,7 @@ def test_the_next_steps_name_a_home_that_is_not_the_usual_one(
     monkeypatch.chdir(tmp_path)
     business = load_business(small_business(tmp_path))
     for home, said in (
-        (tmp_path / "a b", f"Next, after: export CHURN_HOME='{tmp_path}/a b'"),
+        (tmp_path / "a b", f"Next, with CHURN_HOME='{tmp_path}/a b'"),
         (tmp_path / ".churn", "Next"),
     ):
         house = _lake(home, business, [None])
