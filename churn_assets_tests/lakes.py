@@ -209,6 +209,12 @@ def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
     return lakehouse.append(tables.CUSTOMER_KEYS, added, run_id="keys").rows
 
 
+def key_of(lakehouse: Lakehouse, number: int) -> str:
+    """The customer_key of the customer of `silver.rows` with this number."""
+    rows = lakehouse.arrow(tables.CUSTOMER_KEYS).to_pylist()
+    return next(str(r["customer_key"]) for r in rows if r["customer_id"] == f"NATID{number:04d}")
+
+
 def ingest(
     lakehouse: Lakehouse, business: Business, months: Sequence[str], today: date = date.max
 ) -> dict[str, SilverLoad]:

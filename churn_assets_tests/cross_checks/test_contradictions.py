@@ -11,9 +11,8 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.loader import load_business
 from churn_assets.cross_checks.contradictions import contradictions
-from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets_tests.lakes import ingest, settings_for, small_business, write_csv, write_jsonl
+from churn_assets_tests.lakes import ingest, key_of, settings_for, small_business, write_csv, write_jsonl
 from churn_assets_tests.silver.rows import customer, subscription, ticket
 
 if TYPE_CHECKING:
@@ -49,11 +48,6 @@ def lake(
     write_csv(landing, "subscriptions", "2025-04-07", [notice])
     ingest(house, business, list(DAYS))
     yield house, business
-
-
-def key_of(house: Lakehouse, number: int) -> str:
-    rows = house.arrow(tables.CUSTOMER_KEYS).to_pylist()
-    return next(str(r["customer_key"]) for r in rows if r["customer_id"] == f"NATID{number:04d}")
 
 
 def test_customers_who_have_left_while_their_spell_runs_are_counted_by_month(

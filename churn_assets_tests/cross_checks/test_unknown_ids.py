@@ -10,9 +10,8 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import MonthRule
 from churn_assets.cross_checks.unknown_ids import unknown_ids
-from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets_tests.lakes import ingest, settings_for, small_business, write_csv, write_jsonl
+from churn_assets_tests.lakes import ingest, key_of, settings_for, small_business, write_csv, write_jsonl
 from churn_assets_tests.silver.rows import customer, subscription, ticket
 
 if TYPE_CHECKING:
@@ -45,11 +44,6 @@ def lake(
         write_jsonl(landing, "tickets", day, [r | {"ticket_id": f"{day}-{r['ticket_id']}"} for r in rows])
     ingest(house, business, [JAN, FEB, MAR, APR, MAY])
     yield house, business
-
-
-def key_of(house: Lakehouse, number: int) -> str:
-    rows = house.arrow(tables.CUSTOMER_KEYS).to_pylist()
-    return next(str(r["customer_key"]) for r in rows if r["customer_id"] == f"NATID{number:04d}")
 
 
 def test_ids_that_the_related_source_never_delivered_are_counted_by_month(
