@@ -8,15 +8,16 @@ LISTED = 20
 
 def closest(word: object, known: Iterable[object]) -> str:
     """Returns the known word that was probably meant, "" if none is close; ignores case, `_`, `-` and spaces."""
-    by_plain = {_plain(k): str(k) for k in known}
-    plain = _plain(word)
-    exchanged = [p for p in by_plain if sorted(p) == sorted(plain)]
-    near = exchanged or difflib.get_close_matches(plain, by_plain, 1)
+    by_plain = {plain(k): str(k) for k in known}
+    wanted = plain(word)
+    exchanged = [p for p in by_plain if sorted(p) == sorted(wanted)]
+    near = exchanged or difflib.get_close_matches(wanted, by_plain, 1)
     return by_plain[near[0]] if near else ""
 
 
-def _plain(word: object) -> str:
-    return str(word).lower().replace("_", "").replace("-", "").replace(" ", "")
+def plain(word: object) -> str:
+    """Returns a name without what its spellings differ by: case, `_`, `-` and spaces."""
+    return str(word).casefold().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def listed(words: Iterable[object]) -> str:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import Source
-from churn_assets.contracts.words import closest, listed
+from churn_assets.contracts.words import closest, listed, plain
 from churn_assets.settings import filesystem
 from churn_assets.sources.first_bytes import PARQUET_MARK
 from churn_assets.sources.landing import ExtractFile, LandingError, list_everything
@@ -142,7 +142,7 @@ def require_columns(source: Source, file: ExtractFile, columns: Columns) -> None
     remedy = (
         f"Deliver it with them, or declare the new name under `aliases` in the contract of {source.name}."
     )
-    if not {_plain(name) for name in delivered} & {_plain(name) for name in _known(source)}:
+    if not {plain(name) for name in delivered} & {plain(name) for name in _known(source)}:
         # without a header line these "names" are a customer's row
         question = " Has the file a header line?" if header else ""
         raise LandingError(
@@ -157,10 +157,6 @@ def require_columns(source: Source, file: ExtractFile, columns: Columns) -> None
 
 def _known(source: Source) -> set[str]:
     return {name for column in source.columns for name in (column.field, *column.aliases)}
-
-
-def _plain(name: str) -> str:
-    return name.casefold().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _other_separator(source: Source, header: Row, missing: int) -> str | None:
