@@ -160,7 +160,9 @@ def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Itera
     for place in conditions:
         source = next((s for s in sources.all if s.name == place.at("source").content()), None)
         if source is not None:
-            yield from written_at(place.at("where"), "expression", {c.name: c.spark_type for c in source.attributes})
+            yield from written_at(
+                place.at("where"), "expression", {c.name: c.spark_type for c in source.attributes}
+            )
     snapshot = {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in features}
     for place in top.at("features").items():
         yield from written_at(place.at("sql"), "expression", snapshot)

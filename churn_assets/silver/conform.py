@@ -60,7 +60,7 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
         number = raw.try_cast(column.spark_type)
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
-    if column.transform or (source.format == "parquet" and not column.formats):
+    if not column.formats and (column.transform or source.format == "parquet"):
         return raw.try_cast(column.spark_type)
     if column.type == "date":
         parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]

@@ -17,8 +17,16 @@ from churn_assets.contracts.sql.proven import (
     STEPS_OF_DATES,
     TRY_CASTS,
 )
-from churn_assets.contracts.sql.signatures import LIST, Argument, Found, result
-from churn_assets.contracts.sql.types import canonical, common, element, field, is_decimal, is_integer, is_number
+from churn_assets.contracts.sql.signatures import Argument, Found, result
+from churn_assets.contracts.sql.types import (
+    canonical,
+    common,
+    element,
+    field,
+    is_decimal,
+    is_integer,
+    is_number,
+)
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -35,7 +43,9 @@ def differences(sql: str, names: Mapping[str, str]) -> list[Found]:
     try:
         tree, texts = parse(sql)
     except UnreadableSqlError as error:
-        return [(f"could not be parsed: {error}", "write it with the functions and operators of docs/engines.md")]
+        return [
+            (f"could not be parsed: {error}", "write it with the functions and operators of docs/engines.md")
+        ]
     reader = _Reader({name.lower(): kind for name, kind in names.items()}, texts)
     reader.kind(tree)
     return list(dict.fromkeys(reader.found))
@@ -43,7 +53,9 @@ def differences(sql: str, names: Mapping[str, str]) -> list[Found]:
 
 def differences_of_pattern(pattern: str, kind: str) -> list[Found]:
     """Returns what differs in a regular expression that the values of a column of this type must match."""
-    found = [(f"the pattern has {what}", f"write {instead}") for what, instead in patterns.differences(pattern)]
+    found = [
+        (f"the pattern has {what}", f"write {instead}") for what, instead in patterns.differences(pattern)
+    ]
     if kind not in JOINED and not is_decimal(kind):
         found.append((f"the pattern reads the text of a {kind}, which is another", "use minimum and maximum"))
     return found
@@ -238,7 +250,9 @@ class _Reader:
         found = common(told)
         if found is None or (found == "double" and told[0] not in ("double", "null")):
             named = ", ".join(dict.fromkeys(kind for kind in told if kind != "null"))
-            self.tell(f"{who} mixes {named}", "give all one type: 0D is a double, cast(x as double) makes one")
+            self.tell(
+                f"{who} mixes {named}", "give all one type: 0D is a double, cast(x as double) makes one"
+            )
             return UNKNOWN
         return found
 
@@ -263,7 +277,9 @@ class _Reader:
         return self._overflow("-", [kind])
 
     def _arithmetic(self, node: exp.Binary) -> str | None:
-        sign = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "Mod": "%", "IntDiv": "div"}[type(node).__name__]
+        sign = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "Mod": "%", "IntDiv": "div"}[
+            type(node).__name__
+        ]
         if isinstance(node.expression, exp.Interval):
             return self._moved(self.kind(node.this), node.expression)
         kinds = [self.kind(node.this), self.kind(node.expression)]
@@ -319,13 +335,17 @@ class _Reader:
         steps = {"date": STEPS_OF_DATES, "timestamp": STEPS}.get(str(kind), frozenset())
         if kind is None or (unit in steps and re.fullmatch(r"\d{1,4}", str(told))):
             return kind
-        self.tell(f"this interval on a {kind} is not proven", "write date_add(day, 3) or day + interval 3 days")
+        self.tell(
+            f"this interval on a {kind} is not proven", "write date_add(day, 3) or day + interval 3 days"
+        )
         return UNKNOWN
 
     def _between_moments(self, sign: str, one: str, other: str, right: exp.Expr) -> str | None:
         if one == "date" and sign in "+-" and isinstance(right, exp.Literal) and other == "int":
             return "date"
-        self.tell(f"{one} {sign} {other} makes another type", "use date_diff(later, earlier), date_add, date_sub")
+        self.tell(
+            f"{one} {sign} {other} makes another type", "use date_diff(later, earlier), date_add, date_sub"
+        )
         return UNKNOWN
 
     # casts and functions
@@ -341,7 +361,10 @@ class _Reader:
         kind = self.kind(node.this)
         if kind is None or wanted is None:
             if wanted is None:
-                self.tell(f"a cast to {node.to.sql(dialect='spark').lower()} is not proven", "cast to double or bigint")
+                self.tell(
+                    f"a cast to {node.to.sql(dialect='spark').lower()} is not proven",
+                    "cast to double or bigint",
+                )
             return UNKNOWN
         if kind in (wanted, "null"):
             return wanted
@@ -384,7 +407,11 @@ class _Reader:
             return UNKNOWN
         written = self.text(nodes[1]) if len(nodes) == 2 else ""
         kind = "int" if name == "json_array_length" else canonical(written or "")
-        if kind is None or nodes[0].sql().lower() not in self.lists or (name == "from_json" and not element(kind)):
+        if (
+            kind is None
+            or nodes[0].sql().lower() not in self.lists
+            or (name == "from_json" and not element(kind))
+        ):
             self.tell(f"{name} {what}", instead)
             return UNKNOWN
         return kind
@@ -477,4 +504,3 @@ def _other_cast(kind: str, wanted: str, tried: bool) -> Found:
     if kind == "string" and wanted == "boolean":
         return f"{cast} from string to boolean reads other words", "write x in ('true', 'yes', '1')"
     return f"{cast} from {kind} to {wanted} is not proven", "cast to double or bigint"
-

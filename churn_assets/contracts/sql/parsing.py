@@ -1,12 +1,13 @@
 """Parses an expression into a tree of sqlglot in which each function keeps the name that was written."""
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-    from sqlglot.dialects.spark import Spark
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+from sqlglot.errors import SqlglotError
+from sqlglot.parsers.spark import SparkParser
 
 _PART = re.compile(
     r"(?P<name>`(?:``|[^`])*`)|(?P<comment>--|/\*)|(?P<raw>\b[rR](?=['\"]))?"
@@ -23,7 +24,7 @@ class UnreadableSqlError(ValueError):
     """The expression cannot be read here; Spark may be able to."""
 
 
-def parse(sql: str) -> "tuple[exp.Expr, list[str]]":
+def parse(sql: str) -> tuple[exp.Expr, list[str]]:
     """Returns the tree of an expression, and the texts of its string literals.
 
     In the tree, `literal 0` stands for the first text, and so on: sqlglot reads some escapes other than Spark does.
@@ -31,9 +32,6 @@ def parse(sql: str) -> "tuple[exp.Expr, list[str]]":
     Raises:
         UnreadableSqlError: says why it cannot be read.
     """
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
     texts: list[str] = []
 
     def numbered(found: "re.Match[str]") -> str:
@@ -52,7 +50,7 @@ def parse(sql: str) -> "tuple[exp.Expr, list[str]]":
             "`!` binds otherwise than `not`" if found[0] == "!" else "`||` stands beside `+` or `-`"
         )
     try:
-        tree = sqlglot.parse_one(plain, dialect=_dialect())
+        tree = sqlglot.parse_one(plain, dialect=_PlainSpark)
     except (SqlglotError, RecursionError) as error:
         raise UnreadableSqlError("the parser does not know its syntax") from error
     return tree, texts
@@ -73,20 +71,18 @@ def _unescaped(literal: str) -> str:
     return _ESCAPE.sub(plain, literal[1:-1])
 
 
-@cache
-def _dialect() -> "type[Spark]":
+class _PlainParser(SparkParser):
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        name: SparkParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+    }
+    NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        name: SparkParser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF")
+    }
+
+
+class _PlainSpark(Spark):
     """Spark's dialect without the functions that sqlglot would rename."""
-    from sqlglot.dialects.spark import Spark
 
-    class PlainSpark(Spark):
-        class Parser(Spark.Parser):
-            FUNCTIONS = {}  # noqa: RUF012
-            FUNCTION_PARSERS = {  # noqa: RUF012
-                name: Spark.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
-            }
-            NO_PAREN_FUNCTIONS = {}  # noqa: RUF012
-            NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
-                name: Spark.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF")
-            }
-
-    return PlainSpark
+    Parser = _PlainParser

@@ -37,7 +37,8 @@ def _next(pattern: str, at: int) -> tuple[int, tuple[str, str] | None]:
     rest = pattern[at:]
     match rest[0]:
         case "\\":
-            return 2, _escape(rest[:2], _PLAIN_ESCAPES)
+            braces = re.match(r"\\[A-Za-z](\{[^}]*\})?", rest)
+            return len(braces[0]) if braces else 2, _escape(rest[:2], _PLAIN_ESCAPES)
         case "[":
             return _class(rest)
         case "(":
@@ -97,7 +98,7 @@ def _group(rest: str) -> tuple[int, tuple[str, str] | None]:
 def _repeat(rest: str) -> tuple[int, tuple[str, str] | None]:
     known = _REPEAT.match(rest)
     if known is None:
-        return 1, ("a single {", r"\{")
+        return max(1, rest.find("}") + 1), ("a single {", r"\{")
     most = max(int(known[1]), int(known[2] or 0))
     length, doubt = _quantifier(rest, len(known[0]))
     if most > _MOST_REPEATS:

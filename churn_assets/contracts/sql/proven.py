@@ -105,13 +105,17 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 # Types, by the token of a signature.
 MOMENTS = ("date", "timestamp")
 JOINED = ("string", "int", "bigint", "date", "boolean")  # their text is the same
-UNITS = frozenset({"year", "yyyy", "yy", "quarter", "month", "mon", "mm", "week", "day", "dd", "hour", "minute"})
+UNITS = frozenset(
+    {"year", "yyyy", "yy", "quarter", "month", "mon", "mm", "week", "day", "dd", "hour", "minute"}
+)
 UNITS_OF_DATES = frozenset({"year", "yyyy", "yy", "quarter", "month", "mon", "mm", "week"})
 PARTS = frozenset({"year", "quarter", "month", "week", "day", "hour", "minute"})  # of extract
 STEPS_OF_DATES = frozenset({"DAY", "WEEK", "MONTH", "YEAR", "QUARTER"})  # of intervals
 STEPS = STEPS_OF_DATES | {"HOUR", "MINUTE", "SECOND"}
 REPLACEMENT = r"(?:[^\\$]|\$[0-9](?![0-9A-Za-z_]))*"
-PRINTED = frozenset({"yyyy-MM-dd", "yyyy-MM", "yyyy", "MM", "dd", "dd.MM.yyyy", "yyyy-MM-dd HH:mm:ss", "HH", "HH:mm"})
+PRINTED = frozenset(
+    {"yyyy-MM-dd", "yyyy-MM", "yyyy", "MM", "dd", "dd.MM.yyyy", "yyyy-MM-dd HH:mm:ss", "HH", "HH:mm"}
+)
 
 # Type -> types that it can be cast to, so that no value raises and all are equal.
 CASTS: dict[str, frozenset[str]] = {

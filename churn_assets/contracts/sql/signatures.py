@@ -31,7 +31,7 @@ class Argument:
 
 
 Found = tuple[str, str]  # what is not proven, what to write instead
-_TOKENS: dict[str, Callable[[Argument], bool]] = {
+_WORDS: dict[str, Callable[[Argument], bool]] = {
     "any": lambda a: True,
     "number": lambda a: is_number(a.kind),
     "integer": lambda a: is_integer(a.kind),
@@ -55,12 +55,12 @@ def result(name: str, arguments: Sequence[Argument]) -> str | list[Found]:
     """Returns the type of a call, or what in it is not proven."""
     for signature in SIGNATURES.get(name, ()):
         wanted, _, returned = signature.partition(" -> ")
-        tokens = _repeated(wanted.split(", "), len(arguments))
-        if len(tokens) == len(arguments) and (bound := _bound(tokens, arguments)) is not None:
+        words = _repeated(wanted.split(", "), len(arguments))
+        if len(words) == len(arguments) and (bound := _bound(words, arguments)) is not None:
             doubts = [
                 doubt
-                for token, argument in zip(tokens, arguments, strict=True)
-                if token == "regex"
+                for word, argument in zip(words, arguments, strict=True)
+                if word == "regex"
                 for doubt in patterns.differences(argument.text or "")
             ]
             if doubts:
@@ -70,33 +70,35 @@ def result(name: str, arguments: Sequence[Argument]) -> str | list[Found]:
         what, instead = OTHERWISE[name]
         return [(f"{name} {what}", instead)]
     if name in SIGNATURES:
-        told = ", ".join("a literal" if a.text is not None or a.number is not None else a.kind for a in arguments)
+        told = ", ".join(
+            "a literal" if a.text is not None or a.number is not None else a.kind for a in arguments
+        )
         wanted = " or ".join(f"{name}({s.partition(' -> ')[0]})" for s in SIGNATURES[name])
         return [(f"{name} is not proven for ({told})", f"proven is {wanted}; cast to one of these types")]
     return [(f"the function {name} is not on the list of what is proven", LIST)]
 
 
-def _repeated(tokens: list[str], count: int) -> list[str]:
-    """Repeats a last token that ends with `...`."""
-    if not tokens[-1].endswith("..."):
-        return tokens
-    last = tokens[-1].removesuffix("...")
-    return [*tokens[:-1], *[last] * max(1, count - len(tokens) + 1)]
+def _repeated(words: list[str], count: int) -> list[str]:
+    """Repeats a last word that ends with `...`."""
+    if not words[-1].endswith("..."):
+        return words
+    last = words[-1].removesuffix("...")
+    return [*words[:-1], *[last] * max(1, count - len(words) + 1)]
 
 
-def _bound(tokens: Sequence[str], arguments: Sequence[Argument]) -> dict[str, str] | None:
+def _bound(words: Sequence[str], arguments: Sequence[Argument]) -> dict[str, str] | None:
     """Returns what T, E and `first` stand for; None if an argument does not fit."""
     alike: list[str] = []
     bound = {"first": arguments[0].kind}
-    for token, argument in zip(tokens, arguments, strict=True):
-        if token == "T":
+    for word, argument in zip(words, arguments, strict=True):
+        if word == "T":
             alike.append(argument.kind)
-        elif token in _TOKENS:
-            if argument.kind == "null" or not _TOKENS[token](argument):
+        elif word in _WORDS:
+            if argument.kind == "null" or not _WORDS[word](argument):
                 return None
-        elif argument.kind != token:
+        elif argument.kind != word:
             return None
-        if token == "array":
+        if word == "array":
             bound["E"] = str(element(argument.kind))
     if alike:
         found = common(alike)

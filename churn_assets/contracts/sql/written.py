@@ -1,6 +1,6 @@
 """The SQL, patterns and formats that a business declares, and what in them is not proven equal everywhere."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -47,16 +47,10 @@ class EngineDifferences(DeclarationErrors):
 
     def head(self, count: int) -> str:
         """Returns the first line of the message."""
-        what = "1 thing is" if count == 1 else f"{count} things are"
-        return (
-            f"{what} not proven to mean the same on Sail as on Spark\n"
-            "    write what is named below instead, or set CHURN_ENGINE=spark"
-        )
+        return f"{_head(count)}\n    write what is named below instead, or set CHURN_ENGINE=spark"
 
 
-def written_at(
-    place: Place, kind: Kind, names: Mapping[str, str] | None = None
-) -> Iterator[WrittenSql]:
+def written_at(place: Place, kind: Kind, names: Mapping[str, str] | None = None) -> Iterator[WrittenSql]:
     """Yields what stands at a place; nothing if there is no text."""
     text = place.content()
     if isinstance(text, str):
@@ -71,7 +65,9 @@ def written_in(contract: ReadContract) -> Iterator[WrittenSql]:
         return
     bronze = {c.field: c.spark_type if source.format == "parquet" else "string" for c in source.columns}
     for place in contract.top.at("schema", 0, "properties").items():
-        column = source.column(str(place.at("name").content()))
+        column = next((c for c in source.columns if c.name == place.at("name").content()), None)
+        if column is None:  # it has a mistake
+            continue
         options, own = place.at("logicalTypeOptions"), place.at("customProperties")
         yield from written_at(place.at("transformLogic"), "expression", bronze | PROVENANCE)
         yield from written_at(options.at("pattern"), "pattern", {column.name: column.spark_type})
@@ -95,3 +91,14 @@ def differences_of(written: Iterable[WrittenSql]) -> tuple[Difference, ...]:
         for sql in written
         for what, instead in find[sql.kind](sql)
     )
+
+
+def told(differences: Sequence[Difference]) -> str:
+    """Returns the differences as text, each with its place and what to write instead."""
+    head = f"{_head(len(differences))}, so Spark computes the tables"
+    return "\n\n".join([head, *map(str, differences)])
+
+
+def _head(count: int) -> str:
+    what = "1 expression is" if count == 1 else f"{count} expressions are"
+    return f"{what} not proven to mean the same on Sail as on Spark"
