@@ -12,7 +12,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
 
-class Balance(NamedTuple):
+class ReconciledMonth(NamedTuple):
     """Row counts of a source's month.
 
     `whole` is False while more extracts must arrive, see `is_whole`. `refused_by` names the blocking rules that refused
@@ -58,7 +58,11 @@ def recorded(lakehouse: Lakehouse, months: Sequence[str]) -> list[dict[str, Any]
 
 
 def record_months(
-    lakehouse: Lakehouse, source: Source, balances: Sequence[Balance], months: Sequence[str], run_id: str
+    lakehouse: Lakehouse,
+    source: Source,
+    balances: Sequence[ReconciledMonth],
+    months: Sequence[str],
+    run_id: str,
 ) -> None:
     """Replaces the rows of one source and these months."""
     table = tables.RECONCILIATION
