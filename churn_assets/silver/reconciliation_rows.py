@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.row_balance import rows_balance, rows_found
 
 
 class ReconciledMonth(NamedTuple):
@@ -33,15 +34,15 @@ class ReconciledMonth(NamedTuple):
     @property
     def balances(self) -> bool:
         """True when the month was not refused and every delivered row is accounted for."""
-        found = self.accepted + self.duplicate + self.quarantined
-        return self.refused_by is None and self.delivered == found
+        counts = (self.accepted, self.duplicate, self.quarantined)
+        return self.refused_by is None and rows_balance(self.delivered, *counts)
 
     @property
     def fault(self) -> str:
         """What is wrong with a month that does not balance, in words."""
         if self.refused_by:
             return f"silver refused it by {self.refused_by}"
-        found = self.accepted + self.duplicate + self.quarantined
+        found = rows_found(self.accepted, self.duplicate, self.quarantined)
         return f"{self.delivered:,} delivered, {found:,} found"
 
     def as_dict(self) -> dict[str, Any]:
