@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import dagster as dg
 
-from churn_assets.automation import sensors
-from churn_assets.automation.sensors import COHORT_TABLES, refresh_cohorts_sensor
+from churn_assets.automation import refresh_cohorts_sensor
+from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES, refresh_cohorts_sensor
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.labels import cohorts
