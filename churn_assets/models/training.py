@@ -26,7 +26,7 @@ from churn_assets.models.decisions import (
     record_decision,
     way_out,
 )
-from churn_assets.models.sample import mature_cohorts, training_frame
+from churn_assets.models.training_frame import mature_cohorts, training_frame
 from churn_assets.progress import note
 from churn_assets.tracking.tracking import Tracking
 
