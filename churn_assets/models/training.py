@@ -311,7 +311,7 @@ def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") 
         nothing_matured,
         speechless_champion,
     )
-    from churn_assets.models.undeclared import undeclared, with_undeclared, without_values
+    from churn_assets.models.undeclared_features import undeclared, with_undeclared, without_values
 
     lakehouse, before = training.lakehouse, sample.before
     if before is None:
