@@ -184,7 +184,7 @@ def _page(business: Business) -> dg.AssetsDefinition:
     def monthly_page(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        from churn_assets.monitoring.page import monthly_page, nobody_scored
+        from churn_assets.monitoring.monthly_page import monthly_page, nobody_scored
         from churn_assets.monitoring.page_facts import month_facts
 
         for month in partition_range(context):
