@@ -185,7 +185,7 @@ def _page(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         from churn_assets.monitoring.monthly_page import monthly_page, nobody_scored
-        from churn_assets.monitoring.page_facts import month_facts
+        from churn_assets.monitoring.monthly_page_facts import month_facts
 
         for month in partition_range(context):
             facts = month_facts(lakehouse, business, month)
