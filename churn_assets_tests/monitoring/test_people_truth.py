@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from churn_assets.lakehouse import tables
-from churn_assets.monitoring.people_asset import (
+from churn_assets.monitoring.people_balance import ALL, balances
+from churn_assets.monitoring.people_balance_asset import (
     EVERYBODY,
     NOBODY_AFTER,
     WITHIN_LIMITS,
     last_versions,
 )
-from churn_assets.monitoring.people_balance import ALL, balances
 from churn_assets.months import month_end
 from churn_assets.silver.reconciliation import first_extracts
 from churn_assets_tests.worlds import INGEST, MONTHS, SNAPSHOTS, Lake, failures, simulated
