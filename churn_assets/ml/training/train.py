@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import Metrics, by_tenure
-from churn_assets.ml.metrics.reference import reference_statistics
+from churn_assets.ml.metrics.drift import reference_statistics
 from churn_assets.ml.portable.calibration import Calibration
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.training.comparison import Selection, auc_text, evaluate_part, select
