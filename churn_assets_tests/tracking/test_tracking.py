@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.ml.review.card import CardFacts, model_card
 from churn_assets.ml.review.examination import ExaminationSettings, examine, pictures
+from churn_assets.ml.review.model_card import CardFacts, model_card
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.search import Trial
 from churn_assets.ml.training.settings import TrainingSettings
