@@ -24,7 +24,7 @@ from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import train
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.tracking.places import TrackingError, former_roots
+from churn_assets.tracking.moved_home import TrackingError, former_roots
 from churn_assets.tracking.studies import log_study
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking
 from churn_assets.tracking.training_run import ModelVersion
