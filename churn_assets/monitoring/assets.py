@@ -16,8 +16,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
 from churn_assets.monitoring.people_asset import people_asset
+from churn_assets.monitoring.read_cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 

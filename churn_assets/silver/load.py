@@ -27,13 +27,13 @@ from churn_assets.silver.audit import (
     rows_by_month,
     volume_not_judged,
 )
-from churn_assets.silver.balance import Balance, record_months
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
 from churn_assets.silver.customer_identity import draft_identity
 from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
 from churn_assets.silver.versions import (
     BOOKKEEPING,
     repeated_keys,
@@ -320,7 +320,7 @@ def judged(
     return SilverLoad(audits, problems, [])
 
 
-def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Balance]:
+def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[ReconciledMonth]:
     """The rows of silver/reconciliation for the months of a load; a month without extracts that passed has none."""
     found, marks = [], came.marks
     for audit in load.audits:
@@ -332,5 +332,5 @@ def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Balance]:
         whole = is_whole(source, audit.month, came.by_month, came.by_extract)
         refused_by, mark = ", ".join(broken) or None, marks.get(audit.month)
         named = (source.name, audit.month, audit.delivered)
-        found.append(Balance(*named, *counts, dates, whole, refused_by, mark))
+        found.append(ReconciledMonth(*named, *counts, dates, whole, refused_by, mark))
     return found
