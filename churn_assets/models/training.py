@@ -222,7 +222,7 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
     Raises:
         CheckFailed: the sample cannot be used for training, or it contains a leak.
     """
-    from churn_assets.ml.training.parts import LeakFound, TrainingError
+    from churn_assets.ml.training.checked_parts import LeakFound, TrainingError
     from churn_assets.ml.training.settings import TrainingSettings
     from churn_assets.ml.training.train import train
 

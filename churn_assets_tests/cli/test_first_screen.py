@@ -17,7 +17,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.monitoring.people import ALL
+from churn_assets.monitoring.people_balance import ALL
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import record

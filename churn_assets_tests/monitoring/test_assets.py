@@ -22,7 +22,7 @@ from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring import read_cohorts
 from churn_assets.monitoring.assets import monitoring_assets
 from churn_assets.monitoring.drift import CohortCounts
-from churn_assets.monitoring.page_facts import month_facts
+from churn_assets.monitoring.monthly_page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
 from churn_assets.monitoring.read_cohorts import population
 from churn_assets.months import month_end, month_of, month_range
