@@ -323,8 +323,10 @@ class _Reader:
         if not _is_never_zero(divisor):
             self.tell(f"{sign} by what may be 0 raises", f"write a {sign} nullif(b, 0)")
             return UNKNOWN
+        if sign == "div" and not isinstance(divisor, exp.Literal):
+            return self._overflow(sign, [one, other])
         if sign == "/" or "double" in (one, other):
-            return "double" if sign != "div" else self._overflow(sign, [one, other])
+            return "double"
         return "bigint" if "bigint" in (one, other) else "int"
 
     def _moved(self, kind: str | None, interval: exp.Interval) -> str | None:

@@ -113,6 +113,16 @@ def _quantifier(rest: str, length: int = 1) -> tuple[int, tuple[str, str] | None
     return length + (following == "?"), None
 
 
+def groups(pattern: str) -> int | None:
+    """Returns the number of groups of a pattern; 0 for one that only Java can read, None if it has a mistake."""
+    if differences(pattern):
+        return 0
+    try:
+        return re.compile(pattern.replace(r"\z", r"\Z")).groups
+    except re.error:
+        return None
+
+
 def differences_of_format(written: str) -> list[tuple[str, str]]:
     """Returns what is not proven in a format of dates, each as (what stands there, what to write instead)."""
     plain = re.sub(r"'[^']*'", "", written)

@@ -41,7 +41,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "concat_ws": ("text, string... -> string",),
     "md5": ("string -> string",),
     "regexp_replace": ("string, regex, replacement -> string",),
-    "regexp_extract": ("string, regex -> string", "string, regex, n -> string"),
+    "regexp_extract": ("string, regex, n -> string",),
     "regexp_like": ("string, regex -> boolean",),
     "regexp": ("string, regex -> boolean",),
     "rlike": ("string, regex -> boolean",),

@@ -88,6 +88,8 @@ def _repeated(words: list[str], count: int) -> list[str]:
 
 def _bound(words: Sequence[str], arguments: Sequence[Argument]) -> dict[str, str] | None:
     """Returns what T, E and `first` stand for; None if an argument does not fit."""
+    if not _has_groups(words, arguments):
+        return None
     alike: list[str] = []
     bound = {"first": arguments[0].kind}
     for word, argument in zip(words, arguments, strict=True):
@@ -102,7 +104,18 @@ def _bound(words: Sequence[str], arguments: Sequence[Argument]) -> dict[str, str
             bound["E"] = str(element(argument.kind))
     if alike:
         found = common(alike)
-        if found is None:
+        if found is None or found.startswith(("array", "struct")):
             return None
         bound["T"] = found
     return bound
+
+
+def _has_groups(words: Sequence[str], arguments: Sequence[Argument]) -> bool:
+    """Whether a regular expression has the groups that the argument behind it names; without them Spark raises."""
+    if "regex" not in words:
+        return True
+    at = words.index("regex")
+    groups = patterns.groups(arguments[at].text or "")
+    behind = arguments[at + 1] if len(arguments) > at + 1 else Argument("", "")
+    named = [int(digit) for digit in re.findall(r"\$([0-9])", behind.text or "")]
+    return groups is not None and max([behind.number or 0, *named]) <= groups
