@@ -154,7 +154,6 @@ OTHERWISE: dict[str, tuple[str, str]] = {
     "to_json": ("writes decimals and moments otherwise", "put the text together with concat"),
     "initcap": ("begins words elsewhere", "use upper or lower"),
     "isnan": ("is null where the value is", "leave it out: numbers are never NaN here"),
-    "weekofyear": ("is not proven", "use dayofyear"),
     "timestampdiff": ("counts begun units", "use date_diff for days"),
     "try_divide": ("fails for numbers of other types", "write a / nullif(b, 0)"),
     "try_add": ("fails for numbers of other types", "write cast(a as double) + b"),

@@ -36,6 +36,12 @@ def test_each_proven_function_stands_in_an_expression_that_is_called_equal() -> 
     assert set(unproven) <= {"rlike"}, "rlike is an operator"
 
 
+def test_docs_list_the_proven_functions() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "engines.md").read_text(encoding="utf-8")
+    [row] = [line for line in page.splitlines() if line.startswith("| functions |")]
+    assert row == f"| functions | `{' '.join(sorted(set(SIGNATURES) - {'rlike', 'extract'}))}`, `extract` |"
+
+
 def test_spark_answers_what_was_recorded(spark: "SparkSession") -> None:
     """A new version of Spark that answers otherwise is told."""
     found = answers(spark, RECORDED)
