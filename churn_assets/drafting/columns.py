@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.odcs import LogicalType
 from churn_assets.contracts.source import FileFormat
-from churn_assets.drafting.dates import Evidence, Moments, moments, row_mask
+from churn_assets.drafting.date_formats import Evidence, Moments, moments, row_mask
 from churn_assets.drafting.names import ID, names_customer
 from churn_assets.drafting.personal import why_personal
 from churn_assets.drafting.sample import as_text
