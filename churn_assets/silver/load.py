@@ -12,7 +12,7 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.delta.place import Draft
+from churn_assets.lakehouse.delta.draft import Draft
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import between, one_of
 from churn_assets.months import add_months
