@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from churn_assets.contracts.source import Source
+from churn_assets.sources.csv_quotes import CUT, check_quotes
 from churn_assets.sources.landing import ExtractFile, LandingError
 from churn_assets.sources.opening import open_utf8
-from churn_assets.sources.quotes import CUT, check_quotes
 from churn_assets.sources.readers.table import BROKEN, ROW_NUMBER
 from churn_assets.sources.text import CARRIAGE_RETURN, csv_rows
 
