@@ -18,7 +18,7 @@ from churn_assets.sources.content import Columns, delivered_columns, require_col
 from churn_assets.sources.csv_quotes import LINE_BREAK, check_quotes
 from churn_assets.sources.landing import ExtractFile, LandingError, RefusedFile
 from churn_assets.sources.readers.delimited import read_csv
-from churn_assets.sources.readers.documents import read_json_lines
+from churn_assets.sources.readers.json_lines import read_json_lines
 from churn_assets.sources.readers.parquet import read_parquet
 
 ROW_GROUP_BYTES = 16 * 2**20
