@@ -43,7 +43,7 @@ from churn_assets.silver.versions import (
     with_known_keys,
 )
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.content import extracts_without_rows
+from churn_assets.sources.delivered_columns import extracts_without_rows
 from churn_assets.sources.landing import ExtractFile, list_everything
 from churn_assets.sources.readers.staging import stage
 
