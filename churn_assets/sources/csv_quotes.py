@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 from churn_assets.contracts.source import Column, Source
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.opening import open_text
+from churn_assets.sources.open_extract import open_text
 from churn_assets.sources.text import Row, csv_rows
 
 BLOCK = 16 * 2**20  # characters; no valid row is as long

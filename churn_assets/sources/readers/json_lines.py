@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.opening import open_utf8
+from churn_assets.sources.open_extract import open_utf8
 from churn_assets.sources.readers.added_columns import BROKEN, OTHERS, ROW_NUMBER
 from churn_assets.sources.text import BYTE_ORDER_MARK, undecoded
 
