@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.sources.delivered_text import REPLACED
 from churn_assets.sources.landing import ExtractFile, LandingError
 from churn_assets.sources.readers import json_lines
 from churn_assets.sources.readers.json_lines import read_json_lines
-from churn_assets.sources.text import REPLACED
 
 TICKETS = load_business(SHIPPED_BUSINESSES / "telecom").source("tickets")
 VALUES = st.recursive(
