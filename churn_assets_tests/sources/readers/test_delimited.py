@@ -55,7 +55,7 @@ def _delivered(content: bytes) -> Iterator[ExtractFile]:
 
 def _read(text: str | bytes, source: Source = CONTACTS, columns: int = 5) -> dict[int, Read]:
     """Rows by their number."""
-    content = text if isinstance(text, bytes) else delivered_text.encode(source.encoding)
+    content = text if isinstance(text, bytes) else text.encode(source.encoding)
     found = {}
     with _delivered(content) as file:
         for table in read_csv(source, file, columns):
@@ -71,7 +71,7 @@ def _written(rows: list[tuple[str, ...]], quoting: int, end: str = "\n") -> str:
     for row in [COLUMNS, *rows]:
         text = io.StringIO()
         csv.writer(text, quoting=quoting, lineterminator="\r\n").writerow(row)  # type: ignore[arg-type]
-        written.append(delivered_text.getvalue().removesuffix("\r\n") + end)
+        written.append(text.getvalue().removesuffix("\r\n") + end)
     return "".join(written)
 
 
@@ -92,7 +92,7 @@ def test_honest_quoted_fields_come_out_as_they_were_written(
     rows: list[tuple[str, ...]], quoting: int, end: str, whole: bool
 ) -> None:
     text = _written(rows, quoting, end)
-    assert _read(text if whole else delivered_text.removesuffix(end)) == _empty_as_null(rows)
+    assert _read(text if whole else text.removesuffix(end)) == _empty_as_null(rows)
 
 
 @pytest.mark.usefixtures("blocks")
@@ -104,7 +104,7 @@ def test_with_one_quote_missing_or_too_many_no_row_is_lost_without_an_error(
     """There may be more rows than were meant: a field that lost its first quote is cut at its line breaks."""
     text = _written(rows, quoting)
     at = data.draw(st.integers(len(HEADER), len(text)))
-    there = delivered_text.find('"', at)
+    there = text.find('"', at)
     removed = there >= 0 and data.draw(st.booleans())
     text = text[:there] + text[there + 1 :] if removed else text[:at] + '"' + text[at:]
     try:
@@ -118,7 +118,7 @@ def test_with_one_quote_missing_or_too_many_no_row_is_lost_without_an_error(
 @settings(max_examples=500)
 @given(text=st.text('a ,"\n\r', max_size=40))
 def test_the_reader_and_the_look_at_quotes_see_the_same_rows(text: str) -> None:
-    assume(delivered_text.strip("\n\r"))
+    assume(text.strip("\n\r"))
     text += "\n"  # a last row without its end is a file that is cut, and refused
     try:
         read = _read(HEADER + text)
@@ -207,7 +207,7 @@ def test_every_encoding_is_read_with_and_without_a_byte_order_mark(encoding: str
         return  # has none, or writes it by itself
     name = next(n for n in ("Käthe", "Катя", "Kathe") if n == n.encode(encoding, "replace").decode(encoding))
     text = f"{mark}{HEADER}R,{name},d,a,o\n" * (2 if not mark else 1)
-    assert _read(delivered_text.encode(encoding), replace(CONTACTS, encoding=encoding))[1].values[1] == name
+    assert _read(text.encode(encoding), replace(CONTACTS, encoding=encoding))[1].values[1] == name
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 100])

@@ -51,7 +51,7 @@ def test_each_value_comes_out_on_its_line_wherever_blocks_end(
     style: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": None}
     lines = [json.dumps({"issue": value}, **style) for value in written]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(documents, "BLOCK", block)
+        patch.setattr(json_lines, "BLOCK", block)
         read = _read("".join(f"{line}\n" for line in lines))
     assert [*read] == [*range(1, len(written) + 1)]
     for value, row in zip(written, read.values(), strict=True):
