@@ -21,7 +21,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.server import encoding_name
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.sources import text as sources_text
+from churn_assets.sources import delivered_text as sources_text
 from churn_assets.sources.delivered_text import CARRIAGE_RETURN, REPLACED, csv_rows
 from churn_assets.sources.landing import ExtractFile, LandingError
 from churn_assets.sources.open_extract import open_text
