@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn_assets.counts import counted
+
 WIDTH = 100
 
 
@@ -39,4 +41,4 @@ class DeclarationErrors(ValueError):
 
     def head(self, count: int) -> str:
         """Returns the first line of the message."""
-        return f"{'1 mistake' if count == 1 else f'{count} mistakes'} in the declarations of the business"
+        return f"{counted(count, 'mistake')} in the declarations of the business"

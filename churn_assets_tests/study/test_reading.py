@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churn_assets.inference.shape import distinct
+from churn_assets.inference.delimiter_and_header import distinct
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.reading import read
 from churn_assets_tests.study.files import write
@@ -64,7 +64,7 @@ def test_a_few_crooked_rows_are_left_out_and_named(tmp_path: Path) -> None:
     lines[7] = "6,x,too many"
     file = read(write(tmp_path, "\n".join(lines) + "\n"))
     assert (file.table.num_rows, len(file.crooked)) == (299, 1)
-    assert "1 lines with a wrong number of fields" in file.words()
+    assert "1 line with a wrong number of fields" in file.words()
 
 
 def dump(delimiter: str, strays: dict[int, str], end: str = "\n") -> str:

@@ -9,6 +9,7 @@ from churn_assets.contracts.errors import DeclarationErrors, Mistake
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.sources import ReadContract
 from churn_assets.contracts.validation import property_place
+from churn_assets.counts import counted
 
 Kind = Literal["expression", "pattern", "format"]
 # The columns of a bronze table besides those of the contract; that of the extract's day is a date.
@@ -100,5 +101,5 @@ def told(differences: Sequence[Difference]) -> str:
 
 
 def _head(count: int) -> str:
-    what = "1 expression is" if count == 1 else f"{count} expressions are"
+    what = counted(count, "expression is", "expressions are")
     return f"{what} not proven to mean the same on Sail as on Spark"

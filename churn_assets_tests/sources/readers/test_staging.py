@@ -13,7 +13,7 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.sources.content import Columns, delivered_columns
+from churn_assets.sources.delivered_columns import Columns, delivered_columns
 from churn_assets.sources.landing import ExtractFile, list_extracts
 from churn_assets.sources.readers import staging
 from churn_assets.sources.readers.staging import Staged, stage
@@ -203,7 +203,7 @@ HEADER = "contact_id;customer_id;contacted_on;arm"
             ),
         ),
         (b"R1,C1,2025-01-03,Erika\n", "it has 4 columns, none of the contract. Has the file a header line?"),
-        (b"R1;C1;2025-01-03;Erika\n", "it has 1 columns, none of the contract. Has the file a header line?"),
+        (b"R1;C1;2025-01-03;Erika\n", "it has 1 column, none of the contract. Has the file a header line?"),
         (b"contact_id,customer_id,contac", "ends in the middle of its header line: the file is cut."),
     ],
 )

@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.words import closest, listed, plain
+from churn_assets.counts import counted
 from churn_assets.settings import filesystem
+from churn_assets.sources.delivered_text import Row, csv_rows, undecoded
 from churn_assets.sources.first_bytes import PARQUET_MARK
 from churn_assets.sources.landing import ExtractFile, LandingError, list_everything
-from churn_assets.sources.opening import open_text, refuse_other_kinds
-from churn_assets.sources.text import Row, csv_rows, undecoded
+from churn_assets.sources.open_extract import open_text, refuse_other_kinds
 
 LONGEST_HEADER = 2**20  # characters
 SHOWN_HEADER = 300  # characters
@@ -146,7 +147,7 @@ def require_columns(source: Source, file: ExtractFile, columns: Columns) -> None
         # without a header line these "names" are a customer's row
         question = " Has the file a header line?" if header else ""
         raise LandingError(
-            f"{lacks}it has {len(delivered)} columns, none of the contract.{question} {remedy}"
+            f"{lacks}it has {counted(len(delivered), 'column')}, none of the contract.{question} {remedy}"
         )
     others = [name for name in delivered if name not in _known(source)]
     guesses = {field: closest(field, others) for field in missing}
