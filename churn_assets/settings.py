@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         "folder that holds the two files; default DEFAULT_ARTIFACT_REPOSITORY, Spark's own name for it, else "
         "Maven Central.",
     )
+    engine: Literal["auto", "sail", "spark"] = Field(
+        "spark",
+        description="What computes the tables. sail: without Java, for a lake on this machine; spark: in a JVM or on a "
+        "cluster; auto: sail where the data are on this machine and fit its memory, else spark.",
+    )
     engine_profile: Literal["auto", "small", "large"] = Field(
         "auto",
         description="small: cheap start, best below about 512 MB of extracts; large: full compiler; auto: by size.",

@@ -21,9 +21,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_configure() -> None:
-    """Forget the settings of whoever runs the tests; only the folder of the Delta jars is shared with them."""
+    """Forget the settings of whoever runs the tests, but for the folder of the Delta jars and the engine."""
     for name in list(os.environ):
-        if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name != "CHURN_JARS":
+        if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name not in ("CHURN_JARS", "CHURN_ENGINE"):
             del os.environ[name]
     # in the background SIGINT is ignored: Dagster then ignores SIGTERM too, and with it what is started from here
     signal.signal(signal.SIGINT, signal.default_int_handler)

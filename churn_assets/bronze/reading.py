@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import read_folder
 from churn_assets.sources.content import Columns
 from churn_assets.sources.landing import ExtractFile, refuse
 from churn_assets.sources.readers.staging import Staged, stage
@@ -51,7 +52,7 @@ def bronze_frame(spark: "SparkSession", source: Source, staged: Staged) -> "Data
 def _texts(spark: "SparkSession", folder: str, names: Sequence[str]) -> "DataFrame":
     """Staged rows: these columns as text, and the columns of ORIGIN."""
     types = dict.fromkeys(names, "string") | ORIGIN
-    return spark.read.schema(", ".join(f"`{name}` {kind}" for name, kind in types.items())).parquet(folder)
+    return read_folder(spark, folder, ", ".join(f"`{name}` {kind}" for name, kind in types.items()))
 
 
 def _places(count: int) -> list[str]:
@@ -151,7 +152,7 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool)
 def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    raw, delivered = spark.read.parquet(folder), _by_name(columns)
+    raw, delivered = read_folder(spark, folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
     ids = {c.field for c in source.columns if c.name in source.ids}
     values, rescued, carried = {}, {}, set()

@@ -13,7 +13,7 @@ from churn_assets.lakehouse.engine.jars import (
 )
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
 from churn_assets.lakehouse.engine.profiles import choose_profile, is_local
-from churn_assets.lakehouse.engine.session import session_confs, shims_folder
+from churn_assets.lakehouse.engine.spark import session_confs, shims_folder
 from churn_assets.settings import Settings
 
 

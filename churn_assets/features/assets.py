@@ -16,6 +16,7 @@ from churn_assets.graph.partitions import observed_months, partition_range, snap
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import release
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import month_end, month_of
@@ -76,7 +77,7 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
                     )
                 commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
         finally:
-            built.people.unpersist()
+            release(built.people)
         reasons = sorted({reason for _, reason in people})
         days = sorted({day for day, _ in people})
         report = table_metadata(

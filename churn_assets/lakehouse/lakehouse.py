@@ -1,4 +1,4 @@
-"""Reads and writes Delta tables: frames through Spark, samples and small reports without a JVM.
+"""Reads and writes Delta tables: frames through the engine, samples and small reports without it.
 
 When the lake and Spark are both on this machine, tables are read and written file by file (delta/files.py), otherwise
 through Delta's Spark connector (delta/connector.py).
@@ -26,7 +26,7 @@ from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Refused, Table
 from churn_assets.lakehouse.engine import staging
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
-from churn_assets.lakehouse.engine.session import scratch_folder
+from churn_assets.lakehouse.engine.scratch import scratch_folder
 from churn_assets.progress import note
 from churn_assets.settings import Settings, is_uri
 
@@ -68,14 +68,14 @@ class Commit:
 
 
 class Lakehouse:
-    """Reads and writes the tables of one lake. Spark starts at the first use of `spark`."""
+    """Reads and writes the tables of one lake. The engine starts at the first use of `spark`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @cached_property
     def spark(self) -> "SparkSession":
-        """The one Spark session of the process."""
+        """The one session of the process: the API is Spark's, on whatever engine."""
         from churn_assets.lakehouse.engine.session import start_session
 
         return start_session(self.settings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from churn_assets.lakehouse.engine.session import running_session, start_session, stop_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import LakeColumn, Table
-from churn_assets.settings import Settings
+from churn_assets.settings import Settings, filesystem
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def round_trip(settings: Settings) -> RoundTrip:
         return RoundTrip(spark.version, session_seconds, time.perf_counter() - started)
     finally:
         place = f"{settings.lake_uri}/{table.layer}"
-        path = spark._jvm.org.apache.hadoop.fs.Path(place)  # type: ignore[union-attr]
-        path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+        fs, folder = filesystem(place)
+        fs.delete_dir(folder)
         if ours:
             stop_session()
