@@ -4,13 +4,14 @@ sources.readers parse the files before Spark reads them. Files with the same col
 converted by its own column names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import read_folder
+from churn_assets.lakehouse.engine.texts import FLOATING, json_object, number_as_text
 from churn_assets.sources.content import Columns
 from churn_assets.sources.landing import ExtractFile, refuse
 from churn_assets.sources.readers.staging import Staged, stage
@@ -88,14 +89,14 @@ def _by_name(columns: Columns) -> "dict[str, Column]":
     }
 
 
-def _as_json(parts: dict[str, "Column"]) -> "Column":
-    """A JSON object of the parts that are not null; null when none is left."""
+def _as_json(parts: dict[str, "Column"], floating: Collection[str] = ()) -> "Column":
+    """A JSON object of the parts that are not null, `floating` of them doubles or floats; null when none is left."""
     from pyspark.sql import functions as F
 
     if not parts:
         return F.lit(None).cast("string")
     some = reduce(lambda a, b: a | b, (value.isNotNull() for value in parts.values()))
-    return F.when(some, F.to_json(F.struct(*(value.alias(name) for name, value in parts.items()))))
+    return F.when(some, json_object(parts, floating))
 
 
 def _finish_csv(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
@@ -138,6 +139,8 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool)
     except AnalysisException:
         return F.lit(None).cast(spark_type)
     kind = field.dataType
+    if spark_type == "string" and kind.typeName() in FLOATING:
+        cast = number_as_text(delivered)
     if not isinstance(kind, FractionalType) or spark_type not in ("bigint", "string"):
         return cast
     integer = delivered.try_cast("bigint" if kind.typeName() in EXACT else "decimal(38,0)")
@@ -155,6 +158,9 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
     raw, delivered = read_folder(spark, folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
     ids = {c.field for c in source.columns if c.name in source.ids}
+    kinds = {field.name: field.dataType.typeName() for field in raw.schema}
+    named = zip(_places(len(columns)), columns, strict=True)
+    floating = {name for place, (name, _) in named if kinds[place] in FLOATING}
     values, rescued, carried = {}, {}, set()
     for field in source.fields:
         name = _delivered_name(source, field, [*delivered])
@@ -164,6 +170,7 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
         carried.add(name)
         values[field] = _cast(raw, delivered[name], types[field], field in ids)
         unfit = delivered[name].isNotNull() & values[field].isNull()
-        rescued[field] = F.when(unfit, delivered[name].cast("string"))
-    rescued |= {name: value for name, value in delivered.items() if name not in carried}
-    return _finish(raw, source, values, _as_json(rescued))
+        text = number_as_text(delivered[name]) if name in floating else delivered[name].cast("string")
+        rescued[field] = F.when(unfit, text)
+    others = {name: value for name, value in delivered.items() if name not in carried}
+    return _finish(raw, source, values, _as_json(rescued | others, floating & others.keys()))

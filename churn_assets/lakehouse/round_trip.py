@@ -1,4 +1,4 @@
-"""Tests Spark and Delta at the lake's location: writes a table, replaces a slice, reads it back."""
+"""Tests the engine and Delta at the lake's location: writes a table, replaces a slice, reads it back."""
 
 import time
 import uuid
@@ -15,12 +15,12 @@ class RoundTrip:
     """Wall-clock seconds of a round trip.
 
     Attributes:
-        spark_version: version that the JVM reports.
-        session_seconds: start of Spark; 0 when it was running already.
+        version: of Spark, or the version of Spark that Sail stands in for.
+        session_seconds: start of the engine; 0 when it was running already.
         table_seconds: two Delta commits and one read.
     """
 
-    spark_version: str
+    version: str
     session_seconds: float
     table_seconds: float
 
@@ -28,11 +28,11 @@ class RoundTrip:
 def round_trip(settings: Settings) -> RoundTrip:
     """Writes, replaces and reads a small partitioned table in the lake's root, then removes it.
 
-    Stops the Spark session if this call started it.
+    Stops the session if this call started it.
 
     Raises:
         RuntimeError: the rows read differ from the rows written.
-        Exception: any error of Spark, Delta or the storage.
+        Exception: any error of the engine, Delta or the storage.
     """
     ours = running_session() is None
     started = time.perf_counter()

@@ -7,6 +7,7 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
+from churn_assets.lakehouse.engine.texts import FLOATING, json_object, number_as_text
 from churn_assets.sources.text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -106,9 +107,10 @@ def _as_text(column: ContractColumn, source: Source) -> "Column":
     """The raw value as text, for rules and reasons."""
     from pyspark.sql import functions as F
 
-    raw = F.col(f"_raw_{column.name}").cast("string")
+    raw = F.col(f"_raw_{column.name}")
     if source.format != "parquet":
-        return raw
+        return raw.cast("string")
+    raw = number_as_text(raw) if column.spark_type in FLOATING else raw.cast("string")
     # bronze has the column's type already; a value that does not fit it is in `rescued`
     unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
     return F.coalesce(raw, unfit)
@@ -137,7 +139,8 @@ def _values(column: ContractColumn) -> list["Rule"]:
     value, rules = F.col(column.name), []
 
     def add(rule: str, condition: "Column", reason: str) -> None:
-        rules.append(_rule(rule, column, condition, reason, value))
+        told = number_as_text(value) if column.spark_type in FLOATING else value
+        rules.append(_rule(rule, column, condition, reason, told))
 
     if column.minimum is not None:
         add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
@@ -333,9 +336,23 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),
+        F.when(rule.isNotNull(), json_object(_delivered(source), _floating(source))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
+
+
+def _delivered(source: Source) -> "dict[str, Column]":
+    """The row as delivered: name -> value."""
+    from pyspark.sql import functions as F
+
+    return {field: F.col(f"_delivered.`{field}`") for field in source.fields} | {"rescued": F.col("rescued")}
+
+
+def _floating(source: Source) -> set[str]:
+    """Fields that bronze holds as floating-point numbers."""
+    if source.format != "parquet":
+        return set()
+    return {column.field for column in source.columns if column.spark_type in FLOATING}
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":

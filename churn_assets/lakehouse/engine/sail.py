@@ -1,6 +1,5 @@
 """Starts and stops Sail, an engine in Rust that speaks Spark Connect; only `session` calls this module."""
 
-import atexit
 import json
 import logging
 import os
@@ -12,6 +11,7 @@ import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ SECONDS_TO_START = 60
 SECONDS_TO_END = 5
 # The server checkpoints and spills nothing below a path with other characters.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
-OUT_OF_MEMORY = "Resources exhausted"
+OUT_OF_MEMORY = "Failed to allocate additional"
 A_MONTH = 30 * 24 * 3600
 
 _starting = threading.Lock()
@@ -77,7 +77,7 @@ def start_session(settings: Settings) -> "SparkSession":
         log.info("Sail on port %d, at most %.1f GB for its queries", port, memory / GIB)
         os.environ[CONNECT_MODE] = "1"
         _running = _Running(process, _connect(port), scratch, memory)
-        atexit.register(stop_session)
+        _stop_at_exit()
         return _running.session
 
 
@@ -196,6 +196,12 @@ def _connect(port: int) -> "SparkSession":
     return session  # type: ignore[return-value]
 
 
+@cache
+def _stop_at_exit() -> None:
+    # `atexit` is too late: before it, Python waits for threads of the client, and those for a busy server
+    threading._register_atexit(stop_session)  # type: ignore[attr-defined]
+
+
 def _is_connection_error(error: BaseException) -> bool:
     text = f"{type(error).__name__} {error}"
     return any(
@@ -210,7 +216,6 @@ def _end() -> None:
     os.environ.pop(CONNECT_MODE, None)
     if running is None:
         return
-    atexit.unregister(stop_session)
     running.process.kill()
     running.process.wait()
     with suppress(
