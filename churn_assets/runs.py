@@ -20,7 +20,7 @@ from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse.engine.session import prepare, running_tasks
-from churn_assets.reporting.display import Display, display_on
+from churn_assets.reporting.progress_display import Display, display_on
 from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking
 
