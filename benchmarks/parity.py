@@ -103,7 +103,7 @@ class World:
         shutil.copytree(self.home(giver) / path, self.home(taker) / path)
 
     def deliver_late(self) -> str:
-        """Delivers a file of a month again, a day later and with a row less; returns the month."""
+        """Delivers a file of a month once more, as the extract of a day before; returns the month."""
         month = self.months[-3]
         source = load_business(SHIPPED_BUSINESSES / self.business).sources[0]
         newest = max((self.folder / "landing" / source.name).glob(f"extract_date={month}-*"))

@@ -19,6 +19,7 @@ from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import DataType
 
 CORRUPT = "_corrupt_record"
 ORIGIN = {ROW_NUMBER: "bigint", "extract_date": "date", "source_file": "string", "extract_month": "string"}
@@ -124,21 +125,41 @@ def _finish_jsonl(spark: "SparkSession", source: Source, _: Columns, folder: str
 EXACT = {"double": 2**53, "float": 2**24}
 
 
+def _has_cast(kind: "DataType", spark_type: str) -> bool:
+    """True when Spark casts values of this kind to the type. Sail has other casts, such as of the number 1 to a day."""
+    from pyspark.sql.types import NumericType
+
+    if kind.typeName() == spark_type or kind.typeName() in ("string", "void") or spark_type == "string":
+        return True
+    name = "number" if isinstance(kind, NumericType) else kind.typeName()
+    return spark_type.partition("(")[0] in CASTS.get(name, ())
+
+
+# kind -> types that Spark casts it to, besides text
+CASTS = {
+    "number": {"bigint", "int", "double", "float", "decimal", "boolean", "timestamp"},
+    "boolean": {"bigint", "int", "double", "float", "decimal", "boolean"},
+    "date": {"timestamp", "date"},
+    "timestamp": {"bigint", "int", "double", "float", "decimal", "date", "timestamp"},
+    "timestamp_ntz": {"date", "timestamp"},
+}
+
+
 def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool) -> "Column":
     """The value in another type; null when it cannot be converted, or Spark has no such cast (a number to a date).
 
     A number with a fraction is no integer and no id, and neither is an id that its type cannot hold exactly.
     """
-    from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
     from pyspark.sql.types import FractionalType
 
-    cast = delivered.try_cast(spark_type)
-    try:
-        [field, _] = frame.select(delivered, cast).schema
-    except AnalysisException:
-        return F.lit(None).cast(spark_type)
+    [field] = frame.select(delivered).schema
     kind = field.dataType
+    if not _has_cast(kind, spark_type):
+        return F.lit(None).cast(spark_type)
+    if kind.typeName() == "boolean" and spark_type != "string":
+        delivered = delivered.cast("int")
+    cast = delivered.try_cast(spark_type)
     if spark_type == "string" and kind.typeName() in FLOATING:
         cast = number_as_text(delivered)
     if not isinstance(kind, FractionalType) or spark_type not in ("bigint", "string"):

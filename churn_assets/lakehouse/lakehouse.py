@@ -24,6 +24,7 @@ from churn_assets.lakehouse.delta import local_tables, spark_connector
 from churn_assets.lakehouse.delta.grouping import grouped
 from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Refused, TablePlace
 from churn_assets.lakehouse.engine import staging
+from churn_assets.lakehouse.engine.frames import has_mllib
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
 from churn_assets.lakehouse.engine.scratch import scratch_folder
@@ -79,6 +80,20 @@ class Lakehouse:
         from churn_assets.lakehouse.engine.session import start_session
 
         return start_session(self.settings)
+
+    @property
+    def spark_with_mllib(self) -> "SparkSession":
+        """`spark`, for models that are fitted there.
+
+        Raises:
+            LakehouseError: the engine is Sail.
+        """
+        if not has_mllib(self.spark):
+            raise LakehouseError(
+                "Sail has no MLlib. Set CHURN_ENGINE=spark, or in churn.yaml `training.engine` to local and "
+                "`training.candidates` to those that fit on one machine."
+            )
+        return self.spark
 
     def uri(self, table: Table) -> str:
         """Absolute location of a table."""

@@ -242,7 +242,7 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
                 settings.ensemble_margin,
                 engine=settings.engine,
             ),
-            lambda: training.lakehouse.spark,
+            lambda: training.lakehouse.spark_with_mllib,
             training.progress,
             _search(training, run),
         )

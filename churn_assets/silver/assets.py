@@ -46,10 +46,10 @@ COLUMNS_FILLED = "columns_stay_filled"
 
 @contextmanager
 def telling_no_values(table: tables.Table) -> Iterator[None]:
-    """What Spark says of a row that it cannot compute holds values, and Dagster keeps what a step raises.
+    """What the engine says of a row that it cannot compute holds values, and Dagster keeps what a step raises.
 
     Raises:
-        LakehouseError: in place of Spark's error, with its class alone.
+        LakehouseError: in place of the engine's error, with its class alone.
     """
     from pyspark.errors import PySparkException
 
@@ -58,8 +58,9 @@ def telling_no_values(table: tables.Table) -> Iterator[None]:
     except PySparkException as error:
         if not tells_values(error) or why_engine_ended(error):
             raise
+        kind = error.getCondition() or type(error).__name__
         raise LakehouseError(
-            f"{table.path}: Spark failed with {error.getCondition() or type(error).__name__}; nothing was committed. "
+            f"{table.path}: the engine failed with {kind}; nothing was committed. "
             "Its words are left out, since they may hold personal values. Look at the expressions of the contract, "
             "then for the row in bronze."
         ) from None

@@ -33,6 +33,11 @@ def release(frame: "DataFrame") -> None:
         frame.unpersist()
 
 
+def has_mllib(session: "SparkSession") -> bool:
+    """True when models can be fitted in this session."""
+    return _is_spark(session)
+
+
 def windows_are_dear(frame: "DataFrame") -> bool:
     """True when a window per key costs more than grouping all keys and sorting the few rows that need it."""
     return not _is_spark(frame.sparkSession)
