@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import uuid4
 
+from churn_assets.lakehouse.delta.draft import EVERYTHING, Refused, TablePlace
 from churn_assets.lakehouse.delta.grouping import grouped
-from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
 from churn_assets.lakehouse.engine.frames import FilesGoneError, read_partitions, write_parquet
 
 if TYPE_CHECKING:
