@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import read_folder
-from churn_assets.lakehouse.engine.texts import FLOATING, json_object, number_as_text
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, number_as_text
 from churn_assets.sources.delivered_columns import Columns
 from churn_assets.sources.landing import ExtractFile, refuse
 from churn_assets.sources.readers.added_columns import BROKEN, OTHERS, ROW_NUMBER
@@ -159,7 +159,7 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool)
         return F.lit(None).cast(spark_type)
     if kind.typeName() == "boolean" and spark_type != "string":
         delivered = delivered.cast("int")
-    cast = delivered.try_cast(spark_type)
+    cast = from_text(delivered, spark_type) if kind.typeName() == "string" else delivered.try_cast(spark_type)
     if spark_type == "string" and kind.typeName() in FLOATING:
         cast = number_as_text(delivered)
     if not isinstance(kind, FractionalType) or spark_type not in ("bigint", "string"):

@@ -7,7 +7,7 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
-from churn_assets.lakehouse.engine.texts import FLOATING, json_object, number_as_text
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, moment, number_as_text
 from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -57,19 +57,23 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
+    if column.transform or source.format == "parquet":
+        cast = raw.try_cast(column.spark_type)
+    else:
+        cast = from_text(raw, column.spark_type)
     if column.spark_type in ("double", "float"):
-        number = raw.try_cast(column.spark_type)
+        number = cast
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
-        return raw.try_cast(column.spark_type)
+        return cast
     if column.type == "date":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), raw.try_cast("date"))
+        parsed = [moment(raw, f).cast("date") for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), cast)
     if column.type == "timestamp":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
-    return raw.try_cast(column.spark_type)
+        parsed = [moment(raw, f) for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), cast)
+    return cast
 
 
 def _plain_number(raw: "Column", column: ContractColumn) -> "Column":

@@ -1,6 +1,6 @@
-"""Text and JSON of floating-point numbers, which each engine writes in its own way: here always in that of Spark.
+"""Numbers as text, and text as numbers: what each engine does in its own way, here always in that of Spark.
 
-Spark writes 9.0E9 and 1.0E-5 where Sail writes 9000000000.0 and 0.00001.
+Spark writes 9.0E9 and 1.0E-5 where Sail writes 9000000000.0 and 0.00001, and reads other words as true.
 """
 
 import os
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 FLOATING = frozenset({"double", "float"})
+TRUTHS = ("t", "true", "y", "yes", "1", "f", "false", "n", "no", "0")
 # Around a number in JSON text, so that its quotes can be taken away; as JSON writes this control character.
 MARK, MARK_IN_JSON = "\x01", "\\\\u0001"
 
@@ -80,3 +81,33 @@ def _mantissa(digits: "Column") -> "Column":
 
     others = F.substring(digits, 2, 400)
     return F.concat(F.substring(digits, 1, 1), F.lit("."), F.when(others == "", "0").otherwise(others))
+
+
+def from_text(text: "Column", spark_type: str) -> "Column":
+    """`try_cast` of text, with the results of Spark on every engine."""
+    from pyspark.sql import functions as F
+
+    if CONNECT_MODE not in os.environ:
+        return text.try_cast(spark_type)
+    if spark_type in FLOATING:  # as in Java, a number may end with a letter for its type
+        return F.regexp_replace(text, "([0-9.])[dDfF]$", "$1").try_cast(spark_type)
+    if spark_type == "boolean":  # Sail also takes on and off
+        known = F.lower(F.trim(text)).isin(*TRUTHS)
+        return F.when(known, text.try_cast("boolean"))
+    if spark_type.startswith("decimal"):  # Sail knows no exponent here
+        exponent = F.when(text.rlike("[eE]"), text.try_cast("double").try_cast(spark_type))
+        return F.coalesce(text.try_cast(spark_type), exponent)
+    if spark_type in ("date", "timestamp"):
+        return F.regexp_replace(text, r"^[\x00-\x20]+|[\x00-\x20]+$", "").try_cast(spark_type)
+    return text.try_cast(spark_type)
+
+
+def moment(text: "Column", form: str) -> "Column":
+    """A timestamp written in this format of Spark; null when it is written otherwise."""
+    from pyspark.sql import functions as F
+
+    parsed = F.try_to_timestamp(text, F.lit(form))
+    if CONNECT_MODE not in os.environ or "MMM" not in form or "MMMM" in form:
+        return parsed
+    # Sail takes March for Mar, too
+    return F.when(text.rlike("(^|[^A-Za-z])[A-Za-z]{3}([^A-Za-z]|$)"), parsed)
