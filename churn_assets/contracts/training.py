@@ -56,8 +56,8 @@ class Training(Section):
     engine: Literal["auto", "local", "spark"] = Field(
         "auto",
         description=(
-            "where candidates that know both are fitted: `local`, `spark`, or `auto` (Spark from a "
-            "million rows on)"
+            "where candidates that know both are fitted: `local` (one machine), `spark`, or `auto` (one "
+            "machine; with a Spark cluster, there from a million rows on)"
         ),
     )
     validation_cohorts: int = Field(
