@@ -193,9 +193,7 @@ def candidates(bench: Bench) -> None:
     folder = bench.folder / "candidates"
     folder.mkdir()
     bench.demo()
-    measure(
-        sys.executable, "-m", "benchmarks.candidates", str(folder), LAST, CHURN_HOME=bench.home("demo")
-    )
+    measure(sys.executable, "-m", "benchmarks.candidates", str(folder), LAST, CHURN_HOME=bench.home("demo"))
     for line in json.loads((folder / "candidates.json").read_text()):
         difference, low, high = line["difference"]
         remark = (

@@ -51,7 +51,10 @@ def trained(folder: Path, **training: object) -> tuple[list[str], list[dict[str,
     lake = Lake(settings, load_business(settings.business_path))
     write_cohorts(lake, honest, COHORTS)
     done = subprocess.run(
-        [sys.executable, "-c", TRAIN, str(folder), settings.business], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", TRAIN, str(folder), settings.business],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     started, scored = json.loads(done.stdout.splitlines()[-1])

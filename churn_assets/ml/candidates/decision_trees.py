@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from churn_assets.ml.candidates import mllib_trees, sklearn_trees
-from churn_assets.ml.candidates.part import Engine, TrainingPart
-from churn_assets.ml.candidates.space import Space
+from churn_assets.ml.candidates.candidate import Engine, TrainingPart
+from churn_assets.ml.candidates.search_ranges import Space
 from churn_assets.ml.portable.model import Scorer
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.part import TrainingPart
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees
 
@@ -44,9 +44,7 @@ def random_forest(part: TrainingPart, trees: int, depth: int, leaf_rows: int, ro
     return Scorer(trees_of(nodes, np.full(trees, 1 / trees)), "probability")
 
 
-def boosted_trees(
-    part: TrainingPart, trees: int, depth: int, leaf_rows: int, learning_rate: float
-) -> Scorer:
+def boosted_trees(part: TrainingPart, trees: int, depth: int, leaf_rows: int, learning_rate: float) -> Scorer:
     """Fit boosted trees; see `GradientBoostedTrees`."""
     from pyspark.ml import classification
 

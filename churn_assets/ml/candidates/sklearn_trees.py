@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn_assets.ml.candidates import histogram_boosting
-from churn_assets.ml.candidates.part import TrainingPart
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.single_precision import last_that_rounds_to, rounded_down
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees
@@ -42,9 +42,7 @@ def random_forest(part: TrainingPart, trees: int, depth: int, leaf_rows: int, ro
     return Scorer(trees_of(learner.fit(part.matrix, part.labels)), "probability")
 
 
-def boosted_trees(
-    part: TrainingPart, trees: int, depth: int, leaf_rows: int, learning_rate: float
-) -> Scorer:
+def boosted_trees(part: TrainingPart, trees: int, depth: int, leaf_rows: int, learning_rate: float) -> Scorer:
     """Fit boosted trees; see `GradientBoostedTrees`.
 
     As in MLlib, splits lie between bins of values. scikit-learn's boosting without bins takes 13 times as long and is

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from churn_assets.ml.candidates import part as parts
+from churn_assets.ml.candidates import candidate as interface
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.decision_trees import DecisionTree, GradientBoostedTrees, RandomForest
-from churn_assets.ml.candidates.part import TrainingPart
 from churn_assets.ml.candidates.sklearn_trees import trees_of
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.calibration import logit, sigmoid
@@ -32,7 +32,9 @@ MATRIX = np.column_stack(
         (RNG.random(4000) < 0.05).astype(float),
     ]
 )
-LABELS = (RNG.random(4000) < sigmoid(-2.5 + MATRIX[:, 0] + 0.3 * MATRIX[:, 1] + 2 * MATRIX[:, 3])).astype(float)
+LABELS = (RNG.random(4000) < sigmoid(-2.5 + MATRIX[:, 0] + 0.3 * MATRIX[:, 1] + 2 * MATRIX[:, 3])).astype(
+    float
+)
 KINDS = [DecisionTree(), RandomForest(), GradientBoostedTrees()]
 
 
@@ -45,7 +47,9 @@ def fitted(kind: Any, monkeypatch: pytest.MonkeyPatch, part: TrainingPart) -> tu
     kept: list[Any] = []
     for learner in (DecisionTreeClassifier, RandomForestClassifier, HistGradientBoostingClassifier):
         fit = learner.fit
-        monkeypatch.setattr(learner, "fit", lambda self, *rows, fit=fit: kept.append(self) or fit(self, *rows))
+        monkeypatch.setattr(
+            learner, "fit", lambda self, *rows, fit=fit: kept.append(self) or fit(self, *rows)
+        )
     return kind.fit(part), kept[0]
 
 
@@ -99,7 +103,9 @@ def expected_probability(tree: Any, row: NDArray[np.float64], known: frozenset[i
     )
 
 
-@pytest.mark.parametrize("kind", [DecisionTree(), RandomForest(trees=5)], ids=lambda kind: type(kind).__name__)
+@pytest.mark.parametrize(
+    "kind", [DecisionTree(), RandomForest(trees=5)], ids=lambda kind: type(kind).__name__
+)
 def test_reasons_are_the_shapley_values_of_scikit_learns_trees(kind: Any, monkeypatch: Any) -> None:
     scorer, learner = fitted(kind, monkeypatch, part_of())
     members = [member.tree_ for member in getattr(learner, "estimators_", [learner])]
@@ -123,7 +129,11 @@ def test_reasons_add_up_to_the_log_odds_of_scikit_learns_probability(kind: Any, 
 
 def test_leaves_hold_as_many_rows_as_demanded() -> None:
     """A forest counts draws as MLlib does: a row that is drawn twice counts twice."""
-    for kind in (DecisionTree(leaf_rows=300), RandomForest(leaf_rows=300), GradientBoostedTrees(leaf_rows=300)):
+    for kind in (
+        DecisionTree(leaf_rows=300),
+        RandomForest(leaf_rows=300),
+        GradientBoostedTrees(leaf_rows=300),
+    ):
         form = kind.fit(part_of()).form
         assert isinstance(form, Trees)
         assert 300 <= form.cover[form.column < 0].min() < 450
@@ -156,7 +166,7 @@ def test_the_same_seed_gives_the_same_trees_on_one_thread_and_on_all(
 ) -> None:
     one = kind.fit(part_of()).probability(MATRIX)
     assert np.array_equal(kind.fit(part_of()).probability(MATRIX), one)
-    monkeypatch.setattr(parts, "ROWS_FOR_THREADS", 1)
+    monkeypatch.setattr(interface, "ROWS_FOR_THREADS", 1)
     assert part_of().threads is None
     assert np.array_equal(kind.fit(part_of()).probability(MATRIX), one)
     if isinstance(kind, RandomForest):
@@ -164,9 +174,9 @@ def test_the_same_seed_gives_the_same_trees_on_one_thread_and_on_all(
 
 
 def test_small_fits_take_one_thread_and_large_ones_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    for rows, jobs in ((parts.ROWS_FOR_THREADS, 1), (len(MATRIX), -1)):
+    for rows, jobs in ((interface.ROWS_FOR_THREADS, 1), (len(MATRIX), -1)):
         with monkeypatch.context() as patched:
-            patched.setattr(parts, "ROWS_FOR_THREADS", rows)
+            patched.setattr(interface, "ROWS_FOR_THREADS", rows)
             _, forest = fitted(RandomForest(), patched, part_of())
         assert forest.n_jobs == jobs
 
