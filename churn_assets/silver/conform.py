@@ -8,6 +8,7 @@ from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.contracts.words import with_article
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, moment, number_as_text
 from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -51,25 +52,39 @@ def raw_value(column: ContractColumn, source: Source) -> "Column":
     return F.nullif(F.trim(delivered), F.lit(""))
 
 
-def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
-    """The value in the contract's type, null when it does not parse."""
+def _text_columns(raw: "DataFrame", source: Source) -> set[str]:
+    """Names of the columns whose raw value is text: as it was delivered, or as transformLogic made it."""
+    if not any(
+        column.transform for column in source.columns
+    ):  # the types of a frame cost a query of the plan
+        return set() if source.format == "parquet" else {column.name for column in source.columns}
+    kinds = dict(raw.dtypes)
+    return {column.name for column in source.columns if kinds[f"_raw_{column.name}"] == "string"}
+
+
+def _typed(raw: "Column", column: ContractColumn, source: Source, is_text: bool) -> "Column":
+    """The value in the contract's type, null when it does not parse.
+
+    A transformLogic that gives text needs no cast: its text is read as delivered text is.
+    """
     from pyspark.sql import functions as F
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
+    cast = from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
     if column.spark_type in ("double", "float"):
-        number = raw.try_cast(column.spark_type)
+        number = cast
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if not column.formats and (column.transform or source.format == "parquet"):
-        return raw.try_cast(column.spark_type)
+        return cast
     if column.type == "date":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), raw.try_cast("date"))
+        parsed = [moment(raw, f).cast("date") for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), cast)
     if column.type == "timestamp":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
-    return raw.try_cast(column.spark_type)
+        parsed = [moment(raw, f) for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), cast)
+    return cast
 
 
 def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
@@ -107,9 +122,10 @@ def _as_text(column: ContractColumn, source: Source) -> "Column":
     """The raw value as text, for rules and reasons."""
     from pyspark.sql import functions as F
 
-    raw = F.col(f"_raw_{column.name}").cast("string")
+    raw = F.col(f"_raw_{column.name}")
     if source.format != "parquet":
-        return raw
+        return raw.cast("string")
+    raw = number_as_text(raw) if column.spark_type in FLOATING else raw.cast("string")
     # bronze has the column's type already; a value that does not fit it is in `rescued`
     unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
     return F.coalesce(raw, unfit)
@@ -138,7 +154,8 @@ def _values(column: ContractColumn) -> list["Rule"]:
     value, rules = F.col(column.name), []
 
     def add(rule: str, condition: "Column", reason: str) -> None:
-        rules.append(_rule(rule, column, condition, reason, value))
+        told = number_as_text(value) if column.spark_type in FLOATING else value
+        rules.append(_rule(rule, column, condition, reason, told))
 
     if column.minimum is not None:
         add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
@@ -313,12 +330,13 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         *(raw_value(c, source).alias(f"_raw_{c.name}") for c in source.columns),
         *(_can_be_computed(transform).alias(name) for name, transform in computed.items()),
     )
+    texts = _text_columns(raw, source)
     typed = raw.select(
         *provenance,
         "_delivered",
         *(_as_text(c, source).alias(f"_raw_{c.name}") for c in source.columns),
         *computed,
-        *(_typed(F.col(f"_raw_{c.name}"), c, source).alias(c.name) for c in source.columns),
+        *(_typed(F.col(f"_raw_{c.name}"), c, source, c.name in texts).alias(c.name) for c in source.columns),
     )
     settled = _settled(typed, source)
     refusals = _refusals(source)
@@ -334,9 +352,23 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),
+        F.when(rule.isNotNull(), json_object(_delivered(source), _floating(source))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
+
+
+def _delivered(source: Source) -> "dict[str, Column]":
+    """The row as delivered: name -> value."""
+    from pyspark.sql import functions as F
+
+    return {field: F.col(f"_delivered.`{field}`") for field in source.fields} | {"rescued": F.col("rescued")}
+
+
+def _floating(source: Source) -> set[str]:
+    """Fields that bronze holds as floating-point numbers."""
+    if source.format != "parquet":
+        return set()
+    return {column.field for column in source.columns if column.spark_type in FLOATING}
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":

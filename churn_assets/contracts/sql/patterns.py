@@ -1,12 +1,13 @@
 """Tells which parts of regular expressions and of formats of dates the engines read differently."""
 
 import re
+from collections.abc import Collection
 
 _PLAIN_ESCAPES = frozenset(r"\.+*?()|[]{}^$-/") | {"t", "n", "r", "z", "A"}
 _IN_CLASS = frozenset(r"\.+*?()|[]{}^$-/tnr")
 _MOST_REPEATS = 100
 _REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
-_LETTERS = frozenset({"yyyy", "MM", "M", "dd", "d", "HH", "H", "mm", "ss", "MMM"})
+_LETTERS = frozenset({"yyyy", "MM", "M", "dd", "d", "HH", "H", "mm", "ss"})
 # Construct -> what to write in its place.
 _OTHERWISE = {
     r"\d": "[0-9]",
@@ -123,9 +124,12 @@ def groups(pattern: str) -> int | None:
         return None
 
 
-def differences_of_format(written: str) -> list[tuple[str, str]]:
-    """Returns what is not proven in a format of dates, each as (what stands there, what to write instead)."""
+def differences_of_format(written: str, also: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Returns what is not proven in a format of dates, each as (what stands there, what to write instead).
+
+    `also`: further letters that the caller can read on both engines.
+    """
     plain = re.sub(r"'[^']*'", "", written)
     runs = dict.fromkeys(found[0] for found in re.finditer(r"([A-Za-z])\1*", plain))
-    found = [(run, "the letters yyyy, MM, dd, HH, mm, ss") for run in runs if run not in _LETTERS]
+    found = [(run, "the letters yyyy, MM, dd, HH, mm, ss") for run in runs if run not in {*_LETTERS, *also}]
     return found + [(sign, "another sign") for sign in dict.fromkeys(plain) if sign in "[]{}#"]

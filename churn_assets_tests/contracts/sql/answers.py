@@ -13,7 +13,7 @@ import tempfile
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -148,47 +148,25 @@ def _plain(value: Any) -> Any:
     return repr(value)
 
 
-def sail_session(folder: Path) -> "SparkSession":
-    """A session on a Sail server of this process, which then can hold no session on a JVM."""
-    import os
-
-    os.environ |= {
-        "SAIL_MODE": "local",
-        "SAIL_EXECUTION__CHECKPOINT__PATH": folder.as_uri(),
-        "SAIL_RUNTIME__TEMPORARY_FILES__PATHS": json.dumps([str(folder)]),
-        "RUST_LOG": "off",
-        "SPARK_CONNECT_MODE_ENABLED": "1",
-    }
-    from pysail.spark import SparkConnectServer
-    from pyspark.logger import PySparkLogger
-    from pyspark.sql.connect.session import SparkSession as Session
-
-    server = SparkConnectServer("127.0.0.1", 0)
-    server.start(background=True)
-    host, port = server.listening_address
-    session = Session.builder.remote(f"sc://{host}:{port}").getOrCreate()
-    PySparkLogger.getLogger("pyspark.sql.connect.logging").setLevel(51)
-    session.conf.set("spark.sql.session.timeZone", "UTC")
-    session.conf.set("spark.sql.ansi.enabled", "true")
-    return session
-
-
-def spark_session(folder: Path) -> "SparkSession":
-    """A session on Spark."""
+def session_of(engine: Literal["sail", "spark"], folder: Path) -> "SparkSession":
+    """A session on an engine; a process has one."""
     from churn_assets.lakehouse.engine.session import start_session
     from churn_assets.settings import Settings
 
-    return start_session(Settings(home=str(folder), engine_profile="small", spark_master="local[2]"))
+    return start_session(
+        Settings(home=str(folder), engine=engine, engine_profile="small", spark_master="local[2]")
+    )
 
 
 def main() -> None:
     """`sail FILE` or `spark FILE` writes the answers of an engine; `record` writes those of both into answers.jsonl."""
     import subprocess
 
-    engine, folder = sys.argv[1], Path(tempfile.mkdtemp())
+    engine: Any = sys.argv[1]
+    folder = Path(tempfile.mkdtemp())
     if engine != "record":
-        session = (sail_session if engine == "sail" else spark_session)(folder)
-        Path(sys.argv[2]).write_text(json.dumps(answers(session, recorded())), encoding="utf-8")
+        found = answers(session_of(engine, folder), recorded())
+        Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
         return
     told: dict[str, dict[str, Answer]] = {}
     for name in ("spark", "sail"):
