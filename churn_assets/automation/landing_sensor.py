@@ -1,7 +1,7 @@
 """The sensor that requests an ingest of new extracts. It reads no file, only names, sizes and modification times."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, spans, spoken
 from churn_assets.silver.audit import USUAL_MONTHS
+from churn_assets.silver.balance import rules_digest
 from churn_assets.silver.known_ids import RULE as NO_KEYS
 from churn_assets.sources.arrivals import Arrivals, look, touched
 from churn_assets.sources.landing import LandingError, list_extracts
@@ -33,12 +34,13 @@ class Remembered(NamedTuple):
 
     `requests` makes run keys unique. Without it, a landing zone that returns to an earlier state (a wrong file was
     withdrawn) would give the same run key again, and Dagster launches a run key only once. `day` is the day of the
-    newest request.
+    newest request. `rules` is a digest of the rules by which silver judges months.
     """
 
     requests: int
     arrivals: Arrivals
     day: str = ""
+    rules: str = ""
 
     def cursor(self) -> str:
         """The state as the text of the Dagster cursor."""
@@ -84,16 +86,20 @@ class Verdicts(NamedTuple):
         unjudged: months with files that silver has not judged as they lie: their run failed before.
         refused: source -> months that silver refused, with the files that lie there.
         without_keys: source -> months that silver refused because ids had no key, changed since or not.
+        outdated: months that silver refused by rules that were edited since.
     """
 
     unjudged: set[str]
     refused: dict[str, set[str]]
     without_keys: dict[str, set[str]]
+    outdated: set[str]
 
 
-def verdicts(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -> Verdicts:
-    """What silver/reconciliation says of the files of these sources that are `present`."""
-    found = Verdicts(set(), {}, {})
+def verdicts(
+    lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals, rules: Mapping[str, str]
+) -> Verdicts:
+    """What silver/reconciliation says of the files of these sources that are `present`, and are judged by `rules`."""
+    found = Verdicts(set(), {}, {}, set())
     some = lakehouse.exists(tables.RECONCILIATION)
     rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist() if some else []
     told = {(row["source"], row["extract_month"]): row for row in rows}
@@ -107,6 +113,8 @@ def verdicts(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals)
                 found.unjudged.add(month)
             elif row.get("refused_by"):
                 found.refused.setdefault(source.name, set()).add(month)
+                if row.get("rules") not in (rules[source.name], None):
+                    found.outdated.add(month)
     return found
 
 
@@ -116,7 +124,7 @@ def asked_again(told: Verdicts, before: Arrivals, after: Arrivals) -> set[str]:
     A refused month may pass when its source delivers again what the rules `volume` and `gap` compare it with. A month
     with ids that have no key may be refused because of a month of another source.
     """
-    found = set(told.unjudged)
+    found = told.unjudged | told.outdated
     for name, months in told.refused.items():
         changed = touched({name: before.get(name, {})}, {name: after.get(name, {})})
         for month in months:
@@ -147,7 +155,7 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         landing = lakehouse.settings.landing_uri
         last = Remembered.of(context.cursor) if context.cursor else Remembered(0, {})
-        requested, before, before_day = last
+        requested, before, before_day, before_rules = last
         after, refused = look(landing, business, before)
         if not context.cursor:
             before = loaded(lakehouse, (s for s in business.sources if s.name not in refused), after)
@@ -155,10 +163,14 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         known = set(ingest_months(business).get_partition_keys())
         # months outside the calendar are not remembered, so that they are new once the calendar includes them
         inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
-        told = verdicts(lakehouse, (s for s in business.sources if s.name not in refused), inside)
+        rules = {source.name: rules_digest(business, source) for source in business.sources}
+        told = verdicts(lakehouse, (s for s in business.sources if s.name not in refused), inside, rules)
+        by_rules = blake2s(json.dumps(rules).encode(), digest_size=8).hexdigest()
+        edited = before_rules not in ("", by_rules)
         today, busy = f"{datetime.now(UTC):%Y-%m-%d}", job_under_way(context.instance)
         # a failed run is tried again when something changes, else once a day
-        if not busy and (months or (told.unjudged and today != before_day)):
+        waiting = told.unjudged | told.outdated
+        if not busy and (months or (waiting and (edited or today != before_day))):
             months = sorted({*months, *asked_again(told, before, after)})
         outside = [m for m in months if m not in known]
         asked = spans(m for m in months if m in known)
@@ -167,7 +179,10 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         for name, error in refused.items():
             context.log.warning(f"{name} waits: {error}")
             inside[name] |= {month: AGAIN for month in months if month in known}
-        cursor = Remembered(requested + bool(asked), inside, today if asked else before_day).cursor()
+        kept_rules = before_rules if edited and busy else by_rules
+        cursor = Remembered(
+            requested + bool(asked), inside, today if asked else before_day, kept_rules
+        ).cursor()
         if not asked:
             why = f"; {', '.join(outside)} are no months of the calendar in churn.yaml" if outside else ""
             context.update_cursor(cursor)

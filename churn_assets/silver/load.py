@@ -27,14 +27,14 @@ from churn_assets.silver.audit import (
     rows_by_month,
     volume_not_judged,
 )
-from churn_assets.silver.balance import Balance, record_months
+from churn_assets.silver.balance import Balance, record_months, rules_digest
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.versions import (
-    BOOKKEEPING,
     MERGED_INTO,
+    bookkeeping,
     repeated_keys,
     set_apart,
     to_versions,
@@ -262,7 +262,9 @@ def load_silver(
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
     merged = [MERGED_INTO] if source.merged_into else []
-    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *merged, *BOOKKEEPING)
+    attributes = versions.select(
+        "customer_key", *(c.name for c in source.attributes), *merged, *bookkeeping(source)
+    )
     identity_table = tables.customer_identity(business)
     try:
         with ExitStack() as drafts:
@@ -291,7 +293,8 @@ def load_silver(
     finally:
         for frame in reversed(kept):
             frame.unpersist()
-    record_months(lakehouse, source, verdicts(source, load, came), months, run_id)
+    judged_by = rules_digest(business, source)
+    record_months(lakehouse, source, verdicts(source, load, came, judged_by), months, run_id)
     # what blocks is a failed check, and stands in silver/reconciliation
     record(lakehouse, source.name, months, [p for p in load.problems if p.severity == "warn"], run_id=run_id)
     if load.blocking:
@@ -323,7 +326,7 @@ def judged(
     return SilverLoad(audits, problems, [])
 
 
-def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Balance]:
+def verdicts(source: Source, load: SilverLoad, came: Delivery, rules: str) -> list[Balance]:
     """The rows of silver/reconciliation for the months of a load; a month without extracts that passed has none."""
     found, marks = [], came.marks
     for audit in load.audits:
@@ -334,8 +337,9 @@ def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Balance]:
         dates = sorted({file.extract_date for file in audit.files})
         whole = is_whole(source, audit.month, came.by_month, came.by_extract)
         refused_by, mark = ", ".join(broken) or None, marks.get(audit.month)
+        filled = None if broken else json.dumps(audit.filled, sort_keys=True)
         named = (source.name, audit.month, audit.delivered)
-        found.append(Balance(*named, *counts, dates, whole, refused_by, mark))
+        found.append(Balance(*named, *counts, dates, whole, refused_by, mark, rules, filled))
     return found
 
 

@@ -467,6 +467,27 @@ def test_whom_nobody_lists_any_more_did_not_stay(
     }
 
 
+def test_who_was_listed_until_the_window_ended_stayed(spark: "SparkSession") -> None:
+    """Weekly extracts repeat an unchanged row, whose known_at is the first of the month; the window ends on 9 March."""
+    from pyspark.sql import functions as F
+
+    listed = {"until 16 March": "03-16", "until 2 March": "03-02"}
+    source = TELECOM.source("customers")
+    rows = [(day(known), who, "active") for who in listed for known in ("01-05", "02-02", "03-02")]
+    until = F.when(
+        F.col("extract_month") == "2025-03",
+        F.when(F.col("customer_key") == "until 16 March", F.lit(day("03-16"))).otherwise(F.lit(day("03-02"))),
+    )
+    versions = silver(spark, source, "customer_key string, status string", rows)
+    people = spark.createDataFrame([(who, AS_OF) for who in listed], "customer_key string, as_of_date date")
+    spells = silver(spark, SOURCE, SCHEMA, [version("01-07", who) for who in listed])
+    dates = cohorts(["2025-01"], TELECOM.file.windows, [day("04-07")])
+    extracts = {"customers": [day(d) for d in ("01-05", "02-02", "03-02", "04-06")]}
+    entities = {"customers": versions.withColumn("listed_until", until)}
+    found = _outcomes(churn_labels(people, spells, TELECOM, dates, None, entities, extracts))
+    assert found == {"until 16 March": "stayed", "until 2 March": "disappeared"}
+
+
 def test_who_is_merged_neither_stayed_nor_churned(spark: "SparkSession", tmp_path: Path) -> None:
     folder = business_copy(tmp_path)
     edit_yaml(folder / "contracts" / "customers.yaml", tell_merges)

@@ -1,6 +1,7 @@
 """A month that is not known never looks like a month without rows: what passes, is refused, and waits for it."""
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from churn_assets.bronze.assets import FILES_READ
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
-from churn_assets.history.known_until import source_states
+from churn_assets.history.known_until import already_due, source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
 from churn_assets.months import month_end
@@ -159,3 +160,13 @@ def test_a_file_that_cannot_be_read_costs_its_month_of_its_source_alone(
     assert lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-02"], instance=instance).success
     assert latest_status(instance, tables.bronze(source), FILES_READ) == "SUCCEEDED"
     assert not any(state.missing for state in source_states(lake.lakehouse, lake.business, "2025-02"))
+
+
+def test_a_month_that_was_refused_is_not_excused_because_it_is_not_due(tmp_path: Path) -> None:
+    """A cross-check may refuse an open month whose rows are in silver: gold must not show them."""
+    business = load_business(small_business(tmp_path))
+    missing = {"tickets": ["2025-03", "2025-04"], "customers": ["2025-04"]}
+    today = date(2025, 4, 20)
+    assert already_due(business, missing, today) == {"tickets": ["2025-03"]}
+    refused = {("tickets", "2025-04")}
+    assert already_due(business, missing, today, refused) == {"tickets": ["2025-03", "2025-04"]}

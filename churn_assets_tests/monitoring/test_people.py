@@ -36,6 +36,7 @@ def _balances(
 ) -> list[PeopleBalance]:
     told = {"customers": customers, "subscriptions": spells}
     empty = {"refused": False, "status": "active", "merged_into_key": None, "started_on": date(2024, 1, 1)}
+    empty |= {"notice_on": None}
 
     def read(source: Source, month: str, columns: Sequence[str]) -> pd.DataFrame:
         rows = [
@@ -129,8 +130,9 @@ def test_a_shop_counts_who_bought_lately(tmp_path: Path) -> None:
     bought = {(months[0], "a"): 20, (months[0], "b"): 20, (months[2], "b"): 5}
 
     def read(source: Source, month: str, columns: Sequence[str]) -> pd.DataFrame:
-        rows = [(who, date.fromisoformat(f"{m}-{d:02d}")) for (m, who), d in bought.items() if m == month]
-        return pd.DataFrame(rows, columns=["customer_key", "day"])
+        days = {(m, who): date.fromisoformat(f"{m}-{d:02d}") for (m, who), d in bought.items()}
+        rows = [(who, day, day) for (m, who), day in days.items() if m == month]
+        return pd.DataFrame(rows, columns=["customer_key", "first", "last"])
 
     found = [_counts(b) for rows, _ in balances(shop, read, {}, months) for b in rows if b.source == ALL]
     assert found == [

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from churn_assets.automation import landing_sensor
 from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import MonthRule
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
-from churn_assets.silver.balance import Balance, record_months
+from churn_assets.silver.balance import Balance, record_months, rules_digest
 from churn_assets.sources.arrivals import look, touched
 from churn_assets.sources.landing import LandingError
 from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
@@ -63,13 +64,14 @@ def judge(
     refused: Mapping[tuple[str, str], str] | None = None,
 ) -> None:
     """What a run leaves in silver/reconciliation: it judges the files of these months (of all, without any) as they
-    lie; (source, month) -> rules of those that it refuses.
+    lie, by the present contracts; (source, month) -> rules of those that it refuses.
     """
     wanted, found = set(months), look(lakehouse.settings.landing_uri, business, {}, time.time() + 60).arrivals
     for source in business.sources:
         marks = {m: d for m, d in found[source.name].items() if not wanted or m in wanted}
+        rules = rules_digest(business, source)
         balances = [
-            Balance(source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark)
+            Balance(source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark, rules)
             for m, mark in marks.items()
         ]
         if marks:
@@ -257,6 +259,25 @@ def test_a_refused_month_is_asked_for_again_when_its_source_changes_before_it(da
     judge(daemon.lakehouse, daemon.business, refused={("customers", "2025-04"): "gap"})
     deliver(daemon.lakehouse, "customers", "2025-03-31")
     assert daemon.tick("2026-01-02") == [("2025-03", "2025-04")]
+
+
+def test_a_refused_month_is_asked_for_again_when_its_contract_was_edited(daemon: Daemon) -> None:
+    for month in ("2025-01-31", "2025-02-28"):
+        deliver(daemon.lakehouse, "customers", month)
+        deliver(daemon.lakehouse, "subscriptions", month)
+    assert daemon.tick() == [("2025-01", "2025-02")]
+    refused = {("customers", "2025-01"): "fill", ("subscriptions", "2025-02"): "refusedShare"}
+    judge(daemon.lakehouse, daemon.business, refused=refused)
+    assert daemon.tick("2026-01-02") == [], "nothing has changed"
+    mended = MonthRule("fill", 0.0, 1.0, "warn")
+    customers, *others = daemon.business.sources
+    edited = replace(customers, month_rules=(*customers.month_rules, mended))
+    daemon.business = replace(daemon.business, sources=(edited, *others))
+    assert daemon.tick("2026-01-02") == [("2025-01", "2025-01")], "the other contract is as it was"
+    assert daemon.tick("2026-01-02") == []
+    assert daemon.tick("2026-01-03") == [("2025-01", "2025-01")], "that run died"
+    judge(daemon.lakehouse, daemon.business, refused=refused)
+    assert daemon.tick("2026-01-04") == [], "it was refused by the edited contract, too"
 
 
 def test_months_without_keys_are_asked_for_again_when_the_month_to_mend_changes(daemon: Daemon) -> None:
