@@ -20,12 +20,12 @@ from churn_assets.silver.audit import USUAL_MONTHS
 from churn_assets.silver.balance import rules_digest
 from churn_assets.silver.known_ids import RULE as NO_KEYS
 from churn_assets.sources.arrivals import Arrivals, look, touched
-from churn_assets.sources.landing import LandingError, list_extracts
+from churn_assets.sources.landing import LandingError, list_everything
 
 EVERY_SECONDS = 60
 TINY = 4096  # bytes; a file of this size holds a header at most
-# The mark of a month that was requested while the source waited. Its run may have failed at this source, which blocks
-# the customer keys of all sources. No file has this mark, so the sensor requests the month again.
+# The mark of a month that was requested for another source while it waited. Silver refuses it for this source. No file
+# has this mark, so the sensor requests the month again.
 AGAIN = ""
 
 
@@ -68,7 +68,7 @@ def loaded(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -
         rows = lakehouse.aggregate(table, ["extract_month", "source_file"], [("row_number", "count")])
         month_of_file = {row["source_file"]: row["extract_month"] for row in rows.to_pylist()}
         written = lakehouse.committed_at(table)
-        lying = list_extracts(lakehouse.settings.landing_uri, source)
+        lying = list_everything(lakehouse.settings.landing_uri, source).files
         gone = {month_of_file[name] for name in month_of_file.keys() - {f.name for f in lying}}
         new = {
             f.month
@@ -146,7 +146,7 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Ingests the months whose files in the landing zone were added, changed or removed since the last tick. "
-            "Files younger than 30 s and *.part wait; so does a source with a file that its contract does not "
+            "Files younger than 30 s and *.part wait; so does the month of a file that its contract does not "
             "expect, and the tick names the file."
         ),
     )
@@ -156,15 +156,15 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         landing = lakehouse.settings.landing_uri
         last = Remembered.of(context.cursor) if context.cursor else Remembered(0, {})
         requested, before, before_day, before_rules = last
-        after, refused = look(landing, business, before)
+        after, refused, waiting_months = look(landing, business, before)
         if not context.cursor:
-            before = loaded(lakehouse, (s for s in business.sources if s.name not in refused), after)
+            before = loaded(lakehouse, business.sources, after)
         months = touched(before, after)
         known = set(ingest_months(business).get_partition_keys())
         # months outside the calendar are not remembered, so that they are new once the calendar includes them
         inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
         rules = {source.name: rules_digest(business, source) for source in business.sources}
-        told = verdicts(lakehouse, (s for s in business.sources if s.name not in refused), inside, rules)
+        told = verdicts(lakehouse, business.sources, inside, rules)
         by_rules = blake2s(json.dumps(rules).encode(), digest_size=8).hexdigest()
         edited = before_rules not in ("", by_rules)
         today, busy = f"{datetime.now(UTC):%Y-%m-%d}", job_under_way(context.instance)
@@ -177,8 +177,11 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         if refused and not asked:
             raise LandingError("\n".join(map(str, refused.values())))
         for name, error in refused.items():
-            context.log.warning(f"{name} waits: {error}")
-            inside[name] |= {month: AGAIN for month in months if month in known}
+            waits = spoken(waiting_months[name]) or "no month, since the names tell none,"
+            context.log.warning(f"{name}: {waits} waits: {error}")
+            inside[name] |= {
+                month: AGAIN for month in waiting_months[name].intersection(months) if month in known
+            }
         kept_rules = before_rules if edited and busy else by_rules
         cursor = Remembered(
             requested + bool(asked), inside, today if asked else before_day, kept_rules

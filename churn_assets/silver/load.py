@@ -44,7 +44,7 @@ from churn_assets.silver.versions import (
 )
 from churn_assets.sources.arrivals import digest
 from churn_assets.sources.content import extracts_without_rows
-from churn_assets.sources.landing import ExtractFile, list_everything
+from churn_assets.sources.landing import ExtractFile, RefusedFile, list_everything
 from churn_assets.sources.readers.staging import stage
 
 if TYPE_CHECKING:
@@ -120,11 +120,13 @@ class Delivery:
         files: those that bronze holds, those of the usual months before and those without rows included.
         lying: those that lie in the landing zone.
         unread: of these, those that bronze should hold but does not, and why.
+        refused: those that cannot be used, of these months.
     """
 
     files: Sequence[DeliveredFile]
     lying: Sequence[ExtractFile]
     unread: Mapping[ExtractFile, str]
+    refused: Sequence[RefusedFile]
 
     @cached_property
     def by_month(self) -> Mapping[str, int]:
@@ -141,16 +143,22 @@ class Delivery:
         """Month -> digest of the files that are judged; files that came after bronze was written are not."""
         names = {file.name for file in self.files} | {file.name for file in self.unread}
         looked_at = [f for f in self.lying if f.name in names]
-        months = {f.month for f in looked_at}
-        return {month: digest(f for f in looked_at if f.month == month) for month in months}
+        months = {f.month for f in looked_at} | {f.month for f in self.refused if f.month}
+        return {
+            month: digest(
+                (f for f in looked_at if f.month == month), (f for f in self.refused if f.month == month)
+            )
+            for month in months
+        }
 
 
 def delivery(lakehouse: Lakehouse, source: Source, months: Sequence[str], run_id: str) -> Delivery:
     """What came of these months, compared between bronze and the landing zone."""
     files = delivered_files(lakehouse, source, months)
-    lying = list_everything(lakehouse.settings.landing_uri, source, months).files
+    listing = list_everything(lakehouse.settings.landing_uri, source, months)
     held = {file.name for file in files}
-    return Delivery(files, lying, _unread_files(lakehouse, source, lying, held, run_id))
+    unread = _unread_files(lakehouse, source, listing.files, held, run_id)
+    return Delivery(files, listing.files, unread, listing.refused)
 
 
 def _unread_files(
@@ -321,6 +329,7 @@ def judged(
     first, problems = business.first_month(source), []
     for audit in audits:
         audit.unread += [why for file, why in came.unread.items() if file.month == audit.month]
+        audit.unread += [str(file.error) for file in came.refused if file.month == audit.month]
         audit.volume_not_judged = volume_not_judged(source, audit.month, came.by_month, came.by_extract)
         problems += judge(source, audit, came.by_month, came.by_extract, first, today)
     return SilverLoad(audits, problems, [])

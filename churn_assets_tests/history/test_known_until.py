@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from churn_assets.bronze.assets import FILES_READ
+from churn_assets.bronze.assets import FILES_FIT, FILES_READ
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
 from churn_assets.history.known_until import already_due, source_states
@@ -160,6 +160,31 @@ def test_a_file_that_cannot_be_read_costs_its_month_of_its_source_alone(
     assert lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-02"], instance=instance).success
     assert latest_status(instance, tables.bronze(source), FILES_READ) == "SUCCEEDED"
     assert not any(state.missing for state in source_states(lake.lakehouse, lake.business, "2025-02"))
+
+
+def test_a_misnamed_file_costs_the_month_that_its_name_tells_alone(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    """If its name tells no month, none waits for it, and the check says so."""
+    months = ["2025-01", "2025-02", "2025-03"]
+    deliver(lake, months)
+    source = lake.business.source("tickets")
+    stray = Path(lake.settings.landing_uri) / "tickets" / "tickets_20250228.jsonl"
+    stray.write_text("{}\n")
+    first = lake.run(INGEST, months, instance=instance)
+    told = failures(first)
+    assert "silver__tickets" in told and not [step for step in told if step.startswith("bronze")]
+    assert "tickets 2025-02: unread" in told["silver__tickets"] and stray.name in told["silver__tickets"]
+    assert materialised(instance, tables.silver(source)) == {"2025-01", "2025-03"}
+    bronze = tables.bronze(source)
+    assert materialised(instance, bronze) == {*months}
+    assert not evaluations(first)[f"{bronze.path}:{FILES_FIT}"].passed
+    nameless = stray.rename(stray.with_name("old.jsonl"))
+    again = lake.run(INGEST, months, instance=instance)
+    assert again.success, failures(again)
+    check = evaluations(again)[f"{bronze.path}:{FILES_FIT}"]
+    assert not check.passed
+    assert f"Nothing tells of which month tickets/{nameless.name} is" in check.description
 
 
 def test_a_month_that_was_refused_is_not_excused_because_it_is_not_due(tmp_path: Path) -> None:

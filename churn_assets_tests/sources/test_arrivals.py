@@ -348,10 +348,10 @@ def test_what_no_contract_expects_fails_the_tick_with_its_name(
         ingest_new_files_sensor(business)(sensor_context(resources={"lakehouse": lakehouse}))
 
 
-def test_a_source_with_a_file_that_no_contract_expects_waits_alone(
+def test_a_month_with_a_file_that_no_contract_expects_waits_alone(
     lakehouse: Lakehouse, tick: Tick, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What was asked for meanwhile may have failed at it, and is asked for again; what was seen before is not."""
+    """What was asked for meanwhile was refused because of it, and is asked for again; other months do not wait."""
     for source in ("customers", "subscriptions"):
         deliver(lakehouse, source, "2025-01-31")
         deliver(lakehouse, source, "2025-02-28")
@@ -361,13 +361,23 @@ def test_a_source_with_a_file_that_no_contract_expects_waits_alone(
     deliver(lakehouse, "subscriptions", "2025-04-30")
     deliver(lakehouse, "customers", "2025-02-28", "late")
     deliver(lakehouse, "customers", "2025-03-31")
-    assert tick() == [("2025-02", "2025-03")]
-    assert f"{stray}: the contract of subscriptions expects *.csv" in capfd.readouterr().err
+    assert tick() == [("2025-02", "2025-04")]
+    told = capfd.readouterr().err
+    assert f"2025-02 waits: {stray}: the contract of subscriptions expects *.csv" in told
     with pytest.raises(LandingError, match=r"notes\.txt"):
         tick()
     stray.unlink()
-    assert tick() == [("2025-02", "2025-04")]
+    assert tick() == [("2025-02", "2025-02")]
     assert tick() == []
+
+
+def test_for_a_folder_whose_name_tells_no_month_none_waits(
+    lakehouse: Lakehouse, tick: Tick, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (Path(lakehouse.settings.landing_uri) / "customers" / "old").mkdir(parents=True)
+    deliver(lakehouse, "customers", "2025-01-31")
+    assert tick() == [("2025-01", "2025-01")]
+    assert "customers/old is not an extract folder" in capfd.readouterr().err
 
 
 def test_the_cursor_is_small(lakehouse: Lakehouse, business: Business) -> None:
