@@ -40,7 +40,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         checks={EVERY_ROW: "The table holds as many rows of each file as its reader counted."},
         reports={
             FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD. One that is not is left "
-            "out. Silver refuses the month that its name tells; if it tells none, the months go on without it.",
+            "out, and silver refuses the month that its name tells.",
             FILES_READ: "Every file is readable and has the columns that the contract requires. A file that is not is "
             "left out, and silver refuses its month.",
         },
