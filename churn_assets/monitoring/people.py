@@ -234,7 +234,7 @@ def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.DataF
         nowhere, ever = said.ne(False), said.notna()
         absent = (nowhere, ever) if absent is None else (absent[0] & nowhere, absent[1] | ever)
     if absent is not None:
-        states[(states == "now") & absent[0] & absent[1]] = "disappeared"
+        states[states.isin(OPEN) & absent[0] & absent[1]] = "disappeared"
     for source in (s for s in listing if s.merged_into):
         merged = told[source.name]["merged"].reindex(states.index).eq(True)
         states[going_on & merged] = "merged"
