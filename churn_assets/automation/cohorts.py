@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from churn_assets.automation.jobs import GRACE, MONTH_END_HOUR
+from churn_assets.automation.schedules import GRACE, MONTH_END_HOUR
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import reach_months

@@ -46,6 +46,14 @@ def lines(states: Sequence[SourceState], missing: dict[str, list[str]]) -> list[
     ]
 
 
+def delivered_once(state: SourceState, today: date | None = None) -> str:
+    """How old a source is that was delivered once; empty of others."""
+    if state.once_on is None:
+        return ""
+    days = ((today or datetime.now(UTC).date()) - state.once_on).days
+    return f"delivered once, on {state.once_on}, {days:,} {'day' if days == 1 else 'days'} ago"
+
+
 def remedy(missing: dict[str, list[str]]) -> str:
     """What to do about it."""
     months = {month for gaps in missing.values() for month in gaps}

@@ -115,11 +115,12 @@ def with_delivery(source: DraftSource) -> DraftSource:
     """Returns the source with how it delivers: `full` if an extract holds nearly all keys of the one before."""
     order = sorted({day for day in source.days if day})
     if len(order) < 2:
-        delivery: Delivery = "full" if source.role == "entity" else "changes"
+        delivery: Delivery = "once" if source.role == "entity" else "changes"
         doubt = source.doubt(
             2,
             "delivery",
-            f"{delivery} is a guess, as one extract shows no habit; full: all rows each time, changes: what is new",
+            f"{delivery} is a guess, as one extract shows no habit; full: all rows each time, changes: what is new, "
+            "once: no other extract will come",
         )
         return replace(
             source,
@@ -152,7 +153,7 @@ def with_absence(source: DraftSource, months: list[str]) -> DraftSource:
     days = sorted(day for day in source.days if day)
     there = {month_of(day) for day in days}
     missing = [month for month in months if month not in there]
-    if not days or not missing:
+    if not days or not missing or source.delivery == "once":
         return source
     notes = source.notes
     if months[0] < month_of(days[0]):

@@ -14,6 +14,7 @@ from churn_assets.history.knowledge import (
     at_each,
     current,
     index_of,
+    latest,
     newest,
     spell_of,
     states,
@@ -22,7 +23,6 @@ from churn_assets.history.knowledge import (
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, departures
 from churn_assets.history.spells import effective_end, running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
-from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -14,9 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import index_of
+from churn_assets.history.knowledge import index_of, last_listed
 from churn_assets.months import month_index, month_of
-from churn_assets.silver.versions import last_listed
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

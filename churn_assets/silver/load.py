@@ -29,17 +29,17 @@ from churn_assets.silver.audit import (
 )
 from churn_assets.silver.balance import Balance, record_months, rules_digest
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
+from churn_assets.silver.customer_identity import draft_identity
+from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.versions import (
-    MERGED_INTO,
     bookkeeping,
     repeated_keys,
     set_apart,
     to_versions,
     to_versions_sparing,
-    with_customer_key,
     with_known_keys,
 )
 from churn_assets.sources.arrivals import digest
@@ -273,14 +273,11 @@ def load_silver(
     attributes = versions.select(
         "customer_key", *(c.name for c in source.attributes), *merged, *bookkeeping(source)
     )
-    identity_table = tables.customer_identity(business)
     try:
         with ExitStack() as drafts:
             silver = drafts.enter_context(lakehouse.draft(tables.silver(source), attributes))
             identity = (
-                drafts.enter_context(
-                    lakehouse.draft(identity_table, _identity(versions, source, identity_table))
-                )
+                drafts.enter_context(draft_identity(lakehouse, business, source, versions))
                 if source.personal
                 else None
             )
@@ -350,14 +347,3 @@ def verdicts(source: Source, load: SilverLoad, came: Delivery, rules: str) -> li
         named = (source.name, audit.month, audit.delivered)
         found.append(Balance(*named, *counts, dates, whole, refused_by, mark, rules, filled))
     return found
-
-
-def _identity(versions: "DataFrame", source: Source, table: tables.Table) -> "DataFrame":
-    """silver/customer_identity rows: the personal columns of accepted versions; those of other sources are null."""
-    from pyspark.sql import functions as F
-
-    own = {c.name for c in source.personal} | {"customer_key", "known_at", "sequence", "extract_month"}
-    given = {"source": F.lit(source.name)} | {name: F.col(name) for name in own}
-    return versions.where("NOT refused").select(
-        *(given.get(c.name, F.lit(None).cast(c.type)).alias(c.name) for c in table.columns)
-    )

@@ -13,7 +13,6 @@ from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform
 from churn_assets.silver.versions import (
-    latest,
     repeated_keys,
     set_apart,
     to_versions,
@@ -157,18 +156,6 @@ def test_a_source_that_lists_everything_tells_until_when_a_version_was_listed(sp
     for versions in ways:
         found = [(r["contact_id"], r["known_at"].day, r["listed_until"].day) for r in versions.collect()]
         assert sorted(found) == [("0-k", 7, 14), ("0-k", 21, 21), ("1-k", 7, 21), ("2-k", 14, 14)]
-
-
-def test_the_newest_version_is_what_is_known_today(spark: "SparkSession") -> None:
-    rows = [
-        ("a", "2025-01-07", 1, "old"),
-        ("a", "2025-01-07", 2, "same day, later"),
-        ("b", "2025-02-07", 1, "newest"),
-        ("b", "2025-01-31", 9, "before"),
-    ]
-    frame = spark.createDataFrame(rows, "contact_id string, known_at string, sequence int, offer string")
-    found = {r["contact_id"]: r["offer"] for r in latest(frame, CONTACTS).collect()}
-    assert found == {"a": "same day, later", "b": "newest"}
 
 
 def _expected(delivered: Sequence[Delivered]) -> dict[str, tuple[int, int, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from churn_assets.contracts.segments import RiskTiers, ValueTiers
-from churn_assets.ml.metrics.tiers import rank_tiers
+from churn_assets.ml.metrics.array_tiers import rank_tiers
 
 BOUNDS = RiskTiers(high=0.9, elevated=0.7).bounds
 

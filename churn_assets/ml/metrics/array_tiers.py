@@ -1,4 +1,4 @@
-"""Tiers by rank, for example the highest tenth and the next fifth."""
+"""Tiers of an array by rank, for the metrics of a training and the study; scores/deciles_and_tiers.py is for frames."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from churn_assets.contracts.segments import TierBounds
 
 
 def rank_tiers(values: NDArray[np.float64], ties: ArrayLike, bounds: TierBounds) -> NDArray[Any]:
-    """Returns the tier of each value by its percent rank, as scores/customer_segments computes it with Spark.
+    """Returns the tier of each value by its percent rank, as scores/deciles_and_tiers.py computes it with Spark.
 
     Args:
         values: none missing.
