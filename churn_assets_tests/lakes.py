@@ -182,6 +182,11 @@ def deliver_changes(contract: dict[str, Any]) -> None:
     _deliver(contract, "changes")
 
 
+def deliver_once(contract: dict[str, Any]) -> None:
+    """The source is one export."""
+    _deliver(contract, "once")
+
+
 def _deliver(contract: dict[str, Any], what: str) -> None:
     for item in contract["customProperties"]:
         if item["property"] == "delivery":

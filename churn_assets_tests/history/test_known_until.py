@@ -8,16 +8,29 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
+from churn_assets.automation.punctuality import punctuality
 from churn_assets.bronze.assets import FILES_FIT, FILES_READ
+from churn_assets.cli.known_until import delivered_once
+from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
-from churn_assets.history.known_until import already_due, source_states
+from churn_assets.history.known_until import Known, already_due, not_passed, source_states
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.months import month_end
+from churn_assets.months import month_end, month_range
 from churn_assets.silver.assets import CONTRACT_RULES
+from churn_assets.silver.audit import MonthAudit, judge
+from churn_assets.silver.balance import Balance, record_months
 from churn_assets_tests.checks import evaluations, latest_status
-from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, write_csv, write_jsonl
+from churn_assets_tests.lakes import (
+    deliver_once,
+    edit_yaml,
+    settings_for,
+    small_business,
+    write_csv,
+    write_jsonl,
+)
 from churn_assets_tests.silver.rows import customer, subscription, ticket
 from churn_assets_tests.worlds import Lake, failures
 
@@ -185,6 +198,36 @@ def test_a_misnamed_file_costs_the_month_that_its_name_tells_alone(
     check = evaluations(again)[f"{bronze.path}:{FILES_FIT}"]
     assert not check.passed
     assert f"Nothing tells of which month tickets/{nameless.name} is" in check.description
+
+
+def test_what_was_delivered_once_holds_on_and_says_how_old_it_is(tmp_path: Path) -> None:
+    """A single export of customers beside monthly events: no later month is missing."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "customers.yaml", deliver_once)
+    business, house = load_business(folder), Lakehouse(settings_for(tmp_path, folder))
+    source, months = business.source("customers"), month_range("2025-01", "2025-06")
+    nothing = Known(set(), "2025-01")
+    assert not_passed(business, source, nothing, months) == months, "it has to come once"
+    [row] = [Balance("customers", "2025-02", 9, 9, 0, 0, [date(2025, 2, 20)], True)]
+    record_months(house, source, [row], ["2025-02"], "run")
+    state = next(s for s in source_states(house, business, "2025-06") if s.source == "customers")
+    assert (state.until, state.missing, state.once_on) == (date(2025, 6, 30), [], date(2025, 2, 20))
+    assert delivered_once(state, date(2025, 7, 1)) == "delivered once, on 2025-02-20, 131 days ago"
+    refused = Known({("customers", "2025-02")}, "2025-01", {("customers", "2025-05")})
+    assert not_passed(business, source, refused, months) == ["2025-05"], "a newer export that was refused"
+    on_time = punctuality(business, source, [date(2025, 2, 20)], date(2025, 9, 1))
+    assert on_time.days_late == 0 and "delivered once, on 2025-02-20" in on_time.why
+    assert punctuality(business, source, [], date(2025, 9, 1)).days_late > 0
+    audit = MonthAudit("customers", "2025-03")
+    assert judge(source, audit, {"2025-02": 9}, {date(2025, 2, 20): 9}, "2025-01", date(2025, 9, 1)) == []
+
+
+def test_only_an_entity_may_be_delivered_once(tmp_path: Path) -> None:
+    """Nobody would know which subscriptions ended since, so all would look loyal."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "subscriptions.yaml", deliver_once)
+    with pytest.raises(DeclarationErrors, match="a source of role spell cannot be delivered once"):
+        load_business(folder)
 
 
 def test_a_month_that_was_refused_is_not_excused_because_it_is_not_due(tmp_path: Path) -> None:
