@@ -153,11 +153,14 @@ def with_absence(source: DraftSource, months: list[str]) -> DraftSource:
     days = sorted(day for day in source.days if day)
     there = {month_of(day) for day in days}
     missing = [month for month in months if month not in there]
-    if not days or not missing or source.delivery == "once":
+    if not days or not missing:
         return source
     notes = source.notes
     if months[0] < month_of(days[0]):
         notes = notes | {"available": str(days[0])}
+    if source.delivery == "once":
+        said = f"one export, which holds from {days[0]} on; nothing is known before, nor what changed since"
+        return replace(source, notes=notes, doubts=(*source.doubts, source.doubt(1, "extracts", said)))
     later = [month for month in missing if month > month_of(days[0])]
     said = f"there are extracts of {len(there)} of {len(months)} months of the calendar"
     said += (
