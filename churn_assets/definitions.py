@@ -8,8 +8,8 @@ import dagster as dg
 from churn_assets.automation.freshness import with_freshness
 from churn_assets.automation.jobs import jobs
 from churn_assets.automation.punctuality import punctuality_checks
+from churn_assets.automation.refresh_cohorts_sensor import sensors
 from churn_assets.automation.schedules import schedules
-from churn_assets.automation.sensors import sensors
 from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business

@@ -17,8 +17,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, spans, spoken
 from churn_assets.silver.audit import USUAL_MONTHS
-from churn_assets.silver.balance import rules_digest
 from churn_assets.silver.known_ids import RULE as NO_KEYS
+from churn_assets.silver.reconciliation_rows import rules_digest
 from churn_assets.sources.arrivals import Arrivals, look, touched
 from churn_assets.sources.landing import LandingError, list_everything
 

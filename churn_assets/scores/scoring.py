@@ -41,7 +41,7 @@ def score_snapshots(
 ) -> "DataFrame":
     """Converts features/customer_snapshots rows to scores/churn_scores rows of one model version.
 
-    The snapshots must contain the features of the model, whatever is declared today; see models/undeclared.py.
+    The snapshots must contain the features of the model, whatever is declared today; see models/undeclared_features.py.
     """
     from pyspark.sql import functions as F
 

@@ -9,7 +9,7 @@ from churn_assets.contracts.words import closest
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
 from churn_assets.silver.audit import USUAL_MONTHS, MonthAudit, Problem
-from churn_assets.silver.balance import recorded
+from churn_assets.silver.reconciliation_rows import recorded
 
 COLLAPSE = MonthRule("fill", 0.1, 1.0, "warn")  # where the contract declares none
 OFTEN = 0.5  # a column that was filled less is not missed

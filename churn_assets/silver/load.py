@@ -27,13 +27,13 @@ from churn_assets.silver.audit import (
     rows_by_month,
     volume_not_judged,
 )
-from churn_assets.silver.balance import Balance, record_months, rules_digest
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
 from churn_assets.silver.customer_identity import draft_identity
 from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months, rules_digest
 from churn_assets.silver.versions import (
     bookkeeping,
     repeated_keys,
@@ -332,7 +332,7 @@ def judged(
     return SilverLoad(audits, problems, [])
 
 
-def verdicts(source: Source, load: SilverLoad, came: Delivery, rules: str) -> list[Balance]:
+def verdicts(source: Source, load: SilverLoad, came: Delivery, rules: str) -> list[ReconciledMonth]:
     """The rows of silver/reconciliation for the months of a load; a month without extracts that passed has none."""
     found, marks = [], came.marks
     for audit in load.audits:
@@ -345,5 +345,5 @@ def verdicts(source: Source, load: SilverLoad, came: Delivery, rules: str) -> li
         refused_by, mark = ", ".join(broken) or None, marks.get(audit.month)
         filled = None if broken else json.dumps(audit.filled, sort_keys=True)
         named = (source.name, audit.month, audit.delivered)
-        found.append(Balance(*named, *counts, dates, whole, refused_by, mark, rules, filled))
+        found.append(ReconciledMonth(*named, *counts, dates, whole, refused_by, mark, rules, filled))
     return found

@@ -9,8 +9,14 @@ from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import is_whole, rows_by_extract, rows_by_month
-from churn_assets.silver.balance import OF_THE_LOAD, Balance, has_passed, is_partial, recorded
 from churn_assets.silver.load import delivered_files
+from churn_assets.silver.reconciliation_rows import (
+    OF_THE_LOAD,
+    ReconciledMonth,
+    has_passed,
+    is_partial,
+    recorded,
+)
 
 
 class SilverIncomplete(RuntimeError):
@@ -27,7 +33,7 @@ class SilverIncomplete(RuntimeError):
         super().__init__(f"{found} {remedy}")
 
 
-def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Balance]:
+def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[ReconciledMonth]:
     """One balance per source and month with extracts, counted in bronze, silver and quarantine without Spark.
 
     A month that silver refused stays refused: the rows of an earlier delivery do not speak for the present one.
@@ -44,7 +50,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
             quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
     before = {(row["source"], row["extract_month"]): row for row in recorded(lakehouse, months)}
     refused = {
-        key: Balance(**{name: row.get(name) for name in Balance._fields})
+        key: ReconciledMonth(**{name: row.get(name) for name in ReconciledMonth._fields})
         for key, row in before.items()
         if row.get("refused_by")
     }
@@ -64,7 +70,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
                 continue
             rows, copies = kept.get(name, (0, 0))
             balances.append(
-                Balance(
+                ReconciledMonth(
                     source.name,
                     name,
                     volumes[name],

@@ -21,7 +21,7 @@ from churn_assets.lakehouse.tables import Table
 from churn_assets.months import month_end, month_range
 from churn_assets.silver.assets import CONTRACT_RULES
 from churn_assets.silver.audit import MonthAudit, judge
-from churn_assets.silver.balance import Balance, record_months
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
 from churn_assets_tests.checks import evaluations, latest_status
 from churn_assets_tests.lakes import (
     deliver_once,
@@ -208,7 +208,7 @@ def test_what_was_delivered_once_holds_on_and_says_how_old_it_is(tmp_path: Path)
     source, months = business.source("customers"), month_range("2025-01", "2025-06")
     nothing = Known(set(), "2025-01")
     assert not_passed(business, source, nothing, months) == months, "it has to come once"
-    [row] = [Balance("customers", "2025-02", 9, 9, 0, 0, [date(2025, 2, 20)], True)]
+    [row] = [ReconciledMonth("customers", "2025-02", 9, 9, 0, 0, [date(2025, 2, 20)], True)]
     record_months(house, source, [row], ["2025-02"], "run")
     state = next(s for s in source_states(house, business, "2025-06") if s.source == "customers")
     assert (state.until, state.missing, state.once_on) == (date(2025, 6, 30), [], date(2025, 2, 20))

@@ -11,8 +11,8 @@ from churn_assets.contracts.source import MonthRule
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.audit import DeliveredFile, MonthAudit
-from churn_assets.silver.balance import Balance, record_months
 from churn_assets.silver.fill import Fill, emptied_columns, no_longer_filled
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
 from churn_assets_tests.lakes import settings_for
 
 USAGE = load_business(SHIPPED_BUSINESSES / "telecom").source("usage")
@@ -69,8 +69,8 @@ def test_a_personal_column_is_held_against_the_months_of_earlier_loads(tmp_path:
     house = Lakehouse(settings_for(tmp_path))
     filled = {"email": 190, "region": 200}
     balances = [
-        Balance("customers", "2025-04", 200, 200, 0, 0, [], True, filled=json.dumps(filled)),
-        Balance("customers", MAY, 200, 0, 0, 0, [], True, refused_by="volume"),
+        ReconciledMonth("customers", "2025-04", 200, 200, 0, 0, [], True, filled=json.dumps(filled)),
+        ReconciledMonth("customers", MAY, 200, 0, 0, 0, [], True, refused_by="volume"),
     ]
     record_months(house, customers, balances, ["2025-04", MAY], "run")
     june = MonthAudit("customers", JUNE, 200, accepted=200)

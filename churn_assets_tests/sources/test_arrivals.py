@@ -23,7 +23,7 @@ from churn_assets.contracts.source import MonthRule
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
-from churn_assets.silver.balance import Balance, record_months, rules_digest
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months, rules_digest
 from churn_assets.sources.arrivals import look, touched
 from churn_assets.sources.landing import LandingError
 from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
@@ -71,7 +71,9 @@ def judge(
         marks = {m: d for m, d in found[source.name].items() if not wanted or m in wanted}
         rules = rules_digest(business, source)
         balances = [
-            Balance(source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark, rules)
+            ReconciledMonth(
+                source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark, rules
+            )
             for m, mark in marks.items()
         ]
         if marks:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.automation.cohorts import BEFORE_ALL, Passed, dependents, learn, overdue, reach_of, turn_of
+from churn_assets.automation.changed_cohorts import (
+    BEFORE_ALL,
+    Passed,
+    dependents,
+    learn,
+    overdue,
+    reach_of,
+    turn_of,
+)
 from churn_assets.contracts.loader import load_business
 from churn_assets.months import add_months, month_index, month_range
 from churn_assets.settings import SHIPPED_BUSINESSES

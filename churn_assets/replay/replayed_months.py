@@ -27,7 +27,7 @@ from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.training.split import NotEnoughHistory, temporal_split
-from churn_assets.models.sample import mature_cohorts
+from churn_assets.models.training_frame import mature_cohorts
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.replay.world import Plan
 from churn_assets.runs import RunError, dagster_instance, run_job

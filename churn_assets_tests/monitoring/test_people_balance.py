@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
-from churn_assets.monitoring.people import ALL, PeopleBalance, balances
+from churn_assets.monitoring.people_balance import ALL, PeopleBalance, balances
 from churn_assets.months import add_months, month_end, month_range
 from churn_assets_tests.lakes import business_copy, deliver_all, edit_yaml, small_business, tell_merges
 

@@ -9,11 +9,11 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.champions import Champion
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.cohorts import in_charge, sampled_cohorts
 from churn_assets.monitoring.drift import BASE_RATE
-from churn_assets.monitoring.movements import Movements, movements
-from churn_assets.monitoring.page import Facts, outcome_days
+from churn_assets.monitoring.monthly_page import Facts, outcome_days
+from churn_assets.monitoring.read_cohorts import in_charge, sampled_cohorts
 from churn_assets.monitoring.scored_month import ScoredMonth
+from churn_assets.monitoring.segment_movements import Movements, movements
 from churn_assets.months import add_months, month_end
 
 if TYPE_CHECKING:

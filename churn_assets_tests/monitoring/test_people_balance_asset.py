@@ -8,8 +8,8 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import as_of_between
-from churn_assets.monitoring.people import ALL
-from churn_assets.monitoring.people_asset import EVERYBODY, NOBODY_AFTER
+from churn_assets.monitoring.people_balance import ALL
+from churn_assets.monitoring.people_balance_asset import EVERYBODY, NOBODY_AFTER
 from churn_assets.months import month_end
 from churn_assets_tests.checks import evaluations, require_blocked
 from churn_assets_tests.lakes import business_copy, settings_for, write_csv

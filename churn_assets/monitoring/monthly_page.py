@@ -11,10 +11,10 @@ from typing import Any
 
 from churn_assets.ml.metrics.classification import ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOLUME
-from churn_assets.monitoring.movements import Movements
-from churn_assets.monitoring.page_figure import quality_figure
+from churn_assets.monitoring.monthly_page_figure import quality_figure
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE
 from churn_assets.monitoring.scored_month import GOOD, PERHAPS, WEAKER, ScoredMonth
+from churn_assets.monitoring.segment_movements import Movements
 from churn_assets.months import add_months, month_of
 from churn_assets.reporting.blocks import (
     Aside,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_assets.ml.metrics.classification import auc_interval
-from churn_assets.monitoring.estimation import estimated_auc
+from churn_assets.monitoring.estimated_auc import estimated_auc
 
 CUSTOMERS = st.lists(
     st.tuples(st.integers(0, 5), st.floats(0.05, 0.95)), min_size=2, max_size=8

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from churn_assets.automation.cohorts import (
+from churn_assets.automation.changed_cohorts import (
     BEFORE_ALL,
     Knowledge,
     Passed,

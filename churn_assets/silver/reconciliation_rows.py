@@ -12,11 +12,12 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.row_balance import rows_balance, rows_found
 
 OF_THE_LOAD = ("files", "rules", "filled")  # what only the load of the month can tell
 
 
-class Balance(NamedTuple):
+class ReconciledMonth(NamedTuple):
     """Row counts of a source's month.
 
     `whole` is False while more extracts must arrive, see `is_whole`. `refused_by` names the blocking rules that refused
@@ -40,15 +41,15 @@ class Balance(NamedTuple):
     @property
     def balances(self) -> bool:
         """True when the month was not refused and every delivered row is accounted for."""
-        found = self.accepted + self.duplicate + self.quarantined
-        return self.refused_by is None and self.delivered == found
+        counts = (self.accepted, self.duplicate, self.quarantined)
+        return self.refused_by is None and rows_balance(self.delivered, *counts)
 
     @property
     def fault(self) -> str:
         """What is wrong with a month that does not balance, in words."""
         if self.refused_by:
             return f"silver refused it by {self.refused_by}"
-        found = self.accepted + self.duplicate + self.quarantined
+        found = rows_found(self.accepted, self.duplicate, self.quarantined)
         return f"{self.delivered:,} delivered, {found:,} found"
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,7 +71,11 @@ def recorded(lakehouse: Lakehouse, months: Sequence[str]) -> list[dict[str, Any]
 
 
 def record_months(
-    lakehouse: Lakehouse, source: Source, balances: Sequence[Balance], months: Sequence[str], run_id: str
+    lakehouse: Lakehouse,
+    source: Source,
+    balances: Sequence[ReconciledMonth],
+    months: Sequence[str],
+    run_id: str,
 ) -> None:
     """Replaces the rows of one source and these months."""
     table = tables.RECONCILIATION

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring.drift import MODERATE, SHIFT, STABLE
-from churn_assets.monitoring.movements import movements
-from churn_assets.monitoring.page import Facts, monthly_page, nobody_scored, outcome_days
+from churn_assets.monitoring.monthly_page import Facts, monthly_page, nobody_scored, outcome_days
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE
 from churn_assets.monitoring.scored_month import ScoredMonth
+from churn_assets.monitoring.segment_movements import movements
 from churn_assets.months import month_end
 
 MARGIN = 0.02

@@ -10,8 +10,8 @@ from datetime import date
 from churn_assets.contracts.business import BusinessFile
 from churn_assets.ml.metrics.classification import IN_WORDS, OK
 from churn_assets.ml.metrics.fairness import fairness_findings
-from churn_assets.ml.review.card_figures import drivers, everywhere, fair, how_good, what_it_earns
 from churn_assets.ml.review.examination import Examination
+from churn_assets.ml.review.model_card_chapters import drivers, everywhere, fair, how_good, what_it_earns
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.reporting.blocks import (
     Block,

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from churn_assets.progress import log, note
-from churn_assets.reporting import display
-from churn_assets.reporting.display import Display, display_on
+from churn_assets.reporting import progress_display
+from churn_assets.reporting.progress_display import Display, display_on
 
 
 def _until(found: Callable[[], bool]) -> None:
@@ -25,9 +25,9 @@ def _until(found: Callable[[], bool]) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten seconds take a twentieth."""
-    monkeypatch.setattr(display, "HEARTBEAT_SECONDS", 0.5)
-    monkeypatch.setattr(display, "REFRESH_SECONDS", 0.02)
-    monkeypatch.setattr(display, "SHOWN_FROM_SECONDS", 0.0)
+    monkeypatch.setattr(progress_display, "HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr(progress_display, "REFRESH_SECONDS", 0.02)
+    monkeypatch.setattr(progress_display, "SHOWN_FROM_SECONDS", 0.0)
 
 
 def test_a_log_gets_a_line_per_step_and_a_heartbeat_that_says_what_runs(quick: None) -> None:

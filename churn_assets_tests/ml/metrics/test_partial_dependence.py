@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.ml.metrics.dependence import partial_dependence
 from churn_assets.ml.metrics.importance import importance_intervals
+from churn_assets.ml.metrics.partial_dependence import partial_dependence
 from churn_assets.ml.review.figures import dependence_figure
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.settings import TrainingSettings

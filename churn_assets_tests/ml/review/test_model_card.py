@@ -11,8 +11,8 @@ import pytest
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.protected import ProtectedAttribute
-from churn_assets.ml.review.card import CardFacts, ModelCard, model_card, points
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
+from churn_assets.ml.review.model_card import CardFacts, ModelCard, model_card, points
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split

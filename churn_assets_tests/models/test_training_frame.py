@@ -7,7 +7,7 @@ import pytest
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.sample import key_bound, mature_cohorts, training_frame
+from churn_assets.models.training_frame import key_bound, mature_cohorts, training_frame
 from churn_assets_tests.lakes import declaring, settings_for
 
 JUNE, JULY, AUGUST = date(2025, 6, 30), date(2025, 7, 31), date(2025, 8, 31)

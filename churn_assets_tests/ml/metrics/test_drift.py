@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.ml.metrics.reference import drift, reference_statistics
+from churn_assets.ml.metrics.drift import drift, reference_statistics
 from churn_assets_tests.ml.synthetic import FEATURES, training_frame
 
 

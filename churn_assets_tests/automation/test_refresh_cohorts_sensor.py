@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from churn_assets.automation.sensors import COHORT_TABLES, refresh_cohorts_sensor
+from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES, refresh_cohorts_sensor
 from churn_assets.lakehouse import tables
 from churn_assets.sources.landing import list_extracts
 from churn_assets_tests.automation.world import ALL, COHORTS, World

@@ -17,7 +17,7 @@ from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.monitoring.people import ALL, PeopleBalance, balances
+from churn_assets.monitoring.people_balance import ALL, PeopleBalance, balances
 from churn_assets.months import month_end, spans
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
 from churn_assets.silver.reconciliation import first_extracts
