@@ -31,11 +31,6 @@ from churn_assets.automation.changed_cohorts import (
     overdue,
 )
 from churn_assets.automation.jobs import MONTH_END_JOB, SETTLE_JOB
-from churn_assets.automation.landing_sensor import ingest_new_files_sensor
-from churn_assets.automation.retraining_sensors import (
-    retrain_on_degradation_sensor,
-    retrain_on_new_data_sensor,
-)
 from churn_assets.automation.under_way import job_under_way
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.business import Business
@@ -268,13 +263,3 @@ def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
         )
 
     return sensor
-
-
-def sensors(business: Business) -> list[dg.SensorDefinition]:
-    """The sensors of the landing zone, of silver and of the model."""
-    return [
-        ingest_new_files_sensor(business),
-        refresh_cohorts_sensor(business),
-        retrain_on_degradation_sensor(business),
-        retrain_on_new_data_sensor(business),
-    ]

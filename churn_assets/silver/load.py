@@ -12,7 +12,7 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.delta.place import Draft
+from churn_assets.lakehouse.delta.draft import Draft
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import between, one_of
 from churn_assets.months import add_months
@@ -43,7 +43,7 @@ from churn_assets.silver.versions import (
     with_known_keys,
 )
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.content import extracts_without_rows
+from churn_assets.sources.delivered_columns import extracts_without_rows
 from churn_assets.sources.landing import ExtractFile, RefusedFile, list_everything
 from churn_assets.sources.readers.staging import stage
 

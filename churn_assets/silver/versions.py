@@ -10,7 +10,7 @@ known_at on the state of the key is unknown, until an accepted version arrives; 
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
-from churn_assets.sources.text import REPLACED
+from churn_assets.sources.delivered_text import REPLACED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

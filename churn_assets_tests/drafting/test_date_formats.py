@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_assets.contracts.formats import _read, wrong_format
-from churn_assets.drafting.dates import Evidence, moments
+from churn_assets.drafting.date_formats import Evidence, moments
 
 WRITTEN = {
     "%d.%m.%Y": "day.month.year",

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.sources.delivered_text import REPLACED
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.readers import documents
-from churn_assets.sources.readers.documents import read_json_lines
-from churn_assets.sources.text import REPLACED
+from churn_assets.sources.readers import json_lines
+from churn_assets.sources.readers.json_lines import read_json_lines
 
 TICKETS = load_business(SHIPPED_BUSINESSES / "telecom").source("tickets")
 VALUES = st.recursive(
@@ -51,7 +51,7 @@ def test_each_value_comes_out_on_its_line_wherever_blocks_end(
     style: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": None}
     lines = [json.dumps({"issue": value}, **style) for value in written]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(documents, "BLOCK", block)
+        patch.setattr(json_lines, "BLOCK", block)
         read = _read("".join(f"{line}\n" for line in lines))
     assert [*read] == [*range(1, len(written) + 1)]
     for value, row in zip(written, read.values(), strict=True):
@@ -139,7 +139,7 @@ def test_lines_are_found_in_every_encoding(encoding: str) -> None:
 def test_a_file_that_ends_in_the_middle_of_a_line_is_cut(
     monkeypatch: pytest.MonkeyPatch, last: str, block: int
 ) -> None:
-    monkeypatch.setattr(documents, "BLOCK", block)
+    monkeypatch.setattr(json_lines, "BLOCK", block)
     with pytest.raises(
         LandingError,
         match=r"^tickets/a\.jsonl ends in the middle of line 4: the file is cut\. Deliver it again\.$",
@@ -155,8 +155,8 @@ def test_a_last_line_that_is_whole_or_no_object_is_not_cut(last: str) -> None:
 
 
 def test_a_file_without_line_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "BLOCK", 100)
-    monkeypatch.setattr(documents, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(json_lines, "BLOCK", 100)
+    monkeypatch.setattr(json_lines, "LONGEST_LINE", 1000)
     line = '{"ticket_id": "T"}\n'
     with pytest.raises(
         LandingError, match=r"^tickets/a\.jsonl: line 3 takes more than .* one document a line"

@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from churn_assets.contracts.source import Compression, Source
 from churn_assets.settings import filesystem
+from churn_assets.sources.delivered_text import Bytes, CsvUtf8, Utf8
 from churn_assets.sources.first_bytes import HEAD, kind_of, unexpected
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.text import Bytes, CsvUtf8, Utf8
 
 ARROW_NAMES: dict[Compression, str] = {"gz": "gzip", "zst": "zstd"}
 CUT, DAMAGED = "Truncated", ("zlib inflate failed", "ZSTD decompress failed")  # Arrow's messages

@@ -8,9 +8,9 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.sources import quotes
+from churn_assets.sources import csv_quotes
+from churn_assets.sources.csv_quotes import check_quotes
 from churn_assets.sources.landing import LandingError, list_extracts
-from churn_assets.sources.quotes import check_quotes
 from churn_assets_tests.lakes import extract_folder
 
 CONTACTS = load_business(SHIPPED_BUSINESSES / "telecom").source("retention_contacts")
@@ -52,7 +52,7 @@ def test_a_quote_that_never_closes_is_named_with_its_line(tmp_path: Path, line: 
 def test_a_quote_that_never_closes_is_found_over_many_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quotes, "BLOCK", 50)
+    monkeypatch.setattr(csv_quotes, "BLOCK", 50)
     with pytest.raises(LandingError, match=r"line 5: a quote opens a field that never closes"):
         _check(tmp_path, _with(r3='R3,C3,2025-01-03,treated,"none'))
 
@@ -113,11 +113,11 @@ def test_a_field_with_room_for_rows_is_doubted_where_another_quote_is_astray(tmp
         '"R3","C3","2025-01-03","treated","Dear Ann\n,,,,\nBob"',
     ],
 )
-@pytest.mark.parametrize("block", [7, 50, quotes.BLOCK])
+@pytest.mark.parametrize("block", [7, 50, csv_quotes.BLOCK])
 def test_fields_as_spark_reads_them_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, block: int
 ) -> None:
-    monkeypatch.setattr(quotes, "BLOCK", max(block, len(line) + 1))
+    monkeypatch.setattr(csv_quotes, "BLOCK", max(block, len(line) + 1))
     _check(tmp_path, _with(r3=line))
     _check(tmp_path, _with(r8=line).removesuffix("\n"))
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from churn_assets.contracts.source import Column, Source
+from churn_assets.sources.delivered_text import Row, csv_rows
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.opening import open_text
-from churn_assets.sources.text import Row, csv_rows
+from churn_assets.sources.open_extract import open_text
 
 BLOCK = 16 * 2**20  # characters; no valid row is as long
 REMEDY = "Close the quote, or double it where it is part of the text, and deliver the file again."

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.words import closest, listed, plain
 from churn_assets.settings import filesystem
+from churn_assets.sources.delivered_text import Row, csv_rows, undecoded
 from churn_assets.sources.first_bytes import PARQUET_MARK
 from churn_assets.sources.landing import ExtractFile, LandingError, list_everything
-from churn_assets.sources.opening import open_text, refuse_other_kinds
-from churn_assets.sources.text import Row, csv_rows, undecoded
+from churn_assets.sources.open_extract import open_text, refuse_other_kinds
 
 LONGEST_HEADER = 2**20  # characters
 SHOWN_HEADER = 300  # characters

@@ -2,7 +2,7 @@
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.lakehouse.catalogue.common import (
+from churn_assets.lakehouse.catalogue.shared_columns import (
     CUSTOMER_KEY,
     EXTRACT_DATE,
     EXTRACT_MONTH,

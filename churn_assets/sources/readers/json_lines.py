@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from churn_assets.contracts.source import Source
+from churn_assets.sources.delivered_text import BYTE_ORDER_MARK, undecoded
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.opening import open_utf8
-from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
-from churn_assets.sources.text import BYTE_ORDER_MARK, undecoded
+from churn_assets.sources.open_extract import open_utf8
+from churn_assets.sources.readers.added_columns import BROKEN, OTHERS, ROW_NUMBER
 
 BLOCK = 2**20  # bytes
 LONGEST_LINE = 64 * 2**20  # bytes
