@@ -14,6 +14,7 @@ from churn_assets.history.knowledge import as_of_date_of, at_each, with_validity
 from churn_assets.history.presence import Extracts, gone_on, is_former
 from churn_assets.history.spells import running_spells
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine import frames
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_index, month_of
 from churn_assets.silver.audit import Problem
@@ -63,8 +64,9 @@ def _between(
     kept: list[DataFrame] = []
     try:
         if listings := listed_since(entity, extracts, months):
-            kept = [running.persist()]
-            people = in_doubt(running, versions, entity, listings).persist()
+            running = frames.keep(running)
+            kept = [running]
+            people = frames.keep(in_doubt(running, versions, entity, listings))
             kept.append(people)
             if people.isEmpty():
                 return []
@@ -73,7 +75,7 @@ def _between(
         return _problems(business, spell, entity, indexes, _counted(running, gone, spell, today))
     finally:
         for frame in kept:
-            frame.unpersist()
+            frames.release(frame)
 
 
 def listed_since(entity: Source, extracts: Extracts, months: Sequence[str]) -> list[str]:
