@@ -125,9 +125,9 @@ def customers(
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
     people = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
     everybody = reduce(lambda a, b: a.join(b, "customer_key", "left"), others, people).fillna(otherwise)
-    gone = _gone(silver, business, known_until, extracts) if spells else None
-    if gone is not None:
-        everybody = everybody.join(gone, "customer_key", "left")
+    no_longer_listed = _gone(silver, business, known_until, extracts) if spells else None
+    if no_longer_listed is not None:
+        everybody = everybody.join(no_longer_listed, "customer_key", "left")
         for running, unknown in spells:
             lost = F.col(running) & F.col("_gone").isNotNull()
             everybody = everybody.withColumns(

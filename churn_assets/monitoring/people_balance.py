@@ -205,7 +205,7 @@ class _Events:
         day, within = np.datetime64(month_end(month)), self.eligibility.active_within_days
         over = np.zeros(len(self.days), bool)
         if within is not None:
-            over = day - self.days["last"].to_numpy() >= np.timedelta64(within, "D")
+            over |= (day - self.days["last"]).to_numpy() >= np.timedelta64(within, "D")
         long = day - self.days["first"] >= np.timedelta64(self.eligibility.min_tenure_days, "D")
         return self.days.assign(state=np.where(over, "ended", "now"), eligible=long)
 

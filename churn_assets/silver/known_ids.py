@@ -291,7 +291,7 @@ def _judge(
     least = rule.min_share or 0
 
     def began(name: str | None) -> str:
-        held = [earlier[name].first_month] if name in earlier else []
+        held = [earlier[name].first_month] if name is not None and name in earlier else []
         return min([month for of, month in months if of == name] + held, default="9999-12")
 
     first, last_ids = began(source.name), earlier[source.name].ids if source.name in earlier else None
@@ -301,9 +301,8 @@ def _judge(
         # an extract that lists everything repeats ids; others name those that the related source listed before them
         expected = source.delivery == "full" or began(target) <= month or source.month_rule(RULE) is not None
         too_few = expected and month > first and found.new >= ENOUGH and again < least * found.ids
-        if (
-            source.delivery == "full"
-        ):  # where the ids of before come again, the others are customers who joined
+        if source.delivery == "full":
+            # where the ids of before come again, the others are customers who joined
             too_few &= last_ids is None or again < least * last_ids
             last_ids = found.ids
         too_alike = found.alike >= ENOUGH and found.alike / found.ids > rule.max_share

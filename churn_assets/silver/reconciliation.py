@@ -50,7 +50,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
             quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
     before = {(row["source"], row["extract_month"]): row for row in recorded(lakehouse, months)}
     refused = {
-        key: ReconciledMonth(**{name: row.get(name) for name in ReconciledMonth._fields})
+        key: ReconciledMonth._make(row.get(name) for name in ReconciledMonth._fields)
         for key, row in before.items()
         if row.get("refused_by")
     }
