@@ -190,16 +190,21 @@ def _means_none(column: ContractColumn) -> "Column":
 
 
 def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
-    """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them."""
+    """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them.
+
+    `_none_<column>` keeps what means none in a column that is required.
+    """
     from pyspark.sql import functions as F
 
     kept = [c for c in typed.columns if not c.startswith("_raw_")]
     values: dict[str, Column] = {}
-    remarks = []
+    remarks, nones = [], []
     for column in source.columns:
         found = []  # (condition, remark), the first counts
         if column.means_none:
             found.append((_means_none(column), f"none:{column.name}"))
+        if column.means_none and column.required:
+            nones.append(F.when(_means_none(column), F.col(f"_raw_{column.name}")).alias(_none(column)))
         nulling = [r for r in [*_malformed(column, source), *_values(column)] if _is_nulling(r, column)]
         found += [(condition, name) for name, condition, _ in nulling]
         if not found:
@@ -210,8 +215,26 @@ def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
         values |= {name: F.when(remark.isNull(), F.col(name)).alias(name) for name in names}
     return typed.select(
         *(values.get(name, name) for name in (*kept, *(f"_raw_{c.name}" for c in source.columns))),
+        *nones,
         F.array_compact(F.array(*remarks, F.lit(None).cast("string"))).alias("_remarks"),
     )
+
+
+def _none(column: ContractColumn) -> str:
+    """Name of the column that keeps what means none."""
+    return f"_none_{column.name}"
+
+
+def _missing(column: ContractColumn) -> "Rule":
+    """The rule of a column that is required."""
+    from pyspark.sql import functions as F
+
+    name = column.name
+    rule = _rule("required", column, F.col(name).isNull(), " is missing")
+    if not column.means_none:
+        return rule
+    said = F.concat(F.col(_none(column)), F.lit(f" means none, and {name} is required"))
+    return (*rule[:2], F.coalesce(said, rule[2]))
 
 
 def _remarks(source: Source) -> list["Column"]:
@@ -288,7 +311,7 @@ def _refusals(source: Source) -> list["Rule"]:
         rules += [rule for rule in _malformed(column, source) if not _is_nulling(rule, column)]
     for column in source.columns:
         if column.required:
-            rules.append(_rule("required", column, F.col(column.name).isNull(), " is missing"))
+            rules.append(_missing(column))
     for column in source.columns:
         rules += [rule for rule in _values(column) if not _is_nulling(rule, column)]
     if source.event_time is not None:
