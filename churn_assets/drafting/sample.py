@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from churn_assets.contracts.source import FileFormat
+from churn_assets.contracts.odcs import FileFormat
 from churn_assets.counts import counted
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.file_names import GivenFile
