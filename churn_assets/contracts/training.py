@@ -54,8 +54,8 @@ class Training(Section):
     engine: Literal["auto", "local", "spark"] = Field(
         "auto",
         description=(
-            "where to fit candidates that can be fitted on both engines: `local`, `spark`, or `auto` "
-            "(Spark from a million rows on)"
+            "where to fit candidates that can be fitted on both engines: `local` (one machine), `spark`, or "
+            "`auto` (one machine; with a Spark cluster, Spark from a million rows on)"
         ),
     )
     validation_cohorts: int = Field(
