@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from churn_assets.bronze.texts import from_text
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.sources.content import Columns
@@ -129,7 +130,7 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool)
     """
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
-    from pyspark.sql.types import FractionalType
+    from pyspark.sql.types import FractionalType, StringType
 
     cast = delivered.try_cast(spark_type)
     try:
@@ -137,6 +138,8 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool)
     except AnalysisException:
         return F.lit(None).cast(spark_type)
     kind = field.dataType
+    if isinstance(kind, StringType):
+        return from_text(delivered, spark_type)
     if not isinstance(kind, FractionalType) or spark_type not in ("bigint", "string"):
         return cast
     integer = delivered.try_cast("bigint" if kind.typeName() in EXACT else "decimal(38,0)")

@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
+from churn_assets.bronze.texts import as_text, from_text
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
     Rule = tuple[str, Column, Column]  # name with the column after a colon, condition, reason
 
-ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 RECENT = 35  # days: an extract tells of a day first within a month or so
-ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+ISO_TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 
 
 def _can_be_computed(transform: str) -> "Column":
@@ -56,8 +57,10 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
+    # transformLogic and Parquet may give another type than text
+    is_text = not column.transform and source.format != "parquet"
     if column.spark_type in ("double", "float"):
-        number = raw.try_cast(column.spark_type)
+        number = from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
@@ -68,7 +71,7 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
     if column.type == "timestamp":
         parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
         return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
-    return raw.try_cast(column.spark_type)
+    return from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
 
 
 def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
@@ -76,10 +79,10 @@ def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
     from pyspark.sql import functions as F
 
     decimal, thousands = re.escape(column.decimal), re.escape(column.thousands or "")
-    groups = rf"|\d{{1,3}}({thousands}\d{{3}})+" if thousands else ""
+    groups = rf"|[0-9]{{1,3}}({thousands}[0-9]{{3}})+" if thousands else ""
     digits = F.replace(raw, F.lit(column.thousands)) if column.thousands else raw
     plain = F.replace(digits, F.lit(column.decimal), F.lit("."))
-    return F.when(raw.rlike(rf"^[+-]?(\d+{groups})({decimal}\d+)?$"), plain)
+    return F.when(raw.rlike(rf"^[+-]?([0-9]+{groups})({decimal}[0-9]+)?\z"), plain)
 
 
 def _bound(value: float | str, column: ContractColumn) -> "Column":
@@ -137,7 +140,7 @@ def _values(column: ContractColumn) -> list["Rule"]:
     value, rules = F.col(column.name), []
 
     def add(rule: str, condition: "Column", reason: str) -> None:
-        rules.append(_rule(rule, column, condition, reason, value))
+        rules.append(_rule(rule, column, condition, reason, as_text(value, column.spark_type)))
 
     if column.minimum is not None:
         add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
@@ -177,7 +180,7 @@ def _means_none(column: ContractColumn) -> "Column":
     days = [F.lit(day).cast("date") for day in column.means_none if day != ZEROS]
     none = F.to_date(column.name).isin(*days) if days else F.lit(False)
     if ZEROS in column.means_none:
-        none = none | F.col(f"_raw_{column.name}").rlike(DAY_OF_ZEROS)
+        none = none | F.col(f"_raw_{column.name}").rlike(rf"^{DAY_OF_ZEROS}\z")
     return F.coalesce(none, F.lit(False))
 
 

@@ -30,7 +30,7 @@ OVERLAP = MonthRule("idOverlap", 0.5, 0.01, "block")
 RULE = OVERLAP.rule
 ENOUGH = 10  # fewer ids refuse no month
 SPACES = r"^[\s\p{Z}\x{200B}\x{FEFF}]+|[\s\p{Z}\x{200B}\x{FEFF}]+$"
-LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}$"  # of Salesforce: the short id of 15 characters and 3 to check it
+LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}\z"  # of Salesforce: the short id of 15 characters and 3 to check it
 
 
 @dataclass(frozen=True)
