@@ -34,8 +34,14 @@ def from_text(text: "Column", spark_type: str) -> "Column":
     return text.try_cast(spark_type)
 
 
+def in_json(value: "Column", spark_type: str) -> "Column":
+    """A value for `to_json`, as text where engines write different numbers or moments: 1.50 and 1.5."""
+    differs = spark_type.startswith(("double", "float", "decimal", "timestamp"))
+    return as_text(value, spark_type) if differs else value
+
+
 def as_text(value: "Column", spark_type: str) -> "Column":
-    """A value as text. Doubles are written without an exponent from 1e-15 to 1e18; engines write it differently."""
+    """A value as text. A double has an exponent below 1e-15 and from 1e18 on: 1.0E18."""
     from pyspark.sql import functions as F
 
     plain = value.cast("string")
@@ -52,5 +58,5 @@ def as_text(value: "Column", spark_type: str) -> "Column":
         F.when(usual, plain)
         .when((size >= 1e7) & (size < 1e18), large)
         .when((size >= 1e-15) & (size < 1e-3), small)
-        .otherwise(plain)
+        .otherwise(F.regexp_replace(F.upper(plain), r"^(-?[0-9]+)E", "$1.0E"))
     )

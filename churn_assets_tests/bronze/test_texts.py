@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
-from churn_assets.bronze.texts import as_text, from_text
+from churn_assets.bronze.texts import as_text, from_text, in_json
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -50,6 +50,9 @@ AS_TEXT = {
     12345678.9: "12345678.9",
     1e15: "1000000000000000.0",
     1e-4: "0.0001",
+    1e18: "1.0E18",
+    1.5e300: "1.5E300",
+    -2e-20: "-2.0E-20",
     -2.5e-7: "-0.00000025",
     100e6: "100000000.0",
 }
@@ -89,3 +92,13 @@ def test_a_double_as_text(spark: "SparkSession") -> None:
     frame = spark.createDataFrame(pa.table({"value": list(AS_TEXT)}))
     found = frame.select("value", as_text(F.col("value"), "double").alias("text")).collect()
     assert {row["value"]: row["text"] for row in found} == AS_TEXT
+
+
+def test_values_in_json(spark: "SparkSession") -> None:
+    values = "cast(1.5 as decimal(10,2)) price, timestamp'2025-01-03 10:00:00.12' at, 9e9D mb, date'2025-01-03' day"
+    frame = spark.sql(f"SELECT {values}, 7L number, true flag, cast(null as double) nothing")
+    text = F.to_json(F.struct(*(in_json(F.col(name), kind).alias(name) for name, kind in frame.dtypes)))
+    [row] = frame.select(text.alias("text")).collect()
+    assert row["text"] == (
+        '{"price":"1.50","at":"2025-01-03 10:00:00.12","mb":"9000000000.0","day":"2025-01-03","number":7,"flag":true}'
+    )
