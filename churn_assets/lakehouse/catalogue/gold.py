@@ -6,7 +6,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.gold_columns import entities, free_names, month_columns, spells
 from churn_assets.contracts.source import Source
-from churn_assets.lakehouse.catalogue.common import CUSTOMER_KEY, SOURCE, described, optional
+from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE, described, optional
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 MADE_AGAIN = "the table is replaced by every materialisation"
