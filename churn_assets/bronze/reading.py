@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from churn_assets.bronze.texts import as_text, from_text, in_json
+from churn_assets.bronze.texts import from_text
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.sources.delivered_columns import Columns
@@ -156,8 +156,6 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
 
     raw, delivered = spark.read.parquet(folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
-    found = dict(raw.dtypes)
-    kinds = {name: found[place] for name, place in zip(delivered, _places(len(columns)), strict=True)}
     ids = {c.field for c in source.columns if c.name in source.ids}
     values, rescued, carried = {}, {}, set()
     for field in source.fields:
@@ -168,6 +166,6 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
         carried.add(name)
         values[field] = _cast(raw, delivered[name], types[field], field in ids)
         unfit = delivered[name].isNotNull() & values[field].isNull()
-        rescued[field] = F.when(unfit, as_text(delivered[name], kinds[name]))
-    rescued |= {n: in_json(value, kinds[n]) for n, value in delivered.items() if n not in carried}
+        rescued[field] = F.when(unfit, delivered[name].cast("string"))
+    rescued |= {name: value for name, value in delivered.items() if name not in carried}
     return _finish(raw, source, values, _as_json(rescued))

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
-from churn_assets.bronze.texts import as_text, from_text, in_json
+from churn_assets.bronze.texts import from_text
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
@@ -140,7 +140,7 @@ def _values(column: ContractColumn) -> list["Rule"]:
     value, rules = F.col(column.name), []
 
     def add(rule: str, condition: "Column", reason: str) -> None:
-        rules.append(_rule(rule, column, condition, reason, as_text(value, column.spark_type)))
+        rules.append(_rule(rule, column, condition, reason, value))
 
     if column.minimum is not None:
         add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
@@ -330,16 +330,13 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.col("_remarks"), F.array_compact(F.array(*_remarks(source), F.lit(None).cast("string")))
     )
     told = F.nullif(F.array_join(remarks, ","), F.lit(""))
-    # text, but for Parquet, where bronze has the types of the contract
-    types = {c.field: c.spark_type if source.format == "parquet" else "string" for c in source.columns}
-    delivered = [in_json(F.col(f"_delivered.`{f}`"), types[f]).alias(f) for f in source.fields]
     return settled.select(
         *(c.name for c in source.columns),
         *provenance,
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), F.to_json(F.struct(*delivered, "rescued"))).alias("raw_row"),
+        F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
 

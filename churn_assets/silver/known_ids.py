@@ -29,8 +29,8 @@ FOUND_BY = "customer_keys"
 OVERLAP = MonthRule("idOverlap", 0.5, 0.01, "block")
 RULE = OVERLAP.rule
 ENOUGH = 10  # fewer ids refuse no month
-SPACES = r"^[\t-\r \p{Z}\x{200B}\x{FEFF}]+|[\t-\r \p{Z}\x{200B}\x{FEFF}]+\z"
-LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}\z"  # of Salesforce: the short id of 15 characters and 3 to check it
+SPACES = r"^[\s\p{Z}\x{200B}\x{FEFF}]+|[\s\p{Z}\x{200B}\x{FEFF}]+$"
+LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}$"  # of Salesforce: the short id of 15 characters and 3 to check it
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,8 @@ def plain_forms(spelling: "Column") -> "list[tuple[str, Column]]":
     from pyspark.sql import functions as F
 
     trimmed = F.regexp_replace(spelling, SPACES, "")
-    whole = F.regexp_replace(trimmed, r"^([0-9]+)\.0+\z", "$1")
-    bare = F.regexp_replace(whole, r"^0+([0-9]+)\z", "$1")
+    whole = F.regexp_replace(trimmed, r"^(\d+)\.0+$", "$1")
+    bare = F.regexp_replace(whole, r"^0+(?=\d+$)", "")
     return [("spaces", trimmed), ("a decimal point", whole), ("leading zeros", bare)]
 
 
