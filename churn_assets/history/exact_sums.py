@@ -7,7 +7,7 @@ any order and over any groups of groups. Only `total` rounds, once.
 What holds, with up to four million rows in a group:
 
 - Values of at least 6e-11 are taken as they are, smaller ones to the nearest 1.3e-26.
-- The total is the double next to the true sum; from two thousand million on it may be the one beside it.
+- The total is the double next to the true sum, or in rare cases the one beside it, whatever cancels out.
 - From 9e18 on, and with more rows, the last bits may depend on the order as in a plain sum. Nothing wraps around.
 - Infinity, NaN and null count as in a plain sum; a sum beyond the greatest double is infinity.
 
@@ -34,18 +34,23 @@ def cut(frame: "DataFrame", columns: Iterable[str]) -> "DataFrame":
     """Adds the columns `parts(c)` of each number column: doubles whose sum is the value."""
     from pyspark.sql import functions as F
 
-    wanted = dict.fromkeys(columns)
-    rest = {name: f"CAST(`{name}` AS double)" for name in wanted}
-    for level, step in enumerate(STEPS if wanted else ()):
-        # a column of its own, so that what is left is computed once
-        frame = frame.withColumns({f"{name}#rest": F.expr(value) for name, value in rest.items()})
-        frame = frame.withColumns({parts(n)[level]: F.expr(_nearest(f"`{n}#rest`", step)) for n in wanted})
-        rest = {name: f"`{name}#rest` - `{parts(name)[level]}`" for name in wanted}
+    rest = {name: f"CAST(`{name}` AS double)" for name in columns}
+    *upper, last = STEPS
+    for level, step in enumerate(upper if rest else ()):
+        near = {name: _nearest(value, step) for name, value in rest.items()}
+        left = {name: f"({value} - {near[name]})" for name, value in rest.items()}
+        found = {parts(name)[level]: value for name, value in near.items()}
+        if step == upper[-1]:
+            found |= {parts(name)[-1]: _nearest(value, last) for name, value in left.items()}
+        else:  # a column, so that what is left is computed once
+            found |= {f"{name}#rest": value for name, value in left.items()}
+            rest = {name: f"`{name}#rest`" for name in rest}
+        frame = frame.withColumns({name: F.expr(value) for name, value in found.items()})
     return frame
 
 
 def total(sums: Sequence[str]) -> str:
-    """SQL of the double next to the sum, over columns with the sums of the parts, none of them null."""
+    """SQL of the sum as a double, over columns with the sums of the parts, none of them null."""
     *upper, below = (f"`{name}`" for name in sums)
     first, left = f"`{sums[0]}`", []
     for step, own in zip(reversed(STEPS[:-1]), reversed(upper), strict=True):
