@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Groups = Mapping[str, Sequence[float | None]]
-NEXT_TO_TRUE = (
-    2.0**31
-)  # below it the total is the double next to the true sum, above it perhaps the one beside it
 DECIMALS = st.integers(-(10**7), 10**7).map(lambda cents: cents / 100)
 MAGNITUDES = st.builds(
     lambda sign, digits, power: sign * digits * 10.0**power,
@@ -69,8 +66,8 @@ def test_a_sum_is_next_to_the_true_one_in_any_order(
     assert first == second
     for name, values in groups.items():
         true = math.fsum(values)
-        allowed = 0.0 if abs(true) < NEXT_TO_TRUE else math.ulp(true)
-        assert abs(first[name] - true) <= allowed, values
+        # the last addition may round a second time
+        assert abs(first[name] - true) <= math.ulp(true), values
 
 
 def test_a_sum_of_sums_is_the_sum(spark: "SparkSession") -> None:
