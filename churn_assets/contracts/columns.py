@@ -6,9 +6,9 @@ from datetime import date, datetime
 from churn_assets.contracts.custom_properties import ColumnProperties
 from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.formats import contradiction, wrong_format
-from churn_assets.contracts.odcs import LogicalType, Property
+from churn_assets.contracts.odcs import FileFormat, LogicalType, Property
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.source import NUMERIC, TIMES, Column, FileFormat
+from churn_assets.contracts.source import NUMERIC, TIMES, Column
 from churn_assets.contracts.validation import own_properties, property_place
 from churn_assets.contracts.words import shown, with_article
 

@@ -154,10 +154,10 @@ def _values(column: ContractColumn) -> list["Rule"]:
     if column.max_days_ahead is not None:
         remedy = "name it in meansNone if it means none, or raise maxDaysAhead"
         latest = F.date_add("extract_date", column.max_days_ahead)
-        told = f" lies more than {column.max_days_ahead:,} days after the extract ({remedy}): "
+        told = f" is more than {column.max_days_ahead:,} days after the extract ({remedy}): "
         add("plausible", F.to_date(value) > latest, told)
         if column.minimum is None:
-            told = f" lies before {EARLIEST} (name it in meansNone if it means none, or declare a minimum): "
+            told = f" is before {EARLIEST} (name it in meansNone if it means none, or declare a minimum): "
             add("plausible", F.to_date(value) < F.lit(EARLIEST).cast("date"), told)
     if column.pattern is not None:
         add("pattern", ~value.rlike(column.pattern), f" does not match {column.pattern}: ")
@@ -278,7 +278,7 @@ def _order(source: Source) -> list["Rule"]:
     start, rules = F.to_date(source.spell.started_on), []
     for name in filter(None, (source.spell.ended_on, source.spell.expires_on)):
         before = F.to_date(name) < start
-        rules.append(_rule("order", source.column(name), before, " lies before the start: ", F.col(name)))
+        rules.append(_rule("order", source.column(name), before, " is before the start: ", F.col(name)))
     return rules
 
 
@@ -318,7 +318,7 @@ def _refusals(source: Source) -> list["Rule"]:
         column = source.column(source.event_time)
         day = F.to_date(column.name)
         # an extract cannot contain events of a later day
-        rules.append(_rule("future", column, day > F.col("extract_date"), " lies after the extract: ", day))
+        rules.append(_rule("future", column, day > F.col("extract_date"), " is after the extract: ", day))
     if source.spell is not None and source.spell.date_order == "quarantine":
         rules += _order(source)
     return rules

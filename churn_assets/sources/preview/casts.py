@@ -7,7 +7,8 @@ from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-from churn_assets.contracts.source import NUMERIC, Column, FileFormat
+from churn_assets.contracts.odcs import FileFormat
+from churn_assets.contracts.source import NUMERIC, Column
 from churn_assets.sources.preview.day_patterns import iso_day, iso_moment, loose_day, pattern_reader
 
 BLANK = " "  # Spark's trim removes this character alone
