@@ -25,7 +25,7 @@ PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "res
 RESERVED = frozenset(
     {
         *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE),
-        *("refused", "refused_rule", "refused_reason", "raw_row", "remarks"),
+        *("refused", "refused_rule", "refused_reason", "raw_row", "remarks", "listed_until"),
     }
 )
 # Type -> Python types of its values in YAML, and the wording for messages.

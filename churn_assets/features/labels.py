@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.windows import Windows
-from churn_assets.history.knowledge import known_at_each, spell_of
+from churn_assets.history.knowledge import known_at_each, last_listed, spell_of
 from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures, gone_on
 from churn_assets.history.spells import by_choice, effective_end
 from churn_assets.months import month_end, month_of, month_start
@@ -95,7 +95,7 @@ def _spell_outcomes(
         F.to_date(spell_of(source).started_on).alias("started"),
         F.when(vanished, gone).otherwise(told).alias("ended"),
         F.when(vanished, F.lit(is_churn)).otherwise(by_choice(rule, source)).alias("by_choice"),
-        F.when(vanished, F.col("known_at")).alias("last_seen"),
+        F.when(vanished, last_listed(source, spells)).alias("last_seen"),
         "refused",
     )
     ending = ("ended", "by_choice", "last_seen")

@@ -218,7 +218,7 @@ def _volume(
 def gap_before(source: Source, month: str, days: Iterable[date]) -> tuple[date, date] | None:
     """Two extracts in a row that lie further apart than the contract allows, the later one in this month."""
     ordered = sorted(set(days))
-    if source.gap is None:
+    if source.gap is None or source.delivery == "once":
         return None
     return next(
         (
@@ -326,6 +326,8 @@ def judge(
         again = "Deliver these files again, or remove them."
         block("unread", f"bronze lacks {counted(len(audit.unread), 'file')}. {' '.join(audit.unread)}", again)
     if not audit.files and (audit.unread or not over):
+        return problems
+    if not audit.files and source.delivery == "once":
         return problems
     if not audit.files and audit.month >= first_month:
         block(

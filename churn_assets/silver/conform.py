@@ -8,6 +8,7 @@ from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.contracts.words import with_article
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, moment, number_as_text
 from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -57,19 +58,23 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
+    if column.transform or source.format == "parquet":
+        cast = raw.try_cast(column.spark_type)
+    else:
+        cast = from_text(raw, column.spark_type)
     if column.spark_type in ("double", "float"):
-        number = raw.try_cast(column.spark_type)
+        number = cast
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
-        return raw.try_cast(column.spark_type)
+        return cast
     if column.type == "date":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), raw.try_cast("date"))
+        parsed = [moment(raw, f).cast("date") for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), cast)
     if column.type == "timestamp":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
-    return raw.try_cast(column.spark_type)
+        parsed = [moment(raw, f) for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), cast)
+    return cast
 
 
 def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
@@ -107,9 +112,10 @@ def _as_text(column: ContractColumn, source: Source) -> "Column":
     """The raw value as text, for rules and reasons."""
     from pyspark.sql import functions as F
 
-    raw = F.col(f"_raw_{column.name}").cast("string")
+    raw = F.col(f"_raw_{column.name}")
     if source.format != "parquet":
-        return raw
+        return raw.cast("string")
+    raw = number_as_text(raw) if column.spark_type in FLOATING else raw.cast("string")
     # bronze has the column's type already; a value that does not fit it is in `rescued`
     unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
     return F.coalesce(raw, unfit)
@@ -138,7 +144,8 @@ def _values(column: ContractColumn) -> list["Rule"]:
     value, rules = F.col(column.name), []
 
     def add(rule: str, condition: "Column", reason: str) -> None:
-        rules.append(_rule(rule, column, condition, reason, value))
+        told = number_as_text(value) if column.spark_type in FLOATING else value
+        rules.append(_rule(rule, column, condition, reason, told))
 
     if column.minimum is not None:
         add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
@@ -183,16 +190,21 @@ def _means_none(column: ContractColumn) -> "Column":
 
 
 def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
-    """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them."""
+    """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them.
+
+    `_none_<column>` keeps what means none in a column that is required.
+    """
     from pyspark.sql import functions as F
 
     kept = [c for c in typed.columns if not c.startswith("_raw_")]
     values: dict[str, Column] = {}
-    remarks = []
+    remarks, nones = [], []
     for column in source.columns:
         found = []  # (condition, remark), the first counts
         if column.means_none:
             found.append((_means_none(column), f"none:{column.name}"))
+        if column.means_none and column.required:
+            nones.append(F.when(_means_none(column), F.col(f"_raw_{column.name}")).alias(_none(column)))
         nulling = [r for r in [*_malformed(column, source), *_values(column)] if _is_nulling(r, column)]
         found += [(condition, name) for name, condition, _ in nulling]
         if not found:
@@ -203,8 +215,26 @@ def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
         values |= {name: F.when(remark.isNull(), F.col(name)).alias(name) for name in names}
     return typed.select(
         *(values.get(name, name) for name in (*kept, *(f"_raw_{c.name}" for c in source.columns))),
+        *nones,
         F.array_compact(F.array(*remarks, F.lit(None).cast("string"))).alias("_remarks"),
     )
+
+
+def _none(column: ContractColumn) -> str:
+    """Name of the column that keeps what means none."""
+    return f"_none_{column.name}"
+
+
+def _missing(column: ContractColumn) -> "Rule":
+    """The rule of a column that is required."""
+    from pyspark.sql import functions as F
+
+    name = column.name
+    rule = _rule("required", column, F.col(name).isNull(), " is missing")
+    if not column.means_none:
+        return rule
+    said = F.concat(F.col(_none(column)), F.lit(f" means none, and {name} is required"))
+    return (*rule[:2], F.coalesce(said, rule[2]))
 
 
 def _remarks(source: Source) -> list["Column"]:
@@ -281,7 +311,7 @@ def _refusals(source: Source) -> list["Rule"]:
         rules += [rule for rule in _malformed(column, source) if not _is_nulling(rule, column)]
     for column in source.columns:
         if column.required:
-            rules.append(_rule("required", column, F.col(column.name).isNull(), " is missing"))
+            rules.append(_missing(column))
     for column in source.columns:
         rules += [rule for rule in _values(column) if not _is_nulling(rule, column)]
     if source.event_time is not None:
@@ -334,9 +364,23 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),
+        F.when(rule.isNotNull(), json_object(_delivered(source), _floating(source))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
+
+
+def _delivered(source: Source) -> "dict[str, Column]":
+    """The row as delivered: name -> value."""
+    from pyspark.sql import functions as F
+
+    return {field: F.col(f"_delivered.`{field}`") for field in source.fields} | {"rescued": F.col("rescued")}
+
+
+def _floating(source: Source) -> set[str]:
+    """Fields that bronze holds as floating-point numbers."""
+    if source.format != "parquet":
+        return set()
+    return {column.field for column in source.columns if column.spark_type in FLOATING}
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":
