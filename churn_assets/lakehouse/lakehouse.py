@@ -90,8 +90,7 @@ class Lakehouse:
         """
         if not has_mllib(self.spark):
             raise LakehouseError(
-                "Sail has no MLlib. Set CHURN_ENGINE=spark, or in churn.yaml `training.engine` to local and "
-                "`training.candidates` to those that fit on one machine."
+                "Sail has no MLlib. In churn.yaml set `training.engine` to local, or set CHURN_ENGINE=spark."
             )
         return self.spark
 
@@ -169,6 +168,11 @@ class Lakehouse:
             LakehouseError: the table does not exist yet.
         """
         return grouped(self._dataset(table), by, aggregates, where)
+
+    def slices(self, table: Table, column: str) -> list[Any]:
+        """Values of a partition column that the table has rows of, ascending; no file's content is read."""
+        counts = self.aggregate(table, [column], [(column, "count")])
+        return sorted(counts[column].to_pylist())
 
     def count(self, table: Table, where: "pc.Expression | None" = None) -> int:
         """Number of rows, or of those that satisfy `where`, without a JVM."""
