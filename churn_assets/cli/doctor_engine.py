@@ -26,7 +26,9 @@ def check_engine(settings: Settings) -> Finding:
     try:
         choice = choose_engine(settings)
     except EngineDifferences as error:
-        return Finding("engine", "fail", str(error), "Write what it names instead, or set CHURN_ENGINE=spark.")
+        return Finding(
+            "engine", "fail", str(error), "Write what it names instead, or set CHURN_ENGINE=spark."
+        )
     except EngineError as error:
         return Finding("engine", "fail", str(error), "Change the setting that it names.")
     return Finding("engine", "ok", f"{choice.name}: {choice.reason}")

@@ -34,7 +34,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "endswith": ("string, string -> boolean",),
     "replace": ("string, text, text -> string",),
     "translate": ("string, text, text -> string",),
-    "reverse": ("string -> string", "array<string> -> array<string>"),
+    "reverse": ("string -> string",),
     "lpad": ("string, +n, text -> string",),
     "rpad": ("string, +n, text -> string",),
     "concat": ("joined... -> string",),
@@ -42,8 +42,6 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "md5": ("string -> string",),
     "regexp_replace": ("string, regex, replacement -> string",),
     "regexp_extract": ("string, regex, n -> string",),
-    "regexp_like": ("string, regex -> boolean",),
-    "regexp": ("string, regex -> boolean",),
     "rlike": ("string, regex -> boolean",),
     # values that are missing
     "coalesce": ("T... -> T",),
@@ -95,11 +93,6 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "size": ("array -> int",),
     "get": ("array, n -> E",),
     "array_contains": ("array<string>, text -> boolean",),
-    "array_join": ("array<string>, text -> string",),
-    "sort_array": ("array<string> -> array<string>",),
-    "array_distinct": ("array<string> -> array<string>",),
-    "array_max": ("array<string> -> string",),
-    "array_min": ("array<string> -> string",),
 }
 
 # Types, by the token of a signature.

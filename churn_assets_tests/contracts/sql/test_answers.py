@@ -31,7 +31,7 @@ def test_what_is_known_to_differ_or_to_raise_is_called_different() -> None:
 def test_each_proven_function_stands_in_an_expression_that_is_called_equal() -> None:
     """A function on the list without an expression is not proven."""
     equal = [sql.lower() for sql in RECORDED if _is_called_equal(sql)]
-    assert len(equal) > 400
+    assert len(equal) > 350
     unproven = [name for name in SIGNATURES if not any(f"{name}(" in sql for sql in equal)]
     assert set(unproven) <= {"rlike"}, "rlike is an operator"
 
