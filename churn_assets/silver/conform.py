@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     Rule = tuple[str, Column, Column]  # name with the column after a colon, condition, reason
 
-ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 RECENT = 35  # days: an extract tells of a day first within a month or so
-ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+ISO_TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 
 
 def _can_be_computed(transform: str) -> "Column":
@@ -82,10 +82,10 @@ def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
     from pyspark.sql import functions as F
 
     decimal, thousands = re.escape(column.decimal), re.escape(column.thousands or "")
-    groups = rf"|\d{{1,3}}({thousands}\d{{3}})+" if thousands else ""
+    groups = rf"|[0-9]{{1,3}}({thousands}[0-9]{{3}})+" if thousands else ""
     digits = F.replace(raw, F.lit(column.thousands)) if column.thousands else raw
     plain = F.replace(digits, F.lit(column.decimal), F.lit("."))
-    return F.when(raw.rlike(rf"^[+-]?(\d+{groups})({decimal}\d+)?$"), plain)
+    return F.when(raw.rlike(rf"^[+-]?([0-9]+{groups})({decimal}[0-9]+)?\z"), plain)
 
 
 def _bound(value: float | str, column: ContractColumn) -> "Column":
@@ -185,7 +185,7 @@ def _means_none(column: ContractColumn) -> "Column":
     days = [F.lit(day).cast("date") for day in column.means_none if day != ZEROS]
     none = F.to_date(column.name).isin(*days) if days else F.lit(False)
     if ZEROS in column.means_none:
-        none = none | F.col(f"_raw_{column.name}").rlike(DAY_OF_ZEROS)
+        none = none | F.col(f"_raw_{column.name}").rlike(rf"^{DAY_OF_ZEROS}\z")
     return F.coalesce(none, F.lit(False))
 
 
