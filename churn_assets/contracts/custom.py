@@ -68,7 +68,9 @@ class ContractProperties(CustomProperties):
         None, description="of entities: the column that tells former customers, and its values that do"
     )
     mergedInto: str | None = Field(
-        None, description="of entities: the column with the id of the customer that this one was merged into"
+        None,
+        description="of entities: the column with the id of the customer that this one was merged into, and for whom "
+        "its spells and events count from then on",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import as_of_date_of, events_with_validity, from_to, index_of
+from churn_assets.history.merges import counted_for_survivors
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -100,11 +101,15 @@ def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) ->
 
 
 def features_from_cells(
-    cells: "DataFrame", as_of_indexes: Sequence[int], features: Sequence[Feature]
+    cells: "DataFrame",
+    as_of_indexes: Sequence[int],
+    features: Sequence[Feature],
+    merged: "DataFrame | None" = None,
 ) -> "DataFrame":
     """customer_key, as_of_index, known_index and one column per feature, for every as_of month with a cell.
 
-    known_index is the newest of the cells that were used: evidence that none was known too late.
+    known_index is the newest of the cells that were used: evidence that none was known too late. `merged`: whose cells
+    count for whom, see `history.merges`.
     """
     from pyspark.sql import functions as F
 
@@ -115,7 +120,7 @@ def features_from_cells(
     last = F.col("superseded_index") - 1
     if reach is not None:
         last = F.least(last, F.col("event_index") + (reach - 1))
-    exploded = from_to(cells, first, last, as_of_indexes)
+    exploded = counted_for_survivors(from_to(cells, first, last, as_of_indexes), merged)
     return exploded.groupBy("customer_key", "as_of_index").agg(
         F.max("known_index").alias("known_index"), *(_feature(f).alias(f.name) for f in features)
     )

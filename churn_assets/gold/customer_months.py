@@ -18,6 +18,7 @@ from churn_assets.history.knowledge import (
     spell_of,
     with_validity,
 )
+from churn_assets.history.merges import counted_for_survivors, merges, own_key
 from churn_assets.history.spells import effective_end, running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
 from churn_assets.silver.versions import latest
@@ -85,7 +86,11 @@ def _inside(day: "Column", months: Sequence[str]) -> "Column":
 
 
 def _sums(
-    versions: "DataFrame", source: Source, columns: Sequence[MonthColumn], months: Sequence[str]
+    versions: "DataFrame",
+    source: Source,
+    columns: Sequence[MonthColumn],
+    months: Sequence[str],
+    merged: "DataFrame | None",
 ) -> "DataFrame":
     from pyspark.sql import functions as F
 
@@ -104,14 +109,19 @@ def _sums(
             return F.count_if(counts).cast("double")
         return F.coalesce(F.sum(F.when(counts, F.col(str(column.measure)).cast("double"))), F.lit(0.0))
 
-    by = "customer_key", index_of(day).alias("as_of_index")
+    rows = counted_for_survivors(newest.withColumn("as_of_index", index_of(day)), merged)
+    by = "customer_key", "as_of_index"
     if not columns:
-        return newest.select(*by).distinct()
-    return newest.groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
+        return rows.select(*by).distinct()
+    return rows.groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
 
 
 def _spells_of_months(
-    versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]
+    versions: "DataFrame",
+    business: Business,
+    source: Source,
+    as_of_indexes: Sequence[int],
+    merged: "DataFrame | None",
 ) -> "DataFrame":
     """The customer's spell per month: the one that ran at the month's end, else one that ended in the month.
 
@@ -133,9 +143,11 @@ def _spells_of_months(
     )
     ended_then = F.last_day(effective_end(business.file.label, source)) == F.col("as_of_date")
     ended = F.col(f"_{spell.ended_on}").isNotNull()
+    running = running_spells(versions, business, source, as_of_indexes, merged=merged)
+    owned = own_key(source, running)
+    ends = ends.withColumnsRenamed(dict(zip(key, owned, strict=True)))
     return (
-        running_spells(versions, business, source, as_of_indexes)
-        .join(ends, [*key, "as_of_date"], "left")
+        running.join(ends, [*owned, "as_of_date"], "left")
         .where(F.col("running") | ended_then | ended)
         .withColumns({name: F.col(f"_{name}") for name in told})
     )
@@ -148,18 +160,20 @@ def customer_months(
 
     Sums and the ends of spells are with today's corrections; the state of the spell and the attributes are as they were
     known at that end. Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
+    From the month at whose end a merge is known, all of the merged customer counts for the survivor.
     Where two sources have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
     """
     from pyspark.sql import functions as F
 
     key = ["customer_key", "as_of_index"]
     indexes = [month_index(m) for m in months]
+    merged = merges(silver, business, [(month_end(m), month_end(m)) for m in months])
     parts: list[DataFrame] = []
     for name, columns in month_columns(business).items():
-        parts.append(_sums(silver[name], business.source(name), columns, months))
+        parts.append(_sums(silver[name], business.source(name), columns, months, merged))
     taken = {*key, "month", *(c.name for c in business.file.customer_months)}
     for source in spells(business):
-        state = _spells_of_months(silver[source.name], business, source, indexes)
+        state = _spells_of_months(silver[source.name], business, source, indexes, merged)
         kept = [c.name for c in source.attributes if c.name not in source.key]
         parts.append(state.select(*key, *named_apart(source, [*kept, "tenure_days"], taken)))
     result = reduce(lambda a, b: a.join(b, key, "full"), parts)

@@ -6,7 +6,7 @@ that each can be held against the other.
 Silver is read month by month: what is known of a key is its last version of the newest month that has one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.presence import Extracts
 from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.silver.versions import MERGED_INTO
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,40 +92,75 @@ class _Keys:
         self.delivered = [month_of(day) for day in extracts.get(source.name, ())]
         spell, former = source.spell, source.former
         columns = ["customer_key", *source.silver_key, "refused", former.column if former else None]
-        columns += ["merged_into_key" if source.merged_into else None]
+        columns += [MERGED_INTO if source.merged_into else None]
         columns += (
             [spell.started_on, spell.ended_on, spell.expires_on if self.lapse else None] if spell else []
         )
         self.columns = [c for c in dict.fromkeys(columns) if c is not None]
-        self.newest = pd.DataFrame({c: [] for c in [*self.columns, "month"]})
+        self.newest = pd.DataFrame({c: [] for c in [*self.columns, "month", "into", "in_doubt"]})
+        self.handed_over = pd.Series(dtype=object)  # customers of whom no key is left
 
     def add(self, month: str, rows: "pd.DataFrame") -> None:
         """Takes in the last versions of a month."""
         import pandas as pd
 
-        told = [frame for frame in (self.newest, rows.assign(month=month)) if len(frame)]
-        if told:
-            self.newest = pd.concat(told, ignore_index=True).drop_duplicates(
-                list(self.source.silver_key), keep="last"
-            )
+        told = [frame for frame in (self.newest, self._with_merges(rows).assign(month=month)) if len(frame)]
+        if not told:
+            return
+        versions = pd.concat(told, ignore_index=True)
+        replaced = versions.duplicated(list(self.source.silver_key), keep="last")
+        self.newest = versions[~replaced]
+        if "customer_key" not in self.source.silver_key:  # a key may be handed over to another customer
+            before = pd.concat([self.handed_over, versions.loc[replaced, "customer_key"]]).drop_duplicates()
+            self.handed_over = before[~before.isin(self.newest["customer_key"])]
+
+    def _with_merges(self, rows: "pd.DataFrame") -> "pd.DataFrame":
+        """Adds into (whom a row says that the customer was merged) and in_doubt (it was, and the row was refused)."""
+        if not self.source.merged_into:
+            return rows.assign(into=None, in_doubt=False)
+        into = rows[MERGED_INTO].where(rows[MERGED_INTO] != rows["customer_key"])
+        key = list(self.source.silver_key)
+        before = self.newest.loc[self.newest["into"].notna() | self.newest["in_doubt"].astype(bool), key]
+        in_doubt = False
+        if len(before):
+            was_merged = rows[key].merge(before.assign(was=True), on=key, how="left")["was"].eq(True)
+            in_doubt = rows["refused"].to_numpy(dtype=bool) & was_merged.to_numpy()
+        return rows.assign(into=into, in_doubt=in_doubt)
+
+    def merges(self) -> dict[str, str | None]:
+        """Customer -> into whom the newest row says that they were merged; None where that row was refused."""
+        if not self.source.merged_into:
+            return {}
+        frame = self.newest
+        newest = frame[frame["month"] == frame.groupby("customer_key")["month"].transform("max")]
+        doubtful = newest.loc[newest["in_doubt"].astype(bool), "customer_key"]
+        told = newest[newest["into"].notna()].groupby("customer_key")["into"].max()
+        return dict.fromkeys(doubtful) | told.to_dict()
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state, merged, absent (from all that a `full` source delivered), at the end of the month."""
+        """customer_key -> state, absent (from all that a `full` source delivered) and handed_over, at the month's end.
+
+        Whose every row now names another customer (handed_over) has ended here.
+        """
         import numpy as np
         import pandas as pd
 
         frame, source = self.newest, self.source
         if frame.empty:
-            return pd.DataFrame({name: pd.Series(dtype=object) for name in ("state", "merged", "absent")})
+            return pd.DataFrame(
+                {name: pd.Series(dtype=object) for name in ("state", "absent", "handed_over")}
+            )
         refused = frame["refused"].to_numpy(dtype=bool)
         last = max((m for m in self.delivered if m <= month), default="")
         absent = (
             (frame["month"] < last).to_numpy() if source.delivery == "full" else np.zeros(len(frame), bool)
         )
         none = np.zeros(len(frame), dtype=bool)
-        merged, ended, begun = none, none, ~none
-        if source.merged_into:
-            merged = frame["merged_into_key"].notna().to_numpy()
+        ended, begun = none, ~none
+        into = self.merges()
+        heirs = followed(into, set(frame["customer_key"])) if into else {}
+        merged = frame["customer_key"].isin([who for who, heir in heirs.items() if heir]).to_numpy()
+        in_doubt = frame["customer_key"].isin([who for who, heir in heirs.items() if not heir]).to_numpy()
         if source.former is not None:
             ended = frame[source.former.column].isin(source.former.values).to_numpy()
         gone = absent
@@ -136,15 +172,16 @@ class _Keys:
             ended = (end <= day).to_numpy()
             begun = refused | (_days(frame[source.spell.started_on]) <= day).to_numpy()
             gone = absent & end.isna().to_numpy()
-        cases = [~begun, merged, ended, gone, refused]
-        rank = np.select(
-            cases, [STATES.index(s) for s in ("not yet", "merged", "ended", "disappeared", "unknown")], 0
-        )
-        told = frame[["customer_key"]].assign(rank=rank, merged=merged, absent=absent, month=frame["month"])
-        of = told.sort_values("month").groupby("customer_key")
-        return of.agg(rank=("rank", "min"), merged=("merged", "last"), absent=("absent", "min")).assign(
-            state=lambda found: found["rank"].map(dict(enumerate(STATES)))
-        )
+        cases = [~begun, merged, ended, in_doubt, gone, refused]
+        names = ("not yet", "merged", "ended", "unknown", "disappeared", "unknown")
+        rank = np.select(cases, [STATES.index(name) for name in names], 0)
+        of = frame[["customer_key"]].assign(rank=rank, absent=absent).groupby("customer_key")
+        found = of.agg(rank=("rank", "min"), absent=("absent", "min"))
+        found = found.assign(state=found["rank"].map(dict(enumerate(STATES))), handed_over=False)
+        if self.handed_over.empty:
+            return found
+        others = pd.DataFrame({"state": "ended", "handed_over": True}, pd.Index(self.handed_over))
+        return pd.concat([found, others])
 
 
 class _Events:
@@ -197,9 +234,37 @@ def _days(values: "pd.Series") -> "pd.Series":
     return moments.astype("datetime64[s]").dt.floor("D")
 
 
-def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.Series":
-    """The state of each customer of the label source, after what the entities say of those who have not ended."""
-    states = told[business.label_source.name]["state"].copy()
+def followed(into: Mapping[str, str | None], listed: Set[str]) -> dict[str, str | None]:
+    """Merged customer -> the last of the chain; None where that is unknown, not `listed`, or a cycle has none."""
+    found: dict[str, str | None] = {}
+    for who in into:
+        last, passed = into[who], {who}
+        while last in into and last not in passed:
+            passed.add(last)
+            last = into[last]
+        found[who] = last if last in listed and last not in into else None
+    return found
+
+
+def _with_survivors(states: "pd.Series", heirs: Mapping[str, str | None]) -> "pd.Series":
+    """The states after those of merged customers count for their survivors: the first of several in STATES."""
+    import pandas as pd
+
+    rank = states.map({state: place for place, state in enumerate(STATES)})
+    to = pd.Series({who: heir for who, heir in heirs.items() if heir and who in rank.index}, dtype=object)
+    handed_on = rank.reindex(to.index).groupby(to.to_numpy()).min()
+    return pd.concat([rank, handed_on]).groupby(level=0).min().map(dict(enumerate(STATES)))
+
+
+def _of_all(
+    told: "Mapping[str, pd.DataFrame]", business: Business, heirs: Mapping[str, str | None]
+) -> "pd.Series":
+    """The state of each customer of the label source, after what the entities say of those who have not ended.
+
+    `heirs`: see `followed`.
+    """
+    own = told[business.label_source.name]
+    states = _with_survivors(own["state"], heirs) if heirs else own["state"].copy()
     going_on = ~states.isin(("ended", "not yet"))
     listing = [s for s in business.tells_who_is_gone if s.name in told]
     absent = None
@@ -209,9 +274,13 @@ def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.Serie
         absent = (nowhere, ever) if absent is None else (absent[0] & nowhere, absent[1] | ever)
     if absent is not None:
         states[(states == "now") & absent[0] & absent[1]] = "disappeared"
-    for source in (s for s in listing if s.merged_into):
-        merged = told[source.name]["merged"].reindex(states.index).eq(True)
+    if heirs:
+        merged = states.index.isin([who for who, heir in heirs.items() if heir])
+        in_doubt = states.index.isin([who for who, heir in heirs.items() if not heir])
+        if "handed_over" in own:  # to the survivor
+            states[own["handed_over"].reindex(states.index).eq(True) & merged] = "merged"
         states[going_on & merged] = "merged"
+        states[going_on & in_doubt] = "unknown"
     return states
 
 
@@ -244,7 +313,12 @@ def people_states(
             continue
         told = {name: known.customers(month) for name, known in kept.items()}
         states = {name: frame["state"] for name, frame in told.items()}
-        yield month, states | {ALL: _of_all(told, business)}
+        merging = [known for known in kept.values() if isinstance(known, _Keys) and known.source.merged_into]
+        into: dict[str, str | None] = {}
+        for known in merging:
+            into |= {who: heir for who, heir in known.merges().items() if heir or who not in into}
+        listed = {who for known in merging if into for who in known.newest["customer_key"]}
+        yield month, states | {ALL: _of_all(told, business, followed(into, listed))}
 
 
 def balances(
