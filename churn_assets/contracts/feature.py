@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from churn_assets.contracts.phrases import for_window
+from churn_assets.contracts.reason_template import for_window
 from churn_assets.contracts.section import Name
 from churn_assets.contracts.source import NUMERIC, Source
 
@@ -162,8 +162,8 @@ class Feature:
     `actionable`: the business can change it for a customer, so `what-if` accepts it. `explainable`: it may be given to
     a customer as a reason. `protected`: it reads a protected attribute, so no reason names it.
 
-    `says` is the template of a reason (see phrases.py), `missing` the reason for a missing value; without them the
-    reason uses `words`.
+    `says` is the template of a reason (see reason_template.py), `missing` the reason for a missing value; without them
+    the reason uses `words`.
 
     `months` or `days` is the length of the window: of `recency` and `change_recency` the whole observation window. Both
     are None if the aggregate has no window: the state of a spell or an entity, `tenure`, and `count_ever`, which counts

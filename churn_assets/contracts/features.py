@@ -13,8 +13,8 @@ from churn_assets.contracts.feature import (
     kind_of,
     names_of,
 )
-from churn_assets.contracts.phrases import check_phrase
 from churn_assets.contracts.place import Names, Place
+from churn_assets.contracts.reason_template import check_template
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.sources import Sources, check_values
 from churn_assets.contracts.validation import peek
@@ -115,7 +115,7 @@ def _check_says(read: _ReadLine) -> None:
         line.aggregate == "trend" or kind_of(line, read.source) == "category"
     )
     try:
-        check_phrase(line.says, of_words)
+        check_template(line.says, of_words)
     except ValueError as error:
         read.place.at("says").refuse(str(error))
 

@@ -10,7 +10,7 @@ from churn_assets.drafting.customer import find_customers, relate
 from churn_assets.drafting.cut import cut_by_month
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.extracts import with_absence, with_days, with_delivery
-from churn_assets.drafting.files import group_files
+from churn_assets.drafting.file_names import group_files
 from churn_assets.drafting.plan import ChurnPlan, plan_of
 from churn_assets.drafting.roles import with_key, with_role
 from churn_assets.drafting.source import DraftSource, read_source

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from churn_assets.contracts.custom import Delivery, Role
 from churn_assets.drafting.columns import DraftColumn, Habits, guess_column
 from churn_assets.drafting.doubt import Doubt, DraftError
-from churn_assets.drafting.files import FileGroup
+from churn_assets.drafting.file_names import FileGroup
 from churn_assets.drafting.names import column_names
 from churn_assets.drafting.sample import ASCII, FileSample, read_sample
 

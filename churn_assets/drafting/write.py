@@ -9,7 +9,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.drafting.cut import part_bytes
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.draft import BusinessDraft
-from churn_assets.drafting.files import stem_of
+from churn_assets.drafting.file_names import stem_of
 from churn_assets.drafting.names import slug
 from churn_assets.drafting.render import churn_yaml, contract_yaml
 from churn_assets.drafting.sample import FileSample

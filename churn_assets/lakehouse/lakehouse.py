@@ -1,7 +1,7 @@
 """Reads and writes Delta tables: frames through Spark, samples and small reports without a JVM.
 
-When the lake and Spark are both on this machine, tables are read and written file by file (delta/files.py), otherwise
-through Delta's Spark connector (delta/connector.py).
+When the lake and Spark are both on this machine, tables are read and written file by file (delta/local_tables.py),
+otherwise through Delta's Spark connector (delta/spark_connector.py).
 """
 
 import json
@@ -20,7 +20,7 @@ from churn_assets.lakehouse.catalogue.table import (
     types_of_rows,
     types_of_schema,
 )
-from churn_assets.lakehouse.delta import connector, files
+from churn_assets.lakehouse.delta import local_tables, spark_connector
 from churn_assets.lakehouse.delta.grouping import grouped
 from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Refused, TablePlace
 from churn_assets.lakehouse.engine import staging
@@ -88,7 +88,7 @@ class Lakehouse:
         """True when the table has at least one commit."""
         uri = self.uri(table)
         if is_uri(uri):
-            return connector.exists(self.spark, uri)
+            return spark_connector.exists(self.spark, uri)
         return any(Path(uri, "_delta_log").glob("*.json"))
 
     def require(self, table: Table) -> None:
@@ -106,8 +106,8 @@ class Lakehouse:
         """
         self.require(table)
         if self._on_this_machine:
-            return files.read(self.spark, self.uri(table))
-        return connector.read(self.spark, self.uri(table))
+            return local_tables.read(self.spark, self.uri(table))
+        return spark_connector.read(self.spark, self.uri(table))
 
     def replaced(self, table: Table, since: datetime) -> "DataFrame | None":
         """Rows of the files that were current at `since` and have been replaced; None when there are no such files.
@@ -116,8 +116,8 @@ class Lakehouse:
             LakehouseError: these files, or the log of that time, are gone; see `vacuum`.
         """
         try:
-            return files.replaced(self.spark, self.uri(table), since)
-        except files.Forgotten as error:
+            return local_tables.replaced(self.spark, self.uri(table), since)
+        except local_tables.Forgotten as error:
             raise LakehouseError(f"{table.path}: {error}.") from error
 
     def arrow(
@@ -214,9 +214,9 @@ class Lakehouse:
         place = TablePlace(self.uri(table), table.partition_by, NEW_TABLE)
         drafts: AbstractContextManager[Draft]
         if self._on_this_machine:
-            drafts = files.draft(frame, place, scratch_folder(self.settings) / "drafts")
+            drafts = local_tables.draft(frame, place, scratch_folder(self.settings) / "drafts")
         else:
-            drafts = connector.draft(frame, place, new=not self.exists(table))
+            drafts = spark_connector.draft(frame, place, new=not self.exists(table))
         with self._told(table), drafts as content:
             note(f"checking {table.path}")
             yield TableDraft(table, content)
@@ -388,7 +388,7 @@ class Lakehouse:
 
     def _version(self, table: Table) -> int:
         uri = self.uri(table)
-        return connector.version(self.spark, uri) if is_uri(uri) else files.version(uri)
+        return spark_connector.version(self.spark, uri) if is_uri(uri) else local_tables.version(uri)
 
 
 @dataclass(frozen=True)

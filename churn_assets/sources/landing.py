@@ -118,7 +118,7 @@ def list_everything(landing: str, source: Source, months: Iterable[str] | None =
             found.not_read.append(NotRead(name, None, reason))
             continue
         try:
-            day = _day(folder, f"{landing}/{name}")
+            day = _day_of_folder(folder, f"{landing}/{name}")
         except LandingError as error:
             found.refused.append(RefusedFile(name, None, error))
             continue
@@ -135,7 +135,7 @@ def _passed_over(name: str) -> str | None:
     return "its name ends with .part" if name.lower().endswith(".part") else None
 
 
-def _day(folder: pafs.FileInfo, shown: str) -> date:
+def _day_of_folder(folder: pafs.FileInfo, shown: str) -> date:
     """The day of an extract folder.
 
     Raises:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from churn_assets.ml.candidates.part import TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
-from churn_assets.ml.candidates.ridge import ridge
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Form, Linear
+from churn_assets.ml.training.ridge_with_fixed_penalty import ridge
 
 KNOTS = 8
 

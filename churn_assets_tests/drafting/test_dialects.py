@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from churn_assets.drafting.doubt import DraftError
-from churn_assets.drafting.files import group_files
+from churn_assets.drafting.file_names import group_files
 from churn_assets.drafting.write import place_files
 from churn_assets.months import month_end
 from churn_assets_tests.drafting.exports import business_of, drafted, export, places, purchases

@@ -1,4 +1,4 @@
-"""What `files` and `connector` share: the target of a write, a draft of it, and the error for a refused frame."""
+"""What `local_tables` and `spark_connector` share: a write's target, a draft, and the error for a refused frame."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

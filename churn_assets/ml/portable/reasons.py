@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
-from churn_assets.contracts.phrases import phrase, printed
+from churn_assets.contracts.reason_template import printed, reason_by_template
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,17 +18,17 @@ UNKNOWN = "unknown"
 YES_AND_NO = {"true": "yes", "false": "no"}
 
 
-def _words(feature: Feature, value: object, typical: float | None) -> str:
+def _reason_text(feature: Feature, value: object, typical: float | None) -> str:
     """Returns a feature's value in words. For a trend, `value` is the relative change.
 
-    With a phrase: `4 support tickets in the last 3 months`. Else: `support tickets, last 3 months: 4 (typical 0)`.
+    With a template: `4 support tickets in the last 3 months`. Else: `support tickets, last 3 months: 4 (typical 0)`.
     """
     if feature.kind == "category" or not isinstance(value, int | float):
         told: float | str = YES_AND_NO.get(str(value), str(value))
     else:
         told = _direction(value) if feature.aggregate == "trend" else float(value)
     if feature.says is not None:
-        return phrase(feature.says, told, typical)
+        return reason_by_template(feature.says, told, typical)
     if isinstance(told, str):
         return f"{feature.words}: {told}"
     usual = f" (typical {printed(typical)})" if typical is not None else ""
@@ -43,7 +43,7 @@ def _direction(change: float) -> str:
     return f"{'up' if change > 0 else 'down'} {abs(change):.0%}".replace("%", " %")
 
 
-def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDArray[np.object_]":
+def _reason_texts(feature: Feature, values: "pd.Series", typical: float | None) -> "NDArray[np.object_]":
     """Returns each value in words. Values that print alike are formatted once: a cohort has few distinct ones."""
     import numpy as np
     import pandas as pd
@@ -52,7 +52,7 @@ def _said(feature: Feature, values: "pd.Series", typical: float | None) -> "NDAr
     if feature.kind != "category" and pd.api.types.is_numeric_dtype(values.dtype):
         rounded = _rounded(values.to_numpy(np.float64, na_value=np.nan), feature.aggregate == "trend")
     code, distinct = pd.factorize(rounded)  # missing: -1
-    texts = [_words(feature, value, typical) for value in distinct.tolist()]
+    texts = [_reason_text(feature, value, typical) for value in distinct.tolist()]
     missing = feature.missing or f"{feature.words}: {UNKNOWN}"
     said: NDArray[np.object_] = np.array([*texts, missing], dtype=object)[code]
     return said
@@ -98,7 +98,9 @@ def reasons(
         raises = left[np.arange(len(left)), strongest] > 0
         for at in np.unique(strongest[raises]):
             feature, rows = features[at], np.flatnonzero(raises & (strongest == at))
-            found[rows, place] = _said(feature, frame[feature.name].iloc[rows], typical.get(feature.name))
+            found[rows, place] = _reason_texts(
+                feature, frame[feature.name].iloc[rows], typical.get(feature.name)
+            )
             left[rows, at] = -np.inf
     return found
 

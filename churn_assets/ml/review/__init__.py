@@ -2,5 +2,5 @@
 
 It computes with `ml.metrics` and renders with `reporting`.
 
-May import: contracts, ml.candidates, ml.metrics, ml.portable, ml.training, reporting.
+May import: contracts, ml.metrics, ml.portable, ml.training, reporting.
 """

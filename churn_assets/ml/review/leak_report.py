@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.ridge import ridge
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interval
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.ml.training.learner import fold_of
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.ridge_with_fixed_penalty import ridge
 from churn_assets.reporting.blocks import Block, Chapter, Grid, Notice
 
 SHOWN = 10

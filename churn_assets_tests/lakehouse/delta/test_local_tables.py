@@ -7,7 +7,7 @@ import pytest
 from deltalake import DeltaTable, transaction
 from deltalake.exceptions import CommitFailedError
 
-from churn_assets.lakehouse.delta import connector, files
+from churn_assets.lakehouse.delta import local_tables, spark_connector
 from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ def _write(
 
 
 def _put(frame: "DataFrame", place: TablePlace, where: str | None) -> int:
-    with files.draft(frame, place, Path(place.uri).parent / "scratch") as draft:
+    with local_tables.draft(frame, place, Path(place.uri).parent / "scratch") as draft:
         draft.publish(where, {"userMetadata": "a run"})
         return draft.count()
 
 
 def _rows(spark: "SparkSession", place: TablePlace) -> list[tuple[Any, ...]]:
-    found = sorted(tuple(row) for row in files.read(spark, place.uri).collect())
+    found = sorted(tuple(row) for row in local_tables.read(spark, place.uri).collect())
     assert found == sorted(
-        tuple(row) for row in connector.read(spark, place.uri).collect()
+        tuple(row) for row in spark_connector.read(spark, place.uri).collect()
     )  # Delta itself agrees
     return found
 
@@ -49,7 +49,7 @@ def test_a_new_column_is_empty_in_older_rows_and_in_frames_without_it(
     _write(spark, place, [("2025-02", 2, ["x"])], "month string, n int, tags array<string>", None)
     _write(spark, place, [("2025-03", 3)], "month string, n int", None)
     assert _rows(spark, place) == [("2025-01", 1, None), ("2025-02", 2, ["x"]), ("2025-03", 3, None)]
-    assert files.read(spark, place.uri).columns == ["month", "n", "tags"]
+    assert local_tables.read(spark, place.uri).columns == ["month", "n", "tags"]
 
 
 def test_another_type_is_refused_before_anything_is_written(spark: "SparkSession", place: TablePlace) -> None:
@@ -73,7 +73,7 @@ def test_values_of_a_frame_may_be_required_those_of_a_table_never_are(
 
 def test_a_frame_stays_with_the_version_that_it_was_read_at(spark: "SparkSession", place: TablePlace) -> None:
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
-    before = files.read(spark, place.uri)
+    before = local_tables.read(spark, place.uri)
     _write(spark, place, [("2025-01", 2)], "month string, n int", JANUARY)
     assert [tuple(row) for row in before.collect()] == [("2025-01", 1)]
     assert _rows(spark, place) == [("2025-01", 2)]
@@ -81,7 +81,7 @@ def test_a_frame_stays_with_the_version_that_it_was_read_at(spark: "SparkSession
 
 def test_a_table_may_be_replaced_by_what_was_read_from_it(spark: "SparkSession", place: TablePlace) -> None:
     _write(spark, place, [("2025-01", 1), ("2025-02", 2)], "month string, n int", EVERYTHING)
-    doubled = files.read(spark, place.uri).where(JANUARY).selectExpr("month", "n * 2 AS n")
+    doubled = local_tables.read(spark, place.uri).where(JANUARY).selectExpr("month", "n * 2 AS n")
     assert _put(doubled, place, JANUARY) == 1
     assert _rows(spark, place) == [("2025-01", 2), ("2025-02", 2)]
 
@@ -92,7 +92,7 @@ def test_somebody_who_commits_in_between_is_replaced_too(
 ) -> None:
     """The slice holds what the last writer wrote, not what two writers wrote."""
     _write(spark, place, [("2025-01", 1)], "month string, n int", JANUARY)
-    look_up, rivals = files._removals, [2]
+    look_up, rivals = local_tables._removals, [2]
 
     def with_a_rival(current: DeltaTable, columns: Any, where: str) -> Any:
         found = look_up(current, columns, where)
@@ -100,8 +100,8 @@ def test_somebody_who_commits_in_between_is_replaced_too(
             _write(spark, place, [("2025-01", rivals.pop())], "month string, n int", None)
         return found
 
-    monkeypatch.setattr(files, "_removals", with_a_rival)
-    monkeypatch.setattr(files, "ATTEMPTS", attempts)
+    monkeypatch.setattr(local_tables, "_removals", with_a_rival)
+    monkeypatch.setattr(local_tables, "ATTEMPTS", attempts)
     if attempts == 1:
         with pytest.raises(CommitFailedError):
             _write(spark, place, [("2025-01", 3)], "month string, n int", JANUARY)
@@ -143,7 +143,7 @@ def test_a_frame_that_fails_halfway_leaves_no_trace(spark: "SparkSession", place
 
 def test_an_empty_table_keeps_its_columns(spark: "SparkSession", place: TablePlace) -> None:
     assert _write(spark, place, [], "month string, n int", JANUARY) == 0
-    assert files.read(spark, place.uri).dtypes == [("month", "string"), ("n", "int")]
+    assert local_tables.read(spark, place.uri).dtypes == [("month", "string"), ("n", "int")]
     assert _rows(spark, place) == []
 
 

@@ -1,4 +1,4 @@
-"""Which files belong to which source, and which day their names state."""
+"""What the names of files and folders state: the source, and the day, week, month or year of the extract."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _YEAR = r"((?:19|20)\d\d)"
 
 
 @dataclass(frozen=True)
-class Named:
+class DayInName:
     """What the name of a file states: the rest of the name, and the last day of its day, week, month or year."""
 
     stem: str
@@ -48,7 +48,9 @@ class GivenFile:
     @property
     def name(self) -> str:
         """Its name, with the folder of its extract."""
-        in_folder = self.landed or (self.day and not self.is_cut and named(stem_of(self.path)).day is None)
+        in_folder = self.landed or (
+            self.day and not self.is_cut and day_in_name(stem_of(self.path)).day is None
+        )
         return f"{self.path.parent.name}/{self.path.name}" if in_folder else self.path.name
 
 
@@ -61,7 +63,7 @@ class FileGroup:
     folder: str | None = None
 
 
-def named(stem: str) -> Named:
+def day_in_name(stem: str) -> DayInName:
     """Returns what a file's name without its ending states; `sales_2024-01`, `sales-202401`, `2024W05`, `jan 2024`."""
     for pattern, period, last_day, year_last in _PATTERNS:
         for found in re.finditer(rf"(?<!\d){pattern}(?!\d)", stem, re.IGNORECASE):
@@ -70,8 +72,8 @@ def named(stem: str) -> Named:
             except ValueError:
                 continue
             rest = f"{stem[: found.start()]} {stem[found.end() :]}"
-            return Named(re.sub(r"[\s_.\-]+", "_", rest).strip("_"), day, period)
-    return Named(stem, None)
+            return DayInName(re.sub(r"[\s_.\-]+", "_", rest).strip("_"), day, period)
+    return DayInName(stem, None)
 
 
 def _day(year: str, month: str, day: str) -> date:
@@ -139,9 +141,9 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
             folders[name] = folder
             file = GivenFile(path, date.fromisoformat(extract[1]), "extract", landed=True)
         else:
-            said = named(stem_of(path))
-            if said.day is None and (above := named(path.parent.name)).day:
-                said = Named(said.stem, above.day, above.period)
+            said = day_in_name(stem_of(path))
+            if said.day is None and (above := day_in_name(path.parent.name)).day:
+                said = DayInName(said.stem, above.day, above.period)
             stem = said.stem if re.search(r"[^\W\d_]", said.stem) else path.parent.name
             name = source_name(_without_counter(stem) or path.parent.name)
             file = GivenFile(path, said.day, said.period)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_assets.drafting.doubt import DraftError
-from churn_assets.drafting.files import group_files, named
+from churn_assets.drafting.file_names import day_in_name, group_files
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from churn_assets.drafting.files import group_files, named
     ],
 )
 def test_a_name_states_a_day(name: str, stem: str, day: str | None) -> None:
-    found = named(name)
+    found = day_in_name(name)
     assert (found.stem, found.day) == (stem, date.fromisoformat(day) if day else None)
 
 
@@ -44,7 +44,7 @@ def test_a_name_states_a_day(name: str, stem: str, day: str | None) -> None:
     st.from_regex(r"[a-z]{1,9}(_[a-z]{1,5})?", fullmatch=True),
 )
 def test_every_day_is_found_again(day: date, form: str, stem: str) -> None:
-    found = named(f"{stem}_{day.strftime(form)}")
+    found = day_in_name(f"{stem}_{day.strftime(form)}")
     assert (found.stem, found.day) == (stem, day)
 
 

@@ -1,4 +1,4 @@
-"""Ridge logistic regression on one machine, for quick fits such as those of the leak report."""
+"""Ridge logistic regression with a fixed penalty, for the leak report and the study; no candidate of a training."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Turns the value of a feature into the text of a reason, by the template `says` of its line in churn.yaml."""
+"""The template of a reason, `says` in churn.yaml: checks it, and fills in the value of a feature."""
 
 from dataclasses import dataclass
 from string import Formatter
@@ -8,7 +8,7 @@ PLACES = {"value": ("", "%", "+"), "typical": ("", "%", "+"), "s": ("",), "windo
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a phrase, rounded for readers; `{value:%}` is a percentage, `{value:+}` has its sign."""
+    """A number in a reason, rounded for readers; `{value:%}` is a percentage, `{value:+}` has its sign."""
 
     value: float
 
@@ -27,7 +27,7 @@ def printed(value: float) -> str:
     return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
 
 
-def check_phrase(template: str, of_words: bool) -> None:
+def check_template(template: str, of_words: bool) -> None:
     """Checks that a template can be filled in.
 
     Args:
@@ -47,12 +47,12 @@ def check_phrase(template: str, of_words: bool) -> None:
             raise ValueError(f"`says` cannot write {{{place}}} as `{conversion or form}` here")
 
 
-def for_window(phrase: str | None, window: str) -> str | None:
-    """Returns the phrase with {window} filled in and the other placeholders unchanged."""
-    return phrase.replace("{window}", window) if phrase is not None else None
+def for_window(template: str | None, window: str) -> str | None:
+    """Returns the template with {window} filled in and the other placeholders unchanged."""
+    return template.replace("{window}", window) if template is not None else None
 
 
-def phrase(template: str, value: float | str, typical: float | None) -> str:
+def reason_by_template(template: str, value: float | str, typical: float | None) -> str:
     """Fills in a template that has no {window}. `{s}` is the plural ending: empty after 1, else `s`."""
     told = value if isinstance(value, str) else Number(value)
     ending = "" if f"{told}" == "1" else "s"
