@@ -13,7 +13,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.split import temporal_split
-from churn_assets.models.sample import training_frame
+from churn_assets.models.training_frame import training_frame
 from churn_assets.settings import Settings
 
 RESAMPLES = 500

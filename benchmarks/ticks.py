@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 import psutil
 
-from churn_assets.automation.sensors import COHORT_TABLES
+from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs

@@ -20,7 +20,7 @@ from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import Split, temporal_split
 from churn_assets.ml.training.train import train
-from churn_assets.models.sample import mature_cohorts, training_frame
+from churn_assets.models.training_frame import mature_cohorts, training_frame
 from churn_assets.months import month_end
 from churn_assets.settings import Settings
 

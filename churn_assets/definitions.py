@@ -6,9 +6,15 @@ Contains no logic, starts no JVM and reads no files but the business folder.
 import dagster as dg
 
 from churn_assets.automation.freshness import with_freshness
-from churn_assets.automation.jobs import jobs, schedules
+from churn_assets.automation.jobs import jobs
+from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.automation.punctuality import punctuality_checks
-from churn_assets.automation.sensors import sensors
+from churn_assets.automation.refresh_cohorts_sensor import refresh_cohorts_sensor
+from churn_assets.automation.retraining_sensors import (
+    retrain_on_degradation_sensor,
+    retrain_on_new_data_sensor,
+)
+from churn_assets.automation.schedules import schedules
 from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -52,7 +58,12 @@ def build_defs(settings: Settings) -> dg.Definitions:
         asset_checks=punctuality_checks(business),
         jobs=jobs(business),
         schedules=schedules(business),
-        sensors=sensors(business),
+        sensors=[
+            ingest_new_files_sensor(business),
+            refresh_cohorts_sensor(business),
+            retrain_on_degradation_sensor(business),
+            retrain_on_new_data_sensor(business),
+        ],
         resources={
             "settings": SettingsResource.of(settings),
             "lakehouse": LakehouseResource.of(settings),

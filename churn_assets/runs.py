@@ -21,7 +21,7 @@ from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse.engine.jars import delta_jars
 from churn_assets.lakehouse.engine.session import running_tasks
-from churn_assets.reporting.display import Display, display_on
+from churn_assets.reporting.progress_display import Display, display_on
 from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking
 

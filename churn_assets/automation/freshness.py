@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from churn_assets.automation.jobs import GRACE
+from churn_assets.automation.schedules import GRACE
 from churn_assets.contracts.business import Business
 
 MONTH = timedelta(days=31)

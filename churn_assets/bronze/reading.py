@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.sources.content import Columns
+from churn_assets.sources.delivered_columns import Columns
 from churn_assets.sources.landing import ExtractFile, refuse
+from churn_assets.sources.readers.added_columns import BROKEN, OTHERS, ROW_NUMBER
 from churn_assets.sources.readers.staging import Staged, stage
-from churn_assets.sources.readers.table import BROKEN, OTHERS, ROW_NUMBER
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -17,7 +17,7 @@ from churn_assets.lakehouse.engine.jars import delta_jars
 from churn_assets.lakehouse.engine.session import start_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
-from churn_assets.reporting.display import display_on
+from churn_assets.reporting.progress_display import display_on
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulator.extracts import unfinished

@@ -120,7 +120,7 @@ def check_runs(settings: Settings) -> Finding:
 
 def check_home(settings: Settings) -> Finding:
     """Checks whether the home was moved or copied since MLflow wrote its paths down."""
-    from churn_assets.tracking.places import former_roots
+    from churn_assets.tracking.moved_home import former_roots
 
     if former := former_roots(settings.mlflow_uri, settings.mlflow_artifacts):
         what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model mends that"

@@ -20,7 +20,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.people import ALL
+from churn_assets.monitoring.people_balance import ALL
 from churn_assets.months import spoken
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def demo(customers: int, months: int, seed: int) -> None:
         f"Demo: {customers:,} simulated customers, {months} months, from raw files to explained segments."
     )
     from churn_assets.cli.estimate import print_plan
-    from churn_assets.reporting.display import display_on
+    from churn_assets.reporting.progress_display import display_on
 
     settings = settings_of_process()
     print_plan(settings, customers, months, console)

@@ -24,8 +24,8 @@ def page(month: str, out: Path | None) -> None:
     """
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
-    from churn_assets.monitoring.page import monthly_page
-    from churn_assets.monitoring.page_facts import month_facts
+    from churn_assets.monitoring.monthly_page import monthly_page
+    from churn_assets.monitoring.monthly_page_facts import month_facts
 
     settings = settings_of_process()
     facts = month_facts(Lakehouse(settings), load_business(settings.business_path), month)

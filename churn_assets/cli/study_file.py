@@ -6,7 +6,7 @@ from tempfile import TemporaryFile
 
 from rich.console import Console
 
-from churn_assets.reporting.display import display_on
+from churn_assets.reporting.progress_display import display_on
 from churn_assets.reporting.words import spoken
 from churn_assets.settings import Settings
 from churn_assets.study.errors import StudyError

@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime
 
-from churn_assets.contracts.custom import ColumnProperties
+from churn_assets.contracts.custom_properties import ColumnProperties
 from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.formats import contradiction, wrong_format
 from churn_assets.contracts.odcs import LogicalType, Property

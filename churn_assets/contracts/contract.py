@@ -7,7 +7,7 @@ from pathlib import Path
 
 from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
-from churn_assets.contracts.custom import ContractProperties
+from churn_assets.contracts.custom_properties import ContractProperties
 from churn_assets.contracts.entity import check_entity, former_column
 from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.place import Names, Place

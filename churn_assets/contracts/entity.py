@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from churn_assets.contracts.custom import ContractProperties
+from churn_assets.contracts.custom_properties import ContractProperties
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.source import Column, FormerColumn
 from churn_assets.contracts.sources import check_values

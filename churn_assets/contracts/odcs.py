@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from churn_assets.contracts.custom import (
+from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
     ServerProperties,

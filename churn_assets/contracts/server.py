@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 from encodings.aliases import aliases
 
-from churn_assets.contracts.custom import ServerProperties
+from churn_assets.contracts.custom_properties import ServerProperties
 from churn_assets.contracts.odcs import Server
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import Compression, FileFormat

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from churn_assets.contracts.custom import Delivery, Role
+from churn_assets.contracts.custom_properties import Delivery, Role
 from churn_assets.contracts.odcs import LogicalType, Severity
 
 FileFormat = Literal["csv", "jsonl", "parquet"]

@@ -16,8 +16,8 @@ from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.balance import passed_before, refuse_months
 from churn_assets.silver.findings import as_metadata, findings, in_words, record
+from churn_assets.silver.reconciliation_rows import passed_before, refuse_months
 
 CROSS_CHECKS = "cross_checks"
 SOURCES_AGREE = "sources_agree"

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.odcs import LogicalType
 from churn_assets.contracts.source import FileFormat
-from churn_assets.drafting.dates import Evidence, Moments, moments, row_mask
+from churn_assets.drafting.date_formats import Evidence, Moments, moments, row_mask
 from churn_assets.drafting.names import ID, names_customer
-from churn_assets.drafting.personal import why_personal
+from churn_assets.drafting.personal_columns import why_personal
 from churn_assets.drafting.sample import as_text
 from churn_assets.inference.days import placeholders
 from churn_assets.inference.numerals import Numbers, is_blank, is_code, numbers

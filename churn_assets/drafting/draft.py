@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from churn_assets.drafting.calendar_and_label import ChurnPlan, plan_of
 from churn_assets.drafting.columns import DraftColumn
-from churn_assets.drafting.customer import find_customers, relate
-from churn_assets.drafting.cut import cut_by_month
+from churn_assets.drafting.customer_id import find_customers, relate
+from churn_assets.drafting.cut_by_month import cut_by_month
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.extracts import with_absence, with_days, with_delivery
 from churn_assets.drafting.file_names import group_files
-from churn_assets.drafting.plan import ChurnPlan, plan_of
 from churn_assets.drafting.roles import with_key, with_role
 from churn_assets.drafting.source import DraftSource, read_source
 from churn_assets.months import month_range

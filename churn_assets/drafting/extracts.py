@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from churn_assets.contracts.custom import Delivery
-from churn_assets.drafting.cut import months_of
+from churn_assets.contracts.custom_properties import Delivery
+from churn_assets.drafting.cut_by_month import months_of
 from churn_assets.drafting.names import END, EXPIRY
 from churn_assets.drafting.source import DraftSource
 from churn_assets.months import month_of

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from churn_assets.drafting.calendar_and_label import ChurnPlan
 from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.names import ID, MONEY, OUTCOME, plain
-from churn_assets.drafting.plan import ChurnPlan
 from churn_assets.drafting.source import DraftSource
-from churn_assets.inference.names import in_words
+from churn_assets.inference.names_in_words import in_words
 
 Line = dict[str, Any]
 MOST_MEASURES, MOST_CATEGORIES, MOST_VALUES, MOST_ATTRIBUTES = 5, 2, 3, 12

@@ -5,7 +5,7 @@ import unicodedata
 
 from churn_assets.contracts.columns import RESERVED
 from churn_assets.contracts.contract import SHARED_TABLES
-from churn_assets.inference.names import in_words
+from churn_assets.inference.names_in_words import in_words
 
 _LETTERS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ł": "l"}

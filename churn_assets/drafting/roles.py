@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from churn_assets.contracts.custom import Role
+from churn_assets.contracts.custom_properties import Role
 from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.doubt import Doubt
 from churn_assets.drafting.names import (

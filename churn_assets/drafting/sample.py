@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from churn_assets.contracts.source import FileFormat
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.file_names import GivenFile
+from churn_assets.inference.delimiter_and_header import FileShape, ShapeError, shape
 from churn_assets.inference.encodings import likely_encodings
-from churn_assets.inference.shape import FileShape, ShapeError, shape
 from churn_assets.sources.first_bytes import HEAD, kind_of
 
 LEAST_BYTES, MOST_BYTES, ROW_BYTES = 2**20, 64 * 2**20, 500

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from churn_assets.contracts.custom import Delivery, Role
+from churn_assets.contracts.custom_properties import Delivery, Role
 from churn_assets.drafting.columns import DraftColumn, Habits, guess_column
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.file_names import FileGroup

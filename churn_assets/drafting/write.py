@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.drafting.cut import part_bytes
+from churn_assets.drafting.cut_by_month import part_bytes
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.draft import BusinessDraft
 from churn_assets.drafting.file_names import stem_of

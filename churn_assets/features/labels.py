@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.windows import Windows
-from churn_assets.history.knowledge import days_frame, spell_of
+from churn_assets.history.knowledge import days_frame, known_at_each, spell_of
 from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures, gone_on
 from churn_assets.history.spells import by_choice, effective_end
 from churn_assets.months import month_end, month_of, month_start
-from churn_assets.silver.versions import known_at_each
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

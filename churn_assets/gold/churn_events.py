@@ -5,9 +5,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.history.knowledge import latest
 from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.spells import by_choice, effective_end
-from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -14,6 +14,7 @@ from churn_assets.history.knowledge import (
     at_each,
     current,
     index_of,
+    latest,
     newest,
     spell_of,
     with_validity,
@@ -21,7 +22,6 @@ from churn_assets.history.knowledge import (
 from churn_assets.history.merges import counted_for_survivors, merges, own_key
 from churn_assets.history.spells import effective_end, running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
-from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.gold_columns import SURVIVOR, entities, free_names, taken_names
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import current, newest
+from churn_assets.history.knowledge import current, latest, newest
 from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, gone_on
 from churn_assets.history.spells import effective_end
-from churn_assets.silver.versions import latest
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -140,3 +140,28 @@ def current(versions: "DataFrame", source: Source) -> "DataFrame":
     Keys whose newest version was refused are left out: nothing is known of them.
     """
     return events_with_validity(versions, source).where("superseded_index IS NULL AND NOT refused")
+
+
+def latest(versions: "DataFrame", source: Source) -> "DataFrame":
+    """The newest version of each key: what is known today, `refused` where that is nothing."""
+    return _newest(versions, source, [])
+
+
+def known_at_each(versions: "DataFrame", source: Source, cohorts: "DataFrame", known_by: str) -> "DataFrame":
+    """For each row of `cohorts` (as_of_date and a date column `known_by`), the newest version of each key by then.
+
+    Adds the cohort's columns to the version's. `cohorts` is small and broadcast. A version that is `refused` says that
+    the state of the key is unknown.
+    """
+    from pyspark.sql import functions as F
+
+    joined = versions.join(F.broadcast(cohorts), F.col("known_at") <= F.col(known_by))
+    return _newest(joined, source, ["as_of_date"])
+
+
+def _newest(versions: "DataFrame", source: Source, by: list[str]) -> "DataFrame":
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    newest_first = Window.partitionBy(*by, *source.silver_key).orderBy(F.desc("known_at"), F.desc("sequence"))
+    return versions.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1").drop("_rank")

@@ -21,8 +21,8 @@ from churn_assets.lakehouse.catalogue.table import (
     types_of_schema,
 )
 from churn_assets.lakehouse.delta import local_tables, spark_connector
+from churn_assets.lakehouse.delta.draft import EVERYTHING, Draft, Refused, TablePlace
 from churn_assets.lakehouse.delta.grouping import grouped
-from churn_assets.lakehouse.delta.place import EVERYTHING, Draft, Refused, TablePlace
 from churn_assets.lakehouse.engine import staging
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local

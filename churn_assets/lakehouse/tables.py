@@ -8,15 +8,7 @@ business; to read it, the constant of the same name is enough. Docs, erasure and
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.catalogue.features import CHURN_LABELS, CUSTOMER_SNAPSHOTS, customer_snapshots
-from churn_assets.lakehouse.catalogue.gold import (
-    CHURN_EVENTS,
-    CUSTOMER_MONTHS,
-    CUSTOMERS,
-    customer_months,
-    customers,
-)
-from churn_assets.lakehouse.catalogue.ingest import (
+from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     CUSTOMER_KEYS,
     FINDINGS,
     QUARANTINE,
@@ -24,6 +16,14 @@ from churn_assets.lakehouse.catalogue.ingest import (
     bronze,
     customer_identity,
     silver,
+)
+from churn_assets.lakehouse.catalogue.features import CHURN_LABELS, CUSTOMER_SNAPSHOTS, customer_snapshots
+from churn_assets.lakehouse.catalogue.gold import (
+    CHURN_EVENTS,
+    CUSTOMER_MONTHS,
+    CUSTOMERS,
+    customer_months,
+    customers,
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE

@@ -13,8 +13,8 @@ from churn_assets.graph.metadata import table_metadata
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.metrics.fairness import COLUMNS, fairness_findings, fairness_rows
-from churn_assets.ml.review.card import CardFacts, ModelCard, model_card
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
+from churn_assets.ml.review.model_card import CardFacts, ModelCard, model_card
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.progress import note
 from churn_assets.reporting.markdown import markdown, markdown_table

@@ -26,7 +26,7 @@ from churn_assets.models.decisions import (
     record_decision,
     way_out,
 )
-from churn_assets.models.sample import mature_cohorts, training_frame
+from churn_assets.models.training_frame import mature_cohorts, training_frame
 from churn_assets.progress import note
 from churn_assets.tracking.tracking import Tracking
 
@@ -222,7 +222,7 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
     Raises:
         CheckFailed: the sample cannot be used for training, or it contains a leak.
     """
-    from churn_assets.ml.training.parts import LeakFound, TrainingError
+    from churn_assets.ml.training.checked_parts import LeakFound, TrainingError
     from churn_assets.ml.training.settings import TrainingSettings
     from churn_assets.ml.training.train import train
 
@@ -311,7 +311,7 @@ def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") 
         nothing_matured,
         speechless_champion,
     )
-    from churn_assets.models.undeclared import undeclared, with_undeclared, without_values
+    from churn_assets.models.undeclared_features import undeclared, with_undeclared, without_values
 
     lakehouse, before = training.lakehouse, sample.before
     if before is None:

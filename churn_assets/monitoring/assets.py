@@ -16,8 +16,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.decisions import decided
-from churn_assets.monitoring.cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
-from churn_assets.monitoring.people_asset import people_asset
+from churn_assets.monitoring.people_balance_asset import people_asset
+from churn_assets.monitoring.read_cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 
@@ -184,8 +184,8 @@ def _page(business: Business) -> dg.AssetsDefinition:
     def monthly_page(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        from churn_assets.monitoring.page import monthly_page, nobody_scored
-        from churn_assets.monitoring.page_facts import month_facts
+        from churn_assets.monitoring.monthly_page import monthly_page, nobody_scored
+        from churn_assets.monitoring.monthly_page_facts import month_facts
 
         for month in partition_range(context):
             facts = month_facts(lakehouse, business, month)

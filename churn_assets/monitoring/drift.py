@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.metrics.reference import drift
+from churn_assets.ml.metrics.drift import drift
 
 STABLE, MODERATE, SHIFT = "stable", "moderate", "shift"
 FEATURE, SCORE, VOLUME, BASE_RATE = "feature", "score", "volume", "base rate"

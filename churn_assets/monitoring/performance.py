@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, evaluate
-from churn_assets.monitoring.estimation import estimated_auc
+from churn_assets.monitoring.estimated_auc import estimated_auc
 
 IMMATURE, INCOMPLETE = "immature", "feed incomplete"
 METRICS = (

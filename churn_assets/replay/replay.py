@@ -5,8 +5,8 @@ import shlex
 from rich.console import Console
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.replay.cohorts import matured_cohorts
-from churn_assets.replay.life import live_through
+from churn_assets.replay.auc_by_cohort import matured_cohorts
+from churn_assets.replay.replayed_months import live_through
 from churn_assets.replay.report import print_result, replay_page
 from churn_assets.replay.result import ReplayResult
 from churn_assets.replay.world import Plan, ReplayError, make_world

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from churn_assets.months import month_end
-from churn_assets.replay.life import ReplayedTraining
+from churn_assets.replay.replayed_months import ReplayedTraining
 from churn_assets.replay.result import COLUMNS, ReplayResult, conclusion, rows
 from churn_assets.reporting.blocks import Aside, Card, Cards, Chapter, Document, Grid, Pictures
 from churn_assets.reporting.figures import BLUE, GREY, INK, ORANGE, as_png, blank

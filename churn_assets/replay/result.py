@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 from churn_assets.graph.names import DEGRADATION
 from churn_assets.months import month_end, month_start
-from churn_assets.replay.cohorts import ReplayedCohort, regained
-from churn_assets.replay.life import ReplayedTraining
+from churn_assets.replay.auc_by_cohort import ReplayedCohort, regained
+from churn_assets.replay.replayed_months import ReplayedTraining
 from churn_assets.replay.world import Plan
 from churn_assets.reporting.words import counted
 

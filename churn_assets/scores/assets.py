@@ -19,7 +19,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import ChampionGone, decided, load_champion
-from churn_assets.models.undeclared import undeclared, without_values
+from churn_assets.models.undeclared_features import undeclared, without_values
 from churn_assets.months import add_months, month_end
 from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments

@@ -1,4 +1,4 @@
-"""Scores snapshots with the portable model, in parallel on Spark: probabilities, deciles and reasons."""
+"""Scores snapshots with the portable model, in parallel on Spark: probabilities and reasons."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
 from churn_assets.ml.portable.transformation import NumericColumn
+from churn_assets.scores.deciles_and_tiers import with_decile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +41,8 @@ def score_snapshots(
 ) -> "DataFrame":
     """Converts features/customer_snapshots rows to scores/churn_scores rows of one model version.
 
-    The snapshots must contain the features of the model, whatever is declared today; see models/undeclared.py.
-
-    `decile` 1 is the tenth of the cohort with the highest risk; ties are ordered by customer_key, which is random.
+    The snapshots must contain the features of the model, whatever is declared today; see models/undeclared_features.py.
     """
-    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     declared, names = list(features), list(model.transformation.features)
@@ -65,7 +63,4 @@ def score_snapshots(
                 yield pa.RecordBatch.from_arrays(columns, [*KEYS, *schema.names])
 
     scored = snapshots.select(*KEYS, *names).mapInArrow(score, SCORED)
-    by_risk = Window.partitionBy("as_of_date").orderBy(F.desc("raw"), "customer_key")
-    return scored.withColumn("decile", F.ntile(10).over(by_risk)).withColumn(
-        "model_version", F.lit(model_version)
-    )
+    return with_decile(scored).withColumn("model_version", F.lit(model_version))

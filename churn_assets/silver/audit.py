@@ -10,6 +10,7 @@ from typing import Literal
 
 from churn_assets.contracts.source import MonthRule, Source
 from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.silver.row_balance import rows_balance
 
 USUAL_MONTHS = 6  # the usual volume is the median of so many months before
 ENOUGH_MONTHS = 3  # fewer say nothing about what is usual
@@ -66,7 +67,7 @@ class Problem:
 
 @dataclass
 class MonthAudit:
-    """Counts of one source and month. Invariant: delivered = accepted + duplicates + quarantined.
+    """Counts of one source and month.
 
     `unknown` counts refused versions: how often a key's state became unknown, since its row was refused. `unread` says
     of each file that lies in the landing zone and not in bronze why that is so. `volume_not_judged` says what is too
@@ -96,7 +97,7 @@ class MonthAudit:
     @property
     def balances(self) -> bool:
         """True when every delivered row is accounted for."""
-        return self.delivered == self.accepted + self.duplicates + self.quarantined
+        return rows_balance(self.delivered, self.accepted, self.duplicates, self.quarantined)
 
 
 def _file_list(files: Sequence[DeliveredFile]) -> str:

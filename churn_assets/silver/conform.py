@@ -7,7 +7,7 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
-from churn_assets.sources.text import REPLACED, UNDECODED
+from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

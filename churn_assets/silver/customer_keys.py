@@ -14,6 +14,7 @@ from churn_assets.silver.conform import raw_value
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+MERGED_INTO = "merged_into_key"
 KEY_LENGTH = (
     16  # hexadecimal digits of a random UUID: 60 random bits, 4e-5 odds of one collision in 10 million
 )
@@ -55,3 +56,19 @@ def new_keys(ids: "DataFrame", known: "DataFrame | None", withheld: "DataFrame |
     return unknown.withColumn(
         "customer_key", F.substring(F.replace(F.uuid(), F.lit("-"), F.lit("")), 1, KEY_LENGTH)
     )
+
+
+def with_customer_key(versions: "DataFrame", keys: "DataFrame", source: Source) -> "DataFrame":
+    """Replaces the natural id by customer_key; `keys` has customer_id and customer_key.
+
+    A source that tells of merged customers also gets merged_into_key, null for a customer who was not merged.
+    """
+    from pyspark.sql import functions as F
+
+    if source.merged_into is not None:
+        survivors = keys.select(
+            F.col("customer_id").alias(source.merged_into), F.col("customer_key").alias(MERGED_INTO)
+        )
+        versions = versions.join(survivors, source.merged_into, "left")
+    named = keys.select(F.col("customer_id").alias(source.customer), "customer_key")
+    return versions.join(named, source.customer, "inner").drop(source.customer)

@@ -12,7 +12,7 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.delta.place import Draft
+from churn_assets.lakehouse.delta.draft import Draft
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import between, one_of
 from churn_assets.months import add_months
@@ -27,23 +27,23 @@ from churn_assets.silver.audit import (
     rows_by_month,
     volume_not_judged,
 )
-from churn_assets.silver.balance import Balance, record_months
 from churn_assets.silver.conform import conform, is_invalid, refused_rows
+from churn_assets.silver.customer_identity import draft_identity
+from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
 from churn_assets.silver.versions import (
     BOOKKEEPING,
-    MERGED_INTO,
     repeated_keys,
     set_apart,
     to_versions,
     to_versions_sparing,
-    with_customer_key,
     with_known_keys,
 )
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.content import extracts_without_rows
+from churn_assets.sources.delivered_columns import extracts_without_rows
 from churn_assets.sources.landing import ExtractFile, list_everything
 from churn_assets.sources.readers.staging import stage
 
@@ -263,14 +263,11 @@ def load_silver(
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
     merged = [MERGED_INTO] if source.merged_into else []
     attributes = versions.select("customer_key", *(c.name for c in source.attributes), *merged, *BOOKKEEPING)
-    identity_table = tables.customer_identity(business)
     try:
         with ExitStack() as drafts:
             silver = drafts.enter_context(lakehouse.draft(tables.silver(source), attributes))
             identity = (
-                drafts.enter_context(
-                    lakehouse.draft(identity_table, _identity(versions, source, identity_table))
-                )
+                drafts.enter_context(draft_identity(lakehouse, business, source, versions))
                 if source.personal
                 else None
             )
@@ -323,7 +320,7 @@ def judged(
     return SilverLoad(audits, problems, [])
 
 
-def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Balance]:
+def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[ReconciledMonth]:
     """The rows of silver/reconciliation for the months of a load; a month without extracts that passed has none."""
     found, marks = [], came.marks
     for audit in load.audits:
@@ -335,16 +332,5 @@ def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Balance]:
         whole = is_whole(source, audit.month, came.by_month, came.by_extract)
         refused_by, mark = ", ".join(broken) or None, marks.get(audit.month)
         named = (source.name, audit.month, audit.delivered)
-        found.append(Balance(*named, *counts, dates, whole, refused_by, mark))
+        found.append(ReconciledMonth(*named, *counts, dates, whole, refused_by, mark))
     return found
-
-
-def _identity(versions: "DataFrame", source: Source, table: tables.Table) -> "DataFrame":
-    """silver/customer_identity rows: the personal columns of accepted versions; those of other sources are null."""
-    from pyspark.sql import functions as F
-
-    own = {c.name for c in source.personal} | {"customer_key", "known_at", "sequence", "extract_month"}
-    given = {"source": F.lit(source.name)} | {name: F.col(name) for name in own}
-    return versions.where("NOT refused").select(
-        *(given.get(c.name, F.lit(None).cast(c.type)).alias(c.name) for c in table.columns)
-    )

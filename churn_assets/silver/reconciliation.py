@@ -10,8 +10,8 @@ from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import is_whole, rows_by_extract, rows_by_month
-from churn_assets.silver.balance import Balance, recorded
 from churn_assets.silver.load import delivered_files
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, recorded
 
 
 class SilverIncomplete(RuntimeError):
@@ -28,7 +28,7 @@ class SilverIncomplete(RuntimeError):
         super().__init__(f"{found} {remedy}")
 
 
-def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Balance]:
+def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[ReconciledMonth]:
     """One balance per source and month with extracts, counted in bronze, silver and quarantine without Spark.
 
     A month that silver refused stays refused: the rows of an earlier delivery do not speak for the present one.
@@ -45,7 +45,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
             quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
     before = {(row["source"], row["extract_month"]): row for row in recorded(lakehouse, months)}
     refused = {
-        key: Balance(*(row[name] for name in Balance._fields))
+        key: ReconciledMonth(*(row[name] for name in ReconciledMonth._fields))
         for key, row in before.items()
         if row.get("refused_by")
     }
@@ -65,7 +65,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
                 continue
             rows, copies = kept.get(name, (0, 0))
             balances.append(
-                Balance(
+                ReconciledMonth(
                     source.name,
                     name,
                     volumes[name],

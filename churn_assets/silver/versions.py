@@ -1,4 +1,4 @@
-"""Versions of a key: from delivered rows to knowledge, and back to what was known at a date.
+"""Versions of a key, made from delivered rows; `history.knowledge` says what was known at a date.
 
 Within an ingest month a row that repeats the version before it is a duplicate, counted in `copies`. Months are kept
 apart on purpose: each can then be rebuilt alone and in any order.
@@ -10,7 +10,7 @@ known_at on the state of the key is unknown, until an accepted version arrives; 
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
-from churn_assets.sources.text import REPLACED
+from churn_assets.sources.delivered_text import REPLACED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -25,7 +25,6 @@ BOOKKEEPING = (
     "remarks",
     "extract_month",
 )
-MERGED_INTO = "merged_into_key"
 
 
 def with_known_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
@@ -125,44 +124,3 @@ def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
         .withColumn("latest_in_month", following.isNull())
         .withColumn("copies", (F.coalesce(following, F.col("_rows") + 1) - F.col("_rank")).cast("int"))
     )
-
-
-def with_customer_key(versions: "DataFrame", keys: "DataFrame", source: Source) -> "DataFrame":
-    """Replaces the natural id by customer_key; `keys` has customer_id and customer_key.
-
-    A source that tells of merged customers also gets merged_into_key, null for a customer who was not merged.
-    """
-    from pyspark.sql import functions as F
-
-    if source.merged_into is not None:
-        survivors = keys.select(
-            F.col("customer_id").alias(source.merged_into), F.col("customer_key").alias(MERGED_INTO)
-        )
-        versions = versions.join(survivors, source.merged_into, "left")
-    named = keys.select(F.col("customer_id").alias(source.customer), "customer_key")
-    return versions.join(named, source.customer, "inner").drop(source.customer)
-
-
-def latest(versions: "DataFrame", source: Source) -> "DataFrame":
-    """The newest version of each key: what is known today, `refused` where that is nothing."""
-    return _newest(versions, source, [])
-
-
-def known_at_each(versions: "DataFrame", source: Source, cohorts: "DataFrame", known_by: str) -> "DataFrame":
-    """For each row of `cohorts` (as_of_date and a date column `known_by`), the newest version of each key by then.
-
-    Adds the cohort's columns to the version's. `cohorts` is small and broadcast. A version that is `refused` says that
-    the state of the key is unknown.
-    """
-    from pyspark.sql import functions as F
-
-    joined = versions.join(F.broadcast(cohorts), F.col("known_at") <= F.col(known_by))
-    return _newest(joined, source, ["as_of_date"])
-
-
-def _newest(versions: "DataFrame", source: Source, by: list[str]) -> "DataFrame":
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    newest_first = Window.partitionBy(*by, *source.silver_key).orderBy(F.desc("known_at"), F.desc("sequence"))
-    return versions.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1").drop("_rank")

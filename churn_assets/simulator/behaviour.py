@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from churn_assets.simulator.dates import Array, to_date
-from churn_assets.simulator.events import (
+from churn_assets.simulator.event_rates import (
     DEPTH_SPREAD,
     LEAST_DEPTH,
     LEAST_OUTAGE,

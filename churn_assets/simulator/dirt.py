@@ -13,7 +13,7 @@ import numpy as np
 from churn_assets.simulator.dates import Array, month_key, to_day
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.randomness import stream
-from churn_assets.simulator.snapshots import Columns
+from churn_assets.simulator.state_extracts import Columns
 
 REFUSED_SHARE = 0.0045
 # Share of the rows that remain in an extract listed in SimulationPlan.truncate, and in part 1 of a re-sent extract.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from churn_assets.simulator.dates import Array, to_date
-from churn_assets.simulator.events import (
+from churn_assets.simulator.event_rates import (
     MEAN_DEPTH,
     MONTHLY_RISE_SHARE,
     RECOVERY_PER_DAY,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from churn_assets.simulator.dates import Array, to_date
-from churn_assets.simulator.events import mean_drops, mean_outage
+from churn_assets.simulator.event_rates import mean_drops, mean_outage
 from churn_assets.simulator.population import Population
 from churn_assets.simulator.state import ROLLING_DAYS, State
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from churn_assets.contracts.business import Business
 from churn_assets.months import add_months, month_start
-from churn_assets.reporting.display import display_on
+from churn_assets.reporting.progress_display import display_on
 from churn_assets.settings import Settings, is_uri
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from churn_assets.simulator.dates import NEVER, Array, add_months, to_date
-from churn_assets.simulator.events import (
+from churn_assets.simulator.event_rates import (
     LEAST_LONG_NOTICE,
     LONG_NOTICE_SHARE,
     MONTHLY_RISE_SHARE,

@@ -20,13 +20,13 @@ from churn_assets.simulator.invoices import Billing
 from churn_assets.simulator.plan import TELECOM_SOURCES, Progress, SimulationPlan, SimulationSummary
 from churn_assets.simulator.population import draw_population, warm_up_start
 from churn_assets.simulator.retention import Retention
-from churn_assets.simulator.snapshots import (
+from churn_assets.simulator.state import NON_PAYMENT, initial_state
+from churn_assets.simulator.state_extracts import (
     Columns,
     customer_columns,
     step_attributes,
     subscription_columns,
 )
-from churn_assets.simulator.state import NON_PAYMENT, initial_state
 from churn_assets.simulator.subscriptions import (
     bury,
     step_ends,

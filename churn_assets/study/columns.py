@@ -11,7 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from churn_assets.inference.days import dates, placeholders
-from churn_assets.inference.names import in_words
+from churn_assets.inference.names_in_words import in_words
 from churn_assets.inference.numerals import is_blank, is_code, numbers
 from churn_assets.ml.portable.transformation import MINIMUM_CATEGORY_ROWS
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.segments import RiskTiers
+from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.metrics.classification import key_hashes
-from churn_assets.ml.metrics.tiers import rank_tiers
 from churn_assets.ml.portable.transformation import MISSING
 from churn_assets.study.columns import FileColumn
 

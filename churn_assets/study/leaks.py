@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.contracts.training import SUSPICIOUS_AUC
-from churn_assets.inference.names import in_words
+from churn_assets.inference.names_in_words import in_words
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.study.columns import FileColumn

@@ -13,8 +13,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]
 
+from churn_assets.inference.delimiter_and_header import DELIMITERS, FileShape, ShapeError, shape
 from churn_assets.inference.encodings import likely_encodings
-from churn_assets.inference.shape import DELIMITERS, FileShape, ShapeError, shape
 from churn_assets.study.errors import StudyError
 
 MAXIMUM_ROWS = 5_000_000

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from churn_assets.tracking.places import follow, require_files
+from churn_assets.tracking.moved_home import follow, require_files
 from churn_assets.tracking.quiet import prepare_mlflow
 
 EXPERIMENT = "churn studies"

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.settings import without_secrets
 from churn_assets.tracking.errors import TrackingError, VersionGone
-from churn_assets.tracking.places import follow, require_files
+from churn_assets.tracking.moved_home import follow, require_files
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
 from churn_assets.tracking.training_run import PORTABLE, ModelVersion, TrainingRun
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.ml.portable.model import PortableModel
-from churn_assets.ml.review.card import ModelCard
 from churn_assets.ml.review.examination import Examination
+from churn_assets.ml.review.model_card import ModelCard
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.search import Trial
 from churn_assets.reporting.blocks import Code, Document

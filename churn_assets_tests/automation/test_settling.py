@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from churn_assets.automation.sensors import COHORT_TABLES
+from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES
 from churn_assets.lakehouse import tables
 from churn_assets_tests.automation.world import SETTLED, Request, World
 

@@ -8,8 +8,7 @@ from unittest.mock import patch
 
 import dagster as dg
 
-from churn_assets.automation import sensors
-from churn_assets.automation.sensors import COHORT_TABLES, refresh_cohorts_sensor
+from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES, refresh_cohorts_sensor
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.labels import cohorts
@@ -101,7 +100,7 @@ class World:
         context = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, resources={"lakehouse": self.lakehouse}
         )
-        with patch.object(sensors, "datetime", wraps=datetime) as clock:
+        with patch(f"{refresh_cohorts_sensor.__module__}.datetime", wraps=datetime) as clock:
             clock.now.return_value = self.now
             result: Any = self.sensor(context)
         self.cursor = result.cursor or self.cursor

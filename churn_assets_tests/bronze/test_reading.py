@@ -20,8 +20,8 @@ from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform
+from churn_assets.sources.delivered_text import REPLACED
 from churn_assets.sources.landing import LandingError, list_extracts
-from churn_assets.sources.text import REPLACED
 from churn_assets_tests.lakes import (
     business_copy,
     edit_yaml,

@@ -19,8 +19,8 @@ from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import Settings
 from churn_assets.silver.audit import Problem
-from churn_assets.silver.balance import Balance
 from churn_assets.silver.findings import record
+from churn_assets.silver.reconciliation_rows import ReconciledMonth
 from churn_assets_tests.lakehouse.engine.servers import CONTENT, small_jars
 from churn_assets_tests.lakes import edit_yaml, extract_folder, small_business, write_csv, write_jsonl
 
@@ -243,7 +243,7 @@ def test_what_the_checks_of_silver_found_in_the_last_month_is_listed(tmp_path: P
     settings = Settings(home=str(tmp_path))
     assert look(settings, "findings") == Finding("findings", "ok", "no month has passed silver yet")
     house = Lakehouse(settings)
-    balance = Balance("usage", "2025-06", 1, 1, 0, 0, [date(2025, 6, 30)], True)
+    balance = ReconciledMonth("usage", "2025-06", 1, 1, 0, 0, [date(2025, 6, 30)], True)
     house.append_rows(tables.RECONCILIATION, tables.RECONCILIATION.rows([balance.as_dict()]), run_id="run")
     assert look(settings, "findings") == Finding("findings", "ok", "none in 2025-06")
     found = [

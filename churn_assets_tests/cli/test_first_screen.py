@@ -17,11 +17,11 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.monitoring.people import ALL
+from churn_assets.monitoring.people_balance import ALL
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.audit import Problem
-from churn_assets.silver.balance import Balance
 from churn_assets.silver.findings import record
+from churn_assets.silver.reconciliation_rows import ReconciledMonth
 from churn_assets_tests.lakes import settings_for, small_business
 
 JUNE = date(2025, 6, 30)
@@ -46,7 +46,7 @@ def _lake(home: Path, business: Business, reasons: list[str | None], **training:
     """A lake with everything that the summary reads; seven customers."""
     house = Lakehouse(settings_for(home))
     months = [("usage", "2025-05", 2_000_000_000), ("tickets", "2025-06", 900)]
-    balances = [Balance(s, m, n + 10, n, 7, 3, [JUNE], True) for s, m, n in months]
+    balances = [ReconciledMonth(s, m, n + 10, n, 7, 3, [JUNE], True) for s, m, n in months]
     house.append_rows(
         tables.RECONCILIATION,
         tables.RECONCILIATION.rows([balance.as_dict() for balance in balances]),

@@ -10,8 +10,8 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.cross_checks.assets import SOURCES_AGREE
 from churn_assets.lakehouse import tables
-from churn_assets.silver.balance import Balance
 from churn_assets.silver.findings import findings
+from churn_assets.silver.reconciliation_rows import ReconciledMonth
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import edit_yaml, settings_for, small_business
 from churn_assets_tests.worlds import Lake, failures
@@ -37,7 +37,9 @@ def lake(tmp_path: Path) -> Lake:
         rows = [row for day, people in delivered.items() for row in _rows(name, day, people)]
         lake.lakehouse.append_rows(table, table.rows(rows), run_id="run")
         days = {day: len([*people]) for day, people in delivered.items()}
-        balances += [Balance(name, d[:7], n, n, 0, 0, [date.fromisoformat(d)], True) for d, n in days.items()]
+        balances += [
+            ReconciledMonth(name, d[:7], n, n, 0, 0, [date.fromisoformat(d)], True) for d, n in days.items()
+        ]
     known = tables.RECONCILIATION.rows([balance.as_dict() for balance in balances])
     lake.lakehouse.append_rows(tables.RECONCILIATION, known, run_id="run")
     return lake

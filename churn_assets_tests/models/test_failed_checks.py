@@ -17,7 +17,7 @@ from churn_assets.definitions import tracking_of
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
-from churn_assets.monitoring import cohorts
+from churn_assets.monitoring import read_cohorts
 from churn_assets.months import month_end, month_range
 from churn_assets_tests.checks import evaluations, latest_status, require_blocked
 from churn_assets_tests.lakes import edit_yaml, settings_for, small_business
@@ -283,7 +283,7 @@ def test_a_version_without_drift_is_a_failed_check(
     other = scores.set_column(scores.schema.get_field_index("model_version"), "model_version", version)
     written = lake.lakehouse.version(tables.CHURN_SCORES)
     lake.lakehouse.append_rows(tables.CHURN_SCORES, other, run_id="a few")
-    monkeypatch.setattr(cohorts, "DRIFT_LIMIT", CUSTOMERS // 2)
+    monkeypatch.setattr(read_cohorts, "DRIFT_LIMIT", CUSTOMERS // 2)
     before = lake.lakehouse.version(tables.DRIFT)
     result = lake.run(DRIFT, [SCORED], instance=instance)
     told = require_blocked(result, instance, tables.DRIFT, "every_scored_version_compared")

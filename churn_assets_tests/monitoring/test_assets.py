@@ -19,12 +19,12 @@ from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.ml.metrics.classification import OK
-from churn_assets.monitoring import cohorts
+from churn_assets.monitoring import read_cohorts
 from churn_assets.monitoring.assets import monitoring_assets
-from churn_assets.monitoring.cohorts import population
 from churn_assets.monitoring.drift import CohortCounts
-from churn_assets.monitoring.page_facts import month_facts
+from churn_assets.monitoring.monthly_page_facts import month_facts
 from churn_assets.monitoring.performance import EXPECTED
+from churn_assets.monitoring.read_cohorts import population
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets_tests.checks import evaluations, latest_status, require_blocked
 from churn_assets_tests.lakes import small_business
@@ -217,7 +217,7 @@ def test_the_command_page_writes_a_scored_month_as_html(
 def test_the_page_of_a_large_month_rests_on_a_sample_and_says_so(
     lakehouse: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
+    monkeypatch.setattr(read_cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
     _monitor(lakehouse, business, MONTHS[:1])
     facts = month_facts(lakehouse, business, MONTHS[0])
     assert facts is not None and (facts.now.sample, facts.now.scored) == (CUSTOMERS // 4, CUSTOMERS)
@@ -234,7 +234,7 @@ def test_a_version_that_the_sample_lost_is_a_failed_check(
         before, written = (lakehouse.version(t) for t in (tables.MODEL_PERFORMANCE, tables.CHURN_SCORES))
         few = tables.CHURN_SCORES.rows(sorted(others, key=lambda row: str(row["customer_key"]))[-3:])
         lakehouse.append_rows(tables.CHURN_SCORES, few, run_id="run")
-        monkeypatch.setattr(cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
+        monkeypatch.setattr(read_cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
         failed = _monitor(lakehouse, business, MONTHS[:1], instance, raise_on_error=False)
         check = "every_scored_version_judged"
         told = require_blocked(failed, instance, tables.MODEL_PERFORMANCE, check)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_assets.lakehouse import tables
-from churn_assets.ml.metrics.reference import reference_statistics
+from churn_assets.ml.metrics.drift import reference_statistics
 from churn_assets.monitoring.drift import (
     MODERATE,
     SHIFT,

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from churn_assets.lakehouse import tables
-from churn_assets.monitoring.people import ALL, balances
-from churn_assets.monitoring.people_asset import (
+from churn_assets.monitoring.people_balance import ALL, balances
+from churn_assets.monitoring.people_balance_asset import (
     EVERYBODY,
     NOBODY_AFTER,
     WITHIN_LIMITS,

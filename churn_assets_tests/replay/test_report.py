@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from churn_assets.months import add_months, month_end
-from churn_assets.replay.cohorts import ReplayedCohort, regained
-from churn_assets.replay.life import DEGRADATION, FIRST_MODEL, NEW_DATA, ReplayedTraining
+from churn_assets.replay.auc_by_cohort import ReplayedCohort, regained
+from churn_assets.replay.replayed_months import DEGRADATION, FIRST_MODEL, NEW_DATA, ReplayedTraining
 from churn_assets.replay.report import print_result, replay_page
 from churn_assets.replay.result import ReplayResult, conclusion
 from churn_assets.replay.world import Plan

@@ -11,7 +11,7 @@ import pytest
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.segments import SegmentRule, Segments
-from churn_assets.ml.metrics.tiers import rank_tiers
+from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import train

@@ -19,7 +19,6 @@ from churn_assets.history.known_until import require_history, source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.assets import _report
-from churn_assets.silver.balance import Balance
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import delivered_ids
 from churn_assets.silver.findings import findings
@@ -31,6 +30,7 @@ from churn_assets.silver.reconciliation import (
     passed_months,
     reconcile,
 )
+from churn_assets.silver.reconciliation_rows import ReconciledMonth
 from churn_assets_tests.lakes import (
     business_copy,
     declaring,
@@ -314,7 +314,7 @@ def test_rows_that_would_get_lost_block(lake: Lake) -> None:
     assert _silver_versions(lake) == before
 
 
-def _tell(lake: Lake, balances: list[Balance], months: list[str]) -> None:
+def _tell(lake: Lake, balances: list[ReconciledMonth], months: list[str]) -> None:
     """Writes silver/reconciliation of these months."""
     rows = tables.RECONCILIATION.rows([balance.as_dict() for balance in balances])
     lake.house.replace_rows(tables.RECONCILIATION, rows, "extract_month", months, run_id="run")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.balance import Balance, refuse_months
 from churn_assets.silver.reconciliation import first_extracts
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, refuse_months
 from churn_assets_tests.lakes import settings_for
 
 
-def _balance(month: str, *days: int, whole: bool = True, refused_by: str | None = None) -> Balance:
+def _balance(month: str, *days: int, whole: bool = True, refused_by: str | None = None) -> ReconciledMonth:
     dates = [date.fromisoformat(f"{month}-{day:02d}") for day in days]
-    return Balance("customers", month, 12, 10, 1, 1, dates, whole, refused_by)
+    return ReconciledMonth("customers", month, 12, 10, 1, 1, dates, whole, refused_by)
 
 
 def test_later_extracts_of_a_month_do_not_move_the_day_on_which_a_key_is_gone(tmp_path: Path) -> None:

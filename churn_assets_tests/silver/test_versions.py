@@ -12,7 +12,6 @@ from churn_assets.lakehouse import tables
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform
 from churn_assets.silver.versions import (
-    latest,
     repeated_keys,
     set_apart,
     to_versions,
@@ -134,18 +133,6 @@ def test_versions_of_a_key(spark: "SparkSession") -> None:
     assert {name: found[i] for i, name in enumerate(cases)} == {
         name: expected for name, (_, expected) in cases.items()
     }
-
-
-def test_the_newest_version_is_what_is_known_today(spark: "SparkSession") -> None:
-    rows = [
-        ("a", "2025-01-07", 1, "old"),
-        ("a", "2025-01-07", 2, "same day, later"),
-        ("b", "2025-02-07", 1, "newest"),
-        ("b", "2025-01-31", 9, "before"),
-    ]
-    frame = spark.createDataFrame(rows, "contact_id string, known_at string, sequence int, offer string")
-    found = {r["contact_id"]: r["offer"] for r in latest(frame, CONTACTS).collect()}
-    assert found == {"a": "same day, later", "b": "newest"}
 
 
 def _expected(delivered: Sequence[Delivered]) -> dict[str, tuple[int, int, int]]:

@@ -22,7 +22,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
-from churn_assets.silver.balance import Balance, record_months
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
 from churn_assets.sources.arrivals import look, touched
 from churn_assets.sources.landing import LandingError
 from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
@@ -69,7 +69,7 @@ def judge(
     for source in business.sources:
         marks = {m: d for m, d in found[source.name].items() if not wanted or m in wanted}
         balances = [
-            Balance(source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark)
+            ReconciledMonth(source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark)
             for m, mark in marks.items()
         ]
         if marks:

@@ -10,7 +10,7 @@ from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.sources.content import delivered_columns
+from churn_assets.sources.delivered_columns import delivered_columns
 from churn_assets.sources.landing import (
     ExtractFile,
     LandingError,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churn_assets.inference.shape import distinct
+from churn_assets.inference.delimiter_and_header import distinct
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.reading import read
 from churn_assets_tests.study.files import write

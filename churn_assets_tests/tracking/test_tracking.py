@@ -16,15 +16,15 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.loader import load_business
-from churn_assets.ml.review.card import CardFacts, model_card
 from churn_assets.ml.review.examination import ExaminationSettings, examine, pictures
+from churn_assets.ml.review.model_card import CardFacts, model_card
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.search import Trial
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import train
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.tracking.places import TrackingError, former_roots
+from churn_assets.tracking.moved_home import TrackingError, former_roots
 from churn_assets.tracking.studies import log_study
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking
 from churn_assets.tracking.training_run import ModelVersion

@@ -5,7 +5,7 @@ from dataclasses import replace
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.protected import ProtectedAttribute
-from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
+from churn_assets.lakehouse.catalogue.shared_columns import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 SHARE, COUNT = "share, 0 to 1", "rows"

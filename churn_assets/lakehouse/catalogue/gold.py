@@ -13,7 +13,7 @@ from churn_assets.contracts.gold_columns import (
     taken_names,
 )
 from churn_assets.contracts.source import Source
-from churn_assets.lakehouse.catalogue.common import CUSTOMER_KEY, SOURCE, described, optional
+from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE, described, optional
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 MADE_AGAIN = "the table is replaced by every materialisation"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from churn_assets.lakehouse.catalogue.common import MODEL_VERSION
+from churn_assets.lakehouse.catalogue.shared_columns import MODEL_VERSION
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 SHARE = "share, 0 to 1"

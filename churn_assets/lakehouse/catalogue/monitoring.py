@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, MODEL_VERSION, OF_THE_COHORT
 from churn_assets.lakehouse.catalogue.models import SHARE, quality
+from churn_assets.lakehouse.catalogue.shared_columns import AS_OF_DATE, MODEL_VERSION, OF_THE_COHORT
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 SCORED_BY = replace(MODEL_VERSION, meaning="Version that scored the cohort.")

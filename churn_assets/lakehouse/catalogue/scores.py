@@ -2,7 +2,12 @@
 
 from dataclasses import replace
 
-from churn_assets.lakehouse.catalogue.common import AS_OF_DATE, CUSTOMER_KEY, MODEL_VERSION, OF_THE_COHORT
+from churn_assets.lakehouse.catalogue.shared_columns import (
+    AS_OF_DATE,
+    CUSTOMER_KEY,
+    MODEL_VERSION,
+    OF_THE_COHORT,
+)
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 PROBABILITY = LakeColumn(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import uuid4
 
+from churn_assets.lakehouse.delta.draft import EVERYTHING, Refused, TablePlace
 from churn_assets.lakehouse.delta.grouping import grouped
-from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
     import pyarrow as pa

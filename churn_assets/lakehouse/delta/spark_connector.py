@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
+from churn_assets.lakehouse.delta.draft import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.candidates.part import Engine, TrainingPart
-from churn_assets.ml.candidates.space import Space
+from churn_assets.ml.candidates.search_ranges import Space
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from churn_assets.contracts.segments import ValueTiers
+from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.metrics.classification import Metrics, evaluate_rows
-from churn_assets.ml.metrics.tiers import rank_tiers
 from churn_assets.ml.portable.transformation import numbers
 
 

@@ -10,9 +10,9 @@ from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.contracts.segments import ValueTiers
 from churn_assets.ml.metrics.campaign import Quality, quality
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, OK, Metrics
-from churn_assets.ml.metrics.dependence import TOP, Dependence, partial_dependence
 from churn_assets.ml.metrics.fairness import Group, fairness
 from churn_assets.ml.metrics.importance import Importance, importance_intervals
+from churn_assets.ml.metrics.partial_dependence import TOP, Dependence, partial_dependence
 from churn_assets.ml.metrics.stability import by_cohort, by_value
 from churn_assets.ml.review.figures import dependence_figure, importance_figure, training_figures
 from churn_assets.ml.review.leak_report import LeakReport, leak_report

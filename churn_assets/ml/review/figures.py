@@ -25,8 +25,8 @@ from churn_assets.reporting.words import spoken
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from churn_assets.ml.metrics.dependence import Dependence
     from churn_assets.ml.metrics.importance import Importance
+    from churn_assets.ml.metrics.partial_dependence import Dependence
     from churn_assets.ml.training.result import CandidateResult, TrainingResult
 
 # Figures of one set of scored customers: name -> content.

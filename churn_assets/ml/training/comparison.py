@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from churn_assets.ml.metrics.classification import OK, Metrics, evaluate
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.training.checked_parts import parts_of
 from churn_assets.ml.training.ensembles import Ensemble, weigh
 from churn_assets.ml.training.learner import FittedCandidates, Learner
-from churn_assets.ml.training.parts import parts_of
 from churn_assets.ml.training.result import CandidateResult
 from churn_assets.ml.training.selection import choose, remembered
 from churn_assets.ml.training.settings import TrainingSettings

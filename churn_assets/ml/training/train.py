@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import Metrics, by_tenure
-from churn_assets.ml.metrics.reference import reference_statistics
+from churn_assets.ml.metrics.drift import reference_statistics
 from churn_assets.ml.portable.calibration import Calibration
 from churn_assets.ml.portable.model import PortableModel
+from churn_assets.ml.training.checked_parts import check_parts, counts, parts_of, refuse_leaks, usable_parts
 from churn_assets.ml.training.comparison import Selection, auc_text, evaluate_part, select
 from churn_assets.ml.training.learner import FittedCandidates, Learner
-from churn_assets.ml.training.parts import check_parts, counts, parts_of, refuse_leaks, usable_parts
 from churn_assets.ml.training.result import TestedSample, TrainingResult
 from churn_assets.ml.training.search import Found, Search, tuned
 from churn_assets.ml.training.settings import TrainingSettings

@@ -7,7 +7,7 @@ from typing import Any
 
 from churn_assets.contracts.source import Source
 from churn_assets.months import month_of
-from churn_assets.sources.content import delivered_columns, require_columns
+from churn_assets.sources.delivered_columns import delivered_columns, require_columns
 from churn_assets.sources.landing import ExtractFile, LandingError, Listing, list_everything
 from churn_assets.sources.preview.extracts import about_extracts, newest_month
 from churn_assets.sources.preview.headers import about_headers

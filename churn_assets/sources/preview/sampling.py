@@ -7,10 +7,10 @@ from typing import TypeVar
 import pyarrow as pa
 
 from churn_assets.contracts.source import Source
-from churn_assets.sources.content import delivered_columns
+from churn_assets.sources.delivered_columns import delivered_columns
 from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.readers.delimited import read_csv
-from churn_assets.sources.readers.documents import read_json_lines
+from churn_assets.sources.readers.json_lines import read_json_lines
 from churn_assets.sources.readers.parquet import read_parquet
 
 Item = TypeVar("Item")

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import TIMES, Column, Source
+from churn_assets.sources.delivered_text import UNDECODED
 from churn_assets.sources.preview.casts import Cast, Value, cast_of, without_blanks
-from churn_assets.sources.readers.table import BROKEN, ROW_NUMBER
-from churn_assets.sources.text import UNDECODED
+from churn_assets.sources.readers.added_columns import BROKEN, ROW_NUMBER
 
 EXACT = {"double": 2.0**53, "float": 2.0**24}
 LARGEST = 1e38  # decimal(38,0)

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from churn_assets.contracts.source import Source
+from churn_assets.sources.csv_quotes import CUT, check_quotes
+from churn_assets.sources.delivered_text import CARRIAGE_RETURN, csv_rows
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.opening import open_utf8
-from churn_assets.sources.quotes import CUT, check_quotes
-from churn_assets.sources.readers.table import BROKEN, ROW_NUMBER
-from churn_assets.sources.text import CARRIAGE_RETURN, csv_rows
+from churn_assets.sources.open_extract import open_utf8
+from churn_assets.sources.readers.added_columns import BROKEN, ROW_NUMBER
 
 # Bytes. A row must fit into a block, and Arrow reads 32 blocks ahead: the large ones are for files with larger rows.
 BLOCKS = (2**20, 16 * 2**20)

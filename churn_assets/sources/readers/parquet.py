@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from churn_assets.settings import filesystem
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.readers.table import ROW_NUMBER
+from churn_assets.sources.readers.added_columns import ROW_NUMBER
 
 ROWS = 64 * 1024
 BUFFER = 2**20  # bytes of a column that are read at once

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import Source
 from churn_assets.settings import filesystem
-from churn_assets.sources.content import Columns, delivered_columns, require_columns
+from churn_assets.sources.csv_quotes import LINE_BREAK, check_quotes
+from churn_assets.sources.delivered_columns import Columns, delivered_columns, require_columns
 from churn_assets.sources.landing import ExtractFile, LandingError, RefusedFile
-from churn_assets.sources.quotes import LINE_BREAK, check_quotes
 from churn_assets.sources.readers.delimited import read_csv
-from churn_assets.sources.readers.documents import read_json_lines
+from churn_assets.sources.readers.json_lines import read_json_lines
 from churn_assets.sources.readers.parquet import read_parquet
 
 ROW_GROUP_BYTES = 16 * 2**20

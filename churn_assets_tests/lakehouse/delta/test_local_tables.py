@@ -8,7 +8,7 @@ from deltalake import DeltaTable, transaction
 from deltalake.exceptions import CommitFailedError
 
 from churn_assets.lakehouse.delta import local_tables, spark_connector
-from churn_assets.lakehouse.delta.place import EVERYTHING, Refused, TablePlace
+from churn_assets.lakehouse.delta.draft import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from churn_assets.ml.training.checked_parts import LeakFound
 from churn_assets.ml.training.leak_guards import auc_alone, overlapping_outcomes
-from churn_assets.ml.training.parts import LeakFound
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import Split
 from churn_assets.ml.training.train import train

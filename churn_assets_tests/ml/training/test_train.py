@@ -14,8 +14,8 @@ from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.model import FORMAT_VERSION, PortableModel, Scorer
 from churn_assets.ml.review import figures as plots
+from churn_assets.ml.training.checked_parts import ENOUGH_FOR_HALF, TrainingError
 from churn_assets.ml.training.ensembles import ENSEMBLES
-from churn_assets.ml.training.parts import ENOUGH_FOR_HALF, TrainingError
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split

@@ -22,11 +22,11 @@ from churn_assets.contracts.server import encoding_name
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.sources import text as sources_text
+from churn_assets.sources.delivered_text import CARRIAGE_RETURN, REPLACED, csv_rows
 from churn_assets.sources.landing import ExtractFile, LandingError
-from churn_assets.sources.opening import open_text
+from churn_assets.sources.open_extract import open_text
 from churn_assets.sources.readers import delimited
 from churn_assets.sources.readers.delimited import read_csv
-from churn_assets.sources.text import CARRIAGE_RETURN, REPLACED, csv_rows
 
 CONTACTS = load_business(SHIPPED_BUSINESSES / "telecom").source("retention_contacts")
 COLUMNS = ["contact_id", "customer_id", "contacted_on", "arm", "offer"]

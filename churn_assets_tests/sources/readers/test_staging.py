@@ -13,7 +13,7 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.sources.content import Columns, delivered_columns
+from churn_assets.sources.delivered_columns import Columns, delivered_columns
 from churn_assets.sources.landing import ExtractFile, list_extracts
 from churn_assets.sources.readers import staging
 from churn_assets.sources.readers.staging import Staged, stage

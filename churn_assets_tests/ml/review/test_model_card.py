@@ -1,0 +1,156 @@
+"""The model card: every part is there, in words, for honest and for doubtful trainings; nothing of a person is."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from churn_assets.contracts.economics import Economics
+from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
+from churn_assets.ml.review.model_card import CardFacts, ModelCard, model_card, points
+from churn_assets.ml.training.result import TrainingResult
+from churn_assets.ml.training.settings import TrainingSettings
+from churn_assets.ml.training.split import recent_split
+from churn_assets.ml.training.train import train
+from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
+
+SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
+REGION = ProtectedAttribute(source="people", column="home", words="home region")
+QUESTIONS = ExaminationSettings(protected=(REGION,))
+WORDS = {"usage__gb__trend": "trend of data use"}
+
+
+def facts(shipped: str = "telecom") -> CardFacts:
+    file = load_business(SHIPPED_BUSINESSES / shipped).file
+    outcomes = {"stayed": 5000, "churned": 1200, "ended_in_gap": 33}
+    return CardFacts(file, WORDS, date(2026, 1, 31), outcomes, {"seed": 7}, "run1")
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    found = training_frame(customers=800)
+    return found.assign(**{REGION.name: found["region"]})
+
+
+@pytest.fixture(scope="module")
+def result(frame: pd.DataFrame) -> TrainingResult:
+    return train(frame, FEATURES, SPLIT, SETTINGS, no_spark)
+
+
+@pytest.fixture(scope="module")
+def found(result: TrainingResult, frame: pd.DataFrame) -> Examination:
+    return examine(result, frame, QUESTIONS)
+
+
+@pytest.fixture(scope="module")
+def card(result: TrainingResult, found: Examination) -> ModelCard:
+    return model_card(result, found, facts(), pictures(result, found, WORDS))
+
+
+class Page(HTMLParser):
+    """Headings, pictures and whether every element is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.pictures: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.pictures.append(dict(attrs)["alt"] or "")
+        elif tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_shows_its_pictures(card: ModelCard) -> None:
+    page = Page()
+    page.feed(card.html)
+    assert page.open == []
+    assert len(page.pictures) == 7 and len(set(page.pictures)) == 7 and all(page.pictures)
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]+", "", card.html)
+
+
+def test_both_forms_say_the_same(card: ModelCard, result: TrainingResult) -> None:
+    for said in (
+        f"{result.test.auc:.3f}",
+        "Churn means: a customer's contract (subscriptions) ends by the customer's own choice, on day 8 to 37",
+        "customers who had given notice",
+        "ended in gap",
+        "worth 400, an offer costs 12",
+        "home region",
+        "trend of data use",
+        "Checks for leaks",
+        "It is not made for decisions about a customer's price",
+        "Ensembles: a single candidate makes no ensemble.",
+        "histogram boosting: learning rate",
+    ):
+        assert said in card.markdown, said
+        assert said.replace("'", "&#39;") in card.html, said
+    assert "](plots/lift.png)" in card.markdown
+    headings = re.findall(r"^## (.+)$", card.markdown, re.MULTILINE)
+    assert headings == re.findall(r"<h2>(.+?)</h2>", card.html) and len(headings) == 12
+
+
+def test_no_row_and_no_key_is_in_it(card: ModelCard) -> None:
+    assert "key0" not in card.html + card.markdown + card.short
+
+
+def test_the_short_form_is_short(card: ModelCard) -> None:
+    assert len(card.short) < 2000 and "EMPC" in card.short and "`model_card.html` of run run1" in card.short
+    assert "Strongest features: trend of data use" in card.short
+
+
+def test_a_shared_cohort_and_few_churners_are_points_to_look_at(frame: pd.DataFrame) -> None:
+    few = frame[frame["customer_key"] < "key00200"]
+    result = train(few, FEATURES, recent_split(COHORTS, 7, 30), SETTINGS, no_spark)
+    found = examine(result, few, QUESTIONS)
+    said = points(result, found)
+    assert any("also learned from the test cohort" in s for s in said)
+    assert any(s.startswith(f"Only {result.test.positives} customers of the test cohort left") for s in said)
+    card = model_card(result, found, facts(), pictures(result, found, WORDS))
+    assert all(s in card.markdown for s in said)
+    assert "each scored by a model made without them" in card.markdown
+
+
+def test_a_cohort_without_churners_still_has_a_card(frame: pd.DataFrame) -> None:
+    quiet = frame[(frame["as_of_date"] != SPLIT.test) | (frame["label"] == 0)]
+    result = train(quiet, FEATURES, SPLIT, SETTINGS, no_spark)
+    found = examine(result, quiet, QUESTIONS)
+    card = model_card(result, found, facts(), pictures(result, found, WORDS))
+    assert (
+        "The test cohort has no figures: all did the same." in card.markdown and "None" not in card.markdown
+    )
+
+
+def test_a_business_without_economics_gap_or_protection_says_so(
+    result: TrainingResult, found: Examination
+) -> None:
+    told = facts("shop")
+    bare = told.business.model_copy(update={"economics": Economics()})
+    bare.model_fields_set.discard("economics")
+    text = model_card(result, replace(found, groups=()), replace(told, business=bare), {}).markdown
+    assert "No amounts were declared, so these are the values of the literature" in text
+    assert "churn.yaml names no protected attribute" in text
+    shows = "a customer shows no activity (transactions where quantity > 0)"
+    assert f"{shows}, on day 1 to 180 after the month end.\n" in text
+    assert "notice" not in text.split("Left out at each month end")[1].split("\n")[0]
+
+
+def test_names_of_a_business_are_words_and_no_markup(result: TrainingResult, found: Examination) -> None:
+    name = "<script>alert(1)</script>|x"
+    told = replace(facts(), words={line.feature: name for line in found.importance}, parameters={name: name})
+    groups = tuple(replace(group, attribute=name, group=name) for group in found.groups)
+    card = model_card(result, replace(found, groups=groups), told, pictures(result, found, told.words))
+    assert card.html.count("&lt;script&gt;alert(1)&lt;/script&gt;|x") >= 6
+    assert "<script" not in card.html + card.markdown + card.short
+    rows = [line for line in card.markdown.splitlines() if line.startswith("|") and "script" in line]
+    assert rows and all("&lt;script>alert(1)&lt;/script>\\|x" in row for row in rows)
