@@ -18,7 +18,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import days_frame
 from churn_assets.months import month_index, month_of
-from churn_assets.silver.versions import MERGED_INTO
+from churn_assets.silver.customer_keys import MERGED_INTO
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -6,7 +6,7 @@ that each can be held against the other.
 Silver is read month by month: what is known of a key is its last version of the newest month that has one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.presence import Extracts
+from churn_assets.monitoring.people_merges import followed, with_survivors
 from churn_assets.months import add_months, month_end, month_of, month_range
-from churn_assets.silver.versions import MERGED_INTO
+from churn_assets.silver.customer_keys import MERGED_INTO
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,9 +65,20 @@ class PeopleBalance:
         return {k: v for k, v in asdict(self).items() if k != "keys"}
 
 
-def balance(source: str, month: str, before: "pd.Series", states: "pd.Series") -> PeopleBalance:
-    """Compares the states (customer_key -> state) at the end of a month with those of the month before."""
+def balance(
+    source: str, month: str, before: "pd.Series", states: "pd.Series", inherited: "pd.Index | None" = None
+) -> PeopleBalance:
+    """Compares the states (customer_key -> state) at the end of a month with those of the month before.
+
+    `inherited`: survivors of merges in the month before. Who has no state any more was one by the merge alone, which
+    was taken back.
+    """
+    import pandas as pd
+
     former = before.index[before.isin(OPEN)]
+    if inherited is not None:
+        alone = former.intersection(inherited).difference(states.index)
+        states = pd.concat([states, pd.Series("ended", alone)]) if len(alone) else states
     known = before.index[before != "not yet"]
     begun = states[states != "not yet"]
     new = begun.index[begun.isin(OPEN) | ~begun.index.isin(known)].difference(former)
@@ -131,11 +143,12 @@ class _Keys:
         """Customer -> into whom the newest row says that they were merged; None where that row was refused."""
         if not self.source.merged_into:
             return {}
-        frame = self.newest
+        told = self.newest["into"].notna() | self.newest["in_doubt"].astype(bool)
+        frame = self.newest[self.newest["customer_key"].isin(self.newest.loc[told, "customer_key"])]
         newest = frame[frame["month"] == frame.groupby("customer_key")["month"].transform("max")]
         doubtful = newest.loc[newest["in_doubt"].astype(bool), "customer_key"]
-        told = newest[newest["into"].notna()].groupby("customer_key")["into"].max()
-        return dict.fromkeys(doubtful) | told.to_dict()
+        merged = newest[newest["into"].notna()].groupby("customer_key")["into"].max()
+        return dict.fromkeys(doubtful) | merged.to_dict()
 
     def customers(self, month: str) -> "pd.DataFrame":
         """customer_key -> state, absent (from all that a `full` source delivered) and handed_over, at the month's end.
@@ -234,28 +247,6 @@ def _days(values: "pd.Series") -> "pd.Series":
     return moments.astype("datetime64[s]").dt.floor("D")
 
 
-def followed(into: Mapping[str, str | None], listed: Set[str]) -> dict[str, str | None]:
-    """Merged customer -> the last of the chain; None where that is unknown, not `listed`, or a cycle has none."""
-    found: dict[str, str | None] = {}
-    for who in into:
-        last, passed = into[who], {who}
-        while last in into and last not in passed:
-            passed.add(last)
-            last = into[last]
-        found[who] = last if last in listed and last not in into else None
-    return found
-
-
-def _with_survivors(states: "pd.Series", heirs: Mapping[str, str | None]) -> "pd.Series":
-    """The states after those of merged customers count for their survivors: the first of several in STATES."""
-    import pandas as pd
-
-    rank = states.map({state: place for place, state in enumerate(STATES)})
-    to = pd.Series({who: heir for who, heir in heirs.items() if heir and who in rank.index}, dtype=object)
-    handed_on = rank.reindex(to.index).groupby(to.to_numpy()).min()
-    return pd.concat([rank, handed_on]).groupby(level=0).min().map(dict(enumerate(STATES)))
-
-
 def _of_all(
     told: "Mapping[str, pd.DataFrame]", business: Business, heirs: Mapping[str, str | None]
 ) -> "pd.Series":
@@ -264,7 +255,7 @@ def _of_all(
     `heirs`: see `followed`.
     """
     own = told[business.label_source.name]
-    states = _with_survivors(own["state"], heirs) if heirs else own["state"].copy()
+    states = with_survivors(own["state"], heirs, STATES) if heirs else own["state"].copy()
     going_on = ~states.isin(("ended", "not yet"))
     listing = [s for s in business.tells_who_is_gone if s.name in told]
     absent = None
@@ -290,8 +281,8 @@ def people_states(
     extracts: Extracts,
     first_month: str,
     last_month: str,
-) -> "Iterator[tuple[str, dict[str, pd.Series]]]":
-    """Month by month: source (and ALL) -> the state of each customer at its end.
+) -> "Iterator[tuple[str, dict[str, pd.Series], pd.Index]]":
+    """Month by month: source (and ALL) -> the state of each customer at its end; and the survivors of merges.
 
     Args:
         business: whose people.
@@ -301,6 +292,8 @@ def people_states(
         first_month: the first month wanted; those before it are read, too.
         last_month: the last month wanted.
     """
+    import pandas as pd
+
     label = business.label_source
     sources = business.of_role("entity", "spell")
     kept: dict[str, _Keys | _Events] = {s.name: _Keys(s, business, extracts) for s in sources}
@@ -318,7 +311,9 @@ def people_states(
         for known in merging:
             into |= {who: heir for who, heir in known.merges().items() if heir or who not in into}
         listed = {who for known in merging if into for who in known.newest["customer_key"]}
-        yield month, states | {ALL: _of_all(told, business, followed(into, listed))}
+        heirs = followed(into, listed)
+        survivors = pd.Index([heir for heir in heirs.values() if heir])
+        yield month, states | {ALL: _of_all(told, business, heirs)}, survivors
 
 
 def balances(
@@ -331,11 +326,15 @@ def balances(
     import pandas as pd
 
     before: dict[str, pd.Series] = {}
+    inherited: pd.Index | None = None
     # each month is compared with the one before it
     first, last = add_months(min(months), -1), max(months)
-    for month, states in people_states(business, read, extracts, first, last):
+    for month, states, survivors in people_states(business, read, extracts, first, last):
         if month in months:
             nobody = pd.Series(dtype=object)
-            rows = [balance(name, month, before.get(name, nobody), told) for name, told in states.items()]
+            rows = [
+                balance(name, month, before.get(name, nobody), told, inherited if name == ALL else None)
+                for name, told in states.items()
+            ]
             yield rows, states[ALL]
-        before = states
+        before, inherited = states, survivors

@@ -7,7 +7,7 @@ import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
-from churn_assets.monitoring.people_asset import NOBODY_AFTER
+from churn_assets.monitoring.people_balance_asset import NOBODY_AFTER
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import (
     edit_yaml,
