@@ -68,12 +68,11 @@ def merges(
     into: dict[date, dict[str, tuple[int, date, str | None]]] = {as_of: {} for as_of, _ in dates}
     listed: dict[date, set[str]] = {as_of: set() for as_of, _ in dates}
     for source in telling:
-        for row in _said(entities[source.name], source, dates).toArrow().to_pylist():
-            who, day, said = row["customer_key"], row["as_of_date"], row["said"]
+        told = _said(entities[source.name], source, dates).toArrow()
+        for who, day, rank, known_at, to in zip(*(c.to_pylist() for c in told.columns), strict=True):
             listed[day].add(who)
-            if said["rank"]:
-                mine = said["rank"], said["known_at"], said["into"]
-                into[day][who] = max(mine, into[day].get(who, mine), key=lambda told: told[:2])
+            if rank:
+                into[day][who] = max((rank, known_at, to), into[day].get(who, (0, known_at, to)))
     found = [
         (
             who,
@@ -83,8 +82,8 @@ def merges(
             heir.doubt,
             month_index(month_of(heir.known_at)),
         )
-        for day, told in into.items()
-        for who, heir in heirs({w: (s, k) for w, (_, k, s) in told.items()}, listed[day]).items()
+        for day, merged in into.items()
+        for who, heir in heirs({w: (s, k) for w, (_, k, s) in merged.items()}, listed[day]).items()
     ]
     if not found:
         return None
@@ -106,8 +105,8 @@ def merges(
 def _said(versions: "DataFrame", source: Source, dates: Sequence[tuple[date, date]]) -> "DataFrame":
     """What the newest row says at each as_of_date of all who are ever named in a merge.
 
-    Columns customer_key, as_of_date, said (known_at, rank, into). Of several newest rows of a customer one that tells
-    of a merge is enough.
+    Columns customer_key, as_of_date, rank, known_at, into. Of several newest rows of a customer one that tells of a
+    merge is enough.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -116,6 +115,9 @@ def _said(versions: "DataFrame", source: Source, dates: Sequence[tuple[date, dat
     both = F.explode(F.array("customer_key", MERGED_INTO))
     named = versions.where(merged).select(both.alias("customer_key")).distinct()
     few = versions.join(F.broadcast(named), "customer_key", "left_semi")
+    if "customer_key" not in source.silver_key:  # an account may be handed over to somebody who is not named
+        keys = few.select(*source.silver_key).distinct()
+        few = versions.join(F.broadcast(keys), [*source.silver_key], "left_semi")
     in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
     accepted = F.when(F.col("latest_in_month") & ~F.col("refused"), merged)
     was_merged = F.coalesce(F.last(accepted, ignorenulls=True).over(in_order), F.lit(False))
@@ -130,7 +132,8 @@ def _said(versions: "DataFrame", source: Source, dates: Sequence[tuple[date, dat
     days = F.broadcast(days_frame(versions.sparkSession, dates, ("as_of_date", "_known_by")))
     replaced = F.coalesce(F.col("_until") <= F.col("_known_by"), F.lit(False))
     in_force = told.join(days, (F.col("said.known_at") <= F.col("_known_by")) & ~replaced)
-    return in_force.groupBy("customer_key", "as_of_date").agg(F.max("said").alias("said"))
+    newest = in_force.groupBy("customer_key", "as_of_date").agg(F.max("said").alias("said"))
+    return newest.select("customer_key", "as_of_date", "said.rank", "said.known_at", "said.into")
 
 
 def heirs(into: Mapping[str, tuple[str | None, date]], listed: Set[str]) -> dict[str, Heir]:

@@ -160,11 +160,14 @@ def test_of_two_rows_of_a_customer_the_newest_speaks_and_one_of_several_is_enoug
         (day("05-31"), "both", "both second", None),
         (day("06-30"), "later single", "later single second", None),
         (day("04-30"), "S", "S", None),
+        (day("05-31"), "handed over", "handed over", "S"),
+        (day("06-30"), "somebody else", "handed over", None),
     ]
     versions = silver(spark, source, SCHEMA, rows)
     assert _told(business, versions) == {
         "both": {MAY: "S", JUNE: "S", JULY: "S"},
         "later single": {MAY: "S"},
+        "handed over": {MAY: "S"},
     }
 
 
