@@ -13,8 +13,8 @@ import numpy as np
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.histogram_boosting import HistogramBoosting, trees_of
-from churn_assets.ml.candidates.part import TrainingPart
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import PortableModel, Scorer
 from churn_assets.ml.portable.transformation import Transformation

@@ -1,4 +1,4 @@
-"""Progress messages of long steps. They go to the logger of this module only; `reporting.display` shows them."""
+"""Progress of long steps. Messages go to the logger of this module only; `reporting.progress_display` shows them."""
 
 import logging
 

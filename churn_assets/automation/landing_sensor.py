@@ -11,6 +11,7 @@ import dagster as dg
 from churn_assets.automation.under_way import job_under_way
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.counts import form
 from churn_assets.graph.names import INGEST
 from churn_assets.graph.partitions import ingest_months, range_tags
 from churn_assets.lakehouse import tables
@@ -169,7 +170,8 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
             inside[name] |= {month: AGAIN for month in months if month in known}
         cursor = Remembered(requested + bool(asked), inside, today if asked else before_day).cursor()
         if not asked:
-            why = f"; {', '.join(outside)} are no months of the calendar in churn.yaml" if outside else ""
+            are = form(len(outside), "is no month", "are no months")
+            why = f"; {', '.join(outside)} {are} of the calendar in churn.yaml" if outside else ""
             context.update_cursor(cursor)
             return dg.SkipReason(f"Nothing new in {landing}{why}.{_not_passed(told, busy)}")
         mark = blake2s(cursor.encode(), digest_size=8).hexdigest()

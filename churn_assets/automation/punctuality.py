@@ -18,6 +18,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.counts import counted, form
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of, month_range, month_start
@@ -71,7 +72,7 @@ def punctuality(
     due, what = min(deadlines)
     late = max(0, (day - due).days)
     if late:
-        why = f"{source.name}: {what} was due on {due}, {late} days before {day}."
+        why = f"{source.name}: {what} was due on {due}, {counted(late, 'day')} before {day}."
     elif today >= over:
         why = f"{source.name}: delivered and loaded until the calendar ended with {end}."
     else:
@@ -90,6 +91,10 @@ def passed_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
     return found
 
 
+def _days(count: int) -> str:
+    return form(count, "day", f"{count} days")
+
+
 def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         name=ON_TIME,
@@ -98,8 +103,8 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         # An ingest runs this check too, after silver: the UI ignores results older than the newest bronze write.
         additional_deps=[dg.AssetKey(tables.RECONCILIATION.key)],
         description=(
-            f"Extracts come every {source.frequency_days} days, at most {source.latency_days} days after their "
-            "date, and every month is loaded: delivered and passed by silver."
+            f"An extract comes every {_days(source.frequency_days)}, at most {counted(source.latency_days, 'day')} "
+            "after its date. Every month has been delivered and has passed silver."
         ),
     )
     def delivered_on_time(lakehouse: dg.ResourceParam[Lakehouse]) -> dg.AssetCheckResult:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from churn_assets.automation.under_way import training_under_way
 from churn_assets.contracts.business import Business
+from churn_assets.counts import counted
 from churn_assets.graph.names import DEGRADATION, NEW_DATA, REQUESTED_BY, TRAIN, WHY
 from churn_assets.graph.partitions import snapshot_months
 from churn_assets.lakehouse import tables
@@ -78,7 +79,8 @@ def new_data_decision(lakehouse: Lakehouse, business: Business, month: str) -> t
     champion = champion_at(decided(lakehouse), today)
     unsure = champion and provisional(trainings, champion.model_version, rule.matured_months)
     wanted = 1 if unsure else rule.matured_months
-    told = f"{len(new)} cohorts have matured since the training as of {last}; it takes {wanted}."
+    matured = counted(len(new), "cohort has", "cohorts have")
+    told = f"{matured} matured since the training as of {last}; it takes {wanted}."
     if champion and unsure:
         knows = (
             f"knows only the cohorts from {unsure.since} on"

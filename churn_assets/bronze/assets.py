@@ -8,6 +8,7 @@ import dagster as dg
 from churn_assets.bronze.reading import bronze_frame
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.counts import counted
 from churn_assets.graph.checks import NOT_COMMITTED, CheckFailed, ingest_commands, passed
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
@@ -59,7 +60,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         with lakehouse.staging(table, run_id=context.run.run_id) as folder:
             staged = stage(source, listing.files, folder)
             with lakehouse.draft(table, bronze_frame(lakehouse.spark, source, staged)) as draft:
-                counted = require_every_row(draft, staged.rows)
+                rows = require_every_row(draft, staged.rows)
                 commit = draft.replace(tables.between(months), run_id=context.run.run_id)
         delivered = table_metadata(
             ["file", "bytes", "rows"],
@@ -80,13 +81,13 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             # the step goes on, so that other sources get their keys; silver refuses the months of these files
             found, unfit = zip(*((str(file.error), str(file.month)) for file in staged.refused), strict=True)
             read = _unfit(FILES_READ, found, sorted({*unfit}), LEFT_OUT).result(table.key)
-        held = [passed(FILES_FIT, {"files": len(listing.files)}), passed(EVERY_ROW, counted), read]
+        held = [passed(FILES_FIT, {"files": len(listing.files)}), passed(EVERY_ROW, rows), read]
         return materialized(lakehouse, table, commit, report, held)
 
     return bronze
 
 
-def require_every_row(draft: TableDraft, counted: Mapping[str, int]) -> dict[str, int]:
+def require_every_row(draft: TableDraft, read: Mapping[str, int]) -> dict[str, int]:
     """Checks that a draft holds as many rows of each file as the file's reader counted; returns the number of rows.
 
     Raises:
@@ -95,20 +96,20 @@ def require_every_row(draft: TableDraft, counted: Mapping[str, int]) -> dict[str
     rows = draft.content.aggregate(["source_file"], [("row_number", "count")]).to_pylist()
     held = {row["source_file"]: row["row_number_count"] for row in rows}
     wrong = [
-        (name, counted.get(name, 0), held.get(name, 0))
-        for name in sorted({*counted, *held})
-        if counted.get(name, 0) != held.get(name, 0)
+        (name, read.get(name, 0), held.get(name, 0))
+        for name in sorted({*read, *held})
+        if read.get(name, 0) != held.get(name, 0)
     ]
     if wrong:
         name, delivered, found = wrong[0]
         raise CheckFailed(
             EVERY_ROW,
-            f"{len(wrong)} files have not as many rows as the table, first {name}: {delivered:,} in the "
-            f"file, {found:,} in the table.",
+            f"{counted(len(wrong), 'file has', 'files have')} another number of rows than the table. The first is "
+            f"{name}: {delivered:,} in the file, {found:,} in the table.",
             "This is a defect of this software; please report it.",
             {"files": table_metadata(["file", "rows in the file", "rows in the table"], wrong[:SHOWN_FILES])},
         )
-    return {"files": len(counted), "rows": sum(counted.values())}
+    return {"files": len(read), "rows": sum(read.values())}
 
 
 def _unfit(

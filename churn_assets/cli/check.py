@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from churn_assets.cli.options import output, settings_of_process
-from churn_assets.reporting.words import counted
+from churn_assets.counts import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -195,6 +195,5 @@ def print_verdict(found: "Sequence[SourcePreview]", mistakes: str, console: "Con
         reasons = (["the declarations"] if mistakes else []) + stops
         console.print(f"A run would stop at: {', '.join(reasons)}.", style="bold red", highlight=False)
     else:
-        verb = "is" if warned == 1 else "are"
-        also = f" {counted(warned, 'warning')} {verb} worth a look." if warned else ""
+        also = f" {counted(warned, 'warning is', 'warnings are')} worth a look." if warned else ""
         console.print(f"Nothing in the sample would stop a run.{also}", style="green", highlight=False)

@@ -1,6 +1,7 @@
 """The checks of the doctor on what is declared, delivered and kept: business, landing zone, months, runs, stores."""
 
 from churn_assets.cli.doctor_finding import Finding
+from churn_assets.counts import counted, form
 from churn_assets.settings import Settings, is_uri
 
 SHOWN_FILES = 10  # of a source
@@ -37,9 +38,9 @@ def check_landing(settings: Settings) -> Finding:
         refused += [str(file.error) for file in listing.refused]
         count += len(listing.files)
         if outside := sum(f.month < first or (last is not None and f.month > last) for f in listing.files):
-            span = f"{first} to {last}" if last else f"from {first} on"
+            span, lie = f"{first} to {last}" if last else f"from {first} on", form(outside, "lies", "lie")
             unread.append(
-                f"{source.name}: {outside:,} of {len(listing.files):,} files lie outside the calendar, {span}"
+                f"{source.name}: {outside:,} of {len(listing.files):,} files {lie} outside the calendar, {span}"
             )
             remedies["Move calendar.start or calendar.end in churn.yaml, or remove the files."] = None
         if listing.not_read:
@@ -63,7 +64,7 @@ def check_landing(settings: Settings) -> Finding:
             f"files that nothing reads, in {landing}:\n" + "\n".join(unread),
             " ".join(remedies),
         )
-    return Finding("landing", "ok", f"{count:,} files in {landing}")
+    return Finding("landing", "ok", f"{counted(count, 'file')} in {landing}")
 
 
 def check_known(settings: Settings) -> Finding:

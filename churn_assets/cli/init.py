@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churn_assets.cli.options import output, settings_of_process
-from churn_assets.reporting.words import counted
+from churn_assets.counts import counted
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn_assets.counts import counted
+
 WIDTH = 100
 
 
@@ -36,7 +38,8 @@ class DeclarationErrors(ValueError):
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes, key=lambda m: (str(m.file), m.line)))
         count = len(self.mistakes)
-        head = "1 mistake" if count == 1 else f"{count} mistakes"
         super().__init__(
-            "\n\n".join([f"{head} in the declarations of the business", *map(str, self.mistakes)])
+            "\n\n".join(
+                [f"{counted(count, 'mistake')} in the declarations of the business", *map(str, self.mistakes)]
+            )
         )

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.odcs import LogicalType
 from churn_assets.contracts.source import FileFormat
+from churn_assets.counts import counted, form
 from churn_assets.drafting.date_formats import Evidence, Moments, moments, row_mask
 from churn_assets.drafting.names import ID, names_customer
+from churn_assets.drafting.never import NEVER, means_none
 from churn_assets.drafting.personal_columns import why_personal
 from churn_assets.drafting.sample import as_text
 from churn_assets.inference.days import placeholders
@@ -22,7 +24,6 @@ from churn_assets.inference.numerals import Numbers, is_blank, is_code, numbers
 # Texts that Spark reads as true and false; digits alone stay numbers.
 TRUTHS = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n"})
 ONE_SIGN = frozenset({".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"})
-NEVER = r"^(9999|0001|0000)[-/.]?\d\d[-/.]?\d\d|^\d\d?[-/.]\d\d?[-/.](9999|0001|0000)$"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class DraftColumn:
 
     Attributes:
         physical, name: delivered name, name in the lake.
-        type, formats, decimal, thousands, transform, physical_type: as the contract declares them.
+        type, formats, decimal, thousands, transform, physical_type, means_none: as the contract declares them.
         personal: what kind of personal data it seems to hold; "" for none.
         codes: per row, the number of its value among `texts`; -1 for none.
         texts: distinct values, without blanks.
@@ -52,6 +53,7 @@ class DraftColumn:
     thousands: str | None = None
     transform: str | None = None
     physical_type: str | None = None
+    means_none: tuple[str, ...] = ()
     personal: str = ""
     is_float: bool = False
     numbers: NDArray[np.float64] | None = None
@@ -189,8 +191,8 @@ def _of_text(
     never = np.asarray(pc.match_substring_regex(texts, NEVER), dtype=bool)
     days, of_days = _without(texts, codes, never)
     if (times := moments(days, _evidence(base.name, of_days, len(days), habits))) is not None:
-        means_none = [*spellings, *(str(text) for text in texts.filter(pa.array(never)).to_pylist())]
-        return _times(replace(base, texts=days, codes=of_days), times, means_none)
+        no_days = [str(text) for text in texts.filter(pa.array(never)).to_pylist()]
+        return _times(replace(base, texts=days, codes=of_days), times, spellings, no_days)
     if (read := numbers(texts, habits.delimiter)) is not None:
         values = np.append(read.values, np.nan)[codes]
         if _whole(values) and _is_id(base.name, texts):
@@ -228,26 +230,29 @@ def _evidence(name: str, codes: NDArray[np.int64], distinct: int, habits: Habits
     )
 
 
-def _times(found: DraftColumn, times: Moments, means_none: list[str]) -> DraftColumn:
+def _times(found: DraftColumn, times: Moments, spellings: list[str], no_days: list[str]) -> DraftColumn:
+    """Returns a column of days or moments, in which words (`spellings`) and some days (`no_days`) stand for none."""
     notes = [times.note] if times.note else []
     doubts = [(1, f"day and month may be exchanged: {times.note}")] if times.ambiguous else []
     rows = np.bincount(found.codes[found.codes >= 0], minlength=len(times.days))
     for_nothing = placeholders(times.days, rows)
-    none = [*means_none, *(str(text) for text in found.texts.filter(pa.array(for_nothing)).to_pylist())]
+    no_days = no_days + [str(text) for text in found.texts.filter(pa.array(for_nothing)).to_pylist()]
+    none = spellings + no_days
     texts, codes = _without(found.texts, found.codes, for_nothing)
     if unread := int(rows[np.asarray(times.days.isna())].sum()):
-        doubts.append((2, f"{unread:,} values are no days, and their rows would be refused"))
-        notes.append(f"{unread:,} values of the sample are no days")
+        doubts.append((2, _refused(unread, "day")))
+        notes.append(f"in the sample {_wrong(unread, 'day')}")
     transform, formats = None, times.formats
     kind: LogicalType = "timestamp" if times.has_times else "date"
-    if none or times.is_month:
+    declared = () if spellings or times.is_month else means_none(no_days, formats)
+    if (none and not declared) or times.is_month:
         transform = _time_transform(found.physical, none, formats, kind, times.is_month)
         formats = () if transform else formats
-        if times.is_month:
-            notes.append("months, taken for their first days")
-        if none:
-            notes.append(f"{_quoted(none)} stands for no day")
-            doubts.append((2, f"{_quoted(none)} is taken for no day"))
+    if times.is_month:
+        notes.append("months, taken for their first days")
+    if none:
+        notes.append(f"{_quoted(none)} stands for no day")
+        doubts.append((2, f"{_quoted(none)} is taken for no day"))
     if len(formats) > 1:
         doubts.append((2, notes[0] if notes else "several notations"))
     return found.with_note(
@@ -257,9 +262,18 @@ def _times(found: DraftColumn, times: Moments, means_none: list[str]) -> DraftCo
         codes=codes,
         formats=formats,
         transform=transform,
+        means_none=declared,
         days=row_mask(times.days[~for_nothing], codes),
         doubts=tuple(doubts),
     )
+
+
+def _wrong(count: int, kind: str) -> str:
+    return counted(count, f"value is no {kind}", f"values are no {kind}s")
+
+
+def _refused(count: int, kind: str) -> str:
+    return f"{_wrong(count, kind)}; a run would refuse {form(count, 'its row', 'their rows')}"
 
 
 def _time_transform(
@@ -289,8 +303,8 @@ def _number(
             doubts.append((1, f"{note}: no value shows which"))
     lost = int(np.isnan(values).sum() - (found.codes < 0).sum())
     if lost:
-        notes.append(f"{lost:,} values of the sample are no numbers")
-        doubts.append((2, f"{lost:,} values are no numbers, and their rows would be refused"))
+        notes.append(f"in the sample {_wrong(lost, 'number')}")
+        doubts.append((2, _refused(lost, "number")))
     transform, decimal, thousands = None, read.decimal, read.thousands[0] if read.thousands else None
     fits = len(read.thousands) <= 1 and (thousands is None or thousands in ONE_SIGN)
     plain_text = habits.format == "parquet" and (decimal != "." or thousands)

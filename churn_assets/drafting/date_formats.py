@@ -10,12 +10,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churn_assets.contracts.formats import contradiction
+from churn_assets.counts import counted
 from churn_assets.inference.days import Notation, notations
+from churn_assets.inference.notations import in_spark_letters, without_zeros
 
-_SPARK = {
-    "%Y": "yyyy", "%y": "yy", "%m": "MM", "%d": "dd", "%b": "MMM", "%B": "MMMM",
-    "%H": "HH", "%I": "hh", "%M": "mm", "%S": "ss", "%p": "a",
-}  # fmt: skip
 ISO = "ISO8601"
 _ISO_DAY, _ISO_TIME = r"^\d{4}-\d{2}-\d{2}$", r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 _COMPACT = r"^\d{8}$"
@@ -86,14 +84,18 @@ def _decided(one: Notation, other: Notation, evidence: Evidence) -> tuple[Notati
     only_other = other.read & ~one.read
     if only_one.any() and only_one.sum() >= only_other.sum():
         place = evidence.place_of(int(np.flatnonzero(only_one)[0]))
-        more = f"; {int(only_other.sum())} values fit only {other.words}" if only_other.any() else ""
+        more = (
+            f"; {counted(int(only_other.sum()), 'value fits', 'values fit')} only {other.words}"
+            if only_other.any()
+            else ""
+        )
         return one, f"{one.words}: {place} decides, it has a number above 12{more}", False
     late_one, late_other = (_late(notation, evidence) for notation in (one, other))
     if evidence.past and late_one != late_other:
         chosen, rejected, late = (one, other, late_other) if late_one < late_other else (other, one, late_one)
         return (
             chosen,
-            f"{chosen.words}: as {rejected.words} {late} values would lie after their extract",
+            f"{chosen.words}: as {rejected.words} {counted(late, 'value')} would lie after the extract",
             False,
         )
     first = one if one.words.startswith("day") else other
@@ -163,17 +165,11 @@ def _several(texts: pa.Array) -> Moments | None:
 
 def spark_format(form: str, texts: pa.Array) -> str:
     """Returns a format of strptime in Spark's letters; single letters where a text lacks the leading zero."""
-    pattern = form
-    for letters, spark in _SPARK.items():
-        pattern = pattern.replace(letters, spark)
+    pattern = in_spark_letters(form)
     if not _has_colon(texts) and not pc.any(pc.match_substring_regex(texts, r"(^|\D)\d(\D|$)")).as_py():
         return pattern
     if pc.any(pc.match_substring_regex(texts, r"(^|[^\d:])\d([^\d:]|$)")).as_py():
-        pattern = (
-            pattern.replace("dd", "d").replace("MM", "M")
-            if "MMM" not in pattern
-            else pattern.replace("dd", "d")
-        )
+        pattern = without_zeros(pattern)
     if pc.any(pc.match_substring_regex(texts, r"\s\d:")).as_py():
         pattern = pattern.replace("HH", "H").replace("hh", "h")
     return pattern

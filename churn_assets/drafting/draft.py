@@ -14,6 +14,7 @@ from churn_assets.drafting.extracts import with_absence, with_days, with_deliver
 from churn_assets.drafting.file_names import group_files
 from churn_assets.drafting.roles import with_key, with_role
 from churn_assets.drafting.source import DraftSource, read_source
+from churn_assets.drafting.states import with_states
 from churn_assets.months import month_range
 
 
@@ -52,7 +53,7 @@ def draft(
     known = [with_role(source) for source in found]
     known = [cut_by_month(source) for source in known] if by_month else known
     dated = with_days(known, extract_date, today)
-    sources = _apart(relate([with_delivery(with_key(source)) for source in dated]))
+    sources = _apart(relate([with_states(with_delivery(with_key(source))) for source in dated]))
     plan = plan_of(sources, today)
     if plan is None:
         raise DraftError(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from churn_assets.contracts.custom_properties import Delivery
+from churn_assets.counts import counted
 from churn_assets.drafting.cut_by_month import months_of
 from churn_assets.drafting.names import END, EXPIRY
 from churn_assets.drafting.source import DraftSource
@@ -77,7 +78,8 @@ def _dated(
     said = []
     if moved:
         said.append(
-            f"{len(moved)} files hold later events than their names state, such as {moved[0]}: the newest is taken"
+            f"{counted(len(moved), 'file holds', 'files hold')} events after the day in the name, such as {moved[0]}; "
+            "the day of the newest event is taken"
         )
     if unknown:
         said.append(f"nothing tells when {unknown[0]} was extracted: state it with --extract-date YYYY-MM-DD")

@@ -110,6 +110,8 @@ def _property(column: DraftColumn, source: DraftSource) -> dict[str, Any]:
     own: dict[str, Any] = {}
     if len(column.formats) > 1 and not column.transform:
         own["alternativeFormats"] = list(column.formats[1:])
+    if column.means_none:
+        own["meansNone"] = list(column.means_none)
     if column.type in ("number", "integer") and not column.transform:
         own |= {"decimal": column.decimal} if column.decimal != "." else {}
         own |= {"thousands": column.thousands} if column.thousands else {}

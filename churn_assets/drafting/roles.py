@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from churn_assets.contracts.custom_properties import Role
+from churn_assets.counts import counted, form
 from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.doubt import Doubt
 from churn_assets.drafting.names import (
@@ -168,7 +169,10 @@ def _voluntary(source: DraftSource, spell: dict[str, str]) -> tuple[list[str], l
     words = f"involuntary: {', '.join(others)}" if others else "none was taken for involuntary"
     said = [f"the reasons that are the customer's choice; {words}"]
     if without := int(np.sum((end.codes >= 0) & (reason.codes < 0))):
-        said.append(f"{without:,} ends have no reason and do not count as the customer's choice")
+        said.append(
+            f"{counted(without, 'end has', 'ends have')} no reason and {form(without, 'does', 'do')} not count as the "
+            "customer's choice"
+        )
     return voluntary, said
 
 

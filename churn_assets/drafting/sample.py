@@ -15,6 +15,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import FileFormat
+from churn_assets.counts import counted
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.file_names import GivenFile
 from churn_assets.inference.delimiter_and_header import FileShape, ShapeError, shape
@@ -52,6 +53,34 @@ class FileSample:
     lines: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Text:
+    """The decoded beginning of a file, and what is known of the file; `whole`: it is all of it."""
+
+    file: GivenFile
+    text: str
+    whole: bool
+    encoding: str
+    compression: str | None
+    notes: tuple[str, ...]
+
+    def sample(
+        self, format_: FileFormat, table: pa.Table, complete: bool, *notes: str, **more: Any
+    ) -> FileSample:
+        """Returns the sample with these rows; `notes` are added to those of the text."""
+        told = (*self.notes, *notes)
+        return FileSample(
+            self.file,
+            format_,
+            table,
+            self.whole and complete,
+            encoding=self.encoding,
+            compression=self.compression,
+            notes=told,
+            **more,
+        )
+
+
 def read_sample(file: GivenFile, rows: int) -> FileSample:
     """Returns at most so many rows of a file.
 
@@ -79,9 +108,8 @@ def read_sample(file: GivenFile, rows: int) -> FileSample:
     encoding = ASCII if text.isascii() and encoding == "utf-8" else encoding
     if not whole:
         text = text[: text.rfind("\n") + 1]
-    if text.lstrip()[:1] in ("{", "["):
-        return _json_lines(file, text, rows, whole, encoding, compression, notes)
-    return _csv(file, text, rows, whole, encoding, compression, notes)
+    given = _Text(file, text, whole, encoding, compression, notes)
+    return _json_lines(given, rows) if text.lstrip()[:1] in ("{", "[") else _csv(given, rows)
 
 
 @contextmanager
@@ -112,23 +140,15 @@ def _decoded(data: bytes, encodings: tuple[str, ...], whole: bool) -> tuple[str,
     return data.decode("iso8859-1"), "iso8859-1", (f"{where}; no other encoding was tried",)
 
 
-def _csv(
-    file: GivenFile,
-    text: str,
-    rows: int,
-    whole: bool,
-    encoding: str,
-    compression: str | None,
-    notes: tuple[str, ...],
-) -> FileSample:
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+def _csv(given: _Text, rows: int) -> FileSample:
+    file, text = given.file, given.text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         found = shape(file.name, text[:HEAD_BYTES])
     except ShapeError as error:
         raise DraftError(str(error)) from error
     if found.titles:
         raise DraftError(
-            f"{file.name} has {found.titles} rows above its header. Export it with the header in the first line."
+            f"{file.name} has {counted(found.titles, 'row')} above its header. Export it with the header first."
         )
     names = _header(file, text, found)
     crooked: list[int] = []
@@ -152,14 +172,14 @@ def _csv(
         raise DraftError(
             f"{file.name} cannot be read: {error}. Look for a quotation mark that never closes."
         ) from error
+    notes = []
     if crooked:
-        notes += (
-            f"{len(crooked):,} rows have another number of fields than the header (row {crooked[0] - 1:,})",
+        notes.append(
+            f"{counted(len(crooked), 'row has', 'rows have')} another number of fields than the header "
+            f"(row {crooked[0] - 1:,})"
         )
-    complete = whole and table.num_rows <= rows
-    return FileSample(
-        file, "csv", table.slice(0, rows), complete, found.delimiter, encoding, compression, notes
-    )
+    complete = table.num_rows <= rows
+    return given.sample("csv", table.slice(0, rows), complete, *notes, delimiter=found.delimiter)
 
 
 def _header(file: GivenFile, text: str, found: FileShape) -> list[str]:
@@ -180,18 +200,11 @@ def _header(file: GivenFile, text: str, found: FileShape) -> list[str]:
     return names
 
 
-def _json_lines(
-    file: GivenFile,
-    text: str,
-    rows: int,
-    whole: bool,
-    encoding: str,
-    compression: str | None,
-    notes: tuple[str, ...],
-) -> FileSample:
+def _json_lines(given: _Text, rows: int) -> FileSample:
+    file = given.file
     documents: list[dict[str, str | None]] = []
     left_out: dict[str, None] = {}
-    lines = [line for line in text.split("\n") if line.strip()]
+    lines = [line for line in given.text.split("\n") if line.strip()]
     for number, line in enumerate(lines[:rows], 1):
         try:
             document = json.loads(line, parse_int=str, parse_float=str)
@@ -204,12 +217,11 @@ def _json_lines(
         documents.append(dict(_flat(document, left_out)))
     names = list(dict.fromkeys(name for document in documents for name in document))
     columns = [pa.array([document.get(name) for document in documents], pa.string()) for name in names]
+    notes = []
     if left_out:
-        notes += (f"lists are left out, because a contract has no type for them: {', '.join(left_out)}",)
-    complete, kept = whole and len(lines) <= rows, tuple(lines[:rows])
-    return FileSample(
-        file, "jsonl", pa.table(columns, names), complete, ",", encoding, compression, notes, kept
-    )
+        notes.append(f"lists are left out, because a contract has no type for them: {', '.join(left_out)}")
+    table = pa.table(columns, names)
+    return given.sample("jsonl", table, len(lines) <= rows, *notes, lines=tuple(lines[:rows]))
 
 
 def _flat(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ class DraftSource:
         voluntary: values of the reason of an end that are the customer's choice.
         refers_to: the entity that its customers belong to.
         least_known: least share of a month's ids that were known before; None if the files do not show it.
+        hints: properties of the contract that a person may take in, each with its comment.
         notes: comments, by what they are about.
         doubts: what to review.
     """
@@ -53,6 +55,7 @@ class DraftSource:
     voluntary: tuple[str, ...] = ()
     refers_to: str | None = None
     least_known: float | None = None
+    hints: tuple[tuple[dict[str, Any], str], ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
 
@@ -171,8 +174,11 @@ def _refuse_unlike(name: str, samples: tuple[FileSample, ...]) -> None:
 
 def _with_file_doubts(source: DraftSource) -> DraftSource:
     of_columns = [source.doubt(rank, c.name, words) for c in source.columns for rank, words in c.doubts]
-    doubts = [*of_columns, *_encoding_doubts(source), *_missing_doubts(source)]
-    return replace(source, doubts=tuple(doubts))
+    encoding = _encoding_doubts(source)
+    doubts = [*of_columns, *encoding, *_missing_doubts(source)]
+    said = [doubt.words for doubt in encoding if doubt.place.endswith(", encoding")]
+    notes = source.notes | ({"encoding": said[0]} if said else {})
+    return replace(source, doubts=tuple(doubts), notes=notes)
 
 
 def _encoding_doubts(source: DraftSource) -> list[Doubt]:
@@ -189,6 +195,9 @@ def _encoding_doubts(source: DraftSource) -> list[Doubt]:
             "Write both in one."
         )
     doubts: list[Doubt] = []
+    if any(s.encoding == ASCII for s in source.samples) and not written:
+        said = "ASCII so far; UTF-8 is assumed. If other letters may come, ask in which encoding"
+        doubts = [source.doubt(3, "encoding", said)]
     if "cp1252" in written:
         sample = written["cp1252"]
         said = f"windows-1252, because {sample.notes[0]} in {sample.file.name}; look at letters with accents"

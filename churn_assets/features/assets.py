@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.features.labels import churn_labels, cohorts
+from churn_assets.counts import counted
+from churn_assets.features.labels import Cohort, churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.graph.checks import CheckFailed, passed, require_unique
 from churn_assets.graph.metadata import table_metadata
@@ -16,7 +17,7 @@ from churn_assets.graph.partitions import observed_months, partition_range, snap
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
+from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
@@ -25,6 +26,7 @@ from churn_assets.silver.reconciliation import extract_dates, first_extracts
 ONE_ROW = "one_row_per_customer"
 NOT_EARLY = "no_label_before_maturity"
 NOT_FROM_GAPS = "no_label_from_incomplete_feed"
+Population = Mapping[tuple[str, str], int]  # customers by as_of_date and reason of exclusion, or "eligible"
 
 
 def _snapshots(business: Business) -> dg.AssetsDefinition:
@@ -58,35 +60,12 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         months = partition_range(context)
         with incomplete_fails(EVERY_SOURCE_COMPLETE):
             require_history(lakehouse, business, months[0], months[-1])
-        built = customer_snapshots(lakehouse, business, months)
-        try:
-            with lakehouse.draft(table, built.snapshots) as draft:
-                counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_ROW)
-                people = {
-                    (str(r.as_of_date), r.excluded or "eligible"): r["count"]
-                    for r in built.people.groupBy("as_of_date", "excluded").count().collect()
-                }
-                eligible = sum(n for (_, reason), n in people.items() if reason == "eligible")
-                if eligible != counts["rows"]:
-                    raise CheckFailed(
-                        ONE_ROW,
-                        f"{eligible:,} customers are eligible but {counts['rows']:,} snapshots came out.",
-                        "This is a defect of this software; please report it.",
-                        {"eligible customers": eligible, "snapshots": counts["rows"]},
-                    )
-                commit = draft.replace(as_of_between(months), run_id=context.run.run_id)
-        finally:
-            built.people.unpersist()
-        reasons = sorted({reason for _, reason in people})
-        days = sorted({day for day, _ in people})
-        report = table_metadata(
-            ["as_of_date", *reasons], [[d, *(people.get((d, r), 0) for r in reasons)] for d in days]
-        )
+        commit, population, counts = _write_snapshots(lakehouse, business, months, context.run.run_id)
         return materialized(
             lakehouse,
             table,
             commit,
-            {"population": report, "features": len(business.features)},
+            {"population": _population_report(population), "features": len(business.features)},
             [
                 passed(EVERY_SOURCE_COMPLETE, {"known until": str(month_end(months[-1]))}),
                 passed(ONE_ROW, counts),
@@ -94,6 +73,45 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         )
 
     return snapshots
+
+
+def _write_snapshots(
+    lakehouse: Lakehouse, business: Business, months: Sequence[str], run_id: str
+) -> tuple[Commit, Population, Mapping[str, Any]]:
+    """Writes the cohorts of these months; their commit, their population, and what was counted for ONE_ROW.
+
+    Raises:
+        CheckFailed: a cohort has not exactly one row per eligible customer; nothing was committed.
+    """
+    table, built = tables.customer_snapshots(business), customer_snapshots(lakehouse, business, months)
+    try:
+        with lakehouse.draft(table, built.snapshots) as draft:
+            counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_ROW)
+            population = {
+                (str(r.as_of_date), r.excluded or "eligible"): r["count"]
+                for r in built.people.groupBy("as_of_date", "excluded").count().collect()
+            }
+            eligible = sum(n for (_, reason), n in population.items() if reason == "eligible")
+            if eligible != counts["rows"]:
+                raise CheckFailed(
+                    ONE_ROW,
+                    f"{counted(eligible, 'customer is', 'customers are')} eligible, but there are "
+                    f"{counted(counts['rows'], 'snapshot')}.",
+                    "This is a defect of this software; please report it.",
+                    {"eligible customers": eligible, "snapshots": counts["rows"]},
+                )
+            commit = draft.replace(as_of_between(months), run_id=run_id)
+    finally:
+        built.people.unpersist()
+    return commit, population, counts
+
+
+def _population_report(population: Population) -> Any:
+    """Returns a table of the eligible customers and of the excluded ones by reason, a row per cohort."""
+    reasons = sorted({reason for _, reason in population})
+    days = sorted({day for day, _ in population})
+    rows = [[day, *(population.get((day, reason), 0) for reason in reasons)] for day in days]
+    return table_metadata(["as_of_date", *reasons], rows)
 
 
 def _labels(business: Business) -> dg.AssetsDefinition:
@@ -127,46 +145,67 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
-        where = as_of_between(months)
         with incomplete_fails(LABEL_SOURCE_LOADED):
             extracts = extract_dates(lakehouse, business.label_source)
         dates = cohorts(months, windows, extracts)
         mature = [c for c in dates if c.mature]
-        if mature:
-            # a missing month in the outcome window would make customers look loyal or churned
-            first, last = month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at)
-            with incomplete_fails(NOT_FROM_GAPS):
-                require_history(lakehouse, business, first, last, back=False)
-        settled = lakehouse.read(table).where(where).localCheckpoint() if lakehouse.exists(table) else None
-        frame = churn_labels(
-            lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(where),
-            lakehouse.read(tables.silver(business.label_source)),
-            business,
-            dates,
-            settled,
-            {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_who_is_gone},
-            first_extracts(lakehouse),
-        )
-        with lakehouse.draft(table, frame) as draft:
-            _refuse_early_labels(draft, extracts[-1])
-            counts = draft.content.aggregate(
-                ["as_of_date", "outcome", "corrected"], [("customer_key", "count")]
-            ).to_pylist()
-            commit = draft.replace(where, run_id=context.run.run_id)
-        metadata = _label_report(counts, months) | {"mature cohorts": len(mature)}
+        _require_outcome_windows(lakehouse, business, mature)
+        commit, report = _write_labels(lakehouse, business, months, dates, extracts[-1], context.run.run_id)
+        known_until = {"known until": str(extracts[-1])}
         return materialized(
             lakehouse,
             table,
             commit,
-            metadata,
+            report | {"mature cohorts": len(mature)},
             [
-                passed(LABEL_SOURCE_LOADED, {"known until": str(extracts[-1])}),
+                passed(LABEL_SOURCE_LOADED, known_until),
                 passed(NOT_FROM_GAPS, {"mature cohorts": len(mature)}),
-                passed(NOT_EARLY, {"known until": str(extracts[-1])}),
+                passed(NOT_EARLY, known_until),
             ],
         )
 
     return labels
+
+
+def _require_outcome_windows(lakehouse: Lakehouse, business: Business, mature: Sequence[Cohort]) -> None:
+    """Fails NOT_FROM_GAPS when a month is missing in an outcome window: customers would look loyal or churned."""
+    if mature:
+        first, last = month_of(mature[0].as_of_date), month_of(mature[-1].label_available_at)
+        with incomplete_fails(NOT_FROM_GAPS):
+            require_history(lakehouse, business, first, last, back=False)
+
+
+def _write_labels(
+    lakehouse: Lakehouse,
+    business: Business,
+    months: Sequence[str],
+    dates: Sequence[Cohort],
+    known_until: date,
+    run_id: str,
+) -> tuple[Commit, dict[str, Any]]:
+    """Writes the labels of these months; their commit and what is told of them.
+
+    Raises:
+        CheckFailed: a label is set before its label_available_at; nothing was committed.
+    """
+    table, where = tables.CHURN_LABELS, as_of_between(months)
+    settled = lakehouse.read(table).where(where).localCheckpoint() if lakehouse.exists(table) else None
+    frame = churn_labels(
+        lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(where),
+        lakehouse.read(tables.silver(business.label_source)),
+        business,
+        dates,
+        settled,
+        {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_who_is_gone},
+        first_extracts(lakehouse),
+    )
+    with lakehouse.draft(table, frame) as draft:
+        _refuse_early_labels(draft, known_until)
+        counts = draft.content.aggregate(
+            ["as_of_date", "outcome", "corrected"], [("customer_key", "count")]
+        ).to_pylist()
+        commit = draft.replace(where, run_id=run_id)
+    return commit, _label_report(counts, months)
 
 
 def _refuse_early_labels(draft: TableDraft, known_until: date) -> None:
@@ -178,7 +217,8 @@ def _refuse_early_labels(draft: TableDraft, known_until: date) -> None:
         rows = [[row[name] for name in header] for row in early]
         raise CheckFailed(
             NOT_EARLY,
-            f"{sum(row['label_count'] for row in early):,} labels are set before their label_available_at.",
+            f"{counted(sum(row['label_count'] for row in early), 'label is', 'labels are')} set too early: before "
+            "label_available_at.",
             "This is a defect of this software; please report it.",
             {"known until": str(known_until), "early labels": table_metadata(header, rows)},
         )

@@ -9,34 +9,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-# If day and month are ambiguous, the first format that fits is used.
-DAY_FORMATS = (
-    ("%Y/%m/%d", "year/month/day"),
-    ("%Y%m%d", "yearmonthday"),
-    ("%d.%m.%Y", "day.month.year"),
-    ("%d.%m.%y", "day.month.year"),
-    ("%m/%d/%Y", "month/day/year"),
-    ("%d/%m/%Y", "day/month/year"),
-    ("%m/%d/%y", "month/day/year"),
-    ("%d/%m/%y", "day/month/year"),
-    ("%d-%m-%Y", "day-month-year"),
-    ("%m-%d-%Y", "month-day-year"),
-    ("%d-%b-%Y", "day-month-year"),
-    ("%d-%b-%y", "day-month-year"),
-    ("%d %b %Y", "day month year"),
-    ("%d %B %Y", "day month year"),
-    ("%b %d, %Y", "month day, year"),
-    ("%B %d, %Y", "month day, year"),
-)
-TIME_FORMATS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-MONTH_FORMATS = (
-    ("%m/%Y", "month/year"),
-    ("%m-%Y", "month-year"),
-    ("%b %Y", "month year"),
-    ("%B %Y", "month year"),
-    ("%b-%Y", "month-year"),
-    ("%b-%y", "month-year"),
-)
+from churn_assets.inference.notations import DAY_FORMATS, MONTH_FORMATS, TIME_FORMATS
+
 _YEARS = (1900, 2100)
 LEAST_SHARE = 0.95
 # Days that mean "never" or "unknown" if they are repeated and no other date is within PLACEHOLDER_YEARS of them.

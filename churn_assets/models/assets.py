@@ -12,7 +12,8 @@ from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.training import CHECKS, ENOUGH_COHORTS, Trained, TrainingRequest, train_as_of
+from churn_assets.models.request import CHECKS, ENOUGH_COHORTS, TrainingRequest
+from churn_assets.models.training import Trained, train_as_of
 from churn_assets.months import month_end
 from churn_assets.progress import note
 from churn_assets.tracking.tracking import Tracking

@@ -1,34 +1,27 @@
 """Runs one training as of a date: reads the sample, trains, checks, compares with the champion, and records."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
-from churn_assets.graph.checks import CheckFailed
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.table_asset import CODE_VERSION
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.champions import (
-    Champion,
-    Provisional,
-    champion_at,
-    learned_up_to,
-    provisional,
-)
-from churn_assets.models.decisions import (
-    BY_TRAINING,
-    Decision,
-    decided,
-    last_good,
-    record_decision,
-    way_out,
+from churn_assets.models.champions import Champion, Provisional, champion_at, provisional
+from churn_assets.models.comparison import compare
+from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
+from churn_assets.models.request import (
+    BETTER_THAN_CHANCE,
+    ENOUGH_COHORTS,
+    NO_LEAK,
+    USABLE_SAMPLE,
+    Sample,
+    TrainingRequest,
 )
 from churn_assets.models.training_frame import mature_cohorts, training_frame
 from churn_assets.progress import note
-from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,64 +34,7 @@ if TYPE_CHECKING:
     from churn_assets.models.promotion import Verdict
     from churn_assets.tracking.training_run import TrainingRun
 
-ENOUGH_COHORTS = "enough_matured_cohorts"
-USABLE_SAMPLE = "training_sample_usable"
-NO_LEAK = "no_feature_knows_the_outcome"
-BETTER_THAN_CHANCE = "better_than_chance"
-CHECKS = {
-    ENOUGH_COHORTS: "Enough cohorts have matured to train on some of them and to test on a later one.",
-    USABLE_SAMPLE: "Every part of the split has settled labels, each customer once per cohort, and enough churners to "
-    "train and to test.",
-    NO_LEAK: "No single feature separates churners almost perfectly, no value arrived after the snapshot date, and no "
-    "outcome window overlaps a later part of the split.",
-    BETTER_THAN_CHANCE: "The 95 % interval of the ROC-AUC on the test cohort is above 0.5.",
-}
-NOT_REGISTERED = "No model was registered."
 SHOWN_FEATURES = 15
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """Arguments of one training.
-
-    Attributes:
-        trained_as_of: the training uses only data known up to this date.
-        degraded: the training was requested because the champion has degraded.
-        run_id: id of the Dagster run.
-        progress: receives one line per step, without personal data.
-    """
-
-    business: Business
-    lakehouse: Lakehouse
-    tracking: Tracking
-    trained_as_of: date
-    degraded: bool
-    run_id: str
-    progress: Callable[[str], None]
-
-    def refused(self, check: str, found: str, remedy: str, evidence: Mapping[str, Any]) -> CheckFailed:
-        """Returns the exception for a failed check that stops this training."""
-        told = {"trained_as_of": str(self.trained_as_of), **evidence}
-        return CheckFailed(
-            check, f"trained_as_of {self.trained_as_of}: {found}", remedy, told, NOT_REGISTERED
-        )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The training data, and the champion that the new model is compared with.
-
-    Attributes:
-        split: the cohorts of each part.
-        frame: labelled snapshots with the features and the protected attributes.
-        before: the champion at trained_as_of; None if there was none.
-        weakness: why that champion is weak, see `promotion`; None if it is not.
-    """
-
-    split: "Split"
-    frame: "pd.DataFrame"
-    before: Champion | None
-    weakness: str | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +72,7 @@ def train_as_of(training: TrainingRequest) -> Trained:
         own = {"trained_as_of": str(training.trained_as_of)}
         note("registering the model")
         registered = run.register(result.model, own, description=inspected.card.short)
-        verdict = _judge(training, sample, result)
+        verdict = compare(training, sample, result)
         training.progress(f"version {registered.version}: {verdict.why}")
     version = registered.version
     _record_training(training, result, inspected, version, run.run_id)
@@ -300,44 +236,6 @@ def _evidence(
         NO_LEAK: own | {"strongest feature alone": feature, "its AUC": auc, "limit": limit},
         BETTER_THAN_CHANCE: own | _tested(result.test, result.split.test),
     }
-
-
-def _judge(training: TrainingRequest, sample: Sample, result: "TrainingResult") -> "Verdict":
-    """Compares the new model with the champion at trained_as_of and returns the verdict."""
-    from churn_assets.models.promotion import (
-        first_champion,
-        judge_challenger,
-        no_champion_left,
-        nothing_matured,
-        speechless_champion,
-    )
-    from churn_assets.models.undeclared_features import undeclared, with_undeclared, without_values
-
-    lakehouse, before = training.lakehouse, sample.before
-    if before is None:
-        return first_champion()
-    good = last_good(lakehouse, training.tracking, training.trained_as_of)
-    if good is None:
-        return no_champion_left(before.model_version)
-    if good != before:
-        verdict = _judge(training, replace(sample, before=good), result)
-        against = f"version {before.model_version} was deleted in MLflow, compared with version {good.model_version}"
-        stays = "" if verdict.promoted else f". {way_out(lakehouse, training.tracking, before)}"
-        return replace(verdict, why=f"{against}: {verdict.why}{stays}")
-    tested, day = sample.frame[result.tested_in(sample.frame)], result.split.test
-    rival = training.tracking.load_version(before.model_version)
-    if lost := undeclared(rival.transformation.features, training.business.features):
-        if gone := without_values(lakehouse, lost, [day]):
-            return speechless_champion(gone)
-        tested = with_undeclared(lakehouse, tested, lost, day)
-    trainings = lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
-    if learned_up_to(trainings, before.model_version, day):
-        return nothing_matured(day)
-    champion = rival.score(tested)["raw"].to_numpy()
-    rule = training.business.file.retraining.promotion
-    return judge_challenger(
-        result.tested.labels, result.tested.raw, champion, result.test, sample.weakness, rule
-    )
 
 
 def _record_training(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from churn_assets.counts import counted
 from churn_assets.ml.metrics.classification import ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOLUME
 from churn_assets.monitoring.monthly_page_figure import quality_figure
@@ -30,7 +31,7 @@ from churn_assets.reporting.blocks import (
 from churn_assets.reporting.figures import as_png, png_uri
 from churn_assets.reporting.html import html_page
 from churn_assets.reporting.markdown import markdown_page
-from churn_assets.reporting.words import counted, full_date, month_name
+from churn_assets.reporting.words import full_date, month_name
 
 SHOWN_COHORTS, SHOWN_CHANGES, SHOWN_MOVES = 12, 8, 8
 NO_RESULT = {

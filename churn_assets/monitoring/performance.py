@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from churn_assets.counts import counted
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, evaluate
 from churn_assets.monitoring.estimated_auc import estimated_auc
 
@@ -91,7 +92,8 @@ def cohort_performance(
         orphans = int((joined["_merge"] == "left_only").sum())
         if orphans and in_charge in (None, version):
             raise ValueError(
-                f"{orphans:,} customers scored by version {version} as of {as_of_date} have no row in churn_labels"
+                f"{counted(orphans, 'scored customer is', 'scored customers are')} not in churn_labels: version "
+                f"{version} as of {as_of_date}"
             )
         known = joined[joined["label"].notna()]
         is_treated = known["customer_key"].isin(treated)

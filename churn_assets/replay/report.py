@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from churn_assets.counts import counted
 from churn_assets.months import month_end
 from churn_assets.replay.replayed_months import ReplayedTraining
 from churn_assets.replay.result import COLUMNS, ReplayResult, conclusion, rows
@@ -14,7 +15,6 @@ from churn_assets.reporting.blocks import Aside, Card, Cards, Chapter, Document,
 from churn_assets.reporting.figures import BLUE, GREY, INK, ORANGE, as_png, blank
 from churn_assets.reporting.html import html_page
 from churn_assets.reporting.terminal import print_whole
-from churn_assets.reporting.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

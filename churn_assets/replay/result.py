@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from churn_assets.counts import counted
 from churn_assets.graph.names import DEGRADATION
 from churn_assets.months import month_end, month_start
 from churn_assets.replay.auc_by_cohort import ReplayedCohort, regained
 from churn_assets.replay.replayed_months import ReplayedTraining
 from churn_assets.replay.world import Plan
-from churn_assets.reporting.words import counted
 
 COLUMNS = ("cohort", "churners", "in charge", "AUC", "95 %", "first model", "true hazard", "event")
 

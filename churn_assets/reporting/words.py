@@ -13,11 +13,6 @@ def capitalised(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def counted(count: int, thing: str) -> str:
-    """`1 customer`, `1,200 customers`."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
 def cell(value: object) -> str:
     """A value as a table cell: whole numbers with thousands separators, None as an empty cell."""
     if value is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.counts import counted
 from churn_assets.graph.checks import CheckFailed, not_judged, passed, require_unique
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import CHURN_MODEL
@@ -278,7 +279,8 @@ def _judge_segments(draft: TableDraft, scores: "DataFrame") -> tuple[dict[str, i
     if counts["rows"] != expected or nowhere:
         raise CheckFailed(
             ONE_SEGMENT,
-            f"{expected:,} scored customers gave {counts['rows']:,} rows, {nowhere:,} of them without a segment.",
+            f"There are {counted(counts['rows'], 'row')} for {counted(expected, 'scored customer')}; "
+            f"{counted(nowhere, 'row has', 'rows have')} no segment.",
             "Materialise scores/churn_scores of these cohorts again; if it persists, look at `segments` in churn.yaml.",
             {"scored customers": expected, "rows": counts["rows"], "without a segment": nowhere},
         )

@@ -10,6 +10,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.counts import counted
 from churn_assets.graph.checks import NOT_COMMITTED, SHOWN_KEYS, CheckFailed, ingest_commands, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import ingest_months, partition_range
@@ -112,20 +113,22 @@ def _counts(keys: "DataFrame") -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
+def _counts_told(counts: tuple[int, int, int]) -> str:
+    rows, ids, keys = counts
+    return f"{counted(rows, 'row')} for {counted(ids, 'id')} and {counted(keys, 'key')}"
+
+
 def _told_twice(counts: tuple[int, int, int], known: "DataFrame | None", added: "DataFrame") -> CheckFailed:
     """Why one id has two keys, or one key two ids: the table holds them already, or they were drawn just now."""
     before = (0, 0, 0) if known is None else _counts(known)
     if known is not None and len(set(before)) > 1:
-        found = (
-            f"silver/customer_keys holds {before[0]:,} rows for {before[1]:,} ids and {before[2]:,} keys already: two "
-            "writers gave keys at once."
-        )
+        found = f"silver/customer_keys holds {_counts_told(before)} already: two writers gave keys at once."
         remedy = (
             "Restore it to a version before that (deltalake.DeltaTable(path).restore(version)), then ingest all "
             "months again."
         )
         return CheckFailed(ONE_KEY, found, remedy, _key_evidence(before, known))
-    found = f"{counts[0]:,} rows for {counts[1]:,} ids and {counts[2]:,} keys: one was drawn twice."
+    found = f"{_counts_told(counts)}: one was drawn twice."
     everything = added if known is None else known.unionByName(added)
     return CheckFailed(ONE_KEY, found, "Run again, the next keys differ.", _key_evidence(counts, everything))
 

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Literal
 
 from churn_assets.contracts.source import MonthRule, Source
+from churn_assets.counts import counted, form
 from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets.silver.row_balance import rows_balance
 
@@ -101,7 +102,7 @@ class MonthAudit:
 
 
 def _file_list(files: Sequence[DeliveredFile]) -> str:
-    shown = ", ".join(f"{f.name} ({f.rows:,} rows)" for f in sorted(files, key=lambda f: f.rows)[:3])
+    shown = ", ".join(f"{f.name} ({counted(f.rows, 'row')})" for f in sorted(files, key=lambda f: f.rows)[:3])
     return f"Smallest files: {shown}." if len(files) > 3 else f"Files: {shown or 'none'}."
 
 
@@ -144,13 +145,13 @@ def volumes(
         days = [day for day in sorted(extracts) if first <= month_of(day) <= month]
         told = [(day, [extracts[d] for d in days if d < day and extracts[d]]) for day in days]
         return [
-            Volume(f"The extract of {day}: {extracts[day]:,} rows", extracts[day], before)
+            Volume(f"The extract of {day}: {counted(extracts[day], 'row')}", extracts[day], before)
             for day, before in told
             if month_of(day) == month
         ]
     before = [delivered.get(m, 0) for m in month_range(first, add_months(month, -1))]
     rows = delivered.get(month, 0)
-    return [Volume(f"{rows:,} rows", rows, [count for count in before if count])]
+    return [Volume(counted(rows, "row"), rows, [count for count in before if count])]
 
 
 def _too_small(source: Source, volume: Volume, rule: MonthRule) -> bool:
@@ -265,7 +266,8 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
         audit.month,
         "refusedShare",
         rule.severity,
-        f"{audit.quarantined:,} of {audit.delivered:,} rows ({audit.quarantined / audit.delivered:.1%}) were refused, "
+        f"{audit.quarantined:,} of {audit.delivered:,} rows ({audit.quarantined / audit.delivered:.1%}) "
+        f"{form(audit.quarantined, 'was', 'were')} refused, "
         f"{rule.max_share:.1%} are tolerated; most by {worst}. {_file_list(audit.files)}",
         "Have the source mended and deliver the extract again, or change the rule in the contract.",
     )
@@ -278,15 +280,16 @@ def _remarked(rule: str, count: int) -> tuple[str, str] | None:
         case "none":
             return None
         case "order":
-            return f"In {count:,} rows {column} lies before the start.", "Have the source mended."
+            return f"In {counted(count, 'row')} {column} lies before the start.", "Have the source mended."
         case "exchanged":
-            found = f"In {count:,} rows {column} lies after the extract"
+            found = f"In {counted(count, 'row')} {column} lies after the extract"
             return (
                 f"{found}, but shortly before it if day and month are exchanged.",
                 f"Compare the formats of {column} in the contract with the files.",
             )
+    made = form(count, f"its value of {column} was", f"their values of {column} were")
     return (
-        f"{count:,} rows break this rule; their values of {column} were made null.",
+        f"{counted(count, 'row breaks', 'rows break')} this rule; {made} made null.",
         "Have the source mended, or change the rule in the contract.",
     )
 
@@ -321,7 +324,7 @@ def judge(
     over = month_end(audit.month) < today
     if audit.unread:
         again = "Deliver these files again, or remove them."
-        block("unread", f"bronze lacks {len(audit.unread)} files. {' '.join(audit.unread)}", again)
+        block("unread", f"bronze lacks {counted(len(audit.unread), 'file')}. {' '.join(audit.unread)}", again)
     if not audit.files and (audit.unread or not over):
         return problems
     if not audit.files and audit.month >= first_month:
@@ -353,9 +356,8 @@ def _of_rows(source: Source, audit: MonthAudit) -> list[Problem]:
     for column in source.columns:
         name = f"valid:{column.name}"
         if count := audit.warned.get(name, 0):
-            found = (
-                f"{count:,} rows hold a value that is not one of {', '.join(map(str, column.valid_values))}."
-            )
+            allowed = ", ".join(map(str, column.valid_values))
+            found = f"{counted(count, 'row holds', 'rows hold')} a value that is not one of {allowed}."
             remedy = "Add the value to the contract if it is meant."
             severity: Literal["warn", "block"] = "block" if column.valid_severity == "block" else "warn"
             problems.append(
@@ -370,7 +372,7 @@ def _of_rows(source: Source, audit: MonthAudit) -> list[Problem]:
     if drifted:
         rows = sum(f.rescued_rows for f in audit.files)
         unknown = f"{', '.join(drifted)}, which the contract does not know"
-        found = f"{rows:,} rows carry {unknown}; kept in bronze as `rescued`."
+        found = f"{counted(rows, 'row carries', 'rows carry')} {unknown}; kept in bronze as `rescued`."
         remedy = "Declare the columns, or name them as `aliases` of the column they replace."
         files = tuple(f.name for f in audit.files if f.rescued_fields)
         problems.append(

@@ -2,5 +2,5 @@
 
 Nothing here needs Spark or Dagster.
 
-May import: contracts.
+May import: contracts, inference.
 """

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.words import closest, listed, plain
+from churn_assets.counts import counted
 from churn_assets.settings import filesystem
 from churn_assets.sources.delivered_text import Row, csv_rows, undecoded
 from churn_assets.sources.first_bytes import PARQUET_MARK
@@ -146,7 +147,7 @@ def require_columns(source: Source, file: ExtractFile, columns: Columns) -> None
         # without a header line these "names" are a customer's row
         question = " Has the file a header line?" if header else ""
         raise LandingError(
-            f"{lacks}it has {len(delivered)} columns, none of the contract.{question} {remedy}"
+            f"{lacks}it has {counted(len(delivered), 'column')}, none of the contract.{question} {remedy}"
         )
     others = [name for name in delivered if name not in _known(source)]
     guesses = {field: closest(field, others) for field in missing}

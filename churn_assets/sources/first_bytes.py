@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from churn_assets.contracts.source import FileFormat
+from churn_assets.inference.encodings import wide_encoding
 
 HEAD = 4096  # bytes; enough to tell every kind
 # A text with more characters that no text has is binary data. A few of them are a value that went wrong.
 CONTROL_SHARE, CONTROLS = 0.05, 8
-WIDE_SHARE = (
-    1 / 40
-)  # of zero bytes, all at even or all at odd places: UTF-16, even where most letters are not Latin
 
 KindName = Literal[
     "empty",
@@ -119,12 +117,6 @@ NARROW = FileKind(
     "a text with one byte a character",
     "Correct `encoding` in the contract's server: the file may be UTF-8.",
 )
-MARKS = (
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
-)
 # Control characters without those that separate lines, columns or values somewhere: tab, line ends, ^A, ^B, \x1b-\x1f.
 CONTROL = re.compile("[\0\x03-\x08\x0e-\x1a]")
 
@@ -189,33 +181,6 @@ def _decodes(head: bytes, found: str, encoding: str) -> bool:
         return expected == found
     little = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
     return expected.endswith("-le" if little else "-be")
-
-
-def wide_encoding(head: bytes) -> str | None:
-    """The encoding of a text with two or four bytes per character, with or without a byte order mark; else None."""
-    for mark, encoding in MARKS:
-        if head.startswith(mark):
-            return encoding
-    zeros = [head[place::4].count(0) / max(len(head[place::4]), 1) for place in range(4)]
-    if min(zeros[2:]) > 0.9 > zeros[0]:
-        return "UTF-32LE"
-    if min(zeros[:2]) > 0.9 > zeros[3]:
-        return "UTF-32BE"
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    if (
-        max(even, odd) < max(WIDE_SHARE * len(head), 2)
-        or 4 * min(even, odd) > max(even, odd)
-        or len(head) % 2
-    ):
-        return None
-    encoding = "UTF-16LE" if odd > even else "UTF-16BE"
-    try:
-        text = codecs.getincrementaldecoder(encoding)().decode(head)
-    except UnicodeDecodeError:
-        return None
-    if 2 * text.count("\n") < head.count(b"\n"):  # the zeros are values of a text with one byte a character
-        return None
-    return encoding
 
 
 def _json_kind(text: str) -> FileKind | None:

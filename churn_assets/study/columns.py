@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from churn_assets.counts import counted
 from churn_assets.inference.days import dates, placeholders
 from churn_assets.inference.names_in_words import in_words
 from churn_assets.inference.numerals import is_blank, is_code, numbers
@@ -114,11 +115,13 @@ def _dates(base: FileColumn, days: pd.DatetimeIndex, said: str, codes: np.ndarra
     notes = [said]
     rows = np.bincount(codes[codes >= 0], minlength=len(days))
     if lost := int(rows[days.isna()].sum()):
-        notes.append(f"{lost:,} impossible dates read as missing")
+        notes.append(f"{counted(lost, 'impossible date')} read as missing")
     for_nothing = placeholders(days, rows)
     if for_nothing.any():
         shown = ", ".join(f"{day:%Y-%m-%d}" for day in sorted(days[for_nothing]))
-        notes.append(f"{shown} means no date, read as missing in {int(rows[for_nothing].sum()):,} rows")
+        notes.append(
+            f"{shown} means no date, read as missing in {counted(int(rows[for_nothing].sum()), 'row')}"
+        )
         days = pd.DatetimeIndex(days.where(~for_nothing))
     values = pd.Series(_spread(days, codes))
     return replace(base, kind="date", values=values, missing=int(values.isna().sum()), notes=tuple(notes))

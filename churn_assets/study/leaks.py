@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.contracts.training import SUSPICIOUS_AUC
+from churn_assets.counts import counted, form
 from churn_assets.inference.names_in_words import in_words
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
@@ -136,8 +137,8 @@ def _one_sided(name: str, values: pd.Series, labels: NDArray[np.float64]) -> str
         if share >= PURE_SHARE or share <= (1 - PURE_SHARE) * rate:
             who = "left" if share >= PURE_SHARE else "stayed"
             return (
-                f"{name} is {said} in {rows:,} rows, and {max(share, 1 - share):.1%} of those customers {who}. "
-                "It is written because of the outcome."
+                f"{name} is {said} in {counted(rows, 'row')}, and {max(share, 1 - share):.1%} of those customers "
+                f"{who}. It is written because of the outcome."
             )
     return ""
 
@@ -257,7 +258,8 @@ def file_findings(
                 "name the column that tells customers apart by --id or --groups."
             )
             other = "a row of another customer" if named else "another row"
-            words = f"{again:,} rows ({again / len(frame):.1%}) have the same features as {other}. {rest}"
+            have = form(again, "has", "have")
+            words = f"{counted(again, 'row')} ({again / len(frame):.1%}) {have} the same features as {other}. {rest}"
             found.append(LeakFinding(None, "warning", words))
     if groups is not None:
         rest = (

@@ -10,7 +10,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.part import TrainingPart
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Form, Linear

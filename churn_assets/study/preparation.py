@@ -11,6 +11,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from churn_assets.contracts.economics import Economics
+from churn_assets.counts import counted
 from churn_assets.inference.numerals import is_blank
 from churn_assets.study.columns import LEFT_OUT_BECAUSE, FileColumn, learnable, understand
 from churn_assets.study.errors import StudyError, column_named
@@ -293,7 +294,8 @@ def _about_the_file(
     if file.crooked:
         yield LeakFinding(None, "warning", f"The file was read as {file.words()}.")
     if copies.any():
-        words = f"{int(copies.sum()):,} rows are exact copies of another row and were learned from once."
+        is_copy = counted(int(copies.sum()), "row is an exact copy", "rows are exact copies")
+        words = f"{is_copy} of another row; each is used once in training."
         yield LeakFinding(None, "warning", words)
     if known.sum() < SMALL:
         words = f"Only {int(known.sum()):,} rows: the intervals are wide, and all figures are rough."

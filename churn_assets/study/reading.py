@@ -13,6 +13,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]
 
+from churn_assets.counts import counted
 from churn_assets.inference.delimiter_and_header import DELIMITERS, FileShape, ShapeError, shape
 from churn_assets.inference.encodings import likely_encodings
 from churn_assets.study.errors import StudyError
@@ -64,9 +65,7 @@ class FlatFile:
         )
         if self.crooked:
             lines = ", ".join(str(line) for line in self.crooked[:5])
-            said += (
-                f"; {len(self.crooked):,} lines with a wrong number of fields were left out (line {lines})"
-            )
+            said += f"; {counted(len(self.crooked), 'line')} with a wrong number of fields left out (line {lines})"
         return "; ".join([said, *self.notes])
 
 
@@ -190,9 +189,9 @@ def _refuse(path: Path, table: pa.Table, delimiter: str, crooked: list[int]) -> 
         raise StudyError(f"{path.name} has a header but no rows{said}.")
     if len(crooked) > max(1, CROOKED_SHARE * (table.num_rows + len(crooked))):
         raise StudyError(
-            f"{path.name}: {len(crooked):,} lines do not have the {table.num_columns} fields of the header, "
-            "the first in "
-            f"line {crooked[0]}. Fields that contain a {DELIMITERS[delimiter]} must be quoted; export the file again."
+            f"{path.name}: {counted(len(crooked), 'line does', 'lines do')} not have the {table.num_columns} fields of "
+            f"the header, the first in line {crooked[0]}. Quote fields that contain a {DELIMITERS[delimiter]}, and "
+            "export the file again."
         )
     if table.num_rows > MAXIMUM_ROWS:
         raise StudyError(

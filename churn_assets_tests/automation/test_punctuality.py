@@ -61,7 +61,7 @@ def test_the_deadlines_of_a_living_source(
     found = punctuality(living, living.source(source), extracts, date.fromisoformat(today))
     assert found.days_late == late
     assert found.newest_extract == max(extracts, default=None)
-    assert ("days before" in found.why) == bool(late)
+    assert ("before" in found.why) == bool(late)
 
 
 @pytest.mark.parametrize(("today", "late"), [("2025-04-02", 0), ("2025-04-03", 1)])

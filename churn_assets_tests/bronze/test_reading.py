@@ -1,27 +1,20 @@
-"""Extract files as bronze rows: each value under its name, provenance right, whatever does not fit in `rescued`."""
+"""Files of text as bronze rows: each value under its name, provenance right, whatever does not fit in `rescued`."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.contract import load_source
-from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
-from churn_assets.lakehouse import tables
-from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.conform import conform
 from churn_assets.sources.delivered_text import REPLACED
 from churn_assets.sources.landing import LandingError, list_extracts
+from churn_assets_tests.bronze.rows import CONTACTS, CUSTOMERS, TICKETS, USAGE, Rows, read_rows
 from churn_assets_tests.lakes import (
     business_copy,
     edit_yaml,
@@ -33,28 +26,6 @@ from churn_assets_tests.lakes import (
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
-CUSTOMERS, TICKETS, USAGE = (TELECOM.source(name) for name in ("customers", "tickets", "usage"))
-CONTACTS = TELECOM.source("retention_contacts")
-Rows = dict[tuple[str, int], dict[str, Any]]
-
-
-def _read(spark: "SparkSession", source: Source, landing: Path, months: Sequence[str] = ("2025-01",)) -> Rows:
-    """Bronze rows by file name (without its folder) and row number, `rescued` parsed."""
-    files = list_extracts(str(landing), source, months)
-    with TemporaryDirectory() as folder:
-        frame = read_extracts(spark, source, files, folder)
-        rows = [row.asDict() for row in frame.collect()]
-    assert (
-        frame.schema.simpleString()
-        == spark.createDataFrame([], tables.bronze(source).ddl).schema.simpleString()
-    )
-    for row in rows:
-        row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else None
-    found = {(Path(row["source_file"]).name, row["row_number"]): row for row in rows}
-    assert len(found) == len(rows), "two rows have the same file and row number"
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +46,7 @@ def csv_rows(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) ->
         "customer_id,region,status\nC5,north\nC6,south,active,extra,more\nC7,west,active\n", encoding="utf-8"
     )
     write_csv(landing, "customers", "2025-01-31", [], "empty", columns=["customer_id", "status"])
-    return _read(spark, CUSTOMERS, landing)
+    return read_rows(spark, CUSTOMERS, landing)
 
 
 def test_every_csv_row_is_there_once_numbered_from_one(csv_rows: Rows) -> None:
@@ -138,7 +109,7 @@ def test_json_lines_keep_nested_values_rescue_unknown_fields_and_broken_lines(
     empty = {"ticket_id": None, "satisfaction": 4}
     lines = ["\ufeff" + json.dumps(whole), '{"ticket_id": "T2", "issue": {', "", json.dumps(empty), "[1, 2]"]
     write_jsonl(tmp_path, "tickets", "2025-01-07", lines, "t")
-    rows = _read(spark, TICKETS, tmp_path)
+    rows = read_rows(spark, TICKETS, tmp_path)
     assert len(rows) == 4, "every line but the blank one is a row"
     first = rows["t.jsonl", 1]
     assert first["ticket_id"] == "T1"
@@ -160,7 +131,7 @@ def test_two_documents_on_one_line_are_rescued_whole(
 ) -> None:
     """As when files are put together of which one had no line break at its end: the second must not get lost."""
     write_jsonl(tmp_path, "tickets", "2025-01-07", [line, '{"ticket_id": "T3"} and more'], "t")
-    rows = _read(spark, TICKETS, tmp_path)
+    rows = read_rows(spark, TICKETS, tmp_path)
     assert [row["ticket_id"] for row in rows.values()] == [None, None]
     assert rows["t.jsonl", 1]["rescued"] == {"_corrupt_record": line}
 
@@ -168,9 +139,9 @@ def test_two_documents_on_one_line_are_rescued_whole(
 def test_json_lines_are_read_in_the_encoding_of_the_contract(spark: "SparkSession", tmp_path: Path) -> None:
     lines = '{"ticket_id": "Käthe"}\n{"ticket_id": "Kïthe"}\n'.encode("iso-8859-1")
     (extract_folder(tmp_path, "tickets", "2025-01-07") / "t.jsonl").write_bytes(lines)
-    read = _read(spark, replace(TICKETS, encoding="ISO-8859-1"), tmp_path)
+    read = read_rows(spark, replace(TICKETS, encoding="ISO-8859-1"), tmp_path)
     assert [row["ticket_id"] for row in read.values()] == ["Käthe", "Kïthe"]
-    read = _read(spark, TICKETS, tmp_path)
+    read = read_rows(spark, TICKETS, tmp_path)
     assert [row["ticket_id"] for row in read.values()] == [None, None]
     assert all("_corrupt_record" in row["rescued"] for row in read.values())
 
@@ -178,7 +149,7 @@ def test_json_lines_are_read_in_the_encoding_of_the_contract(spark: "SparkSessio
 def test_a_document_with_a_name_twice_is_rescued_whole(spark: "SparkSession", tmp_path: Path) -> None:
     line = '{"ticket_id": "T1", "ticket_id": "T2"}'
     write_jsonl(tmp_path, "tickets", "2025-01-07", [line], "t")
-    [row] = _read(spark, TICKETS, tmp_path).values()
+    [row] = read_rows(spark, TICKETS, tmp_path).values()
     assert (row["ticket_id"], row["rescued"]) == (None, {"_corrupt_record": line})
 
 
@@ -188,82 +159,23 @@ def test_tables_of_text_are_read_in_every_encoding_that_a_contract_may_name(
 ) -> None:
     name = "Kathe" if encoding in ("US-ASCII", "big5") else "Käthe"
     write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": name, "status": "x"}], encoding=encoding)
-    read = _read(spark, replace(CUSTOMERS, encoding=encoding), tmp_path)
+    read = read_rows(spark, replace(CUSTOMERS, encoding=encoding), tmp_path)
     assert [(row["customer_id"], row["status"]) for row in read.values()] == [(name, "x")]
 
 
 def test_bytes_of_another_encoding_are_marked_for_silver(spark: "SparkSession", tmp_path: Path) -> None:
     text = "customer_id,status\n" + "".join(f"C{i},active\n" for i in range(1500)) + "Käthe,active\n"
     (extract_folder(tmp_path, "customers", "2025-01-31") / "a.csv").write_bytes(text.encode("iso-8859-1"))
-    ids = [row["customer_id"] for row in _read(spark, CUSTOMERS, tmp_path).values()]
+    ids = [row["customer_id"] for row in read_rows(spark, CUSTOMERS, tmp_path).values()]
     at = len("customer_id,status\n") + sum(len(f"C{i},active\n") for i in range(1500)) + 2
     assert [i for i in ids if REPLACED in i] == [f"K{REPLACED}E4@{at}{REPLACED}the"]
-
-
-def test_parquet_numbers_that_an_integer_cannot_hold_are_rescued(
-    spark: "SparkSession", tmp_path: Path
-) -> None:
-    day = date(2025, 1, 3)
-    counts = [2.0, 1.7, float("nan"), 1e300]
-    same = {"day": day, "voice_minutes": 1.0, "data_mb": 1.0}
-    rows = [same | {"customer_id": f"C{i}", "sms_count": n} for i, n in enumerate(counts)]
-    write_parquet(tmp_path, "usage", "2025-01-07", rows)
-    read = _read(spark, USAGE, tmp_path)
-    assert [row["sms_count"] for row in read.values()] == [2, None, None, None]
-    told = [row["rescued"] and row["rescued"]["sms_count"] for row in read.values()]
-    assert told == [None, "1.7", "NaN", "1.0E300"]
-
-
-def test_ids_that_came_as_floats_are_written_as_the_whole_numbers_they_are(
-    spark: "SparkSession", tmp_path: Path
-) -> None:
-    """As pandas writes ids of which one is missing."""
-    same = {"day": date(2025, 1, 3), "voice_minutes": 1.0, "data_mb": 1.0}
-    ids = [12345678.0, None, 2.0**53 - 1]
-    write_parquet(tmp_path, "usage", "2025-01-07", [same | {"customer_id": i} for i in ids])
-    read = _read(spark, USAGE, tmp_path)
-    assert [row["customer_id"] for row in read.values()] == ["12345678", None, "9007199254740991"]
-
-
-IDS = {
-    "double": (pa.float64(), [2.0**53, 2.0**53 + 2, 123.5, float("inf"), float("nan"), 7.0]),
-    "single": (pa.float32(), [2.0**24, 2.0**24 + 2, 123.5, float("inf"), float("nan"), 7.0]),
-    "decimal": (
-        pa.decimal128(30, 2),
-        [Decimal("12345678901234567890.00"), Decimal("123.50"), Decimal("7.00")],
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", IDS)
-def test_an_id_that_a_float_does_not_hold_exactly_is_refused_by_row_with_the_reason(
-    spark: "SparkSession", tmp_path: Path, kind: str
-) -> None:
-    arrow_type, ids = IDS[kind]
-    rows: dict[str, Any] = {"customer_id": pa.array(ids, arrow_type)}
-    rows |= {"day": [date(2025, 1, 3)] * len(ids), "voice_minutes": [1.0] * len(ids)}
-    rows |= {"data_mb": [1.0] * len(ids)}
-    pq.write_table(pa.table(rows), extract_folder(tmp_path, "usage", "2025-01-07") / "a.parquet")
-    frame = read_extracts(spark, USAGE, list_extracts(str(tmp_path), USAGE), str(tmp_path / "staged"))
-    found = conform(frame, USAGE).orderBy("row_number").collect()
-    *refused, last = found
-    assert (last["customer_id"], last["refused_rule"]) == ("7", None)
-    if kind == "decimal":
-        assert refused.pop(0)["customer_id"] == "12345678901234567890"
-    assert {row["refused_rule"] for row in refused} == {"malformed:customer_id"}
-    assert all(
-        row["refused_reason"].startswith(
-            "customer_id is no exact string; deliver ids as text or whole numbers: "
-        )
-        for row in refused
-    )
 
 
 def test_columns_without_a_name_are_rescued_by_their_place(spark: "SparkSession", tmp_path: Path) -> None:
     """A delimiter at the end of each line, as some programs write it."""
     folder = extract_folder(tmp_path, "customers", "2025-01-31")
     (folder / "a.csv").write_text("customer_id,,status,\nC1,x,active,\n", encoding="utf-8")
-    row = _read(spark, CUSTOMERS, tmp_path)["a.csv", 1]
+    row = read_rows(spark, CUSTOMERS, tmp_path)["a.csv", 1]
     assert (row["customer_id"], row["status"], row["rescued"]) == ("C1", "active", {"column 2": "x"})
 
 
@@ -271,13 +183,13 @@ def test_names_that_differ_in_case_only_are_one_column(spark: "SparkSession", tm
     folder = extract_folder(tmp_path, "customers", "2025-01-31")
     (folder / "a.csv").write_text("customer_id,status,Status\nC1,active,former\n", encoding="utf-8")
     with pytest.raises(LandingError, match="twice in the header, at columns 2, 3"):
-        _read(spark, CUSTOMERS, tmp_path)
+        read_rows(spark, CUSTOMERS, tmp_path)
 
 
 def test_names_with_any_characters_are_rescued(spark: "SparkSession", tmp_path: Path) -> None:
     folder = extract_folder(tmp_path, "customers", "2025-01-31")
     (folder / "a.csv").write_text("customer_id,status,a`b.c d\nC1,active,x\n", encoding="utf-8")
-    assert _read(spark, CUSTOMERS, tmp_path)["a.csv", 1]["rescued"] == {"a`b.c d": "x"}
+    assert read_rows(spark, CUSTOMERS, tmp_path)["a.csv", 1]["rescued"] == {"a`b.c d": "x"}
 
 
 OURS = {"extract_date": "yesterday", "Source_File": "a.txt", "row_number": "777", "rescued": "yes"}
@@ -285,11 +197,11 @@ OURS = {"extract_date": "yesterday", "Source_File": "a.txt", "row_number": "777"
 
 def test_columns_that_are_called_like_ours_keep_their_values(spark: "SparkSession", tmp_path: Path) -> None:
     write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "status": "active"} | OURS])
-    row = _read(spark, CUSTOMERS, tmp_path)["part-1.csv", 1]
+    row = read_rows(spark, CUSTOMERS, tmp_path)["part-1.csv", 1]
     assert (row["row_number"], row["extract_date"], row["rescued"]) == (1, date(2025, 1, 31), OURS)
     whole = {"customer_id": "C1", "day": date(2025, 1, 3), "voice_minutes": 1.0, "data_mb": 1.0}
     write_parquet(tmp_path, "usage", "2025-01-31", [whole | OURS])
-    row = _read(spark, USAGE, tmp_path)["part-1.parquet", 1]
+    row = read_rows(spark, USAGE, tmp_path)["part-1.parquet", 1]
     assert (row["row_number"], row["extract_date"], row["rescued"]) == (1, date(2025, 1, 31), OURS)
 
 
@@ -301,7 +213,7 @@ def test_a_declared_column_may_be_delivered_under_a_name_of_ours(
     edit_yaml(file, lambda c: c["schema"][0]["properties"].append(exported))
     write_csv(tmp_path, "customers", "2025-01-31", [{"customer_id": "C1", "status": "active"} | OURS])
     source = load_source(file)
-    row = _read(spark, source, tmp_path)["part-1.csv", 1]
+    row = read_rows(spark, source, tmp_path)["part-1.csv", 1]
     assert row[source.column("exported_on").field] == "yesterday"
     assert row["extract_date"] == date(2025, 1, 31)
 
@@ -319,65 +231,11 @@ def test_a_point_in_a_header_belongs_to_the_name(spark: "SparkSession", tmp_path
     assert (row["net_price"], row["rescued"]) == (9.5, None)
 
 
-def test_parquet_values_that_do_not_fit_their_column_are_rescued(
-    spark: "SparkSession", tmp_path: Path
-) -> None:
-    day = date(2025, 1, 3)
-    good = {"customer_id": "C1", "day": day, "voice_minutes": 1.5, "sms_count": 2, "data_mb": 3.0}
-    write_parquet(tmp_path, "usage", "2025-01-07", [good, good | {"customer_id": None}], "as contracted")
-    as_text = [
-        {
-            "customer_id": 17,
-            "day": "2025-01-04",
-            "voice_minutes": "2.5",
-            "sms_count": "many",
-            "data_mb": 1,
-            "cell": "A1",
-        },
-        {
-            "customer_id": 18,
-            "day": "soon",
-            "voice_minutes": None,
-            "sms_count": "3",
-            "data_mb": 2,
-            "cell": None,
-        },
-    ]
-    write_parquet(tmp_path, "usage", "2025-01-14", as_text, "as text")
-    odd = [good | {"day": 20250105, "sms_count": datetime(2025, 1, 1, 12), "data_mb": [1, 2]}]  # noqa: DTZ001
-    write_parquet(tmp_path, "usage", "2025-01-21", odd, "odd")
-    rows = _read(spark, USAGE, tmp_path)
-    assert len(rows) == 5
-    first = rows["as contracted.parquet", 1]
-    assert (first["customer_id"], first["day"], first["sms_count"], first["data_mb"]) == ("C1", day, 2, 3.0)
-    assert first["rescued"] is None and first["roaming_mb"] is None
-    assert rows["as contracted.parquet", 2]["customer_id"] is None
-    text = rows["as text.parquet", 1]
-    assert (text["customer_id"], text["day"], text["voice_minutes"]) == ("17", date(2025, 1, 4), 2.5)
-    assert (text["sms_count"], text["data_mb"]) == (None, 1.0)
-    assert text["rescued"] == {"sms_count": "many", "cell": "A1"}
-    assert rows["as text.parquet", 2]["rescued"] == {"day": "soon"}
-    strange = rows["odd.parquet", 1]
-    assert (strange["day"], strange["data_mb"], strange["voice_minutes"]) == (None, None, 1.5)
-    assert set(strange["rescued"]) >= {"day", "data_mb"}
-
-
-def test_parquet_times_in_nanoseconds_are_read(spark: "SparkSession", tmp_path: Path) -> None:
-    """As pandas writes each of its times."""
-    row = {"customer_id": "C1", "voice_minutes": 1.0, "sms_count": 2, "data_mb": 3.0}
-    rows = [row | {"day": datetime(2025, 1, 3, 12)}]  # noqa: DTZ001
-    schema = pa.Table.from_pylist(rows).schema
-    day = schema.get_field_index("day")
-    schema = schema.set(day, pa.field("day", pa.timestamp("ns")))
-    write_parquet(tmp_path, "usage", "2025-01-07", rows, schema=schema)
-    assert _read(spark, USAGE, tmp_path)["part-1.parquet", 1]["day"] == date(2025, 1, 3)
-
-
 @pytest.mark.parametrize("source", [CUSTOMERS, TICKETS, USAGE], ids=lambda s: s.name)
 def test_no_files_are_an_empty_frame_of_the_right_shape(
     spark: "SparkSession", tmp_path: Path, source: Source
 ) -> None:
-    assert _read(spark, source, tmp_path) == {}
+    assert read_rows(spark, source, tmp_path) == {}
 
 
 def test_a_file_without_a_required_column_is_named_with_the_remedy(
@@ -385,7 +243,7 @@ def test_a_file_without_a_required_column_is_named_with_the_remedy(
 ) -> None:
     write_csv(tmp_path, "customers", "2025-01-31", [{"id": "C1", "state": "active"}])
     with pytest.raises(LandingError) as caught:
-        _read(spark, CUSTOMERS, tmp_path)
+        read_rows(spark, CUSTOMERS, tmp_path)
     message = str(caught.value)
     assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks required columns: ")
     assert (
@@ -400,11 +258,11 @@ def test_an_error_about_a_file_without_a_header_line_tells_nothing_of_its_rows(
 ) -> None:
     (extract_folder(tmp_path, "customers", "2025-01-31") / "a.csv").write_text(f"{row}\n", encoding="utf-8")
     with pytest.raises(LandingError, match="Has the file a header line") as caught:
-        _read(spark, CUSTOMERS, tmp_path)
+        read_rows(spark, CUSTOMERS, tmp_path)
     assert "Erika" not in str(caught.value)
 
 
 def test_a_column_that_is_not_required_may_be_left_out(spark: "SparkSession", tmp_path: Path) -> None:
     row = {"contact_id": "R1", "customer_id": "C1", "contacted_on": "2025-01-03", "arm": "treated"}
     write_csv(tmp_path, "retention_contacts", "2025-01-07", [row])
-    assert _read(spark, CONTACTS, tmp_path)["part-1.csv", 1]["cost"] is None
+    assert read_rows(spark, CONTACTS, tmp_path)["part-1.csv", 1]["cost"] is None

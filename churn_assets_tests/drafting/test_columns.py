@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn_assets.contracts.columns import MEANS_NONE
 from churn_assets.drafting.columns import DraftColumn, Habits, guess_column
 from churn_assets.drafting.names import column_names, slug
 
@@ -75,17 +76,33 @@ def test_words_for_none_and_currency_signs_need_a_transformation() -> None:
     assert {rank for rank, _ in found.doubts} == {2}
 
 
-def test_a_day_that_means_never() -> None:
-    found = guess(["2024-01-31", "2024-02-29", "9999-12-31"] * 9, "ended_on")
-    assert found.type == "date" and found.transform is not None
-    assert "in ('9999-12-31') then null" in found.transform
-    assert any("'9999-12-31' is taken for no day" in words for _, words in found.doubts)
+@pytest.mark.parametrize(
+    ("never", "day", "formats", "means_none"),
+    [
+        ("9999-12-31", "2024-02-{:02d}", (), "9999-12-31"),
+        ("31.12.9999", "{:02d}.02.2024", ("dd.MM.yyyy",), "9999-12-31"),
+        ("00.00.0000", "{:02d}.02.2024", ("dd.MM.yyyy",), "0000-00-00"),
+        ("2099-12-31", "2024-02-{:02d}", (), "2099-12-31"),
+    ],
+)
+def test_a_day_that_means_never(never: str, day: str, formats: tuple[str, ...], means_none: str) -> None:
+    found = guess([*(day.format(n) for n in range(1, 28)), never, never], "ended_on")
+    assert (found.type, found.transform, found.formats) == ("date", None, formats)
+    assert means_none in found.means_none and set(MEANS_NONE) <= set(found.means_none)
+    assert any(f"{never!r} is taken for no day" in words for _, words in found.doubts)
+    assert never not in found.texts.to_pylist()
+
+
+def test_a_day_that_means_never_beside_a_word_for_none_is_cut_out_by_sql() -> None:
+    found = guess(["2024-01-31", "2024-02-29", "9999-12-31", "n/a"] * 9, "ended_on")
+    assert found.transform is not None and found.means_none == ()
+    assert "in ('n/a', '9999-12-31') then null" in found.transform
 
 
 def test_values_that_do_not_parse_are_counted() -> None:
     found = guess(["12", "13", "14", "oops"] + [str(n) for n in range(100, 200)], "items")
     assert found.type == "integer"
-    assert (2, "1 values are no numbers, and their rows would be refused") in found.doubts
+    assert (2, "1 value is no number; a run would refuse its row") in found.doubts
 
 
 @pytest.mark.parametrize(

@@ -194,4 +194,4 @@ def test_a_loop_of_links_is_walked_once(tmp_path: Path) -> None:
 def test_crooked_rows_are_told_in_any_encoding(tmp_path: Path) -> None:
     rows = [(f"C{n % 20}", "Köln", f"2024-01-{1 + n % 28:02d}") for n in range(60)] + [("C1", "2024-01-31")]
     found = drafted([export(tmp_path / "log_2024-01.csv", "customer city day", rows, ";", "windows-1252")])
-    assert "1 rows have another number of fields" in places(found)["contracts/log.yaml, log_2024-01.csv"]
+    assert "1 row has another number of fields" in places(found)["contracts/log.yaml, log_2024-01.csv"]

@@ -1,6 +1,5 @@
-"""The current view, the months and the endings, from hand-written versions of silver."""
+"""gold/customers and gold/customer_months, from hand-written versions of silver."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,58 +9,15 @@ import pytest
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.source import Source
 from churn_assets.features.states import entity_features
-from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, touched_months
 from churn_assets.gold.customers import customers
 from churn_assets.months import month_index
-from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.gold.versions import REFUSED, Version, spell_row, ticket_row, versions_of
 from churn_assets_tests.lakes import business_copy, deliver_all, edit_yaml, small_business
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-Version = tuple[str, str, Mapping[str, Any]]  # customer_key, known_at, columns
-REFUSED = "refused"  # in the columns of a refused version
-
-
-def _versions(spark: "SparkSession", source: Source, versions: Sequence[Version]) -> "DataFrame":
-    """Silver versions from text; the last of a key in a month is `latest_in_month`, sequences count in list order."""
-    columns = {c.name: c.spark_type for c in source.attributes}
-    rows = []
-    for position, (key, known_at, values) in enumerate(versions):
-        month = known_at[:7]
-        names = [n for n in source.key if n != source.customer]
-        later = any(
-            k == key and at[:7] == month and all(v.get(n) == values.get(n) for n in names)
-            for k, at, v in versions[position + 1 :]
-        )
-        texts = [None if values.get(n) is None else str(values[n]) for n in columns]
-        rows.append((key, *texts, known_at, position + 1, not later, 1, bool(values.get(REFUSED)), month))
-    named = ", ".join(f"`{n}` string" for n in ["customer_key", *columns, "known_at"])
-    schema = (
-        f"{named}, sequence int, latest_in_month boolean, copies int, refused boolean, extract_month string"
-    )
-    frame = spark.createDataFrame(rows, schema).coalesce(1)
-    typed = [f"cast(`{n}` as {t}) as `{n}`" for n, t in columns.items()]
-    kept = ["sequence", "latest_in_month", "copies", "refused", "extract_month"]
-    return frame.selectExpr("customer_key", *typed, "cast(known_at as date) as known_at", *kept)
-
-
-def _spell(number: int, started: str, **values: object) -> dict[str, object]:
-    base = {"subscription_id": f"S{number}", "plan": "basic", "contract_months": 0, "monthly_price": "10.00"}
-    return base | {"started_on": started} | values
-
-
-def _ticket(number: int, opened: str, **values: object) -> dict[str, object]:
-    return {"ticket_id": f"T{number}", "opened_at": f"{opened} 10:00:00", "category": "billing"} | values
-
-
-@pytest.fixture(scope="module")
-def business(tmp_path_factory: pytest.TempPathFactory) -> Business:
-    """Customers, subscriptions and tickets."""
-    return load_business(small_business(tmp_path_factory.mktemp("business")))
 
 
 @pytest.fixture(scope="module")
@@ -75,25 +31,27 @@ def silver(spark: "SparkSession", business: Business) -> "dict[str, DataFrame]":
             ("b", "2025-02-28", {"region": "west", "status": "former"}),
         ],
         "subscriptions": [
-            ("a", "2025-01-07", _spell(1, "2024-06-01")),
-            ("b", "2025-01-07", _spell(2, "2025-01-03")),
-            ("a", "2025-02-07", _spell(1, "2024-06-01", ended_on="2025-02-05", end_reason="moved")),
-            ("a", "2025-02-07", _spell(3, "2025-02-06", plan="plus")),
-            ("b", "2025-02-14", _spell(2, "2025-01-03", notice_on="2025-02-10")),
+            ("a", "2025-01-07", spell_row(1, "2024-06-01")),
+            ("b", "2025-01-07", spell_row(2, "2025-01-03")),
+            ("a", "2025-02-07", spell_row(1, "2024-06-01", ended_on="2025-02-05", end_reason="moved")),
+            ("a", "2025-02-07", spell_row(3, "2025-02-06", plan="plus")),
+            ("b", "2025-02-14", spell_row(2, "2025-01-03", notice_on="2025-02-10")),
             (
                 "b",
                 "2025-02-28",
-                _spell(2, "2025-01-03", notice_on="2025-02-10", ended_on="2025-02-20", end_reason="price"),
+                spell_row(2, "2025-01-03", notice_on="2025-02-10", ended_on="2025-02-20", end_reason="price"),
             ),
         ],
         "tickets": [
-            ("a", "2025-01-14", _ticket(1, "2025-01-10")),
-            ("a", "2025-01-14", _ticket(2, "2025-01-12")),
-            ("z", "2025-02-14", _ticket(3, "2025-01-31")),
-            ("a", "2025-02-14", _ticket(1, "2025-01-10", satisfaction=1)),
+            ("a", "2025-01-14", ticket_row(1, "2025-01-10")),
+            ("a", "2025-01-14", ticket_row(2, "2025-01-12")),
+            ("z", "2025-02-14", ticket_row(3, "2025-01-31")),
+            ("a", "2025-02-14", ticket_row(1, "2025-01-10", satisfaction=1)),
         ],
     }
-    return {name: _versions(spark, business.source(name), rows).persist() for name, rows in versions.items()}
+    return {
+        name: versions_of(spark, business.source(name), rows).persist() for name, rows in versions.items()
+    }
 
 
 def test_a_spell_that_its_source_no_longer_lists_is_not_known_to_run(
@@ -103,10 +61,10 @@ def test_a_spell_that_its_source_no_longer_lists_is_not_known_to_run(
     edit_yaml(folder / "contracts" / "subscriptions.yaml", deliver_all)
     business = load_business(folder)
     listed: list[Version] = [
-        (who, "2025-01-31", _spell(n, "2024-06-01")) for n, who in enumerate(("gone", "stays"))
+        (who, "2025-01-31", spell_row(n, "2024-06-01")) for n, who in enumerate(("gone", "stays"))
     ]
-    listed.append(("stays", "2025-02-28", _spell(1, "2024-06-01")))
-    spells = _versions(spark, business.source("subscriptions"), listed)
+    listed.append(("stays", "2025-02-28", spell_row(1, "2024-06-01")))
+    spells = versions_of(spark, business.source("subscriptions"), listed)
     days = {"subscriptions": [date(2025, 1, 31), date(2025, 2, 28)]}
     found = customers(silver | {"subscriptions": spells}, business, date(2025, 2, 28), days)
     running = {r["customer_key"]: r["subscriptions_running"] for r in found.collect()}
@@ -143,11 +101,11 @@ def test_who_has_given_notice_is_a_customer_until_the_last_day(
 ) -> None:
     """Of two spells the newer has ended, the older ends on 28 February."""
     told = [
-        ("a", "2025-02-14", _spell(1, "2024-06-01", ended_on="2025-02-28", end_reason="price")),
-        ("a", "2025-02-14", _spell(2, "2025-01-03", ended_on="2025-02-10", end_reason="moved")),
+        ("a", "2025-02-14", spell_row(1, "2024-06-01", ended_on="2025-02-28", end_reason="price")),
+        ("a", "2025-02-14", spell_row(2, "2025-01-03", ended_on="2025-02-10", end_reason="moved")),
     ]
-    none = {name: _versions(spark, business.source(name), []) for name in ("customers", "tickets")}
-    world = none | {"subscriptions": _versions(spark, business.source("subscriptions"), told)}
+    none = {name: versions_of(spark, business.source(name), []) for name in ("customers", "tickets")}
+    world = none | {"subscriptions": versions_of(spark, business.source("subscriptions"), told)}
     [row] = customers(world, business, date.fromisoformat(known_until)).collect()
     assert (row["subscriptions_running"], row["subscriptions_ended_on"]) == (running, date(2025, 2, 10))
 
@@ -169,7 +127,7 @@ def test_sources_of_one_role_keep_their_columns_apart(spark: "SparkSession", tmp
             text.replace("subscription_id", key) if key else text
         )
     business = load_business(folder)
-    spell = _spell(1, "2025-01-03")
+    spell = spell_row(1, "2025-01-03")
     insured = {"policy_id": "P1", **spell, "plan": "gold", "started_on": "2025-01-10"}
     told: dict[str, list[Version]] = {
         "customers": [("a", "2025-01-31", {"region": "north", "status": "active"})],
@@ -178,7 +136,7 @@ def test_sources_of_one_role_keep_their_columns_apart(spark: "SparkSession", tmp
         "insurances": [("a", "2025-01-14", insured)],
         "tickets": [],
     }
-    silver = {name: _versions(spark, business.source(name), rows) for name, rows in told.items()}
+    silver = {name: versions_of(spark, business.source(name), rows) for name, rows in told.items()}
     [row] = customers(silver, business, date(2025, 1, 31)).collect()
     assert (row["status"], row["customers_status"]) == (
         "open",
@@ -206,10 +164,10 @@ def test_of_several_accounts_in_one_extract_the_last_by_its_key_speaks(
         for who in people
         for i in (2, 0, 3, 1)
     ]
-    tickets = [(who, at, _ticket(i, "2025-01-10")) for i, who in enumerate(people)]
-    silver = {s.name: _versions(spark, s, []) for s in business.sources}
-    silver["tickets"] = _versions(spark, business.source("tickets"), tickets)
-    rows = _versions(spark, source, told).selectExpr("* EXCEPT (sequence)", "1 AS sequence")
+    tickets = [(who, at, ticket_row(i, "2025-01-10")) for i, who in enumerate(people)]
+    silver = {s.name: versions_of(spark, s, []) for s in business.sources}
+    silver["tickets"] = versions_of(spark, business.source("tickets"), tickets)
+    rows = versions_of(spark, source, told).selectExpr("* EXCEPT (sequence)", "1 AS sequence")
     silver["customers"] = rows = rows.repartition(4)
     found = [row["region"] for row in customers(silver, business, date(2025, 1, 31)).collect()]
     found += [row["region"] for row in customer_months(silver, business, ["2025-01"]).collect()]
@@ -241,7 +199,7 @@ def test_a_business_without_declared_columns_has_months_of_its_events(
         ("a", at, {"date": at, "quantity": 1, "amount": "1.00"})
         for at in ("2025-01-07", "2025-01-09", "2025-03-07")
     ]
-    silver = {"transactions": _versions(spark, source, bought)}
+    silver = {"transactions": versions_of(spark, source, bought)}
     rows = customer_months(silver, business, ["2025-01", "2025-02", "2025-03"]).collect()
     assert sorted(tuple(row) for row in rows) == [("a", "2025-01"), ("a", "2025-03")]
     assert touched_months(silver, business, ["2025-03"], ["2025-01", "2025-04"]) == ["2025-03"]
@@ -289,13 +247,13 @@ def test_an_end_told_after_its_month_stands_in_that_month(
     """b ended on 30 January, as February tells; c took the end of January back in March."""
     ended = {"ended_on": "2025-01-30", "end_reason": "price"}
     told = [
-        ("b", "2025-01-07", _spell(2, "2025-01-03")),
-        ("b", "2025-02-07", _spell(2, "2025-01-03", **ended)),
-        ("c", "2025-01-07", _spell(4, "2025-01-03", **ended)),
-        ("c", "2025-03-07", _spell(4, "2025-01-03")),
-        ("d", "2025-01-07", _spell(5, "2025-01-03", ended_on="2025-03-31")),
+        ("b", "2025-01-07", spell_row(2, "2025-01-03")),
+        ("b", "2025-02-07", spell_row(2, "2025-01-03", **ended)),
+        ("c", "2025-01-07", spell_row(4, "2025-01-03", **ended)),
+        ("c", "2025-03-07", spell_row(4, "2025-01-03")),
+        ("d", "2025-01-07", spell_row(5, "2025-01-03", ended_on="2025-03-31")),
     ]
-    late = silver | {"subscriptions": _versions(spark, business.source("subscriptions"), told)}
+    late = silver | {"subscriptions": versions_of(spark, business.source("subscriptions"), told)}
     months = ["2025-01", "2025-02", "2025-03"]
     found = _months(customer_months(late, business, months))
     assert {key: row["ended_on"] for key, row in found.items() if key[0] in "bcd"} == {
@@ -316,17 +274,17 @@ def test_a_correction_that_moves_an_event_takes_it_out_of_its_old_month(
 ) -> None:
     """T1 was opened in January, as was known first; in February and then in March it was said otherwise."""
     told = [
-        ("a", "2025-01-14", _ticket(1, "2025-01-10")),
-        ("a", "2025-02-14", _ticket(1, "2025-02-01")),
-        ("b", "2025-03-14", _ticket(2, "2025-03-10")),
-        ("a", "2025-03-14", _ticket(1, "2025-01-31")),
+        ("a", "2025-01-14", ticket_row(1, "2025-01-10")),
+        ("a", "2025-02-14", ticket_row(1, "2025-02-01")),
+        ("b", "2025-03-14", ticket_row(2, "2025-03-10")),
+        ("a", "2025-03-14", ticket_row(1, "2025-01-31")),
     ]
     for known, months, counted in (
         (told[:1], ["2025-01"], {"2025-01": 1.0}),
         (told[:2], ["2025-01", "2025-02"], {"2025-02": 1.0}),
         (told, ["2025-01", "2025-02", "2025-03"], {"2025-01": 1.0}),
     ):
-        world = silver | {"tickets": _versions(spark, business.source("tickets"), known)}
+        world = silver | {"tickets": versions_of(spark, business.source("tickets"), known)}
         newest = months[-1]
         assert touched_months(world, business, [newest]) == months
         for written in (months, *([month] for month in months)):
@@ -336,117 +294,24 @@ def test_a_correction_that_moves_an_event_takes_it_out_of_its_old_month(
             }
 
 
-def test_every_ending_has_its_kind(spark: "SparkSession", business: Business) -> None:
-    source = business.label_source
-    end = {"ended_on": "2025-02-20"}
-    versions = [
-        ("v", "2025-02-28", _spell(1, "2025-01-01", end_reason="price", notice_on="2025-02-01", **end)),
-        ("i", "2025-02-28", _spell(2, "2025-01-01", end_reason="fraud", **end)),
-        ("u", "2025-02-28", _spell(3, "2025-01-01", **end)),
-        ("running", "2025-02-28", _spell(4, "2025-01-01", expires_on="2025-02-10")),
-        ("ahead", "2025-02-28", _spell(5, "2025-01-01", end_reason="price", ended_on="2025-03-15")),
-        ("revoked", "2025-02-21", _spell(6, "2025-01-01", end_reason="price", **end)),
-        ("revoked", "2025-02-28", _spell(6, "2025-01-01")),
-    ]
-    silver = {source.name: _versions(spark, source, versions)}
-    rows = {r["customer_key"]: r for r in churn_events(silver, business, date(2025, 2, 28)).collect()}
-    assert {key: (r["kind"], r["reason"]) for key, r in rows.items()} == {
-        "v": ("voluntary", "price"),
-        "i": ("involuntary", "fraud"),
-        "u": ("involuntary", None),
-    }
-    v = rows["v"]
-    assert (v["started_on"], v["notice_on"], v["ended_on"]) == (
-        date(2025, 1, 1),
-        date(2025, 2, 1),
-        date(2025, 2, 20),
-    )
-    assert (v["tenure_days"], v["source"]) == (50, "subscriptions")
-
-
-def test_a_spell_that_expired_lapses_only_under_that_policy(spark: "SparkSession", tmp_path: Path) -> None:
-    business = load_business(business_copy(tmp_path, label={"policy": "lapse", "source": "subscriptions"}))
-    source = business.label_source
-    versions = [
-        ("lapsed", "2025-02-28", _spell(1, "2025-01-01", expires_on="2025-02-10")),
-        (
-            "ended",
-            "2025-02-28",
-            _spell(2, "2025-01-01", expires_on="2025-06-10", ended_on="2025-02-20", end_reason="price"),
-        ),
-        ("running", "2025-02-28", _spell(3, "2025-01-01", expires_on="2025-06-10")),
-    ]
-    silver = {source.name: _versions(spark, source, versions)}
-    rows = churn_events(silver, business, date(2025, 2, 28)).collect()
-    assert {r["customer_key"]: (r["kind"], r["ended_on"]) for r in rows} == {
-        "lapsed": ("lapse", date(2025, 2, 10)),
-        "ended": ("voluntary", date(2025, 2, 20)),
-    }
-
-
-@pytest.mark.parametrize(
-    ("policy", "told", "kind"),
-    [
-        ("cancellation", True, "involuntary"),
-        ("cancellation", False, "voluntary"),
-        ("lapse", True, "voluntary"),
-        ("lapse", False, "voluntary"),
-    ],
-)
-def test_what_is_by_choice_is_what_labels_take_for_it(
-    spark: "SparkSession", tmp_path: Path, policy: str, told: bool, kind: str
-) -> None:
-    """An end without a reason, in a contract that tells reasons and in one that tells none."""
-    folder = business_copy(tmp_path, label={"policy": policy, "source": "subscriptions"})
-    if not told:
-        edit_yaml(folder / "contracts" / "subscriptions.yaml", _without_reasons)
-    business = load_business(folder)
-    source = business.label_source
-    ended = [("a", "2025-02-28", _spell(1, "2025-01-01", ended_on="2025-02-20"))]
-    silver = {source.name: _versions(spark, source, ended)}
-    [row] = churn_events(silver, business, date(2025, 2, 28)).collect()
-    assert row["kind"] == kind
-
-
-def _without_reasons(contract: dict[str, Any]) -> None:
-    spell = next(p["value"] for p in contract["customProperties"] if p["property"] == "spell")
-    del spell["endReason"], spell["voluntaryReasons"]
-
-
-def test_silence_becomes_churn_when_the_outcome_window_has_passed(spark: "SparkSession") -> None:
-    shop = load_business(SHIPPED_BUSINESSES / "shop")  # 180 days
-    source = shop.label_source
-    bought = {"quantity": 1, "amount": "5.00"}
-    versions = [
-        ("silent", "2024-01-31", bought | {"date": "2024-01-03"}),
-        ("silent", "2024-01-31", bought | {"date": "2024-01-05"}),
-        ("yesterday", "2024-01-31", bought | {"date": "2024-01-06"}),
-    ]
-    silver = {source.name: _versions(spark, source, versions)}
-    rows = churn_events(silver, shop, date(2024, 7, 3)).collect()
-    assert [
-        (r["customer_key"], r["kind"], r["started_on"], r["ended_on"], r["tenure_days"]) for r in rows
-    ] == [("silent", "inactivity", date(2024, 1, 3), date(2024, 7, 3), 182)]
-
-
 def test_a_customer_whose_newest_row_was_refused_is_neither_running_nor_former(
     spark: "SparkSession", business: Business
 ) -> None:
     """The end may stand in the refused row; a customer without any subscription does not run."""
-    ended = _spell(2, "2024-01-01", ended_on="2025-01-10", end_reason="price")
+    ended = spell_row(2, "2024-01-01", ended_on="2025-01-10", end_reason="price")
     spells: list[Version] = [
-        ("unknown", "2025-01-07", _spell(1, "2024-01-01")),
+        ("unknown", "2025-01-07", spell_row(1, "2024-01-01")),
         ("unknown", "2025-02-07", {"subscription_id": "S1", REFUSED: True}),
         ("former", "2025-01-14", ended),
-        ("runs", "2025-01-07", _spell(3, "2024-01-01")),
+        ("runs", "2025-01-07", spell_row(3, "2024-01-01")),
         ("runs", "2025-02-07", {"subscription_id": "S4", REFUSED: True}),
     ]
     told: dict[str, list[Version]] = {
         "subscriptions": spells,
         "customers": [("without", "2025-01-07", {"region": "north"})],
-        "tickets": [("runs", "2025-01-14", _ticket(1, "2025-01-10"))],
+        "tickets": [("runs", "2025-01-14", ticket_row(1, "2025-01-10"))],
     }
-    silver = {name: _versions(spark, business.source(name), rows) for name, rows in told.items()}
+    silver = {name: versions_of(spark, business.source(name), rows) for name, rows in told.items()}
     frame = customers(silver, business, date(2025, 2, 28))
     found = {row["customer_key"]: row["subscriptions_running"] for row in frame.collect()}
     assert found == {"unknown": None, "former": False, "runs": True, "without": False}

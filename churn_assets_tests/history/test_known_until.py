@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_read_costs_its_month_of_its_source_alone(
     run = lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-01", "2025-02"], instance=instance)
     [(step, told)] = failures(run).items()
     assert step == "silver__subscriptions"
-    assert "subscriptions 2025-02: unread: bronze lacks 1 files." in told
+    assert "subscriptions 2025-02: unread: bronze lacks 1 file." in told
     assert "bad.csv lacks required columns" in told and "Committed: 2025-01." in told
     source = lake.business.source("subscriptions")
     assert latest_status(instance, tables.bronze(source), FILES_READ) == "FAILED"

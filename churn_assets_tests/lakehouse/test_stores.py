@@ -10,7 +10,8 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.stores import ELSEWHERE, stores, unregistered
-from churn_assets.models.training import TrainingRequest, _search
+from churn_assets.models.request import TrainingRequest
+from churn_assets.models.training import _search
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.lakes import business_copy, settings_for
 

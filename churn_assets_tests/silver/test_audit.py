@@ -70,7 +70,7 @@ def test_what_was_remarked_of_rows_is_told_but_not_days_that_mean_none() -> None
         "order:ended_on": ("warn", "In 3 rows ended_on lies before the start."),
         "range:household_size": (
             "warn",
-            "1 rows break this rule; their values of household_size were made null.",
+            "1 row breaks this rule; its value of household_size was made null.",
         ),
     }
 

@@ -1,7 +1,6 @@
 """Delivered text and numbers as typed values, and the first rule that a row breaks."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,48 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.contracts.contract import load_source
-from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.source import Source
-from churn_assets.lakehouse import tables
-from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.silver.conform import conform, invalid, is_invalid, refused_rows
+from churn_assets.silver.conform import invalid, is_invalid
 from churn_assets_tests.lakes import business_copy, edit_yaml
+from churn_assets_tests.silver.conformed import (
+    EXTRACTED,
+    GOOD,
+    SUBSCRIPTIONS,
+    TELECOM,
+    Conformed,
+    conformed_rows,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
-SUBSCRIPTIONS = TELECOM.source("subscriptions")
-EXTRACTED = date(2025, 3, 7)
-Conformed = dict[str, dict[str, Any]]
 
-
-def _conform(spark: "SparkSession", source: Source, cases: dict[str, dict[str, Any]]) -> Conformed:
-    """One Spark job for all cases; the file name of a row tells its case. Adds `raw_row` of refused rows."""
-    rows = []
-    for number, (case, values) in enumerate(cases.items(), start=1):
-        row = dict.fromkeys(source.fields) | {"rescued": None, "extract_date": EXTRACTED}
-        rows.append(row | {"source_file": case, "row_number": number, "extract_month": "2025-03"} | values)
-    schema = tables.bronze(source).ddl
-    names = spark.createDataFrame([], schema).columns
-    bronze = spark.createDataFrame([tuple(row[n] for n in names) for row in rows], schema).coalesce(1)
-    conformed = conform(bronze, source).persist()
-    found = {row["source_file"]: row.asDict() for row in conformed.collect()}
-    assert set(found) == set(cases), "conform neither loses nor adds rows"
-    for refused in refused_rows(conformed, source).collect():
-        found[refused["source_file"]] |= {"raw_row": json.loads(refused["raw_row"]), "rule": refused["rule"]}
-    conformed.unpersist()
-    return found
-
-
-GOOD = {
-    "subscription_id": "S1",
-    "customer_id": "C1",
-    "plan": "basic",
-    "contract_months": "12",
-    "monthly_price": "19.90",
-    "started_on": "2025-01-02",
-}
 CASES: dict[str, dict[str, Any]] = {
     "good": GOOD,
     "blanks": GOOD | {"customer_id": "  C1 ", "expires_on": "  ", "notice_on": "", "end_reason": " "},
@@ -115,7 +87,7 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def subscriptions(spark: "SparkSession") -> Conformed:
     """All cases of a CSV source, conformed at once."""
-    return _conform(spark, SUBSCRIPTIONS, CASES)
+    return conformed_rows(spark, SUBSCRIPTIONS, CASES)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -154,7 +126,7 @@ def test_events_of_the_future_and_nested_values(spark: "SparkSession") -> None:
         "opened_at": "2025-03-07T23:59:59Z",
         "issue": json.dumps(issue),
     }
-    rows = _conform(
+    rows = conformed_rows(
         spark,
         TELECOM.source("tickets"),
         {
@@ -182,106 +154,6 @@ def test_events_of_the_future_and_nested_values(spark: "SparkSession") -> None:
     assert rows["tomorrow"]["refused_reason"] == "opened_at lies after the extract: 2025-03-08"
 
 
-SPELL = GOOD | {"contract_months": "0"}
-DAYS: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
-    # case: values, remarks, rule that refuses
-    "a real day": ({"ended_on": "2025-03-01"}, None, None),
-    "the last day of four digits": ({"ended_on": "9999-12-31"}, "none:ended_on", None),
-    "zeros": ({"ended_on": "0000-00-00"}, "none:ended_on", None),
-    "zeros of the other format": ({"notice_on": "00.00.0000"}, "none:notice_on", None),
-    "the epoch as an end": ({"ended_on": "1970-01-01"}, "none:ended_on", None),
-    "several": (
-        {"expires_on": "2099-12-31", "notice_on": "0001-01-01", "ended_on": "31.12.2999"},
-        "none:expires_on,none:notice_on,none:ended_on",
-        None,
-    ),
-    "the epoch as a start": ({"started_on": "1970-01-01"}, None, None),
-    "a start that means none": ({"started_on": "1900-01-01"}, None, "required:started_on"),
-    "an end in ten years": ({"ended_on": "2035-03-08"}, None, None),
-    "an end a day later": ({"ended_on": "2035-03-09"}, None, "plausible:ended_on"),
-    "an expiry in forty years": ({"expires_on": "2065-03-07"}, None, None),
-    "an expiry without a horizon": ({"expires_on": "9999-01-01"}, None, "plausible:expires_on"),
-    "a start before all": ({"started_on": "1899-12-31"}, None, "plausible:started_on"),
-    "expires before the start": ({"expires_on": "2025-01-01"}, None, "order:expires_on"),
-    # 5 March told as 3 May, in an extract of 7 March
-    "exchanged": ({"ended_on": "03.05.2025", "end_reason": "price"}, "exchanged:ended_on", None),
-    "a later end that was never recent": ({"ended_on": "01.12.2025"}, None, None),
-    "a later end on a day that is no month": ({"ended_on": "13.03.2025"}, None, None),
-}
-
-
-def test_days_that_mean_none_and_days_that_cannot_be(spark: "SparkSession") -> None:
-    rows = _conform(spark, SUBSCRIPTIONS, {case: SPELL | values for case, (values, _, _) in DAYS.items()})
-    found = {case: (row["remarks"], row["refused_rule"]) for case, row in rows.items()}
-    assert found == {case: (remarks, rule) for case, (_, remarks, rule) in DAYS.items()}
-    assert [rows["several"][name] for name in ("expires_on", "notice_on", "ended_on")] == [None] * 3
-    assert rows["the epoch as a start"]["started_on"] == date(1970, 1, 1)
-    assert rows["an expiry without a horizon"]["refused_reason"] == (
-        "expires_on lies more than 18,263 days after the extract (name it in meansNone if it means none, or raise "
-        "maxDaysAhead): 9999-01-01"
-    )
-
-
-def _custom(name: str, **values: object) -> Callable[[dict[str, Any]], None]:
-    def edit(contract: dict[str, Any]) -> None:
-        prop = next(p for p in contract["schema"][0]["properties"] if p["name"] == name)
-        own = prop.setdefault("customProperties", [])
-        own += [{"property": key, "value": value} for key, value in values.items()]
-
-    return edit
-
-
-def test_a_contract_says_which_days_mean_none_and_how_far_ahead_they_lie(
-    spark: "SparkSession", tmp_path: Path
-) -> None:
-    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
-    edit_yaml(file, _custom("ended_on", meansNone=["2049-12-31"], maxDaysAhead=30))
-    edit_yaml(file, _custom("expires_on", meansNone=[]))
-    edit_yaml(file, lambda c: c["customProperties"][3]["value"].update(dateOrder="warn"))
-    cases = {
-        "declared": {"ended_on": "2049-12-31"},
-        "no longer": {"ended_on": "1970-01-01", "started_on": "1960-01-01"},
-        "a month ahead": {"ended_on": "2025-04-06"},
-        "more": {"ended_on": "2025-04-07"},
-        "itself": {"expires_on": "1900-01-01"},
-        "order": {"ended_on": "2025-01-01"},
-    }
-    rows = _conform(spark, load_source(file), {case: SPELL | values for case, values in cases.items()})
-    assert {case: (row["remarks"], row["refused_rule"]) for case, row in rows.items()} == {
-        "declared": ("none:ended_on", None),
-        "no longer": (None, None),
-        "a month ahead": (None, None),
-        "more": (None, "plausible:ended_on"),
-        "itself": ("order:expires_on", None),
-        "order": ("order:ended_on", None),
-    }
-    assert rows["order"]["ended_on"] == date(2025, 1, 1)
-
-
-def test_days_of_parquet_and_moments_mean_none_too(spark: "SparkSession") -> None:
-    good = {
-        "ticket_id": "T1",
-        "customer_id": "C1",
-        "opened_at": "2025-03-07T10:00:00Z",
-        "issue": json.dumps({"category": "billing"}),
-    }
-    closed = {"late": "9999-12-31T23:59:59Z", "zeros": "0000-00-00 00:00:00", "never": None}
-    cases = {case: good | {"closed_at": value} for case, value in closed.items()}
-    rows = _conform(spark, TELECOM.source("tickets"), cases)
-    found = {case: (row["closed_at"], row["remarks"], row["refused_rule"]) for case, row in rows.items()}
-    told = (None, "none:closed_at", None)
-    assert found == {"late": told, "zeros": told, "never": (None, None, None)}
-    usage = {"customer_id": "C1", "voice_minutes": 1.0, "data_mb": 1.0}
-    days = {"day": date(2025, 3, 6), "none": date(1900, 1, 1)}
-    parquet = _conform(
-        spark, TELECOM.source("usage"), {case: usage | {"day": day} for case, day in days.items()}
-    )
-    assert {case: row["refused_rule"] for case, row in parquet.items()} == {
-        "day": None,
-        "none": "required:day",
-    }
-
-
 def test_a_bad_optional_measure_is_made_null_and_the_row_kept(spark: "SparkSession", tmp_path: Path) -> None:
     folder = business_copy(tmp_path) / "contracts"
     edit_yaml(
@@ -296,7 +168,7 @@ def test_a_bad_optional_measure_is_made_null_and_the_row_kept(spark: "SparkSessi
         "elsewhere": good | {"region": "XX", "household_size": "0"},
         "refused": good | {"household_size": "99", "status": "gone"},
     }
-    rows = _conform(spark, load_source(folder / "customers.yaml"), cases)
+    rows = conformed_rows(spark, load_source(folder / "customers.yaml"), cases)
     names = ("region", "household_size", "remarks", "refused_rule")
     assert {case: tuple(row[name] for name in names) for case, row in rows.items()} == {
         "good": ("north", 2, None, None),
@@ -311,7 +183,7 @@ def test_a_bad_optional_measure_is_made_null_and_the_row_kept(spark: "SparkSessi
         "of another type": measured | {"rescued": '{"sms_count":"many"}'},
         "required": measured | {"data_mb": -1.0},
     }
-    found = _conform(spark, TELECOM.source("usage"), odd)
+    found = conformed_rows(spark, TELECOM.source("usage"), odd)
     assert {case: (row["remarks"], row["refused_rule"]) for case, row in found.items()} == {
         "below": ("range:sms_count", None),
         "of another type": ("malformed:sms_count", None),
@@ -331,7 +203,7 @@ def test_booleans_and_numbers_that_are_no_measurement(spark: "SparkSession", tmp
 
     edit_yaml(file, cost_as_double)
     good = {"contact_id": "R1", "customer_id": "C1", "contacted_on": "2025-03-01", "arm": "treated"}
-    rows = _conform(
+    rows = conformed_rows(
         spark,
         load_source(file),
         {
@@ -358,7 +230,7 @@ def test_numbers_are_read_by_the_signs_of_the_contract(spark: "SparkSession") ->
             replace(c, decimal=decimal, thousands=thousands, maximum=None) if c.type != "string" else c
             for c in SUBSCRIPTIONS.columns
         )
-        rows = _conform(
+        rows = conformed_rows(
             spark,
             replace(SUBSCRIPTIONS, columns=columns),
             {case: GOOD | {"monthly_price": text} for case, text in cases.items()},
@@ -381,68 +253,9 @@ def test_a_bound_holds_for_whole_numbers_as_it_is_written(spark: "SparkSession")
         for c in SUBSCRIPTIONS.columns
     )
     cases = {months: GOOD | {"contract_months": months} for months in ("0", "1", "12", "13")}
-    rows = _conform(spark, replace(SUBSCRIPTIONS, columns=columns), cases)
+    rows = conformed_rows(spark, replace(SUBSCRIPTIONS, columns=columns), cases)
     refused = "range:contract_months"
     assert [row["refused_rule"] for row in rows.values()] == [refused, None, None, refused]
-
-
-def test_what_a_transformed_value_is_not_is_malformed_too(spark: "SparkSession", tmp_path: Path) -> None:
-    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
-
-    def in_words(contract: dict[str, Any]) -> None:
-        months = next(p for p in contract["schema"][0]["properties"] if p["name"] == "contract_months")
-        months["transformLogic"] = "replace(contract_months, ' months', '')"
-
-    edit_yaml(file, in_words)
-    cases = {m: GOOD | {"contract_months": m} for m in ("12 months", "many months", "12.5")}
-    rows = _conform(spark, load_source(file), cases)
-    assert (rows["12 months"]["contract_months"], rows["12 months"]["refused_rule"]) == (12, None)
-    assert rows["many months"]["refused_reason"] == "contract_months is not a integer: many"
-    assert rows["12.5"]["refused_rule"] == "malformed:contract_months"
-
-
-def test_what_raises_in_a_transformation_is_malformed(spark: "SparkSession", tmp_path: Path) -> None:
-    """Also where two columns compute the same, which Spark would do before anything else."""
-    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
-    logic = {
-        "monthly_price": "cast(monthly_price as double) / 100",
-        "contract_months": "round(cast(monthly_price as double)) / contract_months",
-        "expires_on": "to_date(expires_on, 'dd/MM/yyyy')",
-        "ended_on": "date_add(to_date(expires_on, 'dd/MM/yyyy'), 1)",
-    }
-
-    def computed(contract: dict[str, Any]) -> None:
-        for prop in contract["schema"][0]["properties"]:
-            if prop["name"] in logic:
-                prop["transformLogic"] = logic[prop["name"]]
-                prop.pop("quality", None)
-
-    edit_yaml(file, computed)
-    good = GOOD | {"monthly_price": "2400"}
-    cases = {
-        "good": good | {"expires_on": "13/07/2025"},
-        "a word": good | {"monthly_price": "Erika"},
-        "by nothing": good | {"contract_months": "0"},
-        "a day and more": good | {"expires_on": "13/07/2025 in Kiel"},
-    }
-    rows = _conform(spark, load_source(file), cases)
-    whole = rows["good"]
-    assert (whole["refused_rule"], str(whole["monthly_price"]), whole["contract_months"]) == (
-        None,
-        "24.00",
-        200,
-    )
-    assert (whole["expires_on"], whole["ended_on"]) == (date(2025, 7, 13), date(2025, 7, 14))
-    told = {
-        case: (row["refused_rule"], row["refused_reason"]) for case, row in rows.items() if case != "good"
-    }
-    cannot = "cannot be computed by its transformLogic from"
-    assert told == {
-        "a word": ("malformed:contract_months", f"contract_months {cannot} 12"),
-        "by nothing": ("malformed:contract_months", f"contract_months {cannot} 0"),
-        "a day and more": ("malformed:expires_on", f"expires_on {cannot} 13/07/2025 in Kiel"),
-    }
-    assert rows["a word"]["raw_row"]["monthly_price"] == "Erika"
 
 
 def test_typed_files_are_judged_like_text(spark: "SparkSession", tmp_path: Path) -> None:
@@ -456,7 +269,7 @@ def test_typed_files_are_judged_like_text(spark: "SparkSession", tmp_path: Path)
 
     edit_yaml(file, without_bounds)
     good = {"customer_id": "C1", "day": date(2025, 3, 1), "voice_minutes": 1.0, "data_mb": 2.0}
-    rows = _conform(
+    rows = conformed_rows(
         spark,
         load_source(file),
         {

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,20 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.silver import assets as silver
-from churn_assets_tests.lakes import settings_for, small_business, to_bronze, write_csv
+from churn_assets.silver.conform import conform
+from churn_assets.silver.customer_keys import delivered_ids
+from churn_assets_tests.lakes import (
+    business_copy,
+    edit_yaml,
+    settings_for,
+    small_business,
+    to_bronze,
+    write_csv,
+)
 from churn_assets_tests.worlds import Lake, failures
 
 if TYPE_CHECKING:
@@ -71,5 +82,31 @@ def test_ids_that_have_two_keys_already_are_told_from_a_bad_draw(
     twice = pa.table({"customer_id": ["C0", "C0"], "customer_key": ["a", "b"]})
     lake.lakehouse.append_rows(tables.CUSTOMER_KEYS, twice, run_id="two at once")
     said = failures(lake.run(KEYS, MONTHS))["silver__customer_keys"]
-    assert "2 rows for 1 ids and 2 keys already" in said and "Restore it" in said
+    assert "2 rows for 1 id and 2 keys already" in said and "Restore it" in said
     assert "C0" not in said and "Run again" not in said
+
+
+def test_a_nested_id_of_a_customer_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    file = folder / "contracts" / "tickets.yaml"
+    edit_yaml(file, lambda c: c["schema"][0]["properties"][1].update(physicalName="customer.id"))
+    source = load_source(file)
+    row = ('{"id": "C7"}', "2025-01")
+    frame = spark.createDataFrame([row], "customer string, extract_month string")
+    assert [r["customer_id"] for r in delivered_ids([(source, frame)]).collect()] == ["C7"]
+
+
+def test_an_id_that_the_contract_transforms_gets_its_key_under_the_same_name(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
+    edit_yaml(
+        file,
+        lambda c: c["schema"][0]["properties"][1].update(transformLogic="concat(upper(customer_id), ' ')"),
+    )
+    source = load_source(file)
+    row = {"customer_id": " c7", "extract_date": date(2025, 1, 7), "row_number": 1}
+    names = spark.createDataFrame([], tables.bronze(source).ddl).columns
+    bronze = spark.createDataFrame([tuple(row.get(n) for n in names)], tables.bronze(source).ddl)
+    assert [r["customer_id"] for r in delivered_ids([(source, bronze)]).collect()] == ["C7"]
+    assert [r["customer_id"] for r in conform(bronze, source).collect()] == ["C7"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,9 +10,14 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import MonthRule
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import Problem
+from churn_assets.silver.findings import findings
 from churn_assets.silver.known_ids import judge_ids
-from churn_assets_tests.lakes import small_business
+from churn_assets.silver.load import MonthBlocked
+from churn_assets_tests.lakes import edit_yaml, ingest, settings_for, small_business, write_csv, write_jsonl
+from churn_assets_tests.silver.rows import customer, subscription, ticket
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -178,3 +184,38 @@ def test_the_contract_may_allow_it(
         of=replace(business, sources=sources),
     )
     assert [p.severity for p in problems] == ["warn"] and withheld == []
+
+
+def test_a_respelt_month_is_refused_before_anybody_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
+    """Case 8: `0012345` comes as `12345`; nothing is committed until it is mended by a declared rule."""
+    landing, folder = tmp_path / "landing", small_business(tmp_path)
+    lakehouse = Lakehouse(settings_for(tmp_path))
+    names = [f"00{12345 + n}" for n in range(20)]
+    for day in ("2025-01-31", "2025-02-28"):
+        write_csv(
+            landing, "customers", day, [customer(n) | {"customer_id": name} for n, name in enumerate(names)]
+        )
+        spelt = names if day < "2025-02" else [name.lstrip("0") for name in names]
+        write_jsonl(
+            landing, "tickets", day, [ticket(n, name, f"{day}T10:00:00Z") for n, name in enumerate(spelt)]
+        )
+        write_csv(landing, "subscriptions", day, [subscription(1, customer_id=names[0])])
+    ingest(lakehouse, load_business(folder), ["2025-01"])
+    with pytest.raises(
+        MonthBlocked, match=r"tickets 2025-02: idOverlap: 0.0% of 20 ids .* 20 by leading zeros"
+    ):
+        ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert lakehouse.count(tables.CUSTOMER_KEYS) == 20
+    business = load_business(folder)
+    tickets = tables.silver(business.source("tickets"))
+    assert {r["extract_month"] for r in lakehouse.arrow(tickets, ["extract_month"]).to_pylist()} == {
+        "2025-01"
+    }
+    edit_yaml(
+        folder / "contracts" / "tickets.yaml",
+        lambda c: c["schema"][0]["properties"][1].update(transformLogic="lpad(customer_id, 7, '0')"),
+    )
+    load_business.cache_clear()
+    ingest(lakehouse, load_business(folder), ["2025-02"])
+    assert (lakehouse.count(tables.CUSTOMER_KEYS), lakehouse.count(tickets)) == (20, 40)
+    assert [r["rule"] for r in findings(lakehouse, ["2025-02"])] == []

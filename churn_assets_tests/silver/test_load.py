@@ -1,40 +1,25 @@
-"""Landing to silver in a real small lake: the balance, what blocks, who gets a key, and where personal data stays."""
+"""From the landing zone to silver in a small lake: the balance, what blocks a month, and where personal data stays."""
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from churn_assets.automation.punctuality import passed_extracts
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.history.known_until import require_history, source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.assets import _report
-from churn_assets.silver.conform import conform
-from churn_assets.silver.customer_keys import delivered_ids
 from churn_assets.silver.findings import findings
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
-from churn_assets.silver.reconciliation import (
-    SilverIncomplete,
-    extract_dates,
-    partial_months,
-    passed_months,
-    reconcile,
-)
+from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates, partial_months, reconcile
 from churn_assets.silver.reconciliation_rows import ReconciledMonth
 from churn_assets_tests.lakes import (
-    business_copy,
-    declaring,
-    edit_yaml,
     give_keys,
     ingest,
     settings_for,
@@ -161,32 +146,6 @@ def test_an_event_may_come_before_its_customer(lake: Lake) -> None:
     }
 
 
-def test_a_nested_id_of_a_customer_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
-    folder = business_copy(tmp_path)
-    file = folder / "contracts" / "tickets.yaml"
-    edit_yaml(file, lambda c: c["schema"][0]["properties"][1].update(physicalName="customer.id"))
-    source = load_source(file)
-    row = ('{"id": "C7"}', "2025-01")
-    frame = spark.createDataFrame([row], "customer string, extract_month string")
-    assert [r["customer_id"] for r in delivered_ids([(source, frame)]).collect()] == ["C7"]
-
-
-def test_an_id_that_the_contract_transforms_gets_its_key_under_the_same_name(
-    spark: "SparkSession", tmp_path: Path
-) -> None:
-    file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"
-    edit_yaml(
-        file,
-        lambda c: c["schema"][0]["properties"][1].update(transformLogic="concat(upper(customer_id), ' ')"),
-    )
-    source = load_source(file)
-    row = {"customer_id": " c7", "extract_date": date(2025, 1, 7), "row_number": 1}
-    names = spark.createDataFrame([], tables.bronze(source).ddl).columns
-    bronze = spark.createDataFrame([tuple(row.get(n) for n in names)], tables.bronze(source).ddl)
-    assert [r["customer_id"] for r in delivered_ids([(source, bronze)]).collect()] == ["C7"]
-    assert [r["customer_id"] for r in conform(bronze, source).collect()] == ["C7"]
-
-
 def _texts(folder: Path) -> Iterator[tuple[Path, str]]:
     """Every file below a table: its bytes as text, and for Parquet its values as well."""
     import pyarrow.parquet as pq
@@ -262,43 +221,6 @@ def test_of_a_blocked_month_nothing_is_committed_and_the_others_pass(lake: Lake)
     with pytest.raises(MonthBlocked, match=r"tickets 2025-03: missing: no extract was delivered"):
         load_silver(lake.house, lake.business, lake.business.source("tickets"), ["2025-03"], "run", TODAY)
     assert _silver_versions(lake) == before
-
-
-def test_values_that_were_made_null_are_counted_by_month_and_column(
-    spark: "SparkSession", tmp_path: Path
-) -> None:
-    """Every end is 9999-12-31, one household has 99 people, one end has day and month exchanged."""
-    folder = small_business(tmp_path)
-    house, business = Lakehouse(settings_for(tmp_path, folder)), load_business(folder)
-    none = {"ended_on": "9999-12-31", "expires_on": "9999-12-31"}
-    spells = [subscription(n, **none) for n in range(1, 10)]
-    exchanged = subscription(10, started_on="2024-01-01", end_reason="price")
-    exchanged |= {"ended_on": "01.02.2025", "expires_on": ""}
-    write_csv(house.settings.landing_uri, "subscriptions", "2025-01-07", [*spells, exchanged])
-    people = [customer(n, household_size="99" if n == 1 else "2") for n in range(1, 11)]
-    write_csv(house.settings.landing_uri, "customers", "2025-01-31", people)
-    opened = ticket(1, "NATID0001", "2025-01-30T10:00:00Z")
-    write_jsonl(house.settings.landing_uri, "tickets", "2025-01-31", [opened])
-    loads = ingest(house, business, ["2025-01"], date(2025, 1, 31))
-    [spoken] = loads["subscriptions"].audits
-    assert (spoken.accepted, spoken.quarantined) == (10, 0)
-    assert spoken.remarks == {"none:ended_on": 9, "none:expires_on": 9, "exchanged:ended_on": 1}
-    assert loads["customers"].audits[0].remarks == {"range:household_size": 1}
-    noticed = {p.rule: p for load in loads.values() for p in load.problems}
-    assert set(noticed) == {"range:household_size", "exchanged:ended_on"}
-    assert noticed["exchanged:ended_on"].evidence == (
-        "In 1 rows ended_on lies after the extract, but shortly before it if day and month are exchanged."
-    )
-    rows = house.arrow(tables.silver(business.source("subscriptions"))).to_pylist()
-    assert sorted((row["ended_on"], row["remarks"]) for row in rows if row["ended_on"]) == [
-        (date(2025, 2, 1), "exchanged:ended_on")
-    ]
-    table = _report(loads["subscriptions"].audits, [])["remarked of accepted rows"]
-    assert re.findall(r"2025-01 \| (\w+) \| (\w+) \| (\d+)", table.value) == [
-        ("ended_on", "exchanged", "1"),
-        ("ended_on", "none", "9"),
-        ("expires_on", "none", "9"),
-    ]
 
 
 def test_rows_that_would_get_lost_block(lake: Lake) -> None:
@@ -388,17 +310,6 @@ def test_of_a_month_that_is_not_over_the_balance_tells_what_is_still_too_little(
         require_history(lake.house, lake.business, *may, *may, back=False)
 
 
-def test_the_balance_of_an_earlier_release_counts_as_whole(tmp_path: Path) -> None:
-    house = Lakehouse(settings_for(tmp_path))
-    row = {"source": "customers", "extract_month": "2025-01", "balances": True}
-    old = pa.Table.from_pylist([row])
-    house.append_rows(declaring(tables.RECONCILIATION, old), old, run_id="run")
-    assert passed_months(house) == {("customers", "2025-01")}
-    new = tables.RECONCILIATION.rows([row | {"extract_month": "2025-02", "whole": False}])
-    house.append_rows(tables.RECONCILIATION, new, run_id="run")
-    assert passed_months(house) == {("customers", "2025-01")}
-
-
 def test_a_month_that_is_not_over_passes_without_the_sources_that_are_still_to_come(lake: Lake) -> None:
     """Subscriptions are weekly, customers and tickets come at the end of June: nothing of them stands in the balance.
 
@@ -452,38 +363,3 @@ def test_a_column_that_was_renamed_without_a_word_is_told(lake: Lake) -> None:
     )
     assert "was filled in 100% of the rows, now in 0%" in kept["what"]
     assert "undeclared column `Household Size`" in kept["what"]
-
-
-def test_a_respelt_month_is_refused_before_anybody_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
-    """Case 8: `0012345` comes as `12345`; nothing is committed until it is mended by a declared rule."""
-    landing, folder = tmp_path / "landing", small_business(tmp_path)
-    lakehouse = Lakehouse(settings_for(tmp_path))
-    names = [f"00{12345 + n}" for n in range(20)]
-    for day in ("2025-01-31", "2025-02-28"):
-        write_csv(
-            landing, "customers", day, [customer(n) | {"customer_id": name} for n, name in enumerate(names)]
-        )
-        spelt = names if day < "2025-02" else [name.lstrip("0") for name in names]
-        write_jsonl(
-            landing, "tickets", day, [ticket(n, name, f"{day}T10:00:00Z") for n, name in enumerate(spelt)]
-        )
-        write_csv(landing, "subscriptions", day, [subscription(1, customer_id=names[0])])
-    ingest(lakehouse, load_business(folder), ["2025-01"])
-    with pytest.raises(
-        MonthBlocked, match=r"tickets 2025-02: idOverlap: 0.0% of 20 ids .* 20 by leading zeros"
-    ):
-        ingest(lakehouse, load_business(folder), ["2025-02"])
-    assert lakehouse.count(tables.CUSTOMER_KEYS) == 20
-    business = load_business(folder)
-    tickets = tables.silver(business.source("tickets"))
-    assert {r["extract_month"] for r in lakehouse.arrow(tickets, ["extract_month"]).to_pylist()} == {
-        "2025-01"
-    }
-    edit_yaml(
-        folder / "contracts" / "tickets.yaml",
-        lambda c: c["schema"][0]["properties"][1].update(transformLogic="lpad(customer_id, 7, '0')"),
-    )
-    load_business.cache_clear()
-    ingest(lakehouse, load_business(folder), ["2025-02"])
-    assert (lakehouse.count(tables.CUSTOMER_KEYS), lakehouse.count(tickets)) == (20, 40)
-    assert [r["rule"] for r in findings(lakehouse, ["2025-02"])] == []

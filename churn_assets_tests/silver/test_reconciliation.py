@@ -3,11 +3,13 @@
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.silver.reconciliation import first_extracts
+from churn_assets.silver.reconciliation import first_extracts, passed_months
 from churn_assets.silver.reconciliation_rows import ReconciledMonth, refuse_months
-from churn_assets_tests.lakes import settings_for
+from churn_assets_tests.lakes import declaring, settings_for
 
 
 def _balance(month: str, *days: int, whole: bool = True, refused_by: str | None = None) -> ReconciledMonth:
@@ -50,3 +52,14 @@ def test_a_month_says_why_it_does_not_balance() -> None:
     assert _balance("2025-01", 31)._replace(delivered=1300).fault == "1,300 delivered, 12 found"
     refused = _balance("2025-01", 31, refused_by="gap, volume")
     assert not refused.balances and refused.fault == "silver refused it by gap, volume"
+
+
+def test_the_balance_of_an_earlier_release_counts_as_whole(tmp_path: Path) -> None:
+    house = Lakehouse(settings_for(tmp_path))
+    row = {"source": "customers", "extract_month": "2025-01", "balances": True}
+    old = pa.Table.from_pylist([row])
+    house.append_rows(declaring(tables.RECONCILIATION, old), old, run_id="run")
+    assert passed_months(house) == {("customers", "2025-01")}
+    new = tables.RECONCILIATION.rows([row | {"extract_month": "2025-02", "whole": False}])
+    house.append_rows(tables.RECONCILIATION, new, run_id="run")
+    assert passed_months(house) == {("customers", "2025-01")}

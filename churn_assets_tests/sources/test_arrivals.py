@@ -316,7 +316,7 @@ def test_a_month_outside_the_calendar_is_named_not_requested(
     deliver(lakehouse, "customers", "2026-01-31")
     result = ingest_new_files_sensor(business)(sensor_context(resources={"lakehouse": lakehouse}))
     assert isinstance(result, dg.SkipReason)
-    assert "2026-01 are no months of the calendar" in str(result.skip_message)
+    assert "2026-01 is no month of the calendar" in str(result.skip_message)
 
 
 def test_what_no_contract_expects_fails_the_tick_with_its_name(

@@ -64,7 +64,7 @@ def test_a_few_crooked_rows_are_left_out_and_named(tmp_path: Path) -> None:
     lines[7] = "6,x,too many"
     file = read(write(tmp_path, "\n".join(lines) + "\n"))
     assert (file.table.num_rows, len(file.crooked)) == (299, 1)
-    assert "1 lines with a wrong number of fields" in file.words()
+    assert "1 line with a wrong number of fields" in file.words()
 
 
 def dump(delimiter: str, strays: dict[int, str], end: str = "\n") -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.protected import ProtectedAttribute
+from churn_assets.counts import counted
 from churn_assets.lakehouse.catalogue.shared_columns import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
@@ -157,9 +158,8 @@ def _computed(feature: Feature, business: Business) -> str:
             spell = business.source(str(feature.source)).spell
             return f"days from the as_of_date to {feature.source}.{spell.expires_on if spell else ''}"
         case "change":
-            return (
-                f"{column} minus its value known {feature.months} months earlier; null if none was known then"
-            )
+            earlier = f"{counted(feature.months or 0, 'month')} earlier"
+            return f"{column} minus its value known {earlier}; null if none was known then"
         case "change_recency":
             return f"days since a change of {column} became known; null without one in the window"
         case "attribute":

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.part import Engine, TrainingPart
+from churn_assets.ml.candidates.candidate import Engine, TrainingPart
 from churn_assets.ml.candidates.search_ranges import Space
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees

@@ -8,11 +8,11 @@ churners a month, and a search on two validation cohorts would fit their noise. 
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from churn_assets.ml.candidates.candidate import Candidate
 from churn_assets.ml.candidates.histogram_boosting import BaggedBoosting, HistogramBoosting
 from churn_assets.ml.candidates.logistic_regression import LogisticRegression
 from churn_assets.ml.candidates.mllib_trees import DecisionTree, GradientBoostedTrees, RandomForest
 from churn_assets.ml.candidates.neural_additive import NeuralAdditive
-from churn_assets.ml.candidates.part import Candidate
 from churn_assets.ml.candidates.xgboost import ExtremeBoosting
 
 CANDIDATES: dict[str, Candidate] = {

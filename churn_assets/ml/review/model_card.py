@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from churn_assets.contracts.business import BusinessFile
+from churn_assets.counts import counted
 from churn_assets.ml.metrics.classification import IN_WORDS, OK
 from churn_assets.ml.metrics.fairness import fairness_findings
 from churn_assets.ml.review.examination import Examination
@@ -28,7 +29,7 @@ from churn_assets.reporting.blocks import (
 )
 from churn_assets.reporting.html import html_page
 from churn_assets.reporting.markdown import markdown, markdown_page
-from churn_assets.reporting.words import capitalised, counted, spoken
+from churn_assets.reporting.words import capitalised, spoken
 
 # An AUC with a wider interval hardly shows which of two models is better.
 WIDE = 0.1

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.part import Candidate, Engine, EngineChoice, TrainingPart, engine_of
+from churn_assets.ml.candidates.candidate import Candidate, Engine, EngineChoice, TrainingPart, engine_of
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer

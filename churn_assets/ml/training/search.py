@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.part import Candidate, Engine, TrainingPart, engine_of
+from churn_assets.ml.candidates.candidate import Candidate, Engine, TrainingPart, engine_of
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, auc_interval
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.learner import Learner, training_part

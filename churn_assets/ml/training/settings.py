@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from churn_assets.contracts.training import SUSPICIOUS_AUC
-from churn_assets.ml.candidates.part import EngineChoice
+from churn_assets.ml.candidates.candidate import EngineChoice
 from churn_assets.ml.candidates.registry import require
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES
 

@@ -2,5 +2,5 @@
 
 The verdicts are those of silver: a test compares both on the same rows. Every step is a pure function over values.
 
-May import: contracts, sources.
+May import: contracts, inference, sources.
 """

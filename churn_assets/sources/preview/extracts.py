@@ -5,6 +5,7 @@ from datetime import date
 from itertools import pairwise
 
 from churn_assets.contracts.source import Source
+from churn_assets.counts import form
 from churn_assets.months import month_end, month_of, month_range
 from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.preview.remark import Remark, some
@@ -44,9 +45,8 @@ def _outside(files: Sequence[ExtractFile], start: str, last: str | None) -> list
     if not outside:
         return []
     span = f"{start} to {last}" if last else f"{start} on"
-    found = (
-        f"{len(outside):,} of {len(files):,} files lie outside of the calendar, {span}; no run reads them."
-    )
+    lie, them = form(len(outside), "lies", "lie"), form(len(outside), "it", "them")
+    found = f"{len(outside):,} of {len(files):,} files {lie} outside of the calendar, {span}; no run reads {them}."
     return [
         Remark("warn", "extracts", found, remedy="Move `calendar.start` or `calendar.end` in churn.yaml.")
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from churn_assets.contracts.source import Column, Source
 from churn_assets.contracts.words import closest
+from churn_assets.counts import form
 from churn_assets.sources.preview.remark import Remark, some
 from churn_assets.sources.preview.verdicts import delivered_name
 
@@ -60,6 +61,6 @@ def _missing(fields: Sequence[str], lacking: Sequence[str], files: int, meant: s
     remedy = (
         f"Name {meant} under `aliases` of {fields[0]}." if meant else "Correct `physicalName`, or deliver it."
     )
-    verb = "is" if len(fields) == 1 else "are"
+    verb = form(len(fields), "is", "are")
     found = f"{some(fields, 8)} {verb} missing in {where}; the values are null there.{asked}"
     return Remark("warn", "columns", found, remedy=remedy)

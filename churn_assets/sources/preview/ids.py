@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from churn_assets.contracts.source import Source
+from churn_assets.counts import form
 from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.preview.remark import Remark, some
 from churn_assets.sources.preview.sampling import sample_file
@@ -57,7 +58,7 @@ def _spellings(name: str, ids: Counter[str]) -> list[Remark]:
     usual, count = shapes.most_common(1)[0]
     if not remarks and USUAL <= count / len(ids) < 1:
         others = [text for text in ids if shape(text) != usual]
-        told = f"{len(others):,} of {len(ids):,} ids look unlike the others, {usual}."
+        told = f"{len(others):,} of {len(ids):,} ids {form(len(others), 'looks', 'look')} unlike the others, {usual}."
         remarks.append(Remark("note", name, told, some([repr(text) for text in others])))
     return remarks
 

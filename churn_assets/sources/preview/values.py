@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from churn_assets.contracts.source import NUMERIC, TIMES, Column, MonthRule, Source
+from churn_assets.counts import counted, form
+from churn_assets.inference.notations import DAY_FORMATS, TIME_FORMATS, in_spark_letters, without_zeros
 from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.preview.casts import cast_of
 from churn_assets.sources.preview.day_patterns import pattern_reader
@@ -16,20 +18,16 @@ from churn_assets.sources.preview.verdicts import JudgedRows
 
 # As silver's audit: where a contract tolerates no share of its own, most rows refused are a mistaken contract.
 HALF_REFUSED = MonthRule("refusedShare", None, 0.5, "block")
-DAY_FORMATS = (
-    *(
-        "yyyy-MM-dd",
-        "dd.MM.yyyy",
-        "dd/MM/yyyy",
-        "MM/dd/yyyy",
-        "dd-MM-yyyy",
-        "MM-dd-yyyy",
-        "yyyy/MM/dd",
-        "yyyyMMdd",
-    ),
-    *("d.M.yyyy", "d/M/yyyy", "M/d/yyyy", "dd.MM.yy", "dd/MM/yy", "MM/dd/yy", "d MMM yyyy", "MMM d, yyyy"),
+# where day and month can be exchanged, the day stands first
+_DAYS = (
+    "yyyy-MM-dd",
+    *sorted((in_spark_letters(form) for form, _ in DAY_FORMATS), key=lambda form: form.startswith("M")),
 )
-TIME_FORMATS = (" HH:mm:ss", " HH:mm", "'T'HH:mm:ss", "'T'HH:mm:ss.SSS", "'T'HH:mm:ssXXX", " h:mm a", "")
+PATTERNS = tuple(dict.fromkeys((*_DAYS, *map(without_zeros, _DAYS))))
+TIMES_OF_DAY = (
+    *sorted((in_spark_letters(form) for form in TIME_FORMATS if form), key=len, reverse=True),
+    *("'T'HH:mm:ss", "'T'HH:mm:ss.SSS", "'T'HH:mm:ssXXX", " h:mm a", ""),
+)
 SIGNS = ((",", None), (",", "."), (".", ","), (",", " "), (".", "'"))
 SURE = 13  # days and months up to 12 can be exchanged
 
@@ -110,7 +108,9 @@ def _warned(source: Source, rule: str, files: Sequence[JudgedFile]) -> Remark:
     column = source.column(name)
     count = sum(len(f.judged.warned.get(rule, ())) for f in files)
     severity: Any = "block" if column.valid_severity == "block" else "warn"
-    found = f"{count:,} sampled rows are not one of {some(column.valid_values, 8)}."
+    found = (
+        f"{counted(count, 'sampled row is', 'sampled rows are')} not one of {some(column.valid_values, 8)}."
+    )
     texts = Counter(str(f.judged.typed[name][at]) for f in files for at in f.judged.warned.get(rule, ()))
     examples = some([f"{text!r} {n:,}x" for text, n in texts.most_common()])
     return Remark(severity, name, found, examples, "Add the value to the contract if it is meant.")
@@ -171,8 +171,8 @@ def _remedy(column: Column, source: Source, files: Sequence[JudgedFile]) -> str:
 
 def fitting_formats(texts: set[Any], *, moments: bool) -> list[str]:
     """The usual formats that parse all texts, in Spark's letters; two that differ in day and month come both."""
-    times = TIME_FORMATS if moments else ("",)
-    candidates = [day + time for day in DAY_FORMATS for time in times]
+    times = TIMES_OF_DAY if moments else ("",)
+    candidates = [day + time for day in PATTERNS for time in times]
     found = [pattern for pattern in candidates if all(pattern_reader(pattern)(text) for text in texts)]
     return found[:1] + [other for other in found[1:] if other == exchanged(found[0])]
 
@@ -192,11 +192,12 @@ def _ambiguous(column: Column, files: Sequence[JudgedFile]) -> list[Remark]:
         told, counts = _count(column, files, read, other)
         both, sure, against, late = counts
         if both and not sure:
-            found = (
-                f"{both:,} days could be {exchanged(pattern)} as well as {pattern}; none has a day above 12."
-            )
+            days = counted(both, "day")
+            found = f"{days} could be {exchanged(pattern)} as well as {pattern}; none has a day above 12."
             if against or late:
-                found += f" {against:,} values fit {exchanged(pattern)} alone; {late:,} days lie after their extract."
+                fit = counted(against, "value fits", "values fit")
+                lie = counted(late, "day lies after its", "days lie after their")
+                found += f" {fit} {exchanged(pattern)} alone; {lie} extract."
             remarks.append(
                 Remark(
                     "warn", column.name, found, told, f"Ask who writes the file whether {pattern} is right."
@@ -244,7 +245,7 @@ def about_fill(source: Source, files: Sequence[JudgedFile], missing: Mapping[str
                 Remark("warn", column.name, found, remedy="Ask the source what became of it; was it renamed?")
             )
     if empty:
-        verb = "has" if len(empty) == 1 else "have"
+        verb = form(len(empty), "has", "have")
         remarks.append(Remark("note", "columns", f"{some(empty, 8)} {verb} no value in any sampled row."))
     return remarks
 

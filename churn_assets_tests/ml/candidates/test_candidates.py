@@ -9,9 +9,9 @@ import pytest
 from xgboost import DMatrix, XGBClassifier
 
 from churn_assets.contracts.training import CandidateName
+from churn_assets.ml.candidates.candidate import ROWS_FOR_SPARK, TrainingPart, engine_of
 from churn_assets.ml.candidates.histogram_boosting import BaggedBoosting, HistogramBoosting
 from churn_assets.ml.candidates.logistic_regression import LogisticRegression
-from churn_assets.ml.candidates.part import ROWS_FOR_SPARK, TrainingPart, engine_of
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.candidates.xgboost import trees_of

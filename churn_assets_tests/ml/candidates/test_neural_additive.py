@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from churn_assets.ml.candidates import neural_additive as neural
 from churn_assets.ml.candidates import registry as candidates
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.neural_additive import NeuralAdditive, Scale, curves_of
-from churn_assets.ml.candidates.part import TrainingPart
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.curves import Curves
 from churn_assets.ml.training.settings import TrainingSettings

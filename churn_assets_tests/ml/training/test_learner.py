@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.ml.candidates.part import TrainingPart
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.training import learner as learning

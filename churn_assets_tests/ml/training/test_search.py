@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.ml.candidates.part import EngineChoice, TrainingPart
+from churn_assets.ml.candidates.candidate import EngineChoice, TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.search_ranges import Range
 from churn_assets.ml.portable.model import Linear, Scorer

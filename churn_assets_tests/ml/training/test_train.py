@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.ml.candidates.part import TrainingPart
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.model import FORMAT_VERSION, PortableModel, Scorer

@@ -21,7 +21,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.server import encoding_name
 from churn_assets.contracts.source import Source
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets.sources import text as sources_text
+from churn_assets.sources import delivered_text
 from churn_assets.sources.delivered_text import CARRIAGE_RETURN, REPLACED, csv_rows
 from churn_assets.sources.landing import ExtractFile, LandingError
 from churn_assets.sources.open_extract import open_text
@@ -171,7 +171,7 @@ def test_values_are_read_by_these_rules(text: str, values: tuple[str | None, ...
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("at", range(36, 60))
 def test_a_carriage_return_within_a_line_is_text(monkeypatch: pytest.MonkeyPatch, at: int, end: str) -> None:
-    monkeypatch.setattr(sources_text, "READ_BYTES", at)
+    monkeypatch.setattr(delivered_text, "READ_BYTES", at)
     rows = ["R,C\rD,d,a\r,o", 'R,"\rC",d,a,"o\r\np"', "R,\rC\r"]
     read = _read(end.join([HEADER.removesuffix("\n"), *rows]) + end)
     assert read[1] == Read(("R", "C\rD", "d", "a\r", "o"), None)
@@ -224,7 +224,7 @@ def test_every_encoding_is_read_with_and_without_a_byte_order_mark(encoding: str
 def test_bytes_that_do_not_decode_are_named_with_their_place(
     monkeypatch: pytest.MonkeyPatch, encoding: str, bad: bytes, found: str, block: int
 ) -> None:
-    monkeypatch.setattr(sources_text, "READ_BYTES", block)
+    monkeypatch.setattr(delivered_text, "READ_BYTES", block)
     head = HEADER.encode() + b"R,Kathe,d,a,o\nR,K"
     read = _read(head + bad + b"the,d,a,o\nR,K" + bad + b"the\n", replace(CONTACTS, encoding=encoding))
     at = len(head) + 1

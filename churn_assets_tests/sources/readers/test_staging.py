@@ -203,7 +203,7 @@ HEADER = "contact_id;customer_id;contacted_on;arm"
             ),
         ),
         (b"R1,C1,2025-01-03,Erika\n", "it has 4 columns, none of the contract. Has the file a header line?"),
-        (b"R1;C1;2025-01-03;Erika\n", "it has 1 columns, none of the contract. Has the file a header line?"),
+        (b"R1;C1;2025-01-03;Erika\n", "it has 1 column, none of the contract. Has the file a header line?"),
         (b"contact_id,customer_id,contac", "ends in the middle of its header line: the file is cut."),
     ],
 )
