@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
+from churn_assets.counts import counted
 from churn_assets.history.merges import merges
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -32,14 +33,14 @@ def doubtful_merges(lakehouse: Lakehouse, business: Business, months: Sequence[s
         for row in told.where("doubt IS NOT NULL").select("as_of_date", "doubt", "customer_key").collect():
             found[month_of(row["as_of_date"]), row["doubt"]].append(row["customer_key"])
         for (month, doubt), who in sorted(found.items()):
-            were = "customer was" if len(who) == 1 else "customers were"
             problems.append(
                 Problem(
                     source.name,
                     month,
                     f"merges:{doubt}",
                     "warn",
-                    f"{len(who):,} {were} {WHAT[doubt].format(source=source.name)}. They count as unknown.",
+                    f"{counted(len(who), 'customer was', 'customers were')} {WHAT[doubt].format(source=source.name)}. "
+                    "They count as unknown.",
                     f"Ask {source.name} who goes on for these customers; silver/customer_keys names them.",
                     len(who),
                     None,
