@@ -147,9 +147,9 @@ def heirs(into: Mapping[str, tuple[str | None, date]], listed: Set[str]) -> dict
     for who in into:
         path: dict[str, date] = {}  # those between `who` and whoever is known to go on
         at: str | None = who
-        while at in into and at not in found and at not in path:
-            path[at] = into[at][1]
-            at = into[at][0]
+        while at is not None and at in into and at not in found and at not in path:
+            to, path[at] = into[at]
+            at = to
         if at in found:
             end = found[at]
         elif at is None:

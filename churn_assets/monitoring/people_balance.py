@@ -133,10 +133,10 @@ class _Keys:
         into = rows[MERGED_INTO].where(rows[MERGED_INTO] != rows["customer_key"])
         key = list(self.source.silver_key)
         before = self.newest.loc[self.newest["into"].notna() | self.newest["in_doubt"].astype(bool), key]
-        in_doubt = False
-        if len(before):
-            was_merged = rows[key].merge(before.assign(was=True), on=key, how="left")["was"].eq(True)
-            in_doubt = rows["refused"].to_numpy(dtype=bool) & was_merged.to_numpy()
+        if before.empty:
+            return rows.assign(into=into, in_doubt=False)
+        was_merged = rows[key].merge(before.assign(was=True), on=key, how="left")["was"].eq(True)
+        in_doubt = rows["refused"].to_numpy(dtype=bool) & was_merged.to_numpy()
         return rows.assign(into=into, in_doubt=in_doubt)
 
     def merges(self) -> dict[str, str | None]:

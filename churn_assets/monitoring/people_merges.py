@@ -12,7 +12,7 @@ def followed(into: Mapping[str, str | None], listed: Set[str]) -> dict[str, str 
     found: dict[str, str | None] = {}
     for who in into:
         last, passed = into[who], {who}
-        while last in into and last not in passed:
+        while last is not None and last in into and last not in passed:
             passed.add(last)
             last = into[last]
         found[who] = last if last in listed and last not in into else None
