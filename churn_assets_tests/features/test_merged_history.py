@@ -187,6 +187,12 @@ def test_by_inactivity_the_survivor_is_seen_where_either_was(
         tmp_path_factory.mktemp("events"),
         label={"policy": "inactivity", "source": "tickets"},
         eligibility={"min_tenure_days": 0, "active_within_days": 60},
+        features=[{"source": "tickets", "aggregate": "count", "months": [1]}],
+        segments={
+            "risk": {"high": 0.9, "elevated": 0.7},
+            "value": {"feature": "tickets_count_1m", "high": 0.67, "middle": 0.33},
+            "rules": [{"name": "all", "action": "none"}],
+        },
     )
     world = World(
         customers=[
