@@ -65,8 +65,7 @@ def world(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> tu
     lake = Lake(settings_for(home, folder), load_business(folder))
     _deliver(lake.settings.landing_uri)
     lake.succeed(INGEST | GOLD, MONTHS)
-    lake.succeed(FEATURED, COHORTS)
-    return lake, lake.run(BALANCE, COHORTS)
+    return lake, lake.run(FEATURED | BALANCE, COHORTS)
 
 
 def _by(lake: Lake, table: Any, *key: str) -> dict[tuple[str, ...], dict[str, Any]]:
