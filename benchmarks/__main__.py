@@ -3,7 +3,8 @@
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
 events), `study` (a flat file), `cdnow` (upper bound of the ROC-AUC on CDNOW), `scoring` (a million snapshots),
-`training` (choosing a model), `ten` (ten times the customers), `loop` (retraining over many simulated worlds).
+`training` (choosing a model), `candidates` (each kind of model on one machine and on Spark), `ten` (ten times the
+customers), `loop` (retraining over many simulated worlds).
 """
 
 import json
@@ -187,6 +188,21 @@ def training(bench: Bench) -> None:
     bench.note("CrossValidator over MLlib's models, 3 folds, 4 settings", plain, remark)
 
 
+def candidates(bench: Bench) -> None:
+    """Measures each candidate that has two engines on both: its ROC-AUC and the CPU of its fit."""
+    folder = bench.folder / "candidates"
+    folder.mkdir()
+    bench.demo()
+    measure(sys.executable, "-m", "benchmarks.candidates", str(folder), LAST, CHURN_HOME=bench.home("demo"))
+    for line in json.loads((folder / "candidates.json").read_text()):
+        difference, low, high = line["difference"]
+        remark = (
+            f"AUC {line['auc']['local']:.3f} on one machine, {line['auc']['spark']:.3f} on Spark: {difference:+.3f} "
+            f"({low:+.3f} to {high:+.3f}); {line['cpu']['local']:.1f} against {line['cpu']['spark']:.1f} s of CPU"
+        )
+        bench.note(line["candidate"], None, remark)
+
+
 def ten(bench: Bench) -> None:
     """Measures the demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -212,6 +228,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "cdnow": cdnow,
     "scoring": scoring,
     "training": training,
+    "candidates": candidates,
     "ten": ten,
     "loop": loop,
 }

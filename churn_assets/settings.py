@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     keep_days: int = Field(
         30,
         ge=7,
-        description="Days for which earlier versions of a table can still be read; then their files are deleted.",
+        description="How many days earlier versions of a table can be read; then their files are deleted.",
     )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
@@ -93,13 +93,14 @@ class Settings(BaseSettings):
     maven: str = Field(
         default_factory=lambda: os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or MAVEN_CENTRAL,
         repr=False,  # may contain a password
-        description="Maven repository that has the Delta jars: a mirror as https://user:password@host/path, or a "
-        "folder that holds the two files; default DEFAULT_ARTIFACT_REPOSITORY, Spark's own name for it, else "
-        "Maven Central.",
+        description="Where the Delta jars come from: a Maven mirror such as https://user:password@host/path, "
+        "or a folder with the two files; default: DEFAULT_ARTIFACT_REPOSITORY, which Spark reads "
+        "too, else Maven Central.",
     )
     engine_profile: Literal["auto", "small", "large"] = Field(
         "auto",
-        description="small: cheap start, best below about 512 MB of extracts; large: full compiler; auto: by size.",
+        description="small: starts fast, best below about 512 MB of extracts; large: all of Java's compilers;"
+        " auto: by size.",
     )
     spark_master: str = Field(
         "local[*]", description="Spark master URL; anything but local[...] is a cluster."

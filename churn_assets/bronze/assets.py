@@ -35,15 +35,15 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     @table_asset(
         table,
         business,
-        description=f"{source.description} As delivered ({source.format}), nothing refused.",
+        description=f"{source.description} All delivered rows ({source.format}), unchanged.",
         partitions=ingest_months(business),
         checks={
             FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD.",
             EVERY_ROW: "The table holds as many rows of each file as its reader counted.",
         },
         reports={
-            FILES_READ: "Every file is readable and has the columns that the contract requires. A file that is not is "
-            "left out, and silver refuses its month."
+            FILES_READ: "Every file is readable and has the columns that the contract requires. Other files are left "
+            "out, and silver refuses their months."
         },
         owner=source.owner,
     )

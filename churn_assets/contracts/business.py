@@ -34,7 +34,8 @@ class BusinessFile(Section):
         description="small letters, digits and `_`; the MLflow experiment and model are called `churn_<name>`"
     )
     owner: str = Field(
-        "team:retention", description="who owns the assets in Dagster: `team:<name>`, or an e-mail address"
+        "team:retention",
+        description="the owner of the assets in Dagster: `team:<name>`, or an e-mail address",
     )
     calendar: Calendar
     windows: Windows = Windows()

@@ -14,13 +14,10 @@ from churn_assets.months import add_months, month_end
 class Calendar(Section):
     """First month of the business, and its last month if the history has ended or will end."""
 
-    start: Month = Field(description="first ingest month, `YYYY-MM`")
+    start: Month = Field(description="the first ingest month, `YYYY-MM`")
     end: Month | None = Field(
         None,
-        description=(
-            "last ingest month of a history that has ended or will end; without it the open month "
-            "follows the clock"
-        ),
+        description=("the last ingest month, for a history that ends; default: the current month"),
     )
 
     @field_validator("start", "end", mode="before")

@@ -10,7 +10,7 @@ from churn_assets.contracts.odcs import LogicalType, Property
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import NUMERIC, TIMES, Column, FileFormat
 from churn_assets.contracts.validation import own_properties, property_place
-from churn_assets.contracts.words import shown
+from churn_assets.contracts.words import shown, with_article
 
 SPARK_TYPES: dict[LogicalType, str] = {
     "string": "string",
@@ -89,9 +89,7 @@ def column_of(
         _bound(key, getattr(options, key), prop.logicalType, place) for key in ("minimum", "maximum")
     )
     if minimum is not None and maximum is not None and _is_above(minimum, maximum):
-        place.at("logicalTypeOptions").refuse(
-            f"nothing is between {minimum} and {maximum}", "exchange the two"
-        )
+        place.at("logicalTypeOptions").refuse(f"nothing is between {minimum} and {maximum}", "swap the two")
     for wrong in mistakes_in(prop.transformLogic or ""):
         place.at("transformLogic").refuse(*wrong)
     return Column(
@@ -130,7 +128,7 @@ def _check_signs(prop: Property, own: ColumnProperties, source_format: FileForma
     for name in given:
         here = property_place(place, name)
         if prop.logicalType not in NUMERIC:
-            here.refuse(f"a {prop.logicalType} has no sign for {name}", "remove it")
+            here.refuse(f"{with_article(prop.logicalType)} has no sign for {name}", "remove it")
         elif reader:
             here.refuse(f"{reader}, so {name} has no meaning", "remove it")
     if given and own.decimal == own.thousands:
@@ -173,7 +171,7 @@ def _bound(key: str, value: float | str | date | None, kind: LogicalType, place:
         case "date" | "timestamp":
             found = _moment(value, kind)
     if found is None:
-        remedy = f"write the {key} as a {kind}, or remove it"
+        remedy = f"write the {key} as {with_article(kind)}, or remove it"
         place.at("logicalTypeOptions", key).refuse(f"{value} is no {kind}", remedy)
     return found
 
@@ -193,7 +191,7 @@ def _formats(prop: Property, own: ColumnProperties, place: Place) -> tuple[str, 
     alternatives = property_place(place.at("customProperties"), "alternativeFormats")
     if prop.logicalType not in TIMES:
         if own.alternativeFormats:
-            alternatives.refuse(f"a {prop.logicalType} has no formats", "remove them")
+            alternatives.refuse(f"{with_article(prop.logicalType)} has no formats", "remove them")
         return ()
     first = prop.logicalTypeOptions.format
     told = [] if first is None else [(place.at("logicalTypeOptions", "format"), first)]
@@ -218,7 +216,7 @@ def _means_none(
     here = property_place(place.at("customProperties"), "meansNone")
     if prop.logicalType not in TIMES:
         if own.meansNone is not None:
-            here.refuse(f"a {prop.logicalType} has no days that mean none", "remove them")
+            here.refuse(f"{with_article(prop.logicalType)} has no days that mean none", "remove them")
         return ()
     if own.meansNone is None:
         return (*MEANS_NONE, *ENDS_MEAN_NONE) if spell_key in ENDS else MEANS_NONE
@@ -234,7 +232,7 @@ def _max_days_ahead(prop: Property, own: ColumnProperties, place: Place, spell_k
         return own.maxDaysAhead if own.maxDaysAhead is not None else AHEAD.get(spell_key or "", FAR_AHEAD)
     if own.maxDaysAhead is not None:
         here = property_place(place.at("customProperties"), "maxDaysAhead")
-        here.refuse(f"a {prop.logicalType} lies on no day", "remove it")
+        here.refuse(f"{with_article(prop.logicalType)} has no day", "remove it")
     return None
 
 
@@ -262,7 +260,9 @@ def _valid_values(prop: Property, place: Place) -> tuple[str | int | float, ...]
     here = place.at("quality", 0, "arguments", "validValues")
     values = prop.quality[0].arguments.validValues
     if prop.logicalType not in WRITTEN:
-        here.refuse(f"a {prop.logicalType} has no list of valid values", "use minimum and maximum")
+        here.refuse(
+            f"{with_article(prop.logicalType)} has no list of valid values", "use minimum and maximum"
+        )
         return ()
     if not values:
         here.refuse("validValues is empty", "name the allowed values")

@@ -15,10 +15,12 @@ class Contradictions(Section):
         ge=0,
         le=1,
         description=(
-            "the largest share of the customers whose spell runs who may have left by an entity: former by the "
-            "contract's `former`, or listed no more by a `full` extract; beyond it `severity` counts"
+            "the largest share of customers with a running spell whom an entity says to have left: a "
+            "value of `former`, or missing from a `full` extract. Above it, `severity` applies"
         ),
     )
     severity: Literal["warn", "block"] = Field(
-        "block", description="what becomes of the month of the spells then; below the limit it is reported"
+        "block",
+        description="what happens to the month of the spells above `max_share`; up to it, the customers are "
+        "only reported",
     )

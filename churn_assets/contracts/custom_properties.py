@@ -21,9 +21,7 @@ class SpellProperty(CustomProperties):
     """Which columns contain the dates and the reason of a spell."""
 
     startedOn: str = Field(description="the column with the first day")
-    expiresOn: str | None = Field(
-        None, description="the column with the day until which the contract is bound"
-    )
+    expiresOn: str | None = Field(None, description="the column with the day on which the contract expires")
     noticeOn: str | None = Field(None, description="the column with the day on which notice was given")
     endedOn: str = Field(description="the column with the last day; empty while the spell runs")
     endReason: str | None = Field(None, description="the column with the reason of the end")
@@ -32,7 +30,7 @@ class SpellProperty(CustomProperties):
     )
     dateOrder: Literal["quarantine", "warn"] = Field(
         "quarantine",
-        description="what becomes of a row whose end or expiry lies before its start: `quarantine` refuses it, "
+        description="what happens to a row whose end or expiry is before its start: `quarantine` refuses it, "
         "`warn` keeps it",
     )
 
@@ -56,31 +54,33 @@ class ContractProperties(CustomProperties):
 
     role: Role = Field(
         description="`entity`: attributes of customers; `spell`: subscriptions; `event`: facts with a time; "
-        "`treatment`: what was done to customers"
+        "`treatment`: offers and calls to customers"
     )
     delivery: Delivery = Field(
         description="`full`: each extract holds all rows; `changes`: only new and changed ones"
     )
     customer: str = Field(description="the column with the customer's natural id")
-    eventTime: str | None = Field(None, description="of events and treatments: the column with their time")
-    spell: SpellProperty | None = Field(None, description="of spells: their columns")
+    eventTime: str | None = Field(None, description="the column with the time of an event or treatment")
+    spell: SpellProperty | None = Field(None, description="the columns of a spell")
     former: FormerProperty | None = Field(
-        None, description="of entities: the column that tells former customers, and its values that do"
+        None,
+        description="for entities: the column with the customer's state, and its values that mean a former "
+        "customer",
     )
     mergedInto: str | None = Field(
         None,
-        description="of entities: the column with the id of the customer that this one was merged into, and for whom "
-        "its spells and events count from then on",
+        description="for entities: the column with the id of the customer into whom this one was merged; from then on "
+        "its spells and events count for that customer",
     )
 
 
 class ServerProperties(CustomProperties):
     """How CSV and JSON files are written."""
 
-    delimiter: str = Field(",", description="one character between two values of a CSV line")
-    encoding: str = Field("UTF-8", description="of the text, by any of its names that Python knows")
+    delimiter: str = Field(",", description="the character between two values of a CSV line")
+    encoding: str = Field("UTF-8", description="the encoding of the text; any name that Python knows")
     compression: Literal["gz", "zst"] | None = Field(
-        None, description="of files whose names do not end with .gz or .zst"
+        None, description="the compression of files whose names do not end with .gz or .zst"
     )
 
 
@@ -89,24 +89,25 @@ class ColumnProperties(CustomProperties):
 
     aliases: Annotated[list[str], Distinct] = Field([], description="other names of the delivered field")
     alternativeFormats: Annotated[list[str], Distinct] = Field(
-        [], description="other formats of its days or moments, in Spark's letters: dd.MM.yyyy"
+        [], description="other formats of the days or moments, in Spark's letters: dd.MM.yyyy"
     )
-    unit: str | None = Field(None, description="unit of its values, for people")
-    decimal: Literal[".", ","] = Field(".", description="of a number in CSV or JSON text: the decimal sign")
+    unit: str | None = Field(None, description="the unit of the values, shown in docs and catalogue")
+    decimal: Literal[".", ","] = Field(".", description="the decimal sign of numbers in CSV or JSON text")
     thousands: Literal[".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"] | None = Field(
-        None, description="of a number in CSV or JSON text: the sign between groups of three digits"
+        None, description="the sign between groups of three digits in CSV or JSON text"
     )
     meansNone: Annotated[list[str | date], Distinct] | None = Field(
         None,
-        description="days that mean none, such as 9999-12-31; 0000-00-00 is a day of zeros; `[]`: no day does",
+        description='days that mean "no day", such as 9999-12-31; 0000-00-00 stands for zeros in any format; '
+        "`[]`: every day is meant",
     )
     maxDaysAhead: int | None = Field(
         None,
         ge=0,
-        description="of days and moments: a value later than so many days after the extract is refused",
+        description="a day or moment more than this many days after the extract is refused",
     )
     severity: Literal["quarantine", "null_value"] = Field(
         "quarantine",
-        description="what becomes of a value that breaks type, minimum, maximum, pattern or maxDaysAhead: `quarantine` "
-        "refuses the row, `null_value` keeps the row without the value",
+        description="what happens when a value breaks type, minimum, maximum, pattern or maxDaysAhead: "
+        "`quarantine` refuses the row, `null_value` keeps the row without the value",
     )

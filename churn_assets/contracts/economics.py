@@ -18,19 +18,19 @@ class Economics(Section):
     """
 
     lifetime_value: float = Field(
-        200.0, gt=0, description="what a customer who stays is worth; more than `offer`"
+        200.0, gt=0, description="the value of a customer who stays; more than `offer`"
     )
-    offer: float = Field(10.0, ge=0, description="cost of the incentive when it is taken")
-    contact: float = Field(1.0, ge=0, description="cost of contacting one customer")
+    offer: float = Field(10.0, ge=0, description="the cost of the incentive if the customer accepts it")
+    contact: float = Field(1.0, ge=0, description="the cost of contacting one customer")
     alpha: float = Field(
         6.0,
         gt=0,
         description=(
-            "with `beta`: Beta distribution of the probability that a churner takes the offer and "
-            "stays; its mean is alpha / (alpha + beta)"
+            "with `beta`: the Beta distribution of the probability that a churner accepts the offer "
+            "and stays; its mean is alpha / (alpha + beta)"
         ),
     )
-    beta: float = Field(14.0, gt=0, description="see `alpha`")
+    beta: float = Field(14.0, gt=0, description="the second parameter of that distribution, see `alpha`")
 
     @model_validator(mode="after")
     def _pays(self) -> Self:

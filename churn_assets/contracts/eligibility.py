@@ -15,18 +15,22 @@ class Eligibility(Section):
     """
 
     min_tenure_days: int = Field(
-        0, ge=0, description="days: who is a customer for fewer gets no snapshot, counted as `short_tenure`"
+        0,
+        ge=0,
+        description="days: a customer of fewer days gets no snapshot and is counted as `short_tenure`",
     )
     exclude_in_notice: bool = Field(
         True,
-        description="who has given notice, or whose end is known, gets no snapshot, counted as `in_notice`",
+        description="a customer who has given notice, or whose end is known, gets no snapshot and is counted "
+        "as `in_notice`",
     )
     active_within_days: int | None = Field(
         None,
         ge=1,
         description=(
-            "days, for `inactivity`: who did nothing in `(as_of - so many, as_of]` gets no snapshot, "
-            "counted as `not_active`; without it those who left years ago are asked again every month"
+            "days, for `inactivity`: a customer without an event in `(as_of - days, as_of]` gets no "
+            "snapshot and is counted as `not_active`. Without this key, customers who left years ago "
+            "are scored every month"
         ),
     )
 

@@ -51,7 +51,11 @@ class FeatureLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str | None = Field(None, description="name of the contract; of spells only that of the label")
+    source: str | None = Field(
+        None,
+        description="the name of the contract; of several spell sources only the one of the label has "
+        "features",
+    )
     aggregate: Aggregate | None = Field(
         None,
         description=(
@@ -72,8 +76,9 @@ class FeatureLine(BaseModel):
     months: list[int] = Field(
         [],
         description=(
-            "windows in whole months that end at as_of; within W, for `trend` within half of W, as it"
-            " compares with as many months before; `recency` and `change_recency` look back over W"
+            "windows in whole months that end at as_of, at most W. A `trend` compares a window with "
+            "the same number of months before it, so at most W / 2. `recency` and `change_recency` "
+            "always look back over W"
         ),
     )
     days: list[Literal[7, 14]] = Field(
@@ -81,13 +86,14 @@ class FeatureLine(BaseModel):
     )
     name: Name | None = Field(
         None,
-        description="the middle of the feature's name instead of the column; of an expression its whole name",
+        description="replaces the column in the middle of the feature's name; for an expression, the whole "
+        "name",
     )
     sql: str | None = Field(
         None, description="SQL expression over `tenure_days`, other features and expressions above it"
     )
     driver: str = Field("other", description="group of features, named in scores and segment rules")
-    words: str | None = Field(None, description="what a person reads; without it the name")
+    words: str | None = Field(None, description="the words for people; default: the name")
     says: str | None = Field(
         None,
         description=(
@@ -107,10 +113,11 @@ class FeatureLine(BaseModel):
     )
     actionable: bool = Field(
         False,
-        description="you can change it for a customer, so `churn-assets what-if` may ask; not for expressions",
+        description="the company can change it for a customer, so `churn-assets what-if` may vary it; not for"
+        " expressions",
     )
     explainable: bool = Field(
-        True, description="it may be said to a customer as a reason; what is `actionable` always may"
+        True, description="it may be given as a reason; `actionable` features always may"
     )
 
     @model_validator(mode="after")

@@ -21,7 +21,8 @@ class LabelRule(Section):
         )
     )
     source: str = Field(
-        description="the source that says who left: a spell, for `inactivity` an event or treatment source"
+        description="the source that tells who left: a spell source; for `inactivity`, a source of events or "
+        "treatments"
     )
     where: str | None = Field(
         None,
@@ -34,8 +35,9 @@ class LabelRule(Section):
         0,
         ge=0,
         description=(
-            "days: a new spell within so many of the end means that the customer stayed; 0 is 1, as "
-            "an end is the last day; at most `windows.settlement_days`; not read by `inactivity`"
+            "days: a customer who starts a new spell within this many days of the end has stayed. 0 "
+            "counts as 1, because an end is the last day. At most `windows.settlement_days`; not used"
+            " by `inactivity`"
         ),
     )
 

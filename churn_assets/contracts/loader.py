@@ -63,7 +63,7 @@ def _check_personal_types(sources: Sources) -> None:
             other, kind = first.setdefault(column.name, (contract.name or "", column.spark_type))
             if kind != column.spark_type:
                 _property(contract.top, column.name).refuse(
-                    f"{column.name} is personal and a {column.spark_type} here, but a {kind} in {other}",
+                    f"{column.name} is personal and of type {column.spark_type} here, but of type {kind} in {other}",
                     "give both one type, or one of them another name (keep physicalName)",
                 )
 

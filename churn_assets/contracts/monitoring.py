@@ -15,14 +15,14 @@ class TreatedRule(Section):
 
     source: str = Field(
         description=(
-            "a source whose rows between as_of and the end of the outcome window say who was treated;"
-            " who was not is judged apart, too"
+            "a source whose rows between as_of and the end of the outcome window tell who was "
+            "treated. Untreated customers also get metrics of their own"
         )
     )
     column: str | None = Field(
-        None, description="the column that tells treated customers from others; without it every row does"
+        None, description="the column whose values tell who was treated; without it, every row is a treatment"
     )
-    values: Annotated[list[str], Distinct] = Field([], description="its values that mean treated")
+    values: Annotated[list[str], Distinct] = Field([], description="the values that mean treated")
 
     def check(self, place: Place, sources: Sources) -> None:
         """Checks the rule against its source."""

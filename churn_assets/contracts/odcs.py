@@ -58,8 +58,8 @@ class PropertyQuality(Shape):
     mustBe: Literal[0] = 0
     severity: Severity = Field(
         "quarantine",
-        description="what becomes of another value: `warn` keeps it, `null_value` keeps the row without it, "
-        "`quarantine` refuses the row, `block` refuses the month",
+        description="what happens to any other value: `warn` keeps it, `null_value` keeps the row without it,"
+        " `quarantine` refuses the row, `block` refuses the month",
     )
     description: str | None = None
 
@@ -68,9 +68,13 @@ class Shares(Shape):
     """Rule of this project over a month of a source: rows as a share of the usual number, or share of refused rows."""
 
     rule: Literal["volume", "refusedShare"]
-    minShare: float | None = Field(None, ge=0, description="of `volume`: least rows, as a share of the usual")
+    minShare: float | None = Field(
+        None, ge=0, description="for `volume`: the fewest rows, as a share of the usual number"
+    )
     maxShare: float = Field(
-        gt=0, description="most rows as a share of the usual, or most refused rows as a share"
+        gt=0,
+        description="for `volume`: the most rows, as a share of the usual number; for `refusedShare`: the "
+        "largest share of refused rows",
     )
 
 
@@ -78,7 +82,7 @@ class Gap(Shape):
     """Rule of this project: the most days between two extracts of a source."""
 
     rule: Literal["gap"]
-    maxDays: int = Field(ge=1, description="most days between two extracts")
+    maxDays: int = Field(ge=1, description="the most days between two extracts")
 
 
 class FillShare(Shape):
@@ -86,7 +90,10 @@ class FillShare(Shape):
 
     rule: Literal["fill"]
     minShare: float = Field(
-        0.1, ge=0, le=1, description="least share of rows with a value, as a share of the most that was usual"
+        0.1,
+        ge=0,
+        le=1,
+        description="the smallest share of rows with a value, relative to the largest share of earlier months",
     )
 
 
@@ -95,7 +102,7 @@ class Strangers(Shape):
 
     rule: Literal["relationships"]
     maxShare: float = Field(
-        0, ge=0, le=1, description="most ids, as a share, that the related source never delivered"
+        0, ge=0, le=1, description="the largest share of ids that the related source never delivered"
     )
 
 
@@ -103,9 +110,12 @@ class IdOverlap(Shape):
     """Rule of this project: how many ids of a month must be known from before, or from the related source."""
 
     rule: Literal["idOverlap"]
-    minShare: float = Field(0.5, ge=0, le=1, description="least ids of a month that are known, as a share")
+    minShare: float = Field(0.5, ge=0, le=1, description="the smallest share of a month's ids that are known")
     maxAlike: float = Field(
-        0.01, ge=0, le=1, description="most ids, as a share, that are new and look like a known one"
+        0.01,
+        ge=0,
+        le=1,
+        description="the largest share of ids that are new but look like a known id in another spelling",
     )
 
 
@@ -122,30 +132,37 @@ class SchemaQuality(Shape):
 class LogicalTypeOptions(Shape):
     """Format and bounds of a property."""
 
-    format: str | None = Field(None, description="of days and moments, in Spark's letters: yyyy-MM-dd")
-    minimum: float | str | date | None = Field(None, description="least value accepted")
-    maximum: float | str | date | None = Field(None, description="greatest value accepted")
-    pattern: str | None = Field(None, description="regular expression of Java that a text must match")
+    format: str | None = Field(
+        None, description="the format of days and moments, in Spark's letters: yyyy-MM-dd"
+    )
+    minimum: float | str | date | None = Field(None, description="the smallest accepted value")
+    maximum: float | str | date | None = Field(None, description="the largest accepted value")
+    pattern: str | None = Field(
+        None, description="a regular expression (Java's syntax) that a text must match"
+    )
 
 
 class Property(Shape):
     """One column of a source."""
 
-    name: Name = Field(description="of the column in the lake: small letters, digits and `_`")
+    name: Name = Field(description="the name of the column in the lake: small letters, digits and `_`")
     logicalType: LogicalType
     physicalName: str | None = Field(
-        None, description="of the delivered field, where it differs; in JSON a path such as issue.category"
+        None,
+        description="the name of the delivered field, if it differs; in JSON a path such as issue.category",
     )
-    physicalType: str | None = Field(None, description="of a number: double, float or decimal(10,2)")
+    physicalType: str | None = Field(None, description="the type of a number: double, float or decimal(10,2)")
     description: str | None = None
     required: bool = Field(False, description="a row without a value is refused")
-    primaryKey: bool = Field(False, description="part of what identifies a row")
-    primaryKeyPosition: int = Field(-1, description="place in a key of several columns")
+    primaryKey: bool = Field(False, description="the column is part of the key")
+    primaryKeyPosition: int = Field(-1, description="its position in a key of several columns")
     classification: Literal["public", "internal", "personal"] = Field(
-        "internal", description="`personal` stays in silver/customer_identity"
+        "internal", description="`personal`: of silver's tables, only customer_identity holds the values"
     )
     logicalTypeOptions: LogicalTypeOptions = LogicalTypeOptions()
-    transformLogic: str | None = Field(None, description="SQL expression over the delivered fields")
+    transformLogic: str | None = Field(
+        None, description="an SQL expression over the delivered fields that gives the value"
+    )
     transformDescription: str | None = None
     relationships: list[Relationship] = []
     quality: list[PropertyQuality] = Field([], description="at most one rule")
@@ -159,7 +176,7 @@ class SchemaObject(Shape):
     logicalType: Literal["object"] = "object"
     description: str | None = None
     properties: list[Property] = Field(min_length=1, description="the columns")
-    quality: list[SchemaQuality] = Field([], description="rules over a month of the source, each once")
+    quality: list[SchemaQuality] = Field([], description="rules for a month of the source; each at most once")
 
 
 class Server(Shape):
@@ -195,8 +212,8 @@ class SlaProperty(Shape):
     """`frequency` and `latency` set the freshness limits; `generalAvailability` is the first day of the source."""
 
     property: SlaName
-    value: str | int | float | date = Field(description="a number of the unit; of generalAvailability a day")
-    unit: str | None = Field(None, description="h, d, w, m or y; without it days")
+    value: str | int | float | date = Field(description="a number, in `unit`; for generalAvailability a day")
+    unit: str | None = Field(None, description="h, d, w, m or y; default: days")
 
 
 class Description(Shape):
@@ -219,7 +236,7 @@ class Contract(Shape):
     apiVersion: Literal["v3.1.0"]
     kind: Literal["DataContract"]
     id: str
-    name: Name = Field(description="of the source and its tables: small letters, digits and `_`")
+    name: Name = Field(description="the name of the source and of its tables: small letters, digits and `_`")
     version: str
     status: str
     domain: str | None = None

@@ -16,21 +16,24 @@ class People(Section):
     disappeared: Literal["censored", "churn"] = Field(
         "censored",
         description=(
-            "what a customer did who is gone from all `full` extracts without an end: `censored` (not known, no label) "
-            "or `churn` (left on the day of the first extract without them)"
+            "how to label a customer who is missing from all `full` extracts without an end: "
+            "`censored` (unknown, no label) or `churn` (left on the day of the first extract without "
+            "the customer)"
         ),
     )
     max_disappeared_share: float = Field(
         0.05,
         ge=0,
         le=1,
-        description="the largest share of a month's customers that may disappear before the balance of people warns",
+        description="the largest share of a month's customers that may disappear; above it, the balance of "
+        "people warns",
     )
     max_unknown_share: float = Field(
         0.02,
         ge=0,
         le=1,
         description=(
-            "the largest share of a month's customers whose state may be unknown, because their newest row was refused"
+            "the largest share of a month's customers whose state may be unknown because their newest"
+            " row was refused; above it, the balance of people warns"
         ),
     )

@@ -22,11 +22,12 @@ class ProtectedAttribute(Section):
     """One line under `protected` in churn.yaml: an attribute of the customer, as known at the as_of_date."""
 
     source: str = Field(description="an entity source")
-    column: str = Field(description="words or true/false, so that they make groups; not a personal column")
-    words: str | None = Field(None, description="what a person reads; without it the column")
-    allowed_as_feature: bool = Field(
-        False, description="models may learn from it; reasons never name it all the same"
+    column: str = Field(
+        description="a column of words or of true and false, because its values make groups; not a personal "
+        "column"
     )
+    words: str | None = Field(None, description="the words for people; default: the name of the column")
+    allowed_as_feature: bool = Field(False, description="models may learn from it; reasons never name it")
 
     @property
     def name(self) -> str:

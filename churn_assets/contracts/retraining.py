@@ -10,22 +10,22 @@ from churn_assets.contracts.section import Section
 class Degradation(Section):
     """When a degraded AUC triggers a retraining; see monitoring/degradation.py."""
 
-    enabled: bool = Field(True, description="`retrain_on_degradation_sensor` asks for trainings")
-    of_last: int = Field(3, ge=1, description="how many of the newest judged cohorts are looked at")
-    at_least: int = Field(
-        2, ge=1, description="how many of them, the newest among them, must be below the bar"
-    )
+    enabled: bool = Field(True, description="whether `retrain_on_degradation_sensor` requests trainings")
+    of_last: int = Field(3, ge=1, description="the number of the newest judged cohorts to look at")
+    at_least: int = Field(2, ge=1, description="how many of them must be below the bar, the newest included")
     margin: float = Field(
         0.02,
         ge=0,
         lt=0.5,
         description=(
-            "the bar: the champion's own test AUC minus this; the upper end of a cohort's 95 % "
-            "interval must lie below"
+            "the bar is the champion's test AUC minus this margin. A cohort is below it when the "
+            "upper end of its 95 % interval is"
         ),
     )
-    minimum_positives: int = Field(30, ge=2, description="a cohort with fewer churners is not judged")
-    cool_down_months: int = Field(2, ge=0, description="months after a training in which none is asked for")
+    minimum_positives: int = Field(30, ge=2, description="the fewest churners of a cohort that is judged")
+    cool_down_months: int = Field(
+        2, ge=0, description="months after a training in which no other is requested"
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -41,13 +41,13 @@ class NewData(Section):
     month triggers a retraining.
     """
 
-    enabled: bool = Field(True, description="`retrain_on_new_data_sensor` asks for trainings")
+    enabled: bool = Field(True, description="whether `retrain_on_new_data_sensor` requests trainings")
     matured_months: int = Field(
         6,
         ge=1,
         description=(
-            "cohorts that must have matured since the last training; from fewer a champion that took "
-            "over after a degradation is provisional"
+            "the number of cohorts that must have matured since the last training. A champion that "
+            "took over after a degradation is provisional until then"
         ),
     )
 
@@ -60,20 +60,21 @@ class Promotion(Section):
         ge=0,
         lt=0.5,
         description=(
-            "ROC-AUC by which a challenger must be better to take over, with the paired interval above zero"
+            "how much higher the ROC-AUC of a challenger must be to replace the champion; the paired "
+            "interval of the difference must also be above zero"
         ),
     )
     slope_low: float = Field(
         0.6,
         gt=0,
         description=(
-            "where the champion has degraded or is provisional, a challenger must be calibrated: its "
-            "calibration slope lies from here"
+            "if the champion has degraded or is provisional, a challenger must be calibrated: the "
+            "smallest calibration slope; 1 is perfect"
         ),
     )
-    slope_high: float = Field(1.6, gt=0, description="to here; 1 is right")
+    slope_high: float = Field(1.6, gt=0, description="the largest calibration slope of such a challenger")
     intercept: float = Field(
-        0.4, gt=0, description="and its calibration intercept (log-odds) at most so far from 0"
+        0.4, gt=0, description="the largest distance of its calibration intercept (log-odds) from 0"
     )
 
 

@@ -17,10 +17,12 @@ class RiskTiers(Section):
 
     high: Share = Field(
         description=(
-            "quantile of the cohort's scores at which the tier `high` starts: 0.9 is the riskiest tenth"
+            "the quantile of the cohort's scores at which the tier `high` starts; 0.9: the riskiest tenth"
         )
     )
-    elevated: Share = Field(description="the same of `elevated`, below `high`; the rest is `low`")
+    elevated: Share = Field(
+        description="the quantile at which `elevated` starts, below `high`; the rest is `low`"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -38,10 +40,13 @@ class ValueTiers(Section):
     """Quantiles at which the tiers of customer value start, and the feature that measures value."""
 
     feature: str = Field(
-        description="the numeric feature that stands for what a customer is worth; missing ranks lowest"
+        description="the numeric feature that measures the value of a customer; customers without it rank "
+        "lowest"
     )
-    high: Share = Field(description="quantile of that feature at which the tier `high` starts")
-    middle: Share = Field(description="the same of `middle`, below `high`; the rest is `low`")
+    high: Share = Field(description="the quantile of that feature at which the tier `high` starts")
+    middle: Share = Field(
+        description="the quantile at which `middle` starts, below `high`; the rest is `low`"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -69,20 +74,24 @@ class When(Section):
     risk: list[Literal["high", "elevated", "low"]] | None = Field(
         None,
         description=(
-            "tiers of risk in the segment; what is left out fits everybody, and the last rule has no `when`"
+            "the tiers of risk that belong to the segment; default: all. The last rule has no `when`"
         ),
     )
-    value: list[Literal["high", "middle", "low"]] | None = Field(None, description="tiers of value in it")
+    value: list[Literal["high", "middle", "low"]] | None = Field(
+        None, description="the tiers of value that belong to it; default: all"
+    )
     driver: list[str] | None = Field(
-        None, description="drivers in it: the group of features that raises a customer's risk most"
+        None,
+        description="the drivers that belong to it; default: all. A customer's driver is the group of "
+        "features that raises the risk most",
     )
 
 
 class SegmentRule(Section):
     """A segment: its name, its conditions and the recommended action."""
 
-    name: str = Field(description="the segment; of the rules the first that fits counts")
-    action: str = Field(description="what is recommended for it")
+    name: str = Field(description="the name of the segment; a customer belongs to the first rule that fits")
+    action: str = Field(description="the recommended action")
     when: When = When()
 
 

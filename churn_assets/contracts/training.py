@@ -27,7 +27,7 @@ class SearchRule(Section):
     trials: int = Field(
         0,
         ge=0,
-        description="settings to try at the most for each candidate that can be searched; 0: no search",
+        description="the most settings to try for each candidate that can be searched; 0: no search",
     )
     seconds: float | None = Field(
         None, gt=0, description="seconds that the search of all candidates together may take; needs `trials`"
@@ -36,9 +36,7 @@ class SearchRule(Section):
     @model_validator(mode="after")
     def _counted(self) -> Self:
         if self.seconds is not None and not self.trials:
-            raise ValueError(
-                "search.seconds without search.trials searches nothing: give the most trials, too"
-            )
+            raise ValueError("search.seconds has no effect without search.trials: set search.trials, too")
         return self
 
 
@@ -56,44 +54,48 @@ class Training(Section):
     engine: Literal["auto", "local", "spark"] = Field(
         "auto",
         description=(
-            "where candidates that know both are fitted: `local`, `spark`, or `auto` (Spark from a "
-            "million rows on)"
+            "where to fit candidates that can be fitted on both engines: `local` (one machine), `spark`, or "
+            "`auto` (one machine; with a Spark cluster, Spark from a million rows on)"
         ),
     )
     validation_cohorts: int = Field(
         2,
         ge=1,
-        description="cohorts to choose and calibrate by, between those to learn from and the test cohort",
+        description="the number of cohorts for choosing and calibrating the model, between the training "
+        "cohorts and the test cohort",
     )
     memory_cohorts: list[Annotated[int, Field(ge=1)]] = Field(
-        [8, 4, 2, 1], description="numbers of newest cohorts to try to learn from, besides all"
+        [8, 4, 2, 1],
+        description="besides all training cohorts, try to learn from only this many of the newest",
     )
     search: SearchRule = SearchRule()
     ensemble_margin: float = Field(
         0.002,
         ge=0,
         le=1,
-        description="ROC-AUC by which an ensemble must beat its best member, beyond chance; 1: none is kept",
+        description="how much higher the ROC-AUC of an ensemble must be than that of its best member, beyond "
+        "chance; 1: never keep an ensemble",
     )
     capacity: Share = Field(
         0.1,
         description=(
-            "share of customers that a campaign can reach; precision, recall and profit are measured there"
+            "the share of customers that a campaign can reach; precision, recall and profit are "
+            "measured on them"
         ),
     )
     single_feature_auc_limit: float = Field(
         SUSPICIOUS_AUC,
         gt=0.5,
         le=1,
-        description="a feature whose ROC-AUC alone is above it stops the training: look for a leak",
+        description="a single feature with a higher ROC-AUC stops the training, because it is probably a leak",
     )
     row_limit: int = Field(
         500_000,
         ge=1000,
         le=2_000_000,
         description=(
-            "training rows read into Python at the most (1,000 to 2,000,000); beyond it whole "
-            "customers are drawn at random"
+            "the most training rows read into Python (1,000 to 2,000,000); beyond it, whole customers"
+            " are sampled"
         ),
     )
-    seed: int = Field(7, description="of every learner that draws at random")
+    seed: int = Field(7, description="the seed of all random draws")

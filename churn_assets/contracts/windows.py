@@ -12,22 +12,22 @@ class Windows(Section):
         6,
         ge=1,
         le=36,
-        description=(
-            "W, months (1 to 36): features look at `(as_of - W, as_of]`; no window of a feature is longer"
-        ),
+        description=("W, months (1 to 36): the longest window of a feature, `(as_of - W, as_of]`"),
     )
     gap_days: int = Field(
         7,
         ge=0,
         description=(
-            "G, days: the time a campaign needs to act; who leaves in it is neither positive nor negative"
+            "G, days: the time that a campaign needs to act; customers who leave in it get no label"
         ),
     )
     outcome_days: int = Field(
         30, ge=1, description="H, days: the outcome window is `(as_of + G, as_of + G + H]`"
     )
     settlement_days: int = Field(
-        3, ge=0, description="days after the outcome window from which on an extract settles its labels"
+        3,
+        ge=0,
+        description="days to wait after the outcome window; the first extract after that settles the labels",
     )
 
     @property

@@ -20,6 +20,11 @@ def plain(word: object) -> str:
     return str(word).casefold().replace("_", "").replace("-", "").replace(" ", "")
 
 
+def with_article(noun: str) -> str:
+    """Returns `an integer`, `a date`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def listed(words: Iterable[object]) -> str:
     """Returns `a, b, c`; a list of more than 20 is cut, with its length."""
     all_words = [str(word) for word in words]

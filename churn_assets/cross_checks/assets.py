@@ -31,7 +31,10 @@ def _findings(business: Business) -> dg.AssetsDefinition:
     @table_asset(
         table,
         business,
-        description="What checks found in each month: of a source, written with it, and between sources.",
+        description=(
+            "What the checks found in each month. Silver adds what it finds within a source; this asset adds what it "
+            "finds between sources."
+        ),
         deps=[tables.silver(s).key for s in business.sources],
         partitions=ingest_months(business),
         checks={

@@ -49,8 +49,8 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         ],
         partitions=snapshot_months(business),
         checks={
-            EVERY_SOURCE_COMPLETE: "Every source has passed silver in every month of the observation window; spells, "
-            "entities that deliver changes and the source of the label in all of history.",
+            EVERY_SOURCE_COMPLETE: "Every source has passed silver in every month of the observation window. Spells, "
+            "entities that deliver changes and the label's source have passed in all earlier months, too.",
             ONE_ROW: "Each cohort has exactly one row per eligible customer, and no other rows.",
         },
     )
@@ -125,7 +125,7 @@ def _labels(business: Business) -> dg.AssetsDefinition:
             f"The outcome of each snapshot: policy {business.file.label.rule}, outcome window "
             f"(as_of + {windows.gap_days} d, as_of + {windows.gap_days + windows.outcome_days} d], settled "
             f"by the first extract at least {windows.settlement_days} days later and then kept. "
-            "Pending is null, never 0."
+            "A pending label is null, never 0."
         ),
         deps=[
             tables.CUSTOMER_SNAPSHOTS.key,
@@ -136,9 +136,9 @@ def _labels(business: Business) -> dg.AssetsDefinition:
         partitions=snapshot_months(business),
         checks={
             LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver.",
-            NOT_FROM_GAPS: "A label is given only if every source has passed silver in all months of its outcome "
-            "window, and the source of the label in all of history.",
-            NOT_EARLY: "A label is given only if extracts reach its label_available_at.",
+            NOT_FROM_GAPS: "A label is set only if every source has passed silver in all months of its outcome "
+            "window, and the label's source in all earlier months, too.",
+            NOT_EARLY: "A label is set only if there is an extract of its label_available_at or later.",
         },
     )
     def labels(

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 ONE_ROW = "one_row_per_customer"
 ONE_ROW_A_MONTH = "one_row_per_customer_and_month"
 KNOWN = {
-    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that are shown; spells, entities that deliver "
-    "changes and the source of the label in all of history. A month that is not due yet may be missing."
+    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months shown, except months that are not due yet. "
+    "Spells, entities that deliver changes and the label's source have passed in all earlier months, too."
 }
 LOADED = {LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver."}
 
@@ -118,7 +118,7 @@ def _customers(business: Business) -> dg.AssetsDefinition:
         business,
         description="Everything known today about each customer.",
         deps=[*_silver_keys(business), tables.RECONCILIATION.key],
-        checks={ONE_ROW: "Every customer stands in the table once."} | KNOWN | LOADED,
+        checks={ONE_ROW: "Each customer has exactly one row."} | KNOWN | LOADED,
     )
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -151,7 +151,7 @@ def _customer_months(business: Business) -> dg.AssetsDefinition:
         "and other attributes as they were known at the month's end; ends of contracts in their month.",
         deps=[*_silver_keys(business), tables.RECONCILIATION.key],
         partitions=ingest_months(business),
-        checks={ONE_ROW_A_MONTH: "Every customer stands in each month at most once."} | KNOWN,
+        checks={ONE_ROW_A_MONTH: "Each customer has at most one row per month."} | KNOWN,
     )
     def months_of_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]

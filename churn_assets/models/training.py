@@ -8,6 +8,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.table_asset import CODE_VERSION
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.profiles import is_local
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, Provisional, champion_at, provisional
 from churn_assets.models.comparison import compare
@@ -26,6 +27,7 @@ from churn_assets.progress import note
 if TYPE_CHECKING:
     import pandas as pd
 
+    from churn_assets.ml.candidates.candidate import EngineChoice
     from churn_assets.ml.metrics.classification import Metrics
     from churn_assets.ml.training.result import TrainingResult
     from churn_assets.ml.training.search import Search
@@ -176,7 +178,7 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
                 settings.single_feature_auc_limit,
                 tuple(settings.memory_cohorts),
                 settings.ensemble_margin,
-                engine=settings.engine,
+                engine=_engine(training),
             ),
             lambda: training.lakehouse.spark,
             training.progress,
@@ -187,6 +189,13 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
         evidence = {"found": str(error), "labels by cohort": _labels_by_cohort(sample.frame)}
         remedy = "Fix this, then train again as of the same month."
         raise training.refused(check, str(error), remedy, evidence) from error
+
+
+def _engine(training: TrainingRequest) -> "EngineChoice":
+    """Returns where candidates that know both engines are fitted; without a cluster `auto` is this machine."""
+    wanted = training.business.file.training.engine
+    on_cluster = not is_local(training.lakehouse.settings.spark_master)
+    return wanted if on_cluster or wanted != "auto" else "local"
 
 
 def _labels_by_cohort(frame: "pd.DataFrame") -> Any:

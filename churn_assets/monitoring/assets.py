@@ -75,9 +75,10 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         business,
         description=(
             "Realised quality of each scored cohort and model version once its labels have matured: ROC-AUC with its "
-            "interval, PR-AUC, Brier, calibration, lift, precision and recall at capacity; untreated customers apart. "
-            "Before that, or with too few churners, a status instead of a number. From the day of the scores on, the "
-            "AUC to be expected if the probabilities are right: an early warning that misses new reasons to leave."
+            "interval, PR-AUC, Brier, calibration, lift, precision and recall at capacity, also of untreated customers "
+            "alone. Until then, or with too few churners, there is a status instead of numbers. The AUC expected if "
+            "the probabilities are right is there from the day of the scores: an early warning that cannot see new "
+            "reasons to leave."
         ),
         deps=[tables.CHURN_SCORES.key, tables.CHURN_LABELS.key],
         partitions=snapshot_months(business),
@@ -117,7 +118,7 @@ def _drift(business: Business) -> dg.AssetsDefinition:
         description=(
             "Distance of each cohort's features and scores from the training of the model that scored it: population "
             "stability index and Jensen-Shannon distance over fixed bins, missing rates, number of customers, churn "
-            "rate once matured, and whether that is more than chance. An early warning; no proof of a worse model."
+            "rate once matured, and whether that exceeds chance. It is an early warning, not proof of a worse model."
         ),
         deps=[tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key, tables.MODEL_PERFORMANCE.key],
         partitions=snapshot_months(business),

@@ -106,8 +106,8 @@ def _scores(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            "Probability, decile and the three strongest reasons of every snapshot, by the champion at its as_of_date, "
-            "which was trained on or before that date. Scores of other versions are never overwritten."
+            "Probability, decile and the three strongest reasons of every snapshot, from the champion of its "
+            "as_of_date, which was trained on or before that date. Scores of other versions are never overwritten."
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, CHURN_MODEL.key],
         partitions=snapshot_months(business),
@@ -219,7 +219,7 @@ def _segments(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description=(
-            "Risk tier, value tier, main driver, segment and recommended action; every scored customer in exactly one."
+            "Risk tier, value tier, main driver, segment and recommended action of each scored customer."
         ),
         deps=[tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key],
         partitions=snapshot_months(business),

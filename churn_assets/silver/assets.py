@@ -195,7 +195,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     @table_asset(
         table,
         business,
-        description=f"{source.description} Typed and judged by its contract; refused rows are in silver/quarantine.",
+        description=f"{source.description} Typed and checked by its contract; refused rows are in silver/quarantine.",
         deps=[tables.bronze(source).key, tables.CUSTOMER_KEYS.key],
         partitions=ingest_months(business),
         checks={
@@ -285,7 +285,7 @@ def _reconciliation(business: Business) -> dg.AssetsDefinition:
     @table_asset(
         table,
         business,
-        description="delivered = accepted + duplicate + quarantined, counted again from the tables as they lie.",
+        description="delivered = accepted + duplicate + quarantined, counted again from the tables.",
         deps=[*(tables.silver(s).key for s in business.sources), tables.FINDINGS.key],
         partitions=ingest_months(business),
         checks={ROWS_ACCOUNTED_FOR: "Every delivered row of every source and month is accounted for."},

@@ -7,6 +7,7 @@ from churn_assets.bronze.reading import CORRUPT
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
+from churn_assets.contracts.words import with_article
 from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _malformed(column: ContractColumn, source: Source) -> list["Rule"]:
     from pyspark.sql import functions as F
 
     value, raw = F.col(column.name), F.col(f"_raw_{column.name}")
-    wanted = f" is not a {column.type}: "
+    wanted = f" is not {with_article(column.type)}: "
     if source.format == "parquet" and column.name in source.ids:
         wanted = f" is no exact {column.type}; deliver ids as text or whole numbers: "
     rules = [_rule("malformed", column, raw.isNotNull() & value.isNull(), wanted, raw)]

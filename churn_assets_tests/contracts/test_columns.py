@@ -107,12 +107,12 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
     "bounds the wrong way round": (
         "number",
         _options(minimum=10, maximum=9.5),
-        "logicalTypeOptions: nothing is between 10.0 and 9.5; exchange the two",
+        "logicalTypeOptions: nothing is between 10.0 and 9.5; swap the two",
     ),
     "days the wrong way round": (
         "date",
         _options(minimum="2025-01-31", maximum=date(2025, 1, 30)),
-        "logicalTypeOptions: nothing is between 2025-01-31 and 2025-01-30; exchange the two",
+        "logicalTypeOptions: nothing is between 2025-01-31 and 2025-01-30; swap the two",
     ),
     "the year of weeks": (
         "date",

@@ -44,11 +44,11 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "schema[0].properties[data_mb].customProperties[meansNone].value",
         "a number has no days that mean none; remove them",
     ),
-    "a number lies on no day": (
+    "a number has no day": (
         "usage",
         lambda c: _own_of(c, "data_mb", maxDaysAhead=10),
         "schema[0].properties[data_mb].customProperties[maxDaysAhead].value",
-        "a number lies on no day; remove it",
+        "a number has no day; remove it",
     ),
     "a day that means none is no day": (
         "usage",
@@ -354,7 +354,7 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
             {"name": "birth_date", "logicalType": "string", "classification": "personal"}
         ),
         "schema[0].properties[birth_date].logicalType",
-        "birth_date is personal and a string here, but a date in customers; give both one type, or one of",
+        "birth_date is personal and of type string here, but of type date in customers; give both one type, or",
     ),
     "name of another contract": (
         "usage",

@@ -90,7 +90,7 @@ def test_a_contract_needs_its_role() -> None:
 
 def test_an_editor_is_told_what_a_key_means() -> None:
     windows = VALIDATORS["churn"].schema["$defs"]["Windows"]["properties"]
-    assert windows["gap_days"]["description"].startswith("G, days: the time a campaign needs to act")
+    assert windows["gap_days"]["description"].startswith("G, days: the time that a campaign needs to act")
     own = VALIDATORS["contract"].schema["properties"]["customProperties"]["items"]["anyOf"]
     role = next(item["properties"] for item in own if item["properties"]["property"]["const"] == "role")
     assert role["value"]["enum"] == ["entity", "spell", "event", "treatment"]

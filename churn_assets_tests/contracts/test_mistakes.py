@@ -89,7 +89,7 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "seconds without trials": (
         lambda c: c["training"].update(search={"seconds": 60}),
         "training.search",
-        "search.seconds without search.trials searches nothing: give the most trials, too",
+        "search.seconds has no effect without search.trials: set search.trials, too",
     ),
     "unknown policy": (
         lambda c: c["label"].update(policy="gone"),

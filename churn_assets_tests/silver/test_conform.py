@@ -68,8 +68,8 @@ REFUSED = {
     "american date": ("malformed:started_on", "started_on is not a date: 02/01/2025"),
     "short date": ("malformed:started_on", "started_on is not a date: 2025-1-2"),
     "date and more": ("malformed:started_on", "started_on is not a date: 2025-01-02 noon"),
-    "malformed integer": ("malformed:contract_months", "contract_months is not a integer: twelve"),
-    "fraction": ("malformed:contract_months", "contract_months is not a integer: 12.5"),
+    "malformed integer": ("malformed:contract_months", "contract_months is not an integer: twelve"),
+    "fraction": ("malformed:contract_months", "contract_months is not an integer: 12.5"),
     "malformed decimal": ("malformed:monthly_price", "monthly_price is not a number: 19,90"),
     "not a number": ("malformed:monthly_price", "monthly_price is not a number: NaN"),
     "missing": ("required:plan", "plan is missing"),
@@ -292,7 +292,7 @@ def test_typed_files_are_judged_like_text(spark: "SparkSession", tmp_path: Path)
         "unknown column": None,
     }
     assert rows["blanks around"]["customer_id"] == "C1"
-    assert rows["did not fit"]["refused_reason"] == "sms_count is not a integer: many"
+    assert rows["did not fit"]["refused_reason"] == "sms_count is not an integer: many"
 
 
 @pytest.mark.parametrize(

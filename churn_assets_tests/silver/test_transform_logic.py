@@ -24,7 +24,7 @@ def test_what_a_transformed_value_is_not_is_malformed_too(spark: "SparkSession",
     cases = {m: GOOD | {"contract_months": m} for m in ("12 months", "many months", "12.5")}
     rows = conformed_rows(spark, load_source(file), cases)
     assert (rows["12 months"]["contract_months"], rows["12 months"]["refused_rule"]) == (12, None)
-    assert rows["many months"]["refused_reason"] == "contract_months is not a integer: many"
+    assert rows["many months"]["refused_reason"] == "contract_months is not an integer: many"
     assert rows["12.5"]["refused_rule"] == "malformed:contract_months"
 
 

@@ -15,7 +15,7 @@ ROWS_FOR_THREADS = 200_000
 ROWS_FOR_SPARK = 1_000_000
 
 Engine = Literal["local", "spark"]
-EngineChoice = Literal["auto", "local", "spark"]  # auto: by the number of rows
+EngineChoice = Literal["auto", "local", "spark"]  # auto: by the number of rows; for Spark on a cluster
 
 
 @dataclass(frozen=True)

@@ -5,76 +5,61 @@ Spark 4.2's *classification* trees merge leaves that predict the same class. At 
 on the 0/1 label: variance is half the Gini impurity, so the splits are the same, and a leaf's mean is its churn share.
 """
 
-from typing import ClassVar
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.candidate import Engine, TrainingPart
-from churn_assets.ml.candidates.search_ranges import Space
+from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees
 
-
-class DecisionTree:
-    """One shallow tree: rarely the best candidate, but easy to read as a whole."""
-
-    engines: ClassVar[tuple[Engine, ...]] = ("spark",)
-    space: ClassVar[Space] = {}
-
-    def fit(self, part: TrainingPart) -> Scorer:
-        """Fit a tree of depth 5 with at least 200 rows per leaf."""
-        from pyspark.ml import regression
-
-        learner = regression.DecisionTreeRegressor(
-            maxDepth=5, minInstancesPerNode=200, maxBins=16, seed=part.seed
-        )
-        nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
-        return Scorer(trees_of(nodes, np.ones(1)), "probability")
+BINS = 16  # per column at the most
 
 
-class RandomForest:
-    """The mean of 30 trees, each fitted on sampled rows and columns."""
+def decision_tree(part: TrainingPart, depth: int, leaf_rows: int) -> Scorer:
+    """Fit one tree; see `DecisionTree`."""
+    from pyspark.ml import regression
 
-    engines: ClassVar[tuple[Engine, ...]] = ("spark",)
-    space: ClassVar[Space] = {}
-
-    def fit(self, part: TrainingPart) -> Scorer:
-        """Fit trees of depth 5 with at least 50 rows per leaf."""
-        from pyspark.ml import regression
-
-        trees = 30
-        learner = regression.RandomForestRegressor(
-            numTrees=trees,
-            maxDepth=5,
-            minInstancesPerNode=50,
-            maxBins=16,
-            subsamplingRate=0.7,
-            featureSubsetStrategy="sqrt",
-            seed=part.seed,
-        )
-        nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
-        return Scorer(trees_of(nodes, np.full(trees, 1 / trees)), "probability")
+    learner = regression.DecisionTreeRegressor(
+        maxDepth=depth, minInstancesPerNode=leaf_rows, maxBins=BINS, seed=part.seed
+    )
+    nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
+    return Scorer(trees_of(nodes, np.ones(1)), "probability")
 
 
-class GradientBoostedTrees:
-    """Spark's boosted trees: few trees with large steps, because each tree costs several Spark jobs."""
+def random_forest(part: TrainingPart, trees: int, depth: int, leaf_rows: int, rows: float) -> Scorer:
+    """Fit a forest; see `RandomForest`."""
+    from pyspark.ml import regression
 
-    engines: ClassVar[tuple[Engine, ...]] = ("spark",)
-    space: ClassVar[Space] = {}
+    learner = regression.RandomForestRegressor(
+        numTrees=trees,
+        maxDepth=depth,
+        minInstancesPerNode=leaf_rows,
+        maxBins=BINS,
+        subsamplingRate=rows,
+        featureSubsetStrategy="sqrt",
+        seed=part.seed,
+    )
+    nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
+    return Scorer(trees_of(nodes, np.full(trees, 1 / trees)), "probability")
 
-    def fit(self, part: TrainingPart) -> Scorer:
-        """Fit 20 trees of depth 3."""
-        from pyspark.ml import classification
 
-        learner = classification.GBTClassifier(
-            maxIter=20, maxDepth=3, stepSize=0.25, minInstancesPerNode=50, maxBins=16, seed=part.seed
-        )
-        fitted = learner.fit(part.spark.frame())
-        nodes = part.spark.save_and_read(fitted)
-        # MLlib's margin F is half the log-odds: p = 1 / (1 + exp(-2 F)).
-        return Scorer(trees_of(nodes, 2 * np.asarray(fitted.treeWeights)), "log_odds")
+def boosted_trees(part: TrainingPart, trees: int, depth: int, leaf_rows: int, learning_rate: float) -> Scorer:
+    """Fit boosted trees; see `GradientBoostedTrees`."""
+    from pyspark.ml import classification
+
+    learner = classification.GBTClassifier(
+        maxIter=trees,
+        maxDepth=depth,
+        stepSize=learning_rate,
+        minInstancesPerNode=leaf_rows,
+        maxBins=BINS,
+        seed=part.seed,
+    )
+    fitted = learner.fit(part.spark.frame())
+    nodes = part.spark.save_and_read(fitted)
+    # MLlib's margin F is half the log-odds: p = 1 / (1 + exp(-2 F)).
+    return Scorer(trees_of(nodes, 2 * np.asarray(fitted.treeWeights)), "log_odds")
 
 
 def trees_of(nodes: pd.DataFrame, weights: NDArray[np.float64]) -> Trees:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from churn_assets.ml.candidates.candidate import Candidate
+from churn_assets.ml.candidates.decision_trees import DecisionTree, GradientBoostedTrees, RandomForest
 from churn_assets.ml.candidates.histogram_boosting import BaggedBoosting, HistogramBoosting
 from churn_assets.ml.candidates.logistic_regression import LogisticRegression
-from churn_assets.ml.candidates.mllib_trees import DecisionTree, GradientBoostedTrees, RandomForest
 from churn_assets.ml.candidates.neural_additive import NeuralAdditive
 from churn_assets.ml.candidates.xgboost import ExtremeBoosting
 

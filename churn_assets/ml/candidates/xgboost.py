@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churn_assets.ml.candidates.candidate import Engine, TrainingPart
 from churn_assets.ml.candidates.search_ranges import Range, Space
+from churn_assets.ml.candidates.single_precision import last_that_rounds_to
 from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees, share_of_columns, trees_for
@@ -76,8 +76,6 @@ def trees_of(booster: Any) -> Trees:
     """Returns the ensemble of a fitted binary booster, read from its documented JSON form.
 
     XGBoost tests `value < threshold` on values rounded to float32; `Trees` tests `value <= threshold` on float64.
-    Rounding is monotone, so an equivalent float64 threshold exists: a value goes left if it lies below the middle
-    between the threshold and the float32 before it. The middle itself rounds to the one of the two whose last bit is 0.
     """
     stored = json.loads(booster.save_raw("json"))["learner"]
     trees = []
@@ -85,11 +83,12 @@ def trees_of(booster: Any) -> Trees:
         left = np.array(tree["left_children"], dtype=np.int64)
         leaf = left < 0
         conditions = np.array(tree["split_conditions"], dtype=np.float32)
+        before = np.nextafter(conditions, np.float32(-np.inf))
         trees.append(
             Trees(
                 roots=np.array([0]),
                 column=np.where(leaf, LEAF, np.array(tree["split_indices"], dtype=np.int64)),
-                threshold=np.where(leaf, 0.0, _inclusive(conditions)),
+                threshold=np.where(leaf, 0.0, last_that_rounds_to(before)),
                 left=np.where(leaf, LEAF, left),
                 right=np.where(leaf, LEAF, np.array(tree["right_children"], dtype=np.int64)),
                 value=np.where(leaf, conditions.astype(np.float64), 0.0),
@@ -98,11 +97,3 @@ def trees_of(booster: Any) -> Trees:
         )
     mean = float(stored["learner_model_param"]["base_score"].strip("[]"))
     return Trees.join(trees, start=float(logit(np.array([mean]))[0]))
-
-
-def _inclusive(threshold: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Returns the greatest float64 that rounds to a float32 below the threshold."""
-    before = np.nextafter(threshold, np.float32(-np.inf))
-    middle = (before.astype(np.float64) + threshold.astype(np.float64)) / 2
-    falls_below = before.view(np.int32) % 2 == 0
-    return np.where(falls_below, middle, np.nextafter(middle, -np.inf))

@@ -9,7 +9,8 @@ import pytest
 from xgboost import DMatrix, XGBClassifier
 
 from churn_assets.contracts.training import CandidateName
-from churn_assets.ml.candidates.candidate import ROWS_FOR_SPARK, TrainingPart, engine_of
+from churn_assets.ml.candidates import sklearn_trees
+from churn_assets.ml.candidates.candidate import ROWS_FOR_SPARK, Engine, TrainingPart, engine_of
 from churn_assets.ml.candidates.histogram_boosting import BaggedBoosting, HistogramBoosting
 from churn_assets.ml.candidates.logistic_regression import LogisticRegression
 from churn_assets.ml.candidates.registry import CANDIDATES
@@ -45,17 +46,28 @@ def test_churn_yaml_names_the_candidates_that_there_are() -> None:
     assert get_args(CandidateName) == tuple(CANDIDATES)
 
 
+TREES = ["decision_tree", "random_forest", "gradient_boosted_trees"]
+EVERYWHERE = [(name, engine) for name, candidate in CANDIDATES.items() for engine in candidate.engines]
+# scipy minimises for it, so there is no fitted learner; a test below compares it with Spark's
+EVERYWHERE.remove(("logistic_regression", "local"))
+
+
 def fit_and_keep(
     name: str, part: TrainingPart, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[PortableModel | Any, Any]:
-    """The scorer and the learner's own fitted model."""
+    """The scorer and the learner's own fitted model, on the engine of the part."""
     kept: list[Any] = []
     if name == "extreme_boosting":
         from churn_assets.ml.candidates import xgboost as extreme
 
         translate = extreme.trees_of
         monkeypatch.setattr(extreme, "trees_of", lambda fitted: kept.append(fitted) or translate(fitted))
-    elif name in ("histogram_boosting", "bagged_boosting"):
+    elif part.engine == "local" and name in ("decision_tree", "random_forest"):
+        translated = sklearn_trees.trees_of
+        monkeypatch.setattr(
+            sklearn_trees, "trees_of", lambda fitted: kept.append(fitted) or translated(fitted)
+        )
+    elif part.engine == "local" and name != "neural_additive":
         from churn_assets.ml.candidates import histogram_boosting as candidates
 
         original = candidates.trees_of
@@ -72,7 +84,6 @@ def fit_and_keep(
     elif name == "logistic_regression":
         from pyspark.ml import classification
 
-        part = replace(part, engine="spark")
         fit = classification.LogisticRegression.fit
         monkeypatch.setattr(
             classification.LogisticRegression,
@@ -86,14 +97,19 @@ def fit_and_keep(
     return candidate.fit(part), kept if name == "bagged_boosting" else kept[0]
 
 
-@pytest.mark.parametrize("name", list(CANDIDATES))
+@pytest.mark.parametrize(("name", "engine"), EVERYWHERE)
 def test_portable_scorer_matches_the_learner_and_finds_the_signal(
-    name: str, part: TrainingPart, spark: "SparkSession", transformation: Transformation, monkeypatch: Any
+    name: str,
+    engine: Engine,
+    part: TrainingPart,
+    spark: "SparkSession",
+    transformation: Transformation,
+    monkeypatch: Any,
 ) -> None:
-    scorer, learner = fit_and_keep(name, part, monkeypatch)
+    scorer, learner = fit_and_keep(name, replace(part, engine=engine), monkeypatch)
     matrix, labels = transformation.transform(FRESH), FRESH["label"].to_numpy(np.float64)
     ours = scorer.probability(matrix)
-    if name == "histogram_boosting":
+    if name == "histogram_boosting" or (name in TREES and engine == "local"):
         theirs = learner.predict_proba(matrix)[:, 1]
     elif name == "extreme_boosting":
         theirs = learner.predict(DMatrix(matrix))
@@ -134,13 +150,14 @@ def test_spark_frame_keeps_zeros_out(spark: "SparkSession") -> None:
     assert np.array_equal(np.sum([row["features"].toArray() for row in rows], axis=0), np.ones(12))
 
 
-def test_rare_churners_do_not_collapse_the_trees(spark: "SparkSession") -> None:
+@pytest.mark.parametrize("engine", ["local", "spark"])
+def test_rare_churners_do_not_collapse_the_trees(spark: "SparkSession", engine: Engine) -> None:
     frame = training_frame(customers=1500, base=-4.2)
     assert frame["label"].mean() < 0.08
     transformation = Transformation.fit(frame, FEATURES)
     matrix, labels = transformation.transform(frame), frame["label"].to_numpy(np.float64)
     with SparkMatrix(matrix, labels, lambda: spark) as data:
-        scorer = CANDIDATES["decision_tree"].fit(TrainingPart(matrix, labels, data, seed=3))
+        scorer = CANDIDATES["decision_tree"].fit(TrainingPart(matrix, labels, data, seed=3, engine=engine))
     assert len(np.unique(scorer.probability(matrix))) > 4
 
 
@@ -205,7 +222,10 @@ def test_logistic_regression_is_the_same_here_and_on_spark(
         ("extreme_boosting", "auto", ROWS_FOR_SPARK, "spark"),
         ("extreme_boosting", "spark", 10, "spark"),
         ("extreme_boosting", "local", 10**9, "local"),
-        ("random_forest", "local", 10, "spark"),
+        ("random_forest", "local", 10**9, "local"),
+        ("random_forest", "auto", 10, "local"),
+        ("decision_tree", "auto", ROWS_FOR_SPARK, "spark"),
+        ("gradient_boosted_trees", "spark", 10, "spark"),
         ("histogram_boosting", "spark", 10**9, "local"),
     ],
 )
