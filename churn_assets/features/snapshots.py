@@ -14,6 +14,7 @@ from churn_assets.features.states import entity_features, spell_features
 from churn_assets.history.knowledge import as_of_date_of
 from churn_assets.history.merges import merges
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import keep
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_end, month_index
 from churn_assets.silver.reconciliation import first_extracts
@@ -96,7 +97,6 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
     however many months. Uses only rows with event time and known_at on or before the as_of_date; `known_at` is the end
     of the month in which the newest of them became known.
     """
-    from pyspark import StorageLevel
     from pyspark.sql import functions as F
 
     as_of = [month_index(m) for m in months]
@@ -109,7 +109,7 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
     entities = {s.name: history(s) for s in business.tells_who_is_gone if s.name in extracts}
     merged = merges(entities, business, [(month_end(m), month_end(m)) for m in months])
     people = population(history(business.label_source), business, as_of, entities, extracts, merged)
-    people = people.persist(StorageLevel.MEMORY_AND_DISK)
+    people = keep(people)
     frame = people.where("excluded IS NULL")
     known: dict[str, list[Feature]] = {}
     for feature in features:
@@ -130,7 +130,8 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         }
         base = base.fillna(zeros) if zeros else base
         observed = {f.name: seen for f in declared if (seen := _observed(f, business)) is not None}
-        base = base.withColumns({name: F.when(seen, F.col(name)) for name, seen in observed.items()})
+        if observed:
+            base = base.withColumns({name: F.when(seen, F.col(name)) for name, seen in observed.items()})
     for feature in features:
         if feature.sql is not None:
             base = base.withColumn(feature.name, F.expr(feature.sql).cast("double"))

@@ -57,7 +57,10 @@ def newest(value: "Column", source: Source, *before: str) -> "Column":
     """
     from pyspark.sql import functions as F
 
-    return F.max_by(value, F.struct(*before, "known_at", "sequence", *source.silver_key))
+    # a greatest struct instead of max_by: Sail counts a whole batch for each group of max_by, and runs out of memory
+    order = (*before, "known_at", "sequence", *source.silver_key)
+    numbered = (F.col(name).alias(f"by_{number}") for number, name in enumerate(order))
+    return F.max(F.struct(*numbered, value.alias("value")))["value"]
 
 
 def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":

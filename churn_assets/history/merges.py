@@ -196,5 +196,6 @@ def counted_for_survivors(
     if "known_index" in frame.columns:
         joined = joined.withColumn("known_index", F.greatest("known_index", "merge_index"))
     one = F.coalesce("survivor_key", "customer_key")
-    each = F.explode(F.array_compact(F.array("customer_key", "survivor_key"))) if keep else one
+    both = F.when(F.col("survivor_key").isNotNull(), F.array("customer_key", "survivor_key"))
+    each = F.explode(F.coalesce(both, F.array("customer_key"))) if keep else one
     return joined.withColumn("customer_key", each).drop("survivor_key", "merge_index")

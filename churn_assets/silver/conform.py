@@ -8,6 +8,7 @@ from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.contracts.words import with_article
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, moment, number_as_text
 from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -57,19 +58,23 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
+    if column.transform or source.format == "parquet":
+        cast = raw.try_cast(column.spark_type)
+    else:
+        cast = from_text(raw, column.spark_type)
     if column.spark_type in ("double", "float"):
-        number = raw.try_cast(column.spark_type)
+        number = cast
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
-        return raw.try_cast(column.spark_type)
+        return cast
     if column.type == "date":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), raw.try_cast("date"))
+        parsed = [moment(raw, f).cast("date") for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), cast)
     if column.type == "timestamp":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
-    return raw.try_cast(column.spark_type)
+        parsed = [moment(raw, f) for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), cast)
+    return cast
 
 
 def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
@@ -107,9 +112,10 @@ def _as_text(column: ContractColumn, source: Source) -> "Column":
     """The raw value as text, for rules and reasons."""
     from pyspark.sql import functions as F
 
-    raw = F.col(f"_raw_{column.name}").cast("string")
+    raw = F.col(f"_raw_{column.name}")
     if source.format != "parquet":
-        return raw
+        return raw.cast("string")
+    raw = number_as_text(raw) if column.spark_type in FLOATING else raw.cast("string")
     # bronze has the column's type already; a value that does not fit it is in `rescued`
     unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
     return F.coalesce(raw, unfit)
@@ -138,7 +144,8 @@ def _values(column: ContractColumn) -> list["Rule"]:
     value, rules = F.col(column.name), []
 
     def add(rule: str, condition: "Column", reason: str) -> None:
-        rules.append(_rule(rule, column, condition, reason, value))
+        told = number_as_text(value) if column.spark_type in FLOATING else value
+        rules.append(_rule(rule, column, condition, reason, told))
 
     if column.minimum is not None:
         add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
@@ -334,9 +341,23 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),
+        F.when(rule.isNotNull(), json_object(_delivered(source), _floating(source))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
+
+
+def _delivered(source: Source) -> "dict[str, Column]":
+    """The row as delivered: name -> value."""
+    from pyspark.sql import functions as F
+
+    return {field: F.col(f"_delivered.`{field}`") for field in source.fields} | {"rescued": F.col("rescued")}
+
+
+def _floating(source: Source) -> set[str]:
+    """Fields that bronze holds as floating-point numbers."""
+    if source.format != "parquet":
+        return set()
+    return {column.field for column in source.columns if column.spark_type in FLOATING}
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import MonthRule, Source
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import keep, release
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import blocking
@@ -29,7 +30,8 @@ FOUND_BY = "customer_keys"
 OVERLAP = MonthRule("idOverlap", 0.5, 0.01, "block")
 RULE = OVERLAP.rule
 ENOUGH = 10  # fewer ids refuse no month
-SPACES = r"^[\s\p{Z}\x{200B}\x{FEFF}]+|[\s\p{Z}\x{200B}\x{FEFF}]+$"
+SPACE = r"[ \t\n\x0B\f\r\p{Z}\x{200B}\x{FEFF}]"
+SPACES = rf"^{SPACE}+|{SPACE}+$"
 LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}$"  # of Salesforce: the short id of 15 characters and 3 to check it
 
 
@@ -82,10 +84,10 @@ def judge_ids(
     from pyspark.sql import functions as F
 
     related = related_sources(business)
-    told = _with_first_months(ids, keyed, related).persist()
-    pairs = _pairs(told, keyed).persist()
+    told = keep(_with_first_months(ids, keyed, related))
+    pairs = keep(_pairs(told, keyed))
     # most months have none: Spark then drops the joins below from its plan
-    alike = _look_alikes(told, pairs.where("false") if pairs.isEmpty() else pairs, keyed, related).persist()
+    alike = keep(_look_alikes(told, pairs.where("false") if pairs.isEmpty() else pairs, keyed, related))
     try:
         flags = alike.groupBy("source", "customer_id").agg(F.min("kind").alias("kind"))
         counted = (
@@ -104,7 +106,7 @@ def judge_ids(
         return JudgedIds([*problems, *_others(told, withheld, refused)], withheld)
     finally:
         for frame in (alike, pairs, told):
-            frame.unpersist()
+            release(frame)
 
 
 @dataclass
@@ -165,8 +167,8 @@ def plain_forms(spelling: "Column") -> "list[tuple[str, Column]]":
     from pyspark.sql import functions as F
 
     trimmed = F.regexp_replace(spelling, SPACES, "")
-    whole = F.regexp_replace(trimmed, r"^(\d+)\.0+$", "$1")
-    bare = F.regexp_replace(whole, r"^0+(?=\d+$)", "")
+    whole = F.regexp_replace(trimmed, r"^([0-9]+)\.0+$", "$1")
+    bare = F.regexp_replace(whole, r"^0+([0-9]+)$", "$1")
     return [("spaces", trimmed), ("a decimal point", whole), ("leading zeros", bare)]
 
 

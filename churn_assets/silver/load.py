@@ -13,6 +13,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.delta.draft import Draft
+from churn_assets.lakehouse.engine import frames
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import between, one_of
 from churn_assets.months import add_months
@@ -240,24 +241,24 @@ def load_silver(
     Raises:
         MonthBlocked: a blocking rule is broken in some of the months; the others were committed.
     """
-    from pyspark import StorageLevel
-
     bronze = lakehouse.read(tables.bronze(source))
     kept: list[DataFrame] = []
 
     def keep(frame: "DataFrame") -> "DataFrame":
-        kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
-        return frame
+        kept.append(frames.keep(frame))
+        return kept[-1]
 
     conformed = conform(bronze.where(between(months)), source)
-    if source.format == "parquet":
-        # Parquet is cheaper read again than kept: only the few rows that take more than one look are.
+    if source.format != "parquet" or any(column.transform for column in source.columns):
+        # Text and expressions are dear to compute, and versions and quarantine both need them: once. Parquet is cheaper
+        # read again than kept.
+        conformed = keep(conformed)
+    if source.format == "parquet" or frames.windows_are_dear(bronze):
+        # only the few rows that take more than one look are put in order
         repeated = keep(repeated_keys(conformed, source))
         apart = keep(set_apart(conformed, source, repeated))
         accepted, refused = to_versions_sparing(conformed, source, repeated, apart), apart
     else:
-        # Text is dear to parse, and versions and quarantine both need it: parsed once, and put in order once.
-        conformed = keep(conformed)
         ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
@@ -287,7 +288,7 @@ def load_silver(
                 load.commits.extend(_publish(source, drafted, months, load.passed, run_id))
     finally:
         for frame in reversed(kept):
-            frame.unpersist()
+            frames.release(frame)
     record_months(lakehouse, source, verdicts(source, load, came), months, run_id)
     # what blocks is a failed check, and stands in silver/reconciliation
     record(lakehouse, source.name, months, [p for p in load.problems if p.severity == "warn"], run_id=run_id)
