@@ -84,7 +84,7 @@ class Business:
         The state of a spell, a merge, or the state of an entity that delivers only changes may have been told in any
         earlier month.
         """
-        once = source.role == "entity" and (source.delivery == "changes" or source.merged_into)
+        once = source.role == "entity" and (source.delivery != "full" or source.merged_into)
         if source.name == self.file.label.source or source.role == "spell" or once:
             return None
         if source.role == "entity":

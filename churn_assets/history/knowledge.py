@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source, SpellColumns
+from churn_assets.silver.versions import LISTED_UNTIL
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -29,7 +30,10 @@ def spell_of(source: Source) -> SpellColumns:
 
 
 def index_of(day: "Column") -> "Column":
-    """Months since year 0 of a date; the Python twin is `months.month_index`."""
+    """Months since year 0 of a date; the Python twin is `months.month_index`.
+
+    Years have four digits, so no sum of such numbers leaves 32 bits: no engine can overflow or wrap around.
+    """
     from pyspark.sql import functions as F
 
     return F.year(day) * 12 + F.month(day) - 1
@@ -168,3 +172,15 @@ def _newest(versions: "DataFrame", source: Source, by: list[str]) -> "DataFrame"
 
     newest_first = Window.partitionBy(*by, *source.silver_key).orderBy(F.desc("known_at"), F.desc("sequence"))
     return versions.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
+
+
+def last_listed(source: Source, versions: "DataFrame") -> "Column":
+    """The day of the last extract of its month that held a version; of a source of changes its known_at.
+
+    Earlier releases did not keep that day.
+    """
+    from pyspark.sql import functions as F
+
+    if source.delivery != "full" or LISTED_UNTIL not in versions.columns:
+        return F.col("known_at")
+    return F.coalesce(LISTED_UNTIL, "known_at")

@@ -170,6 +170,11 @@ class Lakehouse:
         """
         return grouped(self._dataset(table), by, aggregates, where)
 
+    def slices(self, table: Table, column: str) -> list[Any]:
+        """Values of a partition column that the table has rows of, ascending; no file's content is read."""
+        counts = self.aggregate(table, [column], [(column, "count")])
+        return sorted(counts[column].to_pylist())
+
     def count(self, table: Table, where: "pc.Expression | None" = None) -> int:
         """Number of rows, or of those that satisfy `where`, without a JVM."""
         return int(self._dataset(table).count_rows(filter=where))

@@ -1,4 +1,4 @@
-"""Counts people from one month end to the next, from silver alone and without Spark.
+"""Counts people from one month end to the next, from silver alone.
 
 former + new = now + ended + merged + disappeared + unknown. It shares no code with the population of the features, so
 that each can be held against the other.
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.history.knowledge import spell_of
 from churn_assets.history.presence import Extracts
 from churn_assets.monitoring.people_merges import followed, with_survivors
 from churn_assets.months import add_months, month_end, month_of, month_range
 from churn_assets.silver.customer_keys import MERGED_INTO
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 ALL = "all sources"
@@ -101,12 +103,15 @@ class _Keys:
         import pandas as pd
 
         self.source, self.lapse = source, business.file.label.policy == "lapse"
+        self.eligibility = business.file.eligibility
         self.delivered = [month_of(day) for day in extracts.get(source.name, ())]
         spell, former = source.spell, source.former
         columns = ["customer_key", *source.silver_key, "refused", former.column if former else None]
         columns += [MERGED_INTO if source.merged_into else None]
         columns += (
-            [spell.started_on, spell.ended_on, spell.expires_on if self.lapse else None] if spell else []
+            [spell.started_on, spell.ended_on, spell.notice_on, spell.expires_on if self.lapse else None]
+            if spell
+            else []
         )
         self.columns = [c for c in dict.fromkeys(columns) if c is not None]
         self.newest = pd.DataFrame({c: [] for c in [*self.columns, "month", "into", "in_doubt"]})
@@ -153,16 +158,17 @@ class _Keys:
     def customers(self, month: str) -> "pd.DataFrame":
         """customer_key -> state, absent (from all that a `full` source delivered) and handed_over, at the month's end.
 
-        Whose every row now names another customer (handed_over) has ended here.
+        Whose every row now names another customer (handed_over) has ended here. Of a spell source also `first` day, and
+        `stays`: whether one runs and is not in notice.
         """
         import numpy as np
         import pandas as pd
 
         frame, source = self.newest, self.source
         if frame.empty:
-            return pd.DataFrame(
-                {name: pd.Series(dtype=object) for name in ("state", "absent", "handed_over")}
-            )
+            columns = ("state", "absent", "handed_over", "first")
+            nothing = {name: pd.Series(dtype=object) for name in columns}
+            return pd.DataFrame(nothing | {"stays": pd.Series(dtype=bool)})
         refused = frame["refused"].to_numpy(dtype=bool)
         last = max((m for m in self.delivered if m <= month), default="")
         absent = (
@@ -185,16 +191,35 @@ class _Keys:
             ended = (end <= day).to_numpy()
             begun = refused | (_days(frame[source.spell.started_on]) <= day).to_numpy()
             gone = absent & end.isna().to_numpy()
-        cases = [~begun, merged, ended, in_doubt, gone, refused]
-        names = ("not yet", "merged", "ended", "unknown", "disappeared", "unknown")
+        cases = [~begun, merged, ended, gone, in_doubt, refused]
+        names = ("not yet", "merged", "ended", "disappeared", "unknown", "unknown")
         rank = np.select(cases, [STATES.index(name) for name in names], 0)
         of = frame[["customer_key"]].assign(rank=rank, absent=absent).groupby("customer_key")
         found = of.agg(rank=("rank", "min"), absent=("absent", "min"))
         found = found.assign(state=found["rank"].map(dict(enumerate(STATES))), handed_over=False)
+        if source.spell is not None:
+            found = self._with_stays(found, month, rank == 0, begun)
         if self.handed_over.empty:
             return found
-        others = pd.DataFrame({"state": "ended", "handed_over": True}, pd.Index(self.handed_over))
-        return pd.concat([found, others])
+        ended_here = {"state": "ended", "handed_over": True, "stays": False}
+        return pd.concat([found, pd.DataFrame(ended_here, pd.Index(self.handed_over))])
+
+    def _with_stays(
+        self, found: "pd.DataFrame", month: str, runs: "np.ndarray[Any, Any]", begun: "np.ndarray[Any, Any]"
+    ) -> "pd.DataFrame":
+        """Adds whether a customer has a spell that runs and is not in notice, and the first day of any."""
+        import numpy as np
+
+        frame, spell, day = self.newest, spell_of(self.source), np.datetime64(month_end(month))
+        stays = runs
+        if self.eligibility.exclude_in_notice:
+            stays = runs & frame[spell.ended_on].isna().to_numpy()
+            if spell.notice_on:
+                stays &= ~(_days(frame[spell.notice_on]) <= day).to_numpy()
+        first = _days(frame[spell.started_on]).where(begun)
+        of = frame[["customer_key"]].assign(stays=stays, first=first).groupby("customer_key")
+        told = of.agg(stays=("stays", "max"), first=("first", "min"))
+        return found.assign(stays=told["stays"], first=told["first"])
 
 
 class _Events:
@@ -205,34 +230,31 @@ class _Events:
     def __init__(self, source: Source, business: Business) -> None:
         import pandas as pd
 
-        self.source = source
-        self.within = business.file.eligibility.active_within_days
-        self.last: pd.Series = pd.Series(dtype="datetime64[s]")
+        self.source, self.eligibility = source, business.file.eligibility
+        self.days = pd.DataFrame({name: pd.Series(dtype="datetime64[s]") for name in ("first", "last")})
 
     def add(self, month: str, rows: "pd.DataFrame") -> None:
-        """Takes in customer_key and the day of events that became known in a month."""
+        """Takes in customer_key, first and last day of the events that became known in a month."""
         import pandas as pd
 
-        days = _days(rows.set_index("customer_key")["day"])
-        told = [some for some in (self.last, days) if len(some)]
+        days = rows.set_index("customer_key")[["first", "last"]].apply(_days)
+        told = [some for some in (self.days, days) if len(some)]
         if told:
-            self.last = pd.concat(told).groupby(level=0).max()
+            of = pd.concat(told).groupby(level=0)
+            self.days = of.agg(first=("first", "min"), last=("last", "max"))
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state: active, or silent for `active_within_days`.
+        """customer_key -> state (active, or silent for `active_within_days`), first day, stays.
 
-        Neither later corrections nor the label's `where` are applied, so nobody who is asked is missing here.
+        Corrections are not applied, so nobody who is asked is missing here.
         """
         import numpy as np
 
-        silent = np.datetime64(month_end(month)) - self.last.to_numpy()
-        over = (
-            np.zeros(len(self.last), bool)
-            if self.within is None
-            else silent >= np.timedelta64(self.within, "D")
-        )
-        states = np.where(over, "ended", "now")
-        return self.last.to_frame("last").assign(state=states)
+        day, within = np.datetime64(month_end(month)), self.eligibility.active_within_days
+        over = np.zeros(len(self.days), bool)
+        if within is not None:
+            over |= (day - self.days["last"]).to_numpy() >= np.timedelta64(within, "D")
+        return self.days.assign(state=np.where(over, "ended", "now"), stays=~over)
 
 
 def _days(values: "pd.Series") -> "pd.Series":
@@ -248,15 +270,18 @@ def _days(values: "pd.Series") -> "pd.Series":
 
 
 def _of_all(
-    told: "Mapping[str, pd.DataFrame]", business: Business, heirs: Mapping[str, str | None]
-) -> "pd.Series":
-    """The state of each customer of the label source, after what the entities say of those who have not ended.
+    told: "Mapping[str, pd.DataFrame]", business: Business, heirs: Mapping[str, str | None], month: str
+) -> "pd.DataFrame":
+    """Customer of the label source -> state, after what the entities say of those who have not ended, and eligible.
 
     `heirs`: see `followed`.
     """
-    own = told[business.label_source.name]
-    states = with_survivors(own["state"], heirs, STATES) if heirs else own["state"].copy()
-    going_on = ~states.isin(("ended", "not yet"))
+    import numpy as np
+
+    of_label = told[business.label_source.name]
+    people = with_survivors(of_label, heirs, STATES) if heirs else of_label
+    states = people["state"].copy()
+    staying = going_on = ~states.isin(("ended", "not yet"))
     listing = [s for s in business.tells_who_is_gone if s.name in told]
     absent = None
     for source in (s for s in listing if s.delivery == "full"):
@@ -264,15 +289,19 @@ def _of_all(
         nowhere, ever = said.ne(False), said.notna()
         absent = (nowhere, ever) if absent is None else (absent[0] & nowhere, absent[1] | ever)
     if absent is not None:
-        states[(states == "now") & absent[0] & absent[1]] = "disappeared"
+        gone = absent[0] & absent[1]
+        states[states.isin(OPEN) & gone] = "disappeared"
+        staying = going_on & ~gone
     if heirs:
         merged = states.index.isin([who for who, heir in heirs.items() if heir])
         in_doubt = states.index.isin([who for who, heir in heirs.items() if not heir])
-        if "handed_over" in own:  # to the survivor
-            states[own["handed_over"].reindex(states.index).eq(True) & merged] = "merged"
+        states[staying & in_doubt] = "unknown"
         states[going_on & merged] = "merged"
-        states[going_on & in_doubt] = "unknown"
-    return states
+        if "handed_over" in of_label:  # to the survivor
+            states[of_label["handed_over"].reindex(states.index).eq(True) & merged] = "merged"
+    tenure = np.datetime64(month_end(month)) - people["first"].astype("datetime64[s]")
+    long = tenure >= np.timedelta64(business.file.eligibility.min_tenure_days, "D")
+    return states.to_frame("state").assign(eligible=people["stays"].eq(True) & long & (states == "now"))
 
 
 def people_states(
@@ -281,13 +310,13 @@ def people_states(
     extracts: Extracts,
     first_month: str,
     last_month: str,
-) -> "Iterator[tuple[str, dict[str, pd.Series], pd.Index]]":
-    """Month by month: source (and ALL) -> the state of each customer at its end; and the survivors of merges.
+) -> "Iterator[tuple[str, dict[str, pd.DataFrame], pd.Index]]":
+    """Month by month: source (and ALL) -> `state` of each customer at its end, of ALL also `eligible`; and survivors.
 
     Args:
         business: whose people.
-        read: (source, month, columns) -> the last versions of that month in silver; of an event source customer_key
-            and `day`, the last event of each customer that became known.
+        read: (source, month, columns) -> the last versions of that month in silver; of an event source customer_key,
+            `first` and `last`: the days of the events that became known and that the label counts.
         extracts: see `history.presence`.
         first_month: the first month wanted; those before it are read, too.
         last_month: the last month wanted.
@@ -305,7 +334,6 @@ def people_states(
         if month < first_month:
             continue
         told = {name: known.customers(month) for name, known in kept.items()}
-        states = {name: frame["state"] for name, frame in told.items()}
         merging = [known for known in kept.values() if isinstance(known, _Keys) and known.source.merged_into]
         into: dict[str, str | None] = {}
         for known in merging:
@@ -313,7 +341,7 @@ def people_states(
         listed = {who for known in merging if into for who in known.newest["customer_key"]}
         heirs = followed(into, listed)
         survivors = pd.Index([heir for heir in heirs.values() if heir])
-        yield month, states | {ALL: _of_all(told, business, heirs)}, survivors
+        yield month, told | {ALL: _of_all(told, business, heirs, month)}, survivors
 
 
 def balances(
@@ -321,20 +349,26 @@ def balances(
     read: "Callable[[Source, str, Sequence[str]], pd.DataFrame]",
     extracts: Extracts,
     months: Sequence[str],
-) -> "Iterator[tuple[list[PeopleBalance], pd.Series]]":
-    """For each of the months: a balance per source and one of all, and the states of all customers."""
+) -> "Iterator[tuple[list[PeopleBalance], pd.DataFrame]]":
+    """For each of the months: a balance per source and one of all; and of all customers `state` and `eligible`."""
     import pandas as pd
 
-    before: dict[str, pd.Series] = {}
+    before: dict[str, pd.DataFrame] = {}
     inherited: pd.Index | None = None
     # each month is compared with the one before it
     first, last = add_months(min(months), -1), max(months)
-    for month, states, survivors in people_states(business, read, extracts, first, last):
+    nobody = pd.DataFrame({"state": pd.Series(dtype=object)})
+    for month, people, survivors in people_states(business, read, extracts, first, last):
         if month in months:
-            nobody = pd.Series(dtype=object)
             rows = [
-                balance(name, month, before.get(name, nobody), told, inherited if name == ALL else None)
-                for name, told in states.items()
+                balance(
+                    name,
+                    month,
+                    before.get(name, nobody)["state"],
+                    told["state"],
+                    inherited if name == ALL else None,
+                )
+                for name, told in people.items()
             ]
-            yield rows, states[ALL]
-        before, inherited = states, survivors
+            yield rows, people[ALL]
+        before, inherited = people, survivors

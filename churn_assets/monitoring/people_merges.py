@@ -20,12 +20,18 @@ def followed(into: Mapping[str, str | None], listed: Set[str]) -> dict[str, str 
 
 
 def with_survivors(
-    states: "pd.Series", heirs: Mapping[str, str | None], in_order: Sequence[str]
-) -> "pd.Series":
-    """The states after those of merged customers count for their survivors: of several the first in `in_order`."""
+    people: "pd.DataFrame", heirs: Mapping[str, str | None], in_order: Sequence[str]
+) -> "pd.DataFrame":
+    """state, stays and first after those of merged customers count for their survivors.
+
+    Of several states the first in `in_order` counts, of days the first; whoever has one spell that stays, stays.
+    """
     import pandas as pd
 
-    rank = states.map({state: place for place, state in enumerate(in_order)})
-    to = pd.Series({who: heir for who, heir in heirs.items() if heir and who in rank.index}, dtype=object)
-    handed_on = rank.reindex(to.index).groupby(to.to_numpy()).min()
-    return pd.concat([rank, handed_on]).groupby(level=0).min().map(dict(enumerate(in_order)))
+    own = people[["stays", "first"]].assign(
+        rank=people["state"].map({state: place for place, state in enumerate(in_order)})
+    )
+    to = pd.Series({who: heir for who, heir in heirs.items() if heir and who in own.index}, dtype=object)
+    of = pd.concat([own, own.reindex(to.index).set_index(to.to_numpy())]).groupby(level=0)
+    found = of.agg(rank=("rank", "min"), stays=("stays", "max"), first=("first", "min"))
+    return found.assign(state=found["rank"].map(dict(enumerate(in_order))))

@@ -32,7 +32,7 @@ from churn_assets.silver.audit import MonthAudit, Problem
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.fill import COLLAPSE
 from churn_assets.silver.findings import as_metadata, in_words, record
-from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
+from churn_assets.silver.known_ids import FOUND_BY, before, judge_ids
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import reconcile
 
@@ -87,7 +87,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
         ids = keep(delivered_ids(bronze))  # judged, then given keys
         with telling_no_values(table), lakehouse.alone_with(table):
             known = lakehouse.read(table) if lakehouse.exists(table) else None
-            judged = judge_ids(business, ids, known, first_months(lakehouse, business))
+            judged = judge_ids(business, ids, known, before(lakehouse, business, months))
             # random: must not be drawn a second time
             added = keep(new_keys(ids, known, judged.withheld))
             try:
@@ -204,6 +204,8 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         checks={
             CONTRACT_RULES: f"No blocking rule of the contract of {source.name} is broken, and every delivered row is "
             "accepted, a duplicate or in quarantine.",
+        },
+        reports={
             COLUMNS_FILLED: "No optional column that was filled in the months before is empty now.",
         },
         owner=source.owner,

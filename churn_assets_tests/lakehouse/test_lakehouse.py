@@ -32,7 +32,10 @@ PLAIN = Table("gold", "things", "one row", columns=THINGS)
 JANUARY = between(["2025-01"])
 
 
-@pytest.fixture(params=["", "file://"], ids=["file by file", "through the connector"])
+THROUGH_THE_CONNECTOR = pytest.param("file://", marks=pytest.mark.jvm(reason="Delta's connector is of Spark"))
+
+
+@pytest.fixture(params=["", THROUGH_THE_CONNECTOR], ids=["file by file", "through the connector"])
 def lakehouse(spark: "SparkSession", tmp_path: Path, request: pytest.FixtureRequest) -> Lakehouse:
     """An empty lake: once on this machine, once as if elsewhere."""
     lake = f"{request.param}{tmp_path}/lake"
@@ -58,6 +61,7 @@ def test_replace_writes_exactly_its_slice_however_often_it_runs(lakehouse: Lakeh
     first = lakehouse.replace(
         MONTHLY, _frame(lakehouse, both), between(["2025-01", "2025-02"]), run_id="run-1"
     )
+    assert lakehouse.slices(MONTHLY, "extract_month") == ["2025-01", "2025-02"]
     assert (first.table, first.version, first.rows) == ("silver/things", 0, 2)
     assert lakehouse.version(MONTHLY) == 0 and lakehouse.count(MONTHLY) == 2
     for expected in (1, 2):
