@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test oracle lint docs tables ui bench clean clean-all jars
+.PHONY: help demo announce test oracle lint docs tables ui bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -74,6 +74,9 @@ tables: $(VENV)/.stamp  ## write docs/tables.md anew from the table catalogue
 
 bench: $(VENV)/.stamp jars  ## measure the pipeline, ratios side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+parity: $(VENV)/.stamp jars  ## build the shipped businesses on Sail and on Spark, and compare every table
+	@$(BIN)/python -m benchmarks.parity $(ARGS)
 
 clean:  ## remove caches and build files; keeps data and the environment
 	@echo "Removing caches and build files; $(CHURN_HOME) and $(VENV) stay."

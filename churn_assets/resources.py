@@ -55,6 +55,7 @@ class SettingsResource(_Shown[Settings]):
     keep_days: int = _told("keep_days")
     jars: str = _told("jars")
     maven: str = _told("maven")
+    engine: str = _told("engine")
     engine_profile: str = _told("engine_profile")
     spark_master: str = _told("spark_master")
     spark_conf: dict[str, str] = _told("spark_conf")
@@ -72,12 +73,13 @@ class SettingsResource(_Shown[Settings]):
 
 
 class LakehouseResource(_Shown[Lakehouse]):
-    """Reads and writes the Delta tables: where they lie, and the Spark that computes them."""
+    """Reads and writes the Delta tables: where they lie, and the engine that computes them."""
 
     in_effect: dg.ResourceDependency[Settings]
     lake: str = _told("lake")
     landing: str = _told("landing")
     keep_days: int = _told("keep_days")
+    engine: str = _told("engine")
     engine_profile: str = _told("engine_profile")
     spark_master: str = _told("spark_master")
     spark_conf: dict[str, str] = _told("spark_conf")
@@ -89,7 +91,7 @@ class LakehouseResource(_Shown[Lakehouse]):
         return cls(in_effect=settings, **_lakehouse(settings))
 
     def create_resource(self, context: dg.InitResourceContext) -> Lakehouse:
-        """A lakehouse that has not started Spark."""
+        """A lakehouse that has not started its engine."""
         self._require(_lakehouse(self.in_effect))
         return Lakehouse(self.in_effect)
 
@@ -126,6 +128,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "keep_days": settings.keep_days,
         "jars": str(settings.jars_path),
         "maven": without_secrets(settings.maven),
+        "engine": settings.engine,
         "engine_profile": settings.engine_profile,
         "spark_master": settings.spark_master,
         "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},

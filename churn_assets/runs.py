@@ -19,8 +19,7 @@ from churn_assets.definitions import build_defs, tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import range_tags
-from churn_assets.lakehouse.engine.jars import delta_jars
-from churn_assets.lakehouse.engine.session import running_tasks
+from churn_assets.lakehouse.engine.session import prepare, running_tasks
 from churn_assets.reporting.progress_display import Display, display_on
 from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking
@@ -149,7 +148,7 @@ def run_job(
         RunError: a step failed; with the message of the step and the id of the run.
     """
     definition = _job_of(settings, job, months)
-    delta_jars(settings, console)  # before the display of the run starts, and once instead of in every step
+    prepare(settings, console)  # before the display of the run starts, and once instead of in every step
     total = len(definition.graph.node_dict)
     done: list[ExecuteInProcessResult] = []
     crash: list[BaseException] = []

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         "or a folder with the two files; default: DEFAULT_ARTIFACT_REPOSITORY, which Spark reads "
         "too, else Maven Central.",
     )
+    engine: Literal["auto", "sail", "spark"] = Field(
+        "spark",
+        description="What computes the tables. sail: without Java, for a lake on this machine; spark: in a JVM or on a "
+        "cluster; auto: sail where the data are on this machine and fit its memory, else spark.",
+    )
     engine_profile: Literal["auto", "small", "large"] = Field(
         "auto",
         description="small: starts fast, best below about 512 MB of extracts; large: all of Java's compilers;"

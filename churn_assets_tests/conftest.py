@@ -21,9 +21,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_configure() -> None:
-    """Forget the settings of whoever runs the tests; only the folder of the Delta jars is shared with them."""
+    """Forget the settings of whoever runs the tests, but for the folder of the Delta jars and the engine."""
     for name in list(os.environ):
-        if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name != "CHURN_JARS":
+        if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name not in ("CHURN_JARS", "CHURN_ENGINE"):
             del os.environ[name]
     # in the background SIGINT is ignored: Dagster then ignores SIGTERM too, and with it what is started from here
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,11 +33,21 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two processes that share the tests, one has the Spark session, and one the demo with what lives on from it.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With CHURN_ENGINE=sail only the tests that use the session, but for those about the JVM.
+
+    Of two processes that share the tests, one has the Spark session, and one the demo with what lives on from it.
 
     Other tests of a module stay together.
     """
+    if os.environ.get("CHURN_ENGINE") == "sail":
+        on_both = [
+            item
+            for item in items
+            if "spark" in getattr(item, "fixturenames", ()) and item.get_closest_marker("jvm") is None
+        ]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(on_both)])
+        items[:] = on_both
     for item in items:
         wanted = getattr(item, "fixturenames", ())
         costly = next((name for name in ("spark", "demo") if name in wanted), None)

@@ -21,7 +21,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.findings import record
-from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
+from churn_assets.silver.known_ids import FOUND_BY, before, judge_ids
 from churn_assets.silver.load import SilverLoad, load_silver
 from churn_assets.sources.landing import list_extracts
 
@@ -174,9 +174,23 @@ def tell_merges(contract: dict[str, Any]) -> None:
 
 def deliver_all(contract: dict[str, Any]) -> None:
     """Each extract of the source lists everything."""
+    _deliver(contract, "full")
+
+
+def deliver_changes(contract: dict[str, Any]) -> None:
+    """An extract of the source tells what has changed since the one before."""
+    _deliver(contract, "changes")
+
+
+def deliver_once(contract: dict[str, Any]) -> None:
+    """The source is one export."""
+    _deliver(contract, "once")
+
+
+def _deliver(contract: dict[str, Any], what: str) -> None:
     for item in contract["customProperties"]:
         if item["property"] == "delivery":
-            item["value"] = "full"
+            item["value"] = what
 
 
 def _any_gap(contract: dict[str, Any]) -> None:
@@ -203,7 +217,7 @@ def give_keys(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
     where = tables.between(months)
     ids = delivered_ids([(s, lakehouse.read(tables.bronze(s)).where(where)) for s in business.sources])
     known = lakehouse.read(tables.CUSTOMER_KEYS) if lakehouse.exists(tables.CUSTOMER_KEYS) else None
-    judged = judge_ids(business, ids, known, first_months(lakehouse, business))
+    judged = judge_ids(business, ids, known, before(lakehouse, business, months))
     record(lakehouse, FOUND_BY, months, judged.problems, run_id="keys")
     added = new_keys(ids, known, judged.withheld).coalesce(1)
     return lakehouse.append(tables.CUSTOMER_KEYS, added, run_id="keys").rows

@@ -21,7 +21,7 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     policies: dict[str, dg.FreshnessPolicy] = {}
     policies |= dict.fromkeys(("silver", "gold", "features", "scores", "monitoring"), monthly)
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
-    for source in business.sources:
+    for source in (s for s in business.sources if s.delivery != "once"):
         late = timedelta(days=source.frequency_days + source.latency_days)
         policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(
             fail_window=late + GRACE, warn_window=late

@@ -1,7 +1,7 @@
 """The sensor that requests an ingest of new extracts. It reads no file, only names, sizes and modification times."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import NamedTuple
@@ -19,13 +19,14 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, spans, spoken
 from churn_assets.silver.audit import USUAL_MONTHS
 from churn_assets.silver.known_ids import RULE as NO_KEYS
+from churn_assets.silver.reconciliation_rows import rules_digest
 from churn_assets.sources.arrivals import Arrivals, look, touched
-from churn_assets.sources.landing import LandingError, list_extracts
+from churn_assets.sources.landing import LandingError, list_everything
 
 EVERY_SECONDS = 60
 TINY = 4096  # bytes; a file of this size holds a header at most
-# The mark of a month that was requested while the source waited. Its run may have failed at this source, which blocks
-# the customer keys of all sources. No file has this mark, so the sensor requests the month again.
+# The mark of a month that was requested for another source while it waited. Silver refuses it for this source. No file
+# has this mark, so the sensor requests the month again.
 AGAIN = ""
 
 
@@ -34,12 +35,13 @@ class Remembered(NamedTuple):
 
     `requests` makes run keys unique. Without it, a landing zone that returns to an earlier state (a wrong file was
     withdrawn) would give the same run key again, and Dagster launches a run key only once. `day` is the day of the
-    newest request.
+    newest request. `rules` is a digest of the rules by which silver judges months.
     """
 
     requests: int
     arrivals: Arrivals
     day: str = ""
+    rules: str = ""
 
     def cursor(self) -> str:
         """The state as the text of the Dagster cursor."""
@@ -67,7 +69,7 @@ def loaded(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -
         rows = lakehouse.aggregate(table, ["extract_month", "source_file"], [("row_number", "count")])
         month_of_file = {row["source_file"]: row["extract_month"] for row in rows.to_pylist()}
         written = lakehouse.committed_at(table)
-        lying = list_extracts(lakehouse.settings.landing_uri, source)
+        lying = list_everything(lakehouse.settings.landing_uri, source).files
         gone = {month_of_file[name] for name in month_of_file.keys() - {f.name for f in lying}}
         new = {
             f.month
@@ -85,16 +87,20 @@ class Verdicts(NamedTuple):
         unjudged: months with files that silver has not judged as they lie: their run failed before.
         refused: source -> months that silver refused, with the files that lie there.
         without_keys: source -> months that silver refused because ids had no key, changed since or not.
+        outdated: months that silver refused by rules that were edited since.
     """
 
     unjudged: set[str]
     refused: dict[str, set[str]]
     without_keys: dict[str, set[str]]
+    outdated: set[str]
 
 
-def verdicts(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals) -> Verdicts:
-    """What silver/reconciliation says of the files of these sources that are `present`."""
-    found = Verdicts(set(), {}, {})
+def verdicts(
+    lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals, rules: Mapping[str, str]
+) -> Verdicts:
+    """What silver/reconciliation says of the files of these sources that are `present`, and are judged by `rules`."""
+    found = Verdicts(set(), {}, {}, set())
     some = lakehouse.exists(tables.RECONCILIATION)
     rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist() if some else []
     told = {(row["source"], row["extract_month"]): row for row in rows}
@@ -108,6 +114,8 @@ def verdicts(lakehouse: Lakehouse, sources: Iterable[Source], present: Arrivals)
                 found.unjudged.add(month)
             elif row.get("refused_by"):
                 found.refused.setdefault(source.name, set()).add(month)
+                if row.get("rules") not in (rules[source.name], None):
+                    found.outdated.add(month)
     return found
 
 
@@ -117,7 +125,7 @@ def asked_again(told: Verdicts, before: Arrivals, after: Arrivals) -> set[str]:
     A refused month may pass when its source delivers again what the rules `volume` and `gap` compare it with. A month
     with ids that have no key may be refused because of a month of another source.
     """
-    found = set(told.unjudged)
+    found = told.unjudged | told.outdated
     for name, months in told.refused.items():
         changed = touched({name: before.get(name, {})}, {name: after.get(name, {})})
         for month in months:
@@ -139,7 +147,7 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Ingests the months whose files in the landing zone were added, changed or removed since the last tick. "
-            "Files younger than 30 s and *.part wait; so does a source with a file that its contract does not "
+            "Files younger than 30 s and *.part wait; so does the month of a file that its contract does not "
             "expect, and the tick names the file."
         ),
     )
@@ -148,27 +156,37 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         landing = lakehouse.settings.landing_uri
         last = Remembered.of(context.cursor) if context.cursor else Remembered(0, {})
-        requested, before, before_day = last
-        after, refused = look(landing, business, before)
+        requested, before, before_day, before_rules = last
+        after, refused, waiting_months = look(landing, business, before)
         if not context.cursor:
-            before = loaded(lakehouse, (s for s in business.sources if s.name not in refused), after)
+            before = loaded(lakehouse, business.sources, after)
         months = touched(before, after)
         known = set(ingest_months(business).get_partition_keys())
         # months outside the calendar are not remembered, so that they are new once the calendar includes them
         inside = {name: {m: d for m, d in seen.items() if m in known} for name, seen in after.items()}
-        told = verdicts(lakehouse, (s for s in business.sources if s.name not in refused), inside)
+        rules = {source.name: rules_digest(business, source) for source in business.sources}
+        told = verdicts(lakehouse, business.sources, inside, rules)
+        by_rules = blake2s(json.dumps(rules).encode(), digest_size=8).hexdigest()
+        edited = before_rules not in ("", by_rules)
         today, busy = f"{datetime.now(UTC):%Y-%m-%d}", job_under_way(context.instance)
         # a failed run is tried again when something changes, else once a day
-        if not busy and (months or (told.unjudged and today != before_day)):
+        waiting = told.unjudged | told.outdated
+        if not busy and (months or (waiting and (edited or today != before_day))):
             months = sorted({*months, *asked_again(told, before, after)})
         outside = [m for m in months if m not in known]
         asked = spans(m for m in months if m in known)
         if refused and not asked:
             raise LandingError("\n".join(map(str, refused.values())))
         for name, error in refused.items():
-            context.log.warning(f"{name} waits: {error}")
-            inside[name] |= {month: AGAIN for month in months if month in known}
-        cursor = Remembered(requested + bool(asked), inside, today if asked else before_day).cursor()
+            waits = spoken(waiting_months[name]) or "no month, since the names tell none,"
+            context.log.warning(f"{name}: {waits} waits: {error}")
+            inside[name] |= {
+                month: AGAIN for month in waiting_months[name].intersection(months) if month in known
+            }
+        kept_rules = before_rules if edited and busy else by_rules
+        cursor = Remembered(
+            requested + bool(asked), inside, today if asked else before_day, kept_rules
+        ).cursor()
         if not asked:
             are = form(len(outside), "is no month", "are no months")
             why = f"; {', '.join(outside)} {are} of the calendar in churn.yaml" if outside else ""

@@ -69,6 +69,11 @@ def punctuality(
     months = {month_of(d) for d in loaded} - set(partial)
     expected = month_range(first, min(month_of(day), end or month_of(day)))
     deadlines += [(month_end(m) + latency, f"the month {m}") for m in expected if m not in months]
+    if source.delivery == "once":
+        if newest:
+            age = f"{source.name}: delivered once, on {newest}, {(day - newest).days} days before {day}."
+            return Punctuality(0, max(months, default=None), newest, age)
+        deadlines = deadlines[:1]
     due, what = min(deadlines)
     late = max(0, (day - due).days)
     if late:

@@ -17,7 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.months import spoken
 from churn_assets.sources.arrivals import digest
-from churn_assets.sources.landing import LandingError, list_everything, refuse
+from churn_assets.sources.landing import Listing, list_everything
 from churn_assets.sources.readers.staging import stage
 
 SHOWN_FILES = 50
@@ -27,6 +27,7 @@ FILES_FIT = "files_fit_contract"
 EVERY_ROW = "every_row_of_every_file"
 FILES_READ = "every_file_was_read"
 LEFT_OUT = "These files are left out, and silver refuses their months."
+NO_MONTH = "Nothing tells of which month {name} is, so no month waits for it; any of them may lack its rows."
 
 
 def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -37,13 +38,12 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         business,
         description=f"{source.description} All delivered rows ({source.format}), unchanged.",
         partitions=ingest_months(business),
-        checks={
-            FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD.",
-            EVERY_ROW: "The table holds as many rows of each file as its reader counted.",
-        },
+        checks={EVERY_ROW: "The table holds as many rows of each file as its reader counted."},
         reports={
+            FILES_FIT: f"Every file is {source.format}, in a folder extract_date=YYYY-MM-DD. Other files are left out, "
+            "and silver refuses the months that their names tell.",
             FILES_READ: "Every file is readable and has the columns that the contract requires. Other files are left "
-            "out, and silver refuses their months."
+            "out, and silver refuses their months.",
         },
         owner=source.owner,
     )
@@ -52,11 +52,9 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
         landing = lakehouse.settings.landing_uri
-        try:
-            listing = list_everything(landing, source, months)
-            refuse(listing.refused)
-        except LandingError as error:
-            raise _unfit(FILES_FIT, [str(error)], months) from error
+        listing = list_everything(landing, source, months)
+        if any(file.name == source.path for file in listing.refused):
+            raise _unfit(FILES_FIT, [str(file.error) for file in listing.refused], months)
         with lakehouse.staging(table, run_id=context.run.run_id) as folder:
             staged = stage(source, listing.files, folder)
             with lakehouse.draft(table, bronze_frame(lakehouse.spark, source, staged)) as draft:
@@ -67,7 +65,10 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             [(f.name, f.size, staged.rows.get(f.name, "not read")) for f in listing.files[-SHOWN_FILES:]],
         )
         for month in months:
-            mark = digest(f for f in listing.files if f.month == month)
+            mark = digest(
+                (f for f in listing.files if f.month == month),
+                (f for f in listing.refused if f.month == month),
+            )
             context.add_asset_metadata({EXTRACTS: mark}, partition_key=month)
         report = {"files": len(listing.files), "newest files": delivered}
         if listing.not_read:
@@ -81,10 +82,22 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             # the step goes on, so that other sources get their keys; silver refuses the months of these files
             found, unfit = zip(*((str(file.error), str(file.month)) for file in staged.refused), strict=True)
             read = _unfit(FILES_READ, found, sorted({*unfit}), LEFT_OUT).result(table.key)
-        held = [passed(FILES_FIT, {"files": len(listing.files)}), passed(EVERY_ROW, rows), read]
+        held = [_fit(listing, months, table), passed(EVERY_ROW, rows), read]
         return materialized(lakehouse, table, commit, report, held)
 
     return bronze
+
+
+def _fit(listing: Listing, months: Sequence[str], table: tables.Table) -> dg.AssetCheckResult:
+    """The check on names and kinds of files."""
+    if not listing.refused:
+        return passed(FILES_FIT, {"files": len(listing.files)})
+    found = [
+        str(file.error) if file.month else f"{file.error} {NO_MONTH.format(name=file.name)}"
+        for file in listing.refused
+    ]
+    known = sorted({file.month for file in listing.refused if file.month})
+    return _unfit(FILES_FIT, found, known or months, LEFT_OUT).result(table.key)
 
 
 def require_every_row(draft: TableDraft, read: Mapping[str, int]) -> dict[str, int]:

@@ -4,13 +4,14 @@ sources.readers parse the files before Spark reads them. Files with the same col
 converted by its own column names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from churn_assets.bronze.texts import from_text
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import read_folder
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, number_as_text
 from churn_assets.sources.delivered_columns import Columns
 from churn_assets.sources.landing import ExtractFile, refuse
 from churn_assets.sources.readers.added_columns import BROKEN, OTHERS, ROW_NUMBER
@@ -18,6 +19,7 @@ from churn_assets.sources.readers.staging import Staged, stage
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import DataType
 
 CORRUPT = "_corrupt_record"
 ORIGIN = {ROW_NUMBER: "bigint", "extract_date": "date", "source_file": "string", "extract_month": "string"}
@@ -52,7 +54,7 @@ def bronze_frame(spark: "SparkSession", source: Source, staged: Staged) -> "Data
 def _texts(spark: "SparkSession", folder: str, names: Sequence[str]) -> "DataFrame":
     """Staged rows: these columns as text, and the columns of ORIGIN."""
     types = dict.fromkeys(names, "string") | ORIGIN
-    return spark.read.schema(", ".join(f"`{name}` {kind}" for name, kind in types.items())).parquet(folder)
+    return read_folder(spark, folder, ", ".join(f"`{name}` {kind}" for name, kind in types.items()))
 
 
 def _places(count: int) -> list[str]:
@@ -88,14 +90,14 @@ def _by_name(columns: Columns) -> "dict[str, Column]":
     }
 
 
-def _as_json(parts: dict[str, "Column"]) -> "Column":
-    """A JSON object of the parts that are not null; null when none is left."""
+def _as_json(parts: dict[str, "Column"], floating: Collection[str] = ()) -> "Column":
+    """A JSON object of the parts that are not null, `floating` of them doubles or floats; null when none is left."""
     from pyspark.sql import functions as F
 
     if not parts:
         return F.lit(None).cast("string")
     some = reduce(lambda a, b: a | b, (value.isNotNull() for value in parts.values()))
-    return F.when(some, F.to_json(F.struct(*(value.alias(name) for name, value in parts.items()))))
+    return F.when(some, json_object(parts, floating))
 
 
 def _finish_csv(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
@@ -123,23 +125,43 @@ def _finish_jsonl(spark: "SparkSession", source: Source, _: Columns, folder: str
 EXACT = {"double": 2**53, "float": 2**24}
 
 
+def _has_cast(kind: "DataType", spark_type: str) -> bool:
+    """True when Spark casts values of this kind to the type. Sail has other casts, such as of the number 1 to a day."""
+    from pyspark.sql.types import NumericType
+
+    if kind.typeName() == spark_type or kind.typeName() in ("string", "void") or spark_type == "string":
+        return True
+    name = "number" if isinstance(kind, NumericType) else kind.typeName()
+    return spark_type.partition("(")[0] in CASTS.get(name, ())
+
+
+# kind -> types that Spark casts it to, besides text
+CASTS = {
+    "number": {"bigint", "int", "double", "float", "decimal", "boolean", "timestamp"},
+    "boolean": {"bigint", "int", "double", "float", "decimal", "boolean"},
+    "date": {"timestamp", "date"},
+    "timestamp": {"bigint", "int", "double", "float", "decimal", "date", "timestamp"},
+    "timestamp_ntz": {"date", "timestamp"},
+}
+
+
 def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool) -> "Column":
     """The value in another type; null when it cannot be converted, or Spark has no such cast (a number to a date).
 
     A number with a fraction is no integer and no id, and neither is an id that its type cannot hold exactly.
     """
-    from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
-    from pyspark.sql.types import FractionalType, StringType
+    from pyspark.sql.types import FractionalType
 
-    cast = delivered.try_cast(spark_type)
-    try:
-        [field, _] = frame.select(delivered, cast).schema
-    except AnalysisException:
-        return F.lit(None).cast(spark_type)
+    [field] = frame.select(delivered).schema
     kind = field.dataType
-    if isinstance(kind, StringType):
-        return from_text(delivered, spark_type)
+    if not _has_cast(kind, spark_type):
+        return F.lit(None).cast(spark_type)
+    if kind.typeName() == "boolean" and spark_type != "string":
+        delivered = delivered.cast("int")
+    cast = from_text(delivered, spark_type) if kind.typeName() == "string" else delivered.try_cast(spark_type)
+    if spark_type == "string" and kind.typeName() in FLOATING:
+        cast = number_as_text(delivered)
     if not isinstance(kind, FractionalType) or spark_type not in ("bigint", "string"):
         return cast
     integer = delivered.try_cast("bigint" if kind.typeName() in EXACT else "decimal(38,0)")
@@ -154,9 +176,12 @@ def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool)
 def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
     from pyspark.sql import functions as F
 
-    raw, delivered = spark.read.parquet(folder), _by_name(columns)
+    raw, delivered = read_folder(spark, folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
     ids = {c.field for c in source.columns if c.name in source.ids}
+    kinds = {field.name: field.dataType.typeName() for field in raw.schema}
+    named = zip(_places(len(columns)), columns, strict=True)
+    floating = {name for place, (name, _) in named if kinds[place] in FLOATING}
     values, rescued, carried = {}, {}, set()
     for field in source.fields:
         name = _delivered_name(source, field, [*delivered])
@@ -166,6 +191,7 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
         carried.add(name)
         values[field] = _cast(raw, delivered[name], types[field], field in ids)
         unfit = delivered[name].isNotNull() & values[field].isNull()
-        rescued[field] = F.when(unfit, delivered[name].cast("string"))
-    rescued |= {name: value for name, value in delivered.items() if name not in carried}
-    return _finish(raw, source, values, _as_json(rescued))
+        text = number_as_text(delivered[name]) if name in floating else delivered[name].cast("string")
+        rescued[field] = F.when(unfit, text)
+    others = {name: value for name, value in delivered.items() if name not in carried}
+    return _finish(raw, source, values, _as_json(rescued | others, floating & others.keys()))

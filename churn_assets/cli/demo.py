@@ -13,8 +13,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.graph.partitions import last_ingest_month, snapshot_months
-from churn_assets.lakehouse.engine.jars import delta_jars
-from churn_assets.lakehouse.engine.session import start_session
+from churn_assets.lakehouse.engine.session import prepare, start_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
 from churn_assets.reporting.progress_display import display_on
@@ -68,7 +67,7 @@ def demo(
         SimulationError: see `simulate`.
         RunError: a step failed.
     """
-    delta_jars(settings, console)
+    prepare(settings, console)
     business = load_business(settings.business_path)
     # Making MLflow's database and starting a JVM take seconds on another core. Their errors are ignored here: the first
     # step that needs them tries again and reports the error.

@@ -1,7 +1,7 @@
 """Checks the machine and the settings, and says what is wrong and how to fix it. Changes nothing.
 
-The exceptions: the round trip starts Spark (which fetches missing Delta jars), and writes and removes a small table in
-the lake; runs whose process was killed are marked as failed.
+The exceptions: the round trip starts the engine (Spark fetches missing Delta jars), and writes and removes a small
+table in the lake; runs whose process was killed are marked as failed.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
 
     Args:
         settings: the deployment to check.
-        quick: leave out the round trip, which starts Spark (10 to 20 seconds).
+        quick: leave out the round trip, which starts the engine (Spark: 10 to 20 seconds).
     """
     checks: list[Callable[[Settings], Finding]] = [
         doctor_machine.check_python,
@@ -36,6 +36,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         doctor_data.check_home,
         doctor_data.check_stores,
         doctor_data.check_findings,
+        doctor_engine.check_engine,
         doctor_engine.check_java,
         doctor_engine.check_jars,
         doctor_engine.check_class_archive,

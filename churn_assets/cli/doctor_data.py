@@ -69,7 +69,7 @@ def check_landing(settings: Settings) -> Finding:
 
 def check_known(settings: Settings) -> Finding:
     """Checks for months that have not passed silver, so that nothing is computed from them."""
-    from churn_assets.cli.known_until import lines, not_known, remedy, states_of
+    from churn_assets.cli.known_until import delivered_once, lines, not_known, remedy, states_of
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
 
@@ -84,7 +84,9 @@ def check_known(settings: Settings) -> Finding:
     if missing := not_known(business, states):
         return Finding(name, "warn", "\n".join(lines(states, missing)), remedy(missing))
     until = min(state.until for state in states if state.until)
-    return Finding(name, "ok", f"every source until {until}, or until its newest month that is due")
+    old = [f"{state.source} was {age}" for state in states if (age := delivered_once(state))]
+    found = f"every source until {until}, or until its newest month that is due"
+    return Finding(name, "ok", "; ".join([found, *old]))
 
 
 def check_sources(settings: Settings) -> Finding:

@@ -1,9 +1,10 @@
-"""The checks of the doctor on the engine: Java, jars, class archive, a round trip through Spark and Delta."""
+"""The checks of the doctor on the engine: which it is, Java, jars, class archive, a round trip through Delta."""
 
 import time
 
 from churn_assets.cli.doctor_finding import Finding
 from churn_assets.lakehouse.engine import class_archive
+from churn_assets.lakehouse.engine.choice import EngineError, choose_engine
 from churn_assets.lakehouse.engine.jars import (
     DELTA_JARS,
     JarsError,
@@ -13,12 +14,25 @@ from churn_assets.lakehouse.engine.jars import (
 )
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
 from churn_assets.lakehouse.engine.profiles import choose_profile, is_local
-from churn_assets.lakehouse.engine.session import session_confs, shims_folder
+from churn_assets.lakehouse.engine.spark import session_confs, shims_folder
 from churn_assets.settings import Settings
+
+NOT_NEEDED = "not needed by Sail"
+
+
+def check_engine(settings: Settings) -> Finding:
+    """Tells the engine, and why it was chosen."""
+    try:
+        choice = choose_engine(settings)
+    except EngineError as error:
+        return Finding("engine", "fail", str(error), "Change the setting that it names.")
+    return Finding("engine", "ok", f"{choice.name}: {choice.reason}")
 
 
 def check_java(settings: Settings) -> Finding:
     """Checks for a Java that this Spark runs on."""
+    if choose_engine(settings).name == "sail":
+        return Finding("java", "ok", NOT_NEEDED)
     try:
         java = find_java(shims_folder(settings))
     except JavaNotFoundError as error:
@@ -29,6 +43,8 @@ def check_java(settings: Settings) -> Finding:
 
 def check_jars(settings: Settings) -> Finding:
     """Checks the two Delta jars by hash; if they are missing or wrong, checks that they can be fetched."""
+    if choose_engine(settings).name == "sail":
+        return Finding("jars", "ok", NOT_NEEDED)
     folder = jars_folder(settings)
     problems = jar_problems(settings)
     if not problems:
@@ -49,6 +65,8 @@ def check_jars(settings: Settings) -> Finding:
 def check_class_archive(settings: Settings) -> Finding:
     """Checks the class archive of this environment."""
     name = "class archive"
+    if choose_engine(settings).name == "sail":
+        return Finding(name, "ok", NOT_NEEDED)
     if not is_local(settings.spark_master):
         return Finding(name, "ok", "not used with a cluster")
     jars = [jars_folder(settings) / jar.file_name for jar in DELTA_JARS]
@@ -71,17 +89,18 @@ def check_class_archive(settings: Settings) -> Finding:
 
 
 def check_round_trip(settings: Settings) -> Finding:
-    """Checks that Spark starts, and that Delta writes, replaces and reads a table in the lake."""
+    """Checks that the engine starts, and writes, replaces and reads a table in the lake."""
     from churn_assets.lakehouse.round_trip import round_trip
 
-    started = time.perf_counter()
+    started, engine = time.perf_counter(), choose_engine(settings).name
+    name = "spark and delta" if engine == "spark" else "sail and delta"
     try:
         done = round_trip(settings)
     except JarsError:
-        return Finding("spark and delta", "fail", "Spark does not start without the Delta jars", "See jars.")
+        return Finding(name, "fail", "Spark does not start without the Delta jars", "See jars.")
     return Finding(
-        "spark and delta",
+        name,
         "ok",
-        f"Spark {done.spark_version} started in {done.session_seconds:.1f} s; a table written, replaced and read in "
-        f"{done.table_seconds:.1f} s ({time.perf_counter() - started:.1f} s in all)",
+        f"{engine.title()} {done.version} started in {done.session_seconds:.1f} s; a table written, replaced and read "
+        f"in {done.table_seconds:.1f} s ({time.perf_counter() - started:.1f} s in all)",
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from churn_assets.cli.doctor_finding import Finding
+from churn_assets.lakehouse.engine.choice import choose_engine
 from churn_assets.lakehouse.engine.profiles import GIB, choose_profile, is_local, local_cores, machine_memory
+from churn_assets.lakehouse.engine.sail import query_memory
 from churn_assets.settings import Settings, is_uri, without_secrets
 
 # The packages whose versions must fit each other. A test compares them with constraints.txt, which has all packages.
@@ -26,6 +28,7 @@ TESTED = {
     "pandas": "2.3.3",
     "numpy": "2.4.6",
     "pyarrow": "25.0.1",
+    "pysail": "0.7.2",
 }
 # The demo needs under 1 GB, jars and class archives 0.5 GB; below the first number a run is likely to fail midway.
 DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
@@ -122,7 +125,10 @@ def check_disk(settings: Settings) -> Finding:
 
 
 def check_memory(settings: Settings) -> Finding:
-    """Checks that this machine or container has enough memory for the driver heap."""
+    """Checks that this machine or container has enough memory for the engine."""
+    if choose_engine(settings).name == "sail":
+        enough = f"{machine_memory() / GIB:.1f} GB; queries of Sail may take {query_memory() / GIB:.1f} GB"
+        return Finding("memory", "ok", enough)
     profile = choose_profile(settings)
     heap = settings.driver_memory or profile.driver_memory
     memory, needed = machine_memory(), _parse_memory(heap) + BESIDE_HEAP
@@ -133,12 +139,14 @@ def check_memory(settings: Settings) -> Finding:
 
 
 def check_cores(settings: Settings) -> Finding:
-    """Checks the number of cores that local Spark uses."""
+    """Checks the number of cores that the engine uses on this machine."""
     if not is_local(settings.spark_master):
         return Finding("cores", "ok", f"decided by the cluster {settings.spark_master}")
     cores = local_cores(settings.spark_master)
-    profile = choose_profile(settings)
-    what = f"{cores}; profile {profile.name}: {profile.reason}"
+    what = str(cores)
+    if choose_engine(settings).name == "spark":
+        profile = choose_profile(settings)
+        what += f"; profile {profile.name}: {profile.reason}"
     return Finding(
         "cores", "ok" if cores > 1 else "warn", what, "" if cores > 1 else "Two cores halve the time."
     )

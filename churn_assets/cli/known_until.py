@@ -25,9 +25,8 @@ def not_known(
 ) -> dict[str, list[str]]:
     """Source -> months that have not passed silver although silver refused them or they are due `today`."""
     day = today or datetime.now(UTC).date()
-    due = already_due(business, {s.source: s.missing for s in states}, day)
-    found = {s.source: sorted({*due.get(s.source, ()), *s.refused_by}) for s in states}
-    return {name: months for name, months in found.items() if months}
+    refused = {(s.source, month) for s in states for month in s.refused_by}
+    return already_due(business, {s.source: s.missing for s in states}, day, refused)
 
 
 def told(state: SourceState, months: Sequence[str]) -> str:
@@ -45,6 +44,14 @@ def lines(states: Sequence[SourceState], missing: dict[str, list[str]]) -> list[
         for state in states
         if state.source in missing
     ]
+
+
+def delivered_once(state: SourceState, today: date | None = None) -> str:
+    """How old a source is that was delivered once; empty of others."""
+    if state.once_on is None:
+        return ""
+    days = ((today or datetime.now(UTC).date()) - state.once_on).days
+    return f"delivered once, on {state.once_on}, {days:,} {'day' if days == 1 else 'days'} ago"
 
 
 def remedy(missing: dict[str, list[str]]) -> str:

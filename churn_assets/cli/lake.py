@@ -36,11 +36,11 @@ def demo(customers: int, months: int, seed: int) -> None:
     with display_on(console, "prepare", 2) as display:
         display.go_on("Python packages")
         from churn_assets.cli.demo import demo as run_demo
-        from churn_assets.lakehouse.engine.jars import delta_jars
+        from churn_assets.lakehouse.engine.session import prepare
         from churn_assets.simulator.simulate import SimulationError
 
-        display.go_on("Delta jars")
-        delta_jars(settings)
+        display.go_on("engine")
+        prepare(settings)
     try:
         run_demo(settings, customers, months, seed, console, started)
     except SimulationError as error:
@@ -129,7 +129,7 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
 
     settings, console = settings_of_process(), output()
     if last is not None and last < first:
-        raise click.UsageError(f"--to {last} lies before --from {first}.")
+        raise click.UsageError(f"--to {last} is before --from {first}.")
     months = month_range(first, last or first)
     try:
         require_months(settings, jobs, months)

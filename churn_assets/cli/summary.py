@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from churn_assets.cli.findings import open_findings, print_findings
-from churn_assets.cli.known_until import not_known, states_of, told
+from churn_assets.cli.known_until import delivered_once, not_known, states_of, told
 from churn_assets.cli.options import command
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
@@ -25,7 +25,7 @@ RISKIEST = 10
 FREQUENT_RULES = 8
 FIRST_STEPS = (
     "`{command} demo` simulates a business and runs everything; `{command} run ingest --from YYYY-MM` takes in "
-    "what lies in the landing zone."
+    "what is in the landing zone."
 )
 
 
@@ -53,7 +53,8 @@ def _known(lakehouse: Lakehouse, business: Business) -> RichTable | None:
     grid = _grid("Known until", "source", "until", "months that did not pass")
     grid.columns[2].justify = "left"
     for state in states:
-        grid.add_row(state.source, str(state.until or "-"), told(state, missing.get(state.source, ())))
+        said = [told(state, missing.get(state.source, ())), delivered_once(state)]
+        grid.add_row(state.source, str(state.until or "-"), "; ".join(filter(None, said)))
     return grid
 
 

@@ -83,7 +83,7 @@ class Business:
 
         The state of a spell, or of an entity that delivers only changes, may have been told in any earlier month.
         """
-        by_changes = source.role == "entity" and source.delivery == "changes"
+        by_changes = source.role == "entity" and source.delivery != "full"
         if source.name == self.file.label.source or source.role == "spell" or by_changes:
             return None
         if source.role == "entity":

@@ -6,9 +6,9 @@ from datetime import date, datetime
 from churn_assets.contracts.custom_properties import ColumnProperties
 from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.formats import contradiction, wrong_format
-from churn_assets.contracts.odcs import LogicalType, Property
+from churn_assets.contracts.odcs import FileFormat, LogicalType, Property
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.source import NUMERIC, TIMES, Column, FileFormat
+from churn_assets.contracts.source import NUMERIC, TIMES, Column
 from churn_assets.contracts.validation import own_properties, property_place
 from churn_assets.contracts.words import shown, with_article
 
@@ -25,7 +25,7 @@ PROVENANCE = ("extract_date", "extract_month", "source_file", "row_number", "res
 RESERVED = frozenset(
     {
         *("customer_key", "known_at", "sequence", "latest_in_month", "copies", "as_of_date", *PROVENANCE),
-        *("refused", "refused_rule", "refused_reason", "raw_row", "remarks"),
+        *("refused", "refused_rule", "refused_reason", "raw_row", "remarks", "listed_until"),
     }
 )
 # Type -> Python types of its values in YAML, and the wording for messages.

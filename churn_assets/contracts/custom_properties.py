@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from churn_assets.contracts.section import Distinct
 
 Role = Literal["entity", "spell", "event", "treatment"]
-Delivery = Literal["full", "changes"]
+Delivery = Literal["full", "changes", "once"]
 
 
 class CustomProperties(BaseModel):
@@ -57,7 +57,8 @@ class ContractProperties(CustomProperties):
         "`treatment`: offers and calls to customers"
     )
     delivery: Delivery = Field(
-        description="`full`: each extract holds all rows; `changes`: only new and changed ones"
+        description="`full`: each extract holds all rows; `changes`: only new and changed ones; `once`: of entities, "
+        "one export, which holds from its day on"
     )
     customer: str = Field(description="the column with the customer's natural id")
     eventTime: str | None = Field(None, description="the column with the time of an event or treatment")

@@ -1,4 +1,4 @@
-"""Checks the properties `former` and `mergedInto` of a contract against the columns that they name."""
+"""Checks the properties that only an entity has: `former` and `mergedInto`, and the delivery `once`."""
 
 from collections.abc import Mapping
 
@@ -22,6 +22,11 @@ def check_entity(own: ContractProperties, place: Place, names: Names, columns: M
     for key in ("former", "mergedInto"):
         if getattr(own, key) is not None and own.role != "entity":
             property_place(place, key).refuse(f"a source of role {own.role} cannot have {key}", "remove it")
+    if own.delivery == "once" and own.role != "entity":
+        property_place(place, "delivery").refuse(
+            f"a source of role {own.role} cannot be delivered once: nobody would know what happened since",
+            "write `changes`, and deliver what is new",
+        )
     if own.former is not None:
         here = property_place(place, "former")
         column = columns.get(find_column(own.former.column, names, here.at("column")) or "")

@@ -4,7 +4,7 @@ An entity says so by a value that its contract declares as `former`, or by a ful
 customer. A spell source may be late by its promised frequency and latency before that is a contradiction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,15 @@ from churn_assets.history.knowledge import as_of_date_of, at_each, with_validity
 from churn_assets.history.presence import Extracts, gone_on, is_former
 from churn_assets.history.spells import running_spells
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine import frames
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import month_index
+from churn_assets.months import month_index, month_of
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import SHOWN_EXAMPLES
 from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
 
 def contradictions(
@@ -52,18 +53,71 @@ def _between(
 ) -> list[Problem]:
     from pyspark.sql import functions as F
 
-    rule, indexes = business.file.contradictions, {month_index(m): m for m in months}
-    known = F.col("extract_month") <= months[-1]
+    indexes, known = {month_index(m): m for m in months}, F.col("extract_month") <= months[-1]
+    spells = lakehouse.read(tables.silver(spell)).where(known)
+    versions = lakehouse.read(tables.silver(entity)).where(known)
     running = (
-        running_spells(lakehouse.read(tables.silver(spell)).where(known), business, spell, [*indexes])
+        running_spells(spells, business, spell, [*indexes], extracts)
         .where("running AND NOT in_notice")
         .select("customer_key", "as_of_index", "as_of_date")
     )
-    gone = said_gone(lakehouse.read(tables.silver(entity)).where(known), entity, extracts, [*indexes])
+    kept: list[DataFrame] = []
+    try:
+        if listings := listed_since(entity, extracts, months):
+            running = frames.keep(running)
+            kept = [running]
+            people = frames.keep(in_doubt(running, versions, entity, listings))
+            kept.append(people)
+            if people.isEmpty():
+                return []
+            versions = versions.join(F.broadcast(people), "customer_key", "left_semi")
+        gone = said_gone(versions, entity, extracts, [*indexes])
+        return _problems(business, spell, entity, indexes, _counted(running, gone, spell, today))
+    finally:
+        for frame in kept:
+            frames.release(frame)
+
+
+def listed_since(entity: Source, extracts: Extracts, months: Sequence[str]) -> list[str]:
+    """The months whose extracts list who is there in `months`; empty where older ones would tell nothing more."""
+    if entity.delivery != "full":
+        return []
+    listings = sorted({month_of(day) for day in extracts.get(entity.name, ())})
+    begin = max((m for m in listings if m <= months[0]), default=None)
+    if begin is None or begin == listings[0]:
+        return []
+    return [m for m in listings if begin <= m <= months[-1]]
+
+
+def in_doubt(
+    running: "DataFrame", versions: "DataFrame", entity: Source, listings: Sequence[str]
+) -> "DataFrame":
+    """Customers of `running` whom the entity does not list in each of these months, never as former: customer_key.
+
+    They alone can have left by the entity, so history is read for no others.
+    """
+    from pyspark.sql import functions as F
+
+    there = (
+        versions.where(F.col("extract_month") >= listings[0])
+        .groupBy("customer_key", *(k for k in entity.silver_key if k != "customer_key"))
+        .agg(
+            F.count_distinct("extract_month").alias("_months"),
+            F.bool_or(is_former(entity)).alias("_former"),
+        )
+        .where(f"_months = {len(listings)} AND NOT _former")
+    )
+    return running.select("customer_key").distinct().join(there, "customer_key", "left_anti")
+
+
+def _counted(running: "DataFrame", gone: "DataFrame", spell: Source, today: date) -> "list[Row]":
+    """A row per as_of month with contradictions: as_of_index, running, wrong, former, examples."""
+    from pyspark.sql import functions as F
+
     late = spell.frequency_days + spell.latency_days
     until = F.least("as_of_date", F.lit(today))
     wrong = F.coalesce(F.date_add("since", late) <= until, F.lit(False))
-    rows = (
+    return (
         running.join(gone, ["customer_key", "as_of_index"], "left")
         .withColumn("wrong", F.when(wrong, F.col("customer_key")))
         .groupBy("as_of_index")
@@ -77,7 +131,12 @@ def _between(
         .orderBy("as_of_index")
         .collect()
     )
-    problems = []
+
+
+def _problems(
+    business: Business, spell: Source, entity: Source, indexes: Mapping[int, str], rows: "Sequence[Row]"
+) -> list[Problem]:
+    rule, problems = business.file.contradictions, []
     for row in rows:
         share = row["wrong"] / row["running"]
         parts = {"called former": row["former"], "no longer listed": row["wrong"] - row["former"]}

@@ -1,7 +1,8 @@
 """Ids that the related source never delivered.
 
 An id is judged in the month of the first extract of the related source that could name it, by all extracts up to the
-end of that month.
+end of that month. However long the related source was silent, the ids that came meanwhile are judged when it delivers
+again. An extract without rows counts: it says that there is nobody new.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_of
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import SHOWN_EXAMPLES
+from churn_assets.silver.reconciliation import passed_extracts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,12 +62,14 @@ class _Delivered:
     Attributes:
         since: id -> the first day on which it was told.
         early: the ids that were told by the end of the first month.
-        days: of its extracts with rows, from the month before the first on, ascending.
+        days: of its extracts, from the last before the first month on, ascending.
+        judged_before: the month up to which its earlier extracts have judged; None without any.
     """
 
     since: "pd.Series"
     early: "pa.Array"
     days: list[date]
+    judged_before: str | None
 
 
 def _delivered(lakehouse: Lakehouse, target: Source, known: str, months: Sequence[str]) -> _Delivered:
@@ -74,10 +78,12 @@ def _delivered(lakehouse: Lakehouse, target: Source, known: str, months: Sequenc
     table, month = tables.silver(target), pc.field("extract_month")
     told = lakehouse.aggregate(table, [known], [("known_at", "min")], month <= months[-1])
     early = told.filter(pc.field("known_at_min") < date.fromisoformat(f"{add_months(months[0], 1)}-01"))
-    recent = (month >= add_months(months[0], -1)) & (month <= months[-1])
-    days = lakehouse.aggregate(table, ["known_at"], [("copies", "count")], recent)
+    every = [day for day in passed_extracts(lakehouse, target) if month_of(day) <= months[-1]]
+    before = [day for day in every if month_of(day) < months[0]][-1:]
+    days = [*before, *(day for day in every if month_of(day) >= months[0])]
     since = told.to_pandas().set_index(known)["known_at_min"]
-    return _Delivered(since, early[known].combine_chunks(), sorted(days["known_at"].to_pylist()))
+    judged_before = month_of(before[0]) if before else None
+    return _Delivered(since, early[known].combine_chunks(), days, judged_before)
 
 
 def _strangers(
@@ -89,7 +95,9 @@ def _strangers(
     import pyarrow.compute as pc
 
     month, days = pc.field("extract_month"), target.days
-    asked = (month >= add_months(months[0], -1)) & (month <= months[-1])
+    asked = month <= months[-1]
+    if target.judged_before:
+        asked &= month >= target.judged_before
     # what the related source knew by the end of the first month needs no second look
     asked &= pc.field(ids).is_valid() & ~pc.field(ids).isin(target.early)
     told = lakehouse.aggregate(

@@ -117,11 +117,12 @@ def with_delivery(source: DraftSource) -> DraftSource:
     """Returns the source with how it delivers: `full` if an extract holds nearly all keys of the one before."""
     order = sorted({day for day in source.days if day})
     if len(order) < 2:
-        delivery: Delivery = "full" if source.role == "entity" else "changes"
+        delivery: Delivery = "once" if source.role == "entity" else "changes"
         doubt = source.doubt(
             2,
             "delivery",
-            f"{delivery} is a guess, as one extract shows no habit; full: all rows each time, changes: what is new",
+            f"{delivery} is a guess, as one extract shows no habit; full: all rows each time, changes: what is new, "
+            "once: no other extract will come",
         )
         return replace(
             source,
@@ -159,6 +160,9 @@ def with_absence(source: DraftSource, months: list[str]) -> DraftSource:
     notes = source.notes
     if months[0] < month_of(days[0]):
         notes = notes | {"available": str(days[0])}
+    if source.delivery == "once":
+        said = f"one export, which holds from {days[0]} on; nothing is known before, nor what changed since"
+        return replace(source, notes=notes, doubts=(*source.doubts, source.doubt(1, "extracts", said)))
     later = [month for month in missing if month > month_of(days[0])]
     said = f"there are extracts of {len(there)} of {len(months)} months of the calendar"
     said += (

@@ -17,6 +17,7 @@ from churn_assets.graph.partitions import observed_months, partition_range, snap
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import release
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import month_end, month_of
@@ -102,7 +103,7 @@ def _write_snapshots(
                 )
             commit = draft.replace(as_of_between(months), run_id=run_id)
     finally:
-        built.people.unpersist()
+        release(built.people)
     return commit, population, counts
 
 

@@ -21,8 +21,10 @@ def _with_exclusion(people: "DataFrame", rule: Eligibility) -> "DataFrame":
     excluded = (
         F.when(over, F.lit("not_active"))
         .when(F.col("merged"), F.lit("merged"))
+        # whoever is gone does not stay unknown for ever
+        .when(F.col("gone"), F.lit("disappeared"))
         .when(F.col("unknown"), F.lit("unknown"))
-        .when(F.col("gone") | F.col("vanished"), F.lit("disappeared"))
+        .when(F.col("vanished"), F.lit("disappeared"))
     )
     if rule.exclude_in_notice:
         excluded = excluded.when(F.col("in_notice"), F.lit("in_notice"))

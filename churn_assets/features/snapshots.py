@@ -13,6 +13,7 @@ from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
 from churn_assets.history.knowledge import as_of_date_of
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import keep
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_index
 from churn_assets.silver.reconciliation import first_extracts
@@ -94,7 +95,6 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
     however many months. Uses only rows with event time and known_at on or before the as_of_date; `known_at` is the end
     of the month in which the newest of them became known.
     """
-    from pyspark import StorageLevel
     from pyspark.sql import functions as F
 
     as_of = [month_index(m) for m in months]
@@ -106,7 +106,7 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
 
     entities = {s.name: history(s) for s in business.tells_who_is_gone if s.name in extracts}
     people = population(history(business.label_source), business, as_of, entities, extracts)
-    people = people.persist(StorageLevel.MEMORY_AND_DISK)
+    people = keep(people)
     frame = people.where("excluded IS NULL")
     known: dict[str, list[Feature]] = {}
     for feature in features:
@@ -128,7 +128,8 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         }
         base = base.fillna(zeros) if zeros else base
         observed = {f.name: seen for f in declared if (seen := _observed(f, business)) is not None}
-        base = base.withColumns({name: F.when(seen, F.col(name)) for name, seen in observed.items()})
+        if observed:
+            base = base.withColumns({name: F.when(seen, F.col(name)) for name, seen in observed.items()})
     for feature in features:
         if feature.sql is not None:
             base = base.withColumn(feature.name, F.expr(feature.sql).cast("double"))

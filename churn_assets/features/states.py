@@ -99,7 +99,8 @@ def entity_features(
 
     # an entity source may list several rows for a customer (accounts); the newest speaks
     one = states(versions, source, as_of_indexes).groupBy("customer_key", "as_of_index")
+    attributes = (_attribute(f, F.col(str(f.column))).alias(f.name) for f in features)
     return one.agg(
         F.max("known_index").alias("known_index"),
-        *(newest(_attribute(f, F.col(str(f.column))), source).alias(f.name) for f in features),
-    )
+        newest(F.struct(*attributes), source).alias("attributes"),
+    ).select("customer_key", "as_of_index", "known_index", "attributes.*")

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 ONE_ROW = "one_row_per_customer"
 ONE_ROW_A_MONTH = "one_row_per_customer_and_month"
 KNOWN = {
-    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months shown, except months that are not due yet. "
-    "Spells, entities that deliver changes and the label's source have passed in all earlier months, too."
+    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months shown, except months that are not due yet and "
+    "were not refused. Spells, entities that deliver changes and the label's source have passed in all earlier months, "
+    "too."
 }
 LOADED = {LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver."}
 
@@ -57,7 +58,7 @@ def _known_until(lakehouse: Lakehouse, business: Business) -> date:
 
 
 def _require_known(lakehouse: Lakehouse, business: Business, months: Sequence[str] = ()) -> dict[str, str]:
-    """Raises CheckFailed when a month that is due has not passed silver, but is needed for these months of gold.
+    """Raises CheckFailed when a month that is due or was refused is needed for these months of gold.
 
     Args:
         lakehouse: where silver/reconciliation lies.
@@ -72,7 +73,7 @@ def _require_known(lakehouse: Lakehouse, business: Business, months: Sequence[st
     first, last = (months[0], months[-1]) if months else (newest, newest)
     missing = missing_history(business, now, first, last, back=not months)
     with incomplete_fails(EVERY_SOURCE_COMPLETE):
-        require_none(already_due(business, missing, datetime.now(UTC).date()))
+        require_none(already_due(business, missing, datetime.now(UTC).date(), now.refused))
     return {"known until": str(month_end(last))}
 
 
@@ -86,12 +87,9 @@ def _left_out(lakehouse: Lakehouse, business: Business, written: Collection[str]
 
 def _written(lakehouse: Lakehouse) -> list[str]:
     """Months that gold/customer_months holds."""
-    table = tables.CUSTOMER_MONTHS
-    if not lakehouse.exists(table):
-        return []
-    # by the partition column, so that no file's content is read
-    counts = lakehouse.aggregate(table, ["month"], [("month", "count")])
-    return [str(row["month"]) for row in counts.to_pylist()]
+    return (
+        lakehouse.slices(tables.CUSTOMER_MONTHS, "month") if lakehouse.exists(tables.CUSTOMER_MONTHS) else []
+    )
 
 
 def _replaced(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]":
@@ -167,7 +165,7 @@ def _customer_months(business: Business) -> dg.AssetsDefinition:
         else:
             months = touched_months(silver, business, asked, written, replaced)
         months = sorted({*months, *_left_out(lakehouse, business, written)})
-        frame = customer_months(silver, business, months)
+        frame = customer_months(silver, business, months, first_extracts(lakehouse))
         with lakehouse.draft(table, frame) as draft:
             counts = require_unique(draft, ["customer_key", "month"], ONE_ROW_A_MONTH)
             commit = draft.replace(one_of(months, "month"), run_id=context.run.run_id)

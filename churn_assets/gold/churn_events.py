@@ -40,7 +40,7 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
             "started_on",
             nothing[1].alias("notice_on"),
             ended.alias("ended_on"),
-            F.datediff(ended, "started_on").alias("tenure_days"),
+            F.datediff(ended, "started_on").cast("int").alias("tenure_days"),
         )
     spell = source.spell
     ended = effective_end(rule, source)
@@ -58,5 +58,5 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
         F.to_date(spell.started_on).alias("started_on"),
         (F.to_date(spell.notice_on) if spell.notice_on else nothing[1]).alias("notice_on"),
         ended.alias("ended_on"),
-        F.datediff(ended, spell.started_on).alias("tenure_days"),
+        F.datediff(ended, spell.started_on).cast("int").alias("tenure_days"),
     )

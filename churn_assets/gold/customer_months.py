@@ -18,8 +18,10 @@ from churn_assets.history.knowledge import (
     latest,
     newest,
     spell_of,
+    states,
     with_validity,
 )
+from churn_assets.history.presence import NO_EXTRACTS, Extracts, departures
 from churn_assets.history.spells import effective_end, running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
 
@@ -123,9 +125,16 @@ def _sums(
 
 
 def _spells_of_months(
-    versions: "DataFrame", business: Business, source: Source, as_of_indexes: Sequence[int]
+    versions: "DataFrame",
+    business: Business,
+    source: Source,
+    as_of_indexes: Sequence[int],
+    extracts: Extracts,
+    gone: "DataFrame | None",
 ) -> "DataFrame":
     """The customer's spell per month: the one that ran at the month's end, else one that ended in the month.
+
+    Nobody knows whether a spell runs that its source no longer lists, or whose customer is among those `gone`.
 
     Its end and reason are as known today, and null but in the month of the end: most sources tell of an end in the
     month after it.
@@ -145,21 +154,42 @@ def _spells_of_months(
     )
     ended_then = F.last_day(effective_end(business.file.label, source)) == F.col("as_of_date")
     ended = F.col(f"_{spell.ended_on}").isNotNull()
+    found = running_spells(versions, business, source, as_of_indexes, extracts)
+    if gone is not None:
+        found = found.join(gone, ["customer_key", "as_of_date"], "left")
+        found = found.withColumn("running", F.col("running") & F.col("gone_on").isNull())
     return (
-        running_spells(versions, business, source, as_of_indexes)
-        .join(ends, [*key, "as_of_date"], "left")
+        found.join(ends, [*key, "as_of_date"], "left")
         .where(F.col("running") | ended_then | ended)
         .withColumns({name: F.col(f"_{name}") for name in told})
     )
 
 
+def _gone(
+    silver: Mapping[str, "DataFrame"], business: Business, as_of_indexes: Sequence[int], extracts: Extracts
+) -> "DataFrame | None":
+    """customer_key, as_of_date, gone_on of customers whom no `full` entity lists any more at a month's end."""
+    known = [
+        (s, states(silver[s.name], s, as_of_indexes))
+        for s in business.tells_who_is_gone
+        if s.name in extracts and s.delivery == "full"
+    ]
+    told = departures(known, extracts, "as_of_date")
+    gone = "gone_on IS NOT NULL"
+    return None if told is None else told.where(gone).select("customer_key", "as_of_date", "gone_on")
+
+
 def customer_months(
-    silver: Mapping[str, "DataFrame"], business: Business, months: Sequence[str]
+    silver: Mapping[str, "DataFrame"],
+    business: Business,
+    months: Sequence[str],
+    extracts: Extracts = NO_EXTRACTS,
 ) -> "DataFrame":
     """customer_key, month, the declared columns, and for a spell business the state of the spell at the month's end.
 
     Sums and the ends of spells are with today's corrections; the state of the spell and the attributes are as they were
     known at that end. Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
+    A spell does not run on when its customer has disappeared, see history/presence.py; `extracts` as there.
     Where two sources have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
     """
     from pyspark.sql import functions as F
@@ -170,15 +200,16 @@ def customer_months(
     for name, columns in month_columns(business).items():
         parts.append(_sums(silver[name], business.source(name), columns, months))
     taken = {*key, "month", *(c.name for c in business.file.customer_months)}
+    gone = _gone(silver, business, indexes, extracts) if spells(business) else None
     for source in spells(business):
-        state = _spells_of_months(silver[source.name], business, source, indexes)
+        state = _spells_of_months(silver[source.name], business, source, indexes, extracts, gone)
         kept = [c.name for c in source.attributes if c.name not in source.key]
         parts.append(state.select(*key, *named_apart(source, [*kept, "tenure_days"], taken)))
     result = reduce(lambda a, b: a.join(b, key, "full"), parts)
     for source in entities(business):
-        states = at_each(with_validity(silver[source.name], source), indexes)
+        known = at_each(with_validity(silver[source.name], source), indexes)
         names = [c.name for c in source.attributes if c.name not in source.key]
-        row = states.groupBy(*key).agg(newest(F.struct(*names), source).alias("row")).select(*key, "row.*")
+        row = known.groupBy(*key).agg(newest(F.struct(*names), source).alias("row")).select(*key, "row.*")
         row = row.select(*key, *named_apart(source, names, taken))
         result = result.join(row, key, "left")
     month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")

@@ -9,7 +9,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.gold_columns import entities, free_names
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import current, latest, newest
-from churn_assets.history.presence import NO_EXTRACTS, Extracts, gone_on
+from churn_assets.history.presence import NO_EXTRACTS, Extracts, departures, gone_on
 from churn_assets.history.spells import effective_end
 
 if TYPE_CHECKING:
@@ -57,6 +57,22 @@ def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
     )
 
 
+def _gone(
+    silver: Mapping[str, "DataFrame"], business: Business, known_until: date, extracts: Extracts
+) -> "DataFrame | None":
+    """customer_key, _gone of customers whom no `full` entity lists any more."""
+    from pyspark.sql import functions as F
+
+    day = F.lit(known_until).alias("as_of_date")
+    known = [
+        (s, latest(silver[s.name], s).select("*", day))
+        for s in business.tells_who_is_gone
+        if s.name in extracts and s.delivery == "full"
+    ]
+    told = departures(known, extracts, "as_of_date")
+    return None if told is None else told.select("customer_key", F.col("gone_on").alias("_gone"))
+
+
 def customers(
     silver: Mapping[str, "DataFrame"],
     business: Business,
@@ -73,7 +89,7 @@ def customers(
 
     `<source>_running` says whether any spell goes on after `known_until`, the newest extract_date: whoever has given
     notice is a customer until then. It is null where no spell is known to go on, and the newest row of one was refused
-    or a source of `full` extracts no longer lists it.
+    or a source of `full` extracts no longer lists it; and where no `full` entity lists the customer any more.
 
     `silver` holds the versions of every source by name; `extracts` as in history/presence.py.
     """
@@ -109,6 +125,15 @@ def customers(
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
     people = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
     everybody = reduce(lambda a, b: a.join(b, "customer_key", "left"), others, people).fillna(otherwise)
+    no_longer_listed = _gone(silver, business, known_until, extracts) if spells else None
+    if no_longer_listed is not None:
+        everybody = everybody.join(no_longer_listed, "customer_key", "left")
+        for running, unknown in spells:
+            lost = F.col(running) & F.col("_gone").isNotNull()
+            everybody = everybody.withColumns(
+                {running: F.col(running) & ~lost, unknown: F.col(unknown) | lost}
+            )
+        everybody = everybody.drop("_gone")
     for running, unknown in spells:
         known = F.col(running) | ~F.col(unknown)
         everybody = everybody.withColumn(running, F.when(known, F.col(running))).drop(unknown)

@@ -16,7 +16,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import CheckFailed
 from churn_assets.graph.names import POOL
-from churn_assets.lakehouse.engine.session import why_spark_ended
+from churn_assets.lakehouse.engine.session import why_engine_ended
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import LakeColumn, Table
 
@@ -26,18 +26,18 @@ NO_LONGER = "No longer declared: rows of earlier materialisations have values, n
 
 
 @contextmanager
-def _telling_of_a_dead_jvm() -> Iterator[None]:
-    """Replaces an exception by the reason why Spark's JVM ended, if the JVM has ended.
+def _telling_of_a_dead_engine() -> Iterator[None]:
+    """Replaces an exception by the reason why the engine ended, if it has ended.
 
     Raises:
-        dg.Failure: the JVM has ended.
+        dg.Failure: the engine has ended, or is out of memory.
     """
     try:
         yield
     except (dg.Failure, CheckFailed):
         raise
     except Exception as error:
-        why = why_spark_ended()
+        why = why_engine_ended(error)
         if why is None:
             raise
         raise dg.Failure(why, allow_retries=False) from error
@@ -49,7 +49,7 @@ def _step(function: Callable[..., Any], table: Table, spark: bool) -> Callable[.
     @wraps(function)
     def step(*args: Any, **kwargs: Any) -> Iterator[Any]:
         try:
-            with _telling_of_a_dead_jvm() if spark else nullcontext():
+            with _telling_of_a_dead_engine() if spark else nullcontext():
                 done = function(*args, **kwargs)
                 if inspect.isgenerator(done):
                     yield from done

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source, SpellColumns
+from churn_assets.silver.versions import LISTED_UNTIL
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -51,7 +52,10 @@ def newest(value: "Column", source: Source, *before: str) -> "Column":
     """
     from pyspark.sql import functions as F
 
-    return F.max_by(value, F.struct(*before, "known_at", "sequence", *source.silver_key))
+    # a greatest struct instead of max_by: Sail counts a whole batch for each group of max_by, and runs out of memory
+    order = (*before, "known_at", "sequence", *source.silver_key)
+    numbered = (F.col(name).alias(f"by_{number}") for number, name in enumerate(order))
+    return F.max(F.struct(*numbered, value.alias("value")))["value"]
 
 
 def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":
@@ -159,3 +163,15 @@ def _newest(versions: "DataFrame", source: Source, by: list[str]) -> "DataFrame"
 
     newest_first = Window.partitionBy(*by, *source.silver_key).orderBy(F.desc("known_at"), F.desc("sequence"))
     return versions.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
+
+
+def last_listed(source: Source, versions: "DataFrame") -> "Column":
+    """The day of the last extract of its month that held a version; of a source of changes its known_at.
+
+    Earlier releases did not keep that day.
+    """
+    from pyspark.sql import functions as F
+
+    if source.delivery != "full" or LISTED_UNTIL not in versions.columns:
+        return F.col("known_at")
+    return F.coalesce(LISTED_UNTIL, "known_at")

@@ -17,7 +17,12 @@ from churn_assets.graph.checks import ingest_commands
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_end, month_range, spoken
-from churn_assets.silver.reconciliation import SilverIncomplete, passed_months
+from churn_assets.silver.reconciliation import (
+    SilverIncomplete,
+    passed_extracts,
+    passed_months,
+    refused_months,
+)
 from churn_assets.sources.landing import first_delivered_month
 
 NOT_CHURN = "A month that is missing or was refused says nothing about churn, so nothing is computed from it."
@@ -25,10 +30,11 @@ NOT_CHURN = "A month that is missing or was refused says nothing about churn, so
 
 @dataclass(frozen=True)
 class Known:
-    """What has passed silver, and the month with which history begins."""
+    """What has passed silver, what silver refused, and the month with which history begins."""
 
     passed: Set[tuple[str, str]]
     begin: str
+    refused: Set[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -40,27 +46,36 @@ class SourceState:
         until: last day of the last month up to which every month has passed; None when its first month has not.
         missing: months that have not passed, ascending.
         refused_by: month -> rules that refused it, for those of `missing` that silver has judged.
+        once_on: the day of the newest extract of a source that delivers once; None of others.
     """
 
     source: str
     until: date | None
     missing: Sequence[str]
     refused_by: Mapping[str, str]
+    once_on: date | None = None
 
 
 def known(lakehouse: Lakehouse, business: Business) -> Known:
     """What has passed silver now, from silver/reconciliation and the names in the landing zone."""
     start = business.file.calendar.start
-    passed = passed_months(lakehouse) if lakehouse.exists(tables.RECONCILIATION) else set()
+    some = lakehouse.exists(tables.RECONCILIATION)
+    passed, refused = (passed_months(lakehouse), refused_months(lakehouse)) if some else (set(), set())
     lying = first_delivered_month(lakehouse.settings.landing_uri, business.sources, start)
     months = {*(month for _, month in passed), *([lying] if lying else [])}
-    return Known(passed, min((month for month in months if month >= start), default=start))
+    return Known(passed, min((month for month in months if month >= start), default=start), refused)
 
 
 def not_passed(business: Business, source: Source, known: Known, months: Iterable[str]) -> list[str]:
-    """Those of the months that the source should have delivered but that have not passed silver."""
+    """Those of the months that the source should have delivered but that have not passed silver.
+
+    What a source delivered once holds on: no further month is missing.
+    """
     first = max(business.first_month(source), known.begin)
-    return [m for m in months if m >= first and (source.name, m) not in known.passed]
+    missing = [m for m in months if m >= first and (source.name, m) not in known.passed]
+    if source.delivery == "once" and any(name == source.name for name, _ in known.passed):
+        return [m for m in missing if (source.name, m) in known.refused]
+    return missing
 
 
 def source_states(lakehouse: Lakehouse, business: Business, last: str) -> list[SourceState]:
@@ -77,7 +92,9 @@ def source_states(lakehouse: Lakehouse, business: Business, last: str) -> list[S
             for row in rows
             if row["source"] == source.name and row.get("refused_by") and row["extract_month"] in missing
         }
-        found.append(SourceState(source.name, month_end(whole[-1]) if whole else None, missing, why))
+        days = passed_extracts(lakehouse, source) if source.delivery == "once" else []
+        until = month_end(whole[-1]) if whole else None
+        found.append(SourceState(source.name, until, missing, why, days[-1] if days else None))
     return found
 
 
@@ -104,11 +121,21 @@ def missing_history(
 
 
 def already_due(
-    business: Business, missing: Mapping[str, Sequence[str]], today: date
+    business: Business,
+    missing: Mapping[str, Sequence[str]],
+    today: date,
+    refused: Set[tuple[str, str]] = frozenset(),
 ) -> dict[str, list[str]]:
-    """Those of the missing months that the sources should have delivered by `today`, by the latency they promise."""
+    """Those of the missing months that the sources should have delivered by `today`, by the latency they promise.
+
+    Those that were `refused` are among them, due or not: silver may hold rows of them that do not count.
+    """
     found = {
-        name: [m for m in gaps if (today - month_end(m)).days > business.source(name).latency_days]
+        name: [
+            m
+            for m in gaps
+            if (name, m) in refused or (today - month_end(m)).days > business.source(name).latency_days
+        ]
         for name, gaps in missing.items()
     }
     return {name: gaps for name, gaps in found.items() if gaps}

@@ -3,7 +3,8 @@
 A `full` source delivers every row that it holds. Silver keeps one version per key and month, so presence is told by
 month: a key is gone from the day of the first extract of the first month that no longer holds it. Later extracts of
 that month do not move this day, so a label that settles in the middle of a month comes out the same when it is computed
-again. A source of `changes` says nothing by its silence.
+again. The version tells until when its last month listed the key (`listed_until`). A source of `changes` says nothing
+by its silence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import index_of
+from churn_assets.history.knowledge import index_of, last_listed
 from churn_assets.months import month_index, month_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def departures(
     """What entities say of customers beside their spells: customer_key, as_of_date, merged, gone_on, last_seen.
 
     gone_on is the day from which no entity that delivers everything lists the customer any more; null while one does,
-    and for a customer whom none ever listed. last_seen is the known_at of the customer's newest row.
+    and for a customer whom none ever listed. last_seen is the day of the last extract that listed the customer; of a
+    source of changes it is the known_at of the newest row.
 
     Args:
         known: those that `Business.tells_who_is_gone` lists, each with the versions known at each as_of_date (the
@@ -90,7 +92,7 @@ def departures(
             F.max(F.when(~merged, F.col("known_at"))).alias("single_at"),
             F.bool_and(gone.cast("boolean")).alias("gone"),
             F.max(day).alias("gone_on"),
-            F.max("known_at").alias("last_seen"),
+            F.max(last_listed(source, versions)).alias("last_seen"),
         )
         newest_says = F.coalesce(F.col("merged_at") >= F.col("single_at"), F.col("merged_at").isNotNull())
         parts.append(part.withColumn("merged", newest_says).drop("merged_at", "single_at"))

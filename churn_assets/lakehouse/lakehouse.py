@@ -1,4 +1,4 @@
-"""Reads and writes Delta tables: frames through Spark, samples and small reports without a JVM.
+"""Reads and writes Delta tables: frames through the engine, samples and small reports without it.
 
 When the lake and Spark are both on this machine, tables are read and written file by file (delta/local_tables.py),
 otherwise through Delta's Spark connector (delta/spark_connector.py).
@@ -24,9 +24,10 @@ from churn_assets.lakehouse.delta import local_tables, spark_connector
 from churn_assets.lakehouse.delta.draft import EVERYTHING, Draft, Refused, TablePlace
 from churn_assets.lakehouse.delta.grouping import grouped
 from churn_assets.lakehouse.engine import staging
+from churn_assets.lakehouse.engine.frames import has_mllib
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import is_local
-from churn_assets.lakehouse.engine.session import scratch_folder
+from churn_assets.lakehouse.engine.scratch import scratch_folder
 from churn_assets.progress import note
 from churn_assets.settings import Settings, is_uri
 
@@ -68,17 +69,31 @@ class Commit:
 
 
 class Lakehouse:
-    """Reads and writes the tables of one lake. Spark starts at the first use of `spark`."""
+    """Reads and writes the tables of one lake. The engine starts at the first use of `spark`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @cached_property
     def spark(self) -> "SparkSession":
-        """The one Spark session of the process."""
+        """The one session of the process: the API is Spark's, on whatever engine."""
         from churn_assets.lakehouse.engine.session import start_session
 
         return start_session(self.settings)
+
+    @property
+    def spark_with_mllib(self) -> "SparkSession":
+        """`spark`, for models that are fitted there.
+
+        Raises:
+            LakehouseError: the engine is Sail.
+        """
+        if not has_mllib(self.spark):
+            raise LakehouseError(
+                "Sail has no MLlib. Set CHURN_ENGINE=spark, or in churn.yaml `training.engine` to local and "
+                "`training.candidates` to those that fit on one machine."
+            )
+        return self.spark
 
     def uri(self, table: Table) -> str:
         """Absolute location of a table."""
@@ -154,6 +169,11 @@ class Lakehouse:
             LakehouseError: the table does not exist yet.
         """
         return grouped(self._dataset(table), by, aggregates, where)
+
+    def slices(self, table: Table, column: str) -> list[Any]:
+        """Values of a partition column that the table has rows of, ascending; no file's content is read."""
+        counts = self.aggregate(table, [column], [(column, "count")])
+        return sorted(counts[column].to_pylist())
 
     def count(self, table: Table, where: "pc.Expression | None" = None) -> int:
         """Number of rows, or of those that satisfy `where`, without a JVM."""

@@ -1,4 +1,4 @@
-"""Tests Spark and Delta at the lake's location: writes a table, replaces a slice, reads it back."""
+"""Tests the engine and Delta at the lake's location: writes a table, replaces a slice, reads it back."""
 
 import time
 import uuid
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from churn_assets.lakehouse.engine.session import running_session, start_session, stop_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import LakeColumn, Table
-from churn_assets.settings import Settings
+from churn_assets.settings import Settings, filesystem
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,12 @@ class RoundTrip:
     """Wall-clock seconds of a round trip.
 
     Attributes:
-        spark_version: version that the JVM reports.
-        session_seconds: start of Spark; 0 when it was running already.
+        version: of Spark, or the version of Spark that Sail stands in for.
+        session_seconds: start of the engine; 0 when it was running already.
         table_seconds: two Delta commits and one read.
     """
 
-    spark_version: str
+    version: str
     session_seconds: float
     table_seconds: float
 
@@ -28,11 +28,11 @@ class RoundTrip:
 def round_trip(settings: Settings) -> RoundTrip:
     """Writes, replaces and reads a small partitioned table in the lake's root, then removes it.
 
-    Stops the Spark session if this call started it.
+    Stops the session if this call started it.
 
     Raises:
         RuntimeError: the rows read differ from the rows written.
-        Exception: any error of Spark, Delta or the storage.
+        Exception: any error of the engine, Delta or the storage.
     """
     ours = running_session() is None
     started = time.perf_counter()
@@ -59,7 +59,7 @@ def round_trip(settings: Settings) -> RoundTrip:
         return RoundTrip(spark.version, session_seconds, time.perf_counter() - started)
     finally:
         place = f"{settings.lake_uri}/{table.layer}"
-        path = spark._jvm.org.apache.hadoop.fs.Path(place)  # type: ignore[union-attr]
-        path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+        fs, folder = filesystem(place)
+        fs.delete_dir(folder)
         if ours:
             stop_session()

@@ -180,7 +180,7 @@ def _fit(training: TrainingRequest, sample: Sample, run: "TrainingRun") -> "Trai
                 settings.ensemble_margin,
                 engine=_engine(training),
             ),
-            lambda: training.lakehouse.spark,
+            lambda: training.lakehouse.spark_with_mllib,
             training.progress,
             _search(training, run),
         )

@@ -1,4 +1,4 @@
-"""Counts people from one month end to the next, from silver alone and without Spark.
+"""Counts people from one month end to the next, from silver alone.
 
 former + new = now + ended + merged + disappeared + unknown. It shares no code with the population of the features, so
 that each can be held against the other.
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.history.knowledge import spell_of
 from churn_assets.history.presence import Extracts
 from churn_assets.months import add_months, month_end, month_of, month_range
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 ALL = "all sources"
@@ -88,12 +90,15 @@ class _Keys:
         import pandas as pd
 
         self.source, self.lapse = source, business.file.label.policy == "lapse"
+        self.eligibility = business.file.eligibility
         self.delivered = [month_of(day) for day in extracts.get(source.name, ())]
         spell, former = source.spell, source.former
         columns = ["customer_key", *source.silver_key, "refused", former.column if former else None]
         columns += ["merged_into_key" if source.merged_into else None]
         columns += (
-            [spell.started_on, spell.ended_on, spell.expires_on if self.lapse else None] if spell else []
+            [spell.started_on, spell.ended_on, spell.notice_on, spell.expires_on if self.lapse else None]
+            if spell
+            else []
         )
         self.columns = [c for c in dict.fromkeys(columns) if c is not None]
         self.newest = pd.DataFrame({c: [] for c in [*self.columns, "month"]})
@@ -109,13 +114,17 @@ class _Keys:
             )
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state, merged, absent (from all that a `full` source delivered), at the end of the month."""
+        """customer_key -> state, merged, absent (from all that a `full` source delivered), at the end of the month.
+
+        Of a spell source also `eligible`: whether the customer should have a snapshot.
+        """
         import numpy as np
         import pandas as pd
 
         frame, source = self.newest, self.source
         if frame.empty:
-            return pd.DataFrame({name: pd.Series(dtype=object) for name in ("state", "merged", "absent")})
+            nothing = {name: pd.Series(dtype=object) for name in ("state", "merged", "absent")}
+            return pd.DataFrame(nothing | {"eligible": pd.Series(dtype=bool)})
         refused = frame["refused"].to_numpy(dtype=bool)
         last = max((m for m in self.delivered if m <= month), default="")
         absent = (
@@ -142,9 +151,27 @@ class _Keys:
         )
         told = frame[["customer_key"]].assign(rank=rank, merged=merged, absent=absent, month=frame["month"])
         of = told.sort_values("month").groupby("customer_key")
-        return of.agg(rank=("rank", "min"), merged=("merged", "last"), absent=("absent", "min")).assign(
-            state=lambda found: found["rank"].map(dict(enumerate(STATES)))
-        )
+        found = of.agg(rank=("rank", "min"), merged=("merged", "last"), absent=("absent", "min"))
+        found["state"] = found["rank"].map(dict(enumerate(STATES)))
+        return found if source.spell is None else self._with_eligible(found, month, rank == 0, begun)
+
+    def _with_eligible(
+        self, found: "pd.DataFrame", month: str, runs: "np.ndarray[Any, Any]", begun: "np.ndarray[Any, Any]"
+    ) -> "pd.DataFrame":
+        """Adds whether a customer is one long enough, and has a spell that runs and is not in notice."""
+        import numpy as np
+
+        frame, spell, day = self.newest, spell_of(self.source), np.datetime64(month_end(month))
+        stays = runs
+        if self.eligibility.exclude_in_notice:
+            stays = runs & frame[spell.ended_on].isna().to_numpy()
+            if spell.notice_on:
+                stays &= ~(_days(frame[spell.notice_on]) <= day).to_numpy()
+        first = _days(frame[spell.started_on]).where(begun)
+        of = frame[["customer_key"]].assign(stays=stays, first=first).groupby("customer_key")
+        told = of.agg(stays=("stays", "max"), first=("first", "min"))
+        long = day - told["first"] >= np.timedelta64(self.eligibility.min_tenure_days, "D")
+        return found.assign(eligible=told["stays"] & long)
 
 
 class _Events:
@@ -155,34 +182,32 @@ class _Events:
     def __init__(self, source: Source, business: Business) -> None:
         import pandas as pd
 
-        self.source = source
-        self.within = business.file.eligibility.active_within_days
-        self.last: pd.Series = pd.Series(dtype="datetime64[s]")
+        self.source, self.eligibility = source, business.file.eligibility
+        self.days = pd.DataFrame({name: pd.Series(dtype="datetime64[s]") for name in ("first", "last")})
 
     def add(self, month: str, rows: "pd.DataFrame") -> None:
-        """Takes in customer_key and the day of events that became known in a month."""
+        """Takes in customer_key, first and last day of the events that became known in a month."""
         import pandas as pd
 
-        days = _days(rows.set_index("customer_key")["day"])
-        told = [some for some in (self.last, days) if len(some)]
+        days = rows.set_index("customer_key")[["first", "last"]].apply(_days)
+        told = [some for some in (self.days, days) if len(some)]
         if told:
-            self.last = pd.concat(told).groupby(level=0).max()
+            of = pd.concat(told).groupby(level=0)
+            self.days = of.agg(first=("first", "min"), last=("last", "max"))
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state: active, or silent for `active_within_days`.
+        """customer_key -> state (active, or silent for `active_within_days`), eligible.
 
-        Neither later corrections nor the label's `where` are applied, so nobody who is asked is missing here.
+        Corrections are not applied, so nobody who is asked is missing here.
         """
         import numpy as np
 
-        silent = np.datetime64(month_end(month)) - self.last.to_numpy()
-        over = (
-            np.zeros(len(self.last), bool)
-            if self.within is None
-            else silent >= np.timedelta64(self.within, "D")
-        )
-        states = np.where(over, "ended", "now")
-        return self.last.to_frame("last").assign(state=states)
+        day, within = np.datetime64(month_end(month)), self.eligibility.active_within_days
+        over = np.zeros(len(self.days), bool)
+        if within is not None:
+            over |= (day - self.days["last"]).to_numpy() >= np.timedelta64(within, "D")
+        long = day - self.days["first"] >= np.timedelta64(self.eligibility.min_tenure_days, "D")
+        return self.days.assign(state=np.where(over, "ended", "now"), eligible=long)
 
 
 def _days(values: "pd.Series") -> "pd.Series":
@@ -197,9 +222,10 @@ def _days(values: "pd.Series") -> "pd.Series":
     return moments.astype("datetime64[s]").dt.floor("D")
 
 
-def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.Series":
-    """The state of each customer of the label source, after what the entities say of those who have not ended."""
-    states = told[business.label_source.name]["state"].copy()
+def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.DataFrame":
+    """Customer of the label source -> state, after what the entities say of those who have not ended, and eligible."""
+    of_label = told[business.label_source.name]
+    states = of_label["state"].copy()
     going_on = ~states.isin(("ended", "not yet"))
     listing = [s for s in business.tells_who_is_gone if s.name in told]
     absent = None
@@ -208,11 +234,11 @@ def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.Serie
         nowhere, ever = said.ne(False), said.notna()
         absent = (nowhere, ever) if absent is None else (absent[0] & nowhere, absent[1] | ever)
     if absent is not None:
-        states[(states == "now") & absent[0] & absent[1]] = "disappeared"
+        states[states.isin(OPEN) & absent[0] & absent[1]] = "disappeared"
     for source in (s for s in listing if s.merged_into):
         merged = told[source.name]["merged"].reindex(states.index).eq(True)
         states[going_on & merged] = "merged"
-    return states
+    return states.to_frame("state").assign(eligible=of_label["eligible"] & (states == "now"))
 
 
 def people_states(
@@ -221,13 +247,13 @@ def people_states(
     extracts: Extracts,
     first_month: str,
     last_month: str,
-) -> "Iterator[tuple[str, dict[str, pd.Series]]]":
-    """Month by month: source (and ALL) -> the state of each customer at its end.
+) -> "Iterator[tuple[str, dict[str, pd.DataFrame]]]":
+    """Month by month: source (and ALL) -> `state` of each customer at its end; of ALL also `eligible`.
 
     Args:
         business: whose people.
-        read: (source, month, columns) -> the last versions of that month in silver; of an event source customer_key
-            and `day`, the last event of each customer that became known.
+        read: (source, month, columns) -> the last versions of that month in silver; of an event source customer_key,
+            `first` and `last`: the days of the events that became known and that the label counts.
         extracts: see `history.presence`.
         first_month: the first month wanted; those before it are read, too.
         last_month: the last month wanted.
@@ -243,8 +269,7 @@ def people_states(
         if month < first_month:
             continue
         told = {name: known.customers(month) for name, known in kept.items()}
-        states = {name: frame["state"] for name, frame in told.items()}
-        yield month, states | {ALL: _of_all(told, business)}
+        yield month, told | {ALL: _of_all(told, business)}
 
 
 def balances(
@@ -252,16 +277,21 @@ def balances(
     read: "Callable[[Source, str, Sequence[str]], pd.DataFrame]",
     extracts: Extracts,
     months: Sequence[str],
-) -> "Iterator[tuple[list[PeopleBalance], pd.Series]]":
-    """For each of the months: a balance per source and one of all, and the states of all customers."""
+) -> "Iterator[tuple[list[PeopleBalance], pd.DataFrame]]":
+    """For each of the months: a balance per source and one of all; and of all customers `state` and `eligible`."""
     import pandas as pd
 
-    before: dict[str, pd.Series] = {}
+    before: dict[str, pd.DataFrame] = {}
     # each month is compared with the one before it
     first, last = add_months(min(months), -1), max(months)
-    for month, states in people_states(business, read, extracts, first, last):
+    nobody = pd.DataFrame({"state": pd.Series(dtype=object)})
+    for month, people in people_states(business, read, extracts, first, last):
         if month in months:
-            nobody = pd.Series(dtype=object)
-            rows = [balance(name, month, before.get(name, nobody), told) for name, told in states.items()]
-            yield rows, states[ALL]
-        before = states
+            yield (
+                [
+                    balance(name, month, before.get(name, nobody)["state"], told["state"])
+                    for name, told in people.items()
+                ],
+                people[ALL],
+            )
+        before = people

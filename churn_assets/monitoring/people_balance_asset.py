@@ -1,6 +1,8 @@
 """monitoring/people_balance: nobody is lost from one month to the next, and nobody is asked after the end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,7 +18,7 @@ from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.monitoring.people_balance import ALL, PeopleBalance, balances
-from churn_assets.months import month_end
+from churn_assets.months import month_end, spans
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
 from churn_assets.silver.reconciliation import first_extracts
 
@@ -28,6 +30,16 @@ NOBODY_AFTER = "nobody_asked_after_the_end"
 WITHIN_LIMITS = "few_disappear_or_are_unknown"
 COUNTS = ("former", "new", "now", "ended", "merged", "disappeared", "unknown")
 SHOWN_PEOPLE = 100
+
+
+@dataclass
+class _Counted:
+    """Balances, their rows in the table, snapshots of people who are no customers, and customers without a snapshot."""
+
+    balances: list[PeopleBalance] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    ghosts: list[tuple[str, str, str]] = field(default_factory=list)
+    not_asked: list[tuple[str, str]] = field(default_factory=list)
 
 
 def people_asset(business: Business) -> dg.AssetsDefinition:
@@ -48,12 +60,14 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
             EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that are counted; spells, entities "
             "that deliver changes and the source of the label in all of history.",
             EVERYBODY: "Everybody who was or became a customer is a customer, has ended, was merged, has disappeared, "
-            "or is unknown.",
+            "or is unknown. Every eligible customer has a snapshot.",
+        },
+        reports={
             NOBODY_AFTER: "Nobody has a snapshot who is not a customer at the as_of_date.",
             WITHIN_LIMITS: "The shares of people who disappeared or are unknown are within `people` of churn.yaml.",
         },
         kinds=("deltalake",),
-        spark=False,
+        spark=counting_where(business) is not None,
     )
     def people_balance(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -61,22 +75,10 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
         months = partition_range(context)
         with incomplete_fails(EVERY_SOURCE_COMPLETE):
             require_history(lakehouse, business, months[0], months[-1])
-        rows: list[dict[str, Any]] = []
-        found: list[PeopleBalance] = []
-        ghosts: list[tuple[str, str, str]] = []
-        for of_month, states in balances(
-            business, lambda *what: last_versions(lakehouse, *what), first_extracts(lakehouse), months
-        ):
-            asked = _snapshots(lakehouse, of_month[-1])
-            not_now = states.reindex(asked)
-            ghosts += [
-                (str(of_month[-1].as_of_date), str(who), str(state))
-                for who, state in not_now.items()
-                if state != "now"
-            ]
-            found += of_month
-            rows += [b.row() | {"snapshots": len(asked) if b.source == ALL else None} for b in of_month]
-        _require_everybody(found)
+        counted = _count(lakehouse, business, months)
+        found, rows = counted.balances, counted.rows
+        _require_balanced(found)
+        everybody = _everybody_asked(business, counted)
         days = [month_end(month) for month in months]
         commit = lakehouse.replace_rows(
             table, table.rows(rows), "as_of_date", days, run_id=context.run.run_id
@@ -92,8 +94,8 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
             {"balance": _grid(found), "not told": _not_told(found)},
             [
                 passed(EVERY_SOURCE_COMPLETE, {"known until": str(days[-1])}),
-                passed(EVERYBODY, {"balances": len(found)}),
-                _nobody_after(ghosts, sum(row["snapshots"] or 0 for row in rows)),
+                everybody,
+                _nobody_after(counted.ghosts, sum(row["snapshots"] or 0 for row in rows)),
                 _within_limits(found, limits),
             ],
         )
@@ -101,8 +103,58 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
     return people_balance
 
 
+def _count(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> _Counted:
+    counted = _Counted()
+    read = reader(lakehouse, business, months[-1])
+    for of_month, people in balances(business, read, first_extracts(lakehouse), months):
+        day = str(of_month[-1].as_of_date)
+        asked = _snapshots(lakehouse, of_month[-1])
+        states = people["state"].reindex(asked)
+        counted.ghosts += [(day, str(who), str(state)) for who, state in states.items() if state != "now"]
+        eligible = people.index[people["eligible"]]
+        counted.not_asked += [(day, who) for who in sorted(eligible.difference(asked))]
+        counted.balances += of_month
+        counted.rows += [b.row() | {"snapshots": len(asked) if b.source == ALL else None} for b in of_month]
+    return counted
+
+
+def counting_where(business: Business) -> str | None:
+    """What an event must meet to count for the label; None if all do, or the label comes from spells."""
+    return None if business.label_source.spell else business.file.label.where
+
+
+def reader(
+    lakehouse: Lakehouse, business: Business, last_month: str
+) -> "Callable[[Source, str, Sequence[str]], pd.DataFrame]":
+    """What `people_states` reads silver with. `label.where` is SQL, so Spark reads the events that it judges."""
+    where, label = counting_where(business), business.label_source
+    if where is None:
+        return partial(last_versions, lakehouse)
+    counting = _events_that_count(lakehouse, label, where, last_month)
+
+    def read(source: Source, month: str, columns: Sequence[str]) -> "pd.DataFrame":
+        if source is not label:
+            return last_versions(lakehouse, source, month, columns)
+        return counting[counting["extract_month"] == month]
+
+    return read
+
+
+def _events_that_count(lakehouse: Lakehouse, source: Source, where: str, last_month: str) -> "pd.DataFrame":
+    """extract_month, customer_key, first and last day of the events of a source that meet `where`."""
+    from pyspark.sql import functions as F
+
+    day = F.to_date(str(source.event_time))
+    known = lakehouse.read(tables.silver(source)).where(F.col("extract_month") <= last_month)
+    counting = known.where("NOT refused").where(where).groupBy("extract_month", "customer_key")
+    found: pd.DataFrame = (
+        counting.agg(F.min(day).alias("first"), F.max(day).alias("last")).toArrow().to_pandas()
+    )
+    return found
+
+
 def last_versions(lakehouse: Lakehouse, source: Source, month: str, columns: Sequence[str]) -> "pd.DataFrame":
-    """The last version of each key in a month of silver; of events the last day of each customer."""
+    """The last version of each key in a month of silver; of events the first and the last day of each customer."""
     import pyarrow.compute as pc
 
     table = tables.silver(source)
@@ -115,9 +167,9 @@ def last_versions(lakehouse: Lakehouse, source: Source, month: str, columns: Seq
         return versions
     day = str(source.event_time)
     good = (pc.field("extract_month") == month) & ~pc.field("refused")
-    newest = lakehouse.aggregate(table, ["customer_key"], [(day, "max")], good)
-    last: pd.DataFrame = newest.rename_columns(["customer_key", "day"]).to_pandas()
-    return last
+    days = lakehouse.aggregate(table, ["customer_key"], [(day, "min"), (day, "max")], good)
+    found: pd.DataFrame = days.rename_columns(["customer_key", "first", "last"]).to_pandas()
+    return found
 
 
 def _snapshots(lakehouse: Lakehouse, of: PeopleBalance) -> list[str]:
@@ -148,7 +200,7 @@ def _not_told(found: Sequence[PeopleBalance]) -> dg.MarkdownMetadataValue:
     return table_metadata(["source", "state", "customer_key"], rows[:SHOWN_PEOPLE])
 
 
-def _require_everybody(found: Sequence[PeopleBalance]) -> None:
+def _require_balanced(found: Sequence[PeopleBalance]) -> None:
     """Raises CheckFailed when a balance does not balance."""
     lost = [b for b in found if not b.balances]
     if lost:
@@ -158,6 +210,42 @@ def _require_everybody(found: Sequence[PeopleBalance]) -> None:
             "This is a defect of this software; please report it.",
             {"balance": _grid(lost)},
         )
+
+
+def _everybody_asked(business: Business, counted: _Counted) -> dg.AssetCheckResult:
+    """The check that every eligible customer has a snapshot.
+
+    Corrections of events are not counted here, so of a label by events a customer without a snapshot is only reported,
+    unless nobody of the month has one.
+
+    Raises:
+        CheckFailed: customers lack a snapshot.
+    """
+    if not counted.not_asked:
+        return passed(EVERYBODY, {"balances": len(counted.balances)})
+    days = sorted({day for day, _ in counted.not_asked})
+    with_snapshots = {str(row["as_of_date"]) for row in counted.rows if row["snapshots"]}
+    count = len(counted.not_asked)
+    found = (
+        f"{count:,} {'customer has' if count == 1 else 'customers have'} no snapshot, though silver says that they are "
+        f"eligible; first on {days[0]}."
+    )
+    again = " and ".join(
+        f"`churn-assets run snapshot --from {first}{'' if first == last else f' --to {last}'}`"
+        for first, last in spans(day[:7] for day in days)
+    )
+    remedy = (
+        f"Run {again}, and this again. If it stays so, it is a defect of this software; please report it."
+    )
+    evidence = {
+        "months": ", ".join(days),
+        "without a snapshot": table_metadata(
+            ["as_of_date", "customer_key"], counted.not_asked[:SHOWN_PEOPLE]
+        ),
+    }
+    if business.label_source.spell is None and set(days) <= with_snapshots:
+        return warned(EVERYBODY, f"{found} {remedy}", evidence)
+    raise CheckFailed(EVERYBODY, found, remedy, evidence)
 
 
 def _nobody_after(ghosts: Sequence[tuple[str, str, str]], snapshots: int) -> dg.AssetCheckResult:

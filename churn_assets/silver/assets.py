@@ -22,6 +22,8 @@ from churn_assets.graph.table_asset import (
     where_it_lies,
 )
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import keep, release, tells_values
+from churn_assets.lakehouse.engine.session import why_engine_ended
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import between
 from churn_assets.months import spoken
@@ -30,7 +32,7 @@ from churn_assets.silver.audit import MonthAudit, Problem
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.fill import COLLAPSE
 from churn_assets.silver.findings import as_metadata, in_words, record
-from churn_assets.silver.known_ids import FOUND_BY, first_months, judge_ids
+from churn_assets.silver.known_ids import FOUND_BY, before, judge_ids
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import reconcile
 
@@ -45,20 +47,21 @@ COLUMNS_FILLED = "columns_stay_filled"
 
 @contextmanager
 def telling_no_values(table: tables.Table) -> Iterator[None]:
-    """What Spark says of a row that it cannot compute holds values, and Dagster keeps what a step raises.
+    """What the engine says of a row that it cannot compute holds values, and Dagster keeps what a step raises.
 
     Raises:
-        LakehouseError: in place of Spark's error, with its class alone.
+        LakehouseError: in place of the engine's error, with its class alone.
     """
-    from pyspark.errors import AnalysisException, PySparkException
+    from pyspark.errors import PySparkException
 
     try:
         yield
-    except AnalysisException:  # of a plan, before any row was read
-        raise
     except PySparkException as error:
+        if not tells_values(error) or why_engine_ended(error):
+            raise
+        kind = error.getCondition() or type(error).__name__
         raise LakehouseError(
-            f"{table.path}: Spark failed with {error.getCondition() or type(error).__name__}; nothing was committed. "
+            f"{table.path}: the engine failed with {kind}; nothing was committed. "
             "Its words are left out, since they may hold personal values. Look at the expressions of the contract, "
             "then for the row in bronze."
         ) from None
@@ -81,20 +84,20 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
         months = partition_range(context)
         note("looking for customers without a key")
         bronze = [(s, lakehouse.read(tables.bronze(s)).where(between(months))) for s in business.sources]
-        ids = delivered_ids(bronze).persist()  # judged, then given keys
+        ids = keep(delivered_ids(bronze))  # judged, then given keys
         with telling_no_values(table), lakehouse.alone_with(table):
             known = lakehouse.read(table) if lakehouse.exists(table) else None
-            judged = judge_ids(business, ids, known, first_months(lakehouse, business))
+            judged = judge_ids(business, ids, known, before(lakehouse, business, months))
             # random: must not be drawn a second time
-            added = new_keys(ids, known, judged.withheld).persist()
+            added = keep(new_keys(ids, known, judged.withheld))
             try:
                 counts = _counts(added if known is None else known.unionByName(added))
                 if len(set(counts)) > 1:
                     raise _told_twice(counts, known, added)
                 commit = lakehouse.append(table, added, run_id=context.run.run_id)
             finally:
-                added.unpersist()
-                ids.unpersist()
+                release(added)
+                release(ids)
         record(lakehouse, FOUND_BY, months, judged.problems, run_id=context.run.run_id)
         numbers = {"customers": counts[0], "new": commit.rows}
         held = [passed(ONE_KEY, numbers)]
@@ -201,6 +204,8 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         checks={
             CONTRACT_RULES: f"No blocking rule of the contract of {source.name} is broken, and every delivered row is "
             "accepted, a duplicate or in quarantine.",
+        },
+        reports={
             COLUMNS_FILLED: "No optional column that was filled in the months before is empty now.",
         },
         owner=source.owner,

@@ -218,7 +218,7 @@ def _volume(
 def gap_before(source: Source, month: str, days: Iterable[date]) -> tuple[date, date] | None:
     """Two extracts in a row that lie further apart than the contract allows, the later one in this month."""
     ordered = sorted(set(days))
-    if source.gap is None:
+    if source.gap is None or source.delivery == "once":
         return None
     return next(
         (
@@ -280,9 +280,9 @@ def _remarked(rule: str, count: int) -> tuple[str, str] | None:
         case "none":
             return None
         case "order":
-            return f"In {counted(count, 'row')} {column} lies before the start.", "Have the source mended."
+            return f"In {counted(count, 'row')} {column} is before the start.", "Have the source mended."
         case "exchanged":
-            found = f"In {counted(count, 'row')} {column} lies after the extract"
+            found = f"In {counted(count, 'row')} {column} is after the extract"
             return (
                 f"{found}, but shortly before it if day and month are exchanged.",
                 f"Compare the formats of {column} in the contract with the files.",
@@ -326,6 +326,8 @@ def judge(
         again = "Deliver these files again, or remove them."
         block("unread", f"bronze lacks {counted(len(audit.unread), 'file')}. {' '.join(audit.unread)}", again)
     if not audit.files and (audit.unread or not over):
+        return problems
+    if not audit.files and source.delivery == "once":
         return problems
     if not audit.files and audit.month >= first_month:
         block(

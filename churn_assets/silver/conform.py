@@ -4,11 +4,11 @@ import re
 from typing import TYPE_CHECKING
 
 from churn_assets.bronze.reading import CORRUPT
-from churn_assets.bronze.texts import from_text
 from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.contracts.words import with_article
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, moment, number_as_text
 from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Rule = tuple[str, Column, Column]  # name with the column after a colon, condition, reason
 
+# `[0-9]` and `\z`: engines read `\d` and `$` differently
 ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 RECENT = 35  # days: an extract tells of a day first within a month or so
@@ -58,21 +59,23 @@ def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
-    # transformLogic and Parquet may give another type than text
-    is_text = not column.transform and source.format != "parquet"
+    if column.transform or source.format == "parquet":
+        cast = raw.try_cast(column.spark_type)
+    else:
+        cast = from_text(raw, column.spark_type)
     if column.spark_type in ("double", "float"):
-        number = from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
+        number = cast
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
     if column.transform or (source.format == "parquet" and not column.formats):
-        return raw.try_cast(column.spark_type)
+        return cast
     if column.type == "date":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)).cast("date") for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), raw.try_cast("date"))
+        parsed = [moment(raw, f).cast("date") for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), cast)
     if column.type == "timestamp":
-        parsed = [F.try_to_timestamp(raw, F.lit(f)) for f in column.formats]
-        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), raw.try_cast("timestamp"))
-    return from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
+        parsed = [moment(raw, f) for f in column.formats]
+        return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_TIMESTAMP), cast)
+    return cast
 
 
 def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
@@ -110,9 +113,10 @@ def _as_text(column: ContractColumn, source: Source) -> "Column":
     """The raw value as text, for rules and reasons."""
     from pyspark.sql import functions as F
 
-    raw = F.col(f"_raw_{column.name}").cast("string")
+    raw = F.col(f"_raw_{column.name}")
     if source.format != "parquet":
-        return raw
+        return raw.cast("string")
+    raw = number_as_text(raw) if column.spark_type in FLOATING else raw.cast("string")
     # bronze has the column's type already; a value that does not fit it is in `rescued`
     unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
     return F.coalesce(raw, unfit)
@@ -141,7 +145,8 @@ def _values(column: ContractColumn) -> list["Rule"]:
     value, rules = F.col(column.name), []
 
     def add(rule: str, condition: "Column", reason: str) -> None:
-        rules.append(_rule(rule, column, condition, reason, value))
+        told = number_as_text(value) if column.spark_type in FLOATING else value
+        rules.append(_rule(rule, column, condition, reason, told))
 
     if column.minimum is not None:
         add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
@@ -150,10 +155,10 @@ def _values(column: ContractColumn) -> list["Rule"]:
     if column.max_days_ahead is not None:
         remedy = "name it in meansNone if it means none, or raise maxDaysAhead"
         latest = F.date_add("extract_date", column.max_days_ahead)
-        told = f" lies more than {column.max_days_ahead:,} days after the extract ({remedy}): "
+        told = f" is more than {column.max_days_ahead:,} days after the extract ({remedy}): "
         add("plausible", F.to_date(value) > latest, told)
         if column.minimum is None:
-            told = f" lies before {EARLIEST} (name it in meansNone if it means none, or declare a minimum): "
+            told = f" is before {EARLIEST} (name it in meansNone if it means none, or declare a minimum): "
             add("plausible", F.to_date(value) < F.lit(EARLIEST).cast("date"), told)
     if column.pattern is not None:
         add("pattern", ~value.rlike(column.pattern), f" does not match {column.pattern}: ")
@@ -186,16 +191,21 @@ def _means_none(column: ContractColumn) -> "Column":
 
 
 def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
-    """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them."""
+    """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them.
+
+    `_none_<column>` keeps what means none in a column that is required.
+    """
     from pyspark.sql import functions as F
 
     kept = [c for c in typed.columns if not c.startswith("_raw_")]
     values: dict[str, Column] = {}
-    remarks = []
+    remarks, nones = [], []
     for column in source.columns:
         found = []  # (condition, remark), the first counts
         if column.means_none:
             found.append((_means_none(column), f"none:{column.name}"))
+        if column.means_none and column.required:
+            nones.append(F.when(_means_none(column), F.col(f"_raw_{column.name}")).alias(_none(column)))
         nulling = [r for r in [*_malformed(column, source), *_values(column)] if _is_nulling(r, column)]
         found += [(condition, name) for name, condition, _ in nulling]
         if not found:
@@ -206,8 +216,26 @@ def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
         values |= {name: F.when(remark.isNull(), F.col(name)).alias(name) for name in names}
     return typed.select(
         *(values.get(name, name) for name in (*kept, *(f"_raw_{c.name}" for c in source.columns))),
+        *nones,
         F.array_compact(F.array(*remarks, F.lit(None).cast("string"))).alias("_remarks"),
     )
+
+
+def _none(column: ContractColumn) -> str:
+    """Name of the column that keeps what means none."""
+    return f"_none_{column.name}"
+
+
+def _missing(column: ContractColumn) -> "Rule":
+    """The rule of a column that is required."""
+    from pyspark.sql import functions as F
+
+    name = column.name
+    rule = _rule("required", column, F.col(name).isNull(), " is missing")
+    if not column.means_none:
+        return rule
+    said = F.concat(F.col(_none(column)), F.lit(f" means none, and {name} is required"))
+    return (*rule[:2], F.coalesce(said, rule[2]))
 
 
 def _remarks(source: Source) -> list["Column"]:
@@ -251,7 +279,7 @@ def _order(source: Source) -> list["Rule"]:
     start, rules = F.to_date(source.spell.started_on), []
     for name in filter(None, (source.spell.ended_on, source.spell.expires_on)):
         before = F.to_date(name) < start
-        rules.append(_rule("order", source.column(name), before, " lies before the start: ", F.col(name)))
+        rules.append(_rule("order", source.column(name), before, " is before the start: ", F.col(name)))
     return rules
 
 
@@ -284,14 +312,14 @@ def _refusals(source: Source) -> list["Rule"]:
         rules += [rule for rule in _malformed(column, source) if not _is_nulling(rule, column)]
     for column in source.columns:
         if column.required:
-            rules.append(_rule("required", column, F.col(column.name).isNull(), " is missing"))
+            rules.append(_missing(column))
     for column in source.columns:
         rules += [rule for rule in _values(column) if not _is_nulling(rule, column)]
     if source.event_time is not None:
         column = source.column(source.event_time)
         day = F.to_date(column.name)
         # an extract cannot contain events of a later day
-        rules.append(_rule("future", column, day > F.col("extract_date"), " lies after the extract: ", day))
+        rules.append(_rule("future", column, day > F.col("extract_date"), " is after the extract: ", day))
     if source.spell is not None and source.spell.date_order == "quarantine":
         rules += _order(source)
     return rules
@@ -337,9 +365,23 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), F.to_json(F.struct("_delivered.*", "rescued"))).alias("raw_row"),
+        F.when(rule.isNotNull(), json_object(_delivered(source), _floating(source))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
+
+
+def _delivered(source: Source) -> "dict[str, Column]":
+    """The row as delivered: name -> value."""
+    from pyspark.sql import functions as F
+
+    return {field: F.col(f"_delivered.`{field}`") for field in source.fields} | {"rescued": F.col("rescued")}
+
+
+def _floating(source: Source) -> set[str]:
+    """Fields that bronze holds as floating-point numbers."""
+    if source.format != "parquet":
+        return set()
+    return {column.field for column in source.columns if column.spark_type in FLOATING}
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":

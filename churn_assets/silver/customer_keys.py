@@ -54,7 +54,7 @@ def new_keys(ids: "DataFrame", known: "DataFrame | None", withheld: "DataFrame |
         if others is not None:
             unknown = unknown.join(others, "customer_id", "left_anti")
     return unknown.withColumn(
-        "customer_key", F.substring(F.replace(F.uuid(), F.lit("-"), F.lit("")), 1, KEY_LENGTH)
+        "customer_key", F.substring(F.replace(F.expr("uuid()"), F.lit("-"), F.lit("")), 1, KEY_LENGTH)
     )
 
 

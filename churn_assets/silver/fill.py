@@ -1,14 +1,15 @@
 """How many rows of a month fill each optional column, and which columns are no longer filled."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from churn_assets.contracts.source import Column, MonthRule, Source
 from churn_assets.contracts.words import closest
-from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import add_months
+from churn_assets.months import add_months, month_range
 from churn_assets.silver.audit import USUAL_MONTHS, MonthAudit, Problem
+from churn_assets.silver.reconciliation_rows import recorded
 
 COLLAPSE = MonthRule("fill", 0.1, 1.0, "warn")  # where the contract declares none
 OFTEN = 0.5  # a column that was filled less is not missed
@@ -37,19 +38,13 @@ def filled_of(row: Mapping[str, int], counts: Sequence[tuple[str, str]]) -> dict
 
 
 def former_fill(lakehouse: Lakehouse, source: Source, first_month: str) -> dict[str, Fill]:
-    """Fill of the usual months before `first_month`, from silver; of attributes only, not of personal columns."""
-    import pyarrow.compute as pc
-
-    table, month = tables.silver(source), pc.field("extract_month")
-    if not lakehouse.exists(table):
-        return {}
-    known = set(lakehouse.columns(table))
-    counts = [(name, function) for name, function in fill_counts(source) if name in known]
-    if not counts:
-        return {}
-    before = (month >= add_months(first_month, -USUAL_MONTHS)) & (month < first_month) & ~pc.field("refused")
-    rows = lakehouse.aggregate(table, ["extract_month"], [("copies", "count"), *counts], before).to_pylist()
-    return {row["extract_month"]: Fill(row["copies_count"], filled_of(row, counts)) for row in rows}
+    """Fill of the usual months before `first_month`, as silver/reconciliation keeps it; without refused months."""
+    before = month_range(add_months(first_month, -USUAL_MONTHS), add_months(first_month, -1))
+    return {
+        row["extract_month"]: Fill(row["accepted"], json.loads(row["filled"]))
+        for row in recorded(lakehouse, before)
+        if row["source"] == source.name and row.get("filled") and row["balances"]
+    }
 
 
 def emptied_columns(lakehouse: Lakehouse, source: Source, audits: Sequence[MonthAudit]) -> list[Problem]:

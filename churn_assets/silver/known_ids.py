@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import MonthRule, Source
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import keep, release
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import blocking
@@ -29,8 +30,9 @@ FOUND_BY = "customer_keys"
 OVERLAP = MonthRule("idOverlap", 0.5, 0.01, "block")
 RULE = OVERLAP.rule
 ENOUGH = 10  # fewer ids refuse no month
-SPACES = r"^[\s\p{Z}\x{200B}\x{FEFF}]+|[\s\p{Z}\x{200B}\x{FEFF}]+$"
-LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}$"  # of Salesforce: the short id of 15 characters and 3 to check it
+SPACE = r"[ \t\n\x0B\f\r\p{Z}\x{200B}\x{FEFF}]"
+SPACES = rf"^{SPACE}+|{SPACE}+$"
+LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}\z"  # of Salesforce: the short id of 15 characters and 3 to check it
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,34 @@ class JudgedIds:
     withheld: "DataFrame | None"
 
 
-def first_months(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
-    """Source -> its first month in silver; sources without a month are left out."""
-    found: dict[str, str] = {}
+class Before(NamedTuple):
+    """What silver holds of a source before some months.
+
+    Attributes:
+        first_month: its first month in silver, be it one of these.
+        ids: different customers of its newest month before them; None without one, or if the source lists only changes.
+    """
+
+    first_month: str
+    ids: int | None = None
+
+
+def before(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> dict[str, Before]:
+    """Source -> what silver holds of it; sources without a month in silver are left out."""
+    import pyarrow.compute as pc
+
+    found: dict[str, Before] = {}
     for source in business.sources:
         table = tables.silver(source)
-        if lakehouse.exists(table):
-            # by the partition column, so that no file's content is read
-            months = lakehouse.aggregate(table, ["extract_month"], [("extract_month", "count")])
-            found |= {source.name: min(months["extract_month"].to_pylist())} if months.num_rows else {}
+        held = lakehouse.slices(table, "extract_month") if lakehouse.exists(table) else []
+        if not held:
+            continue
+        earlier = [month for month in held if month < months[0]]
+        ids = None
+        if earlier and source.delivery == "full":
+            newest, count = pc.field("extract_month") == earlier[-1], [("customer_key", "count_distinct")]
+            [ids] = lakehouse.aggregate(table, ["extract_month"], count, newest)[1].to_pylist()
+        found[source.name] = Before(held[0], ids)
     return found
 
 
@@ -69,7 +90,7 @@ def related_sources(business: Business) -> dict[str, str]:
 
 
 def judge_ids(
-    business: Business, ids: "DataFrame", keyed: "DataFrame | None", began: Mapping[str, str]
+    business: Business, ids: "DataFrame", keyed: "DataFrame | None", earlier: Mapping[str, Before]
 ) -> JudgedIds:
     """Holds the ids of some months against those known before.
 
@@ -77,15 +98,15 @@ def judge_ids(
         business: whose sources.
         ids: distinct source, extract_month, customer_id; read several times.
         keyed: customer_id of all that have a key; None before the first.
-        began: source -> its first month in the lake.
+        earlier: what silver holds of each source before these months.
     """
     from pyspark.sql import functions as F
 
     related = related_sources(business)
-    told = _with_first_months(ids, keyed, related).persist()
-    pairs = _pairs(told, keyed).persist()
+    told = keep(_with_first_months(ids, keyed, related))
+    pairs = keep(_pairs(told, keyed))
     # most months have none: Spark then drops the joins below from its plan
-    alike = _look_alikes(told, pairs.where("false") if pairs.isEmpty() else pairs, keyed, related).persist()
+    alike = keep(_look_alikes(told, pairs.where("false") if pairs.isEmpty() else pairs, keyed, related))
     try:
         flags = alike.groupBy("source", "customer_id").agg(F.min("kind").alias("kind"))
         counted = (
@@ -96,7 +117,7 @@ def judge_ids(
             .collect()
         )
         months = _months(counted)
-        problems = [p for s in business.sources for p in _judge(s, related.get(s.name), months, began)]
+        problems = [p for s in business.sources for p in _judge(s, related.get(s.name), months, earlier)]
         refused = {(p.source, p.month) for p in problems if p.severity == "block"}
         if not refused:
             return JudgedIds(problems, None)
@@ -104,7 +125,7 @@ def judge_ids(
         return JudgedIds([*problems, *_others(told, withheld, refused)], withheld)
     finally:
         for frame in (alike, pairs, told):
-            frame.unpersist()
+            release(frame)
 
 
 @dataclass
@@ -165,8 +186,8 @@ def plain_forms(spelling: "Column") -> "list[tuple[str, Column]]":
     from pyspark.sql import functions as F
 
     trimmed = F.regexp_replace(spelling, SPACES, "")
-    whole = F.regexp_replace(trimmed, r"^(\d+)\.0+$", "$1")
-    bare = F.regexp_replace(whole, r"^0+(?=\d+$)", "")
+    whole = F.regexp_replace(trimmed, r"^([0-9]+)\.0+$", "$1")
+    bare = F.regexp_replace(whole, r"^0+([0-9]+)$", "$1")
     return [("spaces", trimmed), ("a decimal point", whole), ("leading zeros", bare)]
 
 
@@ -260,20 +281,30 @@ def _kind(one: str, other: str) -> "Column":
 
 
 def _judge(
-    source: Source, target: str | None, months: Mapping[tuple[str, str], _Month], began: Mapping[str, str]
+    source: Source,
+    target: str | None,
+    months: Mapping[tuple[str, str], _Month],
+    earlier: Mapping[str, Before],
 ) -> list[Problem]:
     """Problems of the months of a source; `target` is its related source."""
     rule, problems = source.month_rule(RULE) or OVERLAP, []
-    loaded = [month for name, month in months if name == source.name]
-    first = min([*loaded, began.get(source.name, "9999-12")])
-    for month in sorted(loaded):
+    least = rule.min_share or 0
+
+    def began(name: str | None) -> str:
+        held = [earlier[name].first_month] if name is not None and name in earlier else []
+        return min([month for of, month in months if of == name] + held, default="9999-12")
+
+    first, last_ids = began(source.name), earlier[source.name].ids if source.name in earlier else None
+    for month in sorted(month for name, month in months if name == source.name):
         found = months[source.name, month]
-        known = 1 - found.new / found.ids
+        again = found.ids - found.new
         # an extract that lists everything repeats ids; others name those that the related source listed before them
-        expected = (
-            source.delivery == "full" or (target, month) in months or source.month_rule(RULE) is not None
-        )
-        too_few = expected and month > first and found.new >= ENOUGH and known < (rule.min_share or 0)
+        expected = source.delivery == "full" or began(target) <= month or source.month_rule(RULE) is not None
+        too_few = expected and month > first and found.new >= ENOUGH and again < least * found.ids
+        if source.delivery == "full":
+            # where the ids of before come again, the others are customers who joined
+            too_few &= last_ids is None or again < least * last_ids
+            last_ids = found.ids
         too_alike = found.alike >= ENOUGH and found.alike / found.ids > rule.max_share
         if found.alike or too_few:
             severity = rule.severity if too_few or too_alike else "warn"

@@ -13,6 +13,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.delta.draft import Draft
+from churn_assets.lakehouse.engine import frames
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import between, one_of
 from churn_assets.months import add_months
@@ -33,9 +34,9 @@ from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
-from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months, rules_digest
 from churn_assets.silver.versions import (
-    BOOKKEEPING,
+    bookkeeping,
     repeated_keys,
     set_apart,
     to_versions,
@@ -44,7 +45,7 @@ from churn_assets.silver.versions import (
 )
 from churn_assets.sources.arrivals import digest
 from churn_assets.sources.delivered_columns import extracts_without_rows
-from churn_assets.sources.landing import ExtractFile, list_everything
+from churn_assets.sources.landing import ExtractFile, RefusedFile, list_everything
 from churn_assets.sources.readers.staging import stage
 
 if TYPE_CHECKING:
@@ -120,11 +121,13 @@ class Delivery:
         files: those that bronze holds, those of the usual months before and those without rows included.
         lying: those that lie in the landing zone.
         unread: of these, those that bronze should hold but does not, and why.
+        refused: those that cannot be used, of these months.
     """
 
     files: Sequence[DeliveredFile]
     lying: Sequence[ExtractFile]
     unread: Mapping[ExtractFile, str]
+    refused: Sequence[RefusedFile]
 
     @cached_property
     def by_month(self) -> Mapping[str, int]:
@@ -141,16 +144,22 @@ class Delivery:
         """Month -> digest of the files that are judged; files that came after bronze was written are not."""
         names = {file.name for file in self.files} | {file.name for file in self.unread}
         looked_at = [f for f in self.lying if f.name in names]
-        months = {f.month for f in looked_at}
-        return {month: digest(f for f in looked_at if f.month == month) for month in months}
+        months = {f.month for f in looked_at} | {f.month for f in self.refused if f.month}
+        return {
+            month: digest(
+                (f for f in looked_at if f.month == month), (f for f in self.refused if f.month == month)
+            )
+            for month in months
+        }
 
 
 def delivery(lakehouse: Lakehouse, source: Source, months: Sequence[str], run_id: str) -> Delivery:
     """What came of these months, compared between bronze and the landing zone."""
     files = delivered_files(lakehouse, source, months)
-    lying = list_everything(lakehouse.settings.landing_uri, source, months).files
+    listing = list_everything(lakehouse.settings.landing_uri, source, months)
     held = {file.name for file in files}
-    return Delivery(files, lying, _unread_files(lakehouse, source, lying, held, run_id))
+    unread = _unread_files(lakehouse, source, listing.files, held, run_id)
+    return Delivery(files, listing.files, unread, listing.refused)
 
 
 def _unread_files(
@@ -240,29 +249,31 @@ def load_silver(
     Raises:
         MonthBlocked: a blocking rule is broken in some of the months; the others were committed.
     """
-    from pyspark import StorageLevel
-
     bronze = lakehouse.read(tables.bronze(source))
     kept: list[DataFrame] = []
 
     def keep(frame: "DataFrame") -> "DataFrame":
-        kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
-        return frame
+        kept.append(frames.keep(frame))
+        return kept[-1]
 
     conformed = conform(bronze.where(between(months)), source)
-    if source.format == "parquet":
-        # Parquet is cheaper read again than kept: only the few rows that take more than one look are.
+    if source.format != "parquet" or any(column.transform for column in source.columns):
+        # Text and expressions are dear to compute, and versions and quarantine both need them: once. Parquet is cheaper
+        # read again than kept.
+        conformed = keep(conformed)
+    if source.format == "parquet" or frames.windows_are_dear(bronze):
+        # only the few rows that take more than one look are put in order
         repeated = keep(repeated_keys(conformed, source))
         apart = keep(set_apart(conformed, source, repeated))
         accepted, refused = to_versions_sparing(conformed, source, repeated, apart), apart
     else:
-        # Text is dear to parse, and versions and quarantine both need it: parsed once, and put in order once.
-        conformed = keep(conformed)
         ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
     merged = [MERGED_INTO] if source.merged_into else []
-    attributes = versions.select("customer_key", *(c.name for c in source.attributes), *merged, *BOOKKEEPING)
+    attributes = versions.select(
+        "customer_key", *(c.name for c in source.attributes), *merged, *bookkeeping(source)
+    )
     try:
         with ExitStack() as drafts:
             silver = drafts.enter_context(lakehouse.draft(tables.silver(source), attributes))
@@ -287,8 +298,9 @@ def load_silver(
                 load.commits.extend(_publish(source, drafted, months, load.passed, run_id))
     finally:
         for frame in reversed(kept):
-            frame.unpersist()
-    record_months(lakehouse, source, verdicts(source, load, came), months, run_id)
+            frames.release(frame)
+    judged_by = rules_digest(business, source)
+    record_months(lakehouse, source, verdicts(source, load, came, judged_by), months, run_id)
     # what blocks is a failed check, and stands in silver/reconciliation
     record(lakehouse, source.name, months, [p for p in load.problems if p.severity == "warn"], run_id=run_id)
     if load.blocking:
@@ -315,12 +327,13 @@ def judged(
     first, problems = business.first_month(source), []
     for audit in audits:
         audit.unread += [why for file, why in came.unread.items() if file.month == audit.month]
+        audit.unread += [str(file.error) for file in came.refused if file.month == audit.month]
         audit.volume_not_judged = volume_not_judged(source, audit.month, came.by_month, came.by_extract)
         problems += judge(source, audit, came.by_month, came.by_extract, first, today)
     return SilverLoad(audits, problems, [])
 
 
-def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[ReconciledMonth]:
+def verdicts(source: Source, load: SilverLoad, came: Delivery, rules: str) -> list[ReconciledMonth]:
     """The rows of silver/reconciliation for the months of a load; a month without extracts that passed has none."""
     found, marks = [], came.marks
     for audit in load.audits:
@@ -331,6 +344,7 @@ def verdicts(source: Source, load: SilverLoad, came: Delivery) -> list[Reconcile
         dates = sorted({file.extract_date for file in audit.files})
         whole = is_whole(source, audit.month, came.by_month, came.by_extract)
         refused_by, mark = ", ".join(broken) or None, marks.get(audit.month)
+        filled = None if broken else json.dumps(audit.filled, sort_keys=True)
         named = (source.name, audit.month, audit.delivered)
-        found.append(ReconciledMonth(*named, *counts, dates, whole, refused_by, mark))
+        found.append(ReconciledMonth(*named, *counts, dates, whole, refused_by, mark, rules, filled))
     return found

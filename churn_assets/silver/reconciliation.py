@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
@@ -11,7 +10,13 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import is_whole, rows_by_extract, rows_by_month
 from churn_assets.silver.load import delivered_files
-from churn_assets.silver.reconciliation_rows import ReconciledMonth, recorded
+from churn_assets.silver.reconciliation_rows import (
+    OF_THE_LOAD,
+    ReconciledMonth,
+    has_passed,
+    is_partial,
+    recorded,
+)
 
 
 class SilverIncomplete(RuntimeError):
@@ -45,7 +50,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
             quarantined[row["source"], row["extract_month"]] = row["row_number_count"]
     before = {(row["source"], row["extract_month"]): row for row in recorded(lakehouse, months)}
     refused = {
-        key: ReconciledMonth(*(row[name] for name in ReconciledMonth._fields))
+        key: ReconciledMonth._make(row.get(name) for name in ReconciledMonth._fields)
         for key, row in before.items()
         if row.get("refused_by")
     }
@@ -74,7 +79,7 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
                     quarantined[source.name, name],
                     sorted({file.extract_date for file in files if file.month == name}),
                     is_whole(source, name, volumes, extracts),
-                    files=before.get((source.name, name), {}).get("files"),
+                    **{kept: before.get((source.name, name), {}).get(kept) for kept in OF_THE_LOAD},
                 )
             )
     return balances
@@ -83,17 +88,19 @@ def reconcile(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -
 def passed_months(lakehouse: Lakehouse) -> set[tuple[str, str]]:
     """(source, month) of all months that have passed silver: their rows balance and they are whole."""
     rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
-    return {(row["source"], row["extract_month"]) for row in rows if row["balances"] and not _partial(row)}
+    return {(row["source"], row["extract_month"]) for row in rows if has_passed(row)}
+
+
+def refused_months(lakehouse: Lakehouse) -> set[tuple[str, str]]:
+    """(source, month) of all months that silver refused when it judged them last."""
+    rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
+    return {(row["source"], row["extract_month"]) for row in rows if row.get("refused_by")}
 
 
 def partial_months(lakehouse: Lakehouse, source: Source) -> set[str]:
     """Months of the source that went through silver while open, and are not whole yet."""
     rows = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
-    return {row["extract_month"] for row in rows if row["source"] == source.name and _partial(row)}
-
-
-def _partial(row: Mapping[str, Any]) -> bool:
-    return row.get("whole") is False  # earlier releases refused such months and stored no `whole`
+    return {row["extract_month"] for row in rows if row["source"] == source.name and is_partial(row)}
 
 
 def first_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
@@ -102,24 +109,31 @@ def first_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
         return {}
     first: dict[str, list[date]] = {}
     for row in lakehouse.arrow(tables.RECONCILIATION).to_pylist():
-        if row["balances"] and not _partial(row) and row["extract_dates"]:
+        if has_passed(row) and row["extract_dates"]:
             first.setdefault(row["source"], []).append(min(row["extract_dates"]))
     return {source: sorted(days) for source, days in first.items()}
 
 
+def passed_extracts(lakehouse: Lakehouse, source: Source) -> list[date]:
+    """Dates of the source's extracts that passed silver, ascending; the lake has no data after the last."""
+    if not lakehouse.exists(tables.RECONCILIATION):
+        return []
+    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "balances", "extract_dates"]).to_pylist()
+    passed = (row["extract_dates"] for row in rows if row["source"] == source.name and row["balances"])
+    return sorted({day for dates in passed for day in dates})
+
+
 def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:
-    """Dates of the source's extracts that passed silver, ascending; the lake has no data after the last.
+    """`passed_extracts`, of which there must be some.
 
     Raises:
         SilverIncomplete: no extract of the source has passed yet.
     """
-    rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "balances", "extract_dates"]).to_pylist()
-    passed = (row["extract_dates"] for row in rows if row["source"] == source.name and row["balances"])
-    days = {day for dates in passed for day in dates}
+    days = passed_extracts(lakehouse, source)
     if not days:
         raise SilverIncomplete(
             f"No extract of {source.name} has passed silver.",
             "Materialise bronze and silver first.",
             {source.name: []},
         )
-    return sorted(days)
+    return days

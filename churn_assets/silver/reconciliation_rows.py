@@ -3,21 +3,26 @@
 The silver assets write them for the months that they judge; the asset silver/reconciliation counts them again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from hashlib import blake2s
 from typing import Any, NamedTuple
 
+from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.row_balance import rows_balance, rows_found
+
+OF_THE_LOAD = ("files", "rules", "filled")  # what only the load of the month can tell
 
 
 class ReconciledMonth(NamedTuple):
     """Row counts of a source's month.
 
     `whole` is False while more extracts must arrive, see `is_whole`. `refused_by` names the blocking rules that refused
-    the month; of such a month nothing counts as accepted. `files` is the digest of the files that were judged.
+    the month; of such a month nothing counts as accepted. `files` is the digest of the files that were judged, `rules`
+    that of what they were judged by. `filled` says how many accepted versions have a value, by optional column (JSON).
     """
 
     source: str
@@ -30,6 +35,8 @@ class ReconciledMonth(NamedTuple):
     whole: bool
     refused_by: str | None = None
     files: str | None = None
+    rules: str | None = None
+    filled: str | None = None
 
     @property
     def balances(self) -> bool:
@@ -48,6 +55,11 @@ class ReconciledMonth(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """The row of silver/reconciliation."""
         return self._asdict() | {"balances": self.balances}
+
+
+def rules_digest(business: Business, source: Source) -> str:
+    """Digest of what the months of a source are judged by; it changes when the contract is edited."""
+    return blake2s(repr((source, business.file.contradictions)).encode(), digest_size=8).hexdigest()
 
 
 def recorded(lakehouse: Lakehouse, months: Sequence[str]) -> list[dict[str, Any]]:
@@ -74,14 +86,22 @@ def record_months(
             lakehouse.replace_rows(table, rows, "extract_month", months, run_id=run_id)
 
 
+def is_partial(row: Mapping[str, Any]) -> bool:
+    """Whether a row tells of a month that went through silver while open, and is not whole yet."""
+    return row.get("whole") is False  # earlier releases refused such months and stored no `whole`
+
+
+def has_passed(row: Mapping[str, Any]) -> bool:
+    """Whether a row tells of a month that has passed silver: its rows balance and it is whole."""
+    return bool(row["balances"]) and not is_partial(row)
+
+
 def passed_before(lakehouse: Lakehouse, month: str) -> set[str]:
     """Earlier months in which a source has passed."""
     if not lakehouse.exists(tables.RECONCILIATION):
         return set()
-    rows = lakehouse.arrow(
-        tables.RECONCILIATION, ["extract_month"], [("extract_month", "<", month), ("balances", "=", True)]
-    )
-    return set(rows["extract_month"].to_pylist())
+    rows = lakehouse.arrow(tables.RECONCILIATION, None, [("extract_month", "<", month)]).to_pylist()
+    return {row["extract_month"] for row in rows if has_passed(row)}
 
 
 def refuse_months(lakehouse: Lakehouse, broken: Sequence[tuple[str, str, str]], run_id: str) -> None:

@@ -25,6 +25,12 @@ BOOKKEEPING = (
     "remarks",
     "extract_month",
 )
+LISTED_UNTIL = "listed_until"  # of sources that list everything
+
+
+def bookkeeping(source: Source) -> tuple[str, ...]:
+    """The columns that silver adds to the versions of a source."""
+    return (*BOOKKEEPING, LISTED_UNTIL) if source.delivery == "full" else BOOKKEEPING
 
 
 def with_known_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
@@ -51,8 +57,9 @@ def with_known_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
 def to_versions(rows: "DataFrame", source: Source) -> "DataFrame":
     """Rows of `with_known_keys` -> one row per version of a key within its ingest month.
 
-    Adds `sequence` (1, 2, ... within key and month, in the order of extract_date, file, row), `latest_in_month`, and
-    `copies`: how many delivered rows the version stands for, itself included.
+    Adds `sequence` (1, 2, ... within key and month, in the order of extract_date, file, row), `latest_in_month`,
+    `copies`: how many delivered rows the version stands for, itself included, and of a source that lists everything
+    `listed_until`: the day of the last of them.
     """
     return _in_order(rows, source).select(_columns(source))
 
@@ -88,6 +95,7 @@ def to_versions_sparing(
         .withColumn("sequence", F.lit(1))
         .withColumn("latest_in_month", F.lit(True))
         .withColumn("copies", F.lit(1))
+        .withColumn(LISTED_UNTIL, F.col("extract_date"))
     )
     return once.select(_columns(source)).unionByName(
         to_versions(with_known_keys(apart.where("_repeated"), source), source)
@@ -95,7 +103,7 @@ def to_versions_sparing(
 
 
 def _columns(source: Source) -> list[str]:
-    return [*(c.name for c in source.columns), *BOOKKEEPING]
+    return [*(c.name for c in source.columns), *bookkeeping(source)]
 
 
 def _hash(source: Source) -> "Column":
@@ -117,7 +125,14 @@ def _in_order(rows: "DataFrame", source: Source) -> "DataFrame":
     )
     row = F.struct(*content)
     new = (F.col("_rank") == 1) | ~F.lag(row).over(by_arrival).eqNullSafe(row)
-    kept = numbered.withColumn("_new", new).where("_new")
+    numbered = numbered.withColumn("_new", new)
+    if source.delivery == "full":
+        numbered = numbered.withColumn("_before", F.lag("extract_date").over(by_arrival)).withColumn(
+            "_last", F.max("extract_date").over(of_key)
+        )
+    kept = numbered.where("_new")
+    if source.delivery == "full":
+        kept = kept.withColumn(LISTED_UNTIL, F.coalesce(F.lead("_before").over(by_arrival), "_last"))
     following = F.lead("_rank").over(by_arrival)
     return (
         kept.withColumn("sequence", F.row_number().over(by_arrival))

@@ -14,6 +14,11 @@ from churn_assets.months import month_of
 from churn_assets.settings import filesystem
 
 EXTRACT = re.compile(r"extract_date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
+# a month in another name: 2025-03-31, 20250331, 2025-3, 31.03.2025
+NAMED_MONTHS = (
+    re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d?)(?:[-_.]?\d\d?)?(?!\d)"),
+    re.compile(r"(?<!\d)(\d\d?)[-_.]((?:19|20)\d\d)(?!\d)"),
+)
 COMPRESSED = re.compile(r"(.+)\.(gz|zst)", re.IGNORECASE | re.DOTALL)
 
 
@@ -56,7 +61,10 @@ class NotRead(NamedTuple):
 
 
 class RefusedFile(NamedTuple):
-    """A file or folder that cannot be used, and why; `month` is None outside the extract folders."""
+    """A file or folder that cannot be used, and why.
+
+    Outside the extract folders `month` is the one that its name tells; None if it tells none, or several.
+    """
 
     name: str
     month: str | None
@@ -98,7 +106,7 @@ def refuse(refused: Sequence[RefusedFile]) -> None:
 def list_everything(landing: str, source: Source, months: Iterable[str] | None = None) -> Listing:
     """What lies in the folder of the source, by extract date and name, only of the given months (all when None).
 
-    Without a month, and so in every listing, are files and folders beside the extract folders.
+    What lies beside the extract folders and tells no month in its name stands in every listing.
     """
     wanted = None if months is None else set(months)
     fs, root = filesystem(f"{landing}/{source.path}")
@@ -120,12 +128,22 @@ def list_everything(landing: str, source: Source, months: Iterable[str] | None =
         try:
             day = _day_of_folder(folder, f"{landing}/{name}")
         except LandingError as error:
-            found.refused.append(RefusedFile(name, None, error))
+            month = month_in_name(folder.base_name)
+            if wanted is None or month is None or month in wanted:
+                found.refused.append(RefusedFile(name, month, error))
             continue
         if wanted is None or month_of(day) in wanted:
             _list_folder(fs.get_file_info(pafs.FileSelector(folder.path)), landing, name, day, source, found)
     found.files.sort(key=lambda file: (file.extract_date, file.name))
     return found
+
+
+def month_in_name(name: str) -> str | None:
+    """The month that the name of a file or folder tells; None if it tells none, or several."""
+    by_year, by_day = NAMED_MONTHS
+    told = by_year.findall(name) or [(year, month) for month, year in by_day.findall(name)]
+    months = {f"{year}-{int(month):02d}" for year, month in told if 1 <= int(month) <= 12}
+    return months.pop() if len(months) == 1 else None
 
 
 def _passed_over(name: str) -> str | None:

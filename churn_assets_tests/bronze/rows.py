@@ -31,10 +31,8 @@ def read_rows(
     with TemporaryDirectory() as folder:
         frame = read_extracts(spark, source, files, folder)
         rows = [row.asDict() for row in frame.collect()]
-    assert (
-        frame.schema.simpleString()
-        == spark.createDataFrame([], tables.bronze(source).ddl).schema.simpleString()
-    )
+        kinds = frame.schema.simpleString()
+    assert kinds == spark.createDataFrame([], tables.bronze(source).ddl).schema.simpleString()
     for row in rows:
         row["rescued"] = json.loads(row["rescued"]) if row["rescued"] else None
     found = {(Path(row["source_file"]).name, row["row_number"]): row for row in rows}

@@ -6,6 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from churn_assets.bronze.reading import CORRUPT, read_extracts
 from churn_assets.contracts.loader import load_business
 from churn_assets.settings import SHIPPED_BUSINESSES
@@ -82,6 +84,7 @@ def _line_breaks_as_spark_writes_them(rows: list[tuple[str | None, ...]]) -> lis
     return [tuple(v and v.replace("\r\n", "\n") for v in row) for row in rows]
 
 
+@pytest.mark.jvm(reason="compares with the reader of Spark")
 def test_dirty_files_become_the_rows_that_spark_makes_of_them(spark: "SparkSession", tmp_path: Path) -> None:
     folder = extract_folder(tmp_path, "retention_contacts", "2025-01-31")
     chance = random.Random(1)

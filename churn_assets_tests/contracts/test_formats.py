@@ -39,6 +39,7 @@ def test_formats_that_spark_reads_are_accepted(spark: "SparkSession") -> None:
     assert row.asDict() == dict.fromkeys(READ, "2025-01-31 00:00:00")
 
 
+@pytest.mark.jvm(reason="Sail takes some of them for text")
 @pytest.mark.parametrize("pattern", NOT_UNDERSTOOD)
 def test_formats_that_spark_does_not_know_are_refused(spark: "SparkSession", pattern: str) -> None:
     from pyspark.sql import functions as F

@@ -9,11 +9,13 @@ import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.cross_checks.assets import SOURCES_AGREE
+from churn_assets.cross_checks.unknown_ids import unknown_ids
 from churn_assets.lakehouse import tables
 from churn_assets.silver.findings import findings
-from churn_assets.silver.reconciliation_rows import ReconciledMonth
+from churn_assets.silver.reconciliation import passed_months
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, passed_before
 from churn_assets_tests.checks import evaluations
-from churn_assets_tests.lakes import edit_yaml, settings_for, small_business
+from churn_assets_tests.lakes import deliver_changes, edit_yaml, settings_for, small_business
 from churn_assets_tests.worlds import Lake, failures
 
 JAN, FEB, MAR = "2025-01", "2025-02", "2025-03"
@@ -28,11 +30,16 @@ PEOPLE = {
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """Customers and tickets in silver, written without Spark; subscriptions have not come."""
-    settings = settings_for(tmp_path, small_business(tmp_path))
+    """Customers and tickets in silver; subscriptions have not come."""
+    return lake_of(tmp_path, small_business(tmp_path), PEOPLE)
+
+
+def lake_of(folder: Path, business: Path, people: Mapping[str, Mapping[str, Sequence[int]]]) -> Lake:
+    """A lake of customers and tickets in silver, written without Spark: source -> day of the extract -> customers."""
+    settings = settings_for(folder, business)
     lake = Lake(settings, load_business(settings.business_path))
     balances = []
-    for name, delivered in PEOPLE.items():
+    for name, delivered in people.items():
         table = tables.silver(lake.business.source(name))
         rows = [row for day, people in delivered.items() for row in _rows(name, day, people)]
         lake.lakehouse.append_rows(table, table.rows(rows), run_id="run")
@@ -76,6 +83,37 @@ def test_months_that_no_run_has_judged_are_judged_with_the_next(lake: Lake) -> N
     again = lake.run(ASSET, [MAR], instance=instance)
     assert [event.partition for event in again.get_asset_materialization_events()] == [MAR]
     assert evaluations(again)[CHECK].passed
+
+
+@pytest.mark.parametrize("empty", [[], ["2025-02-28", "2025-03-31"]])
+def test_ids_are_judged_however_long_the_related_source_was_silent(tmp_path: Path, empty: list[str]) -> None:
+    """50 comes in February; customers, a source of changes, tell of nobody new until May."""
+    business = small_business(tmp_path)
+    edit_yaml(business / "contracts" / "customers.yaml", deliver_changes)
+    customers: dict[str, Sequence[int]] = {
+        "2025-01-31": range(1, 11),
+        **dict.fromkeys(empty, ()),
+        "2025-05-31": [11],
+    }
+    tickets = {"2025-02-28": [1, 50], "2025-03-31": [2], "2025-04-30": [3], "2025-05-31": [11]}
+    lake = lake_of(tmp_path, business, {"customers": customers, "tickets": tickets})
+    every = [JAN, FEB, MAR, "2025-04", "2025-05"]
+    at_once = unknown_ids(lake.lakehouse, lake.business, every)
+    assert [(p.source, p.month, p.examples) for p in at_once] == [
+        ("tickets", FEB if empty else "2025-05", ("k50",))
+    ]
+    one_by_one = [p for month in every for p in unknown_ids(lake.lakehouse, lake.business, [month])]
+    assert one_by_one == at_once
+
+
+def test_a_month_that_is_not_whole_has_not_passed(lake: Lake) -> None:
+    """By the one notion: for what gold and snapshots need, and for the months that are judged late."""
+    rows = lake.lakehouse.arrow(tables.RECONCILIATION).to_pylist()
+    rows = [row | {"whole": row["extract_month"] != JAN and row["whole"]} for row in rows]
+    table = tables.RECONCILIATION
+    lake.lakehouse.replace_rows(table, table.rows(rows), "extract_month", [JAN, FEB, MAR], run_id="run")
+    assert passed_before(lake.lakehouse, MAR) == {FEB}
+    assert {month for _, month in passed_months(lake.lakehouse)} == {FEB, MAR}
 
 
 def test_a_month_beyond_a_limit_that_blocks_has_not_passed_silver(lake: Lake) -> None:

@@ -10,8 +10,10 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.loader import load_business
-from churn_assets.cross_checks.contradictions import contradictions
+from churn_assets.cross_checks.contradictions import contradictions, in_doubt, listed_since
+from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.reconciliation import first_extracts
 from churn_assets_tests.lakes import ingest, key_of, settings_for, small_business, write_csv, write_jsonl
 from churn_assets_tests.silver.rows import customer, subscription, ticket
 
@@ -73,6 +75,21 @@ def test_months_by_themselves_are_judged_alike(lake: tuple[Lakehouse, Business],
     house, business = lake
     everything = contradictions(house, business, list(DAYS), LATER)
     assert contradictions(house, business, months, LATER) == [p for p in everything if p.month in months]
+
+
+def test_history_is_read_of_those_alone_whom_the_newest_extracts_do_not_list(
+    lake: tuple[Lakehouse, Business],
+) -> None:
+    house, business = lake
+    entity, extracts = business.source("customers"), first_extracts(house)
+    assert listed_since(entity, extracts, [JAN, FEB]) == [], "there is nothing older"
+    assert listed_since(entity, extracts, [APR]) == [APR]
+    assert listed_since(entity, extracts, [MAR, APR]) == [MAR, APR]
+    people = [key_of(house, n) for n in range(1, 11)]
+    running = house.spark.createDataFrame([(who,) for who in people], "customer_key string")
+    versions = house.read(tables.silver(entity))
+    doubtful = {r["customer_key"] for r in in_doubt(running, versions, entity, [MAR, APR]).collect()}
+    assert doubtful == {key_of(house, n) for n in (1, 2, 3, 5)}
 
 
 @pytest.mark.parametrize(("today", "count"), [(8, None), (9, 2)])

@@ -99,9 +99,7 @@ def test_a_header_with_line_breaks_is_named_as_it_stands(tmp_path: Path) -> None
 
 def test_a_name_twice_in_a_header_is_refused_as_a_run_would(tmp_path: Path) -> None:
     rows = [(f"C{n}", n, n, "2024-01-31") for n in range(30)]
-    with pytest.raises(
-        DraftError, match=r"log_2024-01\.csv: a name stands twice in the header: Amount, amount"
-    ):
+    with pytest.raises(DraftError, match=r"log_2024-01\.csv: the header has a name twice: Amount, amount"):
         drafted([export(tmp_path / "log_2024-01.csv", "customer amount Amount day", rows)])
 
 
@@ -151,16 +149,17 @@ def test_categories_are_named_like_columns(tmp_path: Path) -> None:
 
 
 def test_a_source_with_one_extract_beside_monthly_ones(tmp_path: Path) -> None:
-    """Nothing is known of it before, and each later month without an extract stops a run: both is told."""
+    """It is taken for an export that was delivered once, and the limits of that are told."""
     files = purchases(tmp_path / "in")
     people = [(f"C{n:03d}", "NS"[n % 2]) for n in range(60)]
     crm = export(tmp_path / "crm_2024-05-31.csv", "customer_id region", people)
     found = drafted([crm, *files])
     told = places(found)["contracts/crm.yaml, extracts"]
     assert (
-        told == "there are extracts of 1 of 16 months of the calendar; a run stops at 2024-06, which has none"
+        told == "one export, which holds from 2024-05-31 on; nothing is known before, nor what changed since"
     )
-    assert business_of(found, tmp_path / "business").source("crm").first_month == "2024-05"
+    crm_source = business_of(found, tmp_path / "business").source("crm")
+    assert (crm_source.delivery, crm_source.first_month) == ("once", "2024-05")
     assert "contracts/sales.yaml, extracts" not in places(found)
 
 

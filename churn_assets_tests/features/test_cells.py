@@ -259,6 +259,7 @@ def test_the_short_way_to_validity_agrees_with_the_long_one(
     assert long == short
 
 
+@pytest.mark.jvm(reason="reads the plan of Spark")
 @pytest.mark.parametrize(("few", "broadcast"), [(knowledge.FEW, True), (100, False)])
 def test_only_few_late_versions_are_held_in_memory(
     deliveries: "DataFrame", few: int, broadcast: bool, monkeypatch: pytest.MonkeyPatch
@@ -270,6 +271,7 @@ def test_only_few_late_versions_are_held_in_memory(
     assert ("Broadcast" in plan) == broadcast
 
 
+@pytest.mark.jvm(reason="reads the plan of Spark")
 def test_without_late_versions_nothing_is_looked_up(deliveries: "DataFrame") -> None:
     in_time = deliveries.where("month(day) = month(known_at)")
     source = TELECOM.source("usage")

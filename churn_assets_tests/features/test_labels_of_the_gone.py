@@ -15,7 +15,7 @@ from churn_assets_tests.lakes import business_copy, deliver_all, edit_yaml, tell
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-from churn_assets_tests.features.spells import AS_OF, SCHEMA, SOURCE, outcomes_of, version
+from churn_assets_tests.features.spells import AS_OF, SCHEMA, SOURCE, TELECOM, outcomes_of, version
 
 # Listed by a full entity at the end of each month; the spell runs on. Case 16: they were labelled 0.
 DISAPPEARED: dict[str, tuple[list[str], str, str]] = {
@@ -42,6 +42,26 @@ def test_whom_nobody_lists_any_more_did_not_stay(
     assert {who: row["label"] for (who,), row in customers.items()} == {
         who: {"stayed": 0, "churned": 1}.get(outcome) for who, outcome in expected.items()
     }
+
+
+def test_who_was_listed_until_the_window_ended_stayed(spark: "SparkSession") -> None:
+    """Weekly extracts repeat an unchanged row, whose known_at is the first of the month; the window ends on 9 March."""
+    from pyspark.sql import functions as F
+
+    listed = {"until 16 March": "03-16", "until 2 March": "03-02"}
+    rows = [(day(known), who, "active") for who in listed for known in ("01-05", "02-02", "03-02")]
+    until = F.when(
+        F.col("extract_month") == "2025-03",
+        F.when(F.col("customer_key") == "until 16 March", F.lit(day("03-16"))).otherwise(F.lit(day("03-02"))),
+    )
+    versions = silver(spark, TELECOM.source("customers"), "customer_key string, status string", rows)
+    people = spark.createDataFrame([(who, AS_OF) for who in listed], "customer_key string, as_of_date date")
+    spells = silver(spark, SOURCE, SCHEMA, [version("01-07", who) for who in listed])
+    dates = cohorts(["2025-01"], TELECOM.file.windows, [day("04-07")])
+    extracts = {"customers": [day(d) for d in ("01-05", "02-02", "03-02", "04-06")]}
+    entities = {"customers": versions.withColumn("listed_until", until)}
+    found = outcomes_of(churn_labels(people, spells, TELECOM, dates, None, entities, extracts))
+    assert found == {"until 16 March": "stayed", "until 2 March": "disappeared"}
 
 
 def test_who_is_merged_neither_stayed_nor_churned(spark: "SparkSession", tmp_path: Path) -> None:

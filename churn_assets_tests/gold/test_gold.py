@@ -71,6 +71,43 @@ def test_a_spell_that_its_source_no_longer_lists_is_not_known_to_run(
     assert running == {"a": False, "b": False, "gone": None, "stays": True}
 
 
+def test_the_months_of_a_spell_stop_when_nobody_knows_whether_it_runs(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """`purged` is no longer among the customers, `dropped` no longer among the spells of a `full` source."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "subscriptions.yaml", deliver_all)
+    business, ends = load_business(folder), ["2025-01-31", "2025-02-28", "2025-03-31"]
+    region = {"region": "north", "status": "active"}
+    people = [(who, ends[0], region) for who in ("purged", "dropped", "stays")]
+    people += [(who, day, region) for day in ends[1:] for who in ("dropped", "stays")]
+    spells = [
+        (who, ends[0], spell_row(n, "2024-06-01")) for n, who in enumerate(("purged", "dropped", "stays"))
+    ]
+    spells += [
+        (who, day, spell_row(n, "2024-06-01")) for day in ends[1:] for n, who in ((0, "purged"), (2, "stays"))
+    ]
+    tickets = [("purged", ends[2], ticket_row(1, "2025-03-10"))]
+    told = {"customers": people, "subscriptions": spells, "tickets": tickets}
+    world = {name: versions_of(spark, business.source(name), rows) for name, rows in told.items()}
+    extracts = {name: [date.fromisoformat(day) for day in ends] for name in ("customers", "subscriptions")}
+    months = _months(customer_months(world, business, [day[:7] for day in ends], extracts))
+    assert sorted(months) == [
+        ("dropped", "2025-01"),
+        ("purged", "2025-01"),
+        ("purged", "2025-03"),
+        *(("stays", day[:7]) for day in ends),
+    ]
+    ticket = months["purged", "2025-03"]
+    assert (ticket["tickets"], ticket["plan"]) == (1.0, None), "what is known of the month is shown"
+    now = {r["customer_key"]: r for r in customers(world, business, date(2025, 3, 31), extracts).collect()}
+    assert {who: r["subscriptions_running"] for who, r in now.items()} == {
+        "purged": None,
+        "dropped": None,
+        "stays": True,
+    }
+
+
 def test_customers_is_one_row_per_customer_with_todays_knowledge(
     silver: "dict[str, DataFrame]", business: Business
 ) -> None:
@@ -152,10 +189,12 @@ def test_sources_of_one_role_keep_their_columns_apart(spark: "SparkSession", tmp
 def test_of_several_accounts_in_one_extract_the_last_by_its_key_speaks(
     spark: "SparkSession", tmp_path: Path
 ) -> None:
-    """Whichever row Spark comes upon last: among the customers, in their months and in snapshots."""
+    """Whichever row the engine comes upon last: among the customers, in their months and in snapshots."""
     folder = small_business(tmp_path)
     edit_yaml(folder / "contracts" / "customers.yaml", _keyed_by_account)
     business = load_business(folder)
+    from pyspark.sql import functions as F
+
     source, at = business.source("customers"), "2025-01-31"
     region = next(f for f in business.features if f.source == "customers")
     people = "abcdefgh"
@@ -167,7 +206,7 @@ def test_of_several_accounts_in_one_extract_the_last_by_its_key_speaks(
     tickets = [(who, at, ticket_row(i, "2025-01-10")) for i, who in enumerate(people)]
     silver = {s.name: versions_of(spark, s, []) for s in business.sources}
     silver["tickets"] = versions_of(spark, business.source("tickets"), tickets)
-    rows = versions_of(spark, source, told).selectExpr("* EXCEPT (sequence)", "1 AS sequence")
+    rows = versions_of(spark, source, told).withColumn("sequence", F.lit(1))
     silver["customers"] = rows = rows.repartition(4)
     found = [row["region"] for row in customers(silver, business, date(2025, 1, 31)).collect()]
     found += [row["region"] for row in customer_months(silver, business, ["2025-01"]).collect()]

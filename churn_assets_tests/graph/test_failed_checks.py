@@ -20,7 +20,6 @@ from churn_assets.gold import assets as gold
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
 from churn_assets_tests.checks import evaluations, latest_status, require_blocked
-from churn_assets_tests.lakes import extract_folder
 from churn_assets_tests.worlds import MONTHS, Lake, failures, lost_and_found
 
 if TYPE_CHECKING:
@@ -61,14 +60,6 @@ def without(table: Callable[[Lake], Table], rows: str) -> Breaking:
             yield
 
     return breaking
-
-
-@contextmanager
-def a_file_of_another_format(lake: Lake) -> Iterator[None]:
-    file = extract_folder(lake.settings.landing_uri, "customers", f"{MARCH}-31") / "readme.txt"
-    file.write_text("what these files are", encoding="utf-8")
-    yield
-    file.unlink()
 
 
 @contextmanager
@@ -128,7 +119,6 @@ def silver_usage(lake: Lake) -> Table:
 NO_USAGE = without(always(tables.RECONCILIATION), "source = 'usage' AND extract_month = '2025-05'")
 NO_LABEL_SOURCE = without(always(tables.RECONCILIATION), "source = 'subscriptions'")
 CASES = [
-    Case(bronze_customers, "files_fit_contract", a_file_of_another_format, ("readme.txt", "*.csv", MARCH)),
     Case(
         bronze_customers,
         "every_row_of_every_file",

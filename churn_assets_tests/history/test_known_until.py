@@ -1,22 +1,36 @@
 """A month that is not known never looks like a month without rows: what passes, is refused, and waits for it."""
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 
-from churn_assets.bronze.assets import FILES_READ
+from churn_assets.automation.punctuality import punctuality
+from churn_assets.bronze.assets import FILES_FIT, FILES_READ
+from churn_assets.cli.known_until import delivered_once
+from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
-from churn_assets.history.known_until import source_states
+from churn_assets.history.known_until import Known, already_due, not_passed, source_states
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
-from churn_assets.months import month_end
+from churn_assets.months import month_end, month_range
 from churn_assets.silver.assets import CONTRACT_RULES
+from churn_assets.silver.audit import MonthAudit, judge
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
 from churn_assets_tests.checks import evaluations, latest_status
-from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, write_csv, write_jsonl
+from churn_assets_tests.lakes import (
+    deliver_once,
+    edit_yaml,
+    settings_for,
+    small_business,
+    write_csv,
+    write_jsonl,
+)
 from churn_assets_tests.silver.rows import customer, subscription, ticket
 from churn_assets_tests.worlds import Lake, failures
 
@@ -159,3 +173,68 @@ def test_a_file_that_cannot_be_read_costs_its_month_of_its_source_alone(
     assert lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-02"], instance=instance).success
     assert latest_status(instance, tables.bronze(source), FILES_READ) == "SUCCEEDED"
     assert not any(state.missing for state in source_states(lake.lakehouse, lake.business, "2025-02"))
+
+
+def test_a_misnamed_file_costs_the_month_that_its_name_tells_alone(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    """If its name tells no month, none waits for it, and the check says so."""
+    months = ["2025-01", "2025-02", "2025-03"]
+    deliver(lake, months)
+    source = lake.business.source("tickets")
+    stray = Path(lake.settings.landing_uri) / "tickets" / "tickets_20250228.jsonl"
+    stray.write_text("{}\n")
+    first = lake.run(INGEST, months, instance=instance)
+    told = failures(first)
+    assert "silver__tickets" in told and not [step for step in told if step.startswith("bronze")]
+    assert "tickets 2025-02: unread" in told["silver__tickets"] and stray.name in told["silver__tickets"]
+    assert materialised(instance, tables.silver(source)) == {"2025-01", "2025-03"}
+    bronze = tables.bronze(source)
+    assert materialised(instance, bronze) == {*months}
+    assert not evaluations(first)[f"{bronze.path}:{FILES_FIT}"].passed
+    nameless = stray.rename(stray.with_name("old.jsonl"))
+    again = lake.run(INGEST, months, instance=instance)
+    assert again.success, failures(again)
+    check = evaluations(again)[f"{bronze.path}:{FILES_FIT}"]
+    assert not check.passed
+    assert f"Nothing tells of which month tickets/{nameless.name} is" in check.description
+
+
+def test_what_was_delivered_once_holds_on_and_says_how_old_it_is(tmp_path: Path) -> None:
+    """A single export of customers beside monthly events: no later month is missing."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "customers.yaml", deliver_once)
+    business, house = load_business(folder), Lakehouse(settings_for(tmp_path, folder))
+    source, months = business.source("customers"), month_range("2025-01", "2025-06")
+    nothing = Known(set(), "2025-01")
+    assert not_passed(business, source, nothing, months) == months, "it has to come once"
+    [row] = [ReconciledMonth("customers", "2025-02", 9, 9, 0, 0, [date(2025, 2, 20)], True)]
+    record_months(house, source, [row], ["2025-02"], "run")
+    state = next(s for s in source_states(house, business, "2025-06") if s.source == "customers")
+    assert (state.until, state.missing, state.once_on) == (date(2025, 6, 30), [], date(2025, 2, 20))
+    assert delivered_once(state, date(2025, 7, 1)) == "delivered once, on 2025-02-20, 131 days ago"
+    refused = Known({("customers", "2025-02")}, "2025-01", {("customers", "2025-05")})
+    assert not_passed(business, source, refused, months) == ["2025-05"], "a newer export that was refused"
+    on_time = punctuality(business, source, [date(2025, 2, 20)], date(2025, 9, 1))
+    assert on_time.days_late == 0 and "delivered once, on 2025-02-20" in on_time.why
+    assert punctuality(business, source, [], date(2025, 9, 1)).days_late > 0
+    audit = MonthAudit("customers", "2025-03")
+    assert judge(source, audit, {"2025-02": 9}, {date(2025, 2, 20): 9}, "2025-01", date(2025, 9, 1)) == []
+
+
+def test_only_an_entity_may_be_delivered_once(tmp_path: Path) -> None:
+    """Nobody would know which subscriptions ended since, so all would look loyal."""
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "subscriptions.yaml", deliver_once)
+    with pytest.raises(DeclarationErrors, match="a source of role spell cannot be delivered once"):
+        load_business(folder)
+
+
+def test_a_month_that_was_refused_is_not_excused_because_it_is_not_due(tmp_path: Path) -> None:
+    """A cross-check may refuse an open month whose rows are in silver: gold must not show them."""
+    business = load_business(small_business(tmp_path))
+    missing = {"tickets": ["2025-03", "2025-04"], "customers": ["2025-04"]}
+    today = date(2025, 4, 20)
+    assert already_due(business, missing, today) == {"tickets": ["2025-03"]}
+    refused = {("tickets", "2025-04")}
+    assert already_due(business, missing, today, refused) == {"tickets": ["2025-03", "2025-04"]}

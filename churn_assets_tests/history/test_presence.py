@@ -96,7 +96,7 @@ def test_whose_spell_runs_but_who_is_gone_or_merged_is_not_asked(
         "merged in May": ("merged", "merged"),
         "back in June": ("disappeared", None),
         "left, then purged": ("not_active", "not_active"),
-        "end refused, then purged": ("unknown", "unknown"),
+        "end refused, then purged": ("disappeared", "disappeared"),
     }
 
 

@@ -58,6 +58,7 @@ def test_replace_writes_exactly_its_slice_however_often_it_runs(lakehouse: Lakeh
     first = lakehouse.replace(
         MONTHLY, _frame(lakehouse, both), between(["2025-01", "2025-02"]), run_id="run-1"
     )
+    assert lakehouse.slices(MONTHLY, "extract_month") == ["2025-01", "2025-02"]
     assert (first.table, first.version, first.rows) == ("silver/things", 0, 2)
     assert lakehouse.version(MONTHLY) == 0 and lakehouse.count(MONTHLY) == 2
     for expected in (1, 2):

@@ -36,6 +36,7 @@ def _balances(
 ) -> list[PeopleBalance]:
     told = {"customers": customers, "subscriptions": spells}
     empty = {"refused": False, "status": "active", "merged_into_key": None, "started_on": date(2024, 1, 1)}
+    empty |= {"notice_on": None}
 
     def read(source: Source, month: str, columns: Sequence[str]) -> pd.DataFrame:
         rows = [
@@ -93,6 +94,20 @@ def test_a_refused_end_is_unknown_until_a_good_row_comes(business: Business) -> 
     ]
 
 
+def test_nobody_stays_unknown_who_is_listed_no_more(business: Business) -> None:
+    """The refused end never comes again; in March the customer is purged."""
+    jan, feb, *_ = MONTHS
+    listed = [*_listed("a", jan, feb), *_listed("b", *MONTHS)]
+    spells: list[Row] = [(jan, who, {}) for who in ("a", "b")]
+    spells.append((feb, "a", {"refused": True, "started_on": None}))
+    of_all = [_counts(b) for b in _balances(business, listed, spells) if b.source == ALL]
+    assert of_all[1:] == [
+        {"former": 2, "now": 1, "unknown": 1},
+        {"former": 2, "now": 1, "disappeared": 1},
+        {"former": 1, "now": 1},
+    ]
+
+
 def test_who_comes_back_is_new_and_who_comes_and_goes_within_a_month_is_counted(business: Business) -> None:
     jan, feb, mar, _ = MONTHS
     customers = [*_listed("back", jan, mar), *_listed("brief", feb, mar, status="former")]
@@ -129,8 +144,9 @@ def test_a_shop_counts_who_bought_lately(tmp_path: Path) -> None:
     bought = {(months[0], "a"): 20, (months[0], "b"): 20, (months[2], "b"): 5}
 
     def read(source: Source, month: str, columns: Sequence[str]) -> pd.DataFrame:
-        rows = [(who, date.fromisoformat(f"{m}-{d:02d}")) for (m, who), d in bought.items() if m == month]
-        return pd.DataFrame(rows, columns=["customer_key", "day"])
+        days = {(m, who): date.fromisoformat(f"{m}-{d:02d}") for (m, who), d in bought.items()}
+        rows = [(who, day, day) for (m, who), day in days.items() if m == month]
+        return pd.DataFrame(rows, columns=["customer_key", "first", "last"])
 
     found = [_counts(b) for rows, _ in balances(shop, read, {}, months) for b in rows if b.source == ALL]
     assert found == [

@@ -48,10 +48,13 @@ def test_days_that_mean_none_and_days_that_cannot_be(spark: "SparkSession") -> N
     )
     found = {case: (row["remarks"], row["refused_rule"]) for case, row in rows.items()}
     assert found == {case: (remarks, rule) for case, (_, remarks, rule) in DAYS.items()}
+    assert rows["a start that means none"]["refused_reason"] == (
+        "1900-01-01 means none, and started_on is required"
+    )
     assert [rows["several"][name] for name in ("expires_on", "notice_on", "ended_on")] == [None] * 3
     assert rows["the epoch as a start"]["started_on"] == date(1970, 1, 1)
     assert rows["an expiry without a horizon"]["refused_reason"] == (
-        "expires_on lies more than 18,263 days after the extract (name it in meansNone if it means none, or raise "
+        "expires_on is more than 18,263 days after the extract (name it in meansNone if it means none, or raise "
         "maxDaysAhead): 9999-01-01"
     )
 
@@ -114,3 +117,4 @@ def test_days_of_parquet_and_moments_mean_none_too(spark: "SparkSession") -> Non
         "day": None,
         "none": "required:day",
     }
+    assert parquet["none"]["refused_reason"] == "1900-01-01 means none, and day is required"

@@ -14,7 +14,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import findings
-from churn_assets.silver.known_ids import judge_ids
+from churn_assets.silver.known_ids import Before, judge_ids
 from churn_assets.silver.load import MonthBlocked
 from churn_assets_tests.lakes import edit_yaml, ingest, settings_for, small_business, write_csv, write_jsonl
 from churn_assets_tests.silver.rows import customer, subscription, ticket
@@ -41,13 +41,14 @@ def judge(spark: "SparkSession", business: Business) -> Callable[..., tuple[list
     def judged(
         delivered: Delivered,
         keyed: Sequence[str] | None = None,
-        began: Mapping[str, str] | None = None,
+        began: Mapping[str, str | Before] | None = None,
         of: Business = business,
     ) -> tuple[list[Problem], list[str]]:
         rows = [(source, month, name) for (source, month), names in delivered.items() for name in names]
         ids = spark.createDataFrame(rows, "source string, extract_month string, customer_id string")
         known = None if keyed is None else spark.createDataFrame([(k,) for k in keyed], "customer_id string")
-        found = judge_ids(of, ids, known, began or {})
+        earlier = {name: b if isinstance(b, Before) else Before(b) for name, b in (began or {}).items()}
+        found = judge_ids(of, ids, known, earlier)
         withheld = [] if found.withheld is None else [r[0] for r in found.withheld.collect()]
         return found.problems, sorted(withheld)
 
@@ -126,6 +127,31 @@ def test_other_ids_without_any_likeness_block_from_the_second_extract_on(
     assert withheld == sorted(other[:30])
     again = judge({("customers", FEB): other}, keyed=OLD, began={"customers": JAN})
     assert [p.month for p in again[0]] == [FEB]
+
+
+@pytest.mark.parametrize("history", ["in the range", "with keys"])
+def test_a_business_that_grows_fast_does_not_block(
+    judge: Callable[..., tuple[list[Problem], list[str]]], history: str
+) -> None:
+    """All customers of before come again, and twice as many others; of events those whom customers list are known."""
+    grown = [*OLD[2:], *(f"N-{n}" for n in range(100))]
+    february = {("customers", FEB): grown, ("tickets", FEB): grown}
+    if history == "in the range":
+        assert judge({("customers", JAN): OLD} | february) == ([], [])
+    else:
+        assert judge(february, keyed=OLD, began={"customers": Before(JAN, len(OLD))}) == ([], [])
+
+
+def test_ids_are_held_against_a_related_source_that_was_silent(
+    judge: Callable[..., tuple[list[Problem], list[str]]],
+) -> None:
+    """Nobody delivered customers since January; tickets of February name people whom nobody knows."""
+    strangers = [f"N-{n}" for n in range(50)]
+    told = {("tickets", FEB): strangers}
+    problems, _ = judge(told, keyed=OLD, began={"customers": JAN, "tickets": JAN})
+    assert [(p.source, p.month, p.severity) for p in problems] == [("tickets", FEB, "block")]
+    everything: Delivered = {("customers", JAN): OLD, ("tickets", JAN): OLD} | told
+    assert [(p.source, p.month) for p in judge(everything)[0]] == [("tickets", FEB)]
 
 
 def test_usual_changes_of_the_customers_do_not_block(

@@ -4,6 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from churn_assets.contracts.contract import load_source
 from churn_assets_tests.lakes import business_copy, edit_yaml
 
@@ -28,6 +30,7 @@ def test_what_a_transformed_value_is_not_is_malformed_too(spark: "SparkSession",
     assert rows["12.5"]["refused_rule"] == "malformed:contract_months"
 
 
+@pytest.mark.jvm(reason="Sail cannot tell which rows raise an error")
 def test_what_raises_in_a_transformation_is_malformed(spark: "SparkSession", tmp_path: Path) -> None:
     """Also where two columns compute the same, which Spark would do before anything else."""
     file = business_copy(tmp_path) / "contracts" / "subscriptions.yaml"

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
@@ -133,6 +134,28 @@ def test_versions_of_a_key(spark: "SparkSession") -> None:
     assert {name: found[i] for i, name in enumerate(cases)} == {
         name: expected for name, (_, expected) in cases.items()
     }
+
+
+def test_a_source_that_lists_everything_tells_until_when_a_version_was_listed(spark: "SparkSession") -> None:
+    """Extracts of 7, 14 and 21 January: presence is told by month, and the last day of it is kept."""
+    from pyspark.sql import functions as F
+
+    source, jan = replace(CONTACTS, delivery="full"), "2025-01"
+    cases: list[list[Delivered]] = [
+        [("k", "1", jan, "07"), ("k", "1", jan, "14"), ("k", "2", jan, "21")],
+        [("k", "1", jan, "07"), ("k", "1", jan, "21")],
+        [("k", "1", jan, "14")],
+    ]
+    day = F.to_date(F.concat_ws("-", "extract_month", F.substring("source_file", -6, 2)))
+    conformed = _conformed(spark, cases).withColumns({"extract_date": day, "known_at": day})
+    repeated = repeated_keys(conformed, source)
+    ways = (
+        to_versions(with_known_keys(conformed, source), source),
+        to_versions_sparing(conformed, source, repeated, set_apart(conformed, source, repeated)),
+    )
+    for versions in ways:
+        found = [(r["contact_id"], r["known_at"].day, r["listed_until"].day) for r in versions.collect()]
+        assert sorted(found) == [("0-k", 7, 14), ("0-k", 21, 21), ("1-k", 7, 21), ("2-k", 14, 14)]
 
 
 def _expected(delivered: Sequence[Delivered]) -> dict[str, tuple[int, int, int]]:

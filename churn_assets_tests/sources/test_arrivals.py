@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from churn_assets.automation import landing_sensor
 from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import MonthRule
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_range
-from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
+from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months, rules_digest
 from churn_assets.sources.arrivals import look, touched
 from churn_assets.sources.landing import LandingError
 from churn_assets_tests.lakes import extract_folder, settings_for, small_business, write_csv
@@ -63,13 +64,16 @@ def judge(
     refused: Mapping[tuple[str, str], str] | None = None,
 ) -> None:
     """What a run leaves in silver/reconciliation: it judges the files of these months (of all, without any) as they
-    lie; (source, month) -> rules of those that it refuses.
+    lie, by the present contracts; (source, month) -> rules of those that it refuses.
     """
     wanted, found = set(months), look(lakehouse.settings.landing_uri, business, {}, time.time() + 60).arrivals
     for source in business.sources:
         marks = {m: d for m, d in found[source.name].items() if not wanted or m in wanted}
+        rules = rules_digest(business, source)
         balances = [
-            ReconciledMonth(source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark)
+            ReconciledMonth(
+                source.name, m, 1, 1, 0, 0, [], True, (refused or {}).get((source.name, m)), mark, rules
+            )
             for m, mark in marks.items()
         ]
         if marks:
@@ -259,6 +263,25 @@ def test_a_refused_month_is_asked_for_again_when_its_source_changes_before_it(da
     assert daemon.tick("2026-01-02") == [("2025-03", "2025-04")]
 
 
+def test_a_refused_month_is_asked_for_again_when_its_contract_was_edited(daemon: Daemon) -> None:
+    for month in ("2025-01-31", "2025-02-28"):
+        deliver(daemon.lakehouse, "customers", month)
+        deliver(daemon.lakehouse, "subscriptions", month)
+    assert daemon.tick() == [("2025-01", "2025-02")]
+    refused = {("customers", "2025-01"): "fill", ("subscriptions", "2025-02"): "refusedShare"}
+    judge(daemon.lakehouse, daemon.business, refused=refused)
+    assert daemon.tick("2026-01-02") == [], "nothing has changed"
+    mended = MonthRule("fill", 0.0, 1.0, "warn")
+    customers, *others = daemon.business.sources
+    edited = replace(customers, month_rules=(*customers.month_rules, mended))
+    daemon.business = replace(daemon.business, sources=(edited, *others))
+    assert daemon.tick("2026-01-02") == [("2025-01", "2025-01")], "the other contract is as it was"
+    assert daemon.tick("2026-01-02") == []
+    assert daemon.tick("2026-01-03") == [("2025-01", "2025-01")], "that run died"
+    judge(daemon.lakehouse, daemon.business, refused=refused)
+    assert daemon.tick("2026-01-04") == [], "it was refused by the edited contract, too"
+
+
 def test_months_without_keys_are_asked_for_again_when_the_month_to_mend_changes(daemon: Daemon) -> None:
     """Customers of February are respelt; those ids get no key, so no month that delivers them has passed."""
     for month in ("2025-01-31", "2025-02-28", "2025-03-31"):
@@ -327,10 +350,10 @@ def test_what_no_contract_expects_fails_the_tick_with_its_name(
         ingest_new_files_sensor(business)(sensor_context(resources={"lakehouse": lakehouse}))
 
 
-def test_a_source_with_a_file_that_no_contract_expects_waits_alone(
+def test_a_month_with_a_file_that_no_contract_expects_waits_alone(
     lakehouse: Lakehouse, tick: Tick, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What was asked for meanwhile may have failed at it, and is asked for again; what was seen before is not."""
+    """What was asked for meanwhile was refused because of it, and is asked for again; other months do not wait."""
     for source in ("customers", "subscriptions"):
         deliver(lakehouse, source, "2025-01-31")
         deliver(lakehouse, source, "2025-02-28")
@@ -340,13 +363,23 @@ def test_a_source_with_a_file_that_no_contract_expects_waits_alone(
     deliver(lakehouse, "subscriptions", "2025-04-30")
     deliver(lakehouse, "customers", "2025-02-28", "late")
     deliver(lakehouse, "customers", "2025-03-31")
-    assert tick() == [("2025-02", "2025-03")]
-    assert f"{stray}: the contract of subscriptions expects *.csv" in capfd.readouterr().err
+    assert tick() == [("2025-02", "2025-04")]
+    told = capfd.readouterr().err
+    assert f"2025-02 waits: {stray}: the contract of subscriptions expects *.csv" in told
     with pytest.raises(LandingError, match=r"notes\.txt"):
         tick()
     stray.unlink()
-    assert tick() == [("2025-02", "2025-04")]
+    assert tick() == [("2025-02", "2025-02")]
     assert tick() == []
+
+
+def test_for_a_folder_whose_name_tells_no_month_none_waits(
+    lakehouse: Lakehouse, tick: Tick, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (Path(lakehouse.settings.landing_uri) / "customers" / "old").mkdir(parents=True)
+    deliver(lakehouse, "customers", "2025-01-31")
+    assert tick() == [("2025-01", "2025-01")]
+    assert "customers/old is not an extract folder" in capfd.readouterr().err
 
 
 def test_the_cursor_is_small(lakehouse: Lakehouse, business: Business) -> None:

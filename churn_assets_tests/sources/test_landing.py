@@ -15,6 +15,7 @@ from churn_assets.sources.landing import (
     ExtractFile,
     LandingError,
     first_delivered_month,
+    list_everything,
     list_extracts,
 )
 from churn_assets_tests.lakes import (
@@ -74,6 +75,30 @@ def test_a_folder_of_another_name_is_refused_with_the_remedy(tmp_path: Path, fol
         LandingError, match=rf"customers/{folder} is not an extract folder.*extract_date=YYYY-MM-DD"
     ):
         list_extracts(str(tmp_path), CUSTOMERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "month"),
+    [
+        ("2025-01-31", "2025-01"),
+        ("extract_date=2025-1-31", "2025-01"),
+        ("extract_date=2025-02-30", "2025-02"),
+        ("extract_date=31.01.2025", "2025-01"),
+        ("customers_20250131.csv", "2025-01"),
+        ("customers_202501.csv", "2025-01"),
+        ("2025-13-01", None),
+        ("2025-01-31_to_2025-02-28", None),
+        ("1234567890.csv", None),
+        ("old", None),
+    ],
+)
+def test_a_wrong_name_stands_in_the_listing_of_the_month_that_it_tells(
+    tmp_path: Path, name: str, month: str | None
+) -> None:
+    (tmp_path / "customers" / name).mkdir(parents=True)
+    for wanted in ("2025-01", "2025-02", "2025-03"):
+        refused = list_everything(str(tmp_path), CUSTOMERS, [wanted]).refused
+        assert [file.month for file in refused] == ([month] if month in (wanted, None) else [])
 
 
 def test_a_day_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -151,7 +176,7 @@ def test_another_encoding_than_contracted_is_refused(tmp_path: Path) -> None:
     [
         (
             "customer_id,region,customer_id\n",
-            r"part-1\.csv: a name stands twice in the header, at columns 1, 3",
+            r"part-1\.csv: the header has a name twice, at columns 1, 3",
         ),
         ("", r"part-1\.csv has no header line"),
         ("\n\n", r"part-1\.csv has no header line"),

@@ -115,6 +115,11 @@ def silver(source: Source) -> Table:
         "string",
         "customer_key of the customer that this one was merged into; null for a customer who was not merged.",
     )
+    listed = LakeColumn(
+        "listed_until",
+        "date",
+        "Day of the last extract of the month that held the version; null in months that an earlier release wrote.",
+    )
     return Table(
         "silver",
         source.name,
@@ -132,6 +137,7 @@ def silver(source: Source) -> Table:
             REFUSED_RULE,
             REMARKS,
             EXTRACT_MONTH,
+            *([listed] if source.delivery == "full" else []),
         ),
         row_key=(*source.silver_key, "extract_month", "sequence"),
         time=BY_KNOWN_AT,
@@ -221,6 +227,16 @@ RECONCILIATION = Table(
             "files",
             "string",
             "Digest of the names, sizes and modification times of the files that were judged; null without files.",
+        ),
+        LakeColumn(
+            "rules",
+            "string",
+            "Digest of the contract and of the section `contradictions` of churn.yaml by which the month was judged.",
+        ),
+        LakeColumn(
+            "filled",
+            "string",
+            "Accepted versions with a value by optional column, as JSON; null for a refused month.",
         ),
         LakeColumn(
             "balances",

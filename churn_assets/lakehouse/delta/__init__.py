@@ -2,5 +2,5 @@
 
 Only `lakehouse.lakehouse` calls this package.
 
-May import: nothing of this project.
+May import: lakehouse.engine.
 """

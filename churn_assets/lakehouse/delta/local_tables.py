@@ -1,4 +1,4 @@
-"""Reads and writes a local Delta table file by file: the Parquet files with Spark, the log with delta-rs.
+"""Reads and writes a local Delta table file by file: the Parquet files with the engine, the log with delta-rs.
 
 Delta's Spark connector replays a log in half a dozen Spark jobs, which for a table of a few dozen files cost more than
 its rows.
@@ -8,7 +8,8 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from uuid import uuid4
 
 from churn_assets.lakehouse.delta.draft import EVERYTHING, Refused, TablePlace
 from churn_assets.lakehouse.delta.grouping import grouped
+from churn_assets.lakehouse.engine.frames import FilesGoneError, read_partitions, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +64,7 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
     from deltalake import DeltaTable
 
     table = DeltaTable(uri)
-    return _frame(spark, uri, table, _paths(table))
+    return _frame(spark, uri, table, _files(table))
 
 
 def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | None":
@@ -75,7 +77,6 @@ def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | N
     """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
-    from pyspark.errors import AnalysisException
 
     current = DeltaTable(uri)
     versions = {commit["version"]: commit["timestamp"] for commit in current.history()}
@@ -88,26 +89,25 @@ def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | N
         earlier = DeltaTable(uri, version=max(then))
     except DeltaError as error:
         raise Forgotten(f"its version {max(then)} is gone") from error
-    gone = _paths(earlier) - _paths(current)
+    kept = {file["path"] for file in _files(current)}
+    gone = [file for file in _files(earlier) if file["path"] not in kept]
     try:
         return _frame(spark, uri, earlier, gone) if gone else None
-    except AnalysisException as error:
-        if error.getCondition() != "PATH_NOT_FOUND":
-            raise
+    except FilesGoneError as error:
         raise Forgotten(f"files of its version {max(then)} are gone") from error
 
 
-def _frame(spark: "SparkSession", uri: str, table: "DeltaTable", paths: Collection[str]) -> "DataFrame":
+def _frame(
+    spark: "SparkSession", uri: str, table: "DeltaTable", files: Iterable[Mapping[str, Any]]
+) -> "DataFrame":
     from pyspark.sql.types import StructType
 
     schema = StructType.fromJson(json.loads(table.schema().to_json()))
-    if not paths:
-        return spark.createDataFrame([], schema)
-    files = sorted(f"{uri}/{path}" for path in paths)
-    found = spark.read.schema(schema).option("basePath", uri).parquet(*files)
-    partitions = table.metadata().partition_columns
-    order = [*(name for name in schema.names if name not in partitions), *partitions]  # Spark puts these last
-    return found if order == schema.names else found.select(*schema.names)
+    columns = table.metadata().partition_columns
+    paths: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for file in files:
+        paths[tuple(str(file[f"partition.{column}"]) for column in columns)].append(file["path"])
+    return read_partitions(spark, uri, schema, columns, paths)
 
 
 @contextmanager
@@ -214,7 +214,7 @@ def _stage(frame: "DataFrame", partition_by: Sequence[str], folder: Path) -> lis
     """Writes the frame as Parquet files below a folder; returns those with rows."""
     import pyarrow.parquet as pq
 
-    frame.write.partitionBy(*partition_by).parquet(str(folder))
+    write_parquet(frame, folder, partition_by)
     found = []
     for file in sorted(folder.rglob("*.parquet")):
         path = file.relative_to(folder)
@@ -301,10 +301,6 @@ def _removals(current: "DeltaTable", columns: Sequence[str], where: str) -> "lis
         for file, partition, goes in zip(files, partitions, _satisfying(partitions, where), strict=True)
         if goes
     ]
-
-
-def _paths(table: "DeltaTable") -> set[str]:
-    return {file["path"] for file in _files(table)}
 
 
 def _files(table: "DeltaTable") -> list[dict[str, Any]]:

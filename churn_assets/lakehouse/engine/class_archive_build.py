@@ -19,7 +19,7 @@ from churn_assets.lakehouse.engine.jars import delta_jars
 from churn_assets.lakehouse.engine.java import Java, prepare_java_home
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.engine.profiles import choose_profile
-from churn_assets.lakehouse.engine.session import (
+from churn_assets.lakehouse.engine.spark import (
     add_java_options,
     launch,
     session_confs,

@@ -118,7 +118,7 @@ def _by_size(landing: str) -> tuple[Literal["small", "large"], str, int]:
     if is_uri(landing):
         reason = f"the landing zone {landing} is not on this machine, so its size is not looked at"
         return "large", reason, MOST_GIB
-    size = _bytes_below(landing, stop_at=LARGE_FROM_BYTES)
+    size = bytes_below(landing, stop_at=LARGE_FROM_BYTES)
     limit = f"{LARGE_FROM_BYTES / 1024**2:.0f} MB"
     if size >= LARGE_FROM_BYTES:
         return "large", f"{landing} holds at least {limit}", MOST_GIB
@@ -126,7 +126,7 @@ def _by_size(landing: str) -> tuple[Literal["small", "large"], str, int]:
     return "small", reason, min(MOST_GIB, 1 + size // BYTES_FOR_A_GIB)
 
 
-def _bytes_below(folder: str, stop_at: int) -> int:
+def bytes_below(folder: str, stop_at: int) -> int:
     """Sum of the file sizes below `folder`; stops counting at `stop_at`; 0 when the folder does not exist."""
     total, pending = 0, [folder]
     while pending and total < stop_at:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from uuid import uuid4
 
 from churn_assets.lakehouse.engine.profiles import is_local
-from churn_assets.lakehouse.engine.session import scratch_folder
+from churn_assets.lakehouse.engine.scratch import scratch_folder
 from churn_assets.settings import Settings, filesystem
 
 log = logging.getLogger(__name__)

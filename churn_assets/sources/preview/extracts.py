@@ -36,6 +36,8 @@ def about_extracts(
     if calendar is None:
         return _gaps(source, files)
     start, last = calendar
+    if source.delivery == "once":
+        return _outside(files, start, last)
     expected = _expected(max(first, start), min(newest, last or newest), today)
     return [*_outside(files, start, last), *_missing(source, files, expected), *_gaps(source, files)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets.lakehouse.engine.session import scratch_folder
+from churn_assets.lakehouse.engine.scratch import scratch_folder
 from churn_assets.lakehouse.engine.staging import LEFT_SECONDS, STAGING, remove_leftovers, staging
 from churn_assets.settings import Settings
 

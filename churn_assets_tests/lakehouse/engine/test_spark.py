@@ -11,7 +11,9 @@ import pytest
 
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.engine.profiles import choose_profile
-from churn_assets.lakehouse.engine.session import running_tasks, scratch_folder, session_confs, start_session
+from churn_assets.lakehouse.engine.scratch import scratch_folder
+from churn_assets.lakehouse.engine.session import running_tasks, start_session
+from churn_assets.lakehouse.engine.spark import session_confs
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,0 +1,169 @@
+"""What differs between the engines in the use of a frame: reading and writing files, keeping rows, telling errors."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn_assets.settings import is_uri
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+Partition = tuple[str, ...]  # a value for each partition column
+
+
+class FilesGoneError(FileNotFoundError):
+    """Files that shall be read do not exist; the message tells how many, and the first of them."""
+
+
+def keep(frame: "DataFrame") -> "DataFrame":
+    """The same rows for several uses, computed once: at the first use by Spark, at once by Sail. See `release`."""
+    if _is_spark(frame.sparkSession):
+        from pyspark import StorageLevel
+
+        return frame.persist(StorageLevel.MEMORY_AND_DISK)
+    return frame.localCheckpoint()  # Sail accepts `persist` and caches nothing
+
+
+def release(frame: "DataFrame") -> None:
+    """Frees what `keep` holds. Sail removes it with the last frame that is made of it."""
+    if _is_spark(frame.sparkSession):
+        frame.unpersist()
+
+
+def has_mllib(session: "SparkSession") -> bool:
+    """True when models can be fitted in this session."""
+    return _is_spark(session)
+
+
+def windows_are_dear(frame: "DataFrame") -> bool:
+    """True when a window per key costs more than grouping all keys and sorting the few rows that need it."""
+    return not _is_spark(frame.sparkSession)
+
+
+def read_folder(spark: "SparkSession", folder: str, schema: str | None = None) -> "DataFrame":
+    """The rows of the Parquet files in a folder, a path or URI.
+
+    Raises:
+        FilesGoneError: there are none.
+    """
+    reader = spark.read if schema is None else spark.read.schema(schema)
+    if _is_spark(spark):
+        return reader.parquet(folder)
+    files = sorted(path for path in Path(folder).rglob("*.parquet"))
+    if not files:
+        raise FilesGoneError(f"There are no Parquet files in {folder}.")
+    # Sail takes a path for a pattern, a URI not
+    return reader.parquet(*(file.as_uri() for file in files))
+
+
+def read_partitions(
+    spark: "SparkSession",
+    root: str,
+    schema: "StructType",
+    columns: Sequence[str],
+    files: Mapping[Partition, Sequence[str]],
+) -> "DataFrame":
+    """The rows of a table's Parquet files, in the order of `schema`.
+
+    Args:
+        spark: the session.
+        root: folder of the table, a path or URI.
+        schema: all columns.
+        columns: partition columns; the files do not hold them.
+        files: values of the partition columns -> paths below `root`.
+
+    Raises:
+        FilesGoneError: some do not exist.
+    """
+    paths = sorted(path for some in files.values() for path in some)
+    if not is_uri(root):
+        require_files([Path(root, path) for path in paths])
+    if not paths:
+        return spark.createDataFrame([], schema)
+    if _is_spark(spark):
+        return _by_path(spark, root, schema, columns, paths)
+    return _by_partition(spark, root, schema, columns, files)
+
+
+def require_files(paths: Sequence[Path]) -> None:
+    """Raises FilesGoneError when some of the files do not exist. Sail reads no rows from a file that is gone."""
+    gone = [path for path in paths if not path.exists()]
+    if gone:
+        raise FilesGoneError(f"{len(gone)} of {len(paths)} files are gone, the first is {gone[0]}")
+
+
+def write_parquet(frame: "DataFrame", folder: Path, partition_by: Sequence[str]) -> None:
+    """Writes the rows as Parquet files into a new folder of this machine, in folders `column=value` below it."""
+    target = str(folder) if _is_spark(frame.sparkSession) else folder.as_uri()
+    frame.write.partitionBy(*partition_by).parquet(target)
+
+
+def tells_values(error: BaseException) -> bool:
+    """True when the message of an engine's error may hold values of rows, False for an error of the plan alone."""
+    from pyspark.errors import AnalysisException, PySparkException
+
+    if not isinstance(error, PySparkException):
+        return False
+    if not isinstance(error, AnalysisException):
+        return True
+    return error.__class__.__module__.startswith("pyspark.errors.exceptions.connect") and not _in_analysis(
+        error
+    )
+
+
+def _in_analysis(error: BaseException) -> bool:
+    """True when the error comes from a question about a plan: Sail raises the same class while it computes rows."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == "_analyze":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _is_spark(session: "SparkSession") -> bool:
+    return hasattr(session, "_jsparkSession")
+
+
+def _by_path(
+    spark: "SparkSession", root: str, schema: "StructType", columns: Sequence[str], paths: Sequence[str]
+) -> "DataFrame":
+    """One frame; Spark takes the values of the partition columns from the paths."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        found = spark.read.schema(schema).option("basePath", root).parquet(*(f"{root}/{p}" for p in paths))
+    except AnalysisException as error:
+        if error.getCondition() != "PATH_NOT_FOUND":
+            raise
+        raise FilesGoneError(f"some of {len(paths)} files of {root} are gone") from error
+    order = [*(name for name in schema.names if name not in columns), *columns]  # Spark puts these last
+    return found if order == schema.names else found.select(*schema.names)
+
+
+def _by_partition(
+    spark: "SparkSession",
+    root: str,
+    schema: "StructType",
+    columns: Sequence[str],
+    files: Mapping[Partition, Sequence[str]],
+) -> "DataFrame":
+    """A frame for each partition, with its values as constants: Sail's own partitions need the schema in the files."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import StructType
+
+    held = StructType([field for field in schema.fields if field.name not in columns])
+    frames = []
+    for values, paths in sorted(files.items()):
+        constants = {
+            column: F.lit(value).cast(schema[column].dataType)
+            for column, value in zip(columns, values, strict=True)
+        }
+        rows = spark.read.schema(held).parquet(*(Path(root, path).as_uri() for path in sorted(paths)))
+        frames.append(
+            rows.select(*(constants[n].alias(n) if n in constants else F.col(f"`{n}`") for n in schema.names))
+        )
+    return reduce(lambda one, other: one.unionAll(other), frames)

@@ -1,0 +1,113 @@
+"""Numbers as text, and text as numbers: what each engine does in its own way, here always in that of Spark.
+
+Spark writes 9.0E9 and 1.0E-5 where Sail writes 9000000000.0 and 0.00001, and reads other words as true.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from churn_assets.lakehouse.engine.sail import CONNECT_MODE
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+FLOATING = frozenset({"double", "float"})
+TRUTHS = ("t", "true", "y", "yes", "1", "f", "false", "n", "no", "0")
+# Around a number in JSON text, so that its quotes can be taken away; as JSON writes this control character.
+MARK, MARK_IN_JSON = "\x01", "\\\\u0001"
+
+
+def number_as_text(value: "Column") -> "Column":
+    """A double or float as text."""
+    from pyspark.sql import functions as F
+
+    text = value.cast("string")
+    if CONNECT_MODE not in os.environ:
+        return text
+    size, plain = F.abs(value), F.replace(text, F.lit("-"), F.lit(""))
+    sign = F.when(value < 0, "-").otherwise("")
+    whole = F.substring_index(plain, ".", 1)
+    digits = F.regexp_replace(F.replace(plain, F.lit("."), F.lit("")), "0+$", "")
+    small = F.regexp_replace(plain, r"^0\.0*", "")
+    zeros = F.length(plain) - F.length(small) - F.lit(1)
+    parts = F.substring_index(text, "e", 1), F.substring_index(text, "e", -1)
+    return (
+        F.when(F.isnan(value), text)
+        .when(size == float("inf"), F.concat(sign, F.lit("Infinity")))
+        .when(F.contains(text, F.lit("e")), F.concat(_with_point(parts[0]), F.lit("E"), parts[1]))
+        .when(
+            size >= 1e7, F.concat(sign, _mantissa(digits), F.lit("E"), (F.length(whole) - 1).cast("string"))
+        )
+        .when((size < 1e-3) & (size > 0), F.concat(sign, _mantissa(small), F.lit("E-"), zeros.cast("string")))
+        .otherwise(text)
+    )
+
+
+def json_object(parts: Mapping[str, "Column"], floating: Collection[str]) -> "Column":
+    """A JSON object of the parts; null parts are left out.
+
+    Args:
+        parts: name -> value.
+        floating: names of the doubles and floats among them.
+    """
+    from pyspark.sql import functions as F
+
+    if not floating or CONNECT_MODE not in os.environ:
+        return F.to_json(F.struct(*(value.alias(name) for name, value in parts.items())))
+    marked = {name: _marked(value) if name in floating else value for name, value in parts.items()}
+    text = F.to_json(F.struct(*(value.alias(name) for name, value in marked.items())))
+    return F.regexp_replace(text, f'"{MARK_IN_JSON}([^"]*?){MARK_IN_JSON}"', "$1")
+
+
+def _marked(value: "Column") -> "Column":
+    from pyspark.sql import functions as F
+
+    number = number_as_text(value)
+    finite = ~F.isnan(value) & (F.abs(value) != float("inf"))
+    return F.when(finite, F.concat(F.lit(MARK), number, F.lit(MARK))).otherwise(number)
+
+
+def _with_point(mantissa: "Column") -> "Column":
+    """1 -> 1.0, and 1.5 as it is."""
+    from pyspark.sql import functions as F
+
+    return F.when(F.contains(mantissa, F.lit(".")), mantissa).otherwise(F.concat(mantissa, F.lit(".0")))
+
+
+def _mantissa(digits: "Column") -> "Column":
+    """15 -> 1.5, 9 -> 9.0."""
+    from pyspark.sql import functions as F
+
+    others = F.substring(digits, 2, 400)
+    return F.concat(F.substring(digits, 1, 1), F.lit("."), F.when(others == "", "0").otherwise(others))
+
+
+def from_text(text: "Column", spark_type: str) -> "Column":
+    """`try_cast` of text, with the results of Spark on every engine."""
+    from pyspark.sql import functions as F
+
+    if CONNECT_MODE not in os.environ:
+        return text.try_cast(spark_type)
+    if spark_type in FLOATING:  # as in Java, a number may end with a letter for its type
+        return F.regexp_replace(text, "([0-9.])[dDfF]$", "$1").try_cast(spark_type)
+    if spark_type == "boolean":  # Sail also takes on and off
+        known = F.lower(F.trim(text)).isin(*TRUTHS)
+        return F.when(known, text.try_cast("boolean"))
+    if spark_type.startswith("decimal"):  # Sail knows no exponent here
+        exponent = F.when(text.rlike("[eE]"), text.try_cast("double").try_cast(spark_type))
+        return F.coalesce(text.try_cast(spark_type), exponent)
+    if spark_type in ("date", "timestamp"):
+        return F.regexp_replace(text, r"^[\x00-\x20]+|[\x00-\x20]+$", "").try_cast(spark_type)
+    return text.try_cast(spark_type)
+
+
+def moment(text: "Column", form: str) -> "Column":
+    """A timestamp written in this format of Spark; null when it is written otherwise."""
+    from pyspark.sql import functions as F
+
+    parsed = F.try_to_timestamp(text, F.lit(form))
+    if CONNECT_MODE not in os.environ or "MMM" not in form or "MMMM" in form:
+        return parsed
+    # Sail takes March for Mar, too
+    return F.when(text.rlike("(^|[^A-Za-z])[A-Za-z]{3}([^A-Za-z]|$)"), parsed)

@@ -1,0 +1,55 @@
+"""Both engines make the same tables; and the comparison sees a difference."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from benchmarks.parity import Difference, compare_engines, differences, new_world
+
+ROWS = {"key": ["a", "b"], "count": [1, 2], "value": [0.1, 2e9], "texts": [["x"], None]}
+
+
+def lake(folder: Path, **changes: object) -> Path:
+    write_deltalake(folder / "layer" / "table", pa.table(ROWS | changes))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, []),
+        ({name: column[::-1] for name, column in ROWS.items()}, []),
+        ({"value": [0.1 + 1e-12, 2e9 + 1e-6]}, []),
+        ({"value": [0.1 + 1e-8, 2e9]}, ["value: 1 of 2 values differ"]),
+        ({"value": [None, 2e9]}, ["value: 1 of 2 values differ"]),
+        ({"count": [1, 3]}, ["count: 1 of 2 values differ"]),
+        ({"texts": [["y"], None]}, ["texts: 1 of 2 values differ"]),
+        ({"count": pa.array([1, 2], pa.int32())}, ["types: {'count': ('int64', 'int32')}"]),
+        ({name: column[:1] for name, column in ROWS.items()}, ["2 and 1 rows"]),
+    ],
+)
+def test_a_difference_between_two_lakes_is_found(
+    tmp_path: Path, changes: dict[str, object], told: list[str]
+) -> None:
+    found, rows = differences(lake(tmp_path / "one"), lake(tmp_path / "other", **changes))
+    assert found == [Difference("layer/table", what) for what in told]
+    assert rows == {"layer/table": 2}
+
+
+def test_a_table_of_one_engine_only_is_found(tmp_path: Path) -> None:
+    one, other = lake(tmp_path / "one"), lake(tmp_path / "other")
+    write_deltalake(other / "more", pa.table(ROWS))
+    assert differences(one, other)[0] == [Difference("more", "exists on one engine only")]
+
+
+@pytest.mark.slow
+def test_sail_and_spark_make_the_same_tables(tmp_path: Path) -> None:
+    """Of a shop: all months, then with a late file, then one month again."""
+    notes: list[str] = []
+    world = new_world("shop", tmp_path, customers=120, months=9, seed=3)
+    found, rows = compare_engines(world, models=False, note=notes.append)
+    assert found == [], notes
+    assert rows["silver/quarantine"] > 0
+    assert rows["features/customer_snapshots"] > 100
