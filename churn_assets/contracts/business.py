@@ -88,10 +88,11 @@ class Business:
     def history_months(self, source: Source) -> int | None:
         """Returns how many months of a source a snapshot is made of, its own included; None: all of them.
 
-        The state of a spell, or of an entity that delivers only changes, may have been told in any earlier month.
+        The state of a spell, a merge, or the state of an entity that delivers only changes may have been told in any
+        earlier month.
         """
-        by_changes = source.role == "entity" and source.delivery != "full"
-        if source.name == self.file.label.source or source.role == "spell" or by_changes:
+        once = source.role == "entity" and (source.delivery != "full" or source.merged_into)
+        if source.name == self.file.label.source or source.role == "spell" or once:
             return None
         if source.role == "entity":
             return self.file.windows.observation_months
@@ -125,6 +126,11 @@ class Business:
         With any of it, only Spark may compute the tables of the business.
         """
         return differences_of(self.written)
+
+    @property
+    def tells_merges(self) -> tuple[Source, ...]:
+        """The entities that tell who was merged."""
+        return tuple(s for s in self.of_role("entity") if s.merged_into)
 
 
 def read_business(document: YamlDocument, sources: Sources) -> Business | None:
