@@ -1,7 +1,7 @@
 """What is proven equal on Spark 4.2 (ANSI on) and Sail 0.7.2, and what to write in place of what is not.
 
-churn_assets_tests/contracts/sql/test_answers.py compares the list with recorded answers of both engines: whoever adds a
-line adds its expressions there.
+churn_assets_tests/contracts/sql/test_answers.py proves the list on both engines: whoever adds a line adds its
+expressions there.
 
 A signature names the types of the arguments and that of the result. Besides types there are: `integer` (int or
 bigint), `n` (a whole number from 0 on, written out), `+n` (from 1 on), `text` (a string, written out), `regex`,

@@ -1,10 +1,20 @@
-"""The list of what is proven against recorded answers of both engines."""
+"""The list of what is proven: what it calls equal is equal on both engines, to the bit."""
 
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 from churn_assets.contracts.sql.meaning import differences
 from churn_assets.contracts.sql.proven import SIGNATURES
-from churn_assets_tests.contracts.sql.answers import TYPES, recorded
+from churn_assets_tests.contracts.sql.answers import TYPES, Answer, answers, is_equal, recorded
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 RECORDED = recorded()
 
@@ -30,3 +40,28 @@ def test_docs_list_the_proven_functions() -> None:
     page = (Path(__file__).parents[3] / "docs" / "engines.md").read_text(encoding="utf-8")
     [row] = [line for line in page.splitlines() if line.startswith("| functions |")]
     assert row == f"| functions | `{' '.join(sorted(set(SIGNATURES) - {'rlike', 'extract'}))}`, `extract` |"
+
+
+def test_spark_answers_what_was_recorded(spark: "SparkSession") -> None:
+    """A new version of Spark that answers otherwise is told."""
+    found = answers(spark, RECORDED)
+    changed = {
+        sql: (answer, RECORDED[sql])
+        for sql, answer in found.items()
+        if not is_equal(answer, RECORDED[sql]) and not ("raises" in answer and "raises" in RECORDED[sql])
+    }
+    assert changed == {}
+
+
+@pytest.mark.skipif(find_spec("pysail") is None, reason="Sail is not installed")
+def test_sail_answers_the_same_to_all_that_is_called_equal(tmp_path: Path) -> None:
+    place = tmp_path / "sail.json"
+    command = [sys.executable, "-m", "churn_assets_tests.contracts.sql.answers", "sail", str(place)]
+    subprocess.run(command, check=True, timeout=300)
+    found: dict[str, Answer] = json.loads(place.read_text(encoding="utf-8"))
+    wrong = {
+        sql: (found[sql], known)
+        for sql, known in RECORDED.items()
+        if _is_called_equal(sql) and not is_equal(found[sql], known)
+    }
+    assert wrong == {}
