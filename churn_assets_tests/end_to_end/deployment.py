@@ -20,7 +20,8 @@ from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WORKSPACE = ["-w", str(REPOSITORY / "workspace.yaml")]
+SHIPPED = REPOSITORY / "workspace.yaml"
+HURRIED = Path(__file__).with_name("hurried.yaml")  # sensors that look every five seconds
 RUNS = """query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs { results {
   runId jobName status startTime endTime tags { key value }
   stats { ... on RunStatsSnapshot { stepsSucceeded stepsFailed } }
@@ -34,7 +35,7 @@ BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill
 PROGRESS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill {
   status error { message } runs { id status } } } }"""
 TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor {
-  sensorState { ticks(limit: 20) { status skipReason runIds } } } } }"""
+  sensorState { ticks(limit: 200) { status skipReason runIds } } } } }"""
 SHOWN = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
   assetMaterializations(limit: 100) { partition runId } } } }"""
 SENSOR = "query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor { id } } }"
@@ -65,8 +66,9 @@ def until(what: str, ask: Callable[[], Any], seconds: float, every: float = 0.5)
 class Deployment:
     """The two processes on one home; `environment` is added to theirs."""
 
-    def __init__(self, settings: Settings, logs: Path, **environment: str) -> None:
+    def __init__(self, settings: Settings, logs: Path, workspace: Path = SHIPPED, **environment: str) -> None:
         self.settings, self.logs = settings, logs
+        self._workspace = ["-w", str(workspace)]
         self._environment = os.environ | environment
         self._environment |= {
             "CHURN_HOME": settings.home,
@@ -87,13 +89,13 @@ class Deployment:
 
     def start_webserver(self) -> None:
         """A webserver, until it answers."""
-        page = ["dagster-webserver", *WORKSPACE, "-h", "127.0.0.1", "-p", self._port]
+        page = ["dagster-webserver", *self._workspace, "-h", "127.0.0.1", "-p", self._port]
         self._webserver = self._start("webserver", page)
         until("the webserver's start", lambda: self.graphql("{ version }"), 120)
 
     def start_daemon(self) -> None:
         """A daemon; there must be none."""
-        self._daemon = self._start("daemon", ["dagster-daemon", "run", *WORKSPACE])
+        self._daemon = self._start("daemon", ["dagster-daemon", "run", *self._workspace])
 
     def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         program, *words = command

@@ -15,16 +15,16 @@ from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.shop import simulate_shop
-from churn_assets_tests.end_to_end.deployment import Deployment, until
+from churn_assets_tests.end_to_end.deployment import HURRIED, Deployment, until
 from churn_assets_tests.lakes import business_copy, settings_for
 from churn_assets_tests.worlds import Lake
 
 pytestmark = pytest.mark.slow
-FIRST, LAST, NEXT = "2024-07", "2025-12", "2026-01"
-# three months of outcome and three days to settle: an extract of January tells what became of September
-SETTLING = "2025-09"
+FIRST, LAST, NEXT = "2025-01", "2025-12", "2026-01"
+# a month of outcome and three days to settle: an extract of January tells what became of November
+SETTLING = "2025-11"
 EDITS = {
-    "windows": {"observation_months": 6, "gap_days": 0, "outcome_days": 90, "settlement_days": 3},
+    "windows": {"observation_months": 6, "gap_days": 0, "outcome_days": 30, "settlement_days": 3},
     "training": {"candidates": ["histogram_boosting"], "validation_cohorts": 1, "row_limit": 10_000},
     "retraining": {"new_data": {"matured_months": 12}},
 }
@@ -69,11 +69,11 @@ def _build_apart(settings: Settings) -> None:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The shipped shop with fewer candidates, the webserver and the daemon with the shipped settings."""
+    """The shipped shop with fewer candidates, the webserver and the daemon; their sensors look every five seconds."""
     folder = tmp_path_factory.mktemp("delivery")
     calendar = {"start": FIRST, "end": LAST}
     business = business_copy(folder, "shop", calendar=calendar, **EDITS)
-    plan = SimulationPlan(customers=400, start=month_start(FIRST), months=19, seed=5)
+    plan = SimulationPlan(customers=400, start=month_start(FIRST), months=13, seed=5)
     landing = Path(settings_for(folder, business).landing_uri)
     simulate_shop(plan, landing, folder / "truth")
     delivered = folder / "delivered"
@@ -83,7 +83,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     _build_apart(settings_for(folder, business))
     longer = business_copy(folder, "shop", calendar=calendar | {"end": NEXT}, **EDITS)
     settings = settings_for(folder, longer)
-    deployment = Deployment(settings, folder)
+    deployment = Deployment(settings, folder, HURRIED)
     try:
         deployment.start()
         yield Shop(deployment, Lake(settings, load_business(longer)), delivered)

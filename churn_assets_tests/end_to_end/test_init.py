@@ -1,7 +1,7 @@
 """From files that nobody has described to scores: the commands that `churn-assets init` prints, and nothing else.
 
-CDNOW's purchases as another company would export them: monthly files of two sources, separated by semicolons, with
-decimal commas, days as dd.MM.yyyy, German names and windows-1252.
+The purchases of every fourth customer of CDNOW as another company would export them: monthly files of two sources,
+separated by semicolons, with decimal commas, days as dd.MM.yyyy, German names and windows-1252.
 """
 
 import csv
@@ -40,7 +40,7 @@ def _exports(folder: Path) -> list[dict[str, str]]:
     months: dict[str, list[dict[str, str]]] = defaultdict(list)
     first: dict[str, str] = {}
     with CDNOW.open() as file:
-        purchases = list(csv.DictReader(file))
+        purchases = [row for row in csv.DictReader(file) if int(row["customer_id"]) % 4 == 0]
     for row in purchases:
         months[row["date"][:7]].append(row)
         first[row["customer_id"]] = min(first.get(row["customer_id"], "9"), row["date"])
@@ -109,18 +109,16 @@ def test_from_unknown_files_to_scores(tmp_path: Path) -> None:
     balance = lakehouse.arrow(tables.RECONCILIATION).to_pandas()
     assert balance["balances"].all() and balance["quarantined"].sum() == 0
     delivered = balance.groupby("source")["delivered"].sum()
-    assert delivered["einkaeufe"] == len(purchases) == 69_659
+    assert delivered["einkaeufe"] == len(purchases) > 15_000
 
     silver = lakehouse.arrow(tables.silver(business.source("einkaeufe"))).to_pandas()
-    bought = {
-        (r["customer_id"], r["date"], r["quantity"], r["amount"]) for r in purchases
-    }  # 255 lines stand there twice
-    assert len(silver) == len(bought)
+    bought = {(r["customer_id"], r["date"], r["quantity"], r["amount"]) for r in purchases}
+    assert len(silver) == len(bought) < len(purchases), "some lines are delivered twice"
     assert silver["betrag"].sum() == pytest.approx(sum(float(amount) for *_, amount in bought))
     assert silver["stueckzahl"].sum() == sum(int(quantity) for _, _, quantity, _ in bought)
 
     scores = lakehouse.arrow(tables.CHURN_SCORES).to_pandas()
     assert set(scores["as_of_date"].astype(str)) == {"1998-06-30"}
-    assert len(scores) > 3000 and scores["probability"].between(0, 1).all()
+    assert len(scores) > 500 and scores["probability"].between(0, 1).all()
     training = lakehouse.arrow(tables.TRAINING_RUNS).to_pandas().iloc[0]
     assert training["auc"] > 0.65
