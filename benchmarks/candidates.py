@@ -28,7 +28,7 @@ from churn_assets.months import month_end
 from churn_assets.settings import Settings
 
 ENGINES: tuple[Engine, ...] = get_args(Engine)
-SEEDS = range(5)
+SEEDS = range(3)
 
 
 def compare(trained_as_of: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 Each run of this process holds a lock, which the operating system releases when the process dies, however that happens.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,8 @@ def end_abandoned_in(settings: Settings) -> "list[DagsterRun]":
     """`end_abandoned` in the Dagster instance of this home; [] if there is none yet."""
     if not (settings.home_path / "dagster").is_dir():
         return []
-    with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as instance:
+    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
+    with dg.DagsterInstance.get() as instance:
         return end_abandoned(instance, settings)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from churn_assets.abandoned_runs import HOLDS_LOCK, alive, end_abandoned, told
 from churn_assets.automation.under_way import job_under_way
@@ -17,6 +18,7 @@ from churn_assets_tests.lakes import settings_for
 # A run of a job that kills its own process in its only step.
 KILLED = """
 import dagster as dg
+import pytest
 from churn_assets import runs
 from churn_assets.settings import Settings
 
@@ -33,7 +35,9 @@ with runs.dagster_instance(Settings()) as instance:
 """
 
 
-def test_the_next_command_ends_a_run_whose_process_was_killed(tmp_path: Path) -> None:
+def test_the_next_command_ends_a_run_whose_process_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = settings_for(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", KILLED],
@@ -42,7 +46,8 @@ def test_the_next_command_ends_a_run_whose_process_was_killed(tmp_path: Path) ->
         check=False,
     )
     assert done.returncode == -9
-    with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    with dg.DagsterInstance.get() as instance:
         assert job_under_way(instance) == "ingest", "as Dagster has it, it still runs"
     finding = check_runs(settings)
     assert finding.status == "warn"

@@ -129,7 +129,7 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
 
     settings, console = settings_of_process(), output()
     if last is not None and last < first:
-        raise click.UsageError(f"--to {last} lies before --from {first}.")
+        raise click.UsageError(f"--to {last} is before --from {first}.")
     months = month_range(first, last or first)
     try:
         require_months(settings, jobs, months)

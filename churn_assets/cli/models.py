@@ -42,7 +42,7 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
     if newest is None:
         raise click.UsageError("No month is closed yet.")
     if first is not None and first > newest:
-        raise click.UsageError(f"--from {first} lies after the newest closed month, {newest}.")
+        raise click.UsageError(f"--from {first} is after the newest closed month, {newest}.")
     tracking = tracking_of(settings, business)
     decision = decide(Lakehouse(settings), tracking, month_end(first or newest), getpass.getuser())
     Console().print(

@@ -25,7 +25,7 @@ RISKIEST = 10
 FREQUENT_RULES = 8
 FIRST_STEPS = (
     "`{command} demo` simulates a business and runs everything; `{command} run ingest --from YYYY-MM` takes in "
-    "what lies in the landing zone."
+    "what is in the landing zone."
 )
 
 

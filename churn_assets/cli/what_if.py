@@ -63,8 +63,8 @@ def subject(
     if not days:
         when = f" on {month_end(month)}" if month else ""
         raise WhatIfError(
-            f"There is no snapshot of this customer_key{when}. Keys stand in scores/churn_scores and "
-            "`churn-assets summary`; a natural id is not one. Who was not eligible that month has no snapshot."
+            f"There is no snapshot of this customer_key{when}. Look for keys in scores/churn_scores and "
+            "`churn-assets summary`; a natural id is no key. Customers who were not eligible have no snapshot."
         )
     day: date = max(days)
     champion = champion_at(decided(lakehouse), day)

@@ -6,9 +6,9 @@ from datetime import date, datetime
 from churn_assets.contracts.custom_properties import ColumnProperties
 from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.formats import contradiction, wrong_format
-from churn_assets.contracts.odcs import LogicalType, Property
+from churn_assets.contracts.odcs import FileFormat, LogicalType, Property
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.source import NUMERIC, TIMES, Column, FileFormat
+from churn_assets.contracts.source import NUMERIC, TIMES, Column
 from churn_assets.contracts.validation import own_properties, property_place
 from churn_assets.contracts.words import shown, with_article
 
@@ -38,7 +38,7 @@ WRITTEN: dict[LogicalType, tuple[tuple[type, ...], str]] = {
 }
 # Days that stand for "none" in every column: of MySQL, .NET, SQL Server, Excel and Delphi, and the last of four digits.
 ZEROS = "0000-00-00"
-DAY_OF_ZEROS = r"^0[0\-./: TZ]*$"  # 0000-00-00, 00.00.0000, 0000-00-00 00:00:00
+DAY_OF_ZEROS = r"0[0\-./: TZ]*"  # 0000-00-00, 00.00.0000, 0000-00-00 00:00:00
 EARLIEST = "1900-01-01"  # a day before it needs a minimum in the contract
 MEANS_NONE = (ZEROS, "0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01", "9999-12-31")
 # Of an end, too; people were born on the first of these.

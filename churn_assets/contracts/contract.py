@@ -10,13 +10,13 @@ from churn_assets.contracts.columns import column_of
 from churn_assets.contracts.custom_properties import ContractProperties
 from churn_assets.contracts.entity import check_entity, former_column
 from churn_assets.contracts.errors import DeclarationErrors
+from churn_assets.contracts.odcs import FileFormat
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.promises import promises_of
 from churn_assets.contracts.server import read_server
 from churn_assets.contracts.source import (
     TIMES,
     Column,
-    FileFormat,
     GapRule,
     MonthRule,
     Source,

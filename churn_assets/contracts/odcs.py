@@ -18,6 +18,7 @@ from churn_assets.contracts.json_schema import OneItemEach
 from churn_assets.contracts.section import Distinct, Name
 
 Severity = Literal["warn", "null_value", "quarantine", "block"]
+FileFormat = Literal["csv", "jsonl", "parquet"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
 
 
@@ -185,7 +186,7 @@ class Server(Shape):
     server: str
     type: Literal["local"]
     path: str = Field(description="folder below the landing zone")
-    format: Literal["csv", "jsonl", "parquet"]
+    format: FileFormat
     description: str | None = None
     customProperties: Annotated[list[CustomProperty], OneItemEach(ServerProperties)] = []
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from encodings.aliases import aliases
 
 from churn_assets.contracts.custom_properties import ServerProperties
-from churn_assets.contracts.odcs import Server
+from churn_assets.contracts.odcs import FileFormat, Server
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.source import Compression, FileFormat
+from churn_assets.contracts.source import Compression
 from churn_assets.contracts.validation import own_properties, peek, property_place
 from churn_assets.contracts.words import closest
 

@@ -5,9 +5,8 @@ from decimal import Decimal
 from typing import Literal
 
 from churn_assets.contracts.custom_properties import Delivery, Role
-from churn_assets.contracts.odcs import LogicalType, Severity
+from churn_assets.contracts.odcs import FileFormat, LogicalType, Severity
 
-FileFormat = Literal["csv", "jsonl", "parquet"]
 Compression = Literal["gz", "zst"]
 NUMERIC = frozenset({"number", "integer"})
 TIMES = frozenset({"date", "timestamp"})

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from churn_assets.contracts.odcs import LogicalType
-from churn_assets.contracts.source import FileFormat
+from churn_assets.contracts.odcs import FileFormat, LogicalType
 from churn_assets.counts import counted, form
 from churn_assets.drafting.date_formats import Evidence, Moments, moments, row_mask
 from churn_assets.drafting.names import ID, names_customer

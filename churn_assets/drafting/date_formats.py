@@ -95,7 +95,7 @@ def _decided(one: Notation, other: Notation, evidence: Evidence) -> tuple[Notati
         chosen, rejected, late = (one, other, late_other) if late_one < late_other else (other, one, late_one)
         return (
             chosen,
-            f"{chosen.words}: as {rejected.words} {counted(late, 'value')} would lie after the extract",
+            f"{chosen.words}: as {rejected.words} {counted(late, 'value')} would be after the extract",
             False,
         )
     first = one if one.words.startswith("day") else other

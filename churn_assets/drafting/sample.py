@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from churn_assets.contracts.source import FileFormat
+from churn_assets.contracts.odcs import FileFormat
 from churn_assets.counts import counted
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.file_names import GivenFile
@@ -194,7 +194,7 @@ def _header(file: GivenFile, text: str, found: FileShape) -> list[str]:
     lower = [name.lower() for name in names]
     if twice := sorted({name for name, small in zip(names, lower, strict=True) if lower.count(small) > 1}):
         raise DraftError(
-            f"{file.name}: a name stands twice in the header: {', '.join(twice)}. "
+            f"{file.name}: the header has a name twice: {', '.join(twice)}. "
             "Export it with names that differ by more than case."
         )
     return names

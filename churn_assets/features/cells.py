@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
+from churn_assets.history.exact_sums import cut, parts, total
 from churn_assets.history.knowledge import as_of_date_of, events_with_validity, from_to, index_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ CELL = ("customer_key", "event_index", "known_index", "superseded_index")
 
 @dataclass(frozen=True)
 class Term:
-    """One aggregate of a cell: over the whole event month, or over its last `days`."""
+    """One aggregate of a cell: over the whole event month, or over its last `days`. A sum is kept in exact parts."""
 
     aggregate: Literal["sum", "count", "values", "first", "last"]
     measure: str | None = None
@@ -30,26 +31,34 @@ class Term:
 
     @property
     def name(self) -> str:
-        """Column of the cell."""
+        """Column of the cell; of a sum, what its columns begin with."""
         condition = "" if self.where is None else f"|{self.where}"
         return f"{self.aggregate}|{self.measure or ''}|{self.days or ''}{condition}".replace(
             ".", " "
         ).replace("`", " ")
 
-    def column(self, day: "Column") -> "Column":
-        """The aggregate over the events of a cell; `day` is the event's date."""
+    @property
+    def names(self) -> list[str]:
+        """Columns of the cell."""
+        return parts(self.name) if self.aggregate == "sum" else [self.name]
+
+    def columns(self, day: "Column") -> "list[Column]":
+        """The aggregates over the events of a cell, of a measure that is `cut`; `day` is the event's date."""
         from pyspark.sql import functions as F
 
         counts = F.expr(self.where) if self.where else F.lit(True)
         if self.days is not None:
             counts = counts & (F.datediff(F.last_day(day), day) < self.days)
         if self.aggregate == "count":
-            return F.count_if(counts)
-        if self.aggregate in ("first", "last"):
+            found = [F.count_if(counts)]
+        elif self.aggregate in ("first", "last"):
             chosen = F.when(counts, day)
-            return F.min(chosen) if self.aggregate == "first" else F.max(chosen)
-        value = F.when(counts, F.col(str(self.measure)).cast("double"))
-        return F.sum(value) if self.aggregate == "sum" else F.count(value)
+            found = [F.min(chosen) if self.aggregate == "first" else F.max(chosen)]
+        elif self.aggregate == "values":
+            found = [F.count(F.when(counts, F.col(str(self.measure))))]
+        else:
+            found = [F.sum(F.when(counts, F.col(part))) for part in parts(str(self.measure))]
+        return [column.alias(name) for column, name in zip(found, self.names, strict=True)]
 
 
 def terms_of(feature: Feature) -> list[Term]:
@@ -83,19 +92,21 @@ def reach_months(features: Iterable[Feature], observation_months: int) -> int | 
 
 
 def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) -> "DataFrame":
-    """Silver versions of an event source -> cells with one column per term.
+    """Silver versions of an event source -> cells with the columns of the terms.
 
     A cell is customer_key x event_index x known_index x superseded_index (months; superseded null while newest).
     """
     from pyspark.sql import functions as F
 
-    day = F.to_date(str(source.event_time))
+    day, terms = F.to_date(str(source.event_time)), list(terms)
+    valid = events_with_validity(events, source).where(
+        "NOT refused"
+    )  # what they replaced no longer counts, either
     return (
-        events_with_validity(events, source)
-        .where("NOT refused")  # what they replaced no longer counts, either
+        cut(valid, (str(t.measure) for t in terms if t.aggregate == "sum"))
         .withColumn("event_index", index_of(day))
         .groupBy(*CELL)
-        .agg(*(t.column(day).alias(t.name) for t in terms))
+        .agg(*(column for t in terms for column in t.columns(day)))
     )
 
 
@@ -116,45 +127,64 @@ def features_from_cells(
     if reach is not None:
         last = F.least(last, F.col("event_index") + (reach - 1))
     exploded = from_to(cells, first, last, as_of_indexes)
-    return exploded.groupBy("customer_key", "as_of_index").agg(
-        F.max("known_index").alias("known_index"), *(_feature(f).alias(f.name) for f in features)
+    sums: dict[str, Column] = {}
+    values = [_feature(f, sums).alias(f.name) for f in features]
+    found = exploded.groupBy("customer_key", "as_of_index").agg(
+        F.max("known_index").alias("known_index"), *(column.alias(name) for name, column in sums.items())
     )
+    return found.select("customer_key", "as_of_index", "known_index", *values)
 
 
-def _over(term: Term, first: int, last: int) -> "Column":
-    """Sum of a term over the cells whose event month lies `first` to `last` months before the as_of month."""
+def _over(term: Term, first: int, last: int, sums: "dict[str, Column]") -> "Column":
+    """Sum of a term over the cells whose event month lies `first` to `last` months before the as_of month.
+
+    Adds the aggregates that it is made of to `sums`.
+    """
     from pyspark.sql import functions as F
 
     # as text: put together in Python, each of dozens of windows would be twenty messages to the JVM
     inside = f"as_of_index - event_index BETWEEN {first} AND {last}"
-    return F.expr(f"CAST(coalesce(sum(CASE WHEN {inside} THEN `{term.name}` END), 0) AS double)")
+    names = {name: f"{name}|{first}|{last}" for name in term.names}
+    # a sum of counts is at most the number of rows, so it cannot leave 64 bits
+    sums |= {
+        alias: F.expr(f"coalesce(sum(CASE WHEN {inside} THEN `{name}` END), 0)")
+        for name, alias in names.items()
+    }
+    found = [*names.values()]
+    return F.expr(total(found)) if term.aggregate == "sum" else F.col(found[0]).cast("double")
 
 
-def _newest_day(term: Term, months: int) -> "Column":
-    """The last day of a term over the cells of the last `months` months; null without any."""
+def _newest_day(term: Term, months: int, sums: "dict[str, Column]") -> "Column":
+    """The last day of a term over the cells of the last `months` months; null without any. Adds to `sums`."""
     from pyspark.sql import functions as F
 
-    return F.expr(f"max(CASE WHEN as_of_index - event_index < {months} THEN `{term.name}` END)")
+    name = f"{term.name}|{months}"
+    sums[name] = F.expr(f"max(CASE WHEN as_of_index - event_index < {months} THEN `{term.name}` END)")
+    return F.col(name)
 
 
-def _feature(feature: Feature) -> "Column":
+def _feature(feature: Feature, sums: "dict[str, Column]") -> "Column":
+    """The value of a feature over the aggregates of its cells, which are added to `sums` by name."""
     from pyspark.sql import functions as F
 
     terms = terms_of(feature)
-    if feature.aggregate in ("recency", "tenure"):
-        first = F.min(f"`{terms[0].name}`")
-        day = first if feature.aggregate == "tenure" else _newest_day(terms[0], feature.months or 1)
-        return F.datediff(as_of_date_of(F.col("as_of_index")), day).cast("double")
+    if feature.aggregate in ("tenure", "count_ever"):
+        name = terms[0].name
+        sums[name] = F.min(f"`{name}`") if feature.aggregate == "tenure" else F.sum(f"`{name}`")
     if feature.aggregate == "count_ever":
-        return F.sum(f"`{terms[0].name}`").cast("double")
+        return F.col(terms[0].name).cast("double")
+    if feature.aggregate in ("recency", "tenure"):
+        first = F.col(terms[0].name)
+        day = first if feature.aggregate == "tenure" else _newest_day(terms[0], feature.months or 1, sums)
+        return F.datediff(as_of_date_of(F.col("as_of_index")), day).cast("double")
     months = feature.months or 1
-    now = _over(terms[0], 0, months - 1)
+    now = _over(terms[0], 0, months - 1, sums)
     match feature.aggregate:
         case "mean" | "share":
-            whole = _over(terms[1], 0, months - 1)
+            whole = _over(terms[1], 0, months - 1, sums)
             return F.when(whole > 0, now / whole)
         case "trend":
-            before = _over(terms[0], months, 2 * months - 1)
+            before = _over(terms[0], months, 2 * months - 1, sums)
             known = (now >= 0) & (before >= 0) & (now + before > 0)
             return F.when(known, (now - before) / (now + before))
     return now

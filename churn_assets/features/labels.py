@@ -4,7 +4,7 @@ Three policies: `cancellation` (the spell ended by choice), `lapse` (it expired 
 event in the outcome window). Whoever left inside the gap, or not by choice, is neither positive nor negative.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -226,6 +226,43 @@ def _without_the_departed(base: "DataFrame", business: Business) -> "DataFrame":
     ).withColumn("outcome", F.when(merged, F.lit("merged")).when(gone, became).otherwise(F.col("outcome")))
 
 
+def _rule(business: Business) -> "dict[str, Column]":
+    """The columns that say by which rule a label was given."""
+    from pyspark.sql import functions as F
+
+    windows = business.file.windows
+    return {
+        "policy": F.lit(business.file.label.rule),
+        "observation_months": F.lit(windows.observation_months),
+        "gap_days": F.lit(windows.gap_days),
+        "outcome_days": F.lit(windows.outcome_days),
+        "settlement_days": F.lit(windows.settlement_days),
+        "disappeared": F.lit(business.file.people.disappeared),
+    }
+
+
+def _with_settled(found: "DataFrame", settled: "DataFrame | None", rule: Iterable[str]) -> "DataFrame":
+    """The outcomes, those that were settled before by the same rule as they were, and `corrected`."""
+    from pyspark.sql import functions as F
+
+    if settled is None or not set(rule) <= set(settled.columns):
+        return found.withColumn("corrected", F.lit(False))
+    before = settled.where("outcome <> 'pending'").select(
+        "customer_key",
+        "as_of_date",
+        *rule,
+        F.col("outcome").alias("_outcome"),
+        F.col("ended_on").alias("_ended_on"),
+    )
+    kept = F.col("_outcome").isNotNull()
+    return (
+        found.join(before, ["customer_key", "as_of_date", *rule], "left")
+        .withColumn("corrected", kept & (F.col("_outcome") != F.col("outcome")))
+        .withColumn("ended_on", F.when(kept, F.col("_ended_on")).otherwise(F.col("ended_on")))
+        .withColumn("outcome", F.coalesce("_outcome", "outcome"))
+    )
+
+
 def churn_labels(
     snapshots: "DataFrame",
     knowledge: "DataFrame",
@@ -252,15 +289,7 @@ def churn_labels(
         found = _spell_outcomes(knowledge, business, mature, extracts)
     default = "churned" if by_event else "ended_before"
     gone = _departed(snapshots.sparkSession, entities, business, dates, extracts)
-    windows = business.file.windows
-    rule = {
-        "policy": F.lit(business.file.label.rule),
-        "observation_months": F.lit(windows.observation_months),
-        "gap_days": F.lit(windows.gap_days),
-        "outcome_days": F.lit(windows.outcome_days),
-        "settlement_days": F.lit(windows.settlement_days),
-        "disappeared": F.lit(business.file.people.disappeared),
-    }
+    rule = _rule(business)
     base = (
         snapshots.select("customer_key", "as_of_date")
         .join(F.broadcast(frame), "as_of_date")
@@ -275,23 +304,7 @@ def churn_labels(
     base = base.select("customer_key", "as_of_date", "label_available_at", "outcome", "ended_on")
     for name, value in rule.items():
         base = base.withColumn(name, value)
-    if settled is not None and rule.keys() <= set(settled.columns):
-        before = settled.where("outcome <> 'pending'").select(
-            "customer_key",
-            "as_of_date",
-            *rule,
-            F.col("outcome").alias("_outcome"),
-            F.col("ended_on").alias("_ended_on"),
-        )
-        base = base.join(before, ["customer_key", "as_of_date", *rule], "left")
-        kept = F.col("_outcome").isNotNull()
-        base = (
-            base.withColumn("corrected", kept & (F.col("_outcome") != F.col("outcome")))
-            .withColumn("ended_on", F.when(kept, F.col("_ended_on")).otherwise(F.col("ended_on")))
-            .withColumn("outcome", F.coalesce("_outcome", "outcome"))
-        )
-    else:
-        base = base.withColumn("corrected", F.lit(False))
+    base = _with_settled(base, settled, rule)
     label = F.when(F.col("outcome") == "churned", 1).when(F.col("outcome") == "stayed", 0)
     return base.select(
         "customer_key",

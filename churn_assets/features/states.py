@@ -52,7 +52,11 @@ def spell_features(
             case "attribute":
                 return _attribute(feature, now)
             case "change":
-                return (now - F.col(f"_{feature.months}_{feature.column}")).cast("double")
+                earlier = F.col(f"_{feature.months}_{feature.column}")
+                if source.column(str(feature.column)).spark_type == "bigint":
+                    # the difference of two may need more than 64 bits, and engines that wrap say nothing
+                    now, earlier = now.cast("decimal(20,0)"), earlier.cast("decimal(20,0)")
+                return (now - earlier).cast("double")
             case "change_recency":
                 return F.datediff("as_of_date", F.col(f"_changed_{feature.column}")).cast("double")
             case "days_to_expiry":

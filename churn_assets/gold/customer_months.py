@@ -9,6 +9,7 @@ from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.gold_columns import entities, month_columns, spells
 from churn_assets.contracts.source import Source
 from churn_assets.gold.customers import named_apart
+from churn_assets.history.exact_sums import cut, parts, total
 from churn_assets.history.knowledge import (
     as_of_date_of,
     at_each,
@@ -100,16 +101,27 @@ def _sums(
         current(known.where(inside), source) if source.events_stay else current(known, source).where(inside)
     )
 
-    def total(column: MonthColumn) -> "Column":
-        counts = F.expr(column.where) if column.where else F.lit(True)
-        if column.aggregate == "count":
-            return F.count_if(counts).cast("double")
-        return F.coalesce(F.sum(F.when(counts, F.col(str(column.measure)).cast("double"))), F.lit(0.0))
-
     by = "customer_key", index_of(day).alias("as_of_index")
     if not columns:
         return newest.select(*by).distinct()
-    return newest.groupBy(*by).agg(*(total(c).alias(c.name) for c in columns))
+
+    def aggregates(column: MonthColumn) -> "list[Column]":
+        counts = F.expr(column.where) if column.where else F.lit(True)
+        if column.aggregate == "count":
+            return [F.count_if(counts).alias(column.name)]
+        return [
+            F.coalesce(F.sum(F.when(counts, F.col(part))), F.lit(0.0)).alias(sum_)
+            for part, sum_ in zip(parts(str(column.measure)), parts(column.name), strict=True)
+        ]
+
+    def value(column: MonthColumn) -> "Column":
+        if column.aggregate == "count":
+            return F.col(column.name).cast("double")
+        return F.expr(total(parts(column.name))).alias(column.name)
+
+    measures = (str(c.measure) for c in columns if c.aggregate == "sum")
+    found = cut(newest, measures).groupBy(*by).agg(*(a for c in columns for a in aggregates(c)))
+    return found.select("customer_key", "as_of_index", *(value(c) for c in columns))
 
 
 def _spells_of_months(

@@ -29,7 +29,10 @@ def spell_of(source: Source) -> SpellColumns:
 
 
 def index_of(day: "Column") -> "Column":
-    """Months since year 0 of a date; the Python twin is `months.month_index`."""
+    """Months since year 0 of a date; the Python twin is `months.month_index`.
+
+    Years have four digits, so no sum of such numbers leaves 32 bits: no engine can overflow or wrap around.
+    """
     from pyspark.sql import functions as F
 
     return F.year(day) * 12 + F.month(day) - 1

@@ -94,7 +94,8 @@ def departures(
             F.max(day).alias("gone_on"),
             F.max(last_listed(source, versions)).alias("last_seen"),
         )
-        newest_says = F.coalesce(F.col("merged_at") >= F.col("single_at"), F.col("merged_at").isNotNull())
+        merged_at, single_at = F.col("merged_at"), F.col("single_at")
+        newest_says = merged_at.isNotNull() & (single_at.isNull() | (merged_at >= single_at))
         parts.append(part.withColumn("merged", newest_says).drop("merged_at", "single_at"))
     if not parts:
         return None

@@ -90,8 +90,7 @@ class Lakehouse:
         """
         if not has_mllib(self.spark):
             raise LakehouseError(
-                "Sail has no MLlib. Set CHURN_ENGINE=spark, or in churn.yaml `training.engine` to local and "
-                "`training.candidates` to those that fit on one machine."
+                "Sail has no MLlib. In churn.yaml set `training.engine` to local, or set CHURN_ENGINE=spark."
             )
         return self.spark
 

@@ -1,5 +1,6 @@
 """monitoring/model_performance: realised quality of scores once their labels have matured, and an estimate before."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -42,6 +43,11 @@ def _row(as_of_date: date, model_version: str, status: str, n: int, scores: pd.D
     }
 
 
+def _by_version(scores: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """(model version, its scores by key), so that sums are the same bits however the files lie."""
+    return iter(scores.sort_values("customer_key").groupby("model_version", sort=True))
+
+
 def not_yet(as_of_date: date, scores: pd.DataFrame, status: str) -> list[dict[str, Any]]:
     """Rows of a cohort that cannot be judged yet: the estimated AUC, and why (`immature` or `feed incomplete`).
 
@@ -52,10 +58,7 @@ def not_yet(as_of_date: date, scores: pd.DataFrame, status: str) -> list[dict[st
         status: why it cannot be judged.
         scores: customer_key, model_version, raw, probability of the cohort.
     """
-    return [
-        _row(as_of_date, str(name), status, len(part), part)
-        for name, part in scores.groupby("model_version", sort=True)
-    ]
+    return [_row(as_of_date, str(name), status, len(part), part) for name, part in _by_version(scores)]
 
 
 def cohort_performance(
@@ -87,7 +90,7 @@ def cohort_performance(
         ValueError: a customer scored by the version in charge has no row in `labels`.
     """
     rows = []
-    for version, part in scores.groupby("model_version", sort=True):
+    for version, part in _by_version(scores):
         joined = part.merge(labels, on="customer_key", how="left", indicator=True)
         orphans = int((joined["_merge"] == "left_only").sum())
         if orphans and in_charge in (None, version):

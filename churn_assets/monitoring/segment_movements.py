@@ -70,7 +70,9 @@ def movements(now: "pa.Table", before: "pa.Table", order: Sequence[str]) -> Move
         (row["was"], row["segment"]): row["count_all"]
         for row in pairs.group_by(["was", "segment"]).aggregate([([], "count_all")]).to_pylist()
     }
-    facts = now.group_by("segment").aggregate([("action", "min"), ("probability", "sum")]).to_pylist()
+    # by key and in one thread, so that the sums come out the same however the rows lie
+    by_segment = now.sort_by("customer_key").group_by("segment", use_threads=False)
+    facts = by_segment.aggregate([("action", "min"), ("probability", "sum")]).to_pylist()
     told = {row["segment"]: row for row in facts}
     sizes: Counter[str] = Counter()
     sizes_before: Counter[str] = Counter()

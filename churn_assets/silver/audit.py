@@ -280,9 +280,9 @@ def _remarked(rule: str, count: int) -> tuple[str, str] | None:
         case "none":
             return None
         case "order":
-            return f"In {counted(count, 'row')} {column} lies before the start.", "Have the source mended."
+            return f"In {counted(count, 'row')} {column} is before the start.", "Have the source mended."
         case "exchanged":
-            found = f"In {counted(count, 'row')} {column} lies after the extract"
+            found = f"In {counted(count, 'row')} {column} is after the extract"
             return (
                 f"{found}, but shortly before it if day and month are exchanged.",
                 f"Compare the formats of {column} in the contract with the files.",

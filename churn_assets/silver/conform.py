@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     Rule = tuple[str, Column, Column]  # name with the column after a colon, condition, reason
 
-ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 RECENT = 35  # days: an extract tells of a day first within a month or so
-ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+ISO_TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 
 
 def _can_be_computed(transform: str) -> "Column":
@@ -82,10 +82,10 @@ def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
     from pyspark.sql import functions as F
 
     decimal, thousands = re.escape(column.decimal), re.escape(column.thousands or "")
-    groups = rf"|\d{{1,3}}({thousands}\d{{3}})+" if thousands else ""
+    groups = rf"|[0-9]{{1,3}}({thousands}[0-9]{{3}})+" if thousands else ""
     digits = F.replace(raw, F.lit(column.thousands)) if column.thousands else raw
     plain = F.replace(digits, F.lit(column.decimal), F.lit("."))
-    return F.when(raw.rlike(rf"^[+-]?(\d+{groups})({decimal}\d+)?$"), plain)
+    return F.when(raw.rlike(rf"^[+-]?([0-9]+{groups})({decimal}[0-9]+)?\z"), plain)
 
 
 def _bound(value: float | str, column: ContractColumn) -> "Column":
@@ -154,10 +154,10 @@ def _values(column: ContractColumn) -> list["Rule"]:
     if column.max_days_ahead is not None:
         remedy = "name it in meansNone if it means none, or raise maxDaysAhead"
         latest = F.date_add("extract_date", column.max_days_ahead)
-        told = f" lies more than {column.max_days_ahead:,} days after the extract ({remedy}): "
+        told = f" is more than {column.max_days_ahead:,} days after the extract ({remedy}): "
         add("plausible", F.to_date(value) > latest, told)
         if column.minimum is None:
-            told = f" lies before {EARLIEST} (name it in meansNone if it means none, or declare a minimum): "
+            told = f" is before {EARLIEST} (name it in meansNone if it means none, or declare a minimum): "
             add("plausible", F.to_date(value) < F.lit(EARLIEST).cast("date"), told)
     if column.pattern is not None:
         add("pattern", ~value.rlike(column.pattern), f" does not match {column.pattern}: ")
@@ -185,7 +185,7 @@ def _means_none(column: ContractColumn) -> "Column":
     days = [F.lit(day).cast("date") for day in column.means_none if day != ZEROS]
     none = F.to_date(column.name).isin(*days) if days else F.lit(False)
     if ZEROS in column.means_none:
-        none = none | F.col(f"_raw_{column.name}").rlike(DAY_OF_ZEROS)
+        none = none | F.col(f"_raw_{column.name}").rlike(rf"^{DAY_OF_ZEROS}\z")
     return F.coalesce(none, F.lit(False))
 
 
@@ -278,7 +278,7 @@ def _order(source: Source) -> list["Rule"]:
     start, rules = F.to_date(source.spell.started_on), []
     for name in filter(None, (source.spell.ended_on, source.spell.expires_on)):
         before = F.to_date(name) < start
-        rules.append(_rule("order", source.column(name), before, " lies before the start: ", F.col(name)))
+        rules.append(_rule("order", source.column(name), before, " is before the start: ", F.col(name)))
     return rules
 
 
@@ -318,7 +318,7 @@ def _refusals(source: Source) -> list["Rule"]:
         column = source.column(source.event_time)
         day = F.to_date(column.name)
         # an extract cannot contain events of a later day
-        rules.append(_rule("future", column, day > F.col("extract_date"), " lies after the extract: ", day))
+        rules.append(_rule("future", column, day > F.col("extract_date"), " is after the extract: ", day))
     if source.spell is not None and source.spell.date_order == "quarantine":
         rules += _order(source)
     return rules

@@ -111,7 +111,7 @@ def _distinct(columns: Columns, file: ExtractFile) -> Columns:
     if twice := [str(place) for place, name in enumerate(names, 1) if names.count(name) > 1]:
         # positions, not names: without a header line the "names" are a customer's row
         raise LandingError(
-            f"{file.name}: a name stands twice in the header, at columns {', '.join(twice)}. Has the file a header "
+            f"{file.name}: the header has a name twice, at columns {', '.join(twice)}. Has the file a header "
             "line? Deliver it with names that differ by more than case."
         )
     return columns

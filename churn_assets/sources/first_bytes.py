@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from churn_assets.contracts.source import FileFormat
+from churn_assets.contracts.odcs import FileFormat
 from churn_assets.inference.encodings import wide_encoding
 
 HEAD = 4096  # bytes; enough to tell every kind

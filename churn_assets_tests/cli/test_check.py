@@ -153,7 +153,7 @@ def test_ids_written_in_another_way_are_told_in_pairs(business: Path, tmp_path: 
     rows = [_subscription(number) | {"customer_id": f"NATID{number:04d}\u00a0"} for number in range(1, 21)]
     write_csv(tmp_path / "landing", "subscriptions", DAYS[2], rows)
     result = _check("subscriptions")
-    assert _line(result, "warn", "20 of 40 ids hold a blank that nobody sees")
+    assert _line(result, "warn", "20 of 40 ids have an invisible blank")
     told = _line(result, "warn", "20 of 40 sampled ids are not in customers")
     assert "20 of them look like one that is" in told and "'NATID0001' there" in told
 

@@ -109,7 +109,7 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         (
             ["run", "ingest", "--from", "2025-03", "--to", "2025-02"],
             {},
-            "--to 2025-02 lies before --from 2025-03",
+            "--to 2025-02 is before --from 2025-03",
         ),
         (["run", "ingest", "--from", "2024-12"], {}, "2024-12 is not a month of ingest"),
         (
@@ -127,9 +127,9 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         (
             ["promote", "2", "--why", "x", "--from", "2062-06"],
             {},
-            "--from 2062-06 lies after the newest closed month, 2026-06",
+            "--from 2062-06 is after the newest closed month, 2026-06",
         ),
-        (["rollback", "--why", "x", "--from", "2026-07"], {}, "lies after the newest closed month, 2026-06"),
+        (["rollback", "--why", "x", "--from", "2026-07"], {}, "is after the newest closed month, 2026-06"),
         (["run", "everything", "--from", "2025-03"], {}, "'everything' is not one of"),
         (["frobnicate"], {}, "No such command"),
         (["what-if", "--customer", "k", "--set", "price"], {}, "price is not a wish; write feature=value"),

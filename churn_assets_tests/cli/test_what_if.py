@@ -100,7 +100,7 @@ def test_without_a_wish_it_lists_what_may_be_asked(world: World) -> None:
 @pytest.mark.parametrize(
     ("key", "month", "wishes", "said"),
     [
-        ("C0000001", None, {}, "no snapshot of this customer_key. Keys stand in scores/churn_scores"),
+        ("C0000001", None, {}, "no snapshot of this customer_key. Look for keys in scores/churn_scores"),
         (WHO, "2026-05", {}, "no snapshot of this customer_key on 2026-05-31"),
         (WHO, "2025-10", {}, "No model was in charge on 2025-10-31"),
         (WHO, None, {"autopay": "1"}, "autopay is not actionable"),

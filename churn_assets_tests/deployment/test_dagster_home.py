@@ -9,7 +9,8 @@ from churn_assets.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     return Settings(home=str(tmp_path))
 
 

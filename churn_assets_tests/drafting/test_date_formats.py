@@ -75,7 +75,7 @@ def test_without_such_a_row_the_day_of_the_extract_decides() -> None:
     found = read(["03/11/2019", "02/10/2019"], extract="2019-03-31")
     assert found is not None
     assert (found.formats, found.ambiguous) == (("MM/dd/yyyy",), False)
-    assert "as day/month/year 2 values would lie after the extract" in found.note
+    assert "as day/month/year 2 values would be after the extract" in found.note
 
 
 @pytest.mark.parametrize(

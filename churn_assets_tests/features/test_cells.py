@@ -1,6 +1,7 @@
 """Windows over events, on frames whose answers are counted by hand."""
 
 from datetime import UTC, datetime, timedelta
+from math import fsum
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -300,3 +301,37 @@ def test_a_row_counts_at_exactly_the_wanted_months_between_first_and_last(
     found = from_to(frame, F.col("first"), F.col("last"), wanted).collect()
     expected = {(a, b, at) for a, b in spans for at in wanted if a <= at and (b is None or at <= b)}
     assert {tuple(row) for row in found} == expected and len(found) == len(expected)
+
+
+def test_the_order_of_the_rows_changes_no_bit(spark: "SparkSession") -> None:
+    """Sums over events, over cells and over windows; every fourth event became known in a later month."""
+    source, random, rows = TELECOM.source("usage"), Random(3), []
+    for number in range(900):
+        used = day("01-01") + timedelta(days=number // 5)
+        known = used + timedelta(days=random.choice([0, 1, 2, 40]))
+        rows.append((known, f"C{number % 5}", used, random.choice([0.1, 0.7, 1234.56, 1e9 / 3, -0.3])))
+    features = declared(
+        source,
+        {"aggregate": "sum", "measure": "data_mb", "months": [1, 3, 6], "days": [7]},
+        {"aggregate": "mean", "measure": "data_mb", "months": [3]},
+        {"aggregate": "trend", "measure": "data_mb", "months": [1, 3]},
+    )
+    terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
+    told = silver(spark, source, "customer_key string, day date, data_mb double", rows).persist()
+    orders = (
+        told.repartition(3),
+        told.orderBy("data_mb").coalesce(1),
+        told.repartition(5, "day", "customer_key"),
+    )
+    first, *others = (
+        by_key(
+            features_from_cells(monthly_cells(frame, source, terms), [MAY, JUNE, JULY], features),
+            *("customer_key", "as_of_index"),
+        )
+        for frame in orders
+    )
+    assert all(found == first for found in others)
+    whole = [
+        v for known, who, used, v in rows if who == "C1" and known <= day("06-30") and used > day("03-31")
+    ]
+    assert first["C1", JUNE]["usage_data_mb_sum_3m"] == fsum(whole)

@@ -148,6 +148,19 @@ def test_features_of_the_running_spell(versions: "DataFrame") -> None:
     assert (two["subscriptions_plan"], two["subscriptions_monthly_price"]) == ("family", 20)
 
 
+def test_a_change_of_whole_numbers_cannot_overflow(spark: "SparkSession") -> None:
+    """An engine that wraps around would say nothing."""
+    dates = "started_on date, expires_on date, notice_on date, ended_on date"
+    schema = f"subscription_id string, customer_key string, contract_months bigint, {dates}"
+    most, begun = 2**63 - 1, (day("2024-01-01"), None, None, None)
+    told = [(day("01-07"), "S", "up", -most, *begun), (day("06-07"), "S", "up", most, *begun)]
+    frame = silver(spark, SOURCE, schema, told)
+    [feature] = declared(SOURCE, {"aggregate": "change", "column": "contract_months", "months": [1]})
+    running = population(frame, TELECOM, [JUNE])
+    found = by_key(spell_features(frame, running, SOURCE, [JUNE], [feature]), "customer_key")
+    assert found["up",][feature.name] == 2.0**64
+
+
 def test_a_change_is_unknown_where_no_price_was_known_so_long_ago(
     versions: "DataFrame", spark: "SparkSession"
 ) -> None:

@@ -32,7 +32,10 @@ PLAIN = Table("gold", "things", "one row", columns=THINGS)
 JANUARY = between(["2025-01"])
 
 
-@pytest.fixture(params=["", "file://"], ids=["file by file", "through the connector"])
+THROUGH_THE_CONNECTOR = pytest.param("file://", marks=pytest.mark.jvm(reason="Delta's connector is of Spark"))
+
+
+@pytest.fixture(params=["", THROUGH_THE_CONNECTOR], ids=["file by file", "through the connector"])
 def lakehouse(spark: "SparkSession", tmp_path: Path, request: pytest.FixtureRequest) -> Lakehouse:
     """An empty lake: once on this machine, once as if elsewhere."""
     lake = f"{request.param}{tmp_path}/lake"

@@ -189,6 +189,14 @@ def test_who_moved_is_counted_from_both_months() -> None:
     assert "| call | watch | 1 |" in page and "1 customer of the month before is no longer scored" in page
 
 
+def test_the_order_of_the_customers_changes_no_bit_of_what_is_expected() -> None:
+    now = segments({f"{key:04}": "call" for key in range(1000)})
+    now = now.set_column(3, "probability", pa.array([0.1 + key / 7 % 0.9 for key in range(1000)]))
+    orders = now, now.sort_by([("probability", "descending")]), now.sort_by("probability")
+    expected = {movements(table, segments({}), ["call"]).segments[0].expected for table in orders}
+    assert len(expected) == 1
+
+
 def test_without_the_month_before_nothing_is_compared() -> None:
     found = movements(segments({"a": "call"}), segments({}), ["call"])
     page = markdown_of(facts(cohort("2025-06"), movements=found))

@@ -50,6 +50,16 @@ def test_each_version_is_judged_on_everybody_with_a_label(scores: pd.DataFrame, 
     assert second["auc"] < first["auc_low"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_of_the_rows_changes_no_bit(scores: pd.DataFrame, labels: pd.DataFrame, seed: int) -> None:
+    shuffled = scores.sample(frac=1, random_state=seed)
+    of_labels = labels.sample(frac=1, random_state=seed)
+    assert cohort_performance(DAY, shuffled, of_labels, set(), 0.1) == cohort_performance(
+        DAY, scores, labels, set(), 0.1
+    )
+    assert not_yet(DAY, shuffled, IMMATURE) == not_yet(DAY, scores, IMMATURE)
+
+
 def test_treated_customers_are_reported_apart(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
     """An offer that keeps those most at risk makes the score look wrong, though it was right."""
     treated = set(labels["customer_key"][340:])

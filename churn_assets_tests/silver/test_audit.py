@@ -65,9 +65,9 @@ def test_what_was_remarked_of_rows_is_told_but_not_days_that_mean_none() -> None
     assert {p.rule: (p.severity, p.evidence) for p in problems} == {
         "exchanged:ended_on": (
             "warn",
-            "In 2 rows ended_on lies after the extract, but shortly before it if day and month are exchanged.",
+            "In 2 rows ended_on is after the extract, but shortly before it if day and month are exchanged.",
         ),
-        "order:ended_on": ("warn", "In 3 rows ended_on lies before the start."),
+        "order:ended_on": ("warn", "In 3 rows ended_on is before the start."),
         "range:household_size": (
             "warn",
             "1 row breaks this rule; its value of household_size was made null.",

@@ -78,7 +78,7 @@ REFUSED = {
     "below": ("range:monthly_price", "monthly_price is below 0.0: -0.01"),
     "above": ("range:monthly_price", "monthly_price is above 1000.0: 1000.01"),
     "not allowed, quarantine": ("valid:contract_months", "contract_months is not an allowed value: 6"),
-    "ends before start": ("order:ended_on", "ended_on lies before the start: 2025-01-01"),
+    "ends before start": ("order:ended_on", "ended_on is before the start: 2025-01-01"),
     "first of several": ("malformed:started_on", "started_on is not a date: x"),
     "unreadable": ("unreadable", "the row does not parse as csv"),
 }
@@ -151,7 +151,7 @@ def test_events_of_the_future_and_nested_values(spark: "SparkSession") -> None:
     assert (row["category"], row["priority"], row["message_count"]) == ("billing", 2, 2)
     assert rows["no issue"]["message_count"] == 0
     assert row["opened_at"].astimezone(UTC) == datetime(2025, 3, 7, 23, 59, 59, tzinfo=UTC)
-    assert rows["tomorrow"]["refused_reason"] == "opened_at lies after the extract: 2025-03-08"
+    assert rows["tomorrow"]["refused_reason"] == "opened_at is after the extract: 2025-03-08"
 
 
 def test_a_bad_optional_measure_is_made_null_and_the_row_kept(spark: "SparkSession", tmp_path: Path) -> None:

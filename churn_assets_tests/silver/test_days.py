@@ -54,7 +54,7 @@ def test_days_that_mean_none_and_days_that_cannot_be(spark: "SparkSession") -> N
     assert [rows["several"][name] for name in ("expires_on", "notice_on", "ended_on")] == [None] * 3
     assert rows["the epoch as a start"]["started_on"] == date(1970, 1, 1)
     assert rows["an expiry without a horizon"]["refused_reason"] == (
-        "expires_on lies more than 18,263 days after the extract (name it in meansNone if it means none, or raise "
+        "expires_on is more than 18,263 days after the extract (name it in meansNone if it means none, or raise "
         "maxDaysAhead): 9999-01-01"
     )
 

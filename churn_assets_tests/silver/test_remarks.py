@@ -39,7 +39,7 @@ def test_values_that_were_made_null_are_counted_by_month_and_column(
     noticed = {p.rule: p for load in loads.values() for p in load.problems}
     assert set(noticed) == {"range:household_size", "exchanged:ended_on"}
     assert noticed["exchanged:ended_on"].evidence == (
-        "In 1 row ended_on lies after the extract, but shortly before it if day and month are exchanged."
+        "In 1 row ended_on is after the extract, but shortly before it if day and month are exchanged."
     )
     rows = house.arrow(tables.silver(business.source("subscriptions"))).to_pylist()
     assert sorted((row["ended_on"], row["remarks"]) for row in rows if row["ended_on"]) == [

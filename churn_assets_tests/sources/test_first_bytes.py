@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn_assets.contracts.source import FileFormat
+from churn_assets.contracts.odcs import FileFormat
 from churn_assets.sources.first_bytes import HEAD, KindName, kind_of, unexpected
 
 CSV = "customer_id,plan,größe\n1,basic,2\n"

@@ -176,7 +176,7 @@ def test_another_encoding_than_contracted_is_refused(tmp_path: Path) -> None:
     [
         (
             "customer_id,region,customer_id\n",
-            r"part-1\.csv: a name stands twice in the header, at columns 1, 3",
+            r"part-1\.csv: the header has a name twice, at columns 1, 3",
         ),
         ("", r"part-1\.csv has no header line"),
         ("\n\n", r"part-1\.csv has no header line"),

@@ -188,9 +188,11 @@ def _connect(port: int) -> "SparkSession":
     # a proxy of the environment does not lead to this machine
     channel = DefaultChannelBuilder(f"sc://127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)])
     session = SparkSession.builder.channelBuilder(channel).create()
-    # By default it tries for ten minutes to reach a server that has ended.
-    policy = DefaultPolicy(max_retries=2, initial_backoff=50, max_backoff=100)
+    # By default it tries for ten minutes to reach a server that has ended; so it does for three seconds.
+    policy = DefaultPolicy(max_retries=8, initial_backoff=50, backoff_multiplier=2, max_backoff=500)
     session.client.set_retry_policies([policy])
+    # Between two processes of a machine no stream breaks, and a release of each would be a call more.
+    session.client.disable_reattachable_execute()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     session.conf.set("spark.sql.ansi.enabled", "true")
     return session  # type: ignore[return-value]

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 FLOATING = frozenset({"double", "float"})
-TRUTHS = ("t", "true", "y", "yes", "1", "f", "false", "n", "no", "0")
+# Patterns keep to what every engine reads alike: [0-9] for \d, and \z for the end, since $ also stands before a last
+# line break.
+BLANKS = r"[\x00-\x20]*"  # casts remove them
+NUMBER = rf"^{BLANKS}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANKS}\z"
+BOOLEAN = rf"(?i)^{BLANKS}(t|true|y|yes|1|f|false|n|no|0){BLANKS}\z"  # else `on` and `tru` may be true
+DAY_AND_MORE = rf"^{BLANKS}([0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}})[T ]"
 # Around a number in JSON text, so that its quotes can be taken away; as JSON writes this control character.
 MARK, MARK_IN_JSON = "\x01", "\\\\u0001"
 
@@ -84,21 +89,26 @@ def _mantissa(digits: "Column") -> "Column":
 
 
 def from_text(text: "Column", spark_type: str) -> "Column":
-    """`try_cast` of text, with the results of Spark on every engine."""
+    """A text in another type, the same on every engine; null when it is none.
+
+    Blanks around it do not count. Not a number is `1d`, which Spark reads as Java's notation.
+    """
     from pyspark.sql import functions as F
 
-    if CONNECT_MODE not in os.environ:
-        return text.try_cast(spark_type)
-    if spark_type in FLOATING:  # as in Java, a number may end with a letter for its type
-        return F.regexp_replace(text, "([0-9.])[dDfF]$", "$1").try_cast(spark_type)
-    if spark_type == "boolean":  # Sail also takes on and off
-        known = F.lower(F.trim(text)).isin(*TRUTHS)
-        return F.when(known, text.try_cast("boolean"))
-    if spark_type.startswith("decimal"):  # Sail knows no exponent here
-        exponent = F.when(text.rlike("[eE]"), text.try_cast("double").try_cast(spark_type))
-        return F.coalesce(text.try_cast(spark_type), exponent)
-    if spark_type in ("date", "timestamp"):
-        return F.regexp_replace(text, r"^[\x00-\x20]+|[\x00-\x20]+$", "").try_cast(spark_type)
+    if spark_type.startswith(("double", "float", "decimal")):
+        number = F.when(text.rlike(NUMBER), text)
+        if not spark_type.startswith("decimal"):
+            return number.try_cast(spark_type)
+        # not every engine reads an exponent as a decimal
+        scaled = number.try_cast("double").try_cast(spark_type)
+        return F.when(number.rlike("[eE]"), scaled).otherwise(number.try_cast(spark_type))
+    if spark_type == "boolean":
+        return F.when(text.rlike(BOOLEAN), text).try_cast(spark_type)
+    if spark_type in ("date", "timestamp") and CONNECT_MODE in os.environ:
+        text = F.regexp_replace(text, rf"^{BLANKS}|{BLANKS}\z", "")
+    if spark_type == "date":
+        day = F.when(text.rlike(DAY_AND_MORE), F.regexp_extract(text, DAY_AND_MORE, 1))
+        return F.coalesce(day, text).try_cast(spark_type)
     return text.try_cast(spark_type)
 
 

@@ -53,8 +53,9 @@ class Linear(Arrays):
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds per row."""
-        log_odds: NDArray[np.float64] = matrix @ self.coefficients + self.intercept
-        return log_odds
+        # not @: BLAS rounds a row as its place in the batch has it, and engines cut other batches
+        log_odds: NDArray[np.float64] = np.einsum("ij,j->i", np.ascontiguousarray(matrix), self.coefficients)
+        return log_odds + self.intercept
 
     def expected(self) -> float:
         """Log-odds of the mean training row."""
@@ -62,10 +63,10 @@ class Linear(Arrays):
 
     def contributions(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
         """coefficient * (value - training mean), summed by group; (rows, groups)."""
-        summing = np.zeros((matrix.shape[1], int(group.max()) + 1))
-        summing[np.arange(matrix.shape[1]), group] = self.coefficients
-        result: NDArray[np.float64] = (matrix - self.centre) @ summing
-        return result
+        result = np.zeros((int(group.max()) + 1, len(matrix)))
+        for column, coefficient in enumerate(self.coefficients):
+            result[group[column]] += (matrix[:, column] - self.centre[column]) * coefficient
+        return result.T
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def blended(
     values: Sequence[NDArray[np.float64]], weights: Sequence[float], intercept: float = 0.0
 ) -> NDArray[np.float64]:
     """Weighted sum of arrays of one shape."""
-    total: NDArray[np.float64] = np.tensordot(np.asarray(weights), np.stack(values), axes=1) + intercept
+    total = np.full(values[0].shape, intercept)
+    for value, weight in zip(values, weights, strict=True):
+        total += weight * value
     return total
 
 

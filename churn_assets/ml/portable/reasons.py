@@ -112,7 +112,8 @@ def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> 
     if not features:
         return np.full(len(contributions), UNKNOWN, dtype=object)
     drivers = sorted({f.driver for f in features})
-    belongs = np.array([[f.driver == driver for driver in drivers] for f in features], dtype=np.float64)
-    sums = contributions[[f.name for f in features]].to_numpy(np.float64) @ belongs
+    sums = np.zeros((len(contributions), len(drivers)))
+    for feature in features:
+        sums[:, drivers.index(feature.driver)] += contributions[feature.name].to_numpy(np.float64)
     strongest: NDArray[np.object_] = np.array(drivers, dtype=object)[sums.argmax(axis=1)]
     return strongest

@@ -7,14 +7,13 @@ from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-from churn_assets.contracts.source import NUMERIC, Column, FileFormat
+from churn_assets.contracts.odcs import FileFormat
+from churn_assets.contracts.source import NUMERIC, Column
 from churn_assets.sources.preview.day_patterns import iso_day, iso_moment, loose_day, pattern_reader
 
 BLANK = " "  # Spark's trim removes this character alone
 CONTROLS = "".join(map(chr, range(33)))  # what its casts remove
-FLOATING = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?")
-HEXADECIMAL = re.compile(r"[+-]?0[xX]([\da-fA-F]+\.?[\da-fA-F]*|\.[\da-fA-F]+)[pP][+-]?\d+[fFdD]?")
-EXACT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE = re.compile(r"[+-]?\d+")
 LONG = range(-(2**63), 2**63)
 TRUE, FALSE = {"t", "true", "y", "yes", "1"}, {"f", "false", "n", "no", "0"}
@@ -84,9 +83,7 @@ def _plain_number(column: Column) -> Callable[[str], str | None]:
 
 def _double(text: str) -> float | None:
     text = text.strip(CONTROLS)
-    if HEXADECIMAL.fullmatch(text):
-        return float.fromhex(text.rstrip("fFdD"))
-    number = float(text.rstrip("fFdD")) if FLOATING.fullmatch(text) else math.nan
+    number = float(text) if NUMBER.fullmatch(text) else math.nan
     return number if math.isfinite(number) else None
 
 
@@ -108,7 +105,7 @@ def _decimal(kind: str) -> Callable[[str], Decimal | None]:
 
     def read(text: str) -> Decimal | None:
         text = text.strip(CONTROLS)
-        if not EXACT.fullmatch(text):
+        if not NUMBER.fullmatch(text):
             return None
         try:
             with localcontext(prec=100):

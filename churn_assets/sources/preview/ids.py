@@ -21,7 +21,7 @@ USUAL = 0.95  # a shape of fewer ids is no rule that the others break
 FEW_KNOWN = 0.5
 UNSEEN = re.compile(r"[\u00a0\u200b\u200c\u200d\u202f\u2060\ufeff\t]")
 ODD = {
-    "hold a blank that nobody sees": UNSEEN.search,
+    "have an invisible blank": UNSEEN.search,
     "end in .0, as if a table calculation had made them numbers": re.compile(r"^\d+\.0+$").search,
     "are written like 1.2E+07, so digits are lost": re.compile(r"^\d(\.\d+)?[eE]\+?\d+$").search,
 }

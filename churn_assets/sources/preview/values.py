@@ -96,8 +96,8 @@ def _broken(source: Source, rule: str, files: Sequence[JudgedFile]) -> Remark:
         "range": f"lie outside {_bounds(column)}",
         "pattern": f"do not match {column.pattern}",
         "valid": f"are not one of {some(column.valid_values, 8)}",
-        "future": "lie after the day of the extract",
-        "order": "lie before the start",
+        "future": "are after the day of the extract",
+        "order": "are before the start",
     }[kind]
     remedy = _remedy(column, source, files) if kind == "malformed" else ""
     return Remark("warn", name, f"{much} {words}; a run refuses them.", _examples(rule, name, files), remedy)
@@ -196,8 +196,8 @@ def _ambiguous(column: Column, files: Sequence[JudgedFile]) -> list[Remark]:
             found = f"{days} could be {exchanged(pattern)} as well as {pattern}; none has a day above 12."
             if against or late:
                 fit = counted(against, "value fits", "values fit")
-                lie = counted(late, "day lies after its", "days lie after their")
-                found += f" {fit} {exchanged(pattern)} alone; {lie} extract."
+                are = counted(late, "day is after its", "days are after their")
+                found += f" {fit} {exchanged(pattern)} alone; {are} extract."
             remarks.append(
                 Remark(
                     "warn", column.name, found, told, f"Ask who writes the file whether {pattern} is right."

@@ -176,7 +176,7 @@ def _days_that_mean_none(column: Column, raw: list[Any], typed: list[Value | Non
         at
         for at, (given, day) in enumerate(zip(raw, _days(typed), strict=True))
         if (day is not None and day.isoformat() in column.means_none)
-        or (zeros is not None and isinstance(given, str) and zeros.search(given))
+        or (zeros is not None and isinstance(given, str) and zeros.fullmatch(given))
     }
 
 

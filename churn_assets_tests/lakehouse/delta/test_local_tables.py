@@ -147,6 +147,7 @@ def test_an_empty_table_keeps_its_columns(spark: "SparkSession", place: TablePla
     assert _rows(spark, place) == []
 
 
+@pytest.mark.jvm(reason="reads through Delta's Spark connector")
 def test_places_and_partitions_may_be_called_anything(spark: "SparkSession", tmp_path: Path) -> None:
     place = TablePlace(str(tmp_path / "my ä table, 100 %"), ("month",), {})
     rows = [("x y", 1), ("50 %", 2), ("a/b:c=d", 3), ("2025-01", 4)]

@@ -18,7 +18,7 @@ from churn_assets.lakehouse.engine.frames import (
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-ODD = "größe 100% [a] #1 {b} 'c'"
+ODD = "größe 100% #1 'c'"  # Spark itself takes brackets and braces for patterns
 
 
 def _written(spark: "SparkSession", folder: Path) -> dict[tuple[str, ...], list[str]]:

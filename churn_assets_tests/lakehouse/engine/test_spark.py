@@ -19,6 +19,7 @@ from churn_assets.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.jvm(reason="about the session of Spark")
 JARS = [Path("/jars/delta-spark.jar"), Path("/jars/delta-storage.jar")]
 
 

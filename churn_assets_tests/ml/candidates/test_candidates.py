@@ -97,6 +97,7 @@ def fit_and_keep(
     return candidate.fit(part), kept if name == "bagged_boosting" else kept[0]
 
 
+@pytest.mark.jvm(reason="fits in Spark")
 @pytest.mark.parametrize(("name", "engine"), EVERYWHERE)
 def test_portable_scorer_matches_the_learner_and_finds_the_signal(
     name: str,
@@ -140,6 +141,7 @@ def test_portable_scorer_matches_the_learner_and_finds_the_signal(
     assert strongest == "usage__gb__trend"
 
 
+@pytest.mark.jvm(reason="fits in Spark")
 def test_spark_frame_keeps_zeros_out(spark: "SparkSession") -> None:
     from pyspark.ml.linalg import SparseVector
 
@@ -150,6 +152,7 @@ def test_spark_frame_keeps_zeros_out(spark: "SparkSession") -> None:
     assert np.array_equal(np.sum([row["features"].toArray() for row in rows], axis=0), np.ones(12))
 
 
+@pytest.mark.jvm(reason="fits in Spark")
 @pytest.mark.parametrize("engine", ["local", "spark"])
 def test_rare_churners_do_not_collapse_the_trees(spark: "SparkSession", engine: Engine) -> None:
     frame = training_frame(customers=1500, base=-4.2)
@@ -192,6 +195,7 @@ def test_contributions_are_those_of_xgboost(part: TrainingPart, monkeypatch: pyt
     assert scorer.expected() == pytest.approx(theirs[0, -1], abs=1e-5)
 
 
+@pytest.mark.jvm(reason="fits in Spark")
 def test_on_spark_extreme_boosting_learns_what_it_learns_here(part: TrainingPart) -> None:
     here, there = (
         CANDIDATES["extreme_boosting"].fit(replace(part, engine=engine)) for engine in ("local", "spark")
@@ -202,6 +206,7 @@ def test_on_spark_extreme_boosting_learns_what_it_learns_here(part: TrainingPart
     assert np.corrcoef(here.predict(matrix), there.predict(matrix))[0, 1] > 0.99
 
 
+@pytest.mark.jvm(reason="fits in Spark")
 @pytest.mark.parametrize(("strength", "l1_share"), [(0.005, 0.2), (0.02, 1.0), (0.001, 0.0)])
 def test_logistic_regression_is_the_same_here_and_on_spark(
     part: TrainingPart, strength: float, l1_share: float
