@@ -14,7 +14,6 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import psutil
-from churn_assets.models.sample import mature_cohorts, training_frame
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -24,6 +23,7 @@ from churn_assets.ml.metrics.classification import Z_95, auc_interval, compare_a
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.learner import Learner, training_part
 from churn_assets.ml.training.split import temporal_split
+from churn_assets.models.training_frame import mature_cohorts, training_frame
 from churn_assets.months import month_end
 from churn_assets.settings import Settings
 
@@ -42,7 +42,7 @@ def compare(trained_as_of: str) -> list[dict[str, Any]]:
     taught = frame[frame["as_of_date"].isin(split.train)]
     judged = frame[frame["as_of_date"].isin([*split.validation, split.test])]
     transformation = Transformation.fit(taught, names)
-    learner = Learner(names, how.seed, lambda: lakehouse.spark)
+    learner = Learner(names, how.seed, lambda: lakehouse.spark_with_mllib)
     lines = []
     with training_part(taught, transformation, learner) as part:
         part.spark.frame()  # starts Spark, and caches its copy of the rows

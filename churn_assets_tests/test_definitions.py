@@ -35,7 +35,8 @@ LOADING = """
 import json, resource, sys
 import churn_assets.definitions as definitions
 used = resource.getrusage(resource.RUSAGE_SELF)
-heavy = [m for m in ("pyspark", "mlflow", "sklearn", "matplotlib", "shap", "delta", "scipy") if m in sys.modules]
+libraries = ("pyspark", "mlflow", "sklearn", "matplotlib", "shap", "delta", "scipy", "sqlglot")
+heavy = [m for m in libraries if m in sys.modules]
 children = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([used.ru_utime + used.ru_stime, heavy, children.ru_utime, len(definitions.defs.assets)]))
 """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from churn_assets.contracts.source import Source
+    from churn_assets.contracts.sql.written import Difference
     from churn_assets.settings import Settings
     from churn_assets.sources.preview.preview import Scope, SourcePreview
 
@@ -57,7 +58,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
       churn-assets check invoices --rows 50000 one source, more rows
     """
     settings = settings_of_process()
-    valid, scope, mistakes = read_declarations(settings)
+    valid, scope, mistakes, differences = read_declarations(settings)
     if unknown := [name for name in sources if name not in {s.name for s in valid}]:
         known = ", ".join(s.name for s in valid) or "none"
         raise click.UsageError(f"There is no source {', '.join(unknown)} without mistakes; there is {known}.")
@@ -72,7 +73,11 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
         )
     found = [preview for preview in found if not sources or preview.source in sources]
     if as_json:
-        told = {"mistakes": mistakes, "sources": [asdict(preview) for preview in found]}
+        told = {
+            "mistakes": mistakes,
+            "differences": [asdict(difference) for difference in differences],
+            "sources": [asdict(preview) for preview in found],
+        }
         click.echo(json.dumps(told, indent=2, default=str, ensure_ascii=False))
     else:
         declared = {source.name: source for source in valid}
@@ -82,13 +87,14 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
         )
         for preview in found:
             print_preview(preview, declared[preview.source], console)
+        print_differences(differences, console)
         print_verdict(found, mistakes, console)
     if mistakes or any(preview.blocks for preview in found):
         sys.exit(1)
 
 
-def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str]":
-    """The sources that can be read, what to look at, and the mistakes of the declarations ("" if there are none).
+def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str, tuple[Difference, ...]]":
+    """The sources that can be read, what to look at, the mistakes ("" if there are none), and what engines differ in.
 
     With mistakes the calendar may be unknown; then no month counts as missing.
     """
@@ -109,16 +115,17 @@ def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str]"
                 readable.append(load_source(file))
             except DeclarationErrors:
                 continue  # its mistakes are among those of the business
-        return readable, Scope(settings.landing_uri, None), str(error)
+        return readable, Scope(settings.landing_uri, None), str(error), ()
     calendar = business.file.calendar
-    return list(business.sources), Scope(settings.landing_uri, (calendar.start, calendar.end)), ""
+    scope = Scope(settings.landing_uri, (calendar.start, calendar.end))
+    return list(business.sources), scope, "", business.sql_differences
 
 
 def in_short(settings: "Settings") -> "tuple[Literal['ok', 'warn', 'fail'], str]":
     """For the doctor: whether a run would go through, and what is wrong, without examples."""
     from churn_assets.sources.preview.preview import preview_sources
 
-    sources, scope, mistakes = read_declarations(settings)
+    sources, scope, mistakes, _ = read_declarations(settings)
     if mistakes:
         return "warn", "not checked: the declarations have mistakes"
     found = preview_sources(sources, replace(scope, rows=SHORT_ROWS))
@@ -182,6 +189,14 @@ def _columns(preview: "SourcePreview") -> "Table":
         )
         table.add_row(*(Text(cell) for cell in (column.name, delivered, column.type, filled, first)))
     return table
+
+
+def print_differences(differences: "Sequence[Difference]", console: "Console") -> None:
+    """Prints what is not proven to mean the same on both engines, and what to write instead."""
+    from churn_assets.contracts.sql.written import told
+
+    if differences:
+        console.print(f"{told(differences)}\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_verdict(found: "Sequence[SourcePreview]", mistakes: str, console: "Console") -> None:

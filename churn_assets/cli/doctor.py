@@ -29,6 +29,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         doctor_machine.check_settings,
         doctor_machine.check_environment,
         doctor_data.check_business,
+        doctor_data.check_sql,
         doctor_data.check_landing,
         doctor_data.check_known,
         doctor_data.check_sources,

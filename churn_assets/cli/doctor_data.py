@@ -18,6 +18,24 @@ def check_business(settings: Settings) -> Finding:
     return Finding("business", "ok", f"{settings.business_path}: {len(business.sources)} sources")
 
 
+def check_sql(settings: Settings) -> Finding:
+    """Checks whether the SQL of the business is proven to mean the same on Spark and on Sail."""
+    from churn_assets.contracts.loader import load_business
+
+    try:
+        differences = load_business(settings.business_path).sql_differences
+    except (FileNotFoundError, ValueError):
+        return Finding("sql", "warn", "not checked: there is no valid business")
+    if not differences:
+        return Finding("sql", "ok", "means the same on Spark and on Sail")
+    places = dict.fromkeys(f"{d.file.name}:{d.line}: {d.problem}" for d in differences)
+    shown = [*places][:SHOWN_FILES] + (
+        [f"and {len(places) - SHOWN_FILES} more"] if len(places) > SHOWN_FILES else []
+    )
+    what = "\n".join(["computed by Spark; not proven to mean the same on Sail:", *shown])
+    return Finding("sql", "ok", what, "For Sail, write what `churn-assets check` names instead.")
+
+
 def check_landing(settings: Settings) -> Finding:
     """Checks for files that nothing reads: by their month, their name, or the folder that they are in."""
     from churn_assets.contracts.loader import load_business

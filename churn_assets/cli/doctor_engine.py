@@ -3,6 +3,7 @@
 import time
 
 from churn_assets.cli.doctor_finding import Finding
+from churn_assets.contracts.sql.written import EngineDifferences
 from churn_assets.lakehouse.engine import class_archive
 from churn_assets.lakehouse.engine.choice import EngineError, choose_engine
 from churn_assets.lakehouse.engine.jars import (
@@ -24,6 +25,10 @@ def check_engine(settings: Settings) -> Finding:
     """Tells the engine, and why it was chosen."""
     try:
         choice = choose_engine(settings)
+    except EngineDifferences as error:
+        return Finding(
+            "engine", "fail", str(error), "Write what it names instead, or set CHURN_ENGINE=spark."
+        )
     except EngineError as error:
         return Finding("engine", "fail", str(error), "Change the setting that it names.")
     return Finding("engine", "ok", f"{choice.name}: {choice.reason}")

@@ -1,6 +1,8 @@
 """All of churn.yaml: composes its sections and checks them against each other and against the sources."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import Field
 
@@ -21,6 +23,7 @@ from churn_assets.contracts.section import Name, Section
 from churn_assets.contracts.segments import Segments, check_segments
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.sources import Sources
+from churn_assets.contracts.sql.written import Difference, WrittenSql, differences_of, written_at, written_in
 from churn_assets.contracts.training import Training
 from churn_assets.contracts.validation import peek, read
 from churn_assets.contracts.windows import Windows
@@ -55,11 +58,15 @@ class BusinessFile(Section):
 
 @dataclass(frozen=True)
 class Business:
-    """A business: churn.yaml, its sources, and one `Feature` for each window of each feature line."""
+    """A business: churn.yaml, its sources, and one `Feature` for each window of each feature line.
+
+    `written` is all SQL, patterns and formats of its files.
+    """
 
     file: BusinessFile
     sources: tuple[Source, ...]
     features: tuple[Feature, ...]
+    written: tuple[WrittenSql, ...]
 
     @property
     def name(self) -> str:
@@ -81,10 +88,11 @@ class Business:
     def history_months(self, source: Source) -> int | None:
         """Returns how many months of a source a snapshot is made of, its own included; None: all of them.
 
-        The state of a spell, or of an entity that delivers only changes, may have been told in any earlier month.
+        The state of a spell, a merge, or the state of an entity that delivers only changes may have been told in any
+        earlier month.
         """
-        by_changes = source.role == "entity" and source.delivery != "full"
-        if source.name == self.file.label.source or source.role == "spell" or by_changes:
+        once = source.role == "entity" and (source.delivery != "full" or source.merged_into)
+        if source.name == self.file.label.source or source.role == "spell" or once:
             return None
         if source.role == "entity":
             return self.file.windows.observation_months
@@ -111,6 +119,19 @@ class Business:
         """The entities that tell who was merged, or who is gone because they no longer list them."""
         return tuple(s for s in self.of_role("entity") if s.delivery == "full" or s.merged_into)
 
+    @cached_property
+    def sql_differences(self) -> tuple[Difference, ...]:
+        """What is not proven to mean the same on Spark and on Sail, with its place and what to write instead.
+
+        With any of it, only Spark may compute the tables of the business.
+        """
+        return differences_of(self.written)
+
+    @property
+    def tells_merges(self) -> tuple[Source, ...]:
+        """The entities that tell who was merged."""
+        return tuple(s for s in self.of_role("entity") if s.merged_into)
+
 
 def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     """Reads churn.yaml and checks each section against the others and the sources; None if it cannot be read.
@@ -134,4 +155,21 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_segments(top.at("segments"), features)
     check_treated(top.at("monitoring", "treated"), sources)
     check_columns(top.at("customer_months"), sources)
-    return None if file is None else Business(file, sources.all, marked(features.all, protected))
+    if file is None:
+        return None
+    written = (*(w for c in sources.contracts for w in written_in(c)), *_written(top, sources, features.all))
+    return Business(file, sources.all, marked(features.all, protected), written)
+
+
+def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Iterator[WrittenSql]:
+    """The SQL of churn.yaml: conditions on rows of silver, and expressions over the snapshot."""
+    conditions = [top.at("label"), *top.at("features").items(), *top.at("customer_months").items()]
+    for place in conditions:
+        source = next((s for s in sources.all if s.name == place.at("source").content()), None)
+        if source is not None:
+            yield from written_at(
+                place.at("where"), "expression", {c.name: c.spark_type for c in source.attributes}
+            )
+    snapshot = {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in features}
+    for place in top.at("features").items():
+        yield from written_at(place.at("sql"), "expression", snapshot)

@@ -69,7 +69,9 @@ class ContractProperties(CustomProperties):
         "customer",
     )
     mergedInto: str | None = Field(
-        None, description="for entities: the column with the id of the customer into whom this one was merged"
+        None,
+        description="for entities: the column with the id of the customer into whom this one was merged; from then on "
+        "its spells and events count for that customer",
     )
 
 

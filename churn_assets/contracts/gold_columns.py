@@ -6,6 +6,13 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.source import Source
 
+SURVIVOR = "survivor_key"  # of gold/customers
+
+
+def taken_names(business: Business) -> set[str]:
+    """Returns the columns of gold/customers that come from no single source."""
+    return {"customer_key", SURVIVOR} if business.tells_merges else {"customer_key"}
+
 
 def entities(business: Business) -> list[Source]:
     """Returns the entity sources, those keyed by customer before those with several rows per customer (accounts)."""

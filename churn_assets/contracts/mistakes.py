@@ -37,9 +37,8 @@ class DeclarationErrors(ValueError):
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes, key=lambda m: (str(m.file), m.line)))
-        count = len(self.mistakes)
-        super().__init__(
-            "\n\n".join(
-                [f"{counted(count, 'mistake')} in the declarations of the business", *map(str, self.mistakes)]
-            )
-        )
+        super().__init__("\n\n".join([self.head(len(self.mistakes)), *map(str, self.mistakes)]))
+
+    def head(self, count: int) -> str:
+        """Returns the first line of the message."""
+        return f"{counted(count, 'mistake')} in the declarations of the business"

@@ -8,6 +8,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.cross_checks.contradictions import contradictions
+from churn_assets.cross_checks.doubtful_merges import doubtful_merges
 from churn_assets.cross_checks.unknown_ids import unknown_ids
 from churn_assets.graph.checks import CheckFailed, ingest_commands, passed, warned
 from churn_assets.graph.metadata import table_metadata
@@ -47,6 +48,7 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         months = sorted({*left_out, *partition_range(context)})
         problems = [
             *unknown_ids(lakehouse, business, months),
+            *doubtful_merges(lakehouse, business, months),
             *contradictions(lakehouse, business, months, datetime.now(UTC).date()),
         ]
         commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import as_of_date_of, at_each, with_validity
+from churn_assets.history.merges import merges
 from churn_assets.history.presence import Extracts, gone_on, is_former
 from churn_assets.history.spells import running_spells
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine import frames
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import month_index, month_of
+from churn_assets.months import month_end, month_index, month_of
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import SHOWN_EXAMPLES
 from churn_assets.silver.reconciliation import first_extracts
@@ -30,15 +31,22 @@ def contradictions(
 ) -> list[Problem]:
     """One problem per month, spell source and entity that contradict each other at the month's end.
 
-    A month that is not over is judged as of `today`: until its end, what is missing may still come.
+    A month that is not over is judged as of `today`: until its end, what is missing may still come. The spell of a
+    merged customer is the survivor's.
     """
     problems: list[Problem] = []
     telling = [s for s in business.of_role("entity") if s.former or s.delivery == "full"]
     extracts = first_extracts(lakehouse)
+    entities = {
+        s.name: lakehouse.read(tables.silver(s))
+        for s in business.tells_merges
+        if lakehouse.exists(tables.silver(s))
+    }
+    merged = merges(entities, business, [(month_end(m), month_end(m)) for m in months])
     for spell in business.of_role("spell"):
         for entity in telling:
             if all(lakehouse.exists(tables.silver(source)) for source in (spell, entity)):
-                problems += _between(lakehouse, business, spell, entity, months, extracts, today)
+                problems += _between(lakehouse, business, spell, entity, months, extracts, today, merged)
     return problems
 
 
@@ -50,6 +58,7 @@ def _between(
     months: Sequence[str],
     extracts: Extracts,
     today: date,
+    merged: "DataFrame | None",
 ) -> list[Problem]:
     from pyspark.sql import functions as F
 
@@ -57,7 +66,7 @@ def _between(
     spells = lakehouse.read(tables.silver(spell)).where(known)
     versions = lakehouse.read(tables.silver(entity)).where(known)
     running = (
-        running_spells(spells, business, spell, [*indexes], extracts)
+        running_spells(spells, business, spell, [*indexes], extracts, merged)
         .where("running AND NOT in_notice")
         .select("customer_key", "as_of_index", "as_of_date")
     )

@@ -12,6 +12,7 @@ from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.history.exact_sums import cut, parts, total
 from churn_assets.history.knowledge import as_of_date_of, events_with_validity, from_to, index_of
+from churn_assets.history.merges import counted_for_survivors
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -111,11 +112,15 @@ def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) ->
 
 
 def features_from_cells(
-    cells: "DataFrame", as_of_indexes: Sequence[int], features: Sequence[Feature]
+    cells: "DataFrame",
+    as_of_indexes: Sequence[int],
+    features: Sequence[Feature],
+    merged: "DataFrame | None" = None,
 ) -> "DataFrame":
     """customer_key, as_of_index, known_index and one column per feature, for every as_of month with a cell.
 
-    known_index is the newest of the cells that were used: evidence that none was known too late.
+    known_index is the newest of the cells that were used: evidence that none was known too late. `merged`: whose cells
+    count for whom, see `history.merges`.
     """
     from pyspark.sql import functions as F
 
@@ -126,7 +131,7 @@ def features_from_cells(
     last = F.col("superseded_index") - 1
     if reach is not None:
         last = F.least(last, F.col("event_index") + (reach - 1))
-    exploded = from_to(cells, first, last, as_of_indexes)
+    exploded = counted_for_survivors(from_to(cells, first, last, as_of_indexes), merged)
     sums: dict[str, Column] = {}
     values = [_feature(f, sums).alias(f.name) for f in features]
     found = exploded.groupBy("customer_key", "as_of_index").agg(

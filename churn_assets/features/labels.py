@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.windows import Windows
-from churn_assets.history.knowledge import known_at_each, last_listed, spell_of
+from churn_assets.history.knowledge import days_frame, known_at_each, last_listed, spell_of
+from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures, gone_on
 from churn_assets.history.spells import by_choice, effective_end
 from churn_assets.months import month_end, month_of, month_start
@@ -64,22 +65,19 @@ def cohort_frame(spark: "SparkSession", dates: Sequence[Cohort]) -> "DataFrame":
     return spark.createDataFrame(pa.Table.from_pylist([asdict(c) for c in dates], schema))
 
 
-def _days(spark: "SparkSession", rows: Sequence[tuple[date, ...]], names: Sequence[str]) -> "DataFrame":
-    """Rows of days as a small Spark frame."""
-    import pyarrow as pa
-
-    columns = [pa.array(column, pa.date32()) for column in zip(*rows, strict=True)]
-    return spark.createDataFrame(pa.Table.from_arrays(columns, list(names)))
-
-
 def _spell_outcomes(
-    spells: "DataFrame", business: Business, dates: "DataFrame", extracts: Extracts
+    spells: "DataFrame",
+    business: Business,
+    dates: "DataFrame",
+    extracts: Extracts,
+    merged: "DataFrame | None",
 ) -> "DataFrame":
     """customer_key, as_of_date, outcome and ended_on, from spells as known at label_available_at.
 
     A customer leaves when the last spell that ran at the as_of_date ends and none starts within `pause_days` of that;
     where one does, when that one ends, and so on. A spell that is gone from the extracts without an end has ended on
-    the day from which it is gone, by choice only if churn.yaml says so.
+    the day from which it is gone, by choice only if churn.yaml says so. The spells of `merged` customers count for them
+    and for their survivors.
     """
     from pyspark.sql import functions as F
 
@@ -89,7 +87,8 @@ def _spell_outcomes(
         told.isNull() & ~F.col("refused") & F.coalesce(gone <= F.col("label_available_at"), F.lit(False))
     )
     is_churn = business.file.people.disappeared == "churn"
-    known = known_at_each(spells, source, dates, "label_available_at").select(
+    known = known_at_each(spells, source, dates, "label_available_at")
+    known = counted_for_survivors(known, merged, by="as_of_date", keep=True).select(
         "customer_key",
         *("as_of_date", "gap_end", "outcome_end"),
         F.to_date(spell_of(source).started_on).alias("started"),
@@ -143,11 +142,14 @@ def _spell_outcomes(
     return one.select("customer_key", "as_of_date", outcome.alias("outcome"), ended.alias("ended_on"))
 
 
-def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame") -> "DataFrame":
+def _event_outcomes(
+    events: "DataFrame", business: Business, dates: "DataFrame", merged: "DataFrame | None"
+) -> "DataFrame":
     """customer_key, as_of_date, outcome of everybody with an event in the outcome window; who is absent left.
 
     Only events that meet the label's `where` count. With nothing but refused events there the outcome is unknown. One
-    whose day is not known counts on its known_at.
+    whose day is not known counts on its known_at. The events of `merged` customers count for them and for their
+    survivors.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -165,8 +167,8 @@ def _event_outcomes(events: "DataFrame", business: Business, dates: "DataFrame")
         in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
         events = events.withColumn("superseded_at", F.lead("known_at").over(in_order))
         inside &= F.coalesce(F.col("superseded_at") > F.col("label_available_at"), F.lit(True))
-    seen = events.join(F.broadcast(dates), inside).groupBy("customer_key", "as_of_date")
-    known = seen.agg(F.bool_or(~F.col("refused")).alias("known"))
+    seen = counted_for_survivors(events.join(F.broadcast(dates), inside), merged, by="as_of_date", keep=True)
+    known = seen.groupBy("customer_key", "as_of_date").agg(F.bool_or(~F.col("refused")).alias("known"))
     outcome = F.when(F.col("known"), F.lit("stayed")).otherwise(F.lit("unknown"))
     return known.select(
         "customer_key", "as_of_date", outcome.alias("outcome"), F.lit(None).cast("date").alias("ended_on")
@@ -195,14 +197,51 @@ def _departed(
             return month_start(month_of(max(before))) if full else date.min
 
         rows = [(c.as_of_date, c.label_available_at, since(c)) for c in mature]
-        frame = F.broadcast(_days(spark, rows, ("as_of_date", "label_available_at", "since")))
+        frame = F.broadcast(days_frame(spark, rows, ("as_of_date", "label_available_at", "since")))
         inside = F.col("known_at").between(F.col("since"), F.col("label_available_at"))
         known.append((source, versions.join(frame, inside)))
     return departures(known, extracts, "label_available_at")
 
 
+def _assumed(business: Business) -> "Column":
+    """Whether the outcome is that of customers of whom the label source tells nothing more."""
+    from pyspark.sql import functions as F
+
+    return F.col("outcome") == ("churned" if business.file.label.policy == "inactivity" else "stayed")
+
+
+def _without_the_merged(
+    base: "DataFrame", business: Business, found: "DataFrame", merged: "DataFrame"
+) -> "DataFrame":
+    """Outcomes of customers who are merged by label_available_at.
+
+    `found` are the outcomes by the label source, `merged` is what `history.merges` tells. Who had left before the merge
+    has left, unless the survivor stayed: a source may end the spells of a merged customer, or hand them on.
+    """
+    from pyspark.sql import functions as F
+
+    told = merged.select("customer_key", "as_of_date", "survivor_key", "doubt")
+    goes_on = _assumed(business)
+    if business.file.label.policy != "inactivity":
+        survivors = found.select(
+            F.col("customer_key").alias("survivor_key"), "as_of_date", F.col("outcome").alias("_of_survivor")
+        )
+        told = told.join(survivors, ["survivor_key", "as_of_date"], "left")
+        handed_on = (
+            F.col("outcome") == "ended_before"
+        )  # nothing of the spell that ran at the as_of_date is left
+        goes_on |= handed_on | F.coalesce(F.col("_of_survivor") == "stayed", F.lit(False))
+    outcome = (
+        F.when(F.col("survivor_key").isNotNull() & goes_on, F.lit("merged"))
+        .when(F.col("doubt").isNotNull() & _assumed(business), F.lit("unknown"))
+        .otherwise(F.col("outcome"))
+    )
+    joined = base.join(F.broadcast(told), ["customer_key", "as_of_date"], "left")
+    return joined.withColumn("outcome", outcome).drop("survivor_key", "doubt", "_of_survivor")
+
+
 def _without_the_departed(base: "DataFrame", business: Business) -> "DataFrame":
-    """Outcomes of customers who are merged or gone by label_available_at, over columns of `departures`.
+    """Outcomes of customers who are gone by label_available_at, over columns of `departures`.
 
     Nobody stayed of whom nothing more was seen before the outcome window ended, and by inactivity nobody churned who
     could do nothing any more. If disappearing is churn, it happened on gone_on.
@@ -210,8 +249,7 @@ def _without_the_departed(base: "DataFrame", business: Business) -> "DataFrame":
     from pyspark.sql import functions as F
 
     by_event = business.file.label.policy == "inactivity"
-    assumed = F.col("outcome") == ("churned" if by_event else "stayed")
-    gone = assumed & F.col("gone_on").isNotNull() & (F.col("last_seen") < F.col("outcome_end"))
+    gone = _assumed(business) & F.col("gone_on").isNotNull() & (F.col("last_seen") < F.col("outcome_end"))
     became = F.lit("disappeared")
     if business.file.people.disappeared == "churn":
         became = (
@@ -219,11 +257,9 @@ def _without_the_departed(base: "DataFrame", business: Business) -> "DataFrame":
             .when(F.col("gone_on") <= F.col("outcome_end"), F.lit("churned"))
             .otherwise(F.col("outcome") if by_event else became)
         )
-    # who had left by a spell before the merge has left
-    merged = F.coalesce(F.col("merged"), F.lit(False)) & assumed
     return base.withColumn(
-        "ended_on", F.when(gone & ~merged, F.col("gone_on")).otherwise(F.col("ended_on"))
-    ).withColumn("outcome", F.when(merged, F.lit("merged")).when(gone, became).otherwise(F.col("outcome")))
+        "ended_on", F.when(gone, F.col("gone_on")).otherwise(F.col("ended_on"))
+    ).withColumn("outcome", F.when(gone, became).otherwise(F.col("outcome")))
 
 
 def _rule(business: Business) -> "dict[str, Column]":
@@ -283,10 +319,11 @@ def churn_labels(
     frame = cohort_frame(snapshots.sparkSession, dates)
     mature = frame.where("mature")
     by_event = business.file.label.policy == "inactivity"
+    merged = merges(entities, business, [(c.as_of_date, c.label_available_at) for c in dates if c.mature])
     if by_event:
-        found = _event_outcomes(knowledge, business, mature)
+        found = _event_outcomes(knowledge, business, mature, merged)
     else:
-        found = _spell_outcomes(knowledge, business, mature, extracts)
+        found = _spell_outcomes(knowledge, business, mature, extracts, merged)
     default = "churned" if by_event else "ended_before"
     gone = _departed(snapshots.sparkSession, entities, business, dates, extracts)
     rule = _rule(business)
@@ -299,6 +336,8 @@ def churn_labels(
             F.when(F.col("mature"), F.coalesce("outcome", F.lit(default))).otherwise(F.lit("pending")),
         )
     )
+    if merged is not None:
+        base = _without_the_merged(base, business, found, merged)
     if gone is not None:
         base = _without_the_departed(base.join(gone, ["customer_key", "as_of_date"], "left"), business)
     base = base.select("customer_key", "as_of_date", "label_available_at", "outcome", "ended_on")

@@ -7,6 +7,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.features.cells import Term, monthly_cells
 from churn_assets.history.knowledge import as_of_date_of, at_each, states
+from churn_assets.history.merges import counted_for_survivors
 from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures
 from churn_assets.history.spells import running_spells
 
@@ -23,7 +24,7 @@ def _with_exclusion(people: "DataFrame", rule: Eligibility) -> "DataFrame":
         .when(F.col("merged"), F.lit("merged"))
         # whoever is gone does not stay unknown for ever
         .when(F.col("gone"), F.lit("disappeared"))
-        .when(F.col("unknown"), F.lit("unknown"))
+        .when(F.col("unknown") | F.col("merge_in_doubt"), F.lit("unknown"))
         .when(F.col("vanished"), F.lit("disappeared"))
     )
     if rule.exclude_in_notice:
@@ -38,6 +39,7 @@ def population(
     as_of_indexes: Sequence[int],
     entities: "Mapping[str, DataFrame]" = NOBODY_GONE,
     extracts: Extracts = NO_EXTRACTS,
+    merged: "DataFrame | None" = None,
 ) -> "DataFrame":
     """Every customer known at each as_of month: customer_key, as_of_index, as_of_date, tenure_days, known_index (of the
     newest row that was looked at), `excluded` (null = eligible).
@@ -46,29 +48,51 @@ def population(
     meets the label's `where` is active, since churn is then the absence of further ones; or with one in the last
     `active_within_days`.
 
-    `versions` are those of the label source. `entities` holds by name the versions of entities that tell who was merged
-    or is gone; `extracts` says when such sources delivered. Without both, nobody is merged or gone.
+    `versions` are those of the label source. `entities` holds by name the versions of entities that tell who is gone;
+    `extracts` says when such sources delivered. Without both, nobody is gone. `merged` is what `history.merges` tells
+    of these months: what merged customers did counts for their survivors, and they themselves are excluded.
     """
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.eligibility
     if source.role == "spell":
-        people = running_spells(versions, business, source, as_of_indexes, extracts)
+        people = running_spells(versions, business, source, as_of_indexes, extracts, merged, keep=True)
     else:
-        people = _with_events(versions, business, as_of_indexes)
+        people = _with_events(versions, business, as_of_indexes, merged)
     told_by = [
         (business.source(n), states(v, business.source(n), as_of_indexes)) for n, v in entities.items()
     ]
     gone = departures(told_by, extracts, "as_of_date")
     if gone is None:
-        people = people.withColumns({"merged": F.lit(False), "gone": F.lit(False)})
+        people = people.withColumn("gone", F.lit(False))
     else:
-        told = gone.select("customer_key", "as_of_date", "merged", F.col("gone_on").isNotNull().alias("gone"))
-        people = people.join(told, ["customer_key", "as_of_date"], "left").fillna(False, ["merged", "gone"])
-    return _with_exclusion(people, rule)
+        told = gone.select("customer_key", "as_of_date", F.col("gone_on").isNotNull().alias("gone"))
+        people = people.join(told, ["customer_key", "as_of_date"], "left").fillna(False, ["gone"])
+    return _with_exclusion(_with_merges(people, merged), rule)
 
 
-def _with_events(versions: "DataFrame", business: Business, as_of_indexes: Sequence[int]) -> "DataFrame":
+def _with_merges(people: "DataFrame", merged: "DataFrame | None") -> "DataFrame":
+    """Adds merged and merge_in_doubt."""
+    from pyspark.sql import functions as F
+
+    if merged is None:
+        return people.withColumns({"merged": F.lit(False), "merge_in_doubt": F.lit(False)})
+    told = merged.select(
+        "customer_key",
+        "as_of_index",
+        F.col("survivor_key").isNotNull().alias("merged"),
+        F.col("doubt").isNotNull().alias("merge_in_doubt"),
+    )
+    joined = people.join(F.broadcast(told), ["customer_key", "as_of_index"], "left")
+    return joined.fillna(False, ["merged", "merge_in_doubt"])
+
+
+def _with_events(
+    versions: "DataFrame",
+    business: Business,
+    as_of_indexes: Sequence[int],
+    merged: "DataFrame | None",
+) -> "DataFrame":
     """Every customer with an event: whether they are active, and since when they are customers."""
     from pyspark.sql import functions as F
 
@@ -76,7 +100,7 @@ def _with_events(versions: "DataFrame", business: Business, as_of_indexes: Seque
     where = business.file.label.where
     first, last = Term("first", where=where), Term("last", where=where)
     cells = monthly_cells(versions, source, [first, last])
-    known = at_each(cells, as_of_indexes)
+    known = counted_for_survivors(at_each(cells, as_of_indexes), merged, keep=True)
     silent_days = F.datediff("as_of_date", "_last")
     running = F.lit(True) if rule.active_within_days is None else silent_days < rule.active_within_days
     return (

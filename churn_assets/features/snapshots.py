@@ -12,10 +12,11 @@ from churn_assets.features.cells import features_from_cells, monthly_cells, reac
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
 from churn_assets.history.knowledge import as_of_date_of
+from churn_assets.history.merges import merges
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import keep
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import add_months, month_index
+from churn_assets.months import add_months, month_end, month_index
 from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
@@ -79,13 +80,14 @@ def _source_features(
     source: Source,
     as_of: Sequence[int],
     features: Sequence[Feature],
+    merged: "DataFrame | None",
 ) -> "DataFrame":
-    if source.role == "entity":
+    if source.role == "entity":  # of a merged customer none: the attributes are the survivor's own
         return entity_features(versions, source, as_of, features)
     if source.role == "spell":
         return spell_features(versions, running, source, as_of, features)
     terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
-    return features_from_cells(monthly_cells(versions, source, terms), as_of, features)
+    return features_from_cells(monthly_cells(versions, source, terms), as_of, features, merged)
 
 
 def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> Snapshots:
@@ -105,7 +107,8 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         return lakehouse.read(tables.silver(source)).where(F.col("extract_month") <= months[-1])
 
     entities = {s.name: history(s) for s in business.tells_who_is_gone if s.name in extracts}
-    people = population(history(business.label_source), business, as_of, entities, extracts)
+    merged = merges(entities, business, [(month_end(m), month_end(m)) for m in months])
+    people = population(history(business.label_source), business, as_of, entities, extracts, merged)
     people = keep(people)
     frame = people.where("excluded IS NULL")
     known: dict[str, list[Feature]] = {}
@@ -119,9 +122,8 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
         versions = _versions(lakehouse, business, source, months, declared)
         known_as = f"_known_{name}"
         evidence.append(known_as)
-        found = _source_features(versions, frame, source, as_of, declared).withColumnRenamed(
-            "known_index", known_as
-        )
+        found = _source_features(versions, frame, source, as_of, declared, merged)
+        found = found.withColumnRenamed("known_index", known_as)
         base = base.join(found, ["customer_key", "as_of_index"], "left")
         zeros: dict[str, bool | float | int | str] = {
             f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import index_of, newest, spell_of, states
+from churn_assets.history.merges import own_key
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -30,21 +31,21 @@ def spell_features(
     """
     from pyspark.sql import functions as F
 
-    key = list(source.silver_key)
-    frame = running
+    frame, key = running, own_key(source, running)
+    named = dict(zip(source.silver_key, key, strict=True))
     for months in sorted({f.months for f in features if f.aggregate == "change" and f.months}):
         columns = sorted({str(f.column) for f in features if f.aggregate == "change" and f.months == months})
         earlier = states(versions, source, sorted({i - months for i in as_of_indexes})).select(
-            *key,
+            *source.silver_key,
             (F.col("as_of_index") + months).alias("as_of_index"),
             *(F.col(c).alias(f"_{months}_{c}") for c in columns),
         )
-        frame = frame.join(earlier, [*key, "as_of_index"], "left")
+        frame = frame.join(earlier.withColumnsRenamed(named), [*key, "as_of_index"], "left")
     for column, months in sorted(
         {(str(f.column), f.months or 1) for f in features if f.aggregate == "change_recency"}
     ):
         changed = _last_change(versions, source, column, as_of_indexes, months)
-        frame = frame.join(changed, [*key, "as_of_index"], "left")
+        frame = frame.join(changed.withColumnsRenamed(named), [*key, "as_of_index"], "left")
 
     def value(feature: Feature) -> "Column":
         now = F.col(str(feature.column)) if feature.column else F.lit(None)

@@ -182,20 +182,21 @@ def _customer_months(business: Business) -> dg.AssetsDefinition:
 
 def _churn_events(business: Business) -> dg.AssetsDefinition:
     table = tables.CHURN_EVENTS
+    sources = [business.label_source, *business.tells_merges]
 
     @table_asset(
         table,
         business,
         description="Every ending: voluntary, involuntary, lapsed or silent.",
-        deps=[tables.silver(business.label_source).key, tables.RECONCILIATION.key],
+        deps=[*(tables.silver(s).key for s in sources), tables.RECONCILIATION.key],
         checks=KNOWN | LOADED,
     )
     def endings(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        source, known_until = business.label_source, _known_until(lakehouse, business)
+        known_until = _known_until(lakehouse, business)
         evidence = _require_known(lakehouse, business)
-        silver = {source.name: lakehouse.read(tables.silver(source))}
+        silver = {s.name: lakehouse.read(tables.silver(s)) for s in sources}
         frame = churn_events(silver, business, known_until)
         commit = lakehouse.overwrite(table, frame, run_id=context.run.run_id)
         held = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.history.knowledge import latest
+from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.spells import by_choice, effective_end
 
 if TYPE_CHECKING:
@@ -17,12 +18,14 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
 
     Kinds: `voluntary` (by choice, as labels have it), `involuntary`, `lapse` (expired, not ended, policy lapse only),
     `inactivity` (no event that counts for the outcome window; ended_on is the day on which that became true).
-    `known_until` is the newest extract_date.
+    `known_until` is the newest extract_date. `silver` holds the label source and the entities that tell of merges: what
+    merged customers did counts for their survivors.
     """
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.label
-    rows = latest(silver[source.name], source).where("NOT refused")
+    merged = merges(silver, business, [(known_until, date.max)])
+    rows = counted_for_survivors(latest(silver[source.name], source), merged, by=None).where("NOT refused")
     nothing = F.lit(None).cast("string"), F.lit(None).cast("date")
     if source.spell is None:
         silence = business.file.windows.outcome_days

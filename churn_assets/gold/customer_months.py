@@ -21,6 +21,7 @@ from churn_assets.history.knowledge import (
     states,
     with_validity,
 )
+from churn_assets.history.merges import counted_for_survivors, merges, own_key
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, departures
 from churn_assets.history.spells import effective_end, running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
@@ -88,7 +89,11 @@ def _inside(day: "Column", months: Sequence[str]) -> "Column":
 
 
 def _sums(
-    versions: "DataFrame", source: Source, columns: Sequence[MonthColumn], months: Sequence[str]
+    versions: "DataFrame",
+    source: Source,
+    columns: Sequence[MonthColumn],
+    months: Sequence[str],
+    merged: "DataFrame | None",
 ) -> "DataFrame":
     from pyspark.sql import functions as F
 
@@ -101,9 +106,10 @@ def _sums(
         current(known.where(inside), source) if source.events_stay else current(known, source).where(inside)
     )
 
-    by = "customer_key", index_of(day).alias("as_of_index")
+    rows = counted_for_survivors(newest.withColumn("as_of_index", index_of(day)), merged)
+    by = "customer_key", "as_of_index"
     if not columns:
-        return newest.select(*by).distinct()
+        return rows.select(*by).distinct()
 
     def aggregates(column: MonthColumn) -> "list[Column]":
         counts = F.expr(column.where) if column.where else F.lit(True)
@@ -120,7 +126,7 @@ def _sums(
         return F.expr(total(parts(column.name))).alias(column.name)
 
     measures = (str(c.measure) for c in columns if c.aggregate == "sum")
-    found = cut(newest, measures).groupBy(*by).agg(*(a for c in columns for a in aggregates(c)))
+    found = cut(rows, measures).groupBy(*by).agg(*(a for c in columns for a in aggregates(c)))
     return found.select("customer_key", "as_of_index", *(value(c) for c in columns))
 
 
@@ -131,6 +137,7 @@ def _spells_of_months(
     as_of_indexes: Sequence[int],
     extracts: Extracts,
     gone: "DataFrame | None",
+    merged: "DataFrame | None",
 ) -> "DataFrame":
     """The customer's spell per month: the one that ran at the month's end, else one that ended in the month.
 
@@ -154,12 +161,14 @@ def _spells_of_months(
     )
     ended_then = F.last_day(effective_end(business.file.label, source)) == F.col("as_of_date")
     ended = F.col(f"_{spell.ended_on}").isNotNull()
-    found = running_spells(versions, business, source, as_of_indexes, extracts)
+    found = running_spells(versions, business, source, as_of_indexes, extracts, merged)
     if gone is not None:
         found = found.join(gone, ["customer_key", "as_of_date"], "left")
         found = found.withColumn("running", F.col("running") & F.col("gone_on").isNull())
+    owned = own_key(source, found)
+    ends = ends.withColumnsRenamed(dict(zip(key, owned, strict=True)))
     return (
-        found.join(ends, [*key, "as_of_date"], "left")
+        found.join(ends, [*owned, "as_of_date"], "left")
         .where(F.col("running") | ended_then | ended)
         .withColumns({name: F.col(f"_{name}") for name in told})
     )
@@ -189,6 +198,7 @@ def customer_months(
 
     Sums and the ends of spells are with today's corrections; the state of the spell and the attributes are as they were
     known at that end. Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
+    From the month at whose end a merge is known, all of the merged customer counts for the survivor.
     A spell does not run on when its customer has disappeared, see history/presence.py; `extracts` as there.
     Where two sources have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
     """
@@ -196,13 +206,14 @@ def customer_months(
 
     key = ["customer_key", "as_of_index"]
     indexes = [month_index(m) for m in months]
+    merged = merges(silver, business, [(month_end(m), month_end(m)) for m in months])
     parts: list[DataFrame] = []
     for name, columns in month_columns(business).items():
-        parts.append(_sums(silver[name], business.source(name), columns, months))
+        parts.append(_sums(silver[name], business.source(name), columns, months, merged))
     taken = {*key, "month", *(c.name for c in business.file.customer_months)}
     gone = _gone(silver, business, indexes, extracts) if spells(business) else None
     for source in spells(business):
-        state = _spells_of_months(silver[source.name], business, source, indexes, extracts, gone)
+        state = _spells_of_months(silver[source.name], business, source, indexes, extracts, gone, merged)
         kept = [c.name for c in source.attributes if c.name not in source.key]
         parts.append(state.select(*key, *named_apart(source, [*kept, "tenure_days"], taken)))
     result = reduce(lambda a, b: a.join(b, key, "full"), parts)

@@ -6,9 +6,10 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.gold_columns import entities, free_names
+from churn_assets.contracts.gold_columns import SURVIVOR, entities, free_names, taken_names
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import current, latest, newest
+from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, departures, gone_on
 from churn_assets.history.spells import effective_end
 
@@ -24,30 +25,29 @@ def named_apart(source: Source, names: Sequence[str], taken: set[str]) -> "list[
 
 
 def _newest_row(
-    versions: "DataFrame", source: Source, before: Sequence[str] = (), also: "Sequence[Column]" = ()
+    rows: "DataFrame", source: Source, before: Sequence[str] = (), also: "Sequence[Column]" = ()
 ) -> "DataFrame":
     """The newest row of each customer, its attributes as they are called in the source; and aggregates of all rows.
 
-    `before` names columns whose greatest value counts before what is newest.
+    `rows` are the newest of each key. `before` names columns whose greatest value counts before what is newest.
     """
     from pyspark.sql import functions as F
 
     names = [c.name for c in source.attributes]
     return (
-        latest(versions, source)
-        .groupBy("customer_key")
+        rows.groupBy("customer_key")
         .agg(newest(F.struct(*names), source, *before).alias("row"), *also)
         .select("*", "row.*")
         .drop("row")
     )
 
 
-def _activity(versions: "DataFrame", source: Source) -> "DataFrame":
+def _activity(versions: "DataFrame", source: Source, merged: "DataFrame | None") -> "DataFrame":
     from pyspark.sql import functions as F
 
     day = F.to_date(str(source.event_time))
     return (
-        current(versions, source)
+        counted_for_survivors(current(versions, source), merged, by=None)
         .groupBy("customer_key")
         .agg(
             F.min(day).alias(f"first_{source.name}_on"),
@@ -91,17 +91,21 @@ def customers(
     notice is a customer until then. It is null where no spell is known to go on, and the newest row of one was refused
     or a source of `full` extracts no longer lists it; and where no `full` entity lists the customer any more.
 
+    The spells and events of merged customers count for their survivors. Where an entity tells of merges, `survivor_key`
+    says into whom a customer was merged.
+
     `silver` holds the versions of every source by name; `extracts` as in history/presence.py.
     """
     from pyspark.sql import functions as F
 
     parts: list[DataFrame] = []
     others: list[DataFrame] = []
-    taken = {"customer_key"}
+    merged = merges(silver, business, [(known_until, date.max)])
+    taken = taken_names(business)
     otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
     spells: list[tuple[str, str]] = []
     for source in entities(business):
-        row = _newest_row(silver[source.name], source)
+        row = _newest_row(latest(silver[source.name], source), source)
         parts.append(row.select("customer_key", *named_apart(source, row.columns[1:], taken)))
     for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
         running, unknown = f"{source.name}_running", f"_{source.name}_unknown"
@@ -110,7 +114,8 @@ def customers(
         gone = F.coalesce(gone_on(source, extracts) <= F.lit(known_until), F.lit(False))
         doubtful = F.col("refused") | (goes_on & gone)
         told = [F.bool_or(goes_on & ~doubtful).alias(running), F.bool_or(doubtful).alias(unknown)]
-        row = _newest_row(silver[source.name], source, [spell.started_on], told)
+        rows = counted_for_survivors(latest(silver[source.name], source), merged, by=None)
+        row = _newest_row(rows, source, [spell.started_on], told)
         prefixed = [
             F.col(c.name).alias(f"{source.name}_{c.name}")
             for c in source.attributes
@@ -120,7 +125,7 @@ def customers(
         parts.append(row.select("customer_key", *prefixed, running, unknown))
     for source in business.of_role("event", "treatment"):
         names_customers = source is business.label_source
-        (parts if names_customers else others).append(_activity(silver[source.name], source))
+        (parts if names_customers else others).append(_activity(silver[source.name], source, merged))
         otherwise[f"{source.name}_total"] = 0
     # each part has every customer of its source, so nobody is missing, and nothing is read to look for them
     people = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
@@ -137,4 +142,7 @@ def customers(
     for running, unknown in spells:
         known = F.col(running) | ~F.col(unknown)
         everybody = everybody.withColumn(running, F.when(known, F.col(running))).drop(unknown)
-    return everybody
+    if merged is not None:
+        survivors = F.broadcast(merged.select("customer_key", SURVIVOR))
+        return everybody.join(survivors, "customer_key", "left")
+    return everybody.withColumn(SURVIVOR, F.lit(None).cast("string")) if business.tells_merges else everybody

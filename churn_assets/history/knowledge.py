@@ -5,13 +5,14 @@ as_of dates are month ends, so two numbers say all: the version counts at every 
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source, SpellColumns
 from churn_assets.silver.versions import LISTED_UNTIL
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 
 FEW = 1_000_000  # late versions: what every executor may hold in memory, some hundred bytes each
@@ -43,6 +44,14 @@ def as_of_date_of(index: "Column") -> "Column":
     from pyspark.sql import functions as F
 
     return F.last_day(F.make_date(F.floor(index / 12).cast("int"), (index % 12 + 1).cast("int"), F.lit(1)))
+
+
+def days_frame(spark: "SparkSession", rows: Sequence[tuple[date, ...]], names: Sequence[str]) -> "DataFrame":
+    """Rows of days as a small Spark frame."""
+    import pyarrow as pa
+
+    columns = [pa.array(column, pa.date32()) for column in zip(*rows, strict=True)]
+    return spark.createDataFrame(pa.Table.from_arrays(columns, list(names)))
 
 
 def newest(value: "Column", source: Source, *before: str) -> "Column":

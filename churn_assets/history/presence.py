@@ -1,4 +1,4 @@
-"""Who is gone from the extracts of a source that lists everything, and whom an entity calls former or merged.
+"""Who is gone from the extracts of a source that lists everything, and whom an entity calls former.
 
 A `full` source delivers every row that it holds. Silver keeps one version per key and month, so presence is told by
 month: a key is gone from the day of the first extract of the first month that no longer holds it. Later extracts of
@@ -55,17 +55,10 @@ def is_former(source: Source) -> "Column":
     return F.coalesce(F.col(source.former.column).isin(*source.former.values), F.lit(False))
 
 
-def is_merged(source: Source) -> "Column":
-    """True where a row of an entity says that the customer was merged into another; never null."""
-    from pyspark.sql import functions as F
-
-    return F.col("merged_into_key").isNotNull() if source.merged_into else F.lit(False)
-
-
 def departures(
     known: "Sequence[tuple[Source, DataFrame]]", extracts: Extracts, by: str
 ) -> "DataFrame | None":
-    """What entities say of customers beside their spells: customer_key, as_of_date, merged, gone_on, last_seen.
+    """What entities say of customers beside their spells: customer_key, as_of_date, gone_on, last_seen.
 
     gone_on is the day from which no entity that delivers everything lists the customer any more; null while one does,
     and for a customer whom none ever listed. last_seen is the day of the last extract that listed the customer; of a
@@ -84,24 +77,19 @@ def departures(
 
     parts: list[DataFrame] = []
     for source, versions in known:
-        day, merged = gone_on(source, extracts), is_merged(source)
+        day = gone_on(source, extracts)
         gone = F.coalesce(day <= F.col(by), F.lit(False)) if source.delivery == "full" else F.lit(None)
         # an older version is gone no later than a newer one, so all of them agree with the newest
         part = versions.groupBy("customer_key", "as_of_date").agg(
-            F.max(F.when(merged, F.col("known_at"))).alias("merged_at"),
-            F.max(F.when(~merged, F.col("known_at"))).alias("single_at"),
             F.bool_and(gone.cast("boolean")).alias("gone"),
             F.max(day).alias("gone_on"),
             F.max(last_listed(source, versions)).alias("last_seen"),
         )
-        merged_at, single_at = F.col("merged_at"), F.col("single_at")
-        newest_says = merged_at.isNotNull() & (single_at.isNull() | (merged_at >= single_at))
-        parts.append(part.withColumn("merged", newest_says).drop("merged_at", "single_at"))
+        parts.append(part)
     if not parts:
         return None
     told = reduce(lambda a, b: a.unionByName(b), parts).groupBy("customer_key", "as_of_date")
     return told.agg(
-        F.bool_or("merged").alias("merged"),
         F.when(F.bool_and("gone"), F.max("gone_on")).alias("gone_on"),
         F.max("last_seen").alias("last_seen"),
     )

@@ -7,6 +7,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import spell_of, states
+from churn_assets.history.merges import counted_for_survivors, own_key
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, gone_on
 
 if TYPE_CHECKING:
@@ -42,13 +43,16 @@ def running_spells(
     source: Source,
     as_of_indexes: Sequence[int],
     extracts: Extracts = NO_EXTRACTS,
+    merged: "DataFrame | None" = None,
+    keep: bool = False,
 ) -> "DataFrame":
     """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
 
     Adds `running`, `in_notice` (all running spells of the customer are), `tenure_days` (since the customer's first
     spell), `unknown` (none is known to run, and the newest version of one was refused) and `vanished` (none is known
     to run, and one is gone from the extracts without an end). A spell whose last day is the as_of_date is over; one
-    whose end lies ahead but is known is in notice. Without `extracts` no spell is gone.
+    whose end lies ahead but is known is in notice. Without `extracts` no spell is gone. `merged` and `keep` say whose
+    spells count for whom, see `merges.counted_for_survivors`.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -60,9 +64,9 @@ def running_spells(
     in_notice = F.coalesce(notice, F.lit(False)) | F.col(spell.ended_on).isNotNull()
     none_runs = ~F.bool_or("running").over(of_customer)
     given_up = F.when(F.col("running"), in_notice)  # of the others nothing is to be said
+    known = counted_for_survivors(states(versions, source, as_of_indexes), merged, keep=keep)
     return (
-        states(versions, source, as_of_indexes)
-        .where((started <= F.col("as_of_date")) | F.col("refused"))
+        known.where((started <= F.col("as_of_date")) | F.col("refused"))
         .withColumn("_open", F.col("refused") | F.coalesce(end > F.col("as_of_date"), F.lit(True)))
         # a spell whose end was told needs no row any more
         .withColumn(
@@ -77,7 +81,7 @@ def running_spells(
         .withColumn(
             "_rank",
             F.row_number().over(
-                of_customer.orderBy(F.desc("running"), F.desc_nulls_last(started), *source.silver_key)
+                of_customer.orderBy(F.desc("running"), F.desc_nulls_last(started), *own_key(source, known))
             ),
         )
         .where("_rank = 1")

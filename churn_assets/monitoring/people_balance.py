@@ -15,7 +15,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import spell_of
 from churn_assets.history.presence import Extracts
+from churn_assets.monitoring.people_merges import followed, with_survivors
 from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.silver.customer_keys import MERGED_INTO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,9 +67,20 @@ class PeopleBalance:
         return {k: v for k, v in asdict(self).items() if k != "keys"}
 
 
-def balance(source: str, month: str, before: "pd.Series", states: "pd.Series") -> PeopleBalance:
-    """Compares the states (customer_key -> state) at the end of a month with those of the month before."""
+def balance(
+    source: str, month: str, before: "pd.Series", states: "pd.Series", inherited: "pd.Index | None" = None
+) -> PeopleBalance:
+    """Compares the states (customer_key -> state) at the end of a month with those of the month before.
+
+    `inherited`: survivors of merges in the month before. Who has no state any more was one by the merge alone, which
+    was taken back.
+    """
+    import pandas as pd
+
     former = before.index[before.isin(OPEN)]
+    if inherited is not None:
+        alone = former.intersection(inherited).difference(states.index)
+        states = pd.concat([states, pd.Series("ended", alone)]) if len(alone) else states
     known = before.index[before != "not yet"]
     begun = states[states != "not yet"]
     new = begun.index[begun.isin(OPEN) | ~begun.index.isin(known)].difference(former)
@@ -94,46 +107,79 @@ class _Keys:
         self.delivered = [month_of(day) for day in extracts.get(source.name, ())]
         spell, former = source.spell, source.former
         columns = ["customer_key", *source.silver_key, "refused", former.column if former else None]
-        columns += ["merged_into_key" if source.merged_into else None]
+        columns += [MERGED_INTO if source.merged_into else None]
         columns += (
             [spell.started_on, spell.ended_on, spell.notice_on, spell.expires_on if self.lapse else None]
             if spell
             else []
         )
         self.columns = [c for c in dict.fromkeys(columns) if c is not None]
-        self.newest = pd.DataFrame({c: [] for c in [*self.columns, "month"]})
+        self.newest = pd.DataFrame({c: [] for c in [*self.columns, "month", "into", "in_doubt"]})
+        self.handed_over = pd.Series(dtype=object)  # customers of whom no key is left
 
     def add(self, month: str, rows: "pd.DataFrame") -> None:
         """Takes in the last versions of a month."""
         import pandas as pd
 
-        told = [frame for frame in (self.newest, rows.assign(month=month)) if len(frame)]
-        if told:
-            self.newest = pd.concat(told, ignore_index=True).drop_duplicates(
-                list(self.source.silver_key), keep="last"
-            )
+        told = [frame for frame in (self.newest, self._with_merges(rows).assign(month=month)) if len(frame)]
+        if not told:
+            return
+        versions = pd.concat(told, ignore_index=True)
+        replaced = versions.duplicated(list(self.source.silver_key), keep="last")
+        self.newest = versions[~replaced]
+        if "customer_key" not in self.source.silver_key:  # a key may be handed over to another customer
+            before = pd.concat([self.handed_over, versions.loc[replaced, "customer_key"]]).drop_duplicates()
+            self.handed_over = before[~before.isin(self.newest["customer_key"])]
+
+    def _with_merges(self, rows: "pd.DataFrame") -> "pd.DataFrame":
+        """Adds into (whom a row says that the customer was merged) and in_doubt (it was, and the row was refused)."""
+        if not self.source.merged_into:
+            return rows.assign(into=None, in_doubt=False)
+        into = rows[MERGED_INTO].where(rows[MERGED_INTO] != rows["customer_key"])
+        key = list(self.source.silver_key)
+        before = self.newest.loc[self.newest["into"].notna() | self.newest["in_doubt"].astype(bool), key]
+        if before.empty:
+            return rows.assign(into=into, in_doubt=False)
+        was_merged = rows[key].merge(before.assign(was=True), on=key, how="left")["was"].eq(True)
+        in_doubt = rows["refused"].to_numpy(dtype=bool) & was_merged.to_numpy()
+        return rows.assign(into=into, in_doubt=in_doubt)
+
+    def merges(self) -> dict[str, str | None]:
+        """Customer -> into whom the newest row says that they were merged; None where that row was refused."""
+        if not self.source.merged_into:
+            return {}
+        told = self.newest["into"].notna() | self.newest["in_doubt"].astype(bool)
+        frame = self.newest[self.newest["customer_key"].isin(self.newest.loc[told, "customer_key"])]
+        newest = frame[frame["month"] == frame.groupby("customer_key")["month"].transform("max")]
+        doubtful = newest.loc[newest["in_doubt"].astype(bool), "customer_key"]
+        merged = newest[newest["into"].notna()].groupby("customer_key")["into"].max()
+        return dict.fromkeys(doubtful) | merged.to_dict()
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state, merged, absent (from all that a `full` source delivered), at the end of the month.
+        """customer_key -> state, absent (from all that a `full` source delivered) and handed_over, at the month's end.
 
-        Of a spell source also `eligible`: whether the customer should have a snapshot.
+        Whose every row now names another customer (handed_over) has ended here. Of a spell source also `first` day, and
+        `stays`: whether one runs and is not in notice.
         """
         import numpy as np
         import pandas as pd
 
         frame, source = self.newest, self.source
         if frame.empty:
-            nothing = {name: pd.Series(dtype=object) for name in ("state", "merged", "absent")}
-            return pd.DataFrame(nothing | {"eligible": pd.Series(dtype=bool)})
+            columns = ("state", "absent", "handed_over", "first")
+            nothing = {name: pd.Series(dtype=object) for name in columns}
+            return pd.DataFrame(nothing | {"stays": pd.Series(dtype=bool)})
         refused = frame["refused"].to_numpy(dtype=bool)
         last = max((m for m in self.delivered if m <= month), default="")
         absent = (
             (frame["month"] < last).to_numpy() if source.delivery == "full" else np.zeros(len(frame), bool)
         )
         none = np.zeros(len(frame), dtype=bool)
-        merged, ended, begun = none, none, ~none
-        if source.merged_into:
-            merged = frame["merged_into_key"].notna().to_numpy()
+        ended, begun = none, ~none
+        into = self.merges()
+        heirs = followed(into, set(frame["customer_key"])) if into else {}
+        merged = frame["customer_key"].isin([who for who, heir in heirs.items() if heir]).to_numpy()
+        in_doubt = frame["customer_key"].isin([who for who, heir in heirs.items() if not heir]).to_numpy()
         if source.former is not None:
             ended = frame[source.former.column].isin(source.former.values).to_numpy()
         gone = absent
@@ -145,20 +191,23 @@ class _Keys:
             ended = (end <= day).to_numpy()
             begun = refused | (_days(frame[source.spell.started_on]) <= day).to_numpy()
             gone = absent & end.isna().to_numpy()
-        cases = [~begun, merged, ended, gone, refused]
-        rank = np.select(
-            cases, [STATES.index(s) for s in ("not yet", "merged", "ended", "disappeared", "unknown")], 0
-        )
-        told = frame[["customer_key"]].assign(rank=rank, merged=merged, absent=absent, month=frame["month"])
-        of = told.sort_values("month").groupby("customer_key")
-        found = of.agg(rank=("rank", "min"), merged=("merged", "last"), absent=("absent", "min"))
-        found["state"] = found["rank"].map(dict(enumerate(STATES)))
-        return found if source.spell is None else self._with_eligible(found, month, rank == 0, begun)
+        cases = [~begun, merged, ended, gone, in_doubt, refused]
+        names = ("not yet", "merged", "ended", "disappeared", "unknown", "unknown")
+        rank = np.select(cases, [STATES.index(name) for name in names], 0)
+        of = frame[["customer_key"]].assign(rank=rank, absent=absent).groupby("customer_key")
+        found = of.agg(rank=("rank", "min"), absent=("absent", "min"))
+        found = found.assign(state=found["rank"].map(dict(enumerate(STATES))), handed_over=False)
+        if source.spell is not None:
+            found = self._with_stays(found, month, rank == 0, begun)
+        if self.handed_over.empty:
+            return found
+        ended_here = {"state": "ended", "handed_over": True, "stays": False}
+        return pd.concat([found, pd.DataFrame(ended_here, pd.Index(self.handed_over))])
 
-    def _with_eligible(
+    def _with_stays(
         self, found: "pd.DataFrame", month: str, runs: "np.ndarray[Any, Any]", begun: "np.ndarray[Any, Any]"
     ) -> "pd.DataFrame":
-        """Adds whether a customer is one long enough, and has a spell that runs and is not in notice."""
+        """Adds whether a customer has a spell that runs and is not in notice, and the first day of any."""
         import numpy as np
 
         frame, spell, day = self.newest, spell_of(self.source), np.datetime64(month_end(month))
@@ -170,8 +219,7 @@ class _Keys:
         first = _days(frame[spell.started_on]).where(begun)
         of = frame[["customer_key"]].assign(stays=stays, first=first).groupby("customer_key")
         told = of.agg(stays=("stays", "max"), first=("first", "min"))
-        long = day - told["first"] >= np.timedelta64(self.eligibility.min_tenure_days, "D")
-        return found.assign(eligible=told["stays"] & long)
+        return found.assign(stays=told["stays"], first=told["first"])
 
 
 class _Events:
@@ -196,7 +244,7 @@ class _Events:
             self.days = of.agg(first=("first", "min"), last=("last", "max"))
 
     def customers(self, month: str) -> "pd.DataFrame":
-        """customer_key -> state (active, or silent for `active_within_days`), eligible.
+        """customer_key -> state (active, or silent for `active_within_days`), first day, stays.
 
         Corrections are not applied, so nobody who is asked is missing here.
         """
@@ -206,8 +254,7 @@ class _Events:
         over = np.zeros(len(self.days), bool)
         if within is not None:
             over |= (day - self.days["last"]).to_numpy() >= np.timedelta64(within, "D")
-        long = day - self.days["first"] >= np.timedelta64(self.eligibility.min_tenure_days, "D")
-        return self.days.assign(state=np.where(over, "ended", "now"), eligible=long)
+        return self.days.assign(state=np.where(over, "ended", "now"), stays=~over)
 
 
 def _days(values: "pd.Series") -> "pd.Series":
@@ -222,11 +269,19 @@ def _days(values: "pd.Series") -> "pd.Series":
     return moments.astype("datetime64[s]").dt.floor("D")
 
 
-def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.DataFrame":
-    """Customer of the label source -> state, after what the entities say of those who have not ended, and eligible."""
+def _of_all(
+    told: "Mapping[str, pd.DataFrame]", business: Business, heirs: Mapping[str, str | None], month: str
+) -> "pd.DataFrame":
+    """Customer of the label source -> state, after what the entities say of those who have not ended, and eligible.
+
+    `heirs`: see `followed`.
+    """
+    import numpy as np
+
     of_label = told[business.label_source.name]
-    states = of_label["state"].copy()
-    going_on = ~states.isin(("ended", "not yet"))
+    people = with_survivors(of_label, heirs, STATES) if heirs else of_label
+    states = people["state"].copy()
+    staying = going_on = ~states.isin(("ended", "not yet"))
     listing = [s for s in business.tells_who_is_gone if s.name in told]
     absent = None
     for source in (s for s in listing if s.delivery == "full"):
@@ -234,11 +289,19 @@ def _of_all(told: "Mapping[str, pd.DataFrame]", business: Business) -> "pd.DataF
         nowhere, ever = said.ne(False), said.notna()
         absent = (nowhere, ever) if absent is None else (absent[0] & nowhere, absent[1] | ever)
     if absent is not None:
-        states[states.isin(OPEN) & absent[0] & absent[1]] = "disappeared"
-    for source in (s for s in listing if s.merged_into):
-        merged = told[source.name]["merged"].reindex(states.index).eq(True)
+        gone = absent[0] & absent[1]
+        states[states.isin(OPEN) & gone] = "disappeared"
+        staying = going_on & ~gone
+    if heirs:
+        merged = states.index.isin([who for who, heir in heirs.items() if heir])
+        in_doubt = states.index.isin([who for who, heir in heirs.items() if not heir])
+        states[staying & in_doubt] = "unknown"
         states[going_on & merged] = "merged"
-    return states.to_frame("state").assign(eligible=of_label["eligible"] & (states == "now"))
+        if "handed_over" in of_label:  # to the survivor
+            states[of_label["handed_over"].reindex(states.index).eq(True) & merged] = "merged"
+    tenure = np.datetime64(month_end(month)) - people["first"].astype("datetime64[s]")
+    long = tenure >= np.timedelta64(business.file.eligibility.min_tenure_days, "D")
+    return states.to_frame("state").assign(eligible=people["stays"].eq(True) & long & (states == "now"))
 
 
 def people_states(
@@ -247,8 +310,8 @@ def people_states(
     extracts: Extracts,
     first_month: str,
     last_month: str,
-) -> "Iterator[tuple[str, dict[str, pd.DataFrame]]]":
-    """Month by month: source (and ALL) -> `state` of each customer at its end; of ALL also `eligible`.
+) -> "Iterator[tuple[str, dict[str, pd.DataFrame], pd.Index]]":
+    """Month by month: source (and ALL) -> `state` of each customer at its end, of ALL also `eligible`; and survivors.
 
     Args:
         business: whose people.
@@ -258,6 +321,8 @@ def people_states(
         first_month: the first month wanted; those before it are read, too.
         last_month: the last month wanted.
     """
+    import pandas as pd
+
     label = business.label_source
     sources = business.of_role("entity", "spell")
     kept: dict[str, _Keys | _Events] = {s.name: _Keys(s, business, extracts) for s in sources}
@@ -269,7 +334,14 @@ def people_states(
         if month < first_month:
             continue
         told = {name: known.customers(month) for name, known in kept.items()}
-        yield month, told | {ALL: _of_all(told, business)}
+        merging = [known for known in kept.values() if isinstance(known, _Keys) and known.source.merged_into]
+        into: dict[str, str | None] = {}
+        for known in merging:
+            into |= {who: heir for who, heir in known.merges().items() if heir or who not in into}
+        listed = {who for known in merging if into for who in known.newest["customer_key"]}
+        heirs = followed(into, listed)
+        survivors = pd.Index([heir for heir in heirs.values() if heir])
+        yield month, told | {ALL: _of_all(told, business, heirs, month)}, survivors
 
 
 def balances(
@@ -282,16 +354,21 @@ def balances(
     import pandas as pd
 
     before: dict[str, pd.DataFrame] = {}
+    inherited: pd.Index | None = None
     # each month is compared with the one before it
     first, last = add_months(min(months), -1), max(months)
     nobody = pd.DataFrame({"state": pd.Series(dtype=object)})
-    for month, people in people_states(business, read, extracts, first, last):
+    for month, people, survivors in people_states(business, read, extracts, first, last):
         if month in months:
-            yield (
-                [
-                    balance(name, month, before.get(name, nobody)["state"], told["state"])
-                    for name, told in people.items()
-                ],
-                people[ALL],
-            )
-        before = people
+            rows = [
+                balance(
+                    name,
+                    month,
+                    before.get(name, nobody)["state"],
+                    told["state"],
+                    inherited if name == ALL else None,
+                )
+                for name, told in people.items()
+            ]
+            yield rows, people[ALL]
+        before, inherited = people, survivors

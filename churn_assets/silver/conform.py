@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Rule = tuple[str, Column, Column]  # name with the column after a colon, condition, reason
 
+# `[0-9]` and `\z`: engines read `\d` and `$` differently
 ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 TRANSFORM_RAISES = " cannot be computed by its transformLogic from "
 RECENT = 35  # days: an extract tells of a day first within a month or so

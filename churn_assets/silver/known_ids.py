@@ -32,7 +32,7 @@ RULE = OVERLAP.rule
 ENOUGH = 10  # fewer ids refuse no month
 SPACE = r"[ \t\n\x0B\f\r\p{Z}\x{200B}\x{FEFF}]"
 SPACES = rf"^{SPACE}+|{SPACE}+$"
-LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}$"  # of Salesforce: the short id of 15 characters and 3 to check it
+LONG_ID = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}\z"  # of Salesforce: the short id of 15 characters and 3 to check it
 
 
 @dataclass(frozen=True)

@@ -254,6 +254,18 @@ def test_the_findings_as_json(business: Path, tmp_path: Path) -> None:
     assert source["remarks"][0]["severity"] == "block" and source["days"] == list(DAYS)
 
 
+def test_sql_that_engines_read_differently_is_told_with_its_place_and_stops_nothing(business: Path) -> None:
+    expression = {"name": "rounded", "sql": "rint(tenure_days)"}
+    edit_yaml(business / "churn.yaml", lambda content: content["features"].append(expression))
+    result = _check()
+    assert result.exit_code == 0
+    assert _line(result, "1 expression is not proven to mean the same on Sail as on Spark")
+    assert _line(result, "churn.yaml:", "features[", "sql")
+    assert _line(result, "rint rounds halves otherwise")
+    [told] = json.loads(_check("--json").output)["differences"]
+    assert told["path"].endswith(".sql") and told["remedy"] == "use round(x)"
+
+
 def test_an_unknown_source_is_a_usage_error(business: Path) -> None:
     result = _check("custmers")
     assert result.exit_code == 2 and "There is no source custmers" in result.output

@@ -22,7 +22,14 @@ from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import record
 from churn_assets.silver.reconciliation_rows import ReconciledMonth
 from churn_assets_tests.lakehouse.engine.servers import CONTENT, small_jars
-from churn_assets_tests.lakes import edit_yaml, extract_folder, small_business, write_csv, write_jsonl
+from churn_assets_tests.lakes import (
+    business_copy,
+    edit_yaml,
+    extract_folder,
+    small_business,
+    write_csv,
+    write_jsonl,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +61,16 @@ def test_quick_look_at_this_machine_finds_nothing_that_stops_a_run(settings: Set
     findings = run_doctor(settings, quick=True)
     assert [finding for finding in findings if finding.status == "fail"] == []
     assert not settings.home_path.exists()
+
+
+def test_sql_that_engines_read_differently_is_told(settings: Settings, tmp_path: Path) -> None:
+    assert look(settings, "sql").what == "means the same on Spark and on Sail"
+    folder = business_copy(tmp_path)
+    expression = {"name": "rounded", "sql": "rint(tenure_days)"}
+    edit_yaml(folder / "churn.yaml", lambda content: content["features"].append(expression))
+    finding = look(settings.model_copy(update={"business": str(folder)}), "sql")
+    assert finding.status == "ok" and "rint rounds halves otherwise" in finding.what
+    assert "churn-assets check" in finding.remedy
 
 
 def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings, jars_by_hand: Path) -> None:

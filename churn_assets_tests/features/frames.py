@@ -1,5 +1,6 @@
 """Hand-made silver frames: versions of keys with the bookkeeping that silver adds to them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -38,11 +39,13 @@ def silver(
         return (row[0].strftime("%Y-%m"), *(row[1 + p] for p in position))
 
     ordered = sorted(rows, key=lambda r: r[0])
+    last = {slot(row): i for i, row in enumerate(ordered)}
+    counts = Counter[tuple[Any, ...]]()
     full = []
     for i, row in enumerate(ordered):
-        earlier = sum(slot(r) == slot(row) for r in ordered[:i])
-        later = any(slot(r) == slot(row) for r in ordered[i + 1 :])
-        full.append((*row, earlier + 1, not later, refused[i], row[0].strftime("%Y-%m")))
+        counts[slot(row)] += 1
+        latest = last[slot(row)] == i
+        full.append((*row, counts[slot(row)], latest, refused[i], row[0].strftime("%Y-%m")))
     bookkeeping = "sequence int, latest_in_month boolean, refused boolean, extract_month string"
     return spark.createDataFrame(full, f"known_at date, {schema}, {bookkeeping}")
 

@@ -72,6 +72,7 @@ def test_who_is_merged_neither_stayed_nor_churned(spark: "SparkSession", tmp_pat
         "merged": ["01-31", "02-28"],
         "merged when it was settled": ["01-31", "02-28", "03-31"],
         "left, then merged": ["01-31", "02-28"],
+        "survivor": ["01-31", "02-28", "03-31"],
     }
     merges = [("merged", "02-28"), ("merged when it was settled", "03-31"), ("left, then merged", "02-28")]
     outcomes, _ = _labelled_with_customers(
@@ -80,7 +81,8 @@ def test_who_is_merged_neither_stayed_nor_churned(spark: "SparkSession", tmp_pat
     assert outcomes == {
         "merged": "merged",
         "merged when it was settled": "stayed",
-        "left, then merged": "churned",
+        "left, then merged": "merged",  # the survivor goes on
+        "survivor": "stayed",
     }
 
 

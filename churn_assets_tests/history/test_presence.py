@@ -9,6 +9,7 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.population import population
+from churn_assets.history.merges import merges
 from churn_assets.history.presence import Extracts, departures, gone_on, is_former
 from churn_assets.history.spells import running_spells
 from churn_assets.settings import SHIPPED_BUSINESSES
@@ -87,9 +88,9 @@ def test_whose_spell_runs_but_who_is_gone_or_merged_is_not_asked(
     spells.append((day("05-07"), f"S {refused}", refused, None, None, None, None, None, REFUSED))
     customers = {"customers": _listed(spark, merging, *listed)}
     subscriptions = silver(spark, merging.source("subscriptions"), SPELL, spells)
-    people = by_key(
-        population(subscriptions, merging, [MAY, JUNE], customers, EXTRACTS), "customer_key", "as_of_index"
-    )
+    merged = merges(customers, merging, [(day(end), day(end)) for end in ("05-31", "06-30")])
+    told = population(subscriptions, merging, [MAY, JUNE], customers, EXTRACTS, merged)
+    people = by_key(told, "customer_key", "as_of_index")
     assert {who: (people[who, MAY]["excluded"], people[who, JUNE]["excluded"]) for who in everybody} == {
         "stays": (None, None),
         "purged in May": ("disappeared", "disappeared"),

@@ -79,6 +79,51 @@ def test_three_of_twenty_customers_vanish_and_are_counted(business: Business) ->
     assert of_all.keys == {"unknown": [], "disappeared": ["erased", "purged"], "merged": ["merged"]}
 
 
+def test_a_survivor_runs_by_the_spell_of_the_merged_customer(business: Business) -> None:
+    """A merge is an end once; who has no spell but that of the other is new."""
+    jan, feb, mar, _ = MONTHS
+    customers = [row for who in ("s", "t") for row in _listed(who, jan, feb, mar)]
+    customers += [*_listed("a", jan, feb, merged_into_key="s"), *_listed("b", jan, feb, merged_into_key="t")]
+    spells: list[Row] = [(jan, who, {}) for who in ("s", "a", "b")]
+    spells.append((feb, "s", {"ended_on": date(2025, 2, 10)}))
+    of_all = [_counts(b) for b in _balances(business, customers, spells, [jan, feb, mar]) if b.source == ALL]
+    assert of_all == [
+        {"new": 3, "now": 3},
+        {"former": 3, "new": 1, "now": 2, "merged": 2},
+        {"former": 2, "now": 2},
+    ]
+
+
+def test_a_spell_that_is_handed_over_leaves_nobody_uncounted(business: Business) -> None:
+    """With the merge, and to somebody else; both were lost from the balance."""
+    jan, feb, _, _ = MONTHS
+    customers = [row for who in ("s", "t", "b") for row in _listed(who, jan, feb)]
+    customers += _listed("a", jan, feb, merged_into_key="s")
+    spells: list[Row] = [(jan, who, {}) for who in ("s", "t", "a", "b")]
+    spells += [(feb, "s", {"subscription_id": "S a"}), (feb, "t", {"subscription_id": "S b"})]
+    found = _balances(business, customers, spells, [jan, feb])
+    assert all(b.balances for b in found)
+    by = {(b.source, b.as_of_date): _counts(b) for b in found}
+    assert by["subscriptions", month_end(feb)] == {"former": 4, "now": 2, "ended": 2}
+    assert by[ALL, month_end(feb)] == {"former": 4, "now": 2, "ended": 1, "merged": 1}
+
+
+def test_a_merge_that_leads_nowhere_is_unknown(business: Business) -> None:
+    jan, feb, mar, _ = MONTHS
+    into = {"a": "b", "b": "c", "c": "b", "stray": "nobody", "own": "own", "doubtful": "s"}
+    everybody = [*into, "s"]
+    customers = [row for who in everybody for row in _listed(who, jan)]
+    customers += [(feb, who, {"merged_into_key": heir}) for who, heir in into.items()]
+    customers.append((mar, "doubtful", {"refused": True, "status": None}))
+    spells: list[Row] = [(jan, who, {}) for who in everybody]
+    of_all = [b for b in _balances(business, customers, spells, [jan, feb, mar]) if b.source == ALL]
+    assert [_counts(b) for b in of_all] == [
+        {"new": 7, "now": 7},
+        {"former": 7, "now": 1, "merged": 1, "unknown": 4, "disappeared": 1},
+        {"former": 5, "new": 1, "unknown": 1, "disappeared": 5},  # March lists one of them
+    ]
+
+
 def test_a_refused_end_is_unknown_until_a_good_row_comes(business: Business) -> None:
     jan, feb, mar, apr = MONTHS
     listed = [row for who in ("a", "b", "c") for row in _listed(who, *MONTHS)]
@@ -165,15 +210,19 @@ class Told:
 
 
 CUSTOMER_ROWS = st.sampled_from(
-    [None, {}, {}, {"status": "former"}, {"merged_into_key": "x"}, {"refused": True, "status": None}]
+    [
+        *(None, {}, {}, {"status": "former"}, {"refused": True, "status": None}),
+        *({"merged_into_key": who} for who in ("C0", "C1", "nobody")),
+    ]
 )
 SPELL_ROWS = st.one_of(
     st.just(None),
     st.just({"refused": True, "started_on": None}),
     st.builds(
-        lambda start, end: {"started_on": start, "ended_on": end},
+        lambda start, end, key: {"started_on": start, "ended_on": end} | key,
         st.dates(date(2024, 12, 1), date(2025, 4, 30)),
         st.none() | st.dates(date(2025, 1, 1), date(2025, 5, 31)),
+        st.sampled_from([{}, {}, {"subscription_id": "S C0"}]),
     ),
 )
 HISTORIES = st.lists(st.lists(st.builds(Told, CUSTOMER_ROWS, SPELL_ROWS), min_size=4, max_size=4), max_size=6)

@@ -109,9 +109,9 @@ def test_the_estimate_stays_beside_what_came_true(scores: pd.DataFrame, labels: 
 def test_a_scored_customer_without_a_label_row_is_an_error(
     scores: pd.DataFrame, labels: pd.DataFrame
 ) -> None:
-    with pytest.raises(ValueError, match="2 customers scored by version 1"):
+    with pytest.raises(ValueError, match="2 scored customers are not in churn_labels: version 1"):
         cohort_performance(DAY, scores, labels[2:], set(), 0.1)
-    with pytest.raises(ValueError, match="2 customers scored by version 2"):
+    with pytest.raises(ValueError, match="2 scored customers are not in churn_labels: version 2"):
         cohort_performance(DAY, scores, labels[2:], set(), 0.1, in_charge="2")
 
 

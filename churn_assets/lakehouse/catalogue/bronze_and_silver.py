@@ -113,7 +113,7 @@ def silver(source: Source) -> Table:
     merged = LakeColumn(
         "merged_into_key",
         "string",
-        "customer_key of the customer that this one was merged into; null for a customer who was not merged.",
+        "customer_key of the customer that this one was merged into; null or its own if it was not merged.",
     )
     listed = LakeColumn(
         "listed_until",

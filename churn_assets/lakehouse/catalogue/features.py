@@ -36,8 +36,8 @@ CHURN_LABELS = Table(
             "outcome",
             "string",
             "stayed, churned, involuntary_end, ended_in_gap, ended_before (the snapshot, as known later), "
-            "merged (into another customer), disappeared (gone from all full extracts without an end), unknown (a row "
-            "that would tell was refused) or pending.",
+            "merged (into another customer, who goes on), disappeared (gone from all full extracts without an end), "
+            "unknown (a row that would tell was refused, or a merge leads nowhere) or pending.",
             required=True,
         ),
         LakeColumn("ended_on", "date", "Day on which the customer's last spell ended; null without an end."),

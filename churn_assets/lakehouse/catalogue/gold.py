@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.customer_months import MonthColumn
-from churn_assets.contracts.gold_columns import entities, free_names, month_columns, spells
+from churn_assets.contracts.gold_columns import (
+    SURVIVOR,
+    entities,
+    free_names,
+    month_columns,
+    spells,
+    taken_names,
+)
 from churn_assets.contracts.source import Source
 from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE, described, optional
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
@@ -60,7 +67,7 @@ CHURN_EVENTS = Table(
 
 def customers(business: Business) -> Table:
     """gold/customers of a business: attributes, the newest spell, and the activity of each event source."""
-    columns, taken = [CUSTOMER_KEY], {"customer_key"}
+    columns, taken = [CUSTOMER_KEY], taken_names(business)
     for source in entities(business):
         known = {c.name: optional(described(c)) for c in source.attributes}
         columns += [replace(known[n], name=a) for n, a in free_names(source, known, taken).items()]
@@ -77,6 +84,12 @@ def customers(business: Business) -> Table:
         columns.append(LakeColumn(f"{source.name}_running", "boolean", runs))
     for source in business.of_role("event", "treatment"):
         columns += _activity(source)
+    if business.tells_merges:
+        survivor = (
+            "customer_key of the customer that this one was merged into, the last of a chain, for whom the spells and "
+            "events then count; null for all others, and where nobody is known to go on."
+        )
+        columns.append(LakeColumn(SURVIVOR, "string", survivor))
     return replace(CUSTOMERS, columns=tuple(columns))
 
 

@@ -113,11 +113,14 @@ PEOPLE_BALANCE = Table(
         _people("new", "Those who were not, and those of whom the month tells for the first time."),
         _people("now", "Customers at the as_of_date."),
         _people("ended", "Of former and new: those whose end was told."),
-        _people("merged", "Of former and new: those whose record was merged into another customer's."),
+        _people("merged", "Of former and new: those who were merged into another customer, who goes on."),
         _people(
             "disappeared", "Of former and new: those whom no full extract lists any more, without a told end."
         ),
-        _people("unknown", "Those whose newest row was refused, so that nobody knows."),
+        _people(
+            "unknown",
+            "Those whose newest row was refused, or whose merge leads nowhere, so that nobody knows.",
+        ),
         LakeColumn(
             "snapshots",
             "long",

@@ -3,5 +3,5 @@
 `session` is the door, `choice` chooses, `frames` holds what differs in the use of a frame. For Spark: finding Java,
 fetching jars, choosing memory and settings, and the class archive. No other package knows which engine runs.
 
-May import: nothing of this project.
+May import: contracts.
 """

@@ -1,9 +1,12 @@
 """The choice of the engine: Sail for a lake on this machine, Spark for everything else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
+from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.sql.written import Difference, EngineDifferences
 from churn_assets.lakehouse.engine.profiles import GIB, bytes_below, is_local, machine_memory
 from churn_assets.settings import Settings, is_uri
 
@@ -29,6 +32,7 @@ def choose_engine(settings: Settings) -> EngineChoice:
 
     Raises:
         EngineError: `sail` is named but cannot work with the other settings.
+        EngineDifferences: `sail` is named, and not all SQL of the business is proven to mean the same there.
     """
     if settings.engine == "spark":
         return EngineChoice("spark", "by CHURN_ENGINE")
@@ -37,8 +41,10 @@ def choose_engine(settings: Settings) -> EngineChoice:
         if obstacle is not None:
             remedy = "pip install pysail==0.7.2" if obstacle == MISSING else "Set CHURN_ENGINE=spark or auto"
             raise EngineError(f"CHURN_ENGINE=sail, but {obstacle}. {remedy}.")
+        if differences := _differences(settings):
+            raise EngineDifferences(differences)
         return EngineChoice("sail", "by CHURN_ENGINE")
-    doubt = obstacle or _doubt(settings)
+    doubt = obstacle or _doubt(settings) or _of_sql(_differences(settings))
     if doubt is not None:
         return EngineChoice("spark", doubt)
     return EngineChoice("sail", "landing zone and lake are on this machine and fit its memory")
@@ -67,4 +73,20 @@ def _doubt(settings: Settings) -> str | None:
     return (
         f"landing zone and lake hold {size / GIB:.1f} GB or more, of which Sail wants {MEMORY_PER_BYTE} times as much "
         f"memory; this machine has {memory / GIB:.1f} GB"
+    )
+
+
+def _differences(settings: Settings) -> tuple[Difference, ...]:
+    return load_business(settings.business_path).sql_differences
+
+
+def _of_sql(differences: Sequence[Difference]) -> str | None:
+    """Why Sail may compute another result than Spark; None if it is proven to compute the same."""
+    if not differences:
+        return None
+    first = differences[0]
+    others = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
+    return (
+        "not all SQL of the business is proven to mean the same on Sail: "
+        f"{first.file.name}:{first.line}: {first.problem} ({first.remedy}){others}; `churn-assets check` names all"
     )

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from churn_assets.contracts.sql.written import EngineDifferences
 from churn_assets.lakehouse.engine import choice
 from churn_assets.lakehouse.engine.choice import EngineError, choose_engine
 from churn_assets.lakehouse.engine.profiles import GIB
 from churn_assets.settings import Settings
+from churn_assets_tests.lakes import business_copy, edit_yaml
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,20 @@ def test_without_its_package_sail_is_not_chosen_and_refuses(
 def test_sail_refuses_what_it_cannot_do(tmp_path: Path, settings: dict[str, str]) -> None:
     with pytest.raises(EngineError, match=r"CHURN_ENGINE=sail, but .* Set CHURN_ENGINE=spark or auto\."):
         choose_engine(Settings(home=str(tmp_path), engine="sail", **settings))  # type: ignore[arg-type]
+
+
+def test_sql_that_sail_may_compute_otherwise_goes_to_spark_and_is_refused_by_sail(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    expressions = [
+        {"name": "rounded", "sql": "rint(tenure_days)"},
+        {"name": "day", "sql": "weekday(tenure_days)"},
+    ]
+    edit_yaml(folder / "churn.yaml", lambda content: content["features"].extend(expressions))
+    settings = {"home": str(tmp_path), "business": str(folder)}
+    chosen = choose_engine(Settings(**settings, engine="auto"))  # type: ignore[arg-type]
+    assert chosen.name == "spark"
+    assert "rint rounds halves otherwise (use round(x)) and 1 more; `churn-assets check`" in chosen.reason
+    with pytest.raises(EngineDifferences, match="2 expressions are not proven") as refused:
+        choose_engine(Settings(**settings, engine="sail"))  # type: ignore[arg-type]
+    assert len(refused.value.mistakes) == 2
+    assert choose_engine(Settings(**settings, engine="spark")).name == "spark"  # type: ignore[arg-type]
