@@ -76,7 +76,7 @@ def demo(
             "MLflow": meanwhile.submit(tracking_of(settings, business).ensure_store)
         }
         if customers * months <= SAME_ENGINE_AS_FOR_NONE:
-            begun["Spark"] = meanwhile.submit(start_session, settings)
+            begun["engine"] = meanwhile.submit(start_session, settings)
         _simulate_once(settings, business, customers, months, seed, console)
         with display_on(console, "start", len(begun)) as display:
             for name, future in begun.items():
