@@ -97,7 +97,8 @@ def _fit(listing: Listing, months: Sequence[str], table: tables.Table) -> dg.Ass
         for file in listing.refused
     ]
     known = sorted({file.month for file in listing.refused if file.month})
-    return _unfit(FILES_FIT, found, known or months, LEFT_OUT).result(table.key)
+    consequence = LEFT_OUT if known else "It is left out."
+    return _unfit(FILES_FIT, found, known or months, consequence).result(table.key)
 
 
 def require_every_row(draft: TableDraft, read: Mapping[str, int]) -> dict[str, int]:

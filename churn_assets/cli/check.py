@@ -99,8 +99,8 @@ def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str, 
     With mistakes the calendar may be unknown; then no month counts as missing.
     """
     from churn_assets.contracts.contract import load_source
-    from churn_assets.contracts.errors import DeclarationErrors
     from churn_assets.contracts.loader import load_business
+    from churn_assets.contracts.mistakes import DeclarationErrors
     from churn_assets.sources.preview.preview import Scope
 
     try:

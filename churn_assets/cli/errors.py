@@ -39,7 +39,7 @@ class Sentence(NamedTuple):
 
 def sentence(error: BaseException) -> Sentence | None:
     """The sentence about an error; None for a defect of this software, whose traceback helps."""
-    from churn_assets.contracts.errors import DeclarationErrors
+    from churn_assets.contracts.mistakes import DeclarationErrors
 
     if isinstance(error, DeclarationErrors):
         return Sentence(str(error), MISUSE)

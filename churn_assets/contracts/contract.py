@@ -9,7 +9,7 @@ from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
 from churn_assets.contracts.custom_properties import ContractProperties
 from churn_assets.contracts.entity import check_entity, former_column
-from churn_assets.contracts.errors import DeclarationErrors
+from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.odcs import FileFormat
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.promises import promises_of

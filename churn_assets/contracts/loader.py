@@ -5,7 +5,7 @@ from pathlib import Path
 
 from churn_assets.contracts.business import Business, read_business
 from churn_assets.contracts.contract import read_contract
-from churn_assets.contracts.errors import DeclarationErrors, Mistake
+from churn_assets.contracts.mistakes import DeclarationErrors, Mistake
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.sources import Sources
 from churn_assets.contracts.yaml_file import read_yaml

@@ -53,7 +53,7 @@ class NewData(Section):
 
 
 class Promotion(Section):
-    """When a challenger is promoted; see models/promotion.py."""
+    """When a challenger is promoted; see models/promotion_rule.py."""
 
     margin: float = Field(
         0.005,

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.pydantic_mistakes import Complaint, complaints
+from churn_assets.contracts.pydantic_complaints import Complaint, complaints
 from churn_assets.contracts.yaml_file import Steps
 
 Model = TypeVar("Model", bound=BaseModel)

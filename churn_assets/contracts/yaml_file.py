@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from churn_assets.contracts.errors import Mistake
+from churn_assets.contracts.mistakes import Mistake
 
 MERGE = "tag:yaml.org,2002:merge"
 TEXT = "tag:yaml.org,2002:str"

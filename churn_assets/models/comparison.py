@@ -10,12 +10,12 @@ from churn_assets.models.request import Sample, TrainingRequest
 
 if TYPE_CHECKING:
     from churn_assets.ml.training.result import TrainingResult
-    from churn_assets.models.promotion import Verdict
+    from churn_assets.models.promotion_rule import Verdict
 
 
 def compare(training: TrainingRequest, sample: Sample, result: "TrainingResult") -> "Verdict":
     """Compares the new model with the champion at trained_as_of and returns the verdict."""
-    from churn_assets.models.promotion import (
+    from churn_assets.models.promotion_rule import (
         first_champion,
         judge_challenger,
         no_champion_left,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from churn_assets.ml.training.search import Search
     from churn_assets.ml.training.split import Split
     from churn_assets.models.inspection import Inspection
-    from churn_assets.models.promotion import Verdict
+    from churn_assets.models.promotion_rule import Verdict
     from churn_assets.tracking.training_run import TrainingRun
 
 SHOWN_FEATURES = 15
@@ -93,7 +93,7 @@ def _sample(training: TrainingRequest) -> Sample:
         NotEnoughHistory: too few cohorts have matured.
     """
     from churn_assets.ml.training.split import recent_split, temporal_split
-    from churn_assets.models.promotion import DEGRADED, PROVISIONAL
+    from churn_assets.models.promotion_rule import DEGRADED, PROVISIONAL
 
     lakehouse, business = training.lakehouse, training.business
     windows, settings = business.file.windows, business.file.training

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets.contracts.errors import DeclarationErrors, Mistake
+from churn_assets.contracts.mistakes import DeclarationErrors, Mistake
 
 
 def mistakes_of(load: Callable[[], object]) -> tuple[Mistake, ...]:

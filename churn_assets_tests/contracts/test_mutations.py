@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from churn_assets.contracts.errors import DeclarationErrors, Mistake
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.mistakes import DeclarationErrors, Mistake
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.lakes import edit_yaml
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.contracts.reports import mistakes_of
 

@@ -11,8 +11,8 @@ import pytest
 from churn_assets.automation.punctuality import punctuality
 from churn_assets.bronze.assets import FILES_FIT, FILES_READ
 from churn_assets.cli.known_until import delivered_once
-from churn_assets.contracts.errors import DeclarationErrors
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
 from churn_assets.history.known_until import Known, already_due, not_passed, source_states
 from churn_assets.lakehouse import tables

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from churn_assets.contracts.errors import DeclarationErrors, Mistake
+from churn_assets.contracts.mistakes import DeclarationErrors, Mistake
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.sources import ReadContract
 from churn_assets.contracts.validation import property_place

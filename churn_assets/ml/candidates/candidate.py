@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.search_ranges import Space
+from churn_assets.ml.candidates.search_range import Space
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer
 

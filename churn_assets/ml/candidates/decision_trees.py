@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from churn_assets.ml.candidates import mllib_trees, sklearn_trees
 from churn_assets.ml.candidates.candidate import Engine, TrainingPart
-from churn_assets.ml.candidates.search_ranges import Space
+from churn_assets.ml.candidates.search_range import Space
 from churn_assets.ml.portable.model import Scorer
 
 

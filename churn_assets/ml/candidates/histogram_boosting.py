@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from churn_assets.ml.candidates.candidate import Engine, TrainingPart
-from churn_assets.ml.candidates.search_ranges import Range, Space
+from churn_assets.ml.candidates.search_range import Range, Space
 from churn_assets.ml.portable.model import Blend, Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees, share_of_columns, trees_for
 

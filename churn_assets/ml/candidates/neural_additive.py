@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.ml.candidates.candidate import Engine, TrainingPart
-from churn_assets.ml.candidates.search_ranges import Range, Space
+from churn_assets.ml.candidates.search_range import Range, Space
 from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.curves import Curves
 from churn_assets.ml.portable.model import Scorer

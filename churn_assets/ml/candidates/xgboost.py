@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from churn_assets.ml.candidates.candidate import Engine, TrainingPart
-from churn_assets.ml.candidates.search_ranges import Range, Space
+from churn_assets.ml.candidates.search_range import Range, Space
 from churn_assets.ml.candidates.single_precision import last_that_rounds_to
 from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.model import Scorer

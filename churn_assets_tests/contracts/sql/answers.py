@@ -25,7 +25,8 @@ Answer = dict[str, Any]
 # fmt: off
 INPUTS: dict[str, tuple[str, list[str]]] = {
     "word": ("string", [
-        "'Anna'", "'paid'", "' x '", "''", "'Ärger\\n'", "'a,b,,c'", "'it''s'", "'STRASSE straße'", "'١٢'",
+        "'Anna'", "'paid'", "' x '", "''", "'Ärger\\n'", "'a,b,,c'",
+        "concat('it', chr(39), 's')", "'STRASSE straße'", "'١٢'",
         'null',
     ]),
     "other": ("string", ["'anna'", "'open'", "'x'", "'b'", "'ä'", "','", 'null', "'ss'", "'%_'", "''"]),

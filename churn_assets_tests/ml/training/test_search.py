@@ -11,7 +11,7 @@ import pytest
 
 from churn_assets.ml.candidates.candidate import EngineChoice, TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
-from churn_assets.ml.candidates.search_ranges import Range
+from churn_assets.ml.candidates.search_range import Range
 from churn_assets.ml.portable.model import Linear, Scorer
 from churn_assets.ml.training.learner import Learner
 from churn_assets.ml.training.search import Found, Search, Trial, rolling_origins, tuned

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.retraining import Promotion
 from churn_assets.ml.metrics.classification import Metrics, evaluate
-from churn_assets.models.promotion import (
+from churn_assets.models.promotion_rule import (
     DEGRADED,
     PROVISIONAL,
     first_champion,
