@@ -145,7 +145,7 @@ def as_id(column: DraftColumn) -> DraftColumn:
     text = replace(column, type="string", numbers=None, decimal=".", thousands=None)
     if not column.is_float:
         return text
-    return replace(text, transform=f"cast(cast(`{column.physical}` as bigint) as string)")
+    return replace(text, transform=f"cast(try_cast(`{column.physical}` as bigint) as string)")
 
 
 def _without(
@@ -245,8 +245,11 @@ def _times(found: DraftColumn, times: Moments, spellings: list[str], no_days: li
     kind: LogicalType = "timestamp" if times.has_times else "date"
     declared = () if spellings or times.is_month else means_none(no_days, formats)
     if (none and not declared) or times.is_month:
-        transform = _time_transform(found.physical, none, formats, kind, times.is_month)
-        formats = () if transform else formats
+        text = _nullif(found.physical, none) if none else f"`{found.physical}`"
+        transform = f"concat('01 ', {text})" if times.is_month else text
+        formats = tuple(f"dd {form}" for form in formats) if times.is_month else formats
+        if kind == "date":  # text in any other form would be read, too
+            formats = formats or ("yyyy-MM-dd",)
     if times.is_month:
         notes.append("months, taken for their first days")
     if none:
@@ -273,20 +276,6 @@ def _wrong(count: int, kind: str) -> str:
 
 def _refused(count: int, kind: str) -> str:
     return f"{_wrong(count, kind)}; a run would refuse {form(count, 'its row', 'their rows')}"
-
-
-def _time_transform(
-    physical: str, none: list[str], formats: tuple[str, ...], kind: str, is_month: bool
-) -> str | None:
-    text = _nullif(physical, none) if none else f"`{physical}`"
-    if is_month:
-        return f"to_date(concat('01 ', {text}), 'dd {formats[0]}')"
-    function = f"to_{kind}"
-    if len(formats) > 1:
-        return (
-            f"coalesce({', '.join(f'cast(try_to_timestamp({text}, {_sql(f)}) as {kind})' for f in formats)})"
-        )
-    return f"{function}({text}, {_sql(formats[0])})" if formats else f"{function}({text})"
 
 
 def _number(
@@ -336,7 +325,7 @@ def _number_transform(physical: str, read: Numbers, spellings: list[str]) -> str
         text = f"regexp_replace({text}, '[^0-9{exponent}{read.decimal}+-]', '')"
     if read.decimal == ",":
         text = f"replace({text}, ',', '.')"
-    return f"cast({text} as double)"
+    return text
 
 
 def _nullif(physical: str, spellings: list[str]) -> str:

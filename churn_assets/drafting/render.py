@@ -103,12 +103,12 @@ def _property(column: DraftColumn, source: DraftSource) -> dict[str, Any]:
         found["classification"] = "personal"
     if column.name == source.customer and source.refers_to:
         found["relationships"] = [{"to": f"{source.refers_to}.{source.notes['refers_column']}"}]
-    if column.formats and not column.transform:
+    if column.formats:
         found["logicalTypeOptions"] = {"format": column.formats[0]}
     if column.transform:
         found["transformLogic"] = column.transform
     own: dict[str, Any] = {}
-    if len(column.formats) > 1 and not column.transform:
+    if len(column.formats) > 1:
         own["alternativeFormats"] = list(column.formats[1:])
     if column.means_none:
         own["meansNone"] = list(column.means_none)

@@ -53,21 +53,31 @@ def raw_value(column: ContractColumn, source: Source) -> "Column":
     return F.nullif(F.trim(delivered), F.lit(""))
 
 
-def _typed(raw: "Column", column: ContractColumn, source: Source) -> "Column":
-    """The value in the contract's type, null when it does not parse."""
+def _text_columns(raw: "DataFrame", source: Source) -> set[str]:
+    """Names of the columns whose raw value is text: as it was delivered, or as transformLogic made it."""
+    if not any(
+        column.transform for column in source.columns
+    ):  # the types of a frame cost a query of the plan
+        return set() if source.format == "parquet" else {column.name for column in source.columns}
+    kinds = dict(raw.dtypes)
+    return {column.name for column in source.columns if kinds[f"_raw_{column.name}"] == "string"}
+
+
+def _typed(raw: "Column", column: ContractColumn, source: Source, is_text: bool) -> "Column":
+    """The value in the contract's type, null when it does not parse.
+
+    A transformLogic that gives text needs no cast: its text is read as delivered text is.
+    """
     from pyspark.sql import functions as F
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
-    if column.transform or source.format == "parquet":
-        cast = raw.try_cast(column.spark_type)
-    else:
-        cast = from_text(raw, column.spark_type)
+    cast = from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
     if column.spark_type in ("double", "float"):
         number = cast
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
-    if column.transform or (source.format == "parquet" and not column.formats):
+    if not column.formats and (column.transform or source.format == "parquet"):
         return cast
     if column.type == "date":
         parsed = [moment(raw, f).cast("date") for f in column.formats]
@@ -344,12 +354,13 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         *(raw_value(c, source).alias(f"_raw_{c.name}") for c in source.columns),
         *(_can_be_computed(transform).alias(name) for name, transform in computed.items()),
     )
+    texts = _text_columns(raw, source)
     typed = raw.select(
         *provenance,
         "_delivered",
         *(_as_text(c, source).alias(f"_raw_{c.name}") for c in source.columns),
         *computed,
-        *(_typed(F.col(f"_raw_{c.name}"), c, source).alias(c.name) for c in source.columns),
+        *(_typed(F.col(f"_raw_{c.name}"), c, source, c.name in texts).alias(c.name) for c in source.columns),
     )
     settled = _settled(typed, source)
     refusals = _refusals(source)

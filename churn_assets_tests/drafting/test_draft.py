@@ -181,7 +181,7 @@ def test_parquet_of_pandas(tmp_path: Path) -> None:
         "cust",
         "when",
     )
-    assert source.column("cust").transform == "cast(cast(`cust` as bigint) as string)"
+    assert source.column("cust").transform == "cast(try_cast(`cust` as bigint) as string)"
 
 
 def test_no_row_decides_between_day_and_month(tmp_path: Path) -> None:
