@@ -42,6 +42,7 @@ def test_docs_list_the_proven_functions() -> None:
     assert row == f"| functions | `{' '.join(sorted(set(SIGNATURES) - {'rlike', 'extract'}))}`, `extract` |"
 
 
+@pytest.mark.jvm("the answers are those of Spark")
 def test_spark_answers_what_was_recorded(spark: "SparkSession") -> None:
     """A new version of Spark that answers otherwise is told."""
     found = answers(spark, RECORDED)
