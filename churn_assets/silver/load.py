@@ -92,11 +92,11 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
         table, by, [("row_number", "count"), ("rescued", "count")], wanted
     ).to_pylist()
     example = lakehouse.aggregate(
-        table, by, [("rescued", "one")], wanted & pc.field("rescued").is_valid()
+        table, by, [("rescued", "min")], wanted & pc.field("rescued").is_valid()
     ).to_pylist()
     # names only: the values may be personal
     fields = {
-        row["source_file"]: tuple(sorted(set(json.loads(row["rescued_one"])) - {CORRUPT})) for row in example
+        row["source_file"]: tuple(sorted(set(json.loads(row["rescued_min"])) - {CORRUPT})) for row in example
     }
     told = [
         DeliveredFile(
@@ -111,7 +111,8 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
     # the month before tells when its last extract came
     landing, reached = lakehouse.settings.landing_uri, [add_months(months[0], -1), *months]
     empty = extracts_without_rows(landing, source, reached, {file.name for file in told})
-    return told + [DeliveredFile(file.name, file.month, 0) for file in empty]
+    told += [DeliveredFile(file.name, file.month, 0) for file in empty]
+    return sorted(told, key=lambda file: (file.month, file.name))
 
 
 @dataclass(frozen=True)
