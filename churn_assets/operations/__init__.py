@@ -1,7 +1,6 @@
-"""What runs the product need to be operated: the structured log, audit, figures of operation, incidents, channels.
+"""The records that people who operate the product need: messages, incidents, changes.
 
-A package per subject; each says what it may import. `log` stands at the bottom, so that every station can use it; the
-others stand above `graph` and `lakehouse`, because they keep tables. This package itself holds no module.
+Its packages know the settings, the contracts and the lake. They know neither Dagster nor a station of the pipeline.
 
 May import: nothing of this project.
 """
