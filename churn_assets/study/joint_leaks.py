@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def _has_amounts(column: FileColumn) -> bool:
     return column.kind in ("number", "date") and column.values is not None and column.distinct > 20
 
 
-def _as_number(column: FileColumn, newest: pd.Timestamp | None) -> NDArray[np.float64]:
+def _as_number(column: FileColumn, newest: Any) -> NDArray[np.float64]:
     """Returns numbers, or dates as days before the newest date of all columns."""
     values = column.values
     assert values is not None  # noqa: S101  see _has_amounts
@@ -176,7 +177,10 @@ def _written_later(drawn: dict[str, NDArray[np.float64]], dates: set[str], a: st
     if a in dates:
         earlier = np.nanmean(drawn[a]) > np.nanmean(drawn[b])  # days before the newest date
         return (b, a) if earlier else (a, b)
-    spread = {name: np.nanstd(drawn[name]) / max(abs(np.nanmean(drawn[name])), 1e-12) for name in (a, b)}
+    spread = {
+        name: float(np.nanstd(drawn[name])) / max(abs(float(np.nanmean(drawn[name]))), 1e-12)
+        for name in (a, b)
+    }
     return (b, a) if spread[b] >= spread[a] else (a, b)
 
 
@@ -185,9 +189,9 @@ def _flags(columns: Sequence[FileColumn], labels: NDArray[np.float64]) -> list[L
     families: dict[str, list[FileColumn]] = {}
     for column in columns:
         if column.kind == "number" and column.values is not None and column.distinct <= 2:
-            words = in_words(column.name).lower().split()
-            if len(words) > 1:
-                families.setdefault(words[0], []).append(column)
+            parts = in_words(column.name).lower().split()
+            if len(parts) > 1:
+                families.setdefault(parts[0], []).append(column)
     found = []
     for members in (members for members in families.values() if len(members) > 1):
         set_ = np.column_stack(

@@ -215,8 +215,7 @@ def twins(frame: pd.DataFrame) -> NDArray[np.int64] | None:
 
 
 def _hashed(frame: pd.DataFrame) -> NDArray[np.uint64]:
-    hashes: NDArray[np.uint64] = pd.util.hash_pandas_object(frame, index=False).to_numpy(np.uint64)
-    return hashes
+    return np.asarray(pd.util.hash_pandas_object(frame, index=False), dtype=np.uint64)
 
 
 def _many_kinds(frame: pd.DataFrame) -> bool:

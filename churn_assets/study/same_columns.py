@@ -43,7 +43,8 @@ def _ranks(column: FileColumn) -> NDArray[np.float64]:
     values = column.values
     assert values is not None  # noqa: S101  see same_columns
     rows = np.random.default_rng(0).permutation(len(values))[:COMPARED_ROWS]
-    return values.iloc[rows].rank().to_numpy(np.float64)
+    ranks: NDArray[np.float64] = values.iloc[rows].rank().to_numpy(np.float64)
+    return ranks
 
 
 def _same_order(names: list[str], ranks: list[NDArray[np.float64]]) -> dict[str, str]:

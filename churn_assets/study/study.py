@@ -163,9 +163,9 @@ def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd
             "risk": risk,
         }
     )
-    said = pd.concat(why, ignore_index=True)
-    said[~known] = pd.NA
-    return pd.concat([table, said], axis=1)
+    named = pd.concat(why, ignore_index=True)
+    named[~known] = pd.NA
+    return pd.concat([table, named], axis=1)
 
 
 def _explained(

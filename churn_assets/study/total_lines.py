@@ -55,4 +55,4 @@ def _is_sum(column: pa.ChunkedArray, text: str, delimiter: str) -> bool:
     *values, total = read.values.tolist()
     known = [value for value in values if value == value]
     expected = sum(known) / max(len(known), 1) * len(column)
-    return expected > 0 and total >= TOTAL_SHARE * expected
+    return bool(expected > 0 and total >= TOTAL_SHARE * expected)

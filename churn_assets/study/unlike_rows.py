@@ -62,14 +62,16 @@ def _usual(of_class: pd.Series, values: pd.Series) -> NDArray[np.bool_]:
     missing = values.isna().to_numpy()
     if isinstance(values.dtype, pd.CategoricalDtype):
         share = of_class.value_counts(normalize=True)
-        return missing | values.isin(share.index[share >= TAIL]).to_numpy()
+        usual: NDArray[np.bool_] = missing | values.isin(share.index[share >= TAIL]).to_numpy()
+        return usual
     known = of_class.dropna().to_numpy(np.float64)
     if not len(known):
         return missing
     low, high = np.quantile(known, [TAIL, 1 - TAIL])
     numbers = values.to_numpy(np.float64)
     with np.errstate(invalid="ignore"):
-        return missing | ((numbers >= low) & (numbers <= high))
+        inside: NDArray[np.bool_] = missing | ((numbers >= low) & (numbers <= high))
+    return inside
 
 
 def _span(values: pd.Series) -> str:
