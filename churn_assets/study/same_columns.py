@@ -43,8 +43,7 @@ def _ranks(column: FileColumn) -> NDArray[np.float64]:
     values = column.values
     assert values is not None  # noqa: S101  see same_columns
     rows = np.random.default_rng(0).permutation(len(values))[:COMPARED_ROWS]
-    ranks: NDArray[np.float64] = values.iloc[rows].rank().to_numpy(np.float64)
-    return ranks
+    return np.asarray(values.iloc[rows].rank(), dtype=np.float64)
 
 
 def _same_order(names: list[str], ranks: list[NDArray[np.float64]]) -> dict[str, str]:
