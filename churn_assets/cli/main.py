@@ -9,6 +9,7 @@ from rich.markup import escape
 from churn_assets.cli import lake, models
 from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
+from churn_assets.cli.incidents import incident
 from churn_assets.cli.init import init
 from churn_assets.cli.page import page
 from churn_assets.cli.schema import schema
@@ -52,6 +53,7 @@ for command in (
     schema,
     study,
     channels,
+    incident,
 ):
     cli.add_command(command)
 

@@ -27,6 +27,7 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
+from churn_assets.lakehouse.catalogue.operations import INCIDENTS
 from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
@@ -43,6 +44,7 @@ __all__ = [
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
     "FINDINGS",
+    "INCIDENTS",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
     "QUARANTINE",
@@ -85,6 +87,7 @@ def catalogue(business: Business) -> list[Table]:
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
+        INCIDENTS,
     ]
 
 

@@ -163,7 +163,7 @@ class _Round:
 
 def pause(failures: int) -> float:
     """Seconds until the next attempt: doubled with each failure, and half of it by chance."""
-    full = min(FIRST_PAUSE * 2 ** min(failures, 16), LONGEST_PAUSE)
+    full = min(FIRST_PAUSE * 2.0 ** min(failures, 16), LONGEST_PAUSE)
     return full * random.uniform(0.5, 1)  # noqa: S311 (spreads attempts; no secret)
 
 
