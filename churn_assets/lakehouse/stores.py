@@ -150,7 +150,7 @@ OTHERS = (
     Store(
         "messages",
         "files",
-        "CSV files of the channels of the kind `folder`.",
+        "CSV files of the channels that write into a folder.",
         personal=True,
         retention="no limit; whoever reads them deletes them",
         backup=False,
