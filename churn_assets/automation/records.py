@@ -6,7 +6,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.graph.table_asset import told_of
 from churn_assets.lakehouse import tables
 
-RECORDS = (tables.INCIDENTS,)
+RECORDS = (tables.INCIDENTS, tables.CHANGES)
 
 
 def record_assets(business: Business) -> list[dg.AssetSpec]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
 from churn_assets.cli.incidents import incident
@@ -54,6 +55,7 @@ for command in (
     study,
     channels,
     incident,
+    changes,
 ):
     cli.add_command(command)
 

@@ -62,13 +62,14 @@ class BusinessFile(Section):
 class Business:
     """A business: churn.yaml, its sources, and one `Feature` for each window of each feature line.
 
-    `written` is all SQL, patterns and formats of its files.
+    `written` is all SQL, patterns and formats of its files, `digests` the name and SHA-256 of each file.
     """
 
     file: BusinessFile
     sources: tuple[Source, ...]
     features: tuple[Feature, ...]
     written: tuple[WrittenSql, ...]
+    digests: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:

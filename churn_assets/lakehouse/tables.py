@@ -27,13 +27,14 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
-from churn_assets.lakehouse.catalogue.operations import INCIDENTS
+from churn_assets.lakehouse.catalogue.operations import CHANGES, INCIDENTS
 from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
 
 __all__ = [
     "CHAMPIONS",
+    "CHANGES",
     "CHURN_EVENTS",
     "CHURN_LABELS",
     "CHURN_SCORES",
@@ -88,6 +89,7 @@ def catalogue(business: Business) -> list[Table]:
         DRIFT,
         PEOPLE_BALANCE,
         INCIDENTS,
+        CHANGES,
     ]
 
 

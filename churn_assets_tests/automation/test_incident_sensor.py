@@ -146,7 +146,8 @@ def ingest() -> None:
     load()
 
 
-def _run(instance: dg.DagsterInstance, fail: bool, first: str, last: str, **tags: str) -> str:
+def run_ingest(instance: dg.DagsterInstance, fail: bool, first: str, last: str, **tags: str) -> str:
+    """A run of the job `ingest` over some months, which fails or not; its id."""
     done = ingest.execute_in_process(
         instance=instance,
         raise_on_error=False,
@@ -164,17 +165,17 @@ def test_a_failed_run_is_one_incident_that_ends_with_a_run_of_the_same_months(
     lakehouse: Lakehouse, business: Business
 ) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        waits = _run(instance, True, "2026-05", "2026-05", will_retry="true")
+        waits = run_ingest(instance, True, "2026-05", "2026-05", will_retry="true")
         assert _watch(instance, lakehouse, business) == [], "Dagster tries again"
         instance.add_run_tags(waits, {"dagster/will_retry": "false"})
         [record] = _watch(instance, lakehouse, business)
         assert record.note == f"Run {waits[:8]} of ingest for 2026-05 failed at load."
-        again = _run(instance, True, "2026-05", "2026-05")
+        again = run_ingest(instance, True, "2026-05", "2026-05")
         [joined] = _watch(instance, lakehouse, business)
         assert (joined.what, joined.events, joined.last_event) == ("joined", 2, again)
-        _run(instance, False, "2026-06", "2026-06")
+        run_ingest(instance, False, "2026-06", "2026-06")
         assert _watch(instance, lakehouse, business) == [], "another month proves nothing"
-        good = _run(instance, False, "2026-04", "2026-06")
+        good = run_ingest(instance, False, "2026-04", "2026-06")
         [closed] = _watch(instance, lakehouse, business)
         assert closed.state == "closed"
         assert closed.note.startswith(f"Run {good[:8]} of ingest for 2026-04 to 2026-06 succeeded at ")
@@ -212,7 +213,7 @@ def test_a_message_lost_between_record_and_outbox_is_queued_by_the_next_look(
     lakehouse: Lakehouse, business: Business
 ) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        _run(instance, True, "2026-05", "2026-05")
+        run_ingest(instance, True, "2026-05", "2026-05")
         _watch(instance, lakehouse, business)
         outbox = Outbox(lakehouse.settings.home_path)
         with outbox._transaction() as db:
@@ -226,7 +227,7 @@ def test_the_sensor_says_what_it_did(lakehouse: Lakehouse, business: Business) -
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
         assert sensor(context).skip_message == "Nothing has changed."
-        _run(instance, True, "2026-05", "2026-05")
+        run_ingest(instance, True, "2026-05", "2026-05")
         context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
         assert sensor(context).skip_message == "INC-1 opened: ingest for 2026-05 failed."
 
@@ -242,7 +243,7 @@ def test_a_person_sees_takes_and_resolves_an_incident(
 
     assert typed("list") == "No incident is open.\n"
     with dg.DagsterInstance.ephemeral() as instance:
-        _run(instance, True, "2026-05", "2026-05")
+        run_ingest(instance, True, "2026-05", "2026-05")
         _watch(instance, lakehouse, business)
         assert typed("list") == "INC-1 P3 new: ingest for 2026-05 failed\n"
         assert typed("ack", "INC-1", "--note", "I look.") == "INC-1 is acknowledged.\n"
@@ -258,7 +259,7 @@ def test_a_person_sees_takes_and_resolves_an_incident(
             ["acknowledged", "by", "ann:"],
             ["resolved", "by", "ann:"],
         ]
-        _run(instance, False, "2026-05", "2026-05")
+        run_ingest(instance, False, "2026-05", "2026-05")
         _watch(instance, lakehouse, business)
         assert typed("list") == "No incident is open. --all shows 1 closed one.\n"
         [one] = incidents(lakehouse)

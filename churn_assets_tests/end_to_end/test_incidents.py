@@ -23,7 +23,7 @@ from churn_assets_tests.operations.channels.receivers import Receiver
 from churn_assets_tests.scored_cohorts import put_in_charge
 
 pytestmark = pytest.mark.slow
-MONTH = "2025-12"  # the last of the calendar, so that nothing is expected after it
+MONTHS = "2025-11 to 2025-12"  # the end of the calendar, so that nothing is expected after it
 COHORTS = ["2025-06", "2025-07", "2025-08"]
 WATCHED = Path(__file__).with_name("watched.yaml")
 
@@ -77,7 +77,7 @@ def _degrade(house: Lakehouse, *upper_ends: float) -> None:
 def test_each_trouble_is_one_incident_that_is_told_and_closed_with_evidence(
     tmp_path: Path, settings: Settings, http: Receiver
 ) -> None:
-    plan = SimulationPlan(customers=200, start=date(2025, 12, 1), months=1, seed=7, dirt=DirtRates.none())
+    plan = SimulationPlan(customers=200, start=date(2025, 11, 1), months=2, seed=7, dirt=DirtRates.none())
     simulate_telecom(plan, tmp_path / "made", tmp_path / "truth")
     for name in ("invoices", "usage", "retention_contacts"):
         for extract in (tmp_path / "made" / name).iterdir():
@@ -107,13 +107,13 @@ def test_each_trouble_is_one_incident_that_is_told_and_closed_with_evidence(
         deployment.start_daemon()
         assert "2 of the last 3 cohorts" in one("model_degraded", "new").note
         deployment.deliver(tmp_path / "made")
-        assert one("run_failed", "new").title == f"ingest for {MONTH} failed"
+        assert one("run_failed", "new").title == f"ingest for {MONTHS} failed"
         time.sleep(10)  # some more looks
         _degrade(house, 0.85, 0.77, 0.84)
         assert "not below the bar" in one("model_degraded", CLOSED).note
         for file, text in made.items():
             (Path(settings.landing_uri) / file.relative_to(tmp_path / "made")).write_text(text)
-        assert f"of ingest for {MONTH} succeeded" in one("run_failed", CLOSED).note
+        assert f"of ingest for {MONTHS} succeeded" in one("run_failed", CLOSED).note
         assert one("source_late", "new").dedup_key == "source:tickets"
         (tmp_path / "made" / "tickets").mkdir(parents=True)
         for extract in (tmp_path / "later").iterdir():

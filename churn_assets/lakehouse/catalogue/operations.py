@@ -47,3 +47,31 @@ INCIDENTS = Table(
     time="at",
     retention=AUDIT,
 )
+CHANGES = Table(
+    "operations",
+    "changes",
+    "two records per change: before it comes into force, and with its result; one for an edit that a run found",
+    columns=(
+        _needed("change_id", "string", "`CHG-` and a number."),
+        _needed("record", "long", "1 before it comes into force, 2 with the result."),
+        _needed("at", "timestamp", "When this was recorded."),
+        _needed("by", "string", "Who made the change: a person, or a training with its Dagster run."),
+        _needed(
+            "type",
+            "string",
+            "standard (passed all gates), normal (wanted by a person) or emergency (rollback).",
+        ),
+        _needed("what", "string", "promotion, rollback, declaration (of a file), edit or new version."),
+        _needed("item", "string", "What was changed: the model, a file of the business, this software."),
+        LakeColumn("before", "string", "Version or SHA-256 before; null for the first."),
+        _needed("after", "string", "Version or SHA-256 after, or `removed`."),
+        _needed("reason", "string", "Why, in words."),
+        _needed("evidence", "string", "What speaks for it."),
+        LakeColumn("approved_by", "string", "Who else approved it; null: nobody."),
+        _needed("back_out", "string", "How to go back."),
+        _needed("result", "string", "begun, done, or failed with the kind of error."),
+    ),
+    row_key=("change_id", "record"),
+    time="at",
+    retention=AUDIT,
+)
