@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from churn_assets.automation.daily_records import record_day
 from churn_assets.automation.failed_runs import condition, ended_runs, failed_for_good, solved_runs
 from churn_assets.automation.punctuality import passed_extracts, punctuality
 from churn_assets.automation.retraining_sensors import degradation_decision
@@ -20,6 +21,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_of
 from churn_assets.operations.channels.health import troubled
 from churn_assets.operations.channels.outbox import Outbox
+from churn_assets.operations.configuration.items import recorded_days
 from churn_assets.operations.incidents.incident import Condition, Incident
 from churn_assets.operations.incidents.rules import judge
 from churn_assets.operations.incidents.store import change, incidents, tell_records
@@ -124,7 +126,11 @@ def incidents_sensor(business: Business) -> dg.SensorDefinition:
         "deliver, and closes it with the evidence when it is over.",
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]) -> dg.SkipReason:
-        new = watch(context.instance, lakehouse, business, datetime.now(UTC))
+        now = datetime.now(UTC)
+        new = watch(context.instance, lakehouse, business, now)
+        if now.date() not in recorded_days(lakehouse):
+            runs = ended_runs(context.instance)
+            record_day(lakehouse, business, context.repository_def, runs, now.date(), NAME)
         told = [f"{record.incident_id} {record.what}: {record.title}." for record in new]
         return dg.SkipReason(" ".join(told) or "Nothing has changed.")
 

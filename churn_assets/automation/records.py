@@ -6,7 +6,14 @@ from churn_assets.contracts.business import Business
 from churn_assets.graph.table_asset import told_of
 from churn_assets.lakehouse import tables
 
-RECORDS = (tables.INCIDENTS, tables.CHANGES)
+RECORDS = (
+    tables.INCIDENTS,
+    tables.PROBLEMS,
+    tables.CHANGES,
+    tables.CONFIGURATION_ITEMS,
+    tables.SERVICE_LEVELS,
+    tables.DRILLS,
+)
 
 
 def record_assets(business: Business) -> list[dg.AssetSpec]:

@@ -75,3 +75,86 @@ CHANGES = Table(
     time="at",
     retention=AUDIT,
 )
+CONFIGURATION_ITEMS = Table(
+    "operations",
+    "configuration_items",
+    "one row per day and item that was in force",
+    ("day",),
+    (
+        _needed("day", "date", "Day of the record (UTC)."),
+        _needed("item", "string", "A file of the business, a setting, an asset, the model, this software."),
+        _needed("kind", "string", "declaration, setting, asset, model or software."),
+        _needed("digest", "string", "SHA-256 of the item."),
+        _needed(
+            "detail", "string", "What may be shown of it; secrets are hidden, and files stay where they are."
+        ),
+    ),
+    row_key=("day", "item"),
+    time="day",
+    retention=AUDIT,
+)
+PROBLEMS = Table(
+    "operations",
+    "problems",
+    "one record per change of a problem; the last record of a problem says how it is",
+    columns=(
+        _needed("problem_id", "string", "`PRB-` and a number."),
+        _needed("record", "long", "Number of the record within its problem, from 1."),
+        _needed("at", "timestamp", "When this was recorded."),
+        _needed("by", "string", "The person who did it."),
+        _needed("state", "string", "open, known error (the cause is known) or closed, after this record."),
+        _needed("title", "string", "What the incidents have in common."),
+        LakeColumn("cause", "string", "The cause; null until it is known."),
+        LakeColumn("workaround", "string", "How to live with it until it is removed."),
+        _needed("note", "string", "What was done, or why it is closed."),
+    ),
+    row_key=("problem_id", "record"),
+    time="at",
+    retention=AUDIT,
+)
+SERVICE_LEVELS = Table(
+    "operations",
+    "service_levels",
+    "one row per day and objective",
+    ("day",),
+    (
+        _needed("day", "date", "Last day of the window (UTC)."),
+        _needed("objective", "string", "fresh_scores or month_end_success."),
+        _needed("window_days", "long", "Days that are judged.", "days"),
+        _needed("target", "double", "Share that must be good.", "0 to 1"),
+        LakeColumn(
+            "kept", "boolean", "Whether the day itself kept the promise; null where days are not judged."
+        ),
+        _needed("total", "long", "What was judged: days, or month-end runs."),
+        _needed("good", "long", "Those that kept the promise."),
+        LakeColumn(
+            "budget_left",
+            "double",
+            "Share of the allowed failures that is left; below 0 the objective is breached; null: nothing to judge.",
+        ),
+        _needed("breached", "boolean", "True when more failed than the target allows."),
+    ),
+    row_key=("day", "objective"),
+    time="the window that ends with the day",
+    retention=AUDIT,
+)
+DRILLS = Table(
+    "operations",
+    "drills",
+    "one row per drill or restore; empty until backups are drilled",
+    columns=(
+        _needed("drill_id", "string", "`DRL-` and a number."),
+        _needed("scenario", "string", "What was lost: a table, the registry, the whole site, ..."),
+        _needed("by", "string", "The person who led it."),
+        _needed("declared_at", "timestamp", "When the loss was declared."),
+        LakeColumn("located_at", "timestamp", "When the backup was found."),
+        LakeColumn("restored_at", "timestamp", "When everything was back in its place."),
+        LakeColumn("verified_at", "timestamp", "When it was shown to be the same."),
+        LakeColumn("data_lost", "long", "Age of the backup when the loss happened.", "seconds"),
+        _needed("verdict", "string", "passed, failed, or not verified, which is never passed."),
+        _needed("evidence", "string", "Rows and digests that were compared, and what is missing."),
+    ),
+    row_key=("drill_id",),
+    time="declared_at",
+    retention=AUDIT,
+)
