@@ -9,8 +9,8 @@ from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.changes.change import (
-    ProposedChange,
     ChangeError,
+    ProposedChange,
     change_records,
     in_force,
     recorded,
