@@ -52,10 +52,10 @@ class EndedRun:
     @property
     def told(self) -> str:
         """The work in words."""
-        months = {"": "", self.first: f" for {self.first}"}.get(
-            self.last, f" for {self.first} to {self.last}"
-        )
-        return ("chosen assets" if self.work.startswith("assets-") else self.work) + months
+        work = "chosen assets" if self.work.startswith("assets-") else self.work
+        if not self.first:
+            return work
+        return f"{work} for {self.first}" + (f" to {self.last}" if self.last != self.first else "")
 
 
 def ended_runs(instance: "DagsterInstance") -> list[EndedRun]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at, lineage, timeline
-from churn_assets.operations.changes.change import Change, Type, recorded
+from churn_assets.operations.changes.change import ProposedChange, Type, recorded
 from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.tracking import Tracking
 
@@ -86,7 +86,11 @@ def way_out(lakehouse: Lakehouse, tracking: Tracking, champion: Champion) -> str
 
 
 def record_decision(
-    lakehouse: Lakehouse, tracking: Tracking, decision: Decision, run_id: str, change: Change | None = None
+    lakehouse: Lakehouse,
+    tracking: Tracking,
+    decision: Decision,
+    run_id: str,
+    change: ProposedChange | None = None,
 ) -> None:
     """Records the decision; moves the alias `champion` if the version is now the last of the timeline.
 
@@ -101,7 +105,7 @@ def record_decision(
         _record(lakehouse, tracking, decision, run_id)
 
 
-def change_of(decision: Decision, kind: Type, what: str, approved_by: str | None = None) -> Change:
+def change_of(decision: Decision, kind: Type, what: str, approved_by: str | None = None) -> ProposedChange:
     """Returns the change that a promotion is."""
     figure = (
         ""
@@ -109,7 +113,7 @@ def change_of(decision: Decision, kind: Type, what: str, approved_by: str | None
         else f" ROC-AUC {decision.auc_difference:+.4f} on the same rows."
     )
     before = decision.previous_version
-    return Change(
+    return ProposedChange(
         kind,
         what,
         "model",

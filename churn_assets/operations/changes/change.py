@@ -20,7 +20,7 @@ class ChangeError(ValueError):
 
 
 @dataclass(frozen=True)
-class Change:
+class ProposedChange:
     """What is to be changed.
 
     Attributes:
@@ -87,7 +87,7 @@ def in_force(records: Sequence[ChangeRecord]) -> dict[str, str]:
 
 
 @contextmanager
-def recorded(lakehouse: Lakehouse, change: Change, run_id: str) -> Iterator[None]:
+def recorded(lakehouse: Lakehouse, change: ProposedChange, run_id: str) -> Iterator[None]:
     """Records a change, lets the caller make it, and records how it went.
 
     A process that is killed between leaves the first record, whose result is `begun`.
@@ -104,21 +104,21 @@ def recorded(lakehouse: Lakehouse, change: Change, run_id: str) -> Iterator[None
     _add(lakehouse, [_result(first, DONE)], run_id)
 
 
-def record_done(lakehouse: Lakehouse, changes: Sequence[Change], run_id: str) -> None:
+def record_done(lakehouse: Lakehouse, changes: Sequence[ProposedChange], run_id: str) -> None:
     """Records changes that are in force with this record."""
     with lakehouse.alone_with(tables.CHANGES):
         first = _numbered(lakehouse, changes)
         _add(lakehouse, [replace(record, result=DONE) for record in first], run_id)
 
 
-def _begun(lakehouse: Lakehouse, changes: Sequence[Change], run_id: str) -> list[ChangeRecord]:
+def _begun(lakehouse: Lakehouse, changes: Sequence[ProposedChange], run_id: str) -> list[ChangeRecord]:
     with lakehouse.alone_with(tables.CHANGES):
         new = _numbered(lakehouse, changes)
         _add(lakehouse, new, run_id)
     return new
 
 
-def _numbered(lakehouse: Lakehouse, changes: Sequence[Change]) -> list[ChangeRecord]:
+def _numbered(lakehouse: Lakehouse, changes: Sequence[ProposedChange]) -> list[ChangeRecord]:
     last = max((r.number for r in change_records(lakehouse)), default=0)
     now, person = datetime.now(UTC), getpass.getuser()
     found = []

@@ -7,13 +7,13 @@ from importlib.metadata import version
 
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.operations.changes.change import Change, change_records, in_force, record_done
+from churn_assets.operations.changes.change import ProposedChange, change_records, in_force, record_done
 
 PACKAGE = "churn-assets"
 _COMPARED: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
 
 
-def record_edits(lakehouse: Lakehouse, business: Business, run_id: str) -> list[Change]:
+def record_edits(lakehouse: Lakehouse, business: Business, run_id: str) -> list[ProposedChange]:
     """Records what differs from the newest records: files edited, added or removed, and the version.
 
     A process looks once at each lake and state of the files.
@@ -27,7 +27,7 @@ def record_edits(lakehouse: Lakehouse, business: Business, run_id: str) -> list[
     return found
 
 
-def edits(before: dict[str, str], now: dict[str, str]) -> list[Change]:
+def edits(before: dict[str, str], now: dict[str, str]) -> list[ProposedChange]:
     """The changes between two states, each item -> digest or version; no digest at all is a first declaration."""
     found = []
     first = not before
@@ -37,7 +37,7 @@ def edits(before: dict[str, str], now: dict[str, str]) -> list[Change]:
             continue
         back_out = f"Install {item} {old} again." if item == PACKAGE else f"Restore {item} as it was."
         found.append(
-            Change(
+            ProposedChange(
                 "standard" if first else "normal",
                 "new version" if item == PACKAGE else "declaration" if old is None else "edit",
                 item,

@@ -37,7 +37,7 @@ class EventKind:
 
 
 @dataclass(frozen=True)
-class Target:
+class Reaction:
     """How long after its opening an incident must be acknowledged, and resolved."""
 
     respond: timedelta
@@ -59,10 +59,10 @@ KINDS = {
     )
 }
 TARGETS = {
-    "P1": Target(timedelta(minutes=15), timedelta(hours=4)),
-    "P2": Target(timedelta(hours=1), timedelta(hours=8)),
-    "P3": Target(timedelta(hours=4), timedelta(hours=24)),
-    "P4": Target(timedelta(hours=8), timedelta(hours=72)),
+    "P1": Reaction(timedelta(minutes=15), timedelta(hours=4)),
+    "P2": Reaction(timedelta(hours=1), timedelta(hours=8)),
+    "P3": Reaction(timedelta(hours=4), timedelta(hours=24)),
+    "P4": Reaction(timedelta(hours=8), timedelta(hours=72)),
 }
 
 

@@ -9,8 +9,8 @@ from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.changes.change import (
-    Change,
     ChangeError,
+    ProposedChange,
     change_records,
     in_force,
     recorded,
@@ -18,7 +18,9 @@ from churn_assets.operations.changes.change import (
 from churn_assets.operations.changes.edits import PACKAGE, edits, record_edits
 from churn_assets_tests.lakes import business_copy, edit_yaml, settings_for
 
-CHANGE = Change("normal", "promotion", "model", "1", "2", "It is better.", "AUC +0.01", "rollback", "ann")
+CHANGE = ProposedChange(
+    "normal", "promotion", "model", "1", "2", "It is better.", "AUC +0.01", "rollback", "ann"
+)
 
 
 @pytest.fixture
@@ -45,11 +47,11 @@ def test_a_change_that_fails_says_so_and_is_not_in_force(lakehouse: Lakehouse) -
 
 
 def test_nobody_approves_the_own_change(lakehouse: Lakehouse) -> None:
-    own = Change(**vars(CHANGE) | {"approved_by": "ann"})
+    own = ProposedChange(**vars(CHANGE) | {"approved_by": "ann"})
     with pytest.raises(ChangeError, match="somebody else must approve it"), recorded(lakehouse, own, "run"):
         raise AssertionError("the change was made")
     assert change_records(lakehouse) == []
-    with recorded(lakehouse, Change(**vars(CHANGE) | {"approved_by": "bob"}), "run"):
+    with recorded(lakehouse, ProposedChange(**vars(CHANGE) | {"approved_by": "bob"}), "run"):
         pass
     assert change_records(lakehouse)[-1].approved_by == "bob"
 
@@ -85,7 +87,7 @@ def test_changes_are_shown_the_newest_first(lakehouse: Lakehouse, monkeypatch: p
     monkeypatch.setenv("CHURN_HOME", lakehouse.settings.home)
     assert CliRunner().invoke(cli, ["changes"]).output == "No change is recorded.\n"
     for after in ("2", "3"):
-        with recorded(lakehouse, Change(**vars(CHANGE) | {"after": after}), "run"):
+        with recorded(lakehouse, ProposedChange(**vars(CHANGE) | {"after": after}), "run"):
             pass
     lines = CliRunner().invoke(cli, ["changes", "--item", "model"]).output.splitlines()
     assert lines[0].startswith("CHG-2 ") and lines[0].endswith("normal promotion of model: 1 -> 3, done")
