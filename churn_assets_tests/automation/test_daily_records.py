@@ -1,6 +1,7 @@
 """The sensor records the configuration and the service levels once a day."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ from churn_assets.definitions import build_defs
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.configuration.items import items_on, recorded_days
 from churn_assets.operations.service_levels.levels import recorded_levels
+from churn_assets_tests.lakes import settings_for
 
 
 def test_scores_are_fresh_until_the_next_month_is_due(lakehouse: Lakehouse, business: Business) -> None:
@@ -44,7 +46,8 @@ def test_a_day_is_recorded_with_all_assets_and_no_secret(lakehouse: Lakehouse, b
     assert (by_name["month_end_success"]["total"], by_name["month_end_success"]["good"]) == (1, 1)
 
 
-def test_the_sensor_records_today_once(lakehouse: Lakehouse, business: Business) -> None:
+def test_the_sensor_records_today_once(tmp_path: Path, business: Business) -> None:
+    lakehouse = Lakehouse(settings_for(tmp_path / "home"))
     sensor: Any = incidents_sensor(business)
     with dg.DagsterInstance.ephemeral() as instance:
         for _ in range(2):

@@ -13,7 +13,7 @@ FRESH_SCORES, MONTH_END_SUCCESS = "fresh_scores", "month_end_success"
 
 
 @dataclass(frozen=True)
-class Level:
+class MeasuredLevel:
     """An objective on a day; the fields are the columns of operations/service_levels.
 
     Attributes:
@@ -45,7 +45,7 @@ def level(
     target: float,
     outcomes: Sequence[bool],
     kept: bool | None = None,
-) -> Level:
+) -> MeasuredLevel:
     """The objective after these outcomes, each good or not."""
     total, good = len(outcomes), sum(outcomes)
     failed, allowed = total - good, total * (1 - target)
@@ -56,7 +56,7 @@ def level(
     else:
         left = 1.0 if not failed else -float(failed)
     breached = total > 0 and good < target * total
-    return Level(day, objective, window_days, target, kept, total, good, left, breached)
+    return MeasuredLevel(day, objective, window_days, target, kept, total, good, left, breached)
 
 
 def measure(
@@ -65,7 +65,7 @@ def measure(
     scores_fresh: bool | None,
     month_ends: Iterable[tuple[date, bool]],
     today: date,
-) -> list[Level]:
+) -> list[MeasuredLevel]:
     """The levels of today.
 
     Args:
@@ -95,7 +95,7 @@ def recorded_levels(lakehouse: Lakehouse) -> list[dict[str, Any]]:
     return list(lakehouse.arrow(table).to_pylist()) if lakehouse.exists(table) else []
 
 
-def record_levels(lakehouse: Lakehouse, levels: Sequence[Level], run_id: str) -> None:
+def record_levels(lakehouse: Lakehouse, levels: Sequence[MeasuredLevel], run_id: str) -> None:
     """Replaces the levels of their day."""
     table = tables.SERVICE_LEVELS
     rows = table.rows([asdict(one) for one in levels])
