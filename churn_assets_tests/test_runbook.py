@@ -18,7 +18,7 @@ from churn_assets_tests.automation.test_incident_sensor import run_ingest
 from churn_assets_tests.lakes import settings_for, small_business
 
 DOCS = Path(__file__).parent.parent / "docs"
-# It needs extracts and an engine: end_to_end/test_incidents.py sees a repaired ingest close its incident.
+# It needs extracts and an engine: the end-to-end tests run it.
 ELSEWHERE = ("run",)
 MAY_FAIL = ("rollback", "doctor", "check")  # in a home without models and extracts they say so
 
