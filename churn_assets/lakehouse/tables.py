@@ -27,7 +27,13 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
-from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
+from churn_assets.lakehouse.catalogue.scores import (
+    CHURN_SCORES,
+    CUSTOMER_SEGMENTS,
+    EXPECTED_LIFETIMES,
+    LIFETIME_QUALITY,
+    RETENTION_CURVES,
+)
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
 
@@ -42,11 +48,14 @@ __all__ = [
     "CUSTOMER_SEGMENTS",
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
+    "EXPECTED_LIFETIMES",
     "FINDINGS",
+    "LIFETIME_QUALITY",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
     "QUARANTINE",
     "RECONCILIATION",
+    "RETENTION_CURVES",
     "TRAINING_RUNS",
     "LakeColumn",
     "Table",
@@ -82,6 +91,9 @@ def catalogue(business: Business) -> list[Table]:
         CHAMPIONS,
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
+        EXPECTED_LIFETIMES,
+        RETENTION_CURVES,
+        LIFETIME_QUALITY,
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
