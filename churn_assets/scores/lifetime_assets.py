@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ONE_LIFETIME = "one_lifetime_per_customer"
 FALLING_CURVES = "curves_fall_within_their_intervals"
+EVERY_COHORT_JUDGED = "every_cohort_judged"
 BETTER_THAN_KAPLAN_MEIER = "better_than_kaplan_meier"
 NOBODY_SCORED = "no cohort of this run has a champion, so no customer was scored."
 PAST = [tables.CHURN_SCORES.key, tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key]
@@ -269,6 +270,9 @@ def _lifetime_quality(business: Business) -> dg.AssetsDefinition:
         ),
         deps=PAST,
         partitions=snapshot_months(business),
+        checks={
+            EVERY_COHORT_JUDGED: "Every scored cohort has its figures, each inside its interval, or says why not."
+        },
         reports={
             BETTER_THAN_KAPLAN_MEIER: "Out of time, the view ranks better than chance and has a lower integrated Brier "
             "score than the Kaplan-Meier curve; both by more than chance explains (95 % intervals)."
@@ -288,13 +292,39 @@ def _lifetime_quality(business: Business) -> dg.AssetsDefinition:
         )
         rows = [{"as_of_date": day, "status": OK} | view.row() for day, view in found.items()]
         rows += [{"as_of_date": day, "status": f"{NOT_JUDGED}: {reason}"} for day, reason in why.items()]
-        check = _better(found, why)
+        checks = [_judge_quality(rows, scored), _better(found, why)]
         commit = lakehouse.replace_rows(
             table, table.rows(rows), "as_of_date", days, run_id=context.run.run_id
         )
-        return materialized(lakehouse, table, commit, _quality_report(found) | _reasons(why), [check])
+        return materialized(lakehouse, table, commit, _quality_report(found) | _reasons(why), checks)
 
     return lifetime_quality
+
+
+def _judge_quality(rows: list[dict[str, Any]], scored: list[date]) -> dg.AssetCheckResult:
+    """Checks the judgements before they are written.
+
+    Raises:
+        CheckFailed: a scored cohort has no row, or a figure lies outside its interval.
+    """
+    if not scored:
+        return not_judged(EVERY_COHORT_JUDGED, NOBODY_SCORED)
+    told = [row for row in rows if "concordance" in row]
+    # NaN compares as false
+    wrong = [
+        (str(row["as_of_date"]), name, row[f"{name}_low"], row[name], row[f"{name}_high"])
+        for row in told
+        for name in ("concordance", "brier_gain")
+        if not row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
+    ]
+    if wrong or sorted(row["as_of_date"] for row in rows) != scored:
+        raise CheckFailed(
+            EVERY_COHORT_JUDGED,
+            f"{len(rows)} of {len(scored)} scored cohorts have a row; {len(wrong)} figures are not in their interval.",
+            "This is a defect of this software; please report it.",
+            {"figures": table_metadata(["as_of_date", "figure", "low", "value", "high"], wrong)},
+        )
+    return passed(EVERY_COHORT_JUDGED, {"cohorts": len(scored), "with figures": len(told)})
 
 
 def _better(found: "Mapping[date, ViewQuality]", why: Why) -> dg.AssetCheckResult:

@@ -145,6 +145,6 @@ def test_lifetimes_of_the_newest_cohort_and_how_good_they_are(tmp_path: Path) ->
     figures = {"concordance": 0.7, "concordance_low": 0.6, "concordance_high": 0.8, "brier": 0.05}
     judged = {"judged_as_of_date": MAY, "followed_months": 3, "brier_kaplan_meier": 0.06} | figures
     _append(house, tables.LIFETIME_QUALITY, as_of_date=JUNE, status="ok", **judged)
-    told = _told(house, business)
+    told = " ".join(_told(house, business).split())
     assert "followed for 3 months): concordance 0.700 (0.600 to 0.800)" in told
     assert "Brier 0.0500; Kaplan-Meier has 0.0600" in told

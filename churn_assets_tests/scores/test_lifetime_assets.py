@@ -16,7 +16,12 @@ from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_range
-from churn_assets.scores.lifetime_assets import BETTER_THAN_KAPLAN_MEIER, ONE_LIFETIME, lifetime_assets
+from churn_assets.scores.lifetime_assets import (
+    BETTER_THAN_KAPLAN_MEIER,
+    EVERY_COHORT_JUDGED,
+    ONE_LIFETIME,
+    lifetime_assets,
+)
 from churn_assets_tests.checks import evaluations, require_blocked
 from churn_assets_tests.lakes import settings_for, small_business
 from churn_assets_tests.scored_cohorts import put_in_charge, write
@@ -217,3 +222,19 @@ def test_lifetimes_out_of_order_are_never_written(
         evidence = require_blocked(result, instance, tables.EXPECTED_LIFETIMES, ONE_LIFETIME)
     assert "figures out of order" in evidence
     assert not house.exists(tables.EXPECTED_LIFETIMES)
+
+
+def test_a_judgement_without_numbers_is_never_written(
+    tmp_path: Path, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from churn_assets.scores import lifetime_quality
+
+    house, real = lake(tmp_path, business), lifetime_quality.judge
+    monkeypatch.setattr(lifetime_quality, "judge", lambda *a: replace(real(*a), concordance=float("nan")))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = made(house, business, instance=instance, raise_on_error=False)
+        evidence = require_blocked(result, instance, tables.LIFETIME_QUALITY, EVERY_COHORT_JUDGED)
+    assert "concordance" in evidence
+    assert not house.exists(tables.LIFETIME_QUALITY)
