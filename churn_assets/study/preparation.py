@@ -15,7 +15,7 @@ from churn_assets.counts import counted
 from churn_assets.inference.numerals import is_blank
 from churn_assets.study.columns import LEFT_OUT_BECAUSE, FileColumn, learnable, understand
 from churn_assets.study.errors import StudyError, column_named
-from churn_assets.study.folds import SEED, Rows, group_codes
+from churn_assets.study.folds import Rows, drawn, group_codes
 from churn_assets.study.leaks import LeakFinding, column_findings, file_findings, repeated_ids
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
@@ -114,7 +114,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     groups = group_codes(*(_texts(file, name) for name in (request.id, request.groups)))
     known = ~np.isnan(target.labels) & ~copies & (True if times is None else times.notna().to_numpy())
     _refuse_few(target, known, request)
-    used = _drawn(np.flatnonzero(known), groups)
+    used = drawn(np.flatnonzero(known), groups, MODEL_ROWS)
     labels = target.labels[used]
     progress("looking for leaks")
     features, left_out, findings = _selected(request, columns, used, labels, groups is not None)
@@ -260,17 +260,6 @@ def _exact_copies(request: Request, file: FlatFile) -> NDArray[np.bool_]:
         hashes = hashes * np.uint64(1_000_003) + of_text[encoded.indices.to_numpy(zero_copy_only=False)]
     copies: NDArray[np.bool_] = pd.Series(hashes).duplicated().to_numpy()
     return copies
-
-
-def _drawn(rows: NDArray[np.intp], groups: NDArray[np.int64] | None) -> NDArray[np.intp]:
-    """Returns at most about MODEL_ROWS of the rows, in whole groups and in the order of the file."""
-    if len(rows) <= MODEL_ROWS:
-        return rows
-    random = np.random.default_rng(SEED)
-    if groups is None:
-        return np.sort(random.choice(rows, MODEL_ROWS, replace=False))
-    draw = random.random(int(groups.max()) + 1)
-    return rows[draw[groups[rows]] < MODEL_ROWS / len(rows)]
 
 
 def _taken(column: FileColumn, rows: NDArray[np.intp]) -> FileColumn:

@@ -30,6 +30,12 @@ def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return probability
 
 
+def log_losses(log_odds: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log loss of each row."""
+    losses: NDArray[np.float64] = np.logaddexp(0, log_odds) - labels * log_odds
+    return losses
+
+
 def logistic_line(
     log_odds: NDArray[np.float64], labels: NDArray[np.float64], slope: float | None = None
 ) -> tuple[float, float]:
@@ -53,7 +59,7 @@ def logistic_line(
 
     def loss(at: NDArray[np.float64]) -> float:
         line = design @ at
-        return float((np.logaddexp(0, line) - labels * line).mean() + 0.5e-9 * at @ at)
+        return float(log_losses(line, labels).mean() + 0.5e-9 * at @ at)
 
     current = loss(weights)
     for _ in range(100):
@@ -106,25 +112,52 @@ class Calibration:
     def fit(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
         """Fit on rows of cohorts that neither trained the model nor test it.
 
-        With ISOTONIC_POSITIVES positives or more the map is isotonic, else a sigmoid of the log-odds of `raw`. If the
-        fitted slope is not positive (the model ranks no better than chance on these rows), only the intercept is
-        fitted, so that calibration never reverses a ranking. With fewer than MINIMUM_POSITIVES positives or negatives
-        the method is "none".
+        The map is a sigmoid of the log-odds of `raw`. With ISOTONIC_POSITIVES positives or more, isotonic steps
+        replace it if they are better on rows from which they have not learned; see `_steps_are_better`. If the fitted
+        slope is not positive (the model ranks no better than chance on these rows), only the intercept is fitted, so
+        that calibration never reverses a ranking. With fewer than MINIMUM_POSITIVES positives or negatives the method
+        is "none".
         """
         positives = int(labels.sum())
         if min(positives, len(labels) - positives) < MINIMUM_POSITIVES:
             return cls()
-        if positives >= ISOTONIC_POSITIVES:
-            from sklearn.isotonic import IsotonicRegression
+        if positives >= ISOTONIC_POSITIVES and cls._steps_are_better(raw, labels):
+            return cls._steps(raw, labels)
+        return cls._sigmoid(raw, labels)
 
-            # The bounds prevent probabilities of 0 or 1 from a pure first or last step.
-            bound = 1 / (len(labels) + 2)
-            fitted = IsotonicRegression(y_min=bound, y_max=1 - bound, out_of_bounds="clip").fit(raw, labels)
-            return cls("isotonic", x=_floats(fitted.X_thresholds_), y=_floats(fitted.y_thresholds_))
+    @classmethod
+    def _sigmoid(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
         slope, intercept = logistic_line(logit(raw), labels)
         if slope <= 0:
             slope, intercept = logistic_line(logit(raw), labels, slope=1.0)
         return cls("sigmoid", slope, intercept)
+
+    @classmethod
+    def _steps(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
+        from sklearn.isotonic import IsotonicRegression
+
+        # The bounds prevent probabilities of 0 or 1 from a pure first or last step.
+        bound = 1 / (len(labels) + 2)
+        fitted = IsotonicRegression(y_min=bound, y_max=1 - bound, out_of_bounds="clip").fit(raw, labels)
+        return cls("isotonic", x=_floats(fitted.X_thresholds_), y=_floats(fitted.y_thresholds_))
+
+    @classmethod
+    def _steps_are_better(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> bool:
+        """True if the log loss of isotonic steps is lower than a sigmoid's by more than one standard error.
+
+        Every fifth row is judged by maps of the other rows, for each fifth in turn. Steps make ties, which cost
+        ranking, so they must earn their place.
+        """
+        gain = np.empty(len(labels))
+        turn = np.arange(len(labels)) % 5
+        for number in range(5):
+            learn, judge = turn != number, turn == number
+            losses = [
+                log_losses(logit(kind(raw[learn], labels[learn]).apply(raw[judge])), labels[judge])
+                for kind in (cls._sigmoid, cls._steps)
+            ]
+            gain[judge] = losses[0] - losses[1]
+        return bool(gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5)
 
     def apply(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probabilities of raw probabilities."""

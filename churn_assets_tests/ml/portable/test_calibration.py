@@ -35,9 +35,14 @@ def test_logistic_line_agrees_with_scikit_learn() -> None:
     assert sigmoid(logit(raw) + offset).mean() == pytest.approx(labels.mean(), abs=1e-6)
 
 
-def test_sigmoid_for_few_isotonic_for_many_positives() -> None:
+def test_steps_replace_the_sigmoid_only_where_they_are_better() -> None:
     assert Calibration.fit(*drawn(2000, 0.6, -0.5)).method == "sigmoid"
-    assert Calibration.fit(*drawn(20000, 0.6, 0.5)).method == "isotonic"
+    assert Calibration.fit(*drawn(20000, 0.6, 0.5)).method == "sigmoid"
+    random = np.random.default_rng(0)
+    raw = random.random(20000)
+    jump = (random.random(20000) < np.where(raw < 0.3, 0.02, 0.6)).astype(float)
+    assert Calibration.fit(raw, jump).method == "isotonic"
+    assert Calibration.fit(raw[:1500], jump[:1500]).method == "sigmoid"  # too few positives for steps
 
 
 @pytest.mark.parametrize("n", [2000, 20000])
