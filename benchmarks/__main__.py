@@ -2,9 +2,9 @@
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
-events), `study` (flat files, against untuned learners), `cdnow` (upper bound of the ROC-AUC on CDNOW), `scoring` (a million snapshots),
-`training` (choosing a model), `candidates` (each kind of model on one machine and on Spark), `ten` (ten times the
-customers), `loop` (retraining over many simulated worlds).
+events), `study` (flat files, against untuned learners), `cdnow` (upper bound of the ROC-AUC on CDNOW), `scoring` (a
+million snapshots), `training` (choosing a model), `candidates` (each kind of model on one machine and on Spark),
+`ten` (ten times the customers), `loop` (retraining over many simulated worlds).
 """
 
 import json
@@ -183,9 +183,14 @@ def scoring(bench: Bench) -> None:
     """Measures scores of a million snapshots with reasons, against scikit-learn's probabilities of the same rows."""
     parts = bench.on_demo("scoring", str(SCORED))
     parts("prepare")
-    plain, ours = parts("scikit_learn"), parts("churn_assets")
-    bench.note(f"predict_proba of {SCORED:,} snapshots", plain, "scikit-learn, a ready matrix")
-    bench.note(f"scores of {SCORED:,} snapshots with reasons", ours, f"{ours.cpu / plain.cpu:.1f} x its CPU")
+    for kind, suffix in (("shallow trees", ""), ("deep trees", "_deep")):
+        plain, ours = parts(f"scikit_learn{suffix}"), parts(f"churn_assets{suffix}")
+        bench.note(f"predict_proba of {SCORED:,} snapshots, {kind}", plain, "scikit-learn, a ready matrix")
+        remark = f"{ours.cpu / plain.cpu:.1f} x its CPU"
+        bench.note(f"scores of {SCORED:,} snapshots with reasons, {kind}", ours, remark)
+    parts("row")
+    spent = json.loads((bench.folder / "scoring" / "row.json").read_text())
+    bench.note("score and contributions of one row, deep trees", None, f"{spent:.2f} ms")
 
 
 def training(bench: Bench) -> None:

@@ -62,8 +62,8 @@ class Comparison:
         return (
             f"AUC {self.auc:.4f}: {self.gain[0]:+.4f} ({self.gain[1]:+.4f} to {self.gain[2]:+.4f}) against "
             f"{self.best_auc}; Brier {self.brier:.4f}: {self.excess[0]:+.1%} ({self.excess[1]:+.1%} to "
-            f"{self.excess[2]:+.1%}) against {self.best_brier}; {self.cost.cpu / self.costs[slowest].cpu:.1f} x the CPU "
-            f"of {slowest}"
+            f"{self.excess[2]:+.1%}) against {self.best_brier}; "
+            f"{self.cost.cpu / self.costs[slowest].cpu:.1f} x the CPU of {slowest}"
         )
 
 

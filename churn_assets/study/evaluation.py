@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Metrics, evaluate
-from churn_assets.ml.portable.calibration import Calibration, log_losses, logistic_line, sigmoid
+from churn_assets.ml.portable.calibration import Calibration, log_losses, logit, sigmoid
 from churn_assets.ml.portable.model import Blend, Form
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.ensembles import ENSEMBLES, Ensemble, fit_ensembles
@@ -224,15 +224,15 @@ def _inside(
     found, sizes = {}, {}
     for name, values in table.items():
         by_size = values[:, fold >= 0]
-        best = min(range(len(by_size)), key=lambda at: line_losses(by_size[at], labels).mean())
+        best = min(range(len(by_size)), key=lambda at: calibrated_losses(by_size[at], labels).mean())
         found[name], sizes[name] = by_size[best], offered[name][best]
     return found, labels, sizes
 
 
-def line_losses(log_odds: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log loss per row after the best slope and intercept: it judges ranking and shape, not calibration."""
-    slope, intercept = logistic_line(log_odds, labels)
-    return log_losses(slope * log_odds + intercept, labels)
+def calibrated_losses(log_odds: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log loss per row after the best calibration by four numbers: it judges what calibration cannot mend."""
+    raw = sigmoid(log_odds)
+    return log_losses(logit(Calibration.bounded(raw, labels).apply(raw)), labels)
 
 
 def _contender(
@@ -285,7 +285,7 @@ def pick_contender(log_odds: LogOdds, labels: NDArray[np.float64]) -> tuple[str,
     Args:
         log_odds: contender -> log-odds per row, out of fold; simplest first, ensembles last.
     """
-    losses = {name: line_losses(values, labels) for name, values in log_odds.items()}
+    losses = {name: calibrated_losses(values, labels) for name, values in log_odds.items()}
     best = min(losses, key=lambda name: losses[name].mean())
     name = next(name for name in losses if _is_within_one_error(losses[name], losses[best]))
     why = (

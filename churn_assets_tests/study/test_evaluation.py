@@ -120,7 +120,7 @@ def test_an_ensemble_is_kept_only_if_it_is_better_by_more_than_chance() -> None:
     truth, labels = scores()
     random = np.random.default_rng(1)
     members = {name: truth + random.normal(0, 1.0, len(truth)) for name in LEARNERS}
-    best = min(members, key=lambda name: evaluation.line_losses(members[name], labels).mean())
+    best = min(members, key=lambda name: evaluation.calibrated_losses(members[name], labels).mean())
     chosen, _ = pick_contender(members | dict.fromkeys(ENSEMBLES, members[best]), labels)
     assert chosen in LEARNERS
     mixture = {"soft_voting": sum(members.values()) / len(members), "stacking": members[best]}

@@ -21,7 +21,7 @@ GROUP = np.array([0, 1, 1, 2])
 def test_contributions_add_up_to_the_log_odds(name: str) -> None:
     if name == "blend":
         form = Blend(
-            tuple(learner(MATRIX, LABELS, 1) for learner in LEARNERS.values()), (0.2, 0.5, 0.4), -0.1
+            tuple(learner(MATRIX, LABELS, 1) for learner in LEARNERS.values()), (0.2,) * len(LEARNERS), -0.1
         )
     else:
         form = LEARNERS[name](MATRIX, LABELS, 1)

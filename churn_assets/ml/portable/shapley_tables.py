@@ -135,7 +135,7 @@ class ShapleyTables:
     def _of_few(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
         """Explains few rows: each step takes all pieces."""
         rows, outputs = len(matrix), int(group.max()) + 1
-        found = np.zeros((rows, outputs))
+        found: NDArray[np.float64] = np.zeros((rows, outputs))
         if len(self.first):
             met = (matrix[:, self.column] <= self.threshold).astype(np.intp) << self.bit
             line = np.add.reduceat(met, self.first, axis=1)
