@@ -1,9 +1,9 @@
 """`python -m benchmarks.scoring PART FOLDER ROWS`: the parts of the scoring benchmark.
 
 `prepare` draws ROWS snapshots from the lake of CHURN_HOME and fits a shallow and a deep model. `churn_assets` scores
-the snapshots on Spark by the shallow model, with reasons and deciles; `scikit_learn` runs `predict_proba` on the prepared
-matrix of the same rows. `churn_assets_deep` and `scikit_learn_deep` do the same with the deep model. `row` measures the
-score of a single row with its contributions, by the deep model.
+the snapshots on Spark by the shallow model, with reasons and deciles; `scikit_learn` runs `predict_proba` on the
+prepared matrix of the same rows. `churn_assets_deep` and `scikit_learn_deep` do the same with the deep model. `row`
+measures the score of a single row with its contributions, by the deep model.
 """
 
 import json

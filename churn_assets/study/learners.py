@@ -25,7 +25,7 @@ KNOTS = 8
 MOST_TREES = 1000
 
 
-class Learner(Protocol):
+class StudyLearner(Protocol):
     """Fits a form of one kind, in one of several sizes.
 
     Attributes:
@@ -174,7 +174,7 @@ def _boosting(name: str, growth: float) -> Boosting:
 
 
 # In order of preference, simplest first. The growth is that of the largest size, see `trees_for`.
-LEARNERS: dict[str, Learner] = {
+LEARNERS: dict[str, StudyLearner] = {
     "ridge_logistic_regression": Regression(ridge),
     "additive_regression": Regression(additive_regression),
     "histogram_boosting": _boosting("histogram_boosting", 16.0),

@@ -147,7 +147,7 @@ def test_of_models_that_rank_alike_the_one_with_the_better_probabilities_is_chos
 
 @pytest.mark.slow
 def test_reasons_that_depend_on_each_other_are_seen() -> None:
-    """Not worse than untuned boosting, which needs no luck here; shallow trees alone lie far below it."""
+    """Not worse than untuned boosting; shallow trees, all that there was once, lie far below it."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     frame, labels = interactions(3000)
@@ -159,9 +159,10 @@ def test_reasons_that_depend_on_each_other_are_seen() -> None:
         learner = HistGradientBoostingClassifier(random_state=0).fit(plain[learn], labels[learn])
         theirs[unseen] = learner.predict_proba(plain[unseen])[:, 1]
     best = found.best
-    assert auc_interval(labels, best.probability)[0] > auc_interval(labels, theirs)[0] - 0.001
+    assert best.mean.auc > fold_mean(labels, theirs, found.fold).auc - 0.001
     assert best.metrics.brier < ((theirs - labels) ** 2).mean()
-    assert found.of("histogram_boosting").metrics.brier > 1.1 * best.metrics.brier
+    shallow = found.of("histogram_boosting")
+    assert shallow.mean.auc < best.mean.auc - 0.005 and shallow.metrics.brier > 1.1 * best.metrics.brier
     assert 0.9 < best.metrics.calibration_slope < 1.1
 
 

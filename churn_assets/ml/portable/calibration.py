@@ -117,7 +117,7 @@ class Calibration:
     high: float = 1.0
 
     @classmethod
-    def fit(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
+    def fit(cls, raw: NDArray[np.float64], labels: NDArray[np.float64], plain: bool = False) -> "Calibration":
         """Fit on rows of cohorts that neither trained the model nor test it.
 
         The map is a sigmoid of the log-odds of `raw`. With BOUNDED_POSITIVES positives or more a sigmoid with bounds,
@@ -125,13 +125,16 @@ class Calibration:
         not learned; see `_better`. If the fitted slope is not positive (the model ranks no better than chance on these
         rows), only the intercept is fitted, so that calibration never reverses a ranking. With fewer than
         MINIMUM_POSITIVES positives or negatives the method is "none".
+
+        Args:
+            plain: a sigmoid without bounds, whatever the number of positives.
         """
         positives = int(labels.sum())
         if min(positives, len(labels) - positives) < MINIMUM_POSITIVES:
             return cls()
         kinds: list[Fit] = [cls._sigmoid]
-        kinds += [cls.bounded] if positives >= BOUNDED_POSITIVES else []
-        kinds += [cls._steps] if positives >= ISOTONIC_POSITIVES else []
+        kinds += [cls.bounded] if positives >= BOUNDED_POSITIVES and not plain else []
+        kinds += [cls._steps] if positives >= ISOTONIC_POSITIVES and not plain else []
         return cls._better(kinds, raw, labels)(raw, labels)
 
     @classmethod
@@ -139,8 +142,10 @@ class Calibration:
         """Fit a sigmoid with bounds, by maximum likelihood."""
         from scipy.optimize import minimize
 
-        plain = cls._sigmoid(raw, labels)
         line, rows = logit(raw), len(labels)
+        plain = cls._sigmoid(raw, labels)
+        if logistic_line(line, labels)[0] <= 0:
+            return plain
 
         def loss(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             slope, intercept, low, high = at

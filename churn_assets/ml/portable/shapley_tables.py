@@ -135,14 +135,14 @@ class ShapleyTables:
     def _of_few(self, matrix: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
         """Explains few rows: each step takes all pieces."""
         rows, outputs = len(matrix), int(group.max()) + 1
-        found: NDArray[np.float64] = np.zeros((rows, outputs))
+        found = np.zeros((rows, outputs))
         if len(self.first):
             met = (matrix[:, self.column] <= self.threshold).astype(np.intp) << self.bit
             line = np.add.reduceat(met, self.first, axis=1)
             values = self.values[line[:, self.entry_piece] + self.entry_start]
             at = np.arange(rows)[:, None] * outputs + group[self.entry_column]
             # bincount adds in order, as `_add` does
-            found = np.bincount(at.ravel(), values.ravel(), rows * outputs).reshape(rows, outputs)
+            found += np.bincount(at.ravel(), values.ravel(), rows * outputs).reshape(rows, outputs)
         self.wide.add(matrix, group, found.T)
         return found
 
