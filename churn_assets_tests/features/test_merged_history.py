@@ -5,8 +5,6 @@ from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from churn_assets.contracts.business import Business
 from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.population import population
@@ -27,11 +25,6 @@ from churn_assets_tests.features.merged import (
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-
-@pytest.fixture(scope="module")
-def merging(tmp_path_factory: pytest.TempPathFactory) -> Business:
-    return merging_business(tmp_path_factory.mktemp("merging"))
 
 
 def test_the_survivor_has_the_history_of_both_from_the_day_on_which_the_merge_is_known(

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,16 +18,10 @@ from churn_assets_tests.features.merged import (
     World,
     compute,
     listed,
-    merging_business,
 )
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-@pytest.fixture(scope="module")
-def merging(tmp_path_factory: pytest.TempPathFactory) -> Business:
-    return merging_business(tmp_path_factory.mktemp("merging"))
 
 
 def random_world(random: Random, prefix: str) -> World:

@@ -59,6 +59,13 @@ def _counts(balance: PeopleBalance) -> dict[str, int]:
     return {n: getattr(balance, n) for n in names if getattr(balance, n)}
 
 
+def _of_all(
+    business: Business, customers: Sequence[Row], spells: Sequence[Row], months: Sequence[str] = MONTHS
+) -> list[dict[str, int]]:
+    """The counts of each month over all sources."""
+    return [_counts(b) for b in _balances(business, customers, spells, months) if b.source == ALL]
+
+
 def test_three_of_twenty_customers_vanish_and_are_counted(business: Business) -> None:
     """Case 16: one purged, one erased, one merged; their spells go on as if nothing had happened."""
     jan, feb, mar, _ = MONTHS
@@ -86,8 +93,7 @@ def test_a_survivor_runs_by_the_spell_of_the_merged_customer(business: Business)
     customers += [*_listed("a", jan, feb, merged_into_key="s"), *_listed("b", jan, feb, merged_into_key="t")]
     spells: list[Row] = [(jan, who, {}) for who in ("s", "a", "b")]
     spells.append((feb, "s", {"ended_on": date(2025, 2, 10)}))
-    of_all = [_counts(b) for b in _balances(business, customers, spells, [jan, feb, mar]) if b.source == ALL]
-    assert of_all == [
+    assert _of_all(business, customers, spells, [jan, feb, mar]) == [
         {"new": 3, "now": 3},
         {"former": 3, "new": 1, "now": 2, "merged": 2},
         {"former": 2, "now": 2},
@@ -116,8 +122,7 @@ def test_a_merge_that_leads_nowhere_is_unknown(business: Business) -> None:
     customers += [(feb, who, {"merged_into_key": heir}) for who, heir in into.items()]
     customers.append((mar, "doubtful", {"refused": True, "status": None}))
     spells: list[Row] = [(jan, who, {}) for who in everybody]
-    of_all = [b for b in _balances(business, customers, spells, [jan, feb, mar]) if b.source == ALL]
-    assert [_counts(b) for b in of_all] == [
+    assert _of_all(business, customers, spells, [jan, feb, mar]) == [
         {"new": 7, "now": 7},
         {"former": 7, "now": 1, "merged": 1, "unknown": 4, "disappeared": 1},
         {"former": 5, "new": 1, "unknown": 1, "disappeared": 5},  # March lists one of them
@@ -130,8 +135,7 @@ def test_a_refused_end_is_unknown_until_a_good_row_comes(business: Business) -> 
     spells: list[Row] = [(jan, who, {}) for who in ("a", "b", "c")]
     spells.append((feb, "a", {"refused": True, "started_on": None}))
     spells += [(apr, "a", {"ended_on": date(2025, 2, 10)}), (mar, "b", {"ended_on": date(2025, 3, 31)})]
-    of_all = [_counts(b) for b in _balances(business, listed, spells) if b.source == ALL]
-    assert of_all == [
+    assert _of_all(business, listed, spells) == [
         {"new": 3, "now": 3},
         {"former": 3, "now": 2, "unknown": 1},
         {"former": 3, "now": 1, "ended": 1, "unknown": 1},
@@ -145,8 +149,7 @@ def test_nobody_stays_unknown_who_is_listed_no_more(business: Business) -> None:
     listed = [*_listed("a", jan, feb), *_listed("b", *MONTHS)]
     spells: list[Row] = [(jan, who, {}) for who in ("a", "b")]
     spells.append((feb, "a", {"refused": True, "started_on": None}))
-    of_all = [_counts(b) for b in _balances(business, listed, spells) if b.source == ALL]
-    assert of_all[1:] == [
+    assert _of_all(business, listed, spells)[1:] == [
         {"former": 2, "now": 1, "unknown": 1},
         {"former": 2, "now": 1, "disappeared": 1},
         {"former": 1, "now": 1},
@@ -162,8 +165,7 @@ def test_who_comes_back_is_new_and_who_comes_and_goes_within_a_month_is_counted(
         (jan, "later", {"started_on": date(2025, 3, 5), "ended_on": date(9999, 12, 31)}),
     ]
     customers += _listed("later", jan, feb, mar)
-    of_all = [_counts(b) for b in _balances(business, customers, spells, [jan, feb, mar]) if b.source == ALL]
-    assert of_all == [
+    assert _of_all(business, customers, spells, [jan, feb, mar]) == [
         {"new": 1, "now": 1},
         {"former": 1, "new": 1, "ended": 1, "disappeared": 1},
         {"new": 2, "now": 2},

@@ -20,7 +20,12 @@ from uuid import uuid4
 
 from churn_assets.lakehouse.delta.draft import EVERYTHING, Refused, TablePlace
 from churn_assets.lakehouse.delta.grouping import grouped
-from churn_assets.lakehouse.engine.frames import FilesGoneError, read_partitions, write_parquet
+from churn_assets.lakehouse.engine.frames import (
+    FilesGoneError,
+    PartitionedFiles,
+    read_partitions,
+    write_parquet,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,7 +112,7 @@ def _frame(
     paths: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for file in files:
         paths[tuple(str(file[f"partition.{column}"]) for column in columns)].append(file["path"])
-    return read_partitions(spark, uri, schema, columns, paths)
+    return read_partitions(spark, PartitionedFiles(uri, schema, columns, paths))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What differs between the engines in the use of a frame: reading and writing files, keeping rows, telling errors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,33 +60,39 @@ def read_folder(spark: "SparkSession", folder: str, schema: str | None = None) -
     return reader.parquet(*(file.as_uri() for file in files))
 
 
-def read_partitions(
-    spark: "SparkSession",
-    root: str,
-    schema: "StructType",
-    columns: Sequence[str],
-    files: Mapping[Partition, Sequence[str]],
-) -> "DataFrame":
-    """The rows of a table's Parquet files, in the order of `schema`.
+@dataclass(frozen=True)
+class PartitionedFiles:
+    """Parquet files of a table.
 
-    Args:
-        spark: the session.
+    Attributes:
         root: folder of the table, a path or URI.
         schema: all columns.
         columns: partition columns; the files do not hold them.
         files: values of the partition columns -> paths below `root`.
+    """
+
+    root: str
+    schema: "StructType"
+    columns: Sequence[str]
+    files: Mapping[Partition, Sequence[str]]
+
+    @property
+    def paths(self) -> list[str]:
+        """All files, below `root`."""
+        return sorted(path for some in self.files.values() for path in some)
+
+
+def read_partitions(spark: "SparkSession", table: PartitionedFiles) -> "DataFrame":
+    """The rows of the files, with the columns in the order of the table's schema.
 
     Raises:
-        FilesGoneError: some do not exist.
+        FilesGoneError: some files do not exist.
     """
-    paths = sorted(path for some in files.values() for path in some)
-    if not is_uri(root):
-        require_files([Path(root, path) for path in paths])
-    if not paths:
-        return spark.createDataFrame([], schema)
-    if _is_spark(spark):
-        return _by_path(spark, root, schema, columns, paths)
-    return _by_partition(spark, root, schema, columns, files)
+    if not is_uri(table.root):
+        require_files([Path(table.root, path) for path in table.paths])
+    if not table.paths:
+        return spark.createDataFrame([], table.schema)
+    return _by_path(spark, table) if _is_spark(spark) else _by_partition(spark, table)
 
 
 def require_files(paths: Sequence[Path]) -> None:
@@ -128,41 +135,36 @@ def _is_spark(session: "SparkSession") -> bool:
     return hasattr(session, "_jsparkSession")
 
 
-def _by_path(
-    spark: "SparkSession", root: str, schema: "StructType", columns: Sequence[str], paths: Sequence[str]
-) -> "DataFrame":
+def _by_path(spark: "SparkSession", table: PartitionedFiles) -> "DataFrame":
     """One frame; Spark takes the values of the partition columns from the paths."""
     from pyspark.errors import AnalysisException
 
+    root, names, paths = table.root, table.schema.names, table.paths
+    reader = spark.read.schema(table.schema).option("basePath", root)
     try:
-        found = spark.read.schema(schema).option("basePath", root).parquet(*(f"{root}/{p}" for p in paths))
+        found = reader.parquet(*(f"{root}/{path}" for path in paths))
     except AnalysisException as error:
         if error.getCondition() != "PATH_NOT_FOUND":
             raise
         raise FilesGoneError(f"some of {len(paths)} files of {root} are gone") from error
-    order = [*(name for name in schema.names if name not in columns), *columns]  # Spark puts these last
-    return found if order == schema.names else found.select(*schema.names)
+    order = [*(name for name in names if name not in table.columns), *table.columns]  # Spark puts these last
+    return found if order == names else found.select(*names)
 
 
-def _by_partition(
-    spark: "SparkSession",
-    root: str,
-    schema: "StructType",
-    columns: Sequence[str],
-    files: Mapping[Partition, Sequence[str]],
-) -> "DataFrame":
+def _by_partition(spark: "SparkSession", table: PartitionedFiles) -> "DataFrame":
     """A frame for each partition, with its values as constants: Sail's own partitions need the schema in the files."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import StructType
 
-    held = StructType([field for field in schema.fields if field.name not in columns])
+    schema = table.schema
+    held = StructType([field for field in schema.fields if field.name not in table.columns])
     frames = []
-    for values, paths in sorted(files.items()):
+    for values, paths in sorted(table.files.items()):
         constants = {
             column: F.lit(value).cast(schema[column].dataType)
-            for column, value in zip(columns, values, strict=True)
+            for column, value in zip(table.columns, values, strict=True)
         }
-        rows = spark.read.schema(held).parquet(*(Path(root, path).as_uri() for path in sorted(paths)))
+        rows = spark.read.schema(held).parquet(*(Path(table.root, path).as_uri() for path in sorted(paths)))
         frames.append(
             rows.select(*(constants[n].alias(n) if n in constants else F.col(f"`{n}`") for n in schema.names))
         )

@@ -5,6 +5,8 @@ Spark 4.2's *classification* trees merge leaves that predict the same class. At 
 on the 0/1 label: variance is half the Gini impurity, so the splits are the same, and a leaf's mean is its churn share.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,13 +18,16 @@ from churn_assets.ml.portable.trees import LEAF, Trees
 BINS = 16  # per column at the most
 
 
+def _size(part: TrainingPart, depth: int, leaf_rows: int) -> dict[str, Any]:
+    """How large each tree may grow, and the seed, as all of MLlib's tree learners name them."""
+    return {"maxDepth": depth, "minInstancesPerNode": leaf_rows, "maxBins": BINS, "seed": part.seed}
+
+
 def decision_tree(part: TrainingPart, depth: int, leaf_rows: int) -> Scorer:
     """Fit one tree; see `DecisionTree`."""
     from pyspark.ml import regression
 
-    learner = regression.DecisionTreeRegressor(
-        maxDepth=depth, minInstancesPerNode=leaf_rows, maxBins=BINS, seed=part.seed
-    )
+    learner = regression.DecisionTreeRegressor(**_size(part, depth, leaf_rows))
     nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
     return Scorer(trees_of(nodes, np.ones(1)), "probability")
 
@@ -32,13 +37,7 @@ def random_forest(part: TrainingPart, trees: int, depth: int, leaf_rows: int, ro
     from pyspark.ml import regression
 
     learner = regression.RandomForestRegressor(
-        numTrees=trees,
-        maxDepth=depth,
-        minInstancesPerNode=leaf_rows,
-        maxBins=BINS,
-        subsamplingRate=rows,
-        featureSubsetStrategy="sqrt",
-        seed=part.seed,
+        numTrees=trees, subsamplingRate=rows, featureSubsetStrategy="sqrt", **_size(part, depth, leaf_rows)
     )
     nodes = part.spark.save_and_read(learner.fit(part.spark.frame()))
     return Scorer(trees_of(nodes, np.full(trees, 1 / trees)), "probability")
@@ -49,12 +48,7 @@ def boosted_trees(part: TrainingPart, trees: int, depth: int, leaf_rows: int, le
     from pyspark.ml import classification
 
     learner = classification.GBTClassifier(
-        maxIter=trees,
-        maxDepth=depth,
-        stepSize=learning_rate,
-        minInstancesPerNode=leaf_rows,
-        maxBins=BINS,
-        seed=part.seed,
+        maxIter=trees, stepSize=learning_rate, **_size(part, depth, leaf_rows)
     )
     fitted = learner.fit(part.spark.frame())
     nodes = part.spark.save_and_read(fitted)

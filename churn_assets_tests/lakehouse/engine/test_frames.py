@@ -7,6 +7,7 @@ import pytest
 
 from churn_assets.lakehouse.engine.frames import (
     FilesGoneError,
+    PartitionedFiles,
     keep,
     read_folder,
     read_partitions,
@@ -38,7 +39,7 @@ def test_partitions_come_back_whatever_the_path(spark: "SparkSession", tmp_path:
     folder = tmp_path / ODD / "table"
     files = _written(spark, folder)
     schema = spark.createDataFrame([], "half string, id bigint").schema
-    rows = read_partitions(spark, str(folder), schema, ["half"], files)
+    rows = read_partitions(spark, PartitionedFiles(str(folder), schema, ["half"], files))
     assert rows.columns == ["half", "id"]
     assert sorted(map(tuple, rows.collect())) == [(f"n {i % 2}", i) for i in (0, 2, 4, 1, 3, 5)]
     assert read_folder(spark, str(folder), "id bigint").count() == 6
@@ -47,9 +48,10 @@ def test_partitions_come_back_whatever_the_path(spark: "SparkSession", tmp_path:
 def test_a_file_that_is_gone_is_an_error_and_not_no_rows(spark: "SparkSession", tmp_path: Path) -> None:
     files = _written(spark, tmp_path / "table")
     schema = spark.createDataFrame([], "half string, id bigint").schema
+    table = PartitionedFiles(str(tmp_path / "table"), schema, ["half"], files)
     (tmp_path / "table" / files["n 1",][0]).unlink()
     with pytest.raises(FilesGoneError, match=r"1 of \d files are gone, the first is .*table/half="):
-        read_partitions(spark, str(tmp_path / "table"), schema, ["half"], files)
+        read_partitions(spark, table)
 
 
 def test_a_kept_frame_is_computed_once(spark: "SparkSession") -> None:
