@@ -163,7 +163,7 @@ def test_reasons_that_depend_on_each_other_are_seen() -> None:
     assert best.metrics.brier < ((theirs - labels) ** 2).mean()
     shallow = found.of("histogram_boosting")
     assert shallow.mean.auc < best.mean.auc - 0.005 and shallow.metrics.brier > 1.1 * best.metrics.brier
-    assert 0.9 < best.metrics.calibration_slope < 1.1
+    assert 0.85 < best.metrics.calibration_slope < 1.15
 
 
 def test_choices_inside_a_fold_see_a_part_of_many_rows(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
