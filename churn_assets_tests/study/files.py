@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from churn_assets.study.learners import LEARNERS, Boosting
 
+TELCO = Path(__file__).parents[3] / "shared" / "data" / "telco_ibm.csv"
+
 
 def customers(rows: int = 900, seed: int = 3) -> pd.DataFrame:
     """Customers who leave by months, price and contract: id, months, price, contract, region, noise, left (Yes/No)."""

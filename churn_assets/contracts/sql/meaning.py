@@ -47,7 +47,12 @@ def differences_of_pattern(pattern: str, kind: str) -> list[Found]:
         (f"the pattern has {what}", f"write {instead}") for what, instead in patterns.differences(pattern)
     ]
     if kind not in JOINED and not is_decimal(kind):
-        found.append((f"the pattern reads the text of a {kind}, which is another", "use minimum and maximum"))
+        found.append(
+            (
+                f"the pattern reads a {kind} as text, which the engines write differently",
+                "use minimum and maximum",
+            )
+        )
     return found
 
 
@@ -167,7 +172,10 @@ class _Reader:
     def _field(self, kind: str | None, name: str) -> str | None:
         found = None if kind is None else field(kind, name)
         if kind is not None and found is None:
-            self.tell(f"the field {name} is read from what is no single document", "use get(list, 0).field")
+            self.tell(
+                f"the field {name} is read from something that is not a single document",
+                "use get(list, 0).field",
+            )
         return found
 
     # conditions
@@ -178,7 +186,7 @@ class _Reader:
             return UNKNOWN
         if set(kinds) <= {wanted, "null"}:
             return wanted
-        self.tell(f"a {wanted} is expected where another type stands", "compare it with a value")
+        self.tell(f"a {wanted} is expected here, and this is of another type", "compare it with a value")
         return UNKNOWN
 
     def _is(self, node: exp.Is) -> str | None:
@@ -343,7 +351,7 @@ class _Reader:
         if kind is None:
             return UNKNOWN
         if inner is None:
-            self.tell(f"{name} reads what is no list", "give it a list")
+            self.tell(f"{name} reads something that is not a list", "give it a list")
             return UNKNOWN
         if name in ("filter", "exists") and len(nodes) == 2:
             body = self._body(nodes[1], [inner])
