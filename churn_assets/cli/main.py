@@ -7,11 +7,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
+from churn_assets.cli.configuration import configuration
+from churn_assets.cli.incidents import incident
 from churn_assets.cli.init import init
 from churn_assets.cli.page import page
+from churn_assets.cli.problems import problem
 from churn_assets.cli.schema import schema
+from churn_assets.cli.service_levels import service_levels
 from churn_assets.cli.study import study
 
 
@@ -52,6 +57,11 @@ for command in (
     schema,
     study,
     channels,
+    incident,
+    problem,
+    changes,
+    configuration,
+    service_levels,
 ):
     cli.add_command(command)
 

@@ -55,14 +55,21 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
 @click.argument("version")
 @_FROM
 @_WHY
-def promote(version: str, first: str | None, why: str) -> None:
-    """Put model VERSION in charge by hand; the decision is written down in models/champions and MLflow."""
+@click.option("--approved-by", metavar="NAME", help="Who else approved it, for the record.")
+def promote(version: str, first: str | None, why: str, approved_by: str | None) -> None:
+    """Put model VERSION in charge by hand; it is recorded in models/champions, operations/changes and MLflow."""
     from churn_assets.models.decisions import promote as put_in_charge
+    from churn_assets.operations.changes.change import ChangeError
 
-    _put_in_charge(
-        lambda lakehouse, tracking, start, by: put_in_charge(lakehouse, tracking, version, start, why, by),
-        first,
-    )
+    try:
+        _put_in_charge(
+            lambda lakehouse, tracking, start, by: put_in_charge(
+                lakehouse, tracking, version, start, why, by, approved_by
+            ),
+            first,
+        )
+    except ChangeError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.command()

@@ -27,26 +27,40 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
+from churn_assets.lakehouse.catalogue.operations import (
+    CHANGES,
+    CONFIGURATION_ITEMS,
+    DRILLS,
+    INCIDENTS,
+    PROBLEMS,
+    SERVICE_LEVELS,
+)
 from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
 
 __all__ = [
     "CHAMPIONS",
+    "CHANGES",
     "CHURN_EVENTS",
     "CHURN_LABELS",
     "CHURN_SCORES",
+    "CONFIGURATION_ITEMS",
     "CUSTOMERS",
     "CUSTOMER_KEYS",
     "CUSTOMER_MONTHS",
     "CUSTOMER_SEGMENTS",
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
+    "DRILLS",
     "FINDINGS",
+    "INCIDENTS",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
+    "PROBLEMS",
     "QUARANTINE",
     "RECONCILIATION",
+    "SERVICE_LEVELS",
     "TRAINING_RUNS",
     "LakeColumn",
     "Table",
@@ -85,6 +99,12 @@ def catalogue(business: Business) -> list[Table]:
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
+        INCIDENTS,
+        PROBLEMS,
+        CHANGES,
+        CONFIGURATION_ITEMS,
+        SERVICE_LEVELS,
+        DRILLS,
     ]
 
 
