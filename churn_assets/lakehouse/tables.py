@@ -35,7 +35,13 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
+from churn_assets.lakehouse.catalogue.scores import (
+    CHURN_SCORES,
+    CUSTOMER_SEGMENTS,
+    EXPECTED_LIFETIMES,
+    LIFETIME_QUALITY,
+    RETENTION_CURVES,
+)
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
 
@@ -53,13 +59,16 @@ __all__ = [
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
     "DRILLS",
+    "EXPECTED_LIFETIMES",
     "FINDINGS",
     "INCIDENTS",
+    "LIFETIME_QUALITY",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
     "PROBLEMS",
     "QUARANTINE",
     "RECONCILIATION",
+    "RETENTION_CURVES",
     "SERVICE_LEVELS",
     "TRAINING_RUNS",
     "LakeColumn",
@@ -96,6 +105,9 @@ def catalogue(business: Business) -> list[Table]:
         CHAMPIONS,
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
+        EXPECTED_LIFETIMES,
+        RETENTION_CURVES,
+        LIFETIME_QUALITY,
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,

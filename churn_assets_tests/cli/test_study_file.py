@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from churn_assets.cli.main import cli
 from churn_assets.study.learners import LEARNERS
-from churn_assets_tests.study.files import customers, with_leaks, write
+from churn_assets_tests.study.files import customers, with_leaks, without_boosting, write
 
 TELCO = Path(__file__).parents[3] / "shared" / "data" / "telco_ibm.csv"
 
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table[name] = table[name].map("{:.2f}".format, na_action="ignore").str.replace(".", ",")
     file = write(folder, table.to_csv(index=False, sep=";").encode("cp1252", errors="replace"), "kunden.csv")
     quick = pytest.MonkeyPatch()
-    quick.delitem(LEARNERS, "histogram_boosting")  # most of the time; judged in test_evaluation.py
+    without_boosting(quick)  # judged in test_evaluation.py
     done = study(
         folder / "home",
         *(str(file), "--target", "übergang", "--positive", "Yes", "--leave-out", "Joined", "--id", "ID"),
