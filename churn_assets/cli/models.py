@@ -35,6 +35,7 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
     from churn_assets.graph.partitions import snapshot_months
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.months import month_end
+    from churn_assets.operations.log import writing as log
 
     settings = settings_of_process()
     business = load_business(settings.business_path)
@@ -45,6 +46,14 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
         raise click.UsageError(f"--from {first} is after the newest closed month, {newest}.")
     tracking = tracking_of(settings, business)
     decision = decide(Lakehouse(settings), tracking, month_end(first or newest), getpass.getuser())
+    log.start(settings)
+    log.event(
+        "model.in_charge",
+        f"Version {decision.model_version} was put in charge by hand.",
+        model_version=decision.model_version,
+        previous_version=decision.previous_version,
+        in_charge_from=str(decision.in_charge_from),
+    )
     Console().print(
         f"Version {decision.model_version} is in charge from {decision.in_charge_from} on "
         f"(before: {decision.previous_version}). Materialise scores/* of the months since to score with it."

@@ -16,6 +16,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import CheckFailed
 from churn_assets.graph.names import POOL
+from churn_assets.graph.step_log import logged
 from churn_assets.lakehouse.engine.session import why_engine_ended
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import LakeColumn, Table
@@ -52,6 +53,9 @@ def _step(function: Callable[..., Any], table: Table, business: Business, spark:
 
     @wraps(function)
     def step(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from logged(table, args, body(*args, **kwargs))
+
+    def body(*args: Any, **kwargs: Any) -> Iterator[Any]:
         if isinstance(lakehouse := kwargs.get("lakehouse"), Lakehouse):
             record_edits(lakehouse, business, args[0].run.run_id)
         try:
