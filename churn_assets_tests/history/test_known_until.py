@@ -154,6 +154,26 @@ def test_history_that_was_never_ingested_is_not_a_business_without_customers(
     assert "(subscriptions: 2025-01)" in why and "`churn-assets run ingest --from 2025-01`" in why
 
 
+def test_what_counts_all_events_waits_for_every_month_of_them(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    """Tickets lack January. No window reaches it, but gold/customers counts the tickets of all time."""
+    months = month_range("2025-01", "2025-05")
+    deliver(lake, months)
+    january = Path(lake.settings.landing_uri) / "tickets" / "extract_date=2025-01-31" / "part-1.jsonl"
+    kept = january.rename(lake.lakehouse.settings.home_path / "kept.jsonl")
+    assert "silver__tickets" in failures(lake.run(INGEST, months, instance=instance))
+    assert lake.run(SNAPSHOTS, ["2025-05"], instance=instance).success
+    [(step, why)] = failures(lake.run(INGEST, ["2025-05"], instance=instance)).items()
+    assert step == "gold__customers" and "(tickets: 2025-01)" in why
+    kept.rename(january)
+    again = lake.run(INGEST, ["2025-01"], instance=instance)
+    assert again.success, failures(again)
+    assert lake.frame(tables.customers(lake.business), ["tickets_total"])["tickets_total"].sum() == len(
+        months
+    )
+
+
 def test_a_file_that_cannot_be_read_costs_its_month_of_its_source_alone(
     lake: Lake, instance: dg.DagsterInstance
 ) -> None:
