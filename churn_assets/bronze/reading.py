@@ -145,16 +145,14 @@ CASTS = {
 }
 
 
-def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool) -> "Column":
-    """The value in another type; null when it cannot be converted, or Spark has no such cast (a number to a date).
+def _cast(delivered: "Column", kind: "DataType", spark_type: str, is_id: bool) -> "Column":
+    """A value of this kind in another type; null when it cannot be converted, or Spark has no such cast.
 
     A number with a fraction is no integer and no id, and neither is an id that its type cannot hold exactly.
     """
     from pyspark.sql import functions as F
     from pyspark.sql.types import FractionalType
 
-    [field] = frame.select(delivered).schema
-    kind = field.dataType
     if not _has_cast(kind, spark_type):
         return F.lit(None).cast(spark_type)
     if kind.typeName() == "boolean" and spark_type != "string":
@@ -179,9 +177,10 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
     raw, delivered = read_folder(spark, folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
     ids = {c.field for c in source.columns if c.name in source.ids}
-    kinds = {field.name: field.dataType.typeName() for field in raw.schema}
+    staged = {field.name: field.dataType for field in raw.schema}
     named = zip(_places(len(columns)), columns, strict=True)
-    floating = {name for place, (name, _) in named if kinds[place] in FLOATING}
+    kinds = {name: staged[place] for place, (name, _) in named}
+    floating = {name for name, kind in kinds.items() if kind.typeName() in FLOATING}
     values, rescued, carried = {}, {}, set()
     for field in source.fields:
         name = _delivered_name(source, field, [*delivered])
@@ -189,7 +188,7 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
             values[field] = F.lit(None).cast(types[field])
             continue
         carried.add(name)
-        values[field] = _cast(raw, delivered[name], types[field], field in ids)
+        values[field] = _cast(delivered[name], kinds[name], types[field], field in ids)
         unfit = delivered[name].isNotNull() & values[field].isNull()
         text = number_as_text(delivered[name]) if name in floating else delivered[name].cast("string")
         rescued[field] = F.when(unfit, text)

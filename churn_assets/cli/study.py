@@ -25,7 +25,7 @@ from churn_assets.cli.options import settings_of_process
 @click.option(
     "--groups",
     metavar="COLUMN",
-    help="Column of what else must stay together (household, account); not with --time.",
+    help="Column of groups that must stay together, such as households; not with --time.",
 )
 @click.option("--positive", metavar="VALUE", help="Value of the target that means: left.")
 @click.option(

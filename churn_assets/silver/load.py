@@ -28,13 +28,14 @@ from churn_assets.silver.audit import (
     rows_by_month,
     volume_not_judged,
 )
-from churn_assets.silver.conform import conform, is_invalid, refused_rows
+from churn_assets.silver.conform import conform, refused_rows
 from churn_assets.silver.customer_identity import draft_identity
 from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months, rules_digest
+from churn_assets.silver.row_rules import is_invalid
 from churn_assets.silver.versions import (
     bookkeeping,
     repeated_keys,
@@ -174,7 +175,7 @@ def _unread_files(
     unread = [f for f in lacking if f.modified_ns < written]
     with lakehouse.staging(table, run_id=run_id) as folder:
         why = {name: str(error) for name, _, error in stage(source, unread, folder).refused}
-    never = "It came after bronze was written, and is older than that by its own account."
+    never = "It arrived after bronze was written, although its time of change is earlier."
     return {f: why.get(f.name, f"{f.name}: {never}") for f in unread}
 
 

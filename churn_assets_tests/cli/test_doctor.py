@@ -69,7 +69,7 @@ def test_sql_that_engines_read_differently_is_told(settings: Settings, tmp_path:
     expression = {"name": "rounded", "sql": "rint(tenure_days)"}
     edit_yaml(folder / "churn.yaml", lambda content: content["features"].append(expression))
     finding = look(settings.model_copy(update={"business": str(folder)}), "sql")
-    assert finding.status == "ok" and "rint rounds halves otherwise" in finding.what
+    assert finding.status == "ok" and "rint rounds halves differently" in finding.what
     assert "churn-assets check" in finding.remedy
 
 
@@ -240,12 +240,12 @@ def test_round_trip_leaves_nothing_behind(spark: "SparkSession", settings: Setti
 
 
 def test_settings_are_shown_without_a_password(tmp_path: Path) -> None:
-    mirror = "https://me:sec/ret@mirror/maven2"
+    mirror = "https://me:sec/ret@mirror.example.com/maven2"
     finding = look(
         Settings(home=str(tmp_path), tracking_uri="postgresql://me:secret@db/mlflow", maven=mirror),
         "settings",
     )
-    assert "maven: https://***@mirror/maven2" in finding.what
+    assert "maven: https://***@mirror.example.com/maven2" in finding.what
     assert "tracking: postgresql://***@db/mlflow" in finding.what
     assert f"lake: {tmp_path}/lake" in finding.what
 

@@ -132,22 +132,22 @@ TRY_CASTS: dict[str, frozenset[str]] = {
 
 # Function -> (what differs, what to write instead).
 OTHERWISE: dict[str, tuple[str, str]] = {
-    "weekday": ("counts Sundays otherwise", "use dayofweek: 1 is Sunday, 7 is Saturday"),
-    "rint": ("rounds halves otherwise", "use round(x)"),
+    "weekday": ("numbers the days differently", "use dayofweek: 1 is Sunday, 7 is Saturday"),
+    "rint": ("rounds halves differently", "use round(x)"),
     "bround": ("is not proven", "use round(x, n)"),
     "percentile_approx": ("interpolates", "count or sum in a feature"),
     "get_json_object": (
-        "writes numbers and nested documents otherwise",
+        "writes numbers and nested documents differently",
         "name the path as physicalName of a column: issue.category",
     ),
     "json_array_length": (
-        "counts the keys of an object, too",
+        "also counts the keys of an object",
         "write CASE WHEN x LIKE '[%' THEN json_array_length(x) END",
     ),
-    "to_json": ("writes decimals and moments otherwise", "put the text together with concat"),
-    "initcap": ("begins words elsewhere", "use upper or lower"),
-    "isnan": ("is null where the value is", "leave it out: numbers are never NaN here"),
-    "timestampdiff": ("counts begun units", "use date_diff for days"),
+    "to_json": ("writes decimals and timestamps differently", "put the text together with concat"),
+    "initcap": ("splits words differently", "use upper or lower"),
+    "isnan": ("is null where the value is null", "leave it out: numbers are never NaN here"),
+    "timestampdiff": ("counts units that have only begun", "use date_diff for days"),
     "try_divide": ("fails for numbers of other types", "write a / nullif(b, 0)"),
     "try_add": ("fails for numbers of other types", "write cast(a as double) + b"),
     "try_subtract": ("fails for numbers of other types", "write cast(a as double) - b"),
@@ -170,7 +170,7 @@ OTHERWISE: dict[str, tuple[str, str]] = {
     "pow": ("may differ in the last bits", "write x * x"),
     "cbrt": ("differs in the last bits", "use sqrt"),
     "from_json": (
-        "reads documents of another form otherwise",
+        "reads documents of another form differently",
         "write CASE WHEN x LIKE '[%' THEN from_json(x, 'array<...>') END",
     ),
     "aggregate": ("is not proven for these", "add numbers as double: aggregate(list, 0D, (s, x) -> s + x)"),

@@ -27,7 +27,7 @@ from churn_assets_tests.contracts.sql.answers import TYPES
         ("word rlike '(?i)x'", "flag", "lower"),
         ("word rlike other", "not proven", ""),
         ("regexp_replace(word, 'x', '\\\\$')", "not proven", ""),
-        ("weekday(day)", "Sunday", "dayofweek"),
+        ("weekday(day)", "numbers the days differently", "dayofweek"),
         ("extract(dow from day)", "not proven", ""),
         ("rint(number)", "halves", "round"),
         ("array_contains(split(word, ','), other)", "not proven", ""),
@@ -37,13 +37,13 @@ from churn_assets_tests.contracts.sql.answers import TYPES
         ("cast(digits as int)", "raises", "try_cast(x as int)"),
         ("digits <> '' and cast(digits as bigint) = 1", "raises", "try_cast"),
         ("to_date(word, 'dd.MM.yyyy')", "raises", "try_to_timestamp"),
-        ("try_cast(word as date)", "other forms", "try_to_timestamp"),
-        ("try_cast(word as boolean)", "other words", "'true'"),
+        ("try_cast(word as date)", "string to date accepts different texts", "try_to_timestamp"),
+        ("try_cast(word as boolean)", "string to boolean accepts different texts", "'true'"),
         ("try_cast(digits as decimal(10,2))", "not proven", ""),
         ("money / 3", "decimals", "double"),
         ("number / base", "may be 0", "nullif(b, 0)"),
         ("number % whole", "may be 0", "nullif(b, 0)"),
-        ("cast(number as string)", "text of a double", ""),
+        ("cast(number as string)", "a double as different texts", ""),
         ("concat(word, number)", "not proven for (string, double)", ""),
         ("digits = 12", "string is compared with a int", "try_cast"),
         ("case when yes then 1 else 0.5 end", "mixes", "0D"),
@@ -57,7 +57,7 @@ from churn_assets_tests.contracts.sql.answers import TYPES
         ("word rlike r'x'", "raw string", ""),
         ("word = 'it''s'", "doubled", ""),
         ("word = '\\u0041'", "escape", ""),
-        ("! yes", "binds", ""),
+        ("! yes", "precedence", ""),
         ("word || 'x' + 1", "beside", ""),
         ("word is not distinct", "could not be parsed", ""),
         ("((", "could not be parsed", ""),
@@ -136,7 +136,7 @@ def test_a_pattern(pattern: str, found: list[str]) -> None:
 
 def test_a_pattern_of_numbers() -> None:
     assert differences_of_pattern("^1", "bigint") == []
-    assert "the text of a double" in differences_of_pattern("^1", "double")[0][0]
+    assert "a double as text" in differences_of_pattern("^1", "double")[0][0]
 
 
 def test_a_format() -> None:
