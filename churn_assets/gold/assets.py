@@ -42,6 +42,11 @@ KNOWN = {
     "were not refused. Spells, entities that deliver changes and the label's source have passed in all earlier months, "
     "too."
 }
+KNOWN_EVER = {
+    EVERY_SOURCE_COMPLETE: "Every source has passed silver up to the newest month, except months that are not due yet "
+    "and were not refused: events, spells, entities that deliver changes and the label's source in all months, other "
+    "entities in the months of the observation window."
+}
 LOADED = {LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver."}
 
 
@@ -124,7 +129,7 @@ def _customers(business: Business) -> dg.AssetsDefinition:
         business,
         description="Everything known today about each customer.",
         deps=[*_silver_keys(business), tables.RECONCILIATION.key],
-        checks={ONE_ROW: "Each customer has exactly one row."} | KNOWN | LOADED,
+        checks={ONE_ROW: "Each customer has exactly one row."} | KNOWN_EVER | LOADED,
     )
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
