@@ -8,7 +8,14 @@ from churn_assets.contracts.columns import DAY_OF_ZEROS, EARLIEST, ZEROS
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
 from churn_assets.contracts.words import with_article
-from churn_assets.lakehouse.engine.texts import FLOATING, from_text, json_object, moment, number_as_text
+from churn_assets.lakehouse.engine.texts import (
+    FLOATING,
+    from_text,
+    in_document,
+    json_object,
+    moment,
+    number_as_text,
+)
 from churn_assets.sources.delivered_text import REPLACED, UNDECODED
 
 if TYPE_CHECKING:
@@ -49,22 +56,20 @@ def raw_value(column: ContractColumn, source: Source) -> "Column":
     if column.transform or source.format == "parquet":
         return F.nullif(F.trim(delivered), F.lit("")) if column.spark_type == "string" else delivered
     if column.json_path:
-        delivered = F.get_json_object(delivered, column.json_path)
+        delivered = in_document(delivered, column.json_path)
     return F.nullif(F.trim(delivered), F.lit(""))
 
 
-def _text_columns(raw: "DataFrame", source: Source) -> set[str]:
-    """Names of the columns whose raw value is text: as it was delivered, or as transformLogic made it."""
-    if not any(
-        column.transform for column in source.columns
-    ):  # the types of a frame cost a query of the plan
-        return set() if source.format == "parquet" else {column.name for column in source.columns}
-    kinds = dict(raw.dtypes)
-    return {column.name for column in source.columns if kinds[f"_raw_{column.name}"] == "string"}
+def _kinds(raw: "DataFrame", source: Source) -> dict[str, str]:
+    """Column -> type of its raw value, as it was delivered or as transformLogic made it."""
+    if any(column.transform for column in source.columns):
+        kinds = dict(raw.dtypes)  # a query of the plan, which costs time
+        return {column.name: kinds[f"_raw_{column.name}"] for column in source.columns}
+    return {c.name: c.spark_type if source.format == "parquet" else "string" for c in source.columns}
 
 
-def _typed(raw: "Column", column: ContractColumn, source: Source, is_text: bool) -> "Column":
-    """The value in the contract's type, null when it does not parse.
+def _typed(raw: "Column", column: ContractColumn, source: Source, kind: str) -> "Column":
+    """The value, a raw one of type `kind`, in the contract's type; null when it does not parse.
 
     A transformLogic that gives text needs no cast: its text is read as delivered text is.
     """
@@ -72,7 +77,7 @@ def _typed(raw: "Column", column: ContractColumn, source: Source, is_text: bool)
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
-    cast = from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
+    cast = from_text(raw, column.spark_type) if kind == "string" else raw.try_cast(column.spark_type)
     if column.spark_type in ("double", "float"):
         number = cast
         # NaN and Infinity parse but are not valid measurements.
@@ -107,11 +112,20 @@ def _bound(value: float | str, column: ContractColumn) -> "Column":
     return F.lit(value).cast(column.spark_type)
 
 
+def _measured(column: ContractColumn) -> "Column":
+    """The typed value, to compare it with numbers of the contract."""
+    from pyspark.sql import functions as F
+
+    value = F.col(column.name)
+    # Sail would make a decimal of the number, which may be too large for one
+    return value.cast("double") if column.spark_type.startswith("decimal") else value
+
+
 def invalid(column: ContractColumn) -> "Column":
     """True where the typed value is present and not one of the contract's valid values."""
     from pyspark.sql import functions as F
 
-    return F.col(column.name).isNotNull() & ~F.col(column.name).isin(*column.valid_values)
+    return F.col(column.name).isNotNull() & ~_measured(column).isin(*column.valid_values)
 
 
 def is_invalid(value: object, column: ContractColumn) -> bool:
@@ -119,14 +133,14 @@ def is_invalid(value: object, column: ContractColumn) -> bool:
     return value is not None and not column.allows(value)
 
 
-def _as_text(column: ContractColumn, source: Source) -> "Column":
-    """The raw value as text, for rules and reasons."""
+def _as_text(column: ContractColumn, source: Source, kind: str) -> "Column":
+    """The raw value, of this type, as text, for rules and reasons."""
     from pyspark.sql import functions as F
 
     raw = F.col(f"_raw_{column.name}")
+    raw = number_as_text(raw) if kind in FLOATING else raw.cast("string")
     if source.format != "parquet":
-        return raw.cast("string")
-    raw = number_as_text(raw) if column.spark_type in FLOATING else raw.cast("string")
+        return raw
     # bronze has the column's type already; a value that does not fit it is in `rescued`
     unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
     return F.coalesce(raw, unfit)
@@ -158,10 +172,11 @@ def _values(column: ContractColumn) -> list["Rule"]:
         told = number_as_text(value) if column.spark_type in FLOATING else value
         rules.append(_rule(rule, column, condition, reason, told))
 
+    measured = _measured(column)
     if column.minimum is not None:
-        add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
+        add("range", measured < _bound(column.minimum, column), f" is below {column.minimum}: ")
     if column.maximum is not None:
-        add("range", value > _bound(column.maximum, column), f" is above {column.maximum}: ")
+        add("range", measured > _bound(column.maximum, column), f" is above {column.maximum}: ")
     if column.max_days_ahead is not None:
         remedy = "name it in meansNone if it means none, or raise maxDaysAhead"
         latest = F.date_add("extract_date", column.max_days_ahead)
@@ -354,13 +369,13 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         *(raw_value(c, source).alias(f"_raw_{c.name}") for c in source.columns),
         *(_can_be_computed(transform).alias(name) for name, transform in computed.items()),
     )
-    texts = _text_columns(raw, source)
+    kinds = _kinds(raw, source)
     typed = raw.select(
         *provenance,
         "_delivered",
-        *(_as_text(c, source).alias(f"_raw_{c.name}") for c in source.columns),
+        *(_as_text(c, source, kinds[c.name]).alias(f"_raw_{c.name}") for c in source.columns),
         *computed,
-        *(_typed(F.col(f"_raw_{c.name}"), c, source, c.name in texts).alias(c.name) for c in source.columns),
+        *(_typed(F.col(f"_raw_{c.name}"), c, source, kinds[c.name]).alias(c.name) for c in source.columns),
     )
     settled = _settled(typed, source)
     refusals = _refusals(source)
@@ -376,7 +391,7 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), json_object(_delivered(source), _floating(source))).alias("raw_row"),
+        F.when(rule.isNotNull(), json_object(_delivered(source), _types(source))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
 
@@ -388,11 +403,9 @@ def _delivered(source: Source) -> "dict[str, Column]":
     return {field: F.col(f"_delivered.`{field}`") for field in source.fields} | {"rescued": F.col("rescued")}
 
 
-def _floating(source: Source) -> set[str]:
-    """Fields that bronze holds as floating-point numbers."""
-    if source.format != "parquet":
-        return set()
-    return {column.field for column in source.columns if column.spark_type in FLOATING}
+def _types(source: Source) -> dict[str, str]:
+    """Field -> the type that bronze holds it in; text is left out."""
+    return {c.field: c.spark_type for c in source.columns} if source.format == "parquet" else {}
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":

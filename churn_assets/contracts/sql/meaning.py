@@ -12,6 +12,7 @@ from churn_assets.contracts.sql.proven import (
     CASTS,
     JOINED,
     MOMENTS,
+    MOST_STEPS,
     OTHERWISE,
     STEPS,
     STEPS_OF_DATES,
@@ -204,18 +205,17 @@ class _Reader:
         first = kinds[0]
         for node, kind in zip(nodes[1:], kinds[1:], strict=True):
             if not self._comparable(str(first), str(kind), nodes[0], node):
-                remedy = "write both as one type; text becomes a number by try_cast(x as bigint)"
-                self.tell(f"a {first} is compared with a {kind}", remedy)
+                self.tell(f"a {first} is compared with a {kind}", _one_type(str(first), str(kind)))
                 return UNKNOWN
         return "boolean"
 
     def _comparable(self, one: str, other: str, left: exp.Expr, right: exp.Expr) -> bool:
         if one.startswith(("array", "struct")) or other.startswith(("array", "struct")):
             return False
-        if one == other or "null" in (one, other) or (is_number(one) and is_number(other)):
+        if one == other or "null" in (one, other):
             return True
-        if one in MOMENTS and other in MOMENTS:
-            return True
+        if is_number(one) and is_number(other):
+            return _are_comparable_numbers(one, other)
         day = self.text(right) if one in MOMENTS else self.text(left) if other in MOMENTS else None
         return day is not None and _is_day(day)
 
@@ -343,7 +343,8 @@ class _Reader:
         return UNKNOWN
 
     def _between_moments(self, sign: str, one: str, other: str, right: exp.Expr) -> str | None:
-        if one == "date" and sign in "+-" and isinstance(right, exp.Literal) and other == "int":
+        is_small = isinstance(right, exp.Literal) and other == "int" and int(right.name) <= MOST_STEPS
+        if one == "date" and sign in "+-" and is_small:
             return "date"
         self.tell(
             f"{one} {sign} {other} makes another type", "use date_diff(later, earlier), date_add, date_sub"
@@ -412,7 +413,7 @@ class _Reader:
         if (
             kind is None
             or nodes[0].sql().lower() not in self.lists
-            or (name == "from_json" and not element(kind))
+            or (name == "from_json" and not (element(kind) or "").startswith(("struct", "string")))
         ):
             self.tell(f"{name} {what}", instead)
             return UNKNOWN
@@ -461,6 +462,25 @@ def _is_day(text: str) -> bool:
 
 def _is_moment(text: str) -> bool:
     return re.fullmatch(r"[012]\d:[0-5]\d:[0-5]\d", text[11:]) is not None and _is_day(text[:10])
+
+
+def _are_comparable_numbers(one: str, other: str) -> bool:
+    """Whether no value raises: Sail compares a double as a decimal, which is too small for some doubles."""
+    if not is_decimal(one) and not is_decimal(other):
+        return True
+    if "double" in (one, other):
+        return False
+    (p, s), (q, t) = (_digits(kind) if is_decimal(kind) else (19, 0) for kind in (one, other))
+    return max(p - s, q - t) + max(s, t) <= 38
+
+
+def _one_type(one: str, other: str) -> str:
+    """What to write so that two types are compared as one."""
+    if one in MOMENTS and other in MOMENTS:
+        return "write cast(x as date) in place of the timestamp"
+    if is_number(one) and is_number(other):
+        return "write 2.5D in place of 2.5, or cast(x as double)"
+    return "write both as one type; text becomes a number by try_cast(x as bigint)"
 
 
 def _digits(kind: str) -> tuple[int, int]:
