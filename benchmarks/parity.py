@@ -103,13 +103,17 @@ class World:
         shutil.copytree(self.home(giver) / path, self.home(taker) / path)
 
     def deliver_late(self) -> str:
-        """Delivers a file of a month once more, as the extract of a day before; returns the month."""
-        month = self.months[-3]
+        """Delivers a file of an earlier month once more, as an extract of a later one; returns the later month.
+
+        An earlier file holds no date beyond the day of its new extract.
+        """
+        earlier, month = self.months[-4], self.months[-3]
         source = load_business(SHIPPED_BUSINESSES / self.business).sources[0]
-        newest = max((self.folder / "landing" / source.name).glob(f"extract_date={month}-*"))
+        extracts = self.folder / "landing" / source.name
+        newest = max(extracts.glob(f"extract_date={month}-*"))
         late = newest.with_name(f"extract_date={month}-{int(newest.name[-2:]) - 1:02d}")
         late.mkdir(exist_ok=True)
-        [file, *_] = sorted(newest.iterdir())
+        [file, *_] = sorted(max(extracts.glob(f"extract_date={earlier}-*")).iterdir())
         shutil.copy(file, late / f"late-{file.name}")
         return month
 

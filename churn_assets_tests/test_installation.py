@@ -212,7 +212,7 @@ def test_the_first_file_of_certificates_that_exists_is_taken(tmp_path: Path) -> 
     file.touch()
     certificates = runpy.run_path(str(SCRIPTS / "install.py"))["certificates"]
     named = {"SSL_CERT_FILE": str(tmp_path / "absent.pem"), "REQUESTS_CA_BUNDLE": str(file)}
-    assert certificates("global.index-url='https://mirror/simple'\n", named) == str(file)
+    assert certificates("global.index-url='https://mirror.example.com/simple'\n", named) == str(file)
     assert certificates("global.cert='/mine.pem'\n", named) is None
     of_the_system = certificates("", {})
     assert of_the_system is None or Path(of_the_system).is_file()

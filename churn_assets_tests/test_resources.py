@@ -87,8 +87,8 @@ def test_they_are_configurable_resources_and_show_every_setting(tmp_path: Path) 
         ("sqlite:////data/mlflow.db", "sqlite:////data/mlflow.db"),
         ("postgresql://me:se@cret@db/mlflow", "postgresql://***@db/mlflow"),
         ("https://token@mlflow.example/x@y", "https://***@mlflow.example/x@y"),
-        ("https://me:sec/ret@mirror/maven2", "https://***@mirror/maven2"),
-        ("https://mirror:8443/maven2/x@y", "https://mirror:8443/maven2/x@y"),
+        ("https://me:sec/ret@mirror.example.com/maven2", "https://***@mirror.example.com/maven2"),
+        ("https://mirror.example.com:8443/maven2/x@y", "https://mirror.example.com:8443/maven2/x@y"),
         ("postgresql://db/mlflow?user=me&password=hidden", "postgresql://db/mlflow?user=me&password=***"),
         (
             "https://blob.example/c?sv=2024&sig=hidden&se=2026",

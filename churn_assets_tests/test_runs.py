@@ -71,7 +71,7 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     defs = dg.Definitions([writes], jobs=[dg.define_asset_job("ingest", "*")])
     monkeypatch.setattr(runs, "build_defs", lambda _: defs)
-    monkeypatch.setattr(runs, "delta_jars", lambda *_: None)
+    monkeypatch.setattr(runs, "prepare", lambda *_: None)
     settings = settings_for(tmp_path)
     with (
         runs.dagster_instance(settings) as instance,

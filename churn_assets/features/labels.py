@@ -65,19 +65,18 @@ def cohort_frame(spark: "SparkSession", dates: Sequence[Cohort]) -> "DataFrame":
     return spark.createDataFrame(pa.Table.from_pylist([asdict(c) for c in dates], schema))
 
 
-def _spell_outcomes(
+def _spells_as_known(
     spells: "DataFrame",
     business: Business,
     dates: "DataFrame",
     extracts: Extracts,
     merged: "DataFrame | None",
 ) -> "DataFrame":
-    """customer_key, as_of_date, outcome and ended_on, from spells as known at label_available_at.
+    """The spells of each cohort as known at label_available_at: when each started, ended and was last seen, and how.
 
-    A customer leaves when the last spell that ran at the as_of_date ends and none starts within `pause_days` of that;
-    where one does, when that one ends, and so on. A spell that is gone from the extracts without an end has ended on
-    the day from which it is gone, by choice only if churn.yaml says so. The spells of `merged` customers count for them
-    and for their survivors.
+    A spell that is gone from the extracts without an end has ended on the day from which it is gone, by choice only if
+    churn.yaml says so; only then `last_seen` is not null. The spells of `merged` customers count for them and for their
+    survivors.
     """
     from pyspark.sql import functions as F
 
@@ -86,17 +85,29 @@ def _spell_outcomes(
     vanished = (
         told.isNull() & ~F.col("refused") & F.coalesce(gone <= F.col("label_available_at"), F.lit(False))
     )
-    is_churn = business.file.people.disappeared == "churn"
     known = known_at_each(spells, source, dates, "label_available_at")
-    known = counted_for_survivors(known, merged, by="as_of_date", keep=True).select(
+    return counted_for_survivors(known, merged, by="as_of_date", keep=True).select(
         "customer_key",
         *("as_of_date", "gap_end", "outcome_end"),
         F.to_date(spell_of(source).started_on).alias("started"),
         F.when(vanished, gone).otherwise(told).alias("ended"),
-        F.when(vanished, F.lit(is_churn)).otherwise(by_choice(rule, source)).alias("by_choice"),
+        F.when(vanished, F.lit(business.file.people.disappeared == "churn"))
+        .otherwise(by_choice(rule, source))
+        .alias("by_choice"),
         F.when(vanished, last_listed(source, spells)).alias("last_seen"),
         "refused",
     )
+
+
+def _spell_outcomes(known: "DataFrame", business: Business) -> "DataFrame":
+    """customer_key, as_of_date, outcome and ended_on, from `_spells_as_known`.
+
+    A customer leaves when the last spell that ran at the as_of_date ends and none starts within `pause_days` of that;
+    where one does, when that one ends, and so on.
+    """
+    from pyspark.sql import functions as F
+
+    rule, is_churn = business.file.label, business.file.people.disappeared == "churn"
     ending = ("ended", "by_choice", "last_seen")
     ran = (
         ~F.col("refused")
@@ -323,7 +334,8 @@ def churn_labels(
     if by_event:
         found = _event_outcomes(knowledge, business, mature, merged)
     else:
-        found = _spell_outcomes(knowledge, business, mature, extracts, merged)
+        known = _spells_as_known(knowledge, business, mature, extracts, merged)
+        found = _spell_outcomes(known, business)
     default = "churned" if by_event else "ended_before"
     gone = _departed(snapshots.sparkSession, entities, business, dates, extracts)
     rule = _rule(business)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from churn_assets.lakehouse.catalogue.table import (
     types_of_rows,
     types_of_schema,
 )
-from churn_assets.lakehouse.delta import local_tables, spark_connector
+from churn_assets.lakehouse.delta import local_tables, spark_connector, without_engine
 from churn_assets.lakehouse.delta.draft import EVERYTHING, Draft, Refused, TablePlace
 from churn_assets.lakehouse.delta.grouping import grouped
 from churn_assets.lakehouse.engine import staging
@@ -49,8 +49,9 @@ class LakehouseError(RuntimeError):
     """A table cannot be read or written; the message names the table and the remedy, never a row."""
 
 
-def _names_run(run_id: str) -> str:
-    return json.dumps({"dagster_run_id": run_id})
+def _says(run_id: str) -> dict[str, str]:
+    """Metadata of a commit."""
+    return {"userMetadata": json.dumps({"dagster_run_id": run_id})}
 
 
 def _require_declared(table: Table, found: Mapping[str, str]) -> None:
@@ -194,14 +195,8 @@ class Lakehouse:
         return types_of_schema(DeltaTable(self.uri(table)).schema().to_json())
 
     def _dataset(self, table: Table) -> "ds.Dataset":
-        from deltalake import DeltaTable
-        from pyarrow import fs
-
         self.require(table)
-        uri = self.uri(table)
-        # delta-rs by itself reads through Python; a reader thread that outlives the interpreter aborts the process
-        local = None if is_uri(uri) else fs.SubTreeFileSystem(uri, fs.LocalFileSystem())
-        return DeltaTable(uri).to_pyarrow_dataset(filesystem=local)
+        return without_engine.dataset(self.uri(table))
 
     def committed_at(self, table: Table) -> datetime:
         """Time of the newest commit that wrote rows, UTC.
@@ -209,12 +204,8 @@ class Lakehouse:
         Raises:
             LakehouseError: the table does not exist yet.
         """
-        from deltalake import DeltaTable
-
         self.require(table)
-        commits = DeltaTable(self.uri(table)).history()
-        newest = next(commit for commit in commits if not commit["operation"].startswith("VACUUM"))
-        return datetime.fromtimestamp(newest["timestamp"] / 1000, UTC)
+        return without_engine.committed_at(self.uri(table))
 
     def version(self, table: Table) -> int | None:
         """Current Delta version, None before the first commit."""
@@ -230,7 +221,7 @@ class Lakehouse:
         """
         _require_declared(table, types_of_frame(frame))
         note(f"computing {table.path}")
-        place = TablePlace(self.uri(table), table.partition_by, NEW_TABLE)
+        place = self._place(table)
         drafts: AbstractContextManager[Draft]
         if self._on_this_machine:
             drafts = local_tables.draft(frame, place, scratch_folder(self.settings) / "drafts")
@@ -299,7 +290,7 @@ class Lakehouse:
             LakehouseError: the columns are not those of the catalogue; nothing was committed.
         """
         _require_declared(table, types_of_rows(rows))
-        return self._write_rows(table, rows, {"mode": "append"}, run_id)
+        return self._write_rows(table, rows, {}, run_id)
 
     def replace_rows(
         self,
@@ -325,38 +316,15 @@ class Lakehouse:
             LakehouseError: `rows` contains rows outside the slice, or other columns than the catalogue; nothing was
                 committed.
         """
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         _require_declared(table, types_of_rows(rows))
-        slices: dict[str, list[object]] = {column: list(values)}
-        slices |= {name: [value] for name, value in (within or {}).items()}
-        for name, named in slices.items():
-            allowed = pa.array(named, rows.schema.field(name).type)
-            if rows.filter(pc.invert(pc.is_in(rows[name], allowed))).num_rows:
-                raise LakehouseError(
-                    f"{table.path}: rows outside the slice of {name}; nothing was committed."
-                )
-        if not self.exists(table):
-            return self._write_rows(table, rows, {"mode": "append"}, run_id)
-        listed = {name: ", ".join(f"'{value}'" for value in named) for name, named in slices.items()}
-        predicate = " AND ".join(f"{name} IN ({named})" for name, named in listed.items())
-        slice_ = {"mode": "overwrite", "predicate": predicate}
-        return self._write_rows(table, rows, slice_, run_id)
+        slices = {column: list(values)} | {name: [value] for name, value in (within or {}).items()}
+        return self._write_rows(table, rows, slices, run_id)
 
-    def _write_rows(self, table: Table, rows: "pa.Table", options: dict[str, Any], run_id: str) -> Commit:
-        from deltalake import CommitProperties, write_deltalake
-
-        new = not self.exists(table)
-        write_deltalake(
-            self.uri(table),
-            rows,
-            partition_by=list(table.partition_by) or None,
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": _names_run(run_id)}),
-            configuration=dict(NEW_TABLE) if new else None,
-            schema_mode=None if new else "merge",
-            **options,
-        )
+    def _write_rows(
+        self, table: Table, rows: "pa.Table", slices: Mapping[str, Sequence[object]], run_id: str
+    ) -> Commit:
+        with self._told(table):
+            without_engine.write(self._place(table), rows, slices, _says(run_id), new=not self.exists(table))
         return Commit(table.path, self._version(table), rows.num_rows)
 
     def vacuum(self, table: Table) -> int:
@@ -370,18 +338,11 @@ class Lakehouse:
         Raises:
             LakehouseError: the table does not exist yet.
         """
-        from deltalake import DeltaTable
-
         self.require(table)
-        uri, hours = self.uri(table), 24 * self.settings.keep_days
-        current = DeltaTable(uri)
-        # keep_days may be less than the table's own retention of a week
-        found = current.vacuum(hours, enforce_retention_duration=False, full=True)
-        if not is_uri(uri):
-            found = [file for file in found if Path(uri, file).exists()]  # it also lists files already gone
-        if found:
-            current.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
-        return len(found)
+        return without_engine.vacuum(self.uri(table), self.settings.keep_days)
+
+    def _place(self, table: Table) -> TablePlace:
+        return TablePlace(self.uri(table), table.partition_by, NEW_TABLE)
 
     @property
     def _on_this_machine(self) -> bool:
@@ -442,5 +403,5 @@ class TableDraft:
 
     def _publish(self, where: str | None, run_id: str) -> Commit:
         note(f"publishing {self.table.path}")
-        version, rows = self.content.publish(where, {"userMetadata": _names_run(run_id)})
+        version, rows = self.content.publish(where, _says(run_id))
         return Commit(self.table.path, version, rows)

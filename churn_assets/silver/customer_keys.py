@@ -9,7 +9,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
-from churn_assets.silver.conform import raw_value
+from churn_assets.silver.typed_values import raw_value
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

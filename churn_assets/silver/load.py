@@ -28,13 +28,14 @@ from churn_assets.silver.audit import (
     rows_by_month,
     volume_not_judged,
 )
-from churn_assets.silver.conform import conform, is_invalid, refused_rows
+from churn_assets.silver.conform import conform, refused_rows
 from churn_assets.silver.customer_identity import draft_identity
 from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
 from churn_assets.silver.fill import emptied_columns, fill_counts, filled_of
 from churn_assets.silver.findings import record
 from churn_assets.silver.known_ids import without_keys
 from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months, rules_digest
+from churn_assets.silver.row_rules import is_invalid
 from churn_assets.silver.versions import (
     bookkeeping,
     repeated_keys,
@@ -91,11 +92,11 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
         table, by, [("row_number", "count"), ("rescued", "count")], wanted
     ).to_pylist()
     example = lakehouse.aggregate(
-        table, by, [("rescued", "one")], wanted & pc.field("rescued").is_valid()
+        table, by, [("rescued", "min")], wanted & pc.field("rescued").is_valid()
     ).to_pylist()
     # names only: the values may be personal
     fields = {
-        row["source_file"]: tuple(sorted(set(json.loads(row["rescued_one"])) - {CORRUPT})) for row in example
+        row["source_file"]: tuple(sorted(set(json.loads(row["rescued_min"])) - {CORRUPT})) for row in example
     }
     told = [
         DeliveredFile(
@@ -110,7 +111,8 @@ def delivered_files(lakehouse: Lakehouse, source: Source, months: Sequence[str])
     # the month before tells when its last extract came
     landing, reached = lakehouse.settings.landing_uri, [add_months(months[0], -1), *months]
     empty = extracts_without_rows(landing, source, reached, {file.name for file in told})
-    return told + [DeliveredFile(file.name, file.month, 0) for file in empty]
+    told += [DeliveredFile(file.name, file.month, 0) for file in empty]
+    return sorted(told, key=lambda file: (file.month, file.name))
 
 
 @dataclass(frozen=True)

@@ -240,12 +240,12 @@ def test_round_trip_leaves_nothing_behind(spark: "SparkSession", settings: Setti
 
 
 def test_settings_are_shown_without_a_password(tmp_path: Path) -> None:
-    mirror = "https://me:sec/ret@mirror/maven2"
+    mirror = "https://me:sec/ret@mirror.example.com/maven2"
     finding = look(
         Settings(home=str(tmp_path), tracking_uri="postgresql://me:secret@db/mlflow", maven=mirror),
         "settings",
     )
-    assert "maven: https://***@mirror/maven2" in finding.what
+    assert "maven: https://***@mirror.example.com/maven2" in finding.what
     assert "tracking: postgresql://***@db/mlflow" in finding.what
     assert f"lake: {tmp_path}/lake" in finding.what
 

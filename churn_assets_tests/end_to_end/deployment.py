@@ -35,7 +35,9 @@ BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill
 PROGRESS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill {
   status error { message } runs { id status } } } }"""
 TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor {
-  sensorState { ticks(limit: 200) { status skipReason runIds } } } } }"""
+  sensorState { ticks(limit: 200) { status skipReason runIds } } } ... on Error { message } } }"""
+LOADED = """{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {
+  __typename ... on PythonError { message } } } } } }"""
 SHOWN = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
   assetMaterializations(limit: 100) { partition runId } } } }"""
 SENSOR = "query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor { id } } }"
@@ -88,10 +90,17 @@ class Deployment:
         self.start_webserver()
 
     def start_webserver(self) -> None:
-        """A webserver, until it answers."""
+        """A webserver, until it answers and has loaded the assets."""
         page = ["dagster-webserver", *self._workspace, "-h", "127.0.0.1", "-p", self._port]
         self._webserver = self._start("webserver", page)
-        until("the webserver's start", lambda: self.graphql("{ version }"), 120)
+
+        def location() -> dict[str, Any]:
+            [entry] = self.graphql(LOADED)["workspaceOrError"]["locationEntries"]
+            found: dict[str, Any] = entry["locationOrLoadError"] or {}
+            return found
+
+        loaded = until("the webserver's start", location, 180)
+        assert loaded["__typename"] == "RepositoryLocation", loaded
 
     def start_daemon(self) -> None:
         """A daemon; there must be none."""
@@ -237,6 +246,7 @@ class Deployment:
     def ticks(self, sensor: str, *statuses: str) -> list[dict[str, Any]]:
         """The latest ticks of a sensor with one of these statuses, the newest first."""
         answer = self.graphql(TICKS, sensor=REPOSITORY_SELECTOR | {"sensorName": sensor})["sensorOrError"]
+        assert "sensorState" in answer, answer
         return [tick for tick in answer["sensorState"]["ticks"] if tick["status"] in statuses]
 
     def switch_off(self, sensor: str) -> None:

@@ -57,7 +57,7 @@ def test_a_world_sees_nothing_of_the_deployment_around_it(tmp_path: Path) -> Non
     elsewhere = {
         "landing": "s3a://real/landing",
         "lake": "s3a://real/lake",
-        "tracking_uri": "http://real:5000",
+        "tracking_uri": "http://real.example.com:5000",
     }
     own = make_world(
         _settings(tmp_path, artifacts="s3a://real/models", engine_profile="large", **elsewhere),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.contracts.contract import load_source
-from churn_assets.silver.conform import invalid, is_invalid
+from churn_assets.silver.row_rules import invalid, is_invalid
 from churn_assets_tests.lakes import business_copy, edit_yaml
 from churn_assets_tests.silver.conformed import (
     EXTRACTED,

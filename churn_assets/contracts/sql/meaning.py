@@ -2,35 +2,24 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 from sqlglot import exp
 
-from churn_assets.contracts.sql import patterns
+from churn_assets.contracts.sql import arithmetic, casts, patterns
 from churn_assets.contracts.sql.parsing import MARK, UnreadableSqlError, parse
-from churn_assets.contracts.sql.proven import (
-    CASTS,
-    JOINED,
-    MOMENTS,
-    MOST_STEPS,
-    OTHERWISE,
-    STEPS,
-    STEPS_OF_DATES,
-    TRY_CASTS,
-)
+from churn_assets.contracts.sql.proven import JOINED, MOMENTS, OTHERWISE
 from churn_assets.contracts.sql.signatures import Argument, Found, result
-from churn_assets.contracts.sql.types import (
-    canonical,
-    common,
-    element,
-    field,
-    is_decimal,
-    is_integer,
-    is_number,
-)
+from churn_assets.contracts.sql.types import canonical, common, element, field, is_decimal, is_number
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
-_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_SIGNS: dict[type[exp.Expr], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Mod: "%",
+    exp.IntDiv: "div",
+}
 UNKNOWN = None  # the type of what is not proven
 
 
@@ -84,6 +73,13 @@ class _Reader:
         """Adds a finding; its part has an unknown type."""
         self.found.append((what, instead))
 
+    def _told(self, found: str | Found) -> str | None:
+        """A proven type as it is; UNKNOWN for a finding, which is added."""
+        if isinstance(found, str):
+            return found
+        self.found.append(found)
+        return UNKNOWN
+
     def kind(self, node: exp.Expr | None) -> str | None:
         """The type of a part; UNKNOWN if it is not proven, and then it was told."""
         match node:
@@ -123,8 +119,8 @@ class _Reader:
                 return self._negative(node)
             case exp.DPipe():
                 return self._function("concat", [node.this, node.expression])
-            case exp.Add() | exp.Sub() | exp.Mul() | exp.Div() | exp.Mod() | exp.IntDiv():
-                return self._arithmetic(node)
+        if isinstance(node, exp.Binary) and type(node) in _SIGNS:
+            return self._arithmetic(node)
         if isinstance(node, _COMPARISONS):
             return self._comparison([node.this, node.expression])
         word = type(node).__name__ if node is not None else "an empty expression"
@@ -205,7 +201,8 @@ class _Reader:
         first = kinds[0]
         for node, kind in zip(nodes[1:], kinds[1:], strict=True):
             if not self._comparable(str(first), str(kind), nodes[0], node):
-                self.tell(f"a {first} is compared with a {kind}", _one_type(str(first), str(kind)))
+                remedy = arithmetic.as_one_type(str(first), str(kind))
+                self.tell(f"a {first} is compared with a {kind}", remedy)
                 return UNKNOWN
         return "boolean"
 
@@ -215,9 +212,9 @@ class _Reader:
         if one == other or "null" in (one, other):
             return True
         if is_number(one) and is_number(other):
-            return _are_comparable_numbers(one, other)
+            return arithmetic.are_comparable(one, other)
         day = self.text(right) if one in MOMENTS else self.text(left) if other in MOMENTS else None
-        return day is not None and _is_day(day)
+        return day is not None and casts.is_day(day)
 
     def _like(self, node: exp.Like) -> str | None:
         pattern = self.text(node.expression)
@@ -270,118 +267,39 @@ class _Reader:
 
     def _negative(self, node: exp.Neg) -> str | None:
         kind = self.kind(node.this)
-        if kind is None or kind in ("double", "null") or is_decimal(kind):
-            return kind
-        if is_integer(kind) and isinstance(node.this, exp.Literal):
-            return kind
-        return self._overflow("-", [kind])
+        return kind and self._told(arithmetic.negative(kind, isinstance(node.this, exp.Literal)))
 
     def _arithmetic(self, node: exp.Binary) -> str | None:
-        sign = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "Mod": "%", "IntDiv": "div"}[
-            type(node).__name__
-        ]
-        if isinstance(node.expression, exp.Interval):
-            return self._moved(self.kind(node.this), node.expression)
-        kinds = [self.kind(node.this), self.kind(node.expression)]
+        one, other = node.this, node.expression
+        if isinstance(other, exp.Interval):
+            kind = self.kind(one)
+            return kind and self._told(arithmetic.moved(kind, *self._step(other)))
+        kinds = [self.kind(one), self.kind(other)]
         if None in kinds:
             return UNKNOWN
-        one, other = (str(kind) for kind in kinds)
-        if one in MOMENTS or other in MOMENTS:
-            return self._between_moments(sign, one, other, node.expression)
-        if not all(is_number(kind) or kind == "null" for kind in (one, other)):
-            self.tell(f"{sign} stands between a {one} and a {other}", "make numbers of both by try_cast")
-            return UNKNOWN
-        if sign in ("/", "%", "div"):
-            return self._division(sign, one, other, node.expression)
-        if "double" in (one, other):
-            return "double"
-        if is_decimal(one) or is_decimal(other):
-            return self._decimals(sign, one, other)
-        return self._overflow(sign, [one, other])
+        sign = _SIGNS[type(node)]
+        return self._told(arithmetic.computed(sign, str(kinds[0]), str(kinds[1]), other))
 
-    def _overflow(self, sign: str, kinds: Sequence[str]) -> str | None:
-        what = f"{sign} of whole numbers ({', '.join(dict.fromkeys(kinds))}) can overflow, which Sail does not tell"
-        self.tell(what, "write cast(x as double), or 2D in place of 2")
-        return UNKNOWN
-
-    def _decimals(self, sign: str, one: str, other: str) -> str | None:
-        if not (is_decimal(one) and is_decimal(other)):
-            self.tell(f"{sign} of a decimal and a whole number makes another type", "write 2.0 in place of 2")
-            return UNKNOWN
-        (p, s), (q, t) = (_digits(kind) for kind in (one, other))
-        scale = s + t if sign == "*" else max(s, t)
-        precision = p + q + 1 if sign == "*" else max(p - s, q - t) + scale + 1
-        if precision > 38:
-            self.tell(f"{sign} of {one} and {other} has too many digits", "cast one to double")
-            return UNKNOWN
-        return f"decimal({precision},{scale})"
-
-    def _division(self, sign: str, one: str, other: str, divisor: exp.Expr) -> str | None:
-        if is_decimal(one) or (is_decimal(other) and one != "double"):
-            self.tell(f"{sign} of decimals rounds otherwise", "write cast(x as double) for both")
-            return UNKNOWN
-        if not _is_never_zero(divisor):
-            self.tell(f"{sign} by what may be 0 raises", f"write a {sign} nullif(b, 0)")
-            return UNKNOWN
-        if sign == "div" and not isinstance(divisor, exp.Literal):
-            return self._overflow(sign, [one, other])
-        if sign == "/" or "double" in (one, other):
-            return "double"
-        return "bigint" if "bigint" in (one, other) else "int"
-
-    def _moved(self, kind: str | None, interval: exp.Interval) -> str | None:
-        """A moment plus or minus an interval."""
-        unit = str(interval.unit or "").upper().removesuffix("S")
+    def _step(self, interval: exp.Interval) -> tuple[str, str]:
+        """The number and the unit of an interval, as written: 3 and DAY."""
         size = interval.this
-        told = self.text(size) if isinstance(size, exp.Literal) and size.name.startswith(MARK) else size.name
-        steps = {"date": STEPS_OF_DATES, "timestamp": STEPS}.get(str(kind), frozenset())
-        if kind is None or (unit in steps and re.fullmatch(r"\d{1,4}", str(told))):
-            return kind
-        self.tell(
-            f"this interval on a {kind} is not proven", "write date_add(day, 3) or day + interval 3 days"
+        written = (
+            self.text(size) if isinstance(size, exp.Literal) and size.name.startswith(MARK) else size.name
         )
-        return UNKNOWN
-
-    def _between_moments(self, sign: str, one: str, other: str, right: exp.Expr) -> str | None:
-        is_small = isinstance(right, exp.Literal) and other == "int" and int(right.name) <= MOST_STEPS
-        if one == "date" and sign in "+-" and is_small:
-            return "date"
-        self.tell(
-            f"{one} {sign} {other} makes another type", "use date_diff(later, earlier), date_add, date_sub"
-        )
-        return UNKNOWN
+        return str(written), str(interval.unit or "").upper().removesuffix("S")
 
     # casts and functions
 
     def _cast(self, node: exp.Cast) -> str | None:
-        wanted = canonical(node.to.sql(dialect="spark"))
-        text = self.text(node.this)
-        if text is not None and not node.args.get("safe") and wanted in MOMENTS:  # date '2025-01-31'
-            if _is_day(text) or (wanted == "timestamp" and _is_moment(text)):
-                return wanted
-            self.tell(f"{wanted} {text!r} is not proven", "write date '2025-01-31'")
-            return UNKNOWN
+        written = node.to.sql(dialect="spark")
+        wanted, tried, text = canonical(written), bool(node.args.get("safe")), self.text(node.this)
+        if text is not None and not tried and wanted in MOMENTS:  # date '2025-01-31'
+            return self._told(casts.moment_literal(text, wanted))
         kind = self.kind(node.this)
-        if kind is None or wanted is None:
-            if wanted is None:
-                self.tell(
-                    f"a cast to {node.to.sql(dialect='spark').lower()} is not proven",
-                    "cast to double or bigint",
-                )
+        if wanted is None:
+            self.tell(f"a cast to {written.lower()} is not proven", "cast to double or bigint")
             return UNKNOWN
-        if kind in (wanted, "null"):
-            return wanted
-        tried = bool(node.args.get("safe"))
-        base = "decimal" if is_decimal(kind) else kind
-        if wanted in (TRY_CASTS if tried else CASTS).get(base, ()):
-            return wanted
-        if _fits(kind, wanted):
-            return wanted
-        if not tried and wanted in TRY_CASTS.get(base, ()):
-            self.tell(f"cast from {kind} to {wanted} raises", f"use try_cast(x as {wanted})")
-        else:
-            self.tell(*_other_cast(kind, wanted, tried))
-        return UNKNOWN
+        return kind and self._told(casts.cast(kind, wanted, tried))
 
     def _function(self, name: str, nodes: list[exp.Expr]) -> str | None:
         if name in ("from_json", "json_array_length"):
@@ -451,78 +369,3 @@ class _Reader:
         kind = self.kind(node.this)
         self.variables = before
         return kind
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return bool(_ISO_DAY.match(text)) and date.fromisoformat(text) is not None
-    except ValueError:
-        return False
-
-
-def _is_moment(text: str) -> bool:
-    return re.fullmatch(r"[012]\d:[0-5]\d:[0-5]\d", text[11:]) is not None and _is_day(text[:10])
-
-
-def _are_comparable_numbers(one: str, other: str) -> bool:
-    """Whether no value raises: Sail compares a double as a decimal, which is too small for some doubles."""
-    if not is_decimal(one) and not is_decimal(other):
-        return True
-    if "double" in (one, other):
-        return False
-    (p, s), (q, t) = (_digits(kind) if is_decimal(kind) else (19, 0) for kind in (one, other))
-    return max(p - s, q - t) + max(s, t) <= 38
-
-
-def _one_type(one: str, other: str) -> str:
-    """What to write so that two types are compared as one."""
-    if one in MOMENTS and other in MOMENTS:
-        return "write cast(x as date) in place of the timestamp"
-    if is_number(one) and is_number(other):
-        return "write 2.5D in place of 2.5, or cast(x as double)"
-    return "write both as one type; text becomes a number by try_cast(x as bigint)"
-
-
-def _digits(kind: str) -> tuple[int, int]:
-    precision, scale = re.findall(r"\d+", kind)
-    return int(precision), int(scale)
-
-
-def _is_never_zero(node: exp.Expr) -> bool:
-    """Whether a divisor is a number other than 0, or nullif(x, 0)."""
-    while isinstance(node, exp.Paren | exp.Neg):
-        node = node.this
-    if isinstance(node, exp.TryCast) and isinstance(node.this, exp.Literal):  # 3D
-        node = node.this
-    if isinstance(node, exp.Anonymous) and str(node.this).lower() == "nullif" and len(node.expressions) == 2:
-        return _is_zero(node.expressions[1])
-    return isinstance(node, exp.Literal) and not node.is_string and not _is_zero(node)
-
-
-def _is_zero(node: exp.Expr) -> bool:
-    node = node.this if isinstance(node, exp.TryCast) else node
-    return isinstance(node, exp.Literal) and not node.is_string and float(node.name) == 0
-
-
-def _fits(kind: str, wanted: str) -> bool:
-    """Whether each value of a number fits a decimal."""
-    if not is_decimal(wanted):
-        return False
-    precision, scale = _digits(wanted)
-    if is_decimal(kind):
-        before, behind = _digits(kind)
-        return precision - scale >= before - behind and scale >= behind
-    return precision - scale >= {"int": 10, "bigint": 19}.get(kind, 99)
-
-
-def _other_cast(kind: str, wanted: str, tried: bool) -> Found:
-    cast = "try_cast" if tried else "cast"
-    if kind == "string" and wanted in ("date", "timestamp"):
-        return f"{cast} from string to {wanted} reads other forms", (
-            f"write cast(try_to_timestamp(x, 'yyyy-MM-dd') as {wanted})"
-        )
-    if wanted == "string" and kind in ("double", "float", "timestamp"):
-        return f"the text of a {kind} is another", "use date_format(x, 'yyyy-MM-dd HH:mm:ss'), or no text"
-    if kind == "string" and wanted == "boolean":
-        return f"{cast} from string to boolean reads other words", "write x in ('true', 'yes', '1')"
-    return f"{cast} from {kind} to {wanted} is not proven", "cast to double or bigint"

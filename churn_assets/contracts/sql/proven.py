@@ -56,7 +56,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "greatest": ("T, T... -> T",),
     "least": ("T, T... -> T",),
     "sqrt": ("double -> double",),
-    "round": ("double -> double", "double, n -> double"),
+    "round": ("double -> double",),
     "floor": ("double -> bigint",),
     "ceil": ("double -> bigint",),
     "ceiling": ("double -> bigint",),
@@ -128,6 +128,7 @@ FAR_DAYS = "days before 1678 and after 2261, such as 9999-12-31"
 # Function -> (what differs, what to write instead).
 OTHERWISE: dict[str, tuple[str, str]] = {
     "weekday": ("counts Sundays otherwise", "use dayofweek: 1 is Sunday, 7 is Saturday"),
+    "round": ("with digits rounds some halves otherwise: 1.005", "use round(x), or leave it out"),
     "rint": ("rounds halves otherwise", "use round(x)"),
     "bround": ("is not proven", "use round(x, n)"),
     "percentile_approx": ("interpolates", "count or sum in a feature"),

@@ -61,6 +61,12 @@ def is_decimal(kind: str) -> bool:
     return kind.startswith("decimal")
 
 
+def digits(kind: str) -> tuple[int, int]:
+    """Returns how many digits a decimal has, and how many of them stand behind the point."""
+    precision, scale = re.findall(r"\d+", kind)
+    return int(precision), int(scale)
+
+
 def is_integer(kind: str) -> bool:
     """Whether the type is a whole number."""
     return kind in INTEGERS

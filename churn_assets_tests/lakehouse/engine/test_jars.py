@@ -94,10 +94,10 @@ def failed(settings: Settings) -> tuple[str, str, str]:
 
 def test_the_default_is_maven_central_or_what_spark_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().maven == MAVEN_CENTRAL
-    monkeypatch.setenv("DEFAULT_ARTIFACT_REPOSITORY", "https://mirror/spark")
-    assert Settings().maven == "https://mirror/spark"
-    monkeypatch.setenv("CHURN_MAVEN", "https://mirror/own")
-    assert Settings().maven == "https://mirror/own"
+    monkeypatch.setenv("DEFAULT_ARTIFACT_REPOSITORY", "https://mirror.example.com/spark")
+    assert Settings().maven == "https://mirror.example.com/spark"
+    monkeypatch.setenv("CHURN_MAVEN", "https://mirror.example.com/own")
+    assert Settings().maven == "https://mirror.example.com/own"
 
 
 @pytest.mark.usefixtures("trusted")
