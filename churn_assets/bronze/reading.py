@@ -91,7 +91,7 @@ def _by_name(columns: Columns) -> "dict[str, Column]":
 
 
 def _as_json(parts: dict[str, "Column"], kinds: Mapping[str, str] | None = None) -> "Column":
-    """A JSON object of the parts that are not null; null when none is left. `kinds`: types of those that are no text."""
+    """A JSON object of the parts that are not null; null when none is left. `kinds`: types of all but text."""
     from pyspark.sql import functions as F
 
     if not parts:

@@ -33,7 +33,9 @@ def differences(pattern: str) -> list[tuple[str, str]]:
         found += [doubt] if doubt and doubt not in found else []
         at += length
     if prod(int(most or least) for least, most in _REPEAT.findall(pattern)) > _MOST_NESTED:
-        found.append((f"repeats within repeats, more than {_MOST_NESTED:,} in all", "* or +, or smaller numbers"))
+        found.append(
+            (f"repeats within repeats, more than {_MOST_NESTED:,} in all", "* or +, or smaller numbers")
+        )
     return found
 
 

@@ -4,9 +4,10 @@ churn_assets_tests/contracts/sql/test_answers.py proves the list on both engines
 expressions there.
 
 A signature names the types of the arguments and that of the result. Besides types there are: `integer` (int or
-bigint), `n` (a whole number from 0 on, written out), `+n` (from 1 on), `steps` (up to 99,999), `text` (a string, written
-out), `regex`, `parting` (a regex that matches no empty text), `replacement`, `format`, `part` and others (written out, and known), `T` (any type, each time the same), `array` (of
-`E`), `first` (the type of the first argument) and `...` (more of the last).
+bigint), `n` (a whole number from 0 on, written out), `+n` (from 1 on), `steps` (up to 99,999), `text` (a string,
+written out), `regex`, `parting` (a regex that matches no empty text), `replacement`, `format`, `part` and others
+(written out, and known), `T` (any type, each time the same), `array` (of `E`), `first` (the type of the first argument)
+and `...` (more of the last).
 """
 
 SIGNATURES: dict[str, tuple[str, ...]] = {

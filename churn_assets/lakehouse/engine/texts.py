@@ -42,7 +42,7 @@ def number_as_text(value: "Column") -> "Column":
     small = F.regexp_replace(plain, r"^0\.0*", "")
     zeros = F.length(plain) - F.length(small) - F.lit(1)
     parts = F.substring_index(text, "e", 1), F.substring_index(text, "e", -1)
-    return (
+    written = (
         F.when(F.isnan(value), text)
         .when(size == float("inf"), F.concat(sign, F.lit("Infinity")))
         .when(F.contains(text, F.lit("e")), F.concat(_with_point(parts[0]), F.lit("E"), parts[1]))
@@ -52,6 +52,7 @@ def number_as_text(value: "Column") -> "Column":
         .when((size < 1e-3) & (size > 0), F.concat(sign, _mantissa(small), F.lit("E-"), zeros.cast("string")))
         .otherwise(text)
     )
+    return _as_string(written)
 
 
 def json_object(parts: Mapping[str, "Column"], kinds: Mapping[str, str]) -> "Column":
@@ -98,12 +99,18 @@ def in_document(document: "Column", path: str) -> "Column":
     member = F.concat(F.lit(json.dumps(path.rpartition(".")[2], ensure_ascii=False) + ":"), text)
     bare = [F.contains(document, F.concat(member, F.lit(end))) for end in (",", "}")]
     number = number_as_text(F.when(text.rlike(NUMBER), text).try_cast("double"))
-    return (
+    read = (
         F.when(~text.rlike(r"^-?[0-9]+[.eE][0-9eE.+-]*\z|^-0\z") | ~(bare[0] | bare[1]), text)
         .when(text == "-0", "0")
         .when(F.contains(number, F.lit("Infinity")), F.concat(F.lit('"'), number, F.lit('"')))
         .otherwise(number)
     )
+    return _as_string(read)
+
+
+def _as_string(text: "Column") -> "Column":
+    """Text of Sail in the type that every use of it knows: `distinct` may give it another, which no client reads."""
+    return text.cast("string")
 
 
 def _with_point(mantissa: "Column") -> "Column":
