@@ -5,6 +5,11 @@ Contains no logic, starts no JVM and reads no files but the business folder.
 
 import dagster as dg
 
+from churn_assets.automation.delivery_sensor import (
+    channels_check,
+    deliver_messages_sensor,
+    messages_asset,
+)
 from churn_assets.automation.freshness import with_freshness
 from churn_assets.automation.jobs import jobs
 from churn_assets.automation.landing_sensor import ingest_new_files_sensor
@@ -52,10 +57,11 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *model_assets(business),
         *score_assets(business),
         *monitoring_assets(business),
+        messages_asset(business),
     ]
     return dg.Definitions(
         assets=with_freshness(assets, business),
-        asset_checks=punctuality_checks(business),
+        asset_checks=[*punctuality_checks(business), channels_check(business)],
         jobs=jobs(business),
         schedules=schedules(business),
         sensors=[
@@ -63,6 +69,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             refresh_cohorts_sensor(business),
             retrain_on_degradation_sensor(business),
             retrain_on_new_data_sensor(business),
+            deliver_messages_sensor(business),
         ],
         resources={
             "settings": SettingsResource.of(settings),

@@ -145,16 +145,14 @@ CASTS = {
 }
 
 
-def _cast(frame: "DataFrame", delivered: "Column", spark_type: str, is_id: bool) -> "Column":
-    """The value in another type; null when it cannot be converted, or Spark has no such cast (a number to a date).
+def _cast(delivered: "Column", kind: "DataType", spark_type: str, is_id: bool) -> "Column":
+    """A value of this kind in another type; null when it cannot be converted, or Spark has no such cast.
 
     A number with a fraction is no integer and no id, and neither is an id that its type cannot hold exactly.
     """
     from pyspark.sql import functions as F
     from pyspark.sql.types import FractionalType
 
-    [field] = frame.select(delivered).schema
-    kind = field.dataType
     if not _has_cast(kind, spark_type):
         return F.lit(None).cast(spark_type)
     if kind.typeName() == "boolean" and spark_type != "string":
@@ -179,7 +177,7 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
     raw, delivered = read_folder(spark, folder), _by_name(columns)
     types = {c.field: c.spark_type for c in source.columns}
     ids = {c.field for c in source.columns if c.name in source.ids}
-    staged = {field.name: field.dataType.typeName() for field in raw.schema}
+    staged = {field.name: field.dataType for field in raw.schema}
     named = zip(_places(len(columns)), columns, strict=True)
     kinds = {name: staged[place] for place, (name, _) in named}
     values, rescued, carried = {}, {}, set()
@@ -189,9 +187,11 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
             values[field] = F.lit(None).cast(types[field])
             continue
         carried.add(name)
-        values[field] = _cast(raw, delivered[name], types[field], field in ids)
+        values[field] = _cast(delivered[name], kinds[name], types[field], field in ids)
         unfit = delivered[name].isNotNull() & values[field].isNull()
-        text = number_as_text(delivered[name]) if kinds[name] in FLOATING else delivered[name].cast("string")
+        is_floating = kinds[name].typeName() in FLOATING
+        text = number_as_text(delivered[name]) if is_floating else delivered[name].cast("string")
         rescued[field] = F.when(unfit, text)
     others = {name: value for name, value in delivered.items() if name not in carried}
-    return _finish(raw, source, values, _as_json(rescued | others, {name: kinds[name] for name in others}))
+    as_json = _as_json(rescued | others, {name: kinds[name].typeName() for name in others})
+    return _finish(raw, source, values, as_json)

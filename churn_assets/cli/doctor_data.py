@@ -144,7 +144,7 @@ def check_home(settings: Settings) -> Finding:
     from churn_assets.tracking.moved_home import former_roots
 
     if former := former_roots(settings.mlflow_uri, settings.mlflow_artifacts):
-        what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model mends that"
+        what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model corrects this"
         return Finding("home", "ok", what)
     return Finding("home", "ok", "all paths lead into this home")
 

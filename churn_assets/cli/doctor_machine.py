@@ -91,8 +91,8 @@ def check_environment(_: Settings) -> Finding:
         return Finding(
             "environment",
             "warn",
-            f"{', '.join(found)} set: Spark takes settings from them",
-            "Unset them unless that is meant; give Spark settings in CHURN_SPARK_CONF.",
+            f"{', '.join(found)} set, so Spark takes settings from there",
+            "Unset them unless that is meant. Use CHURN_SPARK_CONF for settings of Spark.",
         )
     return Finding("environment", "ok", "no settings of another Spark installation")
 

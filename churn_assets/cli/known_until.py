@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from churn_assets.contracts.business import Business
+from churn_assets.counts import counted
 from churn_assets.graph.checks import ingest_commands
 from churn_assets.history.known_until import SourceState, already_due, known, source_states
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -51,7 +52,7 @@ def delivered_once(state: SourceState, today: date | None = None) -> str:
     if state.once_on is None:
         return ""
     days = ((today or datetime.now(UTC).date()) - state.once_on).days
-    return f"delivered once, on {state.once_on}, {days:,} {'day' if days == 1 else 'days'} ago"
+    return f"delivered once, on {state.once_on}, {counted(days, 'day')} ago"
 
 
 def remedy(missing: dict[str, list[str]]) -> str:

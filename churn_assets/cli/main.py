@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from churn_assets.cli import lake, models
+from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
 from churn_assets.cli.init import init
 from churn_assets.cli.page import page
@@ -50,6 +51,7 @@ for command in (
     models.replay_command,
     schema,
     study,
+    channels,
 ):
     cli.add_command(command)
 

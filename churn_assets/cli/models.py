@@ -81,7 +81,7 @@ def _wish(value: str) -> tuple[str, str]:
     """`feature=value` as (feature, value); anything else is a usage error."""
     name, equals, wished = value.partition("=")
     if not (name and equals and wished):
-        raise click.BadParameter(f"{value} is not a wish; write feature=value.")
+        raise click.BadParameter(f"{value} cannot be read; write feature=value.")
     return name.strip(), wished.strip()
 
 
@@ -142,7 +142,7 @@ def what_if(customer: str, month: str | None, wishes: tuple[tuple[str, str], ...
 
 @click.command("replay")
 @customers_option(4000)
-@click.option("--months", default=27, show_default=True, help="Months to live through, from 2024-01 on.")
+@click.option("--months", default=27, show_default=True, help="Months to replay, from 2024-01 on.")
 @click.option(
     "--drift-from",
     type=month_of_word,
@@ -151,7 +151,7 @@ def what_if(customer: str, month: str | None, wishes: tuple[tuple[str, str], ...
     show_default=True,
     help="Month from which customers leave for other reasons.",
 )
-@click.option("--no-drift", is_flag=True, help="Customers never change: is the loop quiet?")
+@click.option("--no-drift", is_flag=True, help="Customers never change; shows whether the loop stays quiet.")
 @SEED
 @click.option(
     "--at-once",

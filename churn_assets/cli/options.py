@@ -65,7 +65,12 @@ def settings_of_process() -> "Settings":
     return settings
 
 
-SEED = click.option("--seed", default=7, show_default=True, help="Same seed, same world.")
+SEED = click.option(
+    "--seed",
+    default=7,
+    show_default=True,
+    help="Seed of the simulation; the same seed gives the same customers.",
+)
 
 
 def customers_option(default: int) -> "Callable[[Callable[..., None]], Callable[..., None]]":

@@ -113,7 +113,7 @@ def _model(lakehouse: Lakehouse, line: Sequence[Champion], console: Console) -> 
         f"{told['trained_as_of']} on {told['rows']:,} snapshots with {told['positives']:,} churners."
     )
     if told["auc"] is not None:
-        crosswise = "crosswise, on customers that had no part in choosing"
+        crosswise = "crosswise, on customers that were not used to choose the model"
         tested = crosswise if in_haste(told) else "untouched"
         console.print(
             f"  ROC-AUC on the last mature cohort ({told['test_as_of_date']}, {tested}): "

@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import Field
 
 from churn_assets.contracts.calendar import Calendar
+from churn_assets.contracts.channels import ChannelLine, check_channels
 from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
@@ -54,6 +55,7 @@ class BusinessFile(Section):
     monitoring: Monitoring = Monitoring()
     economics: Economics = Economics()
     segments: Segments
+    channels: list[ChannelLine] = Field([])
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_segments(top.at("segments"), features)
     check_treated(top.at("monitoring", "treated"), sources)
     check_columns(top.at("customer_months"), sources)
+    check_channels(top.at("channels"))
     if file is None:
         return None
     written = (*(w for c in sources.contracts for w in written_in(c)), *_written(top, sources, features.all))

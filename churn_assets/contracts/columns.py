@@ -79,17 +79,19 @@ def column_of(
     personal = prop.classification == "personal"
     if "" in physical.split(".") and source_format == "jsonl":
         place.at("physicalName").refuse(
-            f"{physical} is no path inside a document", "name each step: issue.category"
+            f"{physical} is not a path inside a document", "name each step: issue.category"
         )
     if prop.name in RESERVED or (personal and prop.name == "source"):
         place.at("name").refuse(
-            f"the name {prop.name} is used by the lake itself", "choose another name, keep physicalName"
+            f"the name {prop.name} is used by the lake itself", "choose another name and keep physicalName"
         )
     minimum, maximum = (
         _bound(key, getattr(options, key), prop.logicalType, place) for key in ("minimum", "maximum")
     )
     if minimum is not None and maximum is not None and _is_above(minimum, maximum):
-        place.at("logicalTypeOptions").refuse(f"nothing is between {minimum} and {maximum}", "swap the two")
+        place.at("logicalTypeOptions").refuse(
+            f"the minimum {minimum} is above the maximum {maximum}", "swap the two"
+        )
     for wrong in mistakes_in(prop.transformLogic or ""):
         place.at("transformLogic").refuse(*wrong)
     return Column(
@@ -128,12 +130,12 @@ def _check_signs(prop: Property, own: ColumnProperties, source_format: FileForma
     for name in given:
         here = property_place(place, name)
         if prop.logicalType not in NUMERIC:
-            here.refuse(f"{with_article(prop.logicalType)} has no sign for {name}", "remove it")
+            here.refuse(f"{name} is for numbers, not for {with_article(prop.logicalType)}", "remove it")
         elif reader:
-            here.refuse(f"{reader}, so {name} has no meaning", "remove it")
+            here.refuse(f"{reader}, so {name} has no effect", "remove it")
     if given and own.decimal == own.thousands:
         property_place(place, given[-1]).refuse(
-            f"{own.decimal!r} cannot be the sign for decimal and for thousands",
+            f"{own.decimal!r} cannot be the sign for both decimal and thousands",
             "name another sign for one of them",
         )
 
@@ -145,7 +147,7 @@ def _spark_type(prop: Property, place: Place) -> str:
     number = NUMBERS.fullmatch(physical)
     if number is None or (number[1] and not int(number[2]) <= int(number[1]) <= 38):
         place.at("physicalType").refuse(
-            f"{prop.physicalType} is no type of a number",
+            f"{prop.physicalType} is not a type of numbers",
             "use double, float or decimal(10,2)",
         )
     return physical
@@ -172,7 +174,7 @@ def _bound(key: str, value: float | str | date | None, kind: LogicalType, place:
             found = _moment(value, kind)
     if found is None:
         remedy = f"write the {key} as {with_article(kind)}, or remove it"
-        place.at("logicalTypeOptions", key).refuse(f"{value} is no {kind}", remedy)
+        place.at("logicalTypeOptions", key).refuse(f"{value} is not {with_article(kind)}", remedy)
     return found
 
 
@@ -191,7 +193,10 @@ def _formats(prop: Property, own: ColumnProperties, place: Place) -> tuple[str, 
     alternatives = property_place(place.at("customProperties"), "alternativeFormats")
     if prop.logicalType not in TIMES:
         if own.alternativeFormats:
-            alternatives.refuse(f"{with_article(prop.logicalType)} has no formats", "remove them")
+            alternatives.refuse(
+                f"formats are for dates and timestamps, not for {with_article(prop.logicalType)}",
+                "remove them",
+            )
         return ()
     first = prop.logicalTypeOptions.format
     told = [] if first is None else [(place.at("logicalTypeOptions", "format"), first)]
@@ -216,14 +221,17 @@ def _means_none(
     here = property_place(place.at("customProperties"), "meansNone")
     if prop.logicalType not in TIMES:
         if own.meansNone is not None:
-            here.refuse(f"{with_article(prop.logicalType)} has no days that mean none", "remove them")
+            here.refuse(
+                f"meansNone is for dates and timestamps, not for {with_article(prop.logicalType)}",
+                "remove them",
+            )
         return ()
     if own.meansNone is None:
         return (*MEANS_NONE, *ENDS_MEAN_NONE) if spell_key in ENDS else MEANS_NONE
     days = tuple(str(day) for day in own.meansNone)
     for position, day in enumerate(days):
         if day != ZEROS and _moment(day, "date") is None:
-            here.at(position).refuse(f"{shown(day)} is no day", f"write it as 9999-12-31, or {ZEROS}")
+            here.at(position).refuse(f"{shown(day)} is not a date", f"write it as 9999-12-31, or {ZEROS}")
     return days
 
 
@@ -232,12 +240,14 @@ def _max_days_ahead(prop: Property, own: ColumnProperties, place: Place, spell_k
         return own.maxDaysAhead if own.maxDaysAhead is not None else AHEAD.get(spell_key or "", FAR_AHEAD)
     if own.maxDaysAhead is not None:
         here = property_place(place.at("customProperties"), "maxDaysAhead")
-        here.refuse(f"{with_article(prop.logicalType)} has no day", "remove it")
+        here.refuse(
+            f"maxDaysAhead is for dates and timestamps, not for {with_article(prop.logicalType)}", "remove it"
+        )
     return None
 
 
 def _pattern(pattern: str | None, place: Place) -> str | None:
-    """Returns the pattern unchanged; reports one that is no regular expression.
+    """Returns the pattern unchanged; reports one that is not a regular expression.
 
     Spark applies it with Java. This check uses Python's `re`, so it first replaces syntax that only Java has.
     """
@@ -247,7 +257,7 @@ def _pattern(pattern: str | None, place: Place) -> str | None:
             re.compile(NAMED_GROUP.sub("(?P<", known))
         except re.error as error:
             place.at("logicalTypeOptions", "pattern").refuse(
-                f"{pattern} is no regular expression: {error}", "write one that Java understands"
+                f"{pattern} is not a regular expression: {error}", "write one that Java understands"
             )
     return pattern
 
@@ -261,7 +271,7 @@ def _valid_values(prop: Property, place: Place) -> tuple[str | int | float, ...]
     values = prop.quality[0].arguments.validValues
     if prop.logicalType not in WRITTEN:
         here.refuse(
-            f"{with_article(prop.logicalType)} has no list of valid values", "use minimum and maximum"
+            f"{with_article(prop.logicalType)} cannot have a list of valid values", "use minimum and maximum"
         )
         return ()
     if not values:
@@ -271,6 +281,6 @@ def _valid_values(prop: Property, place: Place) -> tuple[str | int | float, ...]
     for position, value in enumerate(found):
         if type(value) not in types or (prop.logicalType == "date" and _moment(value, "date") is None):
             here.at(position).refuse(
-                f"{shown(value)} is no {prop.logicalType}", f"write valid values as {said}"
+                f"{shown(value)} is not {with_article(prop.logicalType)}", f"write valid values as {said}"
             )
     return found

@@ -161,12 +161,12 @@ def _check_own(
     here = property_place(place, "customer")
     customer = find_column(own.customer, names, here)
     if (column := columns.get(customer or "")) and column.spark_type != "string":
-        here.refuse(f"{column.name} names the customer and is not a string", "declare it as string")
+        here.refuse(f"{column.name} identifies the customer but is not a string", "declare it as string")
     if own.eventTime is not None:
         here = property_place(place, "eventTime")
         column = columns.get(find_column(own.eventTime, names, here) or "")
         if column and column.type not in TIMES:
-            here.refuse(f"{column.name} is no time", "name a date or timestamp property")
+            here.refuse(f"{column.name} is not a date or timestamp", "name a date or timestamp property")
     elif own.role in ("event", "treatment"):
         place.refuse(f"a source of role {own.role} needs eventTime", "name its date or timestamp property")
     if own.spell is not None:
@@ -193,7 +193,7 @@ def _check_personal(
         if column and column.personal and column.name in read and column.name != own.customer:
             item.at("classification").refuse(
                 f"{column.name} is personal and stays in silver/customer_identity, "
-                f"but {read[column.name]} is read by all",
+                f"but later tables read {read[column.name]}",
                 "classify it as internal, or name another property",
             )
 
@@ -218,7 +218,7 @@ def _check_nulled(
         ):
             if severity == "null_value":
                 here.refuse(
-                    f"a row tells nothing without {column.name}, so its value cannot be made null",
+                    f"a row is useless without {column.name}, so its value cannot be made null",
                     "write `quarantine`" + ", or make the column optional" * (column.name not in needed),
                 )
 
@@ -231,9 +231,7 @@ def _rules(place: Place) -> tuple[tuple[MonthRule, ...], GapRule | None]:
         if (quality := peek(odcs.SchemaQuality, item)) is None:
             continue
         if quality.implementation.rule in rules:
-            item.refuse(
-                f"there are two rules {quality.implementation.rule}", "keep one: a month is judged by one"
-            )
+            item.refuse(f"the rule {quality.implementation.rule} is declared twice", "keep one")
         rules.add(quality.implementation.rule)
         match quality.implementation:
             case odcs.Shares() as s:

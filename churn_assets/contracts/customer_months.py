@@ -25,7 +25,7 @@ class MonthColumn(Section):
     @model_validator(mode="after")
     def _measured(self) -> Self:
         if (self.aggregate == "sum") != (self.measure is not None):
-            raise ValueError(f"{self.name}: a sum needs a measure, a count has none")
+            raise ValueError(f"{self.name}: a sum needs a measure, and a count must not have one")
         return self
 
     def check(self, place: Place, sources: Sources) -> None:
@@ -37,7 +37,7 @@ class MonthColumn(Section):
             return
         if source.lacks_times:
             place.at("source").refuse(
-                f"{source.name} has no event time to put into a month",
+                f"{source.name} has no event time, so its rows belong to no month",
                 "name a source of role event or treatment",
             )
         sources.check_where(self.where, source, place.at("where"))

@@ -34,13 +34,13 @@ def check_entity(own: ContractProperties, place: Place, names: Names, columns: M
             check_values(column, own.former.values, here.at("values"))
             if column.personal:
                 here.at("column").refuse(
-                    f"{column.name} is personal, and nothing behind silver reads it", "name another column"
+                    f"{column.name} is personal, and no table after silver may read it", "name another column"
                 )
     if own.mergedInto is not None:
         here = property_place(place, "mergedInto")
         column = columns.get(find_column(own.mergedInto, names, here) or "")
         if column is not None and column.spark_type != "string":
-            here.refuse(f"{column.name} names a customer and is not a string", "declare it as string")
+            here.refuse(f"{column.name} identifies a customer but is not a string", "declare it as string")
         if own.mergedInto == own.customer:
             here.refuse(f"{own.mergedInto} is the customer itself", "name the column of the surviving id")
 

@@ -101,7 +101,7 @@ def _check_windows(read: _ReadLine, windows: Windows | None) -> None:
     for position, months in enumerate(line.months if windows else []):
         if windows and not 1 <= months * reach <= windows.observation_months:
             read.place.at("months", position).refuse(
-                f"a window of {months} months of a {line.aggregate} does not fit into "
+                f"a {line.aggregate} over {months} months does not fit into "
                 f"{windows.observation_months} months"
             )
 

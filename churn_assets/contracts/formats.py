@@ -35,7 +35,7 @@ def wrong_format(pattern: str) -> str | None:
     if "D" in plain and set(plain) & set("dML"):
         return "D is the day of the year; that of the month is d"
     if "y" not in plain or not ("D" in plain or ("d" in plain and set(plain) & set("ML"))):
-        return "it does not tell year (yyyy), month (MM) and day (dd)"
+        return "it lacks one of year (yyyy), month (MM) and day (dd)"
     return None
 
 

@@ -20,7 +20,9 @@ def load_business(folder: Path) -> Business:
     """
     contracts = [read_yaml(file) for file in sorted((folder / "contracts").glob("*.yaml"))]
     if not contracts:
-        missing = Mistake(folder / "contracts", 0, "", "there is no contract", "write one YAML file a source")
+        missing = Mistake(
+            folder / "contracts", 0, "", "there is no contract", "write one YAML file per source"
+        )
         raise DeclarationErrors([missing])
     sources = Sources(tuple(read_contract(document) for document in contracts))
     _check_names(sources)

@@ -31,7 +31,7 @@ class TreatedRule(Section):
             return
         if source.lacks_times:
             place.at("source").refuse(
-                f"{source.name} has no event time, so its rows are no treatments",
+                f"{source.name} has no event time, so its rows cannot be treatments",
                 "name a source of role event or treatment",
             )
         column = sources.attribute(source, self.column, place.at("column")) if self.column else None

@@ -49,7 +49,7 @@ def _days(sla: SlaProperty, place: Place) -> int:
     if unit not in DAYS:
         meant = closest(unit, DAYS)
         place.at("unit").refuse(
-            f"{sla.unit} is no unit", f"use one of {listed(UNITS)} ({listed(DAYS)})", meant
+            f"{sla.unit} is not a known unit", f"use one of {listed(UNITS)} ({listed(DAYS)})", meant
         )
         unit = meant or "day"
     try:
@@ -57,7 +57,7 @@ def _days(sla: SlaProperty, place: Place) -> int:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        place.at("value").refuse(f"{sla.value} is no number of {unit}s", "write a number, and its `unit`")
+        place.at("value").refuse(f"{sla.value} is not a number of {unit}s", "write a number, and its `unit`")
         return 0
     return math.ceil(number * DAYS[unit])
 
@@ -69,5 +69,5 @@ def _month(sla: SlaProperty, place: Place) -> str | None:
             return month_of(date.fromisoformat(text))
     except ValueError:
         pass
-    place.at("value").refuse(f"{text} is no day", "write the first day as YYYY-MM-DD")
+    place.at("value").refuse(f"{text} is not a date", "write the first day as YYYY-MM-DD")
     return None

@@ -66,7 +66,7 @@ class ProtectedAttribute(Section):
         here = place.at("column")
         if source.role != "entity":
             place.at("source").refuse(
-                f"{source.name} is no source of attributes of customers", "name a source of role entity"
+                f"{source.name} holds no attributes of customers", "name a source of role entity"
             )
         elif self.column in {c.name for c in source.columns if c.personal}:
             here.refuse(

@@ -154,7 +154,7 @@ def _other(steps: Steps, details: Sequence[ErrorDetails], model: type[BaseModel]
     if first["type"] == "value_error":
         return Complaint(steps, str(first["ctx"]["error"]))
     if first["type"] == "invalid_key":
-        return Complaint(steps, f"a key is {shown(first['loc'][-1])}, which is no text", "put it in quotes")
+        return Complaint(steps, f"a key is {shown(first['loc'][-1])}, which is not text", "put it in quotes")
     expected = first.get("ctx", {}).get("expected", "")
     choices = [one or other for one, other in re.findall(r"'([^']+)'|\"([^\"]+)\"", expected)]
     meant = closest(first["input"], choices) if isinstance(first["input"], str) else ""

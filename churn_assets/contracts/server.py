@@ -64,7 +64,7 @@ def _delimiter(own: ServerProperties, place: Place) -> str:
         )
     elif own.delimiter in ('"', "\r", "\n"):
         property_place(place, "delimiter").refuse(
-            f"{own.delimiter!r} separates no values", "use another character"
+            f"{own.delimiter!r} cannot separate values", "use another character"
         )
     return own.delimiter
 

@@ -56,7 +56,7 @@ class Sources:
         unread = self._unread(source)
         known = Names((*(c.name for c in source.attributes), *unread.known), unread.complete)
         if name == source.customer or name in {c.name for c in source.personal}:
-            problem = f"{name} of {source.name} is personal, and nothing behind silver reads it"
+            problem = f"{name} of {source.name} is personal, and no table after silver may read it"
         else:
             problem = f"{source.name} has no column {name}"
         return known.find(name, place, problem)

@@ -25,7 +25,7 @@ def check_spell(spell: SpellProperty, place: Place, names: Names, columns: Mappi
     for key, name in spell.columns.items():
         column = columns.get(find_column(name, names, place.at(key)) or "")
         if key != "endReason" and column and column.type not in TIMES:
-            place.at(key).refuse(f"{name} is no time", "name a date or timestamp property")
+            place.at(key).refuse(f"{name} is not a date or timestamp", "name a date or timestamp property")
     if reason := columns.get(spell.endReason or ""):
         check_values(reason, spell.voluntaryReasons, place.at("voluntaryReasons"))
 

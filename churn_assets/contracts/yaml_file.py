@@ -103,7 +103,7 @@ def read_yaml(file: Path) -> YamlDocument:
     if isinstance(found, dict):
         document.content, document.readable = found, True
     else:
-        document.tell(1, "", "the file holds no mapping", "start from a shipped business")
+        document.tell(1, "", "the file has no keys and values", "start from a shipped business")
     return document
 
 

@@ -156,8 +156,8 @@ def _problems(
                 indexes[row["as_of_index"]],
                 f"contradiction:{entity.name}",
                 rule.severity if share > rule.max_share else "warn",
-                f"{row['wrong']:,} of {row['running']:,} customers whose spell runs ({share:.1%}) have left by "
-                f"{entity.name}: {said}. Ends may be missing in {spell.name}.",
+                f"{row['wrong']:,} of {row['running']:,} customers whose spell runs ({share:.1%}) have left "
+                f"according to {entity.name}: {said}. Ends may be missing in {spell.name}.",
                 f"Ask {spell.name} for the ends of these customers; silver/customer_keys names them.",
                 row["wrong"],
                 row["running"],

@@ -15,7 +15,7 @@ from churn_assets.silver.findings import SHOWN_EXAMPLES
 WHAT = {
     "cycle": "merged into each other or into such customers, so nobody knows who goes on",
     "unknown_survivor": "merged into a customer of whom {source} has no row",
-    "refused": "merged until the newest row, which was refused, or merged into such customers",
+    "refused": "merged by an earlier row, but the newest row was refused, or merged into such customers",
 }
 
 

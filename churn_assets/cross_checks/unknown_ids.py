@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import MonthRule, Source
+from churn_assets.counts import counted
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_of
@@ -127,7 +128,7 @@ def _problems(
         share, rows = len(names) / of, int(strangers["rows"].sum())
         examples = tuple(names[:SHOWN_EXAMPLES]) if ids == "customer_key" else ()
         evidence = (
-            f"{len(names):,} of {of:,} ids ({share:.1%}), in {rows:,} row{'s' * (rows != 1)}, were never delivered by "
+            f"{len(names):,} of {of:,} ids ({share:.1%}), in {counted(rows, 'row')}, were never delivered by "
             f"{target.name} up to {month}."
         )
         remedy = (

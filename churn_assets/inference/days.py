@@ -1,4 +1,4 @@
-"""Parses columns of dates in the usual notations, one notation per column."""
+"""The notations that fit the texts of a column of dates, and days that stand for none."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -47,20 +47,6 @@ class Notation:
         return self.words != other.words and sorted(self.words) == sorted(other.words)
 
 
-def dates(texts: pa.Array) -> tuple[pd.DatetimeIndex, str] | None:
-    """Parses distinct trimmed texts, none blank, into UTC times and the notation in words; None if they are no dates.
-
-    A month becomes its first day. If day and month are ambiguous (no number above 12 anywhere), the first of the two
-    notations in DAY_FORMATS is used, and the words say so.
-    """
-    found = notations(texts)
-    if not found:
-        return None
-    first, *others = found
-    doubt = any(first.swaps(other) for other in others)
-    return first.days, first.words + (" (could be the other way round: no day above 12)" if doubt else "")
-
-
 def notations(texts: pa.Array, least: float = LEAST_SHARE) -> list[Notation]:
     """Returns the notations that fit distinct trimmed texts, none blank, in the order of DAY_FORMATS.
 
@@ -73,7 +59,8 @@ def notations(texts: pa.Array, least: float = LEAST_SHARE) -> list[Notation]:
     sample = pd.Series(texts.slice(0, 1000).to_pylist())
     if sample.str.fullmatch(r"\d{4}|\d{5,7}|\d{9,}|[-+]?\d*\.\d+").mean() > 0.02:
         return []
-    fitting = [(form, said) for form, said in _formats(sample) if _parsed(sample, form, least) is not None]
+    first = sample.head(20) if least >= LEAST_SHARE else sample
+    fitting = [(form, said) for form, said in _formats(first) if _parsed(sample, form, least) is not None]
     whole = pd.Series(texts.to_pylist()) if fitting else sample
     return [
         Notation(form, said, found, (form, said) in MONTH_FORMATS)
@@ -83,14 +70,13 @@ def notations(texts: pa.Array, least: float = LEAST_SHARE) -> list[Notation]:
 
 
 def _formats(sample: pd.Series) -> list[tuple[str, str]]:
-    """Returns the formats that parse at least one of the first 20 texts, with their notation in words."""
+    """Returns the formats that parse at least one of the texts, with their notation in words."""
     times = TIME_FORMATS if sample.str.contains(":", regex=False).any() else TIME_FORMATS[:1]
     days = [(day + time, said) for time, (day, said) in product(times, DAY_FORMATS)]
-    first = sample.head(20)
     return [
         (form, said)
         for form, said in [("ISO8601", "year-month-day"), *days, *MONTH_FORMATS]
-        if pd.to_datetime(first, format=form, errors="coerce", utc=True).notna().any()
+        if pd.to_datetime(sample, format=form, errors="coerce", utc=True).notna().any()
     ]
 
 

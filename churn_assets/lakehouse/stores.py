@@ -139,6 +139,23 @@ OTHERS = (
         False,
     ),
     Store(
+        "outbox.db",
+        "SQLite",
+        "Messages that wait for their channel, and the ids of those that were delivered.",
+        personal=True,
+        retention="content until its channel has accepted it; ids 30 days",
+        backup=True,
+    ),
+    Store("outbox.db-*", "SQLite", "Its journal, while it is written.", True, "until its write ends", True),
+    Store(
+        "messages",
+        "files",
+        "CSV files of the channels that write into a folder.",
+        personal=True,
+        retention="no limit; whoever reads them deletes them",
+        backup=False,
+    ),
+    Store(
         "truth",
         "files",
         "What the simulator knows of its customers: true hazards and ends. Only after a simulation.",

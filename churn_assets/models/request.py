@@ -66,7 +66,7 @@ class Sample:
         split: the cohorts of each part.
         frame: labelled snapshots with the features and the protected attributes.
         before: the champion at trained_as_of; None if there was none.
-        weakness: why that champion is weak, see `promotion`; None if it is not.
+        weakness: why that champion is weak, see `promotion_rule`; None if it is not.
     """
 
     split: "Split"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from churn_assets.counts import counted
+from churn_assets.counts import counted, form
 from churn_assets.ml.metrics.classification import ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOLUME
 from churn_assets.monitoring.monthly_page_figure import quality_figure
@@ -148,13 +148,14 @@ def _in_short(facts: Facts) -> list[Text]:
             f"expected to leave between {full_date(facts.first_day)} and {full_date(facts.last_day)}.{sample}"
         )
     if facts.movements is not None and facts.movements.compared:
-        lines.append(f"{facts.movements.moved:,} customers are in another segment than the month before.")
+        moved = counted(facts.movements.moved, "customer is", "customers are")
+        lines.append(f"{moved} in another segment than the month before.")
     features = [row for row in facts.drift if row["kind"] == FEATURE]
-    moved = sum(row["status"] != STABLE for row in features)
+    changed = sum(row["status"] != STABLE for row in features)
     if features:
         lines.append(
-            f"{moved or 'None'} of {len(features)} facts about the customers "
-            f"{'looks' if moved == 1 else 'look'} different from the time of the training."
+            f"{changed or 'None'} of {len(features)} facts about the customers "
+            f"{form(changed, 'looks', 'look')} different from the time of the training."
         )
     return lines
 

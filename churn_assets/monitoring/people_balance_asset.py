@@ -10,6 +10,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.people import People
 from churn_assets.contracts.source import Source
+from churn_assets.counts import form
 from churn_assets.graph.checks import CheckFailed, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import partition_range, snapshot_months
@@ -227,7 +228,7 @@ def _everybody_asked(business: Business, counted: _Counted) -> dg.AssetCheckResu
     with_snapshots = {str(row["as_of_date"]) for row in counted.rows if row["snapshots"]}
     count = len(counted.not_asked)
     found = (
-        f"{count:,} {'customer has' if count == 1 else 'customers have'} no snapshot, though silver says that they are "
+        f"{count:,} {form(count, 'customer has', 'customers have')} no snapshot, though silver says that they are "
         f"eligible; first on {days[0]}."
     )
     again = " and ".join(
@@ -270,10 +271,14 @@ def _within_limits(found: Sequence[PeopleBalance], limits: People) -> dg.AssetCh
     if not over:
         return passed(WITHIN_LIMITS, {f"most {state}": share for state, share in allowed.items()})
     source, day, state, count, people, share = over[0]
-    is_, has = ("is unknown", "has disappeared") if count == 1 else ("are unknown", "have disappeared")
+    is_so = (
+        f"{form(count, 'is', 'are')} unknown"
+        if state == "unknown"
+        else f"{form(count, 'has', 'have')} disappeared"
+    )
     return warned(
         WITHIN_LIMITS,
-        f"{source}, {day}: {count:,} of {people:,} people {is_ if state == 'unknown' else has}; churn.yaml allows "
+        f"{source}, {day}: {count:,} of {people:,} people {is_so}; churn.yaml allows "
         f"{share * 100:g}%. Look for customers who were purged, or for refused rows; or raise "
         f"people.max_{state}_share.",
         {"over the limit": table_metadata(["source", "as_of_date", "what", "people", "of", "limit"], over)},

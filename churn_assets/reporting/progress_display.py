@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,10 @@ from churn_assets import progress
 HEARTBEAT_SECONDS = 10.0
 REFRESH_SECONDS = 0.5
 SHOWN_FROM_SECONDS = 3.0  # of a running step; nobody can read the seconds of a shorter one
+REST_FROM_SECONDS = 5.0  # a shorter rest is not worth telling
+
+# Returns the weight of a step (its usual time against other steps); 0 for one that tells nothing about the others.
+Weigh = Callable[[str], float]
 
 
 class Display:
@@ -34,10 +39,13 @@ class Display:
     Args:
         name: name of the work, such as `ingest`.
         total: number of steps.
+        weigh: weight of each step, and `weights` their sum, if the rest of the time is to be told.
     """
 
-    def __init__(self, name: str, total: int) -> None:
+    def __init__(self, name: str, total: int, weigh: Weigh | None = None, weights: float = 0.0) -> None:
         self.name, self.total, self.done = name, total, 0
+        self._weigh, self._weights_left = weigh, weights
+        self._weighed, self._weighed_seconds = 0.0, 0.0
         self.started = time.monotonic()
         self._since = time.time()
         self._running: dict[str, float] = {}
@@ -76,8 +84,33 @@ class Display:
         self._running = {name: began for name, began in self._running.items() if name != step}
         self._since = at
         self.done += 1
+        self._learn(step, at - since)
         self._forget_note_before(at)
         self._finished(step, at - since)
+
+    def _learn(self, step: str, seconds: float) -> None:
+        weight = self._weigh(step) if self._weigh else 0.0
+        if weight:
+            self._weights_left -= weight
+            self._weighed, self._weighed_seconds = self._weighed + weight, self._weighed_seconds + seconds
+
+    def rest(self) -> float | None:
+        """Seconds that are probably left, by the steps that have ended; None while no step with a weight has."""
+        if not self._weighed:
+            return None
+        under_way = sum(
+            time.time() - since for step, since in self._running.items() if self._weigh and self._weigh(step)
+        )
+        return max(0.0, self._weighed_seconds / self._weighed * self._weights_left - under_way)
+
+    def rest_in_words(self) -> str:
+        """`, about 40 s left`, or nothing."""
+        rest = self.rest()
+        if rest is None or rest < REST_FROM_SECONDS:
+            return ""
+        if rest < 90:
+            return f", about {5 * round(rest / 5)} s left"
+        return f", about {round(rest / 60)} min left"
 
     def go_on(self, step: str) -> None:
         """Ends the running steps, if any, and begins this one."""
@@ -152,8 +185,10 @@ class _Listener(logging.Handler):
 class _Moving(Display):
     """One moving line in a terminal, by rich; the line stays when the work is done."""
 
-    def __init__(self, console: Console, name: str, total: int) -> None:
-        super().__init__(name, total)
+    def __init__(
+        self, console: Console, name: str, total: int, weigh: Weigh | None = None, weights: float = 0.0
+    ) -> None:
+        super().__init__(name, total, weigh, weights)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("[bold]{task.fields[job]:<9}"),
@@ -171,7 +206,9 @@ class _Moving(Display):
         return super().__enter__()
 
     def _refresh(self) -> None:
-        self._progress.update(self._task, completed=self.done, description=escape(self.doing()))
+        self._progress.update(
+            self._task, completed=self.done, description=escape(self.doing() + self.rest_in_words())
+        )
 
     def _close(self, ok: bool) -> None:
         self._progress.update(self._task, completed=self.done, description="" if ok else "[red]failed")
@@ -181,8 +218,10 @@ class _Moving(Display):
 class _Lines(Display):
     """A line per finished step, and one after ten seconds without a line; no control characters."""
 
-    def __init__(self, console: Console, name: str, total: int) -> None:
-        super().__init__(name, total)
+    def __init__(
+        self, console: Console, name: str, total: int, weigh: Weigh | None = None, weights: float = 0.0
+    ) -> None:
+        super().__init__(name, total, weigh, weights)
         self._console = console
         self._printed_at = self.started
 
@@ -192,17 +231,19 @@ class _Lines(Display):
 
     def _refresh(self) -> None:
         if time.monotonic() - self._printed_at >= HEARTBEAT_SECONDS:
-            self._print(f"... {self.doing()}")
+            self._print(f"... {self.doing()}{self.rest_in_words()}")
 
     def _finished(self, step: str, seconds: float) -> None:
-        self._print(f"{step}, {seconds:.1f} s")
+        self._print(f"{step}, {seconds:.1f} s{self.rest_in_words()}")
 
     def _close(self, ok: bool) -> None:
         self._print(f"{'done' if ok else 'failed'} after {time.monotonic() - self.started:.0f} s")
 
 
-def display_on(console: Console | None, name: str, total: int) -> Display:
-    """The display for this console; for None, one that shows nothing."""
+def display_on(
+    console: Console | None, name: str, total: int, weigh: Weigh | None = None, weights: float = 0.0
+) -> Display:
+    """The display for this console; for None, one that shows nothing. Arguments as in `Display`."""
     if console is None:
-        return Display(name, total)
-    return (_Moving if console.is_interactive else _Lines)(console, name, total)
+        return Display(name, total, weigh, weights)
+    return (_Moving if console.is_interactive else _Lines)(console, name, total, weigh, weights)

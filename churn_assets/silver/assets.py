@@ -62,7 +62,7 @@ def telling_no_values(table: tables.Table) -> Iterator[None]:
         kind = error.getCondition() or type(error).__name__
         raise LakehouseError(
             f"{table.path}: the engine failed with {kind}; nothing was committed. "
-            "Its words are left out, since they may hold personal values. Look at the expressions of the contract, "
+            "Its message is left out because it may hold personal values. Look at the expressions of the contract, "
             "then for the row in bronze."
         ) from None
 
@@ -125,7 +125,7 @@ def _told_twice(counts: tuple[int, int, int], known: "DataFrame | None", added: 
     """Why one id has two keys, or one key two ids: the table holds them already, or they were drawn just now."""
     before = (0, 0, 0) if known is None else _counts(known)
     if known is not None and len(set(before)) > 1:
-        found = f"silver/customer_keys holds {_counts_told(before)} already: two writers gave keys at once."
+        found = f"silver/customer_keys holds {_counts_told(before)} already: two runs added keys at the same time."
         remedy = (
             "Restore it to a version before that (deltalake.DeltaTable(path).restore(version)), then ingest all "
             "months again."
@@ -133,7 +133,7 @@ def _told_twice(counts: tuple[int, int, int], known: "DataFrame | None", added: 
         return CheckFailed(ONE_KEY, found, remedy, _key_evidence(before, known))
     found = f"{_counts_told(counts)}: one was drawn twice."
     everything = added if known is None else known.unionByName(added)
-    return CheckFailed(ONE_KEY, found, "Run again, the next keys differ.", _key_evidence(counts, everything))
+    return CheckFailed(ONE_KEY, found, "Run it again: it draws new keys.", _key_evidence(counts, everything))
 
 
 def _key_evidence(counts: tuple[int, int, int], keys: "DataFrame") -> dict[str, Any]:

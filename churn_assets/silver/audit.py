@@ -184,7 +184,7 @@ def volume_not_judged(
     if fewest >= ENOUGH_MONTHS:
         return None
     told = f"{fewest} of {ENOUGH_MONTHS} {'extracts' if full else 'months'} before it"
-    return f"{told}; only too few rows would show" if full and fewest else told
+    return f"{told}; only a volume that is too small can be found" if full and fewest else told
 
 
 def _volume(
@@ -268,8 +268,8 @@ def _refused_share(source: Source, audit: MonthAudit) -> Problem | None:
         rule.severity,
         f"{audit.quarantined:,} of {audit.delivered:,} rows ({audit.quarantined / audit.delivered:.1%}) "
         f"{form(audit.quarantined, 'was', 'were')} refused, "
-        f"{rule.max_share:.1%} are tolerated; most by {worst}. {_file_list(audit.files)}",
-        "Have the source mended and deliver the extract again, or change the rule in the contract.",
+        f"{rule.max_share:.1%} are tolerated. Most were refused by {worst}. {_file_list(audit.files)}",
+        "Have the source corrected and deliver the extract again, or change the rule in the contract.",
     )
 
 
@@ -280,7 +280,7 @@ def _remarked(rule: str, count: int) -> tuple[str, str] | None:
         case "none":
             return None
         case "order":
-            return f"In {counted(count, 'row')} {column} is before the start.", "Have the source mended."
+            return f"In {counted(count, 'row')} {column} is before the start.", "Have the source corrected."
         case "exchanged":
             found = f"In {counted(count, 'row')} {column} is after the extract"
             return (
@@ -290,7 +290,7 @@ def _remarked(rule: str, count: int) -> tuple[str, str] | None:
     made = form(count, f"its value of {column} was", f"their values of {column} were")
     return (
         f"{counted(count, 'row breaks', 'rows break')} this rule; {made} made null.",
-        "Have the source mended, or change the rule in the contract.",
+        "Have the source corrected, or change the rule in the contract.",
     )
 
 

@@ -321,7 +321,8 @@ def _problem(
     too_few: bool,
 ) -> Problem:
     kinds = ", ".join(f"{count:,} by {kind}" for kind, count in sorted(found.kinds.items()))
-    few = f"{1 - found.new / found.ids:.1%} of {found.ids:,} ids are known, the rule wants {rule.min_share or 0:.0%}."
+    known, least = 1 - found.new / found.ids, rule.min_share or 0
+    few = f"{known:.1%} of {found.ids:,} ids are known; the rule requires {least:.0%}."
     alike = (
         f"{found.alike:,} of {found.ids:,} ids ({found.alike / found.ids:.1%}) are new and look like a known id in "
         f"another spelling: {kinds}."
@@ -332,7 +333,7 @@ def _problem(
         RULE,
         severity,
         " ".join([few] * too_few + [alike] * bool(found.alike)),
-        f"Deliver the extract with the ids of before, or mend them by `transformLogic` of {source.customer}. "
+        f"Deliver the extract with the earlier ids, or convert them by `transformLogic` of {source.customer}. "
         f"If these are other customers, say so in the rule {RULE} of the contract.",
         found.alike or found.new,
         found.ids,
@@ -362,7 +363,7 @@ def _others(told: "DataFrame", withheld: "DataFrame", refused: set[tuple[str, st
             RULE,
             "block",
             f"{row['count']:,} of its ids have no key, because of {why}.",
-            "Mend that month first.",
+            "Correct that month first.",
             row["count"],
         )
         for row in sorted(rows)

@@ -175,7 +175,7 @@ def _unread_files(
     unread = [f for f in lacking if f.modified_ns < written]
     with lakehouse.staging(table, run_id=run_id) as folder:
         why = {name: str(error) for name, _, error in stage(source, unread, folder).refused}
-    never = "It came after bronze was written, and is older than that by its own account."
+    never = "It arrived after bronze was written, although its time of change is earlier."
     return {f: why.get(f.name, f"{f.name}: {never}") for f in unread}
 
 

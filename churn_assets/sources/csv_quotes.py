@@ -18,7 +18,7 @@ from churn_assets.sources.open_extract import open_text
 
 BLOCK = 16 * 2**20  # characters; no valid row is as long
 REMEDY = "Close the quote, or double it where it is part of the text, and deliver the file again."
-CUT = "ends in the middle of row {row:,}: the file is cut. Deliver it again."
+CUT = "ends in the middle of row {row:,}: the file is cut off. Deliver it again."
 DIGIT = re.compile(r"\d")
 LINE_BREAK = re.compile("\r\n|\r|\n")
 
@@ -81,7 +81,7 @@ class _Look:
         if row:
             self._refuse_unclosed(row, rows)
         if roomy and (line := next(self._astray(), None)):
-            what = f"a field has room for other rows, and a quote in line {line} is not where one may be"
+            what = f"a field may contain other rows, because the quote in line {line} is not allowed there"
             self._refuse(_lines(roomy), what)
 
     def _rows(self) -> Iterator[Row]:
@@ -102,7 +102,7 @@ class _Look:
             raise LandingError(f"{self.file.name} {CUT.format(row=number)}")
         line = last.line + sum(f.line_breaks for f in before)
         what = "a quote opens a field that never closes"
-        self._refuse(f"line {line}", f"{what}, or the file is cut there" if field.line_breaks else what)
+        self._refuse(f"line {line}", f"{what}, or the file is cut off there" if field.line_breaks else what)
 
     def _refuse_other_rows(self, row: Row) -> None:
         fields = _fields(row.text, self.source.delimiter)
@@ -112,7 +112,7 @@ class _Look:
             if field.astray:
                 self._refuse(_lines(row), "text follows the closing quote of a field with line breaks")
             if self._are_rows(field.quoted, place, len(fields) - 1 - place):
-                what = "one field holds what are rows by themselves (if that is meant, deliver JSON lines)"
+                what = "one field contains whole rows (if that is meant, deliver JSON lines)"
                 self._refuse(_lines(row), what)
 
     def _has_room(self, row: Row) -> bool:

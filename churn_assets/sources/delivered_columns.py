@@ -99,7 +99,7 @@ def _parquet_columns(file: ExtractFile) -> Columns:
             handle.seek(max(handle.size() - len(PARQUET_MARK), 0))
             if handle.read(len(PARQUET_MARK)) != PARQUET_MARK:
                 raise LandingError(
-                    f"{file.name} lacks the end of a Parquet file: the file is cut. Deliver it again."
+                    f"{file.name} lacks the end of a Parquet file: the file is cut off. Deliver it again."
                 ) from error
             raise LandingError(
                 f"{file.name} is not a readable Parquet file: {error}. Deliver it again."
@@ -111,7 +111,7 @@ def _distinct(columns: Columns, file: ExtractFile) -> Columns:
     if twice := [str(place) for place, name in enumerate(names, 1) if names.count(name) > 1]:
         # positions, not names: without a header line the "names" are a customer's row
         raise LandingError(
-            f"{file.name}: the header has a name twice, at columns {', '.join(twice)}. Has the file a header "
+            f"{file.name}: the header has the same name twice, at columns {', '.join(twice)}. Has the file a header "
             "line? Deliver it with names that differ by more than case."
         )
     return columns
@@ -132,22 +132,24 @@ def require_columns(source: Source, file: ExtractFile, columns: Columns) -> None
     header = _header(source, file) if source.format == "csv" else None
     if header and not header.text.endswith(("\n", "\r")) and set(delivered[:-1]) & _known(source):
         raise LandingError(
-            f"{file.name} ends in the middle of its header line: the file is cut. Deliver it again."
+            f"{file.name} ends in the middle of its header line: the file is cut off. Deliver it again."
         )
     lacks = f"{file.name} lacks required columns: {', '.join(missing)}; "
     if header and (separator := _other_separator(source, header, len(missing))):
         raise LandingError(
-            f"{lacks}its header line is {_shown(header)}. Separator {separator!r}? "
+            f"{lacks}its header line is {_shown(header)}. Is {separator!r} the separator? "
             f"Set `delimiter` in the contract's server; it is {source.delimiter!r}."
         )
     remedy = (
-        f"Deliver it with them, or declare the new name under `aliases` in the contract of {source.name}."
+        "Deliver the file with these columns, or declare the new name under `aliases` in the contract of "
+        f"{source.name}."
     )
     if not {plain(name) for name in delivered} & {plain(name) for name in _known(source)}:
         # without a header line these "names" are a customer's row
         question = " Has the file a header line?" if header else ""
         raise LandingError(
-            f"{lacks}it has {counted(len(delivered), 'column')}, none of the contract.{question} {remedy}"
+            f"{lacks}it has {counted(len(delivered), 'column')}, and the contract knows none of them.{question} "
+            f"{remedy}"
         )
     others = [name for name in delivered if name not in _known(source)]
     guesses = {field: closest(field, others) for field in missing}

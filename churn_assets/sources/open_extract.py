@@ -33,7 +33,7 @@ class _Content:
         except OSError as error:
             if CUT in str(error):
                 raise LandingError(
-                    f"{self.file.name} ends in the middle of its {self.file.compression} data: the file is cut. "
+                    f"{self.file.name} ends in the middle of its {self.file.compression} data: the file is cut off. "
                     "Deliver it again."
                 ) from error
             if not any(words in str(error) for words in DAMAGED):
@@ -89,7 +89,7 @@ def first_bytes(file: ExtractFile) -> bytes:
     kind = kind_of(head)
     if kind.name == "empty":
         raise LandingError(
-            f"{file.name} is empty, without even {file.compression} data: the file is cut. Deliver it again."
+            f"{file.name} is empty, without even {file.compression} data: the file is cut off. Deliver it again."
         )
     if kind.name != file.compression:
         raise LandingError(

@@ -11,18 +11,24 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from churn_assets.counts import counted
-from churn_assets.inference.days import dates, placeholders
+from churn_assets.inference.days import placeholders
+from churn_assets.inference.days_by_row import DaysRead, dates
 from churn_assets.inference.names_in_words import in_words
 from churn_assets.inference.numerals import is_blank, is_code, numbers
 from churn_assets.ml.portable.transformation import MINIMUM_CATEGORY_ROWS
 
-Kind = Literal["number", "category", "date", "id", "constant", "empty", "text", "codes"]
+Kind = Literal["number", "category", "date", "id", "constant", "empty", "sparse", "text", "codes"]
 LEARNABLE: frozenset[Kind] = frozenset({"number", "category", "date"})
 # A column is prose if its texts have this many words (median) and a larger share of them than this is distinct.
 PROSE_WORDS, PROSE_DISTINCT = 4, 0.3
 # A column of more than 20 texts is a category only if its frequent values cover at least this share of the rows.
 COVERED_SHARE = 0.2
 ID_DISTINCT = 0.99
+# A column is sparse if fewer rows than this differ from its most frequent value, blanks included. In a file of more
+# than MANY_COLUMNS columns to learn from, a column is sparse if a smaller share of the rows differ than MANY_SHARE:
+# hundreds of nearly empty columns cost minutes and hold little.
+LEAST_ROWS = 20
+MANY_COLUMNS, MANY_SHARE = 100, 0.05
 _ID_NAME = re.compile(
     r"(^|[^a-z])(id|nr|no|number|key|uuid|guid|msisdn|phone|email|mail|index|row|rownumber)$"
 )
@@ -40,6 +46,7 @@ class FileColumn:
         distinct: number of different values.
         notes: how the values were interpreted, for the report.
         example: up to three values.
+        doubt: what is ambiguous about the values, with the number of rows; empty if nothing is.
     """
 
     name: str
@@ -49,6 +56,7 @@ class FileColumn:
     distinct: int
     notes: tuple[str, ...] = ()
     example: str = ""
+    doubt: str = ""
 
     @property
     def words(self) -> str:
@@ -75,7 +83,7 @@ def understand(name: str, column: pa.ChunkedArray, delimiter: str) -> FileColumn
         return replace(base, kind="constant")
     found = None if is_code(texts) else dates(texts)
     if found is not None:
-        return _dates(base, *found, codes)
+        return _dates(base, found, codes)
     read = None if is_code(texts) else numbers(texts, delimiter)
     if read is not None:
         values = np.append(read.values, np.nan)[codes]
@@ -111,10 +119,10 @@ def _without_blanks(
     return dictionary.filter(pa.array(~blank)), moved, int((moved < 0).sum())
 
 
-def _dates(base: FileColumn, days: pd.DatetimeIndex, said: str, codes: np.ndarray) -> FileColumn:
-    notes = [said]
+def _dates(base: FileColumn, found: DaysRead, codes: np.ndarray) -> FileColumn:
+    days, notes = found.days, [found.words]
     rows = np.bincount(codes[codes >= 0], minlength=len(days))
-    if lost := int(rows[days.isna()].sum()):
+    if lost := int(rows[days.isna() & ~found.either].sum()):
         notes.append(f"{counted(lost, 'impossible date')} read as missing")
     for_nothing = placeholders(days, rows)
     if for_nothing.any():
@@ -123,8 +131,11 @@ def _dates(base: FileColumn, days: pd.DatetimeIndex, said: str, codes: np.ndarra
             f"{shown} means no date, read as missing in {counted(int(rows[for_nothing].sum()), 'row')}"
         )
         days = pd.DatetimeIndex(days.where(~for_nothing))
+    doubt = f"{counted(int(rows[found.either].sum()), 'row')}: {found.doubt}" if found.doubt else ""
     values = pd.Series(_spread(days, codes))
-    return replace(base, kind="date", values=values, missing=int(values.isna().sum()), notes=tuple(notes))
+    return replace(
+        base, kind="date", values=values, missing=int(values.isna().sum()), notes=tuple(notes), doubt=doubt
+    )
 
 
 def _spread(days: pd.DatetimeIndex, codes: np.ndarray) -> pd.DatetimeIndex:
@@ -167,9 +178,35 @@ LEFT_OUT_BECAUSE: dict[Kind, str] = {
     "id": "different in every row: it identifies the row and predicts nothing",
     "constant": "the same value in every row",
     "empty": "no values",
+    "sparse": "almost the same in every row: too few rows differ to learn from",
     "text": "free text, which a study does not use",
     "codes": "too many values with too few rows each to learn from",
 }
+
+
+def without_sparse(columns: Sequence[FileColumn]) -> list[FileColumn]:
+    """Returns the columns; those that are nearly empty, or nearly constant, become `sparse` and have no values."""
+    many = sum(column.values is not None for column in columns) > MANY_COLUMNS
+    return [
+        replace(column, kind="sparse", values=None)
+        if column.values is not None and _differing(column, column.values) < _least(column.values, many)
+        else column
+        for column in columns
+    ]
+
+
+def _least(values: pd.Series, many: bool) -> float:
+    return max(LEAST_ROWS, MANY_SHARE * len(values)) if many else LEAST_ROWS
+
+
+def _differing(column: FileColumn, values: pd.Series) -> int:
+    """Returns how many rows differ from the most frequent value; exact if that value covers more than half."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes = values.cat.codes.to_numpy()
+        most = int(np.bincount(codes[codes >= 0]).max())
+    else:
+        most = int((values == values.median()).sum())  # a value in more than half of the rows is the median
+    return len(values) - max(column.missing, most)
 
 
 def learnable(columns: Sequence[FileColumn], reference: pd.Series | None) -> pd.DataFrame:

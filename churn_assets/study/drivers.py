@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.segments import RiskTiers
-from churn_assets.ml.metrics.array_tiers import rank_tiers
-from churn_assets.ml.metrics.classification import key_hashes
+from churn_assets.ml.metrics.classification import midranks
 from churn_assets.ml.portable.transformation import MISSING
 from churn_assets.study.columns import FileColumn
 
 DRIVERS = 12
-# The riskiest tenth and the next fifth.
-TIERS = RiskTiers(high=0.9, elevated=0.7).bounds
+# The riskiest tenth and the next fifth; the rest by probability.
+RANKS = RiskTiers(high=0.9, elevated=0.7)
+TIERS = ("high", "elevated", "medium", "low")
+# Of the rest, a customer is at low risk with at most this share of the average churn.
+LOW_SHARE = 0.5
 SEGMENT_ROWS = 30
 
 
@@ -143,9 +145,22 @@ def _level(said: str, rows: NDArray[np.bool_], labels: NDArray[np.float64]) -> L
     return Level(said, count, float(labels[rows].mean()) if count else 0.0)
 
 
-def risk_tiers(probability: NDArray[np.float64], keys: Sequence[object] | pd.Series) -> NDArray[np.object_]:
-    """Returns the risk tier per customer, by rank; ties are broken by a hash of the key, not by row order."""
-    return rank_tiers(probability, key_hashes(keys), TIERS)
+def risk_tiers(probability: NDArray[np.float64], average: float) -> NDArray[np.object_]:
+    """Returns the risk tier per customer; equal probabilities have equal tiers.
+
+    By rank, the riskiest tenth is high and the next fifth is elevated. Of the rest, those with at most LOW_SHARE of the
+    average churn are low and the others are medium: where half of the customers leave, a rank says little.
+
+    Args:
+        probability: none missing.
+        average: churn rate of the judged customers.
+    """
+    rank = (midranks(probability) - 1) / max(len(probability) - 1, 1)
+    by_size = np.where(probability <= LOW_SHARE * average, "low", "medium")
+    tiers: NDArray[np.object_] = np.select(
+        [rank >= RANKS.high, rank >= RANKS.elevated], ["high", "elevated"], default=by_size
+    ).astype(object)
+    return tiers
 
 
 def segments(
@@ -170,7 +185,6 @@ def segments(
         Segment(str(tier), str(driver), len(part), float(part["label"].mean()), float(part["p"].mean()))
         for (tier, driver), part in table.groupby(["tier", "driver"])
     ]
-    order = [name for name, _ in TIERS]
     return sorted(
-        found, key=lambda segment: (order.index(segment.tier), segment.driver == "other", -segment.rows)
+        found, key=lambda segment: (TIERS.index(segment.tier), segment.driver == "other", -segment.rows)
     )

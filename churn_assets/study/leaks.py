@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,20 +13,19 @@ from churn_assets.inference.names_in_words import in_words
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.leak_guards import DUPLICATE_SHARE, auc_alone, tells_shuffled_labels
 from churn_assets.study.columns import FileColumn
+from churn_assets.study.joint_leaks import joint_findings
+from churn_assets.study.leak_finding import LeakFinding
 
 # A column is one-sided if its blank (or its filled) rows are almost all churners, or almost all stayers. Chance alone
 # would give PURE_ROWS of each; churners are at least PURE_SHARE of them, or at most 1 - PURE_SHARE of the usual share.
 PURE_ROWS, PURE_SHARE = 20, 0.98
-# A column is a product of two others if its correlation with their product is at least this.
-PRODUCT_CORRELATION = 0.985
 NAMESAKE_AUC = 0.55
 # With more values than this, a column named like an id identifies customers, not shops or plans.
 ID_VALUES = 50
 ORDER_AUC = 0.55
 # With fewer combinations of values per row than this, equal rows are coincidence (three columns of three values each).
 KINDS_PER_ROW = 100
-# In files with more numbers, no products are searched for: the triples would take longer than the study.
-PRODUCT_COLUMNS = 60
+TWINS = 10
 _OUTCOME = re.compile(r"\b(churn\w*|attrition|attrited|exited|cancel\w*|terminat\w*|deactivat\w*)\b")
 _AFTERWARDS = re.compile(
     r"\b(reason|category|score|value|date|flag|status|type|month|label|probability|prediction|classifier)\b"
@@ -41,21 +38,6 @@ _CUSTOMER = "customer|client|account|contract|policy|subscriber|member|user|card
 _CUSTOMER_ID = re.compile(
     rf"\b(id|uuid|guid|msisdn)$|^(phone|mobile|e ?mail)$|\b({_CUSTOMER})(id| key| nr| no| number)$"
 )
-
-
-@dataclass(frozen=True)
-class LeakFinding:
-    """One sign of a leak.
-
-    Attributes:
-        column: the column; None for the file as a whole.
-        kind: a "leak" is left out unless kept by name; a "warning" is only reported.
-        words: the observation and the remedy.
-    """
-
-    column: str | None
-    kind: Literal["leak", "warning"]
-    words: str
 
 
 def repeated_ids(columns: Sequence[FileColumn], named: bool) -> list[LeakFinding]:
@@ -90,9 +72,9 @@ def repeated_ids(columns: Sequence[FileColumn], named: bool) -> list[LeakFinding
 def column_findings(
     columns: Sequence[FileColumn], labels: NDArray[np.float64], target: str
 ) -> list[LeakFinding]:
-    """Returns at most one finding per learnable column, and a warning if no products were searched for.
+    """Returns at most one finding per learnable column, and a warning if columns were not tested together.
 
-    The first that applies: too good alone, one-sided blanks, named after the outcome, product of two other columns.
+    The first that applies: too good alone, one-sided blanks, named after the outcome, a leak together with others.
 
     Args:
         columns: with values of the labelled rows only.
@@ -113,7 +95,7 @@ def column_findings(
             found.append(LeakFinding(column.name, "leak", words))
     leaks = {finding.column for finding in found}
     honest = [column for column in columns if column.name not in leaks]
-    return found + _products(honest)
+    return found + joint_findings(honest, labels)
 
 
 def _too_good(column: FileColumn, alone: float) -> str:
@@ -161,62 +143,6 @@ def _names_outcome(target: list[str], words: list[str]) -> bool:
     return any(words[at : at + len(target)] == target for at in range(len(words)))
 
 
-def _products(columns: Sequence[FileColumn]) -> list[LeakFinding]:
-    """Returns a finding per total that follows the product of two other numbers, such as months times price."""
-    numbers = {
-        column.name: column.values.to_numpy(np.float64)
-        for column in columns
-        if column.kind == "number" and column.values is not None and column.distinct > 20
-    }
-    if len(numbers) < 3:
-        return []
-    if len(numbers) > PRODUCT_COLUMNS:
-        words = (
-            f"Totals that are the product of two others were not looked for: the file has {len(numbers)} numbers, and "
-            f"they are looked for among at most {PRODUCT_COLUMNS}."
-        )
-        return [LeakFinding(None, "warning", words)]
-    sample = np.random.default_rng(0).permutation(len(next(iter(numbers.values()))))[:20_000]
-    drawn = {name: values[sample] for name, values in numbers.items()}
-    names, found = list(drawn), []
-    for total in names:
-        best, pair = 0.0, ("", "")
-        for i, a in enumerate(names):
-            for b in names[i + 1 :]:
-                if total in (a, b):
-                    continue
-                follows = _follows(drawn[total], drawn[a], drawn[b])
-                if follows > best:
-                    best, pair = follows, (a, b)
-        if best >= PRODUCT_CORRELATION:
-            found.append((best, total, pair))
-    # `_follows` compares sizes, so a factor is not found as a product of the total and the other factor.
-    return [
-        LeakFinding(
-            total,
-            "leak",
-            f"{total} is nearly {a} x {b} (correlation {best:.3f}): it adds no information, and such a total stops "
-            "growing when the customer leaves, so it can reveal the outcome.",
-        )
-        for best, total, (a, b) in found
-    ]
-
-
-def _follows(total: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Returns the correlation of `total` with `a` x `b`; 0 unless their sums are similar and both factors matter."""
-    known = ~(np.isnan(total) | np.isnan(a) | np.isnan(b))
-    if known.sum() < 100:
-        return 0.0
-    t, x, y = total[known], a[known], b[known]
-    product = x * y
-    if min(np.ptp(t), np.ptp(product)) <= 0 or (product < 0).any() or (t < 0).any():
-        return 0.0
-    ratio = t.sum() / product.sum()
-    together = float(np.corrcoef(t, product)[0, 1])
-    single = max(abs(float(np.corrcoef(t, side)[0, 1])) for side in (x, y) if np.ptp(side) > 0)
-    return together if 0.8 < ratio < 1.25 and together > single + 0.02 else 0.0
-
-
 def file_findings(
     frame: pd.DataFrame,
     labels: NDArray[np.float64],
@@ -245,18 +171,16 @@ def file_findings(
         )
     if _many_kinds(frame):
         customer = np.arange(len(frame)) if groups is None else groups
-        alike = pd.DataFrame(
-            {"features": pd.util.hash_pandas_object(frame, index=False), "customer": customer}
-        )
+        alike = pd.DataFrame({"features": _hashed(frame), "customer": customer})
         again = int(alike.drop_duplicates()["features"].duplicated().sum())
         if again > DUPLICATE_SHARE * len(frame):
             rest = (
-                "Should they be the same ones although --id or --groups tells them apart, the figures "
-                "are too good."
-                if named
-                else "If they are the same customers, some stand in different folds and make the figures too good: "
-                "name the column that tells customers apart by --id or --groups."
+                "They are judged by time and may know each other."
+                if in_time
+                else "Such rows are kept in the same fold, so that none is judged by what another one told."
             )
+            if not named:
+                rest += " If they are the same customers, name the column that tells customers apart by --id."
             other = "a row of another customer" if named else "another row"
             have = form(again, "has", "have")
             words = f"{counted(again, 'row')} ({again / len(frame):.1%}) {have} the same features as {other}. {rest}"
@@ -273,6 +197,25 @@ def file_findings(
         words = f"{len(groups):,} rows belong to {len(np.unique(groups)):,} customers or groups. {rest}"
         found.append(LeakFinding(None, "warning", words))
     return found
+
+
+def twins(frame: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Returns a code per row, equal for rows with the same features; None if there are few such rows, or by chance.
+
+    More than TWINS rows with the same features are customers of one kind and no copies: each keeps its own code.
+    """
+    if not _many_kinds(frame):
+        return None
+    codes = pd.factorize(_hashed(frame))[0].astype(np.int64)
+    sizes = np.bincount(codes)[codes]
+    alone = (sizes == 1) | (sizes > TWINS)
+    codes[alone] = len(codes) + np.flatnonzero(alone)
+    again = len(codes) - len(np.unique(codes))
+    return codes if again > DUPLICATE_SHARE * len(codes) else None
+
+
+def _hashed(frame: pd.DataFrame) -> NDArray[np.uint64]:
+    return np.asarray(pd.util.hash_pandas_object(frame, index=False), dtype=np.uint64)
 
 
 def _many_kinds(frame: pd.DataFrame) -> bool:

@@ -36,11 +36,15 @@ SHOWS = review.SHOWS | {
 
 
 def pictures(
-    evaluation: Evaluation, drivers: Sequence[Driver], segments: Sequence[Segment], economics: Economics
+    evaluation: Evaluation,
+    drivers: Sequence[Driver],
+    segments: Sequence[Segment],
+    economics: Economics,
+    judged: str,
 ) -> dict[str, bytes]:
-    """Returns name -> PNG, one picture per name in SHOWS."""
+    """Returns name -> PNG, one picture per name in SHOWS; `judged` says who was judged: `900 customers`."""
     best, labels = evaluation.best, evaluation.labels
-    about = f"{best.metrics.n:,} customers, each scored by a model that did not see them"
+    about = f"{judged}, each scored by a model that did not see them"
     figures = {
         "contenders": _contenders_figure(evaluation),
         "roc": review.roc_figure(labels, best.log_odds, best.metrics, about),

@@ -1,7 +1,7 @@
 """Prepares a study: reads the file, infers its columns, and selects features and rows."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,23 @@ from numpy.typing import NDArray
 from churn_assets.contracts.economics import Economics
 from churn_assets.counts import counted
 from churn_assets.inference.numerals import is_blank
-from churn_assets.study.columns import LEFT_OUT_BECAUSE, FileColumn, learnable, understand
+from churn_assets.reporting.words import capitalised
+from churn_assets.study.columns import (
+    LEFT_OUT_BECAUSE,
+    FileColumn,
+    learnable,
+    understand,
+    without_sparse,
+)
 from churn_assets.study.errors import StudyError, column_named
 from churn_assets.study.folds import SEED, Rows, group_codes
-from churn_assets.study.leaks import LeakFinding, column_findings, file_findings, repeated_ids
+from churn_assets.study.leak_finding import LeakFinding
+from churn_assets.study.leaks import column_findings, file_findings, repeated_ids, twins
 from churn_assets.study.reading import FlatFile, read
+from churn_assets.study.same_columns import same_columns
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
+from churn_assets.study.total_lines import without_totals
+from churn_assets.study.unlike_rows import unlike_rows
 
 # At most about this many rows are learned from and judged: more hardly change a figure and cost minutes.
 MODEL_ROWS = 100_000
@@ -30,14 +41,16 @@ class Request:
     """The user's request.
 
     Attributes:
-        file: a delimited text file, one row per customer (or per customer and moment).
+        file: a delimited text file or an Excel workbook, one row per customer (or per customer and moment).
         target: column with the outcome.
         id: column that identifies the customer; rows of one customer stay together in a fold.
         time: column with the time of observation of a row; later rows are then judged by a model of earlier ones.
         groups: column of other rows that stay together in a fold (household, account); excludes time.
         positive, leave_out, negative: see `target.understand_target`.
         keep: columns to use although they look like leaks.
-        economics: economics of a campaign.
+        economics: economics of a campaign; None takes the values of the literature.
+        drop: columns not to use.
+        sheet: of a workbook; None takes the first with a header.
     """
 
     file: Path
@@ -49,7 +62,9 @@ class Request:
     leave_out: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     negative: str | None = None
-    economics: Economics = field(default_factory=Economics)
+    economics: Economics | None = None
+    drop: tuple[str, ...] = ()
+    sheet: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,8 @@ class Prepared:
         frame: features of every row of the file.
         used: ascending positions of the rows that are learned from and judged.
         rows: labels, groups and times of the used rows.
+        twin: position of the row that each row is an exact copy of, or its own.
+        unlike: mask of the rows without an outcome that are not scored, see `unlike_rows`.
     """
 
     request: Request
@@ -79,6 +96,33 @@ class Prepared:
     frame: pd.DataFrame
     used: NDArray[np.intp]
     rows: Rows
+    twin: NDArray[np.intp]
+    unlike: NDArray[np.bool_]
+
+    @property
+    def economics(self) -> Economics:
+        """Economics of a campaign, as given or of the literature."""
+        return self.request.economics or Economics()
+
+    def people(self, rows: NDArray[np.intp] | None = None) -> str:
+        """Returns how many customers the given rows (default: the used ones) are, in words.
+
+        If ids repeat, `1,200 rows of 400 customers`.
+        """
+        rows = self.used if rows is None else rows
+        if self.request.id is None:
+            return f"{len(rows):,} customers"
+        customers = int(self.keys.iloc[rows].nunique())
+        return (
+            f"{len(rows):,} customers"
+            if customers == len(rows)
+            else f"{len(rows):,} rows of {customers:,} customers"
+        )
+
+    @property
+    def unit(self) -> str:
+        """What a row is: `customers`, or `rows` if ids repeat among the used ones."""
+        return "rows" if " rows of " in f" {self.people()}" else "customers"
 
     @property
     def modelled(self) -> pd.DataFrame:
@@ -98,19 +142,22 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
         StudyError: the file or the request cannot be studied; see its message.
     """
     progress("reading the file")
-    file = read(request.file)
+    file, of_file = without_totals(read(request.file, request.sheet))
     request = _resolved(request, file)
     target = understand_target(
         request.target, file.table[request.target], request.positive, request.leave_out, request.negative
     )
     progress("understanding its columns")
-    columns = [
-        understand(name, file.table[name], file.delimiter)
-        for name in file.table.column_names
-        if name != request.target
-    ]
+    columns = without_sparse(
+        [
+            understand(name, file.table[name], file.delimiter)
+            for name in file.table.column_names
+            if name != request.target
+        ]
+    )
     times, reference = _times(request, columns)
-    copies = _exact_copies(request, file)
+    twin = _exact_twins(request, file)
+    copies = twin != np.arange(len(twin))
     groups = group_codes(*(_texts(file, name) for name in (request.id, request.groups)))
     known = ~np.isnan(target.labels) & ~copies & (True if times is None else times.notna().to_numpy())
     _refuse_few(target, known, request)
@@ -119,32 +166,73 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     progress("looking for leaks")
     features, left_out, findings = _selected(request, columns, used, labels, groups is not None)
     frame = learnable(features, reference)
+    part = frame.iloc[used].reset_index(drop=True)
     together = None if groups is None else groups[used]
     if together is not None and len(np.unique(together)) == len(used):
         together = None  # every group has one used row; the others are copies or have no outcome
+    named = request.id is not None or request.groups is not None
+    findings += file_findings(part, labels, together, times is not None, named)
+    alike = None if times is not None else twins(part)
     rows = Rows(
         labels,
-        together,
+        together
+        if alike is None
+        else group_codes(*(pd.Series(g) for g in (together, alike) if g is not None)),
         None if times is None else times.iloc[used].to_numpy("datetime64[ns]"),
     )
-    named = request.id is not None or request.groups is not None
-    findings += file_findings(
-        frame.iloc[used].reset_index(drop=True), labels, together, times is not None, named
-    )
+    keys, nameless = _keys(request, file)
+    unlike = unlike_rows(frame, target.labels)
+    findings += [*_doubts(features, times, request, columns), *unlike.findings, *of_file, *nameless]
     findings += _about_the_file(file, copies, known)
     return Prepared(
-        request,
-        file,
-        target,
-        tuple(columns),
-        tuple(features),
-        left_out,
-        tuple(findings),
-        pd.Series(np.arange(1, len(frame) + 1)) if request.id is None else file.table[request.id].to_pandas(),
-        frame,
-        used,
-        rows,
+        request=request,
+        file=file,
+        target=target,
+        columns=tuple(columns),
+        features=tuple(features),
+        left_out=left_out,
+        findings=tuple(findings),
+        keys=keys,
+        frame=frame,
+        used=used,
+        rows=rows,
+        twin=twin,
+        unlike=unlike.rows,
     )
+
+
+def _keys(request: Request, file: FlatFile) -> tuple[pd.Series, list[LeakFinding]]:
+    """Returns the id of every row, else its number from 1, and a finding if ids are blank."""
+    if request.id is None:
+        return pd.Series(np.arange(1, file.table.num_rows + 1)), []
+    keys = file.table[request.id].to_pandas()
+    blank = is_blank(pc.utf8_trim_whitespace(file.table[request.id]))
+    if not blank.any():
+        return keys, []
+    at = np.flatnonzero(blank)
+    keys.iloc[at] = [f"(row {row + 1})" for row in at]
+    words = (
+        f"{counted(len(at), 'row has', 'rows have')} no id in {request.id}. Each counts as a customer of its own, and "
+        "scored.csv names it by its row."
+    )
+    return keys, [LeakFinding(None, "warning", words)]
+
+
+def _doubts(
+    features: list[FileColumn], times: pd.Series | None, request: Request, columns: list[FileColumn]
+) -> Iterator[LeakFinding]:
+    """Yields a finding per column that counts and whose values could mean something else."""
+    counting = [
+        *features,
+        *(column for column in columns if times is not None and column.name == request.time),
+    ]
+    for column in counting:
+        if column.doubt:
+            words = (
+                f"The days of {column.name} are not certain. {capitalised(column.doubt)}. Write dates as 2024-12-31 if "
+                "that is wrong."
+            )
+            yield LeakFinding(column.name, "warning", words, first=True)
 
 
 def _selected(
@@ -160,8 +248,8 @@ def _selected(
         StudyError: no column is left.
     """
     left_out = {c.name: LEFT_OUT_BECAUSE[c.kind] for c in columns if c.kind in LEFT_OUT_BECAUSE}
-    left_out |= _by_role(request)
-    roles = (request.id, request.time, request.groups)
+    left_out |= dict.fromkeys(request.drop, "as asked by --drop") | _by_role(request)
+    roles = (request.id, request.time, request.groups, *request.drop)
     findings = repeated_ids([column for column in columns if column.name not in roles], grouped)
     ids = {finding.column for finding in findings}
     part = [
@@ -172,6 +260,10 @@ def _selected(
         finding.column: "looks like a leak, see above"
         for finding in findings
         if finding.kind == "leak" and finding.column is not None and finding.column not in request.keep
+    }
+    told = same_columns([column for column in part if column.name not in left_out])
+    left_out |= {
+        name: f"says the same as {first}" for name, first in told.items() if name not in request.keep
     }
     features = [column for column in columns if column.name not in left_out]
     if not features:
@@ -192,7 +284,12 @@ def _resolved(request: Request, file: FlatFile) -> Request:
     for role in ("id", "time", "groups"):
         if (name := getattr(request, role)) is not None:
             found[role] = column_named(name, names, f"--{role}")
-    found["keep"] = tuple(column_named(name, names, "--keep") for name in request.keep)
+    for option in ("keep", "drop"):
+        found[option] = tuple(column_named(name, names, f"--{option}") for name in getattr(request, option))
+    if both := set(found["keep"]) & set(found["drop"]):
+        raise StudyError(f"--keep and --drop name the same column, {min(both)}.")
+    if found["target"] in found["drop"]:
+        raise StudyError(f"--drop and --target name the same column, {found['target']}.")
     if request.time is not None and request.groups is not None:
         raise StudyError(
             "--time judges later rows by earlier ones and --groups keeps rows together: name one of them."
@@ -245,21 +342,22 @@ def _texts(file: FlatFile, name: str | None) -> pd.Series | None:
     return found.where(~is_blank(texts))
 
 
-def _exact_copies(request: Request, file: FlatFile) -> NDArray[np.bool_]:
-    """Returns a mask of the rows that repeat an earlier row in every field, ids included.
+def _exact_twins(request: Request, file: FlatFile) -> NDArray[np.intp]:
+    """Returns the position of the first row that equals each row in every field, ids included.
 
     Without --id, different customers can be equal in a file of fewer than 6 columns; no row then counts as a copy.
     """
     if request.id is None and len(file.table.column_names) < 6:
-        return np.zeros(file.table.num_rows, dtype=bool)
+        return np.arange(file.table.num_rows)
     hashes = np.zeros(file.table.num_rows, dtype=np.uint64)
     for name in file.table.column_names:
         encoded = file.table[name].dictionary_encode().combine_chunks()
         encoded = encoded.chunk(0) if hasattr(encoded, "chunk") else encoded
         of_text = pd.util.hash_array(encoded.dictionary.to_numpy(zero_copy_only=False), categorize=False)
         hashes = hashes * np.uint64(1_000_003) + of_text[encoded.indices.to_numpy(zero_copy_only=False)]
-    copies: NDArray[np.bool_] = pd.Series(hashes).duplicated().to_numpy()
-    return copies
+    codes = pd.factorize(hashes)[0]  # numbered by first appearance
+    first: NDArray[np.intp] = np.flatnonzero(~pd.Series(hashes).duplicated().to_numpy())[codes]
+    return first
 
 
 def _drawn(rows: NDArray[np.intp], groups: NDArray[np.int64] | None) -> NDArray[np.intp]:

@@ -27,7 +27,7 @@ from churn_assets.reporting.html import html_page
 from churn_assets.reporting.words import capitalised, spoken
 from churn_assets.study.columns import FileColumn
 from churn_assets.study.drivers import Driver
-from churn_assets.study.leaks import LeakFinding
+from churn_assets.study.leak_finding import LeakFinding
 from churn_assets.study.method import method
 from churn_assets.study.pictures import SHOWS, pictures
 from churn_assets.study.study import Study
@@ -43,8 +43,10 @@ CALIBRATED = {
 
 def report(study: Study) -> str:
     """Returns the page as HTML."""
-    economics = study.prepared.request.economics
-    return html_page(document(study), pictures(study.evaluation, study.drivers, study.segments, economics))
+    economics = study.prepared.economics
+    return html_page(
+        document(study), pictures(study.evaluation, study.drivers, study.segments, economics, study.judged())
+    )
 
 
 def document(study: Study) -> Document:
@@ -78,7 +80,7 @@ def _cards(study: Study) -> Cards:
                 f"{best.mean.auc:.3f}",
                 f"ROC-AUC ({best.mean.low:.3f} to {best.mean.high:.3f}), {spoken(best.name)}",
             ),
-            Card(f"{rate:.1%}", f"churn among {metrics.n:,} customers"),
+            Card(f"{rate:.1%}", f"churn among {study.judged()}"),
             Card(
                 f"{metrics.lift_top_decile or 0:.1f} x",
                 "as many churners in the riskiest tenth as in a random tenth",
@@ -185,11 +187,11 @@ def _contacts(study: Study) -> list[Block]:
 
 
 def _money(study: Study) -> list[Block]:
-    economics = study.prepared.request.economics
+    economics = study.prepared.economics
     curve = profit_curve(study.evaluation.labels, study.evaluation.best.log_odds, economics)
     best = curve.best
     return [
-        assumptions(economics, declared=False),
+        assumptions(economics, "the options" if study.prepared.request.economics else None),
         (
             "Averaged over the unknown rate of acceptance, the expected maximum profit (EMPC) is ",
             Strong(f"{study.money.profit:.4f} per customer"),

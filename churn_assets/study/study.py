@@ -13,8 +13,10 @@ from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
 from churn_assets.ml.portable.transformation import NumericColumn
 from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, risk_tiers, segments
 from churn_assets.study.evaluation import Evaluation, FinalModel, few_threads, fit_final, judge
+from churn_assets.study.excess import excess_findings
 from churn_assets.study.folds import SEED
-from churn_assets.study.leaks import LeakFinding, figure_findings
+from churn_assets.study.leak_finding import LeakFinding
+from churn_assets.study.leaks import figure_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
 
 # At most this many rows are explained to find global drivers and segments.
@@ -34,7 +36,8 @@ class Study:
         evaluation, model: figures out of fold; the model fitted on all used rows.
         drivers, segments: strongest first; riskiest first.
         money: EMPC of the chosen contender out of fold.
-        scored: id (or row), probability, scored_by, risk, reason_1..3; one row per row of the file, in the same order.
+        scored: id (or row), outcome, probability, scored_by, risk, reason_1..3; one row per row of the file, in its
+            order. Rows that cannot be judged have no probability, see `Prepared.unlike`.
     """
 
     prepared: Prepared
@@ -45,6 +48,10 @@ class Study:
     segments: tuple[Segment, ...]
     money: MaximumProfit
     scored: pd.DataFrame
+
+    def judged(self) -> str:
+        """Returns the judged rows in words, see `Prepared.people`."""
+        return self.prepared.people(self.prepared.used[self.evaluation.judged])
 
     def figures(self) -> dict[str, float]:
         """Returns the metrics of the study by name, for MLflow."""
@@ -95,22 +102,29 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
     best, shuffled = evaluation.best, evaluation.shuffled
     explained, positions = _explained(rows, model, evaluation)
     told = features_of(prepared.features)
+    drivers = global_drivers(rows, labels, explained, told)
     at = np.searchsorted(evaluation.judged, positions)
+    tiers = risk_tiers(best.probability, float(evaluation.labels.mean()))
+    judged = rows.iloc[evaluation.judged].reset_index(drop=True)
     return Study(
         prepared=prepared,
-        findings=(*prepared.findings, *figure_findings(best.mean.auc, shuffled.low, shuffled.high)),
+        findings=(
+            *prepared.findings,
+            *figure_findings(best.mean.auc, shuffled.low, shuffled.high),
+            *excess_findings(judged, evaluation.labels, best.mean.auc, [driver.name for driver in drivers]),
+        ),
         evaluation=evaluation,
         model=model,
-        drivers=tuple(global_drivers(rows, labels, explained, told)),
+        drivers=tuple(drivers),
         segments=tuple(
             segments(
-                risk_tiers(best.probability[at], prepared.modelled_keys.iloc[positions]),
+                tiers[at],
                 main_drivers(explained, told).tolist(),
                 best.probability[at],
                 evaluation.labels[at],
             )
         ),
-        money=expected_maximum_profit(evaluation.labels, best.log_odds, prepared.request.economics),
+        money=expected_maximum_profit(evaluation.labels, best.log_odds, prepared.economics),
         scored=scored,
     )
 
@@ -129,15 +143,29 @@ def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd
         probability.append(model.probability(matrix))
         said = reasons(part, model.contributions(matrix), told, medians)
         why.append(pd.DataFrame(said, columns=columns, dtype="string[pyarrow]"))
-    p, out_of_fold = np.concatenate(probability), np.zeros(len(frame), dtype=bool)
+    p, scored_by = np.concatenate(probability), np.full(len(frame), "final model", dtype=object)
     judged = prepared.used[evaluation.judged]
-    p[judged], out_of_fold[judged] = evaluation.best.probability, True
-    scored_by = np.where(out_of_fold, "out of fold", "final model")
-    id_ = {prepared.request.id or "row": prepared.keys}
+    p[judged], scored_by[judged] = evaluation.best.probability, "out of fold"
+    # the final model has learned from the row that a copy equals
+    p, scored_by = p[prepared.twin], scored_by[prepared.twin]
+    known = ~prepared.unlike
+    risk = np.full(len(frame), None, dtype=object)
+    if known.any():
+        risk[known] = risk_tiers(p[known], float(evaluation.labels.mean()))
+    scored_by[~known] = "not scored: unlike the judged rows"
+    labels = prepared.target.labels
     table = pd.DataFrame(
-        id_ | {"probability": p.round(6), "scored_by": scored_by, "risk": risk_tiers(p, prepared.keys)}
+        {
+            prepared.request.id or "row": prepared.keys,
+            "outcome": np.select([labels == 1, labels == 0], ["left", "stayed"], default="unknown"),
+            "probability": np.where(known, p.round(6), np.nan),
+            "scored_by": scored_by,
+            "risk": risk,
+        }
     )
-    return pd.concat([table, pd.concat(why, ignore_index=True)], axis=1)
+    named = pd.concat(why, ignore_index=True)
+    named[~known] = pd.NA
+    return pd.concat([table, named], axis=1)
 
 
 def _explained(

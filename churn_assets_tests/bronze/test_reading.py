@@ -182,7 +182,7 @@ def test_columns_without_a_name_are_rescued_by_their_place(spark: "SparkSession"
 def test_names_that_differ_in_case_only_are_one_column(spark: "SparkSession", tmp_path: Path) -> None:
     folder = extract_folder(tmp_path, "customers", "2025-01-31")
     (folder / "a.csv").write_text("customer_id,status,Status\nC1,active,former\n", encoding="utf-8")
-    with pytest.raises(LandingError, match="a name twice, at columns 2, 3"):
+    with pytest.raises(LandingError, match="the same name twice, at columns 2, 3"):
         read_rows(spark, CUSTOMERS, tmp_path)
 
 
@@ -247,7 +247,8 @@ def test_a_file_without_a_required_column_is_named_with_the_remedy(
     message = str(caught.value)
     assert message.startswith("customers/extract_date=2025-01-31/part-1.csv lacks required columns: ")
     assert (
-        "customer_id, status; it has 2 columns, none of the contract. Has the file a header line?" in message
+        "customer_id, status; it has 2 columns, and the contract knows none of them. Has the file a header line?"
+        in message
     )
     assert "`aliases` in the contract of customers" in message
 

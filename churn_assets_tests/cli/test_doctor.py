@@ -69,7 +69,7 @@ def test_sql_that_engines_read_differently_is_told(settings: Settings, tmp_path:
     expression = {"name": "rounded", "sql": "rint(tenure_days)"}
     edit_yaml(folder / "churn.yaml", lambda content: content["features"].append(expression))
     finding = look(settings.model_copy(update={"business": str(folder)}), "sql")
-    assert finding.status == "ok" and "rint rounds halves otherwise" in finding.what
+    assert finding.status == "ok" and "rint rounds halves differently" in finding.what
     assert "churn-assets check" in finding.remedy
 
 

@@ -132,7 +132,7 @@ def test_every_command_explains_itself(words: list[str]) -> None:
         (["rollback", "--why", "x", "--from", "2026-07"], {}, "is after the newest closed month, 2026-06"),
         (["run", "everything", "--from", "2025-03"], {}, "'everything' is not one of"),
         (["frobnicate"], {}, "No such command"),
-        (["what-if", "--customer", "k", "--set", "price"], {}, "price is not a wish; write feature=value"),
+        (["what-if", "--customer", "k", "--set", "price"], {}, "price cannot be read; write feature=value"),
         (
             ["what-if", "--customer", "k", "--set", "price=1", "--set", "price=2"],
             {},
@@ -224,7 +224,7 @@ def test_simulate_writes_extracts_and_names_the_place(tmp_path: Path) -> None:
 def test_the_quick_doctor_answers(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor", "--quick")
     assert done.returncode in (0, 1), done.stderr
-    assert "Java" in done.stdout
+    assert "sail: landing zone and lake are on this machine" in " ".join(done.stdout.split())
     assert "Traceback" not in done.stderr
 
 

@@ -1,5 +1,6 @@
 """The command as a user runs it: files, report, MLflow run, and sentences with exit codes where it cannot."""
 
+import gzip
 import re
 import subprocess
 import sys
@@ -98,15 +99,27 @@ def test_the_report_is_one_file_with_all_sections(folder: Path) -> None:
 
 def test_the_scored_file_has_every_row_with_its_reasons(folder: Path) -> None:
     scored = pd.read_csv(folder / "out [final]" / "scored.csv")
-    assert list(scored) == ["id", "probability", "scored_by", "risk", "reason_1", "reason_2", "reason_3"]
+    reasons = ["reason_1", "reason_2", "reason_3"]
+    assert list(scored) == ["id", "outcome", "probability", "scored_by", "risk", *reasons]
     assert len(scored) == 743
     assert scored["probability"].between(0, 1).all()
-    assert scored["scored_by"].tolist() == ["out of fold"] * 700 + ["final model"] * 43
-    assert scored["risk"].value_counts().to_dict() == {"low": 520, "elevated": 148, "high": 75}
+    assert scored["scored_by"].tolist() == ["out of fold"] * 703 + ["final model"] * 40
+    assert scored["probability"][700:703].tolist() == scored["probability"][:3].tolist(), "copies"
+    assert scored["outcome"].value_counts()["unknown"] == 40
+    counts = scored["risk"].value_counts()
+    assert abs(counts["high"] - 75) < 4 and abs(counts["elevated"] - 148) < 4 and counts["low"] > 50
     high = scored[scored["risk"] == "high"]
-    assert high["probability"].min() >= scored[scored["risk"] == "low"]["probability"].max()
+    assert high["probability"].min() > scored[scored["risk"] == "low"]["probability"].max()
     assert high["reason_1"].notna().all()
     assert not scored.filter(like="reason").stack().str.contains("exit reason|refund|total").any()
+
+
+def test_active_customers_stand_alone_riskiest_first(folder: Path) -> None:
+    scored, active = (pd.read_csv(folder / "out [final]" / name) for name in ("scored.csv", "active.csv"))
+    assert list(active) == list(scored)
+    assert set(active["outcome"]) == {"stayed", "unknown"}
+    assert len(active) == (scored["outcome"] != "left").sum()
+    assert active["probability"].is_monotonic_decreasing
 
 
 def test_the_terminal_says_what_matters(folder: Path) -> None:
@@ -175,7 +188,13 @@ SMALL = customers(300).to_csv(index=False)
             ["--target", "left"],
             "No column is left",
         ),
-        (b"PK\x03\x04", ["--target", "left"], "an Excel workbook"),
+        (b"PK\x03\x04", ["--target", "left"], "a zip archive"),
+        (SMALL, ["--target", "left", "--drop", "pryce"], "--drop pryce: the file has no such column"),
+        (SMALL, ["--target", "left", "--drop", "price", "--keep", "price"], "name the same column, price"),
+        (SMALL, ["--target", "left", "--drop", "left"], "name the same column, left"),
+        (SMALL, ["--target", "left", "--offer", "300"], "the offer costs 300 and the customer is worth 200"),
+        (SMALL, ["--target", "left", "--contact", "-1"], "--contact: Input should be greater"),
+        (SMALL, ["--target", "left", "--sheet", "a"], "is no Excel workbook"),
         (SMALL, [], "Missing option '--target'"),
     ],
 )
@@ -187,6 +206,23 @@ def test_a_mistake_is_answered_with_a_sentence(
     assert said in done.output
     assert "Traceback" not in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_columns_are_dropped_and_the_economics_are_those_of_the_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in LEARNERS if name != "ridge_logistic_regression"]:
+        monkeypatch.delitem(LEARNERS, name)
+    file = write(tmp_path, gzip.compress(SMALL.encode()), "small.csv.gz")
+    money = ("--lifetime-value", "480", "--offer", "25", "--contact", "2", "--alpha", "1", "--beta", "3")
+    done = study(tmp_path / "home", str(file), "--target", "left", "--id", "id", "--drop", "PRICE", *money)
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "small_study" / "report.html").read_text(encoding="utf-8")
+    page = Page(text).text
+    assert "worth 480, an offer costs 25, a contact costs 2, and 25%" in page
+    assert "The amounts are those of the options" in page
+    assert "left out: as asked by --drop" in page
+    assert "price" not in (tmp_path / "small_study" / "scored.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [[], ["--out", "file_study"], ["--out", "file_study/deeper"]])

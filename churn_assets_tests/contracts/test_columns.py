@@ -32,37 +32,37 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
     "words that YAML reads as booleans": (
         "string",
         _valid("yes", True),
-        'quality[0].arguments.validValues[1]: true is no string; write valid values as text, in quotes: "yes", "1"',
+        'quality[0].arguments.validValues[1]: true is not a string; write valid values as text, in quotes: "yes", "1"',
     ),
     "numbers among words": (
         "string",
         _valid("a", 1),
-        'quality[0].arguments.validValues[1]: 1 is no string; write valid values as text, in quotes: "yes", "1"',
+        'quality[0].arguments.validValues[1]: 1 is not a string; write valid values as text, in quotes: "yes", "1"',
     ),
     "words among numbers": (
         "integer",
         _valid("a"),
-        "quality[0].arguments.validValues[0]: 'a' is no integer; write valid values as whole numbers",
+        "quality[0].arguments.validValues[0]: 'a' is not an integer; write valid values as whole numbers",
     ),
     "a fraction among whole numbers": (
         "integer",
         _valid(1, 1.5),
-        "quality[0].arguments.validValues[1]: 1.5 is no integer; write valid values as whole numbers",
+        "quality[0].arguments.validValues[1]: 1.5 is not an integer; write valid values as whole numbers",
     ),
     "a boolean among numbers": (
         "number",
         _valid(True),
-        "quality[0].arguments.validValues[0]: true is no number; write valid values as numbers",
+        "quality[0].arguments.validValues[0]: true is not a number; write valid values as numbers",
     ),
     "a day that does not exist": (
         "date",
         _valid("2025-02-30"),
-        "quality[0].arguments.validValues[0]: '2025-02-30' is no date; write valid values as days: 2025-01-31",
+        "quality[0].arguments.validValues[0]: '2025-02-30' is not a date; write valid values as days: 2025-01-31",
     ),
     "a list of moments": (
         "timestamp",
         _valid("2025-01-01"),
-        "quality[0].arguments.validValues: a timestamp has no list of valid values; use minimum and maximum",
+        "quality[0].arguments.validValues: a timestamp cannot have a list of valid values; use minimum and maximum",
     ),
     "no values": (
         "string",
@@ -72,32 +72,32 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
     "a bound that is no number": (
         "number",
         _options(minimum="abc"),
-        "logicalTypeOptions.minimum: abc is no number; write the minimum as a number, or remove it",
+        "logicalTypeOptions.minimum: abc is not a number; write the minimum as a number, or remove it",
     ),
     "a bound that is no day": (
         "date",
         _options(maximum="soon"),
-        "logicalTypeOptions.maximum: soon is no date; write the maximum as a date, or remove it",
+        "logicalTypeOptions.maximum: soon is not a date; write the maximum as a date, or remove it",
     ),
     "a bound of a boolean": (
         "boolean",
         _options(minimum=0),
-        "logicalTypeOptions.minimum: 0.0 is no boolean; write the minimum as a boolean, or remove it",
+        "logicalTypeOptions.minimum: 0.0 is not a boolean; write the minimum as a boolean, or remove it",
     ),
     "a class without end": (
         "string",
         _options(pattern="[A-"),
-        "logicalTypeOptions.pattern: [A- is no regular expression: unterminated character set",
+        "logicalTypeOptions.pattern: [A- is not a regular expression: unterminated character set",
     ),
     "money": (
         "number",
         {"physicalType": "money"},
-        "physicalType: money is no type of a number; use double, float or decimal(10,2)",
+        "physicalType: money is not a type of numbers; use double, float or decimal(10,2)",
     ),
     "more decimals than digits": (
         "number",
         {"physicalType": "decimal(2,4)"},
-        "physicalType: decimal(2,4) is no type of a number; use double, float or decimal(10,2)",
+        "physicalType: decimal(2,4) is not a type of numbers; use double, float or decimal(10,2)",
     ),
     "a value of the day of the run": (
         "integer",
@@ -107,12 +107,12 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
     "bounds the wrong way round": (
         "number",
         _options(minimum=10, maximum=9.5),
-        "logicalTypeOptions: nothing is between 10.0 and 9.5; swap the two",
+        "logicalTypeOptions: the minimum 10.0 is above the maximum 9.5; swap the two",
     ),
     "days the wrong way round": (
         "date",
         _options(minimum="2025-01-31", maximum=date(2025, 1, 30)),
-        "logicalTypeOptions: nothing is between 2025-01-31 and 2025-01-30; swap the two",
+        "logicalTypeOptions: the minimum 2025-01-31 is above the maximum 2025-01-30; swap the two",
     ),
     "the year of weeks": (
         "date",
@@ -127,12 +127,15 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
     "a time without a day": (
         "timestamp",
         _options(format="HH:mm"),
-        "logicalTypeOptions.format: HH:mm: it does not tell year (yyyy), month (MM) and day (dd)",
+        "logicalTypeOptions.format: HH:mm: it lacks one of year (yyyy), month (MM) and day (dd)",
     ),
     "another format of a word": (
         "string",
         {"customProperties": [{"property": "alternativeFormats", "value": ["dd.MM.yyyy"]}]},
-        "customProperties[alternativeFormats].value: a string has no formats; remove them",
+        (
+            "customProperties[alternativeFormats].value: "
+            "formats are for dates and timestamps, not for a string; remove them"
+        ),
     ),
     "days and months that change places": (
         "date",
@@ -148,17 +151,17 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
     "a decimal sign of a word": (
         "string",
         _own(decimal=","),
-        "customProperties[decimal].value: a string has no sign for decimal; remove it",
+        "customProperties[decimal].value: decimal is for numbers, not for a string; remove it",
     ),
     "one sign for two things": (
         "number",
         _own(decimal=",", thousands=","),
-        "customProperties[thousands].value: ',' cannot be the sign for decimal and for thousands",
+        "customProperties[thousands].value: ',' cannot be the sign for both decimal and thousands",
     ),
     "a sign for thousands that is the usual one of decimals": (
         "number",
         _own(thousands="."),
-        "customProperties[thousands].value: '.' cannot be the sign for decimal and for thousands",
+        "customProperties[thousands].value: '.' cannot be the sign for both decimal and thousands",
     ),
     "a sign that nobody writes": (
         "number",
@@ -168,22 +171,22 @@ REFUSED: dict[str, tuple[str, Edit, str]] = {
     "a sign that a transformation does not ask for": (
         "number",
         _own(decimal=",") | {"transformLogic": "replace(plan, 'x', '')"},
-        "customProperties[decimal].value: transformLogic reads the text itself, so decimal has no meaning",
+        "customProperties[decimal].value: transformLogic reads the text itself, so decimal has no effect",
     ),
     "a name of quarantine": (
         "string",
         {"name": "raw_row"},
-        "name: the name raw_row is used by the lake itself; choose another name, keep physicalName",
+        "name: the name raw_row is used by the lake itself; choose another name and keep physicalName",
     ),
     "a name of judgement": (
         "string",
         {"name": "refused_rule"},
-        "name: the name refused_rule is used by the lake itself; choose another name, keep physicalName",
+        "name: the name refused_rule is used by the lake itself; choose another name and keep physicalName",
     ),
     "a name of identity": (
         "string",
         {"name": "source", "classification": "personal"},
-        "name: the name source is used by the lake itself; choose another name, keep physicalName",
+        "name: the name source is used by the lake itself; choose another name and keep physicalName",
     ),
 }
 ACCEPTED: dict[str, tuple[str, Edit]] = {

@@ -80,9 +80,9 @@ def test_files_that_are_no_declaration_are_named(tmp_path: Path) -> None:
     begun = "this is not valid YAML: while parsing a flow mapping of line 2, did not find expected ',' or '}'"
     assert only_mistake(lambda: load_business.__wrapped__(folder)) == (file, "", begun)
     file.write_text("- a list")
-    told = (file, "", "the file holds no mapping; start from a shipped business")
+    told = (file, "", "the file has no keys and values; start from a shipped business")
     assert only_mistake(lambda: load_business.__wrapped__(folder)) == told
     for contract in (folder / "contracts").glob("*.yaml"):
         contract.unlink()
-    told = (folder / "contracts", "", "there is no contract; write one YAML file a source")
+    told = (folder / "contracts", "", "there is no contract; write one YAML file per source")
     assert only_mistake(lambda: load_business.__wrapped__(folder)) == told

@@ -128,14 +128,14 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
             {"source": "customers", "aggregate": "attribute", "column": "birth_date"}
         ),
         "features[..].column",
-        "birth_date of customers is personal, and nothing behind silver reads it; did you mean",
+        "birth_date of customers is personal, and no table after silver may read it; did you mean",
     ),
     "natural id": (
         lambda c: c["features"].append(
             {"source": "customers", "aggregate": "attribute", "column": "customer_id"}
         ),
         "features[..].column",
-        "customer_id of customers is personal, and nothing behind silver reads it; use one of birth_decade",
+        "customer_id of customers is personal, and no table after silver may read it; use one of birth_decade",
     ),
     "measure of text": (
         lambda c: c["features"].append(
@@ -152,14 +152,14 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "window beyond W": (
         lambda c: c["features"].insert(0, {"source": "tickets", "aggregate": "count", "months": [12]}),
         "features[0].months[0]",
-        "a window of 12 months of a count does not fit into 6 months",
+        "a count over 12 months does not fit into 6 months",
     ),
     "trend needs two windows": (
         lambda c: c["features"].insert(
             0, {"source": "usage", "aggregate": "trend", "measure": "data_mb", "months": [6]}
         ),
         "features[0].months[0]",
-        "a window of 6 months of a trend does not fit into 6 months",
+        "a trend over 6 months does not fit into 6 months",
     ),
     "no window": (
         lambda c: c["features"].insert(0, {"source": "tickets", "aggregate": "count"}),
@@ -206,7 +206,7 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "protected event": (
         lambda c: c["protected"].append({"source": "tickets", "column": "channel"}),
         "protected[2].source",
-        "tickets is no source of attributes of customers; name a source of role entity",
+        "tickets holds no attributes of customers; name a source of role entity",
     ),
     "actionable expression": (
         lambda c: c["features"][-1].update(actionable=True),
@@ -276,7 +276,7 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "month column of an entity": (
         lambda c: c["customer_months"].append({"name": "x", "source": "customers", "aggregate": "count"}),
         "customer_months[6].source",
-        "customers has no event time to put into a month; name a source of role event or treatment",
+        "customers has no event time, so its rows belong to no month; name a source of role event or treatment",
     ),
     "month column without column": (
         lambda c: c["customer_months"][0].update(measure="total"),
@@ -334,7 +334,7 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "sum without measure": (
         lambda c: c["customer_months"][0].pop("measure"),
         "customer_months[0]",
-        "revenue: a sum needs a measure, a count has none",
+        "revenue: a sum needs a measure, and a count must not have one",
     ),
 }
 

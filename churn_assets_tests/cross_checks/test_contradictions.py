@@ -64,8 +64,8 @@ def test_customers_who_have_left_while_their_spell_runs_are_counted_by_month(
         ("subscriptions", APR, "contradiction:customers", 2, 8, keys),
     ]
     assert found[0].evidence == (
-        "2 of 8 customers whose spell runs (25.0%) have left by customers: 1 called former, 1 no longer listed. "
-        "Ends may be missing in subscriptions."
+        "2 of 8 customers whose spell runs (25.0%) have left according to customers: 1 called former, 1 no longer "
+        "listed. Ends may be missing in subscriptions."
     )
     assert "NATID" not in str(found)
 

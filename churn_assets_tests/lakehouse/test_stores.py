@@ -42,7 +42,14 @@ def test_what_cannot_be_made_again_is_in_the_backup(telecom: Business) -> None:
 def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Business) -> None:
     personal = {store.path for store in stores(telecom) if store.personal and "replay" not in store.path}
     tables = {path for path in personal if path.startswith("lake/")}
-    assert personal - tables == {"landing", "truth", "spark/scratch"}
+    assert personal - tables == {
+        "landing",
+        "truth",
+        "spark/scratch",
+        "outbox.db",
+        "outbox.db-*",
+        "messages",
+    }
     assert tables == {f"lake/bronze/{s.name}" for s in telecom.sources} | {
         "lake/silver/customer_keys",
         "lake/silver/customer_identity",

@@ -135,3 +135,27 @@ def test_the_tasks_of_the_engine_stand_behind_the_note() -> None:
     shown.count("")
     shown.hear("publishing silver/quarantine")
     assert shown.doing() == "silver/usage: publishing silver/quarantine"
+
+
+def test_the_rest_of_the_time_is_told_from_the_steps_that_have_ended() -> None:
+    shown = Display("study", 5, lambda step: {"fold": 1.0, "final": 0.5}.get(step, 0.0), weights=4.5)
+    assert shown.rest_in_words() == ""
+    shown.begin("reading", at=0.0)
+    shown.end("reading", at=100.0)
+    assert shown.rest() is None, "reading tells nothing about the folds"
+    for at in (0.0, 20.0):
+        shown.begin("fold", at=at)
+        shown.end("fold", at=at + 20.0)
+    assert shown.rest() == pytest.approx(50.0)
+    assert shown.rest_in_words() == ", about 50 s left"
+    shown.begin("fold", at=time.time() - 15)
+    assert shown.rest() == pytest.approx(35.0, abs=1)
+    assert shown.rest_in_words() == ", about 35 s left"
+
+
+def test_a_long_rest_is_told_in_minutes_and_a_short_one_not_at_all() -> None:
+    for seconds, words in ((2.0, ""), (200.0, ", about 3 min left")):
+        shown = Display("study", 2, lambda step: 1.0, weights=2.0)
+        shown.begin("a", at=0.0)
+        shown.end("a", at=seconds)
+        assert shown.rest_in_words() == words

@@ -109,9 +109,27 @@ CHANGES = replace(CUSTOMERS, delivery="changes")
     [
         # a source that lists everything is held against any extract before
         (CUSTOMERS, {}, 1, False, "0 of 3 extracts before it"),
-        (CUSTOMERS, {"2025-06": 247}, 92, True, "1 of 3 extracts before it; only too few rows would show"),
-        (CUSTOMERS, {"2025-05": 250, "2025-06": 247}, 92, True, "2 of 3 extracts before it; only too few"),
-        (CUSTOMERS, {"2025-06": 10}, 247, False, "1 of 3 extracts before it; only too few rows would show"),
+        (
+            CUSTOMERS,
+            {"2025-06": 247},
+            92,
+            True,
+            "1 of 3 extracts before it; only a volume that is too small can be found",
+        ),
+        (
+            CUSTOMERS,
+            {"2025-05": 250, "2025-06": 247},
+            92,
+            True,
+            "2 of 3 extracts before it; only a volume that is too small",
+        ),
+        (
+            CUSTOMERS,
+            {"2025-06": 10},
+            247,
+            False,
+            "1 of 3 extracts before it; only a volume that is too small can be found",
+        ),
         (CUSTOMERS, {"2025-04": 250, "2025-05": 250, "2025-06": 247}, 92, True, None),
         # changes differ from month to month
         (CHANGES, {"2025-05": 250, "2025-06": 247}, 92, False, "2 of 3 months before it"),
@@ -191,7 +209,7 @@ def test_the_contracted_share_of_refused_rows_is_still_allowed(refused: int, blo
     assert [(p.rule, p.severity) for p in problems] == ([("refusedShare", "block")] if blocked else [])
     if blocked:
         assert "3 of 100 rows (3.0%)" in problems[0].evidence
-        assert "most by malformed:birth_date 2" in problems[0].evidence
+        assert "Most were refused by malformed:birth_date 2" in problems[0].evidence
 
 
 @pytest.mark.parametrize(("first_month", "blocked"), [("2025-01", True), (MONTH, True), ("2025-08", False)])

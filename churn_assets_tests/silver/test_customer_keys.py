@@ -78,7 +78,7 @@ def test_ids_that_have_two_keys_already_are_told_from_a_bad_draw(
         drawn = lambda ids, *_: ids.select("customer_id").distinct().withColumn("customer_key", same)  # noqa: E731
         patch.setattr(silver, "new_keys", drawn)
         said = failures(lake.run(KEYS, MONTHS))["silver__customer_keys"]
-        assert "one was drawn twice" in said and "Run again" in said
+        assert "one was drawn twice" in said and "Run it again" in said
     twice = pa.table({"customer_id": ["C0", "C0"], "customer_key": ["a", "b"]})
     lake.lakehouse.append_rows(tables.CUSTOMER_KEYS, twice, run_id="two at once")
     said = failures(lake.run(KEYS, MONTHS))["silver__customer_keys"]

@@ -123,7 +123,7 @@ def test_other_ids_without_any_likeness_block_from_the_second_extract_on(
     assert judge({("customers", JAN): OLD})[0] == [], "nothing is known before the first extract"
     problems, withheld = judge({("customers", JAN): OLD, ("customers", FEB): [*OLD[:20], *other[:30]]})
     assert [(p.month, p.severity) for p in problems] == [(FEB, "block")]
-    assert problems[0].evidence == "40.0% of 50 ids are known, the rule wants 50%."
+    assert problems[0].evidence == "40.0% of 50 ids are known; the rule requires 50%."
     assert withheld == sorted(other[:30])
     again = judge({("customers", FEB): other}, keyed=OLD, began={"customers": JAN})
     assert [p.month for p in again[0]] == [FEB]

@@ -74,15 +74,13 @@ def test_a_header_that_never_closes_is_named_without_what_follows(tmp_path: Path
     ],
 )
 def test_rows_between_two_stray_quotes_are_named(tmp_path: Path, opens: str, closes: str, end: str) -> None:
-    with pytest.raises(
-        LandingError, match=rf"^{FILE}, lines 5 to 8: one field holds what are rows by themselves"
-    ):
+    with pytest.raises(LandingError, match=rf"^{FILE}, lines 5 to 8: one field contains whole rows"):
         _check(tmp_path, _with(r3=opens, r6=closes).replace("\n", end))
 
 
 def test_a_broken_row_between_two_stray_quotes_hides_the_others_no_more(tmp_path: Path) -> None:
     text = _with(r3='R3,C3,2025-01-03,treated,"none', r4="R4,C4,soon", r6='R6,C6,2025-01-03,treated,none"')
-    with pytest.raises(LandingError, match=r"lines 5 to 8: one field holds"):
+    with pytest.raises(LandingError, match=r"lines 5 to 8: one field contains whole rows"):
         _check(tmp_path, text)
 
 
@@ -97,7 +95,7 @@ def test_a_field_with_room_for_rows_is_doubted_where_another_quote_is_astray(tmp
     _check(tmp_path, _with(r3=long))
     _check(tmp_path, _with(r3='R3,C3,2025-01-03,treated,"a,b\nc"', r6='R6,C6,2025-01-03,treated,5" pipe'))
     with pytest.raises(
-        LandingError, match=r"lines 5 to 6: a field has room for other rows, and a quote in line 9"
+        LandingError, match=r"lines 5 to 6: a field may contain other rows, because the quote in line 9"
     ):
         _check(tmp_path, _with(r3=long.replace(",e", ",e,f"), r6='R6,C6,2025-01-03,treated,5" pipe'))
 

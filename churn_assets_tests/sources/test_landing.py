@@ -176,7 +176,7 @@ def test_another_encoding_than_contracted_is_refused(tmp_path: Path) -> None:
     [
         (
             "customer_id,region,customer_id\n",
-            r"part-1\.csv: the header has a name twice, at columns 1, 3",
+            r"part-1\.csv: the header has the same name twice, at columns 1, 3",
         ),
         ("", r"part-1\.csv has no header line"),
         ("\n\n", r"part-1\.csv has no header line"),
@@ -204,7 +204,7 @@ def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
     (extract_folder(tmp_path, "usage", "2025-01-07") / "part-1.parquet").write_bytes(b"PAR1 not quite")
     with pytest.raises(
         LandingError,
-        match=r"part-1\.parquet lacks the end of a Parquet file: the file is cut\. Deliver it again",
+        match=r"part-1\.parquet lacks the end of a Parquet file: the file is cut off\. Deliver it again",
     ):
         delivered_columns(usage, _only(tmp_path, usage))
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+TELCO = Path(__file__).parents[3] / "shared" / "data" / "telco_ibm.csv"
+
 
 def customers(rows: int = 900, seed: int = 3) -> pd.DataFrame:
     """Customers who leave by months, price and contract: id, months, price, contract, region, noise, left (Yes/No)."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -135,6 +136,40 @@ def test_a_date_that_could_be_either_says_so() -> None:
     assert "could be the other way round" in other.notes[0]
     assert "other way" not in column(repeated("02-03-2024", "14-05-2024")).notes[0]
     assert "other way" not in column(repeated("2024-02-03", "2024-04-05")).notes[0]
+
+
+def test_notations_are_read_by_row_where_only_one_day_is_possible() -> None:
+    days = pd.date_range("2020-01-01", periods=N, freq="3D")
+    notation = ("%Y-%m-%d", "%d.%m.%Y", "%b %d, %Y")
+    found = column([day.strftime(notation[at % 3]) for at, day in enumerate(days)])
+    assert found.kind == "date" and found.missing == 0
+    assert [str(day)[:10] for day in found.values] == [str(day)[:10] for day in days]
+    assert found.notes == ("by row: year-month-day, day.month.year, month day, year",)
+    assert found.doubt == ""
+
+
+def test_other_rows_decide_which_of_two_days_is_meant() -> None:
+    days = pd.date_range("2020-01-01", periods=N, freq="3D")
+    found = column([day.strftime("%Y-%m-%d" if at % 2 else "%d/%m/%Y") for at, day in enumerate(days)])
+    assert [str(day)[:10] for day in found.values] == [str(day)[:10] for day in days] and found.doubt == ""
+
+
+def test_days_that_could_be_two_are_missing_and_told() -> None:
+    days = pd.date_range("2020-01-01", periods=N, freq="3D")
+    found = column([day.strftime("%m/%d/%Y" if at % 2 else "%d/%m/%Y") for at, day in enumerate(days)])
+    either = (days.day <= 12) & (days.day != days.month)
+    assert found.values.isna().tolist() == either.tolist()
+    assert found.doubt.startswith(f"{either.sum()} rows") and "read as missing" in found.doubt
+    assert "impossible" not in " ".join(found.notes)
+
+
+def test_first_days_of_months_are_no_days_of_january() -> None:
+    firsts = [f"{month:02d}-01-{year}" for year in (2022, 2023, 2024) for month in range(1, 13)]
+    found = column(repeated(*firsts))
+    assert {day.day for day in found.values} == {1} and len({day.month for day in found.values}) == 12
+    assert found.doubt == ""
+    either = column(repeated("02/03/2024", "04/05/2024"))
+    assert either.doubt.startswith(f"{N} rows: no day is above 12")
 
 
 DAYS = [f"{year}-{month:02d}-14" for year in (2022, 2023, 2024) for month in range(1, 13)]

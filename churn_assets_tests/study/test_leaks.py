@@ -167,9 +167,9 @@ def test_twins_of_few_kinds_are_chance_and_advice_is_not_repeated() -> None:
     )
     frame.loc[1900:, "z"] = 0
     (alone,) = file_findings(frame, labels, None, in_time=False)
-    assert "by --id or --groups" in alone.words and "too good" in alone.words
+    assert "kept in the same fold" in alone.words and "by --id" in alone.words
     (named,) = file_findings(frame, labels, None, in_time=False, named=True)
-    assert "although --id or --groups tells them apart" in named.words
+    assert "of another customer" in named.words and "by --id" not in named.words
     customer = np.append(np.arange(1900), np.full(100, 1900))
     (several,) = file_findings(frame, labels, customer, in_time=False, named=True)
     assert "2,000 rows belong to 1,901" in several.words, "alike rows of one customer are no twins"
@@ -184,7 +184,7 @@ def test_it_is_said_when_products_are_not_looked_for() -> None:
         for name, values in table.items()
     ]
     (found,) = column_findings(columns, labels, "left")
-    assert found.kind == "warning" and "were not looked for: the file has 61 numbers" in found.words
+    assert found.kind == "warning" and "were not looked for: the file has 61 columns" in found.words
 
 
 @pytest.mark.parametrize(

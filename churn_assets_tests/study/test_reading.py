@@ -1,7 +1,9 @@
 """Files as programs write them: every encoding, separator and crookedness gives the same table, or a clear error."""
 
 import csv
+import gzip
 import io
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -156,8 +158,9 @@ def test_names_are_distinct(names: list[str], distinct_names: list[str]) -> None
     [
         (b"", "is empty"),
         (b" \r\n\r\n", "is empty"),
-        (b"PK\x03\x04rest", "an Excel workbook or a zip archive"),
-        (b"\x1f\x8b\x08rest", "a gzip archive"),
+        (b"PK\x03\x04rest", "a zip archive"),
+        (b"\x1f\x8b\x08rest", "a damaged gzip file"),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 99)[:-9], "a damaged gzip file"),
         (b"PAR1rest", "a Parquet file"),
         (b"a,b\n1,\x00\n" * 9, "holds zero bytes"),
         ("氏名,値\nあ,1\n".encode("shift-jis") * 9, "neither UTF-8 nor UTF-16 nor latin-1"),
@@ -183,3 +186,51 @@ def test_a_missing_column_is_answered_with_its_neighbours() -> None:
     assert column_named(" customerid ", ["customerID", "Churn"], "--id") == "customerID"
     with pytest.raises(StudyError, match=r"--target Churned: .* Did you mean Churn\?"):
         column_named("Churned", ["customerID", "Churn"], "--target")
+
+
+def test_a_file_compressed_by_gzip_is_read_whatever_its_name(tmp_path: Path) -> None:
+    text = "name;value\nJosé;1\nAnna;2\n".encode("cp1252")
+    for name in ("file.csv.gz", "file.csv"):
+        found = read(write(tmp_path, gzip.compress(text), name))
+        assert found.table.to_pydict() == {"name": ["José", "Anna"], "value": ["1", "2"]}
+        assert found.encoding == "cp1252"
+
+
+def workbook(folder: Path) -> Path:
+    """A cover sheet, an empty one, and two sheets of data; the first of these has a title above its header."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.active.append(["Customers of the year"])
+    book.create_sheet("empty")
+    data = book.create_sheet("data")
+    data.append(["Exported"])
+    data.append(["name", "since", "price", "months", "active"])
+    data.append(["Anna, B.", datetime(2024, 3, 1), 12.5, 3, True])  # noqa: DTZ001
+    data.append(["Joe", None, 7.0, 4, False])
+    other = book.create_sheet("Other")
+    other.append(["a", "b"])
+    other.append([1, 2])
+    path = folder / "book.xlsx"
+    book.save(path)
+    return path
+
+
+def test_a_workbook_is_read_from_its_first_sheet_with_a_header(tmp_path: Path) -> None:
+    path = workbook(tmp_path)
+    found = read(path)
+    assert found.table.to_pydict() == {
+        "name": ["Anna, B.", "Joe"],
+        "since": ["2024-03-01", ""],
+        "price": ["12.5", "7"],
+        "months": ["3", "4"],
+        "active": ["True", "False"],
+    }
+    assert "sheet data" in found.words() and found.path == path
+    assert read(path, "other").table.to_pydict() == {"a": ["1"], "b": ["2"]}
+    with pytest.raises(StudyError, match=r"--sheet Datta: .* no such sheet. Did you mean data"):
+        read(path, "Datta")
+    with pytest.raises(StudyError, match="no Excel workbook"):
+        read(write(tmp_path, "a,b\n1,2\n"), "data")
+    with pytest.raises(StudyError, match="no readable Excel workbook"):
+        read(write(tmp_path, b"PK\x03\x04rest", "broken.xlsx"))

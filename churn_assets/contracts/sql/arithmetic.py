@@ -70,9 +70,7 @@ def as_one_type(one: str, other: str) -> str:
 
 
 def _overflow(sign: str, kinds: Sequence[str]) -> Found:
-    what = (
-        f"{sign} of whole numbers ({', '.join(dict.fromkeys(kinds))}) can overflow, which Sail does not tell"
-    )
+    what = f"{sign} of whole numbers ({', '.join(dict.fromkeys(kinds))}) can overflow, which Sail does not report"
     return what, "write cast(x as double), or 2D in place of 2"
 
 
@@ -89,7 +87,7 @@ def _decimals(sign: str, one: str, other: str) -> str | Found:
 
 def _division(sign: str, one: str, other: str, divisor: exp.Expr) -> str | Found:
     if is_decimal(one) or (is_decimal(other) and one != "double"):
-        return f"{sign} of decimals rounds otherwise", "write cast(x as double) for both"
+        return f"{sign} of decimals rounds differently", "write cast(x as double) for both"
     if not _is_never_zero(divisor):
         return f"{sign} by what may be 0 raises", f"write a {sign} nullif(b, 0)"
     if sign == "div" and not isinstance(divisor, exp.Literal):

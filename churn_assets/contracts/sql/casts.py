@@ -61,11 +61,17 @@ def _fits(kind: str, wanted: str) -> bool:
 def _other_cast(kind: str, wanted: str, tried: bool) -> Found:
     word = "try_cast" if tried else "cast"
     if kind == "string" and wanted in ("date", "timestamp"):
-        return f"{word} from string to {wanted} reads other forms", (
+        return f"{word} from string to {wanted} accepts different texts on each engine", (
             f"write cast(try_to_timestamp(x, 'yyyy-MM-dd') as {wanted})"
         )
     if wanted == "string" and kind in ("double", "float", "timestamp"):
-        return f"the text of a {kind} is another", "use date_format(x, 'yyyy-MM-dd HH:mm:ss'), or no text"
+        return (
+            f"the engines write a {kind} as different texts",
+            "use date_format(x, 'yyyy-MM-dd HH:mm:ss'), or no text",
+        )
     if kind == "string" and wanted == "boolean":
-        return f"{word} from string to boolean reads other words", "write x in ('true', 'yes', '1')"
+        return (
+            f"{word} from string to boolean accepts different texts on each engine",
+            "write x in ('true', 'yes', '1')",
+        )
     return f"{word} from {kind} to {wanted} is not proven", "cast to double or bigint"

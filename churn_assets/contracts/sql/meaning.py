@@ -47,7 +47,12 @@ def differences_of_pattern(pattern: str, kind: str) -> list[Found]:
         (f"the pattern has {what}", f"write {instead}") for what, instead in patterns.differences(pattern)
     ]
     if kind not in JOINED and not is_decimal(kind):
-        found.append((f"the pattern reads the text of a {kind}, which is another", "use minimum and maximum"))
+        found.append(
+            (
+                f"the pattern reads a {kind} as text, which the engines write differently",
+                "use minimum and maximum",
+            )
+        )
     return found
 
 
@@ -67,7 +72,7 @@ class _Reader:
         self.names, self.texts = names, texts
         self.found: list[Found] = []
         self.variables: dict[str, str | None] = {}  # of the lambda around
-        self.lists: set[str] = set()  # expressions that are known to begin with [
+        self.beginnings: dict[str, str] = {}  # expression -> what its text is known to begin with
 
     def tell(self, what: str, instead: str = "") -> None:
         """Adds a finding; its part has an unknown type."""
@@ -167,7 +172,10 @@ class _Reader:
     def _field(self, kind: str | None, name: str) -> str | None:
         found = None if kind is None else field(kind, name)
         if kind is not None and found is None:
-            self.tell(f"the field {name} is read from what is no single document", "use get(list, 0).field")
+            self.tell(
+                f"the field {name} is read from something that is not a single document",
+                "use get(list, 0).field",
+            )
         return found
 
     # conditions
@@ -178,7 +186,7 @@ class _Reader:
             return UNKNOWN
         if set(kinds) <= {wanted, "null"}:
             return wanted
-        self.tell(f"a {wanted} is expected where another type stands", "compare it with a value")
+        self.tell(f"a {wanted} is expected here, and this is of another type", "compare it with a value")
         return UNKNOWN
 
     def _is(self, node: exp.Is) -> str | None:
@@ -229,13 +237,13 @@ class _Reader:
         if (chosen := node.args.get("this")) is not None and isinstance(node, exp.Case):
             self._comparison([chosen, *(branch.this for branch in ifs)])
             chosen = None
-        before = set(self.lists)
+        before = dict(self.beginnings)
         for branch in ifs:
             if not (isinstance(node, exp.Case) and node.this):
                 self._all("boolean", [branch.this])
-            self.lists = before | self._known_lists(branch.this)
+            self.beginnings = before | self._known_beginnings(branch.this)
             kinds.append(self.kind(branch.args["true"]))
-            self.lists = set(before)
+            self.beginnings = dict(before)
         last = node.args.get("false") if isinstance(node, exp.If) else node.args.get("default")
         kinds.append(self.kind(last) if last is not None else "null")
         return self._common("CASE", kinds)
@@ -253,15 +261,15 @@ class _Reader:
             return UNKNOWN
         return found
 
-    def _known_lists(self, condition: exp.Expr) -> set[str]:
-        """The expressions that begin with [ where a condition is true."""
+    def _known_beginnings(self, condition: exp.Expr) -> dict[str, str]:
+        """What expressions begin with where a condition is true: x -> [ for x like '[%'."""
         while isinstance(condition, exp.Paren):
             condition = condition.this
         if isinstance(condition, exp.And):
-            return self._known_lists(condition.this) | self._known_lists(condition.expression)
-        if isinstance(condition, exp.Like) and (self.text(condition.expression) or "").startswith("["):
-            return {condition.this.sql().lower()}
-        return set()
+            return self._known_beginnings(condition.this) | self._known_beginnings(condition.expression)
+        if isinstance(condition, exp.Like) and (pattern := self.text(condition.expression)):
+            return {condition.this.sql().lower(): re.split("[%_]", pattern)[0]}
+        return {}
 
     # numbers and moments
 
@@ -322,17 +330,16 @@ class _Reader:
         return UNKNOWN
 
     def _document(self, name: str, nodes: list[exp.Expr]) -> str | None:
-        """from_json and json_array_length: equal for lists only."""
+        """from_json and json_array_length: equal for lists only, from_json for those of objects."""
         what, instead = OTHERWISE[name]
         if self.kind(nodes[0]) is None:
             return UNKNOWN
         written = self.text(nodes[1]) if len(nodes) == 2 else ""
         kind = "int" if name == "json_array_length" else canonical(written or "")
-        if (
-            kind is None
-            or nodes[0].sql().lower() not in self.lists
-            or (name == "from_json" and not (element(kind) or "").startswith(("struct", "string")))
-        ):
+        wanted = "[" if name == "json_array_length" else "[{"
+        is_list = self.beginnings.get(nodes[0].sql().lower(), "").startswith(wanted)
+        is_of_objects = kind == "int" or (kind is not None and (element(kind) or "").startswith("struct"))
+        if not is_list or not is_of_objects:
             self.tell(f"{name} {what}", instead)
             return UNKNOWN
         return kind
@@ -343,7 +350,7 @@ class _Reader:
         if kind is None:
             return UNKNOWN
         if inner is None:
-            self.tell(f"{name} reads what is no list", "give it a list")
+            self.tell(f"{name} reads something that is not a list", "give it a list")
             return UNKNOWN
         if name in ("filter", "exists") and len(nodes) == 2:
             body = self._body(nodes[1], [inner])

@@ -47,7 +47,7 @@ def parse(sql: str) -> tuple[exp.Expr, list[str]]:
     plain = _PART.sub(numbered, sql)
     if found := _NOT_OF_BOTH.search(_PART.sub("''", plain)):
         raise UnreadableSqlError(
-            "`!` binds otherwise than `not`" if found[0] == "!" else "`||` stands beside `+` or `-`"
+            "`!` has another precedence than `not`" if found[0] == "!" else "`||` stands beside `+` or `-`"
         )
     try:
         tree = sqlglot.parse_one(plain, dialect=_PlainSpark)

@@ -51,9 +51,9 @@ def _next(pattern: str, at: int) -> tuple[int, tuple[str, str] | None]:
         case "(":
             return _group(rest)
         case "$":
-            return 1, ("$, which on Spark matches before a last line break, too", r"\z")
+            return 1, ("$, which on Spark also matches before a last line break", r"\z")
         case ".":
-            return 1, (". as any character, which leaves out other line breaks on each", r"[^\n]")
+            return 1, (". as any character, which excludes other line breaks on each engine", r"[^\n]")
         case "{":
             return _repeat(rest)
         case "}" | "]":

@@ -191,5 +191,5 @@ def _window(feature: Feature, business: Business) -> str:
         return f"all that was known at the as_of_date{grows}"
     if feature.months and feature.aggregate != "change":
         reach = feature.months * (2 if feature.aggregate == "trend" else 1)
-        return f"(as_of_date - {reach} {'month' if reach == 1 else 'months'}, as_of_date]"
+        return f"(as_of_date - {counted(reach, 'month')}, as_of_date]"
     return ""

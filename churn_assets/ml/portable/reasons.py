@@ -58,6 +58,19 @@ def _reason_texts(feature: Feature, values: "pd.Series", typical: float | None) 
     return said
 
 
+def _is_typical(feature: Feature, values: "pd.Series", typical: float) -> "NDArray[np.bool_]":
+    """Returns a mask of the numbers that are printed like the typical one."""
+    import numpy as np
+    import pandas as pd
+
+    if feature.kind == "category" or not pd.api.types.is_numeric_dtype(values.dtype):
+        return np.zeros(len(values), dtype=bool)
+    trend = feature.aggregate == "trend"
+    known = values.to_numpy(np.float64, na_value=np.nan)
+    same: NDArray[np.bool_] = _rounded(known, trend) == _rounded(np.array([typical]), trend)
+    return same
+
+
 def _rounded(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
     """Returns values rounded as they are printed. A trend (new - old) / (new + old) becomes the change new / old - 1.
 
@@ -85,13 +98,16 @@ def reasons(
 ) -> "NDArray[np.object_]":
     """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
 
-    Only features that may be named (`Feature.nameable`) and that raise the risk are reasons; a customer without such a
-    feature has no reason.
+    Only features that may be named (`Feature.nameable`) and that raise the risk are reasons, and no value that is
+    printed like the typical one; a customer without such a feature has no reason.
     """
     import numpy as np
 
     features = [f for f in features if f.nameable]
     left = contributions[[f.name for f in features]].to_numpy(np.float64, copy=True)
+    for at, feature in enumerate(features):
+        if feature.name in typical:
+            left[_is_typical(feature, frame[feature.name], typical[feature.name]), at] = -np.inf
     found = np.full((len(left), REASONS), None, dtype=object)
     for place in range(min(REASONS, len(features))):
         strongest = left.argmax(axis=1)

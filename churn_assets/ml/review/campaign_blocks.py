@@ -23,15 +23,15 @@ def reached_grid(reached: Sequence[Reached]) -> Grid:
     return Grid(("contacted", "customers", "of them left", "95 %", "of all churners", "lift"), rows)
 
 
-def assumptions(economics: Economics, declared: bool) -> str:
+def assumptions(economics: Economics, declared_in: str | None) -> str:
     """Returns the economics of a campaign in words, and their source.
 
     Args:
-        declared: whether churn.yaml declares them.
+        declared_in: where the amounts come from; None if they are the defaults.
     """
     source = (
-        "The amounts are those of churn.yaml."
-        if declared
+        f"The amounts are those of {declared_in}."
+        if declared_in
         else "No amounts were declared, so these are the values of the literature: read the shape, not the amount."
     )
     return (

@@ -85,7 +85,8 @@ def _of_rate(test: Metrics) -> float:
 def what_it_earns(found: Examination, business: BusinessFile) -> list[Block]:
     """Campaign profit under the declared economics."""
     quality = found.quality
-    assumed = assumptions(business.economics, declared="economics" in business.model_fields_set)
+    declared = "economics" in business.model_fields_set
+    assumed = assumptions(business.economics, "churn.yaml" if declared else None)
     if quality is None:
         return [assumed]
     money, profit, capacity = quality.maximum_profit, quality.profit, business.training.capacity

@@ -33,7 +33,7 @@ def about_headers(source: Source, headers: Headers) -> list[Remark]:
     left = [name for name in undeclared if name not in {meant for meant, _ in missing}]
     if left:
         found = (
-            f"the contract does not name {some(left, 8)}; kept in bronze as `rescued`, and nothing reads it."
+            f"the contract does not name {some(left, 8)}; bronze keeps it as `rescued`, and nothing reads it."
         )
         remarks.append(Remark("note", "columns", found, remedy="Declare what you need."))
     return remarks

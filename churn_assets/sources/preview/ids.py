@@ -22,7 +22,7 @@ FEW_KNOWN = 0.5
 UNSEEN = re.compile(r"[\u00a0\u200b\u200c\u200d\u202f\u2060\ufeff\t]")
 ODD = {
     "have an invisible blank": UNSEEN.search,
-    "end in .0, as if a table calculation had made them numbers": re.compile(r"^\d+\.0+$").search,
+    "end in .0, as if a spreadsheet had made them numbers": re.compile(r"^\d+\.0+$").search,
     "are written like 1.2E+07, so digits are lost": re.compile(r"^\d(\.\d+)?[eE]\+?\d+$").search,
 }
 
@@ -50,9 +50,7 @@ def _spellings(name: str, ids: Counter[str]) -> list[Remark]:
     for words, odd in ODD.items():
         if found := [text for text in ids if odd(text)]:
             told = f"{len(found):,} of {len(ids):,} ids {words}."
-            remedy = (
-                "Have the source mended, or clean them by transformLogic: two spellings are two customers."
-            )
+            remedy = "Have the source corrected, or clean the ids by transformLogic: two spellings are two customers."
             remarks.append(Remark("warn", name, told, some([repr(text) for text in found]), remedy))
     shapes = Counter(shape(text) for text in ids)
     usual, count = shapes.most_common(1)[0]
@@ -98,14 +96,14 @@ def _strangers(source: Source, ids: Counter[str], known: set[str], entity: str) 
     found = f"{len(strange):,} of {len(ids):,} sampled ids are not in {entity}."
     if alike:
         pairs = some([f"{text!r} here, {other!r} there" for text, other in alike])
-        found += f" {len(alike):,} of them look like one that is."
+        found += f" {len(alike):,} of them look like an id of {entity}."
         return [
             Remark(
                 "warn",
                 source.customer,
                 found,
                 pairs,
-                "Write both in one way: by the source, or by transformLogic.",
+                "Have the source write ids in one way, or unify them by transformLogic.",
             )
         ]
     severe = len(strange) / len(ids) > FEW_KNOWN

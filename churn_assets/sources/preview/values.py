@@ -76,7 +76,7 @@ def _share(source: Source, files: Sequence[JudgedFile]) -> list[Remark]:
     found = (
         f"of the sampled rows of {some(told)} would be refused; the contract tolerates {rule.max_share:.1%}."
     )
-    remedy = "Mend what the lines below name."
+    remedy = "Correct what the lines below name."
     return [Remark(rule.severity, "rows", found, remedy=remedy)]
 
 

@@ -62,7 +62,7 @@ def read_csv(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Tab
                 check_quotes(source, file)
                 looked = True
     raise LandingError(
-        f"{file.name}: the row behind row {told} takes more than {BLOCKS[-1] / 2**20:.0f} MB, or the file has no line "
+        f"{file.name}: the row after row {told} takes more than {BLOCKS[-1] / 2**20:.0f} MB, or the file has no line "
         "ends. Deliver it with one row a line."
     )
 

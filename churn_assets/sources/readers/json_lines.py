@@ -24,7 +24,7 @@ class _Number(str):
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("it has the same name twice")
     return found
 
 
@@ -92,7 +92,7 @@ def _lines(source: Source, file: ExtractFile) -> Iterator[list[tuple[int, bytes]
             number += len(lines)
     if not text.has_line_end and _is_cut(rest.decode()):
         raise LandingError(
-            f"{file.name} ends in the middle of line {number + 1:,}: the file is cut. Deliver it again."
+            f"{file.name} ends in the middle of line {number + 1:,}: the file is cut off. Deliver it again."
         )
     if rest:
         yield [(number + 1, rest.rstrip(b"\r\n"))]

@@ -27,7 +27,7 @@ from churn_assets_tests.contracts.sql.answers import TYPES
         ("word rlike '(?i)x'", "flag", "lower"),
         ("word rlike other", "not proven", ""),
         ("regexp_replace(word, 'x', '\\\\$')", "not proven", ""),
-        ("weekday(day)", "Sunday", "dayofweek"),
+        ("weekday(day)", "numbers the days differently", "dayofweek"),
         ("extract(dow from day)", "not proven", ""),
         ("rint(number)", "halves", "round"),
         ("array_contains(split(word, ','), other)", "not proven", ""),
@@ -37,13 +37,13 @@ from churn_assets_tests.contracts.sql.answers import TYPES
         ("cast(digits as int)", "raises", "try_cast(x as int)"),
         ("digits <> '' and cast(digits as bigint) = 1", "raises", "try_cast"),
         ("to_date(word, 'dd.MM.yyyy')", "raises", "try_to_timestamp"),
-        ("try_cast(word as date)", "other forms", "try_to_timestamp"),
-        ("try_cast(word as boolean)", "other words", "'true'"),
+        ("try_cast(word as date)", "string to date accepts different texts", "try_to_timestamp"),
+        ("try_cast(word as boolean)", "string to boolean accepts different texts", "'true'"),
         ("try_cast(digits as decimal(10,2))", "not proven", ""),
         ("money / 3", "decimals", "double"),
         ("number / base", "may be 0", "nullif(b, 0)"),
         ("number % whole", "may be 0", "nullif(b, 0)"),
-        ("cast(number as string)", "text of a double", ""),
+        ("cast(number as string)", "a double as different texts", ""),
         ("concat(word, number)", "not proven for (string, double)", ""),
         ("digits = 12", "string is compared with a int", "try_cast"),
         ("case when yes then 1 else 0.5 end", "mixes", "0D"),
@@ -57,12 +57,25 @@ from churn_assets_tests.contracts.sql.answers import TYPES
         ("word rlike r'x'", "raw string", ""),
         ("word = 'it''s'", "doubled", ""),
         ("word = '\\u0041'", "escape", ""),
-        ("! yes", "binds", ""),
+        ("! yes", "precedence", ""),
         ("word || 'x' + 1", "beside", ""),
         ("word is not distinct", "could not be parsed", ""),
         ("((", "could not be parsed", ""),
         ("", "could not be parsed", ""),
-        ("from_json(lines, 'array<double>')", "another form", "LIKE '[%'"),
+        ("from_json(lines, 'array<double>')", "another form", "LIKE '[{%'"),
+        ("case when lines like '[%' then from_json(lines, 'array<struct<a:double>>') end", "another form", "[{"),
+        ("case when lines like '[{%' then from_json(lines, 'array<string>') end", "another form", "struct"),
+        ("number > 2.5", "double is compared with a decimal", "2.5D"),
+        ("day < moment", "date is compared with a timestamp", "cast(x as date)"),
+        ("cast(money as decimal(38,30)) > whole", "is compared with", "2.5D"),
+        ("date_add(day, 2147483647)", "not proven for", ""),
+        ("day + 2147483647", "another type", "date_add"),
+        ("trunc(day, 'MM')", "9999-12-31", "date_format"),
+        ("months_between(day, since)", "9999-12-31", "date_diff"),
+        ("round(number, 2)", "halves", "round(x)"),
+        ("word rlike '((a{100}){100}){100}'", "repeats within repeats", ""),
+        ("split(word, 'x*')", "not proven for", ""),
+        ("regexp_replace(word, '', '-')", "not proven for", ""),
         ("case when word like '[%' then json_array_length(lines) end", "keys", ""),
     ],
 )
@@ -136,7 +149,7 @@ def test_a_pattern(pattern: str, found: list[str]) -> None:
 
 def test_a_pattern_of_numbers() -> None:
     assert differences_of_pattern("^1", "bigint") == []
-    assert "the text of a double" in differences_of_pattern("^1", "double")[0][0]
+    assert "a double as text" in differences_of_pattern("^1", "double")[0][0]
 
 
 def test_a_format() -> None:

@@ -91,7 +91,7 @@ def test_sql_that_sail_may_compute_otherwise_goes_to_spark_and_is_refused_by_sai
     settings = {"home": str(tmp_path), "business": str(folder)}
     chosen = choose_engine(Settings(**settings, engine="auto"))  # type: ignore[arg-type]
     assert chosen.name == "spark"
-    assert "rint rounds halves otherwise (use round(x)) and 1 more; `churn-assets check`" in chosen.reason
+    assert "rint rounds halves differently (use round(x)) and 1 more; `churn-assets check`" in chosen.reason
     with pytest.raises(EngineDifferences, match="2 expressions are not proven") as refused:
         choose_engine(Settings(**settings, engine="sail"))  # type: ignore[arg-type]
     assert len(refused.value.mistakes) == 2

@@ -38,7 +38,6 @@ def words(feature: Feature, value: object, typical: dict[str, float] | None = No
         (TREND, -1 / 3, "trend of data use, last month: down 50 %"),
         (TREND, -1.0, "trend of data use, last month: down 100 %"),
         (TREND, 1.0, "trend of data use, last month: up from nothing"),
-        (TREND, 0.0, "trend of data use, last month: unchanged"),
         (TREND, 9.0, "trend of data use, last month: unknown"),
         (TREND, -9.0, "trend of data use, last month: unknown"),
         (TREND, -1.01, "trend of data use, last month: unknown"),
@@ -146,11 +145,36 @@ def test_only_what_may_be_named_is_a_reason(flags: dict[str, bool], named: bool)
     assert (words(feature, 50.0) is not None) == named
 
 
+def test_a_trend_may_be_unchanged() -> None:
+    assert words(TREND, 0.0, {}) == "trend of data use, last month: unchanged"
+
+
 def test_a_feature_that_is_not_named_leaves_its_place_to_the_next() -> None:
     frame = pd.DataFrame({"price": [50.0], "region": ["south"]})
     contributions = pd.DataFrame({"price": [0.1], "region": [3.0]})
     [row] = reasons(frame, contributions, [PRICE, replace(REGION, protected=True)], TYPICAL).tolist()
     assert row == ["monthly price: 50 (typical 29.9)", None, None]
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "typical", "named"),
+    [
+        (TICKETS, 1.0, 1.0, False),
+        (TICKETS, 0.0, 1.0, True),
+        (PRICE, 29.91, 29.9, False),
+        (PRICE, 30.0, 29.9, True),
+        (TREND, 0.0, 0.001, False),
+        (TREND, 0.0, 0.5, True),
+        (PRICE, float("nan"), 29.9, True),
+    ],
+)
+def test_a_value_printed_like_the_typical_one_is_no_reason(
+    feature: Feature, value: float, typical: float, named: bool
+) -> None:
+    frame = pd.DataFrame({feature.name: [value], "region": ["south"]})
+    contributions = pd.DataFrame({feature.name: [3.0], "region": [0.1]})
+    [row] = reasons(frame, contributions, [feature, REGION], {feature.name: typical}).tolist()
+    assert row[0 if not named else 1] == "region: south" and (row[0] != "region: south") == named
 
 
 def test_the_main_driver_is_the_strongest_sum() -> None:

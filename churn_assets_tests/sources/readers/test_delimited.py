@@ -244,7 +244,7 @@ def test_a_file_that_ends_in_the_middle_of_a_row_is_cut(last: str, end: str) -> 
     text = end.join([HEADER.rstrip(), *["R,C,d,a,o", "R,C", 'R,C,d,a,"two\nlines"'] * 30, last])
     with pytest.raises(
         LandingError,
-        match=r"^contacts/a\.csv ends in the middle of row 91: the file is cut\. Deliver it again\.$",
+        match=r"^contacts/a\.csv ends in the middle of row 91: the file is cut off\. Deliver it again\.$",
     ):
         _read(text)
 
@@ -270,7 +270,7 @@ def test_a_text_of_two_megabytes_is_read_and_the_rows_around_it_stand_once() -> 
 
 def test_a_row_that_no_block_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited, "BLOCKS", (100, 200))
-    with pytest.raises(LandingError, match=r"a\.csv: the row behind row 2 takes more than .* one row a line"):
+    with pytest.raises(LandingError, match=r"a\.csv: the row after row 2 takes more than .* one row a line"):
         _read(HEADER + "R,C,d,a,o\n" * 2 + f"R,C,d,a,{'o' * 500}\n")
 
 

@@ -142,7 +142,7 @@ def test_a_file_that_ends_in_the_middle_of_a_line_is_cut(
     monkeypatch.setattr(json_lines, "BLOCK", block)
     with pytest.raises(
         LandingError,
-        match=r"^tickets/a\.jsonl ends in the middle of line 4: the file is cut\. Deliver it again\.$",
+        match=r"^tickets/a\.jsonl ends in the middle of line 4: the file is cut off\. Deliver it again\.$",
     ):
         _read('{"ticket_id": "T1"}\n\n{"ticket_id": "T2"}\n' + last)
 

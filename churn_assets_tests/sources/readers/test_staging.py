@@ -157,7 +157,7 @@ def test_compressed_data_that_break_off_are_a_file_that_is_cut(tmp_path: Path, c
     assert len(content) > 200_000
     file = extract_folder(tmp_path, "retention_contacts", "2025-01-31") / f"a.csv.{codec}"
     file.write_bytes(content[:keep])
-    assert "the file is cut. Deliver it again." in _refused(tmp_path)[file.name]
+    assert "the file is cut off. Deliver it again." in _refused(tmp_path)[file.name]
 
 
 def test_compressed_data_that_are_damaged_are_named(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ HEADER = "contact_id;customer_id;contacted_on;arm"
             f"{HEADER}\nR1;C1;2025-01-03;treated\n".encode(),
             (
                 "lacks required columns: contact_id, customer_id, contacted_on, arm; its header line is "
-                f"'{HEADER}'. Separator ';'? Set `delimiter` in the contract's server; it is ','."
+                f"'{HEADER}'. Is ';' the separator? Set `delimiter` in the contract's server; it is ','."
             ),
         ),
         (
@@ -202,9 +202,15 @@ HEADER = "contact_id;customer_id;contacted_on;arm"
                 "group. Is it Contact-ID for contact_id, contacted on for contacted_on?"
             ),
         ),
-        (b"R1,C1,2025-01-03,Erika\n", "it has 4 columns, none of the contract. Has the file a header line?"),
-        (b"R1;C1;2025-01-03;Erika\n", "it has 1 column, none of the contract. Has the file a header line?"),
-        (b"contact_id,customer_id,contac", "ends in the middle of its header line: the file is cut."),
+        (
+            b"R1,C1,2025-01-03,Erika\n",
+            "it has 4 columns, and the contract knows none of them. Has the file a header line?",
+        ),
+        (
+            b"R1;C1;2025-01-03;Erika\n",
+            "it has 1 column, and the contract knows none of them. Has the file a header line?",
+        ),
+        (b"contact_id,customer_id,contac", "ends in the middle of its header line: the file is cut off."),
     ],
 )
 def test_a_file_that_is_not_what_the_contract_says_is_told_in_a_sentence(

@@ -1,0 +1,71 @@
+"""The channel `folder`: CSV files, for programs that read a folder."""
+
+import csv
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from churn_assets.contracts.channels import ChannelLine
+from churn_assets.operations.channels.channel import Unreachable
+from churn_assets.operations.channels.message import Batch, Message
+
+COLUMNS = (
+    "id",
+    "occurred_at",
+    "topic",
+    "rule",
+    "severity",
+    "subject",
+    "customer_key",
+    "title",
+    "text",
+    "link",
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins so
+
+
+@dataclass
+class Folder:
+    """Writes one file for each delivery, named by its id, so that a repeated delivery replaces the same file."""
+
+    line: ChannelLine
+    below: Path
+    digest_hour: None = None
+    collects: bool = True
+
+    def deliver(self, batch: Batch) -> None:
+        """See `Channel`."""
+        folder = self.below / (self.line.folder or "")
+        draft, file = folder / f".{batch.id}.part", folder / f"{batch.id}.csv"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with draft.open("w", encoding="utf-8", newline="") as handle:
+                handle.write(_table(batch))
+                handle.flush()
+                os.fsync(handle.fileno())
+            draft.replace(file)
+        except OSError as error:
+            raise Unreachable(f"The folder cannot be written ({error.strerror}).") from None
+
+
+def _table(batch: Batch) -> str:
+    """All messages as CSV; facts and personal values follow the fixed columns."""
+    more = dict.fromkeys(name for m in batch.messages for name in (*m.facts, *m.personal))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(name for name in more if name not in COLUMNS)])
+    for message in batch.messages:
+        cells = _cells(message)
+        writer.writerow([_harmless(cells.get(name, "")) for name in dict.fromkeys((*COLUMNS, *more))])
+    return text.getvalue()
+
+
+def _cells(message: Message) -> dict[str, str]:
+    fixed = {name: getattr(message, name) or "" for name in COLUMNS}
+    fixed["occurred_at"] = message.occurred_at.isoformat()
+    return {**message.personal, **message.facts, **fixed}
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
