@@ -44,7 +44,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def is_chosen(item: pytest.Item) -> bool:
         about_the_jvm = item.get_closest_marker("jvm") is not None
-        return about_the_jvm or "spark" in getattr(item, "fixturenames", ()) if on_spark else not about_the_jvm
+        return (
+            about_the_jvm or "spark" in getattr(item, "fixturenames", ()) if on_spark else not about_the_jvm
+        )
 
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
     items[:] = [item for item in items if is_chosen(item)]

@@ -152,7 +152,9 @@ def why_ended() -> str | None:
 def running_tasks() -> str:
     """Progress of the stages that run now, such as `3 of 8 tasks`; empty when none runs."""
     # No import of pyspark here: another thread may be in the middle of it.
-    context = getattr(getattr(sys.modules.get("pyspark"), "SparkContext", None), "_active_spark_context", None)
+    context = getattr(
+        getattr(sys.modules.get("pyspark"), "SparkContext", None), "_active_spark_context", None
+    )
     if context is None:
         return ""
     from py4j.protocol import Py4JError

@@ -63,7 +63,11 @@ from churn_assets_tests.contracts.sql.answers import TYPES
         ("((", "could not be parsed", ""),
         ("", "could not be parsed", ""),
         ("from_json(lines, 'array<double>')", "another form", "LIKE '[{%'"),
-        ("case when lines like '[%' then from_json(lines, 'array<struct<a:double>>') end", "another form", "[{"),
+        (
+            "case when lines like '[%' then from_json(lines, 'array<struct<a:double>>') end",
+            "another form",
+            "[{",
+        ),
         ("case when lines like '[{%' then from_json(lines, 'array<string>') end", "another form", "struct"),
         ("number > 2.5", "double is compared with a decimal", "2.5D"),
         ("day < moment", "date is compared with a timestamp", "cast(x as date)"),

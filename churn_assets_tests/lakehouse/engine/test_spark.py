@@ -116,7 +116,6 @@ def test_progress_is_asked_for_while_another_thread_imports_spark(monkeypatch: p
     assert running_tasks() == ""
 
 
-
 def test_the_tasks_that_spark_runs_are_counted_while_it_runs_any(spark: "SparkSession") -> None:
     assert running_tasks() == ""
     slow = spark.range(0, 3, 1, 3).selectExpr("reflect('java.lang.Thread', 'sleep', 1000L + id)")
