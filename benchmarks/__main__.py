@@ -2,9 +2,9 @@
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
-events), `study` (a flat file), `cdnow` (upper bound of the ROC-AUC on CDNOW), `scoring` (a million snapshots),
-`training` (choosing a model), `candidates` (each kind of model on one machine and on Spark), `ten` (ten times the
-customers), `loop` (retraining over many simulated worlds).
+events), `study` (flat files, against untuned learners), `cdnow` (upper bound of the ROC-AUC on CDNOW), `scoring` (a
+million snapshots), `training` (choosing a model), `candidates` (each kind of model on one machine and on Spark),
+`ten` (ten times the customers), `loop` (retraining over many simulated worlds).
 """
 
 import json
@@ -24,8 +24,10 @@ from rich.table import Table
 from benchmarks.cdnow import CDNOW, within_the_test_cohort
 from benchmarks.cost import Cost, churn_assets, measure
 from benchmarks.loop import worlds
+from benchmarks.opponents import install
+from benchmarks.public_files import FILES
 from benchmarks.quality import quality
-from benchmarks.study import PROMISED, SECONDS, TELCO, study_of_telco
+from benchmarks.study import PROMISED, SECONDS, TELCO, compare, study_of_telco
 from churn_assets.graph.partitions import range_tags
 from churn_assets.replay.world import business_between
 from churn_assets.settings import Settings
@@ -143,15 +145,29 @@ def sensors(bench: Bench) -> None:
 
 
 def study(bench: Bench) -> None:
-    """Measures the study of IBM Telco, if its file is present."""
-    if not TELCO.is_file():
+    """Measures the study of IBM Telco, if its file is present, and of public files against untuned learners."""
+    if TELCO.is_file():
+        cost, figures = study_of_telco(bench.home("study"))
+        found = ", ".join(f"{name} {figures[name]:.4f} ({promised})" for name, promised in PROMISED.items())
+        bench.note("study of IBM Telco", cost, f"{found}; at most {SECONDS} s")
+    else:
         bench.note(
             "study of IBM Telco", None, f"left out: {TELCO.name} is not beside this checkout (shared/data)"
         )
-        return
-    cost, figures = study_of_telco(bench.home("study"))
-    found = ", ".join(f"{name} {figures[name]:.4f} ({promised})" for name, promised in PROMISED.items())
-    bench.note("study of IBM Telco", cost, f"{found}; at most {SECONDS} s")
+    install()
+    compared = []
+    for file in FILES:
+        compared.append(compare(file, bench.folder / "public" / file.name))
+        bench.note(f"study of {file.name}, {file.about}", compared[-1].cost, str(compared[-1]))
+    gain = sum(one.gain[0] for one in compared) / len(compared)
+    excess = sum(one.excess[0] for one in compared) / len(compared)
+    below = [file.name for file, one in zip(FILES, compared, strict=True) if one.gain[2] < 0]
+    bench.note(
+        "study of public files, mean",
+        None,
+        f"AUC {gain:+.4f}, Brier {excess:+.1%} against the best opponent of each file; intervals wholly below: "
+        f"{', '.join(below) or 'none'}",
+    )
 
 
 def cdnow(bench: Bench) -> None:
@@ -167,9 +183,14 @@ def scoring(bench: Bench) -> None:
     """Measures scores of a million snapshots with reasons, against scikit-learn's probabilities of the same rows."""
     parts = bench.on_demo("scoring", str(SCORED))
     parts("prepare")
-    plain, ours = parts("scikit_learn"), parts("churn_assets")
-    bench.note(f"predict_proba of {SCORED:,} snapshots", plain, "scikit-learn, a ready matrix")
-    bench.note(f"scores of {SCORED:,} snapshots with reasons", ours, f"{ours.cpu / plain.cpu:.1f} x its CPU")
+    for kind, suffix in (("shallow trees", ""), ("deep trees", "_deep")):
+        plain, ours = parts(f"scikit_learn{suffix}"), parts(f"churn_assets{suffix}")
+        bench.note(f"predict_proba of {SCORED:,} snapshots, {kind}", plain, "scikit-learn, a ready matrix")
+        remark = f"{ours.cpu / plain.cpu:.1f} x its CPU"
+        bench.note(f"scores of {SCORED:,} snapshots with reasons, {kind}", ours, remark)
+    parts("row")
+    spent = json.loads((bench.folder / "scoring" / "row.json").read_text())
+    bench.note("score and contributions of one row, deep trees", None, f"{spent:.2f} ms")
 
 
 def training(bench: Bench) -> None:

@@ -1,11 +1,16 @@
-"""`python -m benchmarks.scoring prepare|churn_assets|scikit_learn FOLDER ROWS`: the parts of the scoring benchmark.
+"""`python -m benchmarks.scoring PART FOLDER ROWS`: the parts of the scoring benchmark.
 
-`prepare` draws ROWS snapshots from the lake of CHURN_HOME and fits one model. `churn_assets` scores them on Spark, with
-reasons and deciles. `scikit_learn` runs `predict_proba` on the prepared matrix of the same rows.
+`prepare` draws ROWS snapshots from the lake of CHURN_HOME and fits a shallow and a deep model. `churn_assets` scores
+the snapshots on Spark by the shallow model, with reasons and deciles; `scikit_learn` runs `predict_proba` on the
+prepared matrix of the same rows. `churn_assets_deep` and `scikit_learn_deep` do the same with the deep model. `row`
+measures the score of a single row with its contributions, by the deep model.
 """
 
+import json
 import pickle
+import statistics
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +20,19 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.candidates.candidate import TrainingPart
 from churn_assets.ml.candidates.histogram_boosting import HistogramBoosting, trees_of
+from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import PortableModel, Scorer
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.scores.scoring import score_snapshots
 from churn_assets.settings import Settings
 
+MODELS = ("histogram_boosting", "deep_histogram_boosting")
+ROWS_ALONE = 200
+
 
 def prepare(folder: Path, rows: int) -> None:
-    """Writes snapshots, matrix and model to files in the folder."""
+    """Writes snapshots, matrix and models to files in the folder."""
     settings = Settings()
     lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
     snapshots = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS).to_pandas()
@@ -33,32 +42,55 @@ def prepare(folder: Path, rows: int) -> None:
     transformation = Transformation.fit(known, [f.name for f in business.features])
     matrix, labels = transformation.transform(known), known["label"].to_numpy(np.float64)
     part = TrainingPart(matrix, labels, SparkMatrix(matrix, labels, lambda: lakehouse.spark), seed=0)
-    learner = HistogramBoosting().learner(part).fit(matrix, labels)
-    model = PortableModel("histogram_boosting", transformation, Scorer(trees_of(learner), "log_odds"))
-    model.save(folder / "model")
-    (folder / "learner.pickle").write_bytes(pickle.dumps(learner))
+    for name in MODELS:
+        candidate = CANDIDATES[name]
+        assert isinstance(candidate, HistogramBoosting)  # noqa: S101 (tells the type)
+        learner = candidate.learner(part).fit(matrix, labels)
+        PortableModel(name, transformation, Scorer(trees_of(learner), "log_odds")).save(folder / name)
+        (folder / f"{name}.pickle").write_bytes(pickle.dumps(learner))
     drawn = snapshots.sample(rows, replace=True, random_state=0).reset_index(drop=True)
     drawn.to_parquet(folder / "snapshots.parquet", row_group_size=rows // 8)
     np.save(folder / "matrix.npy", transformation.transform(drawn))
 
 
-def with_churn_assets(folder: Path, rows: int) -> None:
+def with_churn_assets(folder: Path, name: str) -> None:
     """Computes scores, reasons, drivers and deciles on Spark; writes nothing."""
     settings = Settings()
     business = load_business(settings.business_path)
     snapshots = Lakehouse(settings).spark.read.parquet(str(folder / "snapshots.parquet"))
-    scores = score_snapshots(snapshots, PortableModel.load(folder / "model"), "1", business.features)
+    scores = score_snapshots(snapshots, PortableModel.load(folder / name), "1", business.features)
     scores.write.format("noop").mode("overwrite").save()
 
 
-def with_scikit_learn(folder: Path, rows: int) -> None:
+def with_scikit_learn(folder: Path, name: str, rows: int) -> None:
     """Computes the probabilities only."""
-    learner = pickle.loads((folder / "learner.pickle").read_bytes())  # noqa: S301 (ours, written above)
+    learner = pickle.loads((folder / f"{name}.pickle").read_bytes())  # noqa: S301 (ours, written above)
     assert learner.predict_proba(np.load(folder / "matrix.npy")).shape == (rows, 2)  # noqa: S101
+
+
+def single_rows(folder: Path, name: str) -> None:
+    """Writes the median of the milliseconds that the score and the contributions of one row take to `row.json`."""
+    model = PortableModel.load(folder / name)
+    matrix = np.load(folder / "matrix.npy", mmap_mode="r")[:ROWS_ALONE]
+    group, spent = model.transformation.column_feature, []
+    for at in range(len(matrix)):
+        row = np.array(matrix[at : at + 1])
+        started = time.perf_counter()
+        model.scorer.predict(row)
+        model.scorer.contributions(row, group)
+        spent.append(1000 * (time.perf_counter() - started))
+    (folder / "row.json").write_text(json.dumps(statistics.median(spent)))
 
 
 if __name__ == "__main__":
     part, folder, rows = sys.argv[1:]
-    {"prepare": prepare, "churn_assets": with_churn_assets, "scikit_learn": with_scikit_learn}[part](
-        Path(folder), int(rows)
-    )
+    model = MODELS[part.endswith("_deep") or part == "row"]
+    match part.removesuffix("_deep"):
+        case "prepare":
+            prepare(Path(folder), int(rows))
+        case "churn_assets":
+            with_churn_assets(Path(folder), model)
+        case "scikit_learn":
+            with_scikit_learn(Path(folder), model, int(rows))
+        case "row":
+            single_rows(Path(folder), model)

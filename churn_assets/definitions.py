@@ -11,9 +11,11 @@ from churn_assets.automation.delivery_sensor import (
     messages_asset,
 )
 from churn_assets.automation.freshness import with_freshness
+from churn_assets.automation.incident_sensor import incidents_sensor
 from churn_assets.automation.jobs import jobs
 from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.automation.punctuality import punctuality_checks
+from churn_assets.automation.records import record_assets
 from churn_assets.automation.refresh_cohorts_sensor import refresh_cohorts_sensor
 from churn_assets.automation.retraining_sensors import (
     retrain_on_degradation_sensor,
@@ -58,6 +60,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *score_assets(business),
         *monitoring_assets(business),
         messages_asset(business),
+        *record_assets(business),
     ]
     return dg.Definitions(
         assets=with_freshness(assets, business),
@@ -70,6 +73,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             retrain_on_degradation_sensor(business),
             retrain_on_new_data_sensor(business),
             deliver_messages_sensor(business),
+            incidents_sensor(business),
         ],
         resources={
             "settings": SettingsResource.of(settings),

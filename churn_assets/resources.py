@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.operations.log.writing import start as start_log
 from churn_assets.settings import HIDDEN, Settings, without_secrets
 from churn_assets.tracking.tracking import Tracking
 
@@ -69,6 +70,7 @@ class SettingsResource(_Shown[Settings]):
     def create_resource(self, context: dg.InitResourceContext) -> Settings:
         """The settings themselves, secrets included."""
         self._require(_settings(self.in_effect))
+        start_log(self.in_effect)
         return self.in_effect
 
 
@@ -93,6 +95,7 @@ class LakehouseResource(_Shown[Lakehouse]):
     def create_resource(self, context: dg.InitResourceContext) -> Lakehouse:
         """A lakehouse that has not started its engine."""
         self._require(_lakehouse(self.in_effect))
+        start_log(self.in_effect)
         return Lakehouse(self.in_effect)
 
 

@@ -3,16 +3,18 @@
 The run is in the Dagster instance of the home, so the UI shows it like any other.
 """
 
+import logging
 import os
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from rich.console import Console
 
+from churn_assets import trace
 from churn_assets.abandoned_runs import HOLDS_LOCK, alive, end_abandoned, told
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs, tracking_of
@@ -20,6 +22,7 @@ from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse.engine.session import prepare, running_tasks
+from churn_assets.operations.log import writing as log
 from churn_assets.reporting.progress_display import Display, display_on
 from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking
@@ -48,6 +51,7 @@ def dagster_instance(settings: Settings, console: Console | None = None) -> "Ite
     Runs of killed processes are marked as failed first, and told on the console.
     """
     os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
+    log.start(settings)
     with dg.DagsterInstance.get() as instance:
         for run in end_abandoned(instance, settings):
             if console is not None:
@@ -106,6 +110,22 @@ def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None)
         tracking.end_run_of(run_id)
 
 
+def _log_run(
+    job: str,
+    months: Sequence[str],
+    run_id: str,
+    crash: Sequence[BaseException],
+    done: "Sequence[ExecuteInProcessResult]",
+) -> None:
+    """Logs how a run of this process ended."""
+    about: dict[str, Any] = {"job": job, "months": f"{months[0]} to {months[-1]}", "run_id": run_id}
+    if done and done[0].success:
+        log.event("run.ended", f"The run {job} ended.", **about)
+    else:
+        error = crash[0] if crash else None
+        log.event("run.failed", f"The run {job} failed.", level=logging.ERROR, error=error, **about)
+
+
 def require_months(settings: Settings, jobs: Sequence[str], months: Sequence[str]) -> None:
     """Checks that every job has these months, before the first of them runs.
 
@@ -150,6 +170,7 @@ def run_job(
     definition = _job_of(settings, job, months)
     prepare(settings, console)  # before the display of the run starts, and once instead of in every step
     total = len(definition.graph.node_dict)
+    traced = {trace.TRACE_TAG: trace.current()} if trace.current() else {}
     done: list[ExecuteInProcessResult] = []
     crash: list[BaseException] = []
     run_id = str(uuid.uuid4())
@@ -159,7 +180,7 @@ def run_job(
             done.append(
                 definition.execute_in_process(
                     instance=instance,
-                    tags=range_tags(months) | HOLDS_LOCK | dict(tags or {}),
+                    tags=range_tags(months) | HOLDS_LOCK | traced | dict(tags or {}),
                     run_config={
                         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
                     },  # events are in the UI
@@ -180,6 +201,7 @@ def run_job(
             tracking = tracking_of(settings, load_business(settings.business_path)) if trains else None
             _cancel(instance, run_id, tracking)
             raise
+        _log_run(job, months, run_id, crash, done)
         if crash:
             raise crash[0]
         if not done[0].success:

@@ -28,6 +28,9 @@ WITHOUT_SPARK = {
     "monitoring/drift",
     "monitoring/monthly_page",
     "monitoring/people_balance",
+    "scores/expected_lifetimes",
+    "scores/lifetime_quality",
+    "scores/retention_curves",
 }
 WITHOUT_CHECK = {"monitoring/monthly_page"}  # it holds nothing that checked tables do not
 

@@ -13,8 +13,11 @@ import pytest
 import churn_assets
 
 ROOT = Path(churn_assets.__file__).parent
-# Every package may read the settings, speak of months and counts, and note its progress; the top package is empty.
-EVERYWHERE = frozenset(f"{ROOT.name}{name}" for name in ("", ".counts", ".months", ".progress", ".settings"))
+# Every package may read the settings, speak of months and counts, note its progress and name its trace; the top package
+# is empty.
+EVERYWHERE = frozenset(
+    f"{ROOT.name}{name}" for name in ("", ".counts", ".months", ".progress", ".settings", ".trace")
+)
 
 
 def _name(file: Path) -> str:

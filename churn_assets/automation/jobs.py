@@ -62,7 +62,7 @@ def jobs(business: Business) -> list[Any]:
         dg.define_asset_job(
             SCORE,
             groups("scores"),
-            description="Scores and segments of cohorts, by the champion at that time.",
+            description="Scores and segments of cohorts, by the champion at that time, and how long customers stay.",
         ),
         dg.define_asset_job(
             MONITOR, groups("monitoring"), description="Realised quality and drift of scored cohorts."

@@ -6,18 +6,26 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from churn_assets import trace
 from churn_assets.cli import lake, models
+from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
+from churn_assets.cli.configuration import configuration
+from churn_assets.cli.incidents import incident
 from churn_assets.cli.init import init
+from churn_assets.cli.log import log
 from churn_assets.cli.page import page
+from churn_assets.cli.problems import problem
 from churn_assets.cli.schema import schema
+from churn_assets.cli.service_levels import service_levels
 from churn_assets.cli.study import study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="churn-assets")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Point-in-time churn prediction as a Dagster asset graph over Delta tables.
 
     Where things lie is set by environment variables: CHURN_HOME (default .churn), CHURN_BUSINESS (telecom, shop or a
@@ -32,7 +40,9 @@ def cli() -> None:
       churn-assets doctor           is this machine fit? what is wrong, and how to mend it
       churn-assets summary          what the lake holds now, on one screen
       churn-assets catalogue        what each table and column means, and where else data lies
+      churn-assets log              what happened, over all processes of this home
     """
+    context.with_resource(trace.within(trace.new()))
 
 
 for command in (
@@ -52,6 +62,12 @@ for command in (
     schema,
     study,
     channels,
+    log,
+    incident,
+    problem,
+    changes,
+    configuration,
+    service_levels,
 ):
     cli.add_command(command)
 

@@ -35,6 +35,7 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
     from churn_assets.graph.partitions import snapshot_months
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.months import month_end
+    from churn_assets.operations.log import writing as log
 
     settings = settings_of_process()
     business = load_business(settings.business_path)
@@ -45,6 +46,14 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
         raise click.UsageError(f"--from {first} is after the newest closed month, {newest}.")
     tracking = tracking_of(settings, business)
     decision = decide(Lakehouse(settings), tracking, month_end(first or newest), getpass.getuser())
+    log.start(settings)
+    log.event(
+        "model.in_charge",
+        f"Version {decision.model_version} was put in charge by hand.",
+        model_version=decision.model_version,
+        previous_version=decision.previous_version,
+        in_charge_from=str(decision.in_charge_from),
+    )
     Console().print(
         f"Version {decision.model_version} is in charge from {decision.in_charge_from} on "
         f"(before: {decision.previous_version}). Materialise scores/* of the months since to score with it."
@@ -55,14 +64,21 @@ def _put_in_charge(decide: "Callable[[Lakehouse, Tracking, date, str], Decision]
 @click.argument("version")
 @_FROM
 @_WHY
-def promote(version: str, first: str | None, why: str) -> None:
-    """Put model VERSION in charge by hand; the decision is written down in models/champions and MLflow."""
+@click.option("--approved-by", metavar="NAME", help="Who else approved it, for the record.")
+def promote(version: str, first: str | None, why: str, approved_by: str | None) -> None:
+    """Put model VERSION in charge by hand; it is recorded in models/champions, operations/changes and MLflow."""
     from churn_assets.models.decisions import promote as put_in_charge
+    from churn_assets.operations.changes.change import ChangeError
 
-    _put_in_charge(
-        lambda lakehouse, tracking, start, by: put_in_charge(lakehouse, tracking, version, start, why, by),
-        first,
-    )
+    try:
+        _put_in_charge(
+            lambda lakehouse, tracking, start, by: put_in_charge(
+                lakehouse, tracking, version, start, why, by, approved_by
+            ),
+            first,
+        )
+    except ChangeError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.command()

@@ -17,6 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at, in_haste
 from churn_assets.models.decisions import decided
+from churn_assets.reporting.words import capitalised
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,6 +144,35 @@ def _segments(lakehouse: Lakehouse) -> RichTable | None:
     return grid
 
 
+def _lifetimes(lakehouse: Lakehouse) -> str | None:
+    """How long the customers of the newest cohort are expected to stay, and how good that is; None without a view."""
+    import pyarrow.compute as pc
+
+    if not lakehouse.exists(tables.EXPECTED_LIFETIMES):
+        return None
+    columns = ["as_of_date", "expected_months", "horizon_months"]
+    found = lakehouse.arrow(tables.EXPECTED_LIFETIMES, columns)
+    if not found.num_rows:
+        return None
+    newest = latest(found, "as_of_date")
+    day, horizon = newest["as_of_date"][0].as_py(), newest["horizon_months"][0].as_py()
+    mean = pc.mean(newest["expected_months"]).as_py()
+    told = f"[bold]Lifetimes[/] as of {day}: expected to stay {mean:.1f} of the next {horizon} months on average. "
+    judged = lakehouse.exists(tables.LIFETIME_QUALITY) and lakehouse.arrow(
+        tables.LIFETIME_QUALITY, filters=[("as_of_date", "=", day)]
+    )
+    if not judged or not judged.num_rows:
+        return f"{told}Not judged yet."
+    [row] = judged.to_pylist()
+    if row["concordance"] is None:
+        return told + escape(capitalised(row["status"]))
+    return (
+        f"{told}Out of time ({row['judged_as_of_date']}, followed for {row['followed_months']} months): concordance "
+        f"{row['concordance']:.3f} ({row['concordance_low']:.3f} to {row['concordance_high']:.3f}), integrated Brier "
+        f"{row['brier']:.4f}; Kaplan-Meier has {row['brier_kaplan_meier']:.4f}."
+    )
+
+
 def riskiest(lakehouse: Lakehouse, line: Sequence[Champion], count: int) -> list[dict[str, Any]]:
     """Rows of scores/churn_scores with the highest risk in the newest cohort, by the model in charge then.
 
@@ -206,5 +236,7 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
     _model(lakehouse, line, console)
     if (segments := _segments(lakehouse)) is not None:
         console.print("", segments)
+    if (told := _lifetimes(lakehouse)) is not None:
+        console.print("", told)
     if rows := riskiest(lakehouse, line, RISKIEST):
         console.print("", _riskiest(rows))

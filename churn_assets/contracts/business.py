@@ -22,6 +22,7 @@ from churn_assets.contracts.protected import ProtectedAttribute, check_reads, ma
 from churn_assets.contracts.retraining import Retraining
 from churn_assets.contracts.section import Name, Section
 from churn_assets.contracts.segments import Segments, check_segments
+from churn_assets.contracts.service_levels import ServiceLevels
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.sources import Sources
 from churn_assets.contracts.sql.written import Difference, WrittenSql, differences_of, written_at, written_in
@@ -56,19 +57,21 @@ class BusinessFile(Section):
     economics: Economics = Economics()
     segments: Segments
     channels: list[ChannelLine] = Field([])
+    service_levels: ServiceLevels = ServiceLevels()
 
 
 @dataclass(frozen=True)
 class Business:
     """A business: churn.yaml, its sources, and one `Feature` for each window of each feature line.
 
-    `written` is all SQL, patterns and formats of its files.
+    `written` is all SQL, patterns and formats of its files, `digests` the name and SHA-256 of each file.
     """
 
     file: BusinessFile
     sources: tuple[Source, ...]
     features: tuple[Feature, ...]
     written: tuple[WrittenSql, ...]
+    digests: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:

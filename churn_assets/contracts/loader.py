@@ -1,6 +1,8 @@
 """Reads a business folder, `contracts/*.yaml` and `churn.yaml`, and validates the files against each other."""
 
+from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from churn_assets.contracts.business import Business, read_business
@@ -32,7 +34,10 @@ def load_business(folder: Path) -> Business:
     mistakes = [mistake for document in (*contracts, churn) for mistake in document.mistakes]
     if mistakes or business is None:
         raise DeclarationErrors(mistakes)
-    return business
+    texts = {document.file.relative_to(folder).as_posix(): document.text for document in (*contracts, churn)}
+    return replace(
+        business, digests=tuple((n, sha256(t.encode()).hexdigest()) for n, t in sorted(texts.items()))
+    )
 
 
 def _check_names(sources: Sources) -> None:

@@ -16,6 +16,9 @@ CandidateName = Literal[
     "gradient_boosted_trees",
     "histogram_boosting",
     "extreme_boosting",
+    "stochastic_boosting",
+    "deep_histogram_boosting",
+    "deep_stochastic_boosting",
     "bagged_boosting",
     "neural_additive",
 ]
@@ -47,7 +50,8 @@ class Training(Section):
         min_length=1,
         description=(
             "models to choose from: `logistic_regression`, `decision_tree`, `random_forest`, "
-            "`gradient_boosted_trees`, `histogram_boosting`, `extreme_boosting`, `bagged_boosting`, "
+            "`gradient_boosted_trees`, `histogram_boosting`, `extreme_boosting`, `stochastic_boosting`, "
+            "`deep_histogram_boosting`, `deep_stochastic_boosting`, `bagged_boosting`, "
             "`neural_additive`"
         ),
     )

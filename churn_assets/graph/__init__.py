@@ -3,5 +3,5 @@ sensors share.
 
 No asset is defined here.
 
-May import: contracts, lakehouse, reporting.
+May import: contracts, lakehouse, operations, reporting.
 """

@@ -16,9 +16,11 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.graph.checks import CheckFailed
 from churn_assets.graph.names import POOL
+from churn_assets.graph.step_log import logged
 from churn_assets.lakehouse.engine.session import why_engine_ended
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import LakeColumn, Table
+from churn_assets.operations.changes.edits import record_edits
 
 CODE_VERSION = version("churn-assets")
 PERSONAL = {"contains": "personal-data"}
@@ -43,11 +45,19 @@ def _telling_of_a_dead_engine() -> Iterator[None]:
         raise dg.Failure(why, allow_retries=False) from error
 
 
-def _step(function: Callable[..., Any], table: Table, spark: bool) -> Callable[..., Any]:
-    """Wraps the function as the body of a step; on `CheckFailed` the step yields the failed check, then fails."""
+def _step(function: Callable[..., Any], table: Table, business: Business, spark: bool) -> Callable[..., Any]:
+    """Wraps the function as the body of a step; on `CheckFailed` the step yields the failed check, then fails.
+
+    Edits of the business's files are recorded before the step reads anything.
+    """
 
     @wraps(function)
     def step(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from logged(table, args, body(*args, **kwargs))
+
+    def body(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        if isinstance(lakehouse := kwargs.get("lakehouse"), Lakehouse):
+            record_edits(lakehouse, business, args[0].run.run_id)
         try:
             with _telling_of_a_dead_engine() if spark else nullcontext():
                 done = function(*args, **kwargs)
@@ -113,7 +123,7 @@ def table_asset(
                     for described, blocking in ((checks, True), (reports, False))
                     for name, text in (described or {}).items()
                 ],
-            )(_step(function, table, spark))
+            )(_step(function, table, business, spark))
 
     return decorate
 

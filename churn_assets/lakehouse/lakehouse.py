@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn_assets import trace
 from churn_assets.lakehouse.catalogue.table import (
     Table,
     difference,
@@ -50,8 +51,9 @@ class LakehouseError(RuntimeError):
 
 
 def _says(run_id: str) -> dict[str, str]:
-    """Metadata of a commit."""
-    return {"userMetadata": json.dumps({"dagster_run_id": run_id})}
+    """Metadata of a commit: the run, and the trace id of what asked for it."""
+    traced = {"trace_id": trace.current()} if trace.current() else {}
+    return {"userMetadata": json.dumps({"dagster_run_id": run_id} | traced)}
 
 
 def _require_declared(table: Table, found: Mapping[str, str]) -> None:

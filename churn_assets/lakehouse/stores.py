@@ -123,6 +123,14 @@ OTHERS = (
         False,
     ),
     Store(
+        "log",
+        "files",
+        "The structured log as JSON lines, a file per process: events, warnings and errors without personal values.",
+        personal=False,
+        retention="90 days after the last line of a file",
+        backup=False,
+    ),
+    Store(
         "searches",
         "files",
         "Journals of the searches for settings: a training that runs again takes up its search.",

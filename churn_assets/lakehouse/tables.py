@@ -27,26 +27,49 @@ from churn_assets.lakehouse.catalogue.gold import (
 )
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
-from churn_assets.lakehouse.catalogue.scores import CHURN_SCORES, CUSTOMER_SEGMENTS
+from churn_assets.lakehouse.catalogue.operations import (
+    CHANGES,
+    CONFIGURATION_ITEMS,
+    DRILLS,
+    INCIDENTS,
+    PROBLEMS,
+    SERVICE_LEVELS,
+)
+from churn_assets.lakehouse.catalogue.scores import (
+    CHURN_SCORES,
+    CUSTOMER_SEGMENTS,
+    EXPECTED_LIFETIMES,
+    LIFETIME_QUALITY,
+    RETENTION_CURVES,
+)
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
 
 __all__ = [
     "CHAMPIONS",
+    "CHANGES",
     "CHURN_EVENTS",
     "CHURN_LABELS",
     "CHURN_SCORES",
+    "CONFIGURATION_ITEMS",
     "CUSTOMERS",
     "CUSTOMER_KEYS",
     "CUSTOMER_MONTHS",
     "CUSTOMER_SEGMENTS",
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
+    "DRILLS",
+    "EXPECTED_LIFETIMES",
     "FINDINGS",
+    "INCIDENTS",
+    "LIFETIME_QUALITY",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
+    "PROBLEMS",
     "QUARANTINE",
     "RECONCILIATION",
+    "RETENTION_CURVES",
+    "SERVICE_LEVELS",
     "TRAINING_RUNS",
     "LakeColumn",
     "Table",
@@ -82,9 +105,18 @@ def catalogue(business: Business) -> list[Table]:
         CHAMPIONS,
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
+        EXPECTED_LIFETIMES,
+        RETENTION_CURVES,
+        LIFETIME_QUALITY,
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
+        INCIDENTS,
+        PROBLEMS,
+        CHANGES,
+        CONFIGURATION_ITEMS,
+        SERVICE_LEVELS,
+        DRILLS,
     ]
 
 

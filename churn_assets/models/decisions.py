@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at, lineage, timeline
+from churn_assets.operations.changes.change import ProposedChange, Type, recorded
 from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.tracking import Tracking
 
@@ -84,12 +85,49 @@ def way_out(lakehouse: Lakehouse, tracking: Tracking, champion: Champion) -> str
     )
 
 
-def record_decision(lakehouse: Lakehouse, tracking: Tracking, decision: Decision, run_id: str) -> None:
+def record_decision(
+    lakehouse: Lakehouse,
+    tracking: Tracking,
+    decision: Decision,
+    run_id: str,
+    change: ProposedChange | None = None,
+) -> None:
     """Records the decision; moves the alias `champion` if the version is now the last of the timeline.
 
     A decision for a date in the past leaves the alias unchanged. `decided_at` is always later than that of all earlier
-    decisions, even if the clock was set back.
+    decisions, even if the clock was set back. A promotion comes into force with its record in operations/changes:
+    `change`, else the standard change of a training whose model passed all gates.
     """
+    if not decision.promoted:
+        _record(lakehouse, tracking, decision, run_id)
+        return
+    with recorded(lakehouse, change or change_of(decision, "standard", "promotion"), run_id):
+        _record(lakehouse, tracking, decision, run_id)
+
+
+def change_of(decision: Decision, kind: Type, what: str, approved_by: str | None = None) -> ProposedChange:
+    """Returns the change that a promotion is."""
+    figure = (
+        ""
+        if decision.auc_difference is None
+        else f" ROC-AUC {decision.auc_difference:+.4f} on the same rows."
+    )
+    before = decision.previous_version
+    return ProposedChange(
+        kind,
+        what,
+        "model",
+        before,
+        decision.model_version,
+        decision.why,
+        f"Trained as of {decision.trained_as_of}, in charge from {decision.in_charge_from} on.{figure}",
+        "churn-assets rollback --why '...'" if before else "There was no model before.",
+        decision.by,
+        approved_by,
+    )
+
+
+def _record(lakehouse: Lakehouse, tracking: Tracking, decision: Decision, run_id: str) -> None:
     now = datetime.now(UTC)
     if lakehouse.exists(tables.CHAMPIONS):
         earlier = lakehouse.arrow(tables.CHAMPIONS, ["decided_at"])["decided_at"].to_pylist()
@@ -104,14 +142,31 @@ def record_decision(lakehouse: Lakehouse, tracking: Tracking, decision: Decision
 
 
 def promote(
-    lakehouse: Lakehouse, tracking: Tracking, model_version: str, in_charge_from: date, why: str, by: str
+    lakehouse: Lakehouse,
+    tracking: Tracking,
+    model_version: str,
+    in_charge_from: date,
+    why: str,
+    by: str,
+    approved_by: str | None = None,
 ) -> Decision:
-    """Makes a registered version the champion from a date on, by hand.
+    """Makes a registered version the champion from a date on, by hand: a normal change.
 
     Raises:
+        ChangeError: `approved_by` is the person who makes it.
         PromotionError: no such version, its trained_as_of is after that date, or it is the champion already; or the
             current champion took over after that date.
     """
+    decision = _by_hand(lakehouse, tracking, model_version, in_charge_from, why, by)
+    change = change_of(decision, "normal", "promotion", approved_by)
+    record_decision(lakehouse, tracking, decision, "by hand", change)
+    return decision
+
+
+def _by_hand(
+    lakehouse: Lakehouse, tracking: Tracking, model_version: str, in_charge_from: date, why: str, by: str
+) -> Decision:
+    """Returns the decision to put a version in charge by hand; raises PromotionError where that cannot be."""
     trainings = (
         lakehouse.arrow(tables.TRAINING_RUNS).to_pylist() if lakehouse.exists(tables.TRAINING_RUNS) else []
     )
@@ -137,7 +192,7 @@ def promote(
             f"Version {previous} is in charge from {line[-1].in_charge_from} on, so version {model_version} would be "
             f"champion only until then. Choose a month from {line[-1].in_charge_from:%Y-%m} on."
         )
-    decision = Decision(
+    return Decision(
         in_charge_from,
         model_version,
         trained_as_of,
@@ -147,12 +202,12 @@ def promote(
         by,
         mlflow_run_id=training["mlflow_run_id"],
     )
-    record_decision(lakehouse, tracking, decision, "by hand")
-    return decision
 
 
 def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why: str, by: str) -> Decision:
     """Makes the champion before the current one the champion again; a second call goes back one more.
+
+    This is an emergency change.
 
     Champions whose model was deleted in MLflow are passed over.
 
@@ -164,7 +219,9 @@ def rollback(lakehouse: Lakehouse, tracking: Tracking, in_charge_from: date, why
     line = [*(version for version in earlier if tracking.has_version(version)), present]
     if len(line) < 2:
         raise PromotionError(f"There is no earlier champion to go back to{_of_the_past(timeline(rows))}.")
-    return promote(lakehouse, tracking, line[-2], in_charge_from, why, by)
+    decision = _by_hand(lakehouse, tracking, line[-2], in_charge_from, why, by)
+    record_decision(lakehouse, tracking, decision, "by hand", change_of(decision, "emergency", "rollback"))
+    return decision
 
 
 def _of_the_past(line: Sequence[Champion]) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from churn_assets import trace
 from churn_assets.contracts.business import Business
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.table_asset import CODE_VERSION
@@ -62,7 +63,7 @@ def train_as_of(training: TrainingRequest) -> Trained:
     lakehouse, business = training.lakehouse, training.business
     sample = _sample(training)
     parameters = _parameters(business, lakehouse)
-    tags = {"business": business.name}
+    tags = {"business": business.name, "churn.trace_id": trace.current()}
     with training.tracking.training_run(training.run_id, training.trained_as_of, tags) as run:
         result = _fit(training, sample, run)
         note("logging the training")

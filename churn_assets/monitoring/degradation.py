@@ -27,10 +27,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class RetrainingDecision:
-    """Whether to retrain, and why or why not, in words."""
+    """Whether to retrain, and why or why not, in words.
+
+    `degraded` is whether the champion has become worse, which alone is no reason to retrain: see the cool-down. It is
+    None where that cannot be judged.
+    """
 
     retrain: bool
     reason: str
+    degraded: bool | None = None
 
 
 def judged_cohorts(rows: Sequence[Mapping[str, object]], model_version: str) -> list[Judged]:
@@ -74,10 +79,12 @@ def decide(
         return RetrainingDecision(False, f"{told} The newest cohort cannot be judged.")
     below = sum(_below(c, bar, rule) for c in window)
     if not _below(newest, bar, rule):
-        return RetrainingDecision(False, f"{told} The newest cohort is not below the bar.")
+        return RetrainingDecision(False, f"{told} The newest cohort is not below the bar.", degraded=False)
     if below < rule.at_least:
         return RetrainingDecision(
-            False, f"{told} {below} of the {rule.at_least} cohorts below the bar that it takes."
+            False,
+            f"{told} {below} of the {rule.at_least} cohorts below the bar that it takes.",
+            degraded=False,
         )
     age = month_index(month_of(today)) - month_index(month_of(last_trained_as_of))
     if age < rule.cool_down_months:
@@ -85,13 +92,17 @@ def decide(
             False,
             f"{told} Degraded, but the last training (as of {last_trained_as_of}) is only {age} months old; "
             f"the cool-down is {rule.cool_down_months}.",
+            degraded=True,
         )
     if age <= 0:  # also without a cool-down
         return RetrainingDecision(
             False,
             f"{told} Degraded, but there is a training as of {last_trained_as_of}; another would learn from the same.",
+            degraded=True,
         )
-    return RetrainingDecision(True, f"{told} {below} of the last {len(window)} cohorts are below the bar.")
+    return RetrainingDecision(
+        True, f"{told} {below} of the last {len(window)} cohorts are below the bar.", degraded=True
+    )
 
 
 def _judgeable(cohort: Judged, rule: Degradation) -> bool:

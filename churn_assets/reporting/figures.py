@@ -60,6 +60,24 @@ def blank(title: str, x: str, y: str, width: float = 6.4, height: float = 4.8) -
     return figure, axes
 
 
+def small_axes(count: int, across: int) -> "tuple[Figure, list[Axes]]":
+    """A wide figure with `count` small axes, `across` in a row, each with a grid."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = max(1, -(-count // across))
+    figure = Figure(figsize=(11, 2.6 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    every = figure.subplots(rows, across, squeeze=False).ravel().tolist()
+    for axes in every[count:]:
+        axes.set_axis_off()
+    for axes in every[:count]:
+        axes.grid(alpha=0.3)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, every[:count]
+
+
 def interval_figure(title: str, x: str, estimates: Sequence[Estimate]) -> "Figure":
     """A figure with one line per estimate: value, interval and single values."""
     figure, axes = blank(title, x, "", height=1.2 + 0.48 * len(estimates))

@@ -1,4 +1,4 @@
-"""The assets scores/*: scores by the champion at each as_of_date, and segments."""
+"""The assets scores/churn_scores and scores/customer_segments: scores by the champion at each as_of_date."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -22,6 +22,7 @@ from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import ChampionGone, decided, load_champion
 from churn_assets.models.undeclared_features import undeclared, without_values
 from churn_assets.months import add_months, month_end
+from churn_assets.scores.lifetime_assets import lifetime_assets
 from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, incomplete_fails
@@ -288,5 +289,5 @@ def _judge_segments(draft: TableDraft, scores: "DataFrame") -> tuple[dict[str, i
 
 
 def score_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """Returns the assets scores/churn_scores and scores/customer_segments."""
-    return [_scores(business), _segments(business)]
+    """Returns the assets of scores and segments, and those of the survival view."""
+    return [_scores(business), _segments(business), *lifetime_assets(business)]

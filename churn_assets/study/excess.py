@@ -65,10 +65,13 @@ def _needed(frame: pd.DataFrame, labels: NDArray[np.float64], names: Sequence[st
 def _auc(matrix: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    from churn_assets.study.evaluation import few_threads
+
     if not matrix.shape[1]:
         return 0.5
     half, score = np.arange(len(labels)) % 2 == 0, np.empty(len(labels))
-    for learn, judge in ((half, ~half), (~half, half)):
-        model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
-        score[judge] = model.fit(matrix[learn], labels[learn]).decision_function(matrix[judge])
+    with few_threads(len(labels)):
+        for learn, judge in ((half, ~half), (~half, half)):
+            model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
+            score[judge] = model.fit(matrix[learn], labels[learn]).decision_function(matrix[judge])
     return auc_interval(labels, score)[0]

@@ -58,6 +58,23 @@ def folds(rows: Rows, count: int = FOLDS, seed: int = SEED) -> list[Fold]:
     return found
 
 
+def drawn(
+    rows: NDArray[np.intp], groups: NDArray[np.int64] | None, most: int, seed: int = SEED
+) -> NDArray[np.intp]:
+    """Returns at most about `most` of the rows, in whole groups and in their order.
+
+    Args:
+        groups: group code per row of the file; `rows` are positions in it.
+    """
+    if len(rows) <= most:
+        return rows
+    random = np.random.default_rng(seed)
+    if groups is None:
+        return np.sort(random.choice(rows, most, replace=False))
+    draw = random.random(int(groups.max()) + 1)
+    return rows[draw[groups[rows]] < most / len(rows)]
+
+
 def _shuffled(rows: Rows, count: int, seed: int) -> list[Fold]:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 

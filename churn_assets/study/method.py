@@ -21,8 +21,10 @@ def method(study: Study) -> list[str]:
         ),
         (
             "Models: ridge logistic regression; the same with numbers that may bend at eight quantiles (additive "
-            "regression); histogram gradient boosting; their equal mixture (soft voting); a mixture with weights "
-            "fitted on out-of-fold predictions (stacking). Nothing was tuned on this file, and no rows were resampled."
+            "regression); gradient boosting in four shapes, shallow and deep, on all rows (histogram) and on samples "
+            "of them (stochastic); an equal mixture of the best (soft voting); a mixture with weights fitted on "
+            "out-of-fold predictions (stacking). Three inner folds choose the number of trees inside each fold's "
+            "learning rows. No rows were resampled to change the share of churners."
         ),
         (
             "The interval of a mean comes from DeLong's variance within folds. The scored file gives the out-of-fold "

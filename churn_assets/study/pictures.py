@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from churn_assets.contracts.economics import Economics
 from churn_assets.ml.metrics.profit import profit_curve
@@ -17,34 +19,35 @@ from churn_assets.reporting.figures import (
     blank,
     interval_figure,
     plain,
+    small_axes,
     strength_figure,
 )
 from churn_assets.reporting.words import spoken
 from churn_assets.study.drivers import Driver, Segment
+from churn_assets.study.effects import Effect
 from churn_assets.study.evaluation import Evaluation
+from churn_assets.study.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 110
+DISTRIBUTIONS, BINS, VALUES = 12, 20, 8
 SHOWS = review.SHOWS | {
     "contenders": "ROC-AUC of each model: the folds, their mean and its interval",
     "money": "Profit per customer against the share of customers contacted",
     "drivers": "Features by how much they move the scores",
     "segments": "Observed and predicted churn of each segment",
+    "effects": "Mean churn probability by the value of each of the strongest features",
+    "distributions": "Values of each of the strongest features, of those who left and of those who stayed",
 }
 
 
-def pictures(
-    evaluation: Evaluation,
-    drivers: Sequence[Driver],
-    segments: Sequence[Segment],
-    economics: Economics,
-    judged: str,
-) -> dict[str, bytes]:
-    """Returns name -> PNG, one picture per name in SHOWS; `judged` says who was judged: `900 customers`."""
+def pictures(study: Study) -> dict[str, bytes]:
+    """Returns name -> PNG, one picture per name in SHOWS."""
+    evaluation, segments, economics = study.evaluation, study.segments, study.prepared.economics
     best, labels = evaluation.best, evaluation.labels
-    about = f"{judged}, each scored by a model that did not see them"
+    about = f"{study.judged()}, each scored by a model that did not see them"
     figures = {
         "contenders": _contenders_figure(evaluation),
         "roc": review.roc_figure(labels, best.log_odds, best.metrics, about),
@@ -52,8 +55,12 @@ def pictures(
         "calibration": review.calibration_figure(labels, best.probability, best.metrics, about),
         "lift": review.lift_figure(labels, best.log_odds, best.metrics, about),
         "money": _money_figure(evaluation, economics),
-        "drivers": strength_figure([Estimate(d.words, d.strength, None, None) for d in drivers]),
+        "drivers": strength_figure([Estimate(d.words, d.strength, None, None) for d in study.drivers]),
         "segments": segments_figure(segments),
+        "effects": effects_figure(study.effects, float(labels.mean())),
+        "distributions": distributions_figure(
+            study.prepared.modelled, study.prepared.rows.labels, study.drivers[:DISTRIBUTIONS]
+        ),
     }
     return {name: as_png(figure, DPI) for name, figure in figures.items()}
 
@@ -106,4 +113,56 @@ def segments_figure(segments: Sequence[Segment]) -> "Figure":
     axes.plot([s.probability for s in segments], at, "d", color=ORANGE, label="predicted")
     axes.set_yticks(at, [f"{s.tier}: {plain(s.driver)} ({s.rows:,})" for s in segments])
     axes.legend(loc="lower right")
+    return figure
+
+
+def effects_figure(effects: Sequence[Effect], average: float) -> "Figure":
+    """The curves side by side on one scale, with the average churn."""
+    figure, every = small_axes(len(effects), 3)
+    for axes, effect in zip(every, effects, strict=True):
+        percent = [100 * p for p in effect.probability]
+        axes.axhline(100 * average, color=GREY, linestyle="--", linewidth=1)
+        if effect.is_category:
+            axes.bar(range(len(percent)), percent, color=BLUE)
+            names = [plain(str(value)[:14]) for value in effect.values]
+            axes.set_xticks(range(len(names)), names, rotation=25, ha="right")
+        else:
+            axes.plot(effect.values, percent, "o-", color=BLUE, markersize=3)
+        axes.set_title(plain(effect.words[:44]), fontsize=10)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("would leave, %")
+    return figure
+
+
+def distributions_figure(
+    frame: pd.DataFrame, labels: NDArray[np.float64], drivers: Sequence[Driver]
+) -> "Figure":
+    """The values of each feature as shares of those who stayed (blue) and of those who left (orange)."""
+    figure, every = small_axes(len(drivers), 4)
+    for axes, driver in zip(every, drivers, strict=True):
+        values = frame[driver.name]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            shown = values.value_counts().index[:VALUES].tolist()
+            at = np.arange(len(shown))
+            for shift, color, of in ((-0.2, BLUE, labels == 0), (0.2, ORANGE, labels == 1)):
+                share = values[of].value_counts(normalize=True).reindex(shown).fillna(0).to_numpy()
+                axes.bar(at + shift, 100 * share, 0.4, color=color)
+            axes.set_xticks(at, [plain(str(value)[:12]) for value in shown], rotation=25, ha="right")
+        else:
+            known = values.to_numpy(np.float64)
+            low, high = np.nanquantile(known, [0.01, 0.99])
+            bins = np.linspace(low, high if high > low else low + 1, BINS + 1)
+            for color, of in ((BLUE, labels == 0), (ORANGE, labels == 1)):
+                part = known[of & ~np.isnan(known)]
+                axes.hist(
+                    np.clip(part, bins[0], bins[-1]),
+                    bins.tolist(),
+                    weights=np.full(len(part), 100 / max(len(part), 1)),
+                    histtype="step",
+                    linewidth=1.6,
+                    color=color,
+                )
+        axes.set_title(plain(driver.words[:34]), fontsize=10)
+    for axes in every[::4]:
+        axes.set_ylabel("share, %")
     return figure

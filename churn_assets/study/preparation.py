@@ -22,7 +22,7 @@ from churn_assets.study.columns import (
     without_sparse,
 )
 from churn_assets.study.errors import StudyError, column_named
-from churn_assets.study.folds import SEED, Rows, group_codes
+from churn_assets.study.folds import Rows, drawn, group_codes
 from churn_assets.study.leak_finding import LeakFinding
 from churn_assets.study.leaks import column_findings, file_findings, repeated_ids, twins
 from churn_assets.study.reading import FlatFile, read
@@ -161,7 +161,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
     groups = group_codes(*(_texts(file, name) for name in (request.id, request.groups)))
     known = ~np.isnan(target.labels) & ~copies & (True if times is None else times.notna().to_numpy())
     _refuse_few(target, known, request)
-    used = _drawn(np.flatnonzero(known), groups)
+    used = drawn(np.flatnonzero(known), groups, MODEL_ROWS)
     labels = target.labels[used]
     progress("looking for leaks")
     features, left_out, findings = _selected(request, columns, used, labels, groups is not None)
@@ -358,17 +358,6 @@ def _exact_twins(request: Request, file: FlatFile) -> NDArray[np.intp]:
     codes = pd.factorize(hashes)[0]  # numbered by first appearance
     first: NDArray[np.intp] = np.flatnonzero(~pd.Series(hashes).duplicated().to_numpy())[codes]
     return first
-
-
-def _drawn(rows: NDArray[np.intp], groups: NDArray[np.int64] | None) -> NDArray[np.intp]:
-    """Returns at most about MODEL_ROWS of the rows, in whole groups and in the order of the file."""
-    if len(rows) <= MODEL_ROWS:
-        return rows
-    random = np.random.default_rng(SEED)
-    if groups is None:
-        return np.sort(random.choice(rows, MODEL_ROWS, replace=False))
-    draw = random.random(int(groups.max()) + 1)
-    return rows[draw[groups[rows]] < MODEL_ROWS / len(rows)]
 
 
 def _taken(column: FileColumn, rows: NDArray[np.intp]) -> FileColumn:

@@ -12,6 +12,7 @@ from churn_assets.ml.metrics.profit import MaximumProfit, expected_maximum_profi
 from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
 from churn_assets.ml.portable.transformation import NumericColumn
 from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, risk_tiers, segments
+from churn_assets.study.effects import Effect, effects
 from churn_assets.study.evaluation import Evaluation, FinalModel, few_threads, fit_final, judge
 from churn_assets.study.excess import excess_findings
 from churn_assets.study.folds import SEED
@@ -35,6 +36,7 @@ class Study:
         findings: leaks and warnings.
         evaluation, model: figures out of fold; the model fitted on all used rows.
         drivers, segments: strongest first; riskiest first.
+        effects: curves of the strongest drivers.
         money: EMPC of the chosen contender out of fold.
         scored: id (or row), outcome, probability, scored_by, risk, reason_1..3; one row per row of the file, in its
             order. Rows that cannot be judged have no probability, see `Prepared.unlike`.
@@ -46,6 +48,7 @@ class Study:
     model: FinalModel
     drivers: tuple[Driver, ...]
     segments: tuple[Segment, ...]
+    effects: tuple[Effect, ...]
     money: MaximumProfit
     scored: pd.DataFrame
 
@@ -124,6 +127,7 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
                 evaluation.labels[at],
             )
         ),
+        effects=effects(model, rows, drivers),
         money=expected_maximum_profit(evaluation.labels, best.log_odds, prepared.economics),
         scored=scored,
     )

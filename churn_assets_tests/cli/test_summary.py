@@ -130,3 +130,21 @@ def test_the_model_in_charge_is_told_and_the_later_one_with_its_reason(
     assert f"Version 2, trained later, is not in charge: {WHY}." in told
     assert "[bold]er" in told and "[/]call" in told and "tickets [/]" in told
     assert "scored by 1" in told and "scored by 2" not in told
+
+
+def test_lifetimes_of_the_newest_cohort_and_how_good_they_are(tmp_path: Path) -> None:
+    house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
+    assert "Lifetimes" not in _told(house, business)
+    for day, key, months in ((MAY, "a", 9.0), (JUNE, "a", 4.0), (JUNE, "b", 5.0)):
+        row = {"customer_key": key, "expected_months": months, "horizon_months": 6, "as_of_date": day}
+        _append(house, tables.EXPECTED_LIFETIMES, **row)
+    assert "as of 2025-06-30: expected to stay 4.5 of the next 6 months on average. Not judged" in _told(
+        house, business
+    )
+    _append(house, tables.LIFETIME_QUALITY, as_of_date=MAY, status="not judged: too short a history")
+    figures = {"concordance": 0.7, "concordance_low": 0.6, "concordance_high": 0.8, "brier": 0.05}
+    judged = {"judged_as_of_date": MAY, "followed_months": 3, "brier_kaplan_meier": 0.06} | figures
+    _append(house, tables.LIFETIME_QUALITY, as_of_date=JUNE, status="ok", **judged)
+    told = " ".join(_told(house, business).split())
+    assert "followed for 3 months): concordance 0.700 (0.600 to 0.800)" in told
+    assert "Brier 0.0500; Kaplan-Meier has 0.0600" in told

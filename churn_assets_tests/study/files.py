@@ -4,6 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from churn_assets.study.learners import LEARNERS, Boosting
 
 TELCO = Path(__file__).parents[3] / "shared" / "data" / "telco_ibm.csv"
 
@@ -27,6 +31,23 @@ def customers(rows: int = 900, seed: int = 3) -> pd.DataFrame:
             "left": np.where(left, "Yes", "No"),
         }
     )
+
+
+def without_boosting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes boosting, which costs most of the time, out of the learners."""
+    for name in [name for name, learner in LEARNERS.items() if isinstance(learner, Boosting)]:
+        monkeypatch.delitem(LEARNERS, name)
+
+
+def interactions(rows: int, seed: int = 1) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """Customers whose reasons depend on each other: no column alone says much. Features and labels."""
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame(random.random((rows, 6)), columns=list("abcdef"))
+    table["plan"] = pd.Categorical(random.choice(list("pqr"), rows))
+    both = ((table["a"] > 0.5) == (table["b"] > 0.5)) & (table["c"] > 0.6)
+    third = (table["plan"] == "q") & (table["d"] < 0.25) & (table["e"] > 0.5)
+    chance = np.where(both, 0.9, np.where(third, 0.8, 0.04))
+    return table, (random.random(rows) < chance).astype(np.float64)
 
 
 def with_leaks(table: pd.DataFrame, seed: int = 5) -> pd.DataFrame:

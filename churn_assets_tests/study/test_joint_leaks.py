@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.study.excess import excess_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
 from churn_assets_tests.study.files import TELCO, customers, write
 
@@ -98,3 +99,20 @@ def test_honest_pairs_and_flags_are_no_leaks(tmp_path: Path) -> None:
     table["begin"] = begin.dt.strftime("%Y-%m-%d")
     table["seen"] = (begin + pd.to_timedelta(table["months"] * 11, "D")).dt.strftime("%Y-%m-%d")
     assert not [f for f in prepared(tmp_path, table, id="id").findings if f.kind == "leak"]
+
+
+def test_an_auc_far_above_every_single_column_is_told_with_the_columns_it_needs() -> None:
+    table = contracts()
+    begin = (pd.Timestamp("2020-01-01") - pd.to_datetime(table["BeginDate"])).dt.days.astype(float)
+    frame = pd.DataFrame(
+        {
+            "BeginDate": begin,
+            "Type": table["Type"].astype("category"),
+            "MonthlyCharges": table["MonthlyCharges"].astype(float),
+            "TotalCharges": table["TotalCharges"].astype(float),
+        }
+    )
+    labels = (table["left"] == "Yes").to_numpy(float)
+    (found,) = excess_findings(frame, labels, 0.86, list(frame))
+    assert found.kind == "warning" and "BeginDate and TotalCharges" in found.words
+    assert excess_findings(frame, labels, 0.65, list(frame)) == []

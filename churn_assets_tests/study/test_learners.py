@@ -6,7 +6,8 @@ import pytest
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.model import Blend
-from churn_assets.study.learners import LEARNERS
+from churn_assets.ml.portable.trees import trees_for
+from churn_assets.study.learners import LEARNERS, MOST_TREES, Boosting
 
 RANDOM = np.random.default_rng(0)
 MATRIX = np.column_stack(
@@ -20,13 +21,33 @@ GROUP = np.array([0, 1, 1, 2])
 def test_contributions_add_up_to_the_log_odds(name: str) -> None:
     if name == "blend":
         form = Blend(
-            tuple(learner(MATRIX, LABELS, 1) for learner in LEARNERS.values()), (0.2, 0.5, 0.4), -0.1
+            tuple(learner(MATRIX, LABELS, 1) for learner in LEARNERS.values()), (0.2,) * len(LEARNERS), -0.1
         )
     else:
         form = LEARNERS[name](MATRIX, LABELS, 1)
     parts = form.contributions(MATRIX, GROUP)
     assert parts.shape == (1500, 3)
     assert parts.sum(axis=1) + form.expected() == pytest.approx(form.predict(MATRIX), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, learner in LEARNERS.items() if isinstance(learner, Boosting)]
+)
+def test_the_first_trees_are_the_smaller_model(name: str) -> None:
+    learner = LEARNERS[name]
+    whole = learner(MATRIX, LABELS, 1)
+    sizes = learner.sizes[-3:]
+    for size, found in zip(sizes, learner.predictions(whole, MATRIX, LABELS, sizes), strict=True):
+        small = learner(MATRIX, LABELS, 1, size)
+        assert len(small.roots) == pytest.approx(len(whole.roots) * size, abs=1)
+        assert found == pytest.approx(small.predict(MATRIX), abs=1e-9)
+    assert np.array_equal(found, whole.predict(MATRIX))
+
+
+def test_many_churners_do_not_mean_more_trees_than_help() -> None:
+    boosting = LEARNERS["histogram_boosting"]
+    labels = np.repeat([0.0, 1.0], 10_000)
+    assert trees_for(labels, boosting._growth(labels)) == MOST_TREES
 
 
 def test_the_linear_floor_is_scikit_learn_s() -> None:

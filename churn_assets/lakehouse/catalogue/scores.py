@@ -1,7 +1,8 @@
-"""Tables of scores: probabilities with reasons, and segments."""
+"""Tables of scores: probabilities with reasons, segments, and the survival view."""
 
 from dataclasses import replace
 
+from churn_assets.lakehouse.catalogue.models import SHARE
 from churn_assets.lakehouse.catalogue.shared_columns import (
     AS_OF_DATE,
     CUSTOMER_KEY,
@@ -23,6 +24,7 @@ DRIVER = LakeColumn(
     "Group of features that raises the customer's risk most; unknown where no feature of a group is left.",
     required=True,
 )
+MONTHS = "months"
 CHURN_SCORES = Table(
     "scores",
     "churn_scores",
@@ -69,5 +71,150 @@ CUSTOMER_SEGMENTS = Table(
     ),
     row_key=("customer_key", "as_of_date"),
     time="as known at the as_of_date; tiers are shares of that cohort",
+    retention=OF_THE_COHORT,
+)
+LEARNED_UNTIL = LakeColumn(
+    "learned_until", "date", "Newest as_of_date whose settled outcomes the hazards were learned from."
+)
+EXPECTED_LIFETIMES = Table(
+    "scores",
+    "expected_lifetimes",
+    "one row per scored customer and as_of_date",
+    ("as_of_date",),
+    (
+        CUSTOMER_KEY,
+        AS_OF_DATE,
+        LakeColumn(
+            "expected_months",
+            "double",
+            "Expected months from the end of the gap until the customer leaves, counted up to the horizon (restricted "
+            "mean), given that they are there at the end of the gap.",
+            MONTHS,
+            required=True,
+        ),
+        LakeColumn(
+            "expected_months_low",
+            "double",
+            "Lower end of the 95 % interval of this mean; a single customer's time varies more.",
+            MONTHS,
+            required=True,
+        ),
+        LakeColumn(
+            "expected_months_high",
+            "double",
+            "Upper end of the 95 % interval of this mean.",
+            MONTHS,
+            required=True,
+        ),
+        LakeColumn(
+            "horizon_months",
+            "integer",
+            "Months that expected_months counts at the most: 12, or as far ahead as outcomes have been observed.",
+            MONTHS,
+            required=True,
+        ),
+        *(
+            LakeColumn(
+                f"survival_{months}m",
+                "double",
+                f"Chance to be still there {months} months after the end of the gap; null beyond the horizon.",
+                "0 to 1",
+            )
+            for months in (3, 6, 12)
+        ),
+        replace(LEARNED_UNTIL, required=True),
+    ),
+    row_key=("customer_key", "as_of_date"),
+    time="from the end of the gap on, by what was known at the as_of_date; hazards learned from labels settled by then",
+    retention=OF_THE_COHORT,
+)
+RETENTION_CURVES = Table(
+    "scores",
+    "retention_curves",
+    "one row per as_of_date, group and tenure",
+    ("as_of_date",),
+    (
+        AS_OF_DATE,
+        LakeColumn(
+            "grouping",
+            "string",
+            "all, value tier, segment, or the name of a feature with categories.",
+            required=True,
+        ),
+        LakeColumn(
+            "group_value",
+            "string",
+            "Group of the customer at each month end; (missing) where the category is not known.",
+            required=True,
+        ),
+        LakeColumn(
+            "from_months",
+            "integer",
+            "Tenure at which the curve begins with 1: retention is conditional on having reached it.",
+            MONTHS,
+            required=True,
+        ),
+        LakeColumn("tenure_months", "integer", "Tenure that retention refers to.", MONTHS, required=True),
+        LakeColumn(
+            "at_risk",
+            "long",
+            "Customer-months seen in the step that ends at this tenure, with a settled outcome.",
+            "customers",
+            required=True,
+        ),
+        LakeColumn("leavers", "long", "Those of them who left in it.", "customers", required=True),
+        LakeColumn(
+            "retention",
+            "double",
+            "Share of customers of the first tenure still there at this tenure, at the leaving rates of the group.",
+            SHARE,
+            required=True,
+        ),
+        LakeColumn("retention_low", "double", "Lower end of its 95 % interval.", SHARE, required=True),
+        LakeColumn("retention_high", "double", "Upper end of its 95 % interval.", SHARE, required=True),
+    ),
+    row_key=("as_of_date", "grouping", "group_value", "tenure_months"),
+    time="all cohorts whose labels were settled by the as_of_date; groups of fewer than 50 customers are left out",
+    retention=OF_THE_COHORT,
+)
+LIFETIME_QUALITY = Table(
+    "scores",
+    "lifetime_quality",
+    "one row per scored as_of_date",
+    ("as_of_date",),
+    (
+        AS_OF_DATE,
+        LakeColumn(
+            "status", "string", "ok, or why nothing could be judged; figures only when ok.", required=True
+        ),
+        LakeColumn("judged_as_of_date", "date", "Earlier date whose customers were followed."),
+        LEARNED_UNTIL,
+        LakeColumn("followed_months", "integer", "Months that they were followed.", MONTHS),
+        LakeColumn("customers", "long", "Customers followed.", "customers"),
+        LakeColumn("leavers", "long", "Those of them who left in these months.", "customers"),
+        LakeColumn(
+            "concordance",
+            "double",
+            "Uno's concordance: chance that of two customers the one with fewer expected months leaves first; 0.5 is "
+            "chance.",
+            "0 to 1",
+        ),
+        LakeColumn("concordance_low", "double", "Lower end of its 95 % interval.", "0 to 1"),
+        LakeColumn("concordance_high", "double", "Upper end of its 95 % interval.", "0 to 1"),
+        LakeColumn(
+            "brier", "double", "Integrated Brier score of the view, weighted for censoring.", "0 to 1"
+        ),
+        LakeColumn(
+            "brier_kaplan_meier",
+            "double",
+            "The same for the Kaplan-Meier curve known at the judged date.",
+            "0 to 1",
+        ),
+        LakeColumn("brier_gain", "double", "brier_kaplan_meier - brier.", "-1 to 1"),
+        LakeColumn("brier_gain_low", "double", "Lower end of its paired 95 % interval.", "-1 to 1"),
+        LakeColumn("brier_gain_high", "double", "Upper end of its paired 95 % interval.", "-1 to 1"),
+    ),
+    row_key=("as_of_date",),
+    time="learned from what was known at judged_as_of_date, judged by labels settled by the as_of_date",
     retention=OF_THE_COHORT,
 )

@@ -18,9 +18,20 @@ if TYPE_CHECKING:
 class HistogramBoosting:
     """scikit-learn's histogram gradient boosting: on one machine by far the cheapest of the boosted trees.
 
-    The trees are shallow because reasons to leave are mostly additive. Their number grows with the number of churners,
-    see `trees_for`. Each split is chosen from a random share of the columns (`columns`), as in random forests (Breiman
-    2001), so that every one of several correlated features is used.
+    By default the trees are shallow, because reasons to leave are mostly additive. Deep trees, which grow leaf by leaf,
+    see reasons that depend on each other. Their number grows with the number of churners, see `trees_for`. Each split
+    is chosen from a random share of the columns (`columns`), as in random forests (Breiman 2001), so that every one of
+    several correlated features is used.
+
+    Attributes:
+        learning_rate: factor of each tree's values.
+        growth: see `trees_for`.
+        columns: share of the columns from which a split is chosen.
+        depth: levels of splits at the most; up to 6 keep reasons fast, see shapley_tables.py.
+        leaves: leaves of a tree at the most; None: as many as the depth allows.
+        leaf_rows: rows of a leaf at the least.
+        penalty: L2 penalty on the values of leaves.
+        bins: values of a column are sorted into this many bins.
     """
 
     engines: ClassVar[tuple[Engine, ...]] = ("local",)
@@ -28,8 +39,8 @@ class HistogramBoosting:
         "learning_rate": Range(0.01, 0.3, log=True),
         "growth": Range(2.0, 32.0, log=True),
         "columns": Range(0.05, 1.0, log=True),
-        "depth": Range(1, 5),
-        "leaf_rows": Range(20, 500, log=True),
+        "depth": Range(1, 6),
+        "leaf_rows": Range(5, 500, log=True),
         "penalty": Range(0.1, 100.0, log=True),
     }
 
@@ -39,6 +50,8 @@ class HistogramBoosting:
     depth: int = 2
     leaf_rows: int = 100
     penalty: float = 10.0
+    leaves: int | None = None
+    bins: int = 63
 
     def learner(self, part: TrainingPart) -> "HistGradientBoostingClassifier":
         """Returns the unfitted scikit-learn classifier with its settings for these rows."""
@@ -47,12 +60,12 @@ class HistogramBoosting:
         return HistGradientBoostingClassifier(
             learning_rate=self.learning_rate,
             max_iter=trees_for(part.labels, self.growth),
-            max_leaf_nodes=2**self.depth,
+            max_leaf_nodes=self.leaves or 2**self.depth,
             max_depth=self.depth,
             min_samples_leaf=self.leaf_rows,
             l2_regularization=self.penalty,
             max_features=share_of_columns(part.matrix, self.columns),
-            max_bins=63,
+            max_bins=self.bins,
             early_stopping=False,  # it would hold out random rows; this project splits by time only
             random_state=part.seed,
         )

@@ -2,7 +2,8 @@
 
 Default hyper-parameters are cautious (shallow trees, large leaves, strong penalties): a business has hundreds of
 churners a month, and a search on two validation cohorts would fit their noise. The search uses earlier cohorts
-(search.py).
+(search.py). The deep shapes are for businesses whose reasons to leave depend on each other. Their values are common
+ones, picked by a look at a few public files.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,14 @@ from churn_assets.ml.candidates.logistic_regression import LogisticRegression
 from churn_assets.ml.candidates.neural_additive import NeuralAdditive
 from churn_assets.ml.candidates.xgboost import ExtremeBoosting
 
+STOCHASTIC_BOOSTING = ExtremeBoosting(depth=4, columns=0.3, rows=0.7, penalty=1.0, growth=5.0, bins=256)
+DEEP_HISTOGRAM_BOOSTING = HistogramBoosting(
+    depth=6, leaves=31, leaf_rows=10, columns=0.6, penalty=1.0, growth=4.0, bins=255
+)
+DEEP_STOCHASTIC_BOOSTING = ExtremeBoosting(
+    depth=6, columns=0.6, rows=0.7, leaf_weight=1.0, penalty=1.0, learning_rate=0.03, growth=6.0, bins=256
+)
+
 CANDIDATES: dict[str, Candidate] = {
     "logistic_regression": LogisticRegression(),
     "decision_tree": DecisionTree(),
@@ -22,6 +31,9 @@ CANDIDATES: dict[str, Candidate] = {
     "gradient_boosted_trees": GradientBoostedTrees(),
     "histogram_boosting": HistogramBoosting(),
     "extreme_boosting": ExtremeBoosting(),
+    "stochastic_boosting": STOCHASTIC_BOOSTING,
+    "deep_histogram_boosting": DEEP_HISTOGRAM_BOOSTING,
+    "deep_stochastic_boosting": DEEP_STOCHASTIC_BOOSTING,
     "bagged_boosting": BaggedBoosting(),
     "neural_additive": NeuralAdditive(),
 }

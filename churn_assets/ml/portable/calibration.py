@@ -4,14 +4,15 @@ It is fitted on cohorts after the training ones. The module also has the logisti
 calibration and its diagnosis (slope, intercept) use.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# With fewer positives than about this an isotonic map fits noise; a sigmoid has two parameters only.
-ISOTONIC_POSITIVES = 1000
+# With fewer positives than this a map of more than two parameters fits noise.
+BOUNDED_POSITIVES, ISOTONIC_POSITIVES = 100, 1000
 MINIMUM_POSITIVES = 20
 EPSILON = 1e-9
 
@@ -28,6 +29,12 @@ def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     decay = np.exp(-np.abs(log_odds))
     probability: NDArray[np.float64] = np.where(log_odds >= 0, 1.0, decay) / (1.0 + decay)
     return probability
+
+
+def log_losses(log_odds: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log loss of each row."""
+    losses: NDArray[np.float64] = np.logaddexp(0, log_odds) - labels * log_odds
+    return losses
 
 
 def logistic_line(
@@ -53,7 +60,7 @@ def logistic_line(
 
     def loss(at: NDArray[np.float64]) -> float:
         line = design @ at
-        return float((np.logaddexp(0, line) - labels * line).mean() + 0.5e-9 * at @ at)
+        return float(log_losses(line, labels).mean() + 0.5e-9 * at @ at)
 
     current = loss(weights)
     for _ in range(100):
@@ -86,6 +93,9 @@ def _intercept(line: NDArray[np.float64], mean: float) -> float:
     return float(brentq(lambda shift: float(sigmoid(line + shift).mean()) - mean, low - 1, high + 1))
 
 
+Fit = Callable[[NDArray[np.float64], NDArray[np.float64]], "Calibration"]
+
+
 @dataclass(frozen=True)
 class Calibration:
     """A monotone map from raw probability to calibrated probability.
@@ -93,6 +103,8 @@ class Calibration:
     Attributes:
         method: "sigmoid" (Platt on log-odds), "isotonic", or "none" when the calibration part had too few positives.
         slope, intercept: of the sigmoid.
+        low, high: lowest and highest probability of the sigmoid. Some customers leave or stay for reasons that no
+            column tells, so a model that is very sure is often too sure.
         x, y: support points of the isotonic map, raw probability to probability; linear in between.
     """
 
@@ -101,30 +113,92 @@ class Calibration:
     intercept: float = 0.0
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
+    low: float = 0.0
+    high: float = 1.0
 
     @classmethod
-    def fit(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
+    def fit(cls, raw: NDArray[np.float64], labels: NDArray[np.float64], plain: bool = False) -> "Calibration":
         """Fit on rows of cohorts that neither trained the model nor test it.
 
-        With ISOTONIC_POSITIVES positives or more the map is isotonic, else a sigmoid of the log-odds of `raw`. If the
-        fitted slope is not positive (the model ranks no better than chance on these rows), only the intercept is
-        fitted, so that calibration never reverses a ranking. With fewer than MINIMUM_POSITIVES positives or negatives
-        the method is "none".
+        The map is a sigmoid of the log-odds of `raw`. With BOUNDED_POSITIVES positives or more a sigmoid with bounds,
+        and with ISOTONIC_POSITIVES or more isotonic steps, replace it if they are better on rows from which they have
+        not learned; see `_better`. If the fitted slope is not positive (the model ranks no better than chance on these
+        rows), only the intercept is fitted, so that calibration never reverses a ranking. With fewer than
+        MINIMUM_POSITIVES positives or negatives the method is "none".
+
+        Args:
+            plain: a sigmoid without bounds, whatever the number of positives.
         """
         positives = int(labels.sum())
         if min(positives, len(labels) - positives) < MINIMUM_POSITIVES:
             return cls()
-        if positives >= ISOTONIC_POSITIVES:
-            from sklearn.isotonic import IsotonicRegression
+        kinds: list[Fit] = [cls._sigmoid]
+        kinds += [cls.bounded] if positives >= BOUNDED_POSITIVES and not plain else []
+        kinds += [cls._steps] if positives >= ISOTONIC_POSITIVES and not plain else []
+        return cls._better(kinds, raw, labels)(raw, labels)
 
-            # The bounds prevent probabilities of 0 or 1 from a pure first or last step.
-            bound = 1 / (len(labels) + 2)
-            fitted = IsotonicRegression(y_min=bound, y_max=1 - bound, out_of_bounds="clip").fit(raw, labels)
-            return cls("isotonic", x=_floats(fitted.X_thresholds_), y=_floats(fitted.y_thresholds_))
+    @classmethod
+    def bounded(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
+        """Fit a sigmoid with bounds, by maximum likelihood."""
+        from scipy.optimize import minimize
+
+        line, rows = logit(raw), len(labels)
+        plain = cls._sigmoid(raw, labels)
+        if logistic_line(line, labels)[0] <= 0:
+            return plain
+
+        def loss(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            slope, intercept, low, high = at
+            share = sigmoid(slope * line + intercept)
+            p = np.clip(low + (high - low) * share, EPSILON, 1 - EPSILON)
+            by_p = (p - labels) / (p * (1 - p)) / rows
+            by_line = by_p * (high - low) * share * (1 - share)
+            value = -(labels * np.log(p) + (1 - labels) * np.log1p(-p)).mean()
+            steps = [by_line @ line, by_line.sum(), by_p @ (1 - share), by_p @ share]
+            return float(value), np.array(steps)
+
+        start = np.array([plain.slope, plain.intercept, 0.1 * labels.mean(), 1 - 0.1 * (1 - labels.mean())])
+        bounds = [(plain.slope, None), (None, None), (0.0, 0.5), (0.5, 1.0)]
+        found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+        if found.fun >= log_losses(plain.slope * line + plain.intercept, labels).mean():
+            return plain
+        slope, intercept, low, high = (float(value) for value in found.x)
+        return cls("sigmoid", slope, intercept, low=low, high=high)
+
+    @classmethod
+    def _sigmoid(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
         slope, intercept = logistic_line(logit(raw), labels)
         if slope <= 0:
             slope, intercept = logistic_line(logit(raw), labels, slope=1.0)
         return cls("sigmoid", slope, intercept)
+
+    @classmethod
+    def _steps(cls, raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Calibration":
+        from sklearn.isotonic import IsotonicRegression
+
+        # The bounds prevent probabilities of 0 or 1 from a pure first or last step.
+        bound = 1 / (len(labels) + 2)
+        fitted = IsotonicRegression(y_min=bound, y_max=1 - bound, out_of_bounds="clip").fit(raw, labels)
+        return cls("isotonic", x=_floats(fitted.X_thresholds_), y=_floats(fitted.y_thresholds_))
+
+    @staticmethod
+    def _better(kinds: "list[Fit]", raw: NDArray[np.float64], labels: NDArray[np.float64]) -> "Fit":
+        """Returns the first kind of map, simplest first, whose log loss is within one standard error of the lowest.
+
+        Every fifth row is judged by maps of the other rows, for each fifth in turn.
+        """
+        if len(kinds) == 1:
+            return kinds[0]
+        losses = np.empty((len(kinds), len(labels)))
+        turn = np.arange(len(labels)) % 5
+        for number in range(5):
+            learn, judge = turn != number, turn == number
+            for at, kind in enumerate(kinds):
+                judged = kind(raw[learn], labels[learn]).apply(raw[judge])
+                losses[at, judge] = log_losses(logit(judged), labels[judge])
+        worse = losses - losses[losses.mean(axis=1).argmin()]
+        near = worse.mean(axis=1) <= worse.std(axis=1, ddof=1) / len(labels) ** 0.5
+        return kinds[int(near.argmax())]
 
     def apply(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probabilities of raw probabilities."""
@@ -132,7 +206,7 @@ class Calibration:
             interpolated: NDArray[np.float64] = np.interp(raw, self.x, self.y)
             return interpolated
         if self.method == "sigmoid":
-            return sigmoid(self.slope * logit(raw) + self.intercept)
+            return self.low + (self.high - self.low) * sigmoid(self.slope * logit(raw) + self.intercept)
         return np.asarray(raw, dtype=np.float64)
 
     def as_dict(self) -> dict[str, Any]:
@@ -143,6 +217,8 @@ class Calibration:
             "intercept": self.intercept,
             "x": self.x,
             "y": self.y,
+            "low": self.low,
+            "high": self.high,
         }
 
     @classmethod

@@ -21,8 +21,8 @@ from churn_assets.ml.portable.curves import Curves
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.portable.trees import Trees
 
-# Version 2 added blends, version 3 curves; older versions can still be read.
-FORMAT_VERSION = 3
+# Version 2 added blends, version 3 curves, version 4 bounds of the calibration; older versions can still be read.
+FORMAT_VERSION = 4
 MODEL_FILE = "model.json"
 ARRAYS_FILE = "arrays.npz"
 

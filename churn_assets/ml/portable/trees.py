@@ -1,22 +1,22 @@
-"""Additive decision trees as plain arrays: prediction and exact Shapley contributions in numpy.
+"""Ensembles of binary trees as plain arrays: one prediction and one exact explanation for every kind of trees.
 
-One representation covers Spark's trees, forests and boosted trees, scikit-learn's histogram boosting and XGBoost.
-Contributions are computed here and not by the `shap` package: Spark workers and serving need them, and importing that
-package takes 4 CPU seconds and a compiler. On boosted trees both agree to 1e-15 (shap 0.51.0).
+Forms of all tree learners are read into these arrays: scikit-learn's, MLlib's and XGBoost's. Their Shapley values are
+computed by `ShapleyTables`.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.ml.portable.arrays import Arrays
+from churn_assets.ml.portable.shapley_tables import FEW_ROWS, Box, ShapleyTables, rows_at_once
 
 LEAF = -1
-# A tree with at most this many distinct conditions is evaluated from a table of 2^n lines; see `TreeTable`.
+# A tree with at most this many distinct conditions is looked up in a table of 2^n lines; see `ValueTable`.
 MOST_CONDITIONS = 8
 FEWEST_COLUMNS = 8
 
@@ -94,11 +94,26 @@ class Trees(Arrays):
         )
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Prediction per row of a (rows, columns) matrix; trees are summed in order."""
+        """Prediction per row of a (rows, columns) matrix; trees are summed in order, however many rows there are."""
+        if len(matrix) < FEW_ROWS:
+            blocks = rows_at_once(len(matrix), len(self.roots))
+            return np.concatenate([np.zeros(0), *(self._walk_all(matrix[block]) for block in blocks)])
         total = np.full(len(matrix), self.start)
         for root, table in zip(self.roots, self._tables, strict=True):
             total += table.value[table.pattern(matrix)] if table else self._walk(matrix, int(root))
         return total
+
+    def predictions_after(
+        self, matrix: NDArray[np.float64], counts: Sequence[int]
+    ) -> list[NDArray[np.float64]]:
+        """Predictions per row of the first trees alone, one array per number of trees."""
+        total = np.full(len(matrix), self.start)
+        found = {}
+        for count, root in enumerate(self.roots[: max(counts)], start=1):
+            total = total + self._walk(matrix, int(root))
+            if count in counts:
+                found[count] = total
+        return [found[count] for count in counts]
 
     def _walk(self, matrix: NDArray[np.float64], root: int) -> NDArray[np.float64]:
         """Returns the value that one tree adds to each row."""
@@ -112,6 +127,18 @@ class Trees(Arrays):
         found: NDArray[np.float64] = self.value[at]
         return found
 
+    def _walk_all(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns the prediction of few rows: all trees step down together, because each step costs a few calls."""
+        at = np.tile(self.roots, (len(matrix), 1))
+        row = np.arange(len(matrix))[:, None]
+        while (inner := self.column[at] != LEAF).any():
+            goes_left = matrix[row, self.column[at]] <= self.threshold[at]
+            at = np.where(inner, np.where(goes_left, self.left[at], self.right[at]), at)
+        # cumsum adds in order, as `predict` does; sum would add pairwise
+        values = np.column_stack([np.full(len(matrix), self.start), self.value[at]])
+        summed: NDArray[np.float64] = values.cumsum(axis=1)[:, -1]
+        return summed
+
     def expected(self) -> float:
         """Mean prediction over the training rows: leaves weighted by their share of their tree's cover."""
         roots_of = np.searchsorted(self.roots, np.arange(len(self.column)), side="right") - 1
@@ -124,12 +151,7 @@ class Trees(Arrays):
         """Exact path-dependent Shapley values; per row they add up to `predict - expected`.
 
         An absent player (column) is averaged out with the training cover of each branch, as in TreeSHAP (Lundberg et
-        al. 2020). One leaf is a product game over the columns on its path: with indicators o (1 if the row fulfils all
-        conditions of that column) and cover ratios z,
-            phi_i = value * (o_i - z_i) * integral over u in [0, 1] of prod_{j != i} (z_j (1 - u) + o_j u),
-        because |S|! (d - 1 - |S|)! / d! is the Beta integral of u^|S| (1-u)^(d-1-|S|). The integrand is a polynomial
-        of degree d - 1, so Gauss-Legendre is exact. As o is 0/1, a leaf has only 2^d different results; they are
-        tabulated once and looked up per row.
+        al. 2020).
 
         Args:
             matrix: (rows, columns).
@@ -139,98 +161,65 @@ class Trees(Arrays):
             (rows, outputs), unit of the prediction.
         """
         group = np.arange(matrix.shape[1]) if group is None else group
-        # Outputs are rows here, so that each is a contiguous vector.
-        result = np.zeros((int(group.max()) + 1, len(matrix)))
-        for root, table in zip(self.roots, self._tables, strict=True):
-            if table:
-                pattern = table.pattern(matrix)
-                for column, answers in table.shapley.items():
-                    result[group[column]] += answers[pattern]
-                continue
-
-            @cache
-            def holds(node: int) -> NDArray[np.bool_]:
-                goes_left: NDArray[np.bool_] = matrix[:, self.column[node]] <= self.threshold[node]
-                return goes_left
-
-            for column, added in self._shapley(int(root), holds):
-                result[group[column]] += added
-        return result.T
-
-    def _shapley(
-        self, root: int, holds: Callable[[int], NDArray[np.bool_]]
-    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Yields matrix column and its addition to each row, per leaf; `holds(node)` is True where a row goes left."""
-        for leaf, path in self._paths(root):
-            columns = list(dict.fromkeys(int(self.column[node]) for node, _ in path))
-            pattern: NDArray[np.int32] | int = 0
-            ratio = np.ones(len(columns))
-            for bit, column in enumerate(columns):
-                met: NDArray[np.bool_] | bool = True
-                for node, is_left in path:
-                    if self.column[node] == column:
-                        met = met & (holds(node) if is_left else ~holds(node))
-                        child = self.left[node] if is_left else self.right[node]
-                        ratio[bit] *= self.cover[child] / self.cover[node]
-                pattern = pattern | (np.asarray(met).astype(np.int32) << bit)
-            answers = _leaf_table(ratio) * self.value[leaf] if columns else ()
-            for bit, column in enumerate(columns):
-                yield column, answers[bit][pattern]
+        return self._shapley.contributions(matrix, group)
 
     @cached_property
-    def _tables(self) -> "list[TreeTable | None]":
-        """The table of each tree; None for a tree with more than MOST_CONDITIONS conditions."""
-        return [self._table(int(root)) for root in self.roots]
+    def _shapley(self) -> ShapleyTables:
+        return ShapleyTables.of(self.boxes())
 
-    def _table(self, root: int) -> "TreeTable | None":
-        paths = list(self._paths(root))
-        inner = sorted({node for _, path in paths for node, _ in path})
+    def boxes(self) -> list[Box]:
+        """Returns every leaf as a box, from left to right, so that neighbours share most of their conditions."""
+        column, threshold, value = self.column.tolist(), self.threshold.tolist(), self.value.tolist()
+        left, right, cover = self.left.tolist(), self.right.tolist(), self.cover.tolist()
+        found = []
+        stack = [(int(root), Box()) for root in reversed(self.roots)]
+        while stack:
+            node, box = stack.pop()
+            if column[node] == LEAF:
+                found.append(box.worth(value[node]))
+                continue
+            for child, is_left in ((right[node], False), (left[node], True)):
+                share = cover[child] / cover[node]
+                stack.append((child, box.cut(column[node], threshold[node], is_left, share)))
+        return found
+
+    @cached_property
+    def _tables(self) -> "list[ValueTable | None]":
+        """The table of each tree; None for a tree with more than MOST_CONDITIONS conditions."""
+        ends = [*self.roots[1:], len(self.column)]
+        return [self._table(int(root), int(end)) for root, end in zip(self.roots, ends, strict=True)]
+
+    def _table(self, root: int, end: int) -> "ValueTable | None":
+        inner = root + np.flatnonzero(self.column[root:end] != LEAF)
         asked = sorted({(int(self.column[node]), float(self.threshold[node])) for node in inner})
         if len(asked) > MOST_CONDITIONS:
             return None
-        numbers = np.arange(2 ** len(asked))
-        held: dict[tuple[int, float], NDArray[np.bool_]]
-        held = {condition: (numbers >> bit) & 1 == 1 for bit, condition in enumerate(asked)}
-
-        def holds(node: int) -> NDArray[np.bool_]:
-            return held[int(self.column[node]), float(self.threshold[node])]
-
-        value = np.zeros(len(numbers))
-        for leaf, path in paths:
-            reached = np.ones(len(numbers), dtype=bool)
-            for node, is_left in path:
-                reached &= holds(node) if is_left else ~holds(node)
-            value[reached] = self.value[leaf]
-        shapley = {column: np.zeros(len(numbers)) for column, _ in asked}
-        for column, added in self._shapley(root, holds):
-            shapley[column] += added
-        return TreeTable(asked, value, shapley)
-
-    def _paths(self, root: int) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
-        """Yields every leaf of a tree with its path: (node, goes left) from the root down."""
-        stack: list[tuple[int, list[tuple[int, bool]]]] = [(root, [])]
+        lines = np.arange(2 ** len(asked))
+        held = {condition: (lines >> bit) & 1 == 1 for bit, condition in enumerate(asked)}
+        value = np.zeros(len(lines))
+        stack = [(root, np.ones(len(lines), dtype=bool))]
         while stack:
-            node, path = stack.pop()
+            node, reached = stack.pop()
             if self.column[node] == LEAF:
-                yield node, path
+                value[reached] = self.value[node]
                 continue
-            stack.append((int(self.right[node]), [*path, (node, False)]))
-            stack.append((int(self.left[node]), [*path, (node, True)]))
+            goes_left = held[int(self.column[node]), float(self.threshold[node])]
+            stack.append((int(self.left[node]), reached & goes_left))
+            stack.append((int(self.right[node]), reached & ~goes_left))
+        return ValueTable(asked, value)
 
 
 @dataclass(frozen=True)
-class TreeTable:
+class ValueTable:
     """A small tree as a table: one bit per condition that a row meets; the binary number is the line to look up.
 
     Attributes:
         conditions: (matrix column, threshold): value <= threshold; the first is the lowest bit.
         value: value that the tree adds, per line.
-        shapley: matrix column -> its Shapley value, per line.
     """
 
     conditions: list[tuple[int, float]]
     value: NDArray[np.float64]
-    shapley: dict[int, NDArray[np.float64]]
 
     def pattern(self, matrix: NDArray[np.float64]) -> NDArray[np.intp]:
         """The table line of each row."""
@@ -238,24 +227,3 @@ class TreeTable:
         for bit, (column, threshold) in enumerate(self.conditions):
             found |= (matrix[:, column] <= threshold).view(np.uint8) << np.uint8(bit)
         return found.astype(np.intp)
-
-
-@cache
-def _quadrature(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Gauss-Legendre nodes in [0, 1], and weights for [-1, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(points)
-    return (nodes + 1) / 2, weights
-
-
-def _leaf_table(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shapley values of a leaf with value 1 for every pattern of met conditions; shape (players, 2^players)."""
-    players = len(ratio)
-    met = (np.arange(2**players) >> np.arange(players)[:, None]) & 1  # (players, patterns)
-    u, weights = _quadrature((players + 1) // 2)
-    # (players, patterns, quadrature nodes)
-    factors = ratio[:, None, None] * (1 - u) + met[:, :, None] * u
-    table = np.empty((players, 2**players))
-    for player in range(players):
-        others = np.delete(factors, player, axis=0).prod(axis=0)
-        table[player] = (met[player] - ratio[player]) * (others @ (weights / 2))
-    return table

@@ -13,9 +13,10 @@ from churn_assets.ml.candidates import sklearn_trees
 from churn_assets.ml.candidates.candidate import ROWS_FOR_SPARK, Engine, TrainingPart, engine_of
 from churn_assets.ml.candidates.histogram_boosting import BaggedBoosting, HistogramBoosting
 from churn_assets.ml.candidates.logistic_regression import LogisticRegression
+from churn_assets.ml.candidates.neural_additive import NeuralAdditive
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
-from churn_assets.ml.candidates.xgboost import trees_of
+from churn_assets.ml.candidates.xgboost import ExtremeBoosting, trees_of
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
@@ -57,7 +58,7 @@ def fit_and_keep(
 ) -> tuple[PortableModel | Any, Any]:
     """The scorer and the learner's own fitted model, on the engine of the part."""
     kept: list[Any] = []
-    if name == "extreme_boosting":
+    if isinstance(CANDIDATES[name], ExtremeBoosting):
         from churn_assets.ml.candidates import xgboost as extreme
 
         translate = extreme.trees_of
@@ -110,9 +111,9 @@ def test_portable_scorer_matches_the_learner_and_finds_the_signal(
     scorer, learner = fit_and_keep(name, replace(part, engine=engine), monkeypatch)
     matrix, labels = transformation.transform(FRESH), FRESH["label"].to_numpy(np.float64)
     ours = scorer.probability(matrix)
-    if name == "histogram_boosting" or (name in TREES and engine == "local"):
+    if isinstance(CANDIDATES[name], HistogramBoosting) or (name in TREES and engine == "local"):
         theirs = learner.predict_proba(matrix)[:, 1]
-    elif name == "extreme_boosting":
+    elif isinstance(CANDIDATES[name], ExtremeBoosting):
         theirs = learner.predict(DMatrix(matrix))
         margins = learner.predict(DMatrix(matrix), output_margin=True)
         # float32 sums: relative to the largest, since a margin may be 0
@@ -127,7 +128,7 @@ def test_portable_scorer_matches_the_learner_and_finds_the_signal(
             scored = learner.transform(fresh.frame()).toPandas().sort_values("label")
         column = "probability" if "probability" in scored else "prediction"
         theirs = np.array([value if np.isscalar(value) else value[1] for value in scored[column]])
-    in_float32 = name in ("extreme_boosting", "neural_additive")
+    in_float32 = isinstance(CANDIDATES[name], ExtremeBoosting | NeuralAdditive)
     assert np.abs(ours - theirs).max() < (1e-6 if in_float32 else 1e-12)
     assert len(np.unique(ours)) > 4
     assert auc_interval(labels, ours)[0] > (0.70 if name == "decision_tree" else 0.73)

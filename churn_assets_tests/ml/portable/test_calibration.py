@@ -35,9 +35,29 @@ def test_logistic_line_agrees_with_scikit_learn() -> None:
     assert sigmoid(logit(raw) + offset).mean() == pytest.approx(labels.mean(), abs=1e-6)
 
 
-def test_sigmoid_for_few_isotonic_for_many_positives() -> None:
-    assert Calibration.fit(*drawn(2000, 0.6, -0.5)).method == "sigmoid"
-    assert Calibration.fit(*drawn(20000, 0.6, 0.5)).method == "isotonic"
+def test_a_richer_map_replaces_the_sigmoid_only_where_it_is_better() -> None:
+    for few in (2000, 20000):
+        plain = Calibration.fit(*drawn(few, 0.6, -0.5))
+        assert (plain.method, plain.low, plain.high) == ("sigmoid", 0.0, 1.0)
+    random = np.random.default_rng(0)
+    raw = random.random(20000)
+    stairs = np.select([raw < 0.3, raw < 0.6], [0.02, 0.3], 0.9)
+    labels = (random.random(20000) < stairs).astype(float)
+    assert Calibration.fit(raw, labels).method == "isotonic"
+    assert Calibration.fit(raw[:1500], labels[:1500]).method == "sigmoid"  # too few positives for steps
+
+
+def test_bounds_are_found_where_the_model_is_too_sure() -> None:
+    random = np.random.default_rng(0)
+    log_odds = random.normal(0, 4, 6000)
+    labels = (random.random(6000) < 0.05 + 0.8 * sigmoid(log_odds)).astype(float)
+    fitted = Calibration.fit(sigmoid(log_odds), labels)
+    assert (fitted.method, fitted.low, fitted.high) == (
+        "sigmoid",
+        pytest.approx(0.05, abs=0.02),
+        pytest.approx(0.85, abs=0.02),
+    )
+    assert Calibration.from_dict(fitted.as_dict()) == fitted
 
 
 @pytest.mark.parametrize("n", [2000, 20000])

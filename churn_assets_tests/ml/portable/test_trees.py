@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from churn_assets.ml.portable.shapley_tables import MOST_CONDITIONS
 from churn_assets.ml.portable.trees import LEAF, Trees
 
 
@@ -66,7 +67,8 @@ def brute_force(trees: Trees, row: NDArray[np.float64]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("seed", range(5))
 def test_contributions_are_the_shapley_values(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    trees = Trees.join([random_tree(rng, 4, depth) for depth in (1, 3, 5)], start=0.3)
+    # the last one has leaves with more conditions than a table holds
+    trees = Trees.join([random_tree(rng, 4, depth) for depth in (1, 3, 5, 9)], start=0.3)
     matrix = rng.normal(size=(6, 4))
     expected = np.array([brute_force(trees, row) for row in matrix])
     assert np.allclose(trees.contributions(matrix), expected, atol=1e-12)
@@ -80,6 +82,30 @@ def test_contributions_add_up() -> None:
     matrix = rng.normal(size=(200, 10))
     total = trees.contributions(matrix).sum(axis=1)
     assert np.abs(trees.expected() + total - trees.predict(matrix)).max() < 1e-9
+
+
+def test_deep_trees_are_cut_into_small_tables_and_chains_are_computed() -> None:
+    rng = np.random.default_rng(2)
+    bushy = Trees.join([random_tree(rng, 30, 6) for _ in range(20)])
+    assert not bushy._shapley.wide.value.size
+    assert bushy._shapley.values.size < 2**MOST_CONDITIONS * len(bushy._shapley.entry_column)
+    chains = Trees.join([random_tree(rng, 30, 12), bushy])
+    assert chains._shapley.wide.value.size
+    for trees in (bushy, chains):
+        matrix = rng.normal(size=(700, 30))
+        assert (
+            np.abs(trees.expected() + trees.contributions(matrix).sum(axis=1) - trees.predict(matrix)).max()
+            < 1e-9
+        )
+
+
+def test_predictions_after_some_trees_are_those_of_the_shorter_ensemble() -> None:
+    rng = np.random.default_rng(3)
+    grown = [random_tree(rng, 5, depth) for depth in (2, 6, 1, 4)]
+    matrix = rng.normal(size=(50, 5))
+    after = Trees.join(grown, start=0.5).predictions_after(matrix, [4, 1, 2])
+    for count, found in zip([4, 1, 2], after, strict=True):
+        assert np.array_equal(found, Trees.join(grown[:count], start=0.5).predict(matrix))
 
 
 def test_single_leaf_tree_predicts_its_value() -> None:

@@ -1,0 +1,117 @@
+"""The files of the log: append-only JSON lines, one file per process, readable by their owner only.
+
+A record is one write to the operating system, so that it survives the death of its process; errors are also synced to
+the disk. A process that cannot write counts what it drops, and warns once.
+"""
+
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from churn_assets.operations.log.records import record_of
+
+LARGEST_FILE = 16 * 1024**2
+KEPT_DAYS = 90
+SYNCED = 17  # severity number of ERROR
+
+
+class Spool(logging.Handler):
+    """Writes records to a file of this process in `folder`; the file is made at the first record.
+
+    Attributes:
+        folder: of the files.
+        resource: attributes of the process that every record holds.
+        dropped: records that could not be written since the last one that was.
+    """
+
+    def __init__(self, folder: Path, resource: dict[str, str], largest_file: int = LARGEST_FILE) -> None:
+        super().__init__()
+        self.folder = folder
+        self.resource = resource
+        self.dropped = 0
+        self._largest = largest_file
+        self._file: int | None = None
+        self._process = self._size = self._number = 0
+        self._torn = self._warned = False
+        self._busy = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one record. Never raises."""
+        if getattr(self._busy, "now", False):
+            return  # what is logged while a record is written
+        self._busy.now = True
+        try:
+            self._write(record_of(record))
+        except OSError as error:
+            self._drop(error)
+        except Exception as error:  # noqa: BLE001 (a defect in logging must not end a run)
+            self._drop(error)
+        finally:
+            self._busy.now = False
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file is not None and self._process == os.getpid():
+            with suppress(OSError):
+                os.close(self._file)
+        self._file = None
+        super().close()
+
+    def _write(self, found: dict[str, Any]) -> None:
+        if self.dropped:
+            found["attributes"]["churn.log.dropped"] = self.dropped
+        line = json.dumps({**found, "resource": self.resource}, ensure_ascii=False, default=str) + "\n"
+        content = line.encode(errors="replace")
+        if self._torn:
+            content = b"\n" + content
+        file = self._open(len(content))
+        written = os.write(file, content)
+        self._size += written
+        self._torn = written < len(content)
+        if self._torn:
+            raise OSError("the record was written in part")
+        self.dropped, self._warned = 0, False
+        if found["severity_number"] >= SYNCED:
+            os.fsync(file)
+
+    def _open(self, more: int) -> int:
+        """The file of this process, with room for `more` bytes; a new one after a fork and when it is full."""
+        forked = self._process != os.getpid()
+        if self._file is not None and not forked and self._size + more <= self._largest:
+            return self._file
+        if self._file is not None and not forked:
+            os.close(self._file)
+        self._file = None
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._number = 1 if forked else self._number + 1
+        self._process, self._size, self._torn = os.getpid(), 0, False
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{socket.gethostname()}-{self._process}-{self._number:04d}.jsonl"
+        self._file = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+        return self._file
+
+    def _drop(self, error: Exception) -> None:
+        self.dropped += 1
+        if not self._warned:
+            self._warned = True
+            why = error.strerror if isinstance(error, OSError) else type(error).__name__
+            with suppress(Exception):
+                sys.stderr.write(f"Warning: the log in {self.folder} cannot be written: {why}. Runs go on.\n")
+
+
+def forget(folder: Path, days: int = KEPT_DAYS) -> int:
+    """Deletes the files of which nothing was written for so many days; returns their number."""
+    limit, gone = time.time() - days * 86400, 0
+    for file in folder.glob("*.jsonl"):
+        with suppress(OSError):  # another process deletes it, too
+            if file.stat().st_mtime < limit:
+                file.unlink()
+                gone += 1
+    return gone

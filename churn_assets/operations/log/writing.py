@@ -1,0 +1,79 @@
+"""Starts the log of this process and writes events.
+
+`start` is called where a process begins: by the command line, and where Dagster prepares the resources of a run or of a
+tick.
+"""
+
+import logging
+import threading
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from churn_assets.operations.log.records import OURS
+from churn_assets.operations.log.spool import Spool, forget
+from churn_assets.settings import Settings
+
+FOLDER = "log"
+
+_starting = threading.Lock()
+_events = logging.getLogger(f"{OURS}.events")
+
+
+def log_folder(settings: Settings) -> Path:
+    """The folder of the log's files."""
+    return settings.home_path / FOLDER
+
+
+def start(settings: Settings) -> Spool:
+    """Sends the records of all loggers of this process to the files of this home; the second call changes nothing."""
+    with _starting:
+        root, folder = logging.getLogger(), log_folder(settings)
+        present = [handler for handler in root.handlers if isinstance(handler, Spool)]
+        for spool in present:
+            if spool.folder == folder:
+                return spool
+            _detach(spool)
+        resource = {"service.name": "churn_assets", "service.version": version("churn-assets")}
+        spool = Spool(folder, resource)
+        if not root.handlers and logging.lastResort:
+            root.addHandler(logging.lastResort)  # Python prints warnings by it only while there is no handler
+        root.addHandler(spool)
+        _events.addHandler(spool)
+        _events.setLevel(logging.INFO)
+        _events.propagate = False  # they are for the files, not for the terminal
+        forget(folder)
+        return spool
+
+
+def stop() -> None:
+    """Detaches the log from the loggers of this process, and closes its file."""
+    with _starting:
+        for handler in list(logging.getLogger().handlers):
+            if isinstance(handler, Spool):
+                _detach(handler)
+
+
+def event(
+    name: str, body: str, *, level: int = logging.INFO, error: BaseException | None = None, **more: Any
+) -> None:
+    """Writes an event; does nothing in a process that has not started its log.
+
+    Args:
+        name: its kind, such as `step.ended`.
+        body: a sentence. No personal value.
+        level: of Python's logging.
+        error: the exception that caused it.
+        more: attributes; a name gets the prefix `churn.`, and `__` in it becomes a dot.
+    """
+    if not _events.handlers:
+        return
+    fields = {f"churn.{key.replace('__', '.')}": value for key, value in more.items() if value is not None}
+    caused = (type(error), error, error.__traceback__) if error is not None else None
+    _events.log(level, "%s", body, exc_info=caused, extra={"fields": {"event.name": name, **fields}})
+
+
+def _detach(spool: Spool) -> None:
+    for logger in (logging.getLogger(), _events):
+        logger.removeHandler(spool)
+    spool.close()
