@@ -23,7 +23,7 @@ WORKDIR /src
 # The dependencies first, for a package that is still empty: this layer lasts until one of these files changes.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir churn_assets && touch churn_assets/__init__.py \
-    && /opt/venv/bin/pip install -c constraints.txt ".${EXTRAS:+[$EXTRAS]}" \
+    && /opt/venv/bin/pip install -c constraints.txt ".[spark${EXTRAS:+,$EXTRAS}]" \
     && rm -rf build churn_assets
 COPY dagster.yaml ./
 COPY churn_assets churn_assets

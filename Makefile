@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test oracle lint docs tables ui bench parity clean clean-all jars
+.PHONY: help demo announce test test-spark oracle lint docs tables ui bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 # The Python to make the environment with; if none is named, the first that .ci/pythons finds.
 PYTHON ?=
 
+ON_TWO_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
 INSTALL = $(BIN)/python .ci/install.py -c constraints.txt
 # Spark has no pyproject.toml. --use-pep517 builds it alike with every pip, and without a deprecation warning. The
 # wheel is stored uncompressed: its jars are compressed already, and compressing them again takes most of the time.
@@ -35,12 +36,14 @@ demo: announce $(VENV)/.stamp  ## simulate a telecom operator, run the whole pip
 # First of all, and only when there is something to install: the demo itself says what it does and how long that takes.
 announce:
 	@$(MAKE) --question --no-print-directory $(VENV)/.stamp 2>/dev/null || { \
-	  echo "1/3 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
-	  echo "2/3 fetch the two Delta jars, once: 10 MB, seconds;"; \
-	  echo "3/3 run the demo: about 3 minutes on two cores; it says how long each part takes here."; }
+	  echo "1/2 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
+	  echo "2/2 run the demo: about 2 minutes on two cores; it says how long each part takes here."; }
 
 test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
+
+test-spark: $(VENV)/.stamp jars  ## run the tests that compute tables, and those about Spark, on Spark in place of Sail
+	@CHURN_ENGINE=spark $(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own
@@ -57,7 +60,7 @@ docs: $(VENV)/.docs  ## build the documentation into site/; a dead link fails
 	@$(BIN)/zensical build --strict --clean
 
 # In a shell without job control, background processes ignore Ctrl-C; so each is told, and waited for.
-ui: $(VENV)/.stamp jars  ## start Dagster's web page and daemon on http://127.0.0.1:3000 (PORT=...); Ctrl-C stops both
+ui: $(VENV)/.stamp  ## start Dagster's web page and daemon on http://127.0.0.1:3000 (PORT=...); Ctrl-C stops both
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
 	  echo "Port $(PORT) is not free. Name another one: make ui PORT=3001" >&2; exit 1; }
 	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.deployment.dagster_home)"; export DAGSTER_HOME; \
@@ -99,7 +102,7 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@echo "Installing Spark, which comes as source and is packed here: half a gigabyte, about a minute."
 	@$(INSTALL) $(AS_WHEEL) 'pyspark==4.2.*'
 	@echo "Installing about 150 other packages: one to three minutes."
-	@$(INSTALL) -e '.[test,dev]'
+	@$(INSTALL) -e '.[test,dev,spark]'
 	@touch $@
 
 # Three hundred megabytes that only the tests of one candidate need.

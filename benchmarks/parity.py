@@ -37,6 +37,8 @@ OF_THE_RUN = frozenset(
         "mlflow_run_id",
         "recorded_at",
         "judged_at",
+        "decided_at",
+        "by",
         "trained_at",
         "seconds",
         "found_at",

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         "too, else Maven Central.",
     )
     engine: Literal["auto", "sail", "spark"] = Field(
-        "spark",
+        "auto",
         description="What computes the tables. sail: without Java, for a lake on this machine; spark: in a JVM or on a "
         "cluster; auto: sail where the data are on this machine and fit its memory, else spark.",
     )

@@ -1,4 +1,4 @@
-"""What all tests share: a clean environment and one Spark session."""
+"""What all tests share: a clean environment and one session, on Sail or, with CHURN_ENGINE=spark, on Spark."""
 
 import os
 import signal
@@ -34,20 +34,22 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With CHURN_ENGINE=sail only the tests that use the session, but for those about the JVM.
+    """The tests about the JVM run with CHURN_ENGINE=spark only, and with it only they and those that use the session.
 
     Of two processes that share the tests, one has the Spark session, and one the demo with what lives on from it.
 
     Other tests of a module stay together.
     """
-    if os.environ.get("CHURN_ENGINE") == "sail":
-        on_both = [
-            item
-            for item in items
-            if "spark" in getattr(item, "fixturenames", ()) and item.get_closest_marker("jvm") is None
-        ]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(on_both)])
-        items[:] = on_both
+    on_spark = os.environ.get("CHURN_ENGINE") == "spark"
+
+    def is_chosen(item: pytest.Item) -> bool:
+        about_the_jvm = item.get_closest_marker("jvm") is not None
+        return (
+            about_the_jvm or "spark" in getattr(item, "fixturenames", ()) if on_spark else not about_the_jvm
+        )
+
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
+    items[:] = [item for item in items if is_chosen(item)]
     for item in items:
         wanted = getattr(item, "fixturenames", ())
         costly = next((name for name in ("spark", "demo") if name in wanted), None)
@@ -56,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
-    """The one Spark session of the test run: two cores, small profile, everything it writes in a temporary folder."""
+    """The one session of the test run: two cores, small profile, everything it writes in a temporary folder."""
     home = tmp_path_factory.mktemp("spark-home")
     yield start_session(
         Settings(home=str(home), engine_profile="small", spark_master="local[2]"), "churn_assets_tests"

@@ -56,7 +56,7 @@ def test_ctrl_c_ends_the_run_and_its_training(tmp_path: Path, monkeypatch: pytes
 
 
 def test_without_the_delta_jars_no_run_begins(tmp_path: Path) -> None:
-    nowhere = {"jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
+    nowhere = {"engine": "spark", "jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
     settings = settings_for(tmp_path / "home").model_copy(update=nowhere)
     with runs.dagster_instance(settings) as instance:
         with pytest.raises(JarsError):

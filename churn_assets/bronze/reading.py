@@ -4,7 +4,7 @@ sources.readers parse the files before Spark reads them. Files with the same col
 converted by its own column names.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -90,14 +90,14 @@ def _by_name(columns: Columns) -> "dict[str, Column]":
     }
 
 
-def _as_json(parts: dict[str, "Column"], floating: Collection[str] = ()) -> "Column":
-    """A JSON object of the parts that are not null, `floating` of them doubles or floats; null when none is left."""
+def _as_json(parts: dict[str, "Column"], kinds: Mapping[str, str] | None = None) -> "Column":
+    """A JSON object of the parts that are not null; null when none is left. `kinds`: types of all but text."""
     from pyspark.sql import functions as F
 
     if not parts:
         return F.lit(None).cast("string")
     some = reduce(lambda a, b: a | b, (value.isNotNull() for value in parts.values()))
-    return F.when(some, json_object(parts, floating))
+    return F.when(some, json_object(parts, kinds or {}))
 
 
 def _finish_csv(spark: "SparkSession", source: Source, columns: Columns, folder: str) -> "DataFrame":
@@ -180,7 +180,6 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
     staged = {field.name: field.dataType for field in raw.schema}
     named = zip(_places(len(columns)), columns, strict=True)
     kinds = {name: staged[place] for place, (name, _) in named}
-    floating = {name for name, kind in kinds.items() if kind.typeName() in FLOATING}
     values, rescued, carried = {}, {}, set()
     for field in source.fields:
         name = _delivered_name(source, field, [*delivered])
@@ -190,7 +189,9 @@ def _finish_parquet(spark: "SparkSession", source: Source, columns: Columns, fol
         carried.add(name)
         values[field] = _cast(delivered[name], kinds[name], types[field], field in ids)
         unfit = delivered[name].isNotNull() & values[field].isNull()
-        text = number_as_text(delivered[name]) if name in floating else delivered[name].cast("string")
+        is_floating = kinds[name].typeName() in FLOATING
+        text = number_as_text(delivered[name]) if is_floating else delivered[name].cast("string")
         rescued[field] = F.when(unfit, text)
     others = {name: value for name, value in delivered.items() if name not in carried}
-    return _finish(raw, source, values, _as_json(rescued | others, floating & others.keys()))
+    as_json = _as_json(rescued | others, {name: kinds[name].typeName() for name in others})
+    return _finish(raw, source, values, as_json)

@@ -1,4 +1,4 @@
-"""`churn-assets demo`: from nothing to scored segments, in one process and one JVM."""
+"""`churn-assets demo`: from nothing to scored segments, in one process."""
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
-from churn_assets.lakehouse.engine.texts import FLOATING, json_object
+from churn_assets.lakehouse.engine.texts import json_object
 from churn_assets.silver.row_rules import (
     is_nulling,
     kept_none,
@@ -13,7 +13,7 @@ from churn_assets.silver.row_rules import (
     remarks,
     value_rules,
 )
-from churn_assets.silver.typed_values import as_text, can_be_computed, raw_value, text_columns, typed_value
+from churn_assets.silver.typed_values import as_text, can_be_computed, raw_kinds, raw_value, typed_value
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -38,14 +38,14 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         *(raw_value(c, source).alias(f"_raw_{c.name}") for c in source.columns),
         *(can_be_computed(transform).alias(name) for name, transform in computed.items()),
     )
-    texts = text_columns(raw, source)
+    kinds = raw_kinds(raw, source)
     typed = raw.select(
         *provenance,
         "_delivered",
-        *(as_text(c, source).alias(f"_raw_{c.name}") for c in source.columns),
+        *(as_text(c, source, kinds[c.name]).alias(f"_raw_{c.name}") for c in source.columns),
         *computed,
         *(
-            typed_value(F.col(f"_raw_{c.name}"), c, source, c.name in texts).alias(c.name)
+            typed_value(F.col(f"_raw_{c.name}"), c, source, kinds[c.name]).alias(c.name)
             for c in source.columns
         ),
     )
@@ -61,7 +61,7 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
         F.when(rule.isNull(), told).alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
-        F.when(rule.isNotNull(), json_object(_delivered(source), _floating(source))).alias("raw_row"),
+        F.when(rule.isNotNull(), json_object(_delivered(source), _types(source))).alias("raw_row"),
         F.col("extract_date").alias("known_at"),
     )
 
@@ -104,11 +104,9 @@ def _delivered(source: Source) -> "dict[str, Column]":
     return {field: F.col(f"_delivered.`{field}`") for field in source.fields} | {"rescued": F.col("rescued")}
 
 
-def _floating(source: Source) -> set[str]:
-    """Fields that bronze holds as floating-point numbers."""
-    if source.format != "parquet":
-        return set()
-    return {column.field for column in source.columns if column.spark_type in FLOATING}
+def _types(source: Source) -> dict[str, str]:
+    """Field -> the type that bronze holds it in; text is left out."""
+    return {c.field: c.spark_type for c in source.columns} if source.format == "parquet" else {}
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":

@@ -106,9 +106,9 @@ def value_rules(column: ContractColumn) -> list["Rule"]:
         rules.append(_rule(rule, column, condition, reason, told))
 
     if column.minimum is not None:
-        add("range", value < _bound(column.minimum, column), f" is below {column.minimum}: ")
+        add("range", _measured(column) < _bound(column.minimum, column), f" is below {column.minimum}: ")
     if column.maximum is not None:
-        add("range", value > _bound(column.maximum, column), f" is above {column.maximum}: ")
+        add("range", _measured(column) > _bound(column.maximum, column), f" is above {column.maximum}: ")
     if column.max_days_ahead is not None:
         remedy = "name it in meansNone if it means none, or raise maxDaysAhead"
         latest = F.date_add("extract_date", column.max_days_ahead)
@@ -166,7 +166,7 @@ def invalid(column: ContractColumn) -> "Column":
     """True where the typed value is present and not one of the contract's valid values."""
     from pyspark.sql import functions as F
 
-    return F.col(column.name).isNotNull() & ~F.col(column.name).isin(*column.valid_values)
+    return F.col(column.name).isNotNull() & ~_measured(column).isin(*column.valid_values)
 
 
 def is_invalid(value: object, column: ContractColumn) -> bool:
@@ -188,6 +188,15 @@ def means_none(column: ContractColumn) -> "Column":
 def kept_none(column: ContractColumn) -> str:
     """Name of the column that keeps what means none."""
     return f"_none_{column.name}"
+
+
+def _measured(column: ContractColumn) -> "Column":
+    """The typed value, to compare it with numbers of the contract."""
+    from pyspark.sql import functions as F
+
+    value = F.col(column.name)
+    # Sail would make a decimal of the number, which may be too large for one
+    return value.cast("double") if column.spark_type.startswith("decimal") else value
 
 
 def _bound(value: float | str, column: ContractColumn) -> "Column":

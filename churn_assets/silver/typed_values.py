@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import NUMERIC, Source
 from churn_assets.contracts.source import Column as ContractColumn
-from churn_assets.lakehouse.engine.texts import FLOATING, from_text, moment, number_as_text
+from churn_assets.lakehouse.engine.texts import FLOATING, from_text, in_document, moment, number_as_text
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -41,22 +41,20 @@ def raw_value(column: ContractColumn, source: Source) -> "Column":
     if column.transform or source.format == "parquet":
         return F.nullif(F.trim(delivered), F.lit("")) if column.spark_type == "string" else delivered
     if column.json_path:
-        delivered = F.get_json_object(delivered, column.json_path)
+        delivered = in_document(delivered, column.json_path)
     return F.nullif(F.trim(delivered), F.lit(""))
 
 
-def text_columns(raw: "DataFrame", source: Source) -> set[str]:
-    """Names of the columns whose raw value is text: as it was delivered, or as transformLogic made it."""
-    if not any(
-        column.transform for column in source.columns
-    ):  # the types of a frame cost a query of the plan
-        return set() if source.format == "parquet" else {column.name for column in source.columns}
-    kinds = dict(raw.dtypes)
-    return {column.name for column in source.columns if kinds[f"_raw_{column.name}"] == "string"}
+def raw_kinds(raw: "DataFrame", source: Source) -> dict[str, str]:
+    """Column -> type of its raw value, as it was delivered or as transformLogic made it."""
+    if any(column.transform for column in source.columns):
+        kinds = dict(raw.dtypes)  # a query of the plan, which costs time
+        return {column.name: kinds[f"_raw_{column.name}"] for column in source.columns}
+    return {c.name: c.spark_type if source.format == "parquet" else "string" for c in source.columns}
 
 
-def typed_value(raw: "Column", column: ContractColumn, source: Source, is_text: bool) -> "Column":
-    """The value in the contract's type, null when it does not parse.
+def typed_value(raw: "Column", column: ContractColumn, source: Source, kind: str) -> "Column":
+    """The value, a raw one of type `kind`, in the contract's type; null when it does not parse.
 
     A transformLogic that gives text needs no cast: its text is read as delivered text is.
     """
@@ -64,7 +62,7 @@ def typed_value(raw: "Column", column: ContractColumn, source: Source, is_text: 
 
     if column.type in NUMERIC and (column.decimal, column.thousands) != (".", None):
         raw = _plain_number(raw, column)
-    cast = from_text(raw, column.spark_type) if is_text else raw.try_cast(column.spark_type)
+    cast = from_text(raw, column.spark_type) if kind == "string" else raw.try_cast(column.spark_type)
     if column.spark_type in ("double", "float"):
         number = cast
         # NaN and Infinity parse but are not valid measurements.
@@ -91,14 +89,14 @@ def _plain_number(raw: "Column", column: ContractColumn) -> "Column":
     return F.when(raw.rlike(rf"^[+-]?([0-9]+{groups})({decimal}[0-9]+)?\z"), plain)
 
 
-def as_text(column: ContractColumn, source: Source) -> "Column":
-    """The raw value as text, for rules and reasons."""
+def as_text(column: ContractColumn, source: Source, kind: str) -> "Column":
+    """The raw value, of this type, as text, for rules and reasons."""
     from pyspark.sql import functions as F
 
     raw = F.col(f"_raw_{column.name}")
+    raw = number_as_text(raw) if kind in FLOATING else raw.cast("string")
     if source.format != "parquet":
-        return raw.cast("string")
-    raw = number_as_text(raw) if column.spark_type in FLOATING else raw.cast("string")
+        return raw
     # bronze has the column's type already; a value that does not fit it is in `rescued`
     unfit = F.when(F.col("rescued").isNotNull(), F.get_json_object("rescued", f"$['{column.field}']"))
     return F.coalesce(raw, unfit)

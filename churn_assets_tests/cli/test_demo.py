@@ -67,7 +67,7 @@ def test_extracts_of_a_small_demo_want_no_other_engine_than_none(tmp_path: Path)
 
 
 def test_without_the_delta_jars_nothing_is_begun(tmp_path: Path) -> None:
-    nowhere = {"jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
+    nowhere = {"engine": "spark", "jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
     settings = settings_for(tmp_path / "home").model_copy(update=nowhere)
     with pytest.raises(JarsError):
         demo(settings, 300, 13, 7, Console(file=io.StringIO()), time.monotonic())

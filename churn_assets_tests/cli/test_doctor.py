@@ -54,7 +54,7 @@ def jars_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=str(tmp_path / "home"), jars=str(tmp_path / "kept"))
+    return Settings(home=str(tmp_path / "home"), jars=str(tmp_path / "kept"), engine="spark")
 
 
 def test_quick_look_at_this_machine_finds_nothing_that_stops_a_run(settings: Settings) -> None:

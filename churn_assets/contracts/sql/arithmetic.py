@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from churn_assets.contracts.sql.proven import MOMENTS, STEPS, STEPS_OF_DATES
+from churn_assets.contracts.sql.proven import MOMENTS, MOST_STEPS, STEPS, STEPS_OF_DATES
 from churn_assets.contracts.sql.signatures import Found
 from churn_assets.contracts.sql.types import digits, is_decimal, is_integer, is_number
 
@@ -47,6 +47,28 @@ def moved(kind: str, size: str, unit: str) -> str | Found:
     return f"this interval on a {kind} is not proven", "write date_add(day, 3) or day + interval 3 days"
 
 
+def are_comparable(one: str, other: str) -> bool:
+    """Returns whether two numbers of these types can be compared without an error.
+
+    Sail compares a double with a decimal as decimals, and raises an error for a double that is too large for one.
+    """
+    if not is_decimal(one) and not is_decimal(other):
+        return True
+    if "double" in (one, other):
+        return False
+    (p, s), (q, t) = (digits(kind) if is_decimal(kind) else (19, 0) for kind in (one, other))
+    return max(p - s, q - t) + max(s, t) <= 38
+
+
+def as_one_type(one: str, other: str) -> str:
+    """Returns what to write so that values of two types are compared as one."""
+    if one in MOMENTS and other in MOMENTS:
+        return "write cast(x as date) in place of the timestamp"
+    if is_number(one) and is_number(other):
+        return "write 2.5D in place of 2.5, or cast(x as double)"
+    return "write both as one type; text becomes a number by try_cast(x as bigint)"
+
+
 def _overflow(sign: str, kinds: Sequence[str]) -> Found:
     what = f"{sign} of whole numbers ({', '.join(dict.fromkeys(kinds))}) can overflow, which Sail does not report"
     return what, "write cast(x as double), or 2D in place of 2"
@@ -76,7 +98,8 @@ def _division(sign: str, one: str, other: str, divisor: exp.Expr) -> str | Found
 
 
 def _between_moments(sign: str, one: str, other: str, right: exp.Expr) -> str | Found:
-    if one == "date" and sign in "+-" and isinstance(right, exp.Literal) and other == "int":
+    is_small = isinstance(right, exp.Literal) and other == "int" and int(right.name) <= MOST_STEPS
+    if one == "date" and sign in "+-" and is_small:
         return "date"
     return f"{one} {sign} {other} makes another type", "use date_diff(later, earlier), date_add, date_sub"
 

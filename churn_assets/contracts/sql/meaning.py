@@ -72,7 +72,7 @@ class _Reader:
         self.names, self.texts = names, texts
         self.found: list[Found] = []
         self.variables: dict[str, str | None] = {}  # of the lambda around
-        self.lists: set[str] = set()  # expressions that are known to begin with [
+        self.beginnings: dict[str, str] = {}  # expression -> what its text is known to begin with
 
     def tell(self, what: str, instead: str = "") -> None:
         """Adds a finding; its part has an unknown type."""
@@ -209,7 +209,7 @@ class _Reader:
         first = kinds[0]
         for node, kind in zip(nodes[1:], kinds[1:], strict=True):
             if not self._comparable(str(first), str(kind), nodes[0], node):
-                remedy = "write both as one type; text becomes a number by try_cast(x as bigint)"
+                remedy = arithmetic.as_one_type(str(first), str(kind))
                 self.tell(f"a {first} is compared with a {kind}", remedy)
                 return UNKNOWN
         return "boolean"
@@ -217,10 +217,10 @@ class _Reader:
     def _comparable(self, one: str, other: str, left: exp.Expr, right: exp.Expr) -> bool:
         if one.startswith(("array", "struct")) or other.startswith(("array", "struct")):
             return False
-        if one == other or "null" in (one, other) or (is_number(one) and is_number(other)):
+        if one == other or "null" in (one, other):
             return True
-        if one in MOMENTS and other in MOMENTS:
-            return True
+        if is_number(one) and is_number(other):
+            return arithmetic.are_comparable(one, other)
         day = self.text(right) if one in MOMENTS else self.text(left) if other in MOMENTS else None
         return day is not None and casts.is_day(day)
 
@@ -237,13 +237,13 @@ class _Reader:
         if (chosen := node.args.get("this")) is not None and isinstance(node, exp.Case):
             self._comparison([chosen, *(branch.this for branch in ifs)])
             chosen = None
-        before = set(self.lists)
+        before = dict(self.beginnings)
         for branch in ifs:
             if not (isinstance(node, exp.Case) and node.this):
                 self._all("boolean", [branch.this])
-            self.lists = before | self._known_lists(branch.this)
+            self.beginnings = before | self._known_beginnings(branch.this)
             kinds.append(self.kind(branch.args["true"]))
-            self.lists = set(before)
+            self.beginnings = dict(before)
         last = node.args.get("false") if isinstance(node, exp.If) else node.args.get("default")
         kinds.append(self.kind(last) if last is not None else "null")
         return self._common("CASE", kinds)
@@ -261,15 +261,15 @@ class _Reader:
             return UNKNOWN
         return found
 
-    def _known_lists(self, condition: exp.Expr) -> set[str]:
-        """The expressions that begin with [ where a condition is true."""
+    def _known_beginnings(self, condition: exp.Expr) -> dict[str, str]:
+        """What expressions begin with where a condition is true: x -> [ for x like '[%'."""
         while isinstance(condition, exp.Paren):
             condition = condition.this
         if isinstance(condition, exp.And):
-            return self._known_lists(condition.this) | self._known_lists(condition.expression)
-        if isinstance(condition, exp.Like) and (self.text(condition.expression) or "").startswith("["):
-            return {condition.this.sql().lower()}
-        return set()
+            return self._known_beginnings(condition.this) | self._known_beginnings(condition.expression)
+        if isinstance(condition, exp.Like) and (pattern := self.text(condition.expression)):
+            return {condition.this.sql().lower(): re.split("[%_]", pattern)[0]}
+        return {}
 
     # numbers and moments
 
@@ -330,17 +330,16 @@ class _Reader:
         return UNKNOWN
 
     def _document(self, name: str, nodes: list[exp.Expr]) -> str | None:
-        """from_json and json_array_length: equal for lists only."""
+        """from_json and json_array_length: equal for lists only, from_json for those of objects."""
         what, instead = OTHERWISE[name]
         if self.kind(nodes[0]) is None:
             return UNKNOWN
         written = self.text(nodes[1]) if len(nodes) == 2 else ""
         kind = "int" if name == "json_array_length" else canonical(written or "")
-        if (
-            kind is None
-            or nodes[0].sql().lower() not in self.lists
-            or (name == "from_json" and not element(kind))
-        ):
+        wanted = "[" if name == "json_array_length" else "[{"
+        is_list = self.beginnings.get(nodes[0].sql().lower(), "").startswith(wanted)
+        is_of_objects = kind == "int" or (kind is not None and (element(kind) or "").startswith("struct"))
+        if not is_list or not is_of_objects:
             self.tell(f"{name} {what}", instead)
             return UNKNOWN
         return kind

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Collection
+from math import prod
 
 _PLAIN_ESCAPES = frozenset(r"\.+*?()|[]{}^$-/") | {"t", "n", "r", "z", "A"}
 _IN_CLASS = frozenset(r"\.+*?()|[]{}^$-/tnr")
 _MOST_REPEATS = 100
+_MOST_NESTED = 1000  # the repeats of a pattern multiplied: Sail refuses one that becomes too large
 _REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 _LETTERS = frozenset({"yyyy", "MM", "M", "dd", "d", "HH", "H", "mm", "ss"})
 # Construct -> what to write in its place.
@@ -30,6 +32,10 @@ def differences(pattern: str) -> list[tuple[str, str]]:
         length, doubt = _next(pattern, at)
         found += [doubt] if doubt and doubt not in found else []
         at += length
+    if prod(int(most or least) for least, most in _REPEAT.findall(pattern)) > _MOST_NESTED:
+        found.append(
+            (f"repeats within repeats, more than {_MOST_NESTED:,} in all", "* or +, or smaller numbers")
+        )
     return found
 
 
@@ -122,6 +128,14 @@ def groups(pattern: str) -> int | None:
         return re.compile(pattern.replace(r"\z", r"\Z")).groups
     except re.error:
         return None
+
+
+def matches_nothing(pattern: str) -> bool:
+    """Returns whether a pattern of both engines matches an empty text, which each finds at other places."""
+    try:
+        return not differences(pattern) and re.search(pattern.replace(r"\z", r"\Z"), "") is not None
+    except re.error:
+        return False
 
 
 def differences_of_format(written: str, also: Collection[str] = ()) -> list[tuple[str, str]]:

@@ -4,9 +4,10 @@ churn_assets_tests/contracts/sql/test_answers.py proves the list on both engines
 expressions there.
 
 A signature names the types of the arguments and that of the result. Besides types there are: `integer` (int or
-bigint), `n` (a whole number from 0 on, written out), `+n` (from 1 on), `text` (a string, written out), `regex`,
-`replacement`, `format`, `unit` and others (written out, and known), `T` (any type, each time the same), `array` (of
-`E`), `first` (the type of the first argument) and `...` (more of the last).
+bigint), `n` (a whole number from 0 on, written out), `+n` (from 1 on), `steps` (up to 99,999), `text` (a string,
+written out), `regex`, `parting` (a regex that matches no empty text), `replacement`, `format`, `part` and others
+(written out, and known), `T` (any type, each time the same), `array` (of `E`), `first` (the type of the first argument)
+and `...` (more of the last).
 """
 
 SIGNATURES: dict[str, tuple[str, ...]] = {
@@ -26,7 +27,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "substr": ("string, n -> string", "string, n, n -> string"),
     "substring_index": ("string, text, +n -> string",),
     "split_part": ("string, text, +n -> string",),
-    "split": ("string, regex -> array<string>",),
+    "split": ("string, parting -> array<string>",),
     "instr": ("string, string -> int",),
     "locate": ("string, string -> int",),
     "contains": ("string, string -> boolean",),
@@ -40,7 +41,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "concat": ("joined... -> string",),
     "concat_ws": ("text, string... -> string",),
     "md5": ("string -> string",),
-    "regexp_replace": ("string, regex, replacement -> string",),
+    "regexp_replace": ("string, parting, replacement -> string",),
     "regexp_extract": ("string, regex, n -> string",),
     "rlike": ("string, regex -> boolean",),
     # values that are missing
@@ -56,7 +57,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "greatest": ("T, T... -> T",),
     "least": ("T, T... -> T",),
     "sqrt": ("double -> double",),
-    "round": ("double -> double", "double, n -> double"),
+    "round": ("double -> double",),
     "floor": ("double -> bigint",),
     "ceil": ("double -> bigint",),
     "ceiling": ("double -> bigint",),
@@ -78,15 +79,12 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "second": ("timestamp -> int",),
     "date": ("timestamp -> date", "date -> date"),
     "to_date": ("timestamp -> date", "date -> date"),
-    "date_add": ("date, n -> date",),
-    "date_sub": ("date, n -> date",),
+    "date_add": ("date, steps -> date",),
+    "date_sub": ("date, steps -> date",),
     "date_diff": ("moment, moment -> int",),
     "datediff": ("moment, moment -> int",),
-    "add_months": ("date, n -> date",),
-    "months_between": ("moment, moment -> double",),
+    "add_months": ("date, steps -> date",),
     "last_day": ("date -> date",),
-    "trunc": ("date, unit_of_date -> date",),
-    "date_trunc": ("unit, timestamp -> timestamp",),
     "try_to_timestamp": ("string, format -> timestamp",),
     "date_format": ("moment, printed -> string",),
     # lists and documents
@@ -98,13 +96,10 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 # Types, by the token of a signature.
 MOMENTS = ("date", "timestamp")
 JOINED = ("string", "int", "bigint", "date", "boolean")  # their text is the same
-UNITS = frozenset(
-    {"year", "yyyy", "yy", "quarter", "month", "mon", "mm", "week", "day", "dd", "hour", "minute"}
-)
-UNITS_OF_DATES = frozenset({"year", "yyyy", "yy", "quarter", "month", "mon", "mm", "week"})
 PARTS = frozenset({"year", "quarter", "month", "week", "day", "hour", "minute"})  # of extract
 STEPS_OF_DATES = frozenset({"DAY", "WEEK", "MONTH", "YEAR", "QUARTER"})  # of intervals
 STEPS = STEPS_OF_DATES | {"HOUR", "MINUTE", "SECOND"}
+MOST_STEPS = 99_999  # days or months that are added to a day; many more leave the calendar
 REPLACEMENT = r"(?:[^\\$]|\$[0-9](?![0-9A-Za-z_]))*"
 PRINTED = frozenset(
     {"yyyy-MM-dd", "yyyy-MM", "yyyy", "MM", "dd", "dd.MM.yyyy", "yyyy-MM-dd HH:mm:ss", "HH", "HH:mm"}
@@ -130,11 +125,13 @@ TRY_CASTS: dict[str, frozenset[str]] = {
     "string": CASTS["string"] | {"int", "bigint"},
 }
 
+FAR_DAYS = "days before 1678 and after 2261, such as 9999-12-31"
 # Function -> (what differs, what to write instead).
 OTHERWISE: dict[str, tuple[str, str]] = {
     "weekday": ("numbers the days differently", "use dayofweek: 1 is Sunday, 7 is Saturday"),
+    "round": ("with digits rounds some halves differently, such as 1.005", "use round(x), or leave it out"),
     "rint": ("rounds halves differently", "use round(x)"),
-    "bround": ("is not proven", "use round(x, n)"),
+    "bround": ("is not proven", "use round(x)"),
     "percentile_approx": ("interpolates", "count or sum in a feature"),
     "get_json_object": (
         "writes numbers and nested documents differently",
@@ -147,6 +144,9 @@ OTHERWISE: dict[str, tuple[str, str]] = {
     "to_json": ("writes decimals and timestamps differently", "put the text together with concat"),
     "initcap": ("splits words differently", "use upper or lower"),
     "isnan": ("is null where the value is null", "leave it out: numbers are never NaN here"),
+    "trunc": (f"fails for {FAR_DAYS}", "use date_format(x, 'yyyy-MM') for a month, year(x) for a year"),
+    "date_trunc": (f"fails for {FAR_DAYS}", "use cast(x as date), or date_format(x, 'yyyy-MM')"),
+    "months_between": (f"fails for {FAR_DAYS}", "use date_diff(later, earlier) for days"),
     "timestampdiff": ("counts units that have only begun", "use date_diff for days"),
     "try_divide": ("fails for numbers of other types", "write a / nullif(b, 0)"),
     "try_add": ("fails for numbers of other types", "write cast(a as double) + b"),
@@ -171,7 +171,7 @@ OTHERWISE: dict[str, tuple[str, str]] = {
     "cbrt": ("differs in the last bits", "use sqrt"),
     "from_json": (
         "reads documents of another form differently",
-        "write CASE WHEN x LIKE '[%' THEN from_json(x, 'array<...>') END",
+        "write CASE WHEN x LIKE '[{%' THEN from_json(x, 'array<struct<...>>') END",
     ),
     "aggregate": ("is not proven for these", "add numbers as double: aggregate(list, 0D, (s, x) -> s + x)"),
     "reduce": ("is not proven", "use aggregate"),

@@ -8,13 +8,12 @@ from churn_assets.contracts.sql import patterns
 from churn_assets.contracts.sql.proven import (
     JOINED,
     MOMENTS,
+    MOST_STEPS,
     OTHERWISE,
     PARTS,
     PRINTED,
     REPLACEMENT,
     SIGNATURES,
-    UNITS,
-    UNITS_OF_DATES,
 )
 from churn_assets.contracts.sql.types import common, element, is_decimal, is_integer, is_number
 
@@ -40,13 +39,13 @@ _WORDS: dict[str, Callable[[Argument], bool]] = {
     "array": lambda a: element(a.kind) is not None,
     "n": lambda a: a.number is not None,
     "+n": lambda a: a.number is not None and a.number > 0,
+    "steps": lambda a: a.number is not None and a.number <= MOST_STEPS,
     "text": lambda a: a.text is not None,
     "regex": lambda a: a.text is not None,
+    "parting": lambda a: a.text is not None and not patterns.matches_nothing(a.text),
     "replacement": lambda a: a.text is not None and re.fullmatch(REPLACEMENT, a.text, re.DOTALL) is not None,
     "format": lambda a: a.text is not None and not patterns.differences_of_format(a.text),
     "printed": lambda a: a.text in PRINTED,
-    "unit": lambda a: (a.text or "").lower() in UNITS,
-    "unit_of_date": lambda a: (a.text or "").lower() in UNITS_OF_DATES,
     "part": lambda a: a.text in PARTS,
 }
 
@@ -60,7 +59,7 @@ def result(name: str, arguments: Sequence[Argument]) -> str | list[Found]:
             doubts = [
                 doubt
                 for word, argument in zip(words, arguments, strict=True)
-                if word == "regex"
+                if word in ("regex", "parting")
                 for doubt in patterns.differences(argument.text or "")
             ]
             if doubts:
@@ -112,9 +111,9 @@ def _bound(words: Sequence[str], arguments: Sequence[Argument]) -> dict[str, str
 
 def _has_groups(words: Sequence[str], arguments: Sequence[Argument]) -> bool:
     """Whether a regular expression has the groups that the argument behind it names; without them Spark raises."""
-    if "regex" not in words:
+    at = next((at for at, word in enumerate(words) if word in ("regex", "parting")), None)
+    if at is None:
         return True
-    at = words.index("regex")
     groups = patterns.groups(arguments[at].text or "")
     behind = arguments[at + 1] if len(arguments) > at + 1 else Argument("", "")
     named = [int(digit) for digit in re.findall(r"\$([0-9])", behind.text or "")]

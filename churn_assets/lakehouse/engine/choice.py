@@ -1,12 +1,12 @@
 """The choice of the engine: Sail for a lake on this machine, Spark for everything else."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
+from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
-from churn_assets.contracts.sql.written import Difference, EngineDifferences
+from churn_assets.contracts.sql.written import EngineDifferences
 from churn_assets.lakehouse.engine.profiles import GIB, bytes_below, is_local, machine_memory
 from churn_assets.settings import Settings, is_uri
 
@@ -41,10 +41,10 @@ def choose_engine(settings: Settings) -> EngineChoice:
         if obstacle is not None:
             remedy = "pip install pysail==0.7.2" if obstacle == MISSING else "Set CHURN_ENGINE=spark or auto"
             raise EngineError(f"CHURN_ENGINE=sail, but {obstacle}. {remedy}.")
-        if differences := _differences(settings):
+        if differences := load_business(settings.business_path).sql_differences:
             raise EngineDifferences(differences)
         return EngineChoice("sail", "by CHURN_ENGINE")
-    doubt = obstacle or _doubt(settings) or _of_sql(_differences(settings))
+    doubt = obstacle or _doubt(settings) or _of_business(load_business(settings.business_path))
     if doubt is not None:
         return EngineChoice("spark", doubt)
     return EngineChoice("sail", "landing zone and lake are on this machine and fit its memory")
@@ -76,12 +76,11 @@ def _doubt(settings: Settings) -> str | None:
     )
 
 
-def _differences(settings: Settings) -> tuple[Difference, ...]:
-    return load_business(settings.business_path).sql_differences
-
-
-def _of_sql(differences: Sequence[Difference]) -> str | None:
-    """Why Sail may compute another result than Spark; None if it is proven to compute the same."""
+def _of_business(business: Business) -> str | None:
+    """Why Sail cannot compute all of a business, or may compute another result; None if it is proven to do the same."""
+    if business.file.training.engine == "spark":
+        return "training.engine is spark, and Sail has no MLlib"
+    differences = business.sql_differences
     if not differences:
         return None
     first = differences[0]

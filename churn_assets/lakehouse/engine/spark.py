@@ -3,6 +3,7 @@
 import logging
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -150,12 +151,14 @@ def why_ended() -> str | None:
 
 def running_tasks() -> str:
     """Progress of the stages that run now, such as `3 of 8 tasks`; empty when none runs."""
-    from py4j.protocol import Py4JError
-    from pyspark import SparkContext
-
-    context = SparkContext._active_spark_context
+    # No import of pyspark here: another thread may be in the middle of it.
+    context = getattr(
+        getattr(sys.modules.get("pyspark"), "SparkContext", None), "_active_spark_context", None
+    )
     if context is None:
         return ""
+    from py4j.protocol import Py4JError
+
     try:
         tracker = context.statusTracker()
         stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]

@@ -59,6 +59,13 @@ def test_the_reason_tells_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_a_business_that_wants_mllib_goes_to_spark(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    edit_yaml(folder / "churn.yaml", lambda content: content["training"].update(engine="spark"))
+    chosen = choose_engine(Settings(home=str(tmp_path), business=str(folder), engine="auto"))
+    assert (chosen.name, chosen.reason) == ("spark", "training.engine is spark, and Sail has no MLlib")
+
+
 def test_without_its_package_sail_is_not_chosen_and_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def started(process: "subprocess.Popen[str]") -> tuple[int, Path]:
     return int(server), Path(scratch)
 
 
+def ended(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """What a process prints until it ends; `communicate` would lose what `started` has read beyond its line."""
+    assert process.stdout is not None and process.stderr is not None
+    watch = threading.Timer(60, process.kill)
+    watch.start()
+    out, err = process.stdout.read(), process.stderr.read()
+    process.wait()
+    watch.cancel()
+    return out, err
+
+
 def is_gone(pid: int, within_seconds: float = 10) -> bool:
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
@@ -82,7 +94,7 @@ print(session.start_session(Settings(home={str(tmp_path)!r}, engine="sail")).ran
         tmp_path,
     )
     server, scratch = started(process)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert (
         "told: The server of Sail was killed by signal 9. If nobody stopped it, the machine was short" in out
     ), err
@@ -106,7 +118,7 @@ print(spark.range(3).count(), flush=True)
         SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE=str(20 * 1024**2),
     )
     started(process)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert "told: Sail ran out of the" in out, out + err
     assert out.splitlines()[-1] == "3"
 
@@ -130,7 +142,7 @@ def test_no_process_and_no_folder_outlives_the_one_that_began(tmp_path: Path, ho
 def test_a_ctrl_c_of_the_terminal_does_not_reach_the_server(tmp_path: Path) -> None:
     process = run("print(spark.range(3).count(), os.getpgid(server) == os.getpgid(0), flush=True)", tmp_path)
     started(process)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert out.split() == ["3", "False"], err
 
 
@@ -151,7 +163,7 @@ session.stop_session()
         tmp_path,
     )
     started(process)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert out.splitlines() == ["tells values: True", "tells values: False"]
     assert err == ""
 
@@ -171,7 +183,7 @@ print(kept.count(), flush=True)
         home.mkdir()
         processes.append(run(script.format(folder=str(home)), home))
     servers = [started(process) for process in processes]
-    ends = [process.communicate(timeout=60) for process in processes]
+    ends = [ended(process) for process in processes]
     assert [out.strip() for out, _ in ends] == ["6", "6"], ends
     assert len({server for server, _ in servers}) == 2
     assert [PLAIN_PATH.fullmatch(str(scratch)) is not None for _, scratch in servers] == [True, True]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,6 +109,11 @@ def test_starting_again_with_other_essential_settings_warns(
     with caplog.at_level(logging.WARNING):
         assert start_session(other) is spark
     assert "spark.driver.memory=1g, not 3g" in caplog.text
+
+
+def test_progress_is_asked_for_while_another_thread_imports_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", ModuleType("pyspark"))
+    assert running_tasks() == ""
 
 
 def test_the_tasks_that_spark_runs_are_counted_while_it_runs_any(spark: "SparkSession") -> None:

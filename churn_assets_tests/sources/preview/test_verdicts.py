@@ -43,7 +43,7 @@ TEXTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "1d",
             "2.5F",
             "1_0",
-            *([] if os.environ.get("CHURN_ENGINE") == "sail" else ["0x1p3"]),  # a notation of Java
+            *(["0x1p3"] if os.environ.get("CHURN_ENGINE") == "spark" else []),  # a notation of Java
             "1,5",
             "--1",
             "e3",
