@@ -107,7 +107,9 @@ def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
 
 def test_tables_hold_what_the_catalogue_says(shop: Lake) -> None:
     assert not_as_declared(shop.lakehouse, shop.business) == {}
-    assert all(shop.lakehouse.exists(t) for t in tables.catalogue(shop.business))
+    # records of operations exist once there is something to record
+    computed = [t for t in tables.catalogue(shop.business) if t.layer != "operations"]
+    assert all(shop.lakehouse.exists(t) for t in computed)
 
 
 def test_a_training_without_mlflow_fails_soon_and_changes_nothing(shop: Lake) -> None:
