@@ -57,7 +57,7 @@ def _step(function: Callable[..., Any], table: Table, business: Business, spark:
 
     def body(*args: Any, **kwargs: Any) -> Iterator[Any]:
         if isinstance(lakehouse := kwargs.get("lakehouse"), Lakehouse):
-            record_edits(lakehouse, business, args[0].run.run_id)
+            record_edits(lakehouse, business, dg.AssetExecutionContext.get().run.run_id)
         try:
             with _telling_of_a_dead_engine() if spark else nullcontext():
                 done = function(*args, **kwargs)

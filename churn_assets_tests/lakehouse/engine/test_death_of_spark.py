@@ -20,7 +20,9 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import Settings
 
-settings = Settings(home={home!r}, engine_profile="small", spark_master="local[1]", driver_memory="512m")
+settings = Settings(
+    home={home!r}, engine="spark", engine_profile="small", spark_master="local[1]", driver_memory="512m"
+)
 
 @table_asset(tables.CUSTOMERS, load_business(settings.business_path), description="Dies.")
 def dies(lakehouse: dg.ResourceParam[Lakehouse]) -> {returns}:
