@@ -283,6 +283,7 @@ def _making(result: TrainingResult, facts: CardFacts) -> list[Block]:
         (f"{spoken(member)}: {spoken(name)}", str(value))
         for member, settings in result.model.about["hyper_parameters"].items()
         for name, value in settings.items()
+        if value is not None  # a limit that is not set
     ]
     said = [f"Ensembles: {result.ensemble}.", *(capitalised(f"{found.why}.") for found in result.searched)]
     return [*said, Grid(("setting", "value"), rows, "ll")]
