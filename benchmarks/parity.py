@@ -232,7 +232,9 @@ def main(
     with tempfile.TemporaryDirectory(prefix="churn-parity-") as temporary:
         different = False
         for name in names:
-            world = new_world(name, (folder or Path(temporary)) / name, customers, months or MONTHS[name], seed)
+            world = new_world(
+                name, (folder or Path(temporary)) / name, customers, months or MONTHS[name], seed
+            )
             found, rows = compare_engines(world, models, console.print)
             grid = Table("table", "rows", "difference", title=name)
             for table in sorted(rows | {d.table: 0 for _, d in found}):

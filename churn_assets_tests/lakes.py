@@ -28,6 +28,11 @@ from churn_assets.sources.landing import list_extracts
 Row = Mapping[str, Any]
 
 
+def computed_tables(business: Business) -> list[Table]:
+    """The tables that a run of all jobs writes; records of operations exist once there is something to record."""
+    return [table for table in tables.catalogue(business) if table.layer != "operations"]
+
+
 def settings_for(tmp_path: Path, business: str | Path = "telecom") -> Settings:
     """Settings of a lake that lies wholly below `tmp_path`: landing in tmp_path/landing, tables in tmp_path/lake.
 

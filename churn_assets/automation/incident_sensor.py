@@ -14,6 +14,7 @@ from churn_assets.automation.daily_records import record_day
 from churn_assets.automation.failed_runs import condition, ended_runs, failed_for_good, solved_runs
 from churn_assets.automation.punctuality import passed_extracts, punctuality
 from churn_assets.automation.retraining_sensors import degradation_decision
+from churn_assets.automation.under_way import job_under_way
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
 from churn_assets.graph.partitions import snapshot_months
@@ -66,7 +67,8 @@ def look(
     for run in failed_for_good(runs, now):
         yield condition(instance, run)
     yield from solved_runs(open_ones, runs).items()
-    yield from _late(lakehouse, business, now)
+    if job_under_way(instance) is None:  # an ingest loads one source after the other
+        yield from _late(lakehouse, business, now)
     yield from _degraded(lakehouse, business, open_ones)
     wrong = troubled(outbox, business.file.channels, now)
     for name, told in wrong.items():

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def read_sample(file: GivenFile, rows: int) -> FileSample:
         with _opened(file, kind.name) as (stream, compression):
             data = stream.read(min(MOST_BYTES, max(LEAST_BYTES, rows * ROW_BYTES)))
             whole = not stream.read(1)
-    except (OSError, EOFError, pa.ArrowException) as error:
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise DraftError(
             f"{file.name} cannot be read: {error}. Deliver it again, or leave it out."
         ) from error
@@ -142,6 +143,8 @@ def _decoded(data: bytes, encodings: tuple[str, ...], whole: bool) -> tuple[str,
 
 def _csv(given: _Text, rows: int) -> FileSample:
     file, text = given.file, given.text.replace("\r\n", "\n").replace("\r", "\n")
+    if given.whole and not text.endswith("\n"):
+        text += "\n"  # Arrow skips a header only with its line end
     try:
         found = shape(file.name, text[:HEAD_BYTES])
     except ShapeError as error:
@@ -208,7 +211,9 @@ def _json_lines(given: _Text, rows: int) -> FileSample:
     for number, line in enumerate(lines[:rows], 1):
         try:
             document = json.loads(line, parse_int=str, parse_float=str)
-        except ValueError as error:
+            if "\\u" in line:
+                json.dumps(document, ensure_ascii=False).encode()  # raises for half a character
+        except (ValueError, RecursionError) as error:
             raise DraftError(
                 f"{file.name}: line {number} is no JSON document. Write one document a line (JSON lines)."
             ) from error
@@ -249,10 +254,20 @@ def _parquet(file: GivenFile, rows: int) -> FileSample:
         if read >= rows:
             break
     table = pa.Table.from_batches(batches, parquet.schema_arrow).slice(0, rows)
-    nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
-    notes = (f"nested columns were left out: {', '.join(nested)}",) if nested else ()
+    left_out = [field.name for field in table.schema if _has_no_text(field.type)]
+    notes = (
+        (f"columns of lists, structures, bytes or durations are left out: {', '.join(left_out)}",)
+        if left_out
+        else ()
+    )
     complete = table.num_rows == parquet.metadata.num_rows
-    return FileSample(file, "parquet", table.drop_columns(nested), complete, notes=notes)
+    return FileSample(file, "parquet", table.drop_columns(left_out), complete, notes=notes)
+
+
+def _has_no_text(kind: pa.DataType) -> bool:
+    of_bytes = pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary
+    others = pa.types.is_nested, pa.types.is_duration, pa.types.is_interval
+    return any(is_such(kind) for is_such in (*of_bytes, *others))
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,12 +1,13 @@
 """gold/*: what people read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
 from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, sources_by_month, touched_months
 from churn_assets.gold.customers import customers
@@ -17,6 +18,7 @@ from churn_assets.history.known_until import (
     already_due,
     known,
     missing_history,
+    not_passed,
     require_none,
 )
 from churn_assets.lakehouse import tables
@@ -40,6 +42,11 @@ KNOWN = {
     "were not refused. Spells, entities that deliver changes and the label's source have passed in all earlier months, "
     "too."
 }
+KNOWN_EVER = {
+    EVERY_SOURCE_COMPLETE: "Every source has passed silver up to the newest month, except months that are not due yet "
+    "and were not refused: events, spells, entities that deliver changes and the label's source in all months, other "
+    "entities in the months of the observation window."
+}
 LOADED = {LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver."}
 
 
@@ -57,13 +64,16 @@ def _known_until(lakehouse: Lakehouse, business: Business) -> date:
         return extract_dates(lakehouse, business.label_source)[-1]
 
 
-def _require_known(lakehouse: Lakehouse, business: Business, months: Sequence[str] = ()) -> dict[str, str]:
+def _require_known(
+    lakehouse: Lakehouse, business: Business, months: Sequence[str] = (), ever: Iterable[Source] = ()
+) -> dict[str, str]:
     """Raises CheckFailed when a month that is due or was refused is needed for these months of gold.
 
     Args:
         lakehouse: where silver/reconciliation lies.
         business: whose sources.
         months: of gold; without any, today's view, which ends with the newest month that has passed.
+        ever: sources of which every month is needed.
 
     Returns:
         The evidence of the passed check.
@@ -72,6 +82,9 @@ def _require_known(lakehouse: Lakehouse, business: Business, months: Sequence[st
     newest = max((month for _, month in now.passed), default=now.begin)
     first, last = (months[0], months[-1]) if months else (newest, newest)
     missing = missing_history(business, now, first, last, back=not months)
+    for source in ever:
+        if gaps := not_passed(business, source, now, month_range(now.begin, last)):
+            missing[source.name] = gaps
     with incomplete_fails(EVERY_SOURCE_COMPLETE):
         require_none(already_due(business, missing, datetime.now(UTC).date(), now.refused))
     return {"known until": str(month_end(last))}
@@ -116,13 +129,13 @@ def _customers(business: Business) -> dg.AssetsDefinition:
         business,
         description="Everything known today about each customer.",
         deps=[*_silver_keys(business), tables.RECONCILIATION.key],
-        checks={ONE_ROW: "Each customer has exactly one row."} | KNOWN | LOADED,
+        checks={ONE_ROW: "Each customer has exactly one row."} | KNOWN_EVER | LOADED,
     )
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         known_until = _known_until(lakehouse, business)
-        evidence = _require_known(lakehouse, business)
+        evidence = _require_known(lakehouse, business, ever=business.of_role("event", "treatment"))
         frame = customers(_silver(lakehouse, business), business, known_until, first_extracts(lakehouse))
         with lakehouse.draft(table, frame) as draft:
             counts = require_unique(draft, ["customer_key"], ONE_ROW)

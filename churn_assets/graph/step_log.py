@@ -58,7 +58,9 @@ def _used(started: float, cpu: float) -> dict[str, Any]:
 
 
 def _months(context: dg.AssetExecutionContext) -> str | None:
-    if not context.has_partition_key and not context.has_partition_key_range:
+    """Months of the step; None for a table without partitions, though the run may have months."""
+    asked = context.has_partition_key or context.has_partition_key_range
+    if context.assets_def.partitions_def is None or not asked:
         return None
     keys = context.partition_keys
     return str(keys[0]) if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"

@@ -1,6 +1,7 @@
 """Measures each scored cohort once its labels have matured: realised AUC, drift, degradation, and the monthly page.
 
-It reads scores and labels without Spark. The automation package decides what to do about a degradation.
+It reads scores and labels without Spark; only merges are followed with it. The automation package decides
+what to do about a degradation.
 
 May import: contracts, graph, history, lakehouse, ml, models, reporting, silver, tracking.
 """

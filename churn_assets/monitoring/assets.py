@@ -1,4 +1,4 @@
-"""monitoring/*: realised quality and drift of every scored cohort, and a page for each month; all without Spark."""
+"""monitoring/*: realised quality and drift of every scored cohort, and a page a month. Only merges need Spark."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,6 +18,7 @@ from churn_assets.lakehouse.tables import Table
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.people_balance_asset import people_asset
 from churn_assets.monitoring.read_cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
+from churn_assets.monitoring.treated import follows_merges
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 
@@ -84,7 +85,7 @@ def _performance(business: Business) -> dg.AssetsDefinition:
         partitions=snapshot_months(business),
         checks={EVERY_VERSION_JUDGED: "Every model version that scored a cohort has a row of its quality."},
         kinds=("deltalake",),
-        spark=False,
+        spark=follows_merges(business),
     )
     def model_performance(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]

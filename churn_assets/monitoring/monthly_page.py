@@ -254,7 +254,7 @@ def _people(balances: Sequence[Mapping[str, Any]]) -> list[Block]:
     head = ("", "month before", "new", "now", "ended", "merged", "disappeared", "unknown")
     told = (
         "Disappeared: no full delivery lists the customer any more, and no end was told. Unknown: the newest row of "
-        "the customer was refused. None of them is scored."
+        "the customer was refused, or names no valid survivor of a merge. None of them is scored."
     )
     return [Grid(head, rows, "lrrrrrrr"), told]
 
@@ -287,7 +287,7 @@ def _segments(found: Movements | None) -> list[Block]:
     gone = f"{counted(found.gone, 'customer')} of the month before {are} no longer scored"
     blocks: list[Block] = [
         Grid((*head, "expected to leave", "what to do"), rows, "lrrrrrrrl"),
-        f"{gone}: they left, gave notice, or no longer fit the rules.",
+        f"{gone}: they left, gave notice, were merged, disappeared, are unknown, or no longer fit the rules.",
     ]
     if found.moves:
         moves = [(was, to, f"{customers:,}") for was, to, customers in found.moves[:SHOWN_MOVES]]

@@ -9,6 +9,7 @@ import pandas as pd
 from churn_assets.counts import counted
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, evaluate
 from churn_assets.monitoring.estimated_auc import estimated_auc
+from churn_assets.monitoring.treated import Treated
 
 IMMATURE, INCOMPLETE = "immature", "feed incomplete"
 METRICS = (
@@ -65,7 +66,7 @@ def cohort_performance(
     as_of_date: date,
     scores: pd.DataFrame,
     labels: pd.DataFrame,
-    treated: "set[str]",
+    treated: Treated,
     capacity: float,
     minimum_positives: int = MINIMUM_POSITIVES,
     in_charge: str | None = None,
@@ -81,7 +82,8 @@ def cohort_performance(
         as_of_date: the cohort; its labels have matured.
         scores: customer_key, model_version, raw, probability.
         labels: customer_key, label (0, 1 or missing).
-        treated: keys of customers who were contacted after the as_of_date and before the outcome window ended.
+        treated: customers who were contacted after the as_of_date and before the outcome window ended. Those who may
+            have been are not among the untreated.
         capacity: share of customers that a campaign reaches.
         minimum_positives: with fewer churners a row has a status instead of metrics.
         in_charge: version whose scores are made again with the snapshots; None for every version.
@@ -99,9 +101,10 @@ def cohort_performance(
                 f"{version} as of {as_of_date}"
             )
         known = joined[joined["label"].notna()]
-        is_treated = known["customer_key"].isin(treated)
+        is_treated = known["customer_key"].isin(treated.known)
+        may_be = is_treated | known["customer_key"].isin(treated.perhaps)
         whole = _metrics(known, capacity, minimum_positives)
-        untreated = _metrics(known[~is_treated], capacity, minimum_positives)
+        untreated = _metrics(known[~may_be], capacity, minimum_positives)
         row = _row(as_of_date, str(version), whole.status, whole.n, part)
         row |= {
             "positives": whole.positives,

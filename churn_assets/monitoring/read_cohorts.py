@@ -1,7 +1,7 @@
-"""Reads a cohort for monitoring, without Spark: scores and labels for its quality, snapshots for its drift."""
+"""Reads a cohort for monitoring: scores and labels for its quality, snapshots for its drift."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
@@ -10,7 +10,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.training_frame import key_bound
-from churn_assets.months import month_end, month_of, month_range
+from churn_assets.monitoring.treated import treated_in
+from churn_assets.months import month_end, month_of
 from churn_assets.silver.reconciliation import SilverIncomplete
 from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.tracking import Tracking
@@ -43,7 +44,7 @@ def judged(
         require_history(lakehouse, business, month, month_of(available), back=False)
     except SilverIncomplete:
         return not_yet(day, scores, INCOMPLETE)
-    treated = _treated(lakehouse, business, day, available)
+    treated = treated_in(lakehouse, business, day, available)
     champion = champion_at(champions, day)
     by = champion.model_version if champion else None
     return cohort_performance(day, scores, labels, treated, business.file.training.capacity, in_charge=by)
@@ -154,32 +155,3 @@ def _scores_and_labels(
     pending = labels.num_rows == 0 or pc.any(pc.equal(labels["outcome"], "pending")).as_py()
     available = None if pending else pc.max(labels["label_available_at"]).as_py()
     return scores.to_pandas(), labels.select(["customer_key", "label"]).to_pandas(), available
-
-
-def _treated(lakehouse: Lakehouse, business: Business, day: date, available: date) -> set[str]:
-    """Keys of customers treated in `(day, end of the outcome window]`, by the rules under `monitoring.treated`.
-
-    Uses rows known on or before `available`, the day of the labels. Treatments after the window do not count: they
-    changed no outcome, and only customers who stayed could get them.
-    """
-    found: set[str] = set()
-    window_end = day + timedelta(days=business.file.windows.embargo_days)
-    for rule in business.file.monitoring.treated:
-        source = business.source(rule.source)
-        time, key, order = str(source.event_time), list(source.silver_key), ["known_at", "sequence"]
-        columns = dict.fromkeys(["customer_key", time, *([rule.column] if rule.column else []), *key, *order])
-        # extracts up to the month in which the labels became available
-        span = month_range(month_of(day), month_of(available))
-        told = lakehouse.arrow(tables.silver(source), list(columns), [("extract_month", "in", span)])
-        rows = told.to_pandas()
-        newest = rows[rows["known_at"] <= available].sort_values(order).drop_duplicates(key, keep="last")
-        # as objects: without rows, pandas would keep the timestamp type, which does not compare with dates
-        inside = newest[time].astype(object).map(_day).between(day, window_end, inclusive="right")
-        if rule.column:
-            inside &= newest[rule.column].isin(rule.values)
-        found |= set(newest.loc[inside, "customer_key"])
-    return found
-
-
-def _day(moment: date) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment

@@ -90,6 +90,20 @@ def test_a_late_source_is_one_incident_that_ends_when_it_delivers(
     assert len(_titles(lakehouse)) == 2
 
 
+def test_a_source_is_not_judged_late_while_an_ingest_loads_it(
+    lakehouse: Lakehouse, business: Business
+) -> None:
+    today = TODAY.date()
+    first = month_end(month_of((TODAY - timedelta(days=70)).date()))
+    _passed(lakehouse, business, [first, today], [first])
+    with dg.DagsterInstance.ephemeral() as instance:
+        config = {"ops": {"load": {"config": {"fail": False}}}}
+        run = instance.create_run_for_job(ingest, run_config=config, status=dg.DagsterRunStatus.STARTED)
+        assert _watch(instance, lakehouse, business) == []
+        instance.report_run_canceled(run)
+        assert "source:tickets" in {record.dedup_key for record in _watch(instance, lakehouse, business)}
+
+
 def _performance(house: Lakehouse, *upper_ends: float) -> None:
     months = ["2025-06", "2025-07", "2025-08"]
     rows = [

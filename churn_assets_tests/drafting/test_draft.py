@@ -1,11 +1,14 @@
 """Whole drafts: customers, roles, keys, labels and windows, of files unlike each other; all of them load."""
 
+import gzip
 import json
 import random
 from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.contracts.business import Business
@@ -209,6 +212,9 @@ def test_files_of_one_source_must_be_alike(tmp_path: Path) -> None:
         (b"PK\x03\x04" + bytes(60), "archive"),
         (b"", "an empty file"),
         (b"customer,day\n", "has a header but no rows"),
+        (b"customer,day", "has a header but no rows"),
+        (b'{"customer": "C1", "x": "\\ud800"}\n', "line 1 is no JSON document"),
+        (b'{"customer": "C1", "x": ' + b"[" * 9000 + b"]" * 9000 + b"}\n", "line 1 is no JSON document"),
         (b"2024-01-31,5\n2024-02-28,6\n", "looks like data"),
     ],
 )
@@ -216,6 +222,31 @@ def test_a_file_that_is_no_table(tmp_path: Path, content: bytes, says: str) -> N
     (tmp_path / "log.csv").write_bytes(content)
     with pytest.raises(DraftError, match=rf"(?s)log\.csv.*{says}"):
         drafted([tmp_path])
+
+
+def test_compressed_data_that_are_damaged_are_told(tmp_path: Path) -> None:
+    text = "customer,day\n" + "".join(f"C{n},2024-01-{1 + n % 28:02d}\n" for n in range(500))
+    data = bytearray(gzip.compress(text.encode()))
+    data[len(data) // 2 : len(data) // 2 + 30] = b"\xff" * 30
+    (tmp_path / "log.csv.gz").write_bytes(data)
+    with pytest.raises(DraftError, match=r"log\.csv\.gz cannot be read: .* Deliver it again"):
+        drafted([tmp_path])
+
+
+def test_parquet_columns_without_a_text_are_left_out_and_told(tmp_path: Path) -> None:
+    for month in range(1, 10):
+        count = 400
+        days = pd.date_range(f"2024-{month:02d}-01", periods=20).repeat(count // 20)
+        odd = {
+            "photo": pa.array([b"\xff\xfe"] * count),
+            "hash": pa.array([b"\xff" * 4] * count, pa.binary(4)),
+            "took": pa.array([timedelta(seconds=n) for n in range(count)]),
+        }
+        rows = {"customer": [f"C{n % 40}" for n in range(count)], "day": days, "paid": [1.5] * count} | odd
+        pq.write_table(pa.table(rows), tmp_path / f"log2024{month:02d}.parquet")
+    found = drafted([tmp_path])
+    assert [column.name for column in found.sources[0].columns] == ["customer", "day", "paid"]
+    assert any("left out: photo, hash, took" in doubt.words for doubt in found.doubts)
 
 
 def test_files_without_a_customer_or_a_time(tmp_path: Path) -> None:

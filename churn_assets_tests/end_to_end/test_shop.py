@@ -24,7 +24,7 @@ from churn_assets.months import month_end, month_range, month_start
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.shop import simulate_shop
 from churn_assets.tracking.tracking import Tracking
-from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for, write_csv
+from churn_assets_tests.lakes import business_copy, computed_tables, not_as_declared, settings_for, write_csv
 from churn_assets_tests.worlds import Lake, failures
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
 
 def test_tables_hold_what_the_catalogue_says(shop: Lake) -> None:
     assert not_as_declared(shop.lakehouse, shop.business) == {}
-    assert all(shop.lakehouse.exists(t) for t in tables.catalogue(shop.business))
+    assert all(shop.lakehouse.exists(table) for table in computed_tables(shop.business))
 
 
 def test_a_training_without_mlflow_fails_soon_and_changes_nothing(shop: Lake) -> None:

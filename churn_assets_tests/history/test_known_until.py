@@ -14,7 +14,14 @@ from churn_assets.cli.known_until import delivered_once
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
-from churn_assets.history.known_until import Known, already_due, not_passed, source_states
+from churn_assets.history.known_until import (
+    Known,
+    already_due,
+    known,
+    missing_history,
+    not_passed,
+    source_states,
+)
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
@@ -152,6 +159,27 @@ def test_history_that_was_never_ingested_is_not_a_business_without_customers(
     lake.run(dg.AssetSelection.groups("bronze", "silver"), ["2025-02", "2025-03"], instance=instance)
     [why] = failures(lake.run(SNAPSHOTS, ["2025-03"], instance=instance)).values()
     assert "(subscriptions: 2025-01)" in why and "`churn-assets run ingest --from 2025-01`" in why
+
+
+def test_what_counts_all_events_waits_for_every_month_of_them(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    """Tickets lack January. No window reaches it, but gold/customers counts the tickets of all time."""
+    months = month_range("2025-01", "2025-04")
+    deliver(lake, months)
+    january = Path(lake.settings.landing_uri) / "tickets" / "extract_date=2025-01-31" / "part-1.jsonl"
+    kept = january.rename(lake.settings.home_path / "kept.jsonl")
+    ingest = dg.AssetSelection.groups("bronze", "silver")
+    assert "silver__tickets" in failures(lake.run(ingest, months, instance=instance))
+    assert missing_history(lake.business, known(lake.lakehouse, lake.business), "2025-04", "2025-04") == {}
+    table = tables.customers(lake.business)
+    customers = dg.AssetSelection.assets(table.key)
+    [why] = failures(lake.run(customers, months[-1:], instance=instance)).values()
+    assert "(tickets: 2025-01)" in why
+    kept.rename(january)
+    lake.run(ingest, months[:1], instance=instance)
+    assert lake.run(customers, months[-1:], instance=instance).success
+    assert lake.frame(table, ["tickets_total"])["tickets_total"].sum() == len(months)
 
 
 def test_a_file_that_cannot_be_read_costs_its_month_of_its_source_alone(

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from churn_assets.lakehouse import tables
 from churn_assets.ml.metrics.classification import OK, ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.performance import IMMATURE, cohort_performance, not_yet
+from churn_assets.monitoring.treated import NOBODY, Treated
 
 DAY = date(2025, 6, 30)
 
@@ -39,7 +40,7 @@ def labels() -> pd.DataFrame:
 
 
 def test_each_version_is_judged_on_everybody_with_a_label(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
-    first, second = cohort_performance(DAY, scores, labels, set(), 0.1)
+    first, second = cohort_performance(DAY, scores, labels, NOBODY, 0.1)
     known = labels["label"].notna()
     expected = roc_auc_score(labels["label"][known], scores["raw"][:400][known])
     assert (first["as_of_date"], first["model_version"], first["status"]) == (DAY, "1", OK)
@@ -54,8 +55,8 @@ def test_each_version_is_judged_on_everybody_with_a_label(scores: pd.DataFrame, 
 def test_the_order_of_the_rows_changes_no_bit(scores: pd.DataFrame, labels: pd.DataFrame, seed: int) -> None:
     shuffled = scores.sample(frac=1, random_state=seed)
     of_labels = labels.sample(frac=1, random_state=seed)
-    assert cohort_performance(DAY, shuffled, of_labels, set(), 0.1) == cohort_performance(
-        DAY, scores, labels, set(), 0.1
+    assert cohort_performance(DAY, shuffled, of_labels, NOBODY, 0.1) == cohort_performance(
+        DAY, scores, labels, NOBODY, 0.1
     )
     assert not_yet(DAY, shuffled, IMMATURE) == not_yet(DAY, scores, IMMATURE)
 
@@ -65,20 +66,22 @@ def test_treated_customers_are_reported_apart(scores: pd.DataFrame, labels: pd.D
     treated = set(labels["customer_key"][340:])
     saved = labels.copy()
     saved.loc[340:, "label"] = 0.0
-    row = cohort_performance(DAY, scores[:400], saved, treated, 0.1)[0]
+    row = cohort_performance(DAY, scores[:400], saved, Treated(treated), 0.1)[0]
     assert row["treated"] == saved["label"][340:].notna().sum()
     untreated = saved[:340].dropna()
     expected = roc_auc_score(untreated["label"], scores["raw"][:340][untreated.index])
     assert row["untreated_auc"] == pytest.approx(expected)
     assert row["auc"] < row["untreated_auc"] - 0.1
+    [unsure] = cohort_performance(DAY, scores[:400], saved, Treated(frozenset(), treated), 0.1)
+    assert (unsure["treated"], unsure["untreated_auc"]) == (0, row["untreated_auc"])
 
 
 def test_what_cannot_be_judged_is_a_status(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
     nobody = labels.assign(label=labels["label"] * 0)
-    [row] = cohort_performance(DAY, scores[:400], nobody, set(), 0.1)
+    [row] = cohort_performance(DAY, scores[:400], nobody, NOBODY, 0.1)
     assert (row["status"], row["positives"], row["auc"]) == (ONE_CLASS, 0, None)
     few = labels.assign(label=(labels.index < 5).astype(float))
-    [row] = cohort_performance(DAY, scores[:400], few, set(), 0.1)
+    [row] = cohort_performance(DAY, scores[:400], few, NOBODY, 0.1)
     assert (row["status"], row["positives"], row["auc"]) == (TOO_FEW, 5, None)
     rows = not_yet(DAY, scores, IMMATURE)
     assert [(r["model_version"], r["status"], r["n"]) for r in rows] == [
@@ -93,7 +96,7 @@ def test_what_cannot_be_judged_is_a_status(scores: pd.DataFrame, labels: pd.Data
 def test_the_estimate_stays_beside_what_came_true(scores: pd.DataFrame, labels: pd.DataFrame) -> None:
     """One value for a cohort, from the day of its scores on; each version has its own."""
     before = not_yet(DAY, scores, IMMATURE)
-    after = cohort_performance(DAY, scores, labels, set(), 0.1)
+    after = cohort_performance(DAY, scores, labels, NOBODY, 0.1)
     estimates = [row["auc_estimated"] for row in before]
     assert [row["auc_estimated"] for row in after] == estimates
     first = scores[:400]["probability"]
@@ -110,15 +113,15 @@ def test_a_scored_customer_without_a_label_row_is_an_error(
     scores: pd.DataFrame, labels: pd.DataFrame
 ) -> None:
     with pytest.raises(ValueError, match="2 scored customers are not in churn_labels: version 1"):
-        cohort_performance(DAY, scores, labels[2:], set(), 0.1)
+        cohort_performance(DAY, scores, labels[2:], NOBODY, 0.1)
     with pytest.raises(ValueError, match="2 scored customers are not in churn_labels: version 2"):
-        cohort_performance(DAY, scores, labels[2:], set(), 0.1, in_charge="2")
+        cohort_performance(DAY, scores, labels[2:], NOBODY, 0.1, in_charge="2")
 
 
 def test_whom_late_data_took_out_of_the_cohort_an_earlier_version_has_still_scored(
     scores: pd.DataFrame, labels: pd.DataFrame
 ) -> None:
     rewritten = scores[(scores["model_version"] == "1") | (scores["customer_key"] >= "k002")]
-    first, second = cohort_performance(DAY, rewritten, labels[2:], set(), 0.1, in_charge="2")
+    first, second = cohort_performance(DAY, rewritten, labels[2:], NOBODY, 0.1, in_charge="2")
     assert (first["n"], first["excluded"]) == (379, 21)
     assert (second["n"], second["excluded"]) == (379, 19)

@@ -26,7 +26,13 @@ MODEL_PERFORMANCE = Table(
         ),
         LakeColumn("positives", "long", "Churners among them.", "customers"),
         LakeColumn("excluded", "long", "Scored customers who got no label.", "customers"),
-        LakeColumn("treated", "long", "Customers contacted before the outcome window ended.", "customers"),
+        LakeColumn(
+            "treated",
+            "long",
+            "Customers contacted before the outcome window ended; untreated ones are those of whom no row, not even a "
+            "refused one, tells of it.",
+            "customers",
+        ),
         LakeColumn(
             "untreated_positives", "long", "Churners among customers who were not contacted.", "customers"
         ),

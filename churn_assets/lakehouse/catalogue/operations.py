@@ -12,7 +12,7 @@ def _needed(name: str, kind: str, meaning: str, unit: str | None = None) -> Lake
 INCIDENTS = Table(
     "operations",
     "incidents",
-    "one record per change of an incident; the last record of an incident says how it is",
+    "one row per change of an incident; the last one says how it is",
     columns=(
         _needed("incident_id", "string", "`INC-` and a number."),
         _needed("record", "long", "Number of the record within its incident, from 1."),
@@ -50,7 +50,7 @@ INCIDENTS = Table(
 CHANGES = Table(
     "operations",
     "changes",
-    "two records per change: before it comes into force, and with its result; one for an edit that a run found",
+    "one row per change before it comes into force, and one with its result; an edit that a run found has one",
     columns=(
         _needed("change_id", "string", "`CHG-` and a number."),
         _needed("record", "long", "1 before it comes into force, 2 with the result."),
@@ -96,7 +96,7 @@ CONFIGURATION_ITEMS = Table(
 PROBLEMS = Table(
     "operations",
     "problems",
-    "one record per change of a problem; the last record of a problem says how it is",
+    "one row per change of a problem; the last one says how it is",
     columns=(
         _needed("problem_id", "string", "`PRB-` and a number."),
         _needed("record", "long", "Number of the record within its problem, from 1."),

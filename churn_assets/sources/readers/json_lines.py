@@ -40,8 +40,9 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
     """The lines of a file that are not blank, one document each.
 
     The columns are the contract's fields as text, "1", "2", ... by position; `others`, a JSON object of the members
-    that the contract does not name; `broken`, the line if it is not a JSON object; and `row_number`, which counts all
-    lines. Numbers stay as they were written; other values that are not strings are JSON without blanks.
+    that the contract does not name, or whose field has a value under another of its names; `broken`, the line if it is
+    not a JSON object; and `row_number`, which counts all lines. Numbers stay as they were written; other values that
+    are not strings are JSON without blanks.
 
     Raises:
         LandingError: a line is too long, or the file ends in the middle of one.
@@ -49,6 +50,7 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
     aliases = {column.field: column.aliases for column in source.columns}
     fields = [(field, *aliases[field]) for field in source.fields]
     known = set(chain.from_iterable(fields))
+    aliased = [names for names in fields if len(names) > 1]
     schema = pa.schema([(str(place), pa.string()) for place in range(1, len(fields) + 1)])
     for name in (OTHERS, BROKEN):
         schema = schema.append(pa.field(name, pa.string()))
@@ -65,8 +67,12 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
                 rows.append((*[None] * len(fields), None, line, number))
                 continue
             others = None
-            if not document.keys() <= known:
-                others = _json({name: value for name, value in document.items() if name not in known})
+            second = {
+                name for names in aliased for name in [n for n in names if document.get(n) is not None][1:]
+            }
+            if second or not document.keys() <= known:
+                rest = {n: value for n, value in document.items() if n not in known or n in second}
+                others = _json(rest)
             values = [
                 document.get(names[0]) if len(names) == 1 else _first(document, names) for names in fields
             ]

@@ -113,6 +113,17 @@ def test_an_alias_stands_in_where_the_name_has_no_value_and_other_names_are_kept
     assert read == {1: {"ticket_id": "7", "others": '{"mood":"{\\"a\\":1}","x":null}'}}
 
 
+def test_a_value_under_a_second_name_of_a_field_is_kept() -> None:
+    """As in CSV: the name of the contract counts, and the alias is among the others."""
+    columns = tuple(
+        replace(c, aliases=("id", "no")) if c.field == "ticket_id" else c for c in TICKETS.columns
+    )
+    source = replace(TICKETS, columns=columns)
+    assert _read('{"id": 8, "ticket_id": 7, "no": null}', source) == {
+        1: {"ticket_id": "7", "others": '{"id":"8"}'}
+    }
+
+
 def test_bytes_that_do_not_decode_break_their_line_alone() -> None:
     read = _read(b'{"ticket_id": "K\xe4the"}\n{"ticket_id": "\xef\xbf\xbd"}\n')
     broken = f'{{"ticket_id": "K{REPLACED}E4@17{REPLACED}the"}}'
