@@ -37,6 +37,7 @@ OF_THE_RUN = frozenset(
         "dagster_run_id",
         "mlflow_run_id",
         "recorded_at",
+        "at",
         "judged_at",
         "decided_at",
         "by",
