@@ -13,6 +13,7 @@ import dagster as dg
 
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.names import TRAIN
+from churn_assets.graph.partitions import months_of_tags
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.settings import Settings
 
@@ -82,6 +83,6 @@ def end_abandoned_in(settings: Settings) -> "list[DagsterRun]":
 
 def told(run: "DagsterRun") -> str:
     """A sentence about a run that was ended, with its months."""
-    first, last = (run.tags.get(f"dagster/asset_partition_range_{end}", "") for end in ("start", "end"))
+    first, last = months_of_tags(run.tags)
     months = first if first == last else f"{first} to {last}"
     return f"The run {run.job_name} of {months} was killed; it is marked as failed. Run it again."

@@ -18,6 +18,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table, types_of_rows
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.silver.customer_keys import delivered_ids, new_keys
 from churn_assets.silver.findings import record
@@ -31,6 +32,33 @@ Row = Mapping[str, Any]
 def computed_tables(business: Business) -> list[Table]:
     """The tables that a run of all jobs writes; records of operations exist once there is something to record."""
     return [table for table in tables.catalogue(business) if table.layer != "operations"]
+
+
+def settle_cohorts(
+    house: Lakehouse, months: Sequence[str], upper_ends: Sequence[float], available: date
+) -> None:
+    """Writes that cohorts of version 1 have settled, with these upper ends of their AUC."""
+    rows = [
+        {
+            "as_of_date": month_end(month),
+            "model_version": "1",
+            "status": "ok",
+            "n": 400,
+            "positives": 60,
+            "expected_positives": 50.0,
+            "auc": high - 0.03,
+            "auc_low": high - 0.06,
+            "auc_high": high,
+        }
+        for month, high in zip(months, upper_ends, strict=True)
+    ]
+    label = {"customer_key": "a", "label": 0, "outcome": "stayed", "label_available_at": available}
+    days = [month_end(month) for month in months]
+    for table, made in (
+        (tables.MODEL_PERFORMANCE, rows),
+        (tables.CHURN_LABELS, [label | {"as_of_date": day} for day in days]),
+    ):
+        house.replace_rows(table, table.rows(made), "as_of_date", days, run_id="prepared")
 
 
 def settings_for(tmp_path: Path, business: str | Path = "telecom") -> Settings:

@@ -48,7 +48,7 @@ def channels_check(business: Business) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=not wrong,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=" ".join(wrong.values()) or "Every channel delivers.",
+            description=_told(wrong),
             metadata=dict(wrong),
         )
 
@@ -87,6 +87,10 @@ def deliver_messages_sensor(business: Business) -> dg.SensorDefinition:
     return sensor
 
 
+def _told(wrong: Mapping[str, str]) -> str:
+    return " ".join(wrong.values()) or "Every channel delivers."
+
+
 def _mark(wrong: Mapping[str, str]) -> str:
     return ", ".join(sorted(wrong)) or "all deliver"
 
@@ -98,5 +102,5 @@ def _evaluation(wrong: Mapping[str, str]) -> dg.AssetCheckEvaluation:
         passed=not wrong,
         metadata={name: dg.MetadataValue.text(told) for name, told in wrong.items()},
         severity=dg.AssetCheckSeverity.ERROR,
-        description=" ".join(wrong.values()) or "Every channel delivers.",
+        description=_told(wrong),
     )

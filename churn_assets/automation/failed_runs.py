@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from churn_assets.graph.partitions import months_of_tags
 from churn_assets.operations.incidents.incident import Condition, Incident
 from churn_assets.silver.assets import ROWS_ACCOUNTED_FOR
 
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 LOOK_BACK = timedelta(days=7)  # an older failure opens no incident
 PAGE = 200
 BY_HAND = "__ASSET_JOB"  # Dagster's name of the job that materialises chosen assets
-FIRST, LAST, ONE = (
-    "dagster/asset_partition_range_start",
-    "dagster/asset_partition_range_end",
-    "dagster/partition",
-)
 WILL_RETRY = "dagster/will_retry"
 RETRY_WITHIN = timedelta(hours=1)
 
@@ -66,12 +62,13 @@ def ended_runs(instance: "DagsterInstance") -> list[EndedRun]:
         run, tags = record.dagster_run, record.dagster_run.tags
         assets = ",".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
         by_hand = run.job_name == BY_HAND
+        first, last = months_of_tags(tags)
         found.append(
             EndedRun(
                 run.run_id,
                 f"assets-{blake2s(assets.encode(), digest_size=6).hexdigest()}" if by_hand else run.job_name,
-                tags.get(FIRST) or tags.get(ONE, ""),
-                tags.get(LAST) or tags.get(ONE, ""),
+                first,
+                last,
                 datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC),
                 run.status == dg.DagsterRunStatus.SUCCESS,
                 tags.get(WILL_RETRY) == "true",

@@ -23,9 +23,9 @@ from churn_assets.months import month_of
 from churn_assets.operations.channels.health import troubled
 from churn_assets.operations.channels.outbox import Outbox
 from churn_assets.operations.configuration.items import recorded_days
-from churn_assets.operations.incidents.incident import Condition, Incident
+from churn_assets.operations.incidents.incident import Condition, Incident, current
 from churn_assets.operations.incidents.rules import judge
-from churn_assets.operations.incidents.store import change, incidents, tell_records
+from churn_assets.operations.incidents.store import change, records, tell_records
 from churn_assets.silver.reconciliation import partial_months
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def watch(
 ) -> list[Incident]:
     """Judges what is wrong now, adds the records and queues their messages; returns the new records."""
     outbox, lines = Outbox(lakehouse.settings.home_path), business.file.channels
-    present, id_ = incidents(lakehouse), outbox.id
+    story, id_ = records(lakehouse), outbox.id
+    present = current(story)
     found = list(look(instance, lakehouse, business, outbox, present, now))
     wrong = [one for one in found if isinstance(one, Condition)]
     right = dict(one for one in found if not isinstance(one, Condition))
@@ -49,7 +50,7 @@ def watch(
     if judge(present, wrong, right, now, id_):  # again under the lock, which is seldom needed
         new = change(lakehouse, lambda known: judge(known, wrong, right, now, id_), NAME)
     if lines:
-        tell_records(lakehouse, outbox, lines, now)
+        tell_records([*story, *new], outbox, lines, now)
     return new
 
 

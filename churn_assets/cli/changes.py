@@ -2,7 +2,7 @@
 
 import click
 
-from churn_assets.cli.options import settings_of_process
+from churn_assets.cli.options import lakehouse_of_process
 
 
 @click.command()
@@ -10,10 +10,9 @@ from churn_assets.cli.options import settings_of_process
 @click.option("--limit", default=20, show_default=True, help="How many of the newest.")
 def changes(item: str | None, limit: int) -> None:
     """Show the newest changes: promotions, rollbacks, edits of churn.yaml and contracts, new versions."""
-    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.operations.changes.change import change_records
 
-    newest = {r.change_id: r for r in change_records(Lakehouse(settings_of_process()))}
+    newest = {r.change_id: r for r in change_records(lakehouse_of_process())}
     shown = [r for r in newest.values() if item is None or r.item == item][-limit:]
     for r in reversed(shown):
         step = f"{_short(r.before)} -> {_short(r.after)}"

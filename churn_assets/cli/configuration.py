@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from churn_assets.cli.options import settings_of_process
+from churn_assets.cli.options import lakehouse_of_process
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -17,12 +17,11 @@ def configuration(days: "tuple[datetime, ...]") -> None:
 
     The daemon records the items once a day. A day without a record stands for the recorded day before it.
     """
-    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.operations.configuration.items import difference_of_days, items_on, recorded_days
 
     if len(days) > 2:
         raise click.UsageError("Name one day, two days or none.")
-    lakehouse = Lakehouse(settings_of_process())
+    lakehouse = lakehouse_of_process()
     known = recorded_days(lakehouse)
     if not known:
         click.echo("Nothing is recorded yet; the daemon records the items once a day.")

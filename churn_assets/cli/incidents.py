@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from churn_assets.cli.options import settings_of_process
+from churn_assets.cli.options import lakehouse_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.operations.incidents.incident import Incident
 
     Act = Callable[[Incident, str, str, datetime, str], Incident]
@@ -24,12 +23,6 @@ def incident() -> None:
     """
 
 
-def _lakehouse() -> "Lakehouse":
-    from churn_assets.lakehouse.lakehouse import Lakehouse
-
-    return Lakehouse(settings_of_process())
-
-
 @incident.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also those that are closed.")
 def list_incidents(everything: bool) -> None:
@@ -39,7 +32,7 @@ def list_incidents(everything: bool) -> None:
     from churn_assets.counts import counted
     from churn_assets.operations.incidents.store import incidents
 
-    now, found = datetime.now(UTC), incidents(_lakehouse())
+    now, found = datetime.now(UTC), incidents(lakehouse_of_process())
     shown = [i for i in found if everything or i.is_open]
     for one in sorted(shown, key=lambda i: (not i.is_open, i.priority, i.number)):
         late = f"; missed: {' and '.join(one.late(now))}" if one.late(now) else ""
@@ -57,7 +50,7 @@ def show(incident_id: str) -> None:
     from churn_assets.operations.incidents.policy import KINDS
     from churn_assets.operations.incidents.store import records
 
-    story = [r for r in records(_lakehouse()) if r.incident_id == incident_id.upper()]
+    story = [r for r in records(lakehouse_of_process()) if r.incident_id == incident_id.upper()]
     if not story:
         raise click.UsageError(f"There is no incident {incident_id}; `churn-assets incident list --all`.")
     last = story[-1]
@@ -83,7 +76,7 @@ def _act(incident_id: str, note: str, act: "Act") -> None:
     from churn_assets.operations.incidents.rules import IncidentError
     from churn_assets.operations.incidents.store import change
 
-    lakehouse, by = _lakehouse(), getpass.getuser()
+    lakehouse, by = lakehouse_of_process(), getpass.getuser()
     outbox = Outbox(lakehouse.settings.home_path).id
 
     def decide(known: "list[Incident]") -> "list[Incident]":

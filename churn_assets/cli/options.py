@@ -15,6 +15,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.settings import Settings
 
 
@@ -63,6 +64,13 @@ def settings_of_process() -> "Settings":
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return settings
+
+
+def lakehouse_of_process() -> "Lakehouse":
+    """The lake of this process; an invalid setting is a usage error."""
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    return Lakehouse(settings_of_process())
 
 
 SEED = click.option(

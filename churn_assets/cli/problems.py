@@ -1,25 +1,15 @@
 """The commands `problem new`, `known`, `close` and `list`."""
 
 import getpass
-from typing import TYPE_CHECKING
 
 import click
 
-from churn_assets.cli.options import settings_of_process
-
-if TYPE_CHECKING:
-    from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.cli.options import lakehouse_of_process
 
 
 @click.group()
 def problem() -> None:
     """What several incidents have in common: the cause, and how to live with it."""
-
-
-def _lakehouse() -> "Lakehouse":
-    from churn_assets.lakehouse.lakehouse import Lakehouse
-
-    return Lakehouse(settings_of_process())
 
 
 @problem.command()
@@ -35,7 +25,7 @@ def new(title: str, incident_ids: tuple[str, ...], note: str) -> None:
     from churn_assets.operations.incidents.store import change, incidents
     from churn_assets.operations.problems.problem import open_problem
 
-    lakehouse, by = _lakehouse(), getpass.getuser()
+    lakehouse, by = lakehouse_of_process(), getpass.getuser()
     wanted = {id_.upper() for id_ in incident_ids}
     if missing := wanted - {i.incident_id for i in incidents(lakehouse)}:
         raise click.UsageError(f"There is no incident {', '.join(sorted(missing))}; nothing was recorded.")
@@ -58,7 +48,7 @@ def known(problem_id: str, cause: str, workaround: str) -> None:
     from churn_assets.operations.problems.problem import ProblemError, know
 
     try:
-        found = know(_lakehouse(), problem_id, cause, workaround, getpass.getuser())
+        found = know(lakehouse_of_process(), problem_id, cause, workaround, getpass.getuser())
     except ProblemError as error:
         raise click.UsageError(str(error)) from None
     click.echo(f"{found.problem_id} is a known error.")
@@ -73,7 +63,7 @@ def close(problem_id: str, why: str) -> None:
     from churn_assets.operations.problems.problem import close as closed
 
     try:
-        found = closed(_lakehouse(), problem_id, why, getpass.getuser())
+        found = closed(lakehouse_of_process(), problem_id, why, getpass.getuser())
     except ProblemError as error:
         raise click.UsageError(str(error)) from None
     click.echo(f"{found.problem_id} is closed.")
@@ -86,7 +76,7 @@ def list_problems(everything: bool) -> None:
     from churn_assets.operations.incidents.store import incidents
     from churn_assets.operations.problems.problem import CLOSED, problems
 
-    lakehouse = _lakehouse()
+    lakehouse = lakehouse_of_process()
     shown = [p for p in problems(lakehouse) if everything or p.state != CLOSED]
     of = incidents(lakehouse)
     for one in shown:

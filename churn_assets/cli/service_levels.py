@@ -2,16 +2,15 @@
 
 import click
 
-from churn_assets.cli.options import settings_of_process
+from churn_assets.cli.options import lakehouse_of_process
 
 
 @click.command("service-levels")
 def service_levels() -> None:
     """Show each objective of the newest recorded day: what was kept, and how much may still fail."""
-    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.operations.service_levels.levels import recorded_levels
 
-    rows = recorded_levels(Lakehouse(settings_of_process()))
+    rows = recorded_levels(lakehouse_of_process())
     if not rows:
         click.echo("Nothing is measured yet; the daemon measures once a day.")
         return

@@ -1,7 +1,7 @@
 """Months as Dagster partitions. Ingest months include the open month; snapshot months are closed ones only."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -10,6 +10,9 @@ from churn_assets.contracts.calendar import Calendar
 from churn_assets.months import add_months
 
 FORMAT = "%Y-%m"
+# Dagster's tags of a run over a range of partitions, and over one.
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+ONE_PARTITION = "dagster/partition"
 
 
 def _months(first: str, calendar: Calendar, open_month: bool) -> dg.MonthlyPartitionsDefinition:
@@ -64,4 +67,10 @@ def partition_range(context: dg.AssetExecutionContext) -> Sequence[str]:
 
 def range_tags(months: Sequence[str]) -> dict[str, str]:
     """Returns the tags of one run over `months`, which must be contiguous and in order."""
-    return {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[-1]}
+    return {RANGE_START: months[0], RANGE_END: months[-1]}
+
+
+def months_of_tags(tags: Mapping[str, str]) -> tuple[str, str]:
+    """Returns the first and the last month of a run by its tags; empty for a run without months."""
+    one = tags.get(ONE_PARTITION, "")
+    return tags.get(RANGE_START) or one, tags.get(RANGE_END) or one

@@ -4,7 +4,7 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -17,12 +17,8 @@ from churn_assets.operations.log.writing import event
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def logged(table: Table, args: Sequence[Any], body: Iterable[Any]) -> Iterator[Any]:
+def logged(table: Table, context: dg.AssetExecutionContext, body: Iterable[Any]) -> Iterator[Any]:
     """Yields what the body of a step yields, under the trace id of its run, and logs its start and its end."""
-    context = next((arg for arg in args if isinstance(arg, dg.AssetExecutionContext)), None)
-    if context is None:
-        yield from body
-        return
     run = context.run
     about: dict[str, Any] = {
         "asset": table.path,

@@ -53,11 +53,12 @@ def _step(function: Callable[..., Any], table: Table, business: Business, spark:
 
     @wraps(function)
     def step(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        yield from logged(table, args, body(*args, **kwargs))
+        context = dg.AssetExecutionContext.get()
+        yield from logged(table, context, body(context.run.run_id, *args, **kwargs))
 
-    def body(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def body(run_id: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
         if isinstance(lakehouse := kwargs.get("lakehouse"), Lakehouse):
-            record_edits(lakehouse, business, dg.AssetExecutionContext.get().run.run_id)
+            record_edits(lakehouse, business, run_id)
         try:
             with _telling_of_a_dead_engine() if spark else nullcontext():
                 done = function(*args, **kwargs)

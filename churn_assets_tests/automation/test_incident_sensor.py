@@ -20,7 +20,7 @@ from churn_assets.months import month_end, month_of
 from churn_assets.operations.channels.outbox import Outbox
 from churn_assets.operations.incidents.incident import Incident
 from churn_assets.operations.incidents.store import incidents, records
-from churn_assets_tests.lakes import settings_for, small_business
+from churn_assets_tests.lakes import settings_for, settle_cohorts, small_business
 from churn_assets_tests.scored_cohorts import put_in_charge
 
 FILES = [{"name": "files", "kind": "folder", "folder": "f"}]
@@ -105,28 +105,7 @@ def test_a_source_is_not_judged_late_while_an_ingest_loads_it(
 
 
 def _performance(house: Lakehouse, *upper_ends: float) -> None:
-    months = ["2025-06", "2025-07", "2025-08"]
-    rows = [
-        {
-            "as_of_date": month_end(month),
-            "model_version": "1",
-            "status": "ok",
-            "n": 400,
-            "positives": 60,
-            "expected_positives": 50.0,
-            "auc": high - 0.03,
-            "auc_low": high - 0.06,
-            "auc_high": high,
-        }
-        for month, high in zip(months, upper_ends, strict=True)
-    ]
-    days = [month_end(month) for month in months]
-    house.replace_rows(
-        tables.MODEL_PERFORMANCE, tables.MODEL_PERFORMANCE.rows(rows), "as_of_date", days, run_id="r"
-    )
-    label = {"customer_key": "a", "label": 0, "outcome": "stayed", "label_available_at": date(2025, 12, 1)}
-    labels = tables.CHURN_LABELS.rows([label | {"as_of_date": day} for day in days])
-    house.replace_rows(tables.CHURN_LABELS, labels, "as_of_date", days, run_id="r")
+    settle_cohorts(house, ["2025-06", "2025-07", "2025-08"], upper_ends, date(2025, 12, 1))
 
 
 def test_a_degraded_model_is_one_incident_that_ends_when_it_is_good_again(

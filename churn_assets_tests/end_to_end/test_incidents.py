@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import month_end
 from churn_assets.operations.incidents.incident import CLOSED, Incident
 from churn_assets.operations.incidents.store import incidents, records
 from churn_assets.settings import Settings
 from churn_assets.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.simulator.telecom import simulate_telecom
 from churn_assets_tests.end_to_end.deployment import Deployment, until
-from churn_assets_tests.lakes import small_business
+from churn_assets_tests.lakes import settle_cohorts, small_business
 from churn_assets_tests.operations.channels.conftest import SECRET
 from churn_assets_tests.operations.channels.receivers import Receiver
 from churn_assets_tests.scored_cohorts import put_in_charge
@@ -51,27 +49,7 @@ def settings(tmp_path: Path, http: Receiver) -> Settings:
 
 
 def _degrade(house: Lakehouse, *upper_ends: float) -> None:
-    """Matured cohorts of version 1 with these upper ends of their AUC."""
-    rows = [
-        {
-            "as_of_date": month_end(month),
-            "model_version": "1",
-            "status": "ok",
-            "n": 400,
-            "positives": 60,
-            "expected_positives": 50.0,
-            "auc": high - 0.03,
-            "auc_low": high - 0.06,
-            "auc_high": high,
-        }
-        for month, high in zip(COHORTS, upper_ends, strict=True)
-    ]
-    days = [month_end(month) for month in COHORTS]
-    made = tables.MODEL_PERFORMANCE.rows(rows)
-    house.replace_rows(tables.MODEL_PERFORMANCE, made, "as_of_date", days, run_id="prepared")
-    settled = {"customer_key": "a", "label": 0, "outcome": "stayed", "label_available_at": date(2025, 10, 15)}
-    labels = tables.CHURN_LABELS.rows([settled | {"as_of_date": day} for day in days])
-    house.replace_rows(tables.CHURN_LABELS, labels, "as_of_date", days, run_id="prepared")
+    settle_cohorts(house, COHORTS, upper_ends, date(2025, 10, 15))
 
 
 def test_each_trouble_is_one_incident_that_is_told_and_closed_with_evidence(

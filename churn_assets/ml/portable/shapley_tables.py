@@ -15,7 +15,7 @@ package takes 4 CPU seconds and a compiler. On boosted trees both agree to 1e-15
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Self
@@ -23,6 +23,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+# A table has a line per combination of conditions; with more conditions, trees are walked and boxes computed.
 MOST_CONDITIONS = 8
 # With fewer rows, each step is one call over all trees and a block of rows; with more, one call per tree and all rows.
 FEW_ROWS = 512
@@ -152,10 +153,7 @@ class ShapleyTables:
         ends = [*self.first[1:], len(self.column)]
         entries = np.searchsorted(self.entry_piece, np.arange(len(self.first) + 1))
         for piece, (start, end) in enumerate(zip(self.first, ends, strict=True)):
-            met = np.zeros(len(matrix), dtype=np.uint8)
-            for bit, at in enumerate(range(start, end)):
-                met |= (matrix[:, self.column[at]] <= self.threshold[at]).view(np.uint8) << np.uint8(bit)
-            line = met.astype(np.intp)
+            line = lines_of(matrix, zip(self.column[start:end], self.threshold[start:end], strict=True))
             for entry in range(entries[piece], entries[piece + 1]):
                 first = self.entry_start[entry]
                 result[output[entry]] += self.values[first : first + 2 ** (end - start)][line]
@@ -199,6 +197,14 @@ class WideBoxes:
             met = (inside > self.above[..., None]) & (inside <= self.most[..., None])
             found = self.value[:, None, None] * shapley_values(met, self.ratio[..., None])
             np.add.at(result[:, block], output, found.reshape(len(output), -1))
+
+
+def lines_of(matrix: NDArray[np.float64], conditions: Iterable[Condition]) -> NDArray[np.intp]:
+    """Returns the table line of each row: one bit per condition that it meets, the first is the lowest."""
+    found = np.zeros(len(matrix), dtype=np.uint8)
+    for bit, (column, threshold) in enumerate(conditions):
+        found |= (matrix[:, column] <= threshold).view(np.uint8) << np.uint8(bit)
+    return found.astype(np.intp)
 
 
 def rows_at_once(rows: int, numbers: int) -> Iterator[slice]:

@@ -13,11 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.ml.portable.arrays import Arrays
-from churn_assets.ml.portable.shapley_tables import FEW_ROWS, Box, ShapleyTables, rows_at_once
+from churn_assets.ml.portable.shapley_tables import (
+    FEW_ROWS,
+    MOST_CONDITIONS,
+    Box,
+    Condition,
+    ShapleyTables,
+    lines_of,
+    rows_at_once,
+)
 
 LEAF = -1
-# A tree with at most this many distinct conditions is looked up in a table of 2^n lines; see `ValueTable`.
-MOST_CONDITIONS = 8
 FEWEST_COLUMNS = 8
 
 
@@ -100,7 +106,9 @@ class Trees(Arrays):
             return np.concatenate([np.zeros(0), *(self._walk_all(matrix[block]) for block in blocks)])
         total = np.full(len(matrix), self.start)
         for root, table in zip(self.roots, self._tables, strict=True):
-            total += table.value[table.pattern(matrix)] if table else self._walk(matrix, int(root))
+            total += (
+                table.value[lines_of(matrix, table.conditions)] if table else self._walk(matrix, int(root))
+            )
         return total
 
     def predictions_after(
@@ -218,12 +226,5 @@ class ValueTable:
         value: value that the tree adds, per line.
     """
 
-    conditions: list[tuple[int, float]]
+    conditions: list[Condition]
     value: NDArray[np.float64]
-
-    def pattern(self, matrix: NDArray[np.float64]) -> NDArray[np.intp]:
-        """The table line of each row."""
-        found = np.zeros(len(matrix), dtype=np.uint8)
-        for bit, (column, threshold) in enumerate(self.conditions):
-            found |= (matrix[:, column] <= threshold).view(np.uint8) << np.uint8(bit)
-        return found.astype(np.intp)

@@ -1,9 +1,8 @@
 """What is wrong now (a condition), and the records of an incident that it opens."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 NEW, ACKNOWLEDGED, RESOLVED, CLOSED = "new", "acknowledged", "resolved", "closed"
 OPENED, JOINED, REOPENED = "opened", "joined", "reopened"  # what happened, besides the states themselves
@@ -82,11 +81,10 @@ class Incident:
 PREFIX = "INC-"
 
 
-def current(records: Iterable[Mapping[str, Any]]) -> list[Incident]:
+def current(records: Iterable[Incident]) -> list[Incident]:
     """The incidents as their last records say, in the order of their numbers."""
     newest: dict[str, Incident] = {}
-    for row in records:
-        found = Incident(**row)
+    for found in records:
         if found.incident_id not in newest or newest[found.incident_id].record < found.record:
             newest[found.incident_id] = found
     return sorted(newest.values(), key=lambda i: i.number)

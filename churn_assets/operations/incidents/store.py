@@ -25,7 +25,7 @@ def records(lakehouse: Lakehouse) -> list[Incident]:
 
 def incidents(lakehouse: Lakehouse) -> list[Incident]:
     """All incidents as they are now."""
-    return current(asdict(record) for record in records(lakehouse))
+    return current(records(lakehouse))
 
 
 def change(
@@ -40,12 +40,14 @@ def change(
     return new
 
 
-def tell_records(lakehouse: Lakehouse, outbox: Outbox, lines: Sequence[ChannelLine], now: datetime) -> int:
+def tell_records(
+    story: Sequence[Incident], outbox: Outbox, lines: Sequence[ChannelLine], now: datetime
+) -> int:
     """Queues what this home's records tell and was not queued yet, also after a crash between both writes.
 
     Records of the last TOLD_FOR are looked at; the outbox knows the ids of what it has delivered for much longer.
     """
-    mine = [r for r in records(lakehouse) if r.outbox == outbox.id and now - r.at < TOLD_FOR]
+    mine = [r for r in story if r.outbox == outbox.id and now - r.at < TOLD_FOR]
     new = 0
     for record in mine:
         message = notice(record)

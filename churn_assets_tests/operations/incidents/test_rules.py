@@ -19,7 +19,7 @@ SOLVED = {"source:usage": "usage: in time."}
 
 def after(known: list[Incident], new: list[Incident]) -> list[Incident]:
     """The incidents once the new records are there."""
-    return current([vars(record) for record in (*known, *new)])
+    return current([*known, *new])
 
 
 def opened() -> list[Incident]:
