@@ -24,7 +24,7 @@ from churn_assets.reporting.words import cell
 _MARKUP = re.compile(r"[\\`*\[\]]|(?<!\w)_|_(?!\w)")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 # Characters that start a heading, a quotation, a list or a rule at the beginning of a line.
-_BLOCK = re.compile(r"^(>|[#+=~-](?!\d))|^(\d+)([.)])(?=\s)")
+_BLOCK = re.compile(r"^(>|[#+=~-](?!\d))|^(\d+)([.)])(?=\s|$)")
 
 
 def markdown_page(document: Document, pictures: Mapping[str, str]) -> str:

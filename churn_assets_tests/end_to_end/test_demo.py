@@ -62,7 +62,9 @@ def test_the_full_summary_tells_all_of_it(demo: Demo) -> None:
 def test_every_table_is_there(demo: Demo) -> None:
     lakehouse, business = Lakehouse(demo.settings), load_business(demo.settings.business_path)
     counts = {t.path: lakehouse.count(t) for t in computed_tables(business)}
-    assert all(counts.values()), counts
+    # an outcome window of 45 days is no whole months, so there is no survival view, and a check says so
+    without = {tables.EXPECTED_LIFETIMES.path, tables.RETENTION_CURVES.path}
+    assert {path for path, rows in counts.items() if not rows} == without
     balance = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
     assert len(balance) == 6 * MONTHS
     assert all(r["balances"] for r in balance)
