@@ -148,7 +148,7 @@ class Scorer:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Explained:
     """Scores and contributions of some rows.
 
     Attributes:
@@ -211,12 +211,12 @@ class PortableModel:
         matrix = self.transformation.transform(frame)
         return self._scores(matrix, frame.index), self._contributions(matrix, frame.index)
 
-    def evaluate(self, columns: Mapping[str, NDArray[Any]], rows: int) -> Evaluation:
+    def evaluate(self, columns: Mapping[str, NDArray[Any]], rows: int) -> Explained:
         """Returns `score_and_explain` of arrays, see `Transformation.matrix`; needs no pandas."""
         matrix = self.transformation.matrix(columns, rows)
         raw = self.scorer.probability(matrix)
         contributions = self.scorer.contributions(matrix, self.transformation.column_feature)
-        return Evaluation(raw, self.calibration.apply(raw), contributions)
+        return Explained(raw, self.calibration.apply(raw), contributions)
 
     def _scores(self, matrix: NDArray[np.float64], index: pd.Index) -> pd.DataFrame:
         raw = self.scorer.probability(matrix)
