@@ -21,7 +21,7 @@ class ReleaseBroken(RuntimeError):
 
 
 @dataclass(frozen=True)
-class File:
+class FileProof:
     """One file of a release: its SHA-256, its size, and of a table its number of rows."""
 
     sha256: str
@@ -77,7 +77,7 @@ class Manifest:
     previous: str | None
     about: About
     absent: Mapping[str, str]
-    files: Mapping[str, File]
+    files: Mapping[str, FileProof]
 
     @property
     def tables(self) -> list[str]:
@@ -103,7 +103,7 @@ class Manifest:
                     f"{MANIFEST} has the format {found}; this software reads {FORMAT_VERSION}. Publish the release "
                     "again."
                 )
-            files = {path: File(**entry) for path, entry in stored["files"].items()}
+            files = {path: FileProof(**entry) for path, entry in stored["files"].items()}
             manifest = cls(**{**stored, "about": About(**stored["about"]), "files": files})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ReleaseBroken(f"{MANIFEST} cannot be read ({type(error).__name__}).") from None

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn_assets.serving.release.golden import ROWS, differing
-from churn_assets.serving.release.manifest import MANIFEST, File, ReleaseBroken, sha256_of_file
+from churn_assets.serving.release.manifest import MANIFEST, FileProof, ReleaseBroken, sha256_of_file
 from churn_assets.serving.release.reading import Release
 from churn_assets.serving.release.root import Pointer
 
@@ -46,7 +46,7 @@ def verify(release: Release, pointer: Pointer | None = None) -> None:
         )
 
 
-def _require_same(release: Release, path: str, proof: File) -> None:
+def _require_same(release: Release, path: str, proof: FileProof) -> None:
     file = release.folder / path
     if file.stat().st_size != proof.bytes or sha256_of_file(file) != proof.sha256:
         raise ReleaseBroken(f"{path} of {release.name} was changed after it was published.")

@@ -23,7 +23,7 @@ from churn_assets.serving.release.manifest import (
     TABLES,
     WORDS,
     About,
-    File,
+    FileProof,
     Manifest,
     sha256_of,
     sha256_of_file,
@@ -128,14 +128,14 @@ def _write(folder: Path, contents: Contents) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _proofs(folder: Path) -> dict[str, File]:
+def _proofs(folder: Path) -> dict[str, FileProof]:
     """Path -> proof of every file below a folder, all of them on the disk."""
     found = {}
     for file in sorted(f for f in folder.rglob("*") if f.is_file()):
         sync_file(file)
         rows = int(pq.read_metadata(file).num_rows) if file.suffix == ".parquet" else None
         path = file.relative_to(folder).as_posix()
-        found[path] = File(sha256_of_file(file), file.stat().st_size, rows)
+        found[path] = FileProof(sha256_of_file(file), file.stat().st_size, rows)
     for inner in (folder / TABLES, folder / MODEL):
         sync_folder(inner)
     return found
