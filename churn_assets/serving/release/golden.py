@@ -36,7 +36,7 @@ def golden_rows(
     import pandas as pd
 
     rng = np.random.default_rng(SEED)
-    drawn: dict[str, list[float | str | None]] = {}
+    drawn: dict[str, Sequence[float | str | None]] = {}
     for part in model.transformation.parts:
         if isinstance(part, CategoryColumn):
             choices: list[str | None] = [*part.known, UNSEEN, None]
