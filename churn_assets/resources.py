@@ -19,6 +19,7 @@ from churn_assets.tracking.tracking import Tracking
 
 SECRET = re.compile("secret|password|passphrase|token|credential|key", re.IGNORECASE)
 BY_SIZE = "by the size of the landing zone"
+IN_A_FILE = "in a file beside the anchor"
 Made = TypeVar("Made")
 
 
@@ -64,6 +65,8 @@ class SettingsResource(_Shown[Settings]):
     spark_master: str = _told("spark_master")
     spark_conf: dict[str, str] = _told("spark_conf")
     driver_memory: str = _told("driver_memory")
+    audit_anchor: str = _told("audit_anchor")
+    audit_key: str = _told("audit_key")
 
     @classmethod
     def of(cls, settings: Settings) -> "SettingsResource":
@@ -142,6 +145,8 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "spark_master": settings.spark_master,
         "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},
         "driver_memory": settings.driver_memory or BY_SIZE,
+        "audit_anchor": str(settings.audit_anchor_path),
+        "audit_key": IN_A_FILE if settings.audit_key is None else HIDDEN,
     }
 
 

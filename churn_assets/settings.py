@@ -125,6 +125,15 @@ class Settings(BaseSettings):
     driver_memory: str | None = Field(
         None, description="Heap of the driver JVM; default 1g to 4g, by the size of the landing zone."
     )
+    audit_anchor: str | None = Field(
+        None,
+        description="Folder of the audit's anchor and key, best on another machine or volume than the records; "
+        "default <home>/audit_anchor.",
+    )
+    audit_key: SecretStr | None = Field(
+        None,
+        description="Key that seals the audit; default: a file in the folder of the anchor, made at first use.",
+    )
 
     @cached_property
     def home_path(self) -> Path:
@@ -164,6 +173,11 @@ class Settings(BaseSettings):
     def mlflow_artifacts(self) -> str:
         """Root of the MLflow artifacts, for experiments that this project creates."""
         return _absolute(self.artifacts or str(self.home_path / "mlartifacts"))
+
+    @property
+    def audit_anchor_path(self) -> Path:
+        """Folder of the audit's anchor and key."""
+        return Path(self.audit_anchor or self.home_path / "audit_anchor").expanduser().resolve()
 
     @property
     def jars_path(self) -> Path:

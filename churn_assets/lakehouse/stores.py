@@ -177,6 +177,23 @@ OTHERS = (
         backup=False,
     ),
     Store(
+        "audit",
+        "files",
+        "Who did what to whose data: a chain of records as JSON lines, a file per month; `churn-assets audit verify`.",
+        personal=False,
+        retention="24 months at least; nothing deletes them by itself",
+        backup=True,
+    ),
+    Store(
+        "audit_anchor",
+        "files",
+        "The end of that chain, and the key that seals it; best kept on another machine.",
+        personal=False,
+        retention="as long as the records",
+        backup=True,
+        setting="CHURN_AUDIT_ANCHOR",
+    ),
+    Store(
         "searches",
         "files",
         "Journals of the searches for settings: a training that runs again takes up its search.",

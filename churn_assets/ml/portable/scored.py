@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
-from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
+from churn_assets.ml.portable.reasons_in_words import REASONS, main_drivers, reasons
 from churn_assets.ml.portable.transformation import NumericColumn
 
 if TYPE_CHECKING:
