@@ -6,7 +6,7 @@ import pytest
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
-from churn_assets.ml.portable.reasons import main_drivers, main_drivers_of, reasons, reasons_of
+from churn_assets.ml.portable.reasons_in_words import main_drivers, main_drivers_of, reasons, reasons_of
 from churn_assets.ml.portable.transformation import columns_of
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.train import train
