@@ -1,7 +1,8 @@
 """A feature: a line of the section `features` in churn.yaml, and the features that it declares, one per window."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -255,6 +256,12 @@ class Feature:
         return "double" if self.kind == "number" else "string"
 
 
+def feature_from(stored: Mapping[str, Any]) -> Feature:
+    """Returns a feature from the plain JSON of `dataclasses.asdict`."""
+    texts = tuple((key, text) for key, text in stored["says"])
+    return Feature(**{**stored, "says": texts, "reason_values": tuple(stored["reason_values"])})
+
+
 def _name(line: FeatureLine) -> str:
     """Returns the name without the window: source, own name or column, aggregate."""
     if line.aggregate == "tenure":
@@ -289,7 +296,9 @@ def expand(
     texts = dict(line.texts)
     if "text" not in texts:
         texts = default_texts(line.aggregate, words, unit, kind == "category") | texts
-    silent = line.speaks_of or line.reason_when or line.reason_values  # then a missing value is no reason unless its text is declared
+    silent = (
+        line.speaks_of or line.reason_when or line.reason_values
+    )  # then a missing value is no reason unless its text is declared
     missing = line.missing or (None if silent else default_missing(line.aggregate, words, unit))
 
     def feature(months: int | None = None, days: int | None = None) -> Feature:

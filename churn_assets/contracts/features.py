@@ -69,9 +69,7 @@ def read_features(
             unread += names_of(read.line)
             continue
         _check_says(read)
-        for feature in expand(
-            read.line, read.source, (windows or Windows()).observation_months, currency
-        ):
+        for feature in expand(read.line, read.source, (windows or Windows()).observation_months, currency):
             if feature.name in {f.name for f in features}:
                 read.place.refuse(f"two features are called {feature.name}", "give one line a `name`")
             features.append(feature)
@@ -147,7 +145,8 @@ def _check_when(place: Place, line: FeatureLine, of: str, column: Column | None)
     """Reports a `reason_when` of words, and `reason_values` of numbers or that the column does not have."""
     if line.reason_when is not None and of == "category":
         place.at("reason_when").refuse(
-            f"words are not {line.reason_when} than others", "list the values that are reasons in `reason_values`"
+            f"words are not {line.reason_when} than others",
+            "list the values that are reasons in `reason_values`",
         )
     if line.reason_values and column is None:
         place.at("reason_values").refuse("only words have values to list", "use `reason_when`")

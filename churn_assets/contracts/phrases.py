@@ -27,7 +27,10 @@ PLACES: dict[str, tuple[str, ...]] = {
 }
 USUAL = frozenset({"more_than_usual", "less_than_usual"})
 OF_USUAL = frozenset({"usual", "of_usual"})
-OF_CATEGORIES, OF_TRENDS = frozenset({"text", "if_true", "if_false"}), frozenset({"text", "higher", "lower", "zero"})
+OF_CATEGORIES, OF_TRENDS = (
+    frozenset({"text", "if_true", "if_false"}),
+    frozenset({"text", "higher", "lower", "zero"}),
+)
 
 
 class Phrases(Section):
@@ -36,8 +39,8 @@ class Phrases(Section):
     text: str | None = Field(
         None,
         description="a reason in words for every value without a text of its own. `says: TEXT` is short for `says: "
-        "{text: TEXT}`. Placeholders: see docs/features.md. Without any text the reason follows from aggregate, `words` "
-        "and unit",
+        "{text: TEXT}`. Placeholders: see docs/features.md. Without any text the reason follows from aggregate, "
+        "`words` and unit",
     )
     higher: str | None = Field(
         None,
@@ -52,7 +55,9 @@ class Phrases(Section):
         "longest window of the same line or of a line like it. It goes before `higher` and `lower`",
     )
     less_than_usual: str | None = Field(None, description="the same for values at least 15 % below")
-    zero: str | None = Field(None, description="for 0; of a `change` for no change, of a `trend` for nothing in the later window")
+    zero: str | None = Field(
+        None, description="for 0; of a `change` for no change, of a `trend` for nothing in the later window"
+    )
     negative: str | None = Field(None, description="for values below 0; not of a `trend`")
     if_true: str | None = Field(None, description="of a column of true and false: for true")
     if_false: str | None = Field(None, description="of a column of true and false: for false")

@@ -1,12 +1,12 @@
 """What is usual for a customer: the rate of the time before a window, from the values of the same snapshot."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
 TENURE = "tenure_days"
@@ -15,7 +15,10 @@ FEWEST_DAYS = 28  # of the time before the window
 
 
 def usual_values(
-    frame: "pd.DataFrame", feature: Feature, longest: Feature | None, rows: "NDArray[np.intp]"
+    columns: "Mapping[str, NDArray[Any]]",
+    feature: Feature,
+    longest: Feature | None,
+    rows: "NDArray[np.intp]",
 ) -> "NDArray[np.float64]":
     """Returns what a window would hold at the customer's own rate before it; NaN where that is not known.
 
@@ -24,18 +27,16 @@ def usual_values(
     values are of the snapshot, so nothing is used that became known after its as_of_date.
 
     Args:
+        columns: feature -> values, numbers with NaN.
         longest: the same feature over the longest window; None if there is none.
-        rows: positions in `frame`.
+        rows: positions in `columns`.
     """
     import numpy as np
 
-    if longest is None or TENURE not in frame.columns:
+    if longest is None or TENURE not in columns:
         return np.full(len(rows), np.nan)
     window, reach = _days(feature), _days(longest)
-    inside, all_of_it, tenure = (
-        frame[name].iloc[rows].to_numpy(np.float64, na_value=np.nan)
-        for name in (feature.name, longest.name, TENURE)
-    )
+    inside, all_of_it, tenure = (columns[name][rows] for name in (feature.name, longest.name, TENURE))
     before = np.minimum(reach, tenure) - window
     enough = before >= max(window, FEWEST_DAYS) - 1  # a day less: months differ in length
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""What the shipped businesses say about every feature: `sentences/*.txt` are read by people and kept up to date.
+"""What the shipped businesses say about every feature: `read_sentences/*.txt` are read by people and kept up to date.
 
 After a wanted change of the words run this file with WRITE_SENTENCES=1, and read every changed line aloud.
 """
@@ -15,10 +15,10 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.loader import load_business
-from churn_assets.ml.portable.reasons import reasons
+from churn_assets.ml.portable.reasons_in_words import reasons
 from churn_assets.settings import SHIPPED_BUSINESSES
 
-FOLDER = Path(__file__).with_name("sentences")
+FOLDER = Path(__file__).with_name("read_sentences")
 BUSINESSES = sorted(path.name for path in SHIPPED_BUSINESSES.iterdir() if (path / "churn.yaml").is_file())
 WRITE = "WRITE_SENTENCES" in os.environ
 NOT_SAID = "-"
@@ -43,7 +43,9 @@ KINDS = {
     "payment_method": ("card", "debit", "transfer", "wallet"),
     "device_class": ("basic", "standard", "premium"),
 }
-ONE_OF_MANY = re.compile(r"\b1 (?:days|months|years|minutes|hours|calls|messages|tickets|purchases|items|people)\b")
+ONE_OF_MANY = re.compile(
+    r"\b1 (?:days|months|years|minutes|hours|calls|messages|tickets|purchases|items|people)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -68,18 +70,33 @@ def usual_value(feature: Feature) -> float:
 
 def cases(feature: Feature, business: Business) -> Iterator[Case]:
     source = business.source(feature.source) if feature.source else None
-    column = source.column(str(feature.measure or feature.column)) if source and (feature.measure or feature.column) else None
-    if column is not None and column.valid_values and feature.kind == "number" and feature.aggregate == "attribute":
+    read = feature.measure or feature.column
+    column = source.column(read) if source and read else None
+    if (
+        column is not None
+        and column.valid_values
+        and feature.kind == "number"
+        and feature.aggregate == "attribute"
+    ):
         yield from (Case(feature, "allowed", float(value)) for value in column.valid_values)
     elif column is not None and feature.kind == "category":
-        values = column.valid_values or (("true", "false") if column.type == "boolean" else KINDS[column.name])
+        values = column.valid_values or (
+            ("true", "false") if column.type == "boolean" else KINDS[column.name]
+        )
         yield from (Case(feature, str(value), str(value)) for value in values)
     elif feature.aggregate == "trend":
         named = {"low": -0.35, "a little lower": -0.01, "nothing left": -1.0, "usual": 0.0, "high": 0.35}
         yield from (Case(feature, name, value) for name, value in {**named, "from nothing": 1.0}.items())
     else:
         usual = usual_value(feature)
-        counted = feature.aggregate in ("count", "count_ever", "recency", "tenure", "days_to_expiry", "change_recency")
+        counted = feature.aggregate in (
+            "count",
+            "count_ever",
+            "recency",
+            "tenure",
+            "days_to_expiry",
+            "change_recency",
+        )
         whole = counted or (column is not None and column.type == "integer" and feature.aggregate != "mean")
         named = {"low": 0.38 * usual, "usual": usual, "high": 3.3 * usual or 7.5, "one": 1.0, "zero": 0.0}
         if feature.unit == "%":
@@ -97,7 +114,8 @@ def cases(feature: Feature, business: Business) -> Iterator[Case]:
 def spoken(business: Business) -> list[tuple[Case, str]]:
     """Each case and its reason, NOT_SAID without one."""
     numbers = {f.name: float(usual_value(f)) for f in business.features if f.kind == "number"}
-    usual: dict[str, float | str | None] = {f.name: "as usual" for f in business.features} | numbers
+    usual: dict[str, float | str | None] = dict.fromkeys((f.name for f in business.features), "as usual")
+    usual.update(numbers)
     told = [case for feature in business.features for case in cases(feature, business)]
     rows = [usual | {case.feature.name: case.value} for case in told]
     for row, case in zip(rows, told, strict=True):

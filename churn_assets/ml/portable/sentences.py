@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
@@ -19,7 +20,6 @@ from churn_assets.contracts.units import (
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 YES_AND_NO = {"true": "yes", "false": "no"}
 PLAIN = {"text": "{words}: {value} (typical {typical})"}  # of a feature without texts
+PLAIN_TREND = {"text": "{words}: {value}"}
+ADDED_UP = frozenset({"sum", "count", "count_ever"})  # 0 of them is none
 PLAIN_STEP = (Step(0, 1, ""),)
 NOTABLE = 0.15  # share by which a value must differ from what is usual for the customer to be told so
 COMPARED_WITH_ZERO = frozenset({"trend", "change"})
@@ -68,7 +70,12 @@ def notable_change(values: "Numbers", usual: "Numbers") -> "Numbers":
         return np.where(np.abs(change) >= NOTABLE, change, np.nan)
 
 
-def numbers(feature: Feature, values: "Numbers") -> "Numbers":
+def speaks_in_words(feature: Feature, values: "NDArray[Any]") -> bool:
+    """Returns whether the values are words and not numbers."""
+    return feature.kind == "category" or values.dtype.kind not in "biuf"
+
+
+def numbers(feature: Feature, values: "NDArray[Any]") -> "Numbers":
     """Returns values as they are told; infinite ones become missing, as in the model.
 
     A trend (new - old) / (new + old) becomes the change new / old - 1. Trends outside [-1, 1] become missing: they come
@@ -76,6 +83,7 @@ def numbers(feature: Feature, values: "Numbers") -> "Numbers":
     """
     import numpy as np
 
+    values = values.astype(np.float64)
     if feature.aggregate != "trend":
         return np.where(np.isfinite(values), values, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,15 +135,22 @@ def _step_at(size: "Numbers", steps: tuple[Step, ...]) -> "NDArray[np.intp]":
     return np.searchsorted(starts, size, side="right")
 
 
-def in_words(feature: Feature, values: "pd.Series", typical: float | None, usual: "Numbers") -> "Words":
-    """Returns a reason per value. `usual` is what is usual for each customer, NaN where that is not known."""
-    import numpy as np
-    import pandas as pd
+def sentences(feature: Feature, values: "NDArray[Any]", typical: float | None, usual: "Numbers") -> "Words":
+    """Returns a reason per value.
 
-    if feature.kind == "category" or not pd.api.types.is_numeric_dtype(values.dtype):
-        return _distinct(values.to_numpy(), lambda value: _of_category(feature, value), missing_text(feature))
-    told = Told(feature, numbers(feature, values.to_numpy(np.float64, na_value=np.nan)), typical, usual)
-    texts, found = dict(feature.says) or PLAIN, np.full(len(values), missing_text(feature), dtype=object)
+    Args:
+        values: numbers, NaN where missing, or objects, None where missing.
+        typical: the median of what the model has learned from; None if there is none.
+        usual: what is usual for each customer; NaN where that is not known.
+    """
+    import numpy as np
+
+    missing = missing_text(feature)
+    if speaks_in_words(feature, values):
+        return _distinct(values, lambda value: missing if value is None else _of_category(feature, value))
+    told = Told(feature, numbers(feature, values), typical, usual)
+    texts = dict(feature.says) or (PLAIN_TREND if feature.aggregate == "trend" else PLAIN)
+    found = np.full(len(values), missing, dtype=object)
     keys = _keys(told, texts)
     for key in dict.fromkeys(keys):
         if key is not None:
@@ -218,7 +233,8 @@ def _place(place: str, form: str, told: Told, rows: "NDArray[np.intp]") -> "Word
             return say(abs(values))
         case "typical":
             typical = told.typical or 0.0
-            return "none" if typical == 0 and form in ("", "unit") else number(typical, feature.unit, form)
+            none = typical == 0 and feature.aggregate in ADDED_UP
+            return "none" if none else number(typical, feature.unit, form)
         case "usual":
             return say(_whole_if_counted(told.usual[rows], feature.unit))
         case "of_usual":
@@ -258,26 +274,25 @@ def _whole_if_counted(usual: "Numbers", unit: str | None) -> "Numbers":
 
 
 def _of_usual(values: "Numbers", usual: "Numbers", unit: str | None) -> "Words":
-    """Returns `0.4 of 1.1 GB`, both in the unit that suits the greater."""
+    """Returns `0.4 of 1.1 GB`, in the unit that suits the greater; a small value keeps its own: `1 MB of 14 GB`."""
     import numpy as np
 
     steps = steps_of(unit)
     at = _step_at(np.maximum(np.abs(values), np.abs(usual)), steps)
     found = np.full(len(values), "", dtype=object)
     for index, step in enumerate(steps):
-        rows = np.flatnonzero(at == index)
-        decimals = decimals_of(unit, step)
-        small = np.abs(values[rows]) < step.size / 10  # 1 MB of 14 GB
+        rows, decimals = np.flatnonzero(at == index), decimals_of(unit, step)
+        plain = partial(printed, decimals=decimals)
+        small = (np.abs(values[rows]) < step.size / 10) & (index > 0)
         first = np.where(
-            small & (index > 0),
-            _distinct(rounded(values[rows], unit), lambda v: number(v, unit, "unit")),
-            _distinct(_rounded(values[rows] / step.size, decimals), lambda v, d=decimals: printed(v, d)),
+            small,
+            _distinct(rounded(values[rows], unit), partial(number, unit=unit, form="unit")),
+            _distinct(_rounded(values[rows] / step.size, decimals), plain),
         )
-        second = _distinct(
-            _rounded(usual[rows] / step.size, decimals),
-            lambda v, d=decimals, n=step.name: with_unit(printed(v, d), n),
-        )
-        found[rows] = first + " of " + second
+        second = _distinct(_rounded(usual[rows] / step.size, decimals), plain)
+        ones = np.isin(second, ["1", "-1"])
+        name = np.where(ones, with_unit("1", step.name)[1:], with_unit("2", step.name)[1:])
+        found[rows] = first + " of " + second + name
     return found
 
 
@@ -289,14 +304,11 @@ def _direction(change: float) -> str:
     return f"{'up' if change > 0 else 'down'} {abs(change):.0%}".replace("%", " %")
 
 
-def _distinct(
-    values: "NDArray[Any]", say: Callable[[Any], str], missing: str | None = None
-) -> "Words":
+def _distinct(values: "NDArray[Any]", say: Callable[[Any], str]) -> "Words":
     """Returns each value in words. Equal values are said once: a cohort has few distinct ones."""
     import numpy as np
-    import pandas as pd
 
-    code, distinct = pd.factorize(values)  # missing: -1
-    texts: Words = np.array([*(say(value) for value in distinct.tolist()), missing], dtype=object)
-    said: Words = texts[code]
+    found = values.tolist()
+    texts = {value: say(value) for value in dict.fromkeys(found)}
+    said: Words = np.array([texts[value] for value in found], dtype=object)
     return said

@@ -1,0 +1,202 @@
+"""Reasons of a score: the features that raised it most, in the words of the business."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.feature import Feature
+from churn_assets.contracts.feature_topics import longest_windows
+from churn_assets.ml.portable.own_history import usual_values
+from churn_assets.ml.portable.sentences import (
+    COMPARED_WITH_ZERO,
+    UNKNOWN,
+    notable_change,
+    numbers,
+    rounded,
+    sentences,
+    speaks_in_words,
+    told_of_usual,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+REASONS = 3
+CALENDAR = (
+    0.12  # a month may be that much shorter or longer than the one before; of m months, the m-th part of it
+)
+
+
+class _Told:
+    """The values of some customers, and what they are compared with."""
+
+    def __init__(
+        self,
+        columns: "Mapping[str, NDArray[Any]]",
+        features: Sequence[Feature],
+        typical: Mapping[str, float],
+    ) -> None:
+        given = [f for f in features if f.name in columns]
+        self._columns, self._typical = columns, typical
+        self._by_name, self._longest = {f.name: f for f in given}, longest_windows(given)
+
+    def sentences(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.object_]":
+        """Returns the values of these rows in words."""
+        import numpy as np
+
+        told, own = self._spoken_of(feature), self._columns[feature.name][rows]
+        found = sentences(
+            told, self._columns[told.name][rows], self._typical.get(told.name), self._usual(told, rows)
+        )
+        if told is not feature and feature.missing is not None:
+            found = np.where(np.isnan(own), feature.missing, found)
+        return found
+
+    def is_silent(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
+        """Returns a mask of the values that are no reason: like the typical one, or on the side that is no risk."""
+        import numpy as np
+
+        values = self._columns[feature.name][rows]
+        if speaks_in_words(feature, values):
+            named = [
+                not feature.reason_values
+                or (feature.missing is not None if value is None else str(value) in feature.reason_values)
+                for value in values.tolist()
+            ]
+            return ~np.array(named, dtype=bool)
+        known = numbers(feature, values)
+        side = self._side(feature, known, rows)
+        silent = np.isnan(side)
+        if feature.reason_when is not None:
+            silent |= side != (1.0 if feature.reason_when == "higher" else -1.0)
+        return np.where(np.isnan(known), feature.reason_when is not None and feature.missing is None, silent)
+
+    def _spoken_of(self, feature: Feature) -> Feature:
+        """Returns the feature whose value is told: another one if the feature speaks of it."""
+        return self._by_name.get(feature.speaks_of or "", feature)
+
+    def _usual(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.float64]":
+        return usual_values(self._columns, feature, self._longest.get(feature.name), rows)
+
+    def _side(
+        self, feature: Feature, known: "NDArray[np.float64]", rows: "NDArray[np.intp]"
+    ) -> "NDArray[np.float64]":
+        """Returns 1 for values above what they are compared with, -1 for those below; NaN for those too close to it.
+
+        Values are compared with what is usual for the customer where that is told, else with the typical value.
+        """
+        import numpy as np
+
+        told = self._spoken_of(feature)
+        own = np.full(len(rows), np.nan)
+        if told_of_usual(told):
+            values = known if told is feature else numbers(told, self._columns[told.name][rows])
+            own = np.sign(notable_change(values, self._usual(told, rows)))
+        if told is not feature:
+            return own
+        typical = self._typical.get(feature.name)
+        reference = 0.0 if feature.aggregate in COMPARED_WITH_ZERO else typical
+        side = np.zeros(len(rows)) if reference is None else np.sign(known - reference)
+        if typical is not None:
+            side[_printed_alike(feature, known, typical)] = np.nan
+        if feature.aggregate == "trend" and feature.months is not None:
+            side[np.abs(known) < CALENDAR / feature.months] = np.nan
+        return np.where(np.isnan(own), side, own)
+
+
+def _printed_alike(feature: Feature, known: "NDArray[np.float64]", typical: float) -> "NDArray[np.bool_]":
+    import numpy as np
+
+    usual = numbers(feature, np.array([typical]))
+    alike: NDArray[np.bool_] = rounded(known, feature.unit) == rounded(usual, feature.unit)
+    return alike
+
+
+def reasons(
+    frame: "pd.DataFrame",
+    contributions: "pd.DataFrame",
+    features: Sequence[Feature],
+    typical: dict[str, float],
+) -> "NDArray[np.object_]":
+    """Returns `reasons_of` a frame."""
+    import numpy as np
+
+    columns = {f.name: _array(frame[f.name]) for f in features if f.name in frame.columns}
+    return reasons_of(
+        columns, contributions.to_numpy(np.float64), contributions.columns.tolist(), features, typical
+    )
+
+
+def reasons_of(
+    columns: "Mapping[str, NDArray[Any]]",
+    contributions: "NDArray[np.float64]",
+    names: Sequence[str],
+    features: Sequence[Feature],
+    typical: Mapping[str, float],
+) -> "NDArray[np.object_]":
+    """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
+
+    Only features that may be named (`Feature.nameable`) and that raise the risk are reasons. No reason is a value that
+    prints like the typical one, a value on the side that `reason_when` leaves out, a trend that the length of months
+    explains, or a feature about the same as a stronger reason. A customer may have no reason.
+
+    Args:
+        columns: feature -> values, as in `Transformation.matrix`; what is usual for a customer is computed from them.
+        contributions: (rows, names).
+        names: the feature of each column of the contributions.
+        features: those that may be reasons.
+        typical: feature -> median of what was learned from.
+    """
+    import numpy as np
+
+    told, features = _Told(columns, features, typical), [f for f in features if f.nameable]
+    left = contributions[:, [names.index(f.name) for f in features]].copy()
+    for at, feature in enumerate(features):
+        rows = np.flatnonzero(left[:, at] > 0)
+        left[rows[told.is_silent(feature, rows)], at] = -np.inf
+    topics = np.array([f.about or f.name for f in features], dtype=object)
+    found = np.full((len(left), REASONS), None, dtype=object)
+    for place in range(min(REASONS, len(features))):
+        strongest = left.argmax(axis=1)
+        raises = left[np.arange(len(left)), strongest] > 0
+        for at in np.unique(strongest[raises]):
+            rows = np.flatnonzero(raises & (strongest == at))
+            found[rows, place] = told.sentences(features[at], rows)
+            left[np.ix_(rows, np.flatnonzero(topics == topics[at]))] = -np.inf
+    return found
+
+
+def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":
+    """Returns `main_drivers_of` a frame."""
+    import numpy as np
+
+    return main_drivers_of(contributions.to_numpy(np.float64), contributions.columns.tolist(), features)
+
+
+def main_drivers_of(
+    contributions: "NDArray[np.float64]", names: Sequence[str], features: Sequence[Feature]
+) -> "NDArray[np.object_]":
+    """Per row, the driver whose features together raise the risk most; "unknown" if there are no features."""
+    import numpy as np
+
+    if not features:
+        return np.full(len(contributions), UNKNOWN, dtype=object)
+    drivers = sorted({f.driver for f in features})
+    sums = np.zeros((len(contributions), len(drivers)))
+    for feature in features:
+        sums[:, drivers.index(feature.driver)] += contributions[:, names.index(feature.name)]
+    strongest: NDArray[np.object_] = np.array(drivers, dtype=object)[sums.argmax(axis=1)]
+    return strongest
+
+
+def _array(values: "pd.Series") -> "NDArray[Any]":
+    """Returns numbers as float64 with NaN, all else as objects with None."""
+    import numpy as np
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.to_numpy(np.float64, na_value=np.nan)
+    found: NDArray[Any] = values.to_numpy(object, copy=True)
+    found[pd.isna(found)] = None
+    return found
