@@ -1,4 +1,4 @@
-"""monitoring/people_balance: nobody is lost from one month to the next, and nobody is asked after the end."""
+"""monitoring/people_balance: everybody is accounted for from month to month, and only customers have snapshots."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
         business,
         description=(
             "former + new = now + ended + merged + disappeared + unknown: people from one month end to the next, per "
-            "source and in all, counted from silver by other code than the snapshots, and held against them."
+            "source and in all. They are counted from silver by other code than the snapshots, and compared with them."
         ),
         deps=[tables.CUSTOMER_SNAPSHOTS.key, *(tables.silver(s).key for s in sources.values())],
         partitions=snapshot_months(business),
@@ -127,7 +127,7 @@ def counting_where(business: Business) -> str | None:
 def reader(
     lakehouse: Lakehouse, business: Business, last_month: str
 ) -> "Callable[[Source, str, Sequence[str]], pd.DataFrame]":
-    """What `people_states` reads silver with. `label.where` is SQL, so Spark reads the events that it judges."""
+    """The function by which `people_states` reads silver. With `label.where`, which is SQL, the engine reads events."""
     where, label = counting_where(business), business.label_source
     if where is None:
         return partial(last_versions, lakehouse)
@@ -216,8 +216,8 @@ def _require_balanced(found: Sequence[PeopleBalance]) -> None:
 def _everybody_asked(business: Business, counted: _Counted) -> dg.AssetCheckResult:
     """The check that every eligible customer has a snapshot.
 
-    Corrections of events are not counted here, so of a label by events a customer without a snapshot is only reported,
-    unless nobody of the month has one.
+    Corrections of events are not counted here. So if the label comes from events, a customer without a snapshot is only
+    reported, unless nobody has a snapshot in that month.
 
     Raises:
         CheckFailed: customers lack a snapshot.
