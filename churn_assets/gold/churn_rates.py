@@ -129,7 +129,7 @@ def band_names(bounds: Sequence[int]) -> list[str]:
 
 
 @dataclass
-class Movements:
+class GroupFlows:
     """The movements of one group in one month. Revenue is in UNITS."""
 
     customers: dict[str, int]
@@ -141,7 +141,7 @@ class Movements:
     joined_and_left: int = 0
 
     @classmethod
-    def none(cls) -> "Movements":
+    def none(cls) -> "GroupFlows":
         """Nothing has happened yet."""
         return cls(dict.fromkeys(FLOWS, 0), dict.fromkeys(FLOWS, 0))
 
@@ -163,13 +163,13 @@ class Movements:
 
 def movements(
     cells: Iterable[Mapping[str, Any]], business: Business, months: Sequence[str]
-) -> dict[Group, Movements]:
+) -> dict[Group, GroupFlows]:
     """The movements by month, dimension and value; the value of a dimension is null where it is not known.
 
     The dimensions: EVERYBODY, the declared groups, and TENURE. Every month has a row of EVERYBODY.
     """
     bands = band_names(business.file.churn_rates.tenure_months)
-    found: dict[Group, Movements] = defaultdict(Movements.none)
+    found: dict[Group, GroupFlows] = defaultdict(GroupFlows.none)
     for month in months:
         found[month, EVERYBODY, EVERYBODY].customers["start"] += 0
     for cell in cells:
@@ -204,7 +204,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _count(cell: Mapping[str, Any], found: defaultdict[Group, Movements], start: Group, end: Group) -> None:
+def _count(cell: Mapping[str, Any], found: defaultdict[Group, GroupFlows], start: Group, end: Group) -> None:
     """Counts a cell in the group of its customers at the start, and in that at the end."""
     movement, people = cell["movement"], cell["customers"]
     was, now = cell["start_revenue"], cell["end_revenue"]
@@ -227,7 +227,7 @@ def _count(cell: Mapping[str, Any], found: defaultdict[Group, Movements], start:
 
 
 def rate_rows(
-    found: Mapping[Group, Movements], settled: Mapping[str, date], has_revenue: bool
+    found: Mapping[Group, GroupFlows], settled: Mapping[str, date], has_revenue: bool
 ) -> list[dict[str, Any]]:
     """Rows of gold/churn_rates, sorted. `settled`: month -> the day on which it settled."""
     rows = []

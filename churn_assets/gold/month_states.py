@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import at_each, from_to, index_of, newest, spell_of, with_validity
+from churn_assets.history.knowledge import at_each, from_to, index_of, spell_of, with_validity
 from churn_assets.history.merges import counted_for_survivors, own_key
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-UNITS = (
-    10_000  # revenue in whole ten-thousandths, so that sums are exact and equations hold to the last digit
-)
+# Revenue is counted in whole ten-thousandths, so that sums are exact and equations hold to the last digit.
+UNITS = 10_000
+_KEPT = ("customer_key", "as_of_index", "joined_index")
 
 
 def month_states(
@@ -36,68 +36,69 @@ def month_states(
 
     source = business.label_source
     own = own_key(source, told) if source.spell else []
-    of_spell = [g.column for g in business.file.churn_rates.by if g.source == source.name]
+    order = list(dict.fromkeys(["started", *own]))
+    of_spell = [group.column for group in business.file.churn_rates.by if group.source == source.name]
     joined = F.min("started").over(Window.partitionBy("customer_key"))
     named = told.withColumn("joined_index", index_of(joined))
-    over = F.least(index_of(F.col("until")), index_of(F.col("unknown_from"))) - 1
-    there = from_to(named.where("started IS NOT NULL"), index_of(F.col("started")), over, indexes)
-    price = business.file.churn_rates.revenue if sums is None and source.spell else None
-    columns = [*of_spell, *([price] if price else [])]
-    if columns:
-        values = _values(silver[source.name], source, columns, indexes)
-        there = there.join(
-            values.withColumnsRenamed(dict(zip(source.silver_key, own, strict=True))),
-            [*own, "as_of_index"],
-            "left",
-        )
-    row = F.struct("started", *own, *(F.col(name).alias(group_column(name)) for name in of_spell))
-    there = there.select(
-        "customer_key",
-        "as_of_index",
-        "joined_index",
-        F.lit(True).alias("known"),
-        (in_units(F.col(price)) if price else F.lit(0).cast("long")).alias("revenue"),
-        row.alias("row"),
-    )
-    doubtful = named.where("unknown_from IS NOT NULL")
-    doubted = from_to(
-        doubtful, index_of(F.col("unknown_from")), index_of(F.col("unknown_until")) - 1, indexes
-    )
-    doubted = doubted.select(
-        "customer_key",
-        "as_of_index",
-        "joined_index",
+    there = _there(named, silver[source.name], business, indexes, of_spell, priced=sums is None)
+    since, until = index_of(F.col("unknown_from")), index_of(F.col("unknown_until")) - 1
+    doubted = from_to(named.where("unknown_from IS NOT NULL"), since, until, indexes).select(
+        *_KEPT,
+        *(name for name in order if name not in _KEPT),
         F.lit(False).alias("known"),
         F.lit(0).cast("long").alias("revenue"),
-        F.lit(None).cast(there.schema["row"].dataType).alias("row"),
+        *(F.lit(None).cast(source.column(name).spark_type).alias(group_column(name)) for name in of_spell),
     )
+    # of several stays the one that began last speaks for the customer
+    of_customer = Window.partitionBy("customer_key", "as_of_index")
+    newest_first = of_customer.orderBy(*(F.desc(name) for name in ("known", *order)))
     found = (
         there.unionByName(doubted)
-        .groupBy("customer_key", "as_of_index")
-        .agg(
-            F.max("known").alias("known"),
-            F.max("joined_index").alias("joined_index"),
-            F.sum("revenue").alias("revenue"),
-            F.max("row").alias("row"),
-        )
-    )
-    kept = ["customer_key", "as_of_index", "known", "joined_index", "revenue"]
-    found = found.select(
-        *kept, *(F.col("row")[group_column(name)].alias(group_column(name)) for name in of_spell)
+        .withColumn("revenue", F.sum("revenue").over(of_customer))
+        .withColumn("_rank", F.row_number().over(newest_first))
+        .where("_rank = 1")
+        .select(*_KEPT, "known", "revenue", *(group_column(name) for name in of_spell))
     )
     for entity in business.of_role("entity"):
-        names = [g.column for g in business.file.churn_rates.by if g.source == entity.name]
+        names = [group.column for group in business.file.churn_rates.by if group.source == entity.name]
         if names:
-            found = found.join(
-                _attributes(silver[entity.name], entity, names, indexes),
-                ["customer_key", "as_of_index"],
-                "left",
-            )
-    if sums is not None:
-        found = (
-            found.drop("revenue").join(sums, ["customer_key", "as_of_index"], "left").fillna(0, ["revenue"])
-        )
-    return found
+            attributes = _attributes(silver[entity.name], entity, names, indexes)
+            found = found.join(attributes, ["customer_key", "as_of_index"], "left")
+    if sums is None:
+        return found
+    paid = found.drop("revenue").join(sums, ["customer_key", "as_of_index"], "left")
+    return paid.fillna(0, ["revenue"])
+
+
+def _there(
+    named: "DataFrame",
+    versions: "DataFrame",
+    business: Business,
+    indexes: Sequence[int],
+    groups: Sequence[str],
+    *,
+    priced: bool,
+) -> "DataFrame":
+    """The stays at the end of each month, with the groups of the spell and its revenue if it is `priced`."""
+    from pyspark.sql import functions as F
+
+    source = business.label_source
+    over = F.least(index_of(F.col("until")), index_of(F.col("unknown_from"))) - 1
+    there = from_to(named.where("started IS NOT NULL"), index_of(F.col("started")), over, indexes)
+    own = own_key(source, named) if source.spell else []
+    price = business.file.churn_rates.revenue if priced and source.spell else None
+    columns = list(dict.fromkeys([*groups, *([price] if price else [])]))
+    if columns:
+        values = _values(versions, source, columns, indexes)
+        renamed = values.withColumnsRenamed(dict(zip(source.silver_key, own, strict=True)))
+        there = there.join(renamed, [*own, "as_of_index"], "left")
+    return there.select(
+        *_KEPT,
+        *(name for name in dict.fromkeys(["started", *own]) if name not in _KEPT),
+        F.lit(True).alias("known"),
+        (in_units(F.col(price)) if price else F.lit(0).cast("long")).alias("revenue"),
+        *(F.col(name).alias(group_column(name)) for name in groups),
+    )
 
 
 def group_column(name: str) -> str:
@@ -143,16 +144,17 @@ def _attributes(
     versions: "DataFrame", source: Source, names: Sequence[str], indexes: Sequence[int]
 ) -> "DataFrame":
     """customer_key, as_of_index and the group columns of an entity source."""
+    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    columns = list(dict.fromkeys(["customer_key", "known_at", "sequence", *names]))
-    kept = [name for name in columns if name not in source.silver_key]
-    values = _values(versions, source, kept, indexes)
-    row = newest(F.struct(*names), source).alias("row")
-    found = values.groupBy("customer_key", "as_of_index").agg(row)
-    return found.select(
-        "customer_key", "as_of_index", *(F.col("row")[name].alias(group_column(name)) for name in names)
-    )
+    # of several accounts of a customer the newest speaks, as in gold/customer_months
+    order = [] if source.silver_key == ("customer_key",) else ["known_at", "sequence"]
+    values = _values(versions, source, [*order, *names], indexes)
+    if order:
+        of_customer = Window.partitionBy("customer_key", "as_of_index")
+        newest_first = of_customer.orderBy(*(F.desc(name) for name in (*order, *source.silver_key)))
+        values = values.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1")
+    return values.select("customer_key", "as_of_index", *(F.col(n).alias(group_column(n)) for n in names))
 
 
 def revenue_of_months(months: "DataFrame", column: str, merged: "DataFrame | None") -> "DataFrame":

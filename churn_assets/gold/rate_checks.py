@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.contracts.churn_rates import EVERYBODY
-from churn_assets.gold.churn_rates import CAME, WENT, Group, Movements
+from churn_assets.gold.churn_rates import CAME, WENT, Group, GroupFlows
 from churn_assets.graph.checks import CheckFailed, passed
 from churn_assets.graph.metadata import table_metadata
 
@@ -27,7 +27,7 @@ COHORT_CHECKS = {
 SUMMED = ("start", *CAME, *WENT, "end")
 
 
-def judge_rates(found: Mapping[Group, Movements], months: Sequence[str]) -> list[dg.AssetCheckResult]:
+def judge_rates(found: Mapping[Group, GroupFlows], months: Sequence[str]) -> list[dg.AssetCheckResult]:
     """The passed checks of the movements.
 
     Raises:
@@ -53,18 +53,18 @@ def _require_none(check: str, wrong: Sequence[Sequence[object]], head: Sequence[
         )
 
 
-def _breaks(found: Mapping[Group, Movements], months: Sequence[str]) -> Iterable[Sequence[object]]:
+def _breaks(found: Mapping[Group, GroupFlows], months: Sequence[str]) -> Iterable[Sequence[object]]:
     groups = sorted({group[1:] for group in found}, key=lambda g: (g[0], g[1] or ""))
     for before, after in pairwise(months):
         for dimension, value in groups:
-            was, now = (found.get((m, dimension, value), Movements.none()) for m in (before, after))
+            was, now = (found.get((m, dimension, value), GroupFlows.none()) for m in (before, after))
             ended = was.customers["end"], was.revenue["end"]
             begun = now.customers["start"], now.revenue["start"]
             if ended != begun:
                 yield after, dimension, value, str(ended), str(begun)
 
 
-def _uneven(found: Mapping[Group, Movements]) -> Iterable[Sequence[object]]:
+def _uneven(found: Mapping[Group, GroupFlows]) -> Iterable[Sequence[object]]:
     sums: dict[tuple[str, str, str], int] = {}
     for (month, dimension, _), moved in found.items():
         for name in SUMMED:
