@@ -117,17 +117,20 @@ def check_sources(settings: Settings) -> Finding:
 
 
 def check_findings(settings: Settings) -> Finding:
-    """Lists what the checks of silver found in the last month."""
+    """Lists what the checks of silver found in the newest month, and counts what they found before."""
     from churn_assets.cli.findings import open_findings
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.silver.findings import told
 
     if is_uri(settings.lake_uri):
         return Finding("findings", "ok", "not read: without Spark, only a lake on this machine can be read")
-    month, found = open_findings(Lakehouse(settings))
-    if not found:
-        return Finding("findings", "ok", f"none in {month}" if month else "no month has passed silver yet")
-    return Finding("findings", "warn", "\n".join(told(row) for row in found))
+    found = open_findings(Lakehouse(settings))
+    if not found.month:
+        return Finding("findings", "ok", "no month has passed silver yet")
+    before = f"{len(found.earlier):,} in earlier months: see `churn-assets summary --full`"
+    lines = [told(row) for row in found.newest] or [f"none in {found.month}"]
+    lines += [before] if found.earlier else []
+    return Finding("findings", "warn" if found.newest else "ok", "\n".join(lines))
 
 
 def check_runs(settings: Settings) -> Finding:

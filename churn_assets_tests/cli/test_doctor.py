@@ -269,7 +269,8 @@ def test_what_the_checks_of_silver_found_in_the_last_month_is_listed(tmp_path: P
     ]
     record(house, "usage", ["2025-05", "2025-06"], found, run_id="run")
     finding = look(settings, "findings")
-    assert (finding.status, finding.what) == (
-        "warn",
+    assert finding.status == "warn"
+    assert finding.what.splitlines() == [
         "usage 2025-06: undeclared: Rows of 2025-06. Declare it.",
-    )
+        "1 in earlier months: see `churn-assets summary --full`",
+    ]
