@@ -144,9 +144,12 @@ def check_runs(settings: Settings) -> Finding:
 
 def check_home(settings: Settings) -> Finding:
     """Checks whether the home was moved or copied since MLflow wrote its paths down."""
-    from churn_assets.tracking.moved_home import former_roots
+    from churn_assets.tracking.moved_home import former_roots, lost_roots, told_lost, way_to_bring
 
-    if former := former_roots(settings.mlflow_uri, settings.mlflow_artifacts):
+    artifacts = settings.mlflow_artifacts
+    if lost := lost_roots(settings.mlflow_uri, artifacts):
+        return Finding("home", "fail", told_lost(lost[0], artifacts), way_to_bring(artifacts))
+    if former := former_roots(settings.mlflow_uri, artifacts):
         what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model corrects this"
         return Finding("home", "ok", what)
     return Finding("home", "ok", "all paths lead into this home")
