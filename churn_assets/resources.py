@@ -55,6 +55,9 @@ class SettingsResource(_Shown[Settings]):
     tracking_uri: str = _told("tracking_uri")
     artifacts: str = _told("artifacts")
     keep_days: int = _told("keep_days")
+    releases: str = _told("releases")
+    keep_releases: int = _told("keep_releases")
+    identity_key: str = _told("identity_key")
     jars: str = _told("jars")
     maven: str = _told("maven")
     engine: str = _told("engine")
@@ -132,6 +135,9 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "tracking_uri": without_secrets(settings.mlflow_uri),
         "artifacts": without_secrets(settings.mlflow_artifacts),
         "keep_days": settings.keep_days,
+        "releases": without_secrets(settings.releases_uri),
+        "keep_releases": settings.keep_releases,
+        "identity_key": HIDDEN if settings.identity_key else "identity.key in the home",
         "jars": str(settings.jars_path),
         "maven": without_secrets(settings.maven),
         "engine": settings.engine,

@@ -87,6 +87,15 @@ class Settings(BaseSettings):
         ge=7,
         description="How many days earlier versions of a table can be read; then their files are deleted.",
     )
+    releases: str | None = Field(
+        None, description="Folder of the releases that services and reports read; default <home>/serving."
+    )
+    keep_releases: int = Field(3, ge=2, description="How many releases are kept, the one in force included.")
+    identity_key: SecretStr | None = Field(
+        None,
+        description="Key of the encrypted identity file: 32 random bytes as base64. Default: the file identity.key in "
+        "<home>, made at the first release.",
+    )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
     )
@@ -149,6 +158,11 @@ class Settings(BaseSettings):
     def lake_uri(self) -> str:
         """Absolute root of the Delta tables."""
         return _absolute(self.lake or str(self.home_path / "lake"))
+
+    @property
+    def releases_uri(self) -> str:
+        """Absolute root of the releases."""
+        return _absolute(self.releases or str(self.home_path / "serving"))
 
     @property
     def mlflow_uri(self) -> str:
