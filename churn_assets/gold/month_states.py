@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import at_each, from_to, index_of, spell_of, with_validity
+from churn_assets.history.knowledge import at_each, from_to, index_of, newest_rows, spell_of, with_validity
 from churn_assets.history.merges import counted_for_survivors, own_key
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Revenue is counted in whole ten-thousandths, so that sums are exact and equations hold to the last digit.
 UNITS = 10_000
-_KEPT = ("customer_key", "as_of_index", "joined_index")
+_KEPT = ("customer_key", "as_of_index", "joined_index", "stays")
 
 
 def month_states(
@@ -31,15 +31,16 @@ def month_states(
     A group is told by what was known at the end of the month; where nothing was known then, by what was known first
     after it.
     """
-    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     source = business.label_source
     own = own_key(source, told) if source.spell else []
     order = list(dict.fromkeys(["started", *own]))
     of_spell = [group.column for group in business.file.churn_rates.by if group.source == source.name]
-    joined = F.min("started").over(Window.partitionBy("customer_key"))
-    named = told.withColumn("joined_index", index_of(joined))
+    of_customer = told.groupBy("customer_key").agg(
+        index_of(F.min("started")).alias("joined_index"), F.count(F.lit(1)).alias("stays")
+    )
+    named = told.join(of_customer, "customer_key")
     there = _there(named, silver[source.name], business, indexes, of_spell, priced=sums is None)
     since, until = index_of(F.col("unknown_from")), index_of(F.col("unknown_until")) - 1
     doubted = from_to(named.where("unknown_from IS NOT NULL"), since, until, indexes).select(
@@ -49,16 +50,7 @@ def month_states(
         F.lit(0).cast("long").alias("revenue"),
         *(F.lit(None).cast(source.column(name).spark_type).alias(group_column(name)) for name in of_spell),
     )
-    # of several stays the one that began last speaks for the customer
-    of_customer = Window.partitionBy("customer_key", "as_of_index")
-    newest_first = of_customer.orderBy(*(F.desc(name) for name in ("known", *order)))
-    found = (
-        there.unionByName(doubted)
-        .withColumn("revenue", F.sum("revenue").over(of_customer))
-        .withColumn("_rank", F.row_number().over(newest_first))
-        .where("_rank = 1")
-        .select(*_KEPT, "known", "revenue", *(group_column(name) for name in of_spell))
-    )
+    found = _one_row(there.unionByName(doubted), order, [group_column(name) for name in of_spell])
     for entity in business.of_role("entity"):
         names = [group.column for group in business.file.churn_rates.by if group.source == entity.name]
         if names:
@@ -68,6 +60,26 @@ def month_states(
         return found
     paid = found.drop("revenue").join(sums, ["customer_key", "as_of_index"], "left")
     return paid.fillna(0, ["revenue"])
+
+
+def _one_row(rows: "DataFrame", order: Sequence[str], groups: Sequence[str]) -> "DataFrame":
+    """One row per customer and month: all revenue, and the groups of the stay that began last."""
+    from pyspark.sql import functions as F
+
+    of_month, rest = ["customer_key", "as_of_index"], ["known", "joined_index", "revenue"]
+    several = rows.where("stays > 1") if groups else rows
+    chosen = F.max(F.struct("known", *order, *groups)) if groups else F.max("known")
+    found = several.groupBy(*of_month).agg(
+        chosen.alias("_row"),
+        F.max("known").alias("known"),
+        F.max("joined_index").alias("joined_index"),
+        F.sum("revenue").alias("revenue"),
+    )
+    if not groups:
+        return found.select(*of_month, *rest)
+    # most customers have one stay, and a greatest struct costs far more than the rows
+    alone = rows.where("stays = 1").select(*of_month, *rest, *groups)
+    return alone.unionByName(found.select(*of_month, *rest, *(F.col("_row")[g].alias(g) for g in groups)))
 
 
 def _there(
@@ -137,24 +149,21 @@ def _values(
     accepted = with_validity(versions, source).where("NOT refused")
     since = F.coalesce(before, F.least(F.col("known_index"), begin))
     valid = accepted.withColumn("known_index", since)
-    return at_each(valid, indexes).select(*key, "as_of_index", *columns)
+    kept = dict.fromkeys([*key, "as_of_index", *columns])
+    return at_each(valid, indexes).select(*kept)
 
 
 def _attributes(
     versions: "DataFrame", source: Source, names: Sequence[str], indexes: Sequence[int]
 ) -> "DataFrame":
-    """customer_key, as_of_index and the group columns of an entity source."""
-    from pyspark.sql import Window
+    """customer_key, as_of_index and the group columns of an entity source; of several accounts the newest speaks."""
     from pyspark.sql import functions as F
 
-    # of several accounts of a customer the newest speaks, as in gold/customer_months
-    order = [] if source.silver_key == ("customer_key",) else ["known_at", "sequence"]
-    values = _values(versions, source, [*order, *names], indexes)
-    if order:
-        of_customer = Window.partitionBy("customer_key", "as_of_index")
-        newest_first = of_customer.orderBy(*(F.desc(name) for name in (*order, *source.silver_key)))
-        values = values.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1")
-    return values.select("customer_key", "as_of_index", *(F.col(n).alias(group_column(n)) for n in names))
+    columns = [F.col(name).alias(group_column(name)) for name in names]
+    if source.silver_key == ("customer_key",):
+        return _values(versions, source, names, indexes).select("customer_key", "as_of_index", *columns)
+    values = _values(versions, source, ["customer_key", "known_at", "sequence", *names], indexes)
+    return newest_rows(values, ["customer_key", "as_of_index"], source, columns)
 
 
 def revenue_of_months(months: "DataFrame", column: str, merged: "DataFrame | None") -> "DataFrame":

@@ -26,22 +26,21 @@ class Joined(NamedTuple):
 
 def joined_customers(states: "DataFrame", told: "DataFrame", indexes: Sequence[int]) -> Joined:
     """Counts the customers who joined in these months. `states`: see `month_states`; `told`: see `stays`."""
-    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     inside = F.col("joined_index").between(min(indexes), max(indexes))
     people = told.groupBy("customer_key").agg(index_of(F.min("started")).alias("joined_index"))
     sizes = people.where(inside).groupBy("joined_index").agg(F.count("customer_key").alias("customers"))
-    of_customer = Window.partitionBy("customer_key")
-    at_first = F.when(F.col("as_of_index") == F.col("joined_index"), F.col("revenue"))
+    cohort = states.where(inside & (F.col("as_of_index") >= F.col("joined_index")))
+    first = cohort.where(F.col("as_of_index") == F.col("joined_index"))
+    at_first = first.select("customer_key", F.col("revenue").alias("revenue_joined"))
     cells = (
-        states.where(inside & (F.col("as_of_index") >= F.col("joined_index")))
-        .withColumn("revenue_joined", F.coalesce(F.max(at_first).over(of_customer), F.lit(0)))
+        cohort.join(at_first, "customer_key", "left")
         .groupBy("joined_index", "as_of_index", "known")
         .agg(
             F.count("customer_key").alias("customers"),
             F.sum("revenue").alias("revenue"),
-            F.sum("revenue_joined").alias("revenue_joined"),
+            F.sum(F.coalesce("revenue_joined", F.lit(0))).alias("revenue_joined"),
         )
     )
     return Joined(sizes, cells)
