@@ -26,6 +26,8 @@ READER = "churn_reader"
 BATCH = 10_000
 # Any fixed number: publications with it wait for each other.
 LOCK = 4_242_001
+# SQLSTATE classes whose messages name no value: login, database, syntax and rights, resources, shutdown.
+SAID = ("28", "3D", "42", "53", "57")
 STAYS = "The rows of the former publication are still there."
 
 
@@ -68,7 +70,7 @@ class PostgreSql:
         """Copies the rows, which is much faster than to insert them."""
         names = ", ".join(quoted(name) for name in table.rows.column_names)
         cursor: Any = self.connection.connection.cursor()
-        with cursor.copy(f"COPY {place(table.name)} ({names}) FROM STDIN") as copy:
+        with cursor, cursor.copy(f"COPY {place(table.name)} ({names}) FROM STDIN") as copy:
             for batch in table.rows.to_batches(BATCH):
                 for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     copy.write_row(row)
@@ -103,16 +105,18 @@ def postgresql(target: str) -> "Iterator[PostgreSql]":
     from sqlalchemy.exc import ArgumentError, DBAPIError
     from sqlalchemy.pool import NullPool
 
+    try:
+        import psycopg
+    except ImportError:
+        raise PublicationError("psycopg is not installed. Run `pip install 'churn-assets[bi]'`.") from None
     shown = without_secrets(target)
     try:
         url = make_url(target).set(drivername="postgresql+psycopg")
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
         raise PublicationError(
             f"{shown} is no address of a database. Write postgresql://user@host:5432/database."
         ) from None
-    except ImportError:
-        raise PublicationError("psycopg is not installed. Run `pip install 'churn-assets[bi]'`.") from None
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
@@ -121,16 +125,17 @@ def postgresql(target: str) -> "Iterator[PostgreSql]":
             if known.first() is None:
                 connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
             yield PostgreSql(connection)
-    except DBAPIError as error:
+    except (DBAPIError, psycopg.Error) as error:
         raise PublicationError(f"{shown} refused the publication: {_of_server(error)} {STAYS}") from None
 
 
-def _of_server(error: Any) -> str:
+def _of_server(error: Exception) -> str:
     """What the server or the network said, without a value of a row."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state is None or state.startswith(("28", "3D", "42", "53", "57")):
-        return f"{first_line(error.orig)}."
-    return f"{type(error.orig).__name__}, SQLSTATE {state}."
+    own = getattr(error, "orig", None) or error
+    state = getattr(own, "sqlstate", None)
+    if state is None or state.startswith(SAID):
+        return f"{first_line(own)}."
+    return f"{type(own).__name__}, SQLSTATE {state}."
 
 
 class DuckDb:

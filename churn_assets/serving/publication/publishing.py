@@ -73,6 +73,5 @@ def _opened(target: str) -> AbstractContextManager[Database]:
     if target.startswith(DUCKDB) and len(target) > len(DUCKDB):
         return duckdb_file(Path(target.removeprefix(DUCKDB)).expanduser())
     raise PublicationError(
-        f"{without_secrets(target)} is no place to publish to. Write postgresql://user@host:5432/database or "
-        "duckdb:FILE."
+        "This is no place to publish to. Write postgresql://user@host:5432/database or duckdb:FILE."
     )

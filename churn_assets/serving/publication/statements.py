@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from churn_assets.serving.publication.published_tables import PublishedTable
 
-SCHEMA = "churn"
+SCHEMA = "churn_assets"
 # What a type is called in SQL. Whole numbers are all of one type, so that a wider one needs no other column.
 SQL = {
     "text": "TEXT",

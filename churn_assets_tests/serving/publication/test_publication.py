@@ -52,7 +52,7 @@ ODD = PublishedTable(
     "one row per customer",
     {"price": "What it costs: 'all' 100 %."},
 )
-NAMES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'churn'"
+NAMES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'churn_assets'"
 KILLED = """
 import os, signal, sys
 from churn_assets.serving.publication.publishing import replace_rows
@@ -112,7 +112,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
             return cursor.fetchall() if cursor.description else []
 
     yield Target(address, of_server)
-    of_server("DROP SCHEMA IF EXISTS churn CASCADE")
+    of_server("DROP SCHEMA IF EXISTS churn_assets CASCADE")
     of_server(f"DROP ROLE IF EXISTS {READER}")
 
 
@@ -129,24 +129,26 @@ def test_all_tables_of_a_release_can_be_queried(target: Target, tmp_path: Path) 
     told = publish(release, target.address)
     assert told.rows == {"customers": 200, "scores": 3, "reasons": 3, "release": 1}
     assert told.absent["churn_rates"] == "gold/churn_rates was never materialised"
-    assert target.query("SELECT count(*) FROM churn.customers") == [(200,)]
-    assert target.query("SELECT customer_key, probability, decile FROM churn.scores ORDER BY 1") == [
+    assert target.query("SELECT count(*) FROM churn_assets.customers") == [(200,)]
+    assert target.query("SELECT customer_key, probability, decile FROM churn_assets.scores ORDER BY 1") == [
         (KEYS[0], 0.1, 10),
         (KEYS[1], 0.5, 5),
         (KEYS[2], 0.9, 1),
     ]
-    assert target.query("SELECT customer_key, place, reason FROM churn.reasons ORDER BY 1, 2") == [
+    assert target.query("SELECT customer_key, place, reason FROM churn_assets.reasons ORDER BY 1, 2") == [
         (KEYS[0], 1, "it's 20 % dearer"),
         (KEYS[1], 1, 'few calls; "none"'),
         (KEYS[1], 2, "contract ends in 3 days"),
     ]
-    assert target.query("SELECT release, as_of_date FROM churn.release") == [(release.name, "2025-12-31")]
+    assert target.query("SELECT release, as_of_date FROM churn_assets.release") == [
+        (release.name, "2025-12-31")
+    ]
 
 
 def test_every_type_comes_back_as_it_was(target: Target) -> None:
     replace_rows(target.address, [ODD])
     found = target.query(
-        'SELECT customer_key, price, "at", known, extracts, "left" FROM churn.segments ORDER BY 1'
+        'SELECT customer_key, price, "at", known, extracts, "left" FROM churn_assets.segments ORDER BY 1'
     )
     assert found == [
         (KEYS[0], Decimal("10.20"), datetime(2025, 12, 31, 23, 30, tzinfo=UTC), True, ["a", "b"], None),
@@ -161,20 +163,20 @@ def test_tables_and_columns_say_what_they_mean(target: Target) -> None:
         table = target.query("SELECT comment FROM duckdb_tables() WHERE table_name = 'segments'")
         price = target.query("SELECT comment FROM duckdb_columns() WHERE column_name = 'price'")
     else:
-        table = target.query("SELECT obj_description('churn.segments'::regclass)")
-        price = target.query("SELECT col_description('churn.segments'::regclass, 2)")
+        table = target.query("SELECT obj_description('churn_assets.segments'::regclass)")
+        price = target.query("SELECT col_description('churn_assets.segments'::regclass, 2)")
     assert (table, price) == ([("one row per customer",)], [("What it costs: 'all' 100 %.",)])
 
 
 def test_a_view_of_a_user_stays_and_shows_the_new_rows(target: Target) -> None:
     replace_rows(target.address, [some(number=1)])
-    target.query("CREATE VIEW churn.mine AS SELECT customer_key, number FROM churn.scores")
+    target.query("CREATE VIEW churn_assets.mine AS SELECT customer_key, number FROM churn_assets.scores")
     for _ in range(2):
         replace_rows(target.address, [some(number=2, reason=pa.array(["new", "new"]))])
-        assert target.query("SELECT number FROM churn.mine") == [(2,), (2,)]
-    assert target.query("SELECT reason FROM churn.scores") == [("new",), ("new",)]
+        assert target.query("SELECT number FROM churn_assets.mine") == [(2,), (2,)]
+    assert target.query("SELECT reason FROM churn_assets.scores") == [("new",), ("new",)]
     replace_rows(target.address, [some(number=3)])
-    assert target.query("SELECT DISTINCT reason FROM churn.scores") == [(None,)], (
+    assert target.query("SELECT DISTINCT reason FROM churn_assets.scores") == [(None,)], (
         "the column is not told any more"
     )
 
@@ -183,21 +185,21 @@ def test_a_column_of_another_type_is_refused_with_the_remedy(target: Target) -> 
     replace_rows(target.address, [some(number=1)])
     text = PublishedTable("scores", pa.table({"number": ["one"]}), "", {})
     with pytest.raises(
-        PublicationError, match=r"number of churn\.scores is of type integer, and the release has text"
+        PublicationError, match=r"number of churn_assets\.scores is of type integer, and the release has text"
     ):
         replace_rows(target.address, [some("reasons"), text])
-    assert target.query("SELECT number FROM churn.scores") == [(1,)]
-    assert target.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'churn'") == [
-        ("scores",)
-    ]
+    assert target.query("SELECT number FROM churn_assets.scores") == [(1,)]
+    assert target.query(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'churn_assets'"
+    ) == [("scores",)]
 
 
 def test_what_the_release_does_not_hold_any_more_is_emptied(target: Target, tmp_path: Path) -> None:
     publish(release_of(tmp_path / "first", scores=SCORES), target.address)
     told = publish(release_of(tmp_path / "second"), target.address)
     assert "scores" in told.absent
-    assert target.query("SELECT count(*) FROM churn.scores") == [(0,)]
-    assert target.query("SELECT count(*) FROM churn.reasons") == [(0,)]
+    assert target.query("SELECT count(*) FROM churn_assets.scores") == [(0,)]
+    assert target.query("SELECT count(*) FROM churn_assets.reasons") == [(0,)]
 
 
 def test_a_kill_in_the_middle_leaves_the_former_rows(target: Target) -> None:
@@ -206,13 +208,13 @@ def test_a_kill_in_the_middle_leaves_the_former_rows(target: Target) -> None:
         [sys.executable, "-c", KILLED, target.address], capture_output=True, text=True, timeout=300
     )
     assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "begun\n"), killed.stderr
-    assert target.query("SELECT number FROM churn.scores") == [(1,)]
+    assert target.query("SELECT number FROM churn_assets.scores") == [(1,)]
     replace_rows(target.address, [some(number=3)])
-    assert target.query("SELECT number FROM churn.scores") == [(3,), (3,), (3,)]
+    assert target.query("SELECT number FROM churn_assets.scores") == [(3,), (3,), (3,)]
 
 
 def _all_text(query: Callable[[str], Rows], tables: Sequence[str]) -> str:
-    return "\n".join(str(query(f"SELECT * FROM churn.{name}")) for name in tables)
+    return "\n".join(str(query(f"SELECT * FROM churn_assets.{name}")) for name in tables)
 
 
 def test_only_known_tables_are_published_and_customers_are_keys(target: Target, tmp_path: Path) -> None:
@@ -231,12 +233,12 @@ def test_the_reader_may_read_and_not_write(postgresql: str) -> None:
         assert replace_rows(address, [some(number=1)])[1] == ""
         with psycopg.connect(address, autocommit=True) as opened:
             opened.execute(f"SET ROLE {READER}")
-            assert opened.execute("SELECT number FROM churn.scores").fetchall() == [(1,)]
+            assert opened.execute("SELECT number FROM churn_assets.scores").fetchall() == [(1,)]
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                opened.execute("DELETE FROM churn.scores")
+                opened.execute("DELETE FROM churn_assets.scores")
     finally:
         with psycopg.connect(address, autocommit=True) as opened:
-            opened.execute("DROP SCHEMA churn CASCADE")
+            opened.execute("DROP SCHEMA churn_assets CASCADE")
             opened.execute(f"DROP ROLE {READER}")
 
 
@@ -249,7 +251,7 @@ def test_a_user_who_may_not_make_the_role_is_told_what_to_ask_for(postgresql: st
         rows, note = replace_rows(address, [some(number=1)])
         assert rows == {"scores": 1} and f"CREATE ROLE {READER} NOLOGIN" in note
         with psycopg.connect(address) as opened:
-            assert opened.execute("SELECT number FROM churn.scores").fetchall() == [(1,)], (
+            assert opened.execute("SELECT number FROM churn_assets.scores").fetchall() == [(1,)], (
                 "the rows are there"
             )
     finally:
