@@ -33,7 +33,9 @@ class RateGroup(Section):
         source = sources.find(self.source, place.at("source"))
         if source is None:
             return
-        if source.role != "entity" and (source.role != "spell" or source is not label):
+        # of a label that cannot be read, any spell source may be the one
+        is_label = source.role == "spell" and label in (source, None)
+        if source.role != "entity" and not is_label:
             place.at("source").refuse(
                 f"{source.name} does not tell what a customer is like at the end of a month",
                 "name the spell source of the label, or a source of role entity",

@@ -183,7 +183,7 @@ def test_pandas_counts_the_same_from_the_landing_files(lake: Lake) -> None:
         kept = expected["all", "all", "revenue_kept"] / expected["all", "all", "revenue_start"]
         assert everybody["net_revenue_retention"] == pytest.approx(kept)
     everything = Counter(name for row in rows for name, value in row.items() if value)
-    assert {"customers_moved_in", "customers_lost_otherwise", "customers_lost_by_choice"} <= everything.keys()
+    assert {"customers_moved_in", "customers_new", "customers_lost_by_choice"} <= everything.keys()
 
 
 def test_pandas_lays_out_the_same_triangle(lake: Lake) -> None:

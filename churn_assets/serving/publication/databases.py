@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     from sqlalchemy import Connection
 
-READER = "churn_reader"
+READER, ATTACHED = "churn_reader", "published"
 BATCH = 10_000
 # Any fixed number: publications with it wait for each other.
 LOCK = 4_242_001
@@ -59,7 +59,7 @@ class PostgreSql:
 
     def execute(self, statement: str) -> None:
         """Runs a statement."""
-        self.connection.exec_driver_sql(statement)
+        self.connection.exec_driver_sql(statement.replace("%", "%%"))  # else it would stand for a parameter
 
     def columns(self, table: str) -> dict[str, str]:
         """See `Database.columns`."""
@@ -176,20 +176,23 @@ def duckdb_file(file: Path) -> "Iterator[DuckDb]":
         import duckdb
     except ImportError:
         raise PublicationError("duckdb is not installed. Run `pip install 'churn-assets[bi]'`.") from None
-    try:
-        connection = duckdb.connect(str(file))
-    except duckdb.Error as error:
-        raise PublicationError(
-            f"{file} cannot be opened ({type(error).__name__}). Close the programs that have it open, and look whether "
-            "it is a DuckDB file in a folder that exists."
-        ) from None
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.begin()
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        yield DuckDb(connection)
-        connection.commit()
-    except duckdb.Error as error:
-        raise PublicationError(f"{file} refused the publication ({type(error).__name__}). {STAYS}") from None
-    finally:
-        connection.close()  # what was not committed is rolled back
+    with duckdb.connect() as connection:  # what was not committed is rolled back at its end
+        try:
+            # under a name of our own: a file called like the schema would make each table's name ambiguous
+            connection.execute(f"ATTACH {literal(str(file))} AS {ATTACHED}")
+        except duckdb.Error as error:
+            raise PublicationError(
+                f"{file} cannot be opened ({type(error).__name__}). Close the programs that have it open, and look "
+                "whether it is a DuckDB file in a folder that exists."
+            ) from None
+        try:
+            connection.execute(f"USE {ATTACHED}")
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.begin()
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            yield DuckDb(connection)
+            connection.commit()
+        except duckdb.Error as error:
+            raise PublicationError(
+                f"{file} refused the publication ({type(error).__name__}). {STAYS}"
+            ) from None

@@ -283,6 +283,15 @@ def test_a_wrong_address_is_told_without_its_password(address: str) -> None:
     assert "Write postgresql://user@host:5432/database" in str(told.value)
 
 
+def test_a_file_may_be_called_like_the_schema(tmp_path: Path) -> None:
+    file = tmp_path / "churn_assets.duckdb"
+    for number in (1, 2):
+        replace_rows(f"duckdb:{file}", [some(number=number)])
+    with duckdb.connect(str(file), read_only=True) as opened:
+        rows = opened.execute("SELECT number FROM churn_assets.churn_assets.scores").fetchall()
+    assert rows == [(2,), (2,)]
+
+
 def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("not a database, but a text that is longer than a header " * 200, encoding="utf-8")
