@@ -101,4 +101,6 @@ def entity_features(
     # an entity source may list several rows for a customer (accounts); the newest speaks
     attributes = (_attribute(f, F.col(str(f.column))).alias(f.name) for f in features)
     values = [F.col("known_index"), *attributes]
-    return newest_rows(states(versions, source, as_of_indexes), ["customer_key", "as_of_index"], source, values)
+    return newest_rows(
+        states(versions, source, as_of_indexes), ["customer_key", "as_of_index"], source, values
+    )

@@ -68,7 +68,9 @@ def newest(value: "Column", source: Source, *before: str) -> "Column":
     return F.max(F.struct(*numbered, value.alias("value")))["value"]
 
 
-def newest_rows(rows: "DataFrame", by: Sequence[str], source: Source, values: "Sequence[Column]") -> "DataFrame":
+def newest_rows(
+    rows: "DataFrame", by: Sequence[str], source: Source, values: "Sequence[Column]"
+) -> "DataFrame":
     """One row for each value of `by`, with these values of the row that `newest` chooses."""
     from pyspark.sql import functions as F
 

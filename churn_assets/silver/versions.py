@@ -100,9 +100,7 @@ def to_versions_sparing(
         .withColumn("copies", F.lit(1))
         .withColumn(LISTED_UNTIL, F.col("extract_date"))
     )
-    return once.select(_columns(source)).unionByName(
-        to_versions(with_known_keys(apart, source), source)
-    )
+    return once.select(_columns(source)).unionByName(to_versions(with_known_keys(apart, source), source))
 
 
 def _columns(source: Source) -> list[str]:
