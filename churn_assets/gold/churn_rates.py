@@ -169,7 +169,7 @@ def movements(
     The dimensions: EVERYBODY, the declared groups, and TENURE. Every month has a row of EVERYBODY.
     """
     bands = band_names(business.file.churn_rates.tenure_months)
-    found: dict[Group, GroupFlows] = defaultdict(GroupFlows.none)
+    found: defaultdict[Group, GroupFlows] = defaultdict(GroupFlows.none)
     for month in months:
         found[month, EVERYBODY, EVERYBODY].customers["start"] += 0
     for cell in cells:
@@ -231,29 +231,28 @@ def rate_rows(
 ) -> list[dict[str, Any]]:
     """Rows of gold/churn_rates, sorted. `settled`: month -> the day on which it settled."""
     rows = []
-    for (month, dimension, value), moved in sorted(
-        found.items(), key=lambda item: [*item[0][:2], item[0][2] or ""]
-    ):
+    in_order = sorted(found.items(), key=lambda item: [*item[0][:2], item[0][2] or ""])
+    for (month, dimension, value), moved in in_order:
         known = moved.customers["start"] - moved.customers["unknown"]
         earned = moved.revenue["start"] - moved.revenue["unknown"]
         everybody = dimension == EVERYBODY
         lost = moved.customers["lost_by_choice"] + moved.customers["lost_otherwise"]
-        money = {f"revenue_{name}": count / UNITS for name, count in moved.revenue.items()}
-        money |= {
-            "revenue_expansion": moved.expansion / UNITS,
-            "revenue_contraction": moved.contraction / UNITS,
-            "revenue_kept": moved.kept / UNITS,
-            "net_revenue_retention": moved.kept / earned if earned > 0 else None,
+        row: dict[str, Any] = {
+            "month": month,
+            "dimension": dimension,
+            "value": value,
+            "settled_on": settled[month],
+            "unknown_at_end": moved.unknown_at_end if everybody else None,
+            "joined_and_left": moved.joined_and_left if everybody else None,
+            "churn_rate": lost / known if known else None,
+            "churn_rate_by_choice": moved.customers["lost_by_choice"] / known if known else None,
         }
-        rows.append(
-            {"month": month, "dimension": dimension, "value": value, "settled_on": settled[month]}
-            | {f"customers_{name}": count for name, count in moved.customers.items()}
-            | {
-                "unknown_at_end": moved.unknown_at_end if everybody else None,
-                "joined_and_left": moved.joined_and_left if everybody else None,
-                "churn_rate": lost / known if known else None,
-                "churn_rate_by_choice": moved.customers["lost_by_choice"] / known if known else None,
-            }
-            | (money if has_revenue else {})
-        )
+        row |= {f"customers_{name}": count for name, count in moved.customers.items()}
+        if has_revenue:
+            row |= {f"revenue_{name}": count / UNITS for name, count in moved.revenue.items()}
+            row["revenue_expansion"] = moved.expansion / UNITS
+            row["revenue_contraction"] = moved.contraction / UNITS
+            row["revenue_kept"] = moved.kept / UNITS
+            row["net_revenue_retention"] = moved.kept / earned if earned > 0 else None
+        rows.append(row)
     return rows
