@@ -99,7 +99,7 @@ def _check_revenue(
         if line.aggregate != "sum":
             place.refuse(f"{line.name} counts rows, which is no revenue", "name a sum of customer_months")
         return
-    spell = label if label is not None and label.spell is not None else None
+    spell = label if label is not None and label.role == "spell" else None
     numbers = [c for c in spell.attributes if c.type in NUMERIC] if spell else []
     of_spell = sources.columns(spell) if spell else Names(())
     unread = set(of_spell.known) - {c.name for c in spell.columns} if spell else set()
