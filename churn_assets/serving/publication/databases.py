@@ -46,6 +46,10 @@ class Database(Protocol):
         """Adds the rows of a table, which has all of their columns."""
         ...
 
+    def count(self, table: str) -> int:
+        """Number of rows of a published table."""
+        ...
+
     def let_read(self, tables: list[str]) -> str:
         """Lets the read-only role read these tables; what was not possible, or ""."""
         ...
@@ -74,6 +78,10 @@ class PostgreSql:
             for batch in table.rows.to_batches(BATCH):
                 for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     copy.write_row(row)
+
+    def count(self, table: str) -> int:
+        """See `Database.count`."""
+        return int(self.connection.exec_driver_sql(f"SELECT count(*) FROM {place(table)}").scalar_one())
 
     def let_read(self, tables: list[str]) -> str:
         """See `Database.let_read`; makes the role if it may."""
@@ -159,6 +167,11 @@ class DuckDb:
         self.connection.register("incoming", table.rows)
         self.connection.execute(f"INSERT INTO {place(table.name)} ({names}) SELECT {names} FROM incoming")
         self.connection.unregister("incoming")
+
+    def count(self, table: str) -> int:
+        """See `Database.count`."""
+        [(rows,)] = self.connection.execute(f"SELECT count(*) FROM {place(table)}").fetchall()
+        return int(rows)
 
     def let_read(self, tables: list[str]) -> str:
         """A file has no roles: whoever may read the file may read the tables."""

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from churn_assets.serving.publication.databases import Database, duckdb_file, postgresql
+from churn_assets.serving.publication.databases import STAYS, Database, duckdb_file, postgresql
 from churn_assets.serving.publication.published_tables import PublishedTable, absent_tables, published_tables
 from churn_assets.serving.publication.statements import PublicationError, changes, comments, place
 from churn_assets.serving.release.reading import Release
@@ -57,6 +57,11 @@ def replace_rows(
                 database.execute(statement)
             database.execute(f"DELETE FROM {place(table.name)}")
             database.insert(table)
+            if (found := database.count(table.name)) != table.rows.num_rows:
+                raise PublicationError(
+                    f"{place(table.name)} holds {found:,} rows, and the release {table.rows.num_rows:,}. A trigger or "
+                    f"a rule of the database changes them. Remove it, then publish again. {STAYS}"
+                )
             for statement in comments(table):
                 database.execute(statement)
             rows[table.name] = table.rows.num_rows

@@ -227,6 +227,27 @@ def test_only_known_tables_are_published_and_customers_are_keys(target: Target, 
     assert "canary" not in _all_text(target.query, list(told.rows))
 
 
+def test_rows_that_the_database_swallows_are_told(postgresql: str) -> None:
+    address = f"postgresql://{SUPERUSER}:{PASSWORD}@{postgresql}"
+    replace_rows(address, [some(number=1)])
+    try:
+        with psycopg.connect(address, autocommit=True) as opened:
+            nothing = "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+            opened.execute(nothing)
+            opened.execute(
+                "CREATE TRIGGER swallows BEFORE INSERT ON churn_assets.scores FOR EACH ROW EXECUTE FUNCTION swallow()"
+            )
+        with pytest.raises(PublicationError, match=r"scores\" holds 0 rows, and the release 2\. A trigger"):
+            replace_rows(address, [some(number=2)])
+        with psycopg.connect(address) as opened:
+            assert opened.execute("SELECT number FROM churn_assets.scores").fetchall() == [(1,)]
+    finally:
+        with psycopg.connect(address, autocommit=True) as opened:
+            opened.execute("DROP SCHEMA churn_assets CASCADE")
+            opened.execute(f"DROP ROLE {READER}")
+            opened.execute("DROP FUNCTION swallow")
+
+
 def test_the_reader_may_read_and_not_write(postgresql: str) -> None:
     address = f"postgresql://{SUPERUSER}:{PASSWORD}@{postgresql}"
     try:
