@@ -1,7 +1,7 @@
 """Upper bound of the ROC-AUC on CDNOW: purchases up to the test date against churn in the half year after it.
 
-Fader and Hardie's log of 23,570 customers, who all first bought in the first quarter of 1997. A model that learns from
-1997-06-30 and is tested on 1997-12-31 cannot beat one that is fitted on the test cohort itself.
+The data are Fader and Hardie's log of 23,570 customers, who all first bought in the first quarter of 1997. A model that
+learns from 1997-06-30 and is tested on 1997-12-31 cannot beat one that is fitted on the test cohort itself.
 """
 
 from pathlib import Path

@@ -30,7 +30,7 @@ from churn_assets.simulator.simulate import simulate
 ENGINES = ("spark", "sail")
 MONTHS = {"telecom": 14, "shop": 18}  # enough for a training; the outcome windows of the shop are longer
 TOLERANCE = 1e-9  # of floating-point numbers, relative and absolute
-# They say when and by which run a row was written.
+# Columns that say when and by which run a row was written: they differ in every run.
 OF_THE_RUN = frozenset(
     {
         "run_id",

@@ -40,7 +40,7 @@ class Quality:
         return (
             f"{self.model:.3f} against {self.hazard:.3f} of the true hazard: {self.model / self.hazard:.1%} "
             f"({self.share[0]:.1%} to {self.share[1]:.1%}); "
-            f"taught by the hazard itself instead of by who left: {self.taught / self.hazard:.1%}"
+            f"trees that learn the hazard instead of the labels: {self.taught / self.hazard:.1%}"
         )
 
 

@@ -72,7 +72,7 @@ def with_churn_assets(folder: Path) -> None:
         engine=wanted.engine,
     )
     lakehouse = Lakehouse(settings)
-    result = train(frame, names, split, how, lambda: lakehouse.spark, lambda message: print(message))
+    result = train(frame, names, split, how, lambda: lakehouse.spark, print)
     (folder / "churn_assets.auc").write_text(str(result.test.auc))
 
 

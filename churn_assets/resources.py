@@ -19,6 +19,7 @@ from churn_assets.tracking.tracking import Tracking
 
 SECRET = re.compile("secret|password|passphrase|token|credential|key", re.IGNORECASE)
 BY_SIZE = "by the size of the landing zone"
+IN_A_FILE = "in a file beside the anchor"
 Made = TypeVar("Made")
 
 
@@ -54,6 +55,9 @@ class SettingsResource(_Shown[Settings]):
     tracking_uri: str = _told("tracking_uri")
     artifacts: str = _told("artifacts")
     keep_days: int = _told("keep_days")
+    releases: str = _told("releases")
+    keep_releases: int = _told("keep_releases")
+    identity_key: str = _told("identity_key")
     jars: str = _told("jars")
     maven: str = _told("maven")
     engine: str = _told("engine")
@@ -61,6 +65,8 @@ class SettingsResource(_Shown[Settings]):
     spark_master: str = _told("spark_master")
     spark_conf: dict[str, str] = _told("spark_conf")
     driver_memory: str = _told("driver_memory")
+    audit_anchor: str = _told("audit_anchor")
+    audit_key: str = _told("audit_key")
 
     @classmethod
     def of(cls, settings: Settings) -> "SettingsResource":
@@ -129,6 +135,9 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "tracking_uri": without_secrets(settings.mlflow_uri),
         "artifacts": without_secrets(settings.mlflow_artifacts),
         "keep_days": settings.keep_days,
+        "releases": without_secrets(settings.releases_uri),
+        "keep_releases": settings.keep_releases,
+        "identity_key": HIDDEN if settings.identity_key else "identity.key in the home",
         "jars": str(settings.jars_path),
         "maven": without_secrets(settings.maven),
         "engine": settings.engine,
@@ -136,6 +145,8 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "spark_master": settings.spark_master,
         "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},
         "driver_memory": settings.driver_memory or BY_SIZE,
+        "audit_anchor": str(settings.audit_anchor_path),
+        "audit_key": IN_A_FILE if settings.audit_key is None else HIDDEN,
     }
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -87,6 +87,15 @@ class Settings(BaseSettings):
         ge=7,
         description="How many days earlier versions of a table can be read; then their files are deleted.",
     )
+    releases: str | None = Field(
+        None, description="Folder of the releases that services and reports read; default <home>/serving."
+    )
+    keep_releases: int = Field(3, ge=2, description="How many releases are kept, the one in force included.")
+    identity_key: SecretStr | None = Field(
+        None,
+        description="Key of the encrypted identity file: 32 random bytes as base64. Default: the file identity.key in "
+        "<home>, made at the first release.",
+    )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
     )
@@ -116,6 +125,15 @@ class Settings(BaseSettings):
     driver_memory: str | None = Field(
         None, description="Heap of the driver JVM; default 1g to 4g, by the size of the landing zone."
     )
+    audit_anchor: str | None = Field(
+        None,
+        description="Folder of the audit's anchor and key, best on another machine or volume than the records; "
+        "default <home>/audit_anchor.",
+    )
+    audit_key: SecretStr | None = Field(
+        None,
+        description="Key that seals the audit; default: a file in the folder of the anchor, made at first use.",
+    )
 
     @cached_property
     def home_path(self) -> Path:
@@ -142,6 +160,11 @@ class Settings(BaseSettings):
         return _absolute(self.lake or str(self.home_path / "lake"))
 
     @property
+    def releases_uri(self) -> str:
+        """Absolute root of the releases."""
+        return _absolute(self.releases or str(self.home_path / "serving"))
+
+    @property
     def mlflow_uri(self) -> str:
         """MLflow tracking and registry URI."""
         return self.tracking_uri or f"sqlite:///{self.home_path / 'mlflow.db'}"
@@ -150,6 +173,11 @@ class Settings(BaseSettings):
     def mlflow_artifacts(self) -> str:
         """Root of the MLflow artifacts, for experiments that this project creates."""
         return _absolute(self.artifacts or str(self.home_path / "mlartifacts"))
+
+    @property
+    def audit_anchor_path(self) -> Path:
+        """Folder of the audit's anchor and key."""
+        return Path(self.audit_anchor or self.home_path / "audit_anchor").expanduser().resolve()
 
     @property
     def jars_path(self) -> Path:

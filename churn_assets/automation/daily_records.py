@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import SecretStr
 
 from churn_assets.automation.failed_runs import EndedRun
 from churn_assets.contracts.business import Business
@@ -17,7 +18,7 @@ from churn_assets.models.decisions import decided
 from churn_assets.months import month_end
 from churn_assets.operations.configuration.items import items_of, record_items
 from churn_assets.operations.service_levels.levels import measure, record_levels, recorded_levels
-from churn_assets.settings import without_secrets
+from churn_assets.settings import HIDDEN, without_secrets
 
 
 def record_day(
@@ -53,10 +54,14 @@ def scores_fresh(lakehouse: Lakehouse, business: Business, today: date) -> bool 
 def _settings(lakehouse: Lakehouse) -> Mapping[str, Any]:
     """The settings as written, with secrets hidden."""
     found = lakehouse.settings.model_dump()
-    shown = {
-        name: without_secrets(value) if isinstance(value, str) else value for name, value in found.items()
-    }
+    shown = {name: _shown(value) for name, value in found.items()}
     return shown | {"spark_conf": sorted(found["spark_conf"])}  # only the names: a value may be a secret
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _assets(repository: dg.RepositoryDefinition | None) -> Mapping[str, Sequence[str]]:

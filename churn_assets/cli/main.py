@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from churn_assets import trace
 from churn_assets.cli import lake, models
+from churn_assets.cli.audit import audit
 from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
@@ -66,6 +67,7 @@ for command in (
     incident,
     problem,
     changes,
+    audit,
     configuration,
     service_levels,
 ):

@@ -18,15 +18,15 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
 
     Kinds: `voluntary` (by choice, as labels have it), `involuntary`, `lapse` (expired, not ended, policy lapse only),
     `inactivity` (no event that counts for the outcome window; ended_on is the day on which that became true).
-    `known_until` is the newest extract_date. `silver` holds the label source and the entities that tell of merges: what
-    merged customers did counts for their survivors.
+    `known_until` is the newest extract_date. `silver` holds the label source and the entities that tell of merges.
+    Spells and events of merged customers count for their survivors.
     """
     from pyspark.sql import functions as F
 
     source, rule = business.label_source, business.file.label
     merged = merges(silver, business, [(known_until, date.max)])
     rows = counted_for_survivors(latest(silver[source.name], source), merged, by=None).where("NOT refused")
-    nothing = F.lit(None).cast("string"), F.lit(None).cast("date")
+    no_reason, no_day = F.lit(None).cast("string"), F.lit(None).cast("date")
     if source.spell is None:
         silence = business.file.windows.outcome_days
         day = F.to_date(str(source.event_time))
@@ -39,15 +39,15 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
             "customer_key",
             F.lit(source.name).alias("source"),
             F.lit("inactivity").alias("kind"),
-            nothing[0].alias("reason"),
+            no_reason.alias("reason"),
             "started_on",
-            nothing[1].alias("notice_on"),
+            no_day.alias("notice_on"),
             ended.alias("ended_on"),
             F.datediff(ended, "started_on").cast("int").alias("tenure_days"),
         )
     spell = source.spell
     ended = effective_end(rule, source)
-    reason = F.col(spell.end_reason) if spell.end_reason else nothing[0]
+    reason = F.col(spell.end_reason) if spell.end_reason else no_reason
     kind = (
         F.when(F.col(spell.ended_on).isNull(), F.lit("lapse"))
         .when(by_choice(rule, source), F.lit("voluntary"))
@@ -59,7 +59,7 @@ def churn_events(silver: Mapping[str, "DataFrame"], business: Business, known_un
         kind.alias("kind"),
         reason.alias("reason"),
         F.to_date(spell.started_on).alias("started_on"),
-        (F.to_date(spell.notice_on) if spell.notice_on else nothing[1]).alias("notice_on"),
+        (F.to_date(spell.notice_on) if spell.notice_on else no_day).alias("notice_on"),
         ended.alias("ended_on"),
         F.datediff(ended, spell.started_on).cast("int").alias("tenure_days"),
     )

@@ -8,7 +8,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.gold_columns import entities, month_columns, spells
 from churn_assets.contracts.source import Source
-from churn_assets.gold.customers import named_apart
+from churn_assets.gold.customers import listing, named_apart
 from churn_assets.history.exact_sums import cut, parts, total
 from churn_assets.history.knowledge import (
     as_of_date_of,
@@ -16,7 +16,7 @@ from churn_assets.history.knowledge import (
     current,
     index_of,
     latest,
-    newest,
+    newest_rows,
     spell_of,
     states,
     with_validity,
@@ -37,12 +37,12 @@ def touched_months(
     written: Sequence[str] = (),
     replaced: Mapping[str, "DataFrame"] | None = None,
 ) -> list[str]:
-    """Months that rows of these ingest months speak of: the months themselves and those that late rows mend.
+    """The months to write again after these ingest months: those months, and every month that their rows change.
 
-    A correction may move an event or the end of a spell: then also the months in which it was before. What is known of
-    spells and attributes holds until something newer is: then also all later months among those that were `written`
-    before. `replaced`: rows by source that silver held then and may hold no more, since an extract came again; their
-    months are mended, too.
+    Late rows change the months of their events. A correction may move an event or the end of a spell, which also
+    changes the month in which it was before. A newer state of a spell or attribute holds on, which also changes all
+    later months that are `written` already. `replaced` are, by source, rows that silver held when they were written and
+    may no longer hold, because an extract came again; their months are changed, too.
     """
     from pyspark.sql import functions as F
 
@@ -63,7 +63,7 @@ def touched_months(
         if not source.events_stay:
             spoken_of.append(earlier.join(rows.select(*source.silver_key), [*source.silver_key], "left_semi"))
         month = F.date_format(time, "yyyy-MM").alias("month")
-        # a refused row may tell no day; the months that its key spoke of before are among the others
+        # a refused row may have no day; the earlier months of its key are among the others
         touched += [part.select(month).where("month IS NOT NULL").distinct() for part in spoken_of]
     late = (
         [r.month for r in reduce(lambda a, b: a.unionByName(b), touched).distinct().collect()]
@@ -75,7 +75,7 @@ def touched_months(
 
 
 def sources_by_month(business: Business) -> dict[str, str]:
-    """Source -> the column whose month its rows speak of: the time of its events, the end of its spells."""
+    """Source -> the column that tells the month of a row: the time of its events, the end of its spells."""
     events = {name: str(business.source(name).event_time) for name in month_columns(business)}
     return events | {source.name: spell_of(source).ended_on for source in spells(business)}
 
@@ -141,10 +141,10 @@ def _spells_of_months(
 ) -> "DataFrame":
     """The customer's spell per month: the one that ran at the month's end, else one that ended in the month.
 
-    Nobody knows whether a spell runs that its source no longer lists, or whose customer is among those `gone`.
+    A spell that its source no longer lists, or whose customer is among those `gone`, is not taken to run.
 
-    Its end and reason are as known today, and null but in the month of the end: most sources tell of an end in the
-    month after it.
+    Its end and reason are as known today, because most sources report an end in the month after it. They are null in
+    all months but that of the end.
     """
     from pyspark.sql import functions as F
 
@@ -178,11 +178,7 @@ def _gone(
     silver: Mapping[str, "DataFrame"], business: Business, as_of_indexes: Sequence[int], extracts: Extracts
 ) -> "DataFrame | None":
     """customer_key, as_of_date, gone_on of customers whom no `full` entity lists any more at a month's end."""
-    known = [
-        (s, states(silver[s.name], s, as_of_indexes))
-        for s in business.tells_who_is_gone
-        if s.name in extracts and s.delivery == "full"
-    ]
+    known = [(s, states(silver[s.name], s, as_of_indexes)) for s in listing(business, extracts)]
     told = departures(known, extracts, "as_of_date")
     gone = "gone_on IS NOT NULL"
     return None if told is None else told.where(gone).select("customer_key", "as_of_date", "gone_on")
@@ -196,11 +192,12 @@ def customer_months(
 ) -> "DataFrame":
     """customer_key, month, the declared columns, and for a spell business the state of the spell at the month's end.
 
-    Sums and the ends of spells are with today's corrections; the state of the spell and the attributes are as they were
-    known at that end. Customers appear in every month in which a spell ran or an event happened; sums of nothing are 0.
-    From the month at whose end a merge is known, all of the merged customer counts for the survivor.
-    A spell does not run on when its customer has disappeared, see history/presence.py; `extracts` as there.
-    Where two sources have a column of one name, the label source's keeps it, the other is called `<source>_<column>`.
+    Sums and the ends of spells include today's corrections. The state of the spell and the attributes are those known
+    at the month's end. A customer has a row in every month in which a spell ran or an event happened; a sum of nothing
+    is 0. From the month at whose end a merge is known, everything of the merged customer counts for the survivor.
+    A spell does not go on after its customer has disappeared, see history/presence.py; `extracts` as there.
+    If two sources have a column with the same name, that of the label source keeps its name, and the other is called
+    `<source>_<column>`.
     """
     from pyspark.sql import functions as F
 
@@ -220,7 +217,7 @@ def customer_months(
     for source in entities(business):
         known = at_each(with_validity(silver[source.name], source), indexes)
         names = [c.name for c in source.attributes if c.name not in source.key]
-        row = known.groupBy(*key).agg(newest(F.struct(*names), source).alias("row")).select(*key, "row.*")
+        row = newest_rows(known, key, source, [F.col(name) for name in names])
         row = row.select(*key, *named_apart(source, names, taken))
         result = result.join(row, key, "left")
     month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")

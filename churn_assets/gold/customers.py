@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.gold_columns import SURVIVOR, entities, free_names, taken_names
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import current, latest, newest
+from churn_assets.history.knowledge import current, latest, newest, spell_of
 from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, departures, gone_on
 from churn_assets.history.spells import effective_end
@@ -24,12 +24,17 @@ def named_apart(source: Source, names: Sequence[str], taken: set[str]) -> "list[
     return [F.col(name).alias(alias) for name, alias in free_names(source, names, taken).items()]
 
 
+def listing(business: Business, extracts: Extracts) -> list[Source]:
+    """The entities whose extracts list every customer: whoever is in none of them is gone."""
+    return [s for s in business.tells_who_is_gone if s.name in extracts and s.delivery == "full"]
+
+
 def _newest_row(
     rows: "DataFrame", source: Source, before: Sequence[str] = (), also: "Sequence[Column]" = ()
 ) -> "DataFrame":
-    """The newest row of each customer, its attributes as they are called in the source; and aggregates of all rows.
+    """The attributes of each customer's newest row, under their names in the source, and the aggregates `also`.
 
-    `rows` are the newest of each key. `before` names columns whose greatest value counts before what is newest.
+    `rows` are the newest of each key. The row with the greatest values of the columns `before` is taken first.
     """
     from pyspark.sql import functions as F
 
@@ -64,13 +69,54 @@ def _gone(
     from pyspark.sql import functions as F
 
     day = F.lit(known_until).alias("as_of_date")
-    known = [
-        (s, latest(silver[s.name], s).select("*", day))
-        for s in business.tells_who_is_gone
-        if s.name in extracts and s.delivery == "full"
-    ]
+    known = [(s, latest(silver[s.name], s).select("*", day)) for s in listing(business, extracts)]
     told = departures(known, extracts, "as_of_date")
     return None if told is None else told.select("customer_key", F.col("gone_on").alias("_gone"))
+
+
+def _spell(
+    versions: "DataFrame",
+    business: Business,
+    source: Source,
+    known_until: date,
+    extracts: Extracts,
+    merged: "DataFrame | None",
+) -> "DataFrame":
+    """The newest spell of each customer, `<source>_running` (any spell goes on) and `_<source>_unknown` (one may)."""
+    from pyspark.sql import functions as F
+
+    goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
+    gone = F.coalesce(gone_on(source, extracts) <= F.lit(known_until), F.lit(False))
+    doubtful = F.col("refused") | (goes_on & gone)
+    running, unknown = _states_of_spell(source)
+    told = [F.bool_or(goes_on & ~doubtful).alias(running), F.bool_or(doubtful).alias(unknown)]
+    rows = counted_for_survivors(latest(versions, source), merged, by=None)
+    row = _newest_row(rows, source, [spell_of(source).started_on], told)
+    kept = (c.name for c in source.attributes if c.name not in source.key)
+    prefixed = (F.col(name).alias(f"{source.name}_{name}") for name in kept)
+    return row.select("customer_key", *prefixed, running, unknown)
+
+
+def _states_of_spell(source: Source) -> tuple[str, str]:
+    return f"{source.name}_running", f"_{source.name}_unknown"
+
+
+def _without_unknown(
+    people: "DataFrame", spells: Sequence[tuple[str, str]], no_longer_listed: "DataFrame | None"
+) -> "DataFrame":
+    """Makes `<source>_running` null where no spell is known to go on and one may, and drops the helper columns."""
+    from pyspark.sql import functions as F
+
+    if no_longer_listed is not None:
+        people = people.join(no_longer_listed, "customer_key", "left")
+        for running, unknown in spells:
+            lost = F.col(running) & F.col("_gone").isNotNull()
+            people = people.withColumns({running: F.col(running) & ~lost, unknown: F.col(unknown) | lost})
+        people = people.drop("_gone")
+    for running, unknown in spells:
+        known = F.col(running) | ~F.col(unknown)
+        people = people.withColumn(running, F.when(known, F.col(running))).drop(unknown)
+    return people
 
 
 def customers(
@@ -85,14 +131,14 @@ def customers(
 
     Without any event of a source `<source>_total` is 0, and its first and last day (UTC) are null.
 
-    Where two entities have a column of one name, that of the second is called `<source>_<column>`.
+    If two entities have a column with the same name, that of the second is called `<source>_<column>`.
 
-    `<source>_running` says whether any spell goes on after `known_until`, the newest extract_date: whoever has given
-    notice is a customer until then. It is null where no spell is known to go on, and the newest row of one was refused
-    or a source of `full` extracts no longer lists it; and where no `full` entity lists the customer any more.
+    `<source>_running` says whether any spell goes on after `known_until`, the newest extract_date; a customer in notice
+    stays one until the end. It is null if no spell is known to go on, and the newest row of one was refused or its
+    source delivers `full` extracts and no longer lists it. It is also null if no `full` entity lists the customer.
 
-    The spells and events of merged customers count for their survivors. Where an entity tells of merges, `survivor_key`
-    says into whom a customer was merged.
+    The spells and events of merged customers count for their survivors. If an entity tells of merges, `survivor_key`
+    names the survivor of a merged customer.
 
     `silver` holds the versions of every source by name; `extracts` as in history/presence.py.
     """
@@ -102,27 +148,14 @@ def customers(
     others: list[DataFrame] = []
     merged = merges(silver, business, [(known_until, date.max)])
     taken = taken_names(business)
-    otherwise: dict[str, bool | float | int | str] = {}  # for whom a source has no row
-    spells: list[tuple[str, str]] = []
+    otherwise: dict[str, bool | float | int | str] = {}  # for customers of whom a source has no row
+    spells = business.of_role("spell")
     for source in entities(business):
         row = _newest_row(latest(silver[source.name], source), source)
         parts.append(row.select("customer_key", *named_apart(source, row.columns[1:], taken)))
-    for source, spell in ((s, s.spell) for s in business.of_role("spell") if s.spell):
-        running, unknown = f"{source.name}_running", f"_{source.name}_unknown"
-        otherwise |= {running: False, unknown: False}
-        goes_on = F.coalesce(effective_end(business.file.label, source) > F.lit(known_until), F.lit(True))
-        gone = F.coalesce(gone_on(source, extracts) <= F.lit(known_until), F.lit(False))
-        doubtful = F.col("refused") | (goes_on & gone)
-        told = [F.bool_or(goes_on & ~doubtful).alias(running), F.bool_or(doubtful).alias(unknown)]
-        rows = counted_for_survivors(latest(silver[source.name], source), merged, by=None)
-        row = _newest_row(rows, source, [spell.started_on], told)
-        prefixed = [
-            F.col(c.name).alias(f"{source.name}_{c.name}")
-            for c in source.attributes
-            if c.name not in source.key
-        ]
-        spells.append((running, unknown))
-        parts.append(row.select("customer_key", *prefixed, running, unknown))
+    for source in spells:
+        otherwise |= dict.fromkeys(_states_of_spell(source), False)
+        parts.append(_spell(silver[source.name], business, source, known_until, extracts, merged))
     for source in business.of_role("event", "treatment"):
         names_customers = source is business.label_source
         (parts if names_customers else others).append(_activity(silver[source.name], source, merged))
@@ -131,17 +164,7 @@ def customers(
     people = reduce(lambda a, b: a.join(b, "customer_key", "full"), parts)
     everybody = reduce(lambda a, b: a.join(b, "customer_key", "left"), others, people).fillna(otherwise)
     no_longer_listed = _gone(silver, business, known_until, extracts) if spells else None
-    if no_longer_listed is not None:
-        everybody = everybody.join(no_longer_listed, "customer_key", "left")
-        for running, unknown in spells:
-            lost = F.col(running) & F.col("_gone").isNotNull()
-            everybody = everybody.withColumns(
-                {running: F.col(running) & ~lost, unknown: F.col(unknown) | lost}
-            )
-        everybody = everybody.drop("_gone")
-    for running, unknown in spells:
-        known = F.col(running) | ~F.col(unknown)
-        everybody = everybody.withColumn(running, F.when(known, F.col(running))).drop(unknown)
+    everybody = _without_unknown(everybody, [_states_of_spell(s) for s in spells], no_longer_listed)
     if merged is not None:
         survivors = F.broadcast(merged.select("customer_key", SURVIVOR))
         return everybody.join(survivors, "customer_key", "left")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from churn_assets.contracts.retraining import Degradation
+from churn_assets.counts import counted
 from churn_assets.ml.metrics.classification import OK
 from churn_assets.months import month_index, month_of
 
@@ -90,7 +91,7 @@ def decide(
     if age < rule.cool_down_months:
         return RetrainingDecision(
             False,
-            f"{told} Degraded, but the last training (as of {last_trained_as_of}) is only {age} months old; "
+            f"{told} Degraded, but the last training (as of {last_trained_as_of}) is only {counted(age, 'month')} old; "
             f"the cool-down is {rule.cool_down_months}.",
             degraded=True,
         )

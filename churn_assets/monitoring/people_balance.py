@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALL = "all sources"
-# of several states of a customer the first counts: whoever has one running spell is a customer
+# if a customer has several states, the first of these counts: one running spell makes a customer
 STATES = ("now", "unknown", "disappeared", "merged", "ended", "not yet")
 OPEN = ("now", "unknown")
 
@@ -35,9 +35,9 @@ class PeopleBalance:
 
     Attributes:
         former: customers, or unknown, at the end of the month before.
-        new: those who were not, and those of whom the month tells for the first time.
+        new: those who were no customers then, and those who are first mentioned in this month.
         now, ended, merged, disappeared, unknown: what has become of them.
-        keys: customer_keys by state, for those who are not told to stay or to leave.
+        keys: state -> customer_keys, for the states unknown, disappeared and merged.
     """
 
     source: str
@@ -72,8 +72,8 @@ def balance(
 ) -> PeopleBalance:
     """Compares the states (customer_key -> state) at the end of a month with those of the month before.
 
-    `inherited`: survivors of merges in the month before. Who has no state any more was one by the merge alone, which
-    was taken back.
+    `inherited` are the survivors of merges in the month before. A survivor who has no state any more was a customer
+    only by the merge, which was taken back; they count as ended.
     """
     import pandas as pd
 
@@ -158,8 +158,8 @@ class _Keys:
     def customers(self, month: str) -> "pd.DataFrame":
         """customer_key -> state, absent (from all that a `full` source delivered) and handed_over, at the month's end.
 
-        Whose every row now names another customer (handed_over) has ended here. Of a spell source also `first` day, and
-        `stays`: whether one runs and is not in notice.
+        A customer is handed_over, and has ended here, if all of their rows now name another customer. A spell source
+        also gives the `first` day, and `stays`: whether a spell runs and is not in notice.
         """
         import numpy as np
         import pandas as pd

@@ -1,4 +1,4 @@
-"""Merges in the balance of people, followed without the code of `history.merges`, against which it is held."""
+"""Merges in the balance of people. They do not use `history.merges`, so that each can be compared with the other."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ def with_survivors(
 ) -> "pd.DataFrame":
     """state, stays and first after those of merged customers count for their survivors.
 
-    Of several states the first in `in_order` counts, of days the first; whoever has one spell that stays, stays.
+    Of several states, the first in `in_order` counts, and of several days the first. One spell that stays is enough.
     """
     import pandas as pd
 

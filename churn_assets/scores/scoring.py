@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
-from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
-from churn_assets.ml.portable.transformation import NumericColumn
+from churn_assets.ml.portable.scored import REASON_NAMES, score_frame
 from churn_assets.scores.deciles_and_tiers import with_decile
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
@@ -19,21 +17,6 @@ SCORED = (
     "customer_key string, as_of_date date, raw double, probability double, "
     "reason_1 string, reason_2 string, reason_3 string, driver string"
 )
-
-
-def score_frame(frame: "pd.DataFrame", model: PortableModel, features: Sequence[Feature]) -> "pd.DataFrame":
-    """Returns scores and reasons of some snapshots: the columns of SCORED after the keys, with the index of `frame`.
-
-    Reasons and driver use only features that the model reads and that `features` (as declared today) contains.
-    """
-    given = set(model.transformation.features)
-    features = [f for f in features if f.name in given]
-    typical = {p.feature: p.median for p in model.transformation.parts if isinstance(p, NumericColumn)}
-    scored, contributions = model.score_and_explain(frame)
-    words = reasons(frame, contributions, features, typical)
-    for position in range(REASONS):
-        scored[f"reason_{position + 1}"] = words[:, position]
-    return scored.assign(driver=main_drivers(contributions, features))
 
 
 def score_snapshots(
@@ -50,7 +33,7 @@ def score_snapshots(
     def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         import pyarrow as pa
 
-        texts = [*(f"reason_{place + 1}" for place in range(REASONS)), "driver"]
+        texts = [*REASON_NAMES, "driver"]
         schema = pa.schema([("raw", pa.float64()), ("probability", pa.float64())])
         for name in texts:
             schema = schema.append(pa.field(name, pa.string()))

@@ -27,11 +27,6 @@ def to_date(day: int) -> date:
     return EPOCH + timedelta(days=day)
 
 
-def month_key(value: date) -> str:
-    """The month of a date as "YYYY-MM"."""
-    return f"{value.year:04d}-{value.month:02d}"
-
-
 def parse_month(key: str) -> date:
     """First day of the month "YYYY-MM"; raises ValueError with the key if it has another form."""
     try:

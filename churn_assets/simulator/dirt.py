@@ -10,7 +10,8 @@ from datetime import date
 
 import numpy as np
 
-from churn_assets.simulator.dates import Array, month_key, to_day
+from churn_assets.months import month_of
+from churn_assets.simulator.dates import Array, to_day
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.randomness import stream
 from churn_assets.simulator.state_extracts import Columns
@@ -82,7 +83,7 @@ class Dirt:
 
     def allow(self, source: str, extract_date: date, rows: int, wanted: Array) -> Array:
         """Returns the first rows of `wanted`, at most as many as keep this source and month within REFUSED_SHARE."""
-        key = (source, month_key(extract_date))
+        key = (source, month_of(extract_date))
         self._month_rows[key] = self._month_rows.get(key, 0) + rows
         room = int(REFUSED_SHARE * self._month_rows[key]) - self._month_refused.get(key, 0)
         taken = wanted[: max(room, 0)]
@@ -148,7 +149,7 @@ class Dirt:
             for value, other in zip(result["birth_date"], other_format.tolist(), strict=True)
         ]
         result = self.spoil_columns("customers", extract_date, result)
-        if self.rates.schema_change and month_key(extract_date) >= self.plan.change_month:
+        if self.rates.schema_change and month_of(extract_date) >= self.plan.change_month:
             result = {
                 ("channel" if name == "acquisition_channel" else name): values
                 for name, values in result.items()
@@ -160,10 +161,10 @@ class Dirt:
 
     def truncated(self, source: str, extract_date: date) -> bool:
         """Returns True if the plan truncates this extract."""
-        return (source, month_key(extract_date)) in self.plan.truncate
+        return (source, month_of(extract_date)) in self.plan.truncate
 
     def resent(self, source: str, extract_date: date) -> bool:
         """Returns True if this extract has a truncated first file and a complete second file."""
         wanted = self.rates.resent_extract and source in ("usage", "transactions")
         middle = extract_date.day == 14 or source == "transactions"
-        return wanted and middle and month_key(extract_date) == self.plan.change_month
+        return wanted and middle and month_of(extract_date) == self.plan.change_month

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import date
 
-from churn_assets.simulator.dates import month_end, month_key, parse_month, shift_month, to_day
+from churn_assets.months import month_of
+from churn_assets.simulator.dates import month_end, parse_month, shift_month, to_day
 
 TELECOM_SOURCES = ("customers", "subscriptions", "invoices", "usage", "tickets", "retention_contacts")
 SHOP_SOURCES = ("transactions",)
@@ -105,7 +106,7 @@ class SimulationPlan:
     @property
     def month_keys(self) -> tuple[str, ...]:
         """Every month as "YYYY-MM"."""
-        return tuple(month_key(first) for first in self.month_starts)
+        return tuple(month_of(first) for first in self.month_starts)
 
     @property
     def month_ends(self) -> tuple[date, ...]:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from churn_assets.simulator.dates import NEVER, Array, iso_dates, month_key, to_date, to_day
+from churn_assets.months import month_of
+from churn_assets.simulator.dates import NEVER, Array, iso_dates, to_date, to_day
 from churn_assets.simulator.dirt import CUT_SHARE, TRUNCATED_SHARE, Dirt
 from churn_assets.simulator.extracts import Landing
 from churn_assets.simulator.plan import SHOP_SOURCES, Progress, SimulationPlan, SimulationSummary
@@ -70,7 +71,7 @@ class _Shop:
             self._deliver(last, *self._buy(first, last))
             self._record(first, last)
             if progress is not None:
-                progress(f"shop {month_key(last)}", number, plan.months)
+                progress(f"shop {month_of(last)}", number, plan.months)
         write_truth(self.truth_folder, "hazard", self._truth())
         self.landing.finish()
         keys = plan.month_keys
@@ -159,7 +160,7 @@ class _Shop:
                 {"slot": known, "as_of": np.int32(to_day(last)), "alive": alive, "churn_probability": idle}
             )
         )
-        key = month_key(last)
+        key = month_of(last)
         self.summary.active[key] = int(alive.sum())
         self.summary.churners[key] = int(
             ((self.stopped_on >= to_day(first)) & (self.stopped_on <= to_day(last))).sum()

@@ -1,6 +1,8 @@
-"""The command `churn-assets simulate`: writes extracts of a shipped business, with a progress display."""
+"""Writes simulated extracts of a shipped business, with a progress display: `churn-assets simulate` and the demo."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -8,6 +10,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.months import add_months, month_start
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.settings import Settings, is_uri
+
+if TYPE_CHECKING:
+    from churn_assets.simulator.plan import SimulationPlan
 
 
 class SimulationError(ValueError):
@@ -53,10 +58,10 @@ def simulate(
     if is_uri(settings.landing_uri):
         raise SimulationError(f"The simulator writes local files; CHURN_LANDING is {settings.landing_uri}.")
     first = start or add_months(last, 1 - months)
-    calendar = business.file.calendar
-    if first < calendar.start or add_months(first, months - 1) > last:
+    begin = business.file.calendar.start
+    if first < begin or add_months(first, months - 1) > last:
         raise SimulationError(
-            f"{months} months from {first} do not fit into the calendar of churn.yaml ({calendar.start} to {last}). "
+            f"{months} months from {first} do not fit into the calendar of churn.yaml ({begin} to {last}). "
             "Ask for fewer months, or change `calendar`."
         )
     try:
@@ -71,11 +76,7 @@ def simulate(
         )
     except ValueError as error:
         raise SimulationError(str(error)) from error
-    span = plan.month_keys
-    if drift_from is not None and drift_from not in span:
-        raise SimulationError(f"--drift-from {drift_from} is not one of the months {span[0]} to {span[-1]}.")
-    if strange := [source for source, _ in truncate if source not in sources]:
-        raise SimulationError(f"--truncate {strange[0]}: there are only {', '.join(sources)}.")
+    span = _require_inside(plan, sources)
     landing, truth = Path(settings.landing_uri), settings.home_path / "truth"
     with display_on(console, "simulate", months) as display:
         display.hear(f"the months before {span[0]}")
@@ -85,3 +86,19 @@ def simulate(
         f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. What is true of the customers is in {truth}.",
         markup=False,
     )
+
+
+def _require_inside(plan: "SimulationPlan", sources: Sequence[str]) -> Sequence[str]:
+    """Returns the months of the plan.
+
+    Raises:
+        SimulationError: the drift begins outside of them, or the truncation names a source that is not simulated.
+    """
+    span = plan.month_keys
+    if plan.drift_from is not None and plan.drift_from not in span:
+        raise SimulationError(
+            f"--drift-from {plan.drift_from} is not one of the months {span[0]} to {span[-1]}."
+        )
+    if strange := [source for source, _ in plan.truncate if source not in sources]:
+        raise SimulationError(f"--truncate {strange[0]}: there are only {', '.join(sources)}.")
+    return span

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from churn_assets.months import month_of
 from churn_assets.simulator.behaviour import Network, step_engagement, step_usage
-from churn_assets.simulator.dates import month_key, to_date, to_day
+from churn_assets.simulator.dates import to_date, to_day
 from churn_assets.simulator.dirt import CUT_SHARE, TRUNCATED_SHARE, Dirt
 from churn_assets.simulator.extracts import Landing
 from churn_assets.simulator.forecast import AHEAD
@@ -101,7 +102,7 @@ class _Telecom:
             if day in month_ends:
                 self._close_month(day)
                 if progress is not None:
-                    progress(f"telecom {month_key(to_date(day))}", month_ends[day], plan.months)
+                    progress(f"telecom {month_of(to_date(day))}", month_ends[day], plan.months)
         self._conclude()
         self.landing.finish()
         return self.summary
@@ -204,7 +205,7 @@ class _Telecom:
         self.truth.record(self.state.first(count), self.people.first(count), day, regime_on)
         month_start = to_day(extract_date.replace(day=1))
         ended = (self.state.ended_on >= month_start) & (self.state.ended_on <= day)
-        key = month_key(extract_date)
+        key = month_of(extract_date)
         self.summary.active[key] = int(self.state.alive.sum())
         self.summary.churners[key] = int((ended & (self.state.reason < NON_PAYMENT)).sum())
         self.summary.involuntary[key] = int((ended & (self.state.reason >= NON_PAYMENT)).sum())

@@ -73,7 +73,7 @@ class Segment:
 
 
 def features_of(columns: Sequence[FileColumn]) -> list[Feature]:
-    """Converts columns to features for `ml.portable.reasons`; each is its own driver."""
+    """Converts columns to features for `ml.portable.reasons_in_words`; each is its own driver."""
     return [
         Feature(
             name=column.name,
@@ -173,7 +173,7 @@ def segments(
 
     Args:
         tiers: risk tier per row, see `risk_tiers`.
-        drivers: main driver per row, see `ml.portable.reasons.main_drivers`.
+        drivers: main driver per row, see `ml.portable.reasons_in_words.main_drivers`.
     """
     table = pd.DataFrame({"tier": tiers, "driver": drivers, "label": labels, "p": probability})
     sizes = table.groupby(["tier", "driver"])["label"].transform("size")

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.profit import MaximumProfit, expected_maximum_profit
-from churn_assets.ml.portable.reasons import REASONS, main_drivers, reasons
+from churn_assets.ml.portable.reasons_in_words import REASONS, main_drivers, reasons
 from churn_assets.ml.portable.transformation import NumericColumn
 from churn_assets.study.drivers import Driver, Segment, features_of, global_drivers, risk_tiers, segments
 from churn_assets.study.effects import Effect, effects

@@ -214,7 +214,10 @@ def test_files_of_one_source_must_be_alike(tmp_path: Path) -> None:
         (b"customer,day\n", "has a header but no rows"),
         (b"customer,day", "has a header but no rows"),
         (b'{"customer": "C1", "x": "\\ud800"}\n', "line 1 is no JSON document"),
-        (b'{"customer": "C1", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "line 1 is no JSON document"),
+        (
+            b'{"customer": "C1", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+            "line 1 is no JSON document",
+        ),
         (b"2024-01-31,5\n2024-02-28,6\n", "looks like data"),
     ],
 )

@@ -49,6 +49,8 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "outbox.db",
         "outbox.db-*",
         "messages",
+        "serving/identity.bin",
+        "serving/.*",
     }
     assert tables == {f"lake/bronze/{s.name}" for s in telecom.sources} | {
         "lake/silver/customer_keys",

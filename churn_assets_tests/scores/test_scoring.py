@@ -12,10 +12,11 @@ from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.segments import SegmentRule, Segments
 from churn_assets.ml.metrics.array_tiers import rank_tiers
+from churn_assets.ml.portable.scored import score_frame
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import train
-from churn_assets.scores.scoring import score_frame, score_snapshots
+from churn_assets.scores.scoring import score_snapshots
 from churn_assets.scores.segments import customer_segments
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.ml.synthetic import FEATURES, training_frame

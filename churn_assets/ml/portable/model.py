@@ -148,6 +148,20 @@ class Scorer:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """Scores and contributions of some rows.
+
+    Attributes:
+        raw, probability: see `PortableModel.score`.
+        contributions: (rows, features of the model), see `PortableModel.contributions`.
+    """
+
+    raw: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class PortableModel:
     """A fitted churn model.
 
@@ -196,6 +210,13 @@ class PortableModel:
         """Returns `score` and `contributions`; transforms the frame once."""
         matrix = self.transformation.transform(frame)
         return self._scores(matrix, frame.index), self._contributions(matrix, frame.index)
+
+    def evaluate(self, columns: Mapping[str, NDArray[Any]], rows: int) -> Explained:
+        """Returns `score_and_explain` of arrays, see `Transformation.matrix`; needs no pandas."""
+        matrix = self.transformation.matrix(columns, rows)
+        raw = self.scorer.probability(matrix)
+        contributions = self.scorer.contributions(matrix, self.transformation.column_feature)
+        return Explained(raw, self.calibration.apply(raw), contributions)
 
     def _scores(self, matrix: NDArray[np.float64], index: pd.Index) -> pd.DataFrame:
         raw = self.scorer.probability(matrix)

@@ -5,7 +5,7 @@ years later, in a Spark worker or a web process, with numpy and pandas alone.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -124,22 +124,42 @@ class Transformation:
             TypeError: a numeric feature has a value that is not a number.
         """
         _require(frame, self.features)
-        matrix = np.empty((len(frame), len(self.columns)), dtype=np.float64, order="F")
+        return self.matrix(
+            {
+                part.feature: numbers(frame[part.feature])
+                if isinstance(part, NumericColumn)
+                else categories(frame[part.feature])
+                for part in self.parts
+            },
+            len(frame),
+        )
+
+    def matrix(self, columns: Mapping[str, NDArray[Any]], rows: int) -> NDArray[np.float64]:
+        """The same from arrays, without pandas.
+
+        Args:
+            columns: feature -> one value per row: of a number float64 with NaN where it is missing, of a category an
+                array of objects with strings, and None where it is missing.
+            rows: their number.
+        """
+        matrix = np.empty((rows, len(self.columns)), dtype=np.float64, order="F")
         at = 0
         for part in self.parts:
+            values = columns[part.feature]
             if isinstance(part, NumericColumn):
-                values = numbers(frame[part.feature])
-                missing = np.isnan(values)
+                missing = ~np.isfinite(values)
                 filled = np.where(missing, part.median, values)
                 matrix[:, at] = _signed_log(filled) if part.log else filled
                 if part.indicator:
                     matrix[:, at + 1] = missing
+                at += 1 + part.indicator
             else:
-                codes = pd.Index(part.categories).get_indexer(pd.Index(categories(frame[part.feature])))
-                codes[codes < 0] = len(part.categories)
-                for code in range(len(part.categories) + 1):
-                    matrix[:, at + code] = codes == code
-            at += len(_column_names(part))
+                other = len(part.categories)
+                place = {category: code for code, category in enumerate(part.categories)}
+                place[None] = place.get(MISSING, other)  # type: ignore[index]
+                codes = np.fromiter((place.get(value, other) for value in values), np.intp, rows)
+                matrix[:, at : at + other + 1] = codes[:, None] == np.arange(other + 1)
+                at += other + 1
         return matrix
 
     def example(self) -> pd.DataFrame:
@@ -236,6 +256,22 @@ def categories(series: pd.Series) -> NDArray[np.object_]:
     values[~missing] = [str(value) for value in values[~missing]]
     values[missing] = MISSING
     return np.asarray(values, dtype=object)
+
+
+def columns_of(
+    transformation: Transformation, rows: Sequence[Mapping[str, float | str | None]]
+) -> dict[str, NDArray[Any]]:
+    """Rows of feature -> value as the columns that `Transformation.matrix` reads; an absent feature is missing.
+
+    Raises:
+        ValueError, TypeError: a number is not one.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    for part in transformation.parts:
+        values = [row.get(part.feature) for row in rows]
+        numeric = isinstance(part, NumericColumn)
+        found[part.feature] = np.array(values, dtype=np.float64 if numeric else object)
+    return found
 
 
 def _require(frame: pd.DataFrame, features: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from churn_assets.ml.portable.transformation import (
     MINIMUM_CATEGORY_ROWS,
     CategoryColumn,
     NumericColumn,
+    columns_of,
     known_numbers,
 )
 
@@ -28,7 +29,15 @@ Value = float | str
 
 
 class WhatIfError(ValueError):
-    """The question is not allowed; the message lists what is."""
+    """The question is not allowed; the message lists what is.
+
+    Attributes:
+        without_value: the message without the value that was asked for.
+    """
+
+    def __init__(self, message: str, without_value: str = "") -> None:
+        super().__init__(message)
+        self.without_value = without_value or message
 
 
 @dataclass(frozen=True)
@@ -122,10 +131,22 @@ def what_if(
     wishes: Mapping[str, str],
     ranges: Mapping[str, Observed],
 ) -> WhatIf:
+    """Returns `what_if_of` a snapshot of one row."""
+    present = {name: present_value(model, snapshot, name) for name in model.transformation.features}
+    return what_if_of(model, present, features, wishes, ranges)
+
+
+def what_if_of(
+    model: PortableModel,
+    present: Mapping[str, Value | None],
+    features: Sequence[Feature],
+    wishes: Mapping[str, str],
+    ranges: Mapping[str, Observed],
+) -> WhatIf:
     """Returns the customer's probability with the present values and with the wished ones.
 
     Args:
-        snapshot: one row with the model's features.
+        present: feature of the model -> value; None where it is missing.
         features: all declared features.
         wishes: feature -> value, as text.
         ranges: observed values of each wished feature; see `observed_range`.
@@ -135,19 +156,15 @@ def what_if(
     """
     allowed = {f.name: f for f in actionable(model, features)}
     values = {name: _value(model, allowed, features, name, text, ranges) for name, text in wishes.items()}
-    rows = pd.concat([snapshot] * (2 + len(values)), ignore_index=True)
-    changed = {name: rows[name].astype(object) for name in values}
-    for position, (name, value) in enumerate(values.items(), start=2):
-        changed[name].iloc[[1, position]] = value
-    probability = model.score(rows.assign(**changed))["probability"].to_numpy()
+    # the customer as is, with all changes, and with each change alone
+    rows = [
+        dict(present),
+        {**present, **values},
+        *({**present, name: value} for name, value in values.items()),
+    ]
+    probability = model.evaluate(columns_of(model.transformation, rows), len(rows)).probability
     changes = tuple(
-        Change(
-            name,
-            allowed[name].words,
-            present_value(model, snapshot, name),
-            value,
-            float(probability[position]),
-        )
+        Change(name, allowed[name].words, present[name], value, float(probability[position]))
         for position, (name, value) in enumerate(values.items(), start=2)
     )
     return WhatIf(float(probability[0]), float(probability[1]), changes, _kept(model, features, values))
@@ -189,11 +206,13 @@ def _value(
         try:
             value = float(text)
         except ValueError:
-            raise WhatIfError(f"{name}={text}: the value must be a number, {ranges[name]}.") from None
+            raise WhatIfError(
+                f"{name}={text}: the value must be a number, {ranges[name]}.",
+                f"{name}: the value must be a number, {ranges[name]}.",
+            ) from None
     if not ranges[name].holds(value):
-        raise WhatIfError(
-            f"{name}={text} lies outside of what the model has seen: {ranges[name]}. Beyond that it can only guess."
-        )
+        outside = f"lies outside of what the model has seen: {ranges[name]}. Beyond that it can only guess."
+        raise WhatIfError(f"{name}={text} {outside}", f"The value of {name} {outside}")
     return value
 
 

@@ -3,5 +3,5 @@
 Nothing comes into force without its record: the record is written first, and its result after. What is changed is
 changed elsewhere.
 
-May import: contracts, lakehouse.
+May import: contracts, lakehouse, operations.audit.
 """

@@ -9,10 +9,13 @@ from typing import Literal
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.operations.audit.chain import record as audit
+from churn_assets.operations.audit.entry import Act
 
 Type = Literal["standard", "normal", "emergency"]
 PREFIX = "CHG-"
 BEGUN, DONE = "begun", "done"
+AUDITED: dict[str, Act] = {"promotion": "promotion", "rollback": "rollback"}
 
 
 class ChangeError(ValueError):
@@ -90,12 +93,15 @@ def in_force(records: Sequence[ChangeRecord]) -> dict[str, str]:
 def recorded(lakehouse: Lakehouse, change: ProposedChange, run_id: str) -> Iterator[None]:
     """Records a change, lets the caller make it, and records how it went.
 
-    A process that is killed between leaves the first record, whose result is `begun`.
+    A promotion, a rollback and an approval by another person are acts of the audit, too. A process that is killed
+    between leaves the first record, whose result is `begun`.
 
     Raises:
+        AuditError: the audit cannot be written; nothing was changed.
         ChangeError: whoever approved it is the person who makes it.
     """
     [first] = _begun(lakehouse, [change], run_id)
+    _audit(lakehouse, first)
     try:
         yield
     except BaseException as error:
@@ -130,6 +136,21 @@ def _numbered(lakehouse: Lakehouse, changes: Sequence[ProposedChange]) -> list[C
             )
         found.append(ChangeRecord(change_id=f"{PREFIX}{number}", record=1, at=now, **content))
     return found
+
+
+def _audit(lakehouse: Lakehouse, change: ChangeRecord) -> None:
+    subject = f"{change.item} {change.after}"
+    if act := AUDITED.get(change.what):
+        audit(lakehouse.settings, act, change.by, subject, why=change.reason, change=change.change_id)
+    if change.approved_by:
+        audit(
+            lakehouse.settings,
+            "approval",
+            change.approved_by,
+            subject,
+            change=change.change_id,
+            told_by=change.by,
+        )
 
 
 def _result(first: ChangeRecord, result: str) -> ChangeRecord:

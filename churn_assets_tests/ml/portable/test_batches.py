@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.ml.portable.model import Blend, Linear
-from churn_assets.ml.portable.reasons import main_drivers
+from churn_assets.ml.portable.reasons_in_words import main_drivers
 from churn_assets.ml.portable.trees import Trees
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.ml.portable.test_trees import random_tree

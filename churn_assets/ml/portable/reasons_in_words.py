@@ -1,6 +1,6 @@
 """Reasons of a score: the features that raised it most, in the words of the business."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
@@ -43,31 +43,35 @@ def _direction(change: float) -> str:
     return f"{'up' if change > 0 else 'down'} {abs(change):.0%}".replace("%", " %")
 
 
-def _reason_texts(feature: Feature, values: "pd.Series", typical: float | None) -> "NDArray[np.object_]":
+def _reason_texts(feature: Feature, values: "NDArray[Any]", typical: float | None) -> list[str]:
     """Returns each value in words. Values that print alike are formatted once: a cohort has few distinct ones."""
-    import numpy as np
-    import pandas as pd
-
-    rounded: Any = values.to_numpy()
-    if feature.kind != "category" and pd.api.types.is_numeric_dtype(values.dtype):
-        rounded = _rounded(values.to_numpy(np.float64, na_value=np.nan), feature.aggregate == "trend")
-    code, distinct = pd.factorize(rounded)  # missing: -1
-    texts = [_reason_text(feature, value, typical) for value in distinct.tolist()]
+    if feature.kind != "category" and _are_numbers(values):
+        values = _rounded(values.astype(float), feature.aggregate == "trend")
     missing = feature.missing or f"{feature.words}: {UNKNOWN}"
-    said: NDArray[np.object_] = np.array([*texts, missing], dtype=object)[code]
+    known: dict[object, str] = {}
+    said = []
+    for value in values.tolist():
+        if value is None or value != value:
+            said.append(missing)
+            continue
+        if value not in known:
+            known[value] = _reason_text(feature, value, typical)
+        said.append(known[value])
     return said
 
 
-def _is_typical(feature: Feature, values: "pd.Series", typical: float) -> "NDArray[np.bool_]":
+def _are_numbers(values: "NDArray[Any]") -> bool:
+    return values.dtype.kind in "biuf"
+
+
+def _is_typical(feature: Feature, values: "NDArray[Any]", typical: float) -> "NDArray[np.bool_]":
     """Returns a mask of the numbers that are printed like the typical one."""
     import numpy as np
-    import pandas as pd
 
-    if feature.kind == "category" or not pd.api.types.is_numeric_dtype(values.dtype):
+    if feature.kind == "category" or not _are_numbers(values):
         return np.zeros(len(values), dtype=bool)
     trend = feature.aggregate == "trend"
-    known = values.to_numpy(np.float64, na_value=np.nan)
-    same: NDArray[np.bool_] = _rounded(known, trend) == _rounded(np.array([typical]), trend)
+    same: NDArray[np.bool_] = _rounded(values.astype(float), trend) == _rounded(np.array([typical]), trend)
     return same
 
 
@@ -96,18 +100,41 @@ def reasons(
     features: Sequence[Feature],
     typical: dict[str, float],
 ) -> "NDArray[np.object_]":
+    """Returns `reasons_of` a frame."""
+    import numpy as np
+
+    columns = {f.name: _array(frame[f.name]) for f in features if f.nameable}
+    return reasons_of(
+        columns, contributions.to_numpy(np.float64), contributions.columns.tolist(), features, typical
+    )
+
+
+def reasons_of(
+    columns: "Mapping[str, NDArray[Any]]",
+    contributions: "NDArray[np.float64]",
+    names: Sequence[str],
+    features: Sequence[Feature],
+    typical: Mapping[str, float],
+) -> "NDArray[np.object_]":
     """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
 
     Only features that may be named (`Feature.nameable`) and that raise the risk are reasons, and no value that is
     printed like the typical one; a customer without such a feature has no reason.
+
+    Args:
+        columns: feature -> values, as in `Transformation.matrix`.
+        contributions: (rows, names).
+        names: the feature of each column of the contributions.
+        features: those that may be reasons.
+        typical: feature -> median of what was learned from.
     """
     import numpy as np
 
     features = [f for f in features if f.nameable]
-    left = contributions[[f.name for f in features]].to_numpy(np.float64, copy=True)
+    left = contributions[:, [names.index(f.name) for f in features]].copy()
     for at, feature in enumerate(features):
         if feature.name in typical:
-            left[_is_typical(feature, frame[feature.name], typical[feature.name]), at] = -np.inf
+            left[_is_typical(feature, columns[feature.name], typical[feature.name]), at] = -np.inf
     found = np.full((len(left), REASONS), None, dtype=object)
     for place in range(min(REASONS, len(features))):
         strongest = left.argmax(axis=1)
@@ -115,13 +142,22 @@ def reasons(
         for at in np.unique(strongest[raises]):
             feature, rows = features[at], np.flatnonzero(raises & (strongest == at))
             found[rows, place] = _reason_texts(
-                feature, frame[feature.name].iloc[rows], typical.get(feature.name)
+                feature, columns[feature.name][rows], typical.get(feature.name)
             )
             left[rows, at] = -np.inf
     return found
 
 
 def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":
+    """Returns `main_drivers_of` a frame."""
+    import numpy as np
+
+    return main_drivers_of(contributions.to_numpy(np.float64), contributions.columns.tolist(), features)
+
+
+def main_drivers_of(
+    contributions: "NDArray[np.float64]", names: Sequence[str], features: Sequence[Feature]
+) -> "NDArray[np.object_]":
     """Per row, the driver whose features together raise the risk most; "unknown" if there are no features."""
     import numpy as np
 
@@ -130,6 +166,18 @@ def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> 
     drivers = sorted({f.driver for f in features})
     sums = np.zeros((len(contributions), len(drivers)))
     for feature in features:
-        sums[:, drivers.index(feature.driver)] += contributions[feature.name].to_numpy(np.float64)
+        sums[:, drivers.index(feature.driver)] += contributions[:, names.index(feature.name)]
     strongest: NDArray[np.object_] = np.array(drivers, dtype=object)[sums.argmax(axis=1)]
     return strongest
+
+
+def _array(values: "pd.Series") -> "NDArray[Any]":
+    """Returns numbers as float64 with NaN, all else as objects with None."""
+    import numpy as np
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.to_numpy(np.float64, na_value=np.nan)
+    found: NDArray[Any] = values.to_numpy(object, copy=True)
+    found[pd.isna(found)] = None
+    return found

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.feature import Feature
-from churn_assets.ml.portable.reasons import main_drivers, reasons
+from churn_assets.ml.portable.reasons_in_words import main_drivers, reasons
 
 TICKETS = Feature(
     "tickets_count_3m", "number", "service", "support tickets, last 3 months", aggregate="count"

@@ -1,0 +1,57 @@
+"""The command `audit`: who did what to whose data, and whether the record is intact."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from churn_assets.cli.options import settings_of_process
+
+if TYPE_CHECKING:
+    from churn_assets.operations.audit.entry import AuditEntry
+
+
+@click.group()
+def audit() -> None:
+    """Show who did what to whose data, and verify that nobody changed the record."""
+
+
+@audit.command("list")
+@click.option("--act", help="Only these acts: look_up, export, promotion, ...")
+@click.option("--by", help="Only acts of this person or API key.")
+@click.option("--subject", help="Only acts on this customer_key, model or file.")
+@click.option("--limit", default=50, show_default=True, help="How many of the newest.")
+def list_acts(act: str | None, by: str | None, subject: str | None, limit: int) -> None:
+    """Show the newest acts: exports, look-ups by identity, promotions, approvals, keys, restores."""
+    from churn_assets.operations.audit.verification import stored
+
+    entries = (line.content[0] for line in stored(settings_of_process()) if line.content)
+    wanted = {"act": act, "by": by, "subject": subject}
+    found = [e for e in entries if all(v is None or getattr(e, name) == v for name, v in wanted.items())]
+    for entry in reversed(found[-limit:]):
+        click.echo(_line(entry))
+    if not found:
+        click.echo("No such act is recorded.")
+
+
+@audit.command("verify")
+@click.pass_context
+def verify_acts(context: click.Context) -> None:
+    """Find records that were edited, removed, reordered, added or cut off; exit code 1 if there are any."""
+    from churn_assets.operations.audit.verification import verify
+
+    found = verify(settings_of_process())
+    if found.damage:
+        for sentence in found.damage:
+            click.echo(sentence)
+        click.echo(f"The audit is not intact: {found.records} records read, {len(found.damage)} findings.")
+        context.exit(1)
+    end = f"; the last one has the hash {found.anchor.hash[:12]}" if found.anchor and found.records else ""
+    click.echo(f"The audit is intact: {found.records} records{end}.")
+
+
+def _line(entry: "AuditEntry") -> str:
+    about = [f"{entry.customers} customers"] if entry.customers is not None else []
+    about += [f"{name}={value}" for name, value in sorted(entry.facts.items())]
+    told = f" ({', '.join(about)})" if about else ""
+    why = f": {entry.why}" if entry.why else ""
+    return f"{entry.sequence} {entry.at[:19].replace('T', ' ')} {entry.by} {entry.act} {entry.subject}{told}{why}"

@@ -1,0 +1,6 @@
+"""The release: one immutable folder with all that a service, a page or a report needs, and nothing else.
+
+The assets here collect it from the lake; `release` writes, verifies and reads it without the lake.
+
+May import: nothing of this project.
+"""
