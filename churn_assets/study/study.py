@@ -19,7 +19,7 @@ from churn_assets.study.folds import SEED
 from churn_assets.study.leak_finding import LeakFinding
 from churn_assets.study.leaks import figure_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
-from churn_assets.study.survival import NoView, SurvivalView, survival_view
+from churn_assets.study.survival import NoCurve, SurvivalView, survival_view
 
 # At most this many rows are explained to find global drivers and segments.
 EXPLAINED_ROWS = 20_000
@@ -53,7 +53,7 @@ class Study:
     segments: tuple[Segment, ...]
     effects: tuple[Effect, ...]
     money: MaximumProfit
-    survival: SurvivalView | NoView | None
+    survival: SurvivalView | NoCurve | None
     scored: pd.DataFrame
 
     def judged(self) -> str:
@@ -90,7 +90,7 @@ class Study:
         }
 
     def _survival_figures(self) -> dict[str, float]:
-        if not isinstance(self.survival, SurvivalView) or isinstance(self.survival.hazards, NoView):
+        if not isinstance(self.survival, SurvivalView) or isinstance(self.survival.hazards, NoCurve):
             return {}
         judged = self.survival.hazards.judgement
         return {
@@ -190,9 +190,9 @@ def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd
     return pd.concat([table, named], axis=1)
 
 
-def _with_stay(scored: pd.DataFrame, survival: SurvivalView | NoView | None) -> pd.DataFrame:
+def _with_stay(scored: pd.DataFrame, survival: SurvivalView | NoCurve | None) -> pd.DataFrame:
     """Returns the scored rows with the expected stay, if it is better than the curve of all."""
-    if not isinstance(survival, SurvivalView) or isinstance(survival.hazards, NoView):
+    if not isinstance(survival, SurvivalView) or isinstance(survival.hazards, NoCurve):
         return scored
     if not survival.hazards.judgement.is_better:
         return scored

@@ -36,8 +36,8 @@ GROUPINGS = 3
 
 
 @dataclass(frozen=True)
-class NoView:
-    """There is no such view; `why` is a sentence."""
+class NoCurve:
+    """There are no such curves; `why` is a sentence."""
 
     why: str
 
@@ -123,7 +123,7 @@ class SurvivalView:
 
     tenure: Tenure
     curves: tuple[GroupCurve, ...]
-    hazards: Hazards | NoView
+    hazards: Hazards | NoCurve
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class _Rows:
 
 def survival_view(
     prepared: Prepared, evaluation: Evaluation, drivers: Sequence[Driver]
-) -> SurvivalView | NoView | None:
+) -> SurvivalView | NoCurve | None:
     """Returns the view; None if no column is a tenure.
 
     Args:
@@ -149,7 +149,7 @@ def survival_view(
     if tenure is None:
         return None
     if prepared.request.time or prepared.unit == "rows":
-        return NoView(
+        return NoCurve(
             f"There is no retention curve by {tenure.name}: it needs one row per customer, and this file holds several "
             "moments."
         )
@@ -167,7 +167,7 @@ def survival_view(
     shown = [driver for driver in drivers if driver.name not in (tenure.name, *running)][:GROUPINGS]
     curves = _curves(rows, shown)
     if not curves:
-        return NoView(f"There is no retention curve by {tenure.name}: too few rows have a value.")
+        return NoCurve(f"There is no retention curve by {tenure.name}: too few rows have a value.")
     free = [name for name in features if name not in running]
     return SurvivalView(tenure, curves, _hazards(prepared, tenure, rows, free, running, shown))
 
@@ -233,10 +233,10 @@ def _hazards(
     features: list[str],
     running: list[str],
     shown: Sequence[Driver],
-) -> Hazards | NoView:
+) -> Hazards | NoCurve:
     """Returns the hazards, learned from and judged on at most HAZARD_ROWS rows."""
     if not features:
-        return NoView("No feature is left that does not run with the tenure.")
+        return NoCurve("No feature is left that does not run with the tenure.")
     part = drawn(np.arange(len(rows.at)), None, HAZARD_ROWS)
     frame, step = rows.frame.iloc[part].reset_index(drop=True), step_of(rows.tenure, HAZARD_STEPS)
     seen, fold = followed(rows.tenure[part], rows.left[part], step), rows.fold[part]
@@ -245,7 +245,7 @@ def _hazards(
     steps = min((model.steps if model else 0 for model in models), default=0)
     model = _fitted(frame, seen, np.ones(len(frame), dtype=bool), features, steps)
     if not steps or model is None:
-        return NoView("Too few customers left early to learn how long each one stays.")
+        return NoCurve("Too few customers left early to learn how long each one stays.")
     survival = np.empty((len(frame), steps + 1))
     for number, learned in zip(np.unique(fold), models, strict=True):
         assert learned is not None  # noqa: S101 (tells the type; else there are no steps)
@@ -253,7 +253,7 @@ def _hazards(
     try:
         judgement = judge(survival, step_curve(seen, steps), survival.sum(axis=1), seen, steps)
     except ValueError as error:
-        return NoView(f"How long each customer stays cannot be judged: {error}.")
+        return NoCurve(f"How long each customer stays cannot be judged: {error}.")
     until = steps * step
     horizon = min(float(tenure.year), until / 2)
     stay = np.full((len(prepared.frame), 3), np.nan)
@@ -274,7 +274,8 @@ def _fitted(
     part = frame.iloc[np.flatnonzero(learn)].reset_index(drop=True)
     labels = seen.left[learn].astype(np.float64)
     if len(features) > HAZARD_FEATURES:
-        features = sorted(features, key=lambda name: -auc_alone(part[name], labels))[:HAZARD_FEATURES]
+        alone = {name: auc_alone(part[name], labels) for name in features}
+        features = sorted(features, key=lambda name: -alone[name])[:HAZARD_FEATURES]
     past = Landmarks(part[features], seen.at(learn), np.arange(len(part)).astype(object))
     return fit_hazards(past, features, {}, 1, steps, SEED)
 

@@ -2,18 +2,18 @@
 
 from churn_assets.counts import counted
 from churn_assets.reporting.blocks import Aside, Block, Chapter, Grid, Notice, Pictures, Strong
-from churn_assets.study.survival import GroupCurve, Hazards, NoView, SurvivalView
+from churn_assets.study.survival import GroupCurve, Hazards, NoCurve, SurvivalView
 
 TITLE = "When they leave"
 
 
-def survival_chapter(view: SurvivalView | NoView, unit: str) -> Chapter:
+def survival_chapter(view: SurvivalView | NoCurve, unit: str) -> Chapter:
     """Returns the chapter.
 
     Args:
         unit: what a row is, see `Prepared.unit`.
     """
-    if isinstance(view, NoView):
+    if isinstance(view, NoCurve):
         return Chapter(TITLE, [view.why])
     everybody, name = view.curves[0], view.tenure.unit
     assumed = " (--tenure-unit names another unit)" if view.tenure.is_unit_assumed else ""
@@ -33,7 +33,7 @@ def survival_chapter(view: SurvivalView | NoView, unit: str) -> Chapter:
         _shares(view, unit),
     ]
     hazards = view.hazards
-    told = [hazards.why] if isinstance(hazards, NoView) else _stay(hazards, view, unit)
+    told = [hazards.why] if isinstance(hazards, NoCurve) else _stay(hazards, view, unit)
     return Chapter(TITLE, [*known, *told])
 
 

@@ -14,7 +14,7 @@ from churn_assets.study.pictures import pictures
 from churn_assets.study.preparation import Request, prepare
 from churn_assets.study.report import document, report
 from churn_assets.study.study import Study, run_study
-from churn_assets.study.survival import Hazards, NoView, SurvivalView, followed, retention, step_of
+from churn_assets.study.survival import Hazards, NoCurve, SurvivalView, followed, retention, step_of
 from churn_assets.study.survival_chapter import survival_chapter
 from churn_assets_tests.study.files import write
 
@@ -145,7 +145,7 @@ def test_several_moments_of_a_customer_have_no_curve(tmp_path: Path) -> None:
     table = lives(600)
     table["account"] = np.arange(600) // 2
     found = studied(tmp_path, table, id="account")
-    assert isinstance(found.survival, NoView)
+    assert isinstance(found.survival, NoCurve)
     assert "one row per customer" in report(found)
 
 
