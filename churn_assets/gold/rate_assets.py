@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
 from churn_assets.gold.known import KNOWN_EVER, LOADED, known_until_of, require_known
 from churn_assets.gold.month_states import month_states, revenue_of_months
 from churn_assets.gold.rate_checks import COHORT_CHECKS, RATE_CHECKS, judge_cohorts, judge_rates
@@ -94,7 +95,7 @@ def _count(lakehouse: Lakehouse, business: Business) -> Counted:
     if not settled:
         return Counted(settled, waiting, extracts[-1], None, None)
     first, last = min(settled), max(settled)
-    silver = {s.name: lakehouse.read(tables.silver(s)) for s in business.sources}
+    silver = {s.name: lakehouse.read(tables.silver(s)) for s in _sources(business)}
     told = stays(silver, business, extracts[-1], first_extracts(lakehouse))
     months = month_range(add_months(first, -1), last)
     sums = _sums(lakehouse, business, silver, months, extracts[-1])
@@ -130,13 +131,17 @@ def _sums(
     return revenue_of_months(lakehouse.read(table), line.name, merged)
 
 
+def _sources(business: Business) -> list[Source]:
+    """The sources that are read: of the label, of the groups, and those that tell who is gone or was merged."""
+    named = {business.label_source.name, *(group.source for group in business.file.churn_rates.by)}
+    named |= {s.name for s in (*business.tells_who_is_gone, *business.tells_merges)}
+    return [s for s in business.sources if s.name in named]
+
+
 def _deps(business: Business) -> list[list[str]]:
-    rates = business.file.churn_rates
-    named = {business.label_source.name, *(g.source for g in rates.by)}
-    named |= {s.name for s in business.tells_who_is_gone}
-    sources = [s for s in business.sources if s.name in named]
-    months = [tables.CUSTOMER_MONTHS.key] if rates.revenue_line(business.file.customer_months) else []
-    return [*(tables.silver(s).key for s in sources), tables.RECONCILIATION.key, *months]
+    line = business.file.churn_rates.revenue_line(business.file.customer_months)
+    months = [tables.CUSTOMER_MONTHS.key] if line else []
+    return [*(tables.silver(s).key for s in _sources(business)), tables.RECONCILIATION.key, *months]
 
 
 def _replace_all(lakehouse: Lakehouse, table: Table, rows: list[dict[str, Any]], run_id: str) -> Commit:
