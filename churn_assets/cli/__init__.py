@@ -4,5 +4,5 @@ result.
 No module here computes a feature, a label, a score or a figure that another package could need.
 
 May import: churn_assets, contracts, drafting, graph, history, lakehouse, ml, models, monitoring, operations, replay,
-reporting, silver, simulator, sources, study, tracking.
+reporting, serving, silver, simulator, sources, study, tracking.
 """

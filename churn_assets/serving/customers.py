@@ -87,7 +87,6 @@ def customer_rows(
         month: of the current scores.
         current: `scores`, `segments` and, if there are any, `lifetimes` of that month.
     """
-    import pandas as pd
 
     scores = current["scores"].set_index("customer_key")
     status = statuses(lakehouse, business, month, scores.index)
@@ -101,7 +100,8 @@ def customer_rows(
     else:
         rows[lifetimes] = None
     endings = lakehouse.arrow(tables.CHURN_EVENTS, ["customer_key", "ended_on"]).to_pandas()
-    last = endings.groupby("customer_key")["ended_on"].max() if len(endings) else pd.Series(dtype=object)
-    rows["ended_on"] = pd.Series(rows.index.map(last), rows.index).where(rows["status"] == "former", None)
-    rows["survivor_key"] = pd.Series(rows.index.map(survivors(lakehouse, business)), rows.index, dtype=object)
+    last = endings.sort_values("ended_on").drop_duplicates("customer_key", keep="last")
+    last = last.set_index("customer_key")["ended_on"]
+    rows["ended_on"] = rows.index.to_series().map(last).where(rows["status"] == "former", None)
+    rows["survivor_key"] = rows.index.to_series().map(survivors(lakehouse, business)).astype(object)
     return rows.sort_index().reset_index()

@@ -64,7 +64,6 @@ def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) 
     Contact columns are those of the newest accepted row, of contact_known_at. Consent is that of the newest row, and
     null where that was refused or tells none. Of who objected to profiling only the ids and keys are there.
     """
-    import pandas as pd
     import pyarrow as pa
 
     people: pd.DataFrame = lakehouse.arrow(tables.CUSTOMER_KEYS, [ID, KEY]).to_pandas()
@@ -85,7 +84,7 @@ def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) 
     people.loc[hidden, [name for name in people.columns if name not in (ID, KEY)]] = None
     types = {CONTACT_KNOWN_AT: pa.date32(), CONSENT: pa.bool_()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in people.columns])
-    columns = [pa.array([None if pd.isna(v) else v for v in people[f.name]], f.type) for f in schema]
+    columns = [pa.array(people[f.name], f.type, from_pandas=True) for f in schema]
     return pa.Table.from_arrays(columns, schema=schema).sort_by(ID)
 
 
@@ -101,8 +100,9 @@ def _answers(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.D
 def _consents(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.Series":
     """customer_key -> consent by the newest row; of several rows (accounts) every one must consent."""
     newest = _answers(lakehouse, source, asked).drop_duplicates(list(source.silver_key), keep="last")
-    of = newest.groupby(KEY)["yes"]
-    return of.agg(lambda told: None if told.isna().any() else bool(told.all()))
+    untold = newest.loc[newest["yes"].isna(), KEY]
+    agrees = newest["yes"].eq(True).groupby(newest[KEY]).min()
+    return agrees.astype(object).where(~agrees.index.isin(untold), None)
 
 
 def _contacts(
