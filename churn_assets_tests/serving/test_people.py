@@ -1,4 +1,4 @@
-"""Who objects to profiling stays out, an unknown consent is none, and only declared columns are in the identity file."""
+"""Who objects to profiling stays out, an unknown consent is none, and only declared columns tell who somebody is."""
 
 from datetime import date
 from pathlib import Path
