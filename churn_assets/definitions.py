@@ -14,6 +14,7 @@ from churn_assets.automation.freshness import with_freshness
 from churn_assets.automation.incident_sensor import incidents_sensor
 from churn_assets.automation.jobs import jobs
 from churn_assets.automation.landing_sensor import ingest_new_files_sensor
+from churn_assets.automation.log_assets import log_assets
 from churn_assets.automation.punctuality import punctuality_checks
 from churn_assets.automation.records import record_assets
 from churn_assets.automation.refresh_cohorts_sensor import refresh_cohorts_sensor
@@ -63,6 +64,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *serving_assets(business),
         messages_asset(business),
         *record_assets(business),
+        *log_assets(business),
     ]
     return dg.Definitions(
         assets=with_freshness(assets, business),

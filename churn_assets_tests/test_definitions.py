@@ -28,6 +28,8 @@ WITHOUT_SPARK = {
     "monitoring/drift",
     "monitoring/monthly_page",
     "monitoring/people_balance",
+    "operations/audit",
+    "operations/events",
     "scores/expected_lifetimes",
     "scores/lifetime_quality",
     "scores/retention_curves",

@@ -13,6 +13,7 @@ from churn_assets.automation.incident_sensor import watch
 from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.operations.events.policy import TYPES
 from churn_assets.operations.incidents.policy import KINDS, TARGETS
 from churn_assets_tests.automation.test_incident_sensor import run_ingest
 from churn_assets_tests.lakes import settings_for, small_business
@@ -23,10 +24,15 @@ ELSEWHERE = ("run",)
 MAY_FAIL = ("rollback", "doctor", "check")  # in a home without models and extracts they say so
 
 
-def _rows(page: str, heading: str) -> list[list[str]]:
-    """The cells of the table below a heading."""
+def _rows(page: str, heading: str, table: int = 0) -> list[list[str]]:
+    """The cells of a table below a heading."""
     text = (DOCS / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    tables = [
+        lines
+        for part in text.split("\n\n")
+        if (lines := [n for n in part.splitlines() if n.startswith("| ")])
+    ]
+    lines = tables[table]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
@@ -70,3 +76,8 @@ def test_the_policy_on_the_page_is_the_one_in_force() -> None:
         for kind in KINDS.values()
     ]
     assert [row[1] for row in _rows("itil.md", "Incidents")] == list(TARGETS)
+
+
+def test_the_types_of_log_events_on_the_page_are_those_in_force() -> None:
+    listed = [[cell.strip("`") for cell in row] for row in _rows("itil.md", "Events", table=1)]
+    assert listed == [[name, kind] for name, kind in TYPES.items()]

@@ -11,8 +11,9 @@ import dagster as dg
 
 from churn_assets.automation.schedules import GRACE
 from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
 
-MONTH = timedelta(days=31)
+DAY, MONTH = timedelta(days=1), timedelta(days=31)
 
 
 def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
@@ -21,6 +22,8 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     policies: dict[str, dg.FreshnessPolicy] = {}
     policies |= dict.fromkeys(("silver", "gold", "features", "scores", "monitoring", "serving"), monthly)
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
+    daily = dg.FreshnessPolicy.time_window(fail_window=2 * DAY, warn_window=DAY + timedelta(hours=1))
+    policies |= {table.path: daily for table in (tables.EVENTS, tables.AUDIT_ACTS)}
     for source in (s for s in business.sources if s.delivery != "once"):
         late = timedelta(days=source.frequency_days + source.latency_days)
         policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(

@@ -12,6 +12,7 @@ from churn_assets.automation.punctuality import ON_TIME
 from churn_assets.automation.tidying import tidy_job
 from churn_assets.contracts.business import Business
 from churn_assets.graph.names import (
+    COLLECT,
     INGEST,
     MONITOR,
     MONTH_END,
@@ -83,4 +84,9 @@ def jobs(business: Business) -> list[Any]:
             description="Checks that every source has delivered what its contract promises up to now.",
         ),
         tidy_job(business),
+        dg.define_asset_job(
+            COLLECT,
+            dg.AssetSelection.assets(tables.EVENTS.key, tables.AUDIT_ACTS.key),
+            description="Takes the log and the audit of this home into the lake.",
+        ),
     ]

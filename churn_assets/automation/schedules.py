@@ -1,4 +1,4 @@
-"""The schedules, in UTC: the nightly ingest, the cohort of a month end, the delivery check, the clean-up."""
+"""The schedules, in UTC: the nightly ingest, the cohort of a month end, the delivery check, the log, the clean-up."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,7 +7,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.calendar import Calendar
-from churn_assets.graph.names import INGEST, MONTH_END, PUNCTUALITY, TIDY
+from churn_assets.graph.names import COLLECT, INGEST, MONTH_END, PUNCTUALITY, TIDY
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
 
 RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
@@ -37,7 +37,7 @@ def _schedule(
 
 
 def schedules(business: Business) -> list[dg.ScheduleDefinition]:
-    """The schedules, in UTC: nightly ingest, monthly cohort, daily delivery check, weekly vacuum."""
+    """The schedules, in UTC: nightly ingest, monthly cohort, daily delivery check and log, weekly vacuum."""
     calendar = business.file.calendar
 
     def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -77,6 +77,13 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             PUNCTUALITY,
             "Checks every day at 7 that every source is on time, also after the calendar has ended.",
             once_a_day(PUNCTUALITY),
+        ),
+        _schedule(
+            "daily_events",
+            "15 6 * * *",
+            COLLECT,
+            "Takes the log and the audit of this home into the lake every morning at 6:15.",
+            once_a_day(COLLECT),
         ),
         _schedule(
             "weekly_vacuum",

@@ -15,6 +15,7 @@ from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.contracts.feature import Feature, FeatureLine
 from churn_assets.contracts.features import read_features
 from churn_assets.contracts.label import LabelRule
+from churn_assets.contracts.merges import Merges
 from churn_assets.contracts.monitoring import Monitoring, check_treated
 from churn_assets.contracts.people import People
 from churn_assets.contracts.place import Place
@@ -48,6 +49,7 @@ class BusinessFile(Section):
     eligibility: Eligibility = Eligibility()
     people: People = People()
     contradictions: Contradictions = Contradictions()
+    merges: Merges = Merges()
     features: list[FeatureLine] = Field(min_length=1)
     protected: list[ProtectedAttribute] = Field([])
     customer_months: list[MonthColumn] = Field([])

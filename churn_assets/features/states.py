@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import index_of, newest, spell_of, states
+from churn_assets.history.knowledge import index_of, newest_rows, spell_of, states
 from churn_assets.history.merges import own_key
 
 if TYPE_CHECKING:
@@ -99,9 +99,8 @@ def entity_features(
     from pyspark.sql import functions as F
 
     # an entity source may list several rows for a customer (accounts); the newest speaks
-    one = states(versions, source, as_of_indexes).groupBy("customer_key", "as_of_index")
     attributes = (_attribute(f, F.col(str(f.column))).alias(f.name) for f in features)
-    return one.agg(
-        F.max("known_index").alias("known_index"),
-        newest(F.struct(*attributes), source).alias("attributes"),
-    ).select("customer_key", "as_of_index", "known_index", "attributes.*")
+    values = [F.col("known_index"), *attributes]
+    return newest_rows(
+        states(versions, source, as_of_indexes), ["customer_key", "as_of_index"], source, values
+    )

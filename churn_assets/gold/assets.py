@@ -86,7 +86,7 @@ def _require_known(
         if gaps := not_passed(business, source, now, month_range(now.begin, last)):
             missing[source.name] = gaps
     with incomplete_fails(EVERY_SOURCE_COMPLETE):
-        require_none(already_due(business, missing, datetime.now(UTC).date(), now.refused))
+        require_none(now, already_due(business, missing, datetime.now(UTC).date(), now.refused))
     return {"known until": str(month_end(last))}
 
 

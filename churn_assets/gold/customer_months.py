@@ -16,7 +16,7 @@ from churn_assets.history.knowledge import (
     current,
     index_of,
     latest,
-    newest,
+    newest_rows,
     spell_of,
     states,
     with_validity,
@@ -217,7 +217,7 @@ def customer_months(
     for source in entities(business):
         known = at_each(with_validity(silver[source.name], source), indexes)
         names = [c.name for c in source.attributes if c.name not in source.key]
-        row = known.groupBy(*key).agg(newest(F.struct(*names), source).alias("row")).select(*key, "row.*")
+        row = newest_rows(known, key, source, [F.col(name) for name in names])
         row = row.select(*key, *named_apart(source, names, taken))
         result = result.join(row, key, "left")
     month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")

@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source, SpellColumns
+from churn_assets.lakehouse.engine.frames import windows_are_dear
 from churn_assets.silver.versions import LISTED_UNTIL
 
 if TYPE_CHECKING:
@@ -65,6 +66,23 @@ def newest(value: "Column", source: Source, *before: str) -> "Column":
     order = (*before, "known_at", "sequence", *source.silver_key)
     numbered = (F.col(name).alias(f"by_{number}") for number, name in enumerate(order))
     return F.max(F.struct(*numbered, value.alias("value")))["value"]
+
+
+def newest_rows(
+    rows: "DataFrame", by: Sequence[str], source: Source, values: "Sequence[Column]"
+) -> "DataFrame":
+    """One row for each value of `by`, with these values of the row that `newest` chooses."""
+    from pyspark.sql import functions as F
+
+    def chosen(frame: "DataFrame") -> "DataFrame":
+        return frame.groupBy(*by).agg(newest(F.struct(*values), source).alias("_row")).select(*by, "_row.*")
+
+    if not windows_are_dear(rows):
+        return chosen(rows)
+    # Few have several rows, and for the others a greatest struct would cost far more than the rows.
+    several = rows.groupBy(*by).count().where("count > 1").select(*by).localCheckpoint()
+    alone = rows.join(F.broadcast(several), [*by], "left_anti").select(*by, *values)
+    return alone.unionByName(chosen(rows.join(F.broadcast(several), [*by], "left_semi")))
 
 
 def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":

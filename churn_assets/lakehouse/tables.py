@@ -28,9 +28,11 @@ from churn_assets.lakehouse.catalogue.gold import (
 from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.operations import (
+    AUDIT_ACTS,
     CHANGES,
     CONFIGURATION_ITEMS,
     DRILLS,
+    EVENTS,
     INCIDENTS,
     PROBLEMS,
     SERVICE_LEVELS,
@@ -46,6 +48,7 @@ from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 from churn_assets.months import month_end
 
 __all__ = [
+    "AUDIT_ACTS",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",
@@ -59,6 +62,7 @@ __all__ = [
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
     "DRILLS",
+    "EVENTS",
     "EXPECTED_LIFETIMES",
     "FINDINGS",
     "INCIDENTS",
@@ -117,6 +121,8 @@ def catalogue(business: Business) -> list[Table]:
         CONFIGURATION_ITEMS,
         SERVICE_LEVELS,
         DRILLS,
+        EVENTS,
+        AUDIT_ACTS,
     ]
 
 

@@ -1,5 +1,7 @@
 """Converts bronze rows to typed rows and finds the first rule that each row breaks."""
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
@@ -51,14 +53,16 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
     )
     settled = _settled(typed, source)
     refusing = refusals(source)
-    rule = F.coalesce(*(F.when(condition, F.lit(name)) for name, condition, _ in refusing))
-    reason = F.coalesce(*(F.when(condition, text) for _, condition, text in refusing))
+    rule = first_that_holds((condition, F.lit(name)) for name, condition, _ in refusing)
+    reason = first_that_holds((condition, text) for _, condition, text in refusing)
     kept = F.array_compact(F.array(*remarks(source), F.lit(None).cast("string")))
-    told = F.nullif(F.array_join(F.concat(F.col("_remarks"), kept), ","), F.lit(""))
+    noted = F.concat(F.col("_remarks"), kept)
+    # the cheaper condition first: few rows have remarks, and Sail tests all rules again for `rule`
+    told = F.when(F.size(noted) > 0, F.when(rule.isNull(), F.array_join(noted, ",")))
     return settled.select(
         *(c.name for c in source.columns),
         *provenance,
-        F.when(rule.isNull(), told).alias("remarks"),
+        told.alias("remarks"),
         rule.alias("refused_rule"),
         F.when(rule.isNotNull(), reason).alias("refused_reason"),
         F.when(rule.isNotNull(), json_object(_delivered(source), _types(source))).alias("raw_row"),
@@ -86,7 +90,7 @@ def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
         found += [(condition, name) for name, condition, _ in nulling]
         if not found:
             continue
-        remark = F.coalesce(*(F.when(condition, F.lit(name)) for condition, name in found))
+        remark = first_that_holds((condition, F.lit(name)) for condition, name in found)
         named.append(remark)
         names = (column.name, f"_raw_{column.name}")
         values |= {name: F.when(remark.isNull(), F.col(name)).alias(name) for name in names}
@@ -107,6 +111,13 @@ def _delivered(source: Source) -> "dict[str, Column]":
 def _types(source: Source) -> dict[str, str]:
     """Field -> the type that bronze holds it in; text is left out."""
     return {c.field: c.spark_type for c in source.columns} if source.format == "parquet" else {}
+
+
+def first_that_holds(cases: "Iterable[tuple[Column, Column]]") -> "Column":
+    """The value beside the first condition that is true; null if none is. `coalesce` would test each of them twice."""
+    from pyspark.sql import functions as F
+
+    return reduce(lambda chosen, case: chosen.when(*case), cases, F)  # type: ignore[arg-type, return-value]
 
 
 def refused_rows(conformed: "DataFrame", source: Source) -> "DataFrame":

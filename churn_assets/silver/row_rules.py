@@ -85,7 +85,7 @@ def malformed(column: ContractColumn, source: Source) -> list["Rule"]:
     wanted = f" is not {with_article(column.type)}: "
     if source.format == "parquet" and column.name in source.ids:
         wanted = f" is no exact {column.type}; deliver ids as text or whole numbers: "
-    rules = [_rule("malformed", column, raw.isNotNull() & value.isNull(), wanted, raw)]
+    rules = [_rule("malformed", column, value.isNull() & raw.isNotNull(), wanted, raw)]
     if column.transform:
         given = F.coalesce(F.col(f"_delivered.`{column.field}`").cast("string"), F.lit("nothing"))
         failed = ~F.col(f"_computed_{column.name}")
@@ -181,7 +181,8 @@ def means_none(column: ContractColumn) -> "Column":
     days = [F.lit(day).cast("date") for day in column.means_none if day != ZEROS]
     none = F.to_date(column.name).isin(*days) if days else F.lit(False)
     if ZEROS in column.means_none:
-        none = none | F.col(f"_raw_{column.name}").rlike(rf"^{DAY_OF_ZEROS}\z")
+        zeros = F.col(f"_raw_{column.name}").rlike(rf"^{DAY_OF_ZEROS}\z")
+        none = none | (F.col(column.name).isNull() & zeros)
     return F.coalesce(none, F.lit(False))
 
 

@@ -75,7 +75,7 @@ def repeated_keys(conformed: "DataFrame", source: Source) -> "DataFrame":
 
 
 def set_apart(conformed: "DataFrame", source: Source, repeated: "DataFrame") -> "DataFrame":
-    """The rows that need a second look: refused ones, and those of repeated keys (`_repeated`)."""
+    """The rows that need a second look: refused ones, and those of repeated keys."""
     from pyspark.sql import functions as F
 
     flags = F.broadcast(repeated.withColumn("_repeated", F.lit(True)))
@@ -86,20 +86,21 @@ def set_apart(conformed: "DataFrame", source: Source, repeated: "DataFrame") -> 
 def to_versions_sparing(
     conformed: "DataFrame", source: Source, repeated: "DataFrame", apart: "DataFrame"
 ) -> "DataFrame":
-    """`to_versions` of `conformed`, sorting only the rows of repeated keys, which lie in `apart`."""
+    """`to_versions` of `conformed`, sorting only the rows that lie `apart`."""
     from pyspark.sql import functions as F
 
-    hashed = with_known_keys(conformed, source).withColumn("_hash", _hash(source))
+    # not `with_known_keys`: Sail would test all rules once more for each of its columns
+    hashed = conformed.where("refused_rule IS NULL").withColumn("_hash", _hash(source))
     once = (
-        hashed.join(F.broadcast(repeated), "_hash", "left_anti")
+        hashed.withColumn("refused", F.lit(False))
+        .withColumn("refused_rule", F.lit(None).cast("string"))
+        .join(F.broadcast(repeated), "_hash", "left_anti")
         .withColumn("sequence", F.lit(1))
         .withColumn("latest_in_month", F.lit(True))
         .withColumn("copies", F.lit(1))
         .withColumn(LISTED_UNTIL, F.col("extract_date"))
     )
-    return once.select(_columns(source)).unionByName(
-        to_versions(with_known_keys(apart.where("_repeated"), source), source)
-    )
+    return once.select(_columns(source)).unionByName(to_versions(with_known_keys(apart, source), source))
 
 
 def _columns(source: Source) -> list[str]:

@@ -76,6 +76,10 @@ def test_old_files_are_deleted_on_sundays(living: Business) -> None:
     assert _evaluate(living, "weekly_vacuum").run_key == "tidy-2026-08-04"
 
 
+def test_the_log_is_taken_into_the_lake_every_morning(living: Business) -> None:
+    assert _evaluate(living, "daily_events").run_key == "collect-2026-08-04"
+
+
 def test_schedules_run_in_utc_whatever_the_machine_says(living: Business) -> None:
     """as_of dates and deadlines are days of UTC."""
     assert {schedule.execution_timezone for schedule in schedules(living)} == {"UTC"}

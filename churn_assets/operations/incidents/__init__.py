@@ -3,5 +3,5 @@
 The rules are pure functions over records; `store` keeps the records in the lake. What is wrong is found elsewhere
 and handed over as conditions.
 
-May import: contracts, lakehouse, operations.channels.
+May import: contracts, lakehouse, operations.channels, operations.log.
 """

@@ -11,6 +11,7 @@ from churn_assets.operations.channels.delivery import tell
 from churn_assets.operations.channels.outbox import Outbox
 from churn_assets.operations.incidents.incident import Incident, current
 from churn_assets.operations.incidents.notices import notice
+from churn_assets.operations.log.writing import event
 
 TOLD_FOR = timedelta(days=3)
 
@@ -37,6 +38,9 @@ def change(
         if new:
             rows = tables.INCIDENTS.rows([asdict(record) for record in new])
             lakehouse.append_rows(tables.INCIDENTS, rows, run_id=by)
+    for one in new:
+        body = f"{one.incident_id} {one.priority} {one.what}: {one.title}."
+        event(f"incident.{one.what}", body, incident=one.incident_id, kind=one.kind)
     return new
 
 

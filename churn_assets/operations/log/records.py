@@ -41,6 +41,7 @@ def record_of(record: logging.LogRecord) -> dict[str, Any]:
         "severity_text": text,
         "body": body_of(record),
         "trace_id": trace.current(),
+        "span_id": trace.span(),
         "attributes": {"code.namespace": record.name},
     }
     fields = dict(getattr(record, "fields", {}))

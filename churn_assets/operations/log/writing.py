@@ -5,6 +5,8 @@ tick.
 """
 
 import logging
+import os
+import socket
 import threading
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +27,14 @@ def log_folder(settings: Settings) -> Path:
     return settings.home_path / FOLDER
 
 
+def resource_of_process() -> dict[str, str]:
+    """What every record says of its process; OTEL_RESOURCE_ATTRIBUTES adds more, such as the environment."""
+    given = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
+    more = dict(part.strip().split("=", 1) for part in given if "=" in part)
+    own = {"service.name": "churn_assets", "service.version": version("churn-assets")}
+    return more | own | {"host.name": socket.gethostname()}
+
+
 def start(settings: Settings) -> Spool:
     """Sends the records of all loggers of this process to the files of this home; the second call changes nothing."""
     with _starting:
@@ -34,8 +44,7 @@ def start(settings: Settings) -> Spool:
             if spool.folder == folder:
                 return spool
             _detach(spool)
-        resource = {"service.name": "churn_assets", "service.version": version("churn-assets")}
-        spool = Spool(folder, resource)
+        spool = Spool(folder, resource_of_process())
         if not root.handlers and logging.lastResort:
             root.addHandler(logging.lastResort)  # Python prints warnings by it only while there is no handler
         root.addHandler(spool)
