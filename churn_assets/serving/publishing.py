@@ -1,36 +1,24 @@
 """Publishes a release and the identity file from the lake as it is now."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.scored import REASON_NAMES, score_frame
 from churn_assets.serving.contents import Inconsistent, read_contents
+from churn_assets.serving.one_writer import one_writer
 from churn_assets.serving.people import identity_rows, objections
 from churn_assets.serving.release.golden import TOLERANCE
 from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.serving.release.manifest import Manifest
 from churn_assets.serving.release.writing import Contents, write_release
-from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOCK = ".serving.lock"
 COMPARED = 20_000  # customers whose stored answer is computed again
-
-
-@contextmanager
-def one_writer(settings: Settings) -> Iterator[None]:
-    """Holds the lock of those who write releases on this home."""
-    settings.home_path.mkdir(parents=True, exist_ok=True)
-    with only_one(settings.home_path / LOCK):
-        yield
 
 
 def publish(lakehouse: Lakehouse, tracking: Tracking, business: Business, run_id: str) -> Manifest:

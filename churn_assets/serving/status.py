@@ -11,7 +11,8 @@ from churn_assets.history.known_until import source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.incidents.store import incidents
-from churn_assets.serving.release.reading import open_release
+from churn_assets.serving.one_writer import one_writer
+from churn_assets.serving.release.reading import open_release, read_status
 from churn_assets.serving.release.root import STATUS, Root
 from churn_assets.silver.reconciliation import passed_extracts
 
@@ -30,7 +31,7 @@ OF_AN_INCIDENT = (
 def read_lights(lakehouse: Lakehouse, business: Business, now: datetime) -> dict[str, Any]:
     """What the lake, the records of operations and the releases say now; counts, months and names of rules only."""
     return {
-        "at": now.isoformat(timespec="seconds"),
+        "at": now.isoformat(),
         "business": business.name,
         "release": _release(lakehouse),
         "sources": _sources(lakehouse, business),
@@ -48,9 +49,16 @@ def read_lights(lakehouse: Lakehouse, business: Business, now: datetime) -> dict
 def write_status(lakehouse: Lakehouse, business: Business, now: datetime) -> dict[str, Any]:
     """Replaces the status; returns it as readers will read it."""
     text = json.dumps(read_lights(lakehouse, business, now), indent=1, default=str, allow_nan=False)
-    Root(lakehouse.settings.releases_uri).replace(STATUS, text.encode())
+    with one_writer(lakehouse.settings):
+        Root(lakehouse.settings.releases_uri).replace(STATUS, text.encode())
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def is_older(lakehouse: Lakehouse, moment: datetime) -> bool:
+    """Whether there is no status, or one that was written before that moment."""
+    told = read_status(lakehouse.settings.releases_uri)
+    return told is None or datetime.fromisoformat(told["at"]) < moment
 
 
 def _release(lakehouse: Lakehouse) -> dict[str, Any] | None:
