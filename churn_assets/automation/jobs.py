@@ -37,8 +37,8 @@ MONTH_END_JOB = dg.define_asset_job(
 )
 SETTLE_JOB = dg.define_asset_job(
     SETTLE,
-    dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring", "serving"),
-    description="Labels of cohorts whose outcome is now known, the realised quality of their scores, and a release.",
+    dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring") | STATUS,
+    description="Labels of cohorts whose outcome is now known, and the realised quality of their scores.",
 )
 
 
