@@ -138,6 +138,9 @@ def _tables(
     """Returns the tables, and why others are absent."""
     import pyarrow as pa
 
+    for table in (tables.CUSTOMERS, tables.CUSTOMER_MONTHS, tables.CHURN_EVENTS):
+        if not lakehouse.exists(table):
+            raise Inconsistent(f"{table.path} {NEVER}. Materialise the assets of gold.")
     newest = max(days)
     scores, segments = (
         _of_days(lakehouse, tables.CHURN_SCORES, days),
@@ -171,7 +174,7 @@ def _tables(
             absent[table.name] = f"{table.path} {NEVER}"
     contacts = _contacts(lakehouse, business)
     if contacts is None:
-        absent["contacts"] = "no source has the role treatment"
+        absent["contacts"] = "no source of the role treatment has passed silver"
     else:
         found["contacts"] = contacts
     found = {name: _sorted(name, without(rows, objected.keys)) for name, rows in found.items()}
@@ -238,7 +241,7 @@ def _contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
     import pandas as pd
     import pyarrow as pa
 
-    sources = business.of_role("treatment")
+    sources = [s for s in business.of_role("treatment") if lakehouse.exists(tables.silver(s))]
     if not sources:
         return None
     heirs = survivors(lakehouse, business)

@@ -41,7 +41,7 @@ def survivors(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
 
 
 def objections(lakehouse: Lakehouse, business: Business) -> Objections:
-    """Everybody whose last answer in an entity that declares `objection` is yes, and the survivors of those merged.
+    """Everybody whose last answer in an entity that declares `objection` is yes, and who was merged with them.
 
     An answer holds until another one is known: a row that was refused does not take an objection back.
     """
@@ -55,6 +55,7 @@ def objections(lakehouse: Lakehouse, business: Business) -> Objections:
             unanswered |= set(answers[KEY]) - set(last[KEY])
     heirs = survivors(lakehouse, business)
     keys |= {heirs[key] for key in keys if key in heirs}
+    keys |= {key for key, heir in heirs.items() if heir in keys}
     return Objections(frozenset(keys), len(unanswered - keys))
 
 
