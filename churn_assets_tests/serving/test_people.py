@@ -44,7 +44,7 @@ def _version(key: str, day: date, sequence: int = 1, refused: bool = False, **va
 
 @pytest.fixture
 def lake(tmp_path: Path, business: Business) -> Lakehouse:
-    """a objected; b took it back; c objected, then a row was refused; d never answered; e objected and, like g, is f."""
+    """a objected; b took it back; c did, then a row was refused; d never answered; e objected, and e and g are f."""
     house, source = Lakehouse(settings_for(tmp_path)), business.source("customers")
     months = ["2025-01", "2025-02"]
     rows = [
