@@ -10,9 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.scored import REASON_NAMES, score_frame
+from churn_assets.serving.contents import read_contents
+from churn_assets.serving.people import Objections
 from churn_assets.serving.release.identity import key_of, open_identity
 from churn_assets.serving.release.reading import (
     Release,
@@ -124,6 +128,28 @@ def test_no_personal_value_is_in_a_release(demo: Demo, release: Release) -> None
                 found = [v for v in set(column.to_pylist()) if v and personal.search(v.encode())]
                 assert not found, (name, field.name)
         assert not any(n.startswith("protected_") or n == "birth_decade" for n in table.column_names), name
+
+
+def test_who_objects_is_counted_and_in_no_other_table(demo: Demo, release: Release) -> None:
+    lakehouse, business = Lakehouse(demo.settings), load_business(demo.settings.business_path)
+    people = release.table("customers").to_pandas()
+    objected = {
+        *people.loc[people["status"] == "scored", "customer_key"][:3],
+        people["customer_key"].iloc[-1],
+    }
+    contents = read_contents(
+        lakehouse, tracking_of(demo.settings, business), business, Objections(frozenset(objected), 0)
+    )
+    for name, table in contents.tables.items():
+        texts = {
+            value
+            for column in table.columns
+            if pa.types.is_string(column.type)
+            for value in column.to_pylist()
+        }
+        assert texts & objected == (objected if name == "objections" else set()), name
+    assert contents.about.counts["objected"] == len(objected)
+    assert contents.about.counts["customers"] == len(people) - len(objected)
 
 
 def test_the_identity_file_says_who_is_who_with_its_key_alone(demo: Demo, release: Release) -> None:
