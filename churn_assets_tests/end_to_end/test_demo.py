@@ -25,7 +25,7 @@ def test_the_summary_tells_what_came_out(demo: Demo) -> None:
     for said in (
         "Demo: 800 simulated customers, 13 months",
         f"Extracts of {FIRST} to {LAST}",
-        "train 1/1 models/churn_model, ",
+        "/2 models/churn_model, ",
         "accepted",
         "95 % interval",
         f"scored as of {LAST}-31",
