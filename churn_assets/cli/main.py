@@ -20,6 +20,7 @@ from churn_assets.cli.metrics import metrics
 from churn_assets.cli.page import page
 from churn_assets.cli.problems import problem
 from churn_assets.cli.publish import publish
+from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
 from churn_assets.cli.study import study
@@ -72,6 +73,7 @@ for command in (
     audit,
     configuration,
     service_levels,
+    release,
     metrics,
     publish,
 ):
