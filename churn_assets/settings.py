@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     driver_memory: str | None = Field(
         None, description="Heap of the driver JVM; default 1g to 4g, by the size of the landing zone."
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        repr=False,  # may contain a password
+        description="Where the log is sent, too: the full URL of a collector's OTLP/HTTP, such as "
+        "http://collector:4318/v1/logs. Headers come from OTEL_EXPORTER_OTLP_HEADERS.",
+    )
     audit_anchor: str | None = Field(
         None,
         description="Folder of the audit's anchor and key, best on another machine or volume than the records; "

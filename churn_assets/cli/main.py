@@ -16,6 +16,7 @@ from churn_assets.cli.configuration import configuration
 from churn_assets.cli.incidents import incident
 from churn_assets.cli.init import init
 from churn_assets.cli.log import log
+from churn_assets.cli.metrics import metrics
 from churn_assets.cli.page import page
 from churn_assets.cli.problems import problem
 from churn_assets.cli.schema import schema
@@ -70,6 +71,7 @@ for command in (
     audit,
     configuration,
     service_levels,
+    metrics,
 ):
     cli.add_command(command)
 

@@ -55,8 +55,10 @@ def positions(lakehouse: Lakehouse) -> dict[str, int]:
     return dict(zip(found["file"].to_pylist(), found["position_max"].to_pylist(), strict=True))
 
 
-def new_events(folder: Path, taken: Mapping[str, int], oldest: date, most: int = MOST) -> NewEvents:
-    """The lines beyond the positions, of `oldest` or younger; at most so many.
+def new_events(
+    folder: Path, taken: Mapping[str, int], oldest: date, most: int | None = None, containing: bytes = b""
+) -> NewEvents:
+    """The lines beyond the positions, of `oldest` or younger, that hold `containing`; at most `most`, else MOST.
 
     A line without its end is still being written, and is left for the next time.
     """
@@ -64,13 +66,15 @@ def new_events(folder: Path, taken: Mapping[str, int], oldest: date, most: int =
     unreadable = dropped = 0
     for file in sorted(folder.glob("*.jsonl")):
         for position, line in _lines(file, taken.get(file.name, 0)):
+            if containing not in line:
+                continue
             row, lost = _row(file, position, line)
             if row["day"] < oldest:
                 continue
             rows.append(row)
             unreadable += row["kind"] == UNREADABLE
             dropped += lost
-            if len(rows) == most:
+            if len(rows) == (most or MOST):
                 return NewEvents(rows, unreadable, dropped)
     return NewEvents(rows, unreadable, dropped)
 

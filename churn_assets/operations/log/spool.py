@@ -14,9 +14,12 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.operations.log.records import record_of
+
+if TYPE_CHECKING:
+    from churn_assets.operations.log.otlp import OtlpSender
 
 LARGEST_FILE = 16 * 1024**2
 KEPT_DAYS = 90
@@ -30,10 +33,18 @@ class Spool(logging.Handler):
         folder: of the files.
         resource: attributes of the process that every record holds.
         dropped: records that could not be written since the last one that was.
+        sender: sends each record to a collector, too; None: nobody does.
     """
 
-    def __init__(self, folder: Path, resource: dict[str, str], largest_file: int = LARGEST_FILE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        resource: dict[str, str],
+        largest_file: int = LARGEST_FILE,
+        sender: "OtlpSender | None" = None,
+    ) -> None:
         super().__init__()
+        self.sender = sender
         self.folder = folder
         self.resource = resource
         self.dropped = 0
@@ -49,7 +60,10 @@ class Spool(logging.Handler):
             return  # what is logged while a record is written
         self._busy.now = True
         try:
-            self._write(record_of(record))
+            found = record_of(record)
+            if self.sender is not None:
+                self.sender.send(found)
+            self._write(found)
         except OSError as error:
             self._drop(error)
         except Exception as error:  # noqa: BLE001 (a defect in logging must not end a run)
@@ -58,7 +72,9 @@ class Spool(logging.Handler):
             self._busy.now = False
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file and the sender."""
+        if self.sender is not None:
+            self.sender.close()
         if self._file is not None and self._process == os.getpid():
             with suppress(OSError):
                 os.close(self._file)
