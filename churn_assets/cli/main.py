@@ -19,6 +19,7 @@ from churn_assets.cli.log import log
 from churn_assets.cli.metrics import metrics
 from churn_assets.cli.page import page
 from churn_assets.cli.problems import problem
+from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
 from churn_assets.cli.study import study
@@ -71,6 +72,7 @@ for command in (
     audit,
     configuration,
     service_levels,
+    release,
     metrics,
 ):
     cli.add_command(command)
