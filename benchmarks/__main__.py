@@ -2,9 +2,10 @@
 
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
-events), `study` (flat files, against untuned learners), `cdnow` (upper bound of the ROC-AUC on CDNOW), `scoring` (a
-million snapshots), `training` (choosing a model), `candidates` (each kind of model on one machine and on Spark),
-`ten` (ten times the customers), `loop` (retraining over many simulated worlds).
+events), `features` (against SQL for DuckDB), `study` (flat files, against untuned learners), `cdnow` (upper bound of
+the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of model
+on one machine and on Spark), `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many
+simulated worlds).
 """
 
 import json
@@ -23,6 +24,8 @@ from rich.table import Table
 
 from benchmarks.cdnow import CDNOW, within_the_test_cohort
 from benchmarks.cost import Cost, churn_assets, measure
+from benchmarks.log import PROMISED as PROMISED_OF_A_RECORD
+from benchmarks.log import microseconds
 from benchmarks.loop import worlds
 from benchmarks.opponents import install
 from benchmarks.public_files import FILES
@@ -179,6 +182,17 @@ def cdnow(bench: Bench) -> None:
         bench.note(f"CDNOW, {name}", None, f"ROC-AUC {auc:.4f}, cross-validated inside the test cohort")
 
 
+def features(bench: Bench) -> None:
+    """Measures the features of usage for all cohorts against SQL that was written by hand for DuckDB."""
+    parts = bench.on_demo("features")
+    started, ours, theirs = parts("start"), parts("churn_assets"), parts("duckdb")
+    parts("compare")
+    equal = (bench.folder / "features" / "equal").read_text()
+    bench.note("features of usage by hand-written SQL, DuckDB", theirs, equal)
+    remark = f"the same values; {ours.cpu / theirs.cpu:.1f} x its CPU, {started.cpu:.0f} s of it to start the engine"
+    bench.note("features of usage by the graph", ours, remark)
+
+
 def scoring(bench: Bench) -> None:
     """Measures scores of a million snapshots with reasons, against scikit-learn's probabilities of the same rows."""
     parts = bench.on_demo("scoring", str(SCORED))
@@ -233,6 +247,13 @@ def ten(bench: Bench) -> None:
     bench.note("ROC-AUC with ten times the customers", None, str(quality(Settings(home=bench.home("ten")))))
 
 
+def log(bench: Bench) -> None:
+    """Measures a record of the log."""
+    for kind, each in microseconds(bench.folder / "log").items():
+        remark = f"{each:.0f} microseconds of CPU; promised: at most {PROMISED_OF_A_RECORD}"
+        bench.note(f"log: {kind}", None, remark)
+
+
 def loop(bench: Bench) -> None:
     """Measures the retraining loop in simulated worlds with and without a change."""
     found = worlds(bench.folder, bench.seeds, bench.console)
@@ -247,10 +268,12 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "month": month,  # after naive, which uses the unchanged extracts of the demo
     "study": study,
     "cdnow": cdnow,
+    "features": features,
     "scoring": scoring,
     "training": training,
     "candidates": candidates,
     "ten": ten,
+    "log": log,
     "loop": loop,
 }
 

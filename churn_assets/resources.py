@@ -19,6 +19,7 @@ from churn_assets.tracking.tracking import Tracking
 
 SECRET = re.compile("secret|password|passphrase|token|credential|key", re.IGNORECASE)
 BY_SIZE = "by the size of the landing zone"
+NOWHERE = "nowhere"
 IN_A_FILE = "in a file beside the anchor"
 Made = TypeVar("Made")
 
@@ -65,6 +66,7 @@ class SettingsResource(_Shown[Settings]):
     spark_master: str = _told("spark_master")
     spark_conf: dict[str, str] = _told("spark_conf")
     driver_memory: str = _told("driver_memory")
+    otlp_endpoint: str = _told("otlp_endpoint")
     audit_anchor: str = _told("audit_anchor")
     audit_key: str = _told("audit_key")
 
@@ -145,6 +147,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "spark_master": settings.spark_master,
         "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},
         "driver_memory": settings.driver_memory or BY_SIZE,
+        "otlp_endpoint": without_secrets(settings.otlp_endpoint or NOWHERE),
         "audit_anchor": str(settings.audit_anchor_path),
         "audit_key": IN_A_FILE if settings.audit_key is None else HIDDEN,
     }

@@ -117,17 +117,20 @@ def check_sources(settings: Settings) -> Finding:
 
 
 def check_findings(settings: Settings) -> Finding:
-    """Lists what the checks of silver found in the last month."""
+    """Lists what the checks of silver found in the newest month, and counts what they found before."""
     from churn_assets.cli.findings import open_findings
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.silver.findings import told
 
     if is_uri(settings.lake_uri):
         return Finding("findings", "ok", "not read: without Spark, only a lake on this machine can be read")
-    month, found = open_findings(Lakehouse(settings))
-    if not found:
-        return Finding("findings", "ok", f"none in {month}" if month else "no month has passed silver yet")
-    return Finding("findings", "warn", "\n".join(told(row) for row in found))
+    found = open_findings(Lakehouse(settings))
+    if not found.month:
+        return Finding("findings", "ok", "no month has passed silver yet")
+    before = f"{len(found.earlier):,} in earlier months: see `churn-assets summary --full`"
+    lines = [told(row) for row in found.newest] or [f"none in {found.month}"]
+    lines += [before] if found.earlier else []
+    return Finding("findings", "warn" if found.newest else "ok", "\n".join(lines))
 
 
 def check_runs(settings: Settings) -> Finding:
@@ -141,9 +144,12 @@ def check_runs(settings: Settings) -> Finding:
 
 def check_home(settings: Settings) -> Finding:
     """Checks whether the home was moved or copied since MLflow wrote its paths down."""
-    from churn_assets.tracking.moved_home import former_roots
+    from churn_assets.tracking.moved_home import former_roots, lost_roots, told_lost, way_to_bring
 
-    if former := former_roots(settings.mlflow_uri, settings.mlflow_artifacts):
+    artifacts = settings.mlflow_artifacts
+    if lost := lost_roots(settings.mlflow_uri, artifacts):
+        return Finding("home", "fail", told_lost(lost[0], artifacts), way_to_bring(artifacts))
+    if former := former_roots(settings.mlflow_uri, artifacts):
         what = f"moved or copied: MLflow names {', '.join(former)}; the next command that uses a model corrects this"
         return Finding("home", "ok", what)
     return Finding("home", "ok", "all paths lead into this home")

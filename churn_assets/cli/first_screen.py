@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RISKIEST = 5
 LINES_A_CUSTOMER = 3
 INDENT = 2
-FINDING_WIDTH = 150  # characters, so that findings take two lines
+FINDING_WIDTH = 164  # characters, so that findings take two lines
 FACT_LINES = 9  # above five customers of three lines each
 LABEL_WIDTH = 10
 LONGEST_LIST = 40  # characters of the list of months that are not known
@@ -96,12 +96,13 @@ def _rows(lakehouse: Lakehouse) -> str:
 
 
 def _findings(lakehouse: Lakehouse) -> str | None:
-    """How many findings the last month has, and the first of them; None if it has none."""
-    month, found = open_findings(lakehouse)
-    if not found:
+    """How many findings are open, and the first of the newest month that has any; None if there are none."""
+    found = open_findings(lakehouse)
+    if not found.heading:
         return None
-    first = f"{found[0]['source']}: {found[0]['what']}"
-    return f"{len(found):,} in {month}. {textwrap.shorten(first, FINDING_WIDTH, placeholder=' ...')}"
+    first = (found.newest or found.earlier)[0]
+    told = f"{found.heading}. {first['source']}: {first['what']}"
+    return textwrap.shorten(told, FINDING_WIDTH, placeholder=" ...")
 
 
 def _people(lakehouse: Lakehouse) -> str | None:

@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     metavar="COLUMN",
     help="Column of groups that must stay together, such as households; not with --time.",
 )
+@click.option(
+    "--tenure",
+    metavar="COLUMN",
+    help="Column that says how long each customer was there, for the retention curves; default a column of that name.",
+)
+@click.option(
+    "--tenure-unit",
+    type=click.Choice(["days", "weeks", "months", "years"]),
+    help="Unit of the tenure; default by the name of its column, else months.",
+)
 @click.option("--positive", metavar="VALUE", help="Value of the target that means: left.")
 @click.option(
     "--negative",
@@ -77,6 +87,8 @@ def study(
     id_: str | None,
     time: str | None,
     groups: str | None,
+    tenure: str | None,
+    tenure_unit: str | None,
     positive: str | None,
     negative: str | None,
     leave_out: tuple[str, ...],
@@ -99,6 +111,7 @@ def study(
       churn-assets study customers.csv --target left_on --negative ""
       churn-assets study months.csv --target left --id account --time month
       churn-assets study book.xlsx --target left --sheet Customers --lifetime-value 480 --offer 25
+      churn-assets study members.csv --target left --tenure weeks_here --tenure-unit weeks
 
     It writes report.html (one file with all pictures: who leaves and why, whom to call, what it is worth, how good the
     figures are), scored.csv (outcome, probability and up to three reasons per row) and active.csv (the rows that did
@@ -106,7 +119,8 @@ def study(
     leaks are left out and named in the report; --keep takes one back. The probability of a row whose outcome is known
     comes from a model that did not see that row or an exact copy of it, except, with --time, in the earliest stretch:
     nothing before it could judge it (scored_by says which). Rows without an outcome that are unlike all judged ones get
-    no probability.
+    no probability. With a tenure (a column of that name, or --tenure) the report says when customers leave, and
+    scored.csv how much longer each active one is expected to stay.
     """
     from churn_assets.cli.study_file import study_file
     from churn_assets.study.errors import StudyError
@@ -125,6 +139,8 @@ def study(
         _economics(economics),
         drop,
         sheet,
+        tenure,
+        tenure_unit,
     )
     try:
         study_file(request, out, settings_of_process(), Console())

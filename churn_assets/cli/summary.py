@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from churn_assets.cli.findings import open_findings, print_findings
+from churn_assets.cli.findings import earlier_findings, open_findings, print_findings
 from churn_assets.cli.known_until import delivered_once, not_known, states_of, told
 from churn_assets.cli.options import command
 from churn_assets.contracts.business import Business
@@ -228,10 +228,12 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
     for part in (_rows(lakehouse, business), _known(lakehouse, business), _refused(lakehouse)):
         if part is not None:
             console.print(part, "")
-    month, found = open_findings(lakehouse)
-    if found:
-        print_findings(lakehouse, [month], console, shown=None)
+    found = open_findings(lakehouse)
+    if found.newest:
+        print_findings(lakehouse, [found.month], console, shown=None)
         console.print()
+    if (earlier := earlier_findings(found)) is not None:
+        console.print(earlier, "")
     line = decided(lakehouse)
     _model(lakehouse, line, console)
     if (segments := _segments(lakehouse)) is not None:

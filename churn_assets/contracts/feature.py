@@ -1,8 +1,7 @@
 """A feature: a line of the section `features` in churn.yaml, and the features that it declares, one per window."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -254,12 +253,6 @@ class Feature:
     def spark_type(self) -> str:
         """Type of the column in the snapshot table."""
         return "double" if self.kind == "number" else "string"
-
-
-def feature_from(stored: Mapping[str, Any]) -> Feature:
-    """Returns a feature from the plain JSON of `dataclasses.asdict`."""
-    texts = tuple((key, text) for key, text in stored["says"])
-    return Feature(**{**stored, "says": texts, "reason_values": tuple(stored["reason_values"])})
 
 
 def _name(line: FeatureLine) -> str:

@@ -25,8 +25,7 @@ class People(Section):
         0.05,
         ge=0,
         le=1,
-        description="the largest share of a month's customers that may disappear; above it, the balance of "
-        "people warns",
+        description="the largest share of a month's customers that may disappear; above it, `people.severity` applies",
     )
     max_unknown_share: float = Field(
         0.02,
@@ -34,6 +33,13 @@ class People(Section):
         le=1,
         description=(
             "the largest share of a month's customers whose state may be unknown because their newest"
-            " row was refused; above it, the balance of people warns"
+            " row was refused; above it, `people.severity` applies"
+        ),
+    )
+    severity: Literal["warn", "block"] = Field(
+        "warn",
+        description=(
+            "what happens above these limits: `warn` reports the month, `block` fails its balance of people, and so "
+            "its monthly page"
         ),
     )

@@ -1,6 +1,6 @@
 """Merges that an entity tells and that lead nowhere, so that nobody has the history of the merged customers."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
@@ -20,7 +20,11 @@ WHAT = {
 
 
 def doubtful_merges(lakehouse: Lakehouse, business: Business, months: Sequence[str]) -> list[Problem]:
-    """One problem per month, entity and reason for which merges known at the month's end have no survivor."""
+    """One problem per month, entity and reason for which merges known at the month's end have no survivor.
+
+    Above the limit in churn.yaml, which counts all reasons together, each of them has the severity declared there.
+    """
+    rule = business.file.merges
     problems: list[Problem] = []
     dates = [(month_end(month), month_end(month)) for month in months]
     for source in business.tells_merges:
@@ -30,20 +34,26 @@ def doubtful_merges(lakehouse: Lakehouse, business: Business, months: Sequence[s
         if told is None:
             continue
         found = defaultdict[tuple[str, str], list[str]](list)
-        for row in told.where("doubt IS NOT NULL").select("as_of_date", "doubt", "customer_key").collect():
-            found[month_of(row["as_of_date"]), row["doubt"]].append(row["customer_key"])
+        merged, doubtful = Counter[str](), Counter[str]()
+        for row in told.select("as_of_date", "doubt", "customer_key").collect():
+            month, doubt = month_of(row["as_of_date"]), row["doubt"]
+            merged[month] += 1
+            if doubt is not None:
+                doubtful[month] += 1
+                found[month, doubt].append(row["customer_key"])
         for (month, doubt), who in sorted(found.items()):
+            over = doubtful[month] > rule.max_share * merged[month]
             problems.append(
                 Problem(
                     source.name,
                     month,
                     f"merges:{doubt}",
-                    "warn",
+                    rule.severity if over else "warn",
                     f"{counted(len(who), 'customer was', 'customers were')} {WHAT[doubt].format(source=source.name)}. "
                     "They count as unknown.",
                     f"Ask {source.name} who goes on for these customers; silver/customer_keys names them.",
                     len(who),
-                    None,
+                    merged[month],
                     tuple(sorted(who)[:SHOWN_EXAMPLES]),
                 )
             )

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from churn_assets.contracts.odcs import FileFormat
 from churn_assets.counts import counted
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.file_names import GivenFile
-from churn_assets.inference.delimiter_and_header import FileShape, ShapeError, shape
+from churn_assets.inference.delimiter_and_header import DELIMITERS, FileShape, ShapeError, shape
 from churn_assets.inference.encodings import likely_encodings
+from churn_assets.sources.csv_quotes import OPEN, line_of_open_quote
+from churn_assets.sources.delivered_text import csv_rows
 from churn_assets.sources.first_bytes import HEAD, kind_of
 
 LEAST_BYTES, MOST_BYTES, ROW_BYTES = 2**20, 64 * 2**20, 500
@@ -148,7 +151,10 @@ def _csv(given: _Text, rows: int) -> FileSample:
     try:
         found = shape(file.name, text[:HEAD_BYTES])
     except ShapeError as error:
+        for delimiter in DELIMITERS:
+            _require_closed_quotes(given, text, delimiter)
         raise DraftError(str(error)) from error
+    _require_closed_quotes(given, text, found.delimiter)
     if found.titles:
         raise DraftError(
             f"{file.name} has {counted(found.titles, 'row')} above its header. Export it with the header first."
@@ -172,9 +178,7 @@ def _csv(given: _Text, rows: int) -> FileSample:
             pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
     except pa.ArrowInvalid as error:
-        raise DraftError(
-            f"{file.name} cannot be read: {error}. Look for a quotation mark that never closes."
-        ) from error
+        raise DraftError(f"{file.name} cannot be read: {error}.") from error
     notes = []
     if crooked:
         notes.append(
@@ -183,6 +187,26 @@ def _csv(given: _Text, rows: int) -> FileSample:
         )
     complete = table.num_rows <= rows
     return given.sample("csv", table.slice(0, rows), complete, *notes, delimiter=found.delimiter)
+
+
+def _require_closed_quotes(given: _Text, text: str, delimiter: str) -> None:
+    """Refuses a quote that never closes: everything after it would be one value.
+
+    The sample of a large file may end inside a value, so there the value must be most of the sample.
+
+    Raises:
+        DraftError: a quote never closes; names the line.
+    """
+    if '"' not in text:
+        return
+    # only the last row can have such a quote: it contains everything after it
+    [last] = deque(csv_rows(io.StringIO(text, newline=""), delimiter, len(text)), maxlen=1)
+    if not given.whole and len(last.text) <= len(text) / 2:
+        return
+    if line := line_of_open_quote(last, delimiter):
+        raise DraftError(
+            f"{given.file.name}, line {line}: {OPEN}. Close the quote, or double it where it is part of the text."
+        )
 
 
 def _header(file: GivenFile, text: str, found: FileShape) -> list[str]:

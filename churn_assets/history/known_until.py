@@ -149,10 +149,17 @@ def require_history(
     Raises:
         SilverIncomplete: names each source with its missing months and the command that ingests them.
     """
-    require_none(missing_history(business, known(lakehouse, business), first, last, back))
+    now = known(lakehouse, business)
+    require_none(now, missing_history(business, now, first, last, back))
 
 
-def require_none(missing: Mapping[str, Sequence[str]]) -> None:
+def perhaps_younger(known: Known, missing: Mapping[str, Sequence[str]]) -> list[str]:
+    """The sources of which only months before the first that has passed are missing: perhaps there was none yet."""
+    firsts = {name: min((m for n, m in known.passed if n == name), default="") for name in missing}
+    return [name for name, gaps in missing.items() if gaps and max(gaps) < firsts[name]]
+
+
+def require_none(known: Known, missing: Mapping[str, Sequence[str]]) -> None:
     """Raises when a source lacks a month.
 
     Raises:
@@ -161,8 +168,9 @@ def require_none(missing: Mapping[str, Sequence[str]]) -> None:
     if missing:
         listed = "; ".join(f"{name}: {spoken(gaps)}" for name, gaps in missing.items())
         months = {month for gaps in missing.values() for month in gaps}
-        raise SilverIncomplete(
-            f"Not every source has passed silver ({listed}). {NOT_CHURN}",
-            f"Deliver what is missing, then run {ingest_commands(months)}, and this again.",
-            missing,
-        )
+        remedy = f"Deliver what is missing, then run {ingest_commands(months)}, and this again."
+        for name in perhaps_younger(known, missing):
+            remedy += (
+                f" If {name} began later, declare its first day as `generalAvailability` in its contract."
+            )
+        raise SilverIncomplete(f"Not every source has passed silver ({listed}). {NOT_CHURN}", remedy, missing)

@@ -181,6 +181,11 @@ class Lakehouse:
         """Number of rows, or of those that satisfy `where`, without a JVM."""
         return int(self._dataset(table).count_rows(filter=where))
 
+    def size(self, table: Table) -> int:
+        """Bytes of the files of the current version, without a JVM."""
+        self.require(table)
+        return without_engine.size(self.uri(table))
+
     def columns(self, table: Table) -> list[str]:
         """Names of the table's columns."""
         return list(self._dataset(table).schema.names)

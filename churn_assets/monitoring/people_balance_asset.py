@@ -47,6 +47,10 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
     """The asset monitoring/people_balance."""
     table, limits = tables.PEOPLE_BALANCE, business.file.people
     sources = {s.name: s for s in (*business.of_role("entity", "spell"), business.label_source)}
+    within = {
+        WITHIN_LIMITS: "The shares of people who disappeared or are unknown are within `people` of churn.yaml."
+    }
+    blocks = limits.severity == "block"
 
     @table_asset(
         table,
@@ -62,11 +66,10 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
             "that deliver changes and the source of the label in all of history.",
             EVERYBODY: "Everybody who was or became a customer is a customer, has ended, was merged, has disappeared, "
             "or is unknown. Every eligible customer has a snapshot.",
-        },
-        reports={
-            NOBODY_AFTER: "Nobody has a snapshot who is not a customer at the as_of_date.",
-            WITHIN_LIMITS: "The shares of people who disappeared or are unknown are within `people` of churn.yaml.",
-        },
+        }
+        | (within if blocks else {}),
+        reports={NOBODY_AFTER: "Nobody has a snapshot who is not a customer at the as_of_date."}
+        | ({} if blocks else within),
         kinds=("deltalake",),
         spark=counting_where(business) is not None,
     )
@@ -80,6 +83,7 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
         found, rows = counted.balances, counted.rows
         _require_balanced(found)
         everybody = _everybody_asked(business, counted)
+        within_limits = _within_limits(found, limits)
         days = [month_end(month) for month in months]
         commit = lakehouse.replace_rows(
             table, table.rows(rows), "as_of_date", days, run_id=context.run.run_id
@@ -97,7 +101,7 @@ def people_asset(business: Business) -> dg.AssetsDefinition:
                 passed(EVERY_SOURCE_COMPLETE, {"known until": str(days[-1])}),
                 everybody,
                 _nobody_after(counted.ghosts, sum(row["snapshots"] or 0 for row in rows)),
-                _within_limits(found, limits),
+                within_limits,
             ],
         )
 
@@ -261,6 +265,11 @@ def _nobody_after(ghosts: Sequence[tuple[str, str, str]], snapshots: int) -> dg.
 
 
 def _within_limits(found: Sequence[PeopleBalance], limits: People) -> dg.AssetCheckResult:
+    """The check of the limits in churn.yaml.
+
+    Raises:
+        CheckFailed: a share is above its limit, and `people.severity` is block.
+    """
     allowed = {"disappeared": limits.max_disappeared_share, "unknown": limits.max_unknown_share}
     over = [
         (b.source, str(b.as_of_date), state, getattr(b, state), b.people, share)
@@ -276,10 +285,11 @@ def _within_limits(found: Sequence[PeopleBalance], limits: People) -> dg.AssetCh
         if state == "unknown"
         else f"{form(count, 'has', 'have')} disappeared"
     )
-    return warned(
-        WITHIN_LIMITS,
-        f"{source}, {day}: {count:,} of {people:,} people {is_so}; churn.yaml allows "
-        f"{share * 100:g}%. Look for customers who were purged, or for refused rows; or raise "
-        f"people.max_{state}_share.",
-        {"over the limit": table_metadata(["source", "as_of_date", "what", "people", "of", "limit"], over)},
-    )
+    told = f"{source}, {day}: {count:,} of {people:,} people {is_so}; churn.yaml allows {share * 100:g}%."
+    remedy = f"Look for customers who were purged, or for refused rows; or raise people.max_{state}_share."
+    evidence = {
+        "over the limit": table_metadata(["source", "as_of_date", "what", "people", "of", "limit"], over)
+    }
+    if limits.severity == "block":
+        raise CheckFailed(WITHIN_LIMITS, told, remedy, evidence)
+    return warned(WITHIN_LIMITS, f"{told} {remedy}", evidence)

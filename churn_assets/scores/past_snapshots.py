@@ -49,6 +49,15 @@ class Past:
             raise NoView(f"No label was settled by {day}.")
         return Past(self.labels[known], self.snapshots[known], self.step)
 
+    def without_overlaps(self) -> "Past":
+        """Returns every step-th cohort, the newest included: the outcome windows of those between overlap theirs.
+
+        A customer would count several times in a step, and intervals would be too narrow.
+        """
+        month = self.labels["month"].to_numpy()
+        kept = (month.max() - month) % self.step == 0
+        return Past(self.labels[kept], self.snapshots[kept], self.step)
+
     def landmarks(self) -> Landmarks:
         """Returns the snapshots with their follow-up."""
         keys = self.labels["customer_key"].to_numpy(dtype=object)

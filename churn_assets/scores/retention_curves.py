@@ -33,6 +33,7 @@ def curve_columns(business: Business, held: set[str]) -> list[str]:
 
 def retention_rows(lakehouse: Lakehouse, business: Business, past: Past, day: date) -> list[dict[str, Any]]:
     """Returns the rows of one as_of_date, from `past` as known then."""
+    past = past.without_overlaps()
     seen = past.landmarks().seen
     ages = (past.snapshots[TENURE].to_numpy() // (DAYS_A_MONTH * past.step)).astype(np.int64)
     row, age, left = customer_steps(np.maximum(ages, 0), seen)

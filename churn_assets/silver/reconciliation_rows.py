@@ -58,8 +58,9 @@ class ReconciledMonth(NamedTuple):
 
 
 def rules_digest(business: Business, source: Source) -> str:
-    """Digest of what the months of a source are judged by; it changes when the contract is edited."""
-    return blake2s(repr((source, business.file.contradictions)).encode(), digest_size=8).hexdigest()
+    """Digest of what the months of a source are judged by; it changes when one of these is edited."""
+    file = business.file
+    return blake2s(repr((source, file.contradictions, file.merges)).encode(), digest_size=8).hexdigest()
 
 
 def recorded(lakehouse: Lakehouse, months: Sequence[str]) -> list[dict[str, Any]]:

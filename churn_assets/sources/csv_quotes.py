@@ -18,6 +18,7 @@ from churn_assets.sources.open_extract import open_text
 
 BLOCK = 16 * 2**20  # characters; no valid row is as long
 REMEDY = "Close the quote, or double it where it is part of the text, and deliver the file again."
+OPEN = "a quote opens a field that never closes"
 CUT = "ends in the middle of row {row:,}: the file is cut off. Deliver it again."
 DIGIT = re.compile(r"\d")
 LINE_BREAK = re.compile("\r\n|\r|\n")
@@ -95,14 +96,13 @@ class _Look:
 
     def _refuse_unclosed(self, last: Row, number: int) -> None:
         """Only the last row can have a quote that does not close: the row contains everything after the quote."""
-        *before, field = _fields(last.text, self.source.delimiter)
-        if field.closed:
+        line = line_of_open_quote(last, self.source.delimiter)
+        if line is None:
             return
+        *_, field = _fields(last.text, self.source.delimiter)
         if number and not field.line_breaks:
             raise LandingError(f"{self.file.name} {CUT.format(row=number)}")
-        line = last.line + sum(f.line_breaks for f in before)
-        what = "a quote opens a field that never closes"
-        self._refuse(f"line {line}", f"{what}, or the file is cut off there" if field.line_breaks else what)
+        self._refuse(f"line {line}", f"{OPEN}, or the file is cut off there" if field.line_breaks else OPEN)
 
     def _refuse_other_rows(self, row: Row) -> None:
         fields = _fields(row.text, self.source.delimiter)
@@ -144,6 +144,12 @@ class _Look:
 
     def _refuse(self, lines: str, what: str) -> NoReturn:
         raise LandingError(f"{self.file.name}, {lines}: {what}. {REMEDY}")
+
+
+def line_of_open_quote(last: Row, delimiter: str) -> int | None:
+    """The line of the quote that opens a field of the last row and never closes; None if all its quotes close."""
+    *before, field = _fields(last.text, delimiter)
+    return None if field.closed else last.line + sum(f.line_breaks for f in before)
 
 
 def _lines(row: Row) -> str:

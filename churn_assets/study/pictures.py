@@ -27,6 +27,7 @@ from churn_assets.study.drivers import Driver, Segment
 from churn_assets.study.effects import Effect
 from churn_assets.study.evaluation import Evaluation
 from churn_assets.study.study import Study
+from churn_assets.study.survival import SurvivalView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ SHOWS = review.SHOWS | {
 
 
 def pictures(study: Study) -> dict[str, bytes]:
-    """Returns name -> PNG, one picture per name in SHOWS."""
+    """Returns name -> PNG: one picture per name in SHOWS, and `retention` if there is a survival view."""
     evaluation, segments, economics = study.evaluation, study.segments, study.prepared.economics
     best, labels = evaluation.best, evaluation.labels
     about = f"{study.judged()}, each scored by a model that did not see them"
@@ -62,6 +63,8 @@ def pictures(study: Study) -> dict[str, bytes]:
             study.prepared.modelled, study.prepared.rows.labels, study.drivers[:DISTRIBUTIONS]
         ),
     }
+    if isinstance(study.survival, SurvivalView):
+        figures["retention"] = retention_figure(study.survival)
     return {name: as_png(figure, DPI) for name, figure in figures.items()}
 
 
@@ -100,7 +103,7 @@ def _money_figure(evaluation: Evaluation, economics: Economics) -> "Figure":
         color=ORANGE,
         label=f"best: contact {curve.share[best]:.0%}",
     )
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False)
     return figure
 
 
@@ -113,6 +116,30 @@ def segments_figure(segments: Sequence[Segment]) -> "Figure":
     axes.plot([s.probability for s in segments], at, "d", color=ORANGE, label="predicted")
     axes.set_yticks(at, [f"{s.tier}: {plain(s.driver)} ({s.rows:,})" for s in segments])
     axes.legend(loc="lower right")
+    return figure
+
+
+def retention_figure(view: SurvivalView) -> "Figure":
+    """The retention curves with their intervals: all customers, then the values of each feature."""
+    groupings = list(dict.fromkeys(curve.grouping for curve in view.curves))
+    figure, every = small_axes(len(groupings), 2)
+    for axes, grouping in zip(every, groupings, strict=True):
+        for curve in (curve for curve in view.curves if curve.grouping == grouping):
+            ages, shares, low, high = (
+                np.concatenate([[start], values])
+                for start, values in ((0, curve.ages), (1, curve.shares), (1, curve.low), (1, curve.high))
+            )
+            (line,) = axes.step(
+                ages, 100 * shares, where="post", label=plain(curve.group[:24]), linewidth=1.6
+            )
+            axes.fill_between(ages, 100 * low, 100 * high, step="post", alpha=0.15, color=line.get_color())
+        axes.set_title(plain(grouping[:44]) or "all", fontsize=10)
+        axes.set_ylim(0, 103)
+        axes.set_xlim(left=0)
+        axes.set_xlabel(f"tenure, {view.tenure.unit}")
+        axes.set_ylabel("still there, %")
+        if grouping:
+            axes.legend(loc="lower left", fontsize=8)
     return figure
 
 

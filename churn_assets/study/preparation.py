@@ -28,6 +28,7 @@ from churn_assets.study.leaks import column_findings, file_findings, repeated_id
 from churn_assets.study.reading import FlatFile, read
 from churn_assets.study.same_columns import same_columns
 from churn_assets.study.target import MINIMUM_OF_EACH, Target, understand_target
+from churn_assets.study.tenure import Tenure, tenure_of
 from churn_assets.study.total_lines import without_totals
 from churn_assets.study.unlike_rows import unlike_rows
 
@@ -51,6 +52,7 @@ class Request:
         economics: economics of a campaign; None takes the values of the literature.
         drop: columns not to use.
         sheet: of a workbook; None takes the first with a header.
+        tenure, tenure_unit: column that says how long each customer was there, and its unit; see `tenure_of`.
     """
 
     file: Path
@@ -65,6 +67,8 @@ class Request:
     economics: Economics | None = None
     drop: tuple[str, ...] = ()
     sheet: str | None = None
+    tenure: str | None = None
+    tenure_unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Prepared:
         rows: labels, groups and times of the used rows.
         twin: position of the row that each row is an exact copy of, or its own.
         unlike: mask of the rows without an outcome that are not scored, see `unlike_rows`.
+        tenure: how long each customer was there; None if no column says so.
     """
 
     request: Request
@@ -98,6 +103,7 @@ class Prepared:
     rows: Rows
     twin: NDArray[np.intp]
     unlike: NDArray[np.bool_]
+    tenure: Tenure | None
 
     @property
     def economics(self) -> Economics:
@@ -155,6 +161,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
             if name != request.target
         ]
     )
+    tenure = tenure_of(request.tenure, request.tenure_unit, columns)
     times, reference = _times(request, columns)
     twin = _exact_twins(request, file)
     copies = twin != np.arange(len(twin))
@@ -198,6 +205,7 @@ def prepare(request: Request, progress: Callable[[str], Any] = lambda message: N
         rows=rows,
         twin=twin,
         unlike=unlike.rows,
+        tenure=tenure,
     )
 
 
@@ -281,7 +289,7 @@ def _resolved(request: Request, file: FlatFile) -> Request:
     """
     names = file.table.column_names
     found: dict[str, Any] = {"target": column_named(request.target, names, "--target")}
-    for role in ("id", "time", "groups"):
+    for role in ("id", "time", "groups", "tenure"):
         if (name := getattr(request, role)) is not None:
             found[role] = column_named(name, names, f"--{role}")
     for option in ("keep", "drop"):
@@ -294,7 +302,7 @@ def _resolved(request: Request, file: FlatFile) -> Request:
         raise StudyError(
             "--time judges later rows by earlier ones and --groups keeps rows together: name one of them."
         )
-    for role in ("id", "time", "groups"):
+    for role in ("id", "time", "groups", "tenure"):
         if found.get(role) == found["target"]:
             raise StudyError(f"--{role} and --target name the same column, {found['target']}.")
     return replace(request, **found)

@@ -35,6 +35,7 @@ from churn_assets.study.method import method
 from churn_assets.study.pictures import SHOWS, pictures
 from churn_assets.study.study import Study
 from churn_assets.study.subgroups import correlated, subgroups
+from churn_assets.study.survival_chapter import survival_chapter
 from churn_assets.study.thresholds import Subgroup, calibration_verdict, confusion_table
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.3)
@@ -57,6 +58,7 @@ def document(study: Study) -> Document:
         Chapter("Who leaves and why", _drivers(study)),
         Chapter("Whom to call", _contacts(study)),
         Chapter("What a campaign earns", _money(study)),
+        *([] if study.survival is None else [survival_chapter(study.survival, study.prepared.unit)]),
         Chapter("How good it is", _quality(study)),
         Chapter("Do the risks come true", _calibration(study)),
         Chapter("Leaks and warnings", _leaks(study)),

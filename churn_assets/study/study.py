@@ -19,6 +19,7 @@ from churn_assets.study.folds import SEED
 from churn_assets.study.leak_finding import LeakFinding
 from churn_assets.study.leaks import figure_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
+from churn_assets.study.survival import NoCurve, SurvivalView, survival_view
 
 # At most this many rows are explained to find global drivers and segments.
 EXPLAINED_ROWS = 20_000
@@ -38,8 +39,10 @@ class Study:
         drivers, segments: strongest first; riskiest first.
         effects: curves of the strongest drivers.
         money: EMPC of the chosen contender out of fold.
+        survival: when customers leave; None if no column is a tenure.
         scored: id (or row), outcome, probability, scored_by, risk, reason_1..3; one row per row of the file, in its
-            order. Rows that cannot be judged have no probability, see `Prepared.unlike`.
+            order. Rows that cannot be judged have no probability, see `Prepared.unlike`. With a survival view better
+            than the curve of all, also expected_<unit> with _low and _high, see `Hazards.stay`.
     """
 
     prepared: Prepared
@@ -50,6 +53,7 @@ class Study:
     segments: tuple[Segment, ...]
     effects: tuple[Effect, ...]
     money: MaximumProfit
+    survival: SurvivalView | NoCurve | None
     scored: pd.DataFrame
 
     def judged(self) -> str:
@@ -80,8 +84,19 @@ class Study:
             "lift_top_decile",
         )
         found |= {name: float(getattr(best.metrics, name)) for name in metrics}
+        found |= self._survival_figures()
         return found | {
             f"auc.{contender.name}": contender.mean.auc for contender in self.evaluation.contenders
+        }
+
+    def _survival_figures(self) -> dict[str, float]:
+        if not isinstance(self.survival, SurvivalView) or isinstance(self.survival.hazards, NoCurve):
+            return {}
+        judged = self.survival.hazards.judgement
+        return {
+            "survival_concordance": judged.concordance,
+            "survival_brier": judged.brier,
+            "survival_brier_kaplan_meier": judged.baseline,
         }
 
 
@@ -109,6 +124,8 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
     at = np.searchsorted(evaluation.judged, positions)
     tiers = risk_tiers(best.probability, float(evaluation.labels.mean()))
     judged = rows.iloc[evaluation.judged].reset_index(drop=True)
+    with few_threads(len(rows)):
+        survival = survival_view(prepared, evaluation, drivers)
     return Study(
         prepared=prepared,
         findings=(
@@ -129,7 +146,8 @@ def run_study(request: Request, progress: Progress = lambda message: None) -> St
         ),
         effects=effects(model, rows, drivers),
         money=expected_maximum_profit(evaluation.labels, best.log_odds, prepared.economics),
-        scored=scored,
+        survival=survival,
+        scored=_with_stay(scored, survival),
     )
 
 
@@ -170,6 +188,16 @@ def _scored(prepared: Prepared, model: FinalModel, evaluation: Evaluation) -> pd
     named = pd.concat(why, ignore_index=True)
     named[~known] = pd.NA
     return pd.concat([table, named], axis=1)
+
+
+def _with_stay(scored: pd.DataFrame, survival: SurvivalView | NoCurve | None) -> pd.DataFrame:
+    """Returns the scored rows with the expected stay, if it is better than the curve of all."""
+    if not isinstance(survival, SurvivalView) or isinstance(survival.hazards, NoCurve):
+        return scored
+    if not survival.hazards.judgement.is_better:
+        return scored
+    names = [f"expected_{survival.tenure.unit}{bound}" for bound in ("", "_low", "_high")]
+    return scored.assign(**dict(zip(names, survival.hazards.stay.round(2).T, strict=True)))
 
 
 def _explained(

@@ -28,13 +28,14 @@ def subgroups(
     """
     found = []
     for driver in drivers[:FEATURES]:
-        for value, rows in _groups(frame[driver.name]):
+        for value, rows in groups_of(frame[driver.name]):
             if rows.sum() >= LEAST_ROWS:
                 found.append(subgroup(driver.words, value, labels[rows], probability[rows]))
     return found
 
 
-def _groups(values: pd.Series) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def groups_of(values: pd.Series) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yields name and rows of each group of one feature: its most frequent categories, or thirds of its numbers."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         for value in values.value_counts().index[:MOST_VALUES]:
             yield str(value), (values == value).to_numpy()

@@ -21,13 +21,22 @@ WAIT_SECONDS = 30
 
 def former_roots(uri: str, artifacts: str) -> list[str]:
     """Where MLflow's own SQLite file expects the files that lie in `artifacts`; empty unless the home was moved."""
+    return [root for root, here in _other_roots(uri, artifacts) if here]
+
+
+def lost_roots(uri: str, artifacts: str) -> list[str]:
+    """Where MLflow's own SQLite file expects files that are neither there nor in `artifacts`."""
+    return [root for root, here in _other_roots(uri, artifacts) if not here and not Path(root).exists()]
+
+
+def _other_roots(uri: str, artifacts: str) -> list[tuple[str, bool]]:
+    """The local artifact roots other than `artifacts`, each with whether its files lie in `artifacts`."""
     file = Path(uri.removeprefix(SQLITE))
     if not uri.startswith(SQLITE) or not file.is_file():
         return []
     with closing(_open(file)) as database:
-        return [
-            root for root in _roots(database) if root != artifacts and _lies_in(database, root, artifacts)
-        ]
+        others = (root for root in _roots(database) if root != artifacts)
+        return [(root, _lies_in(database, root, artifacts)) for root in others]
 
 
 def follow(uri: str, artifacts: str) -> None:
@@ -55,12 +64,23 @@ def require_files(location: str, artifacts: str) -> None:
     Raises:
         TrackingError: they are in neither place.
     """
-    place, here = Path(location), shlex.quote(artifacts)
+    place = Path(location)
     if place.is_absolute() and location != artifacts and not place.exists():
-        raise TrackingError(
-            f"MLflow keeps its files in {location}, which is not there, and {artifacts} does not have them: was this "
-            f"home moved without them? Bring them: mkdir -p {here} && cp -r OLD/. {here}"
-        )
+        raise TrackingError(f"{told_lost(location, artifacts)} Bring them: {way_to_bring(artifacts)}")
+
+
+def told_lost(location: str, artifacts: str) -> str:
+    """What is wrong where MLflow's files are in neither place."""
+    return (
+        f"MLflow keeps its files in {location}, which is not there, and {artifacts} does not have them: was this "
+        "home moved without them?"
+    )
+
+
+def way_to_bring(artifacts: str) -> str:
+    """The command that brings them, with OLD for the folder where they are."""
+    here = shlex.quote(artifacts)
+    return f"mkdir -p {here} && cp -r OLD/. {here}"
 
 
 def _open(file: Path) -> sqlite3.Connection:

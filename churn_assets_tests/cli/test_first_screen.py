@@ -199,7 +199,7 @@ def test_the_next_steps_name_a_home_that_is_not_the_usual_one(
         assert said in lines
 
 
-def test_the_findings_of_the_last_month_are_told_in_two_lines(tmp_path: Path) -> None:
+def test_open_findings_are_told_in_two_lines(tmp_path: Path) -> None:
     business = load_business(SHIPPED_BUSINESSES / "telecom")
     house = _lake(tmp_path, business, LONG)
     what = "652 customer_ids were never delivered by customers, in 9,780 of 75,000 rows. " * 3
@@ -210,6 +210,6 @@ def test_the_findings_of_the_last_month_are_told_in_two_lines(tmp_path: Path) ->
     record(house, "cross_checks", ["2025-05", "2025-06"], found, run_id="run")
     lines = _told(house, business).splitlines()
     [at] = [place for place, line in enumerate(lines) if line.startswith("Findings")]
-    assert lines[at].split()[1:6] == ["1", "in", "2025-06.", "usage:", "652"]
+    assert " ".join(lines[at].split()).startswith("Findings 1 in 2025-06, 1 in earlier months. usage: 652 ")
     assert lines[at + 1].rstrip().endswith("...") and lines[at + 2].startswith(("Not known", "Model"))
     assert len(lines) + COMMAND_AND_CLOSING_LINES <= LINES

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from churn_assets.cli.findings import open_findings
 from churn_assets.cli.options import command
 from churn_assets.cli.summary import FIRST_STEPS, print_full_summary
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.silver.audit import Problem
+from churn_assets.silver.findings import record
 from churn_assets_tests.lakes import settings_for, small_business
 
 # what people write is no markup of a terminal: neither an end tag without a beginning nor a style
@@ -148,3 +151,32 @@ def test_lifetimes_of_the_newest_cohort_and_how_good_they_are(tmp_path: Path) ->
     told = " ".join(_told(house, business).split())
     assert "followed for 3 months): concordance 0.700 (0.600 to 0.800)" in told
     assert "Brier 0.0500; Kaplan-Meier has 0.0600" in told
+
+
+def test_open_findings_of_all_months_are_told(tmp_path: Path) -> None:
+    """Those of the newest month one by one, those of earlier months by rule."""
+    house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
+    months = ["2025-01", "2025-02", "2025-04", "2025-06"]
+    _append(house, tables.RECONCILIATION, source="tickets", extract_month="2025-06", balances=True)
+    found = [Problem("tickets", m, "range:priority", "warn", f"{m} was seen.", "Ask.") for m in months]
+    found.append(Problem("customers", "2025-02", "merges:[cycle]", "block", "Two of them.", "Ask."))
+    record(house, "tickets", months, found, run_id="run")
+    told = " ".join(_told(house, business).split())
+    assert "Found in 2025-06 (1, all in silver/findings)" in told and "2025-06 was seen." in told
+    assert "2025-04 was seen." not in told
+    assert "Found in earlier months (4, all in silver/findings) source rule severity months" in told
+    assert (
+        "customers merges [cycle] block 2025-02 tickets range priority warn 2025-01 to 2025-02, 2025-04"
+        in told
+    )
+
+
+def test_open_findings_are_told_though_the_newest_month_has_none(tmp_path: Path) -> None:
+    house, business = Lakehouse(settings_for(tmp_path)), load_business(small_business(tmp_path))
+    _append(house, tables.RECONCILIATION, source="tickets", extract_month="2025-06", balances=True)
+    assert "Found" not in _told(house, business)
+    problem = Problem("tickets", "2025-05", "range:priority", "warn", "Odd.", "Ask.")
+    record(house, "tickets", ["2025-05"], [problem], run_id="run")
+    told = _told(house, business)
+    assert "Found in earlier months (1," in told and "Found in 2025-06" not in told
+    assert open_findings(house).heading == "none in 2025-06, 1 in earlier months"

@@ -103,6 +103,39 @@ def test_a_name_twice_in_a_header_is_refused_as_a_run_would(tmp_path: Path) -> N
         drafted([export(tmp_path / "log_2024-01.csv", "customer amount Amount day", rows)])
 
 
+HEADER, ROWS = "customer_id,day,note,amount", ["1,2025-01-03,a,5", "2,2025-01-04,b,6", "3,2025-02-01,c,7"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ([f'"{HEADER}', *ROWS], 1),
+        ([HEADER, '1,2025-01-03,"a,5', *ROWS], 2),
+        ([HEADER, *ROWS, '"4,2025-02-03,a,5', *ROWS], 5),
+        (["customer_id,day,amount,note", "1,2025-01-03,5,a", '2,2025-01-03,5,"a', "3,2025-02-01,7,c"], 3),
+        ([HEADER, '1,2025-01-03,"two', 'lines","5', *ROWS], 3),
+        ([HEADER, *ROWS * 100, '9,2025-03-01,"a,5', *ROWS * 30_000], 302),
+    ],
+)
+def test_a_quote_that_never_closes_is_named_with_its_line(
+    tmp_path: Path, lines: list[str], line: int
+) -> None:
+    """It once hid rows: the file had no rows, or a column less, or nothing was said."""
+    file = tmp_path / "sales_2025-01.csv"
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(
+        DraftError, match=rf"sales_2025-01\.csv, line {line}: a quote opens a field that never"
+    ):
+        drafted([file])
+
+
+def test_quotes_inside_of_text_and_values_of_several_lines_are_no_open_quotes(tmp_path: Path) -> None:
+    file = tmp_path / "sales_2025-01.csv"
+    rows = ['1,2025-01-03,"a', 'second line",5', '2,2025-01-04,5" pipe,6', '1,2025-02-01,"say ""yes""",7']
+    file.write_text("\n".join([HEADER, *rows]))
+    assert drafted([file]).sources[0].samples[0].table.num_rows == 3
+
+
 def test_numbered_parts_are_one_source(tmp_path: Path) -> None:
     names = [
         "sales_00.csv",

@@ -1,11 +1,14 @@
 """A merge from the landing zone to every table that speaks of customers."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.merges import Merges
+from churn_assets.cross_checks.doubtful_merges import doubtful_merges
 from churn_assets.lakehouse import tables
 from churn_assets.monitoring.people_balance_asset import NOBODY_AFTER
 from churn_assets_tests.checks import evaluations
@@ -121,10 +124,25 @@ def test_gold_shows_the_survivor_and_the_merged_customers_own_months(world: tupl
 def test_merges_without_a_survivor_are_told(world: tuple[Lake, Any]) -> None:
     lake, _ = world
     rows = [r for r in lake.lakehouse.arrow(tables.FINDINGS).to_pylist() if r["rule"] == "merges"]
-    told = [(r["extract_month"], r["source"], r["subject"], r["severity"], r["count"]) for r in rows]
-    assert sorted(told) == [(month, "customers", "cycle", "warn", 2) for month in MONTHS[4:]]
+    names = ("extract_month", "source", "subject", "severity", "count", "of")
+    told = [tuple(r[name] for name in names) for r in rows]
+    assert sorted(told) == [(month, "customers", "cycle", "warn", 2, 3) for month in MONTHS[4:]]
     assert rows[0]["what"] == (
         "2 customers were merged into each other or into such customers, so nobody knows who goes on. "
         "They count as unknown."
     )
     assert set(rows[0]["examples"]) == {key_of(lake.lakehouse, n) for n in (ROUND, TRIP)}
+
+
+@pytest.mark.parametrize(
+    ("limit", "declared", "severity"),
+    [(0.0, "warn", "warn"), (0.6, "block", "block"), (0.7, "block", "warn")],
+)
+def test_above_the_limit_the_declared_severity_of_merges_counts(
+    world: tuple[Lake, Any], limit: float, declared: Any, severity: str
+) -> None:
+    """Two of three merged customers are merged into each other."""
+    lake, _ = world
+    file = lake.business.file.model_copy(update={"merges": Merges(max_share=limit, severity=declared)})
+    [problem] = doubtful_merges(lake.lakehouse, replace(lake.business, file=file), MONTHS[4:5])
+    assert (problem.severity, problem.count, problem.of) == (severity, 2, 3)

@@ -20,6 +20,7 @@ from churn_assets.history.known_until import (
     known,
     missing_history,
     not_passed,
+    perhaps_younger,
     source_states,
 )
 from churn_assets.lakehouse import tables
@@ -176,6 +177,9 @@ def test_what_counts_all_events_waits_for_every_month_of_them(
     customers = dg.AssetSelection.assets(table.key)
     [why] = failures(lake.run(customers, months[-1:], instance=instance)).values()
     assert "(tickets: 2025-01)" in why
+    assert why.endswith(
+        "If tickets began later, declare its first day as `generalAvailability` in its contract."
+    )
     kept.rename(january)
     lake.run(ingest, months[:1], instance=instance)
     assert lake.run(customers, months[-1:], instance=instance).success
@@ -256,6 +260,22 @@ def test_only_an_entity_may_be_delivered_once(tmp_path: Path) -> None:
     edit_yaml(folder / "contracts" / "subscriptions.yaml", deliver_once)
     with pytest.raises(DeclarationErrors, match="a source of role spell cannot be delivered once"):
         load_business(folder)
+
+
+@pytest.mark.parametrize(
+    ("passed", "younger"),
+    [
+        (["2025-03", "2025-04"], ["tickets"]),
+        (["2025-01", "2025-03"], []),  # a gap in its history
+        ([], []),  # it never came
+    ],
+)
+def test_a_source_may_be_younger_if_it_lacks_months_before_its_first_one_alone(
+    passed: list[str], younger: list[str]
+) -> None:
+    now = Known({("tickets", month) for month in passed}, "2025-01")
+    missing = [m for m in ("2025-01", "2025-02") if m not in passed]
+    assert perhaps_younger(now, {"tickets": missing}) == younger
 
 
 def test_a_month_that_was_refused_is_not_excused_because_it_is_not_due(tmp_path: Path) -> None:

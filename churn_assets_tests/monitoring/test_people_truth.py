@@ -1,6 +1,7 @@
 """The balance of people of a simulated operator against its truth: nobody is asked after the end."""
 
 import csv
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.monitoring.people_balance import ALL, balances
 from churn_assets.monitoring.people_balance_asset import (
@@ -20,6 +22,8 @@ from churn_assets.monitoring.people_balance_asset import (
 )
 from churn_assets.months import month_end
 from churn_assets.silver.reconciliation import first_extracts
+from churn_assets_tests.checks import require_blocked
+from churn_assets_tests.lakes import edit_yaml, settings_for
 from churn_assets_tests.worlds import INGEST, MONTHS, SNAPSHOTS, Lake, failures, simulated
 
 if TYPE_CHECKING:
@@ -122,6 +126,20 @@ def test_the_checks_say_so(world: World) -> None:
     assert checks[WITHIN_LIMITS].passed
 
 
+def test_above_a_limit_that_blocks_nothing_is_committed(world: World, tmp_path: Path) -> None:
+    folder = shutil.copytree(world.lake.settings.business_path, tmp_path / "business")
+    people = {"max_unknown_share": 0.0, "severity": "block"}
+    edit_yaml(folder / "churn.yaml", lambda file: file.update(people=people))
+    lake = Lake(settings_for(tmp_path, folder), load_business(folder))
+    for path in ("silver", "features/customer_snapshots"):
+        _copy(world.lake, lake, path)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = lake.run(BALANCE, COHORTS, instance=instance)
+        evidence = require_blocked(run, instance, tables.PEOPLE_BALANCE, WITHIN_LIMITS)
+    assert "unknown" in evidence and "people.max_unknown_share" in evidence
+    assert not lake.lakehouse.exists(tables.PEOPLE_BALANCE)
+
+
 def test_a_snapshot_of_somebody_who_has_left_is_told(world: World, tmp_path: Path) -> None:
     """A snapshot that was made before the end was told."""
     lake = world.lake.sibling(tmp_path, landing=False)
@@ -149,6 +167,4 @@ def test_a_snapshot_of_somebody_who_has_left_is_told(world: World, tmp_path: Pat
 
 
 def _copy(lake: Lake, other: Lake, path: str) -> None:
-    import shutil
-
     shutil.copytree(f"{lake.settings.lake_uri}/{path}", f"{other.settings.lake_uri}/{path}")

@@ -142,6 +142,19 @@ def test_retention_curves_of_all_and_of_groups(tmp_path: Path, business: Busines
     assert sum(r["at_risk"] for r in everybody) <= len(settled)
 
 
+def test_with_windows_of_two_months_a_customer_counts_once_in_them(tmp_path: Path) -> None:
+    """Else the windows of consecutive cohorts overlap, and intervals are too narrow."""
+    windows = {"observation_months": 6, "gap_days": 7, "outcome_days": 60, "settlement_days": 3}
+    business = load_business(small_business(tmp_path / "business", retraining=None, windows=windows))
+    house = lake(tmp_path, business)
+    made(house, business)
+    everybody = [r for r in rows_of(house, tables.RETENTION_CURVES) if r["grouping"] == "all"]
+    labels = house.arrow(tables.CHURN_LABELS, ["as_of_date", "label"]).to_pylist()
+    apart = [month_end(month) for month in ("2025-06", "2025-08", "2025-10")]
+    settled = sum(row["label"] is not None for row in labels if row["as_of_date"] in apart)
+    assert 0 < sum(r["at_risk"] for r in everybody) <= settled
+
+
 def test_a_view_is_made_from_what_was_settled_at_its_date_alone(tmp_path: Path, business: Business) -> None:
     """The cohort of November, alone or in a range with December, before and after December's labels are there."""
     house = lake(tmp_path / "whole", business)

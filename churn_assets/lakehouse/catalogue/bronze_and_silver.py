@@ -231,7 +231,8 @@ RECONCILIATION = Table(
         LakeColumn(
             "rules",
             "string",
-            "Digest of the contract and of the section `contradictions` of churn.yaml by which the month was judged.",
+            "Digest of the contract and of the sections `contradictions` and `merges` of churn.yaml by which the month "
+            "was judged.",
         ),
         LakeColumn(
             "filled",

@@ -23,6 +23,14 @@ def dataset(uri: str) -> "ds.Dataset":
     return DeltaTable(uri).to_pyarrow_dataset(filesystem=local)
 
 
+def size(uri: str) -> int:
+    """Bytes of the files of the current version."""
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    return sum(pa.table(DeltaTable(uri).get_add_actions())["size_bytes"].to_pylist())
+
+
 def committed_at(uri: str) -> datetime:
     """Time of the newest commit that wrote rows, UTC."""
     from deltalake import DeltaTable

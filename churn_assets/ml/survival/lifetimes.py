@@ -1,5 +1,6 @@
 """Expected months until leaving, within a horizon (restricted mean), and survival at fixed months ahead."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,9 +54,24 @@ def lifetimes(model: HazardModel, frame: pd.DataFrame) -> Lifetimes:
 
     The horizon is HORIZON_MONTHS, or as far ahead as the model has seen if that is less.
     """
-    parts = [_block(model, frame.iloc[at : at + BLOCK]) for at in range(0, max(len(frame), 1), BLOCK)]
-    months, low, high, survival = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Lifetimes(horizon_of(model), months, low, high, survival, model.step)
+    found = expected_within(model, frame, np.zeros(len(frame)), horizon_of(model) / model.step)
+    months, low, high = (model.step * steps for steps in found[:3])
+    return Lifetimes(horizon_of(model), months, low, high, found[3], model.step)
+
+
+def expected_within(
+    model: HazardModel, frame: pd.DataFrame, passed: Floats, horizon: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Returns per row the expected steps until leaving within `horizon`, with the 95 % interval, and the survival.
+
+    Args:
+        passed: steps ahead at which each customer is known to be there; the steps are counted from then on.
+        horizon: steps, not always whole.
+    """
+    blocks = [slice(at, at + BLOCK) for at in range(0, max(len(frame), 1), BLOCK)]
+    parts = [_block(model, frame.iloc[block], passed[block], horizon) for block in blocks]
+    steps, low, high, survival = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return steps, low, high, survival
 
 
 def horizon_of(model: HazardModel) -> int:
@@ -63,23 +79,24 @@ def horizon_of(model: HazardModel) -> int:
     return min(HORIZON_MONTHS, model.steps * model.step)
 
 
-def _block(model: HazardModel, frame: pd.DataFrame) -> tuple[Floats, Floats, Floats, Floats]:
-    steps = -(-horizon_of(model) // model.step)
-    designs = [model.design(frame, np.full(len(frame), float(at))) for at in range(steps)]
+def _block(
+    model: HazardModel, frame: pd.DataFrame, passed: Floats, horizon: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    steps = math.ceil(horizon)
+    designs = [model.design(frame, passed + at) for at in range(steps)]
     hazard = np.column_stack([sigmoid(design @ model.weights) for design in designs])
     survival = np.column_stack([np.ones(len(frame)), np.cumprod(1 - hazard, axis=1)])
-    width = _widths(horizon_of(model) / model.step, steps) * model.step
-    months = survival @ width
+    width = _widths(horizon, steps)
+    expected = survival @ width
     # the area behind each step falls by the hazard of that step times its slope
     behind = np.cumsum((survival * width)[:, :0:-1], axis=1)[:, ::-1]
     slope = -sum((hazard[:, at] * behind[:, at])[:, None] * designs[at] for at in range(steps))
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", slope, model.covariance, slope, optimize=True), 0))
-    horizon = float(horizon_of(model))
-    share = np.clip(months / horizon, 1e-9, 1 - 1e-9)
+    share = np.clip(expected / horizon, 1e-9, 1 - 1e-9)
     # on the log-log scale the interval stays between 0 and the horizon
     deviation = Z_95 * error / horizon / (share * -np.log(share))
     low, high = (horizon * share ** np.exp(sign * deviation) for sign in (1, -1))
-    return months, low, high, survival
+    return expected, low, high, survival
 
 
 def _widths(steps: float, whole: int) -> Floats:

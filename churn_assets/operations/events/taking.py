@@ -14,6 +14,7 @@ from typing import Any
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.operations.events.policy import dedup_key, type_of
+from churn_assets.operations.log.records import severity_of
 from churn_assets.operations.log.spool import KEPT_DAYS
 
 MOST = 100_000  # rows of a commit
@@ -55,8 +56,10 @@ def positions(lakehouse: Lakehouse) -> dict[str, int]:
     return dict(zip(found["file"].to_pylist(), found["position_max"].to_pylist(), strict=True))
 
 
-def new_events(folder: Path, taken: Mapping[str, int], oldest: date, most: int = MOST) -> NewEvents:
-    """The lines beyond the positions, of `oldest` or younger; at most so many.
+def new_events(
+    folder: Path, taken: Mapping[str, int], oldest: date, most: int | None = None, containing: bytes = b""
+) -> NewEvents:
+    """The lines beyond the positions, of `oldest` or younger, that hold `containing`; at most `most`, else MOST.
 
     A line without its end is still being written, and is left for the next time.
     """
@@ -64,13 +67,15 @@ def new_events(folder: Path, taken: Mapping[str, int], oldest: date, most: int =
     unreadable = dropped = 0
     for file in sorted(folder.glob("*.jsonl")):
         for position, line in _lines(file, taken.get(file.name, 0)):
+            if containing not in line:
+                continue
             row, lost = _row(file, position, line)
             if row["day"] < oldest:
                 continue
             rows.append(row)
             unreadable += row["kind"] == UNREADABLE
             dropped += lost
-            if len(rows) == most:
+            if len(rows) == (most or MOST):
                 return NewEvents(rows, unreadable, dropped)
     return NewEvents(rows, unreadable, dropped)
 
@@ -127,7 +132,7 @@ def _row(file: Path, position: int, line: bytes) -> tuple[dict[str, Any], int]:
 def _content(record: dict[str, Any]) -> dict[str, Any]:
     at = datetime.fromisoformat(record["timestamp"]).astimezone(UTC)
     attributes = dict(record["attributes"])
-    name, severity = record.get("event.name"), int(record["severity_number"])
+    name, severity = record.get("event.name"), severity_of(record)
     found: dict[str, Any] = {column: attributes.pop(name, None) for column, name in COLUMNS.items()}
     found |= {name: None if found[name] is None else kind(found[name]) for name, kind in NUMBERS.items()}
     kind = str(name or "message")

@@ -161,7 +161,7 @@ def test_a_line_that_is_no_record_and_dropped_records_are_told(settings: Setting
 def test_more_lines_than_one_commit_may_have_are_all_taken(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("churn_assets.operations.events.taking.new_events.__defaults__", (2,))
+    monkeypatch.setattr("churn_assets.operations.events.taking.MOST", 2)
     _file(settings, "a.jsonl", "".join(_line(str(n)) for n in range(5)))
     result = _collect(settings)
     assert result.success
