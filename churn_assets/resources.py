@@ -59,6 +59,7 @@ class SettingsResource(_Shown[Settings]):
     releases: str = _told("releases")
     keep_releases: int = _told("keep_releases")
     identity_key: str = _told("identity_key")
+    api: str = _told("api")
     jars: str = _told("jars")
     maven: str = _told("maven")
     engine: str = _told("engine")
@@ -140,6 +141,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "releases": without_secrets(settings.releases_uri),
         "keep_releases": settings.keep_releases,
         "identity_key": HIDDEN if settings.identity_key else "identity.key in the home",
+        "api": f"{settings.api.host}:{settings.api.port}",
         "jars": str(settings.jars_path),
         "maven": without_secrets(settings.maven),
         "engine": settings.engine,

@@ -22,6 +22,7 @@ from churn_assets.cli.problems import problem
 from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
+from churn_assets.cli.serving import keys, serve
 from churn_assets.cli.study import study
 
 
@@ -72,6 +73,8 @@ for command in (
     audit,
     configuration,
     service_levels,
+    serve,
+    keys,
     release,
     metrics,
 ):
