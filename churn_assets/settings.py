@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         description="Key of the encrypted identity file: 32 random bytes as base64. Default: the file identity.key in "
         "<home>, made at the first release.",
     )
+    publish_to: SecretStr | None = Field(
+        None,
+        description="Database that each new release is published to: postgresql://user@host:5432/database or "
+        "duckdb:FILE; default: none.",
+    )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
     )

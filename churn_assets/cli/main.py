@@ -19,6 +19,7 @@ from churn_assets.cli.log import log
 from churn_assets.cli.metrics import metrics
 from churn_assets.cli.page import page
 from churn_assets.cli.problems import problem
+from churn_assets.cli.publish import publish
 from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
@@ -77,6 +78,7 @@ for command in (
     keys,
     release,
     metrics,
+    publish,
 ):
     cli.add_command(command)
 
