@@ -109,7 +109,9 @@ def _printed_alike(feature: Feature, known: "NDArray[np.float64]", typical: floa
     import numpy as np
 
     usual = numbers(feature, np.array([typical]))
-    alike: NDArray[np.bool_] = rounded(known, feature.unit) == rounded(usual, feature.unit)
+    alike: NDArray[np.bool_] = np.abs(known - usual) <= 0.5 + np.abs(usual) / 2  # rounding costs more
+    near = np.flatnonzero(alike)
+    alike[near] = rounded(known[near], feature.unit) == rounded(usual, feature.unit)
     return alike
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
@@ -246,6 +246,7 @@ def _place(place: str, form: str, told: Told, rows: "NDArray[np.intp]") -> "Word
     return _distinct(say(values, ""), lambda value: one if value in ("1", "-1") else many)
 
 
+@lru_cache(maxsize=65_536)  # batches of a cohort hold the same numbers
 def number(value: float, unit: str | None, form: str) -> str:
     """Returns a number as text: plain, `%` as a percentage, `+` with its sign, `unit` with its unit."""
     steps, of = _scale(unit, form)
