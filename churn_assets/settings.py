@@ -5,6 +5,7 @@ The settings of a *business* (windows, labels, features, segments) are in its `c
 
 import os
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
         description="Key of the encrypted identity file: 32 random bytes as base64. Default: the file identity.key in "
         "<home>, made at the first release.",
     )
+    publish_to: SecretStr | None = Field(
+        None,
+        description="Database that each new release is published to: postgresql://user@host:5432/database or "
+        "duckdb:FILE; default: none.",
+    )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
     )
@@ -141,6 +147,12 @@ class Settings(BaseSettings):
         description="Key that seals the audit; default: a file in the folder of the anchor, made at first use.",
     )
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """The settings with secrets hidden; of more Spark settings only the names."""
+        for name, value in super().__repr_args__():
+            shown = without_secrets(value) if isinstance(value, str) else value
+            yield name, sorted(self.spark_conf) if name == "spark_conf" else shown
+
     @cached_property
     def home_path(self) -> Path:
         """<home> as an absolute path.
@@ -179,6 +191,11 @@ class Settings(BaseSettings):
     def mlflow_artifacts(self) -> str:
         """Root of the MLflow artifacts, for experiments that this project creates."""
         return _absolute(self.artifacts or str(self.home_path / "mlartifacts"))
+
+    @property
+    def log_path(self) -> Path:
+        """Folder of the structured log."""
+        return self.home_path / "log"
 
     @property
     def audit_anchor_path(self) -> Path:

@@ -19,6 +19,7 @@ from churn_assets.cli.log import log
 from churn_assets.cli.metrics import metrics
 from churn_assets.cli.page import page
 from churn_assets.cli.problems import problem
+from churn_assets.cli.publish import publish
 from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
@@ -74,6 +75,7 @@ for command in (
     service_levels,
     release,
     metrics,
+    publish,
 ):
     cli.add_command(command)
 

@@ -19,3 +19,4 @@ CHURN_MODEL = Table("models", "churn_model", "one registered model version per t
 MONTHLY_PAGE = Table("monitoring", "monthly_page", "one page per month, as metadata")
 RELEASE = Table("serving", "release", "one immutable folder per release")
 SERVING_STATUS = Table("serving", "status", "one JSON file, replaced after every run")
+PUBLICATION = Table("serving", "publication", "one database with the tables of the newest release")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Tables that a release holds as they are in the lake, but for columns that name a person of the company.
 COPIED: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (tables.CHURN_EVENTS, ()),
+    (tables.CHURN_RATES, ()),
+    (tables.RETENTION_COHORTS, ()),
     (tables.RETENTION_CURVES, ()),
     (tables.LIFETIME_QUALITY, ()),
     (tables.MODEL_PERFORMANCE, ()),

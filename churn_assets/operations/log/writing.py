@@ -20,7 +20,8 @@ from churn_assets.settings import Settings
 if TYPE_CHECKING:
     from churn_assets.operations.log.otlp import OtlpSender
 
-FOLDER = "log"
+# Dagster's processes and a configured MLflow keep the records of these loggers from the root logger.
+APART = ("dagster", "mlflow")
 
 _starting = threading.Lock()
 _events = logging.getLogger(f"{OURS}.events")
@@ -29,7 +30,7 @@ _of_the_sender = logging.getLogger("opentelemetry")
 
 def log_folder(settings: Settings) -> Path:
     """The folder of the log's files."""
-    return settings.home_path / FOLDER
+    return settings.log_path
 
 
 def resource_of_process() -> dict[str, str]:
@@ -57,6 +58,9 @@ def start(settings: Settings) -> Spool:
         if spool.sender is not None:
             _of_the_sender.addHandler(spool)
             _of_the_sender.propagate = False  # a collector that is away is a matter for the files
+        for name in APART:
+            if not (apart := logging.getLogger(name)).propagate:
+                apart.addHandler(spool)
         _events.addHandler(spool)
         _events.setLevel(logging.INFO)
         _events.propagate = False  # they are for the files, not for the terminal
@@ -107,7 +111,7 @@ def _sender(settings: Settings, resource: dict[str, str]) -> "OtlpSender | None"
 
 
 def _detach(spool: Spool) -> None:
-    for logger in (logging.getLogger(), _events, _of_the_sender):
+    for logger in (logging.getLogger(), _events, _of_the_sender, *map(logging.getLogger, APART)):
         logger.removeHandler(spool)
     _of_the_sender.propagate = True
     spool.close()

@@ -179,6 +179,36 @@ def test_passwords_in_addresses_are_hidden(folder: Path) -> None:
     assert "hunter2" not in json.dumps(record)
 
 
+def test_a_library_that_keeps_its_records_to_itself_is_heard_from_warnings_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = logging.getLogger("dagster")
+    monkeypatch.setattr(library, "propagate", False)
+    monkeypatch.setattr(library, "level", logging.INFO)
+    settings = Settings(home=str(tmp_path))
+    writing.start(settings)
+    try:
+        logging.getLogger("dagster.daemon").info("Checking for new runs")
+        logging.getLogger("dagster.daemon").warning("A tick failed")
+    finally:
+        writing.stop()
+    assert [record["body"] for record in read_log(writing.log_folder(settings)).records] == ["A tick failed"]
+    assert library.handlers == [h for h in library.handlers if not isinstance(h, Spool)]
+
+
+def test_warnings_of_mlflow_are_in_the_log(tmp_path: Path) -> None:
+    code = (
+        "from churn_assets.tracking.quiet import prepare_mlflow\nfrom churn_assets.operations.log import writing\n"
+        f"from churn_assets.settings import Settings\nwriting.start(Settings(home={str(tmp_path)!r}))\n"
+        "prepare_mlflow()\nimport logging, mlflow\nlogging.getLogger('mlflow.tracking').warning('It is late')\n"
+        "logging.getLogger('mlflow.tracking').info('daily life')\n"
+    )
+    environment = {k: v for k, v in module_environment().items() if not k.startswith("MLFLOW_")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    bodies = [record["body"] for record in read_log(tmp_path / "log").records]
+    assert "It is late" in bodies and "daily life" not in bodies
+
+
 def test_another_home_gets_its_own_log(folder: Path, tmp_path: Path) -> None:
     other = Settings(home=str(tmp_path / "other"))
     writing.start(other)
