@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -62,6 +62,45 @@ def filesystem(location: str) -> "tuple[pafs.FileSystem, str]":
 
 def _absolute(location: str) -> str:
     return location.rstrip("/") if is_uri(location) else str(Path(location).expanduser().resolve())
+
+
+class ApiSettings(BaseSettings):
+    """The HTTP service. Every field is an environment variable, e.g. `CHURN_API_PORT`."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_API_", env_ignore_empty=True, frozen=True)
+
+    host: str = Field(
+        "127.0.0.1", description="Address to bind to; others than loopback need a key or an issuer."
+    )
+    port: int = Field(8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    workers: int = Field(2, ge=1, le=64, description="Processes that answer.")
+    tls_certificate: Path | None = Field(
+        None, description="Certificate chain as PEM; with it the service speaks TLS."
+    )
+    tls_key: Path | None = Field(None, description="Its private key as PEM.")
+    tls_key_password: SecretStr | None = Field(None, description="Password of the private key.")
+    issuer: str | None = Field(
+        None, description="OpenID Connect issuer whose tokens are accepted, an https address."
+    )
+    audience: str | None = Field(None, description="Audience that a token must name.")
+    requests_per_minute: int = Field(
+        6000, ge=1, description="Requests of one key; a sixth of them may come at once."
+    )
+    body_kib: int = Field(4096, ge=1, description="Largest body of a request, in KiB.")
+    rows: int = Field(5000, ge=1, description="Most rows of one call that scores.")
+    seconds: float = Field(
+        10, gt=0, description="Longest time of one call, the reception of its body included."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("CHURN_API_TLS_CERTIFICATE and CHURN_API_TLS_KEY go together; set both or none")
+        if (self.issuer is None) != (self.audience is None):
+            raise ValueError("CHURN_API_ISSUER and CHURN_API_AUDIENCE go together; set both or none")
+        if self.issuer and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", self.issuer):
+            raise ValueError("CHURN_API_ISSUER must begin with https://, so that nobody can replace its keys")
+        return self
 
 
 class Settings(BaseSettings):
@@ -145,6 +184,11 @@ class Settings(BaseSettings):
     audit_key: SecretStr | None = Field(
         None,
         description="Key that seals the audit; default: a file in the folder of the anchor, made at first use.",
+    )
+
+    api: ApiSettings = Field(
+        default_factory=ApiSettings,
+        description="The HTTP service; its settings are CHURN_API_HOST and so on.",
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, object]]:

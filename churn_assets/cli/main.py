@@ -23,6 +23,7 @@ from churn_assets.cli.publish import publish
 from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
+from churn_assets.cli.serving import keys, serve
 from churn_assets.cli.study import study
 
 
@@ -73,6 +74,8 @@ for command in (
     audit,
     configuration,
     service_levels,
+    serve,
+    keys,
     release,
     metrics,
     publish,

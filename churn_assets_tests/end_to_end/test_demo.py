@@ -6,9 +6,11 @@ from contextlib import closing
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from deltalake import DeltaTable
 from rich.console import Console
 
+from churn_assets.cli.main import cli
 from churn_assets.cli.summary import print_full_summary
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
@@ -98,6 +100,27 @@ def test_the_model_is_tracked_and_in_charge(demo: Demo) -> None:
         alias = db.execute("SELECT alias, version FROM registered_model_aliases").fetchall()
     assert runs == [("FINISHED",)]
     assert alias == [("champion", 1)]
+
+
+def test_the_commands_of_operations_tell_of_the_demo(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_HOME", demo.settings.home)
+    monkeypatch.setenv("CHURN_BUSINESS", demo.settings.business)
+    monkeypatch.setenv("DAGSTER_HOME", str(demo.home / "dagster"))
+
+    def told(*command: str) -> str:
+        done = CliRunner().invoke(cli, command)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert told("incident", "list") == "No incident is open.\n"
+    assert told("audit", "verify").startswith("The audit is intact: 1 record; ")
+    assert " promotion model 1 " in told("audit", "list")
+    assert "The run monitor ended." in told("log", "--last", "5")
+    figures = told("metrics")
+    for line in ('churn_step_failed{asset="scores/churn_scores"} 0.0', 'churn_run_failed{job="train"} 0.0'):
+        assert line in figures
+    assert re.search(r'churn_step_rows{asset="scores/churn_scores"} [1-9]', figures)
+    assert re.search(r'churn_source_rows{outcome="delivered",source="usage"} [1-9]', figures)
 
 
 def test_personal_data_stay_where_they_are_named(demo: Demo) -> None:

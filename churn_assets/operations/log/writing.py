@@ -12,6 +12,7 @@ import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from churn_assets.operations.log.records import OURS
 from churn_assets.operations.log.spool import Spool, forget
@@ -36,7 +37,11 @@ def log_folder(settings: Settings) -> Path:
 def resource_of_process() -> dict[str, str]:
     """What every record says of its process; OTEL_RESOURCE_ATTRIBUTES adds more, such as the environment."""
     given = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
-    more = dict(part.strip().split("=", 1) for part in given if "=" in part)
+    more = {
+        name.strip(): unquote(value.strip())
+        for name, _, value in (part.partition("=") for part in given)
+        if value
+    }
     own = {"service.name": "churn_assets", "service.version": version("churn-assets")}
     return more | own | {"host.name": socket.gethostname()}
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -52,6 +53,17 @@ def test_an_event_has_the_names_of_opentelemetry_and_is_readable_by_its_owner_on
     }
     assert stat.S_IMODE(_files(folder)[0].stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_record_names_its_machine_and_what_the_environment_adds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = "deployment.environment.name=pre%2Dlive, team = churn,nothing,service.name=other"
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", given)
+    found = writing.resource_of_process()
+    assert (found["deployment.environment.name"], found["team"]) == ("pre-live", "churn")
+    assert found["service.name"] == "churn_assets" and found["host.name"] == socket.gethostname()
+    assert "nothing" not in found
 
 
 def test_records_survive_kill_9(tmp_path: Path) -> None:
