@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test test-spark oracle lint docs tables ui bench parity clean clean-all jars
+.PHONY: help demo announce test test-spark oracle lint docs tables ui serve bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -71,6 +71,9 @@ ui: $(VENV)/.stamp  ## start Dagster's web page and daemon on http://127.0.0.1:3
 	while kill -0 $$page 2>/dev/null && kill -0 $$daemon 2>/dev/null; do sleep 1; done; \
 	kill -TERM $$page $$daemon 2>/dev/null; wait $$page $$daemon; \
 	echo "One of the two ended by itself; its message is above." >&2; exit 1
+
+serve: $(VENV)/.stamp  ## serve scores over HTTP on http://127.0.0.1:8000 (ARGS="--port 8001"); Ctrl-C stops it
+	@$(BIN)/churn-assets serve $(ARGS)
 
 tables: $(VENV)/.stamp  ## write docs/tables.md anew from the table catalogue
 	@CHURN_BUSINESS=telecom $(BIN)/churn-assets catalogue > docs/tables.md

@@ -4,7 +4,8 @@ Parts: `demo` (and the model against the truth), `naive` (the same graph with a 
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
 events), `features` (against SQL for DuckDB), `study` (flat files, against untuned learners), `cdnow` (upper bound of
 the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of model
-on one machine and on Spark), `ten` (ten times the customers), `loop` (retraining over many simulated worlds).
+on one machine and on Spark), `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many
+simulated worlds).
 """
 
 import json
@@ -23,6 +24,8 @@ from rich.table import Table
 
 from benchmarks.cdnow import CDNOW, within_the_test_cohort
 from benchmarks.cost import Cost, churn_assets, measure
+from benchmarks.log import PROMISED as PROMISED_OF_A_RECORD
+from benchmarks.log import microseconds
 from benchmarks.loop import worlds
 from benchmarks.opponents import install
 from benchmarks.public_files import FILES
@@ -244,6 +247,13 @@ def ten(bench: Bench) -> None:
     bench.note("ROC-AUC with ten times the customers", None, str(quality(Settings(home=bench.home("ten")))))
 
 
+def log(bench: Bench) -> None:
+    """Measures a record of the log."""
+    for kind, each in microseconds(bench.folder / "log").items():
+        remark = f"{each:.0f} microseconds of CPU; promised: at most {PROMISED_OF_A_RECORD}"
+        bench.note(f"log: {kind}", None, remark)
+
+
 def loop(bench: Bench) -> None:
     """Measures the retraining loop in simulated worlds with and without a change."""
     found = worlds(bench.folder, bench.seeds, bench.console)
@@ -263,6 +273,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "training": training,
     "candidates": candidates,
     "ten": ten,
+    "log": log,
     "loop": loop,
 }
 

@@ -33,6 +33,8 @@ from churn_assets.models.assets import model_assets
 from churn_assets.monitoring.assets import monitoring_assets
 from churn_assets.resources import LakehouseResource, SettingsResource, TrackingResource
 from churn_assets.scores.assets import score_assets
+from churn_assets.serving.assets import serving_assets
+from churn_assets.serving.publication_asset import publication_assets
 from churn_assets.settings import Settings
 from churn_assets.silver.assets import silver_assets
 from churn_assets.tracking.tracking import Tracking
@@ -60,6 +62,8 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *model_assets(business),
         *score_assets(business),
         *monitoring_assets(business),
+        *serving_assets(business),
+        *publication_assets(business, settings),
         messages_asset(business),
         *record_assets(business),
         *log_assets(business),

@@ -19,6 +19,7 @@ from churn_assets.tracking.tracking import Tracking
 
 SECRET = re.compile("secret|password|passphrase|token|credential|key", re.IGNORECASE)
 BY_SIZE = "by the size of the landing zone"
+NOWHERE = "nowhere"
 IN_A_FILE = "in a file beside the anchor"
 Made = TypeVar("Made")
 
@@ -58,6 +59,8 @@ class SettingsResource(_Shown[Settings]):
     releases: str = _told("releases")
     keep_releases: int = _told("keep_releases")
     identity_key: str = _told("identity_key")
+    api: str = _told("api")
+    publish_to: str = _told("publish_to")
     jars: str = _told("jars")
     maven: str = _told("maven")
     engine: str = _told("engine")
@@ -65,6 +68,7 @@ class SettingsResource(_Shown[Settings]):
     spark_master: str = _told("spark_master")
     spark_conf: dict[str, str] = _told("spark_conf")
     driver_memory: str = _told("driver_memory")
+    otlp_endpoint: str = _told("otlp_endpoint")
     audit_anchor: str = _told("audit_anchor")
     audit_key: str = _told("audit_key")
 
@@ -138,6 +142,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "releases": without_secrets(settings.releases_uri),
         "keep_releases": settings.keep_releases,
         "identity_key": HIDDEN if settings.identity_key else "identity.key in the home",
+        "api": f"{settings.api.host}:{settings.api.port}",
         "jars": str(settings.jars_path),
         "maven": without_secrets(settings.maven),
         "engine": settings.engine,
@@ -145,6 +150,8 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "spark_master": settings.spark_master,
         "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},
         "driver_memory": settings.driver_memory or BY_SIZE,
+        "publish_to": without_secrets(settings.publish_to.get_secret_value()) if settings.publish_to else NOWHERE,
+        "otlp_endpoint": without_secrets(settings.otlp_endpoint or NOWHERE),
         "audit_anchor": str(settings.audit_anchor_path),
         "audit_key": IN_A_FILE if settings.audit_key is None else HIDDEN,
     }

@@ -5,11 +5,12 @@ The settings of a *business* (windows, labels, features, segments) are in its `c
 
 import os
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -63,6 +64,45 @@ def _absolute(location: str) -> str:
     return location.rstrip("/") if is_uri(location) else str(Path(location).expanduser().resolve())
 
 
+class ApiSettings(BaseSettings):
+    """The HTTP service. Every field is an environment variable, e.g. `CHURN_API_PORT`."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_API_", env_ignore_empty=True, frozen=True)
+
+    host: str = Field(
+        "127.0.0.1", description="Address to bind to; others than loopback need a key or an issuer."
+    )
+    port: int = Field(8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    workers: int = Field(2, ge=1, le=64, description="Processes that answer.")
+    tls_certificate: Path | None = Field(
+        None, description="Certificate chain as PEM; with it the service speaks TLS."
+    )
+    tls_key: Path | None = Field(None, description="Its private key as PEM.")
+    tls_key_password: SecretStr | None = Field(None, description="Password of the private key.")
+    issuer: str | None = Field(
+        None, description="OpenID Connect issuer whose tokens are accepted, an https address."
+    )
+    audience: str | None = Field(None, description="Audience that a token must name.")
+    requests_per_minute: int = Field(
+        6000, ge=1, description="Requests of one key; a sixth of them may come at once."
+    )
+    body_kib: int = Field(4096, ge=1, description="Largest body of a request, in KiB.")
+    rows: int = Field(5000, ge=1, description="Most rows of one call that scores.")
+    seconds: float = Field(
+        10, gt=0, description="Longest time of one call, the reception of its body included."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("CHURN_API_TLS_CERTIFICATE and CHURN_API_TLS_KEY go together; set both or none")
+        if (self.issuer is None) != (self.audience is None):
+            raise ValueError("CHURN_API_ISSUER and CHURN_API_AUDIENCE go together; set both or none")
+        if self.issuer and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", self.issuer):
+            raise ValueError("CHURN_API_ISSUER must begin with https://, so that nobody can replace its keys")
+        return self
+
+
 class Settings(BaseSettings):
     """Locations and Spark settings. Every field is an environment variable, e.g. `CHURN_HOME`.
 
@@ -96,6 +136,11 @@ class Settings(BaseSettings):
         description="Key of the encrypted identity file: 32 random bytes as base64. Default: the file identity.key in "
         "<home>, made at the first release.",
     )
+    publish_to: SecretStr | None = Field(
+        None,
+        description="Database that each new release is published to: postgresql://user@host:5432/database or "
+        "duckdb:FILE; default: none.",
+    )
     jars: str | None = Field(
         None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
     )
@@ -125,6 +170,12 @@ class Settings(BaseSettings):
     driver_memory: str | None = Field(
         None, description="Heap of the driver JVM; default 1g to 4g, by the size of the landing zone."
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        repr=False,  # may contain a password
+        description="Where the log is sent, too: the full URL of a collector's OTLP/HTTP, such as "
+        "http://collector:4318/v1/logs. Headers come from OTEL_EXPORTER_OTLP_HEADERS.",
+    )
     audit_anchor: str | None = Field(
         None,
         description="Folder of the audit's anchor and key, best on another machine or volume than the records; "
@@ -134,6 +185,17 @@ class Settings(BaseSettings):
         None,
         description="Key that seals the audit; default: a file in the folder of the anchor, made at first use.",
     )
+
+    api: ApiSettings = Field(
+        default_factory=ApiSettings,
+        description="The HTTP service; its settings are CHURN_API_HOST and so on.",
+    )
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """The settings with secrets hidden; of more Spark settings only the names."""
+        for name, value in super().__repr_args__():
+            shown = without_secrets(value) if isinstance(value, str) else value
+            yield name, sorted(self.spark_conf) if name == "spark_conf" else shown
 
     @cached_property
     def home_path(self) -> Path:
@@ -173,6 +235,11 @@ class Settings(BaseSettings):
     def mlflow_artifacts(self) -> str:
         """Root of the MLflow artifacts, for experiments that this project creates."""
         return _absolute(self.artifacts or str(self.home_path / "mlartifacts"))
+
+    @property
+    def log_path(self) -> Path:
+        """Folder of the structured log."""
+        return self.home_path / "log"
 
     @property
     def audit_anchor_path(self) -> Path:

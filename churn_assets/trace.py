@@ -31,7 +31,12 @@ def span() -> str:
 def new() -> str:
     """The id that the environment variable TRACEPARENT passes on, else a random one."""
     given = TRACEPARENT.fullmatch(os.environ.get("TRACEPARENT", ""))
-    return given[1] if given else uuid4().hex
+    return given[1] if given else fresh()
+
+
+def fresh() -> str:
+    """A random id, of something that nobody passed one to."""
+    return uuid4().hex
 
 
 def of_run(tags: Mapping[str, str], root_run_id: str) -> str:

@@ -20,6 +20,7 @@ PAGE = 200
 BY_HAND = "__ASSET_JOB"  # Dagster's name of the job that materialises chosen assets
 WILL_RETRY = "dagster/will_retry"
 RETRY_WITHIN = timedelta(hours=1)
+ENDED = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,17 @@ class EndedRun:
         return f"{work} for {self.first}" + (f" to {self.last}" if self.last != self.first else "")
 
 
+def newest_end(instance: "DagsterInstance") -> datetime | None:
+    """When the newest run that succeeded or failed ended; None before the first."""
+    for record in instance.get_run_records(ENDED, limit=1, order_by="update_timestamp"):
+        return datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
+    return None
+
+
 def ended_runs(instance: "DagsterInstance") -> list[EndedRun]:
     """The newest runs that succeeded or failed, in the order of their ends."""
-    statuses = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
     found = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=statuses), limit=PAGE):
+    for record in instance.get_run_records(ENDED, limit=PAGE):
         run, tags = record.dagster_run, record.dagster_run.tags
         assets = ",".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
         by_hand = run.job_name == BY_HAND

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from churn_assets.automation.daily_records import record_day
-from churn_assets.automation.failed_runs import condition, ended_runs, failed_for_good, solved_runs
+from churn_assets.automation.failed_runs import (
+    condition,
+    ended_runs,
+    failed_for_good,
+    newest_end,
+    solved_runs,
+)
 from churn_assets.automation.punctuality import passed_extracts, punctuality
 from churn_assets.automation.retraining_sensors import degradation_decision
 from churn_assets.automation.under_way import job_under_way
@@ -26,6 +32,7 @@ from churn_assets.operations.configuration.items import recorded_days
 from churn_assets.operations.incidents.incident import Condition, Incident, current
 from churn_assets.operations.incidents.rules import judge
 from churn_assets.operations.incidents.store import change, records, tell_records
+from churn_assets.serving.status import is_older, write_status
 from churn_assets.silver.reconciliation import partial_months
 
 if TYPE_CHECKING:
@@ -126,11 +133,15 @@ def incidents_sensor(business: Business) -> dg.SensorDefinition:
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Opens an incident for a failed run, a late source, a degraded model or a channel that does not "
-        "deliver, and closes it with the evidence when it is over.",
+        "deliver, and closes it with the evidence when it is over. Replaces the status that readers of releases see.",
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]) -> dg.SkipReason:
         now = datetime.now(UTC)
         new = watch(context.instance, lakehouse, business, now)
+        ended = newest_end(context.instance)
+        # a run that failed has not replaced the lights of readers itself
+        if ended is not None and (new or is_older(lakehouse, ended)):
+            write_status(lakehouse, business, now)
         if now.date() not in recorded_days(lakehouse):
             runs = ended_runs(context.instance)
             record_day(lakehouse, business, context.repository_def, runs, now.date(), NAME)

@@ -18,23 +18,26 @@ from churn_assets.graph.names import (
     MONTH_END,
     PUNCTUALITY,
     SCORE,
+    SERVING_STATUS,
     SETTLE,
     SNAPSHOT,
     TRAIN,
 )
 from churn_assets.lakehouse import tables
 
+# The lights of readers are replaced by every run that computes something.
+STATUS = dg.AssetSelection.assets(SERVING_STATUS.key)
 MONTH_END_JOB = dg.define_asset_job(
     MONTH_END,
-    dg.AssetSelection.groups("features", "scores", "monitoring"),
+    dg.AssetSelection.groups("features", "scores", "monitoring", "serving"),
     description=(
-        "Snapshots, labels, scores, segments, drift and realised quality of the cohorts of some months. "
+        "Snapshots, labels, scores, segments, drift and realised quality of the cohorts of some months, and a release. "
         "Runs at the end of a month, and when late extracts change an old cohort."
     ),
 )
 SETTLE_JOB = dg.define_asset_job(
     SETTLE,
-    dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring"),
+    dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring") | STATUS,
     description="Labels of cohorts whose outcome is now known, and the realised quality of their scores.",
 )
 
@@ -46,15 +49,17 @@ def jobs(business: Business) -> list[Any]:
     return [
         dg.define_asset_job(
             INGEST,
-            groups("bronze", "silver", "gold"),
+            groups("bronze", "silver", "gold") | STATUS,
             description="Loads extracts of ingest months into bronze, silver and gold. Then checks for late sources.",
         ),
         dg.define_asset_job(
-            SNAPSHOT, groups("features"), description="Features and labels of cohorts, without scores."
+            SNAPSHOT,
+            groups("features") | STATUS,
+            description="Features and labels of cohorts, without scores.",
         ),
         dg.define_asset_job(
             TRAIN,
-            groups("models"),
+            groups("models") | STATUS,
             description=(
                 "Trains on what was known at the end of its month, then decides which model is in charge "
                 "from then on. A range is a backtest: one training after the other."
@@ -62,11 +67,14 @@ def jobs(business: Business) -> list[Any]:
         ),
         dg.define_asset_job(
             SCORE,
-            groups("scores"),
-            description="Scores and segments of cohorts, by the champion at that time, and how long customers stay.",
+            groups("scores", "serving"),
+            description="Scores and segments of cohorts, by the champion at that time, how long customers stay, and a "
+            "release.",
         ),
         dg.define_asset_job(
-            MONITOR, groups("monitoring"), description="Realised quality and drift of scored cohorts."
+            MONITOR,
+            groups("monitoring", "serving"),
+            description="Realised quality and drift of scored cohorts, and a release that tells them.",
         ),
         MONTH_END_JOB,
         SETTLE_JOB,

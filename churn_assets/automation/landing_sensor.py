@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from churn_assets.automation.traced_requests import traced
 from churn_assets.automation.under_way import job_under_way
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
@@ -23,6 +24,7 @@ from churn_assets.silver.reconciliation_rows import rules_digest
 from churn_assets.sources.arrivals import Arrivals, look, touched
 from churn_assets.sources.landing import LandingError, list_everything
 
+NAME = "ingest_new_files_sensor"
 EVERY_SECONDS = 60
 TINY = 4096  # bytes; a file of this size holds a header at most
 # The mark of a month that was requested for another source while it waited. Silver refuses it for this source. No file
@@ -141,7 +143,7 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
     """A sensor that requests an ingest of exactly the months whose extracts were added, changed or removed."""
 
     @dg.sensor(
-        name="ingest_new_files_sensor",
+        name=NAME,
         job_name=INGEST,
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -194,7 +196,10 @@ def ingest_new_files_sensor(business: Business) -> dg.SensorDefinition:
             return dg.SkipReason(f"Nothing new in {landing}{why}.{_not_passed(told, busy)}")
         mark = blake2s(cursor.encode(), digest_size=8).hexdigest()
         requests = [
-            dg.RunRequest(run_key=f"landing-{first}-{last}-{mark}", tags=range_tags([first, last]))
+            traced(
+                dg.RunRequest(run_key=f"landing-{first}-{last}-{mark}", tags=range_tags([first, last])),
+                NAME,
+            )
             for first, last in asked
         ]
         return dg.SensorResult(run_requests=requests, cursor=cursor)

@@ -31,6 +31,7 @@ from churn_assets.automation.changed_cohorts import (
     overdue,
 )
 from churn_assets.automation.jobs import MONTH_END_JOB, SETTLE_JOB
+from churn_assets.automation.traced_requests import traced
 from churn_assets.automation.under_way import job_under_way
 from churn_assets.bronze.assets import EXTRACTS
 from churn_assets.contracts.business import Business
@@ -48,6 +49,7 @@ from churn_assets.silver.reconciliation import SilverIncomplete, extract_dates
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+NAME = "refresh_cohorts_sensor"
 EVERY_SECONDS = 60
 PAGE = 50
 COHORT_TABLES = (
@@ -233,7 +235,7 @@ def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
     """
 
     @dg.sensor(
-        name="refresh_cohorts_sensor",
+        name=NAME,
         jobs=[MONTH_END_JOB, SETTLE_JOB],
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -259,7 +261,9 @@ def refresh_cohorts_sensor(business: Business) -> dg.SensorDefinition:
         )
         told = "; ".join(waiting) or "Every cohort is newer than what it is made of, and no label is due."
         return dg.SensorResult(
-            run_requests=requests, skip_reason=None if requests else told, cursor=seen.cursor()
+            run_requests=[traced(request, NAME) for request in requests],
+            skip_reason=None if requests else told,
+            cursor=seen.cursor(),
         )
 
     return sensor

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from churn_assets.automation.traced_requests import traced
 from churn_assets.automation.under_way import training_under_way
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
@@ -133,7 +134,7 @@ def _training_sensor(
             return dg.SkipReason(f"A training is under way. {decision.reason}")
         tags = {REQUESTED_BY: by, WHY: decision.reason[:900]}
         run_key = f"{key}-{datetime.now(UTC):%Y-%m-%d}"
-        return dg.RunRequest(run_key=run_key, partition_key=month, tags=tags)
+        return traced(dg.RunRequest(run_key=run_key, partition_key=month, tags=tags), name)
 
     return sensor
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from churn_assets.automation.traced_requests import traced
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.calendar import Calendar
 from churn_assets.graph.names import COLLECT, INGEST, MONTH_END, PUNCTUALITY, TIDY
@@ -31,7 +32,8 @@ def _schedule(
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if until and until.over(context.scheduled_execution_time.date()):
             return dg.SkipReason(f"The calendar in churn.yaml ended with {until.end}.")
-        return request(context)
+        asked = request(context)
+        return traced(asked, name) if isinstance(asked, dg.RunRequest) else asked
 
     return schedule
 

@@ -3,6 +3,6 @@ result.
 
 No module here computes a feature, a label, a score or a figure that another package could need.
 
-May import: churn_assets, contracts, deployment, drafting, graph, history, lakehouse, metrics, ml, models, monitoring,
-operations, replay, reporting, silver, simulator, sources, study, tracking.
+May import: churn_assets, api, contracts, deployment, drafting, graph, history, lakehouse, metrics, ml, models,
+monitoring, operations, replay, reporting, serving, silver, simulator, sources, study, tracking.
 """

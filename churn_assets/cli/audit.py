@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from churn_assets.cli.options import settings_of_process
+from churn_assets.counts import counted
 
 if TYPE_CHECKING:
     from churn_assets.operations.audit.entry import AuditEntry
@@ -43,14 +44,15 @@ def verify_acts(context: click.Context) -> None:
     if found.damage:
         for sentence in found.damage:
             click.echo(sentence)
-        click.echo(f"The audit is not intact: {found.records} records read, {len(found.damage)} findings.")
+        read, findings = counted(found.records, "record"), counted(len(found.damage), "finding")
+        click.echo(f"The audit is not intact: {read} read, {findings}.")
         context.exit(1)
     end = f"; the last one has the hash {found.anchor.hash[:12]}" if found.anchor and found.records else ""
-    click.echo(f"The audit is intact: {found.records} records{end}.")
+    click.echo(f"The audit is intact: {counted(found.records, 'record')}{end}.")
 
 
 def _line(entry: "AuditEntry") -> str:
-    about = [f"{entry.customers} customers"] if entry.customers is not None else []
+    about = [counted(entry.customers, "customer")] if entry.customers is not None else []
     about += [f"{name}={value}" for name, value in sorted(entry.facts.items())]
     told = f" ({', '.join(about)})" if about else ""
     why = f": {entry.why}" if entry.why else ""

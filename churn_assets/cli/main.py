@@ -19,8 +19,11 @@ from churn_assets.cli.log import log
 from churn_assets.cli.metrics import metrics
 from churn_assets.cli.page import page
 from churn_assets.cli.problems import problem
+from churn_assets.cli.publish import publish
+from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
+from churn_assets.cli.serving import keys, serve
 from churn_assets.cli.study import study
 
 
@@ -71,7 +74,11 @@ for command in (
     audit,
     configuration,
     service_levels,
+    serve,
+    keys,
+    release,
     metrics,
+    publish,
 ):
     cli.add_command(command)
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from churn_assets.contracts.calendar import Calendar
 from churn_assets.contracts.channels import ChannelLine, check_channels
+from churn_assets.contracts.churn_rates import ChurnRates, check_churn_rates
 from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.economics import Economics
@@ -53,6 +54,7 @@ class BusinessFile(Section):
     features: list[FeatureLine] = Field(min_length=1)
     protected: list[ProtectedAttribute] = Field([])
     customer_months: list[MonthColumn] = Field([])
+    churn_rates: ChurnRates = ChurnRates()
     training: Training
     retraining: Retraining = Retraining()
     monitoring: Monitoring = Monitoring()
@@ -162,6 +164,7 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_segments(top.at("segments"), features)
     check_treated(top.at("monitoring", "treated"), sources)
     check_columns(top.at("customer_months"), sources)
+    check_churn_rates(top.at("churn_rates"), top.at("customer_months"), sources, labelled)
     check_channels(top.at("channels"))
     if file is None:
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
 from churn_assets.contracts.custom_properties import ContractProperties
-from churn_assets.contracts.entity import check_entity, former_column
+from churn_assets.contracts.entity import check_entity, former_column, reach_of
 from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.odcs import FileFormat
 from churn_assets.contracts.place import Names, Place
@@ -109,6 +109,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
         frequency_days=promises.frequency_days,
         latency_days=promises.latency_days,
         first_month=promises.first_month,
+        reach=reach_of(own),
     )
     return ReadContract(top, name, source, unread)
 

@@ -49,6 +49,15 @@ class FormerProperty(CustomProperties):
     )
 
 
+class AnswerProperty(CustomProperties):
+    """Which column holds a customer's answer, and which of its values mean yes."""
+
+    column: str = Field(description="the column with the answer")
+    values: Annotated[list[str], Distinct] = Field(
+        [], description="its values that mean yes; none for a column of type boolean, where true does"
+    )
+
+
 class ContractProperties(CustomProperties):
     """The role of the source, how it delivers, and its special columns."""
 
@@ -72,6 +81,23 @@ class ContractProperties(CustomProperties):
         None,
         description="for entities: the column with the id of the customer into whom this one was merged; from then on "
         "its spells and events count for that customer",
+    )
+    contact: Annotated[list[str], Distinct] = Field(
+        [],
+        description="for entities: the personal columns that an agent or a campaign needs to reach the customer; only "
+        "the encrypted identity file of a release holds them",
+    )
+    consent: AnswerProperty | None = Field(
+        None,
+        description="for entities: the column that says whether the customer may be contacted with offers",
+    )
+    objection: AnswerProperty | None = Field(
+        None,
+        description="for entities: the column that says whether the customer objects to profiling; who does is in no "
+        "page, answer or export, only counted",
+    )
+    accountOwner: str | None = Field(
+        None, description="for entities: the column that names who looks after the customer"
     )
 
 

@@ -81,6 +81,24 @@ class FormerColumn:
 
 
 @dataclass(frozen=True)
+class AnswerColumn:
+    """The column of an entity with a customer's answer, and its values, as text, that mean yes."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How to reach the customers of an entity, and whether one may; see `ContractProperties`."""
+
+    contact: tuple[str, ...] = ()
+    consent: AnswerColumn | None = None
+    objection: AnswerColumn | None = None
+    account_owner: str | None = None
+
+
+@dataclass(frozen=True)
 class MonthRule:
     """A rule over a month of a source: a share, and what happens below `min_share` or above `max_share`.
 
@@ -135,6 +153,7 @@ class Source:
     frequency_days: int
     latency_days: int
     first_month: str | None
+    reach: Reach = Reach()
 
     def column(self, name: str) -> Column:
         """Returns the column of that name; raises KeyError if there is none."""

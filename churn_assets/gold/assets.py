@@ -1,93 +1,42 @@
 """gold/*: what people read."""
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.source import Source
 from churn_assets.gold.churn_events import churn_events
 from churn_assets.gold.customer_months import customer_months, sources_by_month, touched_months
 from churn_assets.gold.customers import customers
+from churn_assets.gold.known import KNOWN, KNOWN_EVER, LOADED, known_until_of, require_known
+from churn_assets.gold.rate_assets import churn_rates_asset, retention_cohorts_asset
 from churn_assets.graph.checks import passed, require_unique
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.history.known_until import (
-    already_due,
     known,
     missing_history,
-    not_passed,
-    require_none,
 )
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
 from churn_assets.lakehouse.tables import one_of
-from churn_assets.months import month_end, month_range
+from churn_assets.months import month_range
 from churn_assets.silver.completeness import (
     EVERY_SOURCE_COMPLETE,
     LABEL_SOURCE_LOADED,
-    incomplete_fails,
 )
-from churn_assets.silver.reconciliation import extract_dates, first_extracts
+from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 ONE_ROW = "one_row_per_customer"
 ONE_ROW_A_MONTH = "one_row_per_customer_and_month"
-KNOWN = {
-    EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months shown, except months that are not due yet and "
-    "were not refused. Spells, entities that deliver changes and the label's source have passed in all earlier months, "
-    "too."
-}
-KNOWN_EVER = {
-    EVERY_SOURCE_COMPLETE: "Every source has passed silver up to the newest month, except months that are not due yet "
-    "and were not refused: events, spells, entities that deliver changes and the label's source in all months, other "
-    "entities in the months of the observation window."
-}
-LOADED = {LABEL_SOURCE_LOADED: "At least one extract of the source that labels come from has passed silver."}
 
 
 def _silver(lakehouse: Lakehouse, business: Business) -> "dict[str, DataFrame]":
     return {s.name: lakehouse.read(tables.silver(s)) for s in business.sources}
-
-
-def _known_until(lakehouse: Lakehouse, business: Business) -> date:
-    """The newest extract_date of the label source.
-
-    Raises:
-        CheckFailed: none has passed silver.
-    """
-    with incomplete_fails(LABEL_SOURCE_LOADED):
-        return extract_dates(lakehouse, business.label_source)[-1]
-
-
-def _require_known(
-    lakehouse: Lakehouse, business: Business, months: Sequence[str] = (), ever: Iterable[Source] = ()
-) -> dict[str, str]:
-    """Raises CheckFailed when a month that is due or was refused is needed for these months of gold.
-
-    Args:
-        lakehouse: where silver/reconciliation lies.
-        business: whose sources.
-        months: of gold; without any, today's view, which ends with the newest month that has passed.
-        ever: sources of which every month is needed.
-
-    Returns:
-        The evidence of the passed check.
-    """
-    now = known(lakehouse, business)
-    newest = max((month for _, month in now.passed), default=now.begin)
-    first, last = (months[0], months[-1]) if months else (newest, newest)
-    missing = missing_history(business, now, first, last, back=not months)
-    for source in ever:
-        if gaps := not_passed(business, source, now, month_range(now.begin, last)):
-            missing[source.name] = gaps
-    with incomplete_fails(EVERY_SOURCE_COMPLETE):
-        require_none(now, already_due(business, missing, datetime.now(UTC).date(), now.refused))
-    return {"known until": str(month_end(last))}
 
 
 def _left_out(lakehouse: Lakehouse, business: Business, written: Collection[str]) -> list[str]:
@@ -134,8 +83,8 @@ def _customers(business: Business) -> dg.AssetsDefinition:
     def current_customers(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        known_until = _known_until(lakehouse, business)
-        evidence = _require_known(lakehouse, business, ever=business.of_role("event", "treatment"))
+        known_until = known_until_of(lakehouse, business)
+        evidence = require_known(lakehouse, business, ever=business.of_role("event", "treatment"))
         frame = customers(_silver(lakehouse, business), business, known_until, first_extracts(lakehouse))
         with lakehouse.draft(table, frame) as draft:
             counts = require_unique(draft, ["customer_key"], ONE_ROW)
@@ -168,7 +117,7 @@ def _customer_months(business: Business) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         asked, written = partition_range(context), _written(lakehouse)
-        evidence = _require_known(lakehouse, business, asked)
+        evidence = require_known(lakehouse, business, asked)
         silver = _silver(lakehouse, business)
         try:
             replaced = _replaced(lakehouse, business)
@@ -207,8 +156,8 @@ def _churn_events(business: Business) -> dg.AssetsDefinition:
     def endings(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        known_until = _known_until(lakehouse, business)
-        evidence = _require_known(lakehouse, business)
+        known_until = known_until_of(lakehouse, business)
+        evidence = require_known(lakehouse, business)
         silver = {s.name: lakehouse.read(tables.silver(s)) for s in sources}
         frame = churn_events(silver, business, known_until)
         commit = lakehouse.overwrite(table, frame, run_id=context.run.run_id)
@@ -222,5 +171,11 @@ def _churn_events(business: Business) -> dg.AssetsDefinition:
 
 
 def gold_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """The current view, the months and the endings."""
-    return [_customers(business), _customer_months(business), _churn_events(business)]
+    """The current view, the months, the endings, and the rates and cohorts that are counted from them."""
+    return [
+        _customers(business),
+        _customer_months(business),
+        _churn_events(business),
+        churn_rates_asset(business),
+        retention_cohorts_asset(business),
+    ]

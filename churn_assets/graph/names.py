@@ -14,6 +14,9 @@ COLLECT = "collect"
 WHY, REQUESTED_BY = "churn/why", "churn/retraining"
 DEGRADATION, NEW_DATA = "degradation", "new data"
 
-# Assets without a Delta table: MLflow stores the first; the second is metadata of its partitions.
+# Assets without a Delta table: MLflow stores the first; the second is metadata of its partitions; then files.
 CHURN_MODEL = Table("models", "churn_model", "one registered model version per training")
 MONTHLY_PAGE = Table("monitoring", "monthly_page", "one page per month, as metadata")
+RELEASE = Table("serving", "release", "one immutable folder per release")
+SERVING_STATUS = Table("serving", "status", "one JSON file, replaced after every run")
+PUBLICATION = Table("serving", "publication", "one database with the tables of the newest release")

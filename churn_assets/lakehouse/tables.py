@@ -20,8 +20,10 @@ from churn_assets.lakehouse.catalogue.bronze_and_silver import (
 from churn_assets.lakehouse.catalogue.features import CHURN_LABELS, CUSTOMER_SNAPSHOTS, customer_snapshots
 from churn_assets.lakehouse.catalogue.gold import (
     CHURN_EVENTS,
+    CHURN_RATES,
     CUSTOMER_MONTHS,
     CUSTOMERS,
+    RETENTION_COHORTS,
     customer_months,
     customers,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "CHANGES",
     "CHURN_EVENTS",
     "CHURN_LABELS",
+    "CHURN_RATES",
     "CHURN_SCORES",
     "CONFIGURATION_ITEMS",
     "CUSTOMERS",
@@ -72,6 +75,7 @@ __all__ = [
     "PROBLEMS",
     "QUARANTINE",
     "RECONCILIATION",
+    "RETENTION_COHORTS",
     "RETENTION_CURVES",
     "SERVICE_LEVELS",
     "TRAINING_RUNS",
@@ -103,6 +107,8 @@ def catalogue(business: Business) -> list[Table]:
         customers(business),
         customer_months(business),
         CHURN_EVENTS,
+        CHURN_RATES,
+        RETENTION_COHORTS,
         customer_snapshots(business),
         CHURN_LABELS,
         TRAINING_RUNS,

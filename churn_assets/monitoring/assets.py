@@ -178,6 +178,7 @@ def _page(business: Business) -> dg.AssetsDefinition:
             tables.DRIFT.key,
             tables.PEOPLE_BALANCE.key,
             tables.CUSTOMER_SEGMENTS.key,
+            tables.CHURN_RATES.key,
         ],
         partitions=snapshot_months(business),
         kinds=("markdown",),

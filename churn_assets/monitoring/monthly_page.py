@@ -16,7 +16,7 @@ from churn_assets.monitoring.monthly_page_figure import quality_figure
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE
 from churn_assets.monitoring.scored_month import GOOD, PERHAPS, WEAKER, ScoredMonth
 from churn_assets.monitoring.segment_movements import Movements
-from churn_assets.months import add_months, month_of
+from churn_assets.months import add_months, month_end, month_of
 from churn_assets.reporting.blocks import (
     Aside,
     Block,
@@ -62,6 +62,7 @@ class Facts:
         margin: how far an AUC may be below the promised one, from churn.yaml.
         first_day, last_day: of the outcome window.
         people: rows of monitoring/people_balance of this month.
+        churn: the newest row of gold/churn_rates for all customers, up to this month; None without one.
     """
 
     cohorts: tuple[ScoredMonth, ...]
@@ -73,6 +74,7 @@ class Facts:
     first_day: date
     last_day: date
     people: Sequence[Mapping[str, Any]] = ()
+    churn: Mapping[str, Any] | None = None
 
     @property
     def now(self) -> ScoredMonth:
@@ -147,6 +149,8 @@ def _in_short(facts: Facts) -> list[Text]:
             f"About {now.of_all(now.expected_positives):,.0f} of them ({now.expected_positives / now.n:.1%}) are "
             f"expected to leave between {full_date(facts.first_day)} and {full_date(facts.last_day)}.{sample}"
         )
+    if facts.churn is not None and facts.churn["churn_rate"] is not None:
+        lines.append(_churn(facts.churn))
     if facts.movements is not None and facts.movements.compared:
         moved = counted(facts.movements.moved, "customer is", "customers are")
         lines.append(f"{moved} in another segment than the month before.")
@@ -158,6 +162,21 @@ def _in_short(facts: Facts) -> list[Text]:
             f"{form(changed, 'looks', 'look')} different from the time of the training."
         )
     return lines
+
+
+def _churn(row: Mapping[str, Any]) -> str:
+    """What became of the customers of the newest settled month."""
+    known = row["customers_start"] - row["customers_unknown"]
+    chosen, other = row["customers_lost_by_choice"], row["customers_lost_otherwise"]
+    month = month_name(month_end(row["month"]))
+    told = (
+        f"In {month}, the newest month that is settled, {chosen:,} of {counted(known, 'customer')} left by choice and "
+        f"{other:,} otherwise: {row['churn_rate']:.1%} in all."
+    )
+    kept = row.get("net_revenue_retention")
+    return (
+        told if kept is None else f"{told} The customers of its start pay {kept:.1%} of what they paid then."
+    )
 
 
 def _verdict(facts: Facts) -> Text:

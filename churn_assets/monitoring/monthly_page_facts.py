@@ -4,6 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.churn_rates import EVERYBODY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
@@ -68,7 +69,17 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts |
         people=[
             row for row in _rows(lakehouse, tables.PEOPLE_BALANCE, until=day) if row["as_of_date"] == day
         ],
+        churn=_churn(lakehouse, month),
     )
+
+
+def _churn(lakehouse: Lakehouse, month: str) -> dict[str, Any] | None:
+    """The newest row of gold/churn_rates for all customers, up to a month; None without one."""
+    if not lakehouse.exists(tables.CHURN_RATES):
+        return None
+    wanted: list[tuple[str, str, object]] = [("dimension", "=", EVERYBODY), ("month", "<=", month)]
+    rows = lakehouse.arrow(tables.CHURN_RATES, filters=wanted).to_pylist()
+    return max(rows, key=lambda row: str(row["month"]), default=None)
 
 
 def _rows(

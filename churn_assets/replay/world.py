@@ -88,8 +88,8 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
         )
     folder = business_between(home / BUSINESS, plan.calendar[0], plan.calendar[-1], plan.candidates)
     places = {"home": str(home), "business": str(folder)}
-    # None: the defaults in `home`, so that the real landing zone, lake and MLflow are not touched
-    elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts"))
+    # None: the defaults in `home`, so that the real landing zone, lake, MLflow and audit are not touched
+    elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts", "audit_anchor"))
     own = Settings(**(settings.model_dump() | places | elsewhere))
     try:
         simulate(

@@ -25,7 +25,7 @@ from churn_assets.settings import without_secrets
 from churn_assets.tracking.errors import TrackingError, VersionGone
 from churn_assets.tracking.moved_home import follow, require_files
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
-from churn_assets.tracking.training_run import PORTABLE, ModelVersion, TrainingRun
+from churn_assets.tracking.training_run import CARD_FILES, PORTABLE, ModelVersion, TrainingRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -236,6 +236,23 @@ class Tracking:
                     raise VersionGone(self.model_name, model_version) from None
                 raise
             return PortableModel.load(Path(local))
+
+    def card(self, mlflow_run_id: str) -> dict[str, str]:
+        """The model card of a training: file name -> text; empty when its run has none or is gone."""
+        client = self._client()
+        from mlflow.exceptions import MlflowException
+
+        with tempfile.TemporaryDirectory(prefix="churn_card_") as folder:
+            try:
+                there = {file.path for file in client.list_artifacts(mlflow_run_id)}
+                files = [
+                    client.download_artifacts(mlflow_run_id, n, folder) for n in CARD_FILES if n in there
+                ]
+            except MlflowException as error:
+                if _is_gone(error):
+                    return {}
+                raise
+            return {Path(file).name: Path(file).read_text(encoding="utf-8") for file in files}
 
     def has_version(self, model_version: str) -> bool:
         """Whether MLflow still has this registered version."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 PORTABLE = "portable"
+CARD_FILES = CARD_HTML, CARD_MARKDOWN = "model_card.html", "model_card.md"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class TrainingRun:
         self._mlflow.log_metrics(examination.metrics())
         report = Document("Leak report", ("Run ", Code(self.run_id), "."), [examination.leaks.chapter()])
         leaks = markdown_page(report, {})
-        texts = {"model_card.html": card.html, "model_card.md": card.markdown, "leak_report.md": leaks}
+        texts = {CARD_HTML: card.html, CARD_MARKDOWN: card.markdown, "leak_report.md": leaks}
         with tempfile.TemporaryDirectory(prefix="churn_card_") as folder:
             plots = Path(folder) / "plots"
             plots.mkdir()

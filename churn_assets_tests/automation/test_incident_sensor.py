@@ -20,6 +20,7 @@ from churn_assets.months import month_end, month_of
 from churn_assets.operations.channels.outbox import Outbox
 from churn_assets.operations.incidents.incident import Incident
 from churn_assets.operations.incidents.store import incidents, records
+from churn_assets.serving.release.reading import read_status
 from churn_assets_tests.lakes import settings_for, settle_cohorts, small_business
 from churn_assets_tests.scored_cohorts import put_in_charge
 
@@ -223,6 +224,24 @@ def test_the_sensor_says_what_it_did(lakehouse: Lakehouse, business: Business) -
         run_ingest(instance, True, "2026-05", "2026-05")
         context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
         assert sensor(context).skip_message == "INC-1 opened: ingest for 2026-05 failed."
+
+
+def test_a_failed_run_replaces_the_status_that_readers_see(lakehouse: Lakehouse, business: Business) -> None:
+    """The run itself could not: its last step was skipped."""
+    sensor: Callable[..., Any] = incidents_sensor(business)
+    root = lakehouse.settings.releases_uri
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance, resources={"lakehouse": lakehouse})
+        sensor(context)
+        assert read_status(root) is None, "no run has ended"
+        run_ingest(instance, True, THIS_MONTH, THIS_MONTH)
+        sensor(context)
+        told = read_status(root)
+        assert told is not None
+        [incident] = told["incidents"]
+        assert incident["title"].startswith("ingest") and "Canary" not in str(told)
+        sensor(context)
+        assert read_status(root) == told, "nothing has happened since"
 
 
 def test_a_person_sees_takes_and_resolves_an_incident(

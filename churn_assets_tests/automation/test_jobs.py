@@ -9,6 +9,7 @@ import pytest
 
 from churn_assets.automation.punctuality import ON_TIME
 from churn_assets.definitions import build_defs
+from churn_assets.graph.names import SERVING_STATUS
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets_tests.lakes import settings_for
@@ -39,9 +40,9 @@ def test_every_sensor_and_schedule_starts_jobs_that_exist(tmp_path: Path) -> Non
         ("ingest", {"bronze", "silver", "gold"}),
         ("snapshot", {"features"}),
         ("train", {"models"}),
-        ("score", {"scores"}),
-        ("monitor", {"monitoring"}),
-        ("month_end", {"features", "scores", "monitoring"}),
+        ("score", {"scores", "serving"}),
+        ("monitor", {"monitoring", "serving"}),
+        ("month_end", {"features", "scores", "monitoring", "serving"}),
         ("punctuality", set()),
     ],
 )
@@ -50,7 +51,8 @@ def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set
     definition = build_defs(settings_for(tmp_path)).resolve_job_def(job)
     graph = build_defs(settings_for(tmp_path)).resolve_asset_graph()
     made = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable}
-    assert definition.asset_layer.selected_asset_keys == {k for k in made if k.path[0] in layers}
+    status = {dg.AssetKey(SERVING_STATUS.key)} if layers else set()  # readers see what each run changed
+    assert definition.asset_layer.selected_asset_keys == {k for k in made if k.path[0] in layers} | status
     in_time = {key for key in definition.asset_layer.asset_graph.asset_check_keys if key.name == ON_TIME}
     assert len(in_time) == (6 if job in ("ingest", "punctuality") else 0)
     assert definition.description
@@ -71,7 +73,8 @@ def test_settling_touches_labels_and_what_they_say_only(tmp_path: Path) -> None:
     keys = build_defs(settings_for(tmp_path)).resolve_job_def("settle").asset_layer.selected_asset_keys
     names = {k.to_user_string() for k in keys}
     assert {"features/churn_labels", "monitoring/model_performance"} <= names
-    assert {name for name in names if not name.startswith("monitoring/")} == {"features/churn_labels"}
+    others = {name for name in names if not name.startswith("monitoring/")}
+    assert others == {"features/churn_labels", "serving/status"}
 
 
 def test_tidying_needs_no_month_and_says_what_it_deleted(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from churn_assets import trace
 from churn_assets.automation.schedules import schedules
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.months import add_months, month_of
-from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.operations.log import writing
+from churn_assets.operations.log.reading import read_log
+from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.lakes import business_copy
 
 NIGHT = datetime(2026, 8, 4, 3, tzinfo=UTC)
@@ -78,6 +81,24 @@ def test_old_files_are_deleted_on_sundays(living: Business) -> None:
 
 def test_the_log_is_taken_into_the_lake_every_morning(living: Business) -> None:
     assert _evaluate(living, "daily_events").run_key == "collect-2026-08-04"
+
+
+def test_the_trace_of_a_run_begins_with_the_tick_that_asks_for_it(living: Business, tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    writing.start(settings)
+    try:
+        asked = [_evaluate(living, name) for name in ("month_end_cohort", "weekly_vacuum")]
+    finally:
+        writing.stop()
+    told = read_log(writing.log_folder(settings)).records
+    assert [record["trace_id"] for record in told] == [request.tags[trace.TRACE_TAG] for request in asked]
+    assert len({record["trace_id"] for record in told}) == 2
+    assert [record["body"] for record in told] == [
+        "month_end_cohort asks for a run.",
+        "weekly_vacuum asks for a run.",
+    ]
+    months = [record["attributes"].get("churn.months") for record in told]
+    assert months == [asked[0].tags["dagster/asset_partition_range_start"], None]
 
 
 def test_schedules_run_in_utc_whatever_the_machine_says(living: Business) -> None:

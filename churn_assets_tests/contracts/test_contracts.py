@@ -204,6 +204,42 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "customProperties[mergedInto].value",
         "customer_id is the customer itself; name the column of the surviving id",
     ),
+    "a contact column that everybody may see": (
+        "customers",
+        lambda c: _set_own(c, "contact", ["email", "region"]),
+        "customProperties[contact].value",
+        "region is not personal, and every table may show it; classify it as personal",
+    ),
+    "a consent of a spell": (
+        "subscriptions",
+        lambda c: _set_own(c, "consent", {"column": "plan", "values": ["basic"]}),
+        "customProperties[consent].value",
+        "a source of role spell cannot have consent; remove it",
+    ),
+    "a boolean consent with values": (
+        "customers",
+        lambda c: _set_own(c, "consent", {"column": "marketing_consent", "values": ["yes"]}),
+        "customProperties[consent].value.values",
+        "marketing_consent is a boolean, and true means yes; remove the values",
+    ),
+    "an objection in words without values": (
+        "customers",
+        lambda c: _set_own(c, "objection", {"column": "payment_method"}),
+        "customProperties[objection].value",
+        "nobody knows which values of payment_method mean yes; name them in `values`",
+    ),
+    "an objection by a personal column": (
+        "customers",
+        lambda c: _set_own(c, "objection", {"column": "phone", "values": ["none"]}),
+        "customProperties[objection].value.column",
+        "phone is personal, and no table after silver may read it; name another column",
+    ),
+    "an account owner that is not there": (
+        "customers",
+        lambda c: _set_own(c, "accountOwner", "agent"),
+        "customProperties[accountOwner].value",
+        "agent is not a property of the schema",
+    ),
     "a first day with slashes": (
         "usage",
         lambda c: promise(c, "generalAvailability", "2025/01/01"),

@@ -331,6 +331,36 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         "monitoring.treated[0].values",
         "arm is never 'treatd'; did you mean treated?",
     ),
+    "no such revenue": (
+        lambda c: c["churn_rates"].update(revenue="turnover"),
+        "churn_rates.revenue",
+        "there is no revenue turnover; use one of revenue, unpaid, data_mb, voice_minutes, outage_minutes",
+    ),
+    "a count as revenue": (
+        lambda c: c["churn_rates"].update(revenue="tickets"),
+        "churn_rates.revenue",
+        "tickets counts rows, which is no revenue; name a sum of customer_months",
+    ),
+    "a group of events": (
+        lambda c: c["churn_rates"]["by"].append({"source": "tickets", "column": "category"}),
+        "churn_rates.by[2].source",
+        "tickets does not tell what a customer is like at the end of a month; name the spell source of the label",
+    ),
+    "a group that is a day": (
+        lambda c: c["churn_rates"]["by"].append({"source": "subscriptions", "column": "started_on"}),
+        "churn_rates.by[2].column",
+        "started_on of subscriptions is of type date, which makes no groups; derive bands from it in the contract",
+    ),
+    "a group twice": (
+        lambda c: c["churn_rates"]["by"].append({"source": "subscriptions", "column": "plan"}),
+        "churn_rates.by[2].column",
+        "two lines are called plan; remove or rename one",
+    ),
+    "bands that fall": (
+        lambda c: c["churn_rates"].update(tenure_months=[6, 3]),
+        "churn_rates.tenure_months",
+        "tenure_months must rise from 1 on",
+    ),
     "sum without measure": (
         lambda c: c["customer_months"][0].pop("measure"),
         "customer_months[0]",
@@ -354,3 +384,18 @@ def test_the_condition_of_a_label_reads_columns_of_its_source(tmp_path: Path) ->
     folder = business_copy(tmp_path, "shop", label=label)
     _, place, words = only_mistake(lambda: load_business(folder))
     assert (place, words) == ("label.where", "there is no unit_price to read")
+
+
+def test_a_price_that_may_be_missing_is_no_revenue(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+
+    def forget(contract: dict[str, Any]) -> None:
+        [price] = [p for p in contract["schema"][0]["properties"] if p["name"] == "monthly_price"]
+        price["required"] = False
+
+    edit_yaml(folder / "contracts" / "subscriptions.yaml", forget)
+    _, place, words = only_mistake(lambda: load_business(folder))
+    assert place == "churn_rates.revenue"
+    assert words.startswith(
+        "monthly_price may be missing in a row, and then the revenue of the customer is unknown;"
+    )

@@ -1,6 +1,8 @@
 """One finished demo, and one deployment that lives on from it, for all end-to-end tests."""
 
+import csv
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -26,6 +28,7 @@ from churn_assets_tests.end_to_end.deployment import Deployment, until
 from churn_assets_tests.lakes import business_copy, small_business
 from churn_assets_tests.worlds import Lake
 
+NATURAL_ID_OR_ADDRESS = rb"(?<![0-9A-Za-z])C[0-9]{7}(?![0-9A-Za-z])|@example\.(?:com|net|org)|\+999 555"
 FIRST, LAST, NEXT, FUTURE = "2025-05", "2026-05", "2026-06", "2026-09"
 MONTHS = 13
 CUSTOMERS = 800
@@ -79,6 +82,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return Demo(settings, done.stdout, done.stderr)
+
+
+def personal_values(demo: Demo) -> re.Pattern[bytes]:
+    """Matches any id, e-mail address or phone number of the simulated world, and the names of some customers."""
+    [file, *_] = sorted((demo.home / "landing" / "customers").glob(f"extract_date={FIRST}-*/*.csv"))
+    with file.open(encoding="utf-8-sig") as rows:
+        names = {row["full_name"] for row, _ in zip(csv.DictReader(rows), range(40), strict=False)}
+    full = [re.escape(name.encode()) for name in sorted(names) if " " in name]
+    assert len(full) > 20
+    return re.compile(b"|".join([NATURAL_ID_OR_ADDRESS, *full]))
 
 
 @dataclass(frozen=True)

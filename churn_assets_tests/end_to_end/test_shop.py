@@ -21,6 +21,8 @@ from churn_assets.graph.names import DEGRADATION, REQUESTED_BY
 from churn_assets.lakehouse import tables
 from churn_assets.models.decisions import PromotionError, decided, promote, rollback
 from churn_assets.months import month_end, month_range, month_start
+from churn_assets.serving.release.reading import current_release, local_copy, open_release
+from churn_assets.serving.release.verifying import verify
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.shop import simulate_shop
 from churn_assets.tracking.tracking import Tracking
@@ -42,7 +44,7 @@ def _run_all(lake: Lake, months: list[str]) -> None:
         (GROUPS("bronze", "silver", "gold"), months),
         (GROUPS("features"), snapshots),
         (GROUPS("models"), snapshots[-1:]),
-        (GROUPS("scores"), snapshots[-1:]),
+        (GROUPS("scores", "serving"), snapshots[-1:]),
     ):
         lake.succeed(selection, span)
 
@@ -103,6 +105,21 @@ def test_the_scored_cohort_is_compared_with_the_training(shop: Lake) -> None:
     [size] = rows[rows["kind"] == "volume"].to_dict("records")
     assert 0.5 < size["value"] / size["reference_value"] < 2
     assert shop.frame(tables.MODEL_PERFORMANCE)["status"].tolist() == ["immature"]
+
+
+def test_its_release_is_whole_and_names_everybody(shop: Lake) -> None:
+    """Without entities, contracts and contacts: what is absent is told."""
+    root = shop.settings.releases_uri
+    pointer = current_release(root)
+    assert pointer is not None
+    release = open_release(local_copy(root, pointer, Path(root)))
+    verify(release, pointer)
+    not_looked_at_yet = {"drift", "model_performance", "people_balance"}
+    assert set(release.manifest.absent) == {"contacts"} | not_looked_at_yet
+    people = release.table("customers").to_pandas()
+    assert set(people["customer_key"]) == set(shop.frame(tables.CUSTOMERS, ["customer_key"])["customer_key"])
+    assert release.manifest.about.counts["scored"] == len(shop.frame(tables.CUSTOMER_SEGMENTS)) > 100
+    assert people.loc[people["status"] != "scored", "status_reason"].notna().all()
 
 
 def test_tables_hold_what_the_catalogue_says(shop: Lake) -> None:

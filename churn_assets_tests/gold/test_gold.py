@@ -232,7 +232,7 @@ def test_what_is_told_late_of_spells_holds_in_all_later_months(
 def test_a_business_without_declared_columns_has_months_of_its_events(
     spark: "SparkSession", tmp_path: Path
 ) -> None:
-    business = load_business(business_copy(tmp_path, "shop", customer_months=None))
+    business = load_business(business_copy(tmp_path, "shop", customer_months=None, churn_rates=None))
     source = business.source("transactions")
     bought = [
         ("a", at, {"date": at, "quantity": 1, "amount": "1.00"})

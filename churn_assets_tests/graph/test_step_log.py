@@ -1,15 +1,19 @@
 """What the log says of the steps of a run."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from deltalake import DeltaTable
 
 from churn_assets import trace
 from churn_assets.contracts.loader import load_business
 from churn_assets.graph.table_asset import table_asset
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.operations.log import writing
 from churn_assets.operations.log.reading import read_log
@@ -63,3 +67,16 @@ def test_a_failed_step_logs_the_class_of_its_error_and_no_value(folder: Path) ->
     assert failed["attributes"]["exception.type"] == "builtins.ValueError"
     assert failed["trace_id"] == failed["attributes"]["churn.run_id"].replace("-", "")
     assert CANARY not in "".join(file.read_text() for file in folder.iterdir())
+
+
+def test_the_rows_of_a_step_are_committed_under_its_trace(tmp_path: Path) -> None:
+    lakehouse, table = Lakehouse(Settings(home=str(tmp_path))), tables.CHURN_SCORES
+
+    @table_asset(table, load_business(SHIPPED_BUSINESSES / "telecom"), description="Tried.", spark=False)
+    def scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        lakehouse.append_rows(table, table.rows([{"customer_key": "a"}]), run_id=context.run.run_id)
+        return dg.MaterializeResult()
+
+    done = dg.materialize([scores], tags={trace.TRACE_TAG: TRACE})
+    [commit] = DeltaTable(lakehouse.uri(table)).history()
+    assert json.loads(commit["userMetadata"]) == {"dagster_run_id": done.run_id, "trace_id": TRACE}

@@ -72,6 +72,22 @@ def drift_row(kind: str, feature: str, status: str, **figures: Any) -> dict[str,
     )
 
 
+def test_the_newest_settled_month_tells_who_left() -> None:
+    row = {
+        "month": "2025-04",
+        "customers_start": 1001,
+        "customers_unknown": 1,
+        "customers_lost_by_choice": 20,
+    }
+    row |= {"customers_lost_otherwise": 5, "churn_rate": 0.025, "net_revenue_retention": 0.981}
+    told = markdown_of(facts(cohort("2025-06"), churn=row))
+    left = "In April 2025, the newest month that is settled, 20 of 1,000 customers left by choice and 5 otherwise"
+    assert f"{left}: 2.5% in all. The customers of its start pay 98.1% of what they paid then." in told
+    told = markdown_of(facts(cohort("2025-06"), churn=row | {"net_revenue_retention": None}))
+    assert left in told and "pay" not in told
+    assert "settled" not in markdown_of(facts(cohort("2025-06")))
+
+
 def test_whoever_was_scored_is_counted_also_when_they_have_no_label() -> None:
     """May has matured, June has not: as many were scored."""
     page = markdown_of(facts(cohort("2025-05", 0.85, n=970, excluded=30), cohort("2025-06")))

@@ -58,13 +58,15 @@ def test_a_world_sees_nothing_of_the_deployment_around_it(tmp_path: Path) -> Non
         "landing": "s3a://real/landing",
         "lake": "s3a://real/lake",
         "tracking_uri": "http://real.example.com:5000",
+        "audit_anchor": str(tmp_path / "vault"),
     }
     own = make_world(
         _settings(tmp_path, artifacts="s3a://real/models", engine_profile="large", **elsewhere),
         Plan(20, 19, "2025-02", 1),
         QUIET,
     )
-    places = (own.landing_uri, own.lake_uri, own.mlflow_uri, own.mlflow_artifacts, str(own.business_path))
+    places = [own.landing_uri, own.lake_uri, own.mlflow_uri, own.mlflow_artifacts]
+    places += [str(own.business_path), str(own.audit_anchor_path)]
     assert all(str(tmp_path / "home" / "replay") in place for place in places)
     assert own.engine_profile == "large"
     calendar = load_business(own.business_path).file.calendar

@@ -64,6 +64,168 @@ CHURN_EVENTS = Table(
     retention=MADE_AGAIN,
 )
 
+SETTLED_ON = LakeColumn(
+    "settled_on",
+    "date",
+    "Day of the extract of the label source with which the month settled; months that have not settled have no row.",
+    required=True,
+)
+_FLOWS = {
+    "start": "there at the end of the month before",
+    "new": "there at the end of the month and never before",
+    "returned": "there at the end, but not at the start, who had been customers before",
+    "known_again": "there at the end, of whom nobody knew at the start",
+    "moved_in": "who stayed and came into the group from another one; 0 for all",
+    "lost_by_choice": "there at the start who left by their choice, as labels have it",
+    "lost_otherwise": "there at the start who left, not by their choice",
+    "unknown": "there at the start of whom nobody knows at the end: a row was refused, a full source no longer lists "
+    "them, or a merge names no valid survivor",
+    "moved_out": "who stayed and went into another group; 0 for all",
+    "end": "there at the end of the month",
+}
+_AT_START = ("start", "lost_by_choice", "lost_otherwise", "unknown", "moved_out")
+NO_REVENUE = "Null where churn.yaml declares no revenue."
+
+
+def _rate_columns() -> tuple[LakeColumn, ...]:
+    people = [
+        LakeColumn(f"customers_{name}", "long", f"Customers {told}.", unit="customers", required=True)
+        for name, told in _FLOWS.items()
+    ]
+    money = [
+        LakeColumn(
+            f"revenue_{name}",
+            "double",
+            f"Revenue, {'at the start' if name in _AT_START else 'at the end'}, of customers {told}. {NO_REVENUE}",
+        )
+        for name, told in _FLOWS.items()
+    ]
+    return (
+        LakeColumn("month", "string", "Month, YYYY-MM.", required=True),
+        LakeColumn(
+            "dimension",
+            "string",
+            "What divides the customers: all, a column declared under churn_rates.by, or tenure.",
+            required=True,
+        ),
+        LakeColumn(
+            "value", "string", "The group: a value of the dimension; null where it is not known; all for all."
+        ),
+        SETTLED_ON,
+        *people,
+        LakeColumn(
+            "unknown_at_end",
+            "long",
+            "People of whom nobody knows at the end of the month whether they are customers; counted for all only.",
+            unit="people",
+        ),
+        LakeColumn(
+            "joined_and_left",
+            "long",
+            "People who came and left between the two month ends, so that no other column counts them; counted for "
+            "all only.",
+            unit="people",
+        ),
+        LakeColumn(
+            "churn_rate",
+            "double",
+            "(lost by choice + lost otherwise) / (start - unknown), of customers; null without such customers.",
+        ),
+        LakeColumn(
+            "churn_rate_by_choice",
+            "double",
+            "Lost by choice / (start - unknown), of customers; null without such customers.",
+        ),
+        *money,
+        LakeColumn(
+            "revenue_expansion",
+            "double",
+            f"By how much the revenue of customers who stayed in the group grew. {NO_REVENUE}",
+        ),
+        LakeColumn(
+            "revenue_contraction",
+            "double",
+            f"By how much the revenue of customers who stayed in the group shrank. {NO_REVENUE}",
+        ),
+        LakeColumn(
+            "revenue_kept",
+            "double",
+            "Revenue at the end of customers who were in the group at the start and are customers at the end. "
+            f"{NO_REVENUE}",
+        ),
+        LakeColumn(
+            "net_revenue_retention",
+            "double",
+            "Revenue kept / (revenue at the start - revenue of the unknown); null without such revenue.",
+        ),
+    )
+
+
+CHURN_RATES = Table(
+    "gold",
+    "churn_rates",
+    "one row per settled month, dimension and value",
+    columns=_rate_columns(),
+    row_key=("month", "dimension", "value"),
+    time="as known today: the newest version of every row; groups as known at the end of the month, or first after it",
+    retention=MADE_AGAIN,
+)
+RETENTION_COHORTS = Table(
+    "gold",
+    "retention_cohorts",
+    "one row per month of joining and settled month from it on",
+    columns=(
+        LakeColumn(
+            "joined_month",
+            "string",
+            "Month in which the customers of the row first became customers, YYYY-MM.",
+            required=True,
+        ),
+        LakeColumn(
+            "months_since", "integer", "Months from joined_month to month.", unit="months", required=True
+        ),
+        LakeColumn("month", "string", "Month at whose end is counted, YYYY-MM.", required=True),
+        SETTLED_ON,
+        LakeColumn(
+            "joined", "long", "Customers who joined in joined_month.", unit="customers", required=True
+        ),
+        LakeColumn(
+            "customers",
+            "long",
+            "Those of them who are there at the end of the month; whoever came back counts.",
+            unit="customers",
+            required=True,
+        ),
+        LakeColumn(
+            "unknown",
+            "long",
+            "Those of them of whom nobody knows at the end of the month.",
+            unit="customers",
+            required=True,
+        ),
+        LakeColumn(
+            "retention", "double", "customers / (joined - unknown); null where all of them are unknown."
+        ),
+        LakeColumn(
+            "revenue_joined",
+            "double",
+            f"Revenue of the customers at the end of joined_month. {NO_REVENUE}",
+        ),
+        LakeColumn(
+            "revenue", "double", f"Revenue at the end of the month of those who are there. {NO_REVENUE}"
+        ),
+        LakeColumn(
+            "revenue_retention",
+            "double",
+            "revenue / revenue_joined, without the revenue at joining of those who are unknown now; null without such "
+            "revenue.",
+        ),
+    ),
+    row_key=("joined_month", "months_since"),
+    time="as known today: the newest version of every row",
+    retention=MADE_AGAIN,
+)
+
 
 def customers(business: Business) -> Table:
     """gold/customers of a business: attributes, the newest spell, and the activity of each event source."""

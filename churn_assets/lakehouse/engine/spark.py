@@ -2,13 +2,16 @@
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn_assets import trace
 from churn_assets.lakehouse.engine import class_archive
 from churn_assets.lakehouse.engine.jars import delta_jars
 from churn_assets.lakehouse.engine.java import prepare_java_home
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
+_LOG_TEMPLATE = Path(__file__).with_name("spark_log.json")
 _starting = threading.Lock()
 
 # List settings and their separators: a user's value is added to ours. For any other setting it replaces ours.
@@ -76,6 +80,8 @@ def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkS
         )
         if archive is not None:
             add_java_options(confs, archive.options())
+        if is_local(settings.spark_master):
+            add_java_options(confs, log_options(settings))
         _started = launch(confs | {"spark.app.name": app_name}, scratch_folder(settings))
         if archive is not None:
             archive.build_in_background(settings)
@@ -216,6 +222,21 @@ def _quieten_python_side() -> None:
     # of JVM stack. The exception contains the same.
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def log_options(settings: Settings) -> tuple[str, ...]:
+    """JVM options for the file of the structured log to which this process's JVM writes its warnings and errors."""
+    settings.log_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = (
+        settings.log_path
+        / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{socket.gethostname()}-{os.getpid()}-spark.jsonl"
+    )
+    file.touch(mode=0o600)
+    return (
+        f"-Dchurn.log={file}",
+        f"-Dchurn.log.template={_LOG_TEMPLATE.as_uri()}",
+        f"-Dchurn.trace={trace.current()}",
+    )
 
 
 def add_java_options(confs: dict[str, str], options: tuple[str, ...]) -> None:

@@ -168,7 +168,8 @@ def _fit(design: Floats, labels: Floats, weight: Floats, groups: NDArray[np.intp
     for _ in range(NEWTON_STEPS):
         chance = sigmoid(design @ weights)
         slope = design.T @ (weight * (labels - chance)) - penalty * weights
-        curvature = (design * (weight * chance * (1 - chance))[:, None]).T @ design + np.diag(penalty)
+        root = design * np.sqrt(weight * chance * (1 - chance))[:, None]
+        curvature = root.T @ root + np.diag(penalty)  # of one array, numpy computes only half of it
         change = np.linalg.solve(curvature, slope)
         weights = weights + change
         if np.abs(change).max() < 1e-5:

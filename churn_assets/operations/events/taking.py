@@ -14,6 +14,7 @@ from typing import Any
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.operations.events.policy import dedup_key, type_of
+from churn_assets.operations.log.records import severity_of
 from churn_assets.operations.log.spool import KEPT_DAYS
 
 MOST = 100_000  # rows of a commit
@@ -131,7 +132,7 @@ def _row(file: Path, position: int, line: bytes) -> tuple[dict[str, Any], int]:
 def _content(record: dict[str, Any]) -> dict[str, Any]:
     at = datetime.fromisoformat(record["timestamp"]).astimezone(UTC)
     attributes = dict(record["attributes"])
-    name, severity = record.get("event.name"), int(record["severity_number"])
+    name, severity = record.get("event.name"), severity_of(record)
     found: dict[str, Any] = {column: attributes.pop(name, None) for column, name in COLUMNS.items()}
     found |= {name: None if found[name] is None else kind(found[name]) for name, kind in NUMBERS.items()}
     kind = str(name or "message")

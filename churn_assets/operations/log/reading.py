@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from churn_assets.operations.log.records import severity_of
+
 
 class LogRecords(NamedTuple):
     """Records in the order of time, and the number of lines that are no record, such as one cut off by a full disk."""
@@ -27,7 +29,7 @@ def read_log(folder: Path, trace_id: str = "", severity: int = 0, last: int | No
     for line in _lines(folder):
         try:
             record = json.loads(line)
-            fits = record["trace_id"].startswith(trace_id) and record["severity_number"] >= severity
+            fits = record["trace_id"].startswith(trace_id) and severity_of(record) >= severity
             record["timestamp"]
         except (ValueError, KeyError, TypeError, AttributeError):
             unreadable += 1

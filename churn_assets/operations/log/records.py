@@ -8,6 +8,7 @@ only if the class is ours.
 import logging
 import re
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,7 @@ SEVERITIES = (
     (logging.INFO, 9, "INFO"),
     (0, 5, "DEBUG"),
 )
+NUMBERS = {text: number for _, number, text in SEVERITIES} | {"TRACE": 1}
 LONGEST = 2000
 FRAMES = 20
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
@@ -53,6 +55,11 @@ def record_of(record: logging.LogRecord) -> dict[str, Any]:
     return found
 
 
+def severity_of(found: Mapping[str, Any]) -> int:
+    """The severity number of a stored record; Spark's layout knows only the text."""
+    return int(found.get("severity_number") or NUMBERS[found["severity_text"]])
+
+
 def body_of(record: logging.LogRecord) -> str:
     """The message without secrets, and without what may be personal."""
     try:
@@ -61,7 +68,9 @@ def body_of(record: logging.LogRecord) -> str:
         message = str(record.msg)
     ours = record.name == OURS or record.name.startswith(f"{OURS}.")
     text = message if ours else masked(message)
-    return URL.sub(lambda found: without_secrets(found[0]), text)[:LONGEST]
+    if "://" in text:
+        text = URL.sub(lambda found: without_secrets(found[0]), text)
+    return text[:LONGEST]
 
 
 def masked(message: str) -> str:

@@ -14,12 +14,16 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from churn_assets.operations.log.records import record_of
+from churn_assets.operations.log.records import OURS, record_of
+
+if TYPE_CHECKING:
+    from churn_assets.operations.log.otlp import OtlpSender
 
 LARGEST_FILE = 16 * 1024**2
 KEPT_DAYS = 90
+ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 SYNCED = 17  # severity number of ERROR
 
 
@@ -30,13 +34,22 @@ class Spool(logging.Handler):
         folder: of the files.
         resource: attributes of the process that every record holds.
         dropped: records that could not be written since the last one that was.
+        sender: sends each record to a collector, too; None: nobody does.
     """
 
-    def __init__(self, folder: Path, resource: dict[str, str], largest_file: int = LARGEST_FILE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        resource: dict[str, str],
+        largest_file: int = LARGEST_FILE,
+        sender: "OtlpSender | None" = None,
+    ) -> None:
         super().__init__()
+        self.sender = sender
         self.folder = folder
         self.resource = resource
         self.dropped = 0
+        self._resource = ENCODER.encode(resource)  # once, and not for each record
         self._largest = largest_file
         self._file: int | None = None
         self._process = self._size = self._number = 0
@@ -45,11 +58,14 @@ class Spool(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one record. Never raises."""
-        if getattr(self._busy, "now", False):
-            return  # what is logged while a record is written
+        if getattr(self._busy, "now", False) or not _wanted(record):
+            return  # it was logged while a record is written, or tells of the daily life of a library
         self._busy.now = True
         try:
-            self._write(record_of(record))
+            found = record_of(record)
+            if self.sender is not None:
+                self.sender.send(found)
+            self._write(found)
         except OSError as error:
             self._drop(error)
         except Exception as error:  # noqa: BLE001 (a defect in logging must not end a run)
@@ -58,7 +74,9 @@ class Spool(logging.Handler):
             self._busy.now = False
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file and the sender."""
+        if self.sender is not None:
+            self.sender.close()
         if self._file is not None and self._process == os.getpid():
             with suppress(OSError):
                 os.close(self._file)
@@ -68,7 +86,7 @@ class Spool(logging.Handler):
     def _write(self, found: dict[str, Any]) -> None:
         if self.dropped:
             found["attributes"]["churn.log.dropped"] = self.dropped
-        line = json.dumps({**found, "resource": self.resource}, ensure_ascii=False, default=str) + "\n"
+        line = f'{ENCODER.encode(found)[:-1]}, "resource": {self._resource}}}\n'
         content = line.encode(errors="replace")
         if self._torn:
             content = b"\n" + content
@@ -104,6 +122,11 @@ class Spool(logging.Handler):
             why = error.strerror if isinstance(error, OSError) else type(error).__name__
             with suppress(Exception):
                 sys.stderr.write(f"Warning: the log in {self.folder} cannot be written: {why}. Runs go on.\n")
+
+
+def _wanted(record: logging.LogRecord) -> bool:
+    """Whether a record is ours, or at least a warning."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == OURS
 
 
 def forget(folder: Path, days: int = KEPT_DAYS) -> int:

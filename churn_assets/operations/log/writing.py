@@ -7,30 +7,41 @@ tick.
 import logging
 import os
 import socket
+import sys
 import threading
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from churn_assets.operations.log.records import OURS
 from churn_assets.operations.log.spool import Spool, forget
 from churn_assets.settings import Settings
 
-FOLDER = "log"
+if TYPE_CHECKING:
+    from churn_assets.operations.log.otlp import OtlpSender
+
+# Dagster's processes and a configured MLflow keep the records of these loggers from the root logger.
+APART = ("dagster", "mlflow")
 
 _starting = threading.Lock()
 _events = logging.getLogger(f"{OURS}.events")
+_of_the_sender = logging.getLogger("opentelemetry")
 
 
 def log_folder(settings: Settings) -> Path:
     """The folder of the log's files."""
-    return settings.home_path / FOLDER
+    return settings.log_path
 
 
 def resource_of_process() -> dict[str, str]:
     """What every record says of its process; OTEL_RESOURCE_ATTRIBUTES adds more, such as the environment."""
     given = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
-    more = dict(part.strip().split("=", 1) for part in given if "=" in part)
+    more = {
+        name.strip(): unquote(value.strip())
+        for name, _, value in (part.partition("=") for part in given)
+        if value
+    }
     own = {"service.name": "churn_assets", "service.version": version("churn-assets")}
     return more | own | {"host.name": socket.gethostname()}
 
@@ -44,10 +55,17 @@ def start(settings: Settings) -> Spool:
             if spool.folder == folder:
                 return spool
             _detach(spool)
-        spool = Spool(folder, resource_of_process())
+        resource = resource_of_process()
+        spool = Spool(folder, resource, sender=_sender(settings, resource))
         if not root.handlers and logging.lastResort:
             root.addHandler(logging.lastResort)  # Python prints warnings by it only while there is no handler
         root.addHandler(spool)
+        if spool.sender is not None:
+            _of_the_sender.addHandler(spool)
+            _of_the_sender.propagate = False  # a collector that is away is a matter for the files
+        for name in APART:
+            if not (apart := logging.getLogger(name)).propagate:
+                apart.addHandler(spool)
         _events.addHandler(spool)
         _events.setLevel(logging.INFO)
         _events.propagate = False  # they are for the files, not for the terminal
@@ -82,7 +100,23 @@ def event(
     _events.log(level, "%s", body, exc_info=caused, extra={"fields": {"event.name": name, **fields}})
 
 
+def _sender(settings: Settings, resource: dict[str, str]) -> "OtlpSender | None":
+    """The sender, if an endpoint is set. A process that lacks the packages for it says so, and goes on."""
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from churn_assets.operations.log.otlp import OtlpSender
+
+        return OtlpSender(settings.otlp_endpoint, resource)
+    except ImportError:
+        sys.stderr.write(
+            "Warning: the log is not sent: it needs `pip install 'churn-assets[otlp]'`. Runs go on.\n"
+        )
+        return None
+
+
 def _detach(spool: Spool) -> None:
-    for logger in (logging.getLogger(), _events):
+    for logger in (logging.getLogger(), _events, _of_the_sender, *map(logging.getLogger, APART)):
         logger.removeHandler(spool)
+    _of_the_sender.propagate = True
     spool.close()

@@ -1,9 +1,12 @@
 """Reads a release: its tables, its model and its words. Nothing is loaded before it is asked for."""
 
+import atexit
 import json
+import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 from zipfile import BadZipFile
 
@@ -132,6 +135,19 @@ def open_release(folder: Path) -> Release:
     except OSError as error:
         raise ReleaseBroken(f"{MANIFEST} of {folder.name} cannot be read ({type(error).__name__}).") from None
     return Release(folder, manifest)
+
+
+def open_kept(place: Root, name: str) -> Release:
+    """Opens a release of this machine where it lies, and one of an object store in a copy that ends with the process.
+
+    Raises:
+        ReleaseBroken: see `open_release`.
+    """
+    if place.local is not None:
+        return open_release(place.folder(name, place.local))
+    cache = Path(mkdtemp(prefix="release_"))
+    atexit.register(shutil.rmtree, cache, ignore_errors=True)
+    return open_release(place.folder(name, cache))
 
 
 def current_release(root: str) -> Pointer | None:

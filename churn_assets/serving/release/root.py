@@ -81,7 +81,7 @@ class Root:
                 yield Path(folder)
             return
         (self.local / RELEASES).mkdir(parents=True, exist_ok=True)
-        self._remove_leftovers(self.local / RELEASES)
+        _remove_leftovers(self.local)
         draft = Path(mkdtemp(prefix=f"{HALF_WRITTEN}{name}-", dir=self.local / RELEASES))
         draft.chmod(0o755)
         try:
@@ -173,12 +173,15 @@ class Root:
         content = {"release": pointer.name, "manifest_sha256": pointer.manifest_sha256}
         self.replace(POINTER, json.dumps(content, indent=1).encode())
 
-    @staticmethod
-    def _remove_leftovers(folder: Path) -> None:
-        """Removes what killed writers left; the caller holds the lock of the writers."""
-        for start in (HALF_WRITTEN, HALF_REMOVED):
-            for left in folder.glob(f"{start}*"):
-                shutil.rmtree(left)
+
+def _remove_leftovers(root: Path) -> None:
+    """Removes what killed writers left; the caller holds the lock of the writers."""
+    for start in (HALF_WRITTEN, HALF_REMOVED):
+        for left in (root / RELEASES).glob(f"{start}*"):
+            shutil.rmtree(left)
+    for name in (POINTER, STATUS, IDENTITY):
+        for file in root.glob(f".{name}.*"):
+            file.unlink()
 
 
 def write_synced(file: Path, content: bytes) -> None:

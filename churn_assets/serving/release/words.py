@@ -46,7 +46,13 @@ class FeatureWords:
         if seen is not None:
             bounds = {} if seen["low"] is None else {"low": seen["low"], "high": seen["high"]}
             observed = Observed(tuple(seen["values"]), **bounds)
-        return cls(**{**stored, "feature": Feature(**stored["feature"]), "observed": observed})
+        own = {name: _as_tuples(value) for name, value in stored["feature"].items()}
+        return cls(**{**stored, "feature": Feature(**own), "observed": observed})
+
+
+def _as_tuples(value: Any) -> Any:
+    """JSON knows lists only; the fields of a feature are tuples."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def ranges(words: Sequence[FeatureWords]) -> dict[str, Observed]:

@@ -1,9 +1,11 @@
 """The session: which settings it gets, and that Delta works in it."""
 
 import logging
+import stat
 import subprocess
 import sys
 import threading
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ from churn_assets.lakehouse.engine.profiles import choose_profile
 from churn_assets.lakehouse.engine.scratch import scratch_folder
 from churn_assets.lakehouse.engine.session import running_tasks, start_session
 from churn_assets.lakehouse.engine.spark import session_confs
+from churn_assets.operations.events.taking import new_events
+from churn_assets.operations.log.reading import read_log
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,6 +95,36 @@ print("stopped")
     assert "canary" not in done.stderr
     assert len(done.stderr.splitlines()) < 10, done.stderr
     assert list((tmp_path / "cwd").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_warnings_of_the_jvm_are_lines_of_the_structured_log_without_values(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path / "my home"))
+    script = f"""
+from churn_assets import trace
+from churn_assets.lakehouse.engine.session import start_session, stop_session
+from churn_assets.settings import Settings
+with trace.within("ab" * 16):
+    spark = start_session(Settings(home={settings.home!r}, engine_profile="small", spark_master="local[1]"))
+log = spark._jvm.org.apache.logging.log4j.LogManager.getLogger("org.example.Rows")
+log.info("daily life")
+log.warn("row 'canary anna' of canary@example.org, call 0170 1234567\\nand canary bert")
+log.error("it failed", spark._jvm.java.lang.RuntimeException("canary"))
+stop_session()
+"""
+    subprocess.run([sys.executable, "-c", script], env=module_environment(), check=True, timeout=300)
+    [file] = settings.log_path.glob("*-spark.jsonl")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "canary" not in file.read_text() and "1234567" not in file.read_text()
+    found = read_log(settings.log_path, "abab", 13)
+    assert found.unreadable == 0
+    warned, failed = [r for r in found.records if r["attributes"]["code.namespace"] == "org.example.Rows"]
+    assert warned["body"] == "row *** of *** call ***" and warned["severity_text"] == "WARN"
+    assert failed["body"] == "it failed" and failed["severity_text"] == "ERROR"
+    assert failed["attributes"]["exception.type"] == "java.lang.RuntimeException"
+    taken = new_events(settings.log_path, {}, date(2000, 1, 1)).rows
+    assert [row["severity_number"] for row in taken if row["logger"] == "org.example.Rows"] == [13, 17]
+    assert all(row["day"] == row["at"].date() for row in taken)
 
 
 def test_starting_again_gives_the_running_session(

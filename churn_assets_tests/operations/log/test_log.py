@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -52,6 +53,17 @@ def test_an_event_has_the_names_of_opentelemetry_and_is_readable_by_its_owner_on
     }
     assert stat.S_IMODE(_files(folder)[0].stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_record_names_its_machine_and_what_the_environment_adds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = "deployment.environment.name=pre%2Dlive, team = churn,nothing,service.name=other"
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", given)
+    found = writing.resource_of_process()
+    assert (found["deployment.environment.name"], found["team"]) == ("pre-live", "churn")
+    assert found["service.name"] == "churn_assets" and found["host.name"] == socket.gethostname()
+    assert "nothing" not in found
 
 
 def test_records_survive_kill_9(tmp_path: Path) -> None:
@@ -177,6 +189,36 @@ def test_passwords_in_addresses_are_hidden(folder: Path) -> None:
     logging.getLogger("churn_assets.x").warning("from https://user:hunter2@host/path?token=hunter2 now")
     (record,) = read_log(folder).records
     assert "hunter2" not in json.dumps(record)
+
+
+def test_a_library_that_keeps_its_records_to_itself_is_heard_from_warnings_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = logging.getLogger("dagster")
+    monkeypatch.setattr(library, "propagate", False)
+    monkeypatch.setattr(library, "level", logging.INFO)
+    settings = Settings(home=str(tmp_path))
+    writing.start(settings)
+    try:
+        logging.getLogger("dagster.daemon").info("Checking for new runs")
+        logging.getLogger("dagster.daemon").warning("A tick failed")
+    finally:
+        writing.stop()
+    assert [record["body"] for record in read_log(writing.log_folder(settings)).records] == ["A tick failed"]
+    assert library.handlers == [h for h in library.handlers if not isinstance(h, Spool)]
+
+
+def test_warnings_of_mlflow_are_in_the_log(tmp_path: Path) -> None:
+    code = (
+        "from churn_assets.tracking.quiet import prepare_mlflow\nfrom churn_assets.operations.log import writing\n"
+        f"from churn_assets.settings import Settings\nwriting.start(Settings(home={str(tmp_path)!r}))\n"
+        "prepare_mlflow()\nimport logging, mlflow\nlogging.getLogger('mlflow.tracking').warning('It is late')\n"
+        "logging.getLogger('mlflow.tracking').info('daily life')\n"
+    )
+    environment = {k: v for k, v in module_environment().items() if not k.startswith("MLFLOW_")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    bodies = [record["body"] for record in read_log(tmp_path / "log").records]
+    assert "It is late" in bodies and "daily life" not in bodies
 
 
 def test_another_home_gets_its_own_log(folder: Path, tmp_path: Path) -> None:

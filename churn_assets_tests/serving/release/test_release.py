@@ -170,7 +170,7 @@ def test_a_killed_writer_leaves_the_former_release_in_force(tmp_path: Path) -> N
         assert current_release(str(tmp_path)) == former
         verify(*in_force(tmp_path, tmp_path))
     publish(tmp_path, calls + 1)
-    assert not [f for f in (tmp_path / "releases").iterdir() if f.name.startswith(".")]
+    assert not [f for f in tmp_path.rglob("*") if f.name.startswith(".")]
     verify(*in_force(tmp_path, tmp_path))
 
 

@@ -1,0 +1,83 @@
+"""Rows of a request as columns for the model, with all their mistakes named."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_assets.api.problems import ApiProblem, invalid
+from churn_assets.api.served import Served
+
+NUMBERS = frozenset({int, float, bool, type(None)})
+TEXTS = frozenset({str, type(None)})
+NAMED = 100  # so many unknown features are named
+
+
+class FeatureColumns(NamedTuple):
+    """Columns as `Transformation.matrix` reads them, and the names in the rows that the model does not know."""
+
+    columns: dict[str, NDArray[Any]]
+    unknown: list[str]
+
+
+def columns_from_rows(served: Served, rows: Sequence[Any]) -> FeatureColumns:
+    """Columns of rows of feature values; an absent feature is missing.
+
+    Raises:
+        ApiProblem: a row or a value is not of its kind; names the first place of each feature, never the value.
+    """
+    mistakes = [(f"rows.{at}", "must be an object") for at, row in enumerate(rows) if type(row) is not dict]
+    if mistakes:
+        raise invalid(mistakes)
+    columns: dict[str, NDArray[Any]] = {}
+    for name in served.names:
+        values = [row.get(name) for row in rows]
+        column = column_from(values, name in served.categories)
+        if isinstance(column, str):
+            mistakes.append((f"rows.{first_wrong(values, name in served.categories)}.{name}", column))
+        else:
+            columns[name] = column
+    if mistakes:
+        raise invalid(mistakes)
+    unknown = set().union(*rows) - served.words.keys() - set(served.names)
+    return FeatureColumns(columns, sorted(unknown)[:NAMED])
+
+
+def column_from(values: list[Any], is_category: bool) -> NDArray[Any] | str:
+    """The values of one feature as a column, or what is wrong with them."""
+    kinds = set(map(type, values))
+    if is_category:
+        if bool in kinds:  # snapshots hold truth values as these words
+            values = [str(value).lower() if type(value) is bool else value for value in values]
+            kinds = set(map(type, values))
+        return np.array(values, dtype=object) if kinds <= TEXTS else "must be a text"
+    if not kinds <= NUMBERS:
+        return "must be a number"
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        return "is too large a number"
+
+
+def first_wrong(values: Sequence[Any], is_category: bool) -> int:
+    """Position of the first value that is not of the kind."""
+    return next((at for at, v in enumerate(values) if isinstance(column_from([v], is_category), str)), 0)
+
+
+def missing_in(served: Served, row: Mapping[str, Any]) -> list[str]:
+    """Features of the model that a row does not name."""
+    return [name for name in served.names if name not in row]
+
+
+def require_rows(rows: object, most: int) -> list[Any]:
+    """The rows of a request.
+
+    Raises:
+        ApiProblem: there are none, or too many.
+    """
+    if not isinstance(rows, list) or not rows:
+        raise invalid([("rows", "must be a list of at least one object")])
+    if len(rows) > most:
+        raise ApiProblem(413, f"{len(rows)} rows are too many; {most} are allowed at once.")
+    return rows

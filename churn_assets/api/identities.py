@@ -1,0 +1,67 @@
+"""Whom a source's own id belongs to. Each look-up is in the audit before the identity file is opened."""
+
+import threading
+from collections.abc import Sequence
+
+from churn_assets.api.problems import SOON, ApiProblem
+from churn_assets.operations.audit.chain import AuditError, record
+from churn_assets.operations.log.writing import event
+from churn_assets.serving.release.identity import IdentityError, key_of, open_identity
+from churn_assets.serving.release.reading import current_release
+from churn_assets.settings import Settings
+
+
+class Identities:
+    """The identity file, decrypted in memory at the first look-up, and again after each release."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._of: object = None
+        self._keys: dict[str, str] | None = None
+
+    def keys_of(self, ids: Sequence[str], caller: str, request_id: str) -> list[str | None]:
+        """customer_key of each id; None where nobody has it. Blocks.
+
+        Raises:
+            ApiProblem: the look-up cannot be recorded, or the identity file cannot be opened.
+        """
+        known = self._known()
+        found = [known.get(given) for given in ids]
+        there = [key for key in found if key is not None]
+        subject = there[0] if len(there) == 1 else f"{len(there)} customers"
+        try:
+            record(
+                self._settings,
+                "look_up",
+                caller,
+                subject,
+                customers=len(there),
+                request_id=request_id,
+                asked=len(ids),
+            )
+        except AuditError as error:
+            event(
+                "api.audit_failed",
+                "A look-up could not be recorded, so it was refused.",
+                level=40,
+                error=error,
+            )
+            raise ApiProblem(503, "The look-up cannot be recorded, so it is refused.", SOON) from None
+        return found
+
+    def _known(self) -> dict[str, str]:
+        with self._lock:
+            try:
+                now = current_release(self._settings.releases_uri)
+                if self._keys is None or now != self._of:
+                    table = open_identity(self._settings.releases_uri, key_of(self._settings))
+                    pairs = (table[name].to_pylist() for name in ("customer_id", "customer_key"))
+                    self._keys, self._of = dict(zip(*pairs, strict=True)), now
+            except (IdentityError, OSError, RuntimeError) as error:
+                if self._keys is None:
+                    event("api.identity_failed", "The identity file cannot be opened.", level=40, error=error)
+                    raise ApiProblem(
+                        503, "The identity file cannot be opened; the log tells why.", SOON
+                    ) from None
+            return self._keys

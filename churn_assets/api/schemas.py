@@ -1,0 +1,312 @@
+"""Requests and answers as OpenAPI describes them."""
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+Value = float | str | bool | None
+KEY = "6ad3456e0c25470f"
+
+
+class Score(BaseModel):
+    """The score of one row."""
+
+    probability: float = Field(
+        description="Calibrated probability to churn in the outcome window.", ge=0, le=1
+    )
+    raw: float = Field(description="Score that ranks: greater is riskier.")
+    reasons: list[str] = Field(description="Up to three reasons in words, the strongest first.")
+    driver: str = Field(description="Group of features that raises the risk most.")
+
+
+class ScoredRow(Score):
+    """The score of one row of a request."""
+
+    missing_features: list[str] = Field(description="Features of the model that the row does not name.")
+
+
+class PastScore(BaseModel):
+    """The score of a customer at one date."""
+
+    as_of_date: date
+    probability: float
+    decile: int | None
+    model_version: str
+
+
+class BriefCustomer(BaseModel):
+    """One customer of a page."""
+
+    customer_key: str = Field(examples=[KEY])
+    status: str = Field(
+        description="`scored`, or why there is no score.", examples=["scored", "too_new", "former"]
+    )
+    status_reason: str | None = Field(description="The status as a sentence.")
+    as_of_date: date | None = Field(None, description="What was known on this day was scored.")
+    model_version: str | None = None
+    raw: float | None = None
+    probability: float | None = Field(
+        None, description="Calibrated probability to churn in the outcome window."
+    )
+    decile: int | None = Field(None, description="Tenth of the cohort by risk; 1 is the riskiest.")
+    risk_tier: str | None = None
+    value_tier: str | None = None
+    segment: str | None = None
+    action: str | None = Field(None, description="What churn.yaml recommends for the segment.")
+    value: float | None = None
+    driver: str | None = None
+    reasons: list[str] = Field(default=[], description="Up to three reasons in words, the strongest first.")
+    expected_months: float | None = Field(None, description="Expected months until the customer leaves.")
+
+
+class CustomerAnswer(BriefCustomer):
+    """One customer."""
+
+    history: list[PastScore] = Field(description="Scores at each date, the oldest first.")
+    score_source: Literal["batch", "live"] | None = Field(description="Null without a score.")
+    age_days: int | None = Field(description="Days since as_of_date.")
+    stale: bool = Field(description="Newer scores are overdue.")
+    release: str = Field(description="The release that answers.")
+
+
+class CustomerPage(BaseModel):
+    """A page of customers."""
+
+    release: str
+    stale: bool
+    matching: int = Field(description="Customers on all pages.")
+    customers: list[BriefCustomer]
+    next: str | None = Field(description="`cursor` of the next page; null on the last.")
+
+
+class LookupRequest(BaseModel):
+    """Ids of the source."""
+
+    ids: list[str] = Field(min_length=1, max_length=1000, examples=[["C-000123"]])
+
+
+class LookupAnswer(BaseModel):
+    """Customers in the order of the ids; status `not_found` and `objected` come without a score."""
+
+    release: str
+    customers: list[dict[str, Any]]
+
+
+class ScoreRequest(BaseModel):
+    """Rows of features by name."""
+
+    rows: list[dict[str, Value]] = Field(
+        min_length=1, examples=[[{"subscriptions_days_to_expiry": 20, "tickets_count_3m": 4}]]
+    )
+
+
+class ScoreAnswer(BaseModel):
+    """Scores in the order of the rows."""
+
+    release: str
+    model_version: str
+    trained_as_of: date
+    stale: bool
+    unknown_features: list[str] = Field(description="Names in the rows that are no features.")
+    scores: list[ScoredRow]
+
+
+class WhatIfRequest(BaseModel):
+    """Actionable features with other values."""
+
+    changes: dict[str, float | str | bool] = Field(
+        min_length=1, examples=[{"subscriptions_monthly_price": 25}]
+    )
+
+
+class Changed(BaseModel):
+    """One changed feature."""
+
+    feature: str
+    words: str
+    before: float | str | None
+    after: float | str
+    probability: float = Field(description="With this change alone.")
+
+
+class WhatIfAnswer(BaseModel):
+    """The probability with and without the changes."""
+
+    customer_key: str
+    before: float
+    after: float
+    difference: float
+    changes: list[Changed]
+    kept: list[str] = Field(description="Related features that kept their value, in words.")
+    as_of_date: date
+    model_version: str
+    release: str
+
+
+class OfTheRelease(BaseModel):
+    """What every answer about the release says."""
+
+    release: str
+    as_of_date: date
+    model_version: str
+    stale: bool
+
+
+class SegmentDriver(BaseModel):
+    """Customers of a segment with one driver."""
+
+    driver: str
+    customers: int
+    mean_probability: float
+
+
+class SegmentSize(BaseModel):
+    """One segment."""
+
+    segment: str
+    action: str
+    customers: int
+    drivers: list[SegmentDriver]
+
+
+class SegmentsAnswer(OfTheRelease):
+    """The segments of the current scores."""
+
+    segments: list[SegmentSize]
+
+
+class ModelFeature(BaseModel):
+    """A feature of the model."""
+
+    name: str
+    kind: Literal["number", "text"]
+    words: str
+    unit: str | None = None
+    meaning: str | None = None
+    typical: float | None = None
+    actionable: bool = Field(description="A what-if question may change it.")
+    observed: str | None = Field(None, description="Values that a what-if question may use.")
+
+
+class ModelAnswer(OfTheRelease):
+    """The model of the release."""
+
+    candidate: str
+    trained_as_of: date
+    split: dict[str, Any] | None
+    training: dict[str, Any] | None = Field(description="The row of models/training_runs.")
+    champions: list[dict[str, Any]] = Field(description="Which version was in charge from when on.")
+    features: list[ModelFeature]
+    card: str = Field(description="The model card as Markdown; empty if there is none.")
+
+
+class MonitoringAnswer(OfTheRelease):
+    """How past scores came true, and how far the current cohort has drifted."""
+
+    performance: list[dict[str, Any]]
+    drift: list[dict[str, Any]]
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    live: bool
+
+
+class RefusedRelease(BaseModel):
+    """A release that was not taken."""
+
+    release: str
+    why: str
+
+
+class Ready(BaseModel):
+    """Whether there is a release to answer from."""
+
+    ready: bool
+    release: str | None
+    as_of_date: date | None
+    stale: bool | None
+    refused: RefusedRelease | None = Field(description="The release in force, if it did not verify.")
+    unreachable: str | None = Field(description="Why the releases cannot be read, if so.")
+
+
+class ServerAnswer(BaseModel):
+    """The server."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorMetadata(BaseModel):
+    """An input or an output."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(BaseModel):
+    """The model as the protocol describes it."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ModelReady(BaseModel):
+    """Whether the model can answer."""
+
+    name: str
+    ready: bool
+
+
+class InputTensor(BaseModel):
+    """The values of one feature."""
+
+    name: str = Field(examples=["tickets_count_3m"])
+    shape: list[int] = Field(examples=[[1]])
+    datatype: str = Field(examples=["FP64"])
+    data: list[Any] = Field(examples=[[4]])
+
+
+class OutputName(BaseModel):
+    """A wanted output."""
+
+    name: Literal["probability", "raw", "reasons", "driver"]
+
+
+class InferRequest(BaseModel):
+    """Tensors of shape [n] or [n, 1], one per feature. A feature without a tensor is missing."""
+
+    id: str | None = None
+    inputs: list[InputTensor] = Field(min_length=1)
+    outputs: list[OutputName] | None = None
+
+
+class OutputTensor(TensorMetadata):
+    """Answers for all rows."""
+
+    data: list[Any]
+
+
+class InferAnswer(BaseModel):
+    """The answers."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[OutputTensor]
+
+
+def body(model: type[BaseModel]) -> dict[str, Any]:
+    """For OpenAPI: the body of a call that reads it itself."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+BODIES: tuple[type[BaseModel], ...] = (LookupRequest, ScoreRequest, WhatIfRequest, InferRequest)

@@ -1,0 +1,180 @@
+"""What each customer is at the end of each month, by what is known today: there, or not known."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.history.knowledge import at_each, from_to, index_of, newest_rows, spell_of, with_validity
+from churn_assets.history.merges import counted_for_survivors, own_key
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+# Revenue is counted in whole ten-thousandths, so that sums are exact and equations hold to the last digit.
+UNITS = 10_000
+_KEPT = ("customer_key", "as_of_index", "joined_index", "stays")
+
+
+def month_states(
+    told: "DataFrame",
+    silver: Mapping[str, "DataFrame"],
+    business: Business,
+    indexes: Sequence[int],
+    sums: "DataFrame | None",
+) -> "DataFrame":
+    """customer_key, as_of_index, known, joined_index, revenue (in UNITS), and the columns of `groups_of`.
+
+    One row per customer and month at whose end the customer is there (`known`) or may be there. `told`: see
+    `stays.stays`. `sums`: see `revenue_of_months`; None if the revenue is a column of the spells, or none.
+
+    A group is told by what was known at the end of the month; where nothing was known then, by what was known first
+    after it.
+    """
+    from pyspark.sql import functions as F
+
+    source = business.label_source
+    own = own_key(source, told) if source.spell else []
+    order = list(dict.fromkeys(["started", *own]))
+    of_spell = [group.column for group in business.file.churn_rates.by if group.source == source.name]
+    of_customer = told.groupBy("customer_key").agg(
+        index_of(F.min("started")).alias("joined_index"), F.count(F.lit(1)).alias("stays")
+    )
+    named = told.join(of_customer, "customer_key")
+    there = _there(named, silver[source.name], business, indexes, of_spell, priced=sums is None)
+    since, until = index_of(F.col("unknown_from")), index_of(F.col("unknown_until")) - 1
+    doubted = from_to(named.where("unknown_from IS NOT NULL"), since, until, indexes).select(
+        *_KEPT,
+        *(name for name in order if name not in _KEPT),
+        F.lit(False).alias("known"),
+        F.lit(0).cast("long").alias("revenue"),
+        *(F.lit(None).cast(source.column(name).spark_type).alias(group_column(name)) for name in of_spell),
+    )
+    found = _one_row(there.unionByName(doubted), order, [group_column(name) for name in of_spell])
+    for entity in business.of_role("entity"):
+        names = [group.column for group in business.file.churn_rates.by if group.source == entity.name]
+        if names:
+            attributes = _attributes(silver[entity.name], entity, names, indexes)
+            found = found.join(attributes, ["customer_key", "as_of_index"], "left")
+    if sums is None:
+        return found
+    paid = found.drop("revenue").join(sums, ["customer_key", "as_of_index"], "left")
+    return paid.fillna(0, ["revenue"])
+
+
+def _one_row(rows: "DataFrame", order: Sequence[str], groups: Sequence[str]) -> "DataFrame":
+    """One row per customer and month: all revenue, and the groups of the stay that began last."""
+    from pyspark.sql import functions as F
+
+    of_month, rest = ["customer_key", "as_of_index"], ["known", "joined_index", "revenue"]
+    several = rows.where("stays > 1") if groups else rows
+    chosen = F.max(F.struct("known", *order, *groups)) if groups else F.max("known")
+    found = several.groupBy(*of_month).agg(
+        chosen.alias("_row"),
+        F.max("known").alias("known"),
+        F.max("joined_index").alias("joined_index"),
+        F.sum("revenue").alias("revenue"),
+    )
+    if not groups:
+        return found.select(*of_month, *rest)
+    # most customers have one stay, and a greatest struct costs far more than the rows
+    alone = rows.where("stays = 1").select(*of_month, *rest, *groups)
+    return alone.unionByName(found.select(*of_month, *rest, *(F.col("_row")[g].alias(g) for g in groups)))
+
+
+def _there(
+    named: "DataFrame",
+    versions: "DataFrame",
+    business: Business,
+    indexes: Sequence[int],
+    groups: Sequence[str],
+    *,
+    priced: bool,
+) -> "DataFrame":
+    """The stays at the end of each month, with the groups of the spell and its revenue if it is `priced`."""
+    from pyspark.sql import functions as F
+
+    source = business.label_source
+    over = F.least(index_of(F.col("until")), index_of(F.col("unknown_from"))) - 1
+    there = from_to(named.where("started IS NOT NULL"), index_of(F.col("started")), over, indexes)
+    own = own_key(source, named) if source.spell else []
+    price = business.file.churn_rates.revenue if priced and source.spell else None
+    columns = list(dict.fromkeys([*groups, *([price] if price else [])]))
+    if columns:
+        values = _values(versions, source, columns, indexes)
+        renamed = values.withColumnsRenamed(dict(zip(source.silver_key, own, strict=True)))
+        there = there.join(renamed, [*own, "as_of_index"], "left")
+    return there.select(
+        *_KEPT,
+        *(name for name in dict.fromkeys(["started", *own]) if name not in _KEPT),
+        F.lit(True).alias("known"),
+        (in_units(F.col(price)) if price else F.lit(0).cast("long")).alias("revenue"),
+        *(F.col(name).alias(group_column(name)) for name in groups),
+    )
+
+
+def group_column(name: str) -> str:
+    """The column of a group among those of the states."""
+    return f"by_{name}"
+
+
+def groups_of(business: Business) -> list[str]:
+    """The declared groups, in order."""
+    return [group.column for group in business.file.churn_rates.by]
+
+
+def in_units(amount: "Column") -> "Column":
+    """An amount in whole UNITS."""
+    from pyspark.sql import functions as F
+
+    return F.round(amount * UNITS).cast("long")
+
+
+def _values(
+    versions: "DataFrame", source: Source, columns: Sequence[str], indexes: Sequence[int]
+) -> "DataFrame":
+    """The silver key, as_of_index and columns of each key at the end of each month.
+
+    A month of which nothing was known at its end, before the first version or while the newest was refused, has the
+    values of the first accepted one after it.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    key = list(source.silver_key)
+    begin: Column = F.lit(min(indexes))
+    if source.spell:
+        begin = index_of(F.to_date(spell_of(source).started_on))
+    before = F.lag("superseded_index").over(Window.partitionBy(*key).orderBy("known_index"))
+    accepted = with_validity(versions, source).where("NOT refused")
+    since = F.coalesce(before, F.least(F.col("known_index"), begin))
+    valid = accepted.withColumn("known_index", since)
+    kept = dict.fromkeys([*key, "as_of_index", *columns])
+    return at_each(valid, indexes).select(*kept)
+
+
+def _attributes(
+    versions: "DataFrame", source: Source, names: Sequence[str], indexes: Sequence[int]
+) -> "DataFrame":
+    """customer_key, as_of_index and the group columns of an entity source; of several accounts the newest speaks."""
+    from pyspark.sql import functions as F
+
+    columns = [F.col(name).alias(group_column(name)) for name in names]
+    if source.silver_key == ("customer_key",):
+        return _values(versions, source, names, indexes).select("customer_key", "as_of_index", *columns)
+    values = _values(versions, source, ["customer_key", "known_at", "sequence", *names], indexes)
+    return newest_rows(values, ["customer_key", "as_of_index"], source, columns)
+
+
+def revenue_of_months(months: "DataFrame", column: str, merged: "DataFrame | None") -> "DataFrame":
+    """customer_key, as_of_index and revenue in UNITS, from gold/customer_months.
+
+    What merged customers paid counts for their survivors.
+    """
+    from pyspark.sql import functions as F
+
+    rows = counted_for_survivors(months, merged, by=None)
+    index = index_of(F.to_date(F.concat("month", F.lit("-01"))))
+    return rows.groupBy("customer_key", index.alias("as_of_index")).agg(
+        F.sum(in_units(F.col(column))).alias("revenue")
+    )

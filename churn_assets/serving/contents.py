@@ -1,0 +1,331 @@
+"""Collects from the lake what a release holds."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.gold_columns import free_names
+from churn_assets.history.known_until import source_states
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import Table
+from churn_assets.ml.portable.model import PortableModel
+from churn_assets.ml.portable.scored import typical_values
+from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
+from churn_assets.months import add_months, month_end, month_of
+from churn_assets.serving.columns import catalogue_of, schema_of
+from churn_assets.serving.customers import SCORED, customer_rows
+from churn_assets.serving.people import Objections, survivors
+from churn_assets.serving.release.manifest import About
+from churn_assets.serving.release.words import FeatureWords
+from churn_assets.serving.release.writing import Contents
+from churn_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Tables that a release holds as they are in the lake, but for columns that name a person of the company.
+COPIED: tuple[tuple[Table, tuple[str, ...]], ...] = (
+    (tables.CHURN_EVENTS, ()),
+    (tables.CHURN_RATES, ()),
+    (tables.RETENTION_COHORTS, ()),
+    (tables.RETENTION_CURVES, ()),
+    (tables.LIFETIME_QUALITY, ()),
+    (tables.MODEL_PERFORMANCE, ()),
+    (tables.DRIFT, ()),
+    (tables.PEOPLE_BALANCE, ()),
+    (tables.CHAMPIONS, ("by",)),
+    (tables.TRAINING_RUNS, ()),
+)
+NEVER = "was never materialised"
+
+
+class NothingScored(RuntimeError):
+    """There are no scores with segments, so there is nothing to release."""
+
+
+class Inconsistent(RuntimeError):
+    """The tables of the lake do not fit each other; the message says which, and what to run."""
+
+
+def scored_days(lakehouse: Lakehouse) -> dict[date, str]:
+    """Scored as_of_date -> model version whose scores the segments use.
+
+    Raises:
+        NothingScored: there are no segments.
+        Inconsistent: the newest scores have no segments.
+    """
+    if not lakehouse.exists(tables.CUSTOMER_SEGMENTS) or not lakehouse.exists(tables.CHURN_SCORES):
+        raise NothingScored
+    by = ["as_of_date", "model_version"]
+    counts = lakehouse.aggregate(tables.CUSTOMER_SEGMENTS, by, [("customer_key", "count")]).to_pylist()
+    versions = {row["as_of_date"]: row["model_version"] for row in counts}
+    newest = max(lakehouse.slices(tables.CHURN_SCORES, "as_of_date"), default=None)
+    if newest is None:
+        raise NothingScored
+    if newest not in versions:
+        raise Inconsistent(
+            f"The scores of {newest} have no segments. Run `churn-assets run score --from {newest:%Y-%m}`."
+        )
+    return dict(sorted(versions.items()))
+
+
+def read_contents(
+    lakehouse: Lakehouse, tracking: Tracking, business: Business, objected: Objections
+) -> Contents:
+    """Everything that a release of the newest scored cohort holds.
+
+    Raises:
+        NothingScored: there are no scores.
+        Inconsistent: tables do not fit each other.
+        VersionGone: MLflow no longer has the model of the newest scores.
+    """
+    days = scored_days(lakehouse)
+    newest, version = list(days.items())[-1]
+    model = tracking.load_version(version)
+    found, absent = _tables(lakehouse, business, days, model, objected)
+    training = _training(lakehouse, version)
+    statuses = found["customers"]["status"].value_counts().to_pylist()
+    counts = {str(row["values"]): int(row["counts"]) for row in statuses}
+    counts |= {"customers": found["customers"].num_rows, SCORED: counts.get(SCORED, 0)}
+    counts |= {"objected": len(objected.keys), "objection_unanswered": objected.unanswered}
+    known = [state.until for state in source_states(lakehouse, business, month_of(newest))]
+    about = About(
+        business=business.name,
+        model_version=version,
+        trained_as_of=str(training["trained_as_of"]) if training else "",
+        as_of_date=str(newest),
+        as_of_dates=[str(day) for day in days],
+        known_until=str(min(day for day in known if day)) if all(known) and known else None,
+        stale_from=_stale_from(business, newest),
+        counts=counts,
+    )
+    card = tracking.card(training["mlflow_run_id"]) if training else {}
+    return Contents(
+        about,
+        found,
+        absent,
+        model,
+        feature_words(lakehouse, business, model),
+        _business(business),
+        catalogue_of(business, found),
+        card,
+    )
+
+
+def _stale_from(business: Business, newest: date) -> str | None:
+    """The day from which on the scores of the next month are overdue; None after the calendar's end."""
+    following, end = add_months(month_of(newest), 1), business.file.calendar.end
+    if end is not None and following > end:
+        return None
+    return str(month_end(following) + timedelta(days=business.file.service_levels.score_days))
+
+
+def _training(lakehouse: Lakehouse, version: str) -> dict[str, Any] | None:
+    if not lakehouse.exists(tables.TRAINING_RUNS):
+        return None
+    rows = lakehouse.arrow(tables.TRAINING_RUNS, None, [("model_version", "=", version)]).to_pylist()
+    return rows[0] if rows else None
+
+
+def _tables(
+    lakehouse: Lakehouse,
+    business: Business,
+    days: Mapping[date, str],
+    model: PortableModel,
+    objected: Objections,
+) -> "tuple[dict[str, pa.Table], dict[str, str]]":
+    """Returns the tables, and why others are absent."""
+    import pyarrow as pa
+
+    for table in (tables.CUSTOMERS, tables.CUSTOMER_MONTHS, tables.CHURN_EVENTS):
+        if not lakehouse.exists(table):
+            raise Inconsistent(f"{table.path} {NEVER}. Materialise the assets of gold.")
+    newest = max(days)
+    scores, segments = (
+        _of_days(lakehouse, tables.CHURN_SCORES, days),
+        _of_days(lakehouse, tables.CUSTOMER_SEGMENTS, days),
+    )
+    of_newest: list[tuple[str, str, object]] = [("as_of_date", "=", newest)]
+    current = {
+        name: _on(rows, newest).to_pandas() for name, rows in (("scores", scores), ("segments", segments))
+    }
+    if lakehouse.exists(tables.EXPECTED_LIFETIMES):
+        current["lifetimes"] = lakehouse.arrow(tables.EXPECTED_LIFETIMES, None, of_newest).to_pandas()
+    if len(current["scores"]) != len(current["segments"]):
+        raise Inconsistent(
+            f"{len(current['scores']):,} scores of {newest} stand beside {len(current['segments']):,} segments. "
+            f"Run `churn-assets run score --from {newest:%Y-%m}`."
+        )
+    customers = customer_rows(lakehouse, business, month_of(newest), current)
+    found = {
+        "customers": pa.Table.from_pandas(customers, schema_of("customers", business), preserve_index=False),
+        "scores": scores.select(schema_of("scores", business).names),
+        "segments": segments,
+        "snapshots": _snapshots(lakehouse, business, model, newest),
+        "customer_months": _customer_months(lakehouse, business),
+    }
+    absent: dict[str, str] = {}
+    for table, dropped in COPIED:
+        if lakehouse.exists(table):
+            rows = lakehouse.arrow(table)
+            found[table.name] = rows.drop_columns([c for c in dropped if c in rows.column_names])
+        else:
+            absent[table.name] = f"{table.path} {NEVER}"
+    contacts = _contacts(lakehouse, business)
+    if contacts is None:
+        absent["contacts"] = "no source of the role treatment has passed silver"
+    else:
+        found["contacts"] = contacts
+    found = {name: _sorted(name, without(rows, objected.keys)) for name, rows in found.items()}
+    found["segment_sizes"] = _segment_sizes(found["segments"], business)
+    found["objections"] = pa.table({"customer_key": pa.array(sorted(objected.keys), pa.string())})
+    return found, absent
+
+
+def without(rows: "pa.Table", keys: Set[str]) -> "pa.Table":
+    """The rows that are of none of these customers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not keys or "customer_key" not in rows.column_names:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["customer_key"], pa.array(sorted(keys), pa.string()))))
+
+
+def _sorted(name: str, rows: "pa.Table") -> "pa.Table":
+    """Rows in the order by which readers look them up."""
+    order = ("customer_key", "as_of_date", "month", "happened_on", "ended_on")
+    keys = [column for column in order if column in rows.column_names]
+    return rows.sort_by([(key, "ascending") for key in keys]) if keys else rows
+
+
+def _on(rows: "pa.Table", day: date) -> "pa.Table":
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.field("as_of_date") == day)
+
+
+def _of_days(lakehouse: Lakehouse, table: Table, days: Mapping[date, str]) -> "pa.Table":
+    """The rows of these days by these versions."""
+    import pyarrow as pa
+
+    wanted = pa.table({"as_of_date": pa.array(days, pa.date32()), "model_version": pa.array(days.values())})
+    return lakehouse.arrow(table).join(wanted, ["as_of_date", "model_version"], join_type="left semi")
+
+
+def _snapshots(lakehouse: Lakehouse, business: Business, model: PortableModel, day: date) -> "pa.Table":
+    """The features of the newest cohort: those that are declared, and those that only the model still reads."""
+    there = lakehouse.columns(tables.CUSTOMER_SNAPSHOTS)
+    wanted = dict.fromkeys(
+        ["customer_key", "as_of_date", "known_at", "tenure_days", *(f.name for f in business.features)]
+    ) | dict.fromkeys(model.transformation.features)
+    return lakehouse.arrow(
+        tables.CUSTOMER_SNAPSHOTS, [name for name in wanted if name in there], [("as_of_date", "=", day)]
+    )
+
+
+def _customer_months(lakehouse: Lakehouse, business: Business) -> "pa.Table":
+    hidden = {
+        name
+        for p in business.protected
+        if not p.allowed_as_feature
+        for name in (p.column, f"{p.source}_{p.column}")
+    }
+    names = [name for name in lakehouse.columns(tables.CUSTOMER_MONTHS) if name not in hidden]
+    return lakehouse.arrow(tables.CUSTOMER_MONTHS, names)
+
+
+def _contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
+    """Every contact as its source tells it now, and the customer's first ending after it; None without a source."""
+    import pandas as pd
+    import pyarrow as pa
+
+    sources = [s for s in business.of_role("treatment") if lakehouse.exists(tables.silver(s))]
+    if not sources:
+        return None
+    heirs = survivors(lakehouse, business)
+    endings = lakehouse.arrow(tables.CHURN_EVENTS, ["customer_key", "ended_on"]).to_pandas()
+    endings = endings.assign(left_on=pd.to_datetime(endings["ended_on"])).drop(columns="ended_on")
+    taken, parts = {"customer_key", "source", "happened_on", "left_on"}, []
+    for source in sources:
+        own = [c.name for c in source.attributes if c.name not in (source.event_time, *source.silver_key)]
+        names = dict.fromkeys([*source.silver_key, "customer_key", str(source.event_time), *own])
+        versions = lakehouse.arrow(
+            tables.silver(source), [*names, "known_at", "sequence", "refused"]
+        ).to_pandas()
+        newest = versions.sort_values(["known_at", "sequence"]).drop_duplicates(
+            list(source.silver_key), keep="last"
+        )
+        newest = newest[~newest["refused"].astype(bool)]
+        day = pd.to_datetime(newest[str(source.event_time)], utc=True).dt.tz_localize(None).dt.normalize()
+        key = newest["customer_key"].replace(heirs) if heirs else newest["customer_key"]
+        told = newest[own].rename(columns=free_names(source, own, taken))
+        told = told.assign(customer_key=key, source=source.name, happened_on=day)
+        told = pd.merge_asof(
+            told.sort_values("happened_on"),
+            endings.sort_values("left_on"),
+            left_on="happened_on",
+            right_on="left_on",
+            by="customer_key",
+            direction="forward",
+        )
+        days = {
+            name: told[name].dt.date.where(told[name].notna(), None) for name in ("happened_on", "left_on")
+        }
+        parts.append(pa.Table.from_pandas(told.assign(**days), preserve_index=False))
+    rows = pa.concat_tables(parts, promote_options="permissive").replace_schema_metadata(None)
+    first = ["customer_key", "source", "happened_on"]
+    dates = {"happened_on": pa.date32(), "left_on": pa.date32()}
+    rows = rows.select([*first, *(n for n in rows.column_names if n not in first)])
+    return rows.cast(pa.schema([pa.field(f.name, dates.get(f.name, f.type)) for f in rows.schema]))
+
+
+def _segment_sizes(segments: "pa.Table", business: Business) -> "pa.Table":
+    by = ["as_of_date", "segment", "action", "driver"]
+    sizes = segments.group_by(by).aggregate([("customer_key", "count"), ("probability", "mean")])
+    named = sizes.rename_columns([*by, "customers", "mean_probability"])
+    return named.select(schema_of("segment_sizes", business).names).sort_by(
+        [(name, "ascending") for name in by]
+    )
+
+
+def feature_words(lakehouse: Lakehouse, business: Business, model: PortableModel) -> Sequence[FeatureWords]:
+    """The declared features with units, typical values and, where we can change them, observed values."""
+    known, typical = set(model.transformation.features), typical_values(model)
+    columns = {c.name: c for c in tables.customer_snapshots(business).columns}
+    can = {f.name for f in actionable(model, business.features)}
+    return [
+        FeatureWords(
+            replace(feature),
+            feature.name in known,
+            typical.get(feature.name),
+            _observed(lakehouse, model, feature.name) if feature.name in can else None,
+            columns[feature.name].unit,
+            columns[feature.name].meaning,
+        )
+        for feature in business.features
+    ]
+
+
+def _observed(lakehouse: Lakehouse, model: PortableModel, name: str) -> Observed:
+    """Values of the train cohorts, read one feature at a time: all together may not fit into memory."""
+    days = [date.fromisoformat(day) for day in model.about["split"]["train"]]
+    rows = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, [name], [("as_of_date", "in", days)])
+    return observed_range(model, rows.to_pandas()[name])
+
+
+def _business(business: Business) -> dict[str, Any]:
+    file = business.file
+    return {
+        "name": business.name,
+        "windows": file.windows.model_dump(),
+        "label": file.label.model_dump(),
+        "eligibility": file.eligibility.model_dump(),
+        "segments": file.segments.model_dump(),
+        "customer_months": [column.model_dump() for column in file.customer_months],
+        "capacity": file.training.capacity,
+        "score_days": file.service_levels.score_days,
+    }

@@ -1,0 +1,130 @@
+"""Who objects to profiling, and the rows of the identity file."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.gold_columns import SURVIVOR, entities
+from churn_assets.contracts.source import AnswerColumn, Source
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+ID, KEY, CONTACT_KNOWN_AT, CONSENT, OWNER = (
+    "customer_id",
+    "customer_key",
+    "contact_known_at",
+    "consent",
+    "account_owner",
+)
+ORDER = ["known_at", "sequence"]
+
+
+@dataclass(frozen=True)
+class Objections:
+    """customer_keys of those who objected to profiling, and how many never answered."""
+
+    keys: Set[str]
+    unanswered: int
+
+
+def survivors(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
+    """customer_key of a merged customer -> that of the survivor."""
+    if not business.tells_merges:
+        return {}
+    told = lakehouse.arrow(tables.CUSTOMERS, [KEY, SURVIVOR]).to_pylist()
+    return {row[KEY]: row[SURVIVOR] for row in told if row[SURVIVOR]}
+
+
+def objections(lakehouse: Lakehouse, business: Business) -> Objections:
+    """Everybody whose last answer in an entity that declares `objection` is yes, and who was merged with them.
+
+    An answer holds until another one is known: a row that was refused does not take an objection back.
+    """
+    keys: set[str] = set()
+    unanswered: set[str] = set()
+    for source in entities(business):
+        if (asked := source.reach.objection) is not None:
+            answers = _answers(lakehouse, source, asked)
+            last = answers.dropna(subset="yes").drop_duplicates(list(source.silver_key), keep="last")
+            keys |= set(last.loc[last["yes"].astype(bool), KEY])
+            unanswered |= set(answers[KEY]) - set(last[KEY])
+    heirs = survivors(lakehouse, business)
+    keys |= {heirs[key] for key in keys if key in heirs}
+    keys |= {key for key, heir in heirs.items() if heir in keys}
+    return Objections(frozenset(keys), len(unanswered - keys))
+
+
+def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) -> "pa.Table":
+    """Ids with customer_key, the declared contact columns, contact_known_at, consent and account_owner; by id.
+
+    Contact columns are those of the newest accepted row, of contact_known_at. Consent is that of the newest row, and
+    null where that was refused or tells none. Of who objected to profiling only the ids and keys are there.
+    """
+    import pyarrow as pa
+
+    people: pd.DataFrame = lakehouse.arrow(tables.CUSTOMER_KEYS, [ID, KEY]).to_pandas()
+    taken: list[str] = []
+    for source in entities(business):
+        wanted = [name for name in source.reach.contact if name not in taken]
+        if wanted:
+            taken += wanted
+            rows = _contacts(lakehouse, business, source, wanted)
+            people = people.merge(rows, on=KEY, how="left", suffixes=("", f"_{source.name}"))
+    people[CONSENT], people[OWNER] = None, None
+    for source in entities(business):
+        if source.reach.consent is not None and people[CONSENT].isna().all():
+            people[CONSENT] = people[KEY].map(_consents(lakehouse, source, source.reach.consent))
+        if source.reach.account_owner is not None and people[OWNER].isna().all():
+            people[OWNER] = people[KEY].map(_owners(lakehouse, business, source))
+    hidden = people[KEY].isin(list(objected))
+    people.loc[hidden, [name for name in people.columns if name not in (ID, KEY)]] = None
+    types = {CONTACT_KNOWN_AT: pa.date32(), CONSENT: pa.bool_()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in people.columns])
+    columns = [pa.array(people[f.name], f.type, from_pandas=True) for f in schema]
+    return pa.Table.from_arrays(columns, schema=schema).sort_by(ID)
+
+
+def _answers(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.DataFrame":
+    """The versions of an entity, oldest first, with `yes`: whether the answer is one; null without an answer."""
+    names = list(dict.fromkeys([KEY, *source.silver_key, *ORDER, "refused", asked.column]))
+    found: pd.DataFrame = lakehouse.arrow(tables.silver(source), names).to_pandas().sort_values(ORDER)
+    texts = found[asked.column].map(lambda v: str(v).lower() if isinstance(v, bool) else str(v))
+    yes = texts.isin(asked.values).astype(object)
+    return found.assign(yes=yes.where(found[asked.column].notna() & ~found["refused"].astype(bool), None))
+
+
+def _consents(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.Series":
+    """customer_key -> consent by the newest row; of several rows (accounts) every one must consent."""
+    newest = _answers(lakehouse, source, asked).drop_duplicates(list(source.silver_key), keep="last")
+    untold = newest.loc[newest["yes"].isna(), KEY]
+    agrees = newest["yes"].eq(True).groupby(newest[KEY]).min()
+    return agrees.astype(object).where(~agrees.index.isin(untold), None)
+
+
+def _contacts(
+    lakehouse: Lakehouse, business: Business, source: Source, names: Sequence[str]
+) -> "pd.DataFrame":
+    """customer_key, the columns as text, and contact_known_at of the newest row of an entity."""
+    table = tables.customer_identity(business)
+    wanted = [KEY, *names, *ORDER]
+    rows: pd.DataFrame = lakehouse.arrow(table, wanted, [("source", "=", source.name)]).to_pandas()
+    newest = rows.sort_values(ORDER).drop_duplicates(KEY, keep="last").drop(columns="sequence")
+    texts = {name: newest[name].map(str, na_action="ignore") for name in names}
+    return newest.assign(**texts).rename(columns={"known_at": CONTACT_KNOWN_AT})
+
+
+def _owners(lakehouse: Lakehouse, business: Business, source: Source) -> "pd.Series":
+    """customer_key -> who looks after the customer, by the newest row that tells."""
+    name = str(source.reach.account_owner)
+    if source.column(name).personal:
+        rows = _contacts(lakehouse, business, source, [name])
+    else:
+        read = lakehouse.arrow(tables.silver(source), [KEY, *ORDER, name]).to_pandas()
+        rows = read.dropna(subset=name).sort_values(ORDER).drop_duplicates(KEY, keep="last")
+    owners: pd.Series = rows.set_index(KEY)[name]
+    return owners.map(str, na_action="ignore")

@@ -1,0 +1,22 @@
+"""One running service for the tests that only ask, without keys; its home is `settings.home`."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from churn_assets.settings import ApiSettings, Settings
+from churn_assets_tests.api.releases import publish_release
+from churn_assets_tests.api.running import running
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=str(tmp_path_factory.mktemp("api")), api=ApiSettings(requests_per_minute=1_000_000))
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    publish_release(settings)
+    with running(settings) as found:
+        yield found

@@ -1,0 +1,66 @@
+"""Drawn requests against the OpenAPI description: no server error, and every answer as it is described."""
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from jsonschema import Draft202012Validator
+from schemathesis.checks import CHECKS
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from churn_assets.api.app import create_app
+from churn_assets.settings import Settings
+from churn_assets_tests.api.releases import SCORED
+
+CALLS = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+CONFORMANT = [
+    CHECKS.get_one("not_a_server_error"),
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+@CALLS.parametrize()
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_answer_is_as_described(case: schemathesis.Case, client: httpx.Client) -> None:
+    if "customer_key" in (case.path_parameters or {}) and len(str(case.path_parameters["customer_key"])) % 2:
+        case.path_parameters["customer_key"] = SCORED[0]
+    answer = case.call(base_url=str(client.base_url))
+    case.validate_response(answer, checks=CONFORMANT)
+
+
+def test_the_description_is_valid_and_every_example_fits_its_schema() -> None:
+    document = CALLS.raw_schema
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    examples = 0
+    for name, schema in schemas.items():
+        whole = schema | {"components": {"schemas": schemas}}
+        Draft202012Validator.check_schema(schema)
+        for field, described in schema.get("properties", {}).items():
+            for example in described.get("examples", ()):
+                pointed = described | {"components": whole["components"]}
+                errors = list(Draft202012Validator(pointed).iter_errors(example))
+                assert not errors, (name, field, errors)
+                examples += 1
+    assert examples > 10
+
+
+@pytest.mark.parametrize("path", ["/v1/score", "/v1/customers/lookup", "/v2/models/churn/infer"])
+def test_bodies_are_described(path: str) -> None:
+    body = CALLS.raw_schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["$ref"].rpartition("/")[2] in CALLS.raw_schema["components"]["schemas"]

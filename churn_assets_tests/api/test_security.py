@@ -1,0 +1,417 @@
+"""Who may not ask gets no answer, and what is asked gets into no log, metric or error."""
+
+import hashlib
+import hmac
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from churn_assets.api import keys as keys_module
+from churn_assets.api.app import create_app
+from churn_assets.api.keys import Key, Keys, keys_file, now
+from churn_assets.api.serve import ServeError, serve
+from churn_assets.operations.audit.verification import stored
+from churn_assets.operations.log.reading import read_log
+from churn_assets.operations.log.writing import log_folder
+from churn_assets.settings import ApiSettings, Settings
+from churn_assets_tests.api.releases import CANARY, OBJECTED, SCORED, publish_identities, publish_release
+from churn_assets_tests.api.running import running, wait_until
+
+CUSTOMER = f"/v1/customers/{SCORED[0]}"
+LIMITS = ApiSettings(requests_per_minute=1_000_000, body_kib=64, rows=100, seconds=2)
+
+
+def ignore(_: Key) -> None:
+    """Records nothing."""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=str(tmp_path_factory.mktemp("api")), api=LIMITS)
+
+
+@pytest.fixture(scope="module")
+def make(settings: Settings) -> Callable[..., str]:
+    """Makes a key with these scopes."""
+
+    def made(*scopes: str, name: str = "crm", expires: timedelta | None = None) -> str:
+        return Keys(keys_file(settings)).create(name, scopes, expires, now(), ignore)[1]
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings, make: Callable[..., str]) -> Iterator[httpx.Client]:
+    publish_release(settings)
+    publish_identities(settings)
+    make("scores")
+    with running(settings) as found:
+        yield found
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.mark.parametrize(
+    "path", [CUSTOMER, "/v1/customers", "/v1/model", "/v1/monitoring", "/metrics", "/v2/models/churn"]
+)
+def test_no_key(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/score", "/v1/customers/lookup", f"{CUSTOMER}/what-if", "/v2/models/churn/infer"]
+)
+def test_no_key_for_what_computes(client: httpx.Client, path: str) -> None:
+    assert client.post(path, json={"rows": [{}]}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer churn_00000000_" + "A" * 43, "Basic YTpi", "Bearer a.b.c"]
+)
+def test_a_wrong_key(client: httpx.Client, header: str) -> None:
+    assert client.get(CUSTOMER, headers={"Authorization": header}).status_code == 401
+
+
+def test_a_right_key_in_either_header(client: httpx.Client, make: Callable[..., str]) -> None:
+    key = make("scores")
+    assert client.get(CUSTOMER, headers=bearer(key)).status_code == 200
+    assert client.get(CUSTOMER, headers={"X-API-Key": key}).status_code == 200
+
+
+def test_an_expired_key(client: httpx.Client, make: Callable[..., str]) -> None:
+    answer = client.get(CUSTOMER, headers=bearer(make("scores", expires=timedelta(seconds=-1))))
+    assert (answer.status_code, answer.json()["detail"]) == (401, "This key is expired.")
+
+
+def test_a_revoked_key(client: httpx.Client, settings: Settings, make: Callable[..., str]) -> None:
+    key = make("scores", name="leaver")
+    assert client.get(CUSTOMER, headers=bearer(key)).status_code == 200
+    Keys(keys_file(settings)).revoke("leaver", now(), ignore)
+    assert client.get(CUSTOMER, headers=bearer(key)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"), [("scores", "/v1/model"), ("monitoring", "/v1/monitoring"), ("identity", None)]
+)
+def test_a_key_has_its_own_scopes_only(
+    client: httpx.Client, make: Callable[..., str], scope: str, allowed: str | None
+) -> None:
+    key = make(scope)
+    gets = {
+        "/v1/model": "scores",
+        CUSTOMER: "scores",
+        "/v1/monitoring": "monitoring",
+        "/metrics": "monitoring",
+    }
+    for path, needed in gets.items():
+        assert client.get(path, headers=bearer(key)).status_code == (200 if needed == scope else 403), path
+    found = client.post("/v1/customers/lookup", json={"ids": ["C-0000"]}, headers=bearer(key))
+    assert found.status_code == (200 if scope == "identity" else 403)
+
+
+def test_a_key_in_the_address_is_refused_even_if_it_is_valid(
+    client: httpx.Client, make: Callable[..., str]
+) -> None:
+    key = make("scores")
+    for address in (f"{CUSTOMER}?key={key}", f"/v1/customers/{key}"):
+        answer = client.get(address, headers=bearer(key))
+        assert answer.status_code == 400
+        assert "Revoke this key" in answer.json()["detail"]
+        assert key not in answer.text
+
+
+def test_a_wrong_key_costs_as_much_as_an_unknown_one(
+    settings: Settings, make: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key is hashed once and compared once in constant time, so that time tells nothing."""
+    key = make("scores")
+    calls: list[str] = []
+    sha256, compare = hashlib.sha256, hmac.compare_digest
+    monkeypatch.setattr(keys_module.hashlib, "sha256", lambda *a: calls.append("hash") or sha256(*a))
+    monkeypatch.setattr(keys_module.hmac, "compare_digest", lambda *a: calls.append("compare") or compare(*a))
+    known = Keys(keys_file(settings))
+    known.all()
+    for given in (key, key[:-1] + "_", "churn_00000000_" + "A" * 43, "no key at all"):
+        calls.clear()
+        known.find(given)
+        assert calls == ["hash", "compare"], given
+
+
+def test_ten_megabytes(client: httpx.Client, make: Callable[..., str]) -> None:
+    headers = bearer(make("scores")) | {"Content-Type": "application/json"}
+    answer = client.post("/v1/score", content=b" " * 10_000_000, headers=headers)
+    assert answer.status_code == 413
+
+
+def test_a_body_without_a_length_is_counted(client: httpx.Client, make: Callable[..., str]) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b" " * 4096
+
+    headers = bearer(make("scores")) | {"Content-Type": "application/json"}
+    with suppress(httpx.WriteError, httpx.ReadError):  # the connection was closed while the client still sent
+        assert client.post("/v1/score", content=pieces(), headers=headers).status_code == 413
+    assert client.get(CUSTOMER, headers=headers).status_code == 200
+
+
+def raw_answer(client: httpx.Client, sent: bytes, wait: float = 20) -> bytes:
+    """What the service answers to these bytes, until it closes the connection or says nothing more."""
+    place = urlsplit(str(client.base_url))
+    with socket.create_connection((str(place.hostname), int(place.port or 0)), wait) as wire:
+        wire.sendall(sent)
+        found = b""
+        while b"\r\n\r\n" not in found:
+            piece = wire.recv(65536)
+            if not piece:
+                break
+            found += piece
+        return found
+
+
+def test_a_slow_body(client: httpx.Client, make: Callable[..., str]) -> None:
+    key = make("scores")
+    head = (
+        f"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    began = time.monotonic()
+    answer = raw_answer(client, head.encode())
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - began >= LIMITS.seconds
+
+
+def test_ten_thousand_rows(client: httpx.Client, make: Callable[..., str]) -> None:
+    key = bearer(make("scores"))
+    answer = client.post("/v1/score", json={"rows": [{}] * 10_000}, headers=key)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        413,
+        "10000 rows are too many; 100 are allowed at once.",
+    )
+    tensor = {"name": "tenure_days", "datatype": "FP64", "shape": [10_000], "data": [1] * 10_000}
+    assert client.post("/v2/models/churn/infer", json={"inputs": [tensor]}, headers=key).status_code == 413
+
+
+def test_more_ids_than_allowed(client: httpx.Client, make: Callable[..., str]) -> None:
+    answer = client.post("/v1/customers/lookup", json={"ids": ["a"] * 1001}, headers=bearer(make("identity")))
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"rows": [{"tenure_days": NaN}]}',
+        b'{"rows": ' + b"[" * 20_000,
+        b"\xff\xfe",
+        b'"x"',
+    ],
+)
+def test_what_is_no_request(client: httpx.Client, make: Callable[..., str], body: bytes) -> None:
+    headers = bearer(make("scores")) | {"Content-Type": "application/json"}
+    answer = client.post("/v1/score", content=body, headers=headers)
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_form_is_no_json(client: httpx.Client, make: Callable[..., str]) -> None:
+    """A page of another site can send forms without asking the browser's leave, but no JSON."""
+    answer = client.post(
+        "/v1/score",
+        content=b'{"rows": [{}]}',
+        headers=bearer(make("scores")) | {"Content-Type": "text/plain"},
+    )
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/customers/../../etc/passwd",
+        "/v1/customers/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "/v1/customers/..%00",
+        "/docs/assets/../../../api/keys.json",
+        "/docs/assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "//etc/passwd",
+        "/v1/customers/" + "a" * 5000,
+    ],
+)
+def test_paths_lead_to_no_file(client: httpx.Client, make: Callable[..., str], path: str) -> None:
+    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {make('scores')}\r\n\r\n"
+    answer = raw_answer(client, head.encode())
+    assert answer.split(b" ")[1] in (b"400", b"404", b"422")
+    assert b"root:" not in answer
+
+
+def test_headers_are_not_injected(client: httpx.Client, make: Callable[..., str]) -> None:
+    head = (
+        f"GET {CUSTOMER} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {make('scores')}\r\n"
+        "X-Request-Id: a%0d%0aSet-Cookie: b=c\r\n\r\n"
+    )
+    answer = raw_answer(client, head.encode()).lower()
+    assert b"set-cookie" not in answer
+    plain = client.get(CUSTOMER, headers=bearer(make("scores")) | {"X-Request-Id": "order-17"})
+    assert plain.headers["x-request-id"] == "order-17"
+
+
+def logged(settings: Settings, request_id: str) -> list[dict[str, object]]:
+    def found() -> list[dict[str, object]]:
+        records = read_log(log_folder(settings)).records
+        return [r for r in records if r["attributes"].get("churn.request_id") == request_id]
+
+    wait_until(found)
+    return found()
+
+
+def test_each_request_is_one_line_of_the_log(
+    client: httpx.Client, settings: Settings, make: Callable[..., str]
+) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = bearer(make("scores", name="billing")) | {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+    answer = client.get(CUSTOMER, headers=headers)
+    [record] = logged(settings, answer.headers["x-request-id"])
+    attributes = record["attributes"]
+    assert isinstance(attributes, dict)
+    assert record["trace_id"] == trace_id
+    assert attributes["churn.caller"] == "billing"
+    assert attributes["churn.customer_key"] == SCORED[0]
+    assert attributes["churn.status"] == 200
+    assert attributes["churn.milliseconds"] > 0
+
+
+def test_lines_of_the_log_are_not_injected(client: httpx.Client, settings: Settings) -> None:
+    path = b"/v1/customers/a%0a%7b%22forged%22:1%7d?x=%0aforged"
+    raw_answer(client, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nUser-Agent: forged\r\n\r\n")
+    client.get("/v2/health/live", headers={"X-Request-Id": "after-the-forged"})
+    logged(settings, "after-the-forged")
+    for file in log_folder(settings).glob("*.jsonl"):
+        for line in file.read_text().splitlines():
+            json.loads(line)
+            assert "forged" not in line.replace("after-the-forged", "")
+
+
+def test_an_id_is_looked_up_and_the_look_up_is_in_the_audit(
+    client: httpx.Client, settings: Settings, make: Callable[..., str]
+) -> None:
+    asked = {"ids": ["C-0003", "nobody", f"C-{190:04d}"]}
+    answer = client.post("/v1/customers/lookup", json=asked, headers=bearer(make("identity", name="desk")))
+    known, unknown, objected = answer.json()["customers"]
+    assert known["customer_key"] == SCORED[3]
+    assert known["probability"] is not None
+    assert unknown["status"] == "not_found"
+    assert (objected["customer_key"], objected["reason_code"]) == (OBJECTED[0], "objected_to_profiling")
+    assert "probability" not in objected
+    content = list(stored(settings))[-1].content
+    assert content is not None
+    record = content[0]
+    assert (record.act, record.by, record.subject, record.customers) == ("look_up", "desk", "2 customers", 2)
+
+
+def test_a_look_up_that_cannot_be_recorded_is_refused(
+    client: httpx.Client, make: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from churn_assets.api import identities
+
+    def refuse(*_: object, **__: object) -> None:
+        raise identities.AuditError("the disk is full")
+
+    monkeypatch.setattr(identities, "record", refuse)
+    answer = client.post("/v1/customers/lookup", json={"ids": ["C-0003"]}, headers=bearer(make("identity")))
+    assert answer.status_code == 503
+    assert SCORED[3] not in answer.text
+
+
+def test_no_personal_value_in_log_metrics_or_errors(
+    client: httpx.Client, settings: Settings, make: Callable[..., str]
+) -> None:
+    secret = "Mustermann-4711"
+    key = bearer(make("scores", "identity", "monitoring"))
+    told = [
+        client.post("/v1/customers/lookup", json={"ids": [secret]}, headers=key),
+        client.post("/v1/customers/lookup", json={"ids": secret}, headers=key),
+        client.post("/v1/score", json={"rows": [{"tenure_days": secret}]}, headers=key),
+        client.post(f"{CUSTOMER}/what-if", json={"changes": {"tickets_count_3m": secret}}, headers=key),
+        client.get(f"/v1/customers/{secret}", headers=key),
+        client.get("/v1/customers", params={"limit": secret, "cursor": secret, "sort": secret}, headers=key),
+        client.get(f"/{secret}", headers=key),
+        client.request("BREW", CUSTOMER, headers=key),
+        client.get("/metrics", headers=key),
+    ]
+    for answer in told:
+        assert secret not in answer.text, answer.request.url
+        assert CANARY not in answer.text
+    client.get("/v2/health/live", headers={"X-Request-Id": "after-the-secrets"})
+    logged(settings, "after-the-secrets")
+    files = [f for f in settings.home_path.rglob("*") if f.is_file() and f.name != "identity.bin"]
+    assert any(f.suffix == ".jsonl" for f in files)
+    for file in files:
+        content = file.read_bytes()
+        assert secret.encode() not in content, file
+        assert CANARY.encode() not in content, file
+
+
+def test_a_defect_shows_neither_values_nor_places(
+    client: httpx.Client, settings: Settings, make: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from churn_assets.api.served import Served
+
+    def fail(*_: object) -> None:
+        raise ValueError("Mustermann")
+
+    monkeypatch.setattr(Served, "row", fail)
+    answer = client.get(CUSTOMER, headers=bearer(make("scores")))
+    assert answer.status_code == 500
+    assert answer.json().keys() == {"type", "title", "status", "detail", "request_id"}
+    logged(settings, answer.headers["x-request-id"])
+    assert all(b"Mustermann" not in f.read_bytes() for f in log_folder(settings).glob("*.jsonl"))
+
+
+def test_without_keys_only_this_machine_asks_and_never_whom_an_id_belongs_to(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    settings = Settings(home=str(tmp_path_factory.mktemp("api")))
+    publish_release(settings)
+    with running(settings) as client:
+        assert client.get(CUSTOMER).status_code == 200
+        assert client.post("/v1/customers/lookup", json={"ids": ["C-0000"]}).status_code == 403
+        rebound = client.get(CUSTOMER, headers={"Host": "evil.example"})
+        assert rebound.status_code == 401
+        Keys(keys_file(settings)).create("crm", ["scores"], None, now(), ignore)
+        assert client.get(CUSTOMER).status_code == 401
+        Keys(keys_file(settings)).revoke("crm", now(), ignore)
+        assert client.get(CUSTOMER).status_code == 401, "a revoked key opens nothing"
+        keys_file(settings).write_text("[{]")
+        assert client.get(CUSTOMER).status_code == 503
+
+
+def test_without_keys_it_binds_to_loopback_only(tmp_path_factory: pytest.TempPathFactory) -> None:
+    settings = Settings(home=str(tmp_path_factory.mktemp("api")), api=ApiSettings(host="0.0.0.0", port=0))
+    with pytest.raises(ServeError, match=r"binds to loopback only, not to 0\.0\.0\.0"):
+        serve(settings, print)
+
+
+def test_a_port_in_use_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings(home=str(tmp_path_factory.mktemp("api")), api=ApiSettings(port=port))
+        with pytest.raises(ServeError, match=rf"127\.0\.0\.1:{port} cannot be used .* CHURN_API_PORT"):
+            serve(settings, print)
+
+
+def test_the_app_does_not_start_threads_or_files_on_import() -> None:
+    before = threading.active_count()
+    create_app(Settings())
+    assert threading.active_count() == before

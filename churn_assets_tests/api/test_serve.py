@@ -1,0 +1,159 @@
+"""The documented command as a process of its own: workers that die, restart and change releases."""
+
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from churn_assets.api.keys import Keys, keys_file
+from churn_assets.lakehouse.engine.processes import module_environment
+from churn_assets.settings import Settings
+from churn_assets_tests.api.load import Load
+from churn_assets_tests.api.releases import SCORED, publish_release
+from churn_assets_tests.api.running import wait_until
+
+COMMAND = "import sys; from churn_assets.cli.main import main; sys.argv[0] = 'churn-assets'; main()"
+CUSTOMER = f"/v1/customers/{SCORED[0]}"
+
+
+@contextmanager
+def served(
+    home: Path, *arguments: str, verify: ssl.SSLContext | bool = True, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], httpx.Client, list[str]]]:
+    """The command `churn-assets serve` on a free port: its process, a client, and what it printed."""
+    variables = module_environment(CHURN_HOME=str(home), PYTHONUNBUFFERED="1", **environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "serve", "--port", "0", *arguments],
+        env=variables,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        told = [process.stdout.readline()]
+        address = re.search(r"https?://[^ ]+:\d+", told[0])
+        assert address, told
+        with httpx.Client(base_url=address[0], timeout=60, trust_env=False, verify=verify) as client:
+            wait_until(lambda: is_ready(client), 120)
+            yield process, client, told
+    finally:
+        process.send_signal(signal.SIGTERM)
+        told.append(process.communicate(timeout=60)[0])
+
+
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/v2/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    """Ids of the processes that answer."""
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it ended, or nobody has collected it yet
+            if any("spawn_main" in part for part in child.cmdline()):
+                found.append(child.pid)
+    return found
+
+
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    publish_release(Settings(home=str(tmp_path)))
+    with served(tmp_path, "--workers", "1") as (process, client, told):
+        assert client.get(CUSTOMER).json()["status"] == "scored"
+        assert "server" not in client.get(CUSTOMER).headers
+    assert "There are no keys: everybody on this machine may read scores." in told[1]
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_revoked_key_is_refused_by_all_workers(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    publish_release(settings)
+    keys = Keys(keys_file(settings))
+    _, given = keys.create("crm", ["scores"], None, datetime.now(UTC), lambda _: None)
+    with served(tmp_path) as (_, client, _):
+        # each request its own connection, so that both workers answer some
+        headers = {"Authorization": f"Bearer {given}", "Connection": "close"}
+        assert {client.get(CUSTOMER, headers=headers).status_code for _ in range(20)} == {200}
+        keys.revoke("crm", datetime.now(UTC), lambda _: None)
+        assert {client.get(CUSTOMER, headers=headers).status_code for _ in range(20)} == {401}
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "key.pem").write_bytes(private)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.mark.slow
+def test_tls(tmp_path: Path) -> None:
+    publish_release(Settings(home=str(tmp_path)))
+    cert, key = certificate(tmp_path)
+    environment = {"CHURN_API_TLS_CERTIFICATE": str(cert), "CHURN_API_TLS_KEY": str(key)}
+    trusted = ssl.create_default_context(cafile=str(cert))
+    with served(tmp_path, "--workers", "1", verify=trusted, **environment) as (_, client, told):
+        assert told[0].startswith("Serving https://")
+        assert client.get(CUSTOMER).status_code == 200
+
+
+@pytest.mark.slow
+def test_no_request_fails_while_releases_change_and_workers_die_and_restart(tmp_path: Path) -> None:
+    """Ten releases, one of them corrupted, three killed workers and a rolling restart under load."""
+    settings = Settings(home=str(tmp_path))
+    publish_release(settings)
+    with served(tmp_path, CHURN_API_REQUESTS_PER_MINUTE="10000000") as (process, client, _):
+        load = Load(str(client.base_url), [f"/v1/customers/{key}" for key in SCORED], clients=2)
+        with load:
+            for number in range(1, 11):
+                name = publish_release(settings, number, shift=number / 20).name
+                if number == 5:
+                    table = Path(settings.releases_uri) / "releases" / name / "tables" / "customers.parquet"
+                    table.write_bytes(table.read_bytes()[:-1] + b"x")
+                    wait_until(lambda name=name: name in client.get("/v2/health/ready").text, 120)
+                    continue
+                wait_until(lambda name=name: client.get("/v2/health/ready").json()["release"] == name, 120)
+                if number in (3, 6, 9):
+                    before = workers(process)
+                    os.kill(before[0], signal.SIGKILL)
+                    wait_until(lambda before=before: len(set(workers(process)) - set(before)) == 1, 120)
+            before = workers(process)
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: len(workers(process)) == 2 and not set(workers(process)) & set(before), 120)
+    assert load.failed == []
+    assert load.answered > 500
+    assert load.retried_after_close <= load.connections, (
+        "only what a closing connection had begun was sent again"
+    )
+    assert len(load.releases) >= 9
