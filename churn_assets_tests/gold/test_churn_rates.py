@@ -64,7 +64,8 @@ def _counted(
     told = stays(silver, business, options.get("until", UNTIL), extracts)
     months = [add_months(MONTHS[0], -1), *options.get("months", MONTHS)]
     indexes = [month_index(month) for month in months]
-    return told, month_states(told, silver, business, indexes, options.get("sums"))
+    by = business.file.churn_rates.by
+    return told, month_states(told, silver, business, indexes, options.get("sums"), by)
 
 
 def _movements(
