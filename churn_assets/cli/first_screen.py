@@ -209,7 +209,7 @@ def sentence(row: dict[str, Any], width: int) -> list[str]:
     if not reasons:
         return textwrap.wrap(f"{told}; no single fact stands out.", width)
     for count in range(len(reasons), 0, -1):
-        lines = textwrap.wrap(f"{told}: {', '.join(reasons[:count])}.", width)
+        lines = textwrap.wrap(f"{told}: {'; '.join(reasons[:count])}.", width)
         if len(lines) <= LINES_A_CUSTOMER:
             return lines
     return textwrap.wrap(f"{told}: {reasons[0]}.", width, max_lines=LINES_A_CUSTOMER, placeholder=" ...")
