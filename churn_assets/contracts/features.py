@@ -1,7 +1,7 @@
 """The section `features` of churn.yaml: its lines are read, and checked against the sources and the windows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.feature import (
@@ -13,9 +13,10 @@ from churn_assets.contracts.feature import (
     kind_of,
     names_of,
 )
+from churn_assets.contracts.feature_topics import WITH_HISTORY, longest_windows, with_topics
+from churn_assets.contracts.phrases import OF_CATEGORIES, OF_TRENDS, USUAL, check_text
 from churn_assets.contracts.place import Names, Place
-from churn_assets.contracts.reason_template import check_template
-from churn_assets.contracts.source import NUMERIC, Source
+from churn_assets.contracts.source import NUMERIC, Column, Source
 from churn_assets.contracts.sources import Sources, check_values
 from churn_assets.contracts.validation import peek
 from churn_assets.contracts.windows import Windows
@@ -48,7 +49,7 @@ class _ReadLine:
 
 
 def read_features(
-    place: Place, sources: Sources, labelled: Source | None, windows: Windows | None
+    place: Place, sources: Sources, labelled: Source | None, windows: Windows | None, currency: str
 ) -> Features:
     """Checks each line of the section and returns the features in the same order.
 
@@ -57,6 +58,7 @@ def read_features(
         sources: the sources that lines may read; of the spell sources only `labelled`.
         labelled: the source of the label; None if it could not be read.
         windows: contains W, the longest window of a feature; None if it could not be read.
+        currency: of the business.
     """
     lines = [read for item in place.items() if (read := _read_line(item, sources)) is not None]
     features: list[Feature] = []
@@ -67,14 +69,16 @@ def read_features(
             unread += names_of(read.line)
             continue
         _check_says(read)
-        for feature in expand(read.line, read.source, (windows or Windows()).observation_months):
+        for feature in expand(read.line, read.source, (windows or Windows()).observation_months, currency):
             if feature.name in {f.name for f in features}:
                 read.place.refuse(f"two features are called {feature.name}", "give one line a `name`")
             features.append(feature)
     names = tuple(dict.fromkeys([*(f.name for f in features), *unread]))
     complete = 0 < len(lines) == len(list(place.items())) and all(read.sure for read in lines)
     _check_expressions(lines, complete)
-    return Features(tuple(features), Names(names, complete), _drivers(place))
+    known = Names(names, complete)
+    _check_usual(lines, features, known)
+    return Features(with_topics(features), known, _drivers(place))
 
 
 def _read_line(place: Place, sources: Sources) -> _ReadLine | None:
@@ -107,17 +111,48 @@ def _check_windows(read: _ReadLine, windows: Windows | None) -> None:
 
 
 def _check_says(read: _ReadLine) -> None:
-    """Reports a `says` with placeholders or formats that the feature does not have."""
-    line = read.line
-    if line.says is None:
-        return
-    of_words = read.source is not None and (
-        line.aggregate == "trend" or kind_of(line, read.source) == "category"
-    )
-    try:
-        check_template(line.says, of_words)
-    except ValueError as error:
-        read.place.at("says").refuse(str(error))
+    """Reports texts that cannot be filled in, and values of `reason_when` that the feature does not have."""
+    line, source = read.line, read.source
+    of = "trend" if line.aggregate == "trend" else "number" if source is None else kind_of(line, source)
+    column = source.attribute(line.column) if source and of == "category" else None
+    for key, text in (*line.texts, *([("missing", line.missing)] if line.missing else [])):
+        place = read.place.at(*(("missing",) if key == "missing" else _steps(read.place, key)))
+        if (reason := _does_not_apply(key, of, line, column)) is not None:
+            place.refuse(*reason)
+        elif (wrong := check_text(key, text, of)) is not None:
+            place.refuse(*wrong)
+    _check_when(read.place, line, of, column)
+
+
+def _steps(place: Place, key: str) -> tuple[str, ...]:
+    return ("says",) if isinstance(place.at("says").content(), str) else ("says", key)
+
+
+def _does_not_apply(key: str, of: str, line: FeatureLine, column: Column | None) -> tuple[str, str] | None:
+    """Returns why a feature has no values that a text is for, and a remedy; None if it may have some."""
+    if key in USUAL and line.aggregate not in WITH_HISTORY:
+        return f"only a sum or a count has {key}", "use `higher` or `lower`"
+    if key in ("if_true", "if_false") and (column is None or column.type != "boolean"):
+        return f"{key} is for columns of true and false", "use `text`"
+    allowed = {"category": OF_CATEGORIES, "trend": OF_TRENDS}.get(of)
+    if allowed is not None and key not in {*allowed, "missing"}:
+        kind = "words" if of == "category" else "a trend"
+        return f"{key} does not apply to {kind}", f"use one of {listed(sorted(allowed))}"
+    return None
+
+
+def _check_when(place: Place, line: FeatureLine, of: str, column: Column | None) -> None:
+    """Reports a `reason_when` of words, and `reason_values` of numbers or that the column does not have."""
+    if line.reason_when is not None and of == "category":
+        place.at("reason_when").refuse(
+            f"words are not {line.reason_when} than others",
+            "list the values that are reasons in `reason_values`",
+        )
+    if line.reason_values and column is None:
+        place.at("reason_values").refuse("only words have values to list", "use `reason_when`")
+    elif line.reason_values and column is not None:
+        known = replace(column, valid_values=("true", "false")) if column.type == "boolean" else column
+        check_values(known, line.reason_values, place.at("reason_values"))
 
 
 def _is_readable(read: _ReadLine, sources: Sources, labelled: Source | None) -> bool:
@@ -162,6 +197,32 @@ def _check_expressions(lines: Sequence[_ReadLine], complete: bool) -> None:
                 if not here.is_settled:
                     here.refuse(*wrong)
             readable.append(str(read.line.name))
+
+
+def _check_usual(lines: Sequence[_ReadLine], features: Sequence[Feature], names: Names) -> None:
+    """Checks that a customer's own history is declared where a text or an expression needs it.
+
+    Args:
+        features: those of the readable lines.
+        names: of the features of all lines.
+    """
+    history, readable = longest_windows(features), {f.name for f in features}
+    for read in lines:
+        own = set(names_of(read.line))
+        for key in {key for key, _ in read.line.texts} & USUAL:
+            if read.line.aggregate in WITH_HISTORY and own <= readable and not own & set(history):
+                read.place.at("says", key).refuse(
+                    "no feature of a longer window tells what is usual for a customer",
+                    "declare the same sum or count over more months, or use `higher` and `lower`",
+                )
+        if (target := read.line.speaks_of) is not None:
+            place = read.place.at("speaks_of")
+            found = names.find(target, place, f"there is no feature {target} to speak of")
+            if found in readable and found not in history:
+                place.refuse(
+                    f"{found} has no longer window that tells what is usual for a customer",
+                    "name a sum or a count that is also declared over more months",
+                )
 
 
 def _drivers(place: Place) -> Names:

@@ -3,6 +3,7 @@
     docker run churn-assets webserver     the web page, port 3000
     docker run churn-assets daemon        schedules, sensors, queued runs
     docker run churn-assets code-server   the definitions, port 4000, for the two above (CHURN_CODE_SERVER=host:4000)
+    docker run churn-assets api           the HTTP service, port 8000
     docker run churn-assets health        exit code of the role that runs in this container
     docker run churn-assets <command>     any other command runs as it is, e.g. churn-assets doctor
 
@@ -13,13 +14,15 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from urllib.request import ProxyHandler, build_opener
+from ssl import CERT_NONE, create_default_context
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.settings import Settings
 
 DEFINITIONS = "churn_assets.definitions"
-WEB_PORT, CODE_PORT = 3000, 4000
+WEB_PORT, CODE_PORT, API_PORT = 3000, 4000, 8000
+ROLES = ("webserver", "daemon", "code-server", "api")
 _ROLE_FILE = Path(tempfile.gettempdir()) / "churn-assets-role"
 
 
@@ -27,7 +30,7 @@ def role_command(role: str, code_server: str | None) -> list[str]:
     """The command of a role.
 
     Args:
-        role: "webserver", "daemon" or "code-server".
+        role: "webserver", "daemon", "code-server" or "api".
         code_server: host:port of a running code server; None: the role loads the definitions itself.
 
     Raises:
@@ -47,22 +50,34 @@ def role_command(role: str, code_server: str | None) -> list[str]:
         "webserver": ["dagster-webserver", "-h", "0.0.0.0", "-p", str(WEB_PORT), *definitions],  # noqa: S104
         "daemon": ["dagster-daemon", "run", *definitions],
         "code-server": f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
+        "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(API_PORT)],  # noqa: S104
     }[role]
 
 
 def health_command(role: str) -> list[str]:
-    """The command whose exit code is the health of a role; empty for the web server, which `main` asks over HTTP."""
+    """The command whose exit code is the health of a role; empty for those that `main` asks over HTTP."""
     return {
         "webserver": [],
+        "api": [],
         "daemon": ["dagster-daemon", "liveness-check"],
         "code-server": ["dagster", "api", "grpc-health-check", "-p", str(CODE_PORT)],
     }[role]
 
 
+def answers(address: str) -> bool:
+    """Whether an address of this container answers with 200; a certificate is not checked, as it names another host."""
+    unchecked = create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, CERT_NONE
+    # HTTP_PROXY may be set without NO_PROXY
+    directly = build_opener(ProxyHandler({}), HTTPSHandler(context=unchecked))
+    with directly.open(address, timeout=5) as answer:
+        return bool(answer.status == 200)
+
+
 def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
     """Replaces this process by the command of a role or by the given command.
 
-    Returns only for `health`: 0 or 1 for the web server, 0 in a container without a role.
+    Returns only for `health`: 0 or 1 for the web server and the API, 0 in a container without a role.
     """
     wanted = arguments or ["webserver"]
     settings = Settings()
@@ -70,13 +85,18 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
     if wanted == ["health"]:
         if not _ROLE_FILE.is_file():
             return 0  # a single command, e.g. a backup: it has its own exit code
-        wanted = health_command(_ROLE_FILE.read_text())
+        role = _ROLE_FILE.read_text()
+        wanted = health_command(role)
         if not wanted:
-            directly = build_opener(ProxyHandler({}))  # HTTP_PROXY may be set without NO_PROXY
-            with directly.open(f"http://127.0.0.1:{WEB_PORT}/server_info", timeout=5) as answer:
-                return 0 if answer.status == 200 else 1
-    elif wanted[0] in ("webserver", "daemon", "code-server"):
-        prepare_dagster_home(settings)
+            scheme = "https" if settings.api.tls_certificate else "http"
+            page, service = (
+                f"http://127.0.0.1:{WEB_PORT}/server_info",
+                f"{scheme}://127.0.0.1:{API_PORT}/v2/health/ready",
+            )
+            return 0 if answers(service if role == "api" else page) else 1
+    elif wanted[0] in ROLES:
+        if wanted[0] != "api":
+            prepare_dagster_home(settings)
         _ROLE_FILE.write_text(wanted[0])
         wanted = role_command(wanted[0], os.environ.get("CHURN_CODE_SERVER")) + wanted[1:]
     os.execvp(wanted[0], wanted)  # noqa: S606

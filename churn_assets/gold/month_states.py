@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.churn_rates import RateGroup
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import at_each, from_to, index_of, newest_rows, spell_of, with_validity
 from churn_assets.history.merges import counted_for_survivors, own_key
@@ -22,8 +23,9 @@ def month_states(
     business: Business,
     indexes: Sequence[int],
     sums: "DataFrame | None",
+    by: Sequence[RateGroup] = (),
 ) -> "DataFrame":
-    """customer_key, as_of_index, known, joined_index, revenue (in UNITS), and the columns of `groups_of`.
+    """customer_key, as_of_index, known, joined_index, revenue (in UNITS), and a column for each group in `by`.
 
     One row per customer and month at whose end the customer is there (`known`) or may be there. `told`: see
     `stays.stays`. `sums`: see `revenue_of_months`; None if the revenue is a column of the spells, or none.
@@ -36,7 +38,7 @@ def month_states(
     source = business.label_source
     own = own_key(source, told) if source.spell else []
     order = list(dict.fromkeys(["started", *own]))
-    of_spell = [group.column for group in business.file.churn_rates.by if group.source == source.name]
+    of_spell = [group.column for group in by if group.source == source.name]
     of_customer = told.groupBy("customer_key").agg(
         index_of(F.min("started")).alias("joined_index"), F.count(F.lit(1)).alias("stays")
     )
@@ -52,7 +54,7 @@ def month_states(
     )
     found = _one_row(there.unionByName(doubted), order, [group_column(name) for name in of_spell])
     for entity in business.of_role("entity"):
-        names = [group.column for group in business.file.churn_rates.by if group.source == entity.name]
+        names = [group.column for group in by if group.source == entity.name]
         if names:
             attributes = _attributes(silver[entity.name], entity, names, indexes)
             found = found.join(attributes, ["customer_key", "as_of_index"], "left")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.churn_rates import RateGroup
 from churn_assets.contracts.source import Source
 from churn_assets.gold.known import KNOWN_EVER, LOADED, known_until_of, require_known
 from churn_assets.gold.month_states import month_states, revenue_of_months
@@ -78,8 +79,8 @@ def settled_months(
     return settled, waiting
 
 
-def _count(lakehouse: Lakehouse, business: Business) -> Counted:
-    """Reads silver and lays out the months.
+def _count(lakehouse: Lakehouse, business: Business, by: Sequence[RateGroup] = ()) -> Counted:
+    """Reads silver and lays out the months, with the groups in `by`.
 
     Raises:
         CheckFailed: a month that is needed has not passed.
@@ -100,7 +101,8 @@ def _count(lakehouse: Lakehouse, business: Business) -> Counted:
     months = month_range(add_months(first, -1), last)
     sums = _sums(lakehouse, business, silver, months, extracts[-1])
     indexes = [month_index(month) for month in months]
-    return Counted(settled, waiting, extracts[-1], told, month_states(told, silver, business, indexes, sums))
+    states = month_states(told, silver, business, indexes, sums, by)
+    return Counted(settled, waiting, extracts[-1], told, states)
 
 
 def _sums(
@@ -189,7 +191,7 @@ def churn_rates_asset(business: Business) -> dg.AssetsDefinition:
         from churn_assets.gold.churn_rates import month_cells, movements, rate_rows
         from churn_assets.gold.rate_figures import rates_report
 
-        counted = _count(lakehouse, business)
+        counted = _count(lakehouse, business, business.file.churn_rates.by)
         cells = []
         if counted.states is not None and counted.told is not None:
             cells = month_cells(counted.states, counted.told, business, counted.indexes).toArrow().to_pylist()

@@ -32,14 +32,16 @@ def joined_customers(states: "DataFrame", told: "DataFrame", indexes: Sequence[i
     people = told.groupBy("customer_key").agg(index_of(F.min("started")).alias("joined_index"))
     sizes = people.where(inside).groupBy("joined_index").agg(F.count("customer_key").alias("customers"))
     cohort = states.where(inside & (F.col("as_of_index") >= F.col("joined_index")))
-    first = cohort.where(F.col("as_of_index") == F.col("joined_index"))
-    at_first = first.select("customer_key", F.col("revenue").alias("revenue_joined"))
+    first = cohort.where((F.col("as_of_index") == F.col("joined_index")) & F.col("known"))
+    at_first = first.select("customer_key", F.col("revenue").alias("revenue_joined"), "known")
+    at_first = at_first.withColumnRenamed("known", "was_known")
     cells = (
         cohort.join(at_first, "customer_key", "left")
         .groupBy("joined_index", "as_of_index", "known")
         .agg(
             F.count("customer_key").alias("customers"),
-            F.sum("revenue").alias("revenue"),
+            # nobody knows what the others paid when they joined, so there is nothing to compare
+            F.sum(F.when(F.col("was_known"), F.col("revenue")).otherwise(0)).alias("revenue"),
             F.sum(F.coalesce("revenue_joined", F.lit(0))).alias("revenue_joined"),
         )
     )

@@ -91,11 +91,15 @@ def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) 
 
 def _answers(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.DataFrame":
     """The versions of an entity, oldest first, with `yes`: whether the answer is one; null without an answer."""
+    import pyarrow as pa
+
     names = list(dict.fromkeys([KEY, *source.silver_key, *ORDER, "refused", asked.column]))
-    found: pd.DataFrame = lakehouse.arrow(tables.silver(source), names).to_pandas().sort_values(ORDER)
-    texts = found[asked.column].map(lambda v: str(v).lower() if isinstance(v, bool) else str(v))
-    yes = texts.isin(asked.values).astype(object)
-    return found.assign(yes=yes.where(found[asked.column].notna() & ~found["refused"].astype(bool), None))
+    rows = lakehouse.arrow(tables.silver(source), names)
+    told = rows[asked.column].cast(pa.string()).to_pandas()  # a boolean becomes true or false
+    yes = told.isin(asked.values).astype(object)
+    found: pd.DataFrame = rows.to_pandas()
+    found["yes"] = yes.where(told.notna() & ~found["refused"].astype(bool), None)
+    return found.sort_values(ORDER)
 
 
 def _consents(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.Series":

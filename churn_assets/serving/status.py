@@ -12,6 +12,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.incidents.store import incidents
 from churn_assets.serving.one_writer import one_writer
+from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.serving.release.reading import open_release, read_status
 from churn_assets.serving.release.root import STATUS, Root
 from churn_assets.silver.reconciliation import passed_extracts
@@ -62,14 +63,17 @@ def is_older(lakehouse: Lakehouse, moment: datetime) -> bool:
 
 
 def _release(lakehouse: Lakehouse) -> dict[str, Any] | None:
-    """The release in force; None before the first."""
+    """The release in force, or why it cannot be read; None before the first."""
     place = Root(lakehouse.settings.releases_uri)
-    pointer = place.pointer()
-    if pointer is None:
-        return None
-    if place.local is None:
-        return {"name": pointer.name}
-    about = open_release(place.folder(pointer.name, place.local)).manifest.about
+    try:
+        pointer = place.pointer()
+        if pointer is None:
+            return None
+        if place.local is None:
+            return {"name": pointer.name}
+        about = open_release(place.folder(pointer.name, place.local)).manifest.about
+    except ReleaseBroken as error:
+        return {"broken": str(error)}
     days = {"as_of_date": about.as_of_date, "stale_from": about.stale_from}
     return {"name": pointer.name, "model_version": about.model_version, **days}
 

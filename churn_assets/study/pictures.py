@@ -30,10 +30,13 @@ from churn_assets.study.study import Study
 from churn_assets.study.survival import SurvivalView
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 110
 DISTRIBUTIONS, BINS, VALUES = 12, 20, 8
+# Letters of a category's name that are shown.
+NAME = 20
 SHOWS = review.SHOWS | {
     "contenders": "ROC-AUC of each model: the folds, their mean and its interval",
     "money": "Profit per customer against the share of customers contacted",
@@ -148,17 +151,24 @@ def effects_figure(effects: Sequence[Effect], average: float) -> "Figure":
     figure, every = small_axes(len(effects), 3)
     for axes, effect in zip(every, effects, strict=True):
         percent = [100 * p for p in effect.probability]
-        axes.axhline(100 * average, color=GREY, linestyle="--", linewidth=1)
-        if effect.is_category:
-            axes.bar(range(len(percent)), percent, color=BLUE)
-            names = [plain(str(value)[:14]) for value in effect.values]
-            axes.set_xticks(range(len(names)), names, rotation=25, ha="right")
-        else:
-            axes.plot(effect.values, percent, "o-", color=BLUE, markersize=3)
         axes.set_title(plain(effect.words[:44]), fontsize=10)
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel("would leave, %")
+        if effect.is_category:
+            axes.barh(range(len(percent)), percent, color=BLUE)
+            axes.axvline(100 * average, color=GREY, linestyle="--", linewidth=1)
+            _name_bars(axes, effect.values)
+            axes.set_xlabel("would leave, %")
+        else:
+            axes.axhline(100 * average, color=GREY, linestyle="--", linewidth=1)
+            axes.plot(effect.values, percent, "o-", color=BLUE, markersize=3)
+            axes.set_ylim(bottom=0)
+            axes.set_ylabel("would leave, %")
     return figure
+
+
+def _name_bars(axes: "Axes", values: Sequence[object]) -> None:
+    """Names horizontal bars, the first on top: names of categories are too long for the foot of a small picture."""
+    axes.set_yticks(range(len(values)), [plain(str(value)[:NAME]) for value in values], fontsize=8)
+    axes.invert_yaxis()
 
 
 def distributions_figure(
@@ -173,12 +183,12 @@ def distributions_figure(
             at = np.arange(len(shown))
             for shift, color, of in ((-0.2, BLUE, labels == 0), (0.2, ORANGE, labels == 1)):
                 share = values[of].value_counts(normalize=True).reindex(shown).fillna(0).to_numpy()
-                axes.bar(at + shift, 100 * share, 0.4, color=color)
-            axes.set_xticks(at, [plain(str(value)[:12]) for value in shown], rotation=25, ha="right")
+                axes.barh(at + shift, 100 * share, 0.4, color=color)
+            _name_bars(axes, shown)
+            axes.set_xlabel("share, %")
         else:
             known = values.to_numpy(np.float64)
-            low, high = np.nanquantile(known, [0.01, 0.99])
-            bins = np.linspace(low, high if high > low else low + 1, BINS + 1)
+            bins = _bins(known)
             for color, of in ((BLUE, labels == 0), (ORANGE, labels == 1)):
                 part = known[of & ~np.isnan(known)]
                 axes.hist(
@@ -189,7 +199,16 @@ def distributions_figure(
                     linewidth=1.6,
                     color=color,
                 )
+            axes.set_ylabel("share, %")
         axes.set_title(plain(driver.words[:34]), fontsize=10)
-    for axes in every[::4]:
-        axes.set_ylabel("share, %")
     return figure
+
+
+def _bins(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the edges of the bins: one bin per value if there are few, else BINS without the outermost values."""
+    known = np.unique(values[~np.isnan(values)])
+    if 1 < len(known) <= BINS:
+        middles = (known[1:] + known[:-1]) / 2
+        return np.concatenate([[2 * known[0] - middles[0]], middles, [2 * known[-1] - middles[-1]]])
+    low, high = np.nanquantile(values, [0.01, 0.99])
+    return np.linspace(low, high if high > low else low + 1, BINS + 1)

@@ -1,18 +1,14 @@
 """The documented command as a process of its own: workers that die, restart and change releases."""
 
 import os
-import re
 import signal
 import ssl
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 from cryptography import x509
@@ -21,46 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from churn_assets.api.keys import Keys, keys_file
-from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.settings import Settings
 from churn_assets_tests.api.load import Load
+from churn_assets_tests.api.process import served
 from churn_assets_tests.api.releases import SCORED, publish_release
 from churn_assets_tests.api.running import wait_until
 
-COMMAND = "import sys; from churn_assets.cli.main import main; sys.argv[0] = 'churn-assets'; main()"
 CUSTOMER = f"/v1/customers/{SCORED[0]}"
-
-
-@contextmanager
-def served(
-    home: Path, *arguments: str, verify: ssl.SSLContext | bool = True, **environment: str
-) -> Iterator[tuple[subprocess.Popen[str], httpx.Client, list[str]]]:
-    """The command `churn-assets serve` on a free port: its process, a client, and what it printed."""
-    variables = module_environment(CHURN_HOME=str(home), PYTHONUNBUFFERED="1", **environment)
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "serve", "--port", "0", *arguments],
-        env=variables,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        told = [process.stdout.readline()]
-        address = re.search(r"https?://[^ ]+:\d+", told[0])
-        assert address, told
-        with httpx.Client(base_url=address[0], timeout=60, trust_env=False, verify=verify) as client:
-            wait_until(lambda: is_ready(client), 120)
-            yield process, client, told
-    finally:
-        process.send_signal(signal.SIGTERM)
-        told.append(process.communicate(timeout=60)[0])
-
-
-def is_ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/v2/health/ready").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def workers(process: subprocess.Popen[str]) -> list[int]:

@@ -112,7 +112,7 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
         "7 customers of telecom scored as of 2025-06-30",
         "from 2025-07-08 to 2025-08-06",
         "churn-assets summary --full",
-        "make ui",
+        "make ui, make serve",
         "docs/sources.md",
     ):
         assert said in told
@@ -122,7 +122,7 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
     assert ["low", "3", "1", "3,000,000"] in table
     listed = [line for line in told.splitlines() if line.startswith("000000000000000")]
     assert len(listed) == RISKIEST
-    said = f"Likely to leave (90 %): {SHORT[0]}, {SHORT[1]}, {SHORT[2]}."
+    said = f"Likely to leave (90 %): {SHORT[0]}; {SHORT[1]}; {SHORT[2]}."
     assert listed[0].split("  ", 1)[1].strip() == said
     assert "May leave" not in listed[4] and "(50 %)" in listed[4]
 
@@ -175,7 +175,7 @@ def test_a_sentence_names_as_many_reasons_as_fit(width: int) -> None:
         names = ("reason_1", "reason_2", "reason_3")
         return sentence({"probability": 0.3} | dict(zip(names, reasons, strict=True)), width)
 
-    assert said("a", "b", None) == ["May leave (30 %): a, b."]
+    assert said("a", "b", None) == ["May leave (30 %): a; b."]
     assert said(None, None, None) == ["May leave (30 %); no single fact stands out."]
     for reasons in (LONG, [ENDLESS, "b", "c"]):
         lines = said(*reasons)

@@ -6,8 +6,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from churn_assets.deployment import container
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 class ExecutedError(Exception):
@@ -41,7 +44,12 @@ def test_without_a_command_it_is_the_web_page(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "command"), [("daemon", "dagster-daemon run"), ("code-server", "dagster code-server")]
+    ("role", "command"),
+    [
+        ("daemon", "dagster-daemon run"),
+        ("code-server", "dagster code-server"),
+        ("api", "churn-assets serve --host 0.0.0.0 --port 8000"),
+    ],
 )
 def test_roles(home: Path, role: str, command: str) -> None:
     assert " ".join(becomes(role)).startswith(command)
@@ -92,3 +100,56 @@ def test_the_web_page_is_asked_without_a_proxy(home: Path, monkeypatch: pytest.M
         becomes("webserver")
         assert container.main(["health"]) == 0
         page.shutdown()
+
+
+def test_the_api_needs_no_dagster_home_and_is_asked_whether_it_is_ready(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(503 if len(asked) > 1 else 200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        monkeypatch.setattr(container, "API_PORT", service.server_port)
+        becomes("api", "--workers", "1")
+        assert not (home / "data" / "dagster").exists()
+        assert container.main(["health"]) == 0
+        with pytest.raises(OSError, match="503"):
+            container.main(["health"])
+        service.shutdown()
+    assert asked == ["/v2/health/ready"] * 2
+
+
+def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
+    """What no engine is at hand for is checked as far as its structure goes."""
+    composed = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
+    services = composed["services"]
+    assert services.keys() == {"page", "daemon", "code-server", "api", "postgres"}
+    ours = {name: one for name, one in services.items() if name != "postgres"}
+    assert {one["image"] for one in ours.values()} == {"churn-assets"}
+    for name, one in ours.items():
+        role = one.get("command", ["webserver"])[0]
+        assert role in container.ROLES, name
+        assert "churn:/data" in one["volumes"]
+        assert one["init"] is True, name
+    assert set(composed["volumes"]) == {"churn", "postgres"}
+    for name in ("page", "daemon"):
+        assert services[name]["environment"]["CHURN_CODE_SERVER"] == f"code-server:{container.CODE_PORT}"
+    published = [port for one in services.values() for port in one.get("ports", ())]
+    assert published == ["127.0.0.1:3000:3000", "127.0.0.1:8000:8000"], "on this machine only"
+    assert "healthcheck" in services["postgres"]
+    assert "${POSTGRES_PASSWORD:?" in services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    assert services["code-server"]["environment"]["CHURN_PUBLISH_TO"].startswith("postgresql://")
+
+
+def test_the_image_has_a_health_check_and_shows_its_ports() -> None:
+    text = (CHECKOUT / "Dockerfile").read_text()
+    assert "HEALTHCHECK" in text
+    ports = {str(port) for port in (container.WEB_PORT, container.CODE_PORT, container.API_PORT)}
+    [exposed] = [line for line in text.splitlines() if line.startswith("EXPOSE")]
+    assert set(exposed.split()[1:]) == ports

@@ -11,7 +11,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.gold.churn_rates import Group, GroupFlows, month_cells, movements, rate_rows
 from churn_assets.gold.customer_months import customer_months
-from churn_assets.gold.month_states import month_states, revenue_of_months
+from churn_assets.gold.month_states import UNITS, month_states, revenue_of_months
 from churn_assets.gold.rate_assets import settled_months
 from churn_assets.gold.rate_checks import judge_cohorts, judge_rates
 from churn_assets.gold.retention_cohorts import cohort_rows, joined_customers
@@ -64,7 +64,8 @@ def _counted(
     told = stays(silver, business, options.get("until", UNTIL), extracts)
     months = [add_months(MONTHS[0], -1), *options.get("months", MONTHS)]
     indexes = [month_index(month) for month in months]
-    return told, month_states(told, silver, business, indexes, options.get("sums"))
+    by = business.file.churn_rates.by
+    return told, month_states(told, silver, business, indexes, options.get("sums"), by)
 
 
 def _movements(
@@ -295,6 +296,29 @@ def test_the_triangle_counts_who_joined_and_who_is_still_there(
     assert judge_cohorts(rows)[0].passed
     with pytest.raises(CheckFailed, match="first in 2025-02"):
         judge_cohorts([rows[0] | {"unknown": 2}])
+
+
+def test_the_triangle_compares_the_revenue_of_those_who_were_known_when_they_joined(
+    spark: "SparkSession", business: Business
+) -> None:
+    """Three join in February. The newest row of a is refused then, and that of b in March, when a has another one."""
+    told = [
+        *((who, "2025-02-10", spell_row(n, "2025-02-05")) for n, who in enumerate("abc")),
+        ("a", "2025-02-20", {**spell_row(0, "2025-02-05"), REFUSED: True}),
+        ("a", "2025-03-20", spell_row(3, "2025-03-10")),
+        ("b", "2025-03-20", {**spell_row(1, "2025-02-05"), REFUSED: True}),
+    ]
+    from pyspark.sql import functions as F
+
+    starts, states = _counted(_frames(spark, business, subscriptions=told), business)
+    priced = states.select("customer_key", "as_of_index").withColumn("revenue", F.lit(10 * UNITS))
+    for frame in (states, states.drop("revenue").join(priced, ["customer_key", "as_of_index"])):
+        sizes, cells = (
+            f.toArrow().to_pylist() for f in joined_customers(frame, starts, [month_index(m) for m in MONTHS])
+        )
+        february, march = cohort_rows(sizes, cells, SETTLED, has_revenue=True)
+        assert (february["unknown"], february["revenue"], february["revenue_retention"]) == (1, 20, 1)
+        assert (march["unknown"], march["revenue"], march["revenue_retention"]) == (1, 10, 1)
 
 
 def test_a_broken_equation_is_a_failed_check(example: dict[Group, GroupFlows]) -> None:

@@ -1,5 +1,6 @@
 """What the release refuses is a failed check with its evidence, and the release in force stays."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.serving.assets import REPRODUCES, VERIFIES, serving_assets
 from churn_assets.serving.release.reading import current_release, read_status
+from churn_assets.serving.status import read_lights
 from churn_assets_tests.checks import evaluations, require_blocked
 from churn_assets_tests.lakes import settings_for
 from churn_assets_tests.scored_cohorts import MONTHS
@@ -66,13 +68,18 @@ def test_scores_without_segments_are_not_released(lakehouse: Lakehouse, business
     assert current_release(lakehouse.settings.releases_uri) == before
 
 
-@pytest.mark.parametrize("released", [True, False])
-def test_the_status_names_every_source(lakehouse: Lakehouse, business: Business, released: bool) -> None:
+def with_extracts(lakehouse: Lakehouse) -> None:
+    """Each month had one extract, at its end."""
     passed = lakehouse.arrow(tables.RECONCILIATION).to_pylist()
     rows = [row | {"extract_dates": [month_end(row["extract_month"])]} for row in passed]
     months = sorted({row["extract_month"] for row in rows})
     table = tables.RECONCILIATION
     lakehouse.replace_rows(table, table.rows(rows), "extract_month", months, run_id="made")
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_the_status_names_every_source(lakehouse: Lakehouse, business: Business, released: bool) -> None:
+    with_extracts(lakehouse)
     root = lakehouse.settings.releases_uri
     if released:
         publish(root)
@@ -87,3 +94,12 @@ def test_the_status_names_every_source(lakehouse: Lakehouse, business: Business,
     assert told["customers"]["known_until"] == "2025-09-30"
     assert (status["release"] is None) == (not released)
     assert status["incidents"] == [] and status["people"] == []
+
+
+def test_the_status_tells_of_a_release_that_cannot_be_read(lakehouse: Lakehouse, business: Business) -> None:
+    root = lakehouse.settings.releases_uri
+    name = publish(root).name
+    (Path(root) / "releases" / name / "manifest.json").write_text("{}")
+    with_extracts(lakehouse)
+    told = read_lights(lakehouse, business, datetime.now(UTC))
+    assert told["release"] == {"broken": "manifest.json cannot be read (KeyError)."}

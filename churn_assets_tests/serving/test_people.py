@@ -126,6 +126,20 @@ def test_a_consent_that_is_not_known_is_none(lake: Lakehouse, business: Business
     assert rows["g"]["consent"] is None and rows["g"]["email"] is None
 
 
+def test_a_boolean_that_is_never_empty_is_an_answer(tmp_path: Path) -> None:
+    folder = small_business(tmp_path)
+
+    def objects(contract: dict[str, Any]) -> None:
+        contract["customProperties"] += [{"property": "objection", "value": {"column": "autopay"}}]
+
+    edit_yaml(folder / "contracts" / "customers.yaml", objects)
+    house, other = Lakehouse(settings_for(tmp_path / "other")), load_business(folder)
+    rows = [_version("a", JANUARY, autopay=True), _version("b", JANUARY, autopay=False)]
+    table = tables.silver(other.source("customers"))
+    house.replace_rows(table, table.rows(rows), "extract_month", ["2025-01"], run_id="made")
+    assert objections(house, other).keys == {"a"}
+
+
 def test_rows_of_objectors_are_left_out_of_every_table(lake: Lakehouse, business: Business) -> None:
     rows = lake.arrow(tables.silver(business.source("customers")), ["customer_key", "known_at"])
     assert set(without(rows, {"a", "c"})["customer_key"].to_pylist()) == {"b", "d", "e", "f"}

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
-from churn_assets.contracts.reason_template import printed, reason_by_template
+from churn_assets.contracts.feature_topics import longest_windows
+from churn_assets.ml.portable.own_history import usual_values
+from churn_assets.ml.portable.sentences import (
+    COMPARED_WITH_ZERO,
+    UNKNOWN,
+    notable_change,
+    numbers,
+    rounded,
+    sentences,
+    speaks_in_words,
+    told_of_usual,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,86 +23,96 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REASONS = 3
-UNKNOWN = "unknown"
+CALENDAR = (
+    0.12  # a month may be that much shorter or longer than the one before; of m months, the m-th part of it
+)
 
 
-YES_AND_NO = {"true": "yes", "false": "no"}
+class _Told:
+    """The values of some customers, and what they are compared with."""
+
+    def __init__(
+        self,
+        columns: "Mapping[str, NDArray[Any]]",
+        features: Sequence[Feature],
+        typical: Mapping[str, float],
+    ) -> None:
+        given = [f for f in features if f.name in columns]
+        self._columns, self._typical = columns, typical
+        self._by_name, self._longest = {f.name: f for f in given}, longest_windows(given)
+
+    def sentences(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.object_]":
+        """Returns the values of these rows in words."""
+        import numpy as np
+
+        told, own = self._spoken_of(feature), self._columns[feature.name][rows]
+        found = sentences(
+            told, self._columns[told.name][rows], self._typical.get(told.name), self._usual(told, rows)
+        )
+        if told is not feature and feature.missing is not None:
+            found = np.where(np.isnan(own), feature.missing, found)
+        return found
+
+    def is_silent(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
+        """Returns a mask of the values that are no reason: like the typical one, or on the side that is no risk."""
+        import numpy as np
+
+        values = self._columns[feature.name][rows]
+        if speaks_in_words(feature, values):
+            named = [
+                not feature.reason_values
+                or (feature.missing is not None if value is None else str(value) in feature.reason_values)
+                for value in values.tolist()
+            ]
+            return ~np.array(named, dtype=bool)
+        known = numbers(feature, values)
+        side = self._side(feature, known, rows)
+        silent = np.isnan(side)
+        if feature.reason_when is not None:
+            silent |= side != (1.0 if feature.reason_when == "higher" else -1.0)
+        return np.where(np.isnan(known), feature.reason_when is not None and feature.missing is None, silent)
+
+    def _spoken_of(self, feature: Feature) -> Feature:
+        """Returns the feature whose value is told: another one if the feature speaks of it."""
+        return self._by_name.get(feature.speaks_of or "", feature)
+
+    def _usual(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.float64]":
+        return usual_values(self._columns, feature, self._longest.get(feature.name), rows)
+
+    def _side(
+        self, feature: Feature, known: "NDArray[np.float64]", rows: "NDArray[np.intp]"
+    ) -> "NDArray[np.float64]":
+        """Returns 1 for values above what they are compared with, -1 for those below; NaN for those too close to it.
+
+        Values are compared with what is usual for the customer where that is told, else with the typical value.
+        """
+        import numpy as np
+
+        told = self._spoken_of(feature)
+        own = np.full(len(rows), np.nan)
+        if told_of_usual(told):
+            values = known if told is feature else numbers(told, self._columns[told.name][rows])
+            own = np.sign(notable_change(values, self._usual(told, rows)))
+        if told is not feature:
+            return own
+        typical = self._typical.get(feature.name)
+        reference = 0.0 if feature.aggregate in COMPARED_WITH_ZERO else typical
+        side = np.zeros(len(rows)) if reference is None else np.sign(known - reference)
+        if typical is not None:
+            side[_printed_alike(feature, known, typical)] = np.nan
+        if feature.aggregate == "trend" and feature.months is not None:
+            side[np.abs(known) < CALENDAR / feature.months] = np.nan
+        return np.where(np.isnan(own), side, own)
 
 
-def _reason_text(feature: Feature, value: object, typical: float | None) -> str:
-    """Returns a feature's value in words. For a trend, `value` is the relative change.
-
-    With a template: `4 support tickets in the last 3 months`. Else: `support tickets, last 3 months: 4 (typical 0)`.
-    """
-    if feature.kind == "category" or not isinstance(value, int | float):
-        told: float | str = YES_AND_NO.get(str(value), str(value))
-    else:
-        told = _direction(value) if feature.aggregate == "trend" else float(value)
-    if feature.says is not None:
-        return reason_by_template(feature.says, told, typical)
-    if isinstance(told, str):
-        return f"{feature.words}: {told}"
-    usual = f" (typical {printed(typical)})" if typical is not None else ""
-    return f"{feature.words}: {printed(told)}{usual}"
-
-
-def _direction(change: float) -> str:
-    if change == 0:
-        return "unchanged"
-    if change == float("inf"):
-        return "up from nothing"
-    return f"{'up' if change > 0 else 'down'} {abs(change):.0%}".replace("%", " %")
-
-
-def _reason_texts(feature: Feature, values: "NDArray[Any]", typical: float | None) -> list[str]:
-    """Returns each value in words. Values that print alike are formatted once: a cohort has few distinct ones."""
-    if feature.kind != "category" and _are_numbers(values):
-        values = _rounded(values.astype(float), feature.aggregate == "trend")
-    missing = feature.missing or f"{feature.words}: {UNKNOWN}"
-    known: dict[object, str] = {}
-    said = []
-    for value in values.tolist():
-        if value is None or value != value:
-            said.append(missing)
-            continue
-        if value not in known:
-            known[value] = _reason_text(feature, value, typical)
-        said.append(known[value])
-    return said
-
-
-def _are_numbers(values: "NDArray[Any]") -> bool:
-    return values.dtype.kind in "biuf"
-
-
-def _is_typical(feature: Feature, values: "NDArray[Any]", typical: float) -> "NDArray[np.bool_]":
-    """Returns a mask of the numbers that are printed like the typical one."""
+def _printed_alike(feature: Feature, known: "NDArray[np.float64]", typical: float) -> "NDArray[np.bool_]":
     import numpy as np
 
-    if feature.kind == "category" or not _are_numbers(values):
-        return np.zeros(len(values), dtype=bool)
-    trend = feature.aggregate == "trend"
-    same: NDArray[np.bool_] = _rounded(values.astype(float), trend) == _rounded(np.array([typical]), trend)
-    return same
-
-
-def _rounded(values: "NDArray[np.float64]", trend: bool) -> "NDArray[np.float64]":
-    """Returns values rounded as they are printed. A trend (new - old) / (new + old) becomes the change new / old - 1.
-
-    Infinite values become missing, as in the model. Trends outside [-1, 1] become missing too: they come from old
-    snapshots in which a window could be negative, and no relative change corresponds to them.
-    """
-    import numpy as np
-
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if trend:
-            change = np.where(values < 1, (1 + values) / (1 - values) - 1, np.inf)
-            return np.where(np.abs(values) <= 1, np.round(change, 2), np.nan) + 0.0
-        size = np.abs(values)
-        fine = 10.0 ** (1 - np.floor(np.log10(size)))  # two digits
-        small = np.where(size > 0, np.round(values * fine) / fine, 0.0)
-        large = np.where(size < 100, np.round(values, 1), np.rint(values))
-        return np.where(np.isfinite(values), np.where(size < 1, small, large), np.nan) + 0.0  # no -0
+    usual = numbers(feature, np.array([typical]))
+    alike: NDArray[np.bool_] = np.abs(known - usual) <= 0.5 + np.abs(usual) / 2  # rounding costs more
+    near = np.flatnonzero(alike)
+    alike[near] = rounded(known[near], feature.unit) == rounded(usual, feature.unit)
+    return alike
 
 
 def reasons(
@@ -103,7 +124,7 @@ def reasons(
     """Returns `reasons_of` a frame."""
     import numpy as np
 
-    columns = {f.name: _array(frame[f.name]) for f in features if f.nameable}
+    columns = {f.name: _array(frame[f.name]) for f in features if f.name in frame.columns}
     return reasons_of(
         columns, contributions.to_numpy(np.float64), contributions.columns.tolist(), features, typical
     )
@@ -118,11 +139,12 @@ def reasons_of(
 ) -> "NDArray[np.object_]":
     """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
 
-    Only features that may be named (`Feature.nameable`) and that raise the risk are reasons, and no value that is
-    printed like the typical one; a customer without such a feature has no reason.
+    Only features that may be named (`Feature.nameable`) and that raise the risk are reasons. No reason is a value that
+    prints like the typical one, a value on the side that `reason_when` leaves out, a trend that the length of months
+    explains, or a feature about the same as a stronger reason. A customer may have no reason.
 
     Args:
-        columns: feature -> values, as in `Transformation.matrix`.
+        columns: feature -> values, as in `Transformation.matrix`; what is usual for a customer is computed from them.
         contributions: (rows, names).
         names: the feature of each column of the contributions.
         features: those that may be reasons.
@@ -130,21 +152,20 @@ def reasons_of(
     """
     import numpy as np
 
-    features = [f for f in features if f.nameable]
+    told, features = _Told(columns, features, typical), [f for f in features if f.nameable]
     left = contributions[:, [names.index(f.name) for f in features]].copy()
     for at, feature in enumerate(features):
-        if feature.name in typical:
-            left[_is_typical(feature, columns[feature.name], typical[feature.name]), at] = -np.inf
+        rows = np.flatnonzero(left[:, at] > 0)
+        left[rows[told.is_silent(feature, rows)], at] = -np.inf
+    topics = np.array([f.about or f.name for f in features], dtype=object)
     found = np.full((len(left), REASONS), None, dtype=object)
     for place in range(min(REASONS, len(features))):
         strongest = left.argmax(axis=1)
         raises = left[np.arange(len(left)), strongest] > 0
         for at in np.unique(strongest[raises]):
-            feature, rows = features[at], np.flatnonzero(raises & (strongest == at))
-            found[rows, place] = _reason_texts(
-                feature, columns[feature.name][rows], typical.get(feature.name)
-            )
-            left[rows, at] = -np.inf
+            rows = np.flatnonzero(raises & (strongest == at))
+            found[rows, place] = told.sentences(features[at], rows)
+            left[np.ix_(rows, np.flatnonzero(topics == topics[at]))] = -np.inf
     return found
 
 

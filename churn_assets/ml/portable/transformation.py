@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ class Transformation:
             )
         )
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         """Declared features, in order."""
         return [part.feature for part in self.parts]
@@ -105,12 +106,12 @@ class Transformation:
         """The fitted part of a feature."""
         return self.parts[self.features.index(feature)]
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """Names of the matrix columns."""
         return [name for part in self.parts for name in _column_names(part)]
 
-    @property
+    @cached_property
     def column_feature(self) -> NDArray[np.intp]:
         """For each matrix column, the position of its declared feature; contributions are summed by it."""
         widths = [len(_column_names(part)) for part in self.parts]

@@ -25,6 +25,7 @@ from churn_assets.serving.release.manifest import (
     About,
     FileProof,
     Manifest,
+    ReleaseBroken,
     sha256_of,
     sha256_of_file,
     table_path,
@@ -83,7 +84,7 @@ def write_release(root: str, contents: Contents, *, now: datetime, run_id: str, 
         ReleaseBroken: what was written is not what was to be written; the former release stays in force.
     """
     place = Root(root)
-    name, former = release_name(now, run_id), place.pointer()
+    name, former = release_name(now, run_id), _former(place)
     with place.draft(name) as folder:
         _write(folder, contents)
         manifest = Manifest(
@@ -92,7 +93,7 @@ def write_release(root: str, contents: Contents, *, now: datetime, run_id: str, 
             now.isoformat(timespec="seconds"),
             run_id,
             version("churn-assets"),
-            former.name if former else None,
+            former,
             contents.about,
             contents.absent,
             _proofs(folder),
@@ -107,6 +108,15 @@ def write_release(root: str, contents: Contents, *, now: datetime, run_id: str, 
     for old in others[: max(len(others) - keep + 1, 0)]:
         place.remove(old)
     return manifest
+
+
+def _former(place: Root) -> str | None:
+    """Name of the release in force; None if there is none, or if nobody can read which."""
+    try:
+        pointer = place.pointer()
+    except ReleaseBroken:
+        return None
+    return pointer.name if pointer else None
 
 
 def _write(folder: Path, contents: Contents) -> None:

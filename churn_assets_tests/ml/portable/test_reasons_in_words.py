@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.feature import Feature
+from churn_assets.contracts.phrases import Texts
 from churn_assets.ml.portable.reasons_in_words import main_drivers, reasons
 
 TICKETS = Feature(
@@ -17,6 +18,10 @@ TREND = Feature("trend", "number", "usage", "trend of data use, last month", agg
 REGION = Feature("region", "category", "profile", "region", aggregate="attribute")
 FEATURES = [TICKETS, PRICE, TREND, REGION]
 TYPICAL = {"tickets_count_3m": 0.0, "price": 29.9, "trend": 0.0}
+
+
+def said_by(text: str) -> Texts:
+    return (("text", text),)
 
 
 def words(feature: Feature, value: object, typical: dict[str, float] | None = None) -> str | None:
@@ -30,7 +35,7 @@ def words(feature: Feature, value: object, typical: dict[str, float] | None = No
 @pytest.mark.parametrize(
     ("feature", "value", "expected"),
     [
-        (TICKETS, 4.0, "support tickets, last 3 months: 4 (typical 0)"),
+        (TICKETS, 4.0, "support tickets, last 3 months: 4 (typical none)"),
         (PRICE, 45.25, "monthly price: 45.2 (typical 29.9)"),
         (PRICE, 0.456, "monthly price: 0.46 (typical 29.9)"),
         (PRICE, 12345.6, "monthly price: 12,346 (typical 29.9)"),
@@ -90,18 +95,18 @@ def test_flags_and_counts_with_gaps_are_said_like_numbers() -> None:
     ],
 )
 def test_a_reason_is_a_phrase_where_the_business_declares_one(says: str, value: float, expected: str) -> None:
-    assert words(replace(PRICE, says=says, missing="rolling contract"), value) == expected
+    assert words(replace(PRICE, says=said_by(says), missing="rolling contract"), value) == expected
 
 
-def test_a_phrase_without_a_usual_value_says_so() -> None:
-    assert (
-        words(replace(PRICE, says="{value} EUR (typical {typical:%})"), 4.0, {}) == "4 EUR (typical unknown)"
-    )
+def test_a_phrase_without_a_usual_value_leaves_it_out() -> None:
+    assert words(replace(PRICE, says=said_by("{value} EUR (typical {typical:%})")), 4.0, {}) == "4 EUR"
+    told = replace(PRICE, says=said_by("{value}, where {typical} EUR is typical"))
+    assert words(told, 4.0, {}) == "4, where unknown EUR is typical"
 
 
 def test_phrases_of_words_and_trends() -> None:
-    assert words(replace(TREND, says="data use {value}"), -1 / 3) == "data use down 50 %"
-    assert words(replace(REGION, says="lives in the {value}"), "south") == "lives in the south"
+    assert words(replace(TREND, says=said_by("data use {value}")), -1 / 3) == "data use down 50 %"
+    assert words(replace(REGION, says=said_by("lives in the {value}")), "south") == "lives in the south"
     assert words(REGION, "true") == "region: yes"
 
 
@@ -202,3 +207,96 @@ def test_every_row_gets_three_places() -> None:
     assert all(len(row) == 3 for row in found)
     for row, values in zip(found, contributions.to_numpy(), strict=True):
         assert sum(r is not None for r in row) == min(3, int((values > 0).sum()))
+
+
+USED = Feature(
+    "used_sum_14d", "number", "usage", "used", "usage", "sum", "mb", days=14, unit="MB", about="use",
+    says=(("text", "used {value:unit} (typical {typical:unit})"), ("zero", "used nothing"),
+          ("less_than_usual", "used {percent} less than usual ({of_usual})"),
+          ("more_than_usual", "used {percent} more than usual ({value:unit}, usually {usual:unit})")),
+)  # fmt: skip
+HALF_YEAR = replace(USED, name="used_sum_6m", days=None, months=6, says=())
+SHARE = Feature(
+    "share", "number", "usage", "share", sql="used_sum_14d / used_sum_6m", unit="%", speaks_of=USED.name, about="use",
+    missing="used nothing in half a year",
+)  # fmt: skip
+TENURE = Feature("tenure_days", "number", "loyalty", "days as a customer", "usage", "tenure")
+
+
+def of_use(
+    used: float, half_year: float, tenure: float = 1000.0, feature: Feature = USED, **flags: str
+) -> str | None:
+    """What is said about the use of the last 14 days, or about its share, of a customer."""
+    share = used / half_year if half_year else float("nan")
+    row = {USED.name: used, HALF_YEAR.name: half_year, SHARE.name: share, TENURE.name: tenure}
+    features = [replace(f, **flags) if f == feature else f for f in (USED, HALF_YEAR, SHARE, TENURE)]
+    raised = {name: float(name == feature.name) for name in row}
+    typical = {USED.name: 5000.0, SHARE.name: 0.08}
+    [reason] = reasons(pd.DataFrame([row]), pd.DataFrame([raised]), features, typical)[:, 0]
+    return str(reason) if reason is not None else None
+
+
+@pytest.mark.parametrize("feature", [USED, SHARE])
+def test_a_value_is_compared_with_what_is_usual_for_the_customer(feature: Feature) -> None:
+    # before the last 14 of 182.625 days: 13,000 MB, so 1.1 GB in 14 days
+    assert of_use(410, 13410, feature=feature) == "used 62 % less than usual (0.4 of 1.1 GB)"
+    assert of_use(2158, 15158, feature=feature) == "used 100 % more than usual (2.1 GB, usually 1.1 GB)"
+    assert of_use(0, 13000, feature=feature) == "used nothing"
+
+
+def test_what_is_usual_counts_only_days_as_a_customer() -> None:
+    # 1,200 MB in the 42 days before: 400 MB in 14 days
+    assert of_use(200, 1400, tenure=56) == "used 50 % less than usual (200 of 400 MB)"
+
+
+@pytest.mark.parametrize(
+    ("used", "half_year", "tenure"),
+    [(1000, 13410, 1000), (410, 13410, 30), (410, 410, 1000), (410, 13410, float("nan"))],
+    ids=["as usual", "too new", "nothing before", "unknown since when"],
+)
+def test_without_a_notable_difference_the_typical_value_is_told(
+    used: float, half_year: float, tenure: float
+) -> None:
+    told = f"used {'1,000' if used == 1000 else '410'} MB (typical 4.9 GB)"
+    assert of_use(used, half_year, tenure) == told
+    assert of_use(used, half_year, tenure, SHARE) is None, "a share speaks only of what is unusual"
+
+
+def test_a_share_of_nothing_has_its_own_words() -> None:
+    assert of_use(0, 0, feature=SHARE) == "used nothing in half a year"
+
+
+@pytest.mark.parametrize(("when", "less", "more"), [("lower", True, False), ("higher", False, True)])
+@pytest.mark.parametrize("feature", [USED, SHARE])
+def test_only_the_side_of_risk_is_a_reason(feature: Feature, when: str, less: bool, more: bool) -> None:
+    assert (of_use(410, 13410, feature=feature, reason_when=when) is not None) == less
+    assert (of_use(2158, 15158, feature=feature, reason_when=when) is not None) == more
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "named"),
+    [
+        (replace(PRICE, reason_when="higher"), 50.0, True),
+        (replace(PRICE, reason_when="higher"), 10.0, False),
+        (replace(PRICE, reason_when="higher"), float("nan"), False),
+        (replace(PRICE, reason_when="higher", missing="no price"), float("nan"), True),
+        (replace(TREND, reason_when="lower"), -0.5, True),
+        (replace(TREND, reason_when="lower"), 0.5, False),
+        (replace(TREND, months=1), -0.05, False),  # February against January
+        (replace(TREND, months=3), -0.05, True),
+        (replace(REGION, reason_values=("south",)), "south", True),
+        (replace(REGION, reason_values=("south",)), "north", False),
+        (replace(REGION, reason_values=("south",)), None, False),
+        (replace(REGION, reason_values=("south",), missing="nowhere"), None, True),
+    ],
+)
+def test_what_would_read_as_good_news_is_no_reason(feature: Feature, value: object, named: bool) -> None:
+    assert (words(feature, value) is not None) == named
+
+
+def test_features_about_the_same_give_one_reason() -> None:
+    frame = pd.DataFrame({"price": [50.0], "tickets_count_3m": [4.0], "region": ["south"]})
+    contributions = pd.DataFrame({"price": [0.9], "tickets_count_3m": [0.5], "region": [0.1]})
+    same = [replace(PRICE, about="money"), replace(TICKETS, about="money"), REGION]
+    [row] = reasons(frame, contributions, same, TYPICAL).tolist()
+    assert row == ["monthly price: 50 (typical 29.9)", "region: south", None]

@@ -23,7 +23,7 @@ FEATURES = [
         "number",
         "service",
         "support tickets",
-        says="{value} support ticket{s} in the last 3 months",
+        says=(("text", "{value} support ticket{s} in the last 3 months"),),
         actionable=True,
     ),
     Feature("tenure_days", "number", "loyalty", "days as a customer"),

@@ -217,6 +217,8 @@ def test_a_pointer_that_names_no_release_is_refused(tmp_path: Path, content: byt
     (tmp_path / POINTER).write_bytes(content)
     with pytest.raises(ReleaseBroken, match="Publish a release again"):
         current_release(str(tmp_path))
+    assert publish(tmp_path).previous is None
+    verify(*in_force(tmp_path, tmp_path))
 
 
 @pytest.mark.parametrize(

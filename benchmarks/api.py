@@ -1,0 +1,199 @@
+"""`python -m benchmarks.api measure FOLDER`: the HTTP service of a release beside `mlflow models serve`.
+
+Both serve the same model with two workers on this machine, and answer the same rows. The client runs on the same cores,
+in one process; its own CPU time is told. At a constant rate, the time of a request counts from the moment at which it
+was due, so that a service that stalls is not asked less.
+"""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import numpy as np
+import psutil
+
+from churn_assets.serving.release.reading import Release, current_release, local_copy, open_release
+from churn_assets.settings import Settings
+
+SECONDS, CONNECTIONS, BATCH = 8, 8, 1000
+SERVE = "import sys; from churn_assets.cli.main import main; sys.argv[0] = 'churn-assets'; main()"
+
+
+def request(path: str, body: object = None) -> bytes:
+    """A request as bytes."""
+    if body is None:
+        return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+class Connection:
+    """One connection to a service."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self) -> "Connection":
+        """Connects."""
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def ask(self, sent: bytes) -> None:
+        """Sends a request and reads its answer.
+
+        Raises:
+            RuntimeError: it is not 200.
+        """
+        self._writer.write(sent)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        content = await self._reader.readexactly(int(length[1])) if length else b""
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"{head[:80]!r} {content[:200]!r}")
+
+
+async def flat_out(port: int, requests: list[bytes], connections: int) -> float:
+    """Requests per second while each connection asks without a pause."""
+    end, counts = time.perf_counter() + SECONDS, [0] * connections
+
+    async def one(number: int) -> None:
+        connection = await Connection(port).open()
+        while time.perf_counter() < end:
+            await connection.ask(requests[(number + connections * counts[number]) % len(requests)])
+            counts[number] += 1
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(one, range(connections)))
+    return sum(counts) / (time.perf_counter() - began)
+
+
+async def at_rate(port: int, requests: list[bytes], rate: float) -> list[float]:
+    """Milliseconds of each request at a constant rate, from when it was due; sorted."""
+    began, spent = time.perf_counter() + 0.1, []
+    due = iter(range(int(rate * SECONDS)))
+
+    async def one() -> None:
+        connection = await Connection(port).open()
+        for number in due:
+            when = began + number / rate
+            await asyncio.sleep(max(0.0, when - time.perf_counter()))
+            await connection.ask(requests[number % len(requests)])
+            spent.append(1000 * (time.perf_counter() - when))
+
+    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    return sorted(spent)
+
+
+@contextmanager
+def running(command: list[str], address: str, **environment: str) -> Iterator[tuple[psutil.Process, float]]:
+    """A service as a process, once it is ready, and the seconds until then."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                with urlopen(address, timeout=5) as answer:  # noqa: S310 (http, on this machine)
+                    if answer.status == 200:
+                        break
+            except (URLError, OSError):
+                if process.poll() is not None:
+                    raise RuntimeError(f"{command[:4]} ended") from None
+                time.sleep(0.02)
+        yield psutil.Process(process.pid), time.perf_counter() - began
+    finally:
+        family = [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+        process.terminate()
+        process.wait(30)
+        for member in family:
+            if member.is_running():
+                member.kill()
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def told(figure: str, answers: list[float]) -> dict[str, str]:
+    """Percentiles as a line."""
+    p50, p99 = np.percentile(answers, [50, 99])
+    return {"figure": figure, "remark": f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, {len(answers):,} requests"}
+
+
+def ours(release: Release, rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
+    """The figures of `churn-assets serve`."""
+    port = free_port()
+    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port), "--workers", "2"]
+    keys = release.table("customers", ["customer_key"])["customer_key"].to_pylist()
+    stored = [request(f"/v1/customers/{key}") for key in keys[:1000]]
+    single = [request("/v1/score", {"rows": [row]}) for row in rows[:200]]
+    batch = [request("/v1/score", {"rows": rows[:BATCH]})]
+    address = f"http://127.0.0.1:{port}/v2/health/ready"
+    with running(command, address, CHURN_API_REQUESTS_PER_MINUTE="100000000") as (process, ready):
+        resident = [
+            child.memory_info().rss for child in process.children() if "spawn_main" in str(child.cmdline())
+        ]
+        remark = f"{ready:.1f} s, {max(resident) / 2**20:.0f} MiB per worker, {len(keys):,} customers"
+        yield {"figure": "API: start until ready", "remark": remark}
+        yield told("API: one customer, stored, 500 requests/s", asyncio.run(at_rate(port, stored, 500)))
+        cpu = time.process_time()
+        per_second = asyncio.run(flat_out(port, stored, CONNECTIONS))
+        client = (time.process_time() - cpu) / SECONDS
+        remark = f"{per_second:,.0f} requests/s; the client took {client:.0%} of a core"
+        yield {"figure": "API: one customer, stored, flat out", "remark": remark}
+        yield told("API: one row, live with reasons, 200 requests/s", asyncio.run(at_rate(port, single, 200)))
+        per_second = asyncio.run(flat_out(port, single, CONNECTIONS))
+        yield {
+            "figure": "API: one row, live with reasons, flat out",
+            "remark": f"{per_second:,.0f} requests/s",
+        }
+        per_second = asyncio.run(flat_out(port, batch, 2))
+        yield {"figure": f"API: {BATCH:,} rows with reasons", "remark": f"{per_second * BATCH:,.0f} rows/s"}
+
+
+def mlflow(model: Path, rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
+    """The figures of `mlflow models serve`: probabilities of the same rows, without reasons."""
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", str(model)]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
+    single = [request("/invocations", {"dataframe_records": [row]}) for row in rows[:200]]
+    batch = [request("/invocations", {"dataframe_records": rows[:BATCH]})]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    with running(command, f"http://127.0.0.1:{port}/ping", PATH=path):
+        per_second = asyncio.run(flat_out(port, single, CONNECTIONS))
+        yield {"figure": "mlflow models serve: one row, flat out", "remark": f"{per_second:,.0f} requests/s"}
+        per_second = asyncio.run(flat_out(port, batch, 2))
+        yield {
+            "figure": f"mlflow models serve: {BATCH:,} rows",
+            "remark": f"{per_second * BATCH:,.0f} rows/s",
+        }
+
+
+def measure(folder: Path) -> None:
+    """Writes the figures to api.json in the folder."""
+    settings = Settings()
+    pointer = current_release(settings.releases_uri)
+    assert pointer is not None, "no release"  # noqa: S101 (the demo publishes one)
+    release = open_release(local_copy(settings.releases_uri, pointer, folder / "copy"))
+    names = release.model.transformation.features
+    rows = release.table("snapshots", names).slice(0, BATCH).to_pylist()
+    [model] = [f.parent for f in Path(settings.mlflow_artifacts).glob("models/*/artifacts/MLmodel")][-1:]
+    found = [*ours(release, rows), *mlflow(model, rows)]
+    (folder / "api.json").write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    measure(Path(sys.argv[2]))
