@@ -40,11 +40,11 @@ def running(settings: Settings) -> Iterator[httpx.Client]:
         finally:
             server.should_exit = True
             thread.join(60)
-            assert not thread.is_alive(), "the service does not stop"
             log.stop()
             _outer.pop()
             if _outer:
                 log.start(_outer[-1])
+            assert not thread.is_alive(), "the service does not stop"
 
 
 def wait_until(condition: "object", seconds: float = 60) -> None:

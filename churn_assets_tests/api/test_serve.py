@@ -56,9 +56,7 @@ def test_a_revoked_key_is_refused_by_all_workers(tmp_path: Path) -> None:
     _, given = keys.create("crm", ["scores"], None, datetime.now(UTC), lambda _: None)
     with served(tmp_path) as (process, client, _):
         headers = {"Authorization": f"Bearer {given}", "Connection": "close"}
-        wait_until(
-            lambda: releases_taken(settings) == 2
-        )  # until then a worker may hold the lock of the copies
+        wait_until(lambda: releases_taken(settings) == 2)  # before, a worker may hold the lock of the copies
         assert of_each_worker(process, lambda: client.get(CUSTOMER, headers=headers).status_code) == [200] * 2
         keys.revoke("crm", datetime.now(UTC), lambda _: None)
         assert of_each_worker(process, lambda: client.get(CUSTOMER, headers=headers).status_code) == [401] * 2

@@ -169,7 +169,7 @@ def test_no_request_fails_while_releases_change(settings: Settings) -> None:
                     name = publish_release(settings, number, shift=number / 4).name
                     wait_until(lambda name=name: client.get("/v2/health/ready").json()["release"] == name)
                     expected[name] = client.get(f"/v1/customers/{SCORED[1]}").json()["probability"]
-                    wait_until(lambda name=name: answers[-1].json().get("release") == name)
+                    wait_until(lambda name=name: answers and answers[-1].json().get("release") == name)
             finally:
                 stop[0] = True
             for one in asking:
