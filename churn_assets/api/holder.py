@@ -125,7 +125,10 @@ class Holder:
             folder = self._cache / (self._cache / LAST).read_text()
             served = Served(folder)
             served.require_golden()
-        except (OSError, ReleaseBroken):
+        except FileNotFoundError:
+            return
+        except Exception as error:  # noqa: BLE001 (the copy may be of another version of this software)
+            event("release.refused", "The local copy cannot be served.", level=40, error=error)
             return
         self.served = served
         event("release.taken", f"The local copy of the release {served.name} is served.", release=served.name)

@@ -130,7 +130,7 @@ def check_findings(settings: Settings) -> Finding:
     before = f"{len(found.earlier):,} in earlier months: see `churn-assets summary --full`"
     lines = [told(row) for row in found.newest] or [f"none in {found.month}"]
     lines += [before] if found.earlier else []
-    return Finding("findings", "warn" if found.newest else "ok", "\n".join(lines))
+    return Finding("findings", "warn" if found.newest or found.earlier else "ok", "\n".join(lines))
 
 
 def check_runs(settings: Settings) -> Finding:

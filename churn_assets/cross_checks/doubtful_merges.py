@@ -1,6 +1,6 @@
 """Merges that an entity tells and that lead nowhere, so that nobody has the history of the merged customers."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
@@ -24,6 +24,8 @@ def doubtful_merges(lakehouse: Lakehouse, business: Business, months: Sequence[s
 
     Above the limit in churn.yaml, which counts all reasons together, each of them has the severity declared there.
     """
+    from pyspark.sql import functions as F
+
     rule = business.file.merges
     problems: list[Problem] = []
     dates = [(month_end(month), month_end(month)) for month in months]
@@ -34,15 +36,14 @@ def doubtful_merges(lakehouse: Lakehouse, business: Business, months: Sequence[s
         if told is None:
             continue
         found = defaultdict[tuple[str, str], list[str]](list)
-        merged, doubtful = Counter[str](), Counter[str]()
-        for row in told.select("as_of_date", "doubt", "customer_key").collect():
-            month, doubt = month_of(row["as_of_date"]), row["doubt"]
-            merged[month] += 1
-            if doubt is not None:
-                doubtful[month] += 1
-                found[month, doubt].append(row["customer_key"])
+        for row in told.where("doubt IS NOT NULL").collect():
+            found[month_of(row["as_of_date"]), row["doubt"]].append(row["customer_key"])
+        if not found:
+            continue
+        sizes = told.groupBy("as_of_date").agg(F.count("*").alias("all"), F.count("doubt").alias("doubtful"))
+        of_month = {month_of(row["as_of_date"]): row for row in sizes.collect()}
         for (month, doubt), who in sorted(found.items()):
-            over = doubtful[month] > rule.max_share * merged[month]
+            over = of_month[month]["doubtful"] > rule.max_share * of_month[month]["all"]
             problems.append(
                 Problem(
                     source.name,
@@ -53,7 +54,7 @@ def doubtful_merges(lakehouse: Lakehouse, business: Business, months: Sequence[s
                     "They count as unknown.",
                     f"Ask {source.name} who goes on for these customers; silver/customer_keys names them.",
                     len(who),
-                    merged[month],
+                    of_month[month]["all"],
                     tuple(sorted(who)[:SHOWN_EXAMPLES]),
                 )
             )

@@ -10,6 +10,13 @@ from churn_assets_tests.api.releases import publish_release
 from churn_assets_tests.api.running import running
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services of this machine are asked directly, whatever proxy is set."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(home=str(tmp_path_factory.mktemp("api")), api=ApiSettings(requests_per_minute=1_000_000))

@@ -201,3 +201,15 @@ def test_a_copy_without_its_tables_is_no_release(tmp_path: Path) -> None:
 
     with pytest.raises(ReleaseBroken):
         Served(tmp_path)
+
+
+def test_a_local_copy_of_another_version_does_not_stop_the_service(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_release(settings)
+    Holder(settings).look()
+    monkeypatch.setattr(holder_module, "Served", lambda _: 1 / 0)
+    worker = Holder(settings)
+    worker.look()
+    assert worker.served is None
+    assert worker.refused is not None

@@ -305,3 +305,10 @@ def test_what_the_checks_of_silver_found_in_the_last_month_is_listed(tmp_path: P
         "usage 2025-06: undeclared: Rows of 2025-06. Declare it.",
         "1 in earlier months: see `churn-assets summary --full`",
     ]
+    record(house, "usage", ["2025-06"], [], run_id="run")
+    finding = look(settings, "findings")
+    assert finding.status == "warn", "a finding stays open when its month is no longer the newest"
+    assert finding.what.splitlines() == [
+        "none in 2025-06",
+        "1 in earlier months: see `churn-assets summary --full`",
+    ]

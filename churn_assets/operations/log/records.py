@@ -28,7 +28,8 @@ SEVERITIES = (
 NUMBERS = {text: number for _, number, text in SEVERITIES} | {"TRACE": 1}
 LONGEST = 2000
 FRAMES = 20
-QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+# From the first quote to the last, since a value may hold quotes; to the end of a line that ends within a value.
+QUOTED = re.compile(r"""(?:['"`].*)?(?:^|(?<=[\s(=:,\[]))['"`][^'"`]*$|['"`].*['"`]""")
 ADDRESS = re.compile(r"\S+@\S+")
 NUMBER = re.compile(r"\d(?:[ .:/-]?\d){5,}")
 URL = re.compile(r"\S*://\S+")

@@ -53,7 +53,7 @@ class Spool(logging.Handler):
         self._largest = largest_file
         self._file: int | None = None
         self._process = self._size = self._number = 0
-        self._torn = self._warned = False
+        self._torn = self._warned = self._unsent = False
         self._busy = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -63,11 +63,10 @@ class Spool(logging.Handler):
         self._busy.now = True
         try:
             found = record_of(record)
-            if self.sender is not None:
-                self.sender.send(found)
-            self._write(found)
-        except OSError as error:
-            self._drop(error)
+            try:
+                self._write(found)
+            finally:  # a collector also gets what a full disk cannot hold
+                self._send(found)
         except Exception as error:  # noqa: BLE001 (a defect in logging must not end a run)
             self._drop(error)
         finally:
@@ -100,6 +99,19 @@ class Spool(logging.Handler):
         if found["severity_number"] >= SYNCED:
             os.fsync(file)
 
+    def _send(self, found: dict[str, Any]) -> None:
+        """Hands a record to the sender. Never raises: what the sender refuses is in the file."""
+        if self.sender is None:
+            return
+        try:
+            self.sender.send(found)
+        except Exception as error:  # noqa: BLE001 (a defect in logging must not end a run)
+            if not self._unsent:
+                self._unsent = True
+                self._warn(
+                    f"some records of the log cannot be sent: {type(error).__name__}. Their files hold them."
+                )
+
     def _open(self, more: int) -> int:
         """The file of this process, with room for `more` bytes; a new one after a fork and when it is full."""
         forked = self._process != os.getpid()
@@ -120,8 +132,11 @@ class Spool(logging.Handler):
         if not self._warned:
             self._warned = True
             why = error.strerror if isinstance(error, OSError) else type(error).__name__
-            with suppress(Exception):
-                sys.stderr.write(f"Warning: the log in {self.folder} cannot be written: {why}. Runs go on.\n")
+            self._warn(f"the log in {self.folder} cannot be written: {why}. Runs go on.")
+
+    def _warn(self, what: str) -> None:
+        with suppress(Exception):
+            sys.stderr.write(f"Warning: {what}\n")
 
 
 def _wanted(record: logging.LogRecord) -> bool:

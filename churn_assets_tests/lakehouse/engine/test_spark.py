@@ -109,6 +109,8 @@ with trace.within("ab" * 16):
 log = spark._jvm.org.apache.logging.log4j.LogManager.getLogger("org.example.Rows")
 log.info("daily life")
 log.warn("row 'canary anna' of canary@example.org, call 0170 1234567\\nand canary bert")
+log.warn("The value 'O'canary' of the type `STRING` cannot be cast")
+log.warn("The value 'canary\\nO'canary' cannot be cast")
 log.error("it failed", spark._jvm.java.lang.RuntimeException("canary"))
 stop_session()
 """
@@ -118,12 +120,16 @@ stop_session()
     assert "canary" not in file.read_text() and "1234567" not in file.read_text()
     found = read_log(settings.log_path, "abab", 13)
     assert found.unreadable == 0
-    warned, failed = [r for r in found.records if r["attributes"]["code.namespace"] == "org.example.Rows"]
+    warned, cast, cut, failed = [
+        r for r in found.records if r["attributes"]["code.namespace"] == "org.example.Rows"
+    ]
     assert warned["body"] == "row *** of *** call ***" and warned["severity_text"] == "WARN"
+    assert (cast["body"], cut["body"]) == ("The value *** cannot be cast", "The value ***")
     assert failed["body"] == "it failed" and failed["severity_text"] == "ERROR"
     assert failed["attributes"]["exception.type"] == "java.lang.RuntimeException"
     taken = new_events(settings.log_path, {}, date(2000, 1, 1)).rows
-    assert [row["severity_number"] for row in taken if row["logger"] == "org.example.Rows"] == [13, 17]
+    severities = [row["severity_number"] for row in taken if row["logger"] == "org.example.Rows"]
+    assert severities == [13, 13, 13, 17]
     assert all(row["day"] == row["at"].date() for row in taken)
 
 

@@ -19,6 +19,7 @@ from churn_assets import trace
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.operations.log import writing
 from churn_assets.operations.log.reading import read_log
+from churn_assets.operations.log.records import masked
 from churn_assets.operations.log.spool import Spool, forget
 from churn_assets.settings import Settings
 
@@ -183,6 +184,19 @@ def test_messages_of_libraries_keep_nothing_that_may_be_personal(folder: Path) -
     assert last["attributes"]["exception.type"] == "builtins.ValueError"
     assert "exception.message" not in last["attributes"]
     assert "test_log.py" in last["attributes"]["exception.stacktrace"]
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("The value 'O'Brien' of the type \"STRING\" cannot be cast", "The value *** cannot be cast"),
+        ("The value 'Zaphod\nO'Brien' cannot be cast", "The value ***"),
+        ("'a' was refused, and so was 'Zaphod\nO'Brien'", "***"),
+        ("It can't be read", "It can't be read"),
+    ],
+)
+def test_quoted_values_with_apostrophes_are_hidden(message: str, kept: str) -> None:
+    assert masked(message) == kept
 
 
 def test_passwords_in_addresses_are_hidden(folder: Path) -> None:

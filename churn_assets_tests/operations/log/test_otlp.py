@@ -143,6 +143,22 @@ def test_a_collector_in_trouble_delays_no_record_and_the_end_only_a_little(
     assert capsys.readouterr().err == "", "it is told in the files"
 
 
+def test_a_record_that_cannot_be_sent_is_in_the_file_and_warned_of_once(
+    receiver: Receiver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with _logging_to(tmp_path, receiver.url) as folder:
+        with trace.within("no trace"):
+            for n in range(2):
+                writing.event("n", str(n))
+        writing.event("n", "after")
+    kept = read_log(folder).records
+    assert [r["body"] for r in kept] == ["0", "1", "after"]
+    assert "churn.log.dropped" not in kept[-1]["attributes"]
+    assert [r.body.string_value for r in receiver.records()] == ["after"]
+    told = capsys.readouterr().err
+    assert told.count("cannot be sent") == 1 and "cannot be written" not in told
+
+
 def test_without_its_packages_a_process_says_so_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
