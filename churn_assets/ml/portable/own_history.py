@@ -25,8 +25,8 @@ def usual_values(
 
     The rate is that of the part of the longest window that lies before the feature's window and after the customer
     came. It is not known if that part is shorter than the window itself or than 28 days, or if nothing is in it. It is
-    a whole number of what is counted: nobody sends 3.4 messages. All values are of the snapshot, so nothing is used that
-    became known after its as_of_date.
+    a whole number of what is counted: nobody sends 3.4 messages. All values are of the snapshot, so nothing is used
+    that became known after its as_of_date.
 
     Args:
         columns: feature -> values, numbers with NaN.
