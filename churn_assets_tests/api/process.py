@@ -5,6 +5,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,15 +30,19 @@ def served(
         stdout=subprocess.PIPE,
         text=True,
     )
+    too_late = threading.Timer(120, process.kill)
+    too_late.start()
     try:
         assert process.stdout is not None
         told = [process.stdout.readline()]
+        too_late.cancel()
         address = re.search(r"https?://[^ ]+:\d+", told[0])
         assert address, told
         with httpx.Client(base_url=address[0], timeout=60, trust_env=False, verify=verify) as client:
             wait_until(lambda: is_ready(client), 120)
             yield process, client, told
     finally:
+        too_late.cancel()
         process.send_signal(signal.SIGTERM)
         told.append(process.communicate(timeout=60)[0])
 

@@ -13,11 +13,17 @@ from churn_assets.api.app import create_app
 from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
 
+_outer: list[Settings] = []
+
 
 @contextmanager
 def running(settings: Settings) -> Iterator[httpx.Client]:
-    """A client of a service with these settings; the service is `client.app`."""
+    """A client of a service with these settings; the service is `client.app`.
+
+    A process has one log. While a second service runs, the log is that of the second; then the first has it again.
+    """
     app = create_app(settings)
+    _outer.append(settings)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="on", ws="none", http="httptools"
@@ -33,8 +39,12 @@ def running(settings: Settings) -> Iterator[httpx.Client]:
                 yield client
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join(60)
             log.stop()
+            _outer.pop()
+            if _outer:
+                log.start(_outer[-1])
+            assert not thread.is_alive(), "the service does not stop"
 
 
 def wait_until(condition: "object", seconds: float = 60) -> None:

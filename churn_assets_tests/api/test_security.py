@@ -4,20 +4,23 @@ import hashlib
 import hmac
 import json
 import socket
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from churn_assets.api import keys as keys_module
-from churn_assets.api.app import create_app
 from churn_assets.api.keys import Key, Keys, keys_file, now
 from churn_assets.api.serve import ServeError, serve
+from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.operations.audit.verification import stored
 from churn_assets.operations.log.reading import read_log
 from churn_assets.operations.log.writing import log_folder
@@ -139,8 +142,10 @@ def test_a_wrong_key_costs_as_much_as_an_unknown_one(
     key = make("scores")
     calls: list[str] = []
     sha256, compare = hashlib.sha256, hmac.compare_digest
-    monkeypatch.setattr(keys_module.hashlib, "sha256", lambda *a: calls.append("hash") or sha256(*a))
-    monkeypatch.setattr(keys_module.hmac, "compare_digest", lambda *a: calls.append("compare") or compare(*a))
+    hashing = SimpleNamespace(sha256=lambda *a: calls.append("hash") or sha256(*a))
+    comparing = SimpleNamespace(compare_digest=lambda *a: calls.append("compare") or compare(*a))
+    monkeypatch.setattr(keys_module, "hashlib", hashing)
+    monkeypatch.setattr(keys_module, "hmac", comparing)
     known = Keys(keys_file(settings))
     known.all()
     for given in (key, key[:-1] + "_", "churn_00000000_" + "A" * 43, "no key at all"):
@@ -166,13 +171,13 @@ def test_a_body_without_a_length_is_counted(client: httpx.Client, make: Callable
     assert client.get(CUSTOMER, headers=headers).status_code == 200
 
 
-def raw_answer(client: httpx.Client, sent: bytes, wait: float = 20) -> bytes:
-    """What the service answers to these bytes, until it closes the connection or says nothing more."""
+def raw_answer(client: httpx.Client, sent: bytes, wait: float = 60, whole: bool = False) -> bytes:
+    """The headers of the answer to these bytes, or all that comes until the service closes the connection."""
     place = urlsplit(str(client.base_url))
     with socket.create_connection((str(place.hostname), int(place.port or 0)), wait) as wire:
         wire.sendall(sent)
         found = b""
-        while b"\r\n\r\n" not in found:
+        while whole or b"\r\n\r\n" not in found:
             piece = wire.recv(65536)
             if not piece:
                 break
@@ -238,8 +243,11 @@ def test_a_form_is_no_json(client: httpx.Client, make: Callable[..., str]) -> No
     ],
 )
 def test_paths_lead_to_no_file(client: httpx.Client, make: Callable[..., str], path: str) -> None:
-    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {make('scores')}\r\n\r\n"
-    answer = raw_answer(client, head.encode())
+    head = (
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {make('scores')}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    answer = raw_answer(client, head.encode(), whole=True)
     assert answer.split(b" ")[1] in (b"400", b"404", b"422")
     assert b"root:" not in answer
 
@@ -399,13 +407,22 @@ def test_a_port_in_use_is_told(tmp_path_factory: pytest.TempPathFactory) -> None
             serve(settings, print)
 
 
-def test_the_app_does_not_start_threads_or_files_on_import() -> None:
-    before = threading.active_count()
-    create_app(Settings())
-    assert threading.active_count() == before
-
-
-# Services of their own come last: each takes the log of this process over.
+def test_making_the_app_starts_no_thread_and_writes_no_file(tmp_path: Path) -> None:
+    code = (
+        "import threading; from churn_assets.api.app import create_app; create_app(); "
+        "print(threading.active_count())"
+    )
+    environment = module_environment(CHURN_HOME=str(tmp_path / "home"))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_slow_body(tmp_path_factory: pytest.TempPathFactory) -> None:

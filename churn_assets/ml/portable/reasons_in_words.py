@@ -175,19 +175,31 @@ def reasons_of(
 
     told, features = _Told(columns, features, typical), [f for f in features if f.nameable]
     left = contributions[:, [names.index(f.name) for f in features]].copy()
-    for at, feature in enumerate(features):
-        rows = np.flatnonzero(left[:, at] > 0)
-        left[rows[told.is_silent(feature, rows)], at] = -np.inf
     topics = np.array([f.about or f.name for f in features], dtype=object)
     found = np.full((len(left), REASONS), None, dtype=object)
+    asked: set[int] = set()
     for place in range(min(REASONS, len(features))):
-        strongest = left.argmax(axis=1)
-        raises = left[np.arange(len(left)), strongest] > 0
+        strongest, raises = _strongest(left)
+        # a feature is asked once, for all rows, when it is the strongest of some row; for a single row most never are
+        while new := set(strongest[raises].tolist()) - asked:
+            for at in new:
+                rows = np.flatnonzero(left[:, at] > 0)
+                left[rows[told.is_silent(features[at], rows)], at] = -np.inf
+            asked |= new
+            strongest, raises = _strongest(left)
         for at in np.unique(strongest[raises]):
             rows = np.flatnonzero(raises & (strongest == at))
             found[rows, place] = told.sentences(features[at], rows)
             left[np.ix_(rows, np.flatnonzero(topics == topics[at]))] = -np.inf
     return found
+
+
+def _strongest(left: "NDArray[np.float64]") -> "tuple[NDArray[np.intp], NDArray[np.bool_]]":
+    """Returns the column of the largest value of each row, and whether it is positive."""
+    import numpy as np
+
+    strongest = left.argmax(axis=1)
+    return strongest, left[np.arange(len(left)), strongest] > 0
 
 
 def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":

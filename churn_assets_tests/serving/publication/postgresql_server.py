@@ -53,38 +53,37 @@ def _run(command: list[str], user: str | None) -> None:
 def server(bin_folder: Path) -> Iterator[str]:
     """A server on a free port that asks for passwords; yields the address of its database without a password."""
     user = _other_user()
-    # short and outside of the tests' folders, which another user may not enter
-    home = Path(tempfile.mkdtemp(prefix="pg_"))
+    # short, and outside of the folders of the tests and of root, which another user may not enter
+    home = Path(tempfile.mkdtemp(prefix="pg_", dir="/tmp"))
     data, secret = home / "data", home / "password"
     secret.write_text(PASSWORD, encoding="utf-8")
     if user is not None:
         for path in (home, secret):
             os.chown(path, pwd.getpwnam(user).pw_uid, -1)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
+    control = [str(bin_folder / "pg_ctl"), "-D", str(data)]
     try:
         init = ["-U", SUPERUSER, "-E", "UTF8", "--no-locale", "-N", "--auth=scram-sha-256"]
         _run([str(bin_folder / "initdb"), "-D", str(data), *init, f"--pwfile={secret}"], user)
-        # a log of its own: pg_ctl leaves its pipes to the server
-        _run(
-            [
-                str(bin_folder / "pg_ctl"),
-                "-D",
-                str(data),
-                "-w",
-                "-l",
-                str(home / "log"),
-                "-o",
-                options,
-                "start",
-            ],
-            user,
-        )
+        port = _start(control, home, user)
         try:
             yield f"127.0.0.1:{port}/postgres"
         finally:
-            _run([str(bin_folder / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"], user)
+            _run([*control, "-m", "immediate", "stop"], user)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _start(control: list[str], home: Path, user: str | None, tries: int = 3) -> int:
+    """Starts the server on a free port. If another program takes the port meanwhile, it tries the next one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    log = home / f"log{tries}"  # pg_ctl leaves its pipes to the server
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
+    try:
+        _run([*control, "-w", "-l", str(log), "-o", options, "start"], user)
+    except AssertionError:
+        if tries == 1 or "could not bind" not in log.read_text(encoding="utf-8"):
+            raise
+        return _start(control, home, user, tries - 1)
+    return port

@@ -1,5 +1,6 @@
 """A release in PostgreSQL and in a DuckDB file: whole, again, changed, killed, and without a word too many."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -205,7 +206,11 @@ def test_what_the_release_does_not_hold_any_more_is_emptied(target: Target, tmp_
 def test_a_kill_in_the_middle_leaves_the_former_rows(target: Target) -> None:
     replace_rows(target.address, [some(number=1)])
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, target.address], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", KILLED, target.address],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "begun\n"), killed.stderr
     assert target.query("SELECT number FROM churn_assets.scores") == [(1,)]
