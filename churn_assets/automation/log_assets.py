@@ -113,8 +113,8 @@ def _require_intact(lakehouse: Lakehouse) -> dict[str, int]:
         raise CheckFailed(
             INTACT,
             f"The audit of this home is not intact: {counted(len(found.damage), 'finding')}.",
-            "`churn-assets audit verify` shows all. Find out who changed it, then move the folder `audit` into an "
-            "archive; a new chain then begins.",
+            "`churn-assets audit verify` shows all. Find out who changed it. Then `churn-assets audit archive FOLDER` "
+            "moves the audit away and begins a new chain.",
             {"records": found.records, "findings": "\n".join(found.damage[:SHOWN])},
         )
     return {"records": found.records}

@@ -1,5 +1,7 @@
 """The command `audit`: who did what to whose data, and whether the record is intact."""
 
+import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -49,6 +51,22 @@ def verify_acts(context: click.Context) -> None:
         context.exit(1)
     end = f"; the last one has the hash {found.anchor.hash[:12]}" if found.anchor and found.records else ""
     click.echo(f"The audit is intact: {counted(found.records, 'record')}{end}.")
+
+
+@audit.command("archive")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--why", required=True, help="Why; the first record of the new chain holds it.")
+def archive_acts(folder: Path, why: str) -> None:
+    """Move a damaged audit, its anchor and its key into FOLDER, a new one, and begin a new chain."""
+    from churn_assets.operations.audit.chain import AuditError, archive
+
+    try:
+        archive(settings_of_process(), folder, getpass.getuser(), why)
+    except FileExistsError:
+        raise click.UsageError(f"{folder} is there already. Name a new folder.") from None
+    except (AuditError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"The audit was moved to {folder}. A new chain has begun; its first record says so.")
 
 
 def _line(entry: "AuditEntry") -> str:

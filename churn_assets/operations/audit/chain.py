@@ -12,6 +12,7 @@ somebody made stays a gap.
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -87,7 +88,7 @@ def record(
     if act not in ACTS:
         raise ValueError(f"The audit knows no act {act}; it knows {', '.join(ACTS)}.")
     try:
-        with _alone(settings):
+        with alone(settings):
             key, end, file = _continued(settings)
             entry = AuditEntry(
                 chain=end.chain,
@@ -115,6 +116,24 @@ def record(
             f"Without its record nothing was done."
         ) from error
     return entry
+
+
+def archive(settings: Settings, folder: Path, by: str, why: str) -> AuditEntry:
+    """Moves records, anchor and key into a new folder and begins a new chain, whose first record says so.
+
+    If it dies on its way, call it again with another folder.
+
+    Raises:
+        FileExistsError: the folder is there already.
+        AuditError: it cannot be written.
+    """
+    places = (store_of(settings), settings.audit_anchor_path / ANCHOR, settings.audit_anchor_path / KEY)
+    with alone(settings):
+        folder.mkdir(mode=0o700, parents=True)
+        for place in places:
+            if place.exists():
+                shutil.move(place, folder / place.name)
+    return record(settings, "archiving", by, STORE, why=why)
 
 
 def key_of(settings: Settings) -> bytes | None:
@@ -147,8 +166,18 @@ def anchor_of(settings: Settings, key: bytes) -> Anchor | None:
     return anchor
 
 
+def lost_file(settings: Settings) -> Path | None:
+    """The key or the anchor, if it is gone although the other or a record tells that the chain has begun."""
+    key, anchor = settings.audit_anchor_path / KEY, settings.audit_anchor_path / ANCHOR
+    records = any(file.stat().st_size for file in store_files(settings))
+    if settings.audit_key is None and not key.exists() and (records or anchor.exists()):
+        return key
+    return anchor if not anchor.exists() and (records or key.exists()) else None
+
+
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
+    """Keeps all other processes of this machine from adding records."""
     folder = settings.audit_anchor_path
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_one(folder / LOCK):
@@ -157,16 +186,15 @@ def _alone(settings: Settings) -> Iterator[None]:
 
 def _continued(settings: Settings) -> tuple[bytes, Anchor, Path]:
     """The key, the record that the next one follows, and the file for it."""
+    if lost := lost_file(settings):
+        raise AuditError(
+            f"{lost} is missing, but the audit has begun. Restore it from a backup. If it is lost, "
+            f"`churn-assets audit archive FOLDER` moves the audit away and begins a new chain."
+        )
     files = store_files(settings)
     key = key_of(settings)
     anchor = anchor_of(settings, key) if key else None
     if key is None or anchor is None:
-        if any(file.stat().st_size for file in files):
-            missing = KEY if key is None else ANCHOR
-            raise AuditError(
-                f"{settings.audit_anchor_path / missing} is missing, but the audit has records. Restore it from a "
-                f"backup. If it is lost, move the folder {store_of(settings)} into an archive; a new chain then begins."
-            )
         key = key or _new_key(settings)
         anchor = Anchor(secrets.token_hex(8), 0, START)
         _write_anchor(settings, key, anchor)

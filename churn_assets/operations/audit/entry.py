@@ -18,6 +18,7 @@ Act = Literal[
     "key_revoked",
     "restore",
     "erasure",
+    "archiving",  # the audit itself was moved away; a new chain begins
 ]
 ACTS: tuple[str, ...] = get_args(Act)
 START = "0" * 64  # the former hash of the first record

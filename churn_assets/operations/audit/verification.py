@@ -2,11 +2,20 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from churn_assets.operations.audit.chain import Anchor, AuditError, anchor_of, key_of, store_files
+from churn_assets.operations.audit.chain import (
+    Anchor,
+    AuditError,
+    alone,
+    anchor_of,
+    key_of,
+    lost_file,
+    store_files,
+)
 from churn_assets.operations.audit.entry import START, AuditEntry, from_line, mac
 from churn_assets.settings import Settings
 
@@ -50,22 +59,40 @@ def stored(settings: Settings) -> Iterator[StoredEntry]:
 
 def verify(settings: Settings) -> VerifiedAudit:
     """Compares each record with its hash, its HMAC and the record before it, and the last one with the anchor."""
-    lines = list(stored(settings))
-    key = key_of(settings)
-    if key is None:
-        return VerifiedAudit(len(lines), None, ["The key is missing."] if lines else [])
+    found = _verified(settings)
+    if found.damage and found.anchor is None:
+        # Another process may be making key and anchor for the first record.
+        with suppress(OSError), alone(settings):
+            return _verified(settings)
+    return found
+
+
+def _verified(settings: Settings) -> VerifiedAudit:
+    # Key and anchor are read before the records, since other processes may add some meanwhile.
+    key, anchor, damage = key_of(settings), None, list[str]()
     try:
-        anchor = anchor_of(settings, key)
+        anchor = anchor_of(settings, key) if key else None
     except AuditError as error:
-        return VerifiedAudit(len(lines), None, [str(error)])
-    damage = list(_damaged_lines(lines, key, anchor))
-    damage += _order([line.content[0].sequence for line in lines if line.content], anchor)
-    if anchor is None and lines:
+        damage.append(str(error))
+    lines = list(stored(settings))
+    if damage:
+        return VerifiedAudit(len(lines), None, damage)
+    begun = bool(lines) or lost_file(settings) is not None
+    if key is None:
+        return VerifiedAudit(len(lines), None, ["The key is missing."] if begun else [])
+    sealed: list[int] = []
+    damage += _damaged_lines(lines, key, anchor, sealed)
+    last = max([*sealed, anchor.sequence if anchor else 0])
+    damage += _order([line.content[0].sequence for line in lines if line.content], last)
+    if anchor is None and begun:
         damage.append("The anchor is missing: records may have been cut off.")
     return VerifiedAudit(len(lines), anchor, damage)
 
 
-def _damaged_lines(lines: list[StoredEntry], key: bytes, anchor: Anchor | None) -> Iterator[str]:
+def _damaged_lines(
+    lines: list[StoredEntry], key: bytes, anchor: Anchor | None, sealed: list[int]
+) -> Iterator[str]:
+    """What is wrong with single lines. Adds to `sealed` the numbers that nobody without the key can have written."""
     hashes = {0: START}
     for place, content in lines:
         if content is None:
@@ -76,22 +103,24 @@ def _damaged_lines(lines: list[StoredEntry], key: bytes, anchor: Anchor | None) 
             yield f"{place}: record {entry.sequence} was added or rewritten without the key."
         elif digest != entry.hash:
             yield f"{place}: record {entry.sequence} was edited."
-        elif anchor is not None and entry.chain != anchor.chain:
-            yield f"{place}: record {entry.sequence} is of another chain."
-        elif hashes.get(entry.sequence - 1, entry.previous) != entry.previous:
-            yield f"{place}: record {entry.sequence} does not follow the record before it."
+        else:
+            sealed.append(entry.sequence)
+            if anchor is not None and entry.chain != anchor.chain:
+                yield f"{place}: record {entry.sequence} is of another chain."
+            elif hashes.get(entry.sequence - 1, entry.previous) != entry.previous:
+                yield f"{place}: record {entry.sequence} does not follow the record before it."
         hashes[entry.sequence] = digest
 
 
-def _order(found: list[int], anchor: Anchor | None) -> Iterator[str]:
-    last = max([*found, anchor.sequence if anchor else 0])
-    missing = sorted(set(range(1, last + 1)) - set(found))
+def _order(found: list[int], last: int) -> Iterator[str]:
+    """What is missing, twice or out of place among the records 1 to `last`. Forged numbers beyond it are ignored."""
+    found = [n for n in found if 1 <= n <= last]
     present = max(found, default=0)
-    cut = [n for n in missing if n > present]
-    if cut:
-        yield f"The end was cut off: {_numbers(cut)} missing after record {present}."
-    if removed := [n for n in missing if n < present]:
-        yield f"Removed: {_numbers(removed)} missing."
+    if present < last:
+        yield f"The end was cut off: {_numbers(present + 1, last, last - present)} missing after record {present}."
+    gaps = [(a + 1, b - 1) for a, b in pairwise([0, *sorted(set(found))]) if b - a > 1]
+    if gaps:
+        yield f"Removed: {_numbers(gaps[0][0], gaps[-1][1], sum(b - a + 1 for a, b in gaps))} missing."
     for before, after in pairwise(found):
         if after == before:
             yield f"Record {after} is there twice."
@@ -99,7 +128,5 @@ def _order(found: list[int], anchor: Anchor | None) -> Iterator[str]:
             yield f"Reordered: record {after} stands after record {before}."
 
 
-def _numbers(numbers: list[int]) -> str:
-    one = len(numbers) == 1
-    span = f"{numbers[0]}" if one else f"{numbers[0]} to {numbers[-1]}"
-    return f"record {span} is" if one else f"{len(numbers)} records, {span}, are"
+def _numbers(first: int, last: int, number: int) -> str:
+    return f"record {first} is" if number == 1 else f"{number} records, {first} to {last}, are"

@@ -3,11 +3,12 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ from churn_assets import trace
 from churn_assets.cli.main import cli
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.operations.audit import chain
+from churn_assets.operations.audit import chain, verification
 from churn_assets.operations.audit.chain import AuditError, record, store_files
 from churn_assets.operations.audit.entry import AuditEntry
-from churn_assets.operations.audit.verification import stored, verify
+from churn_assets.operations.audit.verification import StoredEntry, stored, verify
 from churn_assets.operations.changes.change import ProposedChange, recorded
 from churn_assets.settings import Settings
 
@@ -156,8 +157,75 @@ def test_a_lost_anchor_or_key_is_told_and_nothing_is_recorded_before_it_is_back(
     _fill(settings)
     (settings.audit_anchor_path / lost).unlink()
     assert "is missing" in " ".join(verify(settings).damage)
-    with pytest.raises(AuditError, match=f"{lost} is missing.*move the folder"):
+    with pytest.raises(AuditError, match=f"{lost} is missing.*audit archive"):
         record(settings, "export", "ann", "file.csv")
+
+
+def test_a_record_that_is_added_while_the_audit_is_verified_is_no_damage(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(settings)
+
+    def slowly(settings: Settings) -> Iterator[StoredEntry]:
+        yield from stored(settings)
+        _fill(settings, 1)
+
+    monkeypatch.setattr(verification, "stored", slowly)
+    assert verify(settings).damage == []
+
+
+def test_an_edited_number_is_found_however_large_it_is(settings: Settings) -> None:
+    _fill(settings)
+    large = str(10**12).encode()
+    _change_lines(
+        settings, lambda lines: [lines[0].replace(b'"sequence":1,', b'"sequence":%s,' % large), *lines[1:]]
+    )
+    damage = verify(settings).damage
+    assert [d for d in damage if f"record {10**12} was edited" in d]
+    assert [d for d in damage if d == "Removed: record 1 is missing."]
+
+
+@pytest.mark.parametrize("left", ["anchor.json", "key"])
+def test_an_audit_that_was_deleted_as_a_whole_is_found(settings: Settings, left: str) -> None:
+    """What is left beside it tells that there were records."""
+    _fill(settings)
+    shutil.rmtree(chain.store_of(settings))
+    lost = {"anchor.json": "key", "key": "anchor.json"}[left]
+    (settings.audit_anchor_path / lost).unlink()
+    assert "is missing" in " ".join(verify(settings).damage)
+    with pytest.raises(AuditError, match=f"{lost} is missing"):
+        record(settings, "export", "ann", "file.csv")
+
+
+@pytest.mark.parametrize("lost", ["anchor.json", "key", "audit", "nothing"])
+def test_a_damaged_audit_goes_to_an_archive_and_a_new_chain_tells_so(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", settings.home)
+    _fill(settings)
+    if lost == "audit":
+        shutil.rmtree(chain.store_of(settings))
+    elif lost != "nothing":
+        (settings.audit_anchor_path / lost).unlink()
+    else:
+        _change_lines(settings, lambda lines: lines[2:])
+    assert verify(settings).damage
+    archive = tmp_path / "archive"
+    command = ["audit", "archive", str(archive), "--why", "a disk broke"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    assert verify(settings).damage == []
+    _fill(settings, 2)
+    assert verify(settings).damage == []
+    first = _entries(settings)[0]
+    assert (first.sequence, first.act, first.subject, first.why) == (1, "archiving", "audit", "a disk broke")
+    kept = {file.name for file in archive.rglob("*") if file.is_file()}
+    assert kept == {"anchor.json", "key", *(file.name for file in store_files(settings))} - {
+        lost if lost != "audit" else store_files(settings)[0].name
+    }
+    again = CliRunner().invoke(cli, command)
+    assert again.exit_code != 0 and "is there already" in again.output
+    assert verify(settings).records == 3
 
 
 def test_a_key_from_the_settings_is_used_and_kept_nowhere(

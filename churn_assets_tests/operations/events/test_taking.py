@@ -15,7 +15,7 @@ from churn_assets import trace
 from churn_assets.definitions import build_defs
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.operations.audit.chain import record, store_files
+from churn_assets.operations.audit.chain import archive, record, store_files
 from churn_assets.operations.events.policy import dedup_key, type_of
 from churn_assets.operations.events.taking import add, new_events, oldest_day, positions
 from churn_assets.operations.log import writing
@@ -194,7 +194,9 @@ def test_the_job_takes_log_and_audit_and_a_second_run_nothing_twice(settings: Se
     )
 
 
-def test_a_chain_that_was_changed_fails_the_check_and_is_not_taken(settings: Settings) -> None:
+def test_a_chain_that_was_changed_fails_the_check_and_is_not_taken(
+    settings: Settings, tmp_path: Path
+) -> None:
     for n in range(3):
         record(settings, "look_up", "ann", f"key{n}")
     [file] = store_files(settings)
@@ -204,6 +206,9 @@ def test_a_chain_that_was_changed_fails_the_check_and_is_not_taken(settings: Set
     assert _checks(result)["chain_is_intact"] is False
     assert not Lakehouse(settings).exists(tables.AUDIT_ACTS)
     assert Lakehouse(settings).exists(tables.EVENTS), "the log does not wait for the audit"
+    archive(settings, tmp_path / "archive", "ann", "somebody edited it")
+    assert _collect(settings).success, "the remedy that the check names helps"
+    assert Lakehouse(settings).arrow(tables.AUDIT_ACTS, ["act"])["act"].to_pylist() == ["archiving"]
 
 
 @pytest.mark.parametrize(
