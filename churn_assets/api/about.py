@@ -48,7 +48,7 @@ async def model(request: Request, _: Annotated[Caller, Depends(Needs("scores"))]
             "training": mine[-1] if mine else None,
             "champions": served.small["champions"],
             "features": [_feature(served, name) for name in served.names],
-            "card": served.release.card,
+            "card": served.card,
         }
     )
 

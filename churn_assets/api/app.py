@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=ABOUT,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a client would send its key again, to an address made from the Host header
         lifespan=watching,
         middleware=[
             Middleware(

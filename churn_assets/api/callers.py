@@ -1,21 +1,24 @@
 """Who calls: by a key, by a token of the issuer, or, while there are no keys, anybody on this machine."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
 from churn_assets.api.gateway import Access
-from churn_assets.api.keys import IN_AN_ADDRESS, Keys, KeysError, keys_file, now
+from churn_assets.api.keys import Keys, KeysError, keys_file, now
 from churn_assets.api.limits import Limiter
-from churn_assets.api.problems import SOON, ApiProblem
+from churn_assets.api.problems import HOW, SOON, ApiProblem
 from churn_assets.api.tokens import Issuer
 from churn_assets.settings import Settings
 
 WHO_ARE_YOU = {"WWW-Authenticate": "Bearer"}
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-HOW = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?", re.IGNORECASE)
+BY_A_PROXY = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
+ASKING_AT_ONCE = 4  # threads that may wait for the issuer; the others score and look for releases
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Caller:
     scopes: frozenset[str]
 
 
-# Without keys everybody on this machine may ask for scores, but not by whom a natural id belongs to.
+# Without keys, callers on this machine may read scores. They may not look up natural ids.
 ANYBODY = Caller("anybody on this machine", "anybody", frozenset({"scores", "monitoring"}))
 
 
@@ -45,19 +48,14 @@ class Callers:
         self._issuer = Issuer(settings.api) if settings.api.issuer else None
         self._on_loopback = is_loopback(settings.api.host)
         self._limiter = limiter
+        self._asking = anyio.CapacityLimiter(ASKING_AT_ONCE)
 
     async def admit(self, request: Request, scope: str, access: Access) -> Caller:
         """The caller, who has this scope and requests left; noted for the log.
 
         Raises:
-            ApiProblem: 400, 401, 403, 429 or 503.
+            ApiProblem: 401, 403, 429 or 503.
         """
-        if IN_AN_ADDRESS.search(request.scope["query_string"]) or IN_AN_ADDRESS.search(
-            request.scope["raw_path"]
-        ):
-            raise ApiProblem(
-                400, f"The address holds a key, and addresses are logged. Revoke this key. {HOW}"
-            )
         caller = await self._who(request)
         access.caller = caller.name
         wait = self._limiter.take(caller.limited_as)
@@ -84,10 +82,12 @@ class Callers:
                 raise ApiProblem(401, f"This key is {state}.", WHO_ARE_YOU)
             return Caller(key.name, key.id, frozenset(key.scopes))
         if self._issuer is not None and given.count(".") == 2:
-            found = await anyio.to_thread.run_sync(self._issuer.subject_and_scopes, given)
+            found = await anyio.to_thread.run_sync(
+                self._issuer.subject_and_scopes, given, limiter=self._asking
+            )
             if found is not None:
                 subject, scopes = found
-                return Caller(subject[:64], f"token {subject}", scopes)
+                return Caller(f"token:{subject}"[:64], f"token {subject}", scopes)
         raise ApiProblem(401, "This key is not valid.", WHO_ARE_YOU)
 
 
@@ -108,10 +108,17 @@ def _given(request: Request) -> str | None:
 
 
 def _anybody(request: Request) -> Caller:
-    """A page of another site may not read answers through a name of its own that leads here (DNS rebinding)."""
-    host = request.url.hostname or ""
-    if host not in LOCAL_NAMES:
+    """The caller without a key.
+
+    Refuses other host names, so that a website cannot read answers by DNS rebinding, and what a proxy forwards.
+    """
+    hosts = request.headers.getlist(
+        "host"
+    )  # request.url takes the address of the socket for a name that is none
+    if len(hosts) != 1 or not LOCAL.fullmatch(hosts[0]):
         raise ApiProblem(
             401, f"Without keys only http://localhost and http://127.0.0.1 are answered. {HOW}", WHO_ARE_YOU
         )
+    if any(name in request.headers for name in BY_A_PROXY):
+        raise ApiProblem(401, f"A proxy forwards this request, so it needs a key. {HOW}", WHO_ARE_YOU)
     return ANYBODY

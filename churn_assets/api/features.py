@@ -55,9 +55,10 @@ def column_from(values: list[Any], is_category: bool) -> NDArray[Any] | str:
     if not kinds <= NUMBERS:
         return "must be a number"
     try:
-        return np.array(values, dtype=np.float64)
+        column = np.array(values, dtype=np.float64)
     except OverflowError:
         return "is too large a number"
+    return "is too large a number" if np.isinf(column).any() else column  # such as 1e999
 
 
 def first_wrong(values: Sequence[Any], is_category: bool) -> int:

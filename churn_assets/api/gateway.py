@@ -6,16 +6,21 @@ import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn_assets import trace
+from churn_assets.api.keys import IN_AN_ADDRESS
 from churn_assets.api.metrics import ApiMetrics
-from churn_assets.api.problems import SOON, ApiProblem, answer_of
+from churn_assets.api.problems import HOW, SOON, ApiProblem, answer_of
 from churn_assets.operations.log.writing import event
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+READER_SECONDS = 60  # so long a stream waits for its reader to take the next piece
+HUNG_UP = 499  # for log and metrics: the client left before it had sent its request
 CLOSED = {"Connection": "close"}  # what is left of a body is not read
 FIXED = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
@@ -39,7 +44,7 @@ class Gateway:
         self._most, self._seconds = most_bytes, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request; whatever fails, the answer is a problem document."""
+        """Answers one request; whatever fails here, the answer is a problem document."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -54,6 +59,10 @@ class Gateway:
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], call: "_Call") -> None:
         try:
+            if IN_AN_ADDRESS.search(unquote_to_bytes(scope["raw_path"] + b"?" + scope["query_string"])):
+                raise ApiProblem(
+                    400, f"The address holds a key, and addresses are logged. Revoke this key. {HOW}"
+                )
             told = headers.get(b"content-length", b"0")
             if told.isdigit() and int(told) > self._most:
                 raise call.too_large()
@@ -64,8 +73,11 @@ class Gateway:
         except ApiProblem as found:
             problem = found
         except TimeoutError:
-            late = "The body did not arrive in time." if not call.received else "The answer took too long."
-            problem = ApiProblem(408 if not call.received else 503, late, SOON | CLOSED)
+            late = "The body did not arrive in time." if call.waiting else "The answer took too long."
+            problem = ApiProblem(408 if call.waiting else 503, late, SOON | CLOSED)
+        except ClientDisconnect:
+            call.access.status = HUNG_UP
+            return
         except Exception as error:  # noqa: BLE001 (a defect must not end the worker, nor show its values)
             event("api.defect", "A request met a defect.", level=logging.ERROR, error=error)
             problem = ApiProblem(500, "The service has a defect; its log has this request id.")
@@ -103,14 +115,16 @@ class _Call:
         self._most, self._receive, self._send = most, receive, send
         self._bytes = 0
         self.access = access
-        self.received = self.started = False
+        self.received = self.waiting = self.started = False
         self.limit: asyncio.Timeout | None = None
 
     def too_large(self) -> ApiProblem:
         return ApiProblem(413, f"The body is larger than {self._most // 1024} KiB.", CLOSED)
 
     async def receive(self) -> Message:
+        self.waiting = not self.received  # for the body; later it waits for the end of the connection
         message = await self._receive()
+        self.waiting = False
         if message["type"] == "http.request":
             self._bytes += len(message.get("body", b""))
             if self._bytes > self._most:
@@ -121,11 +135,11 @@ class _Call:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            if self.limit is not None:
-                self.limit.reschedule(None)  # a stream takes as long as its reader
             self.access.status = message["status"]
             own = [*FIXED, (b"x-request-id", self.access.request_id.encode())]
             message["headers"] = [*message.get("headers", ()), *own]
+        if self.limit is not None:  # a stream takes as long as its reader, who must not stop
+            self.limit.reschedule(asyncio.get_running_loop().time() + READER_SECONDS)
         await self._send(message)
 
 

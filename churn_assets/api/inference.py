@@ -17,7 +17,10 @@ from churn_assets.api.service import Needs, access_of, answer, body_of, service_
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 MODEL = "churn"
 NUMBER_TYPES = frozenset(
-    {"FP64", "FP32", "INT64", "INT32", "INT16", "INT8", "UINT8", "UINT16", "UINT32", "BOOL"}
+    {
+        *("FP64", "FP32", "FP16", "INT64", "INT32", "INT16", "INT8"),
+        *("UINT64", "UINT32", "UINT16", "UINT8", "BOOL"),
+    }
 )
 REASONS = 3
 OUTPUTS = (
@@ -136,6 +139,8 @@ def _columns(served: Served, inputs: object, most: int) -> tuple[dict[str, Any],
     """The tensors as columns, and the number of rows; a feature without a tensor is missing."""
     if not isinstance(inputs, list) or not inputs or not all(isinstance(tensor, dict) for tensor in inputs):
         raise invalid([("inputs", "must be a list of at least one tensor")])
+    if len(inputs) > len(served.names):
+        raise invalid([("inputs", f"holds more tensors than the model has features ({len(served.names)})")])
     rows = _rows(inputs[0])
     if rows > most:
         raise ApiProblem(413, f"{rows} rows are too many; {most} are allowed at once.")
@@ -147,7 +152,10 @@ def _columns(served: Served, inputs: object, most: int) -> tuple[dict[str, Any],
             mistakes.append((f"inputs.{at}.name", "is no feature of the model"))
             continue
         is_category = name in served.categories
-        if tensor.get("datatype") != "BYTES" if is_category else tensor.get("datatype") not in NUMBER_TYPES:
+        datatype = tensor.get("datatype")
+        if not isinstance(datatype, str) or not (
+            datatype == "BYTES" if is_category else datatype in NUMBER_TYPES
+        ):
             mistakes.append(
                 (f"inputs.{at}.datatype", "must be BYTES" if is_category else "must be a number type")
             )

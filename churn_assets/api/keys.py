@@ -23,8 +23,8 @@ from churn_assets.settings import Settings
 Scope = Literal["scores", "identity", "monitoring"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 SHAPE = re.compile(r"churn_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
-# A key in an address, whole or in part.
-IN_AN_ADDRESS = re.compile(rb"churn_[0-9a-f]{8}_")
+# A key or a token in an address, whole or in part.
+IN_AN_ADDRESS = re.compile(rb"churn_[0-9a-f]{8}_|eyJ[A-Za-z0-9_-]{8,}\.eyJ")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NOBODY = hashlib.sha256(b"").hexdigest()  # compared with where there is no such id, so that it takes as long
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 PROBLEM_JSON = "application/problem+json"
 SOON = {"Retry-After": "5"}
+HOW = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 
 
 class ApiProblem(Exception):

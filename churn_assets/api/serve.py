@@ -30,6 +30,8 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
     from uvicorn import Config
     from uvicorn.supervisors import Multiprocess
 
+    from churn_assets.api.protocol import LimitedHeaders
+
     api = settings.api
     open_to_all = not api.issuer and not Keys(keys_file(settings)).all()
     if open_to_all and not is_loopback(api.host):
@@ -49,6 +51,7 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
             workers=api.workers,
             log_config=None,
             access_log=False,
+            http=LimitedHeaders,
             server_header=False,
             proxy_headers=False,
             ws="none",

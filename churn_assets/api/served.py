@@ -1,9 +1,5 @@
-"""A release as the service holds it: large tables memory-mapped, shared by all workers, small ones in memory.
+"""A release as the service holds it: large tables memory-mapped, shared by all workers, small ones in memory."""
 
-`prepare` makes the local copy from a verified release once on this machine; `Served` opens it.
-"""
-
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -15,28 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from churn_assets.api.local_copy import SMALL
 from churn_assets.ml.portable.reasons_in_words import main_drivers_of, reasons_of
 from churn_assets.ml.portable.transformation import CategoryColumn, NumericColumn, columns_of
-from churn_assets.serving.release.manifest import MANIFEST, TABLES, ReleaseBroken
-from churn_assets.serving.release.reading import Release, open_release
+from churn_assets.serving.release.manifest import ReleaseBroken
+from churn_assets.serving.release.reading import open_release
 
-MAPPED = ("customers", "scores", "snapshots", "objections")
-SMALL = ("segment_sizes", "champions", "model_performance", "drift", "training_runs")
 SCORED = "scored"
-NEAR = 1e-12  # what other processors may round otherwise
+NEAR = 1e-12  # rounding may differ between processors
 REASONS = ("reason_1", "reason_2", "reason_3")
-
-
-def prepare(release: Release, target: Path) -> None:
-    """Writes the local copy of a verified release into an empty folder."""
-    for path in release.manifest.files:
-        table = Path(path).stem if path.startswith(f"{TABLES}/") else None
-        if table in MAPPED:
-            _write_arrow(release.table(table), target / f"{table}.arrow")
-        elif table is None or table in SMALL:
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(release.folder / path, target / path)
-    shutil.copyfile(release.folder / MANIFEST, target / MANIFEST)
 
 
 class Served:
@@ -46,6 +29,8 @@ class Served:
         customers: one row per customer who did not object, sorted by customer_key.
         keys: their keys as bytes.
         scores: of all cohorts, sorted by customer_key and as_of_date.
+        small: the small tables as rows; a table that the release does not hold has none.
+        card: the model card as Markdown.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,12 +62,15 @@ class Served:
         self.ranges = self.release.ranges
         self.version = self.manifest.about.model_version
         self.as_of_date = self.manifest.about.as_of_date
-        self._columns = {name: self.customers[name].combine_chunks() for name in self.customers.column_names}
+        self._columns = {name: _whole(self.customers[name]) for name in self.customers.column_names}
         self._codes: dict[str, tuple[NDArray[np.int32], dict[str, int]]] = {}
         self._history = {
-            name: self.scores[name].combine_chunks()
+            name: _whole(self.scores[name])
             for name in ("as_of_date", "probability", "decile", "model_version")
         }
+        has = {name for name in SMALL if self.release.has(name)}
+        self.small = {name: self.release.table(name).to_pylist() if name in has else [] for name in SMALL}
+        self.card = self.release.card
 
     def stale(self, today: date | None = None) -> bool:
         """Whether newer scores are overdue."""
@@ -175,12 +163,6 @@ class Served:
             self._codes[name] = numbers, {text: at for at, text in enumerate(encoded.dictionary.to_pylist())}
         return self._codes[name]
 
-    @cached_property
-    def small(self) -> dict[str, list[dict[str, Any]]]:
-        """The small tables as rows; a table that the release does not hold has none."""
-        has = {name for name in SMALL if self.release.has(name)}
-        return {name: self.release.table(name).to_pylist() if name in has else [] for name in SMALL}
-
 
 def find(keys: NDArray[np.bytes_], wanted: str) -> int | None:
     """Position of a key among sorted keys; None if it is not there."""
@@ -194,7 +176,7 @@ def find(keys: NDArray[np.bytes_], wanted: str) -> int | None:
 
 def fixed_width(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
     """Texts as bytes; keys of one length are not copied out of the mapped file."""
-    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    array = _whole(column)
     if len(array) and pa.types.is_string(array.type) and not array.null_count:
         _, offsets_buffer, data = array.buffers()
         offsets = np.frombuffer(offsets_buffer, np.int32)[array.offset : array.offset + len(array) + 1]
@@ -205,6 +187,11 @@ def fixed_width(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
     return np.array(array.to_pylist(), dtype="S" if len(array) else "S1")
 
 
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece. One chunk stays in the mapped file; `combine_chunks` would copy it."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def _mapped(folder: Path, table: str) -> pa.Table:
     try:
         return pa.ipc.open_file(pa.memory_map(str(folder / f"{table}.arrow"))).read_all()
@@ -212,9 +199,3 @@ def _mapped(folder: Path, table: str) -> pa.Table:
         raise ReleaseBroken(
             f"{table}.arrow of {folder.name} cannot be read ({type(error).__name__})."
         ) from None
-
-
-def _write_arrow(table: pa.Table, file: Path) -> None:
-    whole = table.combine_chunks()
-    with pa.ipc.new_file(str(file), whole.schema) as writer:
-        writer.write_table(whole)

@@ -1,9 +1,10 @@
 """Tokens of an identity provider: JWTs that the issuer of the settings has signed for the audience of the settings."""
 
 import json
+import time
 from functools import cached_property
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import jwt
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 REQUIRED: "Options" = {"require": ["exp", "iss", "aud", "sub"]}
 PATIENCE = 5  # seconds for the issuer
+AGAIN = 5  # seconds until it is asked again after it failed
 KEPT = 300  # seconds that its keys are kept
 LEEWAY = 30  # seconds that clocks may differ
 
@@ -27,6 +29,7 @@ class Issuer:
 
     def __init__(self, settings: ApiSettings) -> None:
         self._issuer, self._audience = str(settings.issuer).rstrip("/"), settings.audience
+        self._away_until = 0.0
 
     def subject_and_scopes(self, token: str) -> tuple[str, frozenset[str]] | None:
         """Who a valid token speaks for, and what they may do; None if it is not valid. Asks the issuer: blocks.
@@ -35,17 +38,24 @@ class Issuer:
             ApiProblem: the issuer cannot be reached.
         """
         try:
-            key = self._keys.get_signing_key_from_jwt(token).key
+            jwt.get_unverified_header(token)  # what is no token does not reach the issuer
+            key = self._key_of(token)
             claims: dict[str, Any] = jwt.decode(
                 token, key, ALGORITHMS, REQUIRED, audience=self._audience, issuer=self._issuers, leeway=LEEWAY
             )
-        except (jwt.PyJWKClientConnectionError, URLError, TimeoutError, KeyError, json.JSONDecodeError):
-            raise ApiProblem(503, "The identity provider cannot be reached; try again.", SOON) from None
         except jwt.PyJWTError:
             return None
-        given = claims.get("scope", claims.get("scp", ""))
-        words = given.split() if isinstance(given, str) else map(str, given)
-        return str(claims["sub"]), frozenset(words) & set(SCOPES)
+        given = claims.get("scope") or claims.get("scp") or ""
+        words = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
+        return str(claims["sub"]), frozenset(map(str, words)) & set(SCOPES)
+
+    def _key_of(self, token: str) -> Any:
+        if time.monotonic() >= self._away_until:
+            try:
+                return self._keys.get_signing_key_from_jwt(token).key
+            except (jwt.PyJWKClientConnectionError, OSError, HTTPException, ValueError, KeyError, TypeError):
+                self._away_until = time.monotonic() + AGAIN
+        raise ApiProblem(503, "The identity provider cannot be reached; try again.", SOON)
 
     @property
     def _issuers(self) -> list[str]:

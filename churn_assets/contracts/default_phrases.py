@@ -28,7 +28,7 @@ def default_texts(aggregate: str | None, words: str, unit: str | None, category:
     )
     match aggregate:
         case "sum":
-            than = f"than usual for them ({usual})"
+            than = f"than usual ({usual})"
             return {
                 "text": f"{subject} {{window}}: {value}{compared}",
                 "zero": f"{subject} {{window}}: none{compared}",
@@ -73,7 +73,7 @@ def default_missing(aggregate: str | None, words: str, unit: str | None) -> str:
     since = _SINCE.match(subject)
     match aggregate:
         case "recency" | "change_recency":
-            return f"no {since[2]} {{window}}" if since else f"{subject}: none {{window}}"
+            return f"no {since[2]} known {{window}}" if since else f"{subject}: none known {{window}}"
         case "tenure":
             return f"{since[1]} {since[2]} not known" if since else "time as a customer not known"
         case "days_to_expiry":
@@ -107,7 +107,7 @@ def _ago(subject: str, aggregate: str, value: str, compared: str) -> dict[str, s
         what = f"{since[1]} {since[2]}"
         return {
             "text": f"{what} {{value:unit}} ago (typical {{typical:unit}})",
-            "zero": f"{what} less than a day ago",
+            "zero": f"{what} today",
         }
     if aggregate == "tenure":
         return {

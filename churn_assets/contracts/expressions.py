@@ -47,6 +47,11 @@ def mistakes_in(sql: str, names: Collection[str] | None = None) -> list[tuple[st
     return wrong
 
 
+def names_read(sql: str) -> list[str]:
+    """Returns the names of the features that an expression reads."""
+    return list(dict.fromkeys(_NAME.findall(_LITERAL.sub("''", sql))))
+
+
 def compared_values(sql: str) -> Iterator[tuple[str, list[str]]]:
     """Yields each name that a condition compares with string literals, and these: `status in ('open', 'failed')`."""
     for name, one, several in _COMPARED.findall(sql):

@@ -18,6 +18,7 @@ from churn_assets.contracts.phrases import OF_CATEGORIES, OF_TRENDS, USUAL, chec
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.source import NUMERIC, Column, Source
 from churn_assets.contracts.sources import Sources, check_values
+from churn_assets.contracts.units import PERCENT
 from churn_assets.contracts.validation import peek
 from churn_assets.contracts.windows import Windows
 from churn_assets.contracts.words import closest, listed
@@ -115,8 +116,10 @@ def _check_says(read: _ReadLine) -> None:
     line, source = read.line, read.source
     of = "trend" if line.aggregate == "trend" else "number" if source is None else kind_of(line, source)
     column = source.attribute(line.column) if source and of == "category" else None
+    if line.says and line.says.values:
+        _check_spoken_values(read.place.at("says", "values"), line, column)
     for key, text in (*line.texts, *([("missing", line.missing)] if line.missing else [])):
-        place = read.place.at(*(("missing",) if key == "missing" else _steps(read.place, key)))
+        place = read.place.at(*(("missing",) if key == "missing" else _steps(read, key)))
         if (reason := _does_not_apply(key, of, line, column)) is not None:
             place.refuse(*reason)
         elif (wrong := check_text(key, text, of)) is not None:
@@ -124,12 +127,27 @@ def _check_says(read: _ReadLine) -> None:
     _check_when(read.place, line, of, column)
 
 
-def _steps(place: Place, key: str) -> tuple[str, ...]:
-    return ("says",) if isinstance(place.at("says").content(), str) else ("says", key)
+def _check_spoken_values(place: Place, line: FeatureLine, column: Column | None) -> None:
+    """Reports texts for values that the column does not have, or that it has no words."""
+    if column is None or column.type == "boolean":
+        place.refuse("only words have values with texts", "use the other keys of `says`")
+    else:
+        check_values(column, list(line.says.values if line.says else ()), place)
+
+
+def _steps(read: _ReadLine, key: str) -> tuple[str, ...]:
+    if isinstance(read.place.at("says").content(), str):
+        return ("says",)
+    value = key.removeprefix("if_")
+    return ("says", "values", value) if read.line.says and value in read.line.says.values else ("says", key)
 
 
 def _does_not_apply(key: str, of: str, line: FeatureLine, column: Column | None) -> tuple[str, str] | None:
     """Returns why a feature has no values that a text is for, and a remedy; None if it may have some."""
+    if key.removeprefix("if_") in (line.says.values if line.says else {}):
+        return None
+    if key == "all" and line.aggregate != "share" and line.unit != PERCENT:
+        return "all is for shares", 'declare `unit: "%"`, or use `higher`'
     if key in USUAL and line.aggregate not in WITH_HISTORY:
         return f"only a sum or a count has {key}", "use `higher` or `lower`"
     if key in ("if_true", "if_false") and (column is None or column.type != "boolean"):

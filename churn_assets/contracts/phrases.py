@@ -18,7 +18,6 @@ PLACES: dict[str, tuple[str, ...]] = {
     "size": ("", "%", "unit"),
     "typical": ("", "%", "+", "unit"),
     "usual": ("", "%", "unit"),
-    "of_usual": ("",),
     "percent": ("",),
     "s": ("",),
     "window": ("",),
@@ -26,7 +25,6 @@ PLACES: dict[str, tuple[str, ...]] = {
     "before": ("",),
 }
 USUAL = frozenset({"more_than_usual", "less_than_usual"})
-OF_USUAL = frozenset({"usual", "of_usual"})
 OF_CATEGORIES, OF_TRENDS = (
     frozenset({"text", "if_true", "if_false"}),
     frozenset({"text", "higher", "lower", "zero"}),
@@ -59,12 +57,18 @@ class Phrases(Section):
         None, description="for 0; of a `change` for no change, of a `trend` for nothing in the later window"
     )
     negative: str | None = Field(None, description="for values below 0; not of a `trend`")
+    all: str | None = Field(None, description="of a share, unit `%`: for 100 %")
     if_true: str | None = Field(None, description="of a column of true and false: for true")
     if_false: str | None = Field(None, description="of a column of true and false: for false")
+    values: dict[str, str] = Field({}, description="of a column of words: value -> text for it")
 
     def texts(self) -> Texts:
         """Returns the declared texts by key."""
-        return tuple((key, text) for key, text in self.model_dump().items() if text is not None)
+        declared = {
+            **self.model_dump(exclude={"values"}),
+            **{f"if_{v}": text for v, text in self.values.items()},
+        }
+        return tuple((key, text) for key, text in declared.items() if text is not None)
 
 
 class _OrText:
@@ -117,7 +121,7 @@ def check_text(key: str, text: str, of: str) -> tuple[str, str, str] | None:
     elif of == "trend":
         allowed = {"value": ("",), "window": ("",), "span": ("",), "before": ("",)}
     if of == "number" and key not in USUAL:
-        allowed = {k: v for k, v in allowed.items() if k not in OF_USUAL and k not in ("percent", "before")}
+        allowed = {k: v for k, v in allowed.items() if k not in ("usual", "percent", "before")}
     if of == "trend" and key in ("higher", "lower"):
         allowed |= {"percent": ("",)}
     if key == "missing":

@@ -48,20 +48,26 @@ LADDERS = {
     "KB": (Step(0, 1, "KB"), Step(1024, 1024, "MB"), Step(1024**2, 1024**2, "GB")),
     "MB": (Step(0, 1, "MB"), Step(1024, 1024, "GB"), Step(1024**2, 1024**2, "TB")),
     "GB": (Step(0, 1, "GB"), Step(1024, 1024, "TB")),
-    "seconds": (Step(0, 1, "seconds"), Step(600, 60, "minutes"), Step(36_000, 3600, "hours")),
-    "minutes": (Step(0, 1, "minutes"), Step(6000, 60, "hours")),
+    "seconds": (Step(0, 1, "seconds"), Step(120, 60, "minutes"), Step(7200, 3600, "hours")),
+    "minutes": (Step(0, 1, "minutes"), Step(120, 60, "hours")),
     "days": (Step(0, 1, "days"), Step(60, 30.4375, "months"), Step(730.5, 365.25, "years")),
     PERCENT: (Step(0, 0.01, PERCENT),),
 }
 WHOLE = frozenset({"days", "months"})  # of LADDERS["days"]: nobody says 3.4 months
 TIMES = frozenset({"seconds", "minutes", "hours"})
-PEOPLE = {"people": "person"}
+IRREGULAR = {"people": "person", "movies": "movie", "cookies": "cookie", "calories": "calorie"}
+ONE_AS_MANY = frozenset({"series", "species", "news", "gas", "status", "bonus"})
 _HEAD = re.compile(r"^(.+?)(?= (?:in|of|about|per|with|without|still|to|at|on|from|by|for)\b|$)")
 
 
 def steps_of(unit: str | None) -> tuple[Step, ...]:
     """Returns the units that a number may be written in, smallest first; without a unit the name is empty."""
     return LADDERS.get(unit or "", (Step(0, 1, unit or ""),))
+
+
+def is_measured(unit: str | None) -> bool:
+    """Returns whether values of a unit may be fractions: amounts, times, sizes, shares. Other things are counted."""
+    return unit in LADDERS or (unit or "").split(" ")[0] in CURRENCIES
 
 
 def decimals_of(unit: str | None, step: Step) -> dict[float, int]:
@@ -98,10 +104,10 @@ def singular(words: str) -> str:
 
 
 def _one(noun: str) -> str:
-    if noun in PEOPLE:
-        return PEOPLE[noun]
+    if noun in ONE_AS_MANY or noun in IRREGULAR:
+        return IRREGULAR.get(noun, noun)
     if noun.endswith("ies"):
         return f"{noun[:-3]}y"
-    if re.search(r"(?:x|ch|sh|ss)es$", noun):
+    if re.search(r"(?:x|sh|ss|[tnr]ch|[eo]ach|eech|ouch)es$", noun):  # but one of caches is a cache
         return noun[:-2]
     return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun

@@ -10,6 +10,7 @@ import httpx
 import uvicorn
 
 from churn_assets.api.app import create_app
+from churn_assets.api.protocol import LimitedHeaders
 from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
 
@@ -26,7 +27,7 @@ def running(settings: Settings) -> Iterator[httpx.Client]:
     _outer.append(settings)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="on", ws="none", http="httptools"
+            app, log_config=None, access_log=False, lifespan="on", ws="none", http=LimitedHeaders
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))

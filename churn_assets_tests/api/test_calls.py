@@ -4,10 +4,12 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from churn_assets.api import limits
 from churn_assets.api.app import create_app
 from churn_assets.api.served import Served
 from churn_assets.ml.portable.scored import score_frame
@@ -274,12 +276,38 @@ def test_the_open_inference_protocol(client: httpx.Client) -> None:
         {"name": "tenure_days", "datatype": "FP64", "shape": [1], "data": ["x"]},
         {"name": "tenure_days", "datatype": "FP64", "shape": [1, 2], "data": [[1, 2]]},
         {"name": ["tenure_days"], "datatype": {}, "shape": "1", "data": None},
+        {"name": "tenure_days", "datatype": {}, "shape": [1], "data": [1]},
+        {"name": "tenure_days", "datatype": ["FP64"], "shape": [1], "data": [1]},
+        {"name": "region", "datatype": [], "shape": [1], "data": ["north"]},
     ],
 )
 def test_a_tensor_that_does_not_fit(client: httpx.Client, tensor: dict[str, object]) -> None:
     answer = client.post("/v2/models/churn/infer", json={"inputs": [tensor]})
     assert answer.status_code == 422
     assert answer.json()["error"] == answer.json()["detail"]
+
+
+@pytest.mark.parametrize("datatype", ["UINT64", "FP16"])
+def test_number_types_of_the_protocol_are_taken(client: httpx.Client, datatype: str) -> None:
+    tensor = {"name": "tenure_days", "datatype": datatype, "shape": [1], "data": [100]}
+    assert client.post("/v2/models/churn/infer", json={"inputs": [tensor]}).status_code == 200
+
+
+def test_more_tensors_than_features_are_not_looked_at(client: httpx.Client) -> None:
+    answer = client.post("/v2/models/churn/infer", json={"inputs": [{}] * 1000})
+    assert answer.status_code == 422
+    assert [one["where"] for one in answer.json()["errors"]] == ["inputs"]
+
+
+def test_a_number_that_becomes_infinite_is_refused(client: httpx.Client) -> None:
+    content = b'{"rows": [{"tenure_days": 5}, {"tenure_days": 1e999}]}'
+    answer = client.post("/v1/score", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert [one["where"] for one in answer.json()["errors"]] == ["rows.1.tenure_days"]
+
+
+def test_an_address_with_a_slash_at_its_end_leads_nowhere_else(client: httpx.Client) -> None:
+    assert client.post("/v1/score/", json={"rows": [{}]}).status_code == 404
 
 
 def test_a_version_that_is_not_served(client: httpx.Client) -> None:
@@ -346,6 +374,17 @@ def test_a_limit_counts_requests(tmp_path_factory: pytest.TempPathFactory) -> No
         assert client.get("/v2/health/live").status_code == 200, "health is not counted"
     assert (first.status_code, second.status_code) == (200, 429)
     assert 1 <= int(second.headers["retry-after"]) <= 11
+
+
+@pytest.mark.parametrize("per_minute", [6, 7, 11, 100, 6000])
+def test_a_key_may_use_its_whole_burst_at_any_time(monkeypatch: pytest.MonkeyPatch, per_minute: int) -> None:
+    for start in range(200):
+        now = start * 1234.567891
+        monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda now=now: now))
+        limiter = limits.Limiter(per_minute)
+        waits = [limiter.take("crm") for _ in range(max(1, per_minute // limits.AT_ONCE))]
+        assert not any(waits), (per_minute, now)
+        assert limiter.take("crm") > 0
 
 
 def test_the_description_names_every_call_and_needs_a_key() -> None:

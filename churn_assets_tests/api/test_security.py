@@ -128,7 +128,16 @@ def test_a_key_in_the_address_is_refused_even_if_it_is_valid(
     client: httpx.Client, make: Callable[..., str]
 ) -> None:
     key = make("scores")
-    for address in (f"{CUSTOMER}?key={key}", f"/v1/customers/{key}"):
+    escaped = key.replace("_", "%5F")
+    for address in (
+        f"{CUSTOMER}?key={key}",
+        f"{CUSTOMER}?key={escaped}",
+        f"{CUSTOMER}?key=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjcm0ifQ.c2ln",
+        f"/v1/customers/{key}",
+        f"/v2/health/ready?key={key}",
+        f"/openapi.json?key={key}",
+        f"/nowhere/{key}",
+    ):
         answer = client.get(address, headers=bearer(key))
         assert answer.status_code == 400
         assert "Revoke this key" in answer.json()["detail"]
@@ -250,6 +259,28 @@ def test_paths_lead_to_no_file(client: httpx.Client, make: Callable[..., str], p
     answer = raw_answer(client, head.encode(), whole=True)
     assert answer.split(b" ")[1] in (b"400", b"404", b"422")
     assert b"root:" not in answer
+
+
+@pytest.mark.parametrize("ends", [b"", b"\r\n\r\n"])
+def test_large_headers_end_the_connection(client: httpx.Client, ends: bytes) -> None:
+    head = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 70_000
+    assert raw_answer(client, head + ends).startswith(b"HTTP/1.1 400 ")
+    small = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 30_000 + b"\r\n\r\n"
+    assert raw_answer(client, small * 3).startswith(b"HTTP/1.1 200 "), "each request has its own limit"
+
+
+def test_who_hangs_up_while_sending_is_no_defect(client: httpx.Client, settings: Settings) -> None:
+    place = urlsplit(str(client.base_url))
+    key = Keys(keys_file(settings)).create("phone", ["scores", "monitoring"], None, now(), ignore)[1]
+    head = (
+        f"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nX-Request-Id: gone\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    with socket.create_connection((str(place.hostname), int(place.port or 0)), 60) as wire:
+        wire.sendall(head.encode())
+    [record] = logged(settings, "gone")
+    assert record["attributes"]["churn.status"] == 499  # type: ignore[index]
+    assert 'route="/v1/score",status="500"' not in client.get("/metrics", headers=bearer(key)).text
 
 
 def test_headers_are_not_injected(client: httpx.Client, make: Callable[..., str]) -> None:
@@ -385,6 +416,24 @@ def test_without_keys_only_this_machine_asks_and_never_whom_an_id_belongs_to(
         assert client.post("/v1/customers/lookup", json={"ids": ["C-0000"]}).status_code == 403
         rebound = client.get(CUSTOMER, headers={"Host": "evil.example"})
         assert rebound.status_code == 401
+        for host in (
+            "a{b.evil.example:8000",
+            "[",
+            '"',
+            "localhost.evil.example",
+            "127.0.0.1@evil.example",
+            "",
+        ):
+            head = f"GET {CUSTOMER} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+            assert raw_answer(client, head.encode()).split(b" ")[1] in (b"400", b"401"), host
+        unnamed = raw_answer(client, f"GET {CUSTOMER} HTTP/1.0\r\n\r\n".encode())
+        assert unnamed.split(b" ")[1] == b"401"
+        for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
+            forwarded = client.get(CUSTOMER, headers={name: "8.8.8.8"})
+            assert forwarded.status_code == 401, name
+            assert "proxy" in forwarded.json()["detail"]
+        for host in ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"):
+            assert client.get(CUSTOMER, headers={"Host": host}).status_code == 200, host
         Keys(keys_file(settings)).create("crm", ["scores"], None, now(), ignore)
         assert client.get(CUSTOMER).status_code == 401
         Keys(keys_file(settings)).revoke("crm", now(), ignore)

@@ -1,8 +1,12 @@
 """A release is taken while requests go on, or refused; what was served before stays."""
 
+import os
 import shutil
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -11,7 +15,7 @@ from churn_assets.api import holder as holder_module
 from churn_assets.api.holder import Holder
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.settings import ApiSettings, Settings
-from churn_assets_tests.api.releases import SCORED, publish_release
+from churn_assets_tests.api.releases import OBJECTED, SCORED, publish_release
 from churn_assets_tests.api.running import running, wait_until
 
 
@@ -70,20 +74,132 @@ def test_a_broken_release_is_refused_and_the_next_one_taken(settings: Settings) 
     assert worker.refused is None
 
 
-def test_another_model_in_the_copy_is_refused(settings: Settings) -> None:
-    """The copy was verified when it was made; the golden rows find what happened to it since."""
-    publish_release(settings, 0)
+def copies(settings: Settings) -> list[Path]:
+    """The folders of the local copies."""
+    return [f for f in (settings.home_path / "api" / "releases").iterdir() if f.is_dir()]
+
+
+def cut(copy: Path, _: Settings) -> None:
+    file = copy / "customers.arrow"
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def flip(copy: Path, _: Settings) -> None:
+    file = copy / "objections.arrow"
+    content = bytearray(file.read_bytes())
+    content[content.index(OBJECTED[3].encode())] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def exchange_model(copy: Path, settings: Settings) -> None:
     publish_release(Settings(home=str(settings.home_path / "other")), 1, shift=3)
-    Holder(settings).look()
-    [copy] = [f for f in (settings.home_path / "api" / "releases").iterdir() if f.is_dir()]
     other = next((settings.home_path / "other" / "serving" / "releases").iterdir())
     shutil.rmtree(copy / "model")
     shutil.copytree(other / "model", copy / "model")
+
+
+@pytest.mark.parametrize("damage", [cut, flip, exchange_model])
+def test_a_damaged_copy_is_made_again(settings: Settings, damage: Callable[[Path, Settings], None]) -> None:
+    name = publish_release(settings, 0).name
+    Holder(settings).look()
+    [copy] = copies(settings)
+    damage(copy, settings)
+    worker = Holder(settings)
+    worker.look()
+    assert worker.refused is None
+    assert worker.served is not None
+    assert worker.served.name == name
+    assert all(worker.served.objected(key) for key in OBJECTED)
+
+
+def test_a_damaged_copy_of_a_release_that_is_gone_is_not_served(settings: Settings) -> None:
+    publish_release(settings, 0)
+    Holder(settings).look()
+    shutil.rmtree(settings.releases_uri)
+    flip(copies(settings)[0], settings)
     worker = Holder(settings)
     worker.look()
     assert worker.served is None
+
+
+def test_whatever_fails_in_a_look_the_next_one_tries_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_release(settings, 0)
+    worker = Holder(settings)
+    with monkeypatch.context() as broken:
+        broken.setattr(holder_module, "current_release", lambda _: 1 / 0)
+        worker.look()
+    assert "ZeroDivisionError" in worker.unreachable
+    worker.look()
+    assert worker.served is not None
+    assert worker.unreachable == ""
+
+
+def test_a_note_of_the_last_copy_that_is_no_text_ends_nothing(settings: Settings) -> None:
+    folder = settings.home_path / "api" / "releases"
+    folder.mkdir(parents=True)
+    (folder / "LAST").write_bytes(b"\xff")
+    worker = Holder(settings)
+    worker.look()
+    assert worker.served is None
+
+
+def test_a_refused_release_is_tried_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = publish_release(settings, 0).name
+    corrupt(settings, name)
+    worker = Holder(settings)
+    worker.look()
+    worker.look()
     assert worker.refused is not None
-    assert "golden row" in worker.refused.why
+    corrupt(settings, name)  # the same bit again
+    worker.look()
+    assert worker.served is None, "not at each look"
+    later = time.monotonic() + holder_module.AGAIN
+    monkeypatch.setattr(holder_module, "time", SimpleNamespace(monotonic=lambda: later))
+    worker.look()
+    assert worker.served is not None
+    assert worker.refused is None
+
+
+def test_drafts_of_killed_workers_are_removed(settings: Settings) -> None:
+    left = settings.home_path / "api" / "releases" / ".draft-copy-x"
+    left.mkdir(parents=True)
+    (left / "customers.arrow").write_bytes(b"half")
+    publish_release(settings, 0)
+    Holder(settings).look()
+    assert not left.exists()
+
+
+def test_a_copy_just_made_stays_although_the_clock_was_set_back(settings: Settings) -> None:
+    worker = Holder(settings)
+    for number in range(3):
+        name = publish_release(settings, number).name
+        worker.look()
+        assert worker.served is not None
+        assert worker.served.name == name
+        assert len(copies(settings)) == min(number + 1, 2)
+        for copy in copies(settings):
+            os.utime(copy, (4e9, 4e9))
+
+
+def test_a_worker_answers_although_its_copy_is_gone(settings: Settings) -> None:
+    publish_release(settings, 0)
+    with running(settings) as client:
+        shutil.rmtree(copies(settings)[0])
+        for path in ("/v1/model", "/v1/segments", "/v1/monitoring", f"/v1/customers/{SCORED[0]}"):
+            assert client.get(path).status_code == 200, path
+
+
+def test_large_tables_stay_in_the_mapped_file(settings: Settings) -> None:
+    publish_release(settings, 0)
+    worker = Holder(settings)
+    worker.look()
+    served = worker.served
+    assert served is not None
+    for name in ("raw", "reason_1"):
+        held = [buffer.address for buffer in served._columns[name].buffers() if buffer]
+        assert held == [buffer.address for buffer in served.customers[name].chunk(0).buffers() if buffer]
 
 
 def test_a_pointer_that_names_nothing_leaves_the_old_release(settings: Settings) -> None:

@@ -1,10 +1,13 @@
 """Tokens of an identity provider, whose keys come over HTTP."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,9 +15,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from churn_assets.api import tokens as tokens_module
+from churn_assets.api.keys import Keys, keys_file, now
+from churn_assets.api.problems import ApiProblem
+from churn_assets.api.tokens import Issuer
 from churn_assets.settings import ApiSettings, Settings
 from churn_assets_tests.api.releases import SCORED, publish_release
-from churn_assets_tests.api.running import running
+from churn_assets_tests.api.running import running, wait_until
 
 CUSTOMER = f"/v1/customers/{SCORED[0]}"
 AUDIENCE = "churn"
@@ -93,6 +100,8 @@ def test_a_token_has_its_scopes_only(client: httpx.Client, token: Callable[..., 
     assert client.get("/v1/monitoring", headers=token()).status_code == 403
     assert client.get("/v1/monitoring", headers=token(scope="openid monitoring")).status_code == 200
     assert client.get(CUSTOMER, headers=token(scope="")).status_code == 403
+    assert client.get(CUSTOMER, headers=token(scope=7)).status_code == 403
+    assert client.get(CUSTOMER, headers=token(scope=[None], scp="scores")).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -140,8 +149,86 @@ def test_a_provider_that_is_down(
     )
     publish_release(settings)
     with running(settings) as client:
+        assert client.get(CUSTOMER, headers={"Authorization": "Bearer a.b.c"}).status_code == 401
         answer = client.get(CUSTOMER, headers=token())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+@pytest.fixture
+def strange(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[socket.socket], threading.Event]]:
+    """A provider that answers each connection with these bytes, after the event if they are None.
+
+    With the connections that it got.
+    """
+    asked: list[socket.socket] = []
+    released = threading.Event()
+
+    def close_later(wire: socket.socket) -> None:
+        released.wait(120)
+        wire.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            while True:
+                try:
+                    wire, _ = listening.accept()
+                except OSError:
+                    return
+                asked.append(wire)
+                if request.param is None:
+                    threading.Thread(target=close_later, args=(wire,), daemon=True).start()
+                    continue
+                with wire:
+                    wire.recv(65536)
+                    wire.sendall(request.param)
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", asked, released
+        released.set()
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [b"", b"HTTP/1.1 200 OK\r\n\r\n[]", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", b"\x16\x03"],
+    indirect=True,
+)
+def test_a_provider_that_answers_nonsense_is_asked_once_for_a_while(
+    strange: tuple[str, list[socket.socket], threading.Event], token: Callable[..., dict[str, str]]
+) -> None:
+    address, asked, _ = strange
+    issuer = Issuer(ApiSettings(issuer=address, audience=AUDIENCE))
+    given = token()["Authorization"].removeprefix("Bearer ")
+    for _ in range(3):
+        with pytest.raises(ApiProblem) as found:
+            issuer.subject_and_scopes(given)
+        assert found.value.status == 503
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("strange", [None], indirect=True)
+def test_tokens_do_not_hold_up_keys_while_the_provider_is_silent(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strange: tuple[str, list[socket.socket], threading.Event],
+    token: Callable[..., dict[str, str]],
+) -> None:
+    address, asked, released = strange
+    monkeypatch.setattr(tokens_module, "PATIENCE", 120)
+    settings = Settings(home=str(tmp_path), api=ApiSettings(issuer=address, audience=AUDIENCE, seconds=60))
+    publish_release(settings)
+    key = Keys(keys_file(settings)).create("crm", ["scores"], None, now(), lambda _: None)[1]
+    with running(settings) as client, ThreadPoolExecutor(50) as pool:
+        asking = [pool.submit(client.get, CUSTOMER, headers=token()) for _ in range(50)]
+        wait_until(lambda: asked)
+        headers = {"Authorization": f"Bearer {key}"}
+        answer = client.post("/v1/score", json={"rows": [{}] * 21}, headers=headers)  # scored in a thread
+        assert answer.status_code == 200
+        assert not any(one.done() for one in asking)
+        released.set()
+        assert {one.result().status_code for one in asking} == {503}
+    assert len(asked) <= 4
 
 
 @pytest.mark.parametrize(

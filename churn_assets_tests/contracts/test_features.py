@@ -86,6 +86,14 @@ PHRASES: list[tuple[dict[str, Any], str, str]] = [
         "says.if_true",
         "if_true is for columns of true and false; use `text`",
     ),
+    (COUNT | {"says": {"all": "x"}}, "says.all", "all is for shares"),
+    (
+        PLAN | {"says": {"values": {"basik": "x"}}},
+        "says.values",
+        "plan is never 'basik'; did you mean basic?",
+    ),
+    (PLAN | {"says": {"values": {"basic": "{typical}"}}}, "says.values.basic", "it has no {typical} here"),
+    (COUNT | {"says": {"values": {"1": "x"}}}, "says.values", "only words have values with texts"),
     (PLAN | {"reason_when": "higher"}, "reason_when", "words are not higher than others; list the values"),
     (PLAN | {"reason_values": ["basik"]}, "reason_values", "plan is never 'basik'; did you mean basic?"),
     (

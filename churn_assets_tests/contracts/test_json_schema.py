@@ -37,10 +37,11 @@ def _content(file: Path) -> tuple[Draft202012Validator, Any]:
 
 
 def _mappings(content: Any) -> Iterator[dict[str, Any]]:
+    """All mappings but those of values to texts: their keys are of the data."""
     if isinstance(content, dict):
         yield content
-    for inner in content.values() if isinstance(content, dict) else content:
-        if isinstance(inner, dict | list):
+    for key, inner in content.items() if isinstance(content, dict) else enumerate(content):
+        if isinstance(inner, dict | list) and key != "values":
             yield from _mappings(inner)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
+from churn_assets.contracts.units import is_measured
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +24,9 @@ def usual_values(
     """Returns what a window would hold at the customer's own rate before it; NaN where that is not known.
 
     The rate is that of the part of the longest window that lies before the feature's window and after the customer
-    came. It is not known if that part is shorter than the window itself or than 28 days, or if nothing is in it. All
-    values are of the snapshot, so nothing is used that became known after its as_of_date.
+    came. It is not known if that part is shorter than the window itself or than 28 days, or if nothing is in it. It is
+    a whole number of what is counted: nobody sends 3.4 messages. All values are of the snapshot, so nothing is used
+    that became known after its as_of_date.
 
     Args:
         columns: feature -> values, numbers with NaN.
@@ -41,6 +43,8 @@ def usual_values(
     enough = before >= max(window, FEWEST_DAYS) - 1  # a day less: months differ in length
     with np.errstate(divide="ignore", invalid="ignore"):
         usual = (all_of_it - inside) / before * window
+    if not is_measured(feature.unit):
+        usual = np.where(usual >= 1, np.round(usual), usual)
     return np.where(enough & (usual > 0) & np.isfinite(usual), usual, np.nan)
 
 

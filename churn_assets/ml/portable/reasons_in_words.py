@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.contracts.expressions import names_read
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.feature_topics import longest_windows
+from churn_assets.contracts.units import PERCENT
 from churn_assets.ml.portable.own_history import usual_values
 from churn_assets.ml.portable.sentences import (
     COMPARED_WITH_ZERO,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REASONS = 3
+NOTABLE_SHARE = 0.01  # a percentage point
 CALENDAR = (
     0.12  # a month may be that much shorter or longer than the one before; of m months, the m-th part of it
 )
@@ -49,8 +52,10 @@ class _Told:
         found = sentences(
             told, self._columns[told.name][rows], self._typical.get(told.name), self._usual(told, rows)
         )
-        if told is not feature and feature.missing is not None:
-            found = np.where(np.isnan(own), feature.missing, found)
+        if feature.sql is not None and (without := np.isnan(own)).any():
+            if told is not feature and feature.missing is not None:
+                found[without] = feature.missing
+            found[without & ~self._is_read_from_known(feature, rows)] = f"{feature.words}: {UNKNOWN}"
         return found
 
     def is_silent(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
@@ -70,7 +75,20 @@ class _Told:
         silent = np.isnan(side)
         if feature.reason_when is not None:
             silent |= side != (1.0 if feature.reason_when == "higher" else -1.0)
-        return np.where(np.isnan(known), feature.reason_when is not None and feature.missing is None, silent)
+        if feature.reason_when is None and feature.speaks_of is None:
+            return np.where(np.isnan(known), False, silent)
+        told = self._is_read_from_known(feature, rows) & (feature.missing is not None)
+        return np.where(np.isnan(known), ~told, silent)
+
+    def _is_read_from_known(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
+        """Returns a mask of the rows where an expression reads only known values: else its result is unknown, too."""
+        import numpy as np
+
+        found = np.full(len(rows), True)
+        for name in names_read(feature.sql or ""):
+            values = self._columns[name][rows] if name in self._columns else np.full(len(rows), None)
+            found &= np.not_equal(values, None) if values.dtype.kind == "O" else np.isfinite(values)  # type: ignore[call-overload]
+        return found
 
     def _spoken_of(self, feature: Feature) -> Feature:
         """Returns the feature whose value is told: another one if the feature speaks of it."""
@@ -100,6 +118,8 @@ class _Told:
         side = np.zeros(len(rows)) if reference is None else np.sign(known - reference)
         if typical is not None:
             side[_printed_alike(feature, known, typical)] = np.nan
+            if feature.unit == PERCENT:
+                side[np.abs(known - typical) < NOTABLE_SHARE] = np.nan
         if feature.aggregate == "trend" and feature.months is not None:
             side[np.abs(known) < CALENDAR / feature.months] = np.nan
         return np.where(np.isnan(own), side, own)
@@ -140,8 +160,9 @@ def reasons_of(
     """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
 
     Only features that may be named (`Feature.nameable`) and that raise the risk are reasons. No reason is a value that
-    prints like the typical one, a value on the side that `reason_when` leaves out, a trend that the length of months
-    explains, or a feature about the same as a stronger reason. A customer may have no reason.
+    prints like the typical one, a share within a percentage point of it, a value on the side that `reason_when` leaves
+    out, a trend that the length of months explains, or a feature about the same as a stronger reason. A customer may
+    have no reason.
 
     Args:
         columns: feature -> values, as in `Transformation.matrix`; what is usual for a customer is computed from them.

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.phrases import USUAL, filled, forms_of, parts_of
 from churn_assets.contracts.units import (
-    CURRENCIES,
     LADDERS,
     PERCENT,
     Step,
@@ -78,8 +77,9 @@ def speaks_in_words(feature: Feature, values: "NDArray[Any]") -> bool:
 def numbers(feature: Feature, values: "NDArray[Any]") -> "Numbers":
     """Returns values as they are told; infinite ones become missing, as in the model.
 
-    A trend (new - old) / (new + old) becomes the change new / old - 1. Trends outside [-1, 1] become missing: they come
-    from old snapshots in which a window could be negative, and no relative change corresponds to them.
+    A trend (new - old) / (new + old) becomes the change new / old - 1, which is -1 only where nothing is left. Trends
+    outside [-1, 1] become missing: they come from old snapshots in which a window could be negative, and no relative
+    change corresponds to them.
     """
     import numpy as np
 
@@ -88,7 +88,8 @@ def numbers(feature: Feature, values: "NDArray[Any]") -> "Numbers":
         return np.where(np.isfinite(values), values, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.where(values < 1, (1 + values) / (1 - values) - 1, np.inf)
-        return np.where(np.abs(values) <= 1, np.round(change, 2), np.nan) + 0.0  # no -0
+        change = np.where(values > -1, np.maximum(np.round(change, 2), -0.99), change)
+        return np.where(np.abs(values) <= 1, change, np.nan) + 0.0  # no -0
 
 
 def rounded(values: "Numbers", unit: str | None, form: str = "unit") -> "Numbers":
@@ -192,6 +193,7 @@ def _keys(told: Told, texts: dict[str, str]) -> "Words":
     choose("negative", values < 0)
     nothing = -1 if told.feature.aggregate == "trend" else 0
     choose("zero", rounded(values, told.feature.unit) == nothing)
+    choose("all", values == 1)
     keys[np.isnan(values)] = None
     return keys
 
@@ -236,9 +238,7 @@ def _place(place: str, form: str, told: Told, rows: "NDArray[np.intp]") -> "Word
             none = typical == 0 and feature.aggregate in ADDED_UP
             return "none" if none else number(typical, feature.unit, form)
         case "usual":
-            return say(_whole_if_counted(told.usual[rows], feature.unit))
-        case "of_usual":
-            return _of_usual(values, _whole_if_counted(told.usual[rows], feature.unit), feature.unit)
+            return say(told.usual[rows])
         case "percent":
             change = values if feature.aggregate == "trend" else values / told.usual[rows] - 1
             return _distinct(_percent(change, values), lambda value: f"{value:,.0f} %")
@@ -263,38 +263,6 @@ def _percent(change: "Numbers", values: "Numbers") -> "Numbers":
 
     size = np.round(100 * np.abs(change))
     return np.where((change < 0) & (change > -1) & (values != 0), np.minimum(size, 99), size)
-
-
-def _whole_if_counted(usual: "Numbers", unit: str | None) -> "Numbers":
-    """Returns what is usual without fractions of things that are counted: nobody sends 3.4 messages."""
-    import numpy as np
-
-    if unit in LADDERS or (unit or "").split(" ")[0] in CURRENCIES:
-        return usual
-    return np.where(usual >= 1, np.round(usual), usual)
-
-
-def _of_usual(values: "Numbers", usual: "Numbers", unit: str | None) -> "Words":
-    """Returns `0.4 of 1.1 GB`, in the unit that suits the greater; a small value keeps its own: `1 MB of 14 GB`."""
-    import numpy as np
-
-    steps = steps_of(unit)
-    at = _step_at(np.maximum(np.abs(values), np.abs(usual)), steps)
-    found = np.full(len(values), "", dtype=object)
-    for index, step in enumerate(steps):
-        rows, decimals = np.flatnonzero(at == index), decimals_of(unit, step)
-        plain = partial(printed, decimals=decimals)
-        small = (np.abs(values[rows]) < step.size / 10) & (index > 0)
-        first = np.where(
-            small,
-            _distinct(rounded(values[rows], unit), partial(number, unit=unit, form="unit")),
-            _distinct(_rounded(values[rows] / step.size, decimals), plain),
-        )
-        second = _distinct(_rounded(usual[rows] / step.size, decimals), plain)
-        ones = np.isin(second, ["1", "-1"])
-        name = np.where(ones, with_unit("1", step.name)[1:], with_unit("2", step.name)[1:])
-        found[rows] = first + " of " + second + name
-    return found
 
 
 def _direction(change: float) -> str:

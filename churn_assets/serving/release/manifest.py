@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1: a feature has one text
 MANIFEST = "manifest.json"
 TABLES, MODEL = "tables", "model"
 WORDS, BUSINESS, CATALOGUE, GOLDEN = "words.json", "business.json", "catalogue.json", "golden.json"

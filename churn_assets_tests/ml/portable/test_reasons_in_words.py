@@ -104,6 +104,13 @@ def test_a_phrase_without_a_usual_value_leaves_it_out() -> None:
     assert words(told, 4.0, {}) == "4, where unknown EUR is typical"
 
 
+def test_all_and_single_values_have_texts_of_their_own() -> None:
+    share = replace(PRICE, unit="%", says=(*said_by("{value:%} were late"), ("all", "all were late")))
+    assert [words(share, v, {}) for v in (0.5, 1.0)] == ["50 % were late", "all were late"]
+    region = replace(REGION, says=(*said_by("lives in the {value}"), ("if_south", "lives by the sea")))
+    assert [words(region, v) for v in ("north", "south")] == ["lives in the north", "lives by the sea"]
+
+
 def test_phrases_of_words_and_trends() -> None:
     assert words(replace(TREND, says=said_by("data use {value}")), -1 / 3) == "data use down 50 %"
     assert words(replace(REGION, says=said_by("lives in the {value}")), "south") == "lives in the south"
@@ -212,7 +219,7 @@ def test_every_row_gets_three_places() -> None:
 USED = Feature(
     "used_sum_14d", "number", "usage", "used", "usage", "sum", "mb", days=14, unit="MB", about="use",
     says=(("text", "used {value:unit} (typical {typical:unit})"), ("zero", "used nothing"),
-          ("less_than_usual", "used {percent} less than usual ({of_usual})"),
+          ("less_than_usual", "used {percent} less than usual ({value:unit} instead of {usual:unit})"),
           ("more_than_usual", "used {percent} more than usual ({value:unit}, usually {usual:unit})")),
 )  # fmt: skip
 HALF_YEAR = replace(USED, name="used_sum_6m", days=None, months=6, says=())
@@ -239,14 +246,14 @@ def of_use(
 @pytest.mark.parametrize("feature", [USED, SHARE])
 def test_a_value_is_compared_with_what_is_usual_for_the_customer(feature: Feature) -> None:
     # before the last 14 of 182.625 days: 13,000 MB, so 1.1 GB in 14 days
-    assert of_use(410, 13410, feature=feature) == "used 62 % less than usual (0.4 of 1.1 GB)"
+    assert of_use(410, 13410, feature=feature) == "used 62 % less than usual (410 MB instead of 1.1 GB)"
     assert of_use(2158, 15158, feature=feature) == "used 100 % more than usual (2.1 GB, usually 1.1 GB)"
     assert of_use(0, 13000, feature=feature) == "used nothing"
 
 
 def test_what_is_usual_counts_only_days_as_a_customer() -> None:
     # 1,200 MB in the 42 days before: 400 MB in 14 days
-    assert of_use(200, 1400, tenure=56) == "used 50 % less than usual (200 of 400 MB)"
+    assert of_use(200, 1400, tenure=56) == "used 50 % less than usual (200 MB instead of 400 MB)"
 
 
 @pytest.mark.parametrize(
@@ -264,6 +271,62 @@ def test_without_a_notable_difference_the_typical_value_is_told(
 
 def test_a_share_of_nothing_has_its_own_words() -> None:
     assert of_use(0, 0, feature=SHARE) == "used nothing in half a year"
+
+
+@pytest.mark.parametrize(
+    ("feature", "values", "named"),
+    [
+        (SHARE, {USED.name: None, HALF_YEAR.name: None}, False),
+        (SHARE, {USED.name: 0.0, HALF_YEAR.name: None}, False),
+        (SHARE, {USED.name: 0.0, HALF_YEAR.name: 0.0}, True),
+        (SHARE, {USED.name: 0.0}, False),
+        (replace(SHARE, reason_when="lower"), {USED.name: 900.0, HALF_YEAR.name: None}, False),
+        (replace(SHARE, speaks_of=None), {USED.name: 900.0, HALF_YEAR.name: None}, False),
+    ],
+)
+def test_what_was_not_observed_is_not_said_to_be_nothing(
+    feature: Feature, values: dict[str, float | None], named: bool
+) -> None:
+    """The sum of a window that begins before the first month of its source is null, and so is the share of it."""
+    frame = pd.DataFrame([{SHARE.name: None, TENURE.name: 1000.0, **values}], dtype="float64")
+    raised = pd.DataFrame([{name: float(name == SHARE.name) for name in frame.columns}])
+    [reason] = reasons(frame, raised, [f for f in (USED, HALF_YEAR, feature) if f.name in frame], {})[:, 0]
+    assert (reason == SHARE.missing) == named
+    assert reason in (SHARE.missing, None) or reason == "share: unknown"
+
+
+SENT = Feature(
+    "sent_count_1m", "number", "usage", "messages", "usage", "count", months=1,
+    says=(("text", "{value} messages"), ("less_than_usual", "{percent} fewer ({value} instead of {usual})")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sent", "usual", "expected"),
+    [
+        (1.0, 1.9, "50 % fewer (1 instead of 2)"),
+        (3.0, 5.6, "50 % fewer (3 instead of 6)"),
+        (1.0, 1.4, "1 messages"),  # 1 instead of 1
+    ],
+)
+def test_a_percentage_fits_the_counts_beside_it(sent: float, usual: float, expected: str) -> None:
+    half_year = replace(SENT, name="sent_count_6m", months=6, says=())
+    row = {SENT.name: sent, half_year.name: sent + 5 * usual, TENURE.name: 1000.0}
+    raised = pd.DataFrame([{name: float(name == SENT.name) for name in row}])
+    assert reasons(pd.DataFrame([row]), raised, [SENT, half_year, TENURE], {})[0, 0] == expected
+
+
+@pytest.mark.parametrize("trend", [-0.992, -0.995, -0.9999999, -1.0])
+def test_nothing_is_left_only_where_nothing_is_left(trend: float) -> None:
+    told = replace(TREND, says=(("lower", "used {percent} less"), ("zero", "used nothing")))
+    assert words(told, trend) == ("used nothing" if trend == -1 else "used 99 % less")
+    assert words(TREND, trend) == f"trend of data use, last month: down {100 if trend == -1 else 99} %"
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.004, False), (0.0099, False), (0.012, True), (0.5, True)])
+def test_less_than_a_percentage_point_is_no_reason(share: float, named: bool) -> None:
+    rise = replace(PRICE, unit="%", reason_when="higher", says=said_by("price {value:%} higher"))
+    assert (words(rise, share, {PRICE.name: 0.0}) is not None) == named
 
 
 @pytest.mark.parametrize(("when", "less", "more"), [("lower", True, False), ("higher", False, True)])

@@ -15,6 +15,7 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import Column
 from churn_assets.ml.portable.reasons_in_words import reasons
 from churn_assets.settings import SHIPPED_BUSINESSES
 
@@ -44,7 +45,7 @@ KINDS = {
     "device_class": ("basic", "standard", "premium"),
 }
 ONE_OF_MANY = re.compile(
-    r"\b1 (?:days|months|years|minutes|hours|calls|messages|tickets|purchases|items|people)\b"
+    r"(?<![.,\d])1 (?:days|months|years|minutes|hours|calls|messages|tickets|purchases|items|people)\b"
 )
 
 
@@ -85,7 +86,14 @@ def cases(feature: Feature, business: Business) -> Iterator[Case]:
         )
         yield from (Case(feature, str(value), str(value)) for value in values)
     elif feature.aggregate == "trend":
-        named = {"low": -0.35, "a little lower": -0.01, "nothing left": -1.0, "usual": 0.0, "high": 0.35}
+        named = {
+            "low": -0.35,
+            "a little lower": -0.01,
+            "nearly gone": -0.995,
+            "nothing left": -1.0,
+            "usual": 0.0,
+            "high": 0.35,
+        }
         yield from (Case(feature, name, value) for name, value in {**named, "from nothing": 1.0}.items())
     else:
         usual = usual_value(feature)
@@ -106,9 +114,27 @@ def cases(feature: Feature, business: Business) -> Iterator[Case]:
         if not (counted and feature.aggregate != "days_to_expiry") and feature.aggregate != "share":
             least = column.minimum if column is not None and feature.aggregate != "change" else None
             named |= {"negative": -(usual or 3.26)} if not isinstance(least, float | int) or least < 0 else {}
+        if column is not None and feature.aggregate in ("attribute", "mean"):
+            named = {name: value for name, value in named.items() if _is_allowed(value, column)}
         for name, value in named.items():
             yield Case(feature, name, float(round(value)) if whole else round(value, 3))
     yield Case(feature, "missing", None)
+
+
+def _is_allowed(value: float, column: Column) -> bool:
+    least, most = (
+        bound if isinstance(bound, float | int) else None for bound in (column.minimum, column.maximum)
+    )
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def together(told: list[tuple[Case, str]]) -> list[str]:
+    """A sentence of each topic: a customer may have any of them side by side."""
+    found: dict[str | None, str] = {}
+    for case, sentence in told:
+        if sentence != NOT_SAID and case.value is not None:
+            found.setdefault(case.feature.about, sentence)
+    return list(found.values())
 
 
 def spoken(business: Business) -> list[tuple[Case, str]]:
@@ -132,11 +158,13 @@ def spoken(business: Business) -> list[tuple[Case, str]]:
 @pytest.mark.parametrize("name", BUSINESSES)
 def test_every_sentence_has_been_read(name: str) -> None:
     found, feature = [], None
-    for case, sentence in spoken(load_business(SHIPPED_BUSINESSES / name)):
+    told = spoken(load_business(SHIPPED_BUSINESSES / name))
+    for case, sentence in told:
         if case.feature is not feature:
             feature = case.feature
             found.append(feature.name)
         found.append(f"    {case!s:<24}{sentence}")
+    found += ["together", *(f"    {sentence}" for sentence in together(told))]
     file = FOLDER / f"{name}.txt"
     if WRITE:
         file.write_text("\n".join(found) + "\n", encoding="utf-8")

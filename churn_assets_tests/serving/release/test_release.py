@@ -13,7 +13,7 @@ import pytest
 
 from churn_assets.ml.portable.scored import score_frame
 from churn_assets.serving.release.golden import ROWS, frame_of
-from churn_assets.serving.release.manifest import MANIFEST, Manifest, ReleaseBroken, sha256_of
+from churn_assets.serving.release.manifest import FORMAT_VERSION, MANIFEST, Manifest, ReleaseBroken, sha256_of
 from churn_assets.serving.release.reading import (
     Release,
     current_release,
@@ -224,7 +224,8 @@ def test_a_pointer_that_names_no_release_is_refused(tmp_path: Path, content: byt
 @pytest.mark.parametrize(
     "edit",
     [
-        {"format_version": 2},
+        {"format_version": 1},  # its features have one text each
+        {"format_version": FORMAT_VERSION + 1},
         {"name": "../other"},
         {"files": {"../../secret.json": {"sha256": "", "bytes": 1}}},
         {"files": {"/etc/passwd.json": {"sha256": "", "bytes": 1}}},
