@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from churn_assets.api import identities as identities_module
 from churn_assets.api import keys as keys_module
+from churn_assets.api.identities import Identities
 from churn_assets.api.keys import Key, Keys, keys_file, now
 from churn_assets.api.serve import ServeError, serve
 from churn_assets.lakehouse.engine.processes import module_environment
@@ -361,6 +363,28 @@ def test_a_look_up_that_cannot_be_recorded_is_refused(
     assert SCORED[3] not in answer.text
 
 
+def test_an_identity_file_that_fails_is_told_and_the_former_one_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=str(tmp_path))
+    publish_release(settings)
+    publish_identities(settings)
+    identities = Identities(settings)
+    told: list[str] = []
+    monkeypatch.setattr(identities_module, "event", lambda name, *_, **__: told.append(name))
+    assert identities.keys_of(["C-0003"], "desk", "1") == [SCORED[3]]
+    publish_release(settings, 1)
+    (Path(settings.releases_uri) / "identity.bin").write_bytes(b"of another key")
+    for number in range(3):
+        assert identities.keys_of(["C-0003"], "desk", f"2{number}") == [SCORED[3]]
+    assert told == ["api.identity_failed"]
+    publish_identities(settings)
+    later = time.monotonic() + identities_module.AGAIN
+    monkeypatch.setattr(identities_module, "time", SimpleNamespace(monotonic=lambda: later))
+    assert identities.keys_of(["C-0003"], "desk", "3") == [SCORED[3]]
+    assert told == ["api.identity_failed"]
+
+
 def test_no_personal_value_in_log_metrics_or_errors(
     client: httpx.Client, settings: Settings, make: Callable[..., str]
 ) -> None:
@@ -371,6 +395,8 @@ def test_no_personal_value_in_log_metrics_or_errors(
         client.post("/v1/customers/lookup", json={"ids": secret}, headers=key),
         client.post("/v1/score", json={"rows": [{"tenure_days": secret}]}, headers=key),
         client.post(f"{CUSTOMER}/what-if", json={"changes": {"tickets_count_3m": secret}}, headers=key),
+        client.post(f"{CUSTOMER}/what-if", json={"changes": {secret: 3}}, headers=key),
+        client.post(f"{CUSTOMER}/what-if", json={"changes": {secret: []}}, headers=key),
         client.get(f"/v1/customers/{secret}", headers=key),
         client.get("/v1/customers", params={"limit": secret, "cursor": secret, "sort": secret}, headers=key),
         client.get(f"/{secret}", headers=key),
