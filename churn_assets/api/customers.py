@@ -55,7 +55,7 @@ async def customer(
     if live:
         return answer(_live(request, served, place, today))
     tag = f'"{served.name}.{today:%Y%m%d}"'
-    if if_none_match is not None and tag in if_none_match:
+    if if_none_match is not None and (tag in if_none_match or if_none_match.strip() == "*"):
         return Response(status_code=304, headers={"ETag": tag, **PRIVATE})
     return answer(told(served, place, today), {"ETag": tag})
 
@@ -205,10 +205,12 @@ def _cursor(served: Served, sort: Sort, place: int) -> str:
 
 
 def _after(served: Served, places: NDArray[np.intp], sort: Sort, cursor: str) -> int:
-    """Position behind the last customer of the page before, also if the release is another one now."""
+    """Index after the last customer of the previous page. Works across releases."""
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
-        given, raw, key = from_json(base64.b64decode(padded, altchars=b"-_", validate=True))
+        given, raw, key = from_json(
+            base64.b64decode(padded, altchars=b"-_", validate=True), allow_inf_nan=False
+        )
         if given != sort or not isinstance(raw, float) or not isinstance(key, str):
             raise ValueError
         last = key.encode("ascii")

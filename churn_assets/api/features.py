@@ -11,7 +11,7 @@ from churn_assets.api.served import Served
 
 NUMBERS = frozenset({int, float, bool, type(None)})
 TEXTS = frozenset({str, type(None)})
-NAMED = 100  # so many unknown features are named
+NAMED, LONGEST = 100, 64  # so many unknown features are named, and so many characters of each
 
 
 class FeatureColumns(NamedTuple):
@@ -41,7 +41,7 @@ def columns_from_rows(served: Served, rows: Sequence[Any]) -> FeatureColumns:
     if mistakes:
         raise invalid(mistakes)
     unknown = set().union(*rows) - served.words.keys() - set(served.names)
-    return FeatureColumns(columns, sorted(unknown)[:NAMED])
+    return FeatureColumns(columns, [name[:LONGEST] for name in sorted(unknown)[:NAMED]])
 
 
 def column_from(values: list[Any], is_category: bool) -> NDArray[Any] | str:

@@ -1,6 +1,7 @@
-"""Whom a source's own id belongs to. Each look-up is in the audit before the identity file is opened."""
+"""Maps ids of the source to customer_keys. Each look-up is in the audit before it is answered."""
 
 import threading
+import time
 from collections.abc import Sequence
 
 from churn_assets.api.problems import SOON, ApiProblem
@@ -10,15 +11,21 @@ from churn_assets.serving.release.identity import IdentityError, key_of, open_id
 from churn_assets.serving.release.reading import current_release
 from churn_assets.settings import Settings
 
+AGAIN = 30.0  # seconds until a file that cannot be opened is tried again
+
 
 class Identities:
-    """The identity file, decrypted in memory at the first look-up, and again after each release."""
+    """The identity file, decrypted in memory at the first look-up, and again after each release.
+
+    While the new file cannot be opened, the former one answers, and the log tells.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._of: object = None
         self._keys: dict[str, str] | None = None
+        self._again_at = 0.0
 
     def keys_of(self, ids: Sequence[str], caller: str, request_id: str) -> list[str | None]:
         """customer_key of each id; None where nobody has it. Blocks.
@@ -52,6 +59,8 @@ class Identities:
 
     def _known(self) -> dict[str, str]:
         with self._lock:
+            if self._keys is not None and time.monotonic() < self._again_at:
+                return self._keys
             try:
                 now = current_release(self._settings.releases_uri)
                 if self._keys is None or now != self._of:
@@ -59,8 +68,9 @@ class Identities:
                     pairs = (table[name].to_pylist() for name in ("customer_id", "customer_key"))
                     self._keys, self._of = dict(zip(*pairs, strict=True)), now
             except (IdentityError, OSError, RuntimeError) as error:
+                self._again_at = time.monotonic() + AGAIN
+                event("api.identity_failed", "The identity file cannot be opened.", level=40, error=error)
                 if self._keys is None:
-                    event("api.identity_failed", "The identity file cannot be opened.", level=40, error=error)
                     raise ApiProblem(
                         503, "The identity file cannot be opened; the log tells why.", SOON
                     ) from None

@@ -96,7 +96,7 @@ _TITLES = {
 
 
 def responses(model: type[BaseModel] | None, *more: int) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: the answer of a call, and the problems that it may tell; `more` adds to those of every call."""
+    """For OpenAPI: the answer of a call, and its possible errors; `more` adds statuses to the common ones."""
     schema = {"$ref": "#/components/schemas/ProblemDocument"}
     found: dict[int | str, dict[str, Any]] = {200: {} if model is None else {"model": model}}
     for status in sorted({400, 401, 403, 408, 413, 422, 429, 500, 503, *more}):

@@ -61,7 +61,7 @@ async def what_if(
         raise ApiProblem(
             409, f"This customer has no score: {row['status_reason']}", status_of_customer=row["status"]
         )
-    wishes = _wishes(body.get("changes"))
+    wishes = _wishes(served, body.get("changes"))
     try:
         found = what_if_of(served.model, present, served.features, wishes, served.ranges)
     except WhatIfError as error:
@@ -103,10 +103,17 @@ def _scored(served: Served, rows: list[Any]) -> dict[str, Any]:
     }
 
 
-def _wishes(changes: object) -> dict[str, str]:
-    """Feature -> wished value as text."""
+def _wishes(served: Served, changes: object) -> dict[str, str]:
+    """Feature -> wished value as text.
+
+    Raises:
+        ApiProblem: a name is no feature, which its position tells, or a value is of another kind.
+    """
     if not isinstance(changes, dict) or not changes:
         raise invalid([("changes", "must be an object of features and values, with at least one")])
+    unknown = [at for at, name in enumerate(changes) if name not in served.words]
+    if unknown:
+        raise invalid([(f"changes.{at}", "is no feature; positions begin with 0") for at in unknown])
     wrong = [
         (f"changes.{name}", "must be a number or a text")
         for name, value in changes.items()

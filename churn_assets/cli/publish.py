@@ -15,8 +15,8 @@ from churn_assets.counts import counted
 def publish(target: str | None) -> None:
     """Write the release in force to a database, for Power BI, Tableau, Excel, Metabase and the like.
 
-    All rows of the schema `churn_assets` are replaced in one transaction; views that users built stay. The password is
-    best in PGPASSWORD or ~/.pgpass, not in the command.
+    All rows of the schema `churn_assets` are replaced in one transaction; views that users built stay. Put the
+    password in PGPASSWORD or ~/.pgpass, not in the command.
     """
     from churn_assets.serving.publication.current import publish_current
     from churn_assets.serving.publication.statements import SCHEMA

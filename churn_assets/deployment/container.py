@@ -65,13 +65,17 @@ def health_command(role: str) -> list[str]:
 
 
 def answers(address: str) -> bool:
-    """Whether an address of this container answers with 200; a certificate is not checked, as it names another host."""
+    """Whether an address of this container answers; a certificate is not checked, as it names another host."""
     unchecked = create_default_context()
     unchecked.check_hostname, unchecked.verify_mode = False, CERT_NONE
     # HTTP_PROXY may be set without NO_PROXY
     directly = build_opener(ProxyHandler({}), HTTPSHandler(context=unchecked))
-    with directly.open(address, timeout=5) as answer:
-        return bool(answer.status == 200)
+    try:
+        with directly.open(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError as error:
+        sys.stderr.write(f"{address} does not answer ({error}).\n")
+        return False
 
 
 def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
@@ -91,7 +95,7 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
             scheme = "https" if settings.api.tls_certificate else "http"
             page, service = (
                 f"http://127.0.0.1:{WEB_PORT}/server_info",
-                f"{scheme}://127.0.0.1:{API_PORT}/v2/health/ready",
+                f"{scheme}://127.0.0.1:{API_PORT}/v2/health/live",
             )
             return 0 if answers(service if role == "api" else page) else 1
     elif wanted[0] in ROLES:

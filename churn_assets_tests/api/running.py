@@ -35,7 +35,7 @@ def running(settings: Settings) -> Iterator[httpx.Client]:
         try:
             wait_until(lambda: server.started or not thread.is_alive())
             address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+            with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
                 client.app = app  # type: ignore[attr-defined]
                 yield client
         finally:

@@ -27,6 +27,7 @@ from churn_assets_tests.api.releases import (
 from churn_assets_tests.api.running import running
 from churn_assets_tests.serving.release.made import FEATURES
 
+NAN_CURSOR = "WyItcHJvYmFiaWxpdHkiLE5hTiwiYSJd"
 EXPECTED = score_frame(snapshots(), champion(), FEATURES)
 
 
@@ -50,6 +51,7 @@ def test_a_customer_has_a_history_and_an_etag(client: httpx.Client) -> None:
     tag = answer.headers["etag"]
     again = client.get(f"/v1/customers/{SCORED[7]}", headers={"If-None-Match": tag})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(f"/v1/customers/{SCORED[7]}", headers={"If-None-Match": "*"}).status_code == 304
     assert client.get(f"/v1/customers/{SCORED[7]}", headers={"If-None-Match": '"other"'}).status_code == 200
 
 
@@ -116,7 +118,18 @@ def test_a_cursor_goes_on_where_a_page_ended_in_another_release(
     assert [one["customer_key"] for one in [*first["customers"], *rest["customers"]]] == SCORED
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "WzFd", "bnVsbA", "é", "WyJwcm9iYWJpbGl0eSIsMC41LCJhIl0"])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "AAAA",
+        "WzFd",
+        "bnVsbA",
+        "é",
+        "WyJwcm9iYWJpbGl0eSIsMC41LCJhIl0",
+        "WyItcHJvYmFiaWxpdHkiLE5hTiwiYSJd",
+    ],
+)
 def test_what_is_no_cursor_is_refused(client: httpx.Client, cursor: str) -> None:
     answer = client.get("/v1/customers", params={"cursor": cursor})
     assert answer.status_code == 422
@@ -155,6 +168,8 @@ def test_missing_and_unknown_features_are_named(client: httpx.Client) -> None:
     row = {"tickets_count_3m": 2, "region": "where nobody was", "shoe_size": 43}
     found = client.post("/v1/score", json={"rows": [row]}).json()
     assert found["unknown_features"] == ["shoe_size"]
+    long = client.post("/v1/score", json={"rows": [{"x" * 1000: 1}]}).json()
+    assert long["unknown_features"] == ["x" * 64]
     assert found["scores"][0]["missing_features"] == ["tenure_days"]
 
 

@@ -213,6 +213,15 @@ def test_a_pointer_that_names_nothing_leaves_the_old_release(settings: Settings)
     assert "cannot be read" in worker.unreachable
 
 
+def test_no_place_of_this_machine_is_told_to_callers(settings: Settings) -> None:
+    name = publish_release(settings, 0).name
+    shutil.rmtree(Path(settings.releases_uri) / "releases" / name)
+    with running(settings) as client:
+        ready = client.get("/v2/health/ready")
+        assert ready.json()["refused"]["why"] == f"There is no release {name}."
+        assert str(settings.home_path) not in client.get(f"/v1/customers/{SCORED[0]}").text
+
+
 def test_a_restart_serves_the_local_copy_although_the_releases_are_gone(settings: Settings) -> None:
     first = publish_release(settings, 0)
     Holder(settings).look()

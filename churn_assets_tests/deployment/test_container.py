@@ -83,8 +83,7 @@ def test_health_asks_the_role_of_this_container(home: Path, role: str, asks: str
 def test_a_web_page_that_does_not_answer_is_unhealthy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "WEB_PORT", 9)
     becomes("webserver")
-    with pytest.raises(OSError, match="refused"):
-        container.main(["health"])
+    assert container.main(["health"]) == 1
 
 
 def test_the_web_page_is_asked_without_a_proxy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +101,7 @@ def test_the_web_page_is_asked_without_a_proxy(home: Path, monkeypatch: pytest.M
         page.shutdown()
 
 
-def test_the_api_needs_no_dagster_home_and_is_asked_whether_it_is_ready(
+def test_the_api_needs_no_dagster_home_and_is_asked_whether_it_lives(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -119,10 +118,9 @@ def test_the_api_needs_no_dagster_home_and_is_asked_whether_it_is_ready(
         becomes("api", "--workers", "1")
         assert not (home / "data" / "dagster").exists()
         assert container.main(["health"]) == 0
-        with pytest.raises(OSError, match="503"):
-            container.main(["health"])
+        assert container.main(["health"]) == 1
         service.shutdown()
-    assert asked == ["/v2/health/ready"] * 2
+    assert asked == ["/v2/health/live"] * 2
 
 
 def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
@@ -141,7 +139,9 @@ def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
     for name in ("page", "daemon"):
         assert services[name]["environment"]["CHURN_CODE_SERVER"] == f"code-server:{container.CODE_PORT}"
     published = [port for one in services.values() for port in one.get("ports", ())]
-    assert published == ["127.0.0.1:3000:3000", "127.0.0.1:8000:8000"], "on this machine only"
+    assert published == ["127.0.0.1:3000:3000", "127.0.0.1:8000:8000", "127.0.0.1:5432:5432"], (
+        "on this machine only"
+    )
     assert "healthcheck" in services["postgres"]
     assert "${POSTGRES_PASSWORD:?" in services["postgres"]["environment"]["POSTGRES_PASSWORD"]
     assert services["code-server"]["environment"]["CHURN_PUBLISH_TO"].startswith("postgresql://")

@@ -110,7 +110,7 @@ def _release(release: Release) -> PublishedTable:
         "business": (about.business, "Name of the business."),
         "model_version": (about.model_version, "Version of the model of the newest scores."),
         "as_of_date": (about.as_of_date, "Date of the newest scores."),
-        "known_until": (about.known_until, "Day of the newest extract of the label source."),
+        "known_until": (about.known_until, "Day up to which every source is known."),
     }
     rows = pa.table({name: pa.array([_or_none(value)], pa.string()) for name, (value, _) in values.items()})
     comment = "one row: the release that all tables come from"

@@ -128,7 +128,7 @@ def open_release(folder: Path) -> Release:
     """Opens a release by its manifest.
 
     Raises:
-        ReleaseBroken: there is no manifest, or it is not that of this folder.
+        ReleaseBroken: there is no manifest that can be read.
     """
     try:
         manifest = Manifest.parse((folder / MANIFEST).read_bytes())

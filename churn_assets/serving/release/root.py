@@ -118,7 +118,7 @@ class Root:
         if self.local is not None:
             folder = self.local / RELEASES / name
             if not folder.is_dir():
-                raise ReleaseBroken(f"There is no release {name} in {self.local}.")
+                raise ReleaseBroken(f"There is no release {name}.")
             return folder
         target = cache / name
         if target.is_dir():
