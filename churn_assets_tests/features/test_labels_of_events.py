@@ -78,6 +78,7 @@ def test_an_event_that_a_correction_moves_counts_where_it_is_known_to_be(
         business_copy(
             tmp_path,
             label={"policy": "inactivity", "source": "tickets"},
+            churn_rates=None,
             features=[{"source": "tickets", "aggregate": "count", "months": [1]}],
             segments=segments,
         )

@@ -179,6 +179,7 @@ def test_by_inactivity_the_survivor_is_seen_where_either_was(
     business = merging_business(
         tmp_path_factory.mktemp("events"),
         label={"policy": "inactivity", "source": "tickets"},
+        churn_rates=None,
         eligibility={"min_tenure_days": 0, "active_within_days": 60},
         features=[{"source": "tickets", "aggregate": "count", "months": [1]}],
         segments={

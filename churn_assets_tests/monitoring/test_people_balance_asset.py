@@ -26,6 +26,7 @@ SHOP = {
     "eligibility": {"active_within_days": 40, "min_tenure_days": 10},
     "features": [{"source": "transactions", "aggregate": "tenure"}],
     "customer_months": None,
+    "churn_rates": None,
     "segments": {
         "risk": {"high": 0.7, "elevated": 0.4},
         "value": {"feature": "tenure_days", "high": 0.67, "middle": 0.33},
