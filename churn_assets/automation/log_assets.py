@@ -7,14 +7,14 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.counts import counted
+from churn_assets.counts import counted, form
 from churn_assets.graph.checks import CheckFailed, passed, warned
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.audit.verification import verify
 from churn_assets.operations.events.audit_rows import add_acts, new_acts
-from churn_assets.operations.events.taking import NewEvents, add, forget, new_events, oldest_day, positions
+from churn_assets.operations.events.taking import add, forget, new_events, oldest_day, positions
 from churn_assets.operations.log.writing import log_folder
 
 ONCE, READABLE, INTACT = "every_line_once", "every_line_can_be_read", "chain_is_intact"
@@ -44,13 +44,15 @@ def _events(business: Business) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         folder, today, run_id = log_folder(lakehouse.settings), datetime.now(UTC).date(), context.run.run_id
         commit, rows, unreadable, dropped = None, 0, 0, 0
+        files: set[str] = set()
         with lakehouse.alone_with(table):
-            while (found := new_events(folder, taken := positions(lakehouse), oldest_day(today))).rows:
-                _require_once(found, taken)
+            while (found := new_events(folder, positions(lakehouse), oldest_day(today))).rows:
                 rows += len(found.rows)
+                files |= {row["file"] for row in found.rows}
                 commit = replace(add(lakehouse, found, run_id), rows=rows)
                 unreadable, dropped = unreadable + found.unreadable, dropped + found.dropped
             removed = forget(lakehouse, today, run_id)
+        _require_once(lakehouse, sorted(files))
         return materialized(
             lakehouse,
             table,
@@ -62,16 +64,21 @@ def _events(business: Business) -> dg.AssetsDefinition:
     return events
 
 
-def _require_once(found: NewEvents, taken: dict[str, int]) -> None:
-    """Raises CheckFailed where a line was taken already, or is there twice."""
-    places = [(row["file"], row["position"]) for row in found.rows]
-    again = [place for place in places if place[1] <= taken.get(place[0], 0)]
-    if again or len(set(places)) < len(places):
+def _require_once(lakehouse: Lakehouse, files: list[str]) -> None:
+    """Raises CheckFailed where a line of these files is two rows, as when another home collects a copy of them."""
+    if not files:
+        return
+    import pyarrow.compute as pc
+
+    of_files = pc.field("file").isin(files)
+    lines = lakehouse.aggregate(tables.EVENTS, ["file", "position"], [("position", "count")], of_files)
+    twice = lines.filter(pc.field("position_count") > 1)
+    if twice.num_rows:
         raise CheckFailed(
             ONCE,
-            f"{counted(len(again) or len(places) - len(set(places)), 'line')} would be two rows.",
-            "Report this as a defect.",
-            {"lines": len(places), "files": sorted({file for file, _ in again})},
+            f"{counted(twice.num_rows, 'line')} of the log {form(twice.num_rows, 'is', 'are')} two rows.",
+            "Two homes share this lake and hold copies of the same files. Let one of them collect.",
+            {"lines": lines.num_rows, "files": sorted(set(twice["file"].to_pylist()))[:SHOWN]},
         )
 
 

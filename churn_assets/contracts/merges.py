@@ -8,7 +8,7 @@ from churn_assets.contracts.section import Section
 
 
 class Merges(Section):
-    """How many merges of a month may have no valid survivor; every month counts them."""
+    """How many of the merges known at the end of a month, of any age, may have no valid survivor."""
 
     max_share: float = Field(
         0.0,

@@ -170,12 +170,14 @@ def _churn(row: Mapping[str, Any]) -> str:
     chosen, other = row["customers_lost_by_choice"], row["customers_lost_otherwise"]
     month = month_name(month_end(row["month"]))
     told = (
-        f"In {month}, the newest month that is settled, {chosen:,} of {counted(known, 'customer')} left by choice and "
-        f"{other:,} otherwise: {row['churn_rate']:.1%} in all."
+        f"In {month}, {chosen:,} of {counted(known, 'customer')} left by choice and {other:,} otherwise: "
+        f"{row['churn_rate']:.1%} in all."
     )
     kept = row.get("net_revenue_retention")
     return (
-        told if kept is None else f"{told} The customers of its start pay {kept:.1%} of what they paid then."
+        told
+        if kept is None
+        else f"{told} Those who were customers at its start now pay {kept:.1%} of what they paid then."
     )
 
 

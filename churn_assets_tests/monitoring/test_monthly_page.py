@@ -81,8 +81,11 @@ def test_the_newest_settled_month_tells_who_left() -> None:
     }
     row |= {"customers_lost_otherwise": 5, "churn_rate": 0.025, "net_revenue_retention": 0.981}
     told = markdown_of(facts(cohort("2025-06"), churn=row))
-    left = "In April 2025, the newest month that is settled, 20 of 1,000 customers left by choice and 5 otherwise"
-    assert f"{left}: 2.5% in all. The customers of its start pay 98.1% of what they paid then." in told
+    left = "In April 2025, 20 of 1,000 customers left by choice and 5 otherwise"
+    assert (
+        f"{left}: 2.5% in all. Those who were customers at its start now pay 98.1% of what they paid then."
+        in told
+    )
     told = markdown_of(facts(cohort("2025-06"), churn=row | {"net_revenue_retention": None}))
     assert left in told and "pay" not in told
     assert "settled" not in markdown_of(facts(cohort("2025-06")))

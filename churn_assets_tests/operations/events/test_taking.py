@@ -78,6 +78,16 @@ def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
 
 
+def test_a_line_that_another_home_has_taken_as_well_fails_the_check(settings: Settings) -> None:
+    """Another home has a copy of the folder, and took its first line at the same time."""
+    _file(settings, "20260101T000000000000-there-1-0001.jsonl", _line("first") + _line("second"))
+    lakehouse = Lakehouse(settings)
+    found = new_events(writing.log_folder(settings), {}, oldest_day(TODAY), most=1)
+    for run_id in ("here", "there"):
+        add(lakehouse, found, run_id)
+    assert not _checks(_collect(settings))["every_line_once"]
+
+
 def test_an_event_becomes_a_row_with_its_type_and_figures(settings: Settings) -> None:
     _log(settings, "gold/customers ended.")
     assert _take(settings) == 1
