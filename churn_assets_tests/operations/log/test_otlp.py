@@ -1,6 +1,8 @@
 """The log reaches a real OTLP receiver; one that is away, slow or refuses delays and fails nothing."""
 
 import logging
+import os
+import socket
 import sys
 import threading
 import time
@@ -21,6 +23,21 @@ from churn_assets.resources import SettingsResource
 from churn_assets.settings import Settings
 
 CANARY = "Zaphod Canary"
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no setting of the exporter from the environment."""
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+
+
+def _nobody_listens() -> str:
+    """An endpoint on a port that was free just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}/v1/logs"
 
 
 class Receiver:
@@ -125,7 +142,7 @@ def test_a_collector_in_trouble_delays_no_record_and_the_end_only_a_little(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(otlp, "TIMEOUT_SECONDS", 0.5)
-    url = "http://127.0.0.1:9/v1/logs" if trouble == "away" else receiver.url
+    url = _nobody_listens() if trouble == "away" else receiver.url
     receiver.status = 503
     if trouble == "hangs":
         receiver.hangs.clear()
@@ -163,7 +180,7 @@ def test_without_its_packages_a_process_says_so_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http._log_exporter", None)
-    with _logging_to(tmp_path, "http://127.0.0.1:9/v1/logs") as folder:
+    with _logging_to(tmp_path, _nobody_listens()) as folder:
         writing.event("n", "kept")
     assert [r["body"] for r in read_log(folder).records] == ["kept"]
     assert "pip install 'churn-assets[otlp]'" in capsys.readouterr().err
