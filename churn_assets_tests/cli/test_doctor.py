@@ -14,7 +14,8 @@ from churn_assets.cli import doctor_engine, doctor_machine
 from churn_assets.cli.doctor import render, run_doctor
 from churn_assets.cli.doctor_finding import Finding
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.engine import jars
+from churn_assets.lakehouse.engine import jars, sail
+from churn_assets.lakehouse.engine import spark as spark_engine
 from churn_assets.lakehouse.engine.jars import DELTA_JARS, jars_folder
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import Settings
@@ -86,7 +87,9 @@ def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings
     assert "python -m churn_assets.lakehouse.engine.jars" in finding.remedy
 
 
-def test_jars_that_cannot_be_had_stop_a_run(settings: Settings, jars_by_hand: Path) -> None:
+def test_jars_that_cannot_be_had_stop_a_run(
+    settings: Settings, jars_by_hand: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (jars_by_hand / DELTA_JARS[1].file_name).unlink()
     finding = look(settings, "jars")
     assert finding.status == "fail"
@@ -94,6 +97,11 @@ def test_jars_that_cannot_be_had_stop_a_run(settings: Settings, jars_by_hand: Pa
     assert f"looked in {jars_folder(settings)}, then {jars_by_hand}" in finding.what
     assert "set CHURN_MAVEN" in finding.remedy
     assert not jars_folder(settings).exists()
+    # as in a process of its own; what other tests have started goes on
+    monkeypatch.setattr(sail, "running_session", lambda: None)
+    monkeypatch.setattr(spark_engine, "running_session", lambda: None)
+    if sail.CONNECT_MODE in os.environ:
+        monkeypatch.setenv(sail.CONNECT_MODE, os.environ[sail.CONNECT_MODE])
     assert "without the Delta jars" in doctor_engine.check_round_trip(settings).what
 
 

@@ -105,7 +105,7 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_a_misspelt_key_is_told_alone_with_what_is_meant(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for path, key, _ in _broken(file):
-        if key is None:
+        if key is None or path[-3:-1] == ("says", "values"):  # those are values of a column
             continue
         word, middle = str(key.value), len(key.value) // 2
         start, end = key.start_mark.index, key.end_mark.index
