@@ -26,6 +26,6 @@ class LimitedHeaders(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The next request may follow."""
-        self._in_head = True
+        """The next request may follow. What came with the end of a body is not counted as its headers."""
+        self._in_head, self._ended = True, True
         super().on_message_complete()

@@ -302,6 +302,13 @@ def test_a_tensor_that_does_not_fit(client: httpx.Client, tensor: dict[str, obje
     assert answer.json()["error"] == answer.json()["detail"]
 
 
+def test_a_large_body_is_not_taken_for_headers(client: httpx.Client) -> None:
+    rows = [{"tenure_days": n, "customers_region": "north" * 200} for n in range(500)]
+    for _ in range(3):  # over one connection
+        answer = client.post("/v1/score", json={"rows": rows})
+        assert (answer.status_code, len(answer.json()["scores"])) == (200, 500)
+
+
 @pytest.mark.parametrize("datatype", ["UINT64", "FP16"])
 def test_number_types_of_the_protocol_are_taken(client: httpx.Client, datatype: str) -> None:
     tensor = {"name": "tenure_days", "datatype": datatype, "shape": [1], "data": [100]}
