@@ -44,7 +44,12 @@ def served(
     finally:
         too_late.cancel()
         process.send_signal(signal.SIGTERM)
-        told.append(process.communicate(timeout=60)[0])
+        hangs = threading.Timer(60, process.kill)
+        hangs.start()
+        # not `communicate`, which loses what `readline` has read ahead
+        told.append(process.stdout.read() if process.stdout else "")
+        process.wait()
+        hangs.cancel()
 
 
 def is_ready(client: httpx.Client) -> bool:
