@@ -21,6 +21,7 @@ from churn_assets.api.identities import Identities
 from churn_assets.api.problems import ApiProblem, invalid, responses
 from churn_assets.api.served import SCORED, Served
 from churn_assets.api.service import PRIVATE, Needs, access_of, answer, body_of, service_of
+from churn_assets.ml.portable.scored import REASON_NAMES
 from churn_assets.operations.log.writing import event
 
 router = APIRouter(tags=["customers"])
@@ -167,7 +168,7 @@ def chosen(served: Served, sort: Sort, wanted: dict[str, str | None]) -> NDArray
 
 def _without_numbers(row: dict[str, Any]) -> dict[str, Any]:
     """reason_1 to reason_3 as one list."""
-    reasons = [row.pop(f"reason_{number}") for number in (1, 2, 3)]
+    reasons = [row.pop(name) for name in REASON_NAMES]
     return row | {"reasons": [reason for reason in reasons if reason is not None]}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 
 from churn_assets.api.local_copy import SMALL
 from churn_assets.ml.portable.reasons_in_words import main_drivers_of, reasons_of
-from churn_assets.ml.portable.transformation import CategoryColumn, NumericColumn, columns_of
+from churn_assets.ml.portable.scored import REASON_NAMES, typical_values
+from churn_assets.ml.portable.transformation import CategoryColumn, columns_of
+from churn_assets.serving.release.golden import is_same
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.serving.release.reading import open_release
 
 SCORED = "scored"
-NEAR = 1e-12  # rounding may differ between processors
-REASONS = ("reason_1", "reason_2", "reason_3")
 
 
 class Served:
@@ -53,9 +54,7 @@ class Served:
         self.words = {w.feature.name: w for w in self.release.words}
         known = set(self.names)
         self.features = [w.feature for w in self.release.words if w.feature.name in known]
-        self.typical = {
-            p.feature: p.median for p in self.model.transformation.parts if isinstance(p, NumericColumn)
-        }
+        self.typical = typical_values(self.model)
         self.categories = {
             p.feature for p in self.model.transformation.parts if isinstance(p, CategoryColumn)
         }
@@ -133,9 +132,7 @@ class Served:
         golden = self.release.golden
         answers = self.explained([row["features"] for row in golden])
         for number, (row, answer) in enumerate(zip(golden, answers, strict=True), start=1):
-            near = all(abs(row[name] - answer[name]) <= NEAR for name in ("raw", "probability"))
-            said = [row[name] for name in REASONS if row[name] is not None]
-            if not near or said != answer["reasons"] or row["driver"] != answer["driver"]:
+            if not is_same(row, answer | dict(zip_longest(REASON_NAMES, answer["reasons"]))):
                 raise ReleaseBroken(f"The model of {self.name} answers golden row {number} otherwise.")
 
     @cached_property

@@ -46,8 +46,10 @@ def _events(business: Business) -> dg.AssetsDefinition:
         commit, rows, unreadable, dropped = None, 0, 0, 0
         files: set[str] = set()
         with lakehouse.alone_with(table):
-            while (found := new_events(folder, positions(lakehouse), oldest_day(today))).rows:
+            taken = positions(lakehouse)
+            while (found := new_events(folder, taken, oldest_day(today))).rows:
                 rows += len(found.rows)
+                taken |= {row["file"]: row["position"] for row in found.rows}  # in the order of the files
                 files |= {row["file"] for row in found.rows}
                 commit = replace(add(lakehouse, found, run_id), rows=rows)
                 unreadable, dropped = unreadable + found.unreadable, dropped + found.dropped

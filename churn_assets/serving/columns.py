@@ -9,6 +9,7 @@ from churn_assets.contracts.gold_columns import free_names
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE, described
 from churn_assets.lakehouse.tables import LakeColumn, Table
+from churn_assets.ml.portable.scored import REASON_NAMES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,7 @@ def release_tables(business: Business) -> dict[str, Table]:
     lifetimes = [
         c for c in tables.EXPECTED_LIFETIMES.columns if c.name.startswith(("expected", "horizon", "survival"))
     ]
-    current = [of[n] for n in (*OPTIONAL_SCORES, "reason_1", "reason_2", "reason_3")]
+    current = [of[n] for n in (*OPTIONAL_SCORES, *REASON_NAMES)]
     current += [of[n] for n in ("segment", "action", "risk_tier", "value_tier", "value")]
     sizes = (of["as_of_date"], of["segment"], of["action"], of["driver"], SIZE, MEAN)
     nobody = "customer_key of who objected to profiling; no other table of the release holds it."

@@ -77,10 +77,13 @@ def differing(
 ) -> list[int]:
     """Positions of the golden rows that the model answers otherwise."""
     found = answered([row["features"] for row in golden], model, features)
-    return [at for at, (row, answer) in enumerate(zip(golden, found, strict=True)) if not _same(row, answer)]
+    return [
+        at for at, (row, answer) in enumerate(zip(golden, found, strict=True)) if not is_same(row, answer)
+    ]
 
 
-def _same(row: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
+def is_same(row: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
+    """Whether an answer is that of a golden row; numbers may be rounded otherwise."""
     near = all(abs(row[name] - answer[name]) <= TOLERANCE for name in NUMBERS)
     return near and all(row[name] == answer[name] for name in TEXTS)
 
