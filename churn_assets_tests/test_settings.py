@@ -57,7 +57,7 @@ def test_no_secret_of_the_settings_is_shown(monkeypatch: pytest.MonkeyPatch, tmp
         "CHURN_LAKE": f"s3a://bucket/lake?token={secret}",
         "CHURN_ARTIFACTS": f"s3a://key:{secret}@bucket/artifacts",
         "CHURN_TRACKING_URI": f"postgresql://churn:{secret}@db/mlflow",
-        "CHURN_MAVEN": f"https://churn:{secret}@mirror/maven2",
+        "CHURN_MAVEN": f"https://churn:{secret}@mirror.example.com/maven2",
         "CHURN_OTLP_ENDPOINT": f"https://churn:{secret}@collector/v1/logs",
         "CHURN_AUDIT_KEY": secret,
         "CHURN_SPARK_CONF": json.dumps({"spark.hadoop.fs.s3a.secret.key": secret}),
