@@ -71,7 +71,7 @@ def release_tables(business: Business) -> dict[str, Table]:
 
 
 def contact_columns(business: Business) -> dict[str, dict[str, str]]:
-    """Treatment source -> its columns -> what they are called in `contacts`; the customer and the day have their own."""
+    """Treatment source -> its columns -> its names in `contacts`; the customer and the day have their own."""
     taken = {"customer_key", "source", "happened_on", "left_on"}
     return {
         s.name: free_names(s, [c.name for c in s.attributes if c.name != s.event_time], taken)

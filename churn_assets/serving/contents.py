@@ -353,7 +353,6 @@ def _business(business: Business) -> dict[str, Any]:
         "customer_months": [column.model_dump() for column in file.customer_months],
         "capacity": file.training.capacity,
         "score_days": file.service_levels.score_days,
-        "currency": file.currency,
         "calendar": file.calendar.model_dump(mode="json"),
         "treatments": [source.name for source in business.of_role("treatment")],
         "treated": _treated(business),

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.app.contacts import MADE, SOURCE, Mark
-from churn_assets.app.store import Store
+from churn_assets.app.store import ReleaseStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,32 +35,38 @@ class Fresh:
 NOTHING = Fresh()
 
 
-def told_by(store: Store) -> list[str]:
+def quoted(name: str) -> str:
+    """The name of a column as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def told_by(store: ReleaseStore) -> list[str]:
     """Names of the sources that tell of contacts in the release."""
     if not store.has("contacts"):
         return []
     return [row["source"] for row in store.rows("SELECT DISTINCT source FROM contacts ORDER BY 1")]
 
 
-def column_of(store: Store, name: str) -> str | None:
+def column_of(store: ReleaseStore, name: str) -> str | None:
     """What a column of the page's own source is called in `contacts`; None before the release holds any."""
-    told = store.release.catalogue.get("contacts", {"columns": []})["columns"]
+    told = store.catalogue.get("contacts", {"columns": []})["columns"]
     there = {column["name"] for column in told} if store.has("contacts") else set()
     return next((n for n in (f"{SOURCE}_{name}", name) if n in there and SOURCE in told_by(store)), None)
 
 
-def in_release(store: Store) -> set[str]:
+def in_release(store: ReleaseStore) -> set[str]:
     """Numbers of the marks that the release holds and that count."""
     mark, state = column_of(store, "mark_id"), column_of(store, "state")
-    if mark is None:
+    if mark is None or state is None:
         return set()
     rows = store.rows(
-        f'SELECT "{mark}" AS mark_id FROM contacts WHERE source = ? AND "{state}" = ?', [SOURCE, MADE]
+        f"SELECT {quoted(mark)} AS mark_id FROM contacts WHERE source = ? AND {quoted(state)} = ?",
+        [SOURCE, MADE],
     )
     return {row["mark_id"] for row in rows}
 
 
-def fresh(store: Store, marks: Sequence[Mark], keys: Mapping[str, str]) -> Fresh:
+def fresh(store: ReleaseStore, marks: Sequence[Mark], keys: Mapping[str, str]) -> Fresh:
     """Compares the landing zone with the release; `keys` maps natural ids to customer_keys."""
     held = in_release(store)
     made = tuple(
@@ -82,7 +88,7 @@ def was_read(mark: Mark, held: Set[str], status: Mapping[str, Any] | None) -> bo
     return bool(datetime.fromisoformat(str((status or {})["at"])) >= mark.written_at)
 
 
-def touched(store: Store, found: Fresh) -> tuple[str, list[Any]]:
+def touched(store: ReleaseStore, found: Fresh) -> tuple[str, list[Any]]:
     """SQL of all contacts that were made, with its parameters: customer_key, happened_on, source, outcome, mark_id,
     left_on, pending.
 
@@ -94,13 +100,14 @@ def touched(store: Store, found: Fresh) -> tuple[str, list[Any]]:
         condition, values = _made(store)
         own = f"source = '{SOURCE}'"
         if mark is not None:
-            condition += f' AND ("{mark}" IS NULL OR NOT list_contains(?::VARCHAR[], "{mark}"))'
+            number = quoted(mark)
+            condition += f" AND ({number} IS NULL OR NOT list_contains(?::VARCHAR[], {number}))"
             values.append(sorted(found.withdrawn))
+        told = f"CASE WHEN {own} THEN {quoted(outcome)} END" if outcome else "NULL::VARCHAR"
+        number = quoted(mark) if mark else "NULL::VARCHAR"
         parts.append(
-            "SELECT customer_key, happened_on::DATE AS happened_on, source, "
-            f"{f'CASE WHEN {own} THEN "{outcome}" END' if outcome else 'NULL::VARCHAR'} AS outcome, "
-            f"{f'"{mark}"' if mark else 'NULL::VARCHAR'} AS mark_id, left_on::DATE AS left_on, false AS pending "
-            f"FROM contacts WHERE {condition}"
+            f"SELECT customer_key, happened_on::DATE AS happened_on, source, {told} AS outcome, {number} AS mark_id, "
+            f"left_on::DATE AS left_on, false AS pending FROM contacts WHERE {condition}"
         )
     parts.append(
         "SELECT unnest(?::VARCHAR[]) AS customer_key, unnest(?::DATE[]) AS happened_on, "
@@ -117,20 +124,21 @@ def touched(store: Store, found: Fresh) -> tuple[str, list[Any]]:
     return " UNION ALL ".join(parts), values
 
 
-def _made(store: Store) -> tuple[str, list[Any]]:
+def _made(store: ReleaseStore) -> tuple[str, list[Any]]:
     """The condition on rows of `contacts` that were really made, by the rules of the business."""
     state = column_of(store, "state")
     cases, values = [], []
     for rule in store.business.get("treated", []):
         if rule["column"] is not None and rule["source"] != SOURCE:
-            cases.append(f'WHEN source = ? THEN list_contains(?::VARCHAR[], "{rule["column"]}"::VARCHAR)')
+            told = quoted(rule["column"])
+            cases.append(f"WHEN source = ? THEN list_contains(?::VARCHAR[], {told}::VARCHAR)")
             values += [rule["source"], rule["values"]]
     if state is not None:
-        cases.append(f"WHEN source = '{SOURCE}' THEN \"{state}\" = '{MADE}'")
+        cases.append(f"WHEN source = '{SOURCE}' THEN {quoted(state)} = '{MADE}'")
     return (f"(CASE {' '.join(cases)} ELSE true END)" if cases else "true"), values
 
 
-def contacts_of(store: Store, found: Fresh, keys: Sequence[str]) -> "pd.DataFrame":
+def contacts_of(store: ReleaseStore, found: Fresh, keys: Sequence[str]) -> "pd.DataFrame":
     """The contacts of some customers, newest first; see `touched`."""
     sql, values = touched(store, found)
     wanted = "WHERE list_contains(?::VARCHAR[], customer_key)"
@@ -139,21 +147,22 @@ def contacts_of(store: Store, found: Fresh, keys: Sequence[str]) -> "pd.DataFram
     )
 
 
-def months(store: Store, found: Fresh) -> list[date]:
+def months(store: ReleaseStore, found: Fresh) -> list[date]:
     """First days of the months in which somebody was contacted, newest first."""
     sql, values = touched(store, found)
     rows = store.rows(
-        f"SELECT DISTINCT date_trunc('month', happened_on)::DATE AS month FROM ({sql}) ORDER BY 1 DESC", values
+        f"SELECT DISTINCT date_trunc('month', happened_on)::DATE AS month FROM ({sql}) ORDER BY 1 DESC",
+        values,
     )
     return [row["month"] for row in rows]
 
 
-def became(store: Store, found: Fresh, month: date) -> "pd.DataFrame":
+def became(store: ReleaseStore, found: Fresh, month: date) -> "pd.DataFrame":
     """What became of those contacted in a month, by source and outcome.
 
-    Columns: source, outcome, customers, left, stayed, unknown, share_left, share_low, share_high (Wilson, 95 %, of those
-    whose state is known). A customer counts once per source, with the last outcome of the month. A contact that the
-    release does not hold yet, and a customer whose state the sources do not tell, are unknown.
+    Columns: source, outcome, customers, left, stayed, unknown, share_left, share_low, share_high (Wilson, 95 %, of
+    those whose state is known). A customer counts once per source, with the last outcome of the month. A contact that
+    the release does not hold yet, and a customer whose state the sources do not tell, are unknown.
     """
     sql, values = touched(store, found)
     rows = store.frame(
@@ -191,7 +200,7 @@ def share(part: int, whole: int) -> tuple[float, float, float] | None:
     return p, max(0.0, middle - half), min(1.0, middle + half)
 
 
-def contacted_in(store: Store, found: Fresh, month: date, size: int, page: int) -> "pd.DataFrame":
+def contacted_in(store: ReleaseStore, found: Fresh, month: date, size: int, page: int) -> "pd.DataFrame":
     """A page of the customers contacted in a month, newest contact first, with what became of them."""
     sql, values = touched(store, found)
     return store.frame(
