@@ -11,7 +11,7 @@ from churn_assets.app import contacts
 from churn_assets.app.formats import UNKNOWN
 from churn_assets.app.natural_ids import IdentityError, NaturalIds, natural_ids
 from churn_assets.app.page import Page
-from churn_assets.app.pages.contact_results import show_results
+from churn_assets.app.views.contact_results import show_results
 from churn_assets.app.parts.filters import chosen
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, csv, table
