@@ -108,12 +108,13 @@ def choices(store: ReleaseStore, name: str) -> list[str]:
 
 
 def attributes(store: ReleaseStore) -> list[Attribute]:
-    """The features that the snapshots hold, in declared order."""
+    """The features that the snapshots hold: those in words (plan, region) first, each kind in declared order."""
     if not store.has("snapshots"):
         return []
     there = {row["column_name"] for row in store.rows("DESCRIBE snapshots")}
     words = [w.feature for w in store.release.words if w.feature.name in there]
-    return [Attribute(f.name, f.words, f.kind == "number") for f in words]
+    found = [Attribute(f.name, f.words, f.kind == "number") for f in words]
+    return sorted(found, key=lambda attribute: attribute.is_number)
 
 
 def values_of(store: ReleaseStore, attribute: Attribute) -> list[str]:

@@ -11,12 +11,12 @@ from churn_assets.app import contacts
 from churn_assets.app.formats import UNKNOWN
 from churn_assets.app.natural_ids import IdentityError, NaturalIds, natural_ids
 from churn_assets.app.page import Page
-from churn_assets.app.views.contact_results import show_results
 from churn_assets.app.parts.filters import chosen
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, csv, table
 from churn_assets.app.queries import at_risk as query
 from churn_assets.app.queries.contacts import Fresh, fresh, in_release, was_read
+from churn_assets.app.views.contact_results import show_results
 from churn_assets.months import month_end
 from churn_assets.operations.audit.chain import AuditError, record
 
@@ -265,16 +265,17 @@ def _show_mark(page: Page, rows: pd.DataFrame, ids: NaturalIds | None, why: str)
             f"The calendar of this business ended on {page.formats.date(end)}. Contacts marked now are kept and shown "
             "on this page, but no run reads them before churn.yaml extends the calendar."
         )
-    with st.form("mark", border=False):
+    with st.form("mark_form", border=False):
         outcome = st.selectbox(
             "Outcome",
             list(contacts.OUTCOMES),
             index=None,
             format_func=contacts.OUTCOMES.get,
             placeholder="What came of it?",
+            key="outcome",
         )
         day = st.date_input("Day of the contact (UTC)", today, max_value=today)
-        if st.form_submit_button("Mark as contacted", type="primary"):
+        if st.form_submit_button("Mark as contacted", type="primary", key="mark"):
             _mark(page, rows, ids, outcome, day)
 
 
@@ -336,7 +337,7 @@ def _show_today(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]
         }
         acts = st.session_state.get(MADE, 0)
         positions = table(page, rows, "marked_today", columns, selection="many", key=f"marked_today_{acts}")
-        if st.button("Take back the chosen marks", disabled=not positions):
+        if st.button("Take back the chosen marks", disabled=not positions, key="take_back"):
             _withdraw(page, [of_today[p] for p in positions], keys)
 
 
