@@ -317,8 +317,10 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "usage",
         lambda c: _property(c, "customer_id").update(relationships=[{"to": "crm.customer_id"}]),
         "schema[0].properties[customer_id].relationships[0].to",
-        "there is no source crm; use one of app_contacts, customers, invoices, retention_contacts, subscriptions, "
-        "tickets",
+        (
+            "there is no source crm; "
+            "use one of app_contacts, customers, invoices, retention_contacts, subscriptions, tickets"
+        ),
     ),
     "encoding that nobody knows": (
         "subscriptions",

@@ -190,7 +190,8 @@ def _earlier(store: ReleaseStore) -> str:
 
 
 def _conditions(store: ReleaseStore, filters: Filters) -> tuple[list[str], list[Any]]:
-    conditions, values = ["c.status = 'scored'"], []
+    conditions = ["c.status = 'scored'"]
+    values: list[Any] = []
     for name, column in _NAMED.items():
         if wanted := getattr(filters, name):
             conditions.append(f"list_contains(?::VARCHAR[], c.{column})")
@@ -209,7 +210,7 @@ def _conditions(store: ReleaseStore, filters: Filters) -> tuple[list[str], list[
     return conditions, values
 
 
-def _completed(store: ReleaseStore, rows: "pd.DataFrame", found: Fresh) -> "pd.DataFrame":
+def _completed(store: ReleaseStore, rows: "pd.DataFrame", fresh: Fresh) -> "pd.DataFrame":
     """The rows of a page with their history, last contact and reasons in words."""
     keys = rows["customer_key"].tolist()
     mine = "list_contains(?::VARCHAR[], customer_key)"
@@ -220,7 +221,7 @@ def _completed(store: ReleaseStore, rows: "pd.DataFrame", found: Fresh) -> "pd.D
             [keys],
         )
         history = {row["customer_key"]: row["told"] for row in told}
-    sql, values = touched(store, found)
+    sql, values = touched(store, fresh)
     last = store.rows(
         "SELECT customer_key, max(happened_on) AS last_contact, arg_max(outcome, happened_on) AS outcome "
         f"FROM ({sql}) WHERE {mine} GROUP BY 1",
@@ -229,14 +230,15 @@ def _completed(store: ReleaseStore, rows: "pd.DataFrame", found: Fresh) -> "pd.D
     contact = {row["customer_key"]: row for row in last}
     reasons = rows[["reason_1", "reason_2", "reason_3"]].astype(object).to_numpy().tolist()
     given = [[r for r in three if isinstance(r, str) and r] for three in reasons]
-    return rows.drop(columns=["reason_1", "reason_2", "reason_3"]).assign(
-        history=[history.get(key, []) for key in keys],
-        rise=[_rise(history.get(key, [])) for key in keys],
-        reason=[short(three[0]) if three else None for three in given],
-        reasons=["; ".join(three) for three in given],
-        last_contact=[contact.get(key, {}).get("last_contact") for key in keys],
-        outcome=[contact.get(key, {}).get("outcome") for key in keys],
-    )
+    found: dict[str, list[Any]] = {
+        "history": [history.get(key, []) for key in keys],
+        "rise": [_rise(history.get(key, [])) for key in keys],
+        "reason": [short(three[0]) if three else None for three in given],
+        "reasons": ["; ".join(three) for three in given],
+        "last_contact": [contact.get(key, {}).get("last_contact") for key in keys],
+        "outcome": [contact.get(key, {}).get("outcome") for key in keys],
+    }
+    return rows.drop(columns=["reason_1", "reason_2", "reason_3"]).assign(**found)
 
 
 def _rise(history: Sequence[float]) -> float | None:

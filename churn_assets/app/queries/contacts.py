@@ -94,7 +94,8 @@ def touched(store: ReleaseStore, found: Fresh) -> tuple[str, list[Any]]:
 
     Rows of a control group and marks that were taken back are no contacts. `outcome` is null where a source has none.
     """
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     if store.has("contacts"):
         mark, outcome = column_of(store, "mark_id"), column_of(store, "outcome")
         condition, values = _made(store)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from math import ceil
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -69,7 +70,7 @@ def _ids(page: Page) -> tuple[NaturalIds | None, str]:
 def _show_list(page: Page, found: Fresh, ids: NaturalIds | None, why: str) -> None:
     filters = _filters(page, found)
     first, second, third = st.columns([3, 1, 1])
-    order = chosen(
+    order: Any = chosen(
         first.selectbox,
         "Sort by",
         list(query.ORDERS),
@@ -78,7 +79,7 @@ def _show_list(page: Page, found: Fresh, ids: NaturalIds | None, why: str) -> No
         help="Who to call first: whom the segment recommends to contact and nobody contacted recently, then by "
         "probability times value.",
     )
-    size = chosen(second.selectbox, "Rows", SIZES, name="rows", help="Customers on a page.")
+    size: Any = chosen(second.selectbox, "Rows", SIZES, name="rows", help="Customers on a page.")
     number = int(chosen(third.number_input, "Page", 1, None, 1, name="page", help="Page of the list."))
     listed = query.work_list(page.store, filters, order=order, page=number, size=size, found=found)
     pages = max(1, ceil(listed.total / size))
@@ -172,9 +173,9 @@ def _attributes(
         elif (bounds := query.range_of(page.store, attribute)) is None or bounds[0] == bounds[1]:
             st.caption(f"{attribute.words}: all customers have the same value, or none has one.")
         else:
-            low, high = chosen(st.slider, attribute.words, *bounds, bounds, name=name)
-            if (low, high) != bounds:
-                ranges[name] = (low, high)
+            span: Any = chosen(st.slider, attribute.words, *bounds, bounds, name=name)
+            if span != bounds:
+                ranges[name] = span
     return categories, ranges
 
 
@@ -270,7 +271,7 @@ def _show_mark(page: Page, rows: pd.DataFrame, ids: NaturalIds | None, why: str)
             "Outcome",
             list(contacts.OUTCOMES),
             index=None,
-            format_func=contacts.OUTCOMES.get,
+            format_func=lambda name: contacts.OUTCOMES[name],
             placeholder="What came of it?",
             key="outcome",
         )
@@ -289,9 +290,9 @@ def _mark(page: Page, rows: pd.DataFrame, ids: NaturalIds, outcome: str | None, 
     known = ids.of(rows["customer_key"].tolist())
     recommended = set(query.recommended_segments(page.store))
     mine = [
-        contacts.Chosen(row.customer_key, known[row.customer_key][0], row.segment, row.segment in recommended)
-        for row in rows.itertuples()
-        if row.customer_key in known and page.reader.may_see(known[row.customer_key][1], ids.has_owners)
+        contacts.Chosen(key, known[key][0], segment, segment in recommended)
+        for key, segment in zip(rows["customer_key"], rows["segment"], strict=True)
+        if key in known and page.reader.may_see(known[key][1], ids.has_owners)
     ]
     if not mine:
         st.error("None of these customers is yours. Ask whoever looks after them, or a manager.")

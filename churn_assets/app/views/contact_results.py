@@ -1,6 +1,7 @@
 """The view of the page At risk that tells what became of those who were contacted."""
 
 from datetime import date
+from typing import Any
 
 import streamlit as st
 
@@ -25,7 +26,7 @@ def show_results(page: Page, found: query.Fresh) -> None:
         st.warning(f"Nobody was contacted in {asked!r}.")
     newest = f"{page.store.as_of:%Y-%m}"
     first = next((position for position, month in enumerate(months) if month <= newest), 0)
-    month = chosen(
+    month: Any = chosen(
         st.selectbox,
         "Contacted in",
         months,
