@@ -176,11 +176,11 @@ def _tables(
             found[table.name] = rows.drop_columns([c for c in dropped if c in rows.column_names])
         else:
             absent[table.name] = f"{table.path} {NEVER}"
-    contacts = _contacts(lakehouse, business)
-    if contacts is None:
+    contacted = contacts(lakehouse, business)
+    if contacted is None:
         absent["contacts"] = "no source of the role treatment has passed silver"
     else:
-        found["contacts"] = contacts
+        found["contacts"] = contacted
     found = {name: _sorted(name, without(rows, objected.keys)) for name, rows in found.items()}
     found["segment_sizes"] = _segment_sizes(found["segments"], business)
     found["objections"] = pa.table({"customer_key": pa.array(sorted(objected.keys), pa.string())})
@@ -240,7 +240,7 @@ def _customer_months(lakehouse: Lakehouse, business: Business) -> "pa.Table":
     return lakehouse.arrow(tables.CUSTOMER_MONTHS, names)
 
 
-def _contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
+def contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
     """Every contact as its source tells it now, and the customer's first ending after it; None without a source."""
     import pandas as pd
     import pyarrow as pa

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from churn_assets.serving.release.writing import write_release
 from churn_assets.settings import Settings
-from churn_assets_tests.api.releases import publish_identities, tables
+from churn_assets_tests.api.releases import SCORED, publish_identities, tables
 from churn_assets_tests.serving.release.made import KEYS, NOW, contents
 
 RULES = [
@@ -56,10 +56,10 @@ def publish_contacts(
     settings: Settings,
     rows: Sequence[Mapping[str, Any]],
     business: Mapping[str, Any] = BUSINESS,
-    keys: Sequence[str] = KEYS,
+    keys: Sequence[str] = SCORED,
 ) -> None:
-    """A release of 150 scored customers and these contacts, and the identity file."""
-    held = tables()
+    """A release of scored customers and these contacts, and the identity file of the customers of `made`."""
+    held = tables(keys=[*keys]) if keys is not SCORED else tables()
     catalogue = {
         "contacts": {"grain": "", "columns": [{"name": n, "meaning": "", "unit": None} for n in SCHEMA.names]}
     }
