@@ -43,7 +43,7 @@ class ContactError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Contacted:
     """A customer who was contacted, and what the page recommended."""
 
     customer_key: str
@@ -53,7 +53,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Row:
+class ContactRow:
     """A row of the source, as its contract declares it."""
 
     mark_id: str
@@ -71,7 +71,7 @@ class Row:
 class Mark:
     """The newest row of a mark in the landing zone, its extract and file, and when the file was written."""
 
-    row: Row
+    row: ContactRow
     extract_date: date
     file: str
     written_at: datetime
@@ -80,7 +80,7 @@ class Mark:
 def mark(
     settings: Settings,
     by: str,
-    chosen: Sequence[Chosen],
+    chosen: Sequence[Contacted],
     outcome: str,
     *,
     on: date,
@@ -112,7 +112,7 @@ def mark(
         raise ContactError(f"A contact is marked on its day or within {EARLIEST} days after it.")
     name = " ".join(by.split())
     rows = [
-        Row(
+        ContactRow(
             token_hex(8),
             who.customer_id,
             on,
@@ -210,17 +210,17 @@ def _place(landing: str, day: object) -> str:
     return f"{landing}/{SOURCE}/extract_date={day}"
 
 
-def _rows(settings: Settings, day: date, name: str) -> list[Row]:
+def _rows(settings: Settings, day: date, name: str) -> list[ContactRow]:
     return list(_read(settings.landing_uri, str(day), name))
 
 
 @lru_cache(maxsize=4096)
-def _parsed(landing: str, day: str, name: str, size: int, modified_ns: int) -> tuple[Row, ...]:
+def _parsed(landing: str, day: str, name: str, size: int, modified_ns: int) -> tuple[ContactRow, ...]:
     """The rows of a file; it is read again once its size or time of change is another."""
     return _read(landing, day, name)
 
 
-def _read(landing: str, day: str, name: str) -> tuple[Row, ...]:
+def _read(landing: str, day: str, name: str) -> tuple[ContactRow, ...]:
     content = Root(_place(landing, day)).read(name)
     if content is None:
         return ()
@@ -228,15 +228,15 @@ def _read(landing: str, day: str, name: str) -> tuple[Row, ...]:
     return tuple(_row(line) for line in lines)
 
 
-def _row(line: dict[str, str]) -> Row:
+def _row(line: dict[str, str]) -> ContactRow:
     days = {name: date.fromisoformat(line[name]) for name in ("contacted_on", "scored_on")}
-    return Row(**{**line, **days})  # type: ignore[arg-type]
+    return ContactRow(**{**line, **days})  # type: ignore[arg-type]
 
 
-def _write(settings: Settings, day: date, name: str, rows: Sequence[Row]) -> None:
+def _write(settings: Settings, day: date, name: str, rows: Sequence[ContactRow]) -> None:
     """Writes an extract; without rows it holds its header alone, which silver takes for an extract without rows."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
+    writer = csv.DictWriter(text, list(ContactRow.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     Root(_place(settings.landing_uri, day)).replace(name, text.getvalue().encode("utf-8"))

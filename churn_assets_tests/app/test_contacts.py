@@ -10,7 +10,7 @@ import pytest
 from churn_assets.app.contacts import (
     SOURCE,
     WITHDRAWN,
-    Chosen,
+    Contacted,
     ContactError,
     Mark,
     mark,
@@ -36,8 +36,8 @@ def settings_in(folder: Path) -> Settings:
     return Settings(home=str(folder))
 
 
-def customer(number: int) -> Chosen:
-    return Chosen(KEYS[number], f"C-{number:04d}", "at risk", True)
+def customer(number: int) -> Contacted:
+    return Contacted(KEYS[number], f"C-{number:04d}", "at risk", True)
 
 
 def marked_now(settings: Settings, *numbers: int, by: str = "Ada", now: datetime = NOW) -> list[str]:

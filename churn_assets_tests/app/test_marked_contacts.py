@@ -1,4 +1,4 @@
-"""A contact that is marked on the page comes back through the landing zone: into silver, the snapshot and the release."""
+"""A contact marked on the page comes back through the landing zone: into silver, the snapshot and the release."""
 
 import json
 import shutil

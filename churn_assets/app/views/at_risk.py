@@ -290,7 +290,7 @@ def _mark(page: Page, rows: pd.DataFrame, ids: NaturalIds, outcome: str | None, 
     known = ids.of(rows["customer_key"].tolist())
     recommended = set(query.recommended_segments(page.store))
     mine = [
-        contacts.Chosen(key, known[key][0], segment, segment in recommended)
+        contacts.Contacted(key, known[key][0], segment, segment in recommended)
         for key, segment in zip(rows["customer_key"], rows["segment"], strict=True)
         if key in known and page.reader.may_see(known[key][1], ids.has_owners)
     ]

@@ -59,16 +59,19 @@ def test_personal_columns_are_those_of_the_contracts_and_what_quotes_them() -> N
     provenance = {"customer_id", "rescued", "source_file"}
     expected = {f"bronze/{s.name}": provenance for s in business.sources}
     expected["bronze/customers"] = provenance | named
+    expected["bronze/app_contacts"] = provenance | {"contacted_by"}
     expected |= {
         "silver/customer_keys": {"customer_id"},
-        "silver/customer_identity": named,
+        "silver/customer_identity": named | {"contacted_by"},
         "silver/quarantine": {"raw_row", "reason", "source_file"},
     }
     assert found == expected
 
 
-def test_a_business_without_personal_columns_has_no_identity_table() -> None:
-    shop = load_business(SHIPPED_BUSINESSES / "shop")
+def test_a_business_without_personal_columns_has_no_identity_table(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path, "shop")
+    (folder / "contracts" / "app_contacts.yaml").unlink()  # it names who marked a contact
+    shop = load_business(folder)
     assert "silver/customer_identity" not in {t.path for t in tables.catalogue(shop)}
 
 
