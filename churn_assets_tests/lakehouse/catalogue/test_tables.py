@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.table import difference, types_of_rows
 from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.lakes import business_copy
 
 KNOWN_TYPES = re.compile(
     r"string|long|integer|double|float|boolean|date|timestamp|decimal\(\d+,\d+\)|array<(date|string)>"
