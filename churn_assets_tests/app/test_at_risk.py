@@ -293,7 +293,7 @@ def test_without_the_key_of_the_identity_file_nobody_is_marked_and_the_page_says
     (writable.home_path / "identity.key").unlink()
     page = choose(opened(writable, "at_risk"), 0)
     assert not page.error
-    assert "Contacts cannot be marked now. There is no key of the identity file." in texts(page)
+    assert "Contacts cannot be marked now: the file that names the customers cannot be opened" in texts(page)
 
 
 def test_without_any_source_of_contacts_nobody_is_called_uncontacted(tmp_path: Path, opened: Open) -> None:
@@ -313,3 +313,20 @@ def test_the_view_of_contacts_tells_last_months_outcome(home: Settings, opened: 
         "Not known yet": "0",
     }
     assert "not what the contacts did" in texts(page)
+
+
+def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_record(
+    writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = choose(opened(writable, "at_risk"), 0, 2)
+    shown = page.dataframe[0].value.iloc[[0, 2]]
+    page.button(key="with_people").click().run()
+    assert not page.error and not page.exception
+    [offered] = [b for b in page.download_button if b.key == "people_download"]
+    assert "2 with contact data" in offered.label
+    told = [(e[0].act, e[0].customers) for _, e in stored(writable) if e is not None]
+    assert told == [("export", 2)]
+    assert len(shown) == 2
+    monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
+    page = choose(opened(writable, "at_risk"), 0)
+    assert [b for b in page.button if b.key == "with_people"] == []

@@ -32,7 +32,6 @@ def show_results(page: Page, found: query.Fresh) -> None:
         months,
         name="month",
         index=first,
-        format_func=lambda name: page.formats.month(_first_day(name)),
         help="The month of the contact.",
     )
     day = _first_day(month)
