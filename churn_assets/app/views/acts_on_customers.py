@@ -81,7 +81,11 @@ def _offer_people(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn
     if people.empty:
         st.info("None of these customers is yours, so there is no contact data for you.")
         return
-    named = {name: TableColumn(capitalised(spoken(name)), "") for name in people if name != "customer_key"}
+    named = {
+        name: TableColumn(capitalised(spoken(name)), "")
+        for name in map(str, people)
+        if name != "customer_key"
+    }
     st.download_button(
         f"Download {people['customer_key'].nunique()} with contact data",
         csv(rows.merge(people, on="customer_key"), columns | named),
