@@ -2,5 +2,5 @@
 
 A page holds no SQL and no computation of its own.
 
-May import: app, app.parts, app.queries.
+May import: app, app.parts, app.queries, ml.portable.
 """
