@@ -45,7 +45,7 @@ def main() -> None:
     settings = Settings()
     places: dict[str, StreamlitPage] = {}
     for name, (title, icon) in PAGES.items():
-        if find_spec(f"churn_assets.app.pages.{name}"):
+        if find_spec(f"churn_assets.app.views.{name}"):
             show = partial(_show, settings, name, places)
             places[name] = st.Page(show, title=title, icon=icon, url_path=name, default=name == HOME)
     st.navigation(list(places.values()), position="top").run()
@@ -82,7 +82,7 @@ def _draw(settings: Settings, name: str, places: Mapping[str, "StreamlitPage"]) 
         formats=Formats(str(st.context.locale or "en-GB"), currency),
         places=places,
     )
-    show: Callable[[Page], None] = import_module(f"churn_assets.app.pages.{name}").show
+    show: Callable[[Page], None] = import_module(f"churn_assets.app.views.{name}").show
     show(page)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from churn_assets.app.pages.customer import TITLES
+from churn_assets.app.views.customer import TITLES
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.told import NOBODY, OBJECTED, SCORED, publish_told

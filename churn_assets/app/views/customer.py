@@ -5,10 +5,10 @@ from typing import Any
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.pages.customer_people import choose_customer
-from churn_assets.app.pages.customer_score import score_told
-from churn_assets.app.pages.customer_what_if import what_if_told
-from churn_assets.app.pages.customer_years import contacts_told, facts_told, months_told
+from churn_assets.app.views.customer_people import choose_customer
+from churn_assets.app.views.customer_score import score_told
+from churn_assets.app.views.customer_what_if import what_if_told
+from churn_assets.app.views.customer_years import contacts_told, facts_told, months_told
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.words import plain, spaced
 from churn_assets.app.queries.customer import SCORED, customer_row, endings, has_objected
