@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-ID, KEY = "customer_id", "customer_key"
-NOT_CONTACT = frozenset({ID, KEY, "contact_known_at", "consent", "account_owner"})
+ID, KEY, OWNER = "customer_id", "customer_key", "account_owner"
+NOT_CONTACT = frozenset({ID, KEY, "contact_known_at", "consent", OWNER})
 MOST = 20  # people that a search may list
 
 
@@ -30,9 +30,20 @@ def contact_columns(people: pa.Table) -> list[str]:
     return [name for name in people.column_names if name not in NOT_CONTACT]
 
 
-def by_id(people: pa.Table, text: str) -> list[Hit]:
-    """Who has this id, to the letter; several customers may have one id in different sources."""
-    return _hits(people, f"{ID} = ?", [text.strip()])
+def by_id(people: pa.Table, text: str, owner: str | None = None) -> list[Hit]:
+    """Who has this id, to the letter; several customers may have one id in different sources.
+
+    Args:
+        people: the opened identity file.
+        text: what was typed.
+        owner: only customers whom this person looks after; None: all.
+    """
+    return _hits(people, f"{ID} = ?", [text.strip()], owner)
+
+
+def by_key(people: pa.Table, customer_key: str, owner: str | None = None) -> list[Hit]:
+    """The ids of a customer with their contact data."""
+    return _hits(people, f"{KEY} = ?", [customer_key], owner)
 
 
 def by_name(people: pa.Table, text: str, owner: str | None = None) -> list[Hit]:
@@ -51,12 +62,12 @@ def by_name(people: pa.Table, text: str, owner: str | None = None) -> list[Hit]:
         return []
     told = f"concat_ws(' ', '', {', '.join(map(_quoted, columns))}, '')"
     found = [f"contains(lower(strip_accents({told})), lower(strip_accents(' ' || ? || ' ')))"] * len(words)
+    return _hits(people, " AND ".join(found), words, owner)
+
+
+def _hits(people: pa.Table, where: str, parameters: list[str], owner: str | None) -> list[Hit]:
     if owner is not None:
-        return _hits(people, " AND ".join([*found, "account_owner = ?"]), [*words, owner])
-    return _hits(people, " AND ".join(found), words)
-
-
-def _hits(people: pa.Table, where: str, parameters: list[str]) -> list[Hit]:
+        where, parameters = f"{where} AND {OWNER} = ?", [*parameters, owner]
     columns = contact_columns(people)
     names = ", ".join(map(_quoted, [KEY, ID, *columns]))
     with duckdb.connect() as connection:

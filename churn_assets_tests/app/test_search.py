@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from churn_assets.app.queries.people import MOST, Hit, by_id, by_name, contact_columns
+from churn_assets.app.search import MOST, Hit, by_id, by_name, contact_columns
 
 PEOPLE = pa.table(
     {

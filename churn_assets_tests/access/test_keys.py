@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from churn_assets.api.keys import SHAPE, Key, Keys, KeysError, lifetime
+from churn_assets.access.keys import SHAPE, Key, Keys, KeysError, lifetime
 from churn_assets.cli.main import cli
 from churn_assets.operations.audit.verification import stored
 from churn_assets.settings import Settings
