@@ -56,13 +56,8 @@ def main() -> None:
     st.set_page_config(page_title="Churn", layout="wide")
     settings = Settings()
     places: dict[str, StreamlitPage] = {}
-<<<<<<< HEAD
-    for name, (title, icon) in PAGES.items():
-        if find_spec(f"churn_assets.app.views.{name}"):
-=======
     for name, title in PAGES.items():
-        if find_spec(f"churn_assets.app.pages.{name}"):
->>>>>>> h/P
+        if find_spec(f"churn_assets.app.views.{name}"):
             show = partial(_show, settings, name, places)
             places[name] = st.Page(show, title=title, url_path=name, default=name == HOME)
     st.navigation(list(places.values()), position="top").run()
@@ -102,12 +97,8 @@ def _draw(settings: Settings, name: str, places: Mapping[str, "StreamlitPage"]) 
         people=people(settings, home),
         places=places,
     )
-<<<<<<< HEAD
-    show: Callable[[Page], None] = import_module(f"churn_assets.app.views.{name}").show
-=======
     _count(settings, reader, name)
-    show: Callable[[Page], None] = import_module(f"churn_assets.app.pages.{name}").show
->>>>>>> h/P
+    show: Callable[[Page], None] = import_module(f"churn_assets.app.views.{name}").show
     show(page)
 
 
