@@ -68,7 +68,9 @@ class IdentityBook:
         people, owner = self._of_reader(reader)
         hits = self._recorded(reader, by_key(people, customer_key, owner), customer_key)
         if not hits:
-            told = "Somebody else looks after this customer" if owner is not None else "Nothing is known of them"
+            told = (
+                "Somebody else looks after this customer" if owner is not None else "Nothing is known of them"
+            )
             raise PeopleError(f"{told}, so no contact data are shown.")
         row = people.filter(pc.equal(people[KEY], customer_key)).slice(0, 1).to_pylist()[0]
         return ContactData(hits, row.get("contact_known_at"), row.get("consent"), row.get(OWNER))
@@ -103,9 +105,16 @@ class IdentityBook:
     def _record(self, reader: Reader, act: Act, keys: Sequence[str], asked: str | None = None) -> None:
         subject = asked or (keys[0] if len(keys) == 1 else f"{len(keys)} customers")
         try:
-            record(self._settings, act, reader.name, subject, customers=len(keys), on="page", role=reader.role)
+            record(
+                self._settings, act, reader.name, subject, customers=len(keys), on="page", role=reader.role
+            )
         except AuditError as error:
-            event("app.audit_failed", "A look-up could not be recorded, so it was refused.", level=40, error=error)
+            event(
+                "app.audit_failed",
+                "A look-up could not be recorded, so it was refused.",
+                level=40,
+                error=error,
+            )
             raise PeopleError("This cannot be recorded in the audit now, so nothing is shown.") from None
 
     def _people(self) -> pa.Table:

@@ -75,7 +75,9 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
             ssl_certfile=app.tls_certificate,
             ssl_keyfile=app.tls_key,
         )
-        logging.getLogger("uvicorn.access").disabled = True  # addresses may hold keys, and Streamlit adds a handler
+        logging.getLogger(
+            "uvicorn.access"
+        ).disabled = True  # addresses may hold keys, and Streamlit adds a handler
         uvicorn.Server(config).run(sockets=[listening])
 
 
