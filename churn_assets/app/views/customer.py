@@ -5,16 +5,16 @@ from typing import Any
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.views.customer_people import choose_customer
-from churn_assets.app.views.customer_score import score_told
-from churn_assets.app.views.customer_what_if import what_if_told
-from churn_assets.app.views.customer_years import contacts_told, facts_told, months_told
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.words import plain, spaced
 from churn_assets.app.queries.customer import SCORED, customer_row, endings, has_objected
+from churn_assets.app.views.customer_people import choose_customer, contact_data
+from churn_assets.app.views.customer_score import score_told
+from churn_assets.app.views.customer_what_if import what_if_told
+from churn_assets.app.views.customer_years import contacts_told, facts_told, months_told
 
 TITLES = {
-    SCORED: "Customer with a score",
+    SCORED: "Customer",
     "former": "Former customer",
     "too_new": "Too new for a score",
     "in_notice": "Has given notice",
@@ -49,6 +49,7 @@ def show(page: Page) -> None:
         )
         return
     _status(page, row)
+    contact_data(page, key)
     if row["status"] == SCORED:
         score_told(page, row)
     months_told(page, row)
@@ -60,7 +61,7 @@ def show(page: Page) -> None:
 
 def _status(page: Page, row: dict[str, Any]) -> None:
     """Tells the state of a customer, and of one without a score why there is none."""
-    st.subheader(TITLES.get(row["status"], row["status"]))
+    st.subheader(f"{TITLES.get(row['status'], plain(row['status']))} · {row['customer_key']}", anchor=False)
     if row["status"] == SCORED:
         return
     st.info(plain(row["status_reason"] or "The release does not say why there is no score."))

@@ -9,7 +9,13 @@ from churn_assets.app.people import PeopleError
 from churn_assets.app.search import MOST, Hit
 
 ADDRESS = "customer"  # the customer key in the address
-TEXT, WAY, HITS, TOLD, PICKED = "find_text", "find_way", "find_hits", "find_told", "find_picked"  # in the session
+TEXT, WAY, HITS, TOLD, PICKED = (
+    "find_text",
+    "find_way",
+    "find_hits",
+    "find_told",
+    "find_picked",
+)  # in the session
 NUMBER, NAME = "own number", "name"
 NOBODY = "Nobody is found. Numbers must be typed as your systems write them, names as whole words."
 
@@ -31,7 +37,7 @@ def contact_data(page: Page, customer_key: str) -> None:
     """A button that shows how to reach the customer; each look is in the audit before anything is shown."""
     if not page.reader.may_see_people:
         return
-    if not st.button("Show contact data", help="Each look is recorded with your name.", icon=":material/contact_phone:"):
+    if not st.button("Show contact data", help="Each look is recorded with your name."):
         return
     try:
         found = page.people.contact(page.reader, customer_key)
@@ -54,7 +60,13 @@ def contact_data(page: Page, customer_key: str) -> None:
 def _search(page: Page) -> None:
     with st.form("find", border=True):
         left, middle, right = st.columns([2, 3, 1], vertical_alignment="bottom")
-        left.radio("Find by", [NUMBER, NAME], key=WAY, horizontal=True, help="Each search is recorded with your name.")
+        left.radio(
+            "Find by",
+            [NUMBER, NAME],
+            key=WAY,
+            horizontal=True,
+            help="Each search is recorded with your name.",
+        )
         middle.text_input("Own number or name of the customer", key=TEXT)
         right.form_submit_button("Find", on_click=_find, args=(page,))
     if told := st.session_state.get(TOLD):

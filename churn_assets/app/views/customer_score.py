@@ -1,5 +1,6 @@
 """What the model says of a customer: risk, reasons, how long they may stay, earlier scores and similar customers."""
 
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -31,7 +32,7 @@ def score_told(page: Page, row: dict[str, Any]) -> None:
     _risk(page, row)
     left, right = st.columns(2)
     with left:
-        _reasons(row)
+        _reasons(page, row)
     with right:
         _stay(page, row)
     _history(page, row)
@@ -45,7 +46,7 @@ def _risk(page: Page, row: dict[str, Any]) -> None:
     figure(
         columns[0],
         "Chance to leave",
-        page.formats.percent(row["probability"]),
+        page.formats.percent(row["probability"], 1),
         f"Probability that the customer leaves {when}, as model {row['model_version']} sees it on "
         f"{page.formats.date(row['as_of_date'])}.",
     )
@@ -60,7 +61,7 @@ def _risk(page: Page, row: dict[str, Any]) -> None:
     st.markdown(f"**What to do:** {plain(row['action'] or 'nothing is recommended.')}")
 
 
-def _reasons(row: dict[str, Any]) -> None:
+def _reasons(page: Page, row: dict[str, Any]) -> None:
     st.subheader(
         "Why", help="What raises this customer's risk most, the strongest first, as the model sees it."
     )
@@ -71,7 +72,10 @@ def _reasons(row: dict[str, Any]) -> None:
     st.markdown(
         "\n".join(f"{n}. {plain(reason[:1].upper() + reason[1:])}" for n, reason in enumerate(reasons, 1))
     )
-    st.caption(f"Main cause: {plain(row['driver'])}. A value in brackets is typical of all customers.")
+    st.caption(
+        f"Main cause: {plain(row['driver'])}. All days count from {page.formats.date(row['as_of_date'])}. "
+        "A typical value is the middle one of the customers that the model learned from."
+    )
 
 
 def _stay(page: Page, row: dict[str, Any]) -> None:
@@ -86,7 +90,7 @@ def _stay(page: Page, row: dict[str, Any]) -> None:
     ends = [row["expected_months_low"], row["expected_months_high"]]
     between = f" (mean, 95 % interval {number(ends[0])} to {number(ends[1])})" if None not in ends else ""
     st.write(
-        f"Expected to stay {number(row['expected_months'])} of the next {row['horizon_months']} months{between}. "
+        f"Expected to stay {number(row['expected_months'])} of the next {number(row['horizon_months'])} months{between}. "
         "The interval is that of the mean of such customers; one customer may differ more."
     )
     points = survival(row)
@@ -155,11 +159,11 @@ def _similar(page: Page, row: dict[str, Any]) -> None:
         st.write(f"Fewer than {ENOUGH} similar customers were scored {days}; they are too few to tell.")
         return
     same = " and ".join(f"{ALIKE[name]} ({row[name] or 'unknown'})" for name in found.alike)
-    percent = page.formats.percent
+    percent = partial(page.formats.percent, digits=1)
     st.markdown(
         f"**{found.left:,} of {found.cases:,} left** within {found.within} days, {percent(found.left / found.cases)} "
         f"(95 % interval {percent(found.low)} to {percent(found.high)}); {found.cases - found.left:,} stayed. "
-        f"{found.by_choice:,} of those who left wanted to."
+        f"Of those who left, {found.by_choice:,} wanted to."
     )
     unknown = (
         f" What became of {found.unknown:,} more is not known; they do not count." if found.unknown else ""

@@ -1,5 +1,6 @@
 """The what-if question: sliders within what the model has seen, and how the chance to leave would change."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -63,7 +64,7 @@ def _answer(page: Page, present: dict[str, Value | None], wishes: dict[str, Valu
     except WhatIfError as error:
         st.error(plain(str(error)))
         return
-    columns, percent = st.columns(3), page.formats.percent
+    columns, percent = st.columns(3), partial(page.formats.percent, digits=1)
     of = f"As of {page.formats.date(page.store.as_of)}, model {page.store.manifest.about.model_version}."
     figure(columns[0], "Chance to leave now", percent(answer.before), f"With the values as they are. {of}")
     if not wishes:
@@ -74,7 +75,7 @@ def _answer(page: Page, present: dict[str, Value | None], wishes: dict[str, Valu
     figure(
         columns[2],
         "Difference",
-        f"{'+' if points > 0 else ''}{page.formats.number(points)} points",
+        f"{'+' if points > 0 else ''}{page.formats.number(points, 1)} points",
         "Percentage points; below zero the customer is less likely to leave.",
     )
     for change in answer.changes:
@@ -92,12 +93,12 @@ def _answer(page: Page, present: dict[str, Value | None], wishes: dict[str, Valu
 
 def _control(lever: Lever, key: str) -> Value | None:
     """Returns the wished value; None if it is the present one."""
-    words, now = lever.feature.words, _shown(lever.present)
+    words, now = _capital(lever.feature.words), _shown(lever.present)
     if not lever.is_present_observed:
         # a slider cannot stand on a value that is missing or that the model has hardly seen
-        if not st.checkbox(f"Change {words} (now {now})", key=f"change_{key}", help=lever.meaning):
+        if not st.checkbox(f"Change this: {words} (now {now})", key=f"change_{key}", help=lever.meaning):
             return None
-        words = f"{words}, to be tried"
+        words = f"{words}, to try"
     label = f"{words} (now {now})" if lever.is_present_observed else words
     wished = _choice(lever, label, key) if lever.observed.values else _slider(lever, label, key)
     return None if wished == lever.present else wished
@@ -118,6 +119,10 @@ def _slider(lever: Lever, label: str, key: str) -> Value:
     if lever.whole and all(float(end).is_integer() for end in ends):
         ends = [int(end) for end in ends]
     return float(st.slider(label, *ends, key=key, help=lever.meaning))
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _are_numbers(lever: Lever) -> bool:

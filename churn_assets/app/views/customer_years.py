@@ -46,6 +46,8 @@ def months_told(page: Page, row: dict[str, Any]) -> None:
         for column, measure in zip(st.columns(COLUMNS), known[start : start + COLUMNS], strict=False):
             with column:
                 _month_chart(rows, measure)
+    with st.expander("What do these figures mean?"):
+        st.markdown("\n".join(f"- **{plain(m.words.capitalize())}**: {plain(m.meaning)}" for m in known))
 
 
 def _month_chart(rows: pd.DataFrame, measure: Measure) -> None:
@@ -61,9 +63,9 @@ def _month_chart(rows: pd.DataFrame, measure: Measure) -> None:
             y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=True)),
             tooltip=[alt.Tooltip("month:T", format="%Y-%m"), alt.Tooltip("value:Q", format=",.1f")],
         )
-        .properties(height=140, title=title)
+        .properties(height=140)
     )
-    chart(drawn, measure.meaning)
+    chart(drawn, f"{title}, by month.")
 
 
 def facts_told(page: Page, row: dict[str, Any]) -> None:
