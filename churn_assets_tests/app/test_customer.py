@@ -93,6 +93,7 @@ def test_the_page_is_that_of_the_release(home: Settings, opened: Open) -> None:
     assert _figures(page)["Segment"] == "at risk"
     for name in ("reason_1", "reason_2", "reason_3"):
         assert row[name] is None or row[name][1:] in text
+    assert not page.metric[0].delta  # another model gave the score before
     scores = page.dataframe[0].value
     assert scores["probability"].tolist()[1:] == [22.0, 11.0] and scores["model_version"].tolist() == [
         "3",
@@ -165,6 +166,17 @@ def test_without_what_the_release_may_lack_each_part_is_a_sentence(tmp_path: Pat
     text = _fine(opened(settings, "customer", customer=SCORED[0]))
     assert "No earlier month was scored whose outcome is known" in text
     assert "Contacts are not known: contacts was never materialised." in text
+
+
+def test_the_change_since_the_last_month_is_told_where_one_model_gave_both(
+    tmp_path: Path, opened: Open
+) -> None:
+    settings, made = Settings(home=str(tmp_path)), frames()
+    publish_told(settings.releases_uri, scores=made["scores"].assign(model_version="3"))
+    page = opened(settings, "customer", customer=SCORED[0])
+    _fine(page)
+    now = made["customers"]["probability"].iloc[0]
+    assert page.metric[0].delta == f"+{100 * (now - 0.22):.1f} points since 30 November 2025"
 
 
 def test_a_single_scored_month_is_a_sentence(tmp_path: Path, opened: Open) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from churn_assets.app.formats import Formats
-from churn_assets.app.parts.words import plain, said, step_of
+from churn_assets.app.parts.words import plain, points, said, step_of
 
 ENGLISH = Formats("en-GB", "EUR")
 
@@ -40,3 +40,8 @@ def test_large_amounts_of_data_are_told_in_a_greater_unit() -> None:
 def test_a_text_of_the_data_cannot_format_the_page() -> None:
     assert plain("**x** [a](b)\n# $1$") == r"\*\*x\*\* \[a\]\(b\) \# \$1\$"
     assert plain("used 62 % less") == "used 62 % less"
+
+
+def test_a_difference_of_shares_is_told_in_points_with_its_sign() -> None:
+    assert points(ENGLISH, 0.12, 0.169) == "+4.9 points" and points(ENGLISH, 0.2, 0.1) == "-10.0 points"
+    assert points(ENGLISH, 0.2, 0.2) == "0.0 points"

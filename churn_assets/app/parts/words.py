@@ -28,6 +28,12 @@ def step_of(unit: str | None, size: float) -> Step:
     return next(step for step in reversed(steps_of(unit)) if abs(size) >= step.start)
 
 
+def points(formats: Formats, before: float, after: float) -> str:
+    """The difference of two shares, such as `+4.9 points`: percentage points."""
+    difference = 100 * (after - before)
+    return f"{'+' if difference > 0 else ''}{formats.number(difference, 1)} points"
+
+
 def said(formats: Formats, value: object, unit: str | None = None) -> str:
     """A value of a source with its unit; texts as the source wrote them. A missing value is `not given`."""
     if value is None or value is pd.NaT or (isinstance(value, float | Decimal) and value != value):
@@ -40,12 +46,10 @@ def said(formats: Formats, value: object, unit: str | None = None) -> str:
         return str(value)
     number = float(value)
     if unit in CURRENCIES:
-        digits = 0 if number.is_integer() else 2
-        return (
-            formats.money(number, digits)
-            if formats.currency == unit
-            else f"{formats.number(number, digits)} {unit}"
-        )
+        cents = 0 if number.is_integer() else 2
+        if formats.currency == unit:
+            return formats.money(number, cents)
+        return f"{formats.number(number, cents)} {unit}"
     step = step_of(unit, number)
     digits = 0 if unit == "days" and step.name in WHOLE else None  # nobody says 3.4 months
     return with_unit(formats.number(number / step.size, digits), step.name).strip()

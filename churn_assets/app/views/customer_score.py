@@ -4,13 +4,14 @@ from functools import partial
 from typing import Any
 
 import altair as alt
+import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
 from churn_assets.app.parts.charts import COLOURS, chart, colours, shapes
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.tables import TableColumn, table
-from churn_assets.app.parts.words import plain
+from churn_assets.app.parts.words import plain, points
 from churn_assets.app.queries.customer import outcome_window, score_history, survival
 from churn_assets.app.queries.similar_customers import ENOUGH, similar
 
@@ -29,19 +30,22 @@ HISTORY = {
 
 def score_told(page: Page, row: dict[str, Any]) -> None:
     """The parts of the page that only customers with a score have."""
-    _risk(page, row)
+    history = score_history(page.store, row["customer_key"])
+    _risk(page, row, history)
     left, right = st.columns(2)
     with left:
         _reasons(page, row)
     with right:
         _stay(page, row)
-    _history(page, row)
+    _history(page, history)
     _similar(page, row)
 
 
-def _risk(page: Page, row: dict[str, Any]) -> None:
+def _risk(page: Page, row: dict[str, Any], history: pd.DataFrame) -> None:
     window = outcome_window(page.store, row["as_of_date"])
-    when = f"from {page.formats.date(window[0])} to {page.formats.date(window[1])}" if window else "soon"
+    when = "in the time that the business declares"
+    if window is not None:
+        when = f"from {page.formats.date(window[0])} to {page.formats.date(window[1])}"
     columns = st.columns(4)
     figure(
         columns[0],
@@ -49,6 +53,8 @@ def _risk(page: Page, row: dict[str, Any]) -> None:
         page.formats.percent(row["probability"], 1),
         f"Probability that the customer leaves {when}, as model {row['model_version']} sees it on "
         f"{page.formats.date(row['as_of_date'])}.",
+        delta=_change(page, history),
+        more_is_worse=True,
     )
     figure(columns[1], "Risk", row["risk_tier"], "high, elevated or low, by rank among all scored customers.")
     figure(
@@ -59,6 +65,15 @@ def _risk(page: Page, row: dict[str, Any]) -> None:
     )
     figure(columns[3], "Segment", row["segment"], "Group of customers for whom one action is recommended.")
     st.markdown(f"**What to do:** {plain(row['action'] or 'nothing is recommended.')}")
+
+
+def _change(page: Page, history: pd.DataFrame) -> str | None:
+    """The change since the last scored month; None without one, and where another model gave that score."""
+    if len(history) < 2 or history["model_version"].iloc[-2] != history["model_version"].iloc[-1]:
+        return None
+    before, now = history.iloc[-2], history.iloc[-1]
+    since = page.formats.date(before["as_of_date"])
+    return f"{points(page.formats, before['probability'], now['probability'])} since {since}"
 
 
 def _reasons(page: Page, row: dict[str, Any]) -> None:
@@ -89,8 +104,9 @@ def _stay(page: Page, row: dict[str, Any]) -> None:
     number = page.formats.number
     ends = [row["expected_months_low"], row["expected_months_high"]]
     between = f" (mean, 95 % interval {number(ends[0])} to {number(ends[1])})" if None not in ends else ""
+    horizon = number(row["horizon_months"])
     st.write(
-        f"Expected to stay {number(row['expected_months'])} of the next {number(row['horizon_months'])} months{between}. "
+        f"Expected to stay {number(row['expected_months'])} of the next {horizon} months{between}. "
         "The interval is that of the mean of such customers; one customer may differ more."
     )
     points = survival(row)
@@ -114,9 +130,8 @@ def _stay(page: Page, row: dict[str, Any]) -> None:
     )
 
 
-def _history(page: Page, row: dict[str, Any]) -> None:
+def _history(page: Page, history: pd.DataFrame) -> None:
     st.subheader("Scores over time", help="The chance to leave as each month's scores told it then.")
-    history = score_history(page.store, row["customer_key"])
     if len(history) < 2:
         st.write("No earlier month was scored for this customer.")
         return

@@ -7,7 +7,7 @@ import streamlit as st
 
 from churn_assets.app.page import Page
 from churn_assets.app.parts.figures import figure
-from churn_assets.app.parts.words import plain
+from churn_assets.app.parts.words import plain, points
 from churn_assets.app.queries.what_if import Lever, ask, levers, present_values
 from churn_assets.ml.portable.sentences import YES_AND_NO
 from churn_assets.ml.portable.what_if import Value, WhatIfError, value_in_words
@@ -71,11 +71,10 @@ def _answer(page: Page, present: dict[str, Value | None], wishes: dict[str, Valu
         columns[1].write("Move a slider or choose another value to see what the model would say.")
         return
     figure(columns[1], "With your changes", percent(answer.after), f"With all changes together. {of}")
-    points = 100 * (answer.after - answer.before)
     figure(
         columns[2],
         "Difference",
-        f"{'+' if points > 0 else ''}{page.formats.number(points, 1)} points",
+        points(page.formats, answer.before, answer.after),
         "Percentage points; below zero the customer is less likely to leave.",
     )
     for change in answer.changes:
@@ -113,12 +112,12 @@ def _choice(lever: Lever, label: str, key: str) -> Value:
 
 
 def _slider(lever: Lever, label: str, key: str) -> Value:
-    low, high = lever.observed.low, lever.observed.high
-    start = lever.present if lever.is_present_observed else low
-    ends: list[Any] = [low, high, start, lever.step]
-    if lever.whole and all(float(end).is_integer() for end in ends):
-        ends = [int(end) for end in ends]
-    return float(st.slider(label, *ends, key=key, help=lever.meaning))
+    ends = (lever.observed.low, lever.observed.high)
+    start = lever.present if lever.is_present_observed and isinstance(lever.present, float) else ends[0]
+    if lever.whole and all(end.is_integer() for end in (*ends, start)):
+        low, high, now, step = (int(value) for value in (*ends, start, lever.step))
+        return float(st.slider(label, low, high, now, step, key=key, help=lever.meaning))
+    return st.slider(label, *ends, start, lever.step, key=key, help=lever.meaning)
 
 
 def _capital(words: str) -> str:
