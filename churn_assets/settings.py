@@ -103,6 +103,22 @@ class ApiSettings(BaseSettings):
         return self
 
 
+class AppSettings(BaseSettings):
+    """The page of the retention team. Every field is an environment variable, e.g. `CHURN_APP_PORT`."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_APP_", env_ignore_empty=True, frozen=True)
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to bind to; others than loopback need a key with a role, or a login.",
+    )
+    port: int = Field(8501, ge=0, le=65535, description="Port; 0 takes a free one.")
+    role: Literal["viewer", "agent", "manager", "steward"] = Field(
+        "viewer",
+        description="What everybody on this machine may do while there are neither keys nor a login.",
+    )
+
+
 class Settings(BaseSettings):
     """Locations and Spark settings. Every field is an environment variable, e.g. `CHURN_HOME`.
 
@@ -189,6 +205,10 @@ class Settings(BaseSettings):
     api: ApiSettings = Field(
         default_factory=ApiSettings,
         description="The HTTP service; its settings are CHURN_API_HOST and so on.",
+    )
+    app: AppSettings = Field(
+        default_factory=AppSettings,
+        description="The page of the retention team; its settings are CHURN_APP_HOST and so on.",
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, object]]:

@@ -321,6 +321,7 @@ def _business(business: Business) -> dict[str, Any]:
     file = business.file
     return {
         "name": business.name,
+        "currency": file.currency,
         "windows": file.windows.model_dump(),
         "label": file.label.model_dump(),
         "eligibility": file.eligibility.model_dump(),

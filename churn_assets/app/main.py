@@ -1,0 +1,99 @@
+"""The script that Streamlit runs for each reader and each click: who reads what, and which page."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from churn_assets import trace
+from churn_assets.app.formats import Formats
+from churn_assets.app.page import Page
+from churn_assets.app.reader import Reader
+from churn_assets.app.store import ReleaseHolder
+from churn_assets.operations.log.writing import event
+from churn_assets.serving.release.manifest import ReleaseBroken
+from churn_assets.serving.release.reading import read_status
+from churn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import Page as StreamlitPage
+
+HOME = "overview"  # the page of the bare address
+PAGES = {
+    "overview": ("Overview", ":material/home:"),
+    "at_risk": ("At risk", ":material/call:"),
+    "customer": ("Customer", ":material/person:"),
+    "churn": ("Churn", ":material/trending_down:"),
+    "segments": ("Segments and drivers", ":material/donut_small:"),
+    "model": ("Model", ":material/model_training:"),
+    "data": ("Data", ":material/database:"),
+}
+
+
+@st.cache_resource(show_spinner=False)
+def holder(_settings: Settings, home: str) -> ReleaseHolder:
+    """The holder of the release in force, one per home for all readers."""
+    return ReleaseHolder(_settings)
+
+
+def main() -> None:
+    """One run of the page."""
+    st.set_page_config(page_title="Churn", page_icon=":material/groups:", layout="wide")
+    settings = Settings()
+    places: dict[str, StreamlitPage] = {}
+    for name, (title, icon) in PAGES.items():
+        if find_spec(f"churn_assets.app.views.{name}"):
+            show = partial(_show, settings, name, places)
+            places[name] = st.Page(show, title=title, icon=icon, url_path=name, default=name == HOME)
+    st.navigation(list(places.values()), position="top").run()
+
+
+def _show(settings: Settings, name: str, places: Mapping[str, "StreamlitPage"]) -> None:
+    with trace.within(trace.fresh()):
+        try:
+            _draw(settings, name, places)
+        except Exception as error:  # noqa: BLE001 (a reader gets a sentence; the log gets the error)
+            event("app.page_failed", f"The page {name} failed.", level=40, error=error)
+            st.error(
+                f"This page cannot be shown. The log has the reason under {trace.current()}; tell it to whoever looks "
+                "after this software.",
+                icon=":material/error:",
+            )
+
+
+def _draw(settings: Settings, name: str, places: Mapping[str, "StreamlitPage"]) -> None:
+    held = holder(settings, f"{settings.home_path} {settings.releases_uri}")
+    store = held.store()
+    if store is None:
+        told = held.trouble or "There is no release yet. It appears here after the first month is scored."
+        st.info(told, icon=":material/hourglass_empty:")
+        return
+    if held.trouble:
+        st.warning(f"The newest release is not shown, but the one before it. {held.trouble}")
+    currency = store.business.get("currency")
+    page = Page(
+        settings=settings,
+        store=store,
+        status=_status(settings),
+        reader=Reader("this machine", settings.app.role),
+        formats=Formats(str(st.context.locale or "en-GB"), currency),
+        places=places,
+    )
+    show: Callable[[Page], None] = import_module(f"churn_assets.app.views.{name}").show
+    show(page)
+
+
+def _status(settings: Settings) -> dict[str, Any] | None:
+    """What serving/status said last; None when it said nothing yet or cannot be read."""
+    try:
+        return read_status(settings.releases_uri)
+    except (OSError, ValueError, ReleaseBroken) as error:
+        event("app.status_failed", "The status cannot be read.", level=40, error=error)
+        return None
+
+
+if __name__ == "__main__":
+    main()
