@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.pages.lights import draw_light
-from churn_assets.app.pages.worth import worth_column
+from churn_assets.app.views.lights import draw_light
+from churn_assets.app.views.worth import worth_column
 from churn_assets.app.parts.figures import figure, signed
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table

@@ -2,8 +2,8 @@
 
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.pages.conftest import Made
-from churn_assets_tests.app.pages.texts import boxes, figures, no_errors, text
+from churn_assets_tests.app.views.conftest import Made
+from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 from churn_assets_tests.app.scored_months import incident, status
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.pages.heat import heat
-from churn_assets.app.pages.worth import worth_column
+from churn_assets.app.views.heat import heat
+from churn_assets.app.views.worth import worth_column
 from churn_assets.app.parts.charts import chart
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.filters import chosen

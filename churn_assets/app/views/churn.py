@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.pages.heat import heat
+from churn_assets.app.views.heat import heat
 from churn_assets.app.parts.charts import COLOURS, HEIGHT, chart, colours, dashes, shapes
 from churn_assets.app.parts.figures import figure, signed
 from churn_assets.app.parts.filters import chosen

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.pages.lights import draw_light
+from churn_assets.app.views.lights import draw_light
 from churn_assets.app.parts.charts import COLOURS, HEIGHT, chart
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.header import header
