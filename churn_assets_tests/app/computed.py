@@ -14,7 +14,8 @@ from churn_assets.app.store import ReleaseStore
 
 def of_release(store: ReleaseStore, table: str) -> pd.DataFrame:
     """A table of the release, read without DuckDB."""
-    return store.release.table(table).to_pandas()
+    found: pd.DataFrame = store.release.table(table).to_pandas()
+    return found
 
 
 def worth(store: ReleaseStore, rows: pd.DataFrame) -> "pd.Series[float]":

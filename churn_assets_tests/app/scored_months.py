@@ -1,7 +1,7 @@
 """A release of three scored months with every table that the pages of the team's head read. Made without a lake."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -251,7 +251,7 @@ def _people() -> list[dict[str, Any]]:
 
 def _arrow(table: Table, rows: "Sequence[dict[str, Any]] | pd.DataFrame") -> pa.Table:
     """Rows with the types of the table in the lake; what they do not tell is null."""
-    told = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else list(rows)
+    told: Sequence[Any] = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
     whole = [
         {name: None if value is None or value != value else value for name, value in row.items()}
         for row in told
@@ -304,21 +304,13 @@ def publish_months(
     found = replace(
         made,
         about=replace(about, **edits),
-        tables=made.tables | {name: rows for name, rows in held.items() if name not in without},
+        tables=dict(made.tables) | {name: rows for name, rows in held.items() if name not in without},
         absent={name: f"monitoring/{name} was never materialised" for name in without},
         words=[*words(), WORTH],
         business=business if business is not None else BUSINESS,
         card={"model_card.md": card, "model_card.html": "<h1>Model card</h1>"} if card else {},
     )
     write_release(str(root), found, now=NOW, run_id="run0", keep=3)
-
-
-@dataclass(frozen=True)
-class Told:
-    """A store, and the rows of its segments as this module made them."""
-
-    store: ReleaseStore
-    segments: pd.DataFrame
 
 
 def opened_store(root: Path) -> ReleaseStore:
@@ -352,7 +344,7 @@ def status(**edits: Any) -> dict[str, Any]:
     refused += [
         {"source": "customers", "extract_month": "2025-12", "rule": "malformed:birth_date", "rows": 10}
     ]
-    sources = [
+    sources: list[dict[str, Any]] = [
         {
             "source": source,
             "newest_extract": str(DAYS[2]),

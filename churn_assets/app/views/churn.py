@@ -5,13 +5,13 @@ import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.views.heat import heat
 from churn_assets.app.parts.charts import COLOURS, HEIGHT, chart, colours, dashes, shapes
 from churn_assets.app.parts.figures import figure, signed
-from churn_assets.app.parts.filters import chosen
+from churn_assets.app.parts.filters import one_of
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries import churn
+from churn_assets.app.views.heat import heat
 from churn_assets.months import month_end
 
 DEFINITIONS = {
@@ -238,12 +238,12 @@ def _month_columns(revenue: bool) -> dict[str, TableColumn]:
 def _where_they_went(page: Page, months: list[str], revenue: bool) -> None:
     st.subheader("Where did they come from and go?", anchor=False)
     newest_first = months[::-1]
-    month = chosen(
+    month = one_of(
         st.selectbox,
         "Month",
         newest_first,
         name="month",
-        help="The month whose customers are followed from its start to its end.",
+        what="The month whose customers are followed from its start to its end.",
     )
     found = churn.balance(page.store, month)
     columns = {
@@ -266,22 +266,21 @@ def _groups(page: Page, months: list[str], revenue: bool) -> None:
     store, formats = page.store, page.formats
     dimensions = churn.dimensions(store)
     left, right = st.columns(2)
-    dimension = chosen(
+    dimension = one_of(
         left.selectbox,
         "By",
         dimensions,
         name="by",
-        format_func=lambda name: name.replace("_", " "),
-        help="What divides the customers: a column that churn.yaml names under churn_rates.by, or the months since "
+        what="What divides the customers: a column that churn.yaml names under churn_rates.by, or the months since "
         "they joined (tenure).",
     )
-    span = chosen(
+    span = one_of(
         right.selectbox,
         "Months",
         list(SPANS),
         index=1,
         name="span",
-        help="More months give narrower intervals; fewer tell what is new.",
+        what="More months give narrower intervals; fewer tell what is new.",
     )
     length = SPANS[span]
     first, last = months[-length if length else 0 :][0], months[-1]
@@ -352,19 +351,17 @@ def _triangle(page: Page) -> None:
     if found.empty:
         st.info("Nobody who joined can be followed yet: no month has settled.")
         return
-    what = "retention"
+    of = "customers"
     if found["revenue_retention"].notna().any():
-        words = {"retention": "customers", "revenue_retention": "revenue"}
-        what = chosen(
+        of = one_of(
             st.selectbox,
             "Of",
-            list(words),
+            ["customers", "revenue"],
             name="of",
-            format_func=words.__getitem__,
-            help="Customers: how many are still there. Revenue: what they pay as a share of what they paid in the "
+            what="Customers: how many are still there. Revenue: what they pay as a share of what they paid in the "
             "month in which they joined.",
         )
-    of = "revenue" if what == "revenue_retention" else "customers"
+    what = "retention" if of == "customers" else "revenue_retention"
     low = found[what].min()
     cells = found.assign(
         shade=((found[what] - low) / max(1 - low, 1e-9)).clip(0, 1),

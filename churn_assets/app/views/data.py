@@ -1,5 +1,6 @@
 """Data: how fresh each source is, what was refused and why, what is missing, and whether everybody is accounted for."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,14 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.views.lights import draw_light
 from churn_assets.app.parts.charts import COLOURS, HEIGHT, SHAPES, chart
 from churn_assets.app.parts.figures import figure
-from churn_assets.app.parts.filters import chosen
+from churn_assets.app.parts.filters import one_of
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries import data
 from churn_assets.app.queries.lights import data_light
+from churn_assets.app.views.lights import draw_light
 
 ALL = "all sources"
 
@@ -150,8 +151,8 @@ def _refused(page: Page, status: data.Status) -> None:
     st.subheader("Which rows were refused, and why?", anchor=False)
     by_month = data.refused_by_month(status)
     names = [ALL, *sorted(by_month["source"].unique())]
-    source: str = chosen(
-        st.selectbox, "Source", names, name="source", help="Shows the refused rows of one source, or of all."
+    source = one_of(
+        st.selectbox, "Source", names, name="source", what="Shows the refused rows of one source, or of all."
     )
     picked = None if source == ALL else source
     found = data.refused(status, picked)
@@ -225,7 +226,7 @@ def _people(page: Page) -> None:
     if found.empty:
         st.info("No month has been counted yet.", icon=":material/info:")
         return
-    newest: dict[str, Any] = found.iloc[0].to_dict()
+    newest: Mapping[Any, Any] = found.iloc[0].to_dict()
     formats = page.formats
     rest = [
         f"- {formats.number(newest[name])} {told}"

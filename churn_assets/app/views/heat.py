@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 ROW = 26  # pixels
+SHORT = 3  # longer names of columns stand aslant, so that a narrow screen shows them all
 DARK = 0.55  # from this shade on the number is white
 
 
@@ -17,7 +18,7 @@ def heat(
     shade: str,
     text: str,
     rows: Sequence[str],
-    columns: Sequence[object],
+    columns: Sequence[str] | Sequence[float],
     tips: Sequence[tuple[str, str]],
 ) -> alt.LayerChart:
     """A heat map.
@@ -32,8 +33,10 @@ def heat(
         columns: the values of `x` in order.
         tips: column and title of what appears when a reader points at a cell.
     """
+    longest = max((len(str(name)) for name in columns), default=0)
+    axis = alt.Axis(labelAngle=-45 if longest > SHORT else 0, labelOverlap=longest <= SHORT)
     base = alt.Chart(frame).encode(
-        x=alt.X(f"{x[0]}:O", title=x[1], sort=list(columns), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        x=alt.X(f"{x[0]}:O", title=x[1], sort=columns, axis=axis),
         y=alt.Y(f"{y[0]}:O", title=y[1], sort=list(rows), axis=alt.Axis(labelLimit=170)),
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in tips],
     )

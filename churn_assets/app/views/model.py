@@ -1,19 +1,21 @@
 """Model: can it be trusted, how good it was, what has changed since its training, and why it is in charge."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.views.lights import draw_light
 from churn_assets.app.parts.charts import COLOURS, HEIGHT, chart
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries import model
 from churn_assets.app.queries.lights import model_light
+from churn_assets.app.views.lights import draw_light
 
 KINDS = {"feature": "fact about customers", "score": "score", "volume": "number", "base rate": "churn rate"}
 STATUS_WORDS = {"shift": "very different", "moderate": "different", "stable": "as in the training"}
@@ -48,7 +50,7 @@ def _performance(page: Page) -> None:
             "No scored month gives figures yet. The table says why, and from when on.", icon=":material/info:"
         )
     else:
-        _newest(page, measured.iloc[-1])
+        _newest(page, measured.iloc[-1].to_dict())
         _by_cohort(page, measured)
     due = [model.due(page.store, day.date()) for day in found["as_of_date"]]
     told = [
@@ -63,7 +65,7 @@ def _performance(page: Page) -> None:
     )
 
 
-def _newest(page: Page, row: "pd.Series[float]") -> None:
+def _newest(page: Page, row: Mapping[str, Any]) -> None:
     """The newest month whose outcomes are known."""
     formats = page.formats
     day = formats.date(row["as_of_date"].date())

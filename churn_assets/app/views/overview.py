@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.views.lights import draw_light
-from churn_assets.app.views.worth import worth_column
 from churn_assets.app.parts.figures import figure, signed
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
@@ -15,6 +13,8 @@ from churn_assets.app.queries.model import outcome_days
 from churn_assets.app.queries.overview import AtRisk, at_risk
 from churn_assets.app.queries.segments import day_before, flows, moved, moves
 from churn_assets.app.queries.value import customer_value
+from churn_assets.app.views.lights import draw_light
+from churn_assets.app.views.worth import worth_column
 
 SHOWN_FLOWS = 8
 NO_EARLIER = "No earlier month was scored, so nothing can be said about what changed."

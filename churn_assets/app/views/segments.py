@@ -6,16 +6,17 @@ import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
-from churn_assets.app.views.heat import heat
-from churn_assets.app.views.worth import worth_column
 from churn_assets.app.parts.charts import chart
 from churn_assets.app.parts.figures import figure
-from churn_assets.app.parts.filters import chosen
+from churn_assets.app.parts.filters import one_of
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries import segments
 from churn_assets.app.queries.value import customer_value
+from churn_assets.app.views.heat import heat
+from churn_assets.app.views.worth import worth_column
 
+HISTORY = {"segments": "segment", "drivers": "driver"}
 TO_THE_LIST = "Choose a row to open the list of these customers."
 
 
@@ -39,13 +40,12 @@ def show(page: Page) -> None:
 
 def _day(page: Page) -> date:
     days = segments.scored_days(page.store)[::-1]
-    found: str = chosen(
+    found = one_of(
         st.selectbox,
         "As of",
         [day.isoformat() for day in days],
         name="day",
-        format_func=lambda day: page.formats.date(date.fromisoformat(day)),
-        help="The day as of which the customers were scored.",
+        what="The day as of which the customers were scored, YYYY-MM-DD.",
     )
     day = date.fromisoformat(found)
     if day != page.store.as_of:
@@ -147,19 +147,19 @@ def _drivers(page: Page, day: date) -> None:
 
 def _over_months(page: Page) -> None:
     st.subheader("How has this changed?", anchor=False)
-    by = chosen(
+    told = one_of(
         st.selectbox,
         "Change of",
-        ["segment", "driver"],
+        list(HISTORY),
         name="change",
-        format_func={"segment": "segments", "driver": "drivers"}.__getitem__,
-        help="What is counted at each scored day.",
+        what="What is counted at each scored day.",
     )
+    by = HISTORY[told]
     found = segments.over_months(page.store, by)
     days = found["day"].nunique()
     if days < 2:
         st.info("No earlier month was scored, so nothing can be said about change.", icon=":material/info:")
-    order = segments.order_of_segments(page.store) if by == "segment" else []
+    order: list[str] = segments.order_of_segments(page.store) if by == "segment" else []
     names = [*[n for n in order if n in set(found[by])], *sorted(set(found[by]) - set(order))]
     most = found.groupby(by)["customers"].transform("max")
     cells = found.assign(
@@ -208,13 +208,12 @@ def _flows(page: Page, day: date) -> None:
         )
         return
     before = date.fromisoformat(
-        chosen(
+        one_of(
             st.selectbox,
             "Compared with",
             [d.isoformat() for d in earlier],
             name="before",
-            format_func=lambda told: formats.date(date.fromisoformat(told)),
-            help="The earlier day. The later one is chosen at the top of the page.",
+            what="The earlier day. YYYY-MM-DD. The later one is chosen at the top of the page.",
         )
     )
     found = segments.flows(store, before, day)

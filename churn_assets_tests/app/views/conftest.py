@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def months_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     """Makes another home: `made(status(...), without=["drift"])`; a status of None is not written."""
-    return lambda told=None, **edits: _made(tmp_path, told, **edits)
+    return lambda told=None, **edits: _made(Path(mkdtemp(dir=tmp_path)), told, **edits)
 
 
 def _made(folder: Path, told: dict[str, Any] | None, **edits: Any) -> Settings:

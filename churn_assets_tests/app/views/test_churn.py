@@ -4,9 +4,9 @@ import pytest
 
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
+from churn_assets_tests.app.scored_months import rate_rows, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
-from churn_assets_tests.app.scored_months import rate_rows, status
 
 
 def test_it_shows_the_newest_settled_month_the_groups_and_the_triangle(
@@ -27,11 +27,9 @@ def test_it_shows_the_newest_settled_month_the_groups_and_the_triangle(
 
 
 def test_the_filters_of_the_address_choose_month_group_and_span(months_home: Settings, opened: Open) -> None:
-    page = opened(
-        months_home, "churn", by="tenure", month="2025-10", span="last month", of="revenue_retention"
-    )
+    page = opened(months_home, "churn", by="tenure", month="2025-10", span="last month", of="revenue")
     no_errors(page)
-    assert [box.value for box in page.selectbox] == ["2025-10", "tenure", "last month", "revenue_retention"]
+    assert [box.value for box in page.selectbox] == ["2025-10", "tenure", "last month", "revenue"]
     assert page.dataframe[2].value["group"].tolist() == ["00 to 02 months"]
     assert page.dataframe[2].value["customer_months"].tolist() == [1194]
     assert "Of the revenue of each month of joining" in text(page)

@@ -2,9 +2,9 @@
 
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
+from churn_assets_tests.app.scored_months import incident, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
-from churn_assets_tests.app.scored_months import incident, status
 
 
 def test_it_tells_freshness_refused_rows_and_people(months_home: Settings, opened: Open) -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
+from churn_assets_tests.app.scored_months import status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
-from churn_assets_tests.app.scored_months import status
 
 
 def test_it_answers_whether_the_model_can_be_trusted(months_home: Settings, opened: Open) -> None:
@@ -16,7 +16,7 @@ def test_it_answers_whether_the_model_can_be_trusted(months_home: Settings, open
         "**The model: all well.** Yes. For the customers of 30 November 2025"
     )
     told = figures(page)
-    assert told["Right in 100 pairs (ROC-AUC)"][0] == "79"
+    assert told["Right in 100 pairs (ROC-AUC)"][0] == "79.0"
     assert told["Left / expected (customers)"][0] == "9 / 9"
     assert told["Facts that differ (number)"][0] == "2 / 3"
     cohorts, drift, decisions = (part.value for part in page.dataframe)

@@ -2,9 +2,9 @@
 
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
+from churn_assets_tests.app.scored_months import BUSINESS, DAYS, SEGMENTS, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
-from churn_assets_tests.app.scored_months import BUSINESS, DAYS, SEGMENTS, status
 
 
 def test_it_shows_sizes_drivers_history_and_flows(months_home: Settings, opened: Open) -> None:
@@ -22,7 +22,7 @@ def test_it_shows_sizes_drivers_history_and_flows(months_home: Settings, opened:
 def test_the_address_chooses_the_days_and_says_whose_lists_are_behind_the_rows(
     months_home: Settings, opened: Open
 ) -> None:
-    page = opened(months_home, "segments", day=str(DAYS[1]), change="driver")
+    page = opened(months_home, "segments", day=str(DAYS[1]), change="drivers")
     no_errors(page)
     assert "You look at 30 November 2025. The lists behind the rows are those of 31 December 2025" in text(
         page
