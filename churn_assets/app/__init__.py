@@ -2,5 +2,5 @@
 
 It reads the release in force and nothing else of the pipeline. Streamlit is imported in this package only.
 
-May import: lakehouse.engine, operations.log, serving.release.
+May import: access, lakehouse.engine, operations.audit, operations.log, serving.release.
 """

@@ -1,6 +1,8 @@
 """The script that Streamlit runs for each reader and each click: who reads what, and which page."""
 
+import sqlite3
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from churn_assets import trace
+from churn_assets.access.visits import count
 from churn_assets.app.formats import Formats
 from churn_assets.app.page import Page
+from churn_assets.app.people import IdentityBook
 from churn_assets.app.reader import Reader
+from churn_assets.app.sign_in import reader_of
 from churn_assets.app.store import ReleaseHolder
 from churn_assets.operations.log.writing import event
 from churn_assets.serving.release.manifest import ReleaseBroken
@@ -21,15 +26,16 @@ from churn_assets.settings import Settings
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page as StreamlitPage
 
+OPENED = "opened_page"  # in the state of a session: the page that was counted last
 HOME = "overview"  # the page of the bare address
-PAGES = {
-    "overview": ("Overview", ":material/home:"),
-    "at_risk": ("At risk", ":material/call:"),
-    "customer": ("Customer", ":material/person:"),
-    "churn": ("Churn", ":material/trending_down:"),
-    "segments": ("Segments and drivers", ":material/donut_small:"),
-    "model": ("Model", ":material/model_training:"),
-    "data": ("Data", ":material/database:"),
+PAGES = {  # without icons: a browser would fetch the one of its tab from another website
+    "overview": "Overview",
+    "at_risk": "At risk",
+    "customer": "Customer",
+    "churn": "Churn",
+    "segments": "Segments and drivers",
+    "model": "Model",
+    "data": "Data",
 }
 
 
@@ -39,15 +45,21 @@ def holder(_settings: Settings, home: str) -> ReleaseHolder:
     return ReleaseHolder(_settings)
 
 
+@st.cache_resource(show_spinner=False)
+def people(_settings: Settings, home: str) -> IdentityBook:
+    """The identity file, one per home for all readers."""
+    return IdentityBook(_settings)
+
+
 def main() -> None:
     """One run of the page."""
-    st.set_page_config(page_title="Churn", page_icon=":material/groups:", layout="wide")
+    st.set_page_config(page_title="Churn", layout="wide")
     settings = Settings()
     places: dict[str, StreamlitPage] = {}
-    for name, (title, icon) in PAGES.items():
+    for name, title in PAGES.items():
         if find_spec(f"churn_assets.app.views.{name}"):
             show = partial(_show, settings, name, places)
-            places[name] = st.Page(show, title=title, icon=icon, url_path=name, default=name == HOME)
+            places[name] = st.Page(show, title=title, url_path=name, default=name == HOME)
     st.navigation(list(places.values()), position="top").run()
 
 
@@ -65,7 +77,9 @@ def _show(settings: Settings, name: str, places: Mapping[str, "StreamlitPage"]) 
 
 
 def _draw(settings: Settings, name: str, places: Mapping[str, "StreamlitPage"]) -> None:
-    held = holder(settings, f"{settings.home_path} {settings.releases_uri}")
+    reader = reader_of(settings)
+    home = f"{settings.home_path} {settings.releases_uri}"
+    held = holder(settings, home)
     store = held.store()
     if store is None:
         told = held.trouble or "There is no release yet. It appears here after the first month is scored."
@@ -78,12 +92,25 @@ def _draw(settings: Settings, name: str, places: Mapping[str, "StreamlitPage"]) 
         settings=settings,
         store=store,
         status=_status(settings),
-        reader=Reader("this machine", settings.app.role),
+        reader=reader,
         formats=Formats(str(st.context.locale or "en-GB"), currency),
+        people=people(settings, home),
         places=places,
     )
+    _count(settings, reader, name)
     show: Callable[[Page], None] = import_module(f"churn_assets.app.views.{name}").show
     show(page)
+
+
+def _count(settings: Settings, reader: Reader, name: str) -> None:
+    """Counts that the reader opened this page; a click on it is no opening."""
+    if st.session_state.get(OPENED) == name:
+        return
+    st.session_state[OPENED] = name
+    try:
+        count(settings, reader.name, name, datetime.now(UTC).date())
+    except sqlite3.Error as error:
+        event("app.count_failed", "An opening of a page could not be counted.", level=30, error=error)
 
 
 def _status(settings: Settings) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from churn_assets.app.formats import Formats
+from churn_assets.app.people import IdentityBook
 from churn_assets.app.reader import Reader
 from churn_assets.app.store import ReleaseStore
 from churn_assets.settings import Settings
@@ -26,6 +27,7 @@ class Page:
         status: what serving/status said last; None before its first run, or when it cannot be read.
         reader: who reads.
         formats: numbers and dates in the reader's locale.
+        people: who is behind a customer_key, for those who may.
         places: name of a page, such as `at_risk` -> that page, for links; a page that does not exist is not in it.
     """
 
@@ -34,6 +36,7 @@ class Page:
     status: dict[str, Any] | None
     reader: Reader
     formats: Formats
+    people: IdentityBook
     places: Mapping[str, "StreamlitPage"]
 
     def link(self, place: str, label: str, **filters: str) -> None:

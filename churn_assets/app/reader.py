@@ -1,9 +1,10 @@
 """Who reads a page, and what they may see and do."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
-Role = Literal["viewer", "agent", "manager", "steward"]
+from churn_assets.settings import Role
+
 ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may do
 
 
