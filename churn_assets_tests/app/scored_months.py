@@ -142,6 +142,8 @@ def _champions() -> list[dict[str, Any]]:
             "previous_version": "1",
             "why": "AUC +0.010 *better*",
             "auc_difference": 0.01,
+            "auc_difference_low": -0.002,
+            "auc_difference_high": 0.022,
             "decided_at": NOW.replace(day=4),
         },
     ]

@@ -118,17 +118,17 @@ def balance(store: ReleaseStore, month: str) -> pd.DataFrame:
 
     def signed(kind: str, flow: str) -> float | None:
         amount = row[f"{kind}_{flow}"]
-        return None if amount is None else -amount if flow in less else amount
+        return None if amount is None else 0 - amount if flow in less else amount
 
     lines: list[dict[str, object]] = [
         {"flow": flow, "customers": signed("customers", flow), "revenue": signed("revenue", flow)}
         for flow in FLOWS
     ]
     if row["revenue_start"] is not None:
-        grown = {"flow": "expansion", "customers": None, "revenue": row["revenue_expansion"]}
+        grown = {"flow": "expansion", "customers": 0, "revenue": row["revenue_expansion"]}
         lines[-1:-1] = [
             grown,
-            {"flow": "contraction", "customers": None, "revenue": -row["revenue_contraction"]},
+            {"flow": "contraction", "customers": 0, "revenue": 0 - row["revenue_contraction"]},
         ]
     told = pd.DataFrame(lines, columns=["flow", "customers", "revenue"])
     return told.astype({"customers": "Int64", "revenue": "float64"})

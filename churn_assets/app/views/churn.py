@@ -48,6 +48,7 @@ FLOW_WORDS = {
     "end": "= at the end",
 }
 SPANS = {"last month": 1, "last 3 months": 3, "last 6 months": 6, "last 12 months": 12, "all months": None}
+LARGE = 0.02  # of all customer-months: groups that decide how far the axis reaches
 BY_CHOICE, ALL_LEAVERS = "by choice", "all who leave"
 
 
@@ -155,7 +156,7 @@ def _by_month(page: Page, rates: pd.DataFrame, revenue: bool) -> None:
     x = alt.X("yearmonth(month):T", title="month")
     base = alt.Chart(both).encode(x=x)
     band = base.mark_area(opacity=0.2, color=COLOURS[0]).encode(
-        y=alt.Y("low:Q", title="customers who leave in a month (%)", axis=alt.Axis(format=".1%")), y2="high:Q"
+        y=alt.Y("low:Q", title="churn rate", axis=alt.Axis(format=".1%")), y2="high:Q"
     )
     lines = base.mark_line(point=True).encode(
         y="rate:Q",
@@ -178,7 +179,7 @@ def _by_month(page: Page, rates: pd.DataFrame, revenue: bool) -> None:
                 x=x,
                 y=alt.Y(
                     "kept:Q",
-                    title="revenue kept (%)",
+                    title="revenue kept",
                     axis=alt.Axis(format=".1%"),
                     scale=alt.Scale(zero=False),
                 ),
@@ -288,24 +289,40 @@ def _groups(page: Page, months: list[str], revenue: bool) -> None:
     between = formats.month(month_end(last))
     if first != last:
         between = f"{formats.month(month_end(first))} to {between}"
-    order = found["group"].tolist()
-    base = alt.Chart(found).encode(y=alt.Y("group:N", sort=order, title=None, axis=alt.Axis(labelLimit=150)))
-    x = alt.X("churn_rate:Q", title="customers who leave per month (%)", axis=alt.Axis(format=".1%"))
-    reach = base.mark_rule(strokeWidth=2, color=COLOURS[0]).encode(
-        x=alt.X("rate_low:Q", title=None), x2="rate_high:Q"
+    _group_chart(found, between)
+    table(page, found, "churn_by_group", _group_columns(dimension, revenue))
+
+
+def _group_chart(found: pd.DataFrame, between: str) -> None:
+    """Rate and interval of each group; the axis is made for the larger groups, which a tiny one would squeeze."""
+    large = found["customer_months"] >= LARGE * found["customer_months"].sum()
+    end = found["rate_high"].where(large, found["churn_rate"]).max()
+    scale = alt.Scale(domain=[0, float(end) if pd.notna(end) and end > 0 else 1], clamp=True)
+    base = alt.Chart(found).encode(
+        y=alt.Y(
+            "group:N",
+            sort=found["group"].tolist(),
+            title=None,
+            axis=alt.Axis(labelLimit=150, labelOverlap=False),
+        )
     )
+
+    def x(name: str) -> alt.X:
+        return alt.X(f"{name}:Q", title="churn rate per month", axis=alt.Axis(format=".1%"), scale=scale)
+
+    reach = base.mark_rule(strokeWidth=2, color=COLOURS[0]).encode(x=x("rate_low"), x2="rate_high:Q")
     dots = base.mark_point(filled=True, size=90, color=COLOURS[0], shape="circle").encode(
-        x=x, tooltip=["group:N", alt.Tooltip("churn_rate:Q", format=".2%"), "customer_months:Q"]
+        x=x("churn_rate"), tooltip=["group:N", alt.Tooltip("churn_rate:Q", format=".2%"), "customer_months:Q"]
     )
     choice = base.mark_point(size=70, color=COLOURS[1], shape="diamond").encode(
-        x=alt.X("churn_rate_by_choice:Q"),
+        x=x("churn_rate_by_choice"),
         tooltip=["group:N", alt.Tooltip("churn_rate_by_choice:Q", format=".2%")],
     )
     chart(
         (reach + dots + choice).properties(height=32 * len(found) + 60),
-        f"Churn rate per month, {between}. Dot: all who left, with the 95 % interval; diamond: by choice.",
+        f"Churn rate per month, {between}. Dot: all who left, with the 95 % interval; diamond: by choice. A line that "
+        "ends at the edge goes on: the table has its end.",
     )
-    table(page, found, "churn_by_group", _group_columns(dimension, revenue))
 
 
 def _group_columns(dimension: str, revenue: bool) -> dict[str, TableColumn]:

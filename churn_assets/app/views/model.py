@@ -65,7 +65,7 @@ def _performance(page: Page) -> None:
     )
 
 
-def _newest(page: Page, row: Mapping[str, Any]) -> None:
+def _newest(page: Page, row: Mapping[Any, Any]) -> None:
     """The newest month whose outcomes are known."""
     formats = page.formats
     day = formats.date(row["as_of_date"].date())
@@ -109,9 +109,10 @@ def _newest(page: Page, row: Mapping[str, Any]) -> None:
 def _by_cohort(page: Page, measured: pd.DataFrame) -> None:
     base = alt.Chart(measured).encode(x=alt.X("yearmonth(as_of_date):O", title="customers of"))
     low = min(0.5, float(measured["auc_low"].min()))
-    y = alt.Y("auc:Q", title="ROC-AUC", scale=alt.Scale(domain=[low, 1]))
+    scale = alt.Scale(domain=[low, 1], zero=False)
+    y = alt.Y("auc:Q", title="ROC-AUC", scale=scale)
     reach = base.mark_rule(strokeWidth=2, color=COLOURS[0]).encode(
-        y=alt.Y("auc_low:Q", title="ROC-AUC"), y2="auc_high:Q"
+        y=alt.Y("auc_low:Q", title="ROC-AUC", scale=scale), y2="auc_high:Q"
     )
     points = base.mark_point(filled=True, size=90, color=COLOURS[0], shape="circle").encode(
         y=y,
@@ -124,9 +125,9 @@ def _by_cohort(page: Page, measured: pd.DataFrame) -> None:
         ],
     )
     promised = base.mark_tick(thickness=3, size=40, color=COLOURS[1]).encode(
-        y="promised:Q", tooltip=[alt.Tooltip("promised:Q", format=".3f")]
+        y=alt.Y("promised:Q", scale=scale), tooltip=[alt.Tooltip("promised:Q", format=".3f")]
     )
-    chance = alt.Chart(pd.DataFrame({"auc": [0.5]})).mark_rule(strokeDash=[4, 4]).encode(y="auc:Q")
+    chance = alt.Chart(pd.DataFrame({"auc": [0.5]})).mark_rule(strokeDash=[4, 4]).encode(y=y)
     chart(
         (chance + promised + reach + points).properties(height=HEIGHT),
         "Dot: ROC-AUC of the scores of a month with its 95 % interval. Bar: what the test at the training promised. "
@@ -205,17 +206,22 @@ def _drift(page: Page) -> None:
         STATUS_WORDS.get(newest["score"], newest["score"]),
         "Whether the probabilities are distributed as in the training.",
     )
+    found = found.assign(
+        kind=found["kind"].map(lambda kind: KINDS.get(kind, kind)),
+        status=found["status"].map(lambda status: STATUS_WORDS.get(status, status)),
+    )
+    of_numbers = found["value"].notna()
+    what = {
+        "words": TableColumn("What is compared", "A fact about the customers, the score, or a number."),
+        "kind": TableColumn("Kind", "What it is."),
+        "status": TableColumn("Difference", "Whether it differs from the training by more than chance."),
+    }
     table(
         page,
-        found.assign(
-            kind=found["kind"].map(lambda kind: KINDS.get(kind, kind)),
-            status=found["status"].map(lambda status: STATUS_WORDS.get(status, status)),
-        ),
+        found[~of_numbers].reset_index(drop=True),
         "drift",
-        {
-            "words": TableColumn("What is compared", "A fact about the customers, the score, or a number."),
-            "kind": TableColumn("Kind", "What it is."),
-            "status": TableColumn("Difference", "Whether it differs from the training by more than chance."),
+        what
+        | {
             "psi": TableColumn(
                 "PSI",
                 "Population stability index: 0 is the same; from 0.1 on different, from 0.25 very.",
@@ -224,10 +230,19 @@ def _drift(page: Page) -> None:
             ),
             "missing_rate": TableColumn("Missing now", "Share of customers without a value.", "percent", 1),
             "reference_missing_rate": TableColumn("Missing then", "The same in the training.", "percent", 1),
-            "value": TableColumn("Now", "Number of customers, or churn rate as a share.", "number", 3),
-            "reference_value": TableColumn("In the training", "The same in the training.", "number", 3),
         },
     )
+    if of_numbers.any():
+        table(
+            page,
+            found[of_numbers].reset_index(drop=True),
+            "drift_of_numbers",
+            what
+            | {
+                "value": TableColumn("Now", "Number of customers, or churn rate as a share.", "number", 3),
+                "reference_value": TableColumn("In the training", "The same in the training.", "number", 3),
+            },
+        )
 
 
 def _fairness(page: Page) -> None:
@@ -257,7 +272,11 @@ def _champions(page: Page) -> None:
         )
     table(
         page,
-        found.assign(decision=verdict),
+        found.assign(
+            decision=verdict,
+            previous_version=found["previous_version"].fillna("nobody"),
+            better=[_difference(page, row) for row in found.to_dict("records")],
+        ),
         "champions",
         {
             "decided_at": TableColumn("Decided on", "The day of the decision.", "date"),
@@ -266,17 +285,23 @@ def _champions(page: Page) -> None:
             "in_charge_from": TableColumn(
                 "For scores from", "First day of which it would be in charge.", "date"
             ),
-            "previous_version": TableColumn(
-                "In charge before", "The version in charge before; empty for the first."
+            "previous_version": TableColumn("In charge before", "The version in charge before."),
+            "better": TableColumn(
+                "AUC better by (95 %)",
+                "AUC minus that of the one in charge, on the same customers, with its interval.",
             ),
-            "auc_difference": TableColumn(
-                "AUC better by", "AUC minus that of the one in charge.", "number", 4
-            ),
-            "auc_difference_low": TableColumn("from", "Lower end of the 95 % interval.", "number", 4),
-            "auc_difference_high": TableColumn("to", "Upper end of the 95 % interval.", "number", 4),
             "why": TableColumn("Why", "The reason of the decision.", width="large"),
         },
     )
+
+
+def _difference(page: Page, row: Mapping[Any, Any]) -> str:
+    """By how much a model was better, with the interval; a first model was compared with none."""
+    if pd.isna(row["auc_difference"]):
+        return "not compared"
+    names = ("auc_difference", "auc_difference_low", "auc_difference_high")
+    found, low, high = (page.formats.number(row[name], 3) for name in names)
+    return f"{found} ({low} to {high})"
 
 
 def _as_text(words: str) -> str:

@@ -38,7 +38,7 @@ def test_lost_customers_and_revenue_stand_with_a_minus(months_store: ReleaseStor
     assert told["lost_by_choice"]["customers"] < 0
     assert told["unknown"]["customers"] == -6
     assert told["contraction"]["revenue"] == -60
-    assert pd.isna(told["expansion"]["customers"])
+    assert told["expansion"]["customers"] == 0
 
 
 def test_the_triangle_has_a_row_per_month_of_joining_and_month_since(months_store: ReleaseStore) -> None:

@@ -19,9 +19,12 @@ def test_it_answers_whether_the_model_can_be_trusted(months_home: Settings, open
     assert told["Right in 100 pairs (ROC-AUC)"][0] == "79.0"
     assert told["Left / expected (customers)"][0] == "9 / 9"
     assert told["Facts that differ (number)"][0] == "2 / 3"
-    cohorts, drift, decisions = (part.value for part in page.dataframe)
+    cohorts, drift, numbers, decisions = (part.value for part in page.dataframe)
     assert cohorts["told"].tolist() == ["measured", "measured", "its outcomes are not known yet"]
     assert drift["status"].tolist()[:2] == ["very different", "different"]
+    assert numbers["words"].tolist() == ["customers"]
+    assert decisions["better"].tolist() == ["0.010 (-0.002 to 0.022)", "not compared"]
+    assert decisions["previous_version"].tolist() == ["1", "nobody"]
     assert decisions["decision"].tolist() == ["took charge", "took charge"]
     assert "Judged by region." in text(page)
     assert "**Model 1**, trained as of 31 October 2025, took charge" in text(page)
