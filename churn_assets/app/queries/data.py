@@ -12,6 +12,22 @@ from churn_assets.app.store import ReleaseStore
 
 Status = Mapping[str, Any]
 ALL_SOURCES = "all sources"
+REASONS = {
+    "malformed": "{} cannot be read as what it should be",
+    "required": "{} is missing",
+    "range": "{} is below or above its bounds",
+    "plausible": "{} is a day that cannot be meant",
+    "pattern": "{} is not written as agreed",
+    "valid": "{} is none of the agreed values",
+    "future": "{} is after the delivery",
+    "unreadable": "the row cannot be read",
+}
+
+
+def in_words(rule: str) -> str:
+    """The reason of a refusal in words; a rule of another kind is told by its name."""
+    kind, _, column = rule.partition(":")
+    return REASONS[kind].format(column.replace("_", " ")) if kind in REASONS else rule
 
 
 def freshness(status: Status) -> pd.DataFrame:
@@ -46,7 +62,10 @@ def missing(status: Status) -> pd.DataFrame:
 
 
 def refused(status: Status, source: str | None = None) -> pd.DataFrame:
-    """Refused rows by source and reason: source, rule, rows, months (number), first, last. Most rows first."""
+    """Refused rows by source and reason: source, why, rule, rows, months (number), first, last.
+
+    The reason with the most rows is first.
+    """
     rows = pd.DataFrame(status["refused_rows"], columns=["source", "extract_month", "rule", "rows"])
     if source is not None:
         rows = rows[rows["source"] == source]
@@ -56,6 +75,7 @@ def refused(status: Status, source: str | None = None) -> pd.DataFrame:
         first=("extract_month", "min"),
         last=("extract_month", "max"),
     )
+    found["why"] = found["rule"].map(in_words)
     return found.sort_values(["rows", "source", "rule"], ascending=[False, True, True], ignore_index=True)
 
 

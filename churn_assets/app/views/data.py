@@ -165,13 +165,12 @@ def _refused(page: Page, status: data.Status) -> None:
             "refused_rows",
             {
                 "source": TableColumn("Source", "Name of the source."),
-                "rule": TableColumn(
-                    "Reason", "The rule that the rows break, and the column that it is about."
-                ),
+                "why": TableColumn("Reason", "What is wrong with the rows."),
                 "rows": TableColumn("Rows", "How many rows it refused.", "number", 0),
                 "months": TableColumn("Months", "In how many months.", "number", 0),
                 "first": TableColumn("First in", "The first of these months, YYYY-MM."),
                 "last": TableColumn("Last in", "The last of these months, YYYY-MM."),
+                "rule": TableColumn("Rule", "The name of the rule, for whoever looks after the data."),
             },
         )
     shown = by_month if picked is None else by_month[by_month["source"] == picked]

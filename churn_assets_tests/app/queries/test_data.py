@@ -17,6 +17,16 @@ def test_refused_rows_are_summed_by_source_and_reason() -> None:
     assert data.refused(status(refused_rows=[])).empty
 
 
+def test_reasons_are_told_in_words_and_unknown_rules_by_their_names() -> None:
+    assert data.refused(status())["why"].tolist() == [
+        "data mb is below or above its bounds",
+        "birth date cannot be read as what it should be",
+        "customer id is missing",
+    ]
+    assert data.in_words("unreadable") == "the row cannot be read"
+    assert data.in_words("date_order:ended_on") == "date_order:ended_on"
+
+
 def test_rows_add_up_and_a_source_without_rows_has_no_share() -> None:
     assert data.row_balance(status()) == {
         "delivered": 6000,
