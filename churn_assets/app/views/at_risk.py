@@ -18,6 +18,7 @@ from churn_assets.app.views.acts_on_customers import MADE, show_actions, show_to
 from churn_assets.app.views.contact_results import show_results
 
 SIZES = (25, 50, 100)
+NAMES = ("risk", "value", "segment", "driver", "contacted", "recommended", "attributes")  # of filters
 VIEWS = {"list": "Who is at risk", "contacts": "What became of contacts"}
 CONTACTED = {"any": "everybody", "no": "not contacted recently", "yes": "contacted recently"}
 
@@ -46,7 +47,8 @@ def show(page: Page) -> None:
     if view == "contacts":
         show_results(page, found)
     else:
-        _show_list(page, found)
+        with st.container():  # so that what stands below stays the same element, and open, when the list changes
+            _show_list(page, found)
         show_today(page, marks, keys)
 
 
@@ -62,7 +64,9 @@ def _keys(page: Page, marks: Sequence[contacts.Mark]) -> dict[str, str]:
 
 
 def _show_list(page: Page, found: Fresh) -> None:
-    filters = _filters(page, found)
+    named = any(name in st.query_params for name in NAMES)
+    with st.expander("Filters", expanded=named):
+        filters = _filters(page, found)
     first, second, third = st.columns([3, 1, 1])
     order: Any = chosen(
         first.selectbox,
