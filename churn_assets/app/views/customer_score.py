@@ -15,6 +15,7 @@ from churn_assets.app.parts.words import plain, points
 from churn_assets.app.queries.customer import outcome_window, score_history, survival
 from churn_assets.app.queries.similar_customers import ENOUGH, similar
 
+SMALLEST = 0.0005  # change of a probability that is told
 ALIKE = {"segment": "segment", "driver": "main cause", "value_tier": "value"}
 HISTORY = {
     "as_of_date": TableColumn("As of", "Day as of which the score was computed.", "date"),
@@ -68,10 +69,13 @@ def _risk(page: Page, row: dict[str, Any], history: pd.DataFrame) -> None:
 
 
 def _change(page: Page, history: pd.DataFrame) -> str | None:
-    """The change since the last scored month; None without one, and where another model gave that score."""
+    """The change since the last scored month; None without one, where another model gave that score, and
+    where it reads as 0.0 points."""
     if len(history) < 2 or history["model_version"].iloc[-2] != history["model_version"].iloc[-1]:
         return None
     before, now = history.iloc[-2], history.iloc[-1]
+    if abs(now["probability"] - before["probability"]) < SMALLEST:
+        return None
     since = page.formats.date(before["as_of_date"])
     return f"{points(page.formats, before['probability'], now['probability'])} since {since}"
 
@@ -81,15 +85,15 @@ def _reasons(page: Page, row: dict[str, Any]) -> None:
         "Why", help="What raises this customer's risk most, the strongest first, as the model sees it."
     )
     reasons = [row[name] for name in ("reason_1", "reason_2", "reason_3") if row[name]]
-    if not reasons:
+    if reasons:
+        said = [plain(reason[:1].upper() + reason[1:]) for reason in reasons]
+        st.markdown("\n".join(f"{n}. {reason}" for n, reason in enumerate(said, 1)))
+    else:
         st.write("Nothing stands out: no single value raises the risk of this customer notably.")
-        return
-    st.markdown(
-        "\n".join(f"{n}. {plain(reason[:1].upper() + reason[1:])}" for n, reason in enumerate(reasons, 1))
-    )
     st.caption(
-        f"Main cause: {plain(row['driver'])}. All days count from {page.formats.date(row['as_of_date'])}. "
-        "A typical value is the middle one of the customers that the model learned from."
+        f"Main cause: {plain(row['driver'] or 'unknown')}. All days count from "
+        f"{page.formats.date(row['as_of_date'])}. A typical value is the middle one of the customers that the model "
+        "learned from."
     )
 
 
@@ -173,18 +177,22 @@ def _similar(page: Page, row: dict[str, Any]) -> None:
     if not found.cases:
         st.write(f"Fewer than {ENOUGH} similar customers were scored {days}; they are too few to tell.")
         return
-    same = " and ".join(f"{ALIKE[name]} ({row[name] or 'unknown'})" for name in found.alike)
-    percent = partial(page.formats.percent, digits=1)
+    number, percent = page.formats.number, partial(page.formats.percent, digits=1)
+    wanted = f" Of those who left, {number(found.by_choice)} wanted to." if found.left else ""
     st.markdown(
-        f"**{found.left:,} of {found.cases:,} left** within {found.within} days, {percent(found.left / found.cases)} "
-        f"(95 % interval {percent(found.low)} to {percent(found.high)}); {found.cases - found.left:,} stayed. "
-        f"Of those who left, {found.by_choice:,} wanted to."
+        f"**{number(found.left)} of {number(found.cases)} left** within {found.within} days, "
+        f"{percent(found.left / found.cases)} (95 % interval {percent(found.low)} to {percent(found.high)}); "
+        f"{number(found.cases - found.left)} stayed.{wanted}"
     )
+    same = " and ".join(f"{ALIKE[name]} ({row[name] or 'unknown'})" for name in found.alike)
     unknown = (
-        f" What became of {found.unknown:,} more is not known; they do not count." if found.unknown else ""
+        f" What became of {number(found.unknown)} more is not known; they do not count."
+        if found.unknown
+        else ""
     )
     st.caption(
         plain(
-            f"Counted {days}: {found.customers:,} customers of the same {same}, each once for every such day.{unknown}"
+            f"Counted {days}: {number(found.customers)} customers of the same {same}, each once for every such day."
+            f"{unknown}"
         )
     )

@@ -110,7 +110,9 @@ def contacts_told(page: Page, row: dict[str, Any]) -> None:
             told[name] = TableColumn(measure.words.capitalize(), measure.meaning)
     shown["became"] = [_became(page, *pair) for pair in zip(found["became"], found["left_on"], strict=True)]
     told["became"] = TableColumn(
-        "What became of it", "Whether the customer left on the day of the contact or after it."
+        "What became of it",
+        f"Whether the customer left on the day of the contact or after it, by what is known on "
+        f"{page.formats.date(page.store.as_of)}.",
     )
     table(page, shown, "contacts", told)
 
