@@ -1,18 +1,20 @@
 """The page of a customer: each kind of customer reads well, and the what-if question answers."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from churn_assets.app.contacts import Contacted, mark
 from churn_assets.app.views.customer import TITLES
 from churn_assets.operations.audit.chain import AuditError
 from churn_assets.operations.audit.verification import stored
 from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.told import AS_OF, NOBODY, OBJECTED, SCORED, WITHOUT, frames, publish_told
+from churn_assets_tests.app.told import AS_OF, MARKED, NOBODY, OBJECTED, SCORED, WITHOUT, frames, publish_told
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +135,25 @@ def test_contacts_say_what_became_of_them(home: Settings, opened: Open) -> None:
     contacts = page.dataframe[-1].value
     assert contacts["became"].tolist() == ["still there", "still there"]
     assert contacts["source"].tolist() == ["retention contacts"] * 2 and "note" not in contacts
+
+
+def test_a_contact_that_was_marked_on_the_page_is_told_before_the_next_release(
+    tmp_path: Path, opened: Open
+) -> None:
+    settings = Settings(home=str(tmp_path))
+    publish_told(settings.releases_uri)
+    people = pa.table({"customer_id": ["C-5"], "customer_key": [MARKED], "full_name": ["Ann Lee"]})
+    write_identity(settings.releases_uri, people, key_made_once(settings))
+    marked = Contacted(MARKED, "C-5", "steady", recommended=False)
+    now = datetime(2026, 1, 3, 12, tzinfo=UTC)
+    mark(settings, "eva", [marked], "not_reached", on=date(2026, 1, 2), scored_on=AS_OF, now=now)
+    page = opened(settings, "customer", customer=MARKED)
+    _fine(page)
+    told = page.dataframe[-1].value
+    assert told["source"].tolist() == ["this page"] * 3
+    assert told["outcome"].tolist()[0] == "not reached"
+    assert told["became"].tolist()[0] == "not known yet: marked after the release was made"
+    assert set(told["became"].tolist()[1:]) == {"still there"}
 
 
 def test_another_value_changes_the_answer_and_reset_takes_it_back(home: Settings, opened: Open) -> None:

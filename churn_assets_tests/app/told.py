@@ -30,6 +30,7 @@ WITHOUT = {  # status -> its customer
     "not_scored": KEYS[156],
 }
 OBJECTED = KEYS[190]
+MARKED = KEYS[4]  # whose contacts were marked on the page
 NOBODY = "f" * 16
 BUSINESS = {
     "name": "telecom",
@@ -88,6 +89,9 @@ def _catalogue() -> dict[str, Any]:
         column("offer", "What was offered."),
         column("cost", "What it cost.", "EUR"),
         column("note", "Nobody fills it in."),
+        column("mark_id", "Number of the mark."),
+        column("outcome", "What came of it."),
+        column("state", "made or withdrawn."),
         column("left_on", "Day of the ending."),
     ]
     return {"customer_months": {"columns": months}, "contacts": {"columns": contacts}}
@@ -205,7 +209,12 @@ def _contacts() -> pd.DataFrame:
         (WITHOUT["unknown"], date(2025, 6, 1), None),
     ]
     rows = pd.DataFrame(told, columns=["customer_key", "happened_on", "left_on"])
-    return rows.assign(source="retention_contacts", offer="discount_10", cost=4.5, note=None)
+    rows = rows.assign(source="retention_contacts", offer="discount_10", cost=4.5, note=None)
+    marked = pd.DataFrame(
+        [("m1", "thinking", "made"), ("m2", "leaving", "withdrawn"), ("m3", "accepted", "made")],
+        columns=["mark_id", "outcome", "state"],
+    ).assign(customer_key=MARKED, happened_on=date(2025, 12, 10), source="app_contacts")
+    return pd.concat([rows, marked]).sort_values("customer_key")
 
 
 def publish_told(root: Path | str, number: int = 0, **edits: Any) -> Manifest:
