@@ -9,12 +9,24 @@ from streamlit.testing.v1 import AppTest
 
 from churn_assets.app.contacts import Contacted, mark
 from churn_assets.app.views.customer import TITLES
+from churn_assets.contracts.feature import Feature
 from churn_assets.operations.audit.chain import AuditError
 from churn_assets.operations.audit.verification import stored
 from churn_assets.serving.release.identity import key_made_once, write_identity
+from churn_assets.serving.release.words import FeatureWords
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.told import AS_OF, MARKED, NOBODY, OBJECTED, SCORED, WITHOUT, frames, publish_told
+from churn_assets_tests.app.told import (
+    AS_OF,
+    MARKED,
+    NOBODY,
+    OBJECTED,
+    SCORED,
+    WITHOUT,
+    WORDS,
+    frames,
+    publish_told,
+)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +93,7 @@ def test_a_customer_with_a_score_is_told_in_full(home: Settings, opened: Open) -
         "What if",
         "Contacts",
     ]
-    assert "Call this week." in text and "Main cause: service." in text
+    assert "Call this week." in text and "Main cause, taking all values together: service." in text
     assert "Expected to stay 9.5 of the next 11 months (mean, 95 % interval 9.1 to 9.9)" in text
     assert "from 8 January 2026 to 6 February 2026" in page.metric[0].help
     assert "within 37 days" in text
@@ -92,7 +104,7 @@ def test_the_page_is_that_of_the_release(home: Settings, opened: Open) -> None:
     page = opened(home, "customer", customer=SCORED[3])
     text = _fine(page)
     assert _figures(page)["Chance to leave"] == f"{row['probability']:.1%}"
-    assert _figures(page)["Segment"] == "at risk"
+    assert _figures(page)["Segment"] == "at risk" and _figures(page)["Value"] == "not declared"
     for name in ("reason_1", "reason_2", "reason_3"):
         assert row[name] is None or row[name][1:] in text
     assert not page.metric[0].delta  # another model gave the score before
@@ -198,6 +210,14 @@ def test_the_change_since_the_last_month_is_told_where_one_model_gave_both(
     _fine(page)
     now = made["customers"]["probability"].iloc[0]
     assert page.metric[0].delta == f"+{100 * (now - 0.22):.1f} points since 30 November 2025"
+
+
+def test_the_value_is_told_per_month_with_its_tier(tmp_path: Path, opened: Open) -> None:
+    settings = Settings(home=str(tmp_path))
+    spent = Feature("spent_3m", "number", "value", "spent", aggregate="sum", months=3, unit="EUR")
+    told = FeatureWords(spent, False, None, None, "EUR", "Sum.")
+    publish_told(settings.releases_uri, value="spent_3m", words=[*WORDS, told])
+    assert _figures(opened(settings, "customer", customer=SCORED[1]))["Value per month"] == "€7 (high)"
 
 
 def test_a_single_scored_month_is_a_sentence(tmp_path: Path, opened: Open) -> None:

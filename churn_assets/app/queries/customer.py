@@ -8,6 +8,7 @@ import pandas as pd
 
 from churn_assets.app.contacts import SOURCE
 from churn_assets.app.queries.contacts import NOTHING, Fresh, column_of, quoted, were_made
+from churn_assets.app.queries.value import CustomerValue
 from churn_assets.app.store import ReleaseStore
 
 MONTHS = 24  # newest months that are shown
@@ -168,6 +169,11 @@ def _contacts_of_release(store: ReleaseStore, row: dict[str, Any], found: Fresh)
     rows["became"] = _without_ending(row["status"])
     rows.loc[rows["left_on"].notna(), "became"] = "left"
     return rows
+
+
+def worth(row: dict[str, Any], value: CustomerValue) -> float | None:
+    """The customer's value, per month where it is a sum over months; None where it is not known."""
+    return None if row["value"] is None else float(row["value"]) / (value.months or 1)
 
 
 def survival(row: dict[str, Any]) -> pd.DataFrame:

@@ -6,14 +6,16 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from churn_assets.app.page import Page
 from churn_assets.app.parts.charts import COLOURS, chart, colours, shapes
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain, points
-from churn_assets.app.queries.customer import outcome_window, score_history, survival
+from churn_assets.app.queries.customer import outcome_window, score_history, survival, worth
 from churn_assets.app.queries.similar_customers import ENOUGH, similar
+from churn_assets.app.queries.value import customer_value
 
 SMALLEST = 0.0005  # change of a probability that is told
 ALIKE = {"segment": "segment", "driver": "main cause", "value_tier": "value"}
@@ -58,14 +60,21 @@ def _risk(page: Page, row: dict[str, Any], history: pd.DataFrame) -> None:
         more_is_worse=True,
     )
     figure(columns[1], "Risk", row["risk_tier"], "high, elevated or low, by rank among all scored customers.")
-    figure(
-        columns[2],
-        "Value",
-        row["value_tier"],
-        "high, middle or low, by rank of the figure that the business names as the customer's value.",
-    )
+    _value(page, columns[2], row)
     figure(columns[3], "Segment", row["segment"], "Group of customers for whom one action is recommended.")
     st.markdown(f"**What to do:** {plain(row['action'] or 'nothing is recommended.')}")
+
+
+def _value(page: Page, column: DeltaGenerator, row: dict[str, Any]) -> None:
+    value = customer_value(page.store)
+    if value is None:
+        figure(column, "Value", "not declared", "The business declares no value of a customer.")
+        return
+    amount = value.told(page.formats, worth(row, value))
+    label = "Value per month" if value.months else "Value"
+    tier = f" ({row['value_tier']})" if amount is not None and row["value_tier"] else ""
+    what = f"{value.how} In brackets: high, middle or low, by rank among all scored customers."
+    figure(column, label, None if amount is None else f"{amount}{tier}", what)
 
 
 def _change(page: Page, history: pd.DataFrame) -> str | None:
@@ -91,7 +100,7 @@ def _reasons(page: Page, row: dict[str, Any]) -> None:
     else:
         st.write("Nothing stands out: no single value raises the risk of this customer notably.")
     st.caption(
-        f"Main cause: {plain(row['driver'] or 'unknown')}. All days count from "
+        f"Main cause, taking all values together: {plain(row['driver'] or 'unknown')}. All days count from "
         f"{page.formats.date(row['as_of_date'])}. A typical value is the middle one of the customers that the model "
         "learned from."
     )
