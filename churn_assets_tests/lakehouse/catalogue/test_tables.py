@@ -112,3 +112,9 @@ def test_rows_come_in_the_declared_types_and_what_is_left_out_is_null() -> None:
     assert rows.schema.field("price").type == pa.decimal128(10, 2)
     with pytest.raises(ValueError, match="gold/shapes has no column colour"):
         SHAPES.rows([{"count": 1}, {"colour": "red"}])
+
+
+def test_the_activity_of_the_label_source_stands_first() -> None:
+    """Whatever the names of the sources: gold/customers starts from the rows of those who are customers."""
+    names = [c.name for c in tables.customers(load_business(SHIPPED_BUSINESSES / "shop")).columns]
+    assert names.index("transactions_total") < names.index("first_app_contacts_on")
