@@ -10,6 +10,7 @@ from typing import Any
 
 from churn_assets.access.keys import Keys, keys_file
 from churn_assets.access.loopback import is_loopback
+from churn_assets.operations.log.writing import start
 from churn_assets.settings import AppSettings, Settings
 
 MAIN = Path(__file__).with_name("main.py")
@@ -57,6 +58,7 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
 
     app = settings.app
     by = require_safe(settings)
+    start(settings)
     bootstrap.load_config_options(OPTIONS)
     page = App(MAIN, secrets=login_of(app), middleware=[Middleware(Gate, settings=settings)])
     with _bound(app.host, app.port) as listening:
