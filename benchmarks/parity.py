@@ -112,7 +112,9 @@ class World:
         An earlier file holds no date beyond the day of its new extract.
         """
         earlier, month = self.months[-4], self.months[-3]
-        source = load_business(SHIPPED_BUSINESSES / self.business).sources[0]
+        source = next(
+            s for s in load_business(SHIPPED_BUSINESSES / self.business).sources if s.comes_regularly
+        )
         extracts = self.folder / "landing" / source.name
         newest = max(extracts.glob(f"extract_date={month}-*"))
         late = newest.with_name(f"extract_date={month}-{int(newest.name[-2:]) - 1:02d}")

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn_assets.app.natural_ids import NaturalIds
 from churn_assets.app.reader import Reader
 from churn_assets.app.search import ID, KEY, OWNER, Hit, by_id, by_key, by_name
 from churn_assets.operations.audit.chain import AuditError, record
@@ -87,6 +88,10 @@ class IdentityBook:
         rows: pd.DataFrame = people.filter(chosen).to_pandas()
         self._record(reader, "export", sorted(rows[KEY].unique()))
         return rows.sort_values(ID, ignore_index=True)
+
+    def natural_ids(self) -> NaturalIds:
+        """Natural ids, with which a marked contact names its customer in the landing zone. Nobody sees them."""
+        return NaturalIds(self._people())
 
     def _of_reader(self, reader: Reader) -> tuple[pa.Table, str | None]:
         """All people, and whose customers the reader may see; None: everybody's."""

@@ -17,7 +17,7 @@ def reader_of(settings: Settings) -> Reader:
     """The reader of this run. Asks for a login, or ends the run with a sentence, where there is none."""
     keys = Keys(keys_file(settings))
     given = st.context.cookies.get(COOKIE)
-    if (reader := of_key(keys.find(given) if given else None)) is not None:
+    if (reader := of_key(keys.find(given) if isinstance(given, str) else None)) is not None:
         return reader
     if settings.app.issuer is not None:
         return _logged_in(settings.app)

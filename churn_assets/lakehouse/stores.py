@@ -288,7 +288,7 @@ OTHERS = (
     Store(
         ".*.lock",
         "lock",
-        "Empty file; whoever adds keys holds its lock.",
+        "Empty files; whoever adds keys or marks contacts holds one.",
         False,
         "no limit; may be deleted while nothing runs",
         False,

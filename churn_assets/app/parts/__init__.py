@@ -2,5 +2,5 @@
 
 A part knows how something looks, and nothing of churn.
 
-May import: app.
+May import: app, contracts.
 """

@@ -40,6 +40,7 @@ def table(
     *,
     selection: Literal["one", "many"] | None = None,
     height: int | None = None,
+    key: str | None = None,
 ) -> list[int]:
     """Draws a table and the button that downloads it; returns the positions of the rows that the reader chose.
 
@@ -50,6 +51,7 @@ def table(
         columns: the columns that are shown, in this order.
         selection: whether rows can be chosen, one or many.
         height: pixels; by default as high as its rows, up to ten.
+        key: of the widget, if not the name; another key forgets which rows were chosen.
     """
     shown = frame.loc[:, list(columns)]
     if shown.empty:
@@ -61,7 +63,7 @@ def table(
         _for_browser(shown, columns),
         hide_index=True,
         column_config=config,
-        key=f"{name}_table",
+        key=f"{key or name}_table",
         on_select="rerun" if selection else "ignore",
         selection_mode="single-row" if selection == "one" else "multi-row",
         placeholder="unknown",

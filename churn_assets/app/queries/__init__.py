@@ -2,5 +2,5 @@
 
 Nothing here knows Streamlit, so that each answer can be compared with another computation.
 
-May import: app.
+May import: app, contracts, ml.metrics, ml.portable, reporting, serving.release.
 """

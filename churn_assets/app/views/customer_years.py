@@ -1,0 +1,121 @@
+"""What the sources tell of a customer: figures by month, facts, and contacts with what became of them."""
+
+from datetime import date
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from churn_assets.app.page import Page
+from churn_assets.app.parts.charts import COLOURS, chart
+from churn_assets.app.parts.tables import TableColumn, table
+from churn_assets.app.parts.words import NOT_GIVEN, plain, said, spaced, step_of
+from churn_assets.app.queries.customer import (
+    Measure,
+    contact_columns,
+    contacts,
+    facts,
+    measures,
+    months,
+)
+
+COLUMNS = 3  # charts beside each other
+FACTS = {
+    "what": TableColumn("What", "What the sources tell."),
+    "value": TableColumn("Value", f"As of that month; “{NOT_GIVEN}” where the sources tell nothing."),
+    "meaning": TableColumn("Meaning", "What it means.", width="large"),
+}
+BECAME = {
+    "still there": "still there",
+    "merged": "merged into another customer",
+    "unknown": "not known",
+}
+
+
+def months_told(page: Page, row: dict[str, Any]) -> None:
+    """Small charts of the figures that the business follows by month."""
+    st.subheader(
+        "Month by month", help="What the sources told of each month. A gap is a month that is not known."
+    )
+    known, rows = measures(page.store), months(page.store, row["customer_key"])
+    if rows.empty:
+        st.write("No month of this customer is known.")
+        return
+    for start in range(0, len(known), COLUMNS):
+        for column, measure in zip(st.columns(COLUMNS), known[start : start + COLUMNS], strict=False):
+            with column:
+                _month_chart(rows, measure)
+    with st.expander("What do these figures mean?"):
+        st.markdown("\n".join(f"- **{plain(m.words.capitalize())}**: {plain(m.meaning)}" for m in known))
+
+
+def _month_chart(rows: pd.DataFrame, measure: Measure) -> None:
+    values = rows[measure.name]
+    step = step_of(measure.unit, float(values.abs().max() or 0.0))
+    shown = pd.DataFrame({"month": rows["month"], "value": values / step.size})
+    title = measure.words.capitalize() + (f" ({step.name})" if step.name else "")
+    drawn = (
+        alt.Chart(shown)
+        .mark_line(point=alt.OverlayMarkDef(size=30), color=COLOURS[0], invalid="break-paths-filter-domains")
+        .encode(
+            x=alt.X("month:T", title=None, axis=alt.Axis(format="%m/%y", labelOverlap=True)),
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=True)),
+            tooltip=[alt.Tooltip("month:T", format="%Y-%m"), alt.Tooltip("value:Q", format=",.1f")],
+        )
+        .properties(height=140)
+    )
+    chart(drawn, f"{title}, by month.")
+
+
+def facts_told(page: Page, row: dict[str, Any]) -> None:
+    """Contract and attributes as of the newest month."""
+    month, found = facts(page.store, row["customer_key"])
+    st.subheader("Contract and customer")
+    if month is None:
+        st.write("The sources tell nothing of this customer yet.")
+        return
+    st.caption(f"As known for {page.formats.month(date.fromisoformat(f'{month}-01'))}.")
+    shown = pd.DataFrame(
+        [
+            (fact.measure.words, said(page.formats, fact.value, fact.measure.unit), fact.measure.meaning)
+            for fact in found
+        ],
+        columns=list(FACTS),
+    )
+    table(page, shown, "facts", FACTS)
+
+
+def contacts_told(page: Page, row: dict[str, Any]) -> None:
+    """Contacts and what became of them."""
+    st.subheader(
+        "Contacts", help="Every contact that the sources told, and whether the customer left afterwards."
+    )
+    if not page.store.has("contacts"):
+        st.write(plain(f"Contacts are not known: {page.store.why_absent('contacts')}."))
+        return
+    found = contacts(page.store, row)
+    if found.empty:
+        st.write("The sources know of no contact with this customer.")
+        return
+    columns = {m.name: m for m in contact_columns(page.store)}
+    told = {
+        "happened_on": TableColumn("Day", "Day of the contact.", "date"),
+        "source": TableColumn("Source", "Source that told the contact."),
+    }
+    shown = pd.DataFrame({"happened_on": found["happened_on"], "source": found["source"].map(spaced)})
+    for name, measure in columns.items():
+        if name in found:
+            shown[name] = [said(page.formats, value, measure.unit) for value in found[name]]
+            told[name] = TableColumn(measure.words.capitalize(), measure.meaning)
+    shown["became"] = [_became(page, *pair) for pair in zip(found["became"], found["left_on"], strict=True)]
+    told["became"] = TableColumn(
+        "What became of it", "Whether the customer left on the day of the contact or after it."
+    )
+    table(page, shown, "contacts", told)
+
+
+def _became(page: Page, became: str, left_on: Any) -> str:
+    if became == "left":
+        return f"left on {page.formats.date(pd.Timestamp(left_on).date())}"
+    return BECAME[became]
