@@ -13,6 +13,7 @@ from churn_assets.models.champions import Champion
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.drift import BASE_RATE
 from churn_assets.monitoring.monthly_page import Facts, outcome_days
+from churn_assets.monitoring.page_contacts import page_contacts
 from churn_assets.monitoring.page_use import WEEKS, use_in_words
 from churn_assets.monitoring.read_cohorts import in_charge, sampled_cohorts
 from churn_assets.monitoring.scored_month import ScoredMonth
@@ -79,13 +80,15 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str, today: dat
             row for row in _rows(lakehouse, tables.PEOPLE_BALANCE, until=day) if row["as_of_date"] == day
         ],
         churn=_churn(lakehouse, month),
-        use=_use(lakehouse, today),
+        use=_use(lakehouse, business, today),
     )
 
 
-def _use(lakehouse: Lakehouse, today: date) -> list[str]:
+def _use(lakehouse: Lakehouse, business: Business, today: date) -> list[str]:
     """Sentences about the use of the page of the retention team; empty if nobody ever opened it."""
-    return use_in_words(visits_since(lakehouse.settings, today - timedelta(weeks=WEEKS)), today)
+    told = use_in_words(visits_since(lakehouse.settings, today - timedelta(weeks=WEEKS)), today)
+    marked = page_contacts(lakehouse, business, today)
+    return [*told, *([marked.sentence] if marked else [])]
 
 
 def _churn(lakehouse: Lakehouse, month: str) -> dict[str, Any] | None:
