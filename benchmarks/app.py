@@ -1,4 +1,4 @@
-"""`python -m benchmarks.app measure FOLDER CUSTOMERS`: the page of the retention team over releases of many customers.
+"""`python -m benchmarks.app CUSTOMERS FOLDER`: the page of the retention team over releases of many customers.
 
 The release is that of the demo, with every customer many times under other keys. A time is that of one run of the
 page's script, in this process and without a browser: what the server adds to a click. Ten readers are ten threads.
@@ -128,4 +128,4 @@ def measure(folder: Path, customers: int) -> None:
 
 
 if __name__ == "__main__":
-    measure(Path(sys.argv[2]), int(sys.argv[3]))
+    measure(Path(sys.argv[2]), int(sys.argv[1]))
