@@ -1,18 +1,32 @@
 """The page of a customer: each kind of customer reads well, and the what-if question answers."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from churn_assets.app.contacts import Contacted, mark
 from churn_assets.app.views.customer import TITLES
+from churn_assets.contracts.feature import Feature
 from churn_assets.operations.audit.chain import AuditError
 from churn_assets.operations.audit.verification import stored
 from churn_assets.serving.release.identity import key_made_once, write_identity
+from churn_assets.serving.release.words import FeatureWords
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.told import AS_OF, NOBODY, OBJECTED, SCORED, WITHOUT, frames, publish_told
+from churn_assets_tests.app.told import (
+    AS_OF,
+    MARKED,
+    NOBODY,
+    OBJECTED,
+    SCORED,
+    WITHOUT,
+    WORDS,
+    frames,
+    publish_told,
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +93,7 @@ def test_a_customer_with_a_score_is_told_in_full(home: Settings, opened: Open) -
         "What if",
         "Contacts",
     ]
-    assert "Call this week." in text and "Main cause: service." in text
+    assert "Call this week." in text and "Main cause, taking all values together: service." in text
     assert "Expected to stay 9.5 of the next 11 months (mean, 95 % interval 9.1 to 9.9)" in text
     assert "from 8 January 2026 to 6 February 2026" in page.metric[0].help
     assert "within 37 days" in text
@@ -90,7 +104,7 @@ def test_the_page_is_that_of_the_release(home: Settings, opened: Open) -> None:
     page = opened(home, "customer", customer=SCORED[3])
     text = _fine(page)
     assert _figures(page)["Chance to leave"] == f"{row['probability']:.1%}"
-    assert _figures(page)["Segment"] == "at risk"
+    assert _figures(page)["Segment"] == "at risk" and _figures(page)["Value"] == "not declared"
     for name in ("reason_1", "reason_2", "reason_3"):
         assert row[name] is None or row[name][1:] in text
     assert not page.metric[0].delta  # another model gave the score before
@@ -135,6 +149,25 @@ def test_contacts_say_what_became_of_them(home: Settings, opened: Open) -> None:
     assert contacts["source"].tolist() == ["retention contacts"] * 2 and "note" not in contacts
 
 
+def test_a_contact_that_was_marked_on_the_page_is_told_before_the_next_release(
+    tmp_path: Path, opened: Open
+) -> None:
+    settings = Settings(home=str(tmp_path))
+    publish_told(settings.releases_uri)
+    people = pa.table({"customer_id": ["C-5"], "customer_key": [MARKED], "full_name": ["Ann Lee"]})
+    write_identity(settings.releases_uri, people, key_made_once(settings))
+    marked = Contacted(MARKED, "C-5", "steady", recommended=False)
+    now = datetime(2026, 1, 3, 12, tzinfo=UTC)
+    mark(settings, "eva", [marked], "not_reached", on=date(2026, 1, 2), scored_on=AS_OF, now=now)
+    page = opened(settings, "customer", customer=MARKED)
+    _fine(page)
+    told = page.dataframe[-1].value
+    assert told["source"].tolist() == ["this page"] * 3
+    assert told["outcome"].tolist()[0] == "not reached"
+    assert told["became"].tolist()[0] == "not known yet: marked after the release was made"
+    assert set(told["became"].tolist()[1:]) == {"still there"}
+
+
 def test_another_value_changes_the_answer_and_reset_takes_it_back(home: Settings, opened: Open) -> None:
     page = opened(home, "customer", customer=SCORED[0])
     before = _figures(page)
@@ -177,6 +210,14 @@ def test_the_change_since_the_last_month_is_told_where_one_model_gave_both(
     _fine(page)
     now = made["customers"]["probability"].iloc[0]
     assert page.metric[0].delta == f"+{100 * (now - 0.22):.1f} points since 30 November 2025"
+
+
+def test_the_value_is_told_per_month_with_its_tier(tmp_path: Path, opened: Open) -> None:
+    settings = Settings(home=str(tmp_path))
+    spent = Feature("spent_3m", "number", "value", "spent", aggregate="sum", months=3, unit="EUR")
+    told = FeatureWords(spent, False, None, None, "EUR", "Sum.")
+    publish_told(settings.releases_uri, value="spent_3m", words=[*WORDS, told])
+    assert _figures(opened(settings, "customer", customer=SCORED[1]))["Value per month"] == "€7 (high)"
 
 
 def test_a_single_scored_month_is_a_sentence(tmp_path: Path, opened: Open) -> None:

@@ -1,5 +1,6 @@
 """A release with customers of every kind: with a score and without one, with history, contacts and endings."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -30,6 +31,7 @@ WITHOUT = {  # status -> its customer
     "not_scored": KEYS[156],
 }
 OBJECTED = KEYS[190]
+MARKED = KEYS[4]  # whose contacts were marked on the page
 NOBODY = "f" * 16
 BUSINESS = {
     "name": "telecom",
@@ -88,6 +90,9 @@ def _catalogue() -> dict[str, Any]:
         column("offer", "What was offered."),
         column("cost", "What it cost.", "EUR"),
         column("note", "Nobody fills it in."),
+        column("mark_id", "Number of the mark."),
+        column("outcome", "What came of it."),
+        column("state", "made or withdrawn."),
         column("left_on", "Day of the ending."),
     ]
     return {"customer_months": {"columns": months}, "contacts": {"columns": contacts}}
@@ -205,11 +210,31 @@ def _contacts() -> pd.DataFrame:
         (WITHOUT["unknown"], date(2025, 6, 1), None),
     ]
     rows = pd.DataFrame(told, columns=["customer_key", "happened_on", "left_on"])
-    return rows.assign(source="retention_contacts", offer="discount_10", cost=4.5, note=None)
+    rows = rows.assign(source="retention_contacts", offer="discount_10", cost=4.5, note=None)
+    marked = pd.DataFrame(
+        [("m1", "thinking", "made"), ("m2", "leaving", "withdrawn"), ("m3", "accepted", "made")],
+        columns=["mark_id", "outcome", "state"],
+    ).assign(customer_key=MARKED, happened_on=date(2025, 12, 10), source="app_contacts")
+    return pd.concat([rows, marked]).sort_values("customer_key")
 
 
-def publish_told(root: Path | str, number: int = 0, **edits: Any) -> Manifest:
-    """Publishes the release; `edits` replace its tables, None leaves one out, or fields of `About`."""
+def publish_told(
+    root: Path | str,
+    number: int = 0,
+    *,
+    value: str | None = None,
+    words: Sequence[FeatureWords] = WORDS,
+    **edits: Any,
+) -> Manifest:
+    """Publishes the release.
+
+    Args:
+        root: of the releases.
+        number: later ones have greater numbers.
+        value: the feature that is the customer's value, if any.
+        words: the features.
+        edits: tables that replace those of `frames`, None to leave one out; or fields of `About`.
+    """
     tables: dict[str, Any] = frames() | {name: edits.pop(name) for name in list(edits) if name in frames()}
     held = {
         name: pa.Table.from_pandas(frame, preserve_index=False)
@@ -219,5 +244,6 @@ def publish_told(root: Path | str, number: int = 0, **edits: Any) -> Manifest:
     made = contents(**held)
     about = replace(made.about, as_of_dates=[str(day) for day in DAYS], **edits)
     absent = {name: f"{name} was never materialised" for name, frame in tables.items() if frame is None}
-    made = replace(made, about=about, words=WORDS, business=BUSINESS, catalogue=_catalogue(), absent=absent)
+    business = BUSINESS | ({"segments": {"value": {"feature": value}}} if value else {})
+    made = replace(made, about=about, words=words, business=business, catalogue=_catalogue(), absent=absent)
     return write_release(str(root), made, now=NOW, run_id=f"run{number}", keep=3)

@@ -98,12 +98,8 @@ def touched(store: ReleaseStore, found: Fresh) -> tuple[str, list[Any]]:
     values: list[Any] = []
     if store.has("contacts"):
         mark, outcome = column_of(store, "mark_id"), column_of(store, "outcome")
-        condition, values = _made(store)
+        condition, values = were_made(store, found)
         own = f"source = '{SOURCE}'"
-        if mark is not None:
-            number = quoted(mark)
-            condition += f" AND ({number} IS NULL OR NOT list_contains(?::VARCHAR[], {number}))"
-            values.append(sorted(found.withdrawn))
         told = f"CASE WHEN {own} THEN {quoted(outcome)} END" if outcome else "NULL::VARCHAR"
         number = quoted(mark) if mark else "NULL::VARCHAR"
         parts.append(
@@ -123,6 +119,17 @@ def touched(store: ReleaseStore, found: Fresh) -> tuple[str, list[Any]]:
         [p.mark_id for p in made],
     ]
     return " UNION ALL ".join(parts), values
+
+
+def were_made(store: ReleaseStore, found: Fresh) -> tuple[str, list[Any]]:
+    """The condition, with its parameters, on rows of `contacts` that were really made and not taken back since."""
+    condition, values = _made(store)
+    mark = column_of(store, "mark_id")
+    if mark is not None:
+        number = quoted(mark)
+        condition += f" AND ({number} IS NULL OR NOT list_contains(?::VARCHAR[], {number}))"
+        values.append(sorted(found.withdrawn))
+    return condition, values
 
 
 def _made(store: ReleaseStore) -> tuple[str, list[Any]]:

@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from churn_assets.app.contacts import SOURCE
+from churn_assets.app.queries.contacts import NOTHING, Fresh, column_of, quoted, were_made
+from churn_assets.app.queries.value import CustomerValue
 from churn_assets.app.store import ReleaseStore
 
 MONTHS = 24  # newest months that are shown
@@ -14,7 +17,7 @@ HERE = frozenset({SCORED, "in_notice", "too_new", "not_scored"})  # statuses of 
 OWN_OF_MONTHS = frozenset({"customer_key", "month", "status"})
 OWN_OF_CONTACTS = frozenset({"customer_key", "happened_on", "source", "left_on"})
 
-Became = Literal["left", "still there", "merged", "unknown"]
+Became = Literal["left", "still there", "merged", "unknown", "not read yet"]
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,11 @@ def measures(store: ReleaseStore) -> list[Measure]:
 def months(store: ReleaseStore, customer_key: str) -> pd.DataFrame:
     """`month` (its first day) and the measures of the customer's newest months, the oldest first.
 
-    A month without a row between two others has missing values: what happened in it is not known.
+    A month without a row between two others has missing values: the sources tell nothing of it.
     """
     names = [m.name for m in measures(store)]
     found = store.frame(
-        f"SELECT month, {', '.join(map(_quoted, names))} FROM customer_months WHERE customer_key = ? "
+        f"SELECT month, {', '.join(map(quoted, names))} FROM customer_months WHERE customer_key = ? "
         f"ORDER BY month DESC LIMIT {MONTHS}"
         if names
         else "SELECT month FROM customer_months WHERE customer_key = ? LIMIT 0",
@@ -118,28 +121,59 @@ def endings(store: ReleaseStore, customer_key: str) -> list[dict[str, Any]]:
 
 
 def contact_columns(store: ReleaseStore) -> list[Measure]:
-    """What contacts tell besides their day and their source."""
-    return [m for m in _columns(store, "contacts") if m.name not in OWN_OF_CONTACTS]
+    """What contacts tell besides their day and their source; no numbers of records, which tell people nothing."""
+    hidden = OWN_OF_CONTACTS | {column_of(store, "state")}
+    return [m for m in _columns(store, "contacts") if m.name not in hidden and not m.name.endswith("_id")]
 
 
-def contacts(store: ReleaseStore, row: dict[str, Any]) -> pd.DataFrame:
-    """The customer's contacts, the newest first: happened_on, source, what the source tells, became and left_on.
+def contacts(store: ReleaseStore, row: dict[str, Any], found: Fresh = NOTHING) -> pd.DataFrame:
+    """The customer's contacts, the newest first: happened_on, source, what the source tells, left_on and became.
 
-    `became` says whether the customer left afterwards (see `Became`). Columns that tell nothing are left out.
+    `became` says whether the customer left afterwards (see `Became`). Columns that tell nothing are left out, and rows
+    that are no contact: control groups, and marks that were taken back.
+
+    Args:
+        store: of the release.
+        row: of the customer, see `customer_row`.
+        found: what was marked on the pages since the release.
     """
-    if not store.has("contacts"):
+    pending = [
+        {
+            "happened_on": pd.Timestamp(p.happened_on),
+            "source": SOURCE,
+            "outcome": p.outcome,
+            "became": "not read yet",
+        }
+        for p in found.made
+        if p.customer_key == row["customer_key"]
+    ]
+    known = _contacts_of_release(store, row, found) if store.has("contacts") else pd.DataFrame()
+    added = pd.DataFrame(pending).rename(columns={"outcome": column_of(store, "outcome") or "outcome"})
+    both = [rows for rows in (added, known) if not rows.empty]
+    if not both:
         return pd.DataFrame()
-    own = [m.name for m in contact_columns(store)]
-    found = store.frame(
-        f"SELECT happened_on, source, {''.join(f'{_quoted(name)}, ' for name in own)}left_on "
-        "FROM contacts WHERE customer_key = ? ORDER BY happened_on DESC",
-        [row["customer_key"]],
+    every = pd.concat(both, ignore_index=True).reindex(columns=known.columns.union(added.columns, sort=False))
+    return every.dropna(axis="columns", how="all").sort_values(
+        "happened_on", ascending=False, ignore_index=True
     )
-    silent = [name for name in own if found[name].isna().all()]
-    left = found["left_on"].notna()
-    found.insert(len(found.columns) - 1, "became", _without_ending(row["status"]))
-    found.loc[left, "became"] = "left"
-    return found.drop(columns=silent)
+
+
+def _contacts_of_release(store: ReleaseStore, row: dict[str, Any], found: Fresh) -> pd.DataFrame:
+    own = [m.name for m in contact_columns(store)]
+    condition, values = were_made(store, found)
+    rows = store.frame(
+        f"SELECT happened_on, source, {''.join(f'{quoted(name)}, ' for name in own)}left_on "
+        f"FROM contacts WHERE customer_key = ? AND {condition}",
+        [row["customer_key"], *values],
+    )
+    rows["became"] = _without_ending(row["status"])
+    rows.loc[rows["left_on"].notna(), "became"] = "left"
+    return rows
+
+
+def worth(row: dict[str, Any], value: CustomerValue) -> float | None:
+    """The customer's value, per month where it is a sum over months; None where it is not known."""
+    return None if row["value"] is None else float(row["value"]) / (value.months or 1)
 
 
 def survival(row: dict[str, Any]) -> pd.DataFrame:
@@ -181,7 +215,3 @@ def _columns(store: ReleaseStore, table: str) -> list[Measure]:
         )
         for column in store.catalogue.get(table, {}).get("columns", [])
     ]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -11,11 +11,11 @@ from churn_assets.app.page import Page
 from churn_assets.app.parts.filters import chosen
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
-from churn_assets.app.people import PeopleError
 from churn_assets.app.queries import at_risk as query
 from churn_assets.app.queries.contacts import Fresh, fresh
 from churn_assets.app.views.acts_on_customers import MADE, show_actions, show_today
 from churn_assets.app.views.contact_results import show_results
+from churn_assets.app.views.marked import keys_of_marks
 
 SIZES = (25, 50, 100)
 VIEWS = {"list": "Who is at risk", "contacts": "What became of contacts"}
@@ -31,7 +31,7 @@ def show(page: Page) -> None:
         "them, or to mark them as contacted.",
     )
     marks = contacts.marks(page.settings, page.store.as_of.replace(day=1))
-    keys = _keys(page, marks)
+    keys = keys_of_marks(page, marks)
     found = fresh(page.store, marks, keys)
     view = chosen(
         st.segmented_control,
@@ -48,17 +48,6 @@ def show(page: Page) -> None:
     else:
         _show_list(page, found)
         show_today(page, marks, keys)
-
-
-def _keys(page: Page, marks: Sequence[contacts.Mark]) -> dict[str, str]:
-    """Natural id -> customer_key of the marks, which the landing zone names by natural ids."""
-    if not marks:
-        return {}
-    try:
-        return page.people.natural_ids().keys_of([m.row.customer_id for m in marks])
-    except PeopleError as error:
-        st.warning(f"Contacts that were marked here lately are not shown. {error}")
-        return {}
 
 
 def _show_list(page: Page, found: Fresh) -> None:

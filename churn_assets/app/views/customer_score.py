@@ -6,15 +6,18 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from churn_assets.app.page import Page
 from churn_assets.app.parts.charts import COLOURS, chart, colours, shapes
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain, points
-from churn_assets.app.queries.customer import outcome_window, score_history, survival
+from churn_assets.app.queries.customer import outcome_window, score_history, survival, worth
 from churn_assets.app.queries.similar_customers import ENOUGH, similar
+from churn_assets.app.queries.value import customer_value
 
+SMALLEST = 0.0005  # change of a probability that is told
 ALIKE = {"segment": "segment", "driver": "main cause", "value_tier": "value"}
 HISTORY = {
     "as_of_date": TableColumn("As of", "Day as of which the score was computed.", "date"),
@@ -57,21 +60,31 @@ def _risk(page: Page, row: dict[str, Any], history: pd.DataFrame) -> None:
         more_is_worse=True,
     )
     figure(columns[1], "Risk", row["risk_tier"], "high, elevated or low, by rank among all scored customers.")
-    figure(
-        columns[2],
-        "Value",
-        row["value_tier"],
-        "high, middle or low, by rank of the figure that the business names as the customer's value.",
-    )
+    _value(page, columns[2], row)
     figure(columns[3], "Segment", row["segment"], "Group of customers for whom one action is recommended.")
     st.markdown(f"**What to do:** {plain(row['action'] or 'nothing is recommended.')}")
 
 
+def _value(page: Page, column: DeltaGenerator, row: dict[str, Any]) -> None:
+    value = customer_value(page.store)
+    if value is None:
+        figure(column, "Value", "not declared", "The business declares no value of a customer.")
+        return
+    amount = value.told(page.formats, worth(row, value))
+    label = "Value per month" if value.months else "Value"
+    tier = f" ({row['value_tier']})" if amount is not None and row["value_tier"] else ""
+    what = f"{value.how} In brackets: high, middle or low, by rank among all scored customers."
+    figure(column, label, None if amount is None else f"{amount}{tier}", what)
+
+
 def _change(page: Page, history: pd.DataFrame) -> str | None:
-    """The change since the last scored month; None without one, and where another model gave that score."""
+    """The change since the last scored month; None without one, where another model gave that score, and
+    where it reads as 0.0 points."""
     if len(history) < 2 or history["model_version"].iloc[-2] != history["model_version"].iloc[-1]:
         return None
     before, now = history.iloc[-2], history.iloc[-1]
+    if abs(now["probability"] - before["probability"]) < SMALLEST:
+        return None
     since = page.formats.date(before["as_of_date"])
     return f"{points(page.formats, before['probability'], now['probability'])} since {since}"
 
@@ -81,15 +94,15 @@ def _reasons(page: Page, row: dict[str, Any]) -> None:
         "Why", help="What raises this customer's risk most, the strongest first, as the model sees it."
     )
     reasons = [row[name] for name in ("reason_1", "reason_2", "reason_3") if row[name]]
-    if not reasons:
+    if reasons:
+        said = [plain(reason[:1].upper() + reason[1:]) for reason in reasons]
+        st.markdown("\n".join(f"{n}. {reason}" for n, reason in enumerate(said, 1)))
+    else:
         st.write("Nothing stands out: no single value raises the risk of this customer notably.")
-        return
-    st.markdown(
-        "\n".join(f"{n}. {plain(reason[:1].upper() + reason[1:])}" for n, reason in enumerate(reasons, 1))
-    )
     st.caption(
-        f"Main cause: {plain(row['driver'])}. All days count from {page.formats.date(row['as_of_date'])}. "
-        "A typical value is the middle one of the customers that the model learned from."
+        f"Main cause, taking all values together: {plain(row['driver'] or 'unknown')}. All days count from "
+        f"{page.formats.date(row['as_of_date'])}. A typical value is the middle one of the customers that the model "
+        "learned from."
     )
 
 
@@ -173,18 +186,22 @@ def _similar(page: Page, row: dict[str, Any]) -> None:
     if not found.cases:
         st.write(f"Fewer than {ENOUGH} similar customers were scored {days}; they are too few to tell.")
         return
-    same = " and ".join(f"{ALIKE[name]} ({row[name] or 'unknown'})" for name in found.alike)
-    percent = partial(page.formats.percent, digits=1)
+    number, percent = page.formats.number, partial(page.formats.percent, digits=1)
+    wanted = f" Of those who left, {number(found.by_choice)} wanted to." if found.left else ""
     st.markdown(
-        f"**{found.left:,} of {found.cases:,} left** within {found.within} days, {percent(found.left / found.cases)} "
-        f"(95 % interval {percent(found.low)} to {percent(found.high)}); {found.cases - found.left:,} stayed. "
-        f"Of those who left, {found.by_choice:,} wanted to."
+        f"**{number(found.left)} of {number(found.cases)} left** within {found.within} days, "
+        f"{percent(found.left / found.cases)} (95 % interval {percent(found.low)} to {percent(found.high)}); "
+        f"{number(found.cases - found.left)} stayed.{wanted}"
     )
+    same = " and ".join(f"{ALIKE[name]} ({row[name] or 'unknown'})" for name in found.alike)
     unknown = (
-        f" What became of {found.unknown:,} more is not known; they do not count." if found.unknown else ""
+        f" What became of {number(found.unknown)} more is not known; they do not count."
+        if found.unknown
+        else ""
     )
     st.caption(
         plain(
-            f"Counted {days}: {found.customers:,} customers of the same {same}, each once for every such day.{unknown}"
+            f"Counted {days}: {number(found.customers)} customers of the same {same}, each once for every such day."
+            f"{unknown}"
         )
     )

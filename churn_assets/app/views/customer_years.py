@@ -7,6 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from churn_assets.app.contacts import OUTCOMES, SOURCE
 from churn_assets.app.page import Page
 from churn_assets.app.parts.charts import COLOURS, chart
 from churn_assets.app.parts.tables import TableColumn, table
@@ -19,8 +20,10 @@ from churn_assets.app.queries.customer import (
     measures,
     months,
 )
+from churn_assets.app.views.marked import fresh_contacts
 
 COLUMNS = 3  # charts beside each other
+OUTCOME = Measure("outcome", "outcome", None, "What came of the contact, as it was marked.")
 FACTS = {
     "what": TableColumn("What", "What the sources tell."),
     "value": TableColumn("Value", f"As of that month; “{NOT_GIVEN}” where the sources tell nothing."),
@@ -30,13 +33,15 @@ BECAME = {
     "still there": "still there",
     "merged": "merged into another customer",
     "unknown": "not known",
+    "not read yet": "not known yet: marked after the release was made",
 }
 
 
 def months_told(page: Page, row: dict[str, Any]) -> None:
     """Small charts of the figures that the business follows by month."""
     st.subheader(
-        "Month by month", help="What the sources told of each month. A gap is a month that is not known."
+        "Month by month",
+        help="What the sources told of each month. A gap is a month of which the sources tell nothing.",
     )
     known, rows = measures(page.store), months(page.store, row["customer_key"])
     if rows.empty:
@@ -88,31 +93,38 @@ def facts_told(page: Page, row: dict[str, Any]) -> None:
 
 def contacts_told(page: Page, row: dict[str, Any]) -> None:
     """Contacts and what became of them."""
-    st.subheader(
-        "Contacts", help="Every contact that the sources told, and whether the customer left afterwards."
-    )
-    if not page.store.has("contacts"):
-        st.write(plain(f"Contacts are not known: {page.store.why_absent('contacts')}."))
-        return
-    found = contacts(page.store, row)
+    st.subheader("Contacts", help="Every contact that is known, and whether the customer left afterwards.")
+    found = contacts(page.store, row, fresh_contacts(page))
     if found.empty:
-        st.write("The sources know of no contact with this customer.")
+        if page.store.has("contacts"):
+            st.write("No contact with this customer is known.")
+        else:
+            st.write(plain(f"Contacts are not known: {page.store.why_absent('contacts')}."))
         return
-    columns = {m.name: m for m in contact_columns(page.store)}
+    known = {m.name: m for m in contact_columns(page.store)}
+    known.setdefault("outcome", OUTCOME)
     told = {
         "happened_on": TableColumn("Day", "Day of the contact.", "date"),
-        "source": TableColumn("Source", "Source that told the contact."),
+        "source": TableColumn("Who tells", "The source of the contact."),
     }
-    shown = pd.DataFrame({"happened_on": found["happened_on"], "source": found["source"].map(spaced)})
-    for name, measure in columns.items():
+    shown = pd.DataFrame({"happened_on": found["happened_on"], "source": found["source"].map(_source)})
+    for name, measure in known.items():
         if name in found:
-            shown[name] = [said(page.formats, value, measure.unit) for value in found[name]]
+            words = found[name].replace(OUTCOMES) if name.endswith("outcome") else found[name]
+            shown[name] = [said(page.formats, value, measure.unit) for value in words]
             told[name] = TableColumn(measure.words.capitalize(), measure.meaning)
-    shown["became"] = [_became(page, *pair) for pair in zip(found["became"], found["left_on"], strict=True)]
+    left_on = found["left_on"] if "left_on" in found else [None] * len(found)
+    shown["became"] = [_became(page, *pair) for pair in zip(found["became"], left_on, strict=True)]
     told["became"] = TableColumn(
-        "What became of it", "Whether the customer left on the day of the contact or after it."
+        "What became of it",
+        f"Whether the customer left on the day of the contact or after it, by what is known on "
+        f"{page.formats.date(page.store.as_of)}.",
     )
     table(page, shown, "contacts", told)
+
+
+def _source(name: str) -> str:
+    return "this page" if name == SOURCE else spaced(name)
 
 
 def _became(page: Page, became: str, left_on: Any) -> str:

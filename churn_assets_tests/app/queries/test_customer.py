@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from churn_assets.app.queries.contacts import Fresh, Pending
 from churn_assets.app.queries.customer import (
     contacts,
     customer_row,
@@ -20,7 +21,7 @@ from churn_assets.app.queries.customer import (
 )
 from churn_assets.app.store import ReleaseStore
 from churn_assets.serving.release.reading import current_release, local_copy, open_release
-from churn_assets_tests.app.told import AS_OF, NOBODY, OBJECTED, SCORED, WITHOUT, publish_told
+from churn_assets_tests.app.told import AS_OF, MARKED, NOBODY, OBJECTED, SCORED, WITHOUT, publish_told
 
 
 def opened(root: Path) -> ReleaseStore:
@@ -72,7 +73,7 @@ def test_measures_are_those_that_the_business_declares(store: ReleaseStore) -> N
     ]
 
 
-def test_a_month_that_is_not_known_is_a_gap_and_no_zero(store: ReleaseStore) -> None:
+def test_a_month_of_which_the_sources_tell_nothing_is_a_gap_and_no_zero(store: ReleaseStore) -> None:
     found = months(store, SCORED[0]).set_index("month")
     assert [f"{day:%Y-%m}" for day in found.index] == ["2025-08", "2025-09", "2025-10", "2025-11", "2025-12"]
     assert found["revenue"].fillna(-1).tolist() == [20, 21, -1, 22, 23]
@@ -114,6 +115,20 @@ def test_what_became_of_a_contact_is_unknown_where_the_customer_is(
     assert contacts(store, _row(store, WITHOUT["former"]))["became"].tolist() == ["left"]
     assert contacts(store, _row(store, WITHOUT["unknown"]))["became"].tolist() == ["unknown"]
     assert contacts(bare, _row(bare, SCORED[0])).empty
+
+
+def test_marks_that_were_taken_back_are_no_contacts_and_new_ones_are_told(
+    store: ReleaseStore, bare: ReleaseStore
+) -> None:
+    row = _row(store, MARKED)
+    assert sorted(contacts(store, row)["outcome"]) == ["accepted", "thinking"]
+    new = Pending(MARKED, "m4", date(2026, 1, 2), "not_reached")
+    others = Pending(SCORED[0], "m5", date(2026, 1, 2), "accepted")
+    told = contacts(store, row, Fresh((new, others), frozenset({"m3"})))
+    assert told["outcome"].tolist() == ["not_reached", "thinking"]
+    assert told["became"].tolist() == ["not read yet", "still there"]
+    assert not {"mark_id", "state", "note"} & set(told)
+    assert contacts(bare, row, Fresh((new,)))["outcome"].tolist() == ["not_reached"]
 
 
 def test_the_survival_curve_begins_with_certainty_and_leaves_out_what_is_beyond_the_horizon(
