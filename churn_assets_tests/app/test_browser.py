@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.access.keys import Keys, keys_file, now
@@ -14,7 +15,7 @@ from churn_assets.app.main import HOME, PAGES
 from churn_assets.settings import Settings
 from churn_assets_tests.app.running import running_page
 from churn_assets_tests.app.scored_months import publish_months
-from churn_assets_tests.app.told import SCORED, publish_told
+from churn_assets_tests.app.told import SCORED, frames, publish_told
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def browser() -> "Iterator[Browser]":
 def months(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a page whose release has all tables."""
     home = tmp_path_factory.mktemp("months")
-    publish_months(home / "serving")
+    customers = pa.Table.from_pandas(frames()["customers"], preserve_index=False)
+    publish_months(home / "serving", customers=customers)
     with running_page(Settings(home=str(home)), CHURN_APP_ROLE="steward") as address:
         yield address
 
