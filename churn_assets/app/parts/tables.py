@@ -109,11 +109,13 @@ def _harmless(value: object) -> object:
 
 
 def _for_browser(frame: pd.DataFrame, columns: Mapping[str, TableColumn]) -> pd.DataFrame:
-    """Shares as per cent, which is what the browser formats; the rest as it is."""
+    """Shares as per cent, and numbers rounded to the digits shown: the browser would cut the others off."""
     shown = frame.copy()
     for name, column in columns.items():
         if column.kind == "percent":
             shown[name] = pd.to_numeric(shown[name]) * 100
+        elif column.kind == "money" or (column.kind == "number" and column.digits is not None):
+            shown[name] = pd.to_numeric(shown[name]).round(column.digits or 0)
     return shown
 
 

@@ -3,7 +3,7 @@
 Without a status, or with an old one, nobody knows whether something is wrong: such a light is never good.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -30,7 +30,7 @@ class OpenIncident:
     opened: date
     kind: str
 
-    def told(self, tell_day: Any) -> str:
+    def told(self, tell_day: Callable[[date], str]) -> str:
         """In a sentence."""
         return f"Incident {self.incident_id} ({self.priority}) is open since {tell_day(self.opened)}: {self.title}."
 
@@ -44,7 +44,9 @@ class Light:
     incidents: tuple[OpenIncident, ...] = ()
 
 
-def model_light(store: ReleaseStore, status: Mapping[str, Any] | None, now: datetime, tell_day: Any) -> Light:
+def model_light(
+    store: ReleaseStore, status: Mapping[str, Any] | None, now: datetime, tell_day: Callable[[date], str]
+) -> Light:
     """Whether the model can be trusted now."""
     found = evidence(store, tell_day)
     opened = tuple(i for i in open_incidents(status) if i.kind in OF_THE_MODEL)
@@ -58,7 +60,9 @@ def model_light(store: ReleaseStore, status: Mapping[str, Any] | None, now: date
     return Light("good" if found.verdict == "good" else "unknown", found.sentence)
 
 
-def data_light(store: ReleaseStore, status: Mapping[str, Any] | None, now: datetime, tell_day: Any) -> Light:
+def data_light(
+    store: ReleaseStore, status: Mapping[str, Any] | None, now: datetime, tell_day: Callable[[date], str]
+) -> Light:
     """Whether the data can be trusted now."""
     opened = tuple(i for i in open_incidents(status) if i.kind not in OF_THE_MODEL)
     grave = [incident for incident in opened if incident.kind in GRAVE]
@@ -78,7 +82,7 @@ def data_light(store: ReleaseStore, status: Mapping[str, Any] | None, now: datet
     return _all_well(status)
 
 
-def silence(status: Mapping[str, Any] | None, now: datetime, tell_day: Any) -> str | None:
+def silence(status: Mapping[str, Any] | None, now: datetime, tell_day: Callable[[date], str]) -> str | None:
     """Why the status says nothing about now; None while it does."""
     if status is None:
         return "Unknown: the pipeline has written no status, so nobody knows whether something is wrong."
@@ -125,7 +129,7 @@ def _wrong_rows(status: Mapping[str, Any]) -> str | None:
 
 
 def _behind(
-    store: ReleaseStore, status: Mapping[str, Any] | None, now: datetime, tell_day: Any
+    store: ReleaseStore, status: Mapping[str, Any] | None, now: datetime, tell_day: Callable[[date], str]
 ) -> str | None:
     """What is overdue: newer scores, or the extracts of a source."""
     about = store.manifest.about

@@ -1,5 +1,6 @@
 """The model: what its realised figures say, what its training promised, and why it is in charge."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -108,7 +109,7 @@ class ModelEvidence:
     sentence: str
 
 
-def evidence(store: ReleaseStore, tell_day: Any) -> ModelEvidence:
+def evidence(store: ReleaseStore, tell_day: Callable[[date], str]) -> ModelEvidence:
     """Whether the model in force can be trusted, by the newest month whose outcomes are known.
 
     Good: its interval reaches what the test promised. Look: the whole interval lies below. Bad: the interval holds
@@ -153,7 +154,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _not_yet(store: ReleaseStore, rows: list[dict[str, Any]], tell_day: Any) -> str:
+def _not_yet(store: ReleaseStore, rows: list[dict[str, Any]], tell_day: Callable[[date], str]) -> str:
     """Why no month of the model gives a figure, and when the first one can."""
     waiting = [row["as_of_date"].date() for row in rows if row["status"] == WAITING]
     if waiting:
@@ -168,7 +169,7 @@ def _not_yet(store: ReleaseStore, rows: list[dict[str, Any]], tell_day: Any) -> 
     return "Not yet measurable. No month that this model scored has been looked at."
 
 
-def _test(test: dict[str, Any] | None, tell_day: Any) -> str:
+def _test(test: dict[str, Any] | None, tell_day: Callable[[date], str]) -> str:
     """What the test at the training found."""
     if test is None or test["auc"] is None:
         return " The release holds no result of a test at its training."

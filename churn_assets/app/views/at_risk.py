@@ -18,6 +18,7 @@ from churn_assets.app.views.contact_results import show_results
 from churn_assets.app.views.marked import keys_of_marks
 
 SIZES = (25, 50, 100)
+NAMES = ("risk", "value", "segment", "driver", "contacted", "recommended", "attributes")  # of filters
 VIEWS = {"list": "Who is at risk", "contacts": "What became of contacts"}
 CONTACTED = {"any": "everybody", "no": "not contacted recently", "yes": "contacted recently"}
 
@@ -46,12 +47,15 @@ def show(page: Page) -> None:
     if view == "contacts":
         show_results(page, found)
     else:
-        _show_list(page, found)
+        with st.container():  # so that what stands below stays the same element, and open, when the list changes
+            _show_list(page, found)
         show_today(page, marks, keys)
 
 
 def _show_list(page: Page, found: Fresh) -> None:
-    filters = _filters(page, found)
+    named = any(name in st.query_params for name in NAMES)
+    with st.expander("Filters", expanded=named):
+        filters = _filters(page, found)
     first, second, third = st.columns([3, 1, 1])
     order: Any = chosen(
         first.selectbox,

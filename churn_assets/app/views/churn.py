@@ -144,26 +144,29 @@ def _newest(page: Page, rates: pd.DataFrame, revenue: bool) -> None:
 def _by_month(page: Page, rates: pd.DataFrame, revenue: bool) -> None:
     st.subheader("Month by month", anchor=False)
     day = pd.to_datetime(rates["month"], format="%Y-%m")
+    names = {ALL_LEAVERS: "churn_rate", BY_CHOICE: "churn_rate_by_choice"}
     both = pd.concat(
-        [
-            pd.DataFrame({"month": day, "who": ALL_LEAVERS, "rate": rates["churn_rate"]}).assign(
-                low=rates["rate_low"], high=rates["rate_high"]
-            ),
-            pd.DataFrame({"month": day, "who": BY_CHOICE, "rate": rates["churn_rate_by_choice"]}),
-        ]
+        [pd.DataFrame({"month": day, "who": who, "rate": rates[column]}) for who, column in names.items()]
     )
-    names = [ALL_LEAVERS, BY_CHOICE]
     x = alt.X("yearmonth(month):T", title="month")
-    base = alt.Chart(both).encode(x=x)
-    band = base.mark_area(opacity=0.2, color=COLOURS[0]).encode(
-        y=alt.Y("low:Q", title="churn rate", axis=alt.Axis(format=".1%")), y2="high:Q"
+    # a frame of its own: rows without an interval would tear the band apart
+    interval = alt.Chart(pd.DataFrame({"month": day, "low": rates["rate_low"], "high": rates["rate_high"]}))
+    band = interval.mark_area(opacity=0.2, color=COLOURS[0]).encode(
+        x=x, y=alt.Y("low:Q", title="churn rate", axis=alt.Axis(format=".1%")), y2="high:Q"
     )
-    lines = base.mark_line(point=True).encode(
-        y="rate:Q",
-        color=alt.Color("who:N", scale=colours(names), title=None, legend=alt.Legend(orient="bottom")),
-        strokeDash=alt.StrokeDash("who:N", scale=dashes(names), title=None),
-        shape=alt.Shape("who:N", scale=shapes(names), title=None),
-        tooltip=["yearmonth(month):T", "who:N", alt.Tooltip("rate:Q", format=".2%")],
+    lines = (
+        alt.Chart(both)
+        .mark_line(point=True)
+        .encode(
+            x=x,
+            y="rate:Q",
+            color=alt.Color(
+                "who:N", scale=colours(list(names)), title=None, legend=alt.Legend(orient="bottom")
+            ),
+            strokeDash=alt.StrokeDash("who:N", scale=dashes(list(names)), title=None),
+            shape=alt.Shape("who:N", scale=shapes(list(names)), title=None),
+            tooltip=["yearmonth(month):T", "who:N", alt.Tooltip("rate:Q", format=".2%")],
+        )
     )
     chart(
         (band + lines).properties(height=HEIGHT),

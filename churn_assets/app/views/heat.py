@@ -37,7 +37,7 @@ def heat(
     axis = alt.Axis(labelAngle=-45 if longest > SHORT else 0, labelOverlap=longest <= SHORT)
     base = alt.Chart(frame).encode(
         x=alt.X(f"{x[0]}:O", title=x[1], sort=columns, axis=axis),
-        y=alt.Y(f"{y[0]}:O", title=y[1], sort=list(rows), axis=alt.Axis(labelLimit=170, labelOverlap=False)),
+        y=alt.Y(f"{y[0]}:O", title=y[1], sort=list(rows), axis=alt.Axis(labelLimit=200, labelOverlap=False)),
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in tips],
     )
     cells = base.mark_rect(stroke="white").encode(

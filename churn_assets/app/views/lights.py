@@ -1,6 +1,7 @@
 """How a light looks: a word and a symbol besides the colour, for print and for colour-blind people."""
 
-from typing import Any
+from collections.abc import Callable
+from datetime import date
 
 import streamlit as st
 
@@ -20,7 +21,7 @@ ICONS: dict[State, str] = {
 }
 
 
-def draw_light(what: str, light: Light, tell_day: Any) -> None:
+def draw_light(what: str, light: Light, tell_day: Callable[[date], str]) -> None:
     """Draws a light, its sentence, and the open incidents that the sentence does not name."""
     box = {"good": st.success, "look": st.warning, "bad": st.error, "unknown": st.info}[light.state]
     more = [told for incident in light.incidents if (told := incident.told(tell_day)) != light.sentence]

@@ -17,6 +17,7 @@ from churn_assets.app.queries import model
 from churn_assets.app.queries.lights import model_light
 from churn_assets.app.views.lights import draw_light
 
+NARROW = 90  # pixels, as wide as "unknown"
 KINDS = {"feature": "fact about customers", "score": "score", "volume": "number", "base rate": "churn rate"}
 STATUS_WORDS = {"shift": "very different", "moderate": "different", "stable": "as in the training"}
 
@@ -137,7 +138,7 @@ def _by_cohort(page: Page, measured: pd.DataFrame) -> None:
 
 def _cohort_columns() -> dict[str, TableColumn]:
     def share(label: str, what: str, digits: int = 3) -> TableColumn:
-        return TableColumn(label, what, "number", digits)
+        return TableColumn(label, what, "number", digits, NARROW)
 
     return {
         "as_of_date": TableColumn("Customers of", "The day as of which they were scored.", "date"),
@@ -145,7 +146,7 @@ def _cohort_columns() -> dict[str, TableColumn]:
         "told": TableColumn("State", "Measured, or why there are no figures."),
         "due": TableColumn("Known from", "The first day on which their outcomes can be known.", "date"),
         "n": TableColumn("Customers", "With a known outcome; before that, all who were scored.", "number", 0),
-        "positives": TableColumn("Left", "Those of them who left.", "number", 0),
+        "positives": TableColumn("Left", "Those of them who left.", "number", 0, NARROW),
         "expected_positives": TableColumn("Expected to leave", "Sum of their probabilities.", "number", 0),
         "auc": share("AUC", "Share of pairs of a leaver and a stayer ranked rightly; 0.5 is chance."),
         "auc_low": share("from", "Lower end of the 95 % interval of the AUC."),
@@ -156,9 +157,11 @@ def _cohort_columns() -> dict[str, TableColumn]:
         ),
         "lift_top_decile": share("Lift", "How many times as often the riskiest tenth left as all did.", 1),
         "precision": TableColumn(
-            "Precision", "Share of leavers among those whom the campaign can reach.", "percent", 1
+            "Precision", "Share of leavers among those whom the campaign can reach.", "percent", 1, NARROW
         ),
-        "recall": TableColumn("Recall", "Share of all leavers whom the campaign can reach.", "percent", 1),
+        "recall": TableColumn(
+            "Recall", "Share of all leavers whom the campaign can reach.", "percent", 1, NARROW
+        ),
         "calibration_slope": share(
             "Calibration slope", "1 is right; below 1 the probabilities are too far apart.", 2
         ),

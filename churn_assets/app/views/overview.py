@@ -28,7 +28,8 @@ def show(page: Page) -> None:
         return
     found = at_risk(page.store)
     _figures(page, found)
-    page.link("at_risk", "Whom do I call first this morning? The list begins with them.")
+    with st.container(border=True):
+        page.link("at_risk", "Whom do I call first this morning? Open the list: it begins with them.")
     _lights(page)
     _movers(page)
 

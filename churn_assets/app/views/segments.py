@@ -17,6 +17,7 @@ from churn_assets.app.views.heat import heat
 from churn_assets.app.views.worth import worth_column
 
 HISTORY = {"segments": "segment", "drivers": "driver"}
+LIGHT = 0.5  # most cells of a row are near its largest: they stay light enough for black numbers
 TO_THE_LIST = "Choose a row to open the list of these customers."
 
 
@@ -165,7 +166,7 @@ def _over_months(page: Page) -> None:
     cells = found.assign(
         day_told=found["day"].dt.strftime("%Y-%m"),
         told=found["customers"].map(page.formats.number),
-        shade=found["customers"] / most,
+        shade=LIGHT * found["customers"] / most,
         expected_told=found["expected"].map(lambda number: page.formats.number(number, 1)),
     )
     drawn = heat(
