@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from churn_assets import trace
+from churn_assets.durable import replace_file, sync_folder
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.audit.entry import (
     ACTS,
@@ -238,35 +239,15 @@ def _append(file: Path, line: bytes) -> None:
     finally:
         os.close(descriptor)
     if new:
-        _sync_folder(file.parent)
+        sync_folder(file.parent)
 
 
 def _write_anchor(settings: Settings, key: bytes, anchor: Anchor) -> None:
     seal = mac(key, "anchor", canonical(asdict(anchor)).decode())
-    _replace(settings.audit_anchor_path / ANCHOR, canonical(asdict(anchor) | {"mac": seal}) + b"\n")
+    replace_file(settings.audit_anchor_path / ANCHOR, canonical(asdict(anchor) | {"mac": seal}) + b"\n")
 
 
 def _new_key(settings: Settings) -> bytes:
     key = secrets.token_hex(32).encode()
-    _replace(settings.audit_anchor_path / KEY, key)
+    replace_file(settings.audit_anchor_path / KEY, key)
     return key
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Writes a file that is there as a whole or not at all."""
-    draft = file.with_name(f".{file.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(descriptor)
-    draft.replace(file)
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
