@@ -37,6 +37,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         doctor_data.check_home,
         doctor_data.check_stores,
         doctor_data.check_findings,
+        doctor_data.check_audit,
         doctor_engine.check_engine,
         doctor_engine.check_java,
         doctor_engine.check_jars,
