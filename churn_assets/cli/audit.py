@@ -27,7 +27,7 @@ def audit() -> None:
 @click.option("--subject", help="Only acts on this customer_key, model or file.")
 @click.option("--limit", default=50, show_default=True, help="How many of the newest.")
 def list_acts(act: str | None, by: str | None, subject: str | None, limit: int) -> None:
-    """Show the newest acts: exports, look-ups by identity, promotions, approvals, keys, restores."""
+    """Show the newest acts: exports, look-ups by identity, messages with names, promotions, approvals, keys."""
     from churn_assets.operations.audit.verification import stored
 
     entries = (line.content[0] for line in stored(settings_of_process()) if line.content)
