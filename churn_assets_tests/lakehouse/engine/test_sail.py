@@ -168,6 +168,26 @@ session.stop_session()
     assert err == ""
 
 
+def test_no_column_looks_for_the_lines_that_made_it(tmp_path: Path) -> None:
+    """PySpark would look for them, and for IPython on the whole path, in each call; a fifth of all Python time."""
+    process = run(
+        """
+import sys
+from pyspark.sql import functions as F
+class Watch:
+    looked = 0
+    def find_spec(self, name, *_):
+        self.looked += name == "IPython"
+sys.meta_path.insert(0, Watch())
+print(spark.range(3).select(F.col("id") + F.lit(1)).count(), sys.meta_path[0].looked, flush=True)
+""",
+        tmp_path,
+    )
+    started(process)
+    out, err = ended(process)
+    assert out.split() == ["3", "0"], out + err
+
+
 def test_two_homes_have_a_server_each_and_odd_letters_in_a_path_do_no_harm(tmp_path: Path) -> None:
     homes = [tmp_path / "plain", tmp_path / "größe 100% [a] #1"]
     script = """
