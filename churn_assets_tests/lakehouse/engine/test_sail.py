@@ -57,7 +57,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[str, str]:
     return out, err
 
 
-def is_gone(pid: int, within_seconds: float = 10) -> bool:
+def is_gone(pid: int, within_seconds: float = 30) -> bool:
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
         try:
@@ -131,9 +131,9 @@ def test_no_process_and_no_folder_outlives_the_one_that_began(tmp_path: Path, ho
     time.sleep(1)
     assert scratch.is_dir()
     process.send_signal(how)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert is_gone(server)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while scratch.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not scratch.exists()
