@@ -147,7 +147,8 @@ def check_audit(settings: Settings) -> Finding:
             f"not intact: {counted(len(found.damage), 'finding')}",
             "`churn-assets audit verify` shows them. Find out who changed it.",
         )
-    return Finding("audit", "ok", "\n".join([f"intact: {counted(found.records, 'record')}", *unheard]))
+    told = [f"intact: {counted(found.records, 'record')}", *unheard, *found.unknown]
+    return Finding("audit", "ok", "\n".join(told))
 
 
 def check_runs(settings: Settings) -> Finding:

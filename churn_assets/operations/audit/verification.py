@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class VerifiedAudit:
         records: number of lines that were read.
         anchor: the end of the chain; None before the first record, and where it cannot be read.
         damage: what is wrong, a sentence each; empty for an intact chain.
-        unknown: what the lake tells of chains that this home does not know, a sentence each.
+        unknown: witnesses that cannot be read, and chains of the lake that this home does not know, a sentence each.
     """
 
     records: int
@@ -67,13 +67,17 @@ def verify(settings: Settings, *witnesses: Witness) -> VerifiedAudit:
         settings: of the home.
         witnesses: whose hashes are compared, too; those of the log always are.
     """
-    heard = [told_by_log(settings), *witnesses]
+    heard, unheard = list(witnesses), list[str]()
+    try:
+        heard.insert(0, told_by_log(settings))
+    except OSError as error:
+        unheard.append(f"The log cannot be read ({error.strerror}), so it was not compared.")
     found = _verified(settings, heard)
     if found.damage and found.anchor is None:
         # Another process may be making key and anchor for the first record.
         with suppress(OSError), alone(settings):
-            return _verified(settings, heard)
-    return found
+            found = _verified(settings, heard)
+    return replace(found, unknown=[*unheard, *found.unknown])
 
 
 def _verified(settings: Settings, witnesses: list[Witness]) -> VerifiedAudit:

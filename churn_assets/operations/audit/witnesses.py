@@ -6,7 +6,9 @@ and its key, is found, and so is one that was put back to an earlier state or re
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_assets.counts import counted
@@ -47,7 +49,11 @@ class Witness:
 
 
 def told_by_log(settings: Settings) -> Witness:
-    """What the files of the log tell, which go back 90 days."""
+    """What the files of the log tell, which go back 90 days.
+
+    Raises:
+        OSError: they cannot be read.
+    """
     return _witness("log", _of_log(settings), of_this_home=True)
 
 
@@ -70,15 +76,21 @@ def _witness(name: str, records: Iterable[tuple[str, int, str, str]], of_this_ho
 
 def _of_log(settings: Settings) -> Iterator[tuple[str, int, str, str]]:
     wanted = RECORDED.encode()
-    for file in sorted(settings.log_path.glob("*.jsonl")):
-        with file.open("rb") as content:
-            for line in content:
-                if wanted not in line:
-                    continue
-                try:
-                    record = json.loads(line)
-                    told = record["attributes"]
-                    if record.get("event.name") == RECORDED:
-                        yield str(told[CHAIN]), int(told[SEQUENCE]), str(told[HASH]), str(record["timestamp"])
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    continue  # a line that was cut off; the log tells of it itself
+    for line in _lines(settings.log_path):
+        if wanted not in line:
+            continue
+        try:
+            record = json.loads(line)
+            told = record["attributes"]
+            if record.get("event.name") == RECORDED:
+                yield str(told[CHAIN]), int(told[SEQUENCE]), str(told[HASH]), str(record["timestamp"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # a line that was cut off; the log tells of it itself
+
+
+def _lines(folder: Path) -> Iterator[bytes]:
+    # not `glob`, which takes a folder that may not be read for an empty one
+    for file in sorted(folder.iterdir()) if folder.exists() else []:
+        if file.suffix == ".jsonl":
+            with suppress(FileNotFoundError), file.open("rb") as content:  # another process deletes old files
+                yield from content

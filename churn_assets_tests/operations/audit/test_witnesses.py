@@ -155,3 +155,15 @@ def test_a_record_is_told_to_the_log_of_its_own_home(settings: Settings, tmp_pat
     other = Settings(home=str(tmp_path / "other"))
     name = record(other, "look_up", "ann", "key1").chain
     assert (told_by_log(settings).last, list(told_by_log(other).last)) == ({}, [name])
+
+
+def test_a_log_that_cannot_be_read_is_told_and_stops_no_act(settings: Settings) -> None:
+    _fill(settings, 1)
+    writing.stop()
+    shutil.rmtree(settings.log_path)
+    settings.log_path.write_text("a file in the way")
+    assert record(settings, "look_up", "ann", "key1").sequence == 2
+    found = verify(settings)
+    assert (found.records, found.damage) == (2, [])
+    assert found.unknown == ["The log cannot be read (Not a directory), so it was not compared."]
+    assert found.unknown[0] in check_audit(settings).what
