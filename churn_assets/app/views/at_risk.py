@@ -47,7 +47,9 @@ def show(page: Page) -> None:
     if view == "contacts":
         show_results(page, found)
     else:
-        with st.container():  # so that what stands below stays the same element, and open, when the list changes
+        with (
+            st.container()
+        ):  # so that what stands below stays the same element, and open, when the list changes
             _show_list(page, found)
         show_today(page, marks, keys)
 
