@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -57,9 +56,8 @@ def main() -> None:
     settings = Settings()
     places: dict[str, StreamlitPage] = {}
     for name, title in PAGES.items():
-        if find_spec(f"churn_assets.app.views.{name}"):
-            show = partial(_show, settings, name, places)
-            places[name] = st.Page(show, title=title, url_path=name, default=name == HOME)
+        show = partial(_show, settings, name, places)
+        places[name] = st.Page(show, title=title, url_path=name, default=name == HOME)
     st.navigation(list(places.values()), position="top").run()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from churn_assets.access.keys import Keys, keys_file
 from churn_assets.access.loopback import is_loopback
-from churn_assets.operations.log.writing import start
+from churn_assets.operations.log.writing import event, start
 from churn_assets.settings import AppSettings, Settings
 
 MAIN = Path(__file__).with_name("main.py")
@@ -60,7 +60,9 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
     by = require_safe(settings)
     start(settings)
     bootstrap.load_config_options(OPTIONS)
-    page = App(MAIN, secrets=login_of(app), middleware=[Middleware(Gate, settings=settings)])
+    page = App(
+        MAIN, secrets=login_of(app), middleware=[Middleware(Gate, settings=settings)], on_script_error=_note
+    )
     with _bound(app.host, app.port) as listening:
         port = listening.getsockname()[1]
         tell(f"The page: {address_of(app, port)}")
@@ -135,6 +137,11 @@ def login_of(app: AppSettings) -> dict[str, Any]:
             "client_kwargs": {"scope": "openid profile email"},
         }
     }
+
+
+def _note(error: Exception) -> None:
+    """Writes what no page has caught, such as an error before the click is drawn; the reader sees that it failed."""
+    event("app.run_failed", "A run of the page failed.", level=40, error=error)
 
 
 def _bound(host: str, port: int) -> socket.socket:
