@@ -14,6 +14,7 @@ from churn_assets.access.visits import count
 from churn_assets.app.formats import Formats
 from churn_assets.app.page import Page
 from churn_assets.app.people import IdentityBook
+from churn_assets.app.places import HOME, PAGES
 from churn_assets.app.reader import Reader
 from churn_assets.app.sign_in import reader_of
 from churn_assets.app.store import ReleaseHolder
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
     from streamlit.navigation.page import Page as StreamlitPage
 
 OPENED = "opened_page"  # in the state of a session: the page that was counted last
-HOME = "overview"  # the page of the bare address
-PAGES = {  # without icons: a browser would fetch the one of its tab from another website
-    "overview": "Overview",
-    "at_risk": "At risk",
-    "customer": "Customer",
-    "churn": "Churn",
-    "segments": "Segments and drivers",
-    "model": "Model",
-    "data": "Data",
-}
 
 
 @st.cache_resource(show_spinner=False)

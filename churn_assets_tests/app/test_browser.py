@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.access.keys import Keys, keys_file, now
-from churn_assets.app.main import HOME, PAGES
+from churn_assets.app.places import HOME, PAGES
 from churn_assets.settings import Settings
 from churn_assets_tests.app.running import running_page
 from churn_assets_tests.app.scored_months import publish_months

@@ -110,6 +110,16 @@ def test_without_links_this_machine_alone_reads(settings: Settings, client: Clie
     assert client(settings, "http://churn.example.com").get("/_stcore/health").status_code == 200
 
 
+def test_an_address_of_no_page_is_a_sentence(settings: Settings, client: Client) -> None:
+    browser = client(settings)
+    assert browser.get("/overview?risk=high").headers["location"] == "/?risk=high"
+    wrong = browser.get("/at_rsik")
+    assert wrong.status_code == 404
+    assert "There is no such page. The pages are: /overview, /at_risk" in wrong.text
+    for place in ("/", "/at_risk", "/data/", "/favicon.png", "/static/js/index.js", "/oauth2callback"):
+        assert browser.get(place).status_code == 200
+
+
 def test_another_website_opens_no_socket(settings: Settings, client: Client) -> None:
     browser = client(settings)
     headers = {"origin": "https://evil.example"}
