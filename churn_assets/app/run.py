@@ -55,13 +55,17 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
     from starlette.middleware import Middleware
 
     from churn_assets.app.gate import Gate
+    from churn_assets.app.root import RootTold
 
     app = settings.app
     by = require_safe(settings)
     start(settings)
     bootstrap.load_config_options(OPTIONS)
     page = App(
-        MAIN, secrets=login_of(app), middleware=[Middleware(Gate, settings=settings)], on_script_error=_note
+        MAIN,
+        secrets=login_of(app),
+        middleware=[Middleware(Gate, settings=settings), Middleware(RootTold)],
+        on_script_error=_note,
     )
     with _bound(app.host, app.port) as listening:
         port = listening.getsockname()[1]
