@@ -28,7 +28,7 @@ def about_extracts(
         today: in a month that is not over, an extract may still come.
     """
     if not files and source.delivery == "as_needed":
-        return []
+        return [Remark("note", "extracts", f"{source.path}/ holds no extract yet, and none is needed.")]
     if not files:
         found = f"there is no extract in {source.path}/."
         remedy = (
