@@ -61,12 +61,8 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
     by = require_safe(settings)
     start(settings)
     bootstrap.load_config_options(OPTIONS)
-    page = App(
-        MAIN,
-        secrets=login_of(app),
-        middleware=[Middleware(Gate, settings=settings), Middleware(RootTold)],
-        on_script_error=_note,
-    )
+    layers = [Middleware(Gate, settings=settings), Middleware(RootTold)]
+    page = App(MAIN, secrets=login_of(app), middleware=layers, on_script_error=_note)
     with _bound(app.host, app.port) as listening:
         port = listening.getsockname()[1]
         tell(f"The page: {address_of(app, port)}")

@@ -25,8 +25,6 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium")
 WIDTHS = (1366, 390)
 SECONDS = 60_000.0  # milliseconds, as Playwright counts
-    r"/[a-z_]+/_stcore/(health|host-config)$"
-)  # Streamlit asks which part of the address is its root
 
 
 @pytest.fixture(scope="module")
