@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test test-spark oracle lint docs tables ui serve bench parity clean clean-all jars
+.PHONY: help demo announce test test-spark oracle lint docs tables ui serve app bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -39,10 +39,10 @@ announce:
 	  echo "1/2 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
 	  echo "2/2 run the demo: about 2 minutes on two cores; it says how long each part takes here."; }
 
-test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
+test: $(VENV)/.tensorflow  ## run the tests; ARGS="-m 'not slow'" for the quick ones
 	@$(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
 
-test-spark: $(VENV)/.stamp jars  ## run the tests that compute tables, and those about Spark, on Spark in place of Sail
+test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and those about Spark, on Spark in place of Sail
 	@CHURN_ENGINE=spark $(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
@@ -64,8 +64,8 @@ ui: $(VENV)/.stamp  ## start Dagster's web page and daemon on http://127.0.0.1:3
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
 	  echo "Port $(PORT) is not free. Name another one: make ui PORT=3001" >&2; exit 1; }
 	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.deployment.dagster_home)"; export DAGSTER_HOME; \
-	$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; \
-	$(BIN)/dagster-webserver -w workspace.yaml -h 127.0.0.1 -p $(PORT) & page=$$!; \
+	$(BIN)/python -m churn_assets.deployment.logged dagster-daemon run -w workspace.yaml & daemon=$$!; \
+	$(BIN)/python -m churn_assets.deployment.logged dagster-webserver -w workspace.yaml -h 127.0.0.1 -p $(PORT) & page=$$!; \
 	trap 'trap "" INT TERM; kill -TERM $$page $$daemon 2>/dev/null; wait $$page $$daemon; exit 0' INT TERM; \
 	echo "Dagster: http://127.0.0.1:$(PORT) (in about 15 seconds), data in $(CHURN_HOME); Ctrl-C stops it."; \
 	while kill -0 $$page 2>/dev/null && kill -0 $$daemon 2>/dev/null; do sleep 1; done; \
@@ -74,6 +74,9 @@ ui: $(VENV)/.stamp  ## start Dagster's web page and daemon on http://127.0.0.1:3
 
 serve: $(VENV)/.stamp  ## serve scores over HTTP on http://127.0.0.1:8000 (ARGS="--port 8001"); Ctrl-C stops it
 	@$(BIN)/churn-assets serve $(ARGS)
+
+app: $(VENV)/.stamp  ## open the page of the retention team on http://127.0.0.1:8501 (ARGS="--port 8502"); Ctrl-C stops it
+	@$(BIN)/churn-assets app $(ARGS)
 
 tables: $(VENV)/.stamp  ## write docs/tables.md anew from the table catalogue
 	@CHURN_BUSINESS=telecom $(BIN)/churn-assets catalogue > docs/tables.md

@@ -9,7 +9,6 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-import pytest
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -114,9 +113,9 @@ class Lake:
         tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """One run of some assets for a range of months; the caller looks at success."""
-        defs = build_defs(self.settings)
         job = dg.define_asset_job("one_run", selection)
-        merged = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
+        # anew each time: tests edit the business
+        merged = dg.Definitions.merge(build_defs(self.settings), dg.Definitions(jobs=[job]))
         return merged.resolve_job_def("one_run").execute_in_process(
             tags=range_tags(months) | dict(tags or {}),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -158,23 +157,17 @@ def simulated(folder: Path, customers: int, first: str, last: str, months: int, 
     return Lake(settings, load_business(settings.business_path))
 
 
-_TOLD: dict[str, object] = {}
-
-
-def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
-    """A lake whose usage of LOST arrived truncated, was refused, was delivered again and passed; told once a session.
+def lost_and_found(folder: Path) -> dict[str, Any]:
+    """A lake whose usage of LOST arrived truncated, was refused, was delivered again and passed.
 
     `lake` is the finished lake, `instance` holds the events of its runs; `silver usage` counts the rows of its months
     after the first, the others are their results.
     """
-    if _TOLD:
-        return _TOLD
-    folder = factory.mktemp("truncated")
     span = MONTHS[0], MONTHS[-1], len(MONTHS)
     lake = simulated(folder, 60, *span, truncate=(("usage", LOST),))
     whole = simulated(folder / "whole", 60, *span)
     instance = dg.DagsterInstance.ephemeral()
-    told: dict[str, object] = {"lake": lake, "instance": instance}
+    told: dict[str, Any] = {"lake": lake, "instance": instance}
     told["truncated"] = lake.run(INGEST, MONTHS, instance=instance)
     usage_rows = lake.frame(tables.silver(lake.business.source("usage")), ["extract_month"])
     told["silver usage"] = list(usage_rows["extract_month"].value_counts().items())
@@ -188,5 +181,4 @@ def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
         instance=instance,
     )
     told["features"] = lake.run(FEATURED, MONTHS[2:], instance=instance)
-    _TOLD.update(told)
-    return _TOLD
+    return told

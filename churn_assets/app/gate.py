@@ -15,12 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn_assets.access.keys import IN_AN_ADDRESS, Key, Keys, KeysError, keys_file, now
 from churn_assets.access.loopback import is_called_locally, is_forwarded
+from churn_assets.app.places import HOME, PAGES
 from churn_assets.operations.log.writing import event
 from churn_assets.settings import Settings
 
 ACCESS = "access"  # the parameter of a personal link
 COOKIE = "churn_access"
 ASK = "Ask whoever looks after this software for a personal link: churn-assets keys create NAME --role agent"
+PLACE = re.compile(r"/([^/.]+)/?")  # what could be a page; files have a dot
+OF_STREAMLIT = ("oauth2callback",)
 FREE = re.compile(r"/_stcore/(health|script-health-check)")
 FIXED = [
     (b"x-content-type-options", b"nosniff"),
@@ -69,7 +72,7 @@ class Gate:
         try:
             if IN_AN_ADDRESS.search(unquote_to_bytes(scope["path"].encode() + b"?" + scope["query_string"])):
                 return self._taken(scope)
-            return self._admitted(headers)
+            return self._admitted(headers) or _misplaced(scope)
         except KeysError as error:
             event("app.keys_failed", "The keys cannot be read.", level=40, error=error)
             return _told(503, "The keys cannot be read; the log tells why.")
@@ -113,6 +116,19 @@ class Gate:
         return _told(
             401, f"Without personal links only http://localhost and http://127.0.0.1 are answered. {ASK}"
         )
+
+
+def _misplaced(scope: Scope) -> Response | None:
+    """What answers an address of no page; None for any other."""
+    told = PLACE.fullmatch(scope["path"])
+    if scope["type"] != "http" or told is None or told[1] in OF_STREAMLIT:
+        return None
+    if told[1] == HOME:  # Streamlit knows it by the bare address only
+        rest = scope["query_string"].decode("latin-1")
+        return RedirectResponse(f"/?{rest}" if rest else "/", 307)
+    if told[1] in PAGES:
+        return None
+    return _told(404, f"There is no such page. The pages are: {', '.join(f'/{name}' for name in PAGES)}.")
 
 
 def cookies_of(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -15,6 +14,7 @@ from churn_assets.access.visits import count
 from churn_assets.app.formats import Formats
 from churn_assets.app.page import Page
 from churn_assets.app.people import IdentityBook
+from churn_assets.app.places import HOME, PAGES
 from churn_assets.app.reader import Reader
 from churn_assets.app.sign_in import reader_of
 from churn_assets.app.store import ReleaseHolder
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
     from streamlit.navigation.page import Page as StreamlitPage
 
 OPENED = "opened_page"  # in the state of a session: the page that was counted last
-HOME = "overview"  # the page of the bare address
-PAGES = {  # without icons: a browser would fetch the one of its tab from another website
-    "overview": "Overview",
-    "at_risk": "At risk",
-    "customer": "Customer",
-    "churn": "Churn",
-    "segments": "Segments and drivers",
-    "model": "Model",
-    "data": "Data",
-}
 
 
 @st.cache_resource(show_spinner=False)
@@ -57,9 +47,8 @@ def main() -> None:
     settings = Settings()
     places: dict[str, StreamlitPage] = {}
     for name, title in PAGES.items():
-        if find_spec(f"churn_assets.app.views.{name}"):
-            show = partial(_show, settings, name, places)
-            places[name] = st.Page(show, title=title, url_path=name, default=name == HOME)
+        show = partial(_show, settings, name, places)
+        places[name] = st.Page(show, title=title, url_path=name, default=name == HOME)
     st.navigation(list(places.values()), position="top").run()
 
 

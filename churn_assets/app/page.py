@@ -42,7 +42,12 @@ class Page:
     def link(self, place: str, label: str, **filters: str) -> None:
         """Draws a link to another page with filters: `page.link("customer", "Open", customer=key)`."""
         if place in self.places:
-            st.page_link(self.places[place], label=label, query_params=filters or None)
+            st.page_link(
+                self.places[place],
+                label=label,
+                icon=":material/arrow_forward:",
+                query_params=filters or None,
+            )
 
     def go(self, place: str, **filters: str) -> None:
         """Opens another page with filters, in place of this one."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from churn_assets.access.keys import Keys, keys_file
 from churn_assets.access.loopback import is_loopback
+from churn_assets.operations.log.writing import event, start
 from churn_assets.settings import AppSettings, Settings
 
 MAIN = Path(__file__).with_name("main.py")
@@ -54,11 +55,14 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
     from starlette.middleware import Middleware
 
     from churn_assets.app.gate import Gate
+    from churn_assets.app.root import RootTold
 
     app = settings.app
     by = require_safe(settings)
+    start(settings)
     bootstrap.load_config_options(OPTIONS)
-    page = App(MAIN, secrets=login_of(app), middleware=[Middleware(Gate, settings=settings)])
+    layers = [Middleware(Gate, settings=settings), Middleware(RootTold)]
+    page = App(MAIN, secrets=login_of(app), middleware=layers, on_script_error=_note)
     with _bound(app.host, app.port) as listening:
         port = listening.getsockname()[1]
         tell(f"The page: {address_of(app, port)}")
@@ -133,6 +137,11 @@ def login_of(app: AppSettings) -> dict[str, Any]:
             "client_kwargs": {"scope": "openid profile email"},
         }
     }
+
+
+def _note(error: Exception) -> None:
+    """Writes what no page has caught, such as an error before the click is drawn; the reader sees that it failed."""
+    event("app.run_failed", "A run of the page failed.", level=40, error=error)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,8 +1,9 @@
 """The release in force, read by DuckDB: its tables are views of the same names."""
 
+import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -118,7 +119,9 @@ class ReleaseHolder:
         try:
             pointer = current_release(self._root)
             if pointer is not None and pointer != self._pointer:
+                former = self._pointer
                 self._store, self._pointer = ReleaseStore(self._opened(pointer)), pointer
+                self._forget(keep={pointer.name, former.name if former else ""})
                 event("app.release_taken", f"The page shows {pointer.name}.", release=pointer.name)
             self.trouble = ""
         except (ReleaseBroken, OSError, duckdb.Error) as error:
@@ -129,6 +132,12 @@ class ReleaseHolder:
             )
             self._again_at = time.monotonic() + AGAIN
             event("app.release_refused", "The newest release is not shown.", level=40, error=error)
+
+    def _forget(self, keep: Set[str]) -> None:
+        """Removes local copies of older releases; readers of the former one may still be at work."""
+        for copy in self._cache.iterdir():
+            if copy.is_dir() and copy.name not in keep:
+                shutil.rmtree(copy, ignore_errors=True)
 
     def _opened(self, pointer: Pointer) -> Release:
         self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def survivors(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
     """customer_key of a merged customer -> that of the survivor."""
     if not business.tells_merges:
         return {}
-    told = lakehouse.arrow(tables.CUSTOMERS, [KEY, SURVIVOR]).to_pylist()
+    told = _read(lakehouse, tables.CUSTOMERS, [KEY, SURVIVOR]).to_pylist()
     return {row[KEY]: row[SURVIVOR] for row in told if row[SURVIVOR]}
 
 
@@ -89,12 +89,31 @@ def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) 
     return pa.Table.from_arrays(columns, schema=schema).sort_by(ID)
 
 
+def _read(
+    lakehouse: Lakehouse,
+    table: tables.Table,
+    names: list[str],
+    filters: list[tuple[str, str, object]] | None = None,
+) -> "pa.Table":
+    """These columns of a table; null where no extract has been loaded since the column was declared."""
+    import pyarrow as pa
+
+    if not lakehouse.exists(table):
+        return pa.table({name: pa.nulls(0) for name in names})
+    here = set(lakehouse.columns(table))
+    rows = lakehouse.arrow(table, [name for name in names if name in here], filters)
+    for name in names:
+        if name not in here:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+    return rows
+
+
 def _answers(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.DataFrame":
     """The versions of an entity, oldest first, with `yes`: whether the answer is one; null without an answer."""
     import pyarrow as pa
 
     names = list(dict.fromkeys([KEY, *source.silver_key, *ORDER, "refused", asked.column]))
-    rows = lakehouse.arrow(tables.silver(source), names)
+    rows = _read(lakehouse, tables.silver(source), names)
     told = rows[asked.column].cast(pa.string()).to_pandas()  # a boolean becomes true or false
     yes = told.isin(asked.values).astype(object)
     found: pd.DataFrame = rows.to_pandas()
@@ -116,7 +135,7 @@ def _contacts(
     """customer_key, the columns as text, and contact_known_at of the newest row of an entity."""
     table = tables.customer_identity(business)
     wanted = [KEY, *names, *ORDER]
-    rows: pd.DataFrame = lakehouse.arrow(table, wanted, [("source", "=", source.name)]).to_pandas()
+    rows: pd.DataFrame = _read(lakehouse, table, wanted, [("source", "=", source.name)]).to_pandas()
     newest = rows.sort_values(ORDER).drop_duplicates(KEY, keep="last").drop(columns="sequence")
     texts = {name: newest[name].map(str, na_action="ignore") for name in names}
     return newest.assign(**texts).rename(columns={"known_at": CONTACT_KNOWN_AT})
@@ -128,7 +147,7 @@ def _owners(lakehouse: Lakehouse, business: Business, source: Source) -> "pd.Ser
     if source.column(name).personal:
         rows = _contacts(lakehouse, business, source, [name])
     else:
-        read = lakehouse.arrow(tables.silver(source), [KEY, *ORDER, name]).to_pandas()
+        read = _read(lakehouse, tables.silver(source), [KEY, *ORDER, name]).to_pandas()
         rows = read.dropna(subset=name).sort_values(ORDER).drop_duplicates(KEY, keep="last")
     owners: pd.Series = rows.set_index(KEY)[name]
     return owners.map(str, na_action="ignore")

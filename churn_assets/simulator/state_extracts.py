@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from churn_assets.simulator.dates import NEVER, Array, iso_dates, shift_month, to_date, to_day
-from churn_assets.simulator.identity import contact_columns
+from churn_assets.simulator.identity import FIRST, LAST, contact_columns
 from churn_assets.simulator.population import (
     CHANNELS,
     DEVICES,
@@ -20,9 +20,13 @@ from churn_assets.simulator.state import REASONS, State
 
 Columns = dict[str, list[str | None]]
 FLAGS = ("false", "true")
+OBJECT_SHARE, UNASKED_SHARE, UNASSIGNED_SHARE = 0.02, 0.05, 0.04
+MANAGERS_PER_REGION = 2
 
 
-def customer_columns(state: State, people: Population, until: int, ids: Array) -> tuple[Columns, Array]:
+def customer_columns(
+    seed: int, state: State, people: Population, until: int, ids: Array
+) -> tuple[Columns, Array]:
     """Returns text columns of the full customers extract at the end of `until`, and the slots of its rows.
 
     Rows: active customers and those whose service ended in this month or the two before, in order of their number.
@@ -50,9 +54,31 @@ def customer_columns(state: State, people: Population, until: int, ids: Array) -
         "paperless_billing": _named(FLAGS, people.paperless[slots]),
         "device_class": _named(DEVICES, state.device[slots]),
         "marketing_consent": _named(FLAGS, state.consent[slots]),
+        "profiling_objection": objections(seed, people.size, slots),
+        "account_manager": account_managers(seed, state.region, slots),
         "status": _named(("former", "active"), state.alive[slots]),
     }
     return columns, slots
+
+
+def objections(seed: int, size: int, slots: Array) -> list[str | None]:
+    """Returns whether the customers of the slots, out of `size`, object to profiling; None: nobody has asked them.
+
+    It has a stream of its own, as account_managers has, so that the rest of the world does not depend on it.
+    """
+    luck = stream(seed, "objections").random(size)[slots].tolist()
+    return [None if value > 1.0 - UNASKED_SHARE else FLAGS[int(value < OBJECT_SHARE)] for value in luck]
+
+
+def account_managers(seed: int, region: Array, slots: Array) -> list[str | None]:
+    """Returns the login of who looks after the customers of the slots: one of two people per region, None: nobody."""
+    luck = stream(seed, "account managers").random(len(region))[slots]
+    numbers = region[slots].astype(int) * MANAGERS_PER_REGION + (luck * MANAGERS_PER_REGION).astype(int)
+    nobody = luck > 1.0 - UNASSIGNED_SHARE
+    return [
+        None if alone else f"{FIRST[6 * number].lower()}.{LAST[6 * number + 1].lower()}"
+        for number, alone in zip(numbers.tolist(), nobody.tolist(), strict=True)
+    ]
 
 
 def subscription_columns(state: State, people: Population, ids: Array) -> Columns:

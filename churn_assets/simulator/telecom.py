@@ -197,7 +197,7 @@ class _Telecom:
 
     def _close_month(self, day: int) -> None:
         extract_date = to_date(day)
-        columns, slots = customer_columns(self.state, self.people, day, self.ids)
+        columns, slots = customer_columns(self.plan.seed, self.state, self.people, day, self.ids)
         columns, mark = self.dirt.dress_customers(extract_date, columns, slots, self.people.size)
         self._write_table("customers", extract_date, columns, mark)
         count = int(np.searchsorted(self.people.joined_on, day, side="right"))

@@ -39,8 +39,11 @@ def business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def _customer(number: int, **values: str) -> dict[str, str]:
     """A customer with all columns of the contract."""
-    optional = ("acquisition_channel", "household_size", "payment_method", "autopay", "paperless_billing")
-    return customer(number) | dict.fromkeys((*optional, "device_class", "marketing_consent"), "") | values
+    optional = (
+        *("acquisition_channel", "household_size", "payment_method", "autopay", "paperless_billing"),
+        *("device_class", "marketing_consent", "profiling_objection", "account_manager"),
+    )
+    return customer(number) | dict.fromkeys(optional, "") | values
 
 
 def _subscription(number: int, **values: str) -> dict[str, str]:

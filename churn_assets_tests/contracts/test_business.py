@@ -40,9 +40,12 @@ def test_telecom_has_seven_sources_and_about_sixty_features() -> None:
     assert usage.key == ("customer_id", "day") and usage.silver_key == ("customer_key", "day")
     personal = {s.name: [c.name for c in s.personal] for s in business.sources if s.personal}
     assert personal == {
-        "customers": ["full_name", "email", "phone", "birth_date"],
+        "customers": ["full_name", "email", "phone", "birth_date", "account_manager"],
         "app_contacts": ["contacted_by"],
     }
+    reach = business.source("customers").reach
+    assert reach.objection is not None and reach.objection.column == "profiling_objection"
+    assert reach.account_owner == "account_manager"
 
 
 @pytest.mark.parametrize("name", ["telecom", "shop"])

@@ -1,6 +1,7 @@
 """The container's command becomes the role that was asked for; only exec is replaced."""
 
 import os
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,7 +39,7 @@ def becomes(*arguments: str) -> list[str]:
 
 def test_without_a_command_it_is_the_web_page(home: Path) -> None:
     command = becomes()
-    assert command[0] == "dagster-webserver"
+    assert command[:4] == [sys.executable, "-m", "churn_assets.deployment.logged", "dagster-webserver"]
     assert command[-2:] == ["-m", "churn_assets.definitions"]
     assert (home / "data" / "dagster" / "dagster.yaml").is_file()
 
@@ -49,10 +50,12 @@ def test_without_a_command_it_is_the_web_page(home: Path) -> None:
         ("daemon", "dagster-daemon run"),
         ("code-server", "dagster code-server"),
         ("api", "churn-assets serve --host 0.0.0.0 --port 8000"),
+        ("app", "churn-assets app --host 0.0.0.0 --port 8501"),
     ],
 )
 def test_roles(home: Path, role: str, command: str) -> None:
-    assert " ".join(becomes(role)).startswith(command)
+    logged = f"{sys.executable} -m churn_assets.deployment.logged "
+    assert " ".join(becomes(role)).removeprefix(logged).startswith(command)
 
 
 @pytest.mark.parametrize("role", ["webserver", "daemon"])
@@ -127,7 +130,7 @@ def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
     """What no engine is at hand for is checked as far as its structure goes."""
     composed = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
     services = composed["services"]
-    assert services.keys() == {"page", "daemon", "code-server", "api", "postgres"}
+    assert services.keys() == {"page", "daemon", "code-server", "api", "app", "postgres"}
     ours = {name: one for name, one in services.items() if name != "postgres"}
     assert {one["image"] for one in ours.values()} == {"churn-assets"}
     for name, one in ours.items():
@@ -139,9 +142,12 @@ def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
     for name in ("page", "daemon"):
         assert services[name]["environment"]["CHURN_CODE_SERVER"] == f"code-server:{container.CODE_PORT}"
     published = [port for one in services.values() for port in one.get("ports", ())]
-    assert published == ["127.0.0.1:3000:3000", "127.0.0.1:8000:8000", "127.0.0.1:5432:5432"], (
-        "on this machine only"
-    )
+    assert published == [
+        "127.0.0.1:3000:3000",
+        "127.0.0.1:8000:8000",
+        "127.0.0.1:8501:8501",
+        "127.0.0.1:5432:5432",
+    ], "on this machine only"
     assert "healthcheck" in services["postgres"]
     assert "${POSTGRES_PASSWORD:?" in services["postgres"]["environment"]["POSTGRES_PASSWORD"]
     assert services["code-server"]["environment"]["CHURN_PUBLISH_TO"].startswith("postgresql://")
@@ -150,6 +156,9 @@ def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
 def test_the_image_has_a_health_check_and_shows_its_ports() -> None:
     text = (CHECKOUT / "Dockerfile").read_text()
     assert "HEALTHCHECK" in text
-    ports = {str(port) for port in (container.WEB_PORT, container.CODE_PORT, container.API_PORT)}
+    ports = {
+        str(port)
+        for port in (container.WEB_PORT, container.CODE_PORT, container.API_PORT, container.APP_PORT)
+    }
     [exposed] = [line for line in text.splitlines() if line.startswith("EXPOSE")]
     assert set(exposed.split()[1:]) == ports

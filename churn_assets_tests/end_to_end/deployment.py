@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.deployment.logged import MODULE
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings
 
@@ -107,10 +108,9 @@ class Deployment:
         self._daemon = self._start("daemon", ["dagster-daemon", "run", *self._workspace])
 
     def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        program, *words = command
         with (self.logs / f"{name}.log").open("a") as log:
             process = subprocess.Popen(
-                [str(Path(sys.executable).with_name(program)), *words],
+                [sys.executable, "-m", MODULE, *command],
                 env=self._environment,
                 cwd=REPOSITORY,
                 stdout=log,
@@ -130,7 +130,7 @@ class Deployment:
         """Ctrl-C to both, and an end to what they leave: a run that a failed test did not wait for.
 
         Raises:
-            AssertionError: one did not end within 30 s.
+            AssertionError: one did not end within 60 s.
         """
         late = []
         processes = [p for p in (self._daemon, self._webserver) if p]
@@ -138,7 +138,7 @@ class Deployment:
             process.send_signal(signal.SIGINT)
         for process in processes:
             try:
-                process.wait(30)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 late.append(process.args)
         for session in self._sessions:  # only what was started here
@@ -146,7 +146,7 @@ class Deployment:
                 os.killpg(session, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        assert not late, f"{late} did not end within 30 s of SIGINT"
+        assert not late, f"{late} did not end within 60 s of SIGINT"
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of the answer.

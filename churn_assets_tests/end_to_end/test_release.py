@@ -42,14 +42,20 @@ def release(demo: Demo) -> Release:
     return found
 
 
-def _lake_scores(demo: Demo) -> pd.DataFrame:
+def _objected(release: Release) -> set[str]:
+    return set(release.table("objections")["customer_key"].to_pylist())
+
+
+def _lake_scores(demo: Demo, release: Release) -> pd.DataFrame:
+    """Those of the customers who did not object."""
     scores: pd.DataFrame = Lakehouse(demo.settings).arrow(tables.CHURN_SCORES).to_pandas()
+    scores = scores[~scores["customer_key"].isin(_objected(release))]
     return scores.set_index(["customer_key", "as_of_date"]).sort_index()
 
 
 def test_stored_scores_and_reasons_are_those_of_the_lake(demo: Demo, release: Release) -> None:
     ours = release.table("scores").to_pandas().set_index(["customer_key", "as_of_date"]).sort_index()
-    lake = _lake_scores(demo)
+    lake = _lake_scores(demo, release)
     assert len(lake) > 500
     pd.testing.assert_frame_equal(ours[lake.columns], lake, check_exact=True)
     people = release.table("customers").to_pandas()
@@ -63,7 +69,7 @@ def test_stored_scores_and_reasons_are_those_of_the_lake(demo: Demo, release: Re
 def test_live_scores_over_the_snapshots_are_those_of_the_lake(demo: Demo, release: Release) -> None:
     snapshots = release.table("snapshots").to_pandas()
     live = score_frame(snapshots, release.model, release.features)
-    lake = _lake_scores(demo).xs(snapshots["as_of_date"].iloc[0], level="as_of_date")
+    lake = _lake_scores(demo, release).xs(snapshots["as_of_date"].iloc[0], level="as_of_date")
     lake = lake.loc[snapshots["customer_key"]]
     assert len(lake) == len(live)
     assert np.abs(live["probability"].to_numpy() - lake["probability"].to_numpy()).max() <= 1e-12
@@ -75,7 +81,7 @@ def test_live_scores_over_the_snapshots_are_those_of_the_lake(demo: Demo, releas
 def test_everybody_who_is_known_has_a_row_with_a_score_or_a_reason(demo: Demo, release: Release) -> None:
     people = release.table("customers").to_pandas()
     known = Lakehouse(demo.settings).arrow(tables.CUSTOMERS, ["customer_key"])["customer_key"].to_pylist()
-    assert set(known) <= set(people["customer_key"])
+    assert set(known) - _objected(release) <= set(people["customer_key"])
     assert people["customer_key"].is_monotonic_increasing and people["customer_key"].is_unique
     scored = people["status"] == "scored"
     assert (
@@ -137,6 +143,13 @@ def test_who_objects_is_counted_and_in_no_other_table(demo: Demo, release: Relea
         *people.loc[people["status"] == "scored", "customer_key"][:3],
         people["customer_key"].iloc[-1],
     }
+    before = _objected(release)
+    told = lakehouse.arrow(
+        tables.silver(business.source("customers")), ["customer_key", "profiling_objection"]
+    )
+    said_yes = told.filter(told["profiling_objection"])["customer_key"].to_pylist()
+    assert before == set(said_yes) and release.manifest.about.counts["objected"] == len(before) > 0
+    objected |= before
     contents = read_contents(
         lakehouse, tracking_of(demo.settings, business), business, Objections(frozenset(objected), 0)
     )
@@ -149,7 +162,7 @@ def test_who_objects_is_counted_and_in_no_other_table(demo: Demo, release: Relea
         }
         assert texts & objected == (objected if name == "objections" else set()), name
     assert contents.about.counts["objected"] == len(objected)
-    assert contents.about.counts["customers"] == len(people) - len(objected)
+    assert contents.about.counts["customers"] == len(people) - len(objected - before)
 
 
 def test_the_identity_file_says_who_is_who_with_its_key_alone(demo: Demo, release: Release) -> None:
@@ -165,6 +178,9 @@ def test_the_identity_file_says_who_is_who_with_its_key_alone(demo: Demo, releas
     )
     reached = people[people["customer_key"].isin(release.table("snapshots")["customer_key"].to_pylist())]
     assert reached["email"].notna().mean() > 0.8 and set(reached["consent"].dropna()) == {True, False}
+    assert reached["account_owner"].nunique() == 10
+    objected = people["customer_key"].isin(_objected(release))
+    assert people.loc[objected, ["full_name", "email", "account_owner"]].isna().all(axis=None)
     assert (demo.home / "identity.key").stat().st_mode & 0o077 == 0
 
 

@@ -11,7 +11,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.serving.contents import without
-from churn_assets.serving.people import identity_rows, objections
+from churn_assets.serving.people import Objections, identity_rows, objections
 from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, tell_merges
 
 JANUARY, FEBRUARY = date(2025, 1, 31), date(2025, 2, 28)
@@ -23,11 +23,15 @@ def _declare(contract: dict[str, Any]) -> None:
         {"name": "profiling", "logicalType": "string"},
         {"name": "agent", "logicalType": "string"},
     ]
-    contract["customProperties"] += [
-        {"property": "objection", "value": {"column": "profiling", "values": ["no", "never"]}},
-        {"property": "accountOwner", "value": "agent"},
-    ]
+    _ask(contract, {"column": "profiling", "values": ["no", "never"]}, owner="agent")
     tell_merges(contract)
+
+
+def _ask(contract: dict[str, Any], objection: dict[str, Any] | None, owner: str | None = None) -> None:
+    """Declares these in place of what the shipped contract declares."""
+    own = [p for p in contract["customProperties"] if p["property"] not in ("objection", "accountOwner")]
+    told = {"objection": objection, "accountOwner": owner}
+    contract["customProperties"] = own + [{"property": k, "value": v} for k, v in told.items() if v]
 
 
 @pytest.fixture
@@ -94,8 +98,30 @@ def test_an_objection_holds_until_another_answer_is_known(lake: Lakehouse, busin
 
 
 def test_without_a_declared_objection_nobody_objects(lake: Lakehouse, tmp_path: Path) -> None:
-    other = load_business(small_business(tmp_path))
-    assert objections(lake, other).keys == set()
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "customers.yaml", lambda contract: _ask(contract, None))
+    assert objections(lake, load_business(folder)) == Objections(frozenset(), 0)
+
+
+@pytest.mark.parametrize("classified", [{}, {"classification": "personal"}])
+def test_nobody_has_answered_in_a_lake_from_before_the_columns(
+    lake: Lakehouse, tmp_path: Path, classified: dict[str, str]
+) -> None:
+    """A contract declares columns, and no extract has been loaded since."""
+    folder = small_business(tmp_path)
+
+    def declare(contract: dict[str, Any]) -> None:
+        _declare(contract)
+        _ask(contract, {"column": "asked", "values": ["no"]}, owner="minder")
+        asked = [{"name": "asked"}, {"name": "minder"} | classified]
+        contract["schema"][0]["properties"] += [{"logicalType": "string"} | column for column in asked]
+
+    edit_yaml(folder / "contracts" / "customers.yaml", declare)
+    later = load_business(folder)
+    assert objections(lake, later) == Objections(frozenset(), 6)
+    rows = identity_rows(lake, later, frozenset())
+    assert rows["account_owner"].null_count == rows.num_rows == 7
+    assert objections(Lakehouse(settings_for(tmp_path / "empty")), later) == Objections(frozenset(), 0)
 
 
 def test_identity_holds_declared_columns_and_nothing_of_objectors(
@@ -130,7 +156,7 @@ def test_a_boolean_that_is_never_empty_is_an_answer(tmp_path: Path) -> None:
     folder = small_business(tmp_path)
 
     def objects(contract: dict[str, Any]) -> None:
-        contract["customProperties"] += [{"property": "objection", "value": {"column": "autopay"}}]
+        _ask(contract, {"column": "autopay"})
 
     edit_yaml(folder / "contracts" / "customers.yaml", objects)
     house, other = Lakehouse(settings_for(tmp_path / "other")), load_business(folder)

@@ -57,7 +57,23 @@ def test_equal_plans_give_equal_bytes_and_other_seeds_do_not(small: World, tmp_p
 def test_what_is_delivered_does_not_change_with_the_code(small: World) -> None:
     """The text sources, which hang on every draw; usage is Parquet, whose bytes change with its library."""
     told = sorted(item for item in small.digests().items() if not item[0].startswith("usage"))
-    assert hashlib.sha256(repr(told).encode()).hexdigest()[:16] == "9ee4a7826672f73e"
+    assert hashlib.sha256(repr(told).encode()).hexdigest()[:16] == "04f02a03bf5b409b"
+
+
+def test_an_objection_stays_and_an_account_manager_changes_with_the_region_only(large: World) -> None:
+    customers = large.table("customers")
+    clean = customers[customers["region"] != "XX"]
+    known = clean.groupby("customer_id")["profiling_objection"]
+    assert (known.nunique() == 1).all()
+    shares = known.first().value_counts(normalize=True)
+    assert (
+        0.01 < shares["true"] < 0.03
+        and 0.03 < shares[""] < 0.07
+        and set(shares.index) == {"true", "false", ""}
+    )
+    assert (clean.groupby(["customer_id", "region"])["account_manager"].nunique() == 1).all()
+    managers = clean.groupby("account_manager")["region"].nunique()
+    assert managers.pop("") == 5 and len(managers) == 10 and (managers == 1).all()
 
 
 def test_a_longer_history_begins_like_the_shorter_one(tmp_path: Path) -> None:

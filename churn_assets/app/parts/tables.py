@@ -10,6 +10,8 @@ import streamlit as st
 from churn_assets.app.page import Page
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBERS = ("number", "money", "percent")
+GAP = 90  # pixels in which `unknown` is not cut off
 Kind = Literal["text", "number", "money", "percent", "date", "month", "trend", "link", "yes_no"]
 
 
@@ -57,7 +59,7 @@ def table(
     if shown.empty:
         st.info("No row fits.", icon=":material/info:")
         return []
-    config = {name: _config(page, column) for name, column in columns.items()}
+    config = {name: _config(page, column, has_gaps=shown[name].hasnans) for name, column in columns.items()}
     settings: dict[str, Any] = {"height": height} if height is not None else {}
     chosen: Any = st.dataframe(
         _for_browser(shown, columns),
@@ -117,9 +119,10 @@ def _for_browser(frame: pd.DataFrame, columns: Mapping[str, TableColumn]) -> pd.
     return shown
 
 
-def _config(page: Page, column: TableColumn) -> Any:
+def _config(page: Page, column: TableColumn, has_gaps: bool) -> Any:
     kinds = st.column_config
-    common: dict[str, Any] = {"help": column.what, "width": column.width}
+    width = column.width or (GAP if has_gaps and column.kind in NUMBERS else None)
+    common: dict[str, Any] = {"help": column.what, "width": width}
     digits = column.digits
     match column.kind:
         case "percent":

@@ -154,7 +154,7 @@ def _history(page: Page, history: pd.DataFrame) -> None:
         alt.Chart(shown)
         .mark_line(point=alt.OverlayMarkDef(size=60))
         .encode(
-            x=alt.X("as_of_date:T", title=None),
+            x=alt.X("as_of_date:T", title=None, axis=alt.Axis(format="%b %Y", tickCount="month")),
             y=alt.Y(
                 "probability:Q",
                 title="chance to leave",

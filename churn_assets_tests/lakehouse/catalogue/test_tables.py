@@ -57,7 +57,7 @@ def test_paths_are_unique(business: Business) -> None:
 def test_personal_columns_are_those_of_the_contracts_and_what_quotes_them() -> None:
     business = load_business(SHIPPED_BUSINESSES / "telecom")
     found = {t.path: set(t.personal) for t in tables.catalogue(business) if t.personal}
-    named = {"full_name", "email", "phone", "birth_date"}
+    named = {"full_name", "email", "phone", "birth_date", "account_manager"}
     provenance = {"customer_id", "rescued", "source_file"}
     expected = {f"bronze/{s.name}": provenance for s in business.sources}
     expected["bronze/customers"] = provenance | named
