@@ -21,6 +21,8 @@ from urllib.request import urlopen
 import numpy as np
 import psutil
 
+from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.serving.release.reading import Release, current_release, local_copy, open_release
 from churn_assets.settings import Settings
 
@@ -32,7 +34,7 @@ def request(path: str, body: object = None) -> bytes:
     """A request as bytes."""
     if body is None:
         return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    content = json.dumps(body).encode()
+    content = json.dumps(body, allow_nan=False).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
@@ -164,15 +166,23 @@ def ours(release: Release, rows: list[dict[str, object]]) -> Iterator[dict[str, 
         yield {"figure": f"API: {BATCH:,} rows with reasons", "remark": f"{per_second * BATCH:,.0f} rows/s"}
 
 
-def mlflow(model: Path, rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
-    """The figures of `mlflow models serve`: probabilities of the same rows, without reasons."""
+def rows_of(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows as JSON can hold them: a number that is none is missing."""
+    return [{name: None if value != value else value for name, value in row.items()} for row in rows]
+
+
+def mlflow(settings: Settings, version: str, rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
+    """The figures of `mlflow models serve`: probabilities of the same rows by the same model, without reasons."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", str(model)]
+    tracking = tracking_of(settings, load_business(settings.business_path))
+    model = f"models:/{tracking.model_name}/{version}"
+    command = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", model]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
     single = [request("/invocations", {"dataframe_records": [row]}) for row in rows[:200]]
     batch = [request("/invocations", {"dataframe_records": rows[:BATCH]})]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    with running(command, f"http://127.0.0.1:{port}/ping", PATH=path):
+    stored = {"MLFLOW_TRACKING_URI": tracking.uri, "PATH": path}
+    with running(command, f"http://127.0.0.1:{port}/ping", **stored):
         per_second = asyncio.run(flat_out(port, single, CONNECTIONS))
         yield {"figure": "mlflow models serve: one row, flat out", "remark": f"{per_second:,.0f} requests/s"}
         per_second = asyncio.run(flat_out(port, batch, 2))
@@ -189,10 +199,9 @@ def measure(folder: Path) -> None:
     assert pointer is not None, "no release"  # noqa: S101 (the demo publishes one)
     release = open_release(local_copy(settings.releases_uri, pointer, folder / "copy"))
     names = release.model.transformation.features
-    rows = release.table("snapshots", names).slice(0, BATCH).to_pylist()
-    [model] = [f.parent for f in Path(settings.mlflow_artifacts).glob("models/*/artifacts/MLmodel")][-1:]
-    found = [*ours(release, rows), *mlflow(model, rows)]
-    (folder / "api.json").write_text(json.dumps(found, indent=1))
+    rows = rows_of(release.table("snapshots", names).slice(0, BATCH).to_pylist())
+    found = [*ours(release, rows), *mlflow(settings, release.manifest.about.model_version, rows)]
+    (folder / "api.json").write_text(json.dumps(found, indent=1, allow_nan=False))
 
 
 if __name__ == "__main__":
