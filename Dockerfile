@@ -46,9 +46,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     CHURN_JARS=/opt/engine
 USER churn
 WORKDIR /home/churn
-# Starts Spark once and keeps the loaded classes (250 MB): every later start costs 9 CPU seconds less. Without this
-# line, the first run of a container builds it in the background.
-RUN python -m churn_assets.lakehouse.engine.class_archive_build
 VOLUME /data
 EXPOSE 3000 4000 8000
 HEALTHCHECK --interval=30s --timeout=30s --start-period=120s --retries=3 \

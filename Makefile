@@ -39,10 +39,10 @@ announce:
 	  echo "1/2 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
 	  echo "2/2 run the demo: about 2 minutes on two cores; it says how long each part takes here."; }
 
-test: $(VENV)/.tensorflow jars  ## run the tests; ARGS="-m 'not slow'" for the quick ones
+test: $(VENV)/.tensorflow  ## run the tests; ARGS="-m 'not slow'" for the quick ones
 	@$(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
 
-test-spark: $(VENV)/.stamp jars  ## run the tests that compute tables, and those about Spark, on Spark in place of Sail
+test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and those about Spark, on Spark in place of Sail
 	@CHURN_ENGINE=spark $(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.

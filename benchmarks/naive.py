@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from churn_assets.definitions import build_defs
-from churn_assets.lakehouse.engine import class_archive, session
+from churn_assets.lakehouse.engine import spark
 from churn_assets.lakehouse.engine.profiles import Profile
 from churn_assets.settings import Settings
 
@@ -20,7 +20,7 @@ RESULTS = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.co
 
 
 def _default_confs(settings: Settings, profile: Profile, jars: list[Path]) -> Mapping[str, str]:
-    ours = session._common_confs(settings)
+    ours = spark._common_confs(settings)
     delta = {key: ours[key] for key in ("spark.sql.extensions", "spark.sql.catalog.spark_catalog")}
     return (
         {key: ours[key] for key in RESULTS}
@@ -34,8 +34,7 @@ def _default_confs(settings: Settings, profile: Profile, jars: list[Path]) -> Ma
     )
 
 
-session.session_confs = _default_confs  # type: ignore[assignment]
-class_archive.for_session = lambda *_: None  # type: ignore[assignment]
+spark.session_confs = _default_confs  # type: ignore[assignment]
 
 
 def _definitions() -> dg.Definitions:

@@ -1,9 +1,11 @@
 """`python -m benchmarks.parity`: builds the same lake on Sail and on Spark, and compares every table.
 
-Both engines read the same landing zone and give the same customer keys. Then a late file is delivered, one month runs
-again, and the tables are compared once more. The exit code is 1 when a table differs.
+Both engines read the same files and give the same customer keys. Then a late file is delivered, and its month and the
+next run again; then the files of a month are erased, so that it is refused. The tables are compared after each of
+these. The exit code is 1 when a table differs.
 """
 
+import json
 import math
 import shutil
 import sys
@@ -19,7 +21,7 @@ from deltalake import DeltaTable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cost import Cost, churn_assets
+from benchmarks.cost import Cost, measure
 from churn_assets.contracts.loader import load_business
 from churn_assets.graph.partitions import last_ingest_month, snapshot_months
 from churn_assets.lakehouse import tables
@@ -57,12 +59,31 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """What happens to both lakes between two comparisons; see `parity_stages`.
+
+    Attributes:
+        name: for the messages.
+        runs: a job, its first and its last month.
+        deliver: files, from and to, below the landing zone.
+        erase: folders below the landing zone that are removed.
+        refused: the run must fail.
+    """
+
+    name: str
+    runs: Sequence[tuple[str, str, str]]
+    deliver: Sequence[tuple[Path, Path]] = ()
+    erase: Sequence[Path] = ()
+    refused: bool = False
+
+
+@dataclass(frozen=True)
 class World:
-    """One business: its landing zone, and a home for each engine.
+    """One business, and for each engine a home with a landing zone of its own.
 
     Attributes:
         business: its name.
-        folder: holds `landing`, `sail` and `spark`.
+        folder: holds `landing`, which nobody changes, and the homes `sail` and `spark`.
         months: months of the landing zone.
     """
 
@@ -74,52 +95,83 @@ class World:
         """CHURN_HOME of an engine."""
         return self.folder / engine
 
-    def run(self, engine: str, jobs: Sequence[str], first: str, last: str) -> Cost:
-        """Runs jobs on an engine, in a process of their own."""
-        return churn_assets(
-            *("run", *jobs, "--from", first, "--to", last),
-            CHURN_HOME=str(self.home(engine)),
-            CHURN_LANDING=str(self.folder / "landing"),
-            CHURN_BUSINESS=self.business,
-            CHURN_ENGINE=engine,
-        )
+    def lake(self, engine: str, stage: Stage) -> Path:
+        """The lake of an engine as it was after a stage."""
+        return self.folder / f"{engine} after {stage.name}"
 
-    def build(self, engine: str, models: bool) -> Cost:
-        """Builds all tables of all months."""
-        snapshots = self.snapshots
-        cost = self.run(engine, ["ingest"], self.months[0], self.months[-1])
-        cost += self.run(engine, ["snapshot"], snapshots[0], snapshots[-1])
-        if models:
-            cost += self.run(engine, ["train"], snapshots[-1], snapshots[-1])
-            cost += self.run(engine, ["score", "monitor"], snapshots[0], snapshots[-1])
-        return cost
+    def live(self, engine: str, stages: Sequence[Stage]) -> Cost:
+        """Lives through the stages on an engine, in one process."""
+        landing = self.home(engine) / "landing"
+        shutil.copytree(self.folder / "landing", landing)
+        plan = [
+            {
+                "name": stage.name,
+                "deliver": [[str(landing / path) for path in pair] for pair in stage.deliver],
+                "erase": [str(landing / path) for path in stage.erase],
+                "runs": stage.runs,
+                "refused": stage.refused,
+                "lake": str(self.lake(engine, stage)),
+            }
+            for stage in stages
+        ]
+        file = self.folder / f"{engine}.json"
+        file.write_text(json.dumps(plan), encoding="utf-8")
+        script = Path(__file__).with_name("parity_stages.py")
+        variables = {
+            "CHURN_HOME": str(self.home(engine)),
+            "CHURN_LANDING": str(landing),
+            "CHURN_LAKE": str(self.home(engine) / "lake"),
+            "CHURN_BUSINESS": self.business,
+            "CHURN_ENGINE": engine,
+        }
+        return measure(sys.executable, str(script), str(file), **variables)
+
+    def stages(self, models: bool) -> list[Stage]:
+        """All months; then a late file and the month after it again; then this month without the files of a source."""
+        month, last = self.months[-2], self.months[-1]
+        first, newest = self._snapshots[0], self._snapshots[-1]
+        late, earlier = self.months[-3], self.months[-4]
+        trained = [("train", newest, newest), ("score", first, newest), ("monitor", first, newest)]
+        source = load_business(SHIPPED_BUSINESSES / self.business).sources[0]
+        return [
+            Stage(
+                "all months",
+                [("ingest", self.months[0], last), ("snapshot", first, newest), *(trained if models else [])],
+            ),
+            Stage(
+                "a late file",
+                [("ingest", late, month), ("snapshot", late, newest)],
+                deliver=[self._again(source.name, earlier, late)],
+            ),
+            Stage(
+                "an erased month",
+                [("ingest", month, month)],
+                erase=sorted(self._extracts(source.name, month)),
+                refused=True,
+            ),
+        ]
 
     @property
-    def snapshots(self) -> list[str]:
+    def _snapshots(self) -> list[str]:
         """Months whose end has snapshots, with a whole observation window."""
         business = load_business(SHIPPED_BUSINESSES / self.business)
         first = add_months(self.months[0], business.file.windows.observation_months - 1)
         return [m for m in snapshot_months(business).get_partition_keys() if first <= m <= self.months[-1]]
 
-    def give_keys(self, giver: str, taker: str) -> None:
-        """Gives an engine the customer keys that the other has drawn, before it draws any."""
-        path = Path("lake", tables.CUSTOMER_KEYS.path)
-        shutil.copytree(self.home(giver) / path, self.home(taker) / path)
+    def _extracts(self, source: str, month: str) -> list[Path]:
+        """The extract folders of a month, below the landing zone."""
+        landing = self.folder / "landing"
+        return [path.relative_to(landing) for path in (landing / source).glob(f"extract_date={month}-*")]
 
-    def deliver_late(self) -> str:
-        """Delivers a file of an earlier month once more, as an extract of a later one; returns the later month.
+    def _again(self, source: str, earlier: str, month: str) -> tuple[Path, Path]:
+        """A file of an earlier month, delivered once more as an extract of a later month, the day before its last.
 
         An earlier file holds no date beyond the day of its new extract.
         """
-        earlier, month = self.months[-4], self.months[-3]
-        source = load_business(SHIPPED_BUSINESSES / self.business).sources[0]
-        extracts = self.folder / "landing" / source.name
-        newest = max(extracts.glob(f"extract_date={month}-*"))
-        late = newest.with_name(f"extract_date={month}-{int(newest.name[-2:]) - 1:02d}")
-        late.mkdir(exist_ok=True)
-        [file, *_] = sorted(max(extracts.glob(f"extract_date={earlier}-*")).iterdir())
-        shutil.copy(file, late / f"late-{file.name}")
-        return month
+        newest = max(self._extracts(source, month))
+        day = newest.with_name(f"extract_date={month}-{int(newest.name[-2:]) - 1:02d}")
+        [file, *_] = sorted((self.folder / "landing" / max(self._extracts(source, earlier))).iterdir())
+        return file.relative_to(self.folder / "landing"), day / f"late-{file.name}"
 
 
 def new_world(business: str, folder: Path, customers: int, months: int, seed: int) -> World:
@@ -196,25 +248,23 @@ def _same(one: Any, other: Any) -> bool:
 def compare_engines(
     world: World, models: bool, note: Callable[[str], None]
 ) -> tuple[list[tuple[str, Difference]], dict[str, int]]:
-    """Builds the lake on both engines and compares it: whole, then after a late file, then after a month again."""
+    """Lives through all stages on both engines, and compares the tables after each; rows: of the first stage."""
     giver, taker = ENGINES
+    stages = world.stages(models)
     for engine in ENGINES:
-        if engine == taker:
-            world.give_keys(giver, taker)
-        cost = world.build(engine, models)
+        if engine == taker:  # before it draws any customer key
+            keys = tables.CUSTOMER_KEYS.path
+            shutil.copytree(world.lake(giver, stages[0]) / keys, world.home(taker) / "lake" / keys)
+        cost = world.live(engine, stages)
         note(
             f"{world.business} on {engine}: {cost.wall:.0f} s wall, {cost.cpu:.0f} s CPU, {cost.memory:.2f} GiB"
         )
-    lakes = [world.home(engine) / "lake" for engine in ENGINES]
-    found, rows = differences(*lakes)
-    told = [("all months", difference) for difference in found]
-    late = world.deliver_late()
-    for stage, month in (("a late file", late), ("a month again", world.months[-2])):
-        for engine in ENGINES:
-            world.run(engine, ["ingest"], month, month)
-            world.run(engine, ["snapshot"], month, world.snapshots[-1])
-        told += [(stage, difference) for difference in differences(*lakes)[0]]
-        note(f"{world.business}, {stage} ({month}): compared")
+    told: list[tuple[str, Difference]] = []
+    rows: dict[str, int] = {}
+    for stage in stages:
+        found, count = differences(*(world.lake(engine, stage) for engine in ENGINES))
+        told += [(stage.name, difference) for difference in found]
+        rows = rows or count
     return told, rows
 
 

@@ -248,7 +248,7 @@ class Settings(BaseSettings):
 
     @property
     def jars_path(self) -> Path:
-        """Folder of the Delta jars and class archives. All lakes of this user share it.
+        """Folder of the Delta jars. All lakes of this user share it.
 
         Raises:
             RuntimeError: `jars` is not set, and this user has no home folder.

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -20,7 +20,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
-def pytest_configure() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
     """Forget the settings of whoever runs the tests, but for the folder of the Delta jars and the engine."""
     for name in list(os.environ):
         if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name not in ("CHURN_JARS", "CHURN_ENGINE"):
@@ -28,31 +29,43 @@ def pytest_configure() -> None:
     # in the background SIGINT is ignored: Dagster then ignores SIGTERM too, and with it what is started from here
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # how long an example takes depends on what else the machine does
-    hypothesis.settings.register_profile("suite", deadline=None)
-    hypothesis.settings.load_profile("suite")
+    patient: dict[str, Any] = {
+        "deadline": None,
+        "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+    }
+    hypothesis.settings.register_profile("suite", **patient, derandomize=True)
+    hypothesis.settings.register_profile("explore", **patient)
+    if not config.getoption("hypothesis_profile"):
+        hypothesis.settings.load_profile("suite")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The tests about the JVM run with CHURN_ENGINE=spark only, and with it only they and those that use the session.
+    """Chooses what the engine asks for, and what one process keeps together.
 
-    Of two processes that share the tests, one has the Spark session, and one the demo with what lives on from it.
+    With CHURN_ENGINE=spark: the tests about the JVM, and those that use the session but for `one_engine`. Else all but
+    the tests about the JVM.
 
-    Other tests of a module stay together.
+    Of two processes that share the tests, one has the session of Sail, and one the demo with what lives on from it. On
+    Spark, which takes longer, both have a session. Other tests of a module stay together.
     """
     on_spark = os.environ.get("CHURN_ENGINE") == "spark"
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.tables)
 
     def is_chosen(item: pytest.Item) -> bool:
-        about_the_jvm = item.get_closest_marker("jvm") is not None
-        return (
-            about_the_jvm or "spark" in getattr(item, "fixturenames", ()) if on_spark else not about_the_jvm
+        about_the_jvm, tables, one_engine = (
+            item.get_closest_marker(name) is not None for name in ("jvm", "tables", "one_engine")
         )
+        return about_the_jvm or (tables and not one_engine) if on_spark else not about_the_jvm
 
+    costly_ones = ("demo",) if on_spark else ("spark", "demo")
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
     items[:] = [item for item in items if is_chosen(item)]
     for item in items:
         wanted = getattr(item, "fixturenames", ())
-        costly = next((name for name in ("spark", "demo") if name in wanted), None)
+        costly = next((name for name in costly_ones if name in wanted), None)
         item.add_marker(pytest.mark.xdist_group(costly or item.path.stem))
 
 
@@ -64,3 +77,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
         Settings(home=str(home), engine_profile="small", spark_master="local[2]"), "churn_assets_tests"
     )
     stop_session()
+
+
+@pytest.fixture(scope="session")
+def lost_and_found(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """See `churn_assets_tests.worlds.lost_and_found`."""
+    from churn_assets_tests.worlds import lost_and_found
+
+    return lost_and_found(tmp_path_factory.mktemp("truncated"))

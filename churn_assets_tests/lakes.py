@@ -15,6 +15,7 @@ import yaml
 
 from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.yaml_file import LOADER
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table, types_of_rows
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -27,6 +28,8 @@ from churn_assets.silver.load import SilverLoad, load_silver
 from churn_assets.sources.landing import list_extracts
 
 Row = Mapping[str, Any]
+# in C where that is installed: hundreds of tests write a business
+DUMPER: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def computed_tables(business: Business) -> list[Table]:
@@ -92,9 +95,9 @@ def _replace(content: dict[str, Any], edits: Mapping[str, object]) -> None:
 
 def edit_yaml(file: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     """Reads a YAML mapping, lets `edit` change it in place, and writes it back."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     edit(content)
-    file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    file.write_text(yaml.dump(content, Dumper=DUMPER, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def extract_folder(landing: str | Path, source: str, extract_date: str) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -15,20 +15,20 @@ from churn_assets.gold.customer_months import customer_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.stores import unregistered
 from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for, write_csv
-from churn_assets_tests.worlds import FEATURED, INGEST, MONTHS, SNAPSHOTS, Lake, lost_and_found
+from churn_assets_tests.worlds import FEATURED, INGEST, MONTHS, SNAPSHOTS, Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 LAST = "extract_date=2025-06-30"
 COHORTS = MONTHS[2:]
 
 
 @pytest.fixture(scope="module")
-def lake(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def lake(lost_and_found: dict[str, Any]) -> Lake:
     """The finished lake; nobody writes to it."""
-    found = lost_and_found(tmp_path_factory)["lake"]
-    assert isinstance(found, Lake)
+    found: Lake = lost_and_found["lake"]
     return found
 
 

@@ -4,12 +4,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-import pytest
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -105,6 +105,11 @@ class Lake:
         """Its lakehouse, on the session of the test run."""
         return Lakehouse(self.settings)
 
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """All assets and jobs of the business."""
+        return build_defs(self.settings)
+
     def run(
         self,
         selection: dg.AssetSelection,
@@ -114,9 +119,8 @@ class Lake:
         tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """One run of some assets for a range of months; the caller looks at success."""
-        defs = build_defs(self.settings)
         job = dg.define_asset_job("one_run", selection)
-        merged = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
+        merged = dg.Definitions.merge(self.definitions, dg.Definitions(jobs=[job]))
         return merged.resolve_job_def("one_run").execute_in_process(
             tags=range_tags(months) | dict(tags or {}),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -158,23 +162,17 @@ def simulated(folder: Path, customers: int, first: str, last: str, months: int, 
     return Lake(settings, load_business(settings.business_path))
 
 
-_TOLD: dict[str, object] = {}
-
-
-def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
-    """A lake whose usage of LOST arrived truncated, was refused, was delivered again and passed; told once a session.
+def lost_and_found(folder: Path) -> dict[str, Any]:
+    """A lake whose usage of LOST arrived truncated, was refused, was delivered again and passed.
 
     `lake` is the finished lake, `instance` holds the events of its runs; `silver usage` counts the rows of its months
     after the first, the others are their results.
     """
-    if _TOLD:
-        return _TOLD
-    folder = factory.mktemp("truncated")
     span = MONTHS[0], MONTHS[-1], len(MONTHS)
     lake = simulated(folder, 60, *span, truncate=(("usage", LOST),))
     whole = simulated(folder / "whole", 60, *span)
     instance = dg.DagsterInstance.ephemeral()
-    told: dict[str, object] = {"lake": lake, "instance": instance}
+    told: dict[str, Any] = {"lake": lake, "instance": instance}
     told["truncated"] = lake.run(INGEST, MONTHS, instance=instance)
     usage_rows = lake.frame(tables.silver(lake.business.source("usage")), ["extract_month"])
     told["silver usage"] = list(usage_rows["extract_month"].value_counts().items())
@@ -188,5 +186,4 @@ def lost_and_found(factory: pytest.TempPathFactory) -> dict[str, object]:
         instance=instance,
     )
     told["features"] = lake.run(FEATURED, MONTHS[2:], instance=instance)
-    _TOLD.update(told)
-    return _TOLD
+    return told

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.cli import doctor_data, doctor_engine, doctor_machine
 from churn_assets.cli.doctor_finding import Finding
+from churn_assets.lakehouse.engine.choice import EngineChoice, choose_engine
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,18 +38,29 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         doctor_data.check_home,
         doctor_data.check_stores,
         doctor_data.check_findings,
-        doctor_engine.check_engine,
-        doctor_engine.check_java,
-        doctor_engine.check_jars,
-        doctor_engine.check_class_archive,
         doctor_machine.check_folders,
         doctor_machine.check_disk,
+    ]
+    found = [_guarded(check, settings) for check in checks]
+    try:
+        choice = choose_engine(settings)
+    except Exception as error:  # noqa: BLE001 (the doctor reports any error)
+        return [*found, *doctor_engine.without_engine(error)]
+    return [*found, *_on_engine(settings, choice, quick)]
+
+
+def _on_engine(settings: Settings, choice: EngineChoice, quick: bool) -> list[Finding]:
+    """The engine, and the checks that depend on it."""
+    checks: list[Callable[[Settings, str], Finding]] = [
+        doctor_engine.check_java,
+        doctor_engine.check_jars,
         doctor_machine.check_memory,
         doctor_machine.check_cores,
     ]
     if not quick:
         checks.append(doctor_engine.check_round_trip)
-    return [_guarded(check, settings) for check in checks]
+    engine = Finding("engine", "ok", f"{choice.name}: {choice.reason}")
+    return [engine, *(_guarded(check, settings, choice.name) for check in checks)]
 
 
 def findings_table(findings: list[Finding]) -> "Table":
@@ -73,9 +85,9 @@ def render(findings: list[Finding], console: "Console") -> None:
     console.print(findings_table(findings))
 
 
-def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def _guarded(check: Callable[..., Finding], *given: Settings | str) -> Finding:
     try:
-        return check(settings)
+        return check(*given)
     except Exception as error:  # noqa: BLE001 (the doctor reports any error and continues)
         name = check.__name__.removeprefix("check_").replace("_", " ")
         return Finding(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from churn_assets.cli.doctor_finding import Finding
-from churn_assets.lakehouse.engine.choice import choose_engine
 from churn_assets.lakehouse.engine.profiles import GIB, choose_profile, is_local, local_cores, machine_memory
 from churn_assets.lakehouse.engine.sail import query_memory
 from churn_assets.settings import Settings, is_uri, without_secrets
@@ -30,7 +29,7 @@ TESTED = {
     "pyarrow": "25.0.1",
     "pysail": "0.7.2",
 }
-# The demo needs under 1 GB, jars and class archives 0.5 GB; below the first number a run is likely to fail midway.
+# The demo needs under 1 GB, jars a few MB; below the first number a run is likely to fail midway.
 DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
 # Memory that a run needs besides the driver heap: other memory of the JVM (about 0.5 GB), Python with MLflow (1 GB).
 BESIDE_HEAP = 3 * GIB // 2
@@ -124,9 +123,9 @@ def check_disk(settings: Settings) -> Finding:
     )
 
 
-def check_memory(settings: Settings) -> Finding:
+def check_memory(settings: Settings, engine: str) -> Finding:
     """Checks that this machine or container has enough memory for the engine."""
-    if choose_engine(settings).name == "sail":
+    if engine == "sail":
         enough = f"{machine_memory() / GIB:.1f} GB; queries of Sail may take {query_memory() / GIB:.1f} GB"
         return Finding("memory", "ok", enough)
     profile = choose_profile(settings)
@@ -138,13 +137,13 @@ def check_memory(settings: Settings) -> Finding:
     return Finding("memory", "warn", what, "Set CHURN_ENGINE_PROFILE=small or a smaller CHURN_DRIVER_MEMORY.")
 
 
-def check_cores(settings: Settings) -> Finding:
+def check_cores(settings: Settings, engine: str) -> Finding:
     """Checks the number of cores that the engine uses on this machine."""
     if not is_local(settings.spark_master):
         return Finding("cores", "ok", f"decided by the cluster {settings.spark_master}")
     cores = local_cores(settings.spark_master)
     what = str(cores)
-    if choose_engine(settings).name == "spark":
+    if engine == "spark":
         profile = choose_profile(settings)
         what += f"; profile {profile.name}: {profile.reason}"
     return Finding(

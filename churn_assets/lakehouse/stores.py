@@ -294,7 +294,7 @@ ELSEWHERE = (
     Store(
         "CHURN_JARS",
         "cache",
-        "Delta jars and class archives of Spark, shared by all homes; by default ~/.cache/churn-assets.",
+        "Delta jars of Spark, shared by all homes; by default ~/.cache/churn-assets.",
         personal=False,
         retention=UNTIL_DELETED,
         backup=False,

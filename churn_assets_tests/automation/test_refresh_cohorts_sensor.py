@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,10 +12,7 @@ from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES, refres
 from churn_assets.lakehouse import tables
 from churn_assets.sources.landing import list_extracts
 from churn_assets_tests.automation.world import ALL, COHORTS, World
-from churn_assets_tests.worlds import AGAIN, MONTHS, lost_and_found
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from churn_assets_tests.worlds import AGAIN, MONTHS
 
 
 @pytest.fixture
@@ -199,15 +196,13 @@ def test_what_an_older_release_ingested_counts_as_changed(world: World) -> None:
     assert world.tick() == [("month_end", "2025-12", "2025-12")]
 
 
-def test_the_real_steps_leave_the_traces_that_the_sensor_reads(
-    spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory
-) -> None:
+@pytest.mark.one_engine(reason="reads the events of jobs")
+def test_the_real_steps_leave_the_traces_that_the_sensor_reads(lost_and_found: dict[str, Any]) -> None:
     """April and May are ingested again, May with a file written anew: its cohort and all later ones are due.
 
     All, as a feature looks at the last use ever.
     """
-    story: dict[str, Any] = lost_and_found(tmp_path_factory)
-    lake, instance = story["lake"], story["instance"]
+    lake, instance = lost_and_found["lake"], lost_and_found["instance"]
     sensor, cursor = refresh_cohorts_sensor(lake.business), None
 
     def tick() -> Any:

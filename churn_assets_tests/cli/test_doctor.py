@@ -102,7 +102,7 @@ def test_jars_that_cannot_be_had_stop_a_run(
     monkeypatch.setattr(spark_engine, "running_session", lambda: None)
     if sail.CONNECT_MODE in os.environ:
         monkeypatch.setenv(sail.CONNECT_MODE, os.environ[sail.CONNECT_MODE])
-    assert "without the Delta jars" in doctor_engine.check_round_trip(settings).what
+    assert "without the Delta jars" in doctor_engine.check_round_trip(settings, "spark").what
 
 
 def test_kept_jars_ask_nobody(settings: Settings, jars_by_hand: Path) -> None:
@@ -242,7 +242,7 @@ def test_tested_versions_are_those_of_the_constraints() -> None:
 
 
 def test_round_trip_leaves_nothing_behind(spark: "SparkSession", settings: Settings) -> None:
-    finding = doctor_engine.check_round_trip(settings)
+    finding = doctor_engine.check_round_trip(settings, "spark")
     assert finding.status == "ok"
     assert list(Path(settings.lake_uri).iterdir()) == []
     assert spark.range(1).count() == 1, "a session that ran before goes on running"

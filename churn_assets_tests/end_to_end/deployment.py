@@ -130,7 +130,7 @@ class Deployment:
         """Ctrl-C to both, and an end to what they leave: a run that a failed test did not wait for.
 
         Raises:
-            AssertionError: one did not end within 30 s.
+            AssertionError: one did not end within 60 s.
         """
         late = []
         processes = [p for p in (self._daemon, self._webserver) if p]
@@ -138,7 +138,7 @@ class Deployment:
             process.send_signal(signal.SIGINT)
         for process in processes:
             try:
-                process.wait(30)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 late.append(process.args)
         for session in self._sessions:  # only what was started here
@@ -146,7 +146,7 @@ class Deployment:
                 os.killpg(session, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        assert not late, f"{late} did not end within 30 s of SIGINT"
+        assert not late, f"{late} did not end within 60 s of SIGINT"
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of the answer.

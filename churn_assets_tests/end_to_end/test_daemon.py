@@ -37,7 +37,7 @@ def test_degraded_cohorts_call_for_a_training_that_without_mlflow_fails_soon_and
     [asked] = until(
         "a training",
         lambda: [r for r in deployment.runs(pipelineName="train") if "churn/why" in r["tags"]],
-        90,
+        180,
     )
     assert asked["tags"]["churn/retraining"] == "degradation"
     assert "3 of the last 3 cohorts are below the bar" in asked["tags"]["churn/why"]

@@ -16,10 +16,12 @@ import pytest
 from churn_assets.automation.landing_sensor import ingest_new_files_sensor
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import write_parquet
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.runs import DISK_FULL
 from churn_assets.sources.arrivals import QUIET_SECONDS, look, touched
 from churn_assets_tests.lakes import settings_for, small_business, write_csv
-from churn_assets_tests.worlds import MONTHS, Lake, failures, lost_and_found
+from churn_assets_tests.worlds import MONTHS, Lake, failures
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,10 +31,9 @@ NOW = datetime(2025, 12, 15, 12, tzinfo=UTC).timestamp()
 
 
 @pytest.fixture
-def whole(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def whole(lost_and_found: dict[str, Any]) -> Lake:
     """The finished lake; nobody writes to it."""
-    found = lost_and_found(tmp_path_factory)["lake"]
-    assert isinstance(found, Lake)
+    found: Lake = lost_and_found["lake"]
     return found
 
 
@@ -61,6 +62,16 @@ def _same(state: dict[str, Any], expected: dict[str, Any]) -> None:
         pd.testing.assert_frame_equal(state[path], frame, obj=path)
 
 
+@pytest.mark.jvm(reason="the drill below runs on Sail")
+def test_spark_tells_a_full_disk_in_the_words_that_are_looked_for(
+    spark: "SparkSession", small_disk: Path
+) -> None:
+    rows = spark.range(3_000_000).selectExpr("xxhash64(id) AS number")
+    with pytest.raises(Exception, match=DISK_FULL):
+        write_parquet(rows, small_disk / "rows", [])
+
+
+@pytest.mark.one_engine(reason="runs jobs; the words of Spark are above")
 def test_a_full_disk_fails_the_run_and_nothing_else(whole: Lake, tmp_path: Path, small_disk: Path) -> None:
     sibling = whole.sibling(tmp_path / "lake")
     shutil.copytree(sibling.settings.lake_uri, small_disk / "lake")
@@ -78,6 +89,7 @@ def test_a_full_disk_fails_the_run_and_nothing_else(whole: Lake, tmp_path: Path,
     _same(_state(lake), _state(whole))
 
 
+@pytest.mark.one_engine(reason="no engine reads the files")
 def test_half_a_file_is_refused_and_the_whole_one_taken(whole: Lake, tmp_path: Path) -> None:
     """An upload that died: no longer young, and cut off in the middle."""
     lake = whole.sibling(tmp_path)

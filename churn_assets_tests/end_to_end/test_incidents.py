@@ -102,8 +102,8 @@ def test_each_trouble_is_one_incident_that_is_told_and_closed_with_evidence(
         deployment.deliver(tmp_path / "made")
         assert f"of ingest for {MONTHS} succeeded" in one("run_failed", CLOSED).note
         assert one("source_late", CLOSED).note.startswith("tickets: delivered and loaded")
-        until("the end of all", lambda: all(i.state == CLOSED for i in incidents(house)), 60)
-        until("the last message", lambda: len(http.received()) >= 2 * len(incidents(house)), 60)
+        until("the end of all", lambda: all(i.state == CLOSED for i in incidents(house)), 180)
+        until("the last message", lambda: len(http.received()) >= 2 * len(incidents(house)), 180)
     finally:
         deployment.stop()
     found = incidents(house)

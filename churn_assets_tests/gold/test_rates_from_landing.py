@@ -26,6 +26,7 @@ from churn_assets_tests.worlds import INGEST, MONTHS, Lake, failures
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 RATES = dg.AssetSelection.assets(tables.CHURN_RATES.key, tables.RETENTION_COHORTS.key)
 SETTLED = MONTHS[1:5]  # January begins the history; no extract comes after June
 BANDS = ((0, "00 to 02 months"), (3, "03 to 05 months"), (6, "06 to 11 months"), (12, "12 to 23 months"))

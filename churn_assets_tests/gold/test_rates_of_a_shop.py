@@ -16,6 +16,7 @@ from churn_assets_tests.worlds import INGEST, Lake
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 MONTHS = [f"2024-{month:02d}" for month in range(1, 11)]
 RATES = dg.AssetSelection.assets(tables.CHURN_RATES.key, tables.RETENTION_COHORTS.key)
 MADE = INGEST | RATES | dg.AssetSelection.assets(tables.CUSTOMER_MONTHS.key)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -20,20 +20,17 @@ from churn_assets.gold import assets as gold
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
 from churn_assets_tests.checks import evaluations, latest_status, require_blocked
-from churn_assets_tests.worlds import MONTHS, Lake, failures, lost_and_found
+from churn_assets_tests.worlds import MONTHS, Lake, failures
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 MARCH, MATURE = MONTHS[2], MONTHS[3]
 Breaking = Callable[[Lake], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="module")
-def lake(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def lake(lost_and_found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A copy of the finished lake; every test leaves it as it was."""
-    whole = lost_and_found(tmp_path_factory)["lake"]
-    assert isinstance(whole, Lake)
+    whole: Lake = lost_and_found["lake"]
     copy = whole.sibling(tmp_path_factory.mktemp("broken"), keys=False)
     shutil.copytree(whole.settings.lake_uri, copy.settings.lake_uri)
     return copy

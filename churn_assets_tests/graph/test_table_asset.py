@@ -1,22 +1,19 @@
 """What a run does with a feed that lost rows, and after it was delivered again."""
 
-from typing import TYPE_CHECKING
-
 import dagster as dg
 import pytest
 
 from churn_assets.lakehouse import tables
 from churn_assets_tests.checks import evaluations, latest_status
-from churn_assets_tests.worlds import LOST, MONTHS, SOURCES, Lake, failures, lost_and_found
+from churn_assets_tests.worlds import LOST, MONTHS, SOURCES, Lake, failures
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 
 
 @pytest.fixture(scope="module")
-def story(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def story(lost_and_found: dict[str, object]) -> dict[str, object]:
     """Results of each run, told in order."""
-    return lost_and_found(tmp_path_factory)
+    return lost_and_found
 
 
 def _result(story: dict[str, object], name: str) -> dg.ExecuteInProcessResult:

@@ -45,6 +45,7 @@ from churn_assets_tests.worlds import Lake, failures
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 INGEST = dg.AssetSelection.groups("bronze", "silver", "gold")
 SNAPSHOTS = dg.AssetSelection.assets(["features", "customer_snapshots"])
 WINDOWS = {"observation_months": 2, "gap_days": 7, "outcome_days": 30, "settlement_days": 3}

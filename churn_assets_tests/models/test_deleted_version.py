@@ -1,16 +1,19 @@
 """A champion whose model was deleted in MLflow: every command names the way out, and a training goes on."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from churn_assets.cli.what_if import subject
+from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse import tables
 from churn_assets.models.decisions import ChampionGone, PromotionError, decided, promote, rollback
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
+from churn_assets_tests.lakes import settings_for
 from churn_assets_tests.models.test_failed_checks import (
     COHORTS,
     DRIFT,
@@ -28,14 +31,15 @@ from churn_assets_tests.worlds import Lake, failures
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 PROMOTE = "churn-assets promote 1 --from 2025-11 --why 'version 2 was deleted'"
 WAY_OUT = f"The last good version is 1. Put it in charge: {PROMOTE}"
 
 
-@pytest.fixture
-def lake(spark: "SparkSession", tmp_path: Path) -> Lake:
+@pytest.fixture(scope="module")
+def trained(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with the champions 1 (from October) and 2 (from November), of which 2 was deleted in MLflow."""
-    lake = lake_in(tmp_path)
+    lake = lake_in(tmp_path_factory.mktemp("trained"))
     write_cohorts(lake, honest, [*COHORTS, SCORED])
     pass_silver(lake, [SCORED])
     lake.succeed(MODEL, ["2025-10"])
@@ -44,6 +48,15 @@ def lake(spark: "SparkSession", tmp_path: Path) -> Lake:
     lake.succeed(SCORES, [SCORED])
     _delete(lake, "2")
     return lake
+
+
+@pytest.fixture
+def lake(trained: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    home = tmp_path / "copy"
+    shutil.copytree(trained.settings.home_path, home)
+    settings = settings_for(home, home / Path(trained.settings.business).name)
+    return Lake(settings, load_business(settings.business_path))
 
 
 def _in_charge(lake: Lake, version: str, month: str) -> None:

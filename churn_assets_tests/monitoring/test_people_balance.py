@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_assets.contracts.business import Business
@@ -230,6 +230,7 @@ SPELL_ROWS = st.one_of(
 HISTORIES = st.lists(st.lists(st.builds(Told, CUSTOMER_ROWS, SPELL_ROWS), min_size=4, max_size=4), max_size=6)
 
 
+@settings(max_examples=40)
 @given(HISTORIES)
 def test_everybody_is_somewhere_whatever_the_sources_tell(
     business: Business, histories: list[list[Told]]

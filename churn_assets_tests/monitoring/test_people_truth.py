@@ -29,6 +29,7 @@ from churn_assets_tests.worlds import INGEST, MONTHS, SNAPSHOTS, Lake, failures,
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 COHORTS = MONTHS[2:]
 BALANCE = dg.AssetSelection.assets(tables.PEOPLE_BALANCE.key)
 

@@ -46,6 +46,7 @@ def lake(spark: "SparkSession", tmp_path: Path) -> Lake:
     return lake
 
 
+@pytest.mark.one_engine(reason="about two runs; the engine only reads the ids")
 def test_two_runs_at_once_give_a_customer_one_key(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run by hand does not wait in the queue; each would draw a key for an id that it has found without one."""
     both, draw = threading.Barrier(2), silver.new_keys

@@ -212,6 +212,7 @@ def test_the_contract_may_allow_it(
     assert [p.severity for p in problems] == ["warn"] and withheld == []
 
 
+@pytest.mark.one_engine(reason="runs jobs; the judgement itself is tested above on both")
 def test_a_respelt_month_is_refused_before_anybody_gets_a_key(spark: "SparkSession", tmp_path: Path) -> None:
     """Case 8: `0012345` comes as `12345`; nothing is committed until it is mended by a declared rule."""
     landing, folder = tmp_path / "landing", small_business(tmp_path)

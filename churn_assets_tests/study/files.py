@@ -33,6 +33,12 @@ def customers(rows: int = 900, seed: int = 3) -> pd.DataFrame:
     )
 
 
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Leaves these learners alone: the fewer, the less a study costs."""
+    for name in set(LEARNERS) - {*names}:
+        monkeypatch.delitem(LEARNERS, name)
+
+
 def without_boosting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes boosting, which costs most of the time, out of the learners."""
     for name in [name for name, learner in LEARNERS.items() if isinstance(learner, Boosting)]:

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from churn_assets.ml.metrics.classification import auc_interval
-from churn_assets.study.learners import LEARNERS
 from churn_assets.study.preparation import Prepared, Request, prepare
 from churn_assets.study.study import run_study
-from churn_assets_tests.study.files import customers, write
+from churn_assets_tests.study.files import customers, only, write
 
 
 def prepared(folder: Path, table: pd.DataFrame, **options: object) -> Prepared:
@@ -20,8 +19,7 @@ def prepared(folder: Path, table: pd.DataFrame, **options: object) -> Prepared:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The baseline alone, which costs least."""
-    for name in [name for name in LEARNERS if name != "ridge_logistic_regression"]:
-        monkeypatch.delitem(LEARNERS, name)
+    only(monkeypatch, "ridge_logistic_regression")
 
 
 def test_the_same_date_in_four_notations_is_one_driver(tmp_path: Path) -> None:
@@ -111,8 +109,12 @@ def noise(rows: int = 1500) -> pd.DataFrame:
     )
 
 
+@pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
 @pytest.mark.parametrize("named", [False, True])
-def test_a_copy_does_not_know_the_outcome_of_its_twin(tmp_path: Path, named: bool) -> None:
+def test_a_copy_does_not_know_the_outcome_of_its_twin(
+    tmp_path: Path, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "ridge_logistic_regression", "deep_histogram_boosting")  # which could remember a twin
     table = noise()
     table = pd.concat([table, table.sample(700, replace=True, random_state=1)], ignore_index=True)
     if named:

@@ -15,6 +15,8 @@ from churn_assets.study.folds import Rows, folds
 from churn_assets.study.learners import LEARNERS
 from churn_assets_tests.study.files import customers, interactions, without_boosting
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 TABLE = customers(700)
 FRAME = TABLE[["months", "price", "contract", "noise"]]
 LABELS = (TABLE["left"] == "Yes").to_numpy(float)

@@ -42,7 +42,7 @@ def test_every_encoding_and_separator_gives_the_same_table(
 FIELD = st.text(st.characters(exclude_characters="\x00\r", exclude_categories=("Cs", "Cc")), max_size=8)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(st.lists(st.tuples(FIELD, FIELD, FIELD), min_size=3, max_size=12), st.sampled_from(",;\t"))
 def test_what_was_written_is_read(tmp_path: Path, rows: list[tuple[str, str, str]], delimiter: str) -> None:
     kept = [[f"k{at}", *row] for at, row in enumerate(rows)]

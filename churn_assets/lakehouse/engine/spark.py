@@ -1,4 +1,4 @@
-"""Starts and stops Spark in a JVM; only `session` and the build of the class archive call this module."""
+"""Starts and stops Spark in a JVM."""
 
 import logging
 import os
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_assets import trace
-from churn_assets.lakehouse.engine import class_archive
 from churn_assets.lakehouse.engine.jars import delta_jars
 from churn_assets.lakehouse.engine.java import prepare_java_home
 from churn_assets.lakehouse.engine.profiles import Profile, choose_profile, is_local
@@ -56,8 +55,7 @@ _started: "SparkSession | None" = None
 def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkSession":
     """The Spark session of this process, with Delta: the running one, else a new one.
 
-    The first start takes longer: it fetches the two Delta jars, and builds in the background a class archive that
-    makes later starts cheaper.
+    The first start takes longer: it fetches the two Delta jars.
 
     Raises:
         JavaNotFoundError: no Java 17 or 21.
@@ -75,16 +73,9 @@ def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkS
         log.info("Spark on %s, profile %s: %s", settings.spark_master, profile.name, profile.reason)
         java = prepare_java_home(shims_folder(settings))
         log.info("Java %s of %s (%s)", java.version, java.home, java.origin)
-        archive = (
-            class_archive.for_session(settings, java, confs) if is_local(settings.spark_master) else None
-        )
-        if archive is not None:
-            add_java_options(confs, archive.options())
         if is_local(settings.spark_master):
             add_java_options(confs, log_options(settings))
-        _started = launch(confs | {"spark.app.name": app_name}, scratch_folder(settings))
-        if archive is not None:
-            archive.build_in_background(settings)
+        _started = _launch(confs | {"spark.app.name": app_name}, scratch_folder(settings))
         return _started
 
 
@@ -180,26 +171,20 @@ def shims_folder(settings: Settings) -> Path:
     return settings.jars_path / "java"
 
 
-def launch(confs: Mapping[str, str], scratch: Path | None = None) -> "SparkSession":
-    """A new session with exactly these settings; call `prepare_java_home` first.
-
-    Args:
-        confs: Spark settings.
-        scratch: folder for shuffle files and spills of this process, created here; None for Spark's default.
-    """
+def _launch(confs: Mapping[str, str], scratch: Path) -> "SparkSession":
+    """A new session with these settings; shuffle files and spills of this process go to `scratch`, created here."""
     import delta.exceptions  # noqa: F401  (turns Delta's Java exceptions into Python ones)
     from dagster_pyspark import LazyPySparkResource
 
     _quieten_python_side()
-    if scratch is not None:
-        scratch.mkdir(parents=True, exist_ok=True)
-        confs = {"spark.local.dir": str(scratch), **confs}
-    session: SparkSession = LazyPySparkResource(spark_config=dict(confs)).spark_session
+    scratch.mkdir(parents=True, exist_ok=True)
+    ours = {"spark.local.dir": str(scratch), **confs}
+    session: SparkSession = LazyPySparkResource(spark_config=ours).spark_session
     return session
 
 
 def session_confs(settings: Settings, profile: Profile, jars: list[Path]) -> dict[str, str]:
-    """The Spark settings of a session, without the class archive: ours, then the user's.
+    """The Spark settings of a session: ours, then the user's.
 
     A user's value (CHURN_SPARK_CONF) replaces ours; in a list setting (`_JOINED`) it is added to ours.
     """

@@ -8,7 +8,7 @@ import pytest
 
 from churn_assets.lakehouse.engine.processes import module_environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.jvm(reason="about its end")]
 SCRIPT = """
 import os, signal
 from collections.abc import Iterator

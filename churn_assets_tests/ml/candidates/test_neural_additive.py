@@ -88,6 +88,7 @@ def fitted(seed: int = 3) -> Any:
     return NeuralAdditive(epochs=15).fit(TrainingPart(MATRIX, LABELS, None, seed=seed))  # type: ignore[arg-type]
 
 
+@pytest.mark.one_python(reason="fits in TensorFlow")
 def test_it_learns_bends_and_jumps_the_same_from_the_same_seed() -> None:
     scorer = fitted()
     form = scorer.form

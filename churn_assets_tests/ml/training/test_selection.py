@@ -11,6 +11,8 @@ from churn_assets.ml.training.selection import JUDGE_OF_MEMORY, choose, remember
 from churn_assets.ml.training.split import Split, recent_split, temporal_split
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 LATER = [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]
 
 
