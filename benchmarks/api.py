@@ -33,6 +33,7 @@ from churn_assets.serving.release.writing import Contents, write_release
 from churn_assets.settings import Settings
 
 SECONDS, CONNECTIONS, BATCH = 8, 8, 1000
+BATCHES = 4  # connections with batches: two could both be those of one worker
 MANY = 50_000  # customers of a release that is made larger
 SERVE = "import sys; from churn_assets.cli.main import main; sys.argv[0] = 'churn-assets'; main()"
 
@@ -266,7 +267,7 @@ def ours(release: Release, rows: list[dict[str, object]]) -> Iterator[dict[str, 
             "figure": "API: one row, live with reasons, flat out",
             "remark": f"{per_second:,.0f} requests/s",
         }
-        per_second = asyncio.run(flat_out(port, batch, 2))
+        per_second = asyncio.run(flat_out(port, batch, BATCHES))
         yield {"figure": f"API: {BATCH:,} rows with reasons", "remark": f"{per_second * BATCH:,.0f} rows/s"}
 
 
@@ -289,7 +290,7 @@ def mlflow(settings: Settings, version: str, rows: list[dict[str, object]]) -> I
     with running(command, f"http://127.0.0.1:{port}/ping", **stored):
         per_second = asyncio.run(flat_out(port, single, CONNECTIONS))
         yield {"figure": "mlflow models serve: one row, flat out", "remark": f"{per_second:,.0f} requests/s"}
-        per_second = asyncio.run(flat_out(port, batch, 2))
+        per_second = asyncio.run(flat_out(port, batch, BATCHES))
         yield {
             "figure": f"mlflow models serve: {BATCH:,} rows",
             "remark": f"{per_second * BATCH:,.0f} rows/s",
