@@ -205,7 +205,7 @@ def scoring(bench: Bench) -> None:
         bench.note(f"scores of {SCORED:,} snapshots with reasons, {kind}", ours, remark)
     parts("row")
     spent = json.loads((bench.folder / "scoring" / "row.json").read_text())
-    bench.note("score and contributions of one row, deep trees", None, f"{spent:.2f} ms")
+    bench.note("one row with reasons in words, deep trees", None, f"{spent:.2f} ms; promised: below 1")
 
 
 def training(bench: Bench) -> None:

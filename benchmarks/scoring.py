@@ -3,7 +3,7 @@
 `prepare` draws ROWS snapshots from the lake of CHURN_HOME and fits a shallow and a deep model. `churn_assets` scores
 the snapshots on Spark by the shallow model, with reasons and deciles; `scikit_learn` runs `predict_proba` on the
 prepared matrix of the same rows. `churn_assets_deep` and `scikit_learn_deep` do the same with the deep model. `row`
-measures the score of a single row with its contributions, by the deep model.
+measures a single row by the deep model: its probability, reasons in words and driver, from the values of a request.
 """
 
 import json
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
@@ -23,7 +24,9 @@ from churn_assets.ml.candidates.histogram_boosting import HistogramBoosting, tre
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import PortableModel, Scorer
-from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.portable.reasons_in_words import Wording
+from churn_assets.ml.portable.scored import typical_values
+from churn_assets.ml.portable.transformation import Transformation, columns_of
 from churn_assets.scores.scoring import score_snapshots
 from churn_assets.settings import Settings
 
@@ -69,15 +72,17 @@ def with_scikit_learn(folder: Path, name: str, rows: int) -> None:
 
 
 def single_rows(folder: Path, name: str) -> None:
-    """Writes the median of the milliseconds that the score and the contributions of one row take to `row.json`."""
-    model = PortableModel.load(folder / name)
-    matrix = np.load(folder / "matrix.npy", mmap_mode="r")[:ROWS_ALONE]
-    group, spent = model.transformation.column_feature, []
-    for at in range(len(matrix)):
-        row = np.array(matrix[at : at + 1])
+    """Writes the median of the milliseconds that one row takes, from its values to its words, to `row.json`."""
+    model, features = PortableModel.load(folder / name), load_business(Settings().business_path).features
+    names, spent = model.transformation.features, []
+    wording = Wording(names, features, typical_values(model))
+    drawn = next(pq.ParquetFile(folder / "snapshots.parquet").iter_batches(ROWS_ALONE, columns=names))
+    for row in drawn.to_pylist():
         started = time.perf_counter()
-        model.scorer.predict(row)
-        model.scorer.contributions(row, group)
+        columns = columns_of(model.transformation, [row])
+        found = model.evaluate(columns, 1)
+        wording.reasons(columns, found.contributions)
+        wording.drivers(found.contributions)
         spent.append(1000 * (time.perf_counter() - started))
     (folder / "row.json").write_text(json.dumps(statistics.median(spent)))
 

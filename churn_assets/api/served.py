@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churn_assets.api.local_copy import SMALL
-from churn_assets.ml.portable.reasons_in_words import main_drivers_of, reasons_of
+from churn_assets.ml.portable.reasons_in_words import Wording
 from churn_assets.ml.portable.scored import REASON_NAMES, typical_values
 from churn_assets.ml.portable.transformation import CategoryColumn, columns_of
 from churn_assets.serving.release.golden import is_same
@@ -54,7 +54,7 @@ class Served:
         self.words = {w.feature.name: w for w in self.release.words}
         known = set(self.names)
         self.features = [w.feature for w in self.release.words if w.feature.name in known]
-        self.typical = typical_values(self.model)
+        self._wording = Wording(self.names, self.features, typical_values(self.model))
         self.categories = {
             p.feature for p in self.model.transformation.parts if isinstance(p, CategoryColumn)
         }
@@ -108,8 +108,8 @@ class Served:
     def explained_columns(self, columns: Mapping[str, NDArray[Any]], rows: int) -> list[dict[str, Any]]:
         """The same of columns, see `Transformation.matrix`."""
         found = self.model.evaluate(columns, rows)
-        said = reasons_of(columns, found.contributions, self.names, self.features, self.typical)
-        drivers = main_drivers_of(found.contributions, self.names, self.features)
+        said = self._wording.reasons(columns, found.contributions)
+        drivers = self._wording.drivers(found.contributions)
         parts = zip(
             found.raw.tolist(), found.probability.tolist(), said.tolist(), drivers.tolist(), strict=True
         )

@@ -1,6 +1,9 @@
 """Runs `churn-assets study`: shows progress, writes the files and prints a short result."""
 
+import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -17,6 +20,7 @@ from churn_assets.study.report import report
 from churn_assets.study.study import Study, run_study
 
 REPORT, SCORED, ACTIVE = "report.html", "scored.csv", "active.csv"
+COLLECTIONS = (20_000, 20, 20)
 # reading, columns, leaks, each fold, comparison, final model, scores, report, MLflow
 STEPS = 8 + FOLDS
 # Steps whose time tells that of the others: usual seconds of each against one fold.
@@ -45,7 +49,8 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
     started = time.perf_counter()
     out = out or request.file.with_name(f"{_stem(request.file)}_study")
     _refuse_unwritable(out)
-    with display_on(console, "study", STEPS, _weigh, FOLDS + sum(_WEIGHTS.values())) as display:
+    weights = FOLDS + sum(_WEIGHTS.values())
+    with rare_collections(), display_on(console, "study", STEPS, _weigh, weights) as display:
         study = run_study(request, display.go_on)
         display.go_on("writing the report")
         page = report(study)
@@ -60,6 +65,17 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
         run_id = _log(study, out / REPORT, settings)
     _tell(study, out, run_id, time.perf_counter() - started, console)
     return out
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Lets Python look for reference cycles less often: it searched all imported modules each time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def active(scored: pd.DataFrame) -> pd.DataFrame:

@@ -114,9 +114,12 @@ def plain(words: str) -> str:
 
 
 def as_png(figure: "Figure", dpi: int = 90) -> bytes:
-    """The figure as a PNG."""
+    """The figure as a PNG. `savefig` makes the same one, but draws twice: once for the layout alone."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(dpi)
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 

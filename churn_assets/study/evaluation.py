@@ -209,7 +209,7 @@ def judge(
 def _inside(
     frame: pd.DataFrame, rows: Rows, learn: NDArray[np.intp], seed: int
 ) -> tuple[LogOdds, NDArray[np.float64], Sizes]:
-    """Judges the learners inside the learning rows of a fold.
+    """Judges the learners inside the learning rows of a fold. One inner fold tells which sizes the others fit.
 
     Returns:
         Out-of-fold log-odds of each learner in its best size; labels of the same rows; the sizes.
@@ -218,15 +218,41 @@ def _inside(
     rare = min(labels.mean(), 1 - labels.mean())
     taken = drawn(learn, rows.groups, max(INNER_ROWS, math.ceil(INNER_CHURNERS / rare)), seed)
     part, inside = frame.iloc[taken].reset_index(drop=True), rows.take(taken)
-    offered = {name: learner.sizes for name, learner in LEARNERS.items()}
-    table, fold = cross_fit(part, inside, _inner_folds(inside, seed), offered, seed)
+    *others, last = _inner_folds(inside, seed)  # of folds by time, the last has learned from most rows
+    every = {name: learner.sizes for name, learner in LEARNERS.items()}
+    table, _ = cross_fit(part, inside, [last], every, seed)
+    _, judged = last
+    offered = {
+        name: sizes_worth_fitting(every[name], values[:, judged], inside.labels[judged])
+        for name, values in table.items()
+    }
+    more, fold = cross_fit(part, inside, others, offered, seed)
+    fold[judged] = len(others)
     labels = inside.labels[fold >= 0]
     found, sizes = {}, {}
-    for name, values in table.items():
+    for name, values in more.items():
+        values[:, judged] = table[name][: len(values), judged]
         by_size = values[:, fold >= 0]
         best = min(range(len(by_size)), key=lambda at: calibrated_losses(by_size[at], labels).mean())
         found[name], sizes[name] = by_size[best], offered[name][best]
     return found, labels, sizes
+
+
+def sizes_worth_fitting(
+    sizes: Sequence[float], log_odds: NDArray[np.float64], labels: NDArray[np.float64]
+) -> tuple[float, ...]:
+    """Returns the sizes up to the largest whose loss is within one standard error of the lowest.
+
+    Larger ones overfit, so the other folds need not fit them.
+
+    Args:
+        sizes: ascending.
+        log_odds: (sizes, rows), out of fold.
+    """
+    losses = [calibrated_losses(values, labels) for values in log_odds]
+    best = min(losses, key=lambda loss: loss.mean())
+    last = max(at for at, loss in enumerate(losses) if _is_within_one_error(loss, best))
+    return tuple(sizes[: last + 1])
 
 
 def _calibration(log_odds: NDArray[np.float64], labels: NDArray[np.float64]) -> Calibration:

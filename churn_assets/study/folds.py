@@ -76,17 +76,36 @@ def drawn(
 
 
 def _shuffled(rows: Rows, count: int, seed: int) -> list[Fold]:
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    nothing = np.zeros(len(rows.labels))
     if rows.groups is None:
-        return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(nothing, rows.labels))
+        from sklearn.model_selection import StratifiedKFold
+
+        splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
+        return list(splitter.split(np.zeros(len(rows.labels)), rows.labels))
     if len(np.unique(rows.groups)) < 4 * count:
         raise StudyError(
             f"--groups makes {len(np.unique(rows.groups))} groups; {count} folds need {4 * count} or more."
         )
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return list(splitter.split(nothing, rows.labels, rows.groups))
+    fold = _fold_of_groups(rows.labels, rows.groups, count, seed)
+    return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(count)]
+
+
+def _fold_of_groups(
+    labels: NDArray[np.float64], groups: NDArray[np.int64], count: int, seed: int
+) -> NDArray[np.intp]:
+    """Returns the fold of each row: each group, largest first, joins the fold with the fewest rows of its labels.
+
+    scikit-learn's StratifiedGroupKFold cuts as evenly, but takes a second for 5,000 groups.
+    """
+    names, of_row = np.unique(groups, return_inverse=True)
+    held = np.column_stack([np.bincount(of_row, labels == label, len(names)) for label in (0, 1)])
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-held[order].sum(axis=1), kind="stable")]
+    shares = held / np.maximum(held.sum(axis=0), 1)  # the rarer label counts as much as the other
+    filled, fold = np.zeros((count, 2)), np.empty(len(names), dtype=np.intp)
+    for group in order:
+        fold[group] = (filled @ shares[group]).argmin()
+        filled[fold[group]] += shares[group]
+    return fold[of_row]
 
 
 def _by_time(times: NDArray[np.datetime64], count: int) -> list[Fold]:

@@ -8,11 +8,12 @@ import pytest
 
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.training.ensembles import ENSEMBLES
+from churn_assets.ml.training.ridge_with_fixed_penalty import ridge
 from churn_assets.study import evaluation
 from churn_assets.study.errors import StudyError
-from churn_assets.study.evaluation import fit_final, fold_mean, judge, pick_contender
+from churn_assets.study.evaluation import fit_final, fold_mean, judge, pick_contender, sizes_worth_fitting
 from churn_assets.study.folds import Rows, folds
-from churn_assets.study.learners import LEARNERS
+from churn_assets.study.learners import LEARNERS, Regression
 from churn_assets_tests.study.files import customers, interactions, without_boosting
 
 pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
@@ -166,6 +167,43 @@ def test_reasons_that_depend_on_each_other_are_seen() -> None:
     shallow = found.of("histogram_boosting")
     assert shallow.mean.auc < best.mean.auc - 0.005 and shallow.metrics.brier > 1.1 * best.metrics.brier
     assert 0.85 < best.metrics.calibration_slope < 1.15
+
+
+def test_sizes_that_are_too_large_for_the_file_are_not_fitted_again() -> None:
+    truth, labels = scores(n=1000)
+    random = np.random.default_rng(2)
+    good, equal, noisy = (truth + random.normal(0, noise, 1000) for noise in (0.1, 0.1, 2.0))
+    sizes = (0.25, 0.5, 1.0)
+    assert sizes_worth_fitting(sizes, np.array([good, equal, noisy]), labels) == (0.25, 0.5)
+    assert sizes_worth_fitting(sizes, np.array([good, noisy, equal]), labels) == sizes
+    assert sizes_worth_fitting(sizes, np.array([noisy, noisy, good]), labels) == sizes
+    assert sizes_worth_fitting((1.0,), np.array([noisy]), labels) == (1.0,)
+
+
+def test_one_inner_fold_narrows_the_sizes_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[float] = []
+
+    class Overfits(Regression):
+        """A learner whose larger sizes add noise."""
+
+        sizes = (0.5, 1.0)
+
+        def __call__(self, matrix, labels, seed, size=1.0):  # type: ignore[no-untyped-def]
+            fitted.append(size)
+            return super().__call__(matrix, labels, seed)
+
+        def predictions(self, form, matrix, labels, sizes):  # type: ignore[no-untyped-def]
+            noise = np.random.default_rng(0).normal(0, 3.0, len(matrix))
+            return [form.predict(matrix) + (noise if size == 1.0 else 0.0) for size in sizes]
+
+    for name in LEARNERS:
+        monkeypatch.setitem(evaluation.LEARNERS, name, Regression(ridge))
+    monkeypatch.setitem(evaluation.LEARNERS, "histogram_boosting", Overfits(ridge))
+    found = judge(FRAME, Rows(LABELS), KEYS)
+    assert fitted == [1.0, 0.5, 0.5, 0.5] * 5
+    assert found.sizes["histogram_boosting"] == 0.5
+    plain, narrowed = found.of("ridge_logistic_regression"), found.of("histogram_boosting")
+    assert np.array_equal(plain.log_odds, narrowed.log_odds)
 
 
 def test_choices_inside_a_fold_see_a_part_of_many_rows(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:

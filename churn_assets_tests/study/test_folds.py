@@ -34,6 +34,19 @@ def test_without_groups_it_is_the_field_s_own_cut() -> None:
         assert np.array_equal(ours, judge)
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 1000), st.sampled_from([2, 30]))
+def test_groups_of_any_size_are_spread_evenly(seed: int, largest: int) -> None:
+    """Each fold gets its share of the rows of both outcomes, but for a few rows."""
+    random = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(900), random.integers(1, largest + 1, 900))
+    labels = (random.random(len(groups)) < 0.1).astype(float)
+    cut = folds(Rows(labels, groups), seed=seed)
+    for label in (0, 1):
+        held = [int((labels[judge] == label).sum()) for _, judge in cut]
+        assert max(held) - min(held) <= 5
+
+
 @settings(max_examples=30)
 @given(st.integers(0, 1000), st.sampled_from([4, 12, 400]))
 def test_later_rows_are_judged_by_earlier_ones(seed: int, moments: int) -> None:

@@ -143,9 +143,9 @@ class Calibration:
         from scipy.optimize import minimize
 
         line, rows = logit(raw), len(labels)
-        plain = cls._sigmoid(raw, labels)
-        if logistic_line(line, labels)[0] <= 0:
-            return plain
+        plain = cls("sigmoid", *logistic_line(line, labels))
+        if plain.slope <= 0:
+            return cls._sigmoid(raw, labels)
 
         def loss(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             slope, intercept, low, high = at

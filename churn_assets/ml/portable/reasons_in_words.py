@@ -1,6 +1,7 @@
 """Reasons of a score: the features that raised it most, in the words of the business."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.expressions import names_read
@@ -31,38 +32,102 @@ CALENDAR = (
 )
 
 
-class _Told:
-    """The values of some customers, and what they are compared with."""
+class Wording:
+    """Puts contributions of the features of one model into words.
+
+    What depends on the model alone is prepared once, because a request has a single row.
+    """
 
     def __init__(
-        self,
-        columns: "Mapping[str, NDArray[Any]]",
-        features: Sequence[Feature],
-        typical: Mapping[str, float],
+        self, names: Sequence[str], features: Sequence[Feature], typical: Mapping[str, float]
     ) -> None:
-        given = [f for f in features if f.name in columns]
-        self._columns, self._typical = columns, typical
-        self._by_name, self._longest = {f.name: f for f in given}, longest_windows(given)
+        """Prepares the wording.
 
-    def sentences(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.object_]":
+        Args:
+            names: the feature of each column of the contributions.
+            features: those that may be reasons, and those they speak of.
+            typical: feature -> median of what was learned from.
+        """
+        import numpy as np
+
+        self._typical = typical
+        self._by_name, self._longest = {f.name: f for f in features}, longest_windows(features)
+        self._read = {f.name: names_read(f.sql or "") for f in features}
+        self._nameable = [f for f in features if f.nameable]
+        self._positions = np.array([names.index(f.name) for f in self._nameable], dtype=np.intp)
+        topics = np.array([f.about or f.name for f in self._nameable], dtype=object)
+        self._same_topic = [np.flatnonzero(topics == topic) for topic in topics]
+        self._drivers = sorted({f.driver for f in features})
+        self._of_driver = [[names.index(f.name) for f in features if f.driver == d] for d in self._drivers]
+
+    def reasons(
+        self, columns: "Mapping[str, NDArray[Any]]", contributions: "NDArray[np.float64]"
+    ) -> "NDArray[np.object_]":
+        """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
+
+        Only features that may be named (`Feature.nameable`) and that raise the risk are reasons. No reason is a value
+        that prints like the typical one, a share within a percentage point of it, a value on the side that
+        `reason_when` leaves out, a trend that the length of months explains, or a feature about the same as a stronger
+        reason. A customer may have no reason.
+
+        Args:
+            columns: feature -> values, as in `Transformation.matrix`; what is usual for a customer is computed from
+                them.
+            contributions: (rows, names).
+        """
+        import numpy as np
+
+        left = contributions[:, self._positions]
+        found = np.full((len(left), REASONS), None, dtype=object)
+        asked: set[int] = set()
+        for place in range(min(REASONS, len(self._nameable))):
+            strongest, raises = _strongest(left)
+            # a feature is asked once, for all rows, when it is the strongest of some row: of one row most never are
+            while new := set(strongest[raises].tolist()) - asked:
+                for at in new:
+                    rows = np.flatnonzero(left[:, at] > 0)
+                    left[rows[self._is_silent(self._nameable[at], rows, columns)], at] = -np.inf
+                asked |= new
+                strongest, raises = _strongest(left)
+            for at in set(strongest[raises].tolist()):
+                rows = np.flatnonzero(raises & (strongest == at))
+                found[rows, place] = self._sentences(self._nameable[at], rows, columns)
+                left[rows[:, None], self._same_topic[at]] = -np.inf
+        return found
+
+    def drivers(self, contributions: "NDArray[np.float64]") -> "NDArray[np.object_]":
+        """Per row, the driver whose features together raise the risk most; "unknown" if there are no features."""
+        import numpy as np
+
+        if not self._drivers:
+            return np.full(len(contributions), UNKNOWN, dtype=object)
+        # cumsum adds in order; sum would add pairwise, and a row's result could depend on the rows beside it
+        sums = np.array([contributions[:, at].cumsum(axis=1)[:, -1] for at in self._of_driver])
+        strongest: NDArray[np.object_] = np.array(self._drivers, dtype=object)[sums.argmax(axis=0)]
+        return strongest
+
+    def _sentences(
+        self, feature: Feature, rows: "NDArray[np.intp]", columns: "Mapping[str, NDArray[Any]]"
+    ) -> "NDArray[np.object_]":
         """Returns the values of these rows in words."""
         import numpy as np
 
-        told, own = self._spoken_of(feature), self._columns[feature.name][rows]
-        found = sentences(
-            told, self._columns[told.name][rows], self._typical.get(told.name), self._usual(told, rows)
-        )
+        told, own = self._spoken_of(feature), columns[feature.name][rows]
+        usual = self._usual(told, rows, columns)
+        found = sentences(told, columns[told.name][rows], self._typical.get(told.name), usual)
         if feature.sql is not None and (without := np.isnan(own)).any():
             if told is not feature and feature.missing is not None:
                 found[without] = feature.missing
-            found[without & ~self._is_read_from_known(feature, rows)] = f"{feature.words}: {UNKNOWN}"
+            found[without & ~self._is_read_from_known(feature, rows, columns)] = f"{feature.words}: {UNKNOWN}"
         return found
 
-    def is_silent(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
+    def _is_silent(
+        self, feature: Feature, rows: "NDArray[np.intp]", columns: "Mapping[str, NDArray[Any]]"
+    ) -> "NDArray[np.bool_]":
         """Returns a mask of the values that are no reason: like the typical one, or on the side that is no risk."""
         import numpy as np
 
-        values = self._columns[feature.name][rows]
+        values = columns[feature.name][rows]
         if speaks_in_words(feature, values):
             named = [
                 not feature.reason_values
@@ -71,22 +136,24 @@ class _Told:
             ]
             return ~np.array(named, dtype=bool)
         known = numbers(feature, values)
-        side = self._side(feature, known, rows)
+        side = self._side(feature, known, rows, columns)
         silent = np.isnan(side)
         if feature.reason_when is not None:
             silent |= side != (1.0 if feature.reason_when == "higher" else -1.0)
         if feature.reason_when is None and feature.speaks_of is None:
             return np.where(np.isnan(known), False, silent)
-        told = self._is_read_from_known(feature, rows) & (feature.missing is not None)
+        told = self._is_read_from_known(feature, rows, columns) & (feature.missing is not None)
         return np.where(np.isnan(known), ~told, silent)
 
-    def _is_read_from_known(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.bool_]":
+    def _is_read_from_known(
+        self, feature: Feature, rows: "NDArray[np.intp]", columns: "Mapping[str, NDArray[Any]]"
+    ) -> "NDArray[np.bool_]":
         """Returns a mask of the rows where an expression reads only known values: else its result is unknown, too."""
         import numpy as np
 
         found = np.full(len(rows), True)
-        for name in names_read(feature.sql or ""):
-            values = self._columns[name][rows] if name in self._columns else np.full(len(rows), None)
+        for name in self._read[feature.name]:
+            values = columns[name][rows] if name in columns else np.full(len(rows), None)
             found &= np.not_equal(values, None) if values.dtype.kind == "O" else np.isfinite(values)  # type: ignore[call-overload]
         return found
 
@@ -94,11 +161,17 @@ class _Told:
         """Returns the feature whose value is told: another one if the feature speaks of it."""
         return self._by_name.get(feature.speaks_of or "", feature)
 
-    def _usual(self, feature: Feature, rows: "NDArray[np.intp]") -> "NDArray[np.float64]":
-        return usual_values(self._columns, feature, self._longest.get(feature.name), rows)
+    def _usual(
+        self, feature: Feature, rows: "NDArray[np.intp]", columns: "Mapping[str, NDArray[Any]]"
+    ) -> "NDArray[np.float64]":
+        return usual_values(columns, feature, self._longest.get(feature.name), rows)
 
     def _side(
-        self, feature: Feature, known: "NDArray[np.float64]", rows: "NDArray[np.intp]"
+        self,
+        feature: Feature,
+        known: "NDArray[np.float64]",
+        rows: "NDArray[np.intp]",
+        columns: "Mapping[str, NDArray[Any]]",
     ) -> "NDArray[np.float64]":
         """Returns 1 for values above what they are compared with, -1 for those below; NaN for those too close to it.
 
@@ -109,8 +182,8 @@ class _Told:
         told = self._spoken_of(feature)
         own = np.full(len(rows), np.nan)
         if told_of_usual(told):
-            values = known if told is feature else numbers(told, self._columns[told.name][rows])
-            own = np.sign(notable_change(values, self._usual(told, rows)))
+            values = known if told is feature else numbers(told, columns[told.name][rows])
+            own = np.sign(notable_change(values, self._usual(told, rows, columns)))
         if told is not feature:
             return own
         typical = self._typical.get(feature.name)
@@ -128,70 +201,35 @@ class _Told:
 def _printed_alike(feature: Feature, known: "NDArray[np.float64]", typical: float) -> "NDArray[np.bool_]":
     import numpy as np
 
-    usual = numbers(feature, np.array([typical]))
+    usual, printed = _as_printed(feature, typical)
     alike: NDArray[np.bool_] = np.abs(known - usual) <= 0.5 + np.abs(usual) / 2  # rounding costs more
     near = np.flatnonzero(alike)
-    alike[near] = rounded(known[near], feature.unit) == rounded(usual, feature.unit)
+    if len(near):
+        alike[near] = rounded(known[near], feature.unit) == printed
     return alike
+
+
+@lru_cache(maxsize=4096)
+def _as_printed(feature: Feature, typical: float) -> tuple[float, float]:
+    """Returns a typical value as it is told, and rounded as it is printed."""
+    import numpy as np
+
+    told = numbers(feature, np.array([typical]))
+    return float(told[0]), float(rounded(told, feature.unit)[0])
 
 
 def reasons(
     frame: "pd.DataFrame",
     contributions: "pd.DataFrame",
     features: Sequence[Feature],
-    typical: dict[str, float],
-) -> "NDArray[np.object_]":
-    """Returns `reasons_of` a frame."""
-    import numpy as np
-
-    columns = {f.name: _array(frame[f.name]) for f in features if f.name in frame.columns}
-    return reasons_of(
-        columns, contributions.to_numpy(np.float64), contributions.columns.tolist(), features, typical
-    )
-
-
-def reasons_of(
-    columns: "Mapping[str, NDArray[Any]]",
-    contributions: "NDArray[np.float64]",
-    names: Sequence[str],
-    features: Sequence[Feature],
     typical: Mapping[str, float],
 ) -> "NDArray[np.object_]":
-    """(rows, 3): up to three features with the largest positive contribution, in words, strongest first, then None.
-
-    Only features that may be named (`Feature.nameable`) and that raise the risk are reasons. No reason is a value that
-    prints like the typical one, a share within a percentage point of it, a value on the side that `reason_when` leaves
-    out, a trend that the length of months explains, or a feature about the same as a stronger reason. A customer may
-    have no reason.
-
-    Args:
-        columns: feature -> values, as in `Transformation.matrix`; what is usual for a customer is computed from them.
-        contributions: (rows, names).
-        names: the feature of each column of the contributions.
-        features: those that may be reasons.
-        typical: feature -> median of what was learned from.
-    """
+    """Returns `Wording.reasons` of a frame."""
     import numpy as np
 
-    told, features = _Told(columns, features, typical), [f for f in features if f.nameable]
-    left = contributions[:, [names.index(f.name) for f in features]].copy()
-    topics = np.array([f.about or f.name for f in features], dtype=object)
-    found = np.full((len(left), REASONS), None, dtype=object)
-    asked: set[int] = set()
-    for place in range(min(REASONS, len(features))):
-        strongest, raises = _strongest(left)
-        # a feature is asked once, for all rows, when it is the strongest of some row; for a single row most never are
-        while new := set(strongest[raises].tolist()) - asked:
-            for at in new:
-                rows = np.flatnonzero(left[:, at] > 0)
-                left[rows[told.is_silent(features[at], rows)], at] = -np.inf
-            asked |= new
-            strongest, raises = _strongest(left)
-        for at in np.unique(strongest[raises]):
-            rows = np.flatnonzero(raises & (strongest == at))
-            found[rows, place] = told.sentences(features[at], rows)
-            left[np.ix_(rows, np.flatnonzero(topics == topics[at]))] = -np.inf
-    return found
+    columns = {f.name: _array(frame[f.name]) for f in features}
+    wording = Wording(contributions.columns.tolist(), features, typical)
+    return wording.reasons(columns, contributions.to_numpy(np.float64))
 
 
 def _strongest(left: "NDArray[np.float64]") -> "tuple[NDArray[np.intp], NDArray[np.bool_]]":
@@ -203,26 +241,10 @@ def _strongest(left: "NDArray[np.float64]") -> "tuple[NDArray[np.intp], NDArray[
 
 
 def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":
-    """Returns `main_drivers_of` a frame."""
+    """Returns `Wording.drivers` of a frame."""
     import numpy as np
 
-    return main_drivers_of(contributions.to_numpy(np.float64), contributions.columns.tolist(), features)
-
-
-def main_drivers_of(
-    contributions: "NDArray[np.float64]", names: Sequence[str], features: Sequence[Feature]
-) -> "NDArray[np.object_]":
-    """Per row, the driver whose features together raise the risk most; "unknown" if there are no features."""
-    import numpy as np
-
-    if not features:
-        return np.full(len(contributions), UNKNOWN, dtype=object)
-    drivers = sorted({f.driver for f in features})
-    sums = np.zeros((len(contributions), len(drivers)))
-    for feature in features:
-        sums[:, drivers.index(feature.driver)] += contributions[:, names.index(feature.name)]
-    strongest: NDArray[np.object_] = np.array(drivers, dtype=object)[sums.argmax(axis=1)]
-    return strongest
+    return Wording(contributions.columns.tolist(), features, {}).drivers(contributions.to_numpy(np.float64))
 
 
 def _array(values: "pd.Series") -> "NDArray[Any]":

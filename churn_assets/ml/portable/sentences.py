@@ -97,7 +97,9 @@ def rounded(values: "Numbers", unit: str | None, form: str = "unit") -> "Numbers
     import numpy as np
 
     steps, of = _scale(unit, form)
-    at = _step_at(np.abs(values), steps)
+    if len(steps) == 1:
+        return _rounded(values / steps[0].size, decimals_of(of, steps[0])) * steps[0].size
+    at = np.searchsorted([step.start for step in steps[1:]], np.abs(values), side="right")
     result = np.empty_like(values)
     for index, step in enumerate(steps):
         rows = at == index
@@ -118,22 +120,16 @@ def _scale(unit: str | None, form: str) -> tuple[tuple[Step, ...], str | None]:
 def _rounded(values: "Numbers", decimals: dict[float, int]) -> "Numbers":
     import numpy as np
 
+    (lowest, digits), *higher = sorted(decimals.items())
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.abs(values)
-        fine = 10.0 ** (1 - np.floor(np.log10(np.where(size > 0, size, 1.0))))  # two digits
-        result = np.round(values * fine) / fine
-        for bound, digits in sorted(decimals.items()):
+        result = np.round(values, digits)
+        for bound, digits in higher:
             result = np.where(size >= bound, np.round(values, digits), result)
+        if (small := size < lowest).any():
+            fine = 10.0 ** (1 - np.floor(np.log10(np.where(size[small] > 0, size[small], 1.0))))  # two digits
+            result[small] = np.round(values[small] * fine) / fine
         return result + 0.0  # no -0
-
-
-def _step_at(size: "Numbers", steps: tuple[Step, ...]) -> "NDArray[np.intp]":
-    import numpy as np
-
-    if len(steps) == 1:
-        return np.zeros(len(size), dtype=np.intp)
-    starts = np.array([step.start for step in steps[1:]])
-    return np.searchsorted(starts, size, side="right")
 
 
 def sentences(feature: Feature, values: "NDArray[Any]", typical: float | None, usual: "Numbers") -> "Words":
@@ -191,8 +187,9 @@ def _keys(told: Told, texts: dict[str, str]) -> "Words":
         choose("more_than_usual", change > 0)
         choose("less_than_usual", change < 0)
     choose("negative", values < 0)
-    nothing = -1 if told.feature.aggregate == "trend" else 0
-    choose("zero", rounded(values, told.feature.unit) == nothing)
+    if "zero" in texts:
+        nothing = -1 if told.feature.aggregate == "trend" else 0
+        choose("zero", rounded(values, told.feature.unit) == nothing)
     choose("all", values == 1)
     keys[np.isnan(values)] = None
     return keys

@@ -24,6 +24,7 @@ MAXIMUM_CATEGORIES = 20
 # With long right tails (data volumes, amounts) a few rows dominate a linear model. Above this moment skewness a
 # logarithm is tried, and kept if it is less skewed.
 SKEW_FOR_LOG = 2.0
+ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,28 @@ class CategoryColumn:
     def known(self) -> tuple[str, ...]:
         """Frequent categories without `(missing)`."""
         return tuple(category for category in self.categories if category != MISSING)
+
+
+class _Numbers:
+    """Writes all numeric features into a matrix at once: a row of a request would need some hundred calls of numpy."""
+
+    def __init__(self, placed: Sequence[tuple[int, NumericColumn]]) -> None:
+        parts = [part for _, part in placed]
+        self.features = [part.feature for part in parts]
+        self._at = np.array([at for at, _ in placed], dtype=np.intp)
+        self._medians = np.array([[part.median] for part in parts])
+        self._logged = np.flatnonzero([part.log for part in parts])
+        self._indicated = np.flatnonzero([part.indicator for part in parts])
+
+    def write(self, matrix: NDArray[np.float64], values: Sequence[NDArray[np.float64]]) -> None:
+        """Fills in the columns of the features for some rows."""
+        if values:
+            known = np.array(values, dtype=np.float64)
+            missing = ~np.isfinite(known)
+            filled = np.where(missing, self._medians, known)
+            filled[self._logged] = _signed_log(filled[self._logged])
+            matrix[:, self._at] = filled.T
+            matrix[:, self._at[self._indicated] + 1] = missing[self._indicated].T
 
 
 @dataclass(frozen=True)
@@ -102,6 +125,11 @@ class Transformation:
         """Declared features, in order."""
         return [part.feature for part in self.parts]
 
+    @property
+    def numeric_features(self) -> list[str]:
+        """Declared features that are numbers, in order."""
+        return self._numbers.features
+
     def part(self, feature: str) -> NumericColumn | CategoryColumn:
         """The fitted part of a feature."""
         return self.parts[self.features.index(feature)]
@@ -144,24 +172,31 @@ class Transformation:
             rows: their number.
         """
         matrix = np.empty((rows, len(self.columns)), dtype=np.float64, order="F")
-        at = 0
-        for part in self.parts:
-            values = columns[part.feature]
-            if isinstance(part, NumericColumn):
-                missing = ~np.isfinite(values)
-                filled = np.where(missing, part.median, values)
-                matrix[:, at] = _signed_log(filled) if part.log else filled
-                if part.indicator:
-                    matrix[:, at + 1] = missing
-                at += 1 + part.indicator
-            else:
+        for start in range(0, rows, ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            self._numbers.write(matrix[block], [columns[name][block] for name in self.numeric_features])
+        for at, part in zip(self._starts, self.parts, strict=True):
+            if isinstance(part, CategoryColumn):
                 other = len(part.categories)
                 place = {category: code for code, category in enumerate(part.categories)}
                 place[None] = place.get(MISSING, other)  # type: ignore[index]
-                codes = np.fromiter((place.get(value, other) for value in values), np.intp, rows)
+                codes = np.fromiter(
+                    (place.get(value, other) for value in columns[part.feature]), np.intp, rows
+                )
                 matrix[:, at : at + other + 1] = codes[:, None] == np.arange(other + 1)
-                at += other + 1
         return matrix
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """For each part, its first matrix column."""
+        widths = [len(_column_names(part)) for part in self.parts]
+        starts: list[int] = np.cumsum([0, *widths[:-1]]).tolist()
+        return starts
+
+    @cached_property
+    def _numbers(self) -> "_Numbers":
+        placed = zip(self._starts, self.parts, strict=True)
+        return _Numbers([(at, part) for at, part in placed if isinstance(part, NumericColumn)])
 
     def example(self) -> pd.DataFrame:
         """One synthetic customer of medians and most frequent categories; it is not copied from an existing row."""
@@ -267,11 +302,12 @@ def columns_of(
     Raises:
         ValueError, TypeError: a number is not one.
     """
-    found: dict[str, NDArray[Any]] = {}
+    numeric = transformation.numeric_features
+    table = np.array([[row.get(name) for name in numeric] for row in rows], dtype=np.float64)
+    found: dict[str, NDArray[Any]] = dict(zip(numeric, table.reshape(len(rows), len(numeric)).T, strict=True))
     for part in transformation.parts:
-        values = [row.get(part.feature) for row in rows]
-        numeric = isinstance(part, NumericColumn)
-        found[part.feature] = np.array(values, dtype=np.float64 if numeric else object)
+        if isinstance(part, CategoryColumn):
+            found[part.feature] = np.array([row.get(part.feature) for row in rows], dtype=object)
     return found
 
 

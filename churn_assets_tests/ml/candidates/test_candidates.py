@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 from xgboost import DMatrix, XGBClassifier
 
 from churn_assets.contracts.training import CandidateName
@@ -22,7 +23,7 @@ from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.portable.trees import Trees, share_of_columns, trees_for
-from churn_assets_tests.ml.synthetic import FEATURES, training_frame
+from churn_assets_tests.ml.synthetic import FEATURES, no_spark, training_frame
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -194,6 +195,27 @@ def test_contributions_are_those_of_xgboost(part: TrainingPart, monkeypatch: pyt
     ours = scorer.contributions(part.matrix[:200], np.arange(part.matrix.shape[1]))
     assert np.abs(ours - theirs[:, :-1]).max() < 1e-5
     assert scorer.expected() == pytest.approx(theirs[0, -1], abs=1e-5)
+
+
+def test_a_small_fit_leaves_the_other_cores_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
+
+    seen: list[int] = []
+    fit = XGBClassifier.fit
+
+    def watched(*words: Any, **more: Any) -> XGBClassifier:
+        seen.extend(threads())
+        return fit(*words, **more)
+
+    monkeypatch.setattr(XGBClassifier, "fit", watched)
+    matrix = np.random.default_rng(0).normal(size=(200, 3))
+    labels = (matrix[:, 0] > 0).astype(np.float64)
+    with threadpool_limits(2, user_api="openmp"):
+        ExtremeBoosting(growth=0.5).fit(
+            TrainingPart(matrix, labels, SparkMatrix(matrix, labels, no_spark), seed=1)
+        )
+        assert set(seen) == {1} and set(threads()) == {2}
 
 
 @pytest.mark.jvm(reason="fits in Spark")

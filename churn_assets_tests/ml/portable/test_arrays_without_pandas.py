@@ -6,7 +6,7 @@ import pytest
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
-from churn_assets.ml.portable.reasons_in_words import main_drivers, main_drivers_of, reasons, reasons_of
+from churn_assets.ml.portable.reasons_in_words import Wording, main_drivers, reasons
 from churn_assets.ml.portable.transformation import columns_of
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.train import train
@@ -44,9 +44,10 @@ def test_scores_reasons_and_drivers_are_the_same(model: PortableModel, frame: pd
     assert found.raw.tolist() == scores["raw"].tolist()
     assert found.probability.tolist() == scores["probability"].tolist()
     assert found.contributions.tolist() == contributions.to_numpy().tolist()
-    said = reasons_of(columns, found.contributions, names, DECLARED, {FEATURES[0]: 1.0})
+    wording = Wording(names, DECLARED, {FEATURES[0]: 1.0})
+    said = wording.reasons(columns, found.contributions)
     assert said.tolist() == reasons(frame, contributions, DECLARED, {FEATURES[0]: 1.0}).tolist()
-    drivers = main_drivers_of(found.contributions, names, DECLARED)
+    drivers = wording.drivers(found.contributions)
     assert drivers.tolist() == main_drivers(contributions, DECLARED).tolist()
 
 
