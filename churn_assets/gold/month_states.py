@@ -114,15 +114,20 @@ def _unknown_parts(rows: "DataFrame", order: Sequence[str]) -> "DataFrame":
         .agg(
             F.count_if(side == 1).alias("before"),
             F.count_if(side == 0).alias("after"),
-            F.max(F.when(side == 1, F.col("revenue"))).alias("start"),
-            F.max(F.when(side == 0, F.col("revenue"))).alias("end"),
+            F.max(F.when(side == 1, F.col("revenue"))).alias("was"),
+            F.max(F.when(side == 0, F.col("revenue"))).alias("now"),
         )
-        .where("before > 0 AND after > 0 AND (start IS NULL) <> (end IS NULL)")
+        .where((F.col("before") > 0) & (F.col("after") > 0))
+    )
+    fades, reappears = (
+        F.col(known).isNotNull() & F.col(lost).isNull() for known, lost in (("was", "now"), ("now", "was"))
     )
     # what fades belongs to the month end before, what reappears to the one at which it is back
-    at = F.when(F.col("end").isNull(), F.col("_month") - 1).otherwise(F.col("_month"))
-    return pairs.groupBy("customer_key", at.alias("as_of_index")).agg(
-        F.sum("start").alias("fades"), F.sum("end").alias("reappears")
+    at = F.when(fades, F.col("_month") - 1).otherwise(F.col("_month"))
+    return (
+        pairs.where(fades | reappears)
+        .groupBy("customer_key", at.alias("as_of_index"))
+        .agg(F.sum("was").alias("fades"), F.sum("now").alias("reappears"))
     )
 
 
