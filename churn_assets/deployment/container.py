@@ -18,6 +18,7 @@ from ssl import CERT_NONE, create_default_context
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.deployment.logged import MODULE
 from churn_assets.settings import Settings
 
 DEFINITIONS = "churn_assets.definitions"
@@ -47,10 +48,14 @@ def role_command(role: str, code_server: str | None, api_port: int) -> list[str]
                 f"CHURN_CODE_SERVER={code_server}: write host:port, e.g. code-server:{CODE_PORT}"
             )
         definitions = ["--grpc-host", host, "--grpc-port", port]
+    logged = [sys.executable, "-m", MODULE]
     return {
-        "webserver": ["dagster-webserver", "-h", "0.0.0.0", "-p", str(WEB_PORT), *definitions],  # noqa: S104
-        "daemon": ["dagster-daemon", "run", *definitions],
-        "code-server": f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
+        "webserver": [*logged, "dagster-webserver", "-h", "0.0.0.0", "-p", str(WEB_PORT), *definitions],  # noqa: S104
+        "daemon": [*logged, "dagster-daemon", "run", *definitions],
+        "code-server": [
+            *logged,
+            *f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
+        ],
         "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(api_port)],  # noqa: S104
     }[role]
 

@@ -1,6 +1,7 @@
 """The container's command becomes the role that was asked for; only exec is replaced."""
 
 import os
+import sys
 import threading
 import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +41,7 @@ def becomes(*arguments: str) -> list[str]:
 
 def test_without_a_command_it_is_the_web_page(home: Path) -> None:
     command = becomes()
-    assert command[0] == "dagster-webserver"
+    assert command[:4] == [sys.executable, "-m", "churn_assets.deployment.logged", "dagster-webserver"]
     assert command[-2:] == ["-m", "churn_assets.definitions"]
     assert (home / "data" / "dagster" / "dagster.yaml").is_file()
 
@@ -54,7 +55,8 @@ def test_without_a_command_it_is_the_web_page(home: Path) -> None:
     ],
 )
 def test_roles(home: Path, role: str, command: str) -> None:
-    assert " ".join(becomes(role)).startswith(command)
+    logged = f"{sys.executable} -m churn_assets.deployment.logged "
+    assert " ".join(becomes(role)).removeprefix(logged).startswith(command)
 
 
 @pytest.mark.parametrize("role", ["webserver", "daemon"])
