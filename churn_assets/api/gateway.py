@@ -136,7 +136,12 @@ class _Call:
         if message["type"] == "http.response.start":
             self.started = True
             self.access.status = message["status"]
-            own = [*FIXED, (b"x-request-id", self.access.request_id.encode())]
+            traced = f"00-{trace.current()}-{trace.span()}-01"  # W3C Trace Context
+            own = [
+                *FIXED,
+                (b"x-request-id", self.access.request_id.encode()),
+                (b"traceresponse", traced.encode()),
+            ]
             message["headers"] = [*message.get("headers", ()), *own]
         if self.limit is not None:  # a stream takes as long as its reader, who must not stop
             self.limit.reschedule(asyncio.get_running_loop().time() + READER_SECONDS)
