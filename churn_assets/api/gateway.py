@@ -142,7 +142,12 @@ class _Call:
         if message["type"] == "http.response.start":
             self.started = True
             self.access.status = message["status"]
-            own = [*FIXED, (b"x-request-id", self.access.request_id.encode())]
+            traced = f"00-{trace.current()}-{trace.span()}-01"  # W3C Trace Context
+            own = [
+                *FIXED,
+                (b"x-request-id", self.access.request_id.encode()),
+                (b"traceresponse", traced.encode()),
+            ]
             message["headers"] = [*message.get("headers", ()), *own]
         elif self.without_body:
             message = {**message, "body": b""}
