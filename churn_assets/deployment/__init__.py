@@ -2,5 +2,5 @@
 
 No module here touches data.
 
-May import: operations.log.
+May import: lakehouse.engine, operations.log.
 """

@@ -3,8 +3,8 @@
     docker run churn-assets webserver     the web page, port 3000
     docker run churn-assets daemon        schedules, sensors, queued runs
     docker run churn-assets code-server   the definitions, port 4000, for the two above (CHURN_CODE_SERVER=host:4000)
-    docker run churn-assets api           the HTTP service, port 8000
-    docker run churn-assets app           the page of the retention team, port 8501
+    docker run churn-assets api           the HTTP service, port 8000 or CHURN_API_PORT
+    docker run churn-assets app           the page of the retention team, port 8501 or CHURN_APP_PORT
     docker run churn-assets health        exit code of the role that runs in this container
     docker run churn-assets <command>     any other command runs as it is, e.g. churn-assets doctor
 
@@ -23,18 +23,20 @@ from churn_assets.deployment.logged import MODULE
 from churn_assets.settings import Settings
 
 DEFINITIONS = "churn_assets.definitions"
-WEB_PORT, CODE_PORT, API_PORT, APP_PORT = 3000, 4000, 8000, 8501
+WEB_PORT, CODE_PORT = 3000, 4000
 ROLES = ("webserver", "daemon", "code-server", "api", "app")
 WITHOUT_DAGSTER = ("api", "app")
 _ROLE_FILE = Path(tempfile.gettempdir()) / "churn-assets-role"
 
 
-def role_command(role: str, code_server: str | None) -> list[str]:
+def role_command(role: str, code_server: str | None, api_port: int, app_port: int) -> list[str]:
     """The command of a role.
 
     Args:
         role: "webserver", "daemon", "code-server", "api" or "app".
         code_server: host:port of a running code server; None: the role loads the definitions itself.
+        api_port: of the HTTP service.
+        app_port: of the page of the retention team.
 
     Raises:
         KeyError: no such role.
@@ -57,8 +59,8 @@ def role_command(role: str, code_server: str | None) -> list[str]:
             *logged,
             *f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
         ],
-        "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(API_PORT)],  # noqa: S104
-        "app": ["churn-assets", "app", "--host", "0.0.0.0", "--port", str(APP_PORT)],  # noqa: S104
+        "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(api_port)],  # noqa: S104
+        "app": ["churn-assets", "app", "--host", "0.0.0.0", "--port", str(app_port)],  # noqa: S104
     }[role]
 
 
@@ -91,10 +93,10 @@ def _address(role: str, settings: Settings) -> str:
     """What is asked whether a role lives."""
     if role == "api":
         scheme = "https" if settings.api.tls_certificate else "http"
-        return f"{scheme}://127.0.0.1:{API_PORT}/v2/health/live"
+        return f"{scheme}://127.0.0.1:{settings.api.port}/v2/health/live"
     if role == "app":
         scheme = "https" if settings.app.tls_certificate else "http"
-        return f"{scheme}://127.0.0.1:{APP_PORT}/_stcore/health"
+        return f"{scheme}://127.0.0.1:{settings.app.port}/_stcore/health"
     return f"http://127.0.0.1:{WEB_PORT}/server_info"
 
 
@@ -117,7 +119,8 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
         if wanted[0] not in WITHOUT_DAGSTER:
             prepare_dagster_home(settings)
         _ROLE_FILE.write_text(wanted[0])
-        wanted = role_command(wanted[0], os.environ.get("CHURN_CODE_SERVER")) + wanted[1:]
+        code_server = os.environ.get("CHURN_CODE_SERVER")
+        wanted = role_command(wanted[0], code_server, settings.api.port, settings.app.port) + wanted[1:]
     os.execvp(wanted[0], wanted)  # noqa: S606
 
 

@@ -6,13 +6,17 @@ By itself Dagster tells the warnings and errors of its daemon, web page and code
 """
 
 import logging
+import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
+from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
 
 MODULE = "churn_assets.deployment.logged"
+LOCK = ".start.lock"
 ON_THE_TERMINAL = ("dagster", "dagster-webserver", "uvicorn")  # their own handlers print what these log
 
 
@@ -26,6 +30,7 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
     if script is None:
         raise ValueError(f"There is no command {command}. Is Dagster installed?")
     _prepare_logging()
+    _prepare_storage()
     log.start(settings)
     log.event("process.started", f"{command} starts.", process=command)
     sys.argv = [command, *arguments]
@@ -34,6 +39,16 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
     except Exception as error:
         log.event("process.failed", f"{command} failed.", level=logging.ERROR, error=error, process=command)
         raise
+
+
+def _prepare_storage() -> None:
+    """Makes Dagster's SQLite files, if there are none: of two processes that make them at once, one fails."""
+    home = Path(os.environ.get("DAGSTER_HOME", ""))
+    if home.is_absolute() and home.is_dir():
+        from dagster import DagsterInstance
+
+        with only_one(home / LOCK), DagsterInstance.get():
+            pass
 
 
 def _prepare_logging() -> None:

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from churn_assets.deployment import logged
-from churn_assets.lakehouse.engine.processes import module_environment
+from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.lakehouse.engine.processes import module_environment, only_one
 from churn_assets.operations.log.reading import read_log
 from churn_assets.settings import Settings
 
@@ -42,7 +44,7 @@ logged.run("dagster-webserver", sys.argv[1:], Settings())
 
 
 def _run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = module_environment(CHURN_HOME=str(home))
+    environment = module_environment(CHURN_HOME=str(home), DAGSTER_HOME="")
     return subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments],
         env=environment,
@@ -78,6 +80,25 @@ def test_the_end_by_an_error_is_in_the_log_without_its_text(tmp_path: Path) -> N
     assert (last["event.name"], last["severity_text"]) == ("process.failed", "ERROR")
     assert last["attributes"]["exception.type"] == "builtins.RuntimeError"
     assert "Zaphod" not in json.dumps(last)
+
+
+def test_one_process_at_a_time_makes_the_files_of_dagster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = prepare_dagster_home(Settings(home=str(tmp_path)))
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    get = dg.DagsterInstance.get
+
+    def alone() -> dg.DagsterInstance:
+        with pytest.raises(BlockingIOError), only_one(home / logged.LOCK, wait=False):
+            pass
+        return get()
+
+    monkeypatch.setattr(dg.DagsterInstance, "get", alone)
+    logged._prepare_storage()
+    assert (home / "history" / "runs" / "index.db").is_file()
+    with only_one(home / logged.LOCK, wait=False):
+        pass
 
 
 def test_an_unknown_command_is_told(tmp_path: Path) -> None:
