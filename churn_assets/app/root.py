@@ -35,16 +35,15 @@ class RootTold:
                 body += message.get("body", b"")
                 if not message.get("more_body"):
                     body = body.replace(HEAD, TOLD, 1)
-                    await send(start | {"headers": [*_without_length(start), _length(body)]})
+                    await send({**start, "headers": [*_without_length(start), _length(body)]})
                     await send({"type": "http.response.body", "body": body})
 
-        await self._app(scope | {"headers": uncompressed}, receive, complete)
+        await self._app({**scope, "headers": uncompressed}, receive, complete)
 
 
 def _is_html(start: Message) -> bool:
-    return start["status"] == 200 and dict(start["headers"]).get(b"content-type", b"").startswith(
-        b"text/html"
-    )
+    kind: bytes = dict(start["headers"]).get(b"content-type", b"")
+    return bool(start["status"] == 200 and kind.startswith(b"text/html"))
 
 
 def _without_length(start: Message) -> list[tuple[bytes, bytes]]:
