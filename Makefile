@@ -64,8 +64,8 @@ ui: $(VENV)/.stamp  ## start Dagster's web page and daemon on http://127.0.0.1:3
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT))).close()" 2>/dev/null || { \
 	  echo "Port $(PORT) is not free. Name another one: make ui PORT=3001" >&2; exit 1; }
 	@DAGSTER_HOME="$$($(BIN)/python -m churn_assets.deployment.dagster_home)"; export DAGSTER_HOME; \
-	$(BIN)/dagster-daemon run -w workspace.yaml & daemon=$$!; \
-	$(BIN)/dagster-webserver -w workspace.yaml -h 127.0.0.1 -p $(PORT) & page=$$!; \
+	$(BIN)/python -m churn_assets.deployment.logged dagster-daemon run -w workspace.yaml & daemon=$$!; \
+	$(BIN)/python -m churn_assets.deployment.logged dagster-webserver -w workspace.yaml -h 127.0.0.1 -p $(PORT) & page=$$!; \
 	trap 'trap "" INT TERM; kill -TERM $$page $$daemon 2>/dev/null; wait $$page $$daemon; exit 0' INT TERM; \
 	echo "Dagster: http://127.0.0.1:$(PORT) (in about 15 seconds), data in $(CHURN_HOME); Ctrl-C stops it."; \
 	while kill -0 $$page 2>/dev/null && kill -0 $$daemon 2>/dev/null; do sleep 1; done; \

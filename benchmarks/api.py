@@ -12,19 +12,29 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import httpx
 import numpy as np
 import psutil
+import pyarrow as pa
 
+from churn_assets.api.local_copy import MAPPED
+from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.serving.release.reading import Release, current_release, local_copy, open_release
+from churn_assets.serving.release.writing import Contents, write_release
 from churn_assets.settings import Settings
 
 SECONDS, CONNECTIONS, BATCH = 8, 8, 1000
+BATCHES = 4  # connections with batches: two could both be those of one worker
+MANY = 50_000  # customers of a release that is made larger
 SERVE = "import sys; from churn_assets.cli.main import main; sys.argv[0] = 'churn-assets'; main()"
 
 
@@ -32,7 +42,7 @@ def request(path: str, body: object = None) -> bytes:
     """A request as bytes."""
     if body is None:
         return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    content = json.dumps(body).encode()
+    content = json.dumps(body, allow_nan=False).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
@@ -127,6 +137,108 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+def enlarged(release: Release, customers: int, root: Path) -> None:
+    """Publishes the release with at least so many customers: each comes again under other keys."""
+    tables = {name: release.table(name) for name in release.tables}
+    times = -(-customers // tables["customers"].num_rows)
+    for name in MAPPED:
+        rows = tables[name]
+        keys = rows["customer_key"].to_pylist()
+        # a digest, so that the same customer has the same new key in every table
+        again = [
+            rows.set_column(
+                rows.column_names.index("customer_key"),
+                "customer_key",
+                pa.array(
+                    [blake2b(f"{time_} {key}".encode(), digest_size=8).hexdigest() for key in keys],
+                    pa.string(),
+                ),
+            )
+            for time_ in range(times)
+        ]
+        order = [
+            (column, "ascending") for column in ("customer_key", "as_of_date") if column in rows.column_names
+        ]
+        tables[name] = pa.concat_tables(again).sort_by(order)
+    contents = Contents(
+        release.manifest.about,
+        tables,
+        release.manifest.absent,
+        release.model,
+        release.words,
+        release.business,
+        release.catalogue,
+        {},
+    )
+    write_release(str(root), contents, now=datetime.now(UTC), run_id="enlarged", keep=2)
+
+
+def workers_of(service: psutil.Process) -> list[psutil.Process]:
+    """The processes that answer."""
+    return [child for child in service.children() if "spawn_main" in str(child.cmdline())]
+
+
+def of_many(release: Release, rows: list[dict[str, object]], folder: Path) -> Iterator[dict[str, str]]:
+    """Start and memory with MANY customers, before and after all kinds of calls."""
+    enlarged(release, MANY, folder / "many")
+    opened = open_current(folder / "many", folder / "many copy")
+    keys = opened.table("customers", ["customer_key"])["customer_key"].to_pylist()
+    paths = [f"/v1/customers/{key}" for key in keys[:: len(keys) // 500]]
+    paths += [
+        "/v1/customers?limit=1000",
+        "/v1/customers?format=csv",
+        "/v1/customers?risk_tier=high",
+        "/v1/model",
+    ]
+    for start in ("first start", "restart"):
+        with service(CHURN_RELEASES=str(folder / "many"), CHURN_HOME=str(folder / "home")) as (
+            process,
+            port,
+            ready,
+        ):
+            before = max(worker.memory_info().rss for worker in workers_of(process))
+            asyncio.run(each_once(port, paths, rows))
+            found = [worker.memory_full_info() for worker in workers_of(process)]
+            remark = (
+                f"{ready:.1f} s, {before / 2**20:.0f} MiB per worker, after all kinds of calls "
+                f"{max(memory.rss for memory in found) / 2**20:.0f} MiB, of which its own "
+                f"{max(memory.uss for memory in found) / 2**20:.0f} MiB"
+            )
+            yield {"figure": f"API: {len(keys):,} customers, {start}", "remark": remark}
+
+
+async def each_once(port: int, paths: Sequence[str], rows: list[dict[str, object]]) -> None:
+    """Asks everything over several connections, so that each worker answers of each kind."""
+
+    async def one() -> None:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False
+        ) as client:
+            for path in paths:
+                (await client.get(path)).raise_for_status()
+            (await client.post("/v1/score", json={"rows": rows})).raise_for_status()
+
+    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+
+
+@contextmanager
+def service(**environment: str) -> Iterator[tuple[psutil.Process, int, float]]:
+    """`churn-assets serve` with two workers: its process, its port, and the seconds until it was ready."""
+    port = free_port()
+    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port), "--workers", "2"]
+    address = f"http://127.0.0.1:{port}/v2/health/ready"
+    unlimited = {"CHURN_API_REQUESTS_PER_MINUTE": "100000000"}
+    with running(command, address, **unlimited, **environment) as (process, ready):
+        yield process, port, ready
+
+
+def open_current(root: Path | str, copies: Path) -> Release:
+    """The release in force below a root."""
+    pointer = current_release(str(root))
+    assert pointer is not None, "no release"  # noqa: S101 (the demo publishes one)
+    return open_release(local_copy(str(root), pointer, copies))
+
+
 def told(figure: str, answers: list[float]) -> dict[str, str]:
     """Percentiles as a line."""
     p50, p99 = np.percentile(answers, [50, 99])
@@ -135,17 +247,12 @@ def told(figure: str, answers: list[float]) -> dict[str, str]:
 
 def ours(release: Release, rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
     """The figures of `churn-assets serve`."""
-    port = free_port()
-    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port), "--workers", "2"]
     keys = release.table("customers", ["customer_key"])["customer_key"].to_pylist()
     stored = [request(f"/v1/customers/{key}") for key in keys[:1000]]
     single = [request("/v1/score", {"rows": [row]}) for row in rows[:200]]
     batch = [request("/v1/score", {"rows": rows[:BATCH]})]
-    address = f"http://127.0.0.1:{port}/v2/health/ready"
-    with running(command, address, CHURN_API_REQUESTS_PER_MINUTE="100000000") as (process, ready):
-        resident = [
-            child.memory_info().rss for child in process.children() if "spawn_main" in str(child.cmdline())
-        ]
+    with service() as (process, port, ready):
+        resident = [worker.memory_info().rss for worker in workers_of(process)]
         remark = f"{ready:.1f} s, {max(resident) / 2**20:.0f} MiB per worker, {len(keys):,} customers"
         yield {"figure": "API: start until ready", "remark": remark}
         yield told("API: one customer, stored, 500 requests/s", asyncio.run(at_rate(port, stored, 500)))
@@ -160,22 +267,30 @@ def ours(release: Release, rows: list[dict[str, object]]) -> Iterator[dict[str, 
             "figure": "API: one row, live with reasons, flat out",
             "remark": f"{per_second:,.0f} requests/s",
         }
-        per_second = asyncio.run(flat_out(port, batch, 2))
+        per_second = asyncio.run(flat_out(port, batch, BATCHES))
         yield {"figure": f"API: {BATCH:,} rows with reasons", "remark": f"{per_second * BATCH:,.0f} rows/s"}
 
 
-def mlflow(model: Path, rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
-    """The figures of `mlflow models serve`: probabilities of the same rows, without reasons."""
+def rows_of(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows as JSON can hold them: a number that is none is missing."""
+    return [{name: None if value != value else value for name, value in row.items()} for row in rows]
+
+
+def mlflow(settings: Settings, version: str, rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
+    """The figures of `mlflow models serve`: probabilities of the same rows by the same model, without reasons."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", str(model)]
+    tracking = tracking_of(settings, load_business(settings.business_path))
+    model = f"models:/{tracking.model_name}/{version}"
+    command = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", model]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
     single = [request("/invocations", {"dataframe_records": [row]}) for row in rows[:200]]
     batch = [request("/invocations", {"dataframe_records": rows[:BATCH]})]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    with running(command, f"http://127.0.0.1:{port}/ping", PATH=path):
+    stored = {"MLFLOW_TRACKING_URI": tracking.uri, "PATH": path}
+    with running(command, f"http://127.0.0.1:{port}/ping", **stored):
         per_second = asyncio.run(flat_out(port, single, CONNECTIONS))
         yield {"figure": "mlflow models serve: one row, flat out", "remark": f"{per_second:,.0f} requests/s"}
-        per_second = asyncio.run(flat_out(port, batch, 2))
+        per_second = asyncio.run(flat_out(port, batch, BATCHES))
         yield {
             "figure": f"mlflow models serve: {BATCH:,} rows",
             "remark": f"{per_second * BATCH:,.0f} rows/s",
@@ -185,14 +300,15 @@ def mlflow(model: Path, rows: list[dict[str, object]]) -> Iterator[dict[str, str
 def measure(folder: Path) -> None:
     """Writes the figures to api.json in the folder."""
     settings = Settings()
-    pointer = current_release(settings.releases_uri)
-    assert pointer is not None, "no release"  # noqa: S101 (the demo publishes one)
-    release = open_release(local_copy(settings.releases_uri, pointer, folder / "copy"))
+    release = open_current(settings.releases_uri, folder / "copy")
     names = release.model.transformation.features
-    rows = release.table("snapshots", names).slice(0, BATCH).to_pylist()
-    [model] = [f.parent for f in Path(settings.mlflow_artifacts).glob("models/*/artifacts/MLmodel")][-1:]
-    found = [*ours(release, rows), *mlflow(model, rows)]
-    (folder / "api.json").write_text(json.dumps(found, indent=1))
+    rows = rows_of(release.table("snapshots", names).slice(0, BATCH).to_pylist())
+    found = [
+        *ours(release, rows),
+        *of_many(release, rows, folder),
+        *mlflow(settings, release.manifest.about.model_version, rows),
+    ]
+    (folder / "api.json").write_text(json.dumps(found, indent=1, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +104,6 @@ class Lake:
         """Its lakehouse, on the session of the test run."""
         return Lakehouse(self.settings)
 
-    @cached_property
-    def definitions(self) -> dg.Definitions:
-        """All assets and jobs of the business."""
-        return build_defs(self.settings)
-
     def run(
         self,
         selection: dg.AssetSelection,
@@ -120,7 +114,8 @@ class Lake:
     ) -> dg.ExecuteInProcessResult:
         """One run of some assets for a range of months; the caller looks at success."""
         job = dg.define_asset_job("one_run", selection)
-        merged = dg.Definitions.merge(self.definitions, dg.Definitions(jobs=[job]))
+        # anew each time: tests edit the business
+        merged = dg.Definitions.merge(build_defs(self.settings), dg.Definitions(jobs=[job]))
         return merged.resolve_job_def("one_run").execute_in_process(
             tags=range_tags(months) | dict(tags or {}),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

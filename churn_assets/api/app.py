@@ -84,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = Service(settings, holder, Callers(settings, limiter), metrics)
     app.state.identities = Identities(settings)
+    app.include_router(customers.of_one)
     for part in (customers, scoring, about, inference, health):
         app.include_router(part.router)
     app.add_exception_handler(HTTPException, _of_http)

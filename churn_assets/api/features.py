@@ -1,6 +1,8 @@
 """Rows of a request as columns for the model, with all their mistakes named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +17,17 @@ NAMED, LONGEST = 100, 64  # so many unknown features are named, and so many char
 
 
 class FeatureColumns(NamedTuple):
-    """Columns as `Transformation.matrix` reads them, and the names in the rows that the model does not know."""
+    """Rows as columns.
+
+    Attributes:
+        columns: as `Transformation.matrix` reads them.
+        unknown: names in the rows that the model does not know.
+        missing: of each row the features that it does not name.
+    """
 
     columns: dict[str, NDArray[Any]]
     unknown: list[str]
+    missing: list[list[str]]
 
 
 def columns_from_rows(served: Served, rows: Sequence[Any]) -> FeatureColumns:
@@ -31,8 +40,8 @@ def columns_from_rows(served: Served, rows: Sequence[Any]) -> FeatureColumns:
     if mistakes:
         raise invalid(mistakes)
     columns: dict[str, NDArray[Any]] = {}
-    for name in served.names:
-        values = [row.get(name) for row in rows]
+    missing, by_name = _by_name(served.names, rows)
+    for name, values in zip(served.names, by_name, strict=True):
         column = column_from(values, name in served.categories)
         if isinstance(column, str):
             mistakes.append((f"rows.{first_wrong(values, name in served.categories)}.{name}", column))
@@ -41,10 +50,22 @@ def columns_from_rows(served: Served, rows: Sequence[Any]) -> FeatureColumns:
     if mistakes:
         raise invalid(mistakes)
     unknown = set().union(*rows) - served.words.keys() - set(served.names)
-    return FeatureColumns(columns, [name[:LONGEST] for name in sorted(unknown)[:NAMED]])
+    return FeatureColumns(columns, [name[:LONGEST] for name in sorted(unknown)[:NAMED]], missing)
 
 
-def column_from(values: list[Any], is_category: bool) -> NDArray[Any] | str:
+def _by_name(
+    names: Sequence[str], rows: Sequence[dict[str, Any]]
+) -> tuple[list[list[str]], Iterable[Sequence[Any]]]:
+    """Of each row the names that it lacks, and the values by name."""
+    if len(names) > 1:
+        with suppress(KeyError):  # most callers name every feature, and their values are taken out at once
+            whole = list(map(itemgetter(*names), rows))
+            return [[] for _ in rows], zip(*whole, strict=True)
+    missing = [[name for name in names if name not in row] for row in rows]
+    return missing, ([row.get(name) for row in rows] for name in names)
+
+
+def column_from(values: Sequence[Any], is_category: bool) -> NDArray[Any] | str:
     """The values of one feature as a column, or what is wrong with them."""
     kinds = set(map(type, values))
     if is_category:
@@ -64,11 +85,6 @@ def column_from(values: list[Any], is_category: bool) -> NDArray[Any] | str:
 def first_wrong(values: Sequence[Any], is_category: bool) -> int:
     """Position of the first value that is not of the kind."""
     return next((at for at, v in enumerate(values) if isinstance(column_from([v], is_category), str)), 0)
-
-
-def missing_in(served: Served, row: Mapping[str, Any]) -> list[str]:
-    """Features of the model that a row does not name."""
-    return [name for name in served.names if name not in row]
 
 
 def require_rows(rows: object, most: int) -> list[Any]:

@@ -52,9 +52,12 @@ class Gateway:
         headers = dict(scope["headers"])
         access = Access(_request_id(headers))
         scope.setdefault("state", {})["access"] = access
-        call = _Call(self._most, receive, send, access)
+        call = _Call(self._most, receive, send, access, without_body=scope["method"] == "HEAD")
+        # HEAD is answered as GET is, without the body
+        asked = {**scope, "method": "GET"} if call.without_body else scope
         with trace.within(_trace_id(headers)):
-            await self._answer(scope, headers, call)
+            await self._answer(asked, headers, call)
+            scope["route"] = asked.get("route")
             self._tell(scope, access, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], call: "_Call") -> None:
@@ -111,8 +114,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 class _Call:
     """One request on its way: counts its body, and adds headers to its answer."""
 
-    def __init__(self, most: int, receive: Receive, send: Send, access: Access) -> None:
+    def __init__(
+        self, most: int, receive: Receive, send: Send, access: Access, *, without_body: bool
+    ) -> None:
         self._most, self._receive, self._send = most, receive, send
+        self.without_body = without_body
         self._bytes = 0
         self.access = access
         self.received = self.waiting = self.started = False
@@ -136,8 +142,15 @@ class _Call:
         if message["type"] == "http.response.start":
             self.started = True
             self.access.status = message["status"]
-            own = [*FIXED, (b"x-request-id", self.access.request_id.encode())]
+            traced = f"00-{trace.current()}-{trace.span()}-01"  # W3C Trace Context
+            own = [
+                *FIXED,
+                (b"x-request-id", self.access.request_id.encode()),
+                (b"traceresponse", traced.encode()),
+            ]
             message["headers"] = [*message.get("headers", ()), *own]
+        elif self.without_body:
+            message = {**message, "body": b""}
         if self.limit is not None:  # a stream takes as long as its reader, who must not stop
             self.limit.reschedule(asyncio.get_running_loop().time() + READER_SECONDS)
         await self._send(message)

@@ -15,11 +15,12 @@ from tempfile import mkdtemp
 
 from churn_assets.api.local_copy import is_whole, prepare
 from churn_assets.api.served import Served
+from churn_assets.durable import sync_folder
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log.writing import event
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.serving.release.reading import current_release, local_copy, open_release
-from churn_assets.serving.release.root import Pointer, sync_folder
+from churn_assets.serving.release.root import Pointer
 from churn_assets.serving.release.verifying import verify
 from churn_assets.settings import Settings
 

@@ -7,7 +7,6 @@ random bits, so a fast hash is enough, and a slow one would let wrong keys exhau
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, get_args
 
+from churn_assets.durable import replace_file
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.settings import Settings
 
@@ -154,14 +154,7 @@ class Keys:
         return self._by_id
 
     def _write(self, keys: Sequence[Key]) -> None:
-        draft = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        with draft.open("w", encoding="utf-8") as opened:
-            json.dump([asdict(key) for key in keys], opened, indent=1)
-            opened.flush()
-            os.fsync(opened.fileno())
-        draft.replace(self.file)
+        replace_file(self.file, json.dumps([asdict(key) for key in keys], indent=1).encode())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from churn_assets.durable import sync_file, sync_folder, write_synced
 from churn_assets.serving.release.manifest import MANIFEST, TABLES, sha256_of_file
 from churn_assets.serving.release.reading import Release
-from churn_assets.serving.release.root import sync_file, sync_folder, write_synced
 
 MAPPED = ("customers", "scores", "snapshots", "objections")
 SMALL = ("segment_sizes", "champions", "model_performance", "drift", "training_runs")

@@ -57,7 +57,17 @@ class BriefCustomer(BaseModel):
     value: float | None = None
     driver: str | None = None
     reasons: list[str] = Field(default=[], description="Up to three reasons in words, the strongest first.")
-    expected_months: float | None = Field(None, description="Expected months until the customer leaves.")
+    expected_months: float | None = Field(
+        None, description="Expected months until the customer leaves, counted up to horizon_months."
+    )
+    expected_months_low: float | None = Field(None, description="Lower end of its interval.")
+    expected_months_high: float | None = Field(None, description="Upper end of its interval.")
+    horizon_months: int | None = Field(None, description="Months that expected_months counts at the most.")
+    survival_3m: float | None = Field(None, description="Chance to be still there after 3 months.")
+    survival_6m: float | None = Field(None, description="The same after 6 months; null beyond the horizon.")
+    survival_12m: float | None = Field(None, description="The same after 12 months; null beyond the horizon.")
+    ended_on: date | None = Field(None, description="When a former customer left.")
+    survivor_key: str | None = Field(None, description="Of a merged customer the one that goes on.")
 
 
 class CustomerAnswer(BriefCustomer):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from churn_assets.api import schemas
 from churn_assets.api.callers import Caller
 from churn_assets.api.customers import CustomerKey, place_of
-from churn_assets.api.features import columns_from_rows, missing_in, require_rows
+from churn_assets.api.features import columns_from_rows, require_rows
 from churn_assets.api.problems import ApiProblem, invalid, responses
 from churn_assets.api.served import SCORED, Served
 from churn_assets.api.service import Needs, access_of, answer, body_of, service_of
@@ -89,10 +89,10 @@ async def away(rows: int, compute: Any, *arguments: Any) -> Any:
 
 
 def _scored(served: Served, rows: list[Any]) -> dict[str, Any]:
-    columns, unknown = columns_from_rows(served, rows)
+    columns, unknown, missing = columns_from_rows(served, rows)
     scores = served.explained_columns(columns, len(rows))
-    for row, found in zip(rows, scores, strict=True):
-        found["missing_features"] = missing_in(served, row)
+    for found, names in zip(scores, missing, strict=True):
+        found["missing_features"] = names
     return {
         "release": served.name,
         "model_version": served.version,

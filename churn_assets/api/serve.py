@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from churn_assets.api.callers import is_loopback
 from churn_assets.api.keys import Keys, keys_file
 from churn_assets.api.metrics import SHARED
+from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
 
 PATIENCE = 10  # seconds for open requests when a worker ends
@@ -32,6 +33,7 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
 
     from churn_assets.api.protocol import LimitedHeaders
 
+    log.start(settings)
     api = settings.api
     open_to_all = not api.issuer and not Keys(keys_file(settings)).all()
     if open_to_all and not is_loopback(api.host):

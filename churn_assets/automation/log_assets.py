@@ -13,6 +13,7 @@ from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.audit.verification import verify
+from churn_assets.operations.audit.witnesses import told_by_lake
 from churn_assets.operations.events.audit_rows import add_acts, new_acts
 from churn_assets.operations.events.taking import add, forget, new_events, oldest_day, positions
 from churn_assets.operations.log.writing import log_folder
@@ -99,7 +100,7 @@ def _audit(business: Business) -> dg.AssetsDefinition:
         table,
         business,
         description="Who did what to whose data, in all homes that share the lake. The chain is in CHURN_HOME/audit.",
-        checks={INTACT: "No record of this home was edited, removed, reordered, added or cut off."},
+        checks={INTACT: "No record of this home was edited, removed, reordered, added, cut off or deleted."},
         kinds=KINDS,
         spark=False,
     )
@@ -115,9 +116,9 @@ def _audit(business: Business) -> dg.AssetsDefinition:
     return audit
 
 
-def _require_intact(lakehouse: Lakehouse) -> dict[str, int]:
-    """Raises CheckFailed where the chain was changed; returns the number of its records."""
-    found = verify(lakehouse.settings)
+def _require_intact(lakehouse: Lakehouse) -> dict[str, Any]:
+    """Raises CheckFailed where the chain was changed; returns the number of its records, and what is not known."""
+    found = verify(lakehouse.settings, told_by_lake(lakehouse))
     if found.damage:
         raise CheckFailed(
             INTACT,
@@ -126,4 +127,6 @@ def _require_intact(lakehouse: Lakehouse) -> dict[str, int]:
             "moves the audit away and begins a new chain.",
             {"records": found.records, "findings": "\n".join(found.damage[:SHOWN])},
         )
-    return {"records": found.records}
+    return {"records": found.records} | (
+        {"unknown": "\n".join(found.unknown[:SHOWN])} if found.unknown else {}
+    )

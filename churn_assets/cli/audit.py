@@ -8,9 +8,12 @@ import click
 
 from churn_assets.cli.options import settings_of_process
 from churn_assets.counts import counted
+from churn_assets.settings import is_uri
 
 if TYPE_CHECKING:
     from churn_assets.operations.audit.entry import AuditEntry
+    from churn_assets.operations.audit.witnesses import Witness
+    from churn_assets.settings import Settings
 
 
 @click.group()
@@ -24,7 +27,7 @@ def audit() -> None:
 @click.option("--subject", help="Only acts on this customer_key, model or file.")
 @click.option("--limit", default=50, show_default=True, help="How many of the newest.")
 def list_acts(act: str | None, by: str | None, subject: str | None, limit: int) -> None:
-    """Show the newest acts: exports, look-ups by identity, promotions, approvals, keys, restores."""
+    """Show the newest acts: exports, look-ups by identity, messages with names, promotions, approvals, keys."""
     from churn_assets.operations.audit.verification import stored
 
     entries = (line.content[0] for line in stored(settings_of_process()) if line.content)
@@ -39,10 +42,17 @@ def list_acts(act: str | None, by: str | None, subject: str | None, limit: int) 
 @audit.command("verify")
 @click.pass_context
 def verify_acts(context: click.Context) -> None:
-    """Find records that were edited, removed, reordered, added or cut off; exit code 1 if there are any."""
+    """Find records that were edited, removed, reordered, added or cut off; exit code 1 if there are any.
+
+    The log and the lake tell the hashes of records, too. So an audit that was deleted as a whole is found.
+    """
     from churn_assets.operations.audit.verification import verify
 
-    found = verify(settings_of_process())
+    settings = settings_of_process()
+    witnesses, unheard = lake_witness(settings)
+    found = verify(settings, *witnesses)
+    for sentence in [*unheard, *found.unknown]:
+        click.echo(sentence)
     if found.damage:
         for sentence in found.damage:
             click.echo(sentence)
@@ -53,6 +63,19 @@ def verify_acts(context: click.Context) -> None:
     click.echo(f"The audit is intact: {counted(found.records, 'record')}{end}.")
 
 
+def lake_witness(settings: "Settings") -> "tuple[list[Witness], list[str]]":
+    """What the lake tells of the audit, else why nothing is known of it."""
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.operations.audit.witnesses import told_by_lake
+
+    if is_uri(settings.lake_uri):
+        return [], ["The lake is not on this machine: only the check of operations/audit compares its copy."]
+    try:
+        return [told_by_lake(Lakehouse(settings))], []
+    except Exception as error:  # noqa: BLE001 (the chain itself is verified all the same)
+        return [], [f"The lake cannot be read ({type(error).__name__}), so its copy was not compared."]
+
+
 @audit.command("archive")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--why", required=True, help="Why; the first record of the new chain holds it.")
@@ -60,8 +83,9 @@ def archive_acts(folder: Path, why: str) -> None:
     """Move a damaged audit, its anchor and its key into FOLDER, a new one, and begin a new chain."""
     from churn_assets.operations.audit.chain import AuditError, archive
 
+    settings = settings_of_process()
     try:
-        archive(settings_of_process(), folder, getpass.getuser(), why)
+        archive(settings, folder, getpass.getuser(), why)
     except FileExistsError:
         raise click.UsageError(f"{folder} is there already. Name a new folder.") from None
     except (AuditError, OSError) as error:

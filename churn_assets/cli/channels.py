@@ -42,7 +42,11 @@ def list_channels() -> None:
 
     settings, lines = _declared()
     outbox = opened(settings.home_path)
-    kinds = {line.name: f"{line.kind}, tells {' and '.join(line.topics)}" for line in lines}
+    kinds = {
+        line.name: f"{line.kind}, tells {' and '.join(line.topics)}"
+        f"{', with personal data' if line.personal else ''}"
+        for line in lines
+    }
     gone = [name for name in (outbox.channels() if outbox else []) if name not in kinds]
     for name in gone:
         kinds[name] = "no longer declared in churn.yaml"

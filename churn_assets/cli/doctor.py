@@ -38,6 +38,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         doctor_data.check_home,
         doctor_data.check_stores,
         doctor_data.check_findings,
+        doctor_data.check_audit,
         doctor_machine.check_folders,
         doctor_machine.check_disk,
     ]

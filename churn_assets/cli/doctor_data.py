@@ -133,6 +133,24 @@ def check_findings(settings: Settings) -> Finding:
     return Finding("findings", "warn" if found.newest or found.earlier else "ok", "\n".join(lines))
 
 
+def check_audit(settings: Settings) -> Finding:
+    """Verifies the chain of the audit, also against what the log and the lake tell of it."""
+    from churn_assets.cli.audit import lake_witness
+    from churn_assets.operations.audit.verification import verify
+
+    witnesses, unheard = lake_witness(settings)
+    found = verify(settings, *witnesses)
+    if found.damage:
+        return Finding(
+            "audit",
+            "fail",
+            f"not intact: {counted(len(found.damage), 'finding')}",
+            "`churn-assets audit verify` shows them. Find out who changed it.",
+        )
+    told = [f"intact: {counted(found.records, 'record')}", *unheard, *found.unknown]
+    return Finding("audit", "ok", "\n".join(told))
+
+
 def check_runs(settings: Settings) -> Finding:
     """Checks for runs of killed processes, and marks them as failed: sensors wait for a run that seems to go on."""
     from churn_assets.abandoned_runs import end_abandoned_in, told

@@ -86,11 +86,11 @@ def list_keys() -> None:
     from churn_assets.api.keys import now
 
     _, kept = _settings_and_keys()
-    grid = Table("id", "name", "scopes", "state", "created", "expires")
+    grid = Table("id", "name", "scopes", "state", "created (UTC)", "expires (UTC)")
     for key in kept.all():
-        grid.add_row(
-            key.id, key.name, " ".join(key.scopes), key.state(now()), key.created, key.expires or "never"
-        )
+        # a narrow terminal would cut off seconds and zone
+        created, expires = (time[:16].replace("T", " ") for time in (key.created, key.expires or "never"))
+        grid.add_row(key.id, key.name, " ".join(key.scopes), key.state(now()), created, expires)
     output().print(grid if grid.row_count else "There are no keys.")
 
 

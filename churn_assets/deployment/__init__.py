@@ -2,5 +2,5 @@
 
 No module here touches data.
 
-May import: nothing of this project.
+May import: lakehouse.engine, operations.log.
 """

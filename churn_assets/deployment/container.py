@@ -3,7 +3,7 @@
     docker run churn-assets webserver     the web page, port 3000
     docker run churn-assets daemon        schedules, sensors, queued runs
     docker run churn-assets code-server   the definitions, port 4000, for the two above (CHURN_CODE_SERVER=host:4000)
-    docker run churn-assets api           the HTTP service, port 8000
+    docker run churn-assets api           the HTTP service, port 8000 or CHURN_API_PORT
     docker run churn-assets health        exit code of the role that runs in this container
     docker run churn-assets <command>     any other command runs as it is, e.g. churn-assets doctor
 
@@ -18,20 +18,22 @@ from ssl import CERT_NONE, create_default_context
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.deployment.logged import MODULE
 from churn_assets.settings import Settings
 
 DEFINITIONS = "churn_assets.definitions"
-WEB_PORT, CODE_PORT, API_PORT = 3000, 4000, 8000
+WEB_PORT, CODE_PORT = 3000, 4000
 ROLES = ("webserver", "daemon", "code-server", "api")
 _ROLE_FILE = Path(tempfile.gettempdir()) / "churn-assets-role"
 
 
-def role_command(role: str, code_server: str | None) -> list[str]:
+def role_command(role: str, code_server: str | None, api_port: int) -> list[str]:
     """The command of a role.
 
     Args:
         role: "webserver", "daemon", "code-server" or "api".
         code_server: host:port of a running code server; None: the role loads the definitions itself.
+        api_port: of the HTTP service.
 
     Raises:
         KeyError: no such role.
@@ -46,11 +48,15 @@ def role_command(role: str, code_server: str | None) -> list[str]:
                 f"CHURN_CODE_SERVER={code_server}: write host:port, e.g. code-server:{CODE_PORT}"
             )
         definitions = ["--grpc-host", host, "--grpc-port", port]
+    logged = [sys.executable, "-m", MODULE]
     return {
-        "webserver": ["dagster-webserver", "-h", "0.0.0.0", "-p", str(WEB_PORT), *definitions],  # noqa: S104
-        "daemon": ["dagster-daemon", "run", *definitions],
-        "code-server": f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
-        "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(API_PORT)],  # noqa: S104
+        "webserver": [*logged, "dagster-webserver", "-h", "0.0.0.0", "-p", str(WEB_PORT), *definitions],  # noqa: S104
+        "daemon": [*logged, "dagster-daemon", "run", *definitions],
+        "code-server": [
+            *logged,
+            *f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
+        ],
+        "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(api_port)],  # noqa: S104
     }[role]
 
 
@@ -95,14 +101,15 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
             scheme = "https" if settings.api.tls_certificate else "http"
             page, service = (
                 f"http://127.0.0.1:{WEB_PORT}/server_info",
-                f"{scheme}://127.0.0.1:{API_PORT}/v2/health/live",
+                f"{scheme}://127.0.0.1:{settings.api.port}/v2/health/live",
             )
             return 0 if answers(service if role == "api" else page) else 1
     elif wanted[0] in ROLES:
         if wanted[0] != "api":
             prepare_dagster_home(settings)
         _ROLE_FILE.write_text(wanted[0])
-        wanted = role_command(wanted[0], os.environ.get("CHURN_CODE_SERVER")) + wanted[1:]
+        code_server = os.environ.get("CHURN_CODE_SERVER")
+        wanted = role_command(wanted[0], code_server, settings.api.port) + wanted[1:]
     os.execvp(wanted[0], wanted)  # noqa: S606
 
 

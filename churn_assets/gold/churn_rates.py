@@ -1,7 +1,8 @@
 """gold/churn_rates: customers and revenue from one month end to the next, by equations that hold to the last digit.
 
 Each customer is compared at two month ends. start + new + returned + known again + moved in = end + lost by choice +
-lost otherwise + unknown + moved out; for revenue, customers who stay in their group grow or shrink besides.
+lost otherwise + unknown + moved out; for revenue, customers who stay in their group grow or shrink besides. Revenue
+that is not known at one of the two month ends is unknown or known again, and neither growth nor shrinkage.
 """
 
 from collections import defaultdict
@@ -34,12 +35,14 @@ def month_cells(
     """Customers and revenue by month, movement, and group at the start and at the end of the month.
 
     Columns as_of_index, movement, `start_` and `end_` of each group and of BAND, customers, start_revenue, end_revenue,
-    expansion and contraction. `states`: see `month_states`, of one month more, before the first. `told`: see `stays`.
+    and of those who stayed faded, reappeared, expansion and contraction. `states`: see `month_states`, of one month
+    more, before the first. `told`: see `stays`.
     """
     from pyspark.sql import functions as F
 
     names = ["known", "revenue", *(group_column(name) for name in groups_of(business))]
     sides = [(side, name, f"{side}_{name}") for side in ("start", "end") for name in names]
+    sides += [("start", "fades", "start_fades"), ("end", "reappears", "end_reappears")]
     is_start = F.col("_side") == 1
     # each state ends one month and starts the next
     both = states.withColumn("_side", F.explode(F.array(F.lit(0), F.lit(1)))).select(
@@ -73,21 +76,32 @@ def month_cells(
     )
     bounds = business.file.churn_rates.tenure_months
     tenure = F.col("as_of_index") - F.col("joined_index")
-    stayed = F.col("movement") == STAYED
-    change = F.when(stayed, F.col("end_revenue") - F.col("start_revenue")).otherwise(F.lit(0))
+    was, now = F.col("start_revenue"), F.col("end_revenue")
+    faded = _of_stayed(F.coalesce("start_fades", F.when(now.isNull(), was)))
+    reappeared = _of_stayed(F.coalesce("end_reappears", F.when(was.isNull(), now)))
+    change = _of_stayed(now) - reappeared - (_of_stayed(was) - faded)
     return moved.groupBy(
         "as_of_index",
         "movement",
-        *(at for _, name, at in sides if name not in ("known", "revenue")),
+        *(at for _, name, at in sides if name not in ("known", "revenue", "fades", "reappears")),
         F.when(F.col("start_known"), _band(tenure - 1, bounds)).alias(f"start_{BAND}"),
         F.when(F.col("end_known"), _band(tenure, bounds)).alias(f"end_{BAND}"),
     ).agg(
         F.count("customer_key").alias("customers"),
         F.sum(F.coalesce("start_revenue", F.lit(0))).alias("start_revenue"),
         F.sum(F.coalesce("end_revenue", F.lit(0))).alias("end_revenue"),
+        F.sum(faded).alias("faded"),
+        F.sum(reappeared).alias("reappeared"),
         F.sum(F.greatest(change, F.lit(0))).alias("expansion"),
         F.sum(F.greatest(-change, F.lit(0))).alias("contraction"),
     )
+
+
+def _of_stayed(amount: "Column") -> "Column":
+    """An amount of the customers who stayed; 0 of others, and where it is not known."""
+    from pyspark.sql import functions as F
+
+    return F.coalesce(F.when(F.col("movement") == STAYED, amount), F.lit(0))
 
 
 def _movement() -> "Column":
@@ -216,14 +230,17 @@ def _count(cell: Mapping[str, Any], found: defaultdict[Group, GroupFlows], start
     if movement in WENT:
         found[start].add(movement, people, was)
         return
-    found[start].kept += now
+    faded, reappeared = cell["faded"], cell["reappeared"]
+    found[start].kept += now - reappeared
+    found[start].add("unknown", 0, faded)
+    found[end].add("known_again", 0, reappeared)
     found[end].add("end", people, now)
     if start == end:
         found[start].expansion += cell["expansion"]
         found[start].contraction += cell["contraction"]
     else:
-        found[start].add("moved_out", people, was)
-        found[end].add("moved_in", people, now)
+        found[start].add("moved_out", people, was - faded)
+        found[end].add("moved_in", people, now - reappeared)
 
 
 def rate_rows(

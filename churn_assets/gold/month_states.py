@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Revenue is counted in whole ten-thousandths, so that sums are exact and equations hold to the last digit.
 UNITS = 10_000
+REVENUE = ("revenue", "whole", "fades", "reappears")
 _KEPT = ("customer_key", "as_of_index", "joined_index", "stays")
 
 
@@ -25,10 +26,14 @@ def month_states(
     sums: "DataFrame | None",
     by: Sequence[RateGroup] = (),
 ) -> "DataFrame":
-    """customer_key, as_of_index, known, joined_index, revenue (in UNITS), and a column for each group in `by`.
+    """customer_key, as_of_index, known, joined_index, the columns of REVENUE in UNITS, and one for each group in `by`.
 
     One row per customer and month at whose end the customer is there (`known`) or may be there. `told`: see
     `stays.stays`. `sums`: see `revenue_of_months`; None if the revenue is a column of the spells, or none.
+
+    `revenue` is what is known of it, null where nothing is; `whole` says whether all of it is known. Of customers with
+    several stays, `fades` is the part of it that is unknown at the end of the next month, and `reappears` the part that
+    was unknown at the end of the month before; null of others, whose revenue is known or unknown as a whole.
 
     A group is told by what was known at the end of the month; where nothing was known then, by what was known first
     after it.
@@ -49,10 +54,11 @@ def month_states(
         *_KEPT,
         *(name for name in order if name not in _KEPT),
         F.lit(False).alias("known"),
-        F.lit(0).cast("long").alias("revenue"),
+        F.lit(None).cast("long").alias("revenue"),
         *(F.lit(None).cast(source.column(name).spark_type).alias(group_column(name)) for name in of_spell),
     )
-    found = _one_row(there.unionByName(doubted), order, [group_column(name) for name in of_spell])
+    groups = [group_column(name) for name in of_spell]
+    found = _one_row(there.unionByName(doubted), order, groups, priced=sums is None)
     for entity in business.of_role("entity"):
         names = [group.column for group in by if group.source == entity.name]
         if names:
@@ -60,28 +66,69 @@ def month_states(
             found = found.join(attributes, ["customer_key", "as_of_index"], "left")
     if sums is None:
         return found
-    paid = found.drop("revenue").join(sums, ["customer_key", "as_of_index"], "left")
-    return paid.fillna(0, ["revenue"])
+    paid = found.drop(*REVENUE).join(
+        sums.withColumn("_told", F.lit(True)), ["customer_key", "as_of_index"], "left"
+    )
+    none = F.lit(None).cast("long")
+    revenue = F.when(F.col("_told"), F.col("revenue")).otherwise(F.lit(0).cast("long"))
+    told_of = {"revenue": revenue, "whole": revenue.isNotNull(), "fades": none, "reappears": none}
+    return paid.withColumns(told_of).drop("_told")
 
 
-def _one_row(rows: "DataFrame", order: Sequence[str], groups: Sequence[str]) -> "DataFrame":
+def _one_row(rows: "DataFrame", order: Sequence[str], groups: Sequence[str], *, priced: bool) -> "DataFrame":
     """One row per customer and month: all revenue, and the groups of the stay that began last."""
     from pyspark.sql import functions as F
 
-    of_month, rest = ["customer_key", "as_of_index"], ["known", "joined_index", "revenue"]
-    several = rows.where("stays > 1") if groups else rows
-    chosen = F.max(F.struct("known", *order, *groups)) if groups else F.max("known")
+    of_month, rest = ["customer_key", "as_of_index"], ["known", "joined_index"]
+    # most customers have one stay, and a greatest struct costs far more than the rows
+    several, alone = rows.where("stays > 1"), rows.where("stays = 1")
     found = several.groupBy(*of_month).agg(
-        chosen.alias("_row"),
+        F.max(F.struct("known", *order, *groups)).alias("_row"),
         F.max("known").alias("known"),
         F.max("joined_index").alias("joined_index"),
         F.sum("revenue").alias("revenue"),
+        F.min(F.col("revenue").isNotNull()).alias("whole"),
     )
-    if not groups:
-        return found.select(*of_month, *rest)
-    # most customers have one stay, and a greatest struct costs far more than the rows
-    alone = rows.where("stays = 1").select(*of_month, *rest, *groups)
-    return alone.unionByName(found.select(*of_month, *rest, *(F.col("_row")[g].alias(g) for g in groups)))
+    one = found.select(*of_month, *rest, "revenue", "whole", *(F.col("_row")[g].alias(g) for g in groups))
+    if priced:
+        one = one.join(_unknown_parts(several, order), of_month, "left").fillna(0, ["fades", "reappears"])
+    else:
+        one = one.withColumns(dict.fromkeys(("fades", "reappears"), F.lit(0).cast("long")))
+    none = F.lit(None).cast("long")
+    of_one = alone.withColumns({"whole": F.col("revenue").isNotNull(), "fades": none, "reappears": none})
+    kept = [*of_month, *rest, *REVENUE, *groups]
+    return of_one.select(*kept).unionByName(one.select(*kept))
+
+
+def _unknown_parts(rows: "DataFrame", order: Sequence[str]) -> "DataFrame":
+    """customer_key, as_of_index, `fades` and `reappears`: see `month_states`."""
+    from pyspark.sql import functions as F
+
+    index, side = F.col("as_of_index"), F.col("_side")
+    stay = dict.fromkeys(["customer_key", *order])
+    # each row of a stay is the end of one month and the start of the next
+    pairs = (
+        rows.withColumn("_side", F.explode(F.array(F.lit(0), F.lit(1))))
+        .withColumn("_month", index + side)
+        .groupBy(*stay, "_month")
+        .agg(
+            F.count_if(side == 1).alias("before"),
+            F.count_if(side == 0).alias("after"),
+            F.max(F.when(side == 1, F.col("revenue"))).alias("was"),
+            F.max(F.when(side == 0, F.col("revenue"))).alias("now"),
+        )
+        .where((F.col("before") > 0) & (F.col("after") > 0))
+    )
+    fades, reappears = (
+        F.col(known).isNotNull() & F.col(lost).isNull() for known, lost in (("was", "now"), ("now", "was"))
+    )
+    # what fades belongs to the month end before, what reappears to the one at which it is back
+    at = F.when(fades, F.col("_month") - 1).otherwise(F.col("_month"))
+    return (
+        pairs.where(fades | reappears)
+        .groupBy("customer_key", at.alias("as_of_index"))
+        .agg(F.sum("was").alias("fades"), F.sum("now").alias("reappears"))
+    )
 
 
 def _there(
@@ -168,15 +215,52 @@ def _attributes(
     return newest_rows(values, ["customer_key", "as_of_index"], source, columns)
 
 
-def revenue_of_months(months: "DataFrame", column: str, merged: "DataFrame | None") -> "DataFrame":
-    """customer_key, as_of_index and revenue in UNITS, from gold/customer_months.
+def revenue_of_months(
+    months: "DataFrame", column: str, merged: "DataFrame | None", unknown: "DataFrame | None" = None
+) -> "DataFrame":
+    """customer_key, as_of_index and revenue in UNITS, from gold/customer_months; null in the `unknown` months.
 
-    What merged customers paid counts for their survivors.
+    What merged customers paid counts for their survivors. `unknown`: see `unknown_revenue`.
     """
     from pyspark.sql import functions as F
 
     rows = counted_for_survivors(months, merged, by=None)
     index = index_of(F.to_date(F.concat("month", F.lit("-01"))))
-    return rows.groupBy("customer_key", index.alias("as_of_index")).agg(
+    sums = rows.groupBy("customer_key", index.alias("as_of_index")).agg(
         F.sum(in_units(F.col(column))).alias("revenue")
     )
+    if unknown is None:
+        return sums
+    found = sums.join(unknown.withColumn("_unknown", F.lit(True)), ["customer_key", "as_of_index"], "full")
+    return found.select(
+        "customer_key", "as_of_index", F.when(F.col("_unknown").isNull(), F.col("revenue")).alias("revenue")
+    )
+
+
+def unknown_revenue(
+    versions: "DataFrame", source: Source, measure: str | None, merged: "DataFrame | None"
+) -> "DataFrame":
+    """customer_key and as_of_index of the months of which nobody knows the revenue.
+
+    The newest row of an event was refused, or it has no amount. It counts in the month of the event, by the last
+    accepted row; without one by its key, else in the month in which it came.
+    """
+    from pyspark.sql import functions as F
+
+    key, day = list(source.silver_key), F.to_date(str(source.event_time))
+    lacks = F.col("refused") if measure is None else F.col("refused") | F.col(measure).isNull()
+    doubtful = versions.where(lacks).select(*key).distinct()
+    newest = F.max(F.struct("known_at", "sequence", lacks.alias("lacks")))["lacks"]
+    events = (
+        versions.join(doubtful, key, "left_semi")
+        .groupBy(*dict.fromkeys(["customer_key", *key]))
+        .agg(
+            newest.alias("lacks"),
+            F.coalesce(F.max(F.when(~F.col("refused"), day)), F.max(F.coalesce(day, "known_at"))).alias(
+                "day"
+            ),
+        )
+        .where("lacks")
+    )
+    rows = counted_for_survivors(events, merged, by=None)
+    return rows.select("customer_key", index_of(F.col("day")).alias("as_of_index")).distinct()

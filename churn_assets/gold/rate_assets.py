@@ -11,7 +11,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.churn_rates import RateGroup
 from churn_assets.contracts.source import Source
 from churn_assets.gold.known import KNOWN_EVER, LOADED, known_until_of, require_known
-from churn_assets.gold.month_states import month_states, revenue_of_months
+from churn_assets.gold.month_states import month_states, revenue_of_months, unknown_revenue
 from churn_assets.gold.rate_checks import COHORT_CHECKS, RATE_CHECKS, judge_cohorts, judge_rates
 from churn_assets.gold.stays import stays
 from churn_assets.graph.checks import CheckFailed, ingest_commands, passed
@@ -130,12 +130,17 @@ def _sums(
             {"months": ", ".join(lacking)},
         )
     merged = merges(silver, business, [(until, date.max)])
-    return revenue_of_months(lakehouse.read(table), line.name, merged)
+    unknown = unknown_revenue(silver[line.source], business.source(line.source), line.measure, merged)
+    return revenue_of_months(lakehouse.read(table), line.name, merged, unknown)
 
 
 def _sources(business: Business) -> list[Source]:
-    """The sources that are read: of the label, of the groups, and those that tell who is gone or was merged."""
-    named = {business.label_source.name, *(group.source for group in business.file.churn_rates.by)}
+    """The sources that are read: of the label, of the groups and of the revenue, and those that tell who is gone or
+    was merged."""
+    rates = business.file.churn_rates
+    named = {business.label_source.name, *(group.source for group in rates.by)}
+    if (line := rates.revenue_line(business.file.customer_months)) is not None:
+        named.add(line.source)
     named |= {s.name for s in (*business.tells_who_is_gone, *business.tells_merges)}
     return [s for s in business.sources if s.name in named]
 

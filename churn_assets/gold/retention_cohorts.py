@@ -17,7 +17,8 @@ class Joined(NamedTuple):
 
     Attributes:
         sizes: joined_index and customers who joined.
-        cells: joined_index, as_of_index, known, customers, revenue, and their revenue_joined in the month of joining.
+        cells: joined_index, as_of_index, known, customers, the revenue of those whose revenue is known now and was when
+            they joined, and the revenue_unknown in the month of joining of those whose revenue is not known now.
     """
 
     sizes: "DataFrame"
@@ -32,17 +33,20 @@ def joined_customers(states: "DataFrame", told: "DataFrame", indexes: Sequence[i
     people = told.groupBy("customer_key").agg(index_of(F.min("started")).alias("joined_index"))
     sizes = people.where(inside).groupBy("joined_index").agg(F.count("customer_key").alias("customers"))
     cohort = states.where(inside & (F.col("as_of_index") >= F.col("joined_index")))
-    first = cohort.where((F.col("as_of_index") == F.col("joined_index")) & F.col("known"))
-    at_first = first.select("customer_key", F.col("revenue").alias("revenue_joined"), "known")
-    at_first = at_first.withColumnRenamed("known", "was_known")
+    whole = F.col("known") & F.col("whole")
+    first = cohort.where((F.col("as_of_index") == F.col("joined_index")) & whole)
+    # nobody knows what the others paid when they joined, so there is nothing to compare
+    at_first = first.select("customer_key", F.col("revenue").alias("revenue_joined"))
+    compared = whole & F.col("revenue_joined").isNotNull()
     cells = (
         cohort.join(at_first, "customer_key", "left")
         .groupBy("joined_index", "as_of_index", "known")
         .agg(
             F.count("customer_key").alias("customers"),
-            # nobody knows what the others paid when they joined, so there is nothing to compare
-            F.sum(F.when(F.col("was_known"), F.col("revenue")).otherwise(0)).alias("revenue"),
-            F.sum(F.coalesce("revenue_joined", F.lit(0))).alias("revenue_joined"),
+            F.sum(F.when(compared, F.col("revenue")).otherwise(0)).alias("revenue"),
+            F.sum(F.when(~whole, F.coalesce("revenue_joined", F.lit(0))).otherwise(0)).alias(
+                "revenue_unknown"
+            ),
         )
     )
     return Joined(sizes, cells)
@@ -59,7 +63,7 @@ def cohort_rows(
     `settled`: month -> the day on which it settled. A month in which nobody joined has no rows.
     """
     found = {(c["joined_index"], c["as_of_index"], c["known"]): c for c in cells}
-    nobody = {"customers": 0, "revenue": 0, "revenue_joined": 0}
+    nobody = {"customers": 0, "revenue": 0, "revenue_unknown": 0}
     rows = []
     for size in sorted(sizes, key=lambda s: int(s["joined_index"])):
         joined = size["joined_index"]
@@ -67,7 +71,8 @@ def cohort_rows(
         for month in (m for m in sorted(settled) if month_index(m) >= joined):
             index = month_index(month)
             there, unknown = (found.get((joined, index, known), nobody) for known in (True, False))
-            told, earned = size["customers"] - unknown["customers"], first - unknown["revenue_joined"]
+            told = size["customers"] - unknown["customers"]
+            earned = first - unknown["revenue_unknown"] - there["revenue_unknown"]
             row = {
                 "joined_month": month_from_index(joined),
                 "months_since": index - joined,

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.scored import REASON_NAMES, score_frame
+from churn_assets.operations.audit.chain import record
 from churn_assets.serving.contents import Inconsistent, read_contents
 from churn_assets.serving.one_writer import one_writer
 from churn_assets.serving.people import identity_rows, objections
 from churn_assets.serving.release.golden import TOLERANCE
 from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.serving.release.manifest import Manifest
+from churn_assets.serving.release.root import IDENTITY
 from churn_assets.serving.release.writing import Contents, write_release
+from churn_assets.settings import without_secrets
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ def publish(lakehouse: Lakehouse, tracking: Tracking, business: Business, run_id
         Inconsistent: tables do not fit each other, or the model does not give the stored scores.
         VersionGone: MLflow no longer has the model of the newest scores.
         ReleaseBroken: what was written does not verify.
+        AuditError: the identity file cannot be recorded; nothing was written.
     """
     settings = lakehouse.settings
     with one_writer(settings):
@@ -36,7 +40,9 @@ def publish(lakehouse: Lakehouse, tracking: Tracking, business: Business, run_id
         contents = read_contents(lakehouse, tracking, business, objected)
         require_reproduced(contents)
         people = identity_rows(lakehouse, business, objected.keys)
-        # first, so that it holds no contact of who has objected since, whatever happens to the release
+        # the file first, so that it holds no contact of who has objected since, whatever happens to the release
+        place, by = without_secrets(settings.releases_uri), f"release, Dagster run {run_id}"
+        record(settings, "identity_file", by, f"{IDENTITY} in {place}", customers=people.num_rows)
         write_identity(settings.releases_uri, people, key_made_once(settings))
         return write_release(
             settings.releases_uri,

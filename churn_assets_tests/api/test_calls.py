@@ -154,6 +154,38 @@ def test_streams_hold_every_scored_customer_and_no_formula(client: httpx.Client)
     assert {row["segment"] for row in rows} == {"'=at risk"}
 
 
+@pytest.mark.parametrize("kind", ["json", "csv", "jsonl"])
+def test_who_objected_is_in_no_page_and_no_stream(client: httpx.Client, kind: str) -> None:
+    """The key of one who objected, if it is written anywhere, would show that they are known."""
+    told = client.get("/v1/customers", params={"format": kind, "limit": 1000, "sort": "customer_key"}).text
+    assert SCORED[0] in told and len(OBJECTED) > 5
+    assert not [key for key in OBJECTED if key in told]
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        (f"/v1/customers/{SCORED[7]}", 200),
+        ("/v1/customers?format=csv", 200),
+        ("/v2/health/ready", 200),
+        ("/openapi.json", 200),
+        ("/docs/assets/swagger-ui.css", 200),
+        (f"/v1/customers/{OBJECTED[0]}", 403),
+        ("/v1/nothing", 404),
+        ("/v1/score", 405),
+    ],
+)
+def test_head_is_answered_as_get_is_without_the_body(
+    client: httpx.Client, settings: Settings, address: str, status: int
+) -> None:
+    asked, whole = client.head(address), client.get(address)
+    assert (asked.status_code, asked.content) == (status, b"")
+    apart = ("x-request-id", "date", "transfer-encoding")  # the last tells how a body is sent
+    headers, expected = ([h for h in one.headers.items() if h[0] not in apart] for one in (asked, whole))
+    assert sorted(headers) == sorted(expected)
+    assert client.head("/v2/health/live").status_code == 200, "the connection goes on"
+
+
 def test_given_rows_are_scored_as_the_batch_does(client: httpx.Client) -> None:
     rows = [
         {name: None if value != value else value for name, value in row.items()}

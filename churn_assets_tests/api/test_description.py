@@ -14,7 +14,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from churn_assets.api.app import create_app
-from churn_assets.settings import Settings
+from churn_assets.api.schemas import BriefCustomer
+from churn_assets.contracts.loader import load_business
+from churn_assets.ml.portable.scored import REASON_NAMES
+from churn_assets.serving.columns import release_tables
+from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.api.releases import SCORED
 
 CALLS = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
@@ -64,3 +68,13 @@ def test_the_description_is_valid_and_every_example_fits_its_schema() -> None:
 def test_bodies_are_described(path: str) -> None:
     body = CALLS.raw_schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"].rpartition("/")[2] in CALLS.raw_schema["components"]["schemas"]
+
+
+@pytest.mark.parametrize("name", ["telecom", "shop"])
+def test_every_column_of_a_customer_is_described(name: str) -> None:
+    columns = {
+        column.name
+        for column in release_tables(load_business(SHIPPED_BUSINESSES / name))["customers"].columns
+    }
+    assert {"survival_3m", "ended_on"} < columns
+    assert columns - {*REASON_NAMES} <= {*BriefCustomer.model_fields}

@@ -318,6 +318,7 @@ def test_each_request_is_one_line_of_the_log(
     attributes = record["attributes"]
     assert isinstance(attributes, dict)
     assert record["trace_id"] == trace_id
+    assert answer.headers["traceresponse"] == f"00-{trace_id}-{record['span_id']}-01"
     assert attributes["churn.caller"] == "billing"
     assert attributes["churn.customer_key"] == SCORED[0]
     assert attributes["churn.status"] == 200

@@ -146,7 +146,12 @@ def test_no_request_fails_while_releases_change_and_workers_die_and_restart(tmp_
             before = workers(process)
             process.send_signal(signal.SIGHUP)
             wait_until(lambda: len(workers(process)) == 2 and not set(workers(process)) & set(before), 120)
+        told = client.get("/metrics").text.splitlines()
     assert load.failed == []
+    [counted] = [
+        line for line in told if "requests_total{" in line and "{customer_key}" in line and '"200"' in line
+    ]
+    assert float(counted.split()[-1]) >= load.answered, "those of dead workers count, too"
     deaths, clients = 3 + 2, 2
     assert load.retried_after_close <= deaths * clients, (
         "a worker that ends closes one connection of each client"

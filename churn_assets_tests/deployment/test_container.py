@@ -1,7 +1,9 @@
 """The container's command becomes the role that was asked for; only exec is replaced."""
 
 import os
+import sys
 import threading
+import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 import yaml
 
 from churn_assets.deployment import container
+from churn_assets.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -38,7 +41,7 @@ def becomes(*arguments: str) -> list[str]:
 
 def test_without_a_command_it_is_the_web_page(home: Path) -> None:
     command = becomes()
-    assert command[0] == "dagster-webserver"
+    assert command[:4] == [sys.executable, "-m", "churn_assets.deployment.logged", "dagster-webserver"]
     assert command[-2:] == ["-m", "churn_assets.definitions"]
     assert (home / "data" / "dagster" / "dagster.yaml").is_file()
 
@@ -52,7 +55,8 @@ def test_without_a_command_it_is_the_web_page(home: Path) -> None:
     ],
 )
 def test_roles(home: Path, role: str, command: str) -> None:
-    assert " ".join(becomes(role)).startswith(command)
+    logged = f"{sys.executable} -m churn_assets.deployment.logged "
+    assert " ".join(becomes(role)).removeprefix(logged).startswith(command)
 
 
 @pytest.mark.parametrize("role", ["webserver", "daemon"])
@@ -114,8 +118,9 @@ def test_the_api_needs_no_dagster_home_and_is_asked_whether_it_lives(
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
-        monkeypatch.setattr(container, "API_PORT", service.server_port)
-        becomes("api", "--workers", "1")
+        monkeypatch.setenv("CHURN_API_PORT", str(service.server_port))
+        command = becomes("api", "--workers", "1")
+        assert command[-4:] == ["--port", str(service.server_port), "--workers", "1"]
         assert not (home / "data" / "dagster").exists()
         assert container.main(["health"]) == 0
         assert container.main(["health"]) == 1
@@ -147,9 +152,33 @@ def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
     assert services["code-server"]["environment"]["CHURN_PUBLISH_TO"].startswith("postgresql://")
 
 
+def test_compose_publishes_the_port_of_each_role_and_waits_only_for_what_is_there() -> None:
+    services = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())["services"]
+    roles = {
+        name: one.get("command", ["webserver"])[0] for name, one in services.items() if name != "postgres"
+    }
+    for name, role in roles.items():
+        command = container.role_command(role, None, Settings().api.port)
+        for port in services[name].get("ports", ()):
+            assert port.rpartition(":")[2] in command, name
+        for setting in services[name].get("environment", {}):
+            assert (
+                setting == "CHURN_CODE_SERVER"
+                or setting.lower().removeprefix("churn_") in Settings.model_fields
+            )
+    for one in services.values():
+        for awaited, until in one.get("depends_on", {}).items():
+            assert until == {"condition": "service_healthy"}
+            # the image of the roles brings their check
+            assert awaited in roles or "healthcheck" in services[awaited]
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    [built] = [one["build"] for one in services.values() if "build" in one]
+    assert built["args"]["EXTRAS"] in extras
+
+
 def test_the_image_has_a_health_check_and_shows_its_ports() -> None:
     text = (CHECKOUT / "Dockerfile").read_text()
     assert "HEALTHCHECK" in text
-    ports = {str(port) for port in (container.WEB_PORT, container.CODE_PORT, container.API_PORT)}
+    ports = {str(port) for port in (container.WEB_PORT, container.CODE_PORT, Settings().api.port)}
     [exposed] = [line for line in text.splitlines() if line.startswith("EXPOSE")]
     assert set(exposed.split()[1:]) == ports

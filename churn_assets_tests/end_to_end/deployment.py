@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.deployment.logged import MODULE
 from churn_assets.lakehouse.tables import Table
 from churn_assets.settings import Settings
 
@@ -107,10 +108,9 @@ class Deployment:
         self._daemon = self._start("daemon", ["dagster-daemon", "run", *self._workspace])
 
     def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        program, *words = command
         with (self.logs / f"{name}.log").open("a") as log:
             process = subprocess.Popen(
-                [str(Path(sys.executable).with_name(program)), *words],
+                [sys.executable, "-m", MODULE, *command],
                 env=self._environment,
                 cwd=REPOSITORY,
                 stdout=log,

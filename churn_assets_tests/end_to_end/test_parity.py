@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from benchmarks.parity import Difference, compare_engines, differences, new_world
 
@@ -54,3 +54,12 @@ def test_sail_and_spark_make_the_same_tables(tmp_path: Path) -> None:
     assert found == [], notes
     assert rows["silver/quarantine"] > 0
     assert rows["features/customer_snapshots"] > 100
+    last = world.stages(models=False)[-1]
+    sail, spark = (_snapshots(world.lake(engine, last)) for engine in ("sail", "spark"))
+    assert sail.equals(spark), "to the last bit, so that both train the same model"
+
+
+def _snapshots(lake: Path) -> pa.Table:
+    rows = DeltaTable(lake / "features" / "customer_snapshots").to_pyarrow_table()
+    columns = sorted(rows.column_names)
+    return rows.select(columns).sort_by([("customer_key", "ascending"), ("as_of_date", "ascending")])

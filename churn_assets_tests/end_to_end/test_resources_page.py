@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from churn_assets.operations.log.reading import read_log
 from churn_assets.settings import Settings
 from churn_assets_tests.end_to_end.deployment import REPOSITORY_SELECTOR, Deployment
 
@@ -47,6 +48,12 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 def _values(resource: dict[str, Any]) -> dict[str, Any]:
     return {entry["key"]: json.loads(entry["value"]) for entry in resource["configuredValues"]}
+
+
+def test_the_page_writes_the_structured_log(deployment: Deployment) -> None:
+    records = read_log(deployment.settings.log_path).records
+    [started] = [record for record in records if record.get("event.name") == "process.started"]
+    assert started["attributes"]["churn.process"] == "dagster-webserver"
 
 
 def test_the_page_shows_the_values_in_effect_and_no_secret(deployment: Deployment) -> None:

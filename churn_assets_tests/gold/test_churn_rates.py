@@ -11,7 +11,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.gold.churn_rates import Group, GroupFlows, month_cells, movements, rate_rows
 from churn_assets.gold.customer_months import customer_months
-from churn_assets.gold.month_states import UNITS, month_states, revenue_of_months
+from churn_assets.gold.month_states import UNITS, month_states, revenue_of_months, unknown_revenue
 from churn_assets.gold.rate_assets import settled_months
 from churn_assets.gold.rate_checks import judge_cohorts, judge_rates
 from churn_assets.gold.retention_cohorts import cohort_rows, joined_customers
@@ -191,6 +191,62 @@ def test_who_is_unknown_may_be_known_again(spark: "SparkSession", business: Busi
     assert _rates(found, "2025-02")["churn_rate"] is None, "nobody is known"
 
 
+def test_one_of_two_subscriptions_that_is_unknown_is_no_shrinkage(
+    spark: "SparkSession", business: Business
+) -> None:
+    """x pays 10 and 30, y pays 20. In February the newest row of what x pays 30 for is refused."""
+    told = [
+        ("x", "2025-01-31", spell_row(1, "2024-06-01")),
+        ("x", "2025-01-31", spell_row(2, "2024-07-01", plan="plus", monthly_price=30)),
+        ("x", "2025-02-14", {**spell_row(2, "2024-07-01"), REFUSED: True}),
+        ("y", "2025-01-31", spell_row(3, "2024-06-01", monthly_price=20)),
+    ]
+    found = _movements(_frames(spark, business, subscriptions=told), business)
+    february = _rates(found, "2025-02")
+    assert _shown(february, "customers") == {"start": 2, "end": 2}
+    assert _shown(february, "revenue") == {"start": 60, "unknown": 30, "end": 30, "kept": 30}
+    assert february["net_revenue_retention"] == 1
+    plus, basic = (_rates(found, "2025-02", "plan", plan) for plan in ("plus", "basic"))
+    assert _shown(plus, "revenue") == {"start": 40, "unknown": 30, "moved_out": 10, "kept": 10}
+    assert _shown(basic, "revenue") == {"start": 20, "moved_in": 10, "end": 30, "kept": 20}
+    assert (plus["net_revenue_retention"], basic["net_revenue_retention"]) == (1, 1)
+    assert _shown(_rates(found, "2025-03"), "revenue") == {"start": 30, "end": 30, "kept": 30}
+
+
+def test_a_price_that_is_not_told_is_neither_shrinkage_nor_growth(
+    spark: "SparkSession", business: Business
+) -> None:
+    """The price of x is not told in February, that of the second subscription of y neither."""
+    told = [
+        *((who, "2025-01-31", spell_row(n, "2024-06-01")) for n, who in enumerate("xy")),
+        ("y", "2025-01-31", spell_row(2, "2024-07-01", monthly_price=30)),
+        *((who, "2025-02-14", spell_row(n, day, monthly_price=None)) for who, n, day in
+          (("x", 0, "2024-06-01"), ("y", 2, "2024-07-01"))),
+        ("x", "2025-03-14", spell_row(0, "2024-06-01", monthly_price=12)),
+        ("y", "2025-03-14", spell_row(2, "2024-07-01", monthly_price=35)),
+    ]  # fmt: skip
+    found = _movements(_frames(spark, business, subscriptions=told), business)
+    february, march = (_rates(found, month) for month in MONTHS)
+    assert _shown(february, "customers") == _shown(march, "customers") == {"start": 2, "end": 2}
+    assert _shown(february, "revenue") == {"start": 50, "unknown": 40, "end": 10, "kept": 10}
+    assert _shown(march, "revenue") == {"start": 10, "known_again": 47, "end": 57, "kept": 10}
+    assert february["net_revenue_retention"] == march["net_revenue_retention"] == 1
+
+
+def test_a_corrected_price_counts_from_the_month_of_its_correction_on(
+    spark: "SparkSession", business: Business
+) -> None:
+    """Nobody can tell a correction from a new price; what was known at the end of February stays."""
+    told = [
+        ("x", "2025-01-31", spell_row(1, "2024-06-01", monthly_price=30)),
+        ("x", "2025-03-14", spell_row(1, "2024-06-01", monthly_price=25)),
+    ]
+    found = _movements(_frames(spark, business, subscriptions=told), business)
+    february, march = (_rates(found, month) for month in MONTHS)
+    assert _shown(february, "revenue") == {"start": 30, "end": 30, "kept": 30}
+    assert _shown(march, "revenue") == {"start": 30, "contraction": 5, "end": 25, "kept": 25}
+
+
 @pytest.mark.parametrize(("disappeared", "flow"), [("censored", "unknown"), ("churn", "lost_by_choice")])
 def test_whoever_disappears_is_unknown_or_lost_as_declared(
     spark: "SparkSession", tmp_path: Path, disappeared: str, flow: str
@@ -270,6 +326,32 @@ def test_by_inactivity_a_customer_is_lost_when_the_outcome_window_is_over(
     assert _shown(march, "customers") == {"start": 2, "returned": 1, "lost_by_choice": 1, "end": 2}
 
 
+def test_a_refused_purchase_is_neither_shrinkage_nor_growth(spark: "SparkSession", tmp_path: Path) -> None:
+    """a and b buy for 10 each month. Of a purchase of a in February was refused, and a correction of one of b."""
+    windows = {"observation_months": 6, "gap_days": 0, "outcome_days": 40, "settlement_days": 3}
+    business = load_business(business_copy(tmp_path, "shop", windows=windows))
+    months = ["2025-01", *MONTHS]
+
+    def bought(who: str, day: str, known_at: str, **more: object) -> Version:
+        return who, known_at, {"date": day, "quantity": 1, "amount": 10} | more
+
+    rows = [bought(who, f"{m}-20", f"{m}-28") for who in "ab" for m in months]
+    rows.append(bought("a", "2025-02-05", "2025-02-28", **{REFUSED: True}))
+    rows.append(bought("b", "2025-02-20", "2025-03-31", **{REFUSED: True}))
+    silver = _frames(spark, business, transactions=rows)
+    unknown = unknown_revenue(silver["transactions"], business.source("transactions"), "amount", None)
+    told = sorted(unknown.toArrow().to_pylist(), key=lambda row: row["customer_key"])
+    index = month_index("2025-02")
+    assert told == [{"customer_key": who, "as_of_index": index} for who in "ab"]
+    paid = revenue_of_months(customer_months(silver, business, months), "revenue", None, unknown)
+    found = _movements(silver, business, sums=paid)
+    february, march = (_rates(found, month) for month in MONTHS)
+    assert _shown(february, "customers") == _shown(march, "customers") == {"start": 2, "end": 2}
+    assert _shown(february, "revenue") == {"start": 20, "unknown": 20}
+    assert _shown(march, "revenue") == {"known_again": 20, "end": 20}
+    assert february["net_revenue_retention"] is None, "nobody's revenue is known"
+
+
 def test_the_triangle_counts_who_joined_and_who_is_still_there(
     spark: "SparkSession", business: Business
 ) -> None:
@@ -312,7 +394,8 @@ def test_the_triangle_compares_the_revenue_of_those_who_were_known_when_they_joi
 
     starts, states = _counted(_frames(spark, business, subscriptions=told), business)
     priced = states.select("customer_key", "as_of_index").withColumn("revenue", F.lit(10 * UNITS))
-    for frame in (states, states.drop("revenue").join(priced, ["customer_key", "as_of_index"])):
+    priced = states.drop("revenue").join(priced, ["customer_key", "as_of_index"])
+    for frame in (states, priced.withColumn("whole", F.lit(True))):
         sizes, cells = (
             f.toArrow().to_pylist() for f in joined_customers(frame, starts, [month_index(m) for m in MONTHS])
         )

@@ -18,7 +18,6 @@ from churn_assets_tests.worlds import INGEST, SNAPSHOTS, Lake, failures
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write")
 MONTHS = ["2024-01", "2024-02", "2024-03"]
 BALANCE = dg.AssetSelection.assets(tables.PEOPLE_BALANCE.key)
 SHOP = {

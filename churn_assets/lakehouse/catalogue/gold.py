@@ -84,6 +84,10 @@ _FLOWS = {
     "end": "there at the end of the month",
 }
 _AT_START = ("start", "lost_by_choice", "lost_otherwise", "unknown", "moved_out")
+_OF_THE_STAYED = {
+    "unknown": " With the revenue of customers who stay that is not known at the end.",
+    "known_again": " With the revenue of customers who stay that was not known at the start.",
+}
 NO_REVENUE = "Null where churn.yaml declares no revenue."
 
 
@@ -96,7 +100,8 @@ def _rate_columns() -> tuple[LakeColumn, ...]:
         LakeColumn(
             f"revenue_{name}",
             "double",
-            f"Revenue, {'at the start' if name in _AT_START else 'at the end'}, of customers {told}. {NO_REVENUE}",
+            f"Revenue, {'at the start' if name in _AT_START else 'at the end'}, of customers {told}."
+            f"{_OF_THE_STAYED.get(name, '')} {NO_REVENUE}",
         )
         for name, told in _FLOWS.items()
     ]
@@ -150,7 +155,8 @@ def _rate_columns() -> tuple[LakeColumn, ...]:
         LakeColumn(
             "revenue_kept",
             "double",
-            "Revenue at the end of customers who were in the group at the start and are customers at the end. "
+            "Revenue at the end of customers who were in the group at the start and are customers at the end, without "
+            "what is known again. "
             f"{NO_REVENUE}",
         ),
         LakeColumn(
@@ -217,8 +223,8 @@ RETENTION_COHORTS = Table(
         LakeColumn(
             "revenue_retention",
             "double",
-            "revenue / revenue_joined, without the revenue at joining of those who are unknown now; null without such "
-            "revenue.",
+            "revenue / revenue_joined, without the revenue at joining of those who are unknown now, or whose revenue "
+            "is; null without such revenue.",
         ),
     ),
     row_key=("joined_month", "months_since"),

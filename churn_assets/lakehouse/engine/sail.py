@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.engine.profiles import GIB, local_cores, machine_memory
+from churn_assets.lakehouse.engine.sail_output import LEVELS, ServerOutput
 from churn_assets.lakehouse.engine.scratch import scratch_folder
 from churn_assets.settings import Settings
 
@@ -49,12 +50,14 @@ class _Running:
         session: a session of Spark Connect.
         scratch: folder of the server for checkpoints and spills.
         memory: bytes that its queries may take.
+        output: what it prints.
     """
 
     process: "subprocess.Popen[str]"
     session: "SparkSession"
     scratch: Path
     memory: int
+    output: ServerOutput
 
 
 _running: _Running | None = None
@@ -73,10 +76,10 @@ def start_session(settings: Settings) -> "SparkSession":
         _end()
         scratch = _scratch_of_server(settings)
         memory = query_memory()
-        process, port = _launch(settings, scratch, memory)
+        process, port, output = _launch(settings, scratch, memory)
         log.info("Sail on port %d, at most %.1f GB for its queries", port, memory / GIB)
         os.environ[CONNECT_MODE] = "1"
-        _running = _Running(process, _connect(port), scratch, memory)
+        _running = _Running(process, _connect(port), scratch, memory, output)
         _stop_at_exit()
         return _running.session
 
@@ -133,7 +136,7 @@ def server_environment(settings: Settings, scratch: Path, memory: int) -> dict[s
         "SAIL_PARQUET__COMPRESSION": "snappy",
         # minima and maxima would be personal values, and skip nothing
         "SAIL_PARQUET__STATISTICS_ENABLED": "none",
-        "RUST_LOG": "error",
+        "RUST_LOG": LEVELS,
     }
     users = {name: value for name, value in os.environ.items() if name.startswith("SAIL_")}
     environment = module_environment(**(ours | users))
@@ -150,31 +153,34 @@ def _scratch_of_server(settings: Settings) -> Path:
     return Path(tempfile.mkdtemp(prefix="sail-", dir=above))
 
 
-def _launch(settings: Settings, scratch: Path, memory: int) -> "tuple[subprocess.Popen[str], int]":
-    """The server, which listens, and its port."""
-    errors = scratch / "stderr"
-    with errors.open("w") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "churn_assets.lakehouse.engine.sail_server", str(scratch)],
-            env=server_environment(settings, scratch, memory),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            start_new_session=True,  # a Ctrl-C in the terminal is not for the server
-        )
-    assert process.stdout is not None  # noqa: S101
+def _launch(
+    settings: Settings, scratch: Path, memory: int
+) -> "tuple[subprocess.Popen[str], int, ServerOutput]":
+    """The server, which listens, its port, and what it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "churn_assets.lakehouse.engine.sail_server", str(scratch)],
+        env=server_environment(settings, scratch, memory),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # a Ctrl-C in the terminal is not for the server
+    )
+    assert process.stdout is not None and process.stderr is not None  # noqa: S101
+    output = ServerOutput(process.stderr)
     watch = threading.Timer(SECONDS_TO_START, process.kill)
     watch.start()
     port = process.stdout.readline().strip()
     watch.cancel()
     if port.isdigit():
-        return process, int(port)
+        return process, int(port), output
     process.kill()
     process.wait()
-    last = errors.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     shutil.rmtree(scratch, ignore_errors=True)
-    raise SailError(f"Sail does not start: {last[0]}. Set CHURN_ENGINE=spark to work without it.")
+    raise SailError(
+        f"Sail does not start: {output.last_line() or 'it said nothing'}. Set CHURN_ENGINE=spark to work without it."
+    )
 
 
 def _connect(port: int) -> "SparkSession":
@@ -222,11 +228,12 @@ def _end() -> None:
         return
     running.process.kill()
     running.process.wait()
+    running.output.wait()
     with suppress(
         Exception
     ):  # else the client says good-bye to the server when this process ends, and complains
         running.session.client.close()
-    for pipe in (running.process.stdin, running.process.stdout):
+    for pipe in (running.process.stdin, running.process.stdout):  # the thread that reads stderr closes it
         if pipe is not None:
             pipe.close()
     shutil.rmtree(running.scratch, ignore_errors=True)

@@ -7,19 +7,24 @@ the store.
 A record is on the disk before its anchor, and both are before `record` returns. A process that dies between them leaves
 a record ahead of the anchor, whose own HMAC proves it. A new record always follows the anchor, so that a gap that
 somebody made stays a gap.
+
+The log, too, tells the number and the hash of each record, and takes them to the lake and to a collector. So store,
+anchor and key cannot be deleted together without a trace: no new chain begins while the log tells of another.
 """
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from churn_assets import trace
+from churn_assets.durable import replace_file, sync_folder
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.audit.entry import (
     ACTS,
@@ -31,10 +36,18 @@ from churn_assets.operations.audit.entry import (
     mac,
     to_line,
 )
+from churn_assets.operations.audit.witnesses import RECORDED, told_by_log
+from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
 
 STORE, ANCHOR, KEY, LOCK = "audit", "anchor.json", "key", "lock"
 LONGEST = 16_384  # bytes of a record
+NAME = re.compile(r"[0-9a-f]{16}")  # of a chain
+MOST_FORMER = 500  # fit into a record
+RESTORE = (
+    "Restore it from a backup. If it is lost, `churn-assets audit archive FOLDER` moves the audit away and begins a "
+    "new chain."
+)
 
 
 class AuditError(RuntimeError):
@@ -89,7 +102,7 @@ def record(
         raise ValueError(f"The audit knows no act {act}; it knows {', '.join(ACTS)}.")
     try:
         with alone(settings):
-            key, end, file = _continued(settings)
+            key, end, file = _continued(settings, anew=act == "archiving")
             entry = AuditEntry(
                 chain=end.chain,
                 sequence=end.sequence + 1,
@@ -110,6 +123,14 @@ def record(
                 )
             _append(file, line)
             _write_anchor(settings, key, Anchor(entry.chain, entry.sequence, entry.hash))
+        log.start(settings)
+        log.event(
+            RECORDED,
+            f"Record {entry.sequence} of the audit was written.",
+            audit__chain=entry.chain,
+            audit__sequence=entry.sequence,
+            audit__hash=entry.hash,
+        )
     except OSError as error:
         raise AuditError(
             f"The audit cannot be written: {error.strerror} ({error.filename or store_of(settings)}). "
@@ -128,12 +149,13 @@ def archive(settings: Settings, folder: Path, by: str, why: str) -> AuditEntry:
         AuditError: it cannot be written.
     """
     places = (store_of(settings), settings.audit_anchor_path / ANCHOR, settings.audit_anchor_path / KEY)
+    former = " ".join(sorted(filter(NAME.fullmatch, _chains(settings)))[:MOST_FORMER])
     with alone(settings):
         folder.mkdir(mode=0o700, parents=True)
         for place in places:
             if place.exists():
                 shutil.move(place, folder / place.name)
-    return record(settings, "archiving", by, STORE, why=why)
+    return record(settings, "archiving", by, STORE, why=why, former=former)
 
 
 def key_of(settings: Settings) -> bytes | None:
@@ -184,17 +206,30 @@ def alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _continued(settings: Settings) -> tuple[bytes, Anchor, Path]:
-    """The key, the record that the next one follows, and the file for it."""
+def _chains(settings: Settings) -> set[str]:
+    """Every chain that this home has had, as far as its anchor, its records and its log tell."""
+    found = set(told_by_log(settings).last)
+    file = settings.audit_anchor_path / ANCHOR
+    texts = [file.read_bytes()] if file.exists() else []
+    for store in store_files(settings):
+        with store.open("rb") as lines:
+            texts += [line for line in lines if line.endswith(b"\n")]
+    for text in texts:
+        with suppress(ValueError, KeyError, TypeError):
+            found.add(str(json.loads(text)["chain"]))
+    return found
+
+
+def _continued(settings: Settings, anew: bool) -> tuple[bytes, Anchor, Path]:
+    """The key, the record that the next one follows, and the file for it; `anew`: a new chain may replace another."""
     if lost := lost_file(settings):
-        raise AuditError(
-            f"{lost} is missing, but the audit has begun. Restore it from a backup. If it is lost, "
-            f"`churn-assets audit archive FOLDER` moves the audit away and begins a new chain."
-        )
+        raise AuditError(f"{lost} is missing, but the audit has begun. {RESTORE}")
     files = store_files(settings)
     key = key_of(settings)
     anchor = anchor_of(settings, key) if key else None
     if key is None or anchor is None:
+        if not anew and told_by_log(settings).hashes:
+            raise AuditError(f"The log tells of an audit of this home, which is gone. {RESTORE}")
         key = key or _new_key(settings)
         anchor = Anchor(secrets.token_hex(8), 0, START)
         _write_anchor(settings, key, anchor)
@@ -238,35 +273,15 @@ def _append(file: Path, line: bytes) -> None:
     finally:
         os.close(descriptor)
     if new:
-        _sync_folder(file.parent)
+        sync_folder(file.parent)
 
 
 def _write_anchor(settings: Settings, key: bytes, anchor: Anchor) -> None:
     seal = mac(key, "anchor", canonical(asdict(anchor)).decode())
-    _replace(settings.audit_anchor_path / ANCHOR, canonical(asdict(anchor) | {"mac": seal}) + b"\n")
+    replace_file(settings.audit_anchor_path / ANCHOR, canonical(asdict(anchor) | {"mac": seal}) + b"\n")
 
 
 def _new_key(settings: Settings) -> bytes:
     key = secrets.token_hex(32).encode()
-    _replace(settings.audit_anchor_path / KEY, key)
+    replace_file(settings.audit_anchor_path / KEY, key)
     return key
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Writes a file that is there as a whole or not at all."""
-    draft = file.with_name(f".{file.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(descriptor)
-    draft.replace(file)
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

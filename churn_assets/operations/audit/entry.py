@@ -11,13 +11,12 @@ Act = Literal[
     "identity_file",  # the encrypted file with ids and contact data is written
     "export",  # rows about customers leave the product as a file
     "publication",  # rows about customers are written to another database
+    "personal_message",  # a message with personal data goes to the receivers of a channel
     "promotion",
     "rollback",
     "approval",  # of a change, by another person
     "key_created",
     "key_revoked",
-    "restore",
-    "erasure",
     "archiving",  # the audit itself was moved away; a new chain begins
 ]
 ACTS: tuple[str, ...] = get_args(Act)

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from churn_assets.operations.audit.chain import (
     store_files,
 )
 from churn_assets.operations.audit.entry import START, AuditEntry, from_line, mac
+from churn_assets.operations.audit.witnesses import Witness, told_by_log
 from churn_assets.settings import Settings
 
 
@@ -35,11 +36,13 @@ class VerifiedAudit:
         records: number of lines that were read.
         anchor: the end of the chain; None before the first record, and where it cannot be read.
         damage: what is wrong, a sentence each; empty for an intact chain.
+        unknown: witnesses that cannot be read, and chains of the lake that this home does not know, a sentence each.
     """
 
     records: int
     anchor: Anchor | None
     damage: list[str]
+    unknown: list[str] = field(default_factory=list)
 
 
 def stored(settings: Settings) -> Iterator[StoredEntry]:
@@ -57,18 +60,28 @@ def stored(settings: Settings) -> Iterator[StoredEntry]:
                     yield StoredEntry(place, None)
 
 
-def verify(settings: Settings) -> VerifiedAudit:
-    """Compares each record with its hash, its HMAC and the record before it, and the last one with the anchor."""
-    found = _verified(settings)
+def verify(settings: Settings, *witnesses: Witness) -> VerifiedAudit:
+    """Compares each record with its hash, its HMAC and the record before it, and the last one with the anchor.
+
+    Args:
+        settings: of the home.
+        witnesses: whose hashes are compared, too; those of the log always are.
+    """
+    heard, unheard = list(witnesses), list[str]()
+    try:
+        heard.insert(0, told_by_log(settings))
+    except OSError as error:
+        unheard.append(f"The log cannot be read ({error.strerror}), so it was not compared.")
+    found = _verified(settings, heard)
     if found.damage and found.anchor is None:
         # Another process may be making key and anchor for the first record.
         with suppress(OSError), alone(settings):
-            return _verified(settings)
-    return found
+            found = _verified(settings, heard)
+    return replace(found, unknown=[*unheard, *found.unknown])
 
 
-def _verified(settings: Settings) -> VerifiedAudit:
-    # Key and anchor are read before the records, since other processes may add some meanwhile.
+def _verified(settings: Settings, witnesses: list[Witness]) -> VerifiedAudit:
+    # Witnesses, key and anchor are read before the records, since other processes may add some meanwhile.
     key, anchor, damage = key_of(settings), None, list[str]()
     try:
         anchor = anchor_of(settings, key) if key else None
@@ -78,15 +91,50 @@ def _verified(settings: Settings) -> VerifiedAudit:
     if damage:
         return VerifiedAudit(len(lines), None, damage)
     begun = bool(lines) or lost_file(settings) is not None
+    gone, unknown = _other_chains(lines, anchor, witnesses)
     if key is None:
-        return VerifiedAudit(len(lines), None, ["The key is missing."] if begun else [])
+        return VerifiedAudit(len(lines), None, [*(["The key is missing."] if begun else []), *gone], unknown)
     sealed: list[int] = []
     damage += _damaged_lines(lines, key, anchor, sealed)
-    last = max([*sealed, anchor.sequence if anchor else 0])
+    damage += [*gone, *_rewritten(lines, witnesses)]
+    ends = [anchor.sequence, *(w.end_of(anchor.chain) for w in witnesses)] if anchor else []
+    last = max([*sealed, *ends], default=0)
     damage += _order([line.content[0].sequence for line in lines if line.content], last)
     if anchor is None and begun:
         damage.append("The anchor is missing: records may have been cut off.")
-    return VerifiedAudit(len(lines), anchor, damage)
+    return VerifiedAudit(len(lines), anchor, damage, unknown)
+
+
+def _other_chains(
+    lines: list[StoredEntry], anchor: Anchor | None, witnesses: list[Witness]
+) -> tuple[list[str], list[str]]:
+    """Chains that witnesses tell of and the store does not know: those of this home, and those of nobody knows whom."""
+    entries = [line.content[0] for line in lines if line.content]
+    known = {entry.chain for entry in entries} | ({anchor.chain} if anchor else set())
+    for entry in entries:
+        if entry.act == "archiving":
+            known |= set(str(entry.facts.get("former", "")).split())
+    gone, unknown = list[str](), list[str]()
+    for witness in witnesses:
+        for chain in sorted(set(witness.last) - known):
+            if witness.of_this_home:
+                gone.append(f"An audit is gone: {witness.told(chain)}.")
+            else:
+                unknown.append(
+                    f"Not of this audit: {witness.told(chain)}. It is another home's, or it was deleted here."
+                )
+    return gone, unknown
+
+
+def _rewritten(lines: list[StoredEntry], witnesses: list[Witness]) -> Iterator[str]:
+    """Records that are sealed and are not those that witnesses tell of."""
+    for place, content in lines:
+        if content is None:
+            continue
+        entry, digest, _ = content
+        for witness in witnesses:
+            if witness.hashes.get((entry.chain, entry.sequence), digest) != digest:
+                yield f"{place}: the {witness.name} tells of another record {entry.sequence}."
 
 
 def _damaged_lines(

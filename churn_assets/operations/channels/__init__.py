@@ -2,5 +2,5 @@
 
 One class for each kind of channel, each in its own module. No module here decides what is worth a message.
 
-May import: contracts, lakehouse.engine.
+May import: contracts, lakehouse.engine, operations.audit.
 """

@@ -2,11 +2,11 @@
 
 import csv
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from churn_assets.contracts.channels import ChannelLine
+from churn_assets.durable import replace_file
 from churn_assets.operations.channels.channel import Unreachable
 from churn_assets.operations.channels.message import Batch, Message
 
@@ -22,6 +22,7 @@ COLUMNS = (
     "text",
     "link",
 )
+READABLE = 0o666  # less the umask, as any file: the program that reads it may be another user
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins so
 
 
@@ -37,14 +38,9 @@ class Folder:
     def deliver(self, batch: Batch) -> None:
         """See `Channel`."""
         folder = self.below / (self.line.folder or "")
-        draft, file = folder / f".{batch.id}.part", folder / f"{batch.id}.csv"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8", newline="") as handle:
-                handle.write(_table(batch))
-                handle.flush()
-                os.fsync(handle.fileno())
-            draft.replace(file)
+            replace_file(folder / f"{batch.id}.csv", _table(batch).encode(), READABLE)
         except OSError as error:
             raise Unreachable(f"The folder cannot be written ({error.strerror}).") from None
 

@@ -16,6 +16,9 @@ TYPES: dict[str, EventType] = {
     "incident.opened": "exception",
     "incident.reopened": "exception",
     "log.unreadable": "warning",
+    "audit.recorded": "informational",
+    "process.started": "informational",
+    "process.failed": "exception",
 }
 WARN, ERROR = 13, 17  # severity numbers of OpenTelemetry
 

@@ -73,9 +73,7 @@ class Spool(logging.Handler):
             self._busy.now = False
 
     def close(self) -> None:
-        """Closes the file and the sender."""
-        if self.sender is not None:
-            self.sender.close()
+        """Closes the file. Whoever configures logging anew closes all handlers; the next record opens another file."""
         if self._file is not None and self._process == os.getpid():
             with suppress(OSError):
                 os.close(self._file)

@@ -1,7 +1,7 @@
 """Starts the log of this process and writes events.
 
 `start` is called where a process begins: by the command line, and where Dagster prepares the resources of a run or of a
-tick.
+tick. The audit calls it, too, since the log tells of each of its records.
 """
 
 import logging
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Dagster's processes and a configured MLflow keep the records of these loggers from the root logger.
 APART = ("dagster", "mlflow")
+FOR_FILES_ONLY = ("sail",)  # what fails there reaches the terminal as an exception
 
 _starting = threading.Lock()
 _events = logging.getLogger(f"{OURS}.events")
@@ -66,6 +67,8 @@ def start(settings: Settings) -> Spool:
         for name in APART:
             if not (apart := logging.getLogger(name)).propagate:
                 apart.addHandler(spool)
+        for name in FOR_FILES_ONLY:
+            logging.getLogger(name).addHandler(spool)
         _events.addHandler(spool)
         _events.setLevel(logging.INFO)
         _events.propagate = False  # they are for the files, not for the terminal
@@ -116,7 +119,14 @@ def _sender(settings: Settings, resource: dict[str, str]) -> "OtlpSender | None"
 
 
 def _detach(spool: Spool) -> None:
-    for logger in (logging.getLogger(), _events, _of_the_sender, *map(logging.getLogger, APART)):
+    for logger in (
+        logging.getLogger(),
+        _events,
+        _of_the_sender,
+        *map(logging.getLogger, (*APART, *FOR_FILES_ONLY)),
+    ):
         logger.removeHandler(spool)
     _of_the_sender.propagate = True
+    if spool.sender is not None:
+        spool.sender.close()
     spool.close()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from churn_assets.serving.release.root import IDENTITY, Root, write_synced
+from churn_assets.durable import replace_file
+from churn_assets.serving.release.root import IDENTITY, Root
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,11 +53,7 @@ def key_made_once(settings: Settings) -> bytes:
     file = settings.home_path / KEY_FILE
     if settings.identity_key is None and not file.exists():
         settings.home_path.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f".{KEY_FILE}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        write_synced(draft, base64.b64encode(os.urandom(KEY_BYTES)))
-        draft.replace(file)
+        replace_file(file, base64.b64encode(os.urandom(KEY_BYTES)))
     return key_of(settings)
 
 

@@ -1,7 +1,6 @@
 """The place where releases lie, on this machine or in an object store, and the pointer to the one in force."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +10,14 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 import pyarrow.fs as pafs
 
+from churn_assets.durable import replace_file, sync_folder
 from churn_assets.serving.release.manifest import MANIFEST, NAME, ReleaseBroken
 from churn_assets.settings import filesystem, is_uri
 
 POINTER, STATUS, IDENTITY = "CURRENT.json", "STATUS.json", "identity.bin"
 RELEASES = "releases"
 HALF_WRITTEN, HALF_REMOVED = ".writing-", ".removing-"
+READABLE = 0o666  # less the umask, as any file
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,7 @@ class Root:
                 stream.write(content)
             return
         self.local.mkdir(parents=True, exist_ok=True)
-        draft = self.local / f".{name}.{os.getpid()}"
-        write_synced(draft, content)
-        draft.replace(self.local / name)
-        sync_folder(self.local)
+        replace_file(self.local / name, content, READABLE)
 
     def names(self) -> list[str]:
         """Names of the whole releases, oldest first."""
@@ -182,26 +180,3 @@ def _remove_leftovers(root: Path) -> None:
     for name in (POINTER, STATUS, IDENTITY):
         for file in root.glob(f".{name}.*"):
             file.unlink()
-
-
-def write_synced(file: Path, content: bytes) -> None:
-    """Writes a file and waits until it is on the disk."""
-    with file.open("wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-
-
-def sync_file(file: Path) -> None:
-    """Waits until a written file is on the disk."""
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from churn_assets.durable import sync_file, sync_folder, write_synced
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.serving.release.golden import golden_rows
 from churn_assets.serving.release.manifest import (
@@ -31,7 +32,7 @@ from churn_assets.serving.release.manifest import (
     table_path,
 )
 from churn_assets.serving.release.reading import open_release
-from churn_assets.serving.release.root import Pointer, Root, sync_file, sync_folder, write_synced
+from churn_assets.serving.release.root import Pointer, Root
 from churn_assets.serving.release.verifying import verify
 from churn_assets.serving.release.words import FeatureWords, ranges
 

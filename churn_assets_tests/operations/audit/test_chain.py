@@ -311,6 +311,7 @@ def test_a_death_before_the_anchor_leaves_an_intact_chain(
     *kept, last = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(kept) + last[:written])
     (settings.audit_anchor_path / "anchor.json").write_bytes(before)
+    shutil.rmtree(settings.log_path)  # which is told last
     assert verify(settings).damage == []
     _fill(settings, 2)
     found = verify(settings)

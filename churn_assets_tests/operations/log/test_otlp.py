@@ -1,6 +1,7 @@
 """The log reaches a real OTLP receiver; one that is away, slow or refuses delays and fails nothing."""
 
 import logging
+import logging.config
 import os
 import socket
 import sys
@@ -127,6 +128,18 @@ def test_records_arrive_as_they_are_in_the_files(
     assert resource.items() >= kept[0]["resource"].items()
     assert CANARY.encode() not in b"".join(r.SerializeToString() for r in receiver.requests)
     assert receiver.headers[0]["authorization"] == "Bearer abc"
+
+
+def test_records_arrive_also_after_a_library_has_configured_logging(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """Such a library closes all handlers, as Dagster and uvicorn do."""
+    with _logging_to(tmp_path, receiver.url) as folder:
+        writing.event("n", "before")
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+        writing.event("n", "after")
+    assert [r["body"] for r in read_log(folder).records] == ["before", "after"]
+    assert [r.body.string_value for r in receiver.records()] == ["before", "after"]
 
 
 def _moment(record: dict[str, Any]) -> datetime:

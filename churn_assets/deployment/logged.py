@@ -1,0 +1,66 @@
+"""Runs a process of Dagster with the structured log of this home.
+
+    python -m churn_assets.deployment.logged dagster-daemon run -w workspace.yaml
+
+By itself Dagster tells the warnings and errors of its daemon, web page and code server to the terminal only.
+"""
+
+import logging
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from churn_assets.lakehouse.engine.processes import only_one
+from churn_assets.operations.log import writing as log
+from churn_assets.settings import Settings
+
+MODULE = "churn_assets.deployment.logged"
+LOCK = ".start.lock"
+ON_THE_TERMINAL = ("dagster", "dagster-webserver", "uvicorn")  # their own handlers print what these log
+
+
+def run(command: str, arguments: list[str], settings: Settings) -> int | None:
+    """Runs a console script in this process; returns what it returns.
+
+    Raises:
+        ValueError: there is no such console script.
+    """
+    script = next(iter(entry_points(group="console_scripts", name=command)), None)
+    if script is None:
+        raise ValueError(f"There is no command {command}. Is Dagster installed?")
+    _prepare_logging()
+    _prepare_storage()
+    log.start(settings)
+    log.event("process.started", f"{command} starts.", process=command)
+    sys.argv = [command, *arguments]
+    try:
+        return script.load()()  # type: ignore[no-any-return]
+    except Exception as error:
+        log.event("process.failed", f"{command} failed.", level=logging.ERROR, error=error, process=command)
+        raise
+
+
+def _prepare_storage() -> None:
+    """Makes Dagster's SQLite files, if there are none: of two processes that make them at once, one fails."""
+    home = Path(os.environ.get("DAGSTER_HOME", ""))
+    if home.is_absolute() and home.is_dir():
+        from dagster import DagsterInstance
+
+        with only_one(home / LOCK), DagsterInstance.get():
+            pass
+
+
+def _prepare_logging() -> None:
+    """Lets the root logger, which has the log, hear all; no warning is printed twice."""
+    from uvicorn.config import LOGGING_CONFIG
+
+    LOGGING_CONFIG["loggers"]["uvicorn"]["propagate"] = True
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING)
+    terminal.addFilter(lambda record: record.name.partition(".")[0] not in ON_THE_TERMINAL)
+    logging.getLogger().addHandler(terminal)
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1], sys.argv[2:], Settings()))

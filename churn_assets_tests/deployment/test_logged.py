@@ -1,0 +1,107 @@
+"""A process of Dagster writes the structured log, although Dagster and uvicorn configure logging later."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from churn_assets.deployment import logged
+from churn_assets.deployment.dagster_home import prepare_dagster_home
+from churn_assets.lakehouse.engine.processes import module_environment, only_one
+from churn_assets.operations.log.reading import read_log
+from churn_assets.settings import Settings
+
+# Stands for dagster-webserver: the same configuration of logging, and one failure of each kind.
+SCRIPT = """
+import logging, sys, warnings
+from churn_assets.deployment import logged
+from churn_assets.settings import Settings
+
+def main():
+    from dagster._utils.log import configure_loggers
+    from uvicorn import Config
+    configure_loggers()
+    Config("no:app", log_level="warning")
+    logging.getLogger("dagster.daemon.SensorDaemon").warning("A tick failed")
+    logging.getLogger("dagster.daemon.SensorDaemon").info("Checking")
+    try:
+        raise ValueError("Zaphod Canary")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+    logging.getLogger("some.library").warning("It is late")
+    raise RuntimeError("Zaphod Canary") if sys.argv[1:] == ["fail"] else SystemExit(3)
+
+class Script:
+    def load(self):
+        return main
+
+logged.entry_points = lambda group, name: [Script()]
+logged.run("dagster-webserver", sys.argv[1:], Settings())
+"""
+
+
+def _run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = module_environment(CHURN_HOME=str(home), DAGSTER_HOME="")
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_warnings_and_errors_of_dagster_and_uvicorn_are_in_the_log_and_printed_once(tmp_path: Path) -> None:
+    done = _run(tmp_path)
+    assert done.returncode == 3, done.stderr
+    found = read_log(tmp_path / "log").records
+    # Dagster turns warnings of Python into records of its own logger.
+    records = [record for record in found if record["attributes"]["code.namespace"] != "dagster"]
+    assert [record["body"] for record in records] == [
+        "dagster-webserver starts.",
+        "A tick failed",
+        "Exception in ASGI application",
+        "It is late",
+    ]
+    assert records[0]["event.name"] == "process.started"
+    assert records[2]["attributes"]["exception.type"] == "builtins.ValueError"
+    assert "Zaphod" not in json.dumps(found)
+    printed = done.stdout + done.stderr
+    assert [printed.count(r["body"]) for r in records[1:]] == [1, 1, 1], printed
+
+
+def test_the_end_by_an_error_is_in_the_log_without_its_text(tmp_path: Path) -> None:
+    done = _run(tmp_path, "fail")
+    assert done.returncode == 1 and "RuntimeError: Zaphod Canary" in done.stderr
+    *_, last = read_log(tmp_path / "log").records
+    assert (last["event.name"], last["severity_text"]) == ("process.failed", "ERROR")
+    assert last["attributes"]["exception.type"] == "builtins.RuntimeError"
+    assert "Zaphod" not in json.dumps(last)
+
+
+def test_one_process_at_a_time_makes_the_files_of_dagster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = prepare_dagster_home(Settings(home=str(tmp_path)))
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    get = dg.DagsterInstance.get
+
+    def alone() -> dg.DagsterInstance:
+        with pytest.raises(BlockingIOError), only_one(home / logged.LOCK, wait=False):
+            pass
+        return get()
+
+    monkeypatch.setattr(dg.DagsterInstance, "get", alone)
+    logged._prepare_storage()
+    assert (home / "history" / "runs" / "index.db").is_file()
+    with only_one(home / logged.LOCK, wait=False):
+        pass
+
+
+def test_an_unknown_command_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no command dagster-demon"):
+        logged.run("dagster-demon", [], Settings(home=str(tmp_path)))
+    assert not (tmp_path / "log").exists()
