@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test test-spark oracle lint docs tables ui serve bench parity clean clean-all jars
+.PHONY: help demo announce test test-spark oracle lint docs tables ui serve app bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -74,6 +74,9 @@ ui: $(VENV)/.stamp  ## start Dagster's web page and daemon on http://127.0.0.1:3
 
 serve: $(VENV)/.stamp  ## serve scores over HTTP on http://127.0.0.1:8000 (ARGS="--port 8001"); Ctrl-C stops it
 	@$(BIN)/churn-assets serve $(ARGS)
+
+app: $(VENV)/.stamp  ## open the page of the retention team on http://127.0.0.1:8501 (ARGS="--port 8502"); Ctrl-C stops it
+	@$(BIN)/churn-assets app $(ARGS)
 
 tables: $(VENV)/.stamp  ## write docs/tables.md anew from the table catalogue
 	@CHURN_BUSINESS=telecom $(BIN)/churn-assets catalogue > docs/tables.md

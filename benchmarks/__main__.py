@@ -5,7 +5,7 @@ step), `month` (one month more), `definitions` (loading the graph), `sensors` (a
 events), `features` (against SQL for DuckDB), `study` (flat files, against untuned learners), `cdnow` (upper bound of
 the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of model
 on one machine and on Spark), `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many
-simulated worlds).
+simulated worlds), `api` (the HTTP service), `app` (the page of the retention team).
 """
 
 import json
@@ -40,6 +40,7 @@ FIRST_SNAPSHOT = "2025-06"
 LANDED = 10_000
 SCORED = 1_000_000
 LEARNED = 200_000
+PAGE_CUSTOMERS = 50_000, 1_000_000
 
 
 @dataclass
@@ -269,6 +270,15 @@ def api(bench: Bench) -> None:
         bench.note(line["figure"], None, line["remark"])
 
 
+def app(bench: Bench) -> None:
+    """Measures the page of the retention team over the demo's release, with many more customers."""
+    parts = bench.on_demo("app")
+    for customers in PAGE_CUSTOMERS:
+        parts(str(customers))
+        for line in json.loads((bench.folder / "app" / "app.json").read_text()):
+            bench.note(line["figure"], None, line["remark"])
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "demo": demo,
     "definitions": definitions,
@@ -281,6 +291,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "scoring": scoring,
     "training": training,
     "api": api,
+    "app": app,
     "candidates": candidates,
     "ten": ten,
     "log": log,

@@ -132,7 +132,9 @@ class World:
         first, newest = self._snapshots[0], self._snapshots[-1]
         late, earlier = self.months[-3], self.months[-4]
         trained = [("train", newest, newest), ("score", first, newest), ("monitor", first, newest)]
-        source = load_business(SHIPPED_BUSINESSES / self.business).sources[0]
+        source = next(
+            s for s in load_business(SHIPPED_BUSINESSES / self.business).sources if s.comes_regularly
+        )
         return [
             Stage(
                 "all months",

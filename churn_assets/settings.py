@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
+Role = Literal["viewer", "agent", "manager", "steward"]  # of a reader of the page
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 HIDDEN = "***"
 # The user and password of a URI: the part before the last @ of the host part. A password may contain a slash.
@@ -100,6 +101,64 @@ class ApiSettings(BaseSettings):
             raise ValueError("CHURN_API_ISSUER and CHURN_API_AUDIENCE go together; set both or none")
         if self.issuer and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", self.issuer):
             raise ValueError("CHURN_API_ISSUER must begin with https://, so that nobody can replace its keys")
+        return self
+
+
+class AppSettings(BaseSettings):
+    """The page of the retention team. Every field is an environment variable, e.g. `CHURN_APP_PORT`."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_APP_", env_ignore_empty=True, frozen=True)
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to bind to; others than loopback need a key with a role, or a login.",
+    )
+    port: int = Field(8501, ge=0, le=65535, description="Port; 0 takes a free one.")
+    role: Role = Field(
+        "viewer",
+        description="What everybody on this machine may do while there are neither keys with a role nor a login.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="Certificate chain as PEM; with it the page speaks TLS."
+    )
+    tls_key: Path | None = Field(None, description="Its private key as PEM.")
+    issuer: str | None = Field(
+        None, description="OpenID Connect provider whose people may log in, an https address."
+    )
+    client_id: str | None = Field(None, description="Name of the page at the provider.")
+    client_secret: SecretStr | None = Field(None, description="Secret of the page at the provider.")
+    address: str | None = Field(
+        None,
+        description="Address of the page as people type it, such as https://churn.example.com; the provider leads back "
+        "to /oauth2callback there.",
+    )
+    groups: dict[str, Role] = Field(
+        {},
+        description='Groups of the provider and their roles as JSON: {"retention": "agent"}. Of several, the highest '
+        "counts; without any, the page stays closed.",
+    )
+    groups_claim: str = Field("groups", description="Claim of the provider's token that lists the groups.")
+    owner_claim: str = Field(
+        "email", description="Claim that names the person as the account-owner column does."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("CHURN_APP_TLS_CERTIFICATE and CHURN_APP_TLS_KEY go together; set both or none")
+        login = {
+            "CHURN_APP_ISSUER": self.issuer,
+            "CHURN_APP_CLIENT_ID": self.client_id,
+            "CHURN_APP_CLIENT_SECRET": self.client_secret,
+            "CHURN_APP_ADDRESS": self.address,
+        }
+        missing = [name for name, value in login.items() if value is None]
+        if len(missing) not in (0, len(login)):
+            raise ValueError(f"A login needs {', '.join(login)}; {', '.join(missing)} is not set")
+        if self.issuer and not self.groups:
+            raise ValueError('A login needs CHURN_APP_GROUPS, such as {"retention": "agent"}')
+        if self.issuer and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", self.issuer):
+            raise ValueError("CHURN_APP_ISSUER must begin with https://, so that nobody can replace its keys")
         return self
 
 
@@ -189,6 +248,10 @@ class Settings(BaseSettings):
     api: ApiSettings = Field(
         default_factory=ApiSettings,
         description="The HTTP service; its settings are CHURN_API_HOST and so on.",
+    )
+    app: AppSettings = Field(
+        default_factory=AppSettings,
+        description="The page of the retention team; its settings are CHURN_APP_HOST and so on.",
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, object]]:

@@ -195,7 +195,7 @@ def small_business(tmp_path: Path, **edits: object) -> Path:
     own["monitoring"] = None
     own["calendar"] = {"start": "2025-01", "end": "2025-12"}
     folder = business_copy(tmp_path, "telecom", **(own | edits))
-    for name in ("invoices", "usage", "retention_contacts"):
+    for name in ("invoices", "usage", "retention_contacts", "app_contacts"):
         (folder / "contracts" / f"{name}.yaml").unlink()
     for name in ("subscriptions", "tickets"):
         edit_yaml(folder / "contracts" / f"{name}.yaml", _any_gap)

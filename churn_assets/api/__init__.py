@@ -2,5 +2,5 @@
 
 It reads releases and nothing else of the pipeline: neither the lake nor Spark, Dagster or MLflow.
 
-May import: lakehouse.engine, ml.portable, operations.audit, operations.log, serving.release.
+May import: access, lakehouse.engine, ml.portable, operations.audit, operations.log, serving.release.
 """

@@ -1,23 +1,20 @@
 """Who calls: by a key, by a token of the issuer, or, while there are no keys, anybody on this machine."""
 
-import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
+from churn_assets.access.keys import Keys, KeysError, keys_file, now
+from churn_assets.access.loopback import is_called_locally, is_forwarded, is_loopback
 from churn_assets.api.gateway import Access
-from churn_assets.api.keys import Keys, KeysError, keys_file, now
 from churn_assets.api.limits import Limiter
 from churn_assets.api.problems import HOW, SOON, ApiProblem
 from churn_assets.api.tokens import Issuer
 from churn_assets.settings import Settings
 
 WHO_ARE_YOU = {"WWW-Authenticate": "Bearer"}
-LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?", re.IGNORECASE)
-BY_A_PROXY = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 ASKING_AT_ONCE = 4  # threads that may wait for the issuer; the others score and look for releases
 
 
@@ -70,7 +67,7 @@ class Callers:
         given = _given(request)
         try:
             if given is None:
-                if self._on_loopback and self._issuer is None and not self.keys.all():
+                if self._on_loopback and self._issuer is None and not self.keys.of_service():
                     return _anybody(request)
                 raise ApiProblem(401, f"A key is needed. {HOW}", WHO_ARE_YOU)
             key = self.keys.find(given)
@@ -91,14 +88,6 @@ class Callers:
         raise ApiProblem(401, "This key is not valid.", WHO_ARE_YOU)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach this address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _given(request: Request) -> str | None:
     """The key or token of the headers."""
     kind, _, given = request.headers.get("authorization", "").partition(" ")
@@ -108,17 +97,12 @@ def _given(request: Request) -> str | None:
 
 
 def _anybody(request: Request) -> Caller:
-    """The caller without a key.
-
-    Refuses other host names, so that a website cannot read answers by DNS rebinding, and what a proxy forwards.
-    """
-    hosts = request.headers.getlist(
-        "host"
-    )  # request.url takes the address of the socket for a name that is none
-    if len(hosts) != 1 or not LOCAL.fullmatch(hosts[0]):
+    """The caller without a key. Refuses other host names, and what a proxy forwards."""
+    # request.url takes the address of the socket for a name that is none
+    if not is_called_locally(request.headers.getlist("host")):
         raise ApiProblem(
             401, f"Without keys only http://localhost and http://127.0.0.1 are answered. {HOW}", WHO_ARE_YOU
         )
-    if any(name in request.headers for name in BY_A_PROXY):
+    if is_forwarded(request.headers):
         raise ApiProblem(401, f"A proxy forwards this request, so it needs a key. {HOW}", WHO_ARE_YOU)
     return ANYBODY

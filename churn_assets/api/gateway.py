@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn_assets import trace
-from churn_assets.api.keys import IN_AN_ADDRESS
+from churn_assets.access.keys import IN_AN_ADDRESS
 from churn_assets.api.metrics import ApiMetrics
 from churn_assets.api.problems import HOW, SOON, ApiProblem, answer_of
 from churn_assets.operations.log.writing import event

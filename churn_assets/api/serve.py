@@ -5,8 +5,8 @@ import socket
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
-from churn_assets.api.callers import is_loopback
-from churn_assets.api.keys import Keys, keys_file
+from churn_assets.access.keys import Keys, keys_file
+from churn_assets.access.loopback import is_loopback
 from churn_assets.api.metrics import SHARED
 from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
@@ -35,7 +35,7 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
 
     log.start(settings)
     api = settings.api
-    open_to_all = not api.issuer and not Keys(keys_file(settings)).all()
+    open_to_all = not api.issuer and not Keys(keys_file(settings)).of_service()
     if open_to_all and not is_loopback(api.host):
         raise ServeError(
             f"There are no keys, so the service binds to loopback only, not to {api.host}. Make a key first: "

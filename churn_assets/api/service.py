@@ -7,10 +7,10 @@ from pydantic_core import from_json, to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from churn_assets.access.keys import Scope
 from churn_assets.api.callers import Caller, Callers
 from churn_assets.api.gateway import Access
 from churn_assets.api.holder import Holder
-from churn_assets.api.keys import Scope
 from churn_assets.api.metrics import ApiMetrics
 from churn_assets.api.problems import SOON, ApiProblem
 from churn_assets.api.served import Served

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 import jwt
 
-from churn_assets.api.keys import SCOPES
+from churn_assets.access.keys import SCOPES
 from churn_assets.api.problems import SOON, ApiProblem
 from churn_assets.settings import ApiSettings
 

@@ -24,7 +24,10 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
     daily = dg.FreshnessPolicy.time_window(fail_window=2 * DAY, warn_window=DAY + timedelta(hours=1))
     policies |= {table.path: daily for table in (tables.EVENTS, tables.AUDIT_ACTS)}
-    for source in (s for s in business.sources if s.delivery != "once"):
+    for source in business.sources:
+        if source.delivery == "as_needed":  # each ingest writes its table, whether it delivered or not
+            policies[f"bronze/{source.name}"] = monthly
+    for source in (s for s in business.sources if s.comes_regularly):
         late = timedelta(days=source.frequency_days + source.latency_days)
         policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(
             fail_window=late + GRACE, warn_window=late

@@ -7,7 +7,7 @@
 
 On its deadline a source is in time; a day later it is one day late. Months before the first month that any source has
 loaded are not expected, because nobody asked for that history. After the end of the calendar a source is judged as on
-the day after the last deadline, so nothing is expected after it.
+the day after the last deadline, so nothing is expected after it. A source that delivers as needed is never late.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -69,6 +69,10 @@ def punctuality(
     months = {month_of(d) for d in loaded} - set(partial)
     expected = month_range(first, min(month_of(day), end or month_of(day)))
     deadlines += [(month_end(m) + latency, f"the month {m}") for m in expected if m not in months]
+    if source.delivery == "as_needed":
+        told = f"its newest extract is of {newest}" if newest else "it has not delivered yet"
+        why = f"{source.name}: delivers only when there is something to tell; {told}."
+        return Punctuality(0, max(months, default=None), newest, why)
     if source.delivery == "once":
         if newest:
             age = f"{source.name}: delivered once, on {newest}, {(day - newest).days} days before {day}."
@@ -100,6 +104,15 @@ def _days(count: int) -> str:
     return form(count, "day", f"{count} days")
 
 
+def _promise(source: Source) -> str:
+    if source.delivery == "as_needed":
+        return "Extracts come when there is something to tell, so none is ever late."
+    return (
+        f"An extract comes every {_days(source.frequency_days)}, at most {counted(source.latency_days, 'day')} "
+        "after its date. Every month has been delivered and has passed silver."
+    )
+
+
 def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         name=ON_TIME,
@@ -107,10 +120,7 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         blocking=False,
         # An ingest runs this check too, after silver: the UI ignores results older than the newest bronze write.
         additional_deps=[dg.AssetKey(tables.RECONCILIATION.key)],
-        description=(
-            f"An extract comes every {_days(source.frequency_days)}, at most {counted(source.latency_days, 'day')} "
-            "after its date. Every month has been delivered and has passed silver."
-        ),
+        description=_promise(source),
     )
     def delivered_on_time(lakehouse: dg.ResourceParam[Lakehouse]) -> dg.AssetCheckResult:
         today, passed = datetime.now(UTC).date(), passed_extracts(lakehouse)

@@ -23,7 +23,7 @@ from churn_assets.cli.publish import publish
 from churn_assets.cli.releases import release
 from churn_assets.cli.schema import schema
 from churn_assets.cli.service_levels import service_levels
-from churn_assets.cli.serving import keys, serve
+from churn_assets.cli.serving import app, keys, serve
 from churn_assets.cli.study import study
 
 
@@ -75,6 +75,7 @@ for command in (
     configuration,
     service_levels,
     serve,
+    app,
     keys,
     release,
     metrics,

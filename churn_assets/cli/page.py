@@ -1,5 +1,6 @@
 """The command `churn-assets page`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -28,7 +29,9 @@ def page(month: str, out: Path | None) -> None:
     from churn_assets.monitoring.monthly_page_facts import month_facts
 
     settings = settings_of_process()
-    facts = month_facts(Lakehouse(settings), load_business(settings.business_path), month)
+    facts = month_facts(
+        Lakehouse(settings), load_business(settings.business_path), month, datetime.now(UTC).date()
+    )
     if facts is None:
         raise click.UsageError(f"Nobody was scored in {month}: run the jobs score and monitor for it first.")
     out = out or Path(f"customers_at_risk_{month}.html")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from churn_assets.contracts.section import Distinct
 
 Role = Literal["entity", "spell", "event", "treatment"]
-Delivery = Literal["full", "changes", "once"]
+Delivery = Literal["full", "changes", "once", "as_needed"]
 
 
 class CustomProperties(BaseModel):
@@ -67,7 +67,8 @@ class ContractProperties(CustomProperties):
     )
     delivery: Delivery = Field(
         description="`full`: each extract holds all rows; `changes`: only new and changed ones; `once`: of entities, "
-        "one export, which holds from its day on"
+        "one export, which holds from its day on; `as_needed`: of treatments, rows when there are any, and no extract "
+        "is ever missing"
     )
     customer: str = Field(description="the column with the customer's natural id")
     eventTime: str | None = Field(None, description="the column with the time of an event or treatment")

@@ -1,4 +1,4 @@
-"""Checks the properties that only an entity has, and the delivery `once`."""
+"""Checks the properties that only an entity has, and the deliveries `once` and `as_needed`."""
 
 from collections.abc import Mapping
 
@@ -26,6 +26,11 @@ def check_entity(own: ContractProperties, place: Place, names: Names, columns: M
         property_place(place, "delivery").refuse(
             f"a source of role {own.role} cannot be delivered once: nobody would know what happened since",
             "write `changes`, and deliver what is new",
+        )
+    if own.delivery == "as_needed" and own.role != "treatment":
+        property_place(place, "delivery").refuse(
+            f"a source of role {own.role} cannot deliver as needed: a lost extract would look like a quiet month",
+            "write `changes`, and deliver an extract without rows when nothing happened",
         )
     if own.former is not None:
         here = property_place(place, "former")

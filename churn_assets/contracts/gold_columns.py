@@ -24,6 +24,11 @@ def spells(business: Business) -> list[Source]:
     return sorted(business.of_role("spell"), key=lambda s: s is not business.label_source)
 
 
+def activities(business: Business) -> list[Source]:
+    """Returns the sources of events and treatments, the label source first."""
+    return sorted(business.of_role("event", "treatment"), key=lambda s: s is not business.label_source)
+
+
 def month_columns(business: Business) -> dict[str, list[MonthColumn]]:
     """Returns source -> its columns of gold/customer_months; includes the label source if it has an event time."""
     found: dict[str, list[MonthColumn]] = {}

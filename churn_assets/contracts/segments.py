@@ -93,6 +93,10 @@ class SegmentRule(Section):
     name: str = Field(description="the name of the segment; a customer belongs to the first rule that fits")
     action: str = Field(description="the recommended action")
     when: When = When()
+    contact: bool = Field(
+        True,
+        description="whether the action is a contact; `false`: the page does not recommend these customers",
+    )
 
 
 def _total(rules: list[SegmentRule]) -> list[SegmentRule]:

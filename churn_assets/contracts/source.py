@@ -200,6 +200,11 @@ class Source:
         return tuple("customer_key" if name == self.customer else name for name in self.key)
 
     @property
+    def comes_regularly(self) -> bool:
+        """Whether extracts are expected: False for a one-time export, and for what delivers only when needed."""
+        return self.delivery not in ("once", "as_needed")
+
+    @property
     def events_stay(self) -> bool:
         """Whether the event time is part of the key, so that a correction cannot change the time of an event."""
         return self.event_time in self.key

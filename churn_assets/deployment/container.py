@@ -4,6 +4,7 @@
     docker run churn-assets daemon        schedules, sensors, queued runs
     docker run churn-assets code-server   the definitions, port 4000, for the two above (CHURN_CODE_SERVER=host:4000)
     docker run churn-assets api           the HTTP service, port 8000 or CHURN_API_PORT
+    docker run churn-assets app           the page of the retention team, port 8501 or CHURN_APP_PORT
     docker run churn-assets health        exit code of the role that runs in this container
     docker run churn-assets <command>     any other command runs as it is, e.g. churn-assets doctor
 
@@ -23,17 +24,19 @@ from churn_assets.settings import Settings
 
 DEFINITIONS = "churn_assets.definitions"
 WEB_PORT, CODE_PORT = 3000, 4000
-ROLES = ("webserver", "daemon", "code-server", "api")
+ROLES = ("webserver", "daemon", "code-server", "api", "app")
+WITHOUT_DAGSTER = ("api", "app")
 _ROLE_FILE = Path(tempfile.gettempdir()) / "churn-assets-role"
 
 
-def role_command(role: str, code_server: str | None, api_port: int) -> list[str]:
+def role_command(role: str, code_server: str | None, api_port: int, app_port: int) -> list[str]:
     """The command of a role.
 
     Args:
-        role: "webserver", "daemon", "code-server" or "api".
+        role: "webserver", "daemon", "code-server", "api" or "app".
         code_server: host:port of a running code server; None: the role loads the definitions itself.
         api_port: of the HTTP service.
+        app_port: of the page of the retention team.
 
     Raises:
         KeyError: no such role.
@@ -57,6 +60,7 @@ def role_command(role: str, code_server: str | None, api_port: int) -> list[str]
             *f"dagster code-server start -h 0.0.0.0 -p {CODE_PORT} -m {DEFINITIONS}".split(),
         ],
         "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(api_port)],  # noqa: S104
+        "app": ["churn-assets", "app", "--host", "0.0.0.0", "--port", str(app_port)],  # noqa: S104
     }[role]
 
 
@@ -65,6 +69,7 @@ def health_command(role: str) -> list[str]:
     return {
         "webserver": [],
         "api": [],
+        "app": [],
         "daemon": ["dagster-daemon", "liveness-check"],
         "code-server": ["dagster", "api", "grpc-health-check", "-p", str(CODE_PORT)],
     }[role]
@@ -84,10 +89,21 @@ def answers(address: str) -> bool:
         return False
 
 
+def _address(role: str, settings: Settings) -> str:
+    """What is asked whether a role lives."""
+    if role == "api":
+        scheme = "https" if settings.api.tls_certificate else "http"
+        return f"{scheme}://127.0.0.1:{settings.api.port}/v2/health/live"
+    if role == "app":
+        scheme = "https" if settings.app.tls_certificate else "http"
+        return f"{scheme}://127.0.0.1:{settings.app.port}/_stcore/health"
+    return f"http://127.0.0.1:{WEB_PORT}/server_info"
+
+
 def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
     """Replaces this process by the command of a role or by the given command.
 
-    Returns only for `health`: 0 or 1 for the web server and the API, 0 in a container without a role.
+    Returns only for `health`: 0 or 1 for the web server, the API and the page, 0 in a container without a role.
     """
     wanted = arguments or ["webserver"]
     settings = Settings()
@@ -98,18 +114,13 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
         role = _ROLE_FILE.read_text()
         wanted = health_command(role)
         if not wanted:
-            scheme = "https" if settings.api.tls_certificate else "http"
-            page, service = (
-                f"http://127.0.0.1:{WEB_PORT}/server_info",
-                f"{scheme}://127.0.0.1:{settings.api.port}/v2/health/live",
-            )
-            return 0 if answers(service if role == "api" else page) else 1
+            return 0 if answers(_address(role, settings)) else 1
     elif wanted[0] in ROLES:
-        if wanted[0] != "api":
+        if wanted[0] not in WITHOUT_DAGSTER:
             prepare_dagster_home(settings)
         _ROLE_FILE.write_text(wanted[0])
         code_server = os.environ.get("CHURN_CODE_SERVER")
-        wanted = role_command(wanted[0], code_server, settings.api.port) + wanted[1:]
+        wanted = role_command(wanted[0], code_server, settings.api.port, settings.app.port) + wanted[1:]
     os.execvp(wanted[0], wanted)  # noqa: S606
 
 

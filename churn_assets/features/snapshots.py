@@ -13,10 +13,11 @@ from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
 from churn_assets.history.knowledge import as_of_date_of
 from churn_assets.history.merges import merges
+from churn_assets.history.presence import Extracts
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import keep
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import add_months, month_end, month_index
+from churn_assets.months import add_months, month_end, month_index, month_of
 from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:
@@ -52,21 +53,27 @@ def _versions(
     return known if reach is None else known.where(F.col("extract_month") >= add_months(months[0], 1 - reach))
 
 
-def _observed(feature: Feature, business: Business) -> "Column | None":
+def _observed(feature: Feature, business: Business, extracts: Extracts) -> "Column | None":
     """Where the whole window of a feature could be observed; None where that is everywhere.
 
     Before the first month of its source nothing was delivered, and before customers came they did nothing that a trend
-    could compare with: what was not observed is null, never 0.
+    could compare with: what was not observed is null, never 0. A source that delivers as needed was not in use before
+    its first extract.
     """
     from pyspark.sql import functions as F
 
     if feature.source is None or feature.aggregate not in SUMMED:
         return None
     source, months = business.source(feature.source), feature.months or 1
+    if source.delivery == "as_needed" and not extracts.get(source.name):
+        return F.lit(False)
     reach = 2 * months if feature.aggregate == "trend" else months
     at = F.col("as_of_index")
     conditions = []
-    if (first := business.first_month(source)) > business.file.calendar.start:
+    first = business.first_month(source)
+    if source.delivery == "as_needed":
+        first = max(first, month_of(extracts[source.name][0]))
+    if first > business.file.calendar.start:
         conditions.append(at - (reach - 1) >= month_index(first))
     if feature.aggregate == "trend":
         began = F.date_add(as_of_date_of(at - reach), 1)
@@ -129,7 +136,7 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, months: Sequenc
             f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO
         }
         base = base.fillna(zeros) if zeros else base
-        observed = {f.name: seen for f in declared if (seen := _observed(f, business)) is not None}
+        observed = {f.name: seen for f in declared if (seen := _observed(f, business, extracts)) is not None}
         if observed:
             base = base.withColumns({name: F.when(seen, F.col(name)) for name, seen in observed.items()})
     for feature in features:

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.gold_columns import SURVIVOR, entities, free_names, taken_names
+from churn_assets.contracts.gold_columns import SURVIVOR, activities, entities, free_names, taken_names
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import current, latest, newest, spell_of
 from churn_assets.history.merges import counted_for_survivors, merges
@@ -156,7 +156,7 @@ def customers(
     for source in spells:
         otherwise |= dict.fromkeys(_states_of_spell(source), False)
         parts.append(_spell(silver[source.name], business, source, known_until, extracts, merged))
-    for source in business.of_role("event", "treatment"):
+    for source in activities(business):
         names_customers = source is business.label_source
         (parts if names_customers else others).append(_activity(silver[source.name], source, merged))
         otherwise[f"{source.name}_total"] = 0

@@ -23,18 +23,22 @@ from churn_assets.silver.reconciliation import (
     passed_months,
     refused_months,
 )
-from churn_assets.sources.landing import first_delivered_month
+from churn_assets.sources.landing import delivered_months, first_delivered_month
 
 NOT_CHURN = "A month that is missing or was refused says nothing about churn, so nothing is computed from it."
 
 
 @dataclass(frozen=True)
 class Known:
-    """What has passed silver, what silver refused, and the month with which history begins."""
+    """What has passed silver, what silver refused, and the month with which history begins.
+
+    `lying` are the months of sources that deliver as needed of which the landing zone holds files.
+    """
 
     passed: Set[tuple[str, str]]
     begin: str
     refused: Set[tuple[str, str]] = frozenset()
+    lying: Set[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class SourceState:
 
     Attributes:
         source: its name.
-        until: last day of the last month up to which every month has passed; None when its first month has not.
+        until: last day of the last month up to which every month has passed; None when its first month has not, and
+            of a source that delivers as needed and has not delivered yet.
         missing: months that have not passed, ascending.
         refused_by: month -> rules that refused it, for those of `missing` that silver has judged.
         once_on: the day of the newest extract of a source that delivers once; None of others.
@@ -63,18 +68,23 @@ def known(lakehouse: Lakehouse, business: Business) -> Known:
     passed, refused = (passed_months(lakehouse), refused_months(lakehouse)) if some else (set(), set())
     lying = first_delivered_month(lakehouse.settings.landing_uri, business.sources, start)
     months = {*(month for _, month in passed), *([lying] if lying else [])}
-    return Known(passed, min((month for month in months if month >= start), default=start), refused)
+    needed = (s for s in business.sources if s.delivery == "as_needed")
+    files = {(s.name, m) for s in needed for m in delivered_months(lakehouse.settings.landing_uri, s)}
+    return Known(passed, min((month for month in months if month >= start), default=start), refused, files)
 
 
 def not_passed(business: Business, source: Source, known: Known, months: Iterable[str]) -> list[str]:
     """Those of the months that the source should have delivered but that have not passed silver.
 
-    What a source delivered once holds on: no further month is missing.
+    What a source delivered once holds on: no further month is missing. Of a source that delivers as needed only a month
+    is missing that it did deliver.
     """
     first = max(business.first_month(source), known.begin)
     missing = [m for m in months if m >= first and (source.name, m) not in known.passed]
     if source.delivery == "once" and any(name == source.name for name, _ in known.passed):
         return [m for m in missing if (source.name, m) in known.refused]
+    if source.delivery == "as_needed":
+        return [m for m in missing if (source.name, m) in known.refused | known.lying]
     return missing
 
 
@@ -93,7 +103,8 @@ def source_states(lakehouse: Lakehouse, business: Business, last: str) -> list[S
             if row["source"] == source.name and row.get("refused_by") and row["extract_month"] in missing
         }
         days = passed_extracts(lakehouse, source) if source.delivery == "once" else []
-        until = month_end(whole[-1]) if whole else None
+        silent = source.delivery == "as_needed" and not any(name == source.name for name, _ in now.passed)
+        until = month_end(whole[-1]) if whole and not silent else None
         found.append(SourceState(source.name, until, missing, why, days[-1] if days else None))
     return found
 

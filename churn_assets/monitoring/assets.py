@@ -1,7 +1,7 @@
 """monitoring/*: realised quality and drift of every scored cohort, and a page a month. Only merges need Spark."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -190,8 +190,9 @@ def _page(business: Business) -> dg.AssetsDefinition:
         from churn_assets.monitoring.monthly_page import monthly_page, nobody_scored
         from churn_assets.monitoring.monthly_page_facts import month_facts
 
+        today = datetime.now(UTC).date()
         for month in partition_range(context):
-            facts = month_facts(lakehouse, business, month)
+            facts = month_facts(lakehouse, business, month, today)
             page = monthly_page(facts) if facts else nobody_scored(month_end(month))
             context.add_asset_metadata({"page": dg.MetadataValue.md(page.markdown())}, partition_key=month)
             if facts:

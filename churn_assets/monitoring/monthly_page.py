@@ -63,6 +63,7 @@ class Facts:
         first_day, last_day: of the outcome window.
         people: rows of monitoring/people_balance of this month.
         churn: the newest row of gold/churn_rates for all customers, up to this month; None without one.
+        use: sentences about the use of the page of the retention team, when the page of the month is written.
     """
 
     cohorts: tuple[ScoredMonth, ...]
@@ -75,6 +76,7 @@ class Facts:
     last_day: date
     people: Sequence[Mapping[str, Any]] = ()
     churn: Mapping[str, Any] | None = None
+    use: Sequence[str] = ()
 
     @property
     def now(self) -> ScoredMonth:
@@ -117,6 +119,7 @@ def monthly_page(facts: Facts) -> MonthlyPage:
             Chapter("What has changed?", _changes(facts)),
             Chapter("Who moved between segments?", _segments(facts.movements)),
             *([Chapter("Is everybody accounted for?", _people(facts.people))] if facts.people else []),
+            *([Chapter("Is the page used?", [Bullets(list(facts.use))])] if facts.use else []),
         ],
     )
     return MonthlyPage(document, {PICTURE: as_png(quality_figure(facts.cohorts[-SHOWN_COHORTS:]), dpi=110)})

@@ -1,8 +1,9 @@
 """Reads the data of a monthly page from the tables of the lake."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.access.visits import visits_since
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.churn_rates import EVERYBODY
 from churn_assets.lakehouse import tables
@@ -12,6 +13,8 @@ from churn_assets.models.champions import Champion
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.drift import BASE_RATE
 from churn_assets.monitoring.monthly_page import Facts, outcome_days
+from churn_assets.monitoring.page_contacts import page_contacts
+from churn_assets.monitoring.page_use import WEEKS, use_in_words
 from churn_assets.monitoring.read_cohorts import in_charge, sampled_cohorts
 from churn_assets.monitoring.scored_month import ScoredMonth
 from churn_assets.monitoring.segment_movements import Movements, movements
@@ -36,8 +39,15 @@ COPIED = (
 )
 
 
-def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts | None:
-    """The page's data about the cohort of `month` and those before it; None when nobody was scored in `month`."""
+def month_facts(lakehouse: Lakehouse, business: Business, month: str, today: date) -> Facts | None:
+    """The page's data about the cohort of `month` and those before it; None when nobody was scored in `month`.
+
+    Args:
+        lakehouse: with the tables of the month.
+        business: whose month it is.
+        month: `YYYY-MM`.
+        today: when the page is written; how it is used is told as of this day.
+    """
     day = month_end(month)
     champions = decided(lakehouse)
     references = {
@@ -70,7 +80,15 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str) -> Facts |
             row for row in _rows(lakehouse, tables.PEOPLE_BALANCE, until=day) if row["as_of_date"] == day
         ],
         churn=_churn(lakehouse, month),
+        use=_use(lakehouse, business, today),
     )
+
+
+def _use(lakehouse: Lakehouse, business: Business, today: date) -> list[str]:
+    """Sentences about the use of the page of the retention team; empty if nobody ever opened it."""
+    told = use_in_words(visits_since(lakehouse.settings, today - timedelta(weeks=WEEKS)), today)
+    marked = page_contacts(lakehouse, business, today)
+    return [*told, *([marked.sentence] if marked else [])]
 
 
 def _churn(lakehouse: Lakehouse, month: str) -> dict[str, Any] | None:

@@ -38,6 +38,8 @@ def treated_in(lakehouse: Lakehouse, business: Business, day: date, available: d
     window_end = day + timedelta(days=business.file.windows.embargo_days)
     for rule in business.file.monitoring.treated:
         source = business.source(rule.source)
+        if source.delivery == "as_needed" and not lakehouse.exists(tables.silver(source)):
+            continue  # declared after the last ingest: nobody has used it yet
         time, key, order = str(source.event_time), list(source.silver_key), ["known_at", "sequence"]
         columns = [
             *("customer_key", time, "refused"),

@@ -1,6 +1,9 @@
 """Formats names, numbers and dates for people."""
 
+import re
 from datetime import date
+
+BRACKETS = re.compile(r" *\([^()]*\)")
 
 
 def spoken(name: str) -> str:
@@ -28,3 +31,18 @@ def month_name(day: date) -> str:
 def full_date(day: date) -> str:
     """`30 June 2025`."""
     return f"{day.day} {day:%B %Y}"
+
+
+def short(sentence: str, limit: int = 60) -> str:
+    """A sentence in at most `limit` characters: without what stands in brackets, else cut after a word and marked.
+
+    Brackets hold what a reason is compared with, so that the reason stays true without them.
+    """
+    if len(sentence) <= limit:
+        return sentence
+    bare = BRACKETS.sub("", sentence).strip()
+    if len(bare) <= limit:
+        return bare
+    cut = bare[:limit]
+    kept = cut.rpartition(" ")[0].rstrip(" ,;:") or bare[: limit - 1]
+    return f"{kept}…"

@@ -70,13 +70,20 @@ def release_tables(business: Business) -> dict[str, Table]:
     return found
 
 
+def contact_columns(business: Business) -> dict[str, dict[str, str]]:
+    """Treatment source -> its columns -> its names in `contacts`; the customer and the day have their own."""
+    taken = {"customer_key", "source", "happened_on", "left_on"}
+    return {
+        s.name: free_names(s, [c.name for c in s.attributes if c.name != s.event_time], taken)
+        for s in business.of_role("treatment")
+    }
+
+
 def _of_contacts(business: Business) -> tuple[LakeColumn, ...]:
     columns = [CUSTOMER_KEY, SOURCE, HAPPENED_ON]
-    taken = {"customer_key", "source", "happened_on", "left_on"}
-    for source in business.of_role("treatment"):
-        own = {c.name: described(c) for c in source.attributes if c.name != source.event_time}
-        own = {name: column for name, column in own.items() if name not in source.silver_key}
-        columns += [replace(own[n], name=name) for n, name in free_names(source, own, taken).items()]
+    for source, names in contact_columns(business).items():
+        of = business.source(source)
+        columns += [replace(described(of.column(own)), name=name) for own, name in names.items()]
     return (*columns, LEFT_ON)
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
-from churn_assets.contracts.gold_columns import free_names
+from churn_assets.contracts.source import Source
 from churn_assets.history.known_until import source_states
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -15,7 +15,7 @@ from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.scored import typical_values
 from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
 from churn_assets.months import add_months, month_end, month_of
-from churn_assets.serving.columns import catalogue_of, schema_of
+from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
 from churn_assets.serving.customers import SCORED, customer_rows
 from churn_assets.serving.people import Objections, survivors
 from churn_assets.serving.release.manifest import About
@@ -91,7 +91,9 @@ def read_contents(
     counts = {str(row["values"]): int(row["counts"]) for row in statuses}
     counts |= {"customers": found["customers"].num_rows, SCORED: counts.get(SCORED, 0)}
     counts |= {"objected": len(objected.keys), "objection_unanswered": objected.unanswered}
-    known = [state.until for state in source_states(lakehouse, business, month_of(newest))]
+    states = source_states(lakehouse, business, month_of(newest))
+    # what delivers as needed and never has says nothing about how old the rest is
+    known = [s.until for s in states if s.until or business.source(s.source).delivery != "as_needed"]
     about = About(
         business=business.name,
         model_version=version,
@@ -174,11 +176,11 @@ def _tables(
             found[table.name] = rows.drop_columns([c for c in dropped if c in rows.column_names])
         else:
             absent[table.name] = f"{table.path} {NEVER}"
-    contacts = _contacts(lakehouse, business)
-    if contacts is None:
+    contacted = contacts(lakehouse, business)
+    if contacted is None:
         absent["contacts"] = "no source of the role treatment has passed silver"
     else:
-        found["contacts"] = contacts
+        found["contacts"] = contacted
     found = {name: _sorted(name, without(rows, objected.keys)) for name, rows in found.items()}
     found["segment_sizes"] = _segment_sizes(found["segments"], business)
     found["objections"] = pa.table({"customer_key": pa.array(sorted(objected.keys), pa.string())})
@@ -238,20 +240,21 @@ def _customer_months(lakehouse: Lakehouse, business: Business) -> "pa.Table":
     return lakehouse.arrow(tables.CUSTOMER_MONTHS, names)
 
 
-def _contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
+def contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
     """Every contact as its source tells it now, and the customer's first ending after it; None without a source."""
     import pandas as pd
     import pyarrow as pa
 
-    sources = [s for s in business.of_role("treatment") if lakehouse.exists(tables.silver(s))]
+    sources = [s for s in business.of_role("treatment") if _has_told(lakehouse, s)]
     if not sources:
         return None
+    names_of = contact_columns(business)
     heirs = survivors(lakehouse, business)
     endings = lakehouse.arrow(tables.CHURN_EVENTS, ["customer_key", "ended_on"]).to_pandas()
     endings = endings.assign(left_on=pd.to_datetime(endings["ended_on"])).drop(columns="ended_on")
-    taken, parts = {"customer_key", "source", "happened_on", "left_on"}, []
+    parts = []
     for source in sources:
-        own = [c.name for c in source.attributes if c.name not in (source.event_time, *source.silver_key)]
+        own = list(names_of[source.name])
         names = dict.fromkeys([*source.silver_key, "customer_key", str(source.event_time), *own])
         versions = lakehouse.arrow(
             tables.silver(source), [*names, "known_at", "sequence", "refused"]
@@ -262,7 +265,7 @@ def _contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
         newest = newest[~newest["refused"].astype(bool)]
         day = pd.to_datetime(newest[str(source.event_time)], utc=True).dt.tz_localize(None).dt.normalize()
         key = newest["customer_key"].replace(heirs) if heirs else newest["customer_key"]
-        told = newest[own].rename(columns=free_names(source, own, taken))
+        told = newest[own].rename(columns=names_of[source.name])
         told = told.assign(customer_key=key, source=source.name, happened_on=day)
         told = pd.merge_asof(
             told.sort_values("happened_on"),
@@ -281,6 +284,13 @@ def _contacts(lakehouse: Lakehouse, business: Business) -> "pa.Table | None":
     dates = {"happened_on": pa.date32(), "left_on": pa.date32()}
     rows = rows.select([*first, *(n for n in rows.column_names if n not in first)])
     return rows.cast(pa.schema([pa.field(f.name, dates.get(f.name, f.type)) for f in rows.schema]))
+
+
+def _has_told(lakehouse: Lakehouse, source: Source) -> bool:
+    """Whether contacts of a source are known; one that delivers as needed is not in use before its first row."""
+    if not lakehouse.exists(tables.silver(source)):
+        return False
+    return source.delivery != "as_needed" or lakehouse.count(tables.silver(source)) > 0
 
 
 def _segment_sizes(segments: "pa.Table", business: Business) -> "pa.Table":
@@ -317,10 +327,25 @@ def _observed(lakehouse: Lakehouse, model: PortableModel, name: str) -> Observed
     return observed_range(model, rows.to_pandas()[name])
 
 
+def _treated(business: Business) -> list[dict[str, Any]]:
+    """Which rows of `contacts` are treatments: source, column (None: every row) and the values that say so."""
+    names = contact_columns(business)
+    return [
+        {
+            "source": rule.source,
+            "column": names[rule.source].get(rule.column) if rule.column else None,
+            "values": rule.values,
+        }
+        for rule in business.file.monitoring.treated
+        if rule.source in names
+    ]
+
+
 def _business(business: Business) -> dict[str, Any]:
     file = business.file
     return {
         "name": business.name,
+        "currency": file.currency,
         "windows": file.windows.model_dump(),
         "label": file.label.model_dump(),
         "eligibility": file.eligibility.model_dump(),
@@ -328,4 +353,7 @@ def _business(business: Business) -> dict[str, Any]:
         "customer_months": [column.model_dump() for column in file.customer_months],
         "capacity": file.training.capacity,
         "score_days": file.service_levels.score_days,
+        "calendar": file.calendar.model_dump(mode="json"),
+        "treatments": [source.name for source in business.of_role("treatment")],
+        "treated": _treated(business),
     }

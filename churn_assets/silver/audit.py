@@ -218,7 +218,7 @@ def _volume(
 def gap_before(source: Source, month: str, days: Iterable[date]) -> tuple[date, date] | None:
     """Two extracts in a row that lie further apart than the contract allows, the later one in this month."""
     ordered = sorted(set(days))
-    if source.gap is None or source.delivery == "once":
+    if source.gap is None or not source.comes_regularly:
         return None
     return next(
         (
@@ -327,7 +327,7 @@ def judge(
         block("unread", f"bronze lacks {counted(len(audit.unread), 'file')}. {' '.join(audit.unread)}", again)
     if not audit.files and (audit.unread or not over):
         return problems
-    if not audit.files and source.delivery == "once":
+    if not audit.files and not source.comes_regularly:
         return problems
     if not audit.files and audit.month >= first_month:
         block(

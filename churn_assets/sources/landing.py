@@ -226,6 +226,18 @@ def first_delivered_month(landing: str, sources: Iterable[Source], start: str) -
     return found
 
 
+def delivered_months(landing: str, source: Source) -> set[str]:
+    """The months of which the landing zone holds files of a source, by names only, in one look."""
+    fs, root = filesystem(f"{landing}/{source.path}")
+    wanted = pafs.FileSelector(root, recursive=True, allow_not_found=True)
+    try:
+        files = [PurePosixPath(info.path) for info in fs.get_file_info(wanted) if info.is_file]
+    except NotADirectoryError:
+        return set()
+    folders = (EXTRACT.fullmatch(f.parent.name) for f in files if not _passed_over(f.name))
+    return {match[1][:7] for match in folders if match}
+
+
 def unclaimed(landing: str, sources: Sequence[Source]) -> list[str]:
     """Entries of the landing zone that no contract names, relative to it, sorted by name."""
     fs, root = filesystem(landing)

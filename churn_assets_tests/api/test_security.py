@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from churn_assets.access import keys as keys_module
+from churn_assets.access.keys import Key, Keys, keys_file, now
 from churn_assets.api import identities as identities_module
-from churn_assets.api import keys as keys_module
 from churn_assets.api.identities import Identities
-from churn_assets.api.keys import Key, Keys, keys_file, now
 from churn_assets.api.serve import ServeError, serve
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.operations.audit.verification import stored

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from churn_assets.api.keys import Keys, keys_file
+from churn_assets.access.keys import Keys, keys_file
 from churn_assets.operations.log.reading import read_log
 from churn_assets.operations.log.writing import log_folder
 from churn_assets.settings import Settings

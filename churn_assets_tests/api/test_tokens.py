@@ -15,8 +15,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from churn_assets.access.keys import Keys, keys_file, now
 from churn_assets.api import tokens as tokens_module
-from churn_assets.api.keys import Keys, keys_file, now
 from churn_assets.api.problems import ApiProblem
 from churn_assets.api.tokens import Issuer
 from churn_assets.settings import ApiSettings, Settings

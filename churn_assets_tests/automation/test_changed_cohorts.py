@@ -34,6 +34,7 @@ def test_how_far_a_month_of_each_source_reaches() -> None:
         "invoices": 6,
         "tickets": 6,  # days since the last one, too
         "retention_contacts": 6,
+        "app_contacts": 0,  # no feature looks at it
     }
     shop = load_business(SHIPPED_BUSINESSES / "shop")
     assert reach_of(shop, shop.label_source) is None, "who ever bought is a customer"

@@ -194,3 +194,16 @@ def test_an_empty_lake_is_late_not_an_error(tmp_path: Path) -> None:
     result = build_defs(settings).resolve_job_def("punctuality").execute_in_process()
     assert result.success
     assert not any(e.passed for e in result.get_asset_check_evaluations())
+
+
+def test_a_silent_feed_is_late_although_the_page_delivers(living: Business) -> None:
+    """Contacts marked on the page say nothing about those of the CRM."""
+    day = date(2025, 4, 20)
+    marked = punctuality(living, living.source("app_contacts"), [date(2025, 4, 19)], day, begun="2025-01")
+    assert marked.days_late == 0 and "its newest extract is of 2025-04-19" in marked.why
+    never = punctuality(living, living.source("app_contacts"), [], day, begun="2025-01")
+    assert never.days_late == 0 and "it has not delivered yet" in never.why
+    crm = punctuality(
+        living, living.source("retention_contacts"), [JANUARY, FEBRUARY, MARCH], day, begun="2025-01"
+    )
+    assert crm.days_late == 11 and "2025-03-31 was due on 2025-04-09" in crm.why

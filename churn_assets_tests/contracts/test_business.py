@@ -16,7 +16,7 @@ from churn_assets_tests.lakes import business_copy, edit_yaml, tell_merges
 Edit = Callable[[dict[str, Any]], object]
 
 
-def test_telecom_has_six_sources_and_about_sixty_features() -> None:
+def test_telecom_has_seven_sources_and_about_sixty_features() -> None:
     business = load_business(SHIPPED_BUSINESSES / "telecom")
     assert {s.name: s.role for s in business.sources} == {
         "customers": "entity",
@@ -25,6 +25,7 @@ def test_telecom_has_six_sources_and_about_sixty_features() -> None:
         "usage": "event",
         "tickets": "event",
         "retention_contacts": "treatment",
+        "app_contacts": "treatment",
     }
     assert 55 <= len(business.features) <= 75
     assert business.label_source.spell is not None
@@ -38,7 +39,10 @@ def test_telecom_has_six_sources_and_about_sixty_features() -> None:
     usage = business.source("usage")
     assert usage.key == ("customer_id", "day") and usage.silver_key == ("customer_key", "day")
     personal = {s.name: [c.name for c in s.personal] for s in business.sources if s.personal}
-    assert personal == {"customers": ["full_name", "email", "phone", "birth_date", "account_manager"]}
+    assert personal == {
+        "customers": ["full_name", "email", "phone", "birth_date", "account_manager"],
+        "app_contacts": ["contacted_by"],
+    }
     reach = business.source("customers").reach
     assert reach.objection is not None and reach.objection.column == "profiling_objection"
     assert reach.account_owner == "account_manager"
@@ -66,7 +70,8 @@ def test_a_column_takes_meaning_and_unit_from_its_property() -> None:
 
 def test_shop_is_one_event_source_whose_key_is_the_whole_row() -> None:
     business = load_business(SHIPPED_BUSINESSES / "shop")
-    (source,) = business.sources
+    source, marked = business.label_source, business.source("app_contacts")
+    assert business.sources == (marked, source)
     assert source.key == ("customer_id", "date", "quantity", "amount")
     assert business.file.label.policy == "inactivity"
     assert [c.name for c in source.attributes] == ["date", "quantity", "amount"]
@@ -176,7 +181,7 @@ def test_how_far_back_a_snapshot_needs_a_source(tmp_path: Path) -> None:
     assert needed == {
         "subscriptions": None,
         "tickets": None,
-        **dict.fromkeys(("customers", "usage", "invoices", "retention_contacts"), months),
+        **dict.fromkeys(("customers", "usage", "invoices", "retention_contacts", "app_contacts"), months),
     }
     for edit in (tell_merges, _delivers_changes):  # a merged customer may be listed once and then no more
         telling = business_copy_of(folder, tmp_path / edit.__name__)

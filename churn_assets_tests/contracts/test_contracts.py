@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets_tests.contracts.edits import promise
 from churn_assets_tests.contracts.reports import only_mistake
 from churn_assets_tests.lakes import business_copy, edit_yaml
@@ -316,7 +317,10 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
         "usage",
         lambda c: _property(c, "customer_id").update(relationships=[{"to": "crm.customer_id"}]),
         "schema[0].properties[customer_id].relationships[0].to",
-        "there is no source crm; use one of customers, invoices, retention_contacts, subscriptions, tickets",
+        (
+            "there is no source crm; "
+            "use one of app_contacts, customers, invoices, retention_contacts, subscriptions, tickets"
+        ),
     ),
     "encoding that nobody knows": (
         "subscriptions",
@@ -413,3 +417,16 @@ def test_a_mistake_in_a_contract_is_told_with_file_place_and_remedy(tmp_path: Pa
     told = only_mistake(lambda: load_business(folder))
     assert told[:2] == (file, place)
     assert told[2].startswith(words), told
+
+
+def test_only_a_treatment_may_deliver_as_needed(tmp_path: Path) -> None:
+    """A lost extract of events would look like a quiet month, and quiet customers like leaving ones."""
+    folder = business_copy(tmp_path)
+    edit_yaml(folder / "contracts" / "usage.yaml", _as_needed)
+    with pytest.raises(DeclarationErrors, match="a source of role event cannot deliver as needed"):
+        load_business(folder)
+
+
+def _as_needed(contract: dict[str, Any]) -> None:
+    [delivery] = [p for p in contract["customProperties"] if p["property"] == "delivery"]
+    delivery["value"] = "as_needed"

@@ -99,7 +99,10 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "label source": (
         lambda c: c["label"].update(source="crm"),
         "label.source",
-        "there is no source crm; use one of customers, invoices, retention_contacts, subscriptions, tickets",
+        (
+            "there is no source crm; "
+            "use one of app_contacts, customers, invoices, retention_contacts, subscriptions, tickets"
+        ),
     ),
     "condition of a label without events": (
         lambda c: c["label"].update(where="monthly_price > 0"),
@@ -114,7 +117,10 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
     "feature source": (
         lambda c: c["features"][0].update(source="crm"),
         "features[0].source",
-        "there is no source crm; use one of customers, invoices, retention_contacts, subscriptions, tickets",
+        (
+            "there is no source crm; "
+            "use one of app_contacts, customers, invoices, retention_contacts, subscriptions, tickets"
+        ),
     ),
     "feature column": (
         lambda c: c["features"].append(

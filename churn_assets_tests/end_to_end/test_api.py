@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from churn_assets.api.keys import Keys, keys_file, now
+from churn_assets.access.keys import Keys, keys_file, now
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.settings import Settings

@@ -1,5 +1,6 @@
 """A month that is not known never looks like a month without rows: what passes, is refused, and waits for it."""
 
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.features.assets import EVERY_SOURCE_COMPLETE
 from churn_assets.history.known_until import (
     Known,
+    SourceState,
     already_due,
     known,
     missing_history,
@@ -27,6 +29,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.months import month_end, month_range
+from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.silver.assets import CONTRACT_RULES
 from churn_assets.silver.audit import MonthAudit, judge
 from churn_assets.silver.reconciliation_rows import ReconciledMonth, record_months
@@ -261,6 +264,29 @@ def test_only_an_entity_may_be_delivered_once(tmp_path: Path) -> None:
     edit_yaml(folder / "contracts" / "subscriptions.yaml", deliver_once)
     with pytest.raises(DeclarationErrors, match="a source of role spell cannot be delivered once"):
         load_business(folder)
+
+
+def test_what_delivers_as_needed_lacks_only_what_it_delivered(tmp_path: Path) -> None:
+    """Silence is no missing month; a file that lies there and has not passed is one."""
+    folder = small_business(tmp_path)
+    shutil.copy(SHIPPED_BUSINESSES / "telecom" / "contracts" / "app_contacts.yaml", folder / "contracts")
+    settings = settings_for(tmp_path, folder)
+    business, house = load_business(folder), Lakehouse(settings)
+    source, months = business.source("app_contacts"), month_range("2025-01", "2025-06")
+
+    def state() -> SourceState:
+        return next(s for s in source_states(house, business, "2025-06") if s.source == source.name)
+
+    assert (state().until, state().missing) == (None, []), "not in use: nothing is known, nothing is missing"
+    write_csv(settings.landing_uri, source.name, "2025-03-09", [{"mark_id": "1"}])
+    assert not_passed(business, source, known(house, business), months) == ["2025-03"]
+    [row] = [ReconciledMonth(source.name, "2025-03", 1, 1, 0, 0, [date(2025, 3, 9)], True)]
+    record_months(house, source, [row], ["2025-03"], "run")
+    assert (state().until, state().missing) == (date(2025, 6, 30), [])
+    refused = Known(set(), "2025-01", {(source.name, "2025-03")})
+    assert not_passed(business, source, refused, months) == ["2025-03"]
+    quiet = MonthAudit(source.name, "2025-04")
+    assert judge(source, quiet, {"2025-03": 1}, {date(2025, 3, 9): 1}, "2025-01", date(2025, 9, 1)) == []
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def test_the_page_of_a_large_month_rests_on_a_sample_and_says_so(
 ) -> None:
     monkeypatch.setattr(read_cohorts, "COHORT_LIMIT", CUSTOMERS // 4)
     _monitor(lakehouse, business, MONTHS[:1])
-    facts = month_facts(lakehouse, business, MONTHS[0])
+    facts = month_facts(lakehouse, business, MONTHS[0], date(2026, 3, 4))
     assert facts is not None and (facts.now.sample, facts.now.scored) == (CUSTOMERS // 4, CUSTOMERS)
 
 

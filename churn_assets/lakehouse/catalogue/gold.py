@@ -6,6 +6,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.gold_columns import (
     SURVIVOR,
+    activities,
     entities,
     free_names,
     month_columns,
@@ -250,7 +251,7 @@ def customers(business: Business) -> Table:
             "none is known to, and the newest row of one was refused."
         )
         columns.append(LakeColumn(f"{source.name}_running", "boolean", runs))
-    for source in business.of_role("event", "treatment"):
+    for source in activities(business):
         columns += _activity(source)
     if business.tells_merges:
         survivor = (

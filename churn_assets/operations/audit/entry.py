@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 Act = Literal[
     "look_up",  # somebody finds a customer by a source's own id
     "identity_file",  # the encrypted file with ids and contact data is written
+    "contact_marked",  # somebody says on the page that a customer was contacted
+    "contact_withdrawn",  # and takes it back on the same day
     "export",  # rows about customers leave the product as a file
     "publication",  # rows about customers are written to another database
     "personal_message",  # a message with personal data goes to the receivers of a channel

@@ -27,6 +27,8 @@ def about_extracts(
         newest: the newest month in which any source delivered.
         today: in a month that is not over, an extract may still come.
     """
+    if not files and source.delivery == "as_needed":
+        return [Remark("note", "extracts", f"{source.path}/ holds no extract yet, and none is needed.")]
     if not files:
         found = f"there is no extract in {source.path}/."
         remedy = (
@@ -36,7 +38,7 @@ def about_extracts(
     if calendar is None:
         return _gaps(source, files)
     start, last = calendar
-    if source.delivery == "once":
+    if not source.comes_regularly:
         return _outside(files, start, last)
     expected = _expected(max(first, start), min(newest, last or newest), today)
     return [*_outside(files, start, last), *_missing(source, files, expected), *_gaps(source, files)]
@@ -78,7 +80,7 @@ def _missing(source: Source, files: Sequence[ExtractFile], expected: Sequence[st
 
 
 def _gaps(source: Source, files: Sequence[ExtractFile]) -> list[Remark]:
-    if source.gap is None:
+    if source.gap is None or not source.comes_regularly:
         return []
     days = sorted({f.extract_date for f in files})
     wide = [f"{a} to {b}" for a, b in pairwise(days) if (b - a).days > source.gap.max_days]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.table import difference, types_of_rows
 from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.lakes import business_copy
 
 KNOWN_TYPES = re.compile(
     r"string|long|integer|double|float|boolean|date|timestamp|decimal\(\d+,\d+\)|array<(date|string)>"
@@ -59,16 +61,19 @@ def test_personal_columns_are_those_of_the_contracts_and_what_quotes_them() -> N
     provenance = {"customer_id", "rescued", "source_file"}
     expected = {f"bronze/{s.name}": provenance for s in business.sources}
     expected["bronze/customers"] = provenance | named
+    expected["bronze/app_contacts"] = provenance | {"contacted_by"}
     expected |= {
         "silver/customer_keys": {"customer_id"},
-        "silver/customer_identity": named,
+        "silver/customer_identity": named | {"contacted_by"},
         "silver/quarantine": {"raw_row", "reason", "source_file"},
     }
     assert found == expected
 
 
-def test_a_business_without_personal_columns_has_no_identity_table() -> None:
-    shop = load_business(SHIPPED_BUSINESSES / "shop")
+def test_a_business_without_personal_columns_has_no_identity_table(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path, "shop")
+    (folder / "contracts" / "app_contacts.yaml").unlink()  # it names who marked a contact
+    shop = load_business(folder)
     assert "silver/customer_identity" not in {t.path for t in tables.catalogue(shop)}
 
 
@@ -107,3 +112,9 @@ def test_rows_come_in_the_declared_types_and_what_is_left_out_is_null() -> None:
     assert rows.schema.field("price").type == pa.decimal128(10, 2)
     with pytest.raises(ValueError, match="gold/shapes has no column colour"):
         SHAPES.rows([{"count": 1}, {"colour": "red"}])
+
+
+def test_the_activity_of_the_label_source_stands_first() -> None:
+    """Whatever the names of the sources: gold/customers starts from the rows of those who are customers."""
+    names = [c.name for c in tables.customers(load_business(SHIPPED_BUSINESSES / "shop")).columns]
+    assert names.index("transactions_total") < names.index("first_app_contacts_on")

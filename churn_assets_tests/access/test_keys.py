@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from churn_assets.api.keys import SHAPE, Key, Keys, KeysError, lifetime
+from churn_assets.access.keys import SHAPE, Key, Keys, KeysError, keys_file, lifetime
 from churn_assets.cli.main import cli
 from churn_assets.operations.audit.verification import stored
 from churn_assets.settings import Settings
@@ -156,3 +156,39 @@ def test_a_wrong_command_makes_no_key(
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
     assert not (tmp_path / "api").exists()
+
+
+def test_a_personal_link_has_a_role_and_opens_nothing_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path))
+    monkeypatch.setenv("CHURN_APP_ADDRESS", "")
+    made = CliRunner().invoke(cli, ["keys", "create", "anna", "--role", "agent", "--owner", "Anna Weber"])
+    place, _, given = made.stdout.strip().partition("/?access=")
+    assert place == "http://127.0.0.1:8501"
+    keys = Keys(keys_file(Settings()))
+    key = keys.find(given)
+    assert key is not None
+    assert (key.role, key.owner, key.scopes) == ("agent", "Anna Weber", ())
+    assert keys.of_page() == [key]
+    assert keys.of_service() == []
+    assert "agent" in CliRunner().invoke(cli, ["keys", "list"]).output
+    [entry] = [one.content[0] for one in stored(Settings()) if one.content]
+    assert entry.facts == {"name": "anna", "role": "agent"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--role", "agent", "--scopes", "scores"], "make two"),
+        (["--owner", "Anna Weber"], "--owner goes with --role"),
+        (["--role", "king"], "is not one of"),
+    ],
+)
+def test_a_key_is_for_the_service_or_for_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path))
+    result = CliRunner().invoke(cli, ["keys", "create", "anna", *arguments])
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())

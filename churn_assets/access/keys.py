@@ -1,4 +1,4 @@
-"""Keys of the service: made once, shown once, kept as SHA-256 only, in CHURN_HOME/api/keys.json.
+"""Keys of the service and of the page: made once, shown once, kept as SHA-256 only, in CHURN_HOME/api/keys.json.
 
 A key is `churn_<id>_<secret>`. The id is no secret: it finds the line, and people name a key by it. The secret has 256
 random bits, so a fast hash is enough, and a slow one would let wrong keys exhaust the service.
@@ -18,7 +18,7 @@ from typing import Literal, get_args
 
 from churn_assets.durable import replace_file
 from churn_assets.lakehouse.engine.processes import only_one
-from churn_assets.settings import Settings
+from churn_assets.settings import Role, Settings
 
 Scope = Literal["scores", "identity", "monitoring"]
 SCOPES: tuple[str, ...] = get_args(Scope)
@@ -40,9 +40,11 @@ class Key:
     Attributes:
         id: 8 hexadecimal digits, part of the key.
         name: who uses it.
-        scopes: what it may do.
+        scopes: what it may ask the service.
         sha256: of the whole key.
         created, expires, revoked: ISO, UTC; None: never.
+        role: what it may do on the page of the retention team; None: it does not open that.
+        owner: the name under which this person looks after customers; None: the name of the key.
     """
 
     id: str
@@ -52,6 +54,8 @@ class Key:
     created: str
     expires: str | None = None
     revoked: str | None = None
+    role: Role | None = None
+    owner: str | None = None
 
     def state(self, now: datetime) -> str:
         """`active`, `expired` or `revoked`."""
@@ -88,6 +92,14 @@ class Keys:
         """
         return list(self._read().values())
 
+    def of_service(self) -> list[Key]:
+        """Every key ever made that may ask the service anything."""
+        return [key for key in self.all() if key.scopes]
+
+    def of_page(self) -> list[Key]:
+        """Every key ever made that opens the page."""
+        return [key for key in self.all() if key.role]
+
     def find(self, given: str) -> Key | None:
         """The key that was given, whatever its state; None if there is no such key."""
         known = self._read()
@@ -98,7 +110,15 @@ class Keys:
         return key if key is not None and same else None
 
     def create(
-        self, name: str, scopes: Sequence[str], expires: timedelta | None, now: datetime, note: Note
+        self,
+        name: str,
+        scopes: Sequence[str],
+        expires: timedelta | None,
+        now: datetime,
+        note: Note,
+        *,
+        role: Role | None = None,
+        owner: str | None = None,
     ) -> tuple[Key, str]:
         """Makes a key; returns it as it is kept, and the key itself, which is told nowhere else.
 
@@ -110,7 +130,7 @@ class Keys:
         until = (now + expires).isoformat(timespec="seconds") if expires is not None else None
         digest = hashlib.sha256(given.encode()).hexdigest()
         created = now.isoformat(timespec="seconds")
-        key = Key(identifier, name, tuple(scopes), digest, created, until)
+        key = Key(identifier, name, tuple(scopes), digest, created, until, role=role, owner=owner)
         with self._locked():
             note(key)
             self._write([*self.all(), key])

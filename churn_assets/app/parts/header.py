@@ -1,0 +1,38 @@
+"""The head of a page: what it tells, as of when, and what speaks against trusting it."""
+
+from datetime import UTC, date, datetime
+
+import streamlit as st
+
+from churn_assets.app.page import Page
+
+
+def header(page: Page, title: str, what: str) -> None:
+    """Title, one sentence, the day and the release of the figures, and a notice when they are old."""
+    about, name = page.store.manifest.about, page.store.manifest.name
+    st.title(title, anchor=False)
+    st.markdown(what)
+    st.caption(
+        f"As of {page.formats.date(page.store.as_of)} · model {about.model_version} · release {name} · you read as "
+        f"{page.reader.name} ({page.reader.role})"
+    )
+    for told in notices(page, datetime.now(UTC).date()):
+        st.warning(told, icon=":material/schedule:")
+
+
+def notices(page: Page, today: date) -> list[str]:
+    """What a reader must know before trusting the figures: newer scores are overdue, or a source is behind."""
+    about, found = page.store.manifest.about, []
+    if about.stale_from is not None and today >= date.fromisoformat(about.stale_from):
+        found.append(
+            f"Newer scores are overdue since {page.formats.date(date.fromisoformat(about.stale_from))}. These are "
+            f"as of {page.formats.date(page.store.as_of)}."
+        )
+    if about.known_until is None:
+        found.append("At least one source has not delivered its first month. The page Data tells which.")
+    elif date.fromisoformat(about.known_until) < page.store.as_of:
+        found.append(
+            f"Not every source is known up to {page.formats.date(page.store.as_of)}: all are known up to "
+            f"{page.formats.date(date.fromisoformat(about.known_until))}. The page Data tells which are behind."
+        )
+    return found

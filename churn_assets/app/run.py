@@ -1,0 +1,153 @@
+"""Starts the page: binds the address, and lets uvicorn run Streamlit behind the gate."""
+
+import hashlib
+import hmac
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from churn_assets.access.keys import Keys, keys_file
+from churn_assets.access.loopback import is_loopback
+from churn_assets.operations.log.writing import event, start
+from churn_assets.settings import AppSettings, Settings
+
+MAIN = Path(__file__).with_name("main.py")
+PATIENCE = 5  # seconds for open requests when the page ends
+OPTIONS = {
+    "browser.gatherUsageStats": False,
+    "client.disableDataExport": True,  # tables have a button of their own, which writes no formula
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    "logger.level": "error",
+    "runner.magicEnabled": False,
+    "server.enableAgentApi": False,
+    "server.fileWatcherType": "none",
+    "server.headless": True,
+    "server.maxUploadSize": 1,
+    "theme.base": "light",
+    "theme.primaryColor": "#0072B2",
+}
+
+
+class AppError(RuntimeError):
+    """The page cannot start; the message names the remedy."""
+
+
+def run(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Serves the page until a signal ends it.
+
+    Args:
+        settings: of the page; its runs read the same from the environment.
+        tell: prints a line.
+
+    Raises:
+        AppError: a package is missing, or the address may not be used or is in use.
+    """
+    try:
+        import uvicorn
+        from streamlit.starlette import App
+        from streamlit.web import bootstrap
+    except ImportError:
+        raise AppError("Streamlit is not installed. Run `pip install 'churn-assets[app]'`.") from None
+    from starlette.middleware import Middleware
+
+    from churn_assets.app.gate import Gate
+    from churn_assets.app.root import RootTold
+
+    app = settings.app
+    by = require_safe(settings)
+    start(settings)
+    bootstrap.load_config_options(OPTIONS)
+    layers = [Middleware(Gate, settings=settings), Middleware(RootTold)]
+    page = App(MAIN, secrets=login_of(app), middleware=layers, on_script_error=_note)
+    with _bound(app.host, app.port) as listening:
+        port = listening.getsockname()[1]
+        tell(f"The page: {address_of(app, port)}")
+        tell(by)
+        config = uvicorn.Config(
+            page,
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            ws_max_size=2**20,
+            timeout_graceful_shutdown=PATIENCE,
+            ssl_certfile=app.tls_certificate,
+            ssl_keyfile=app.tls_key,
+        )
+        logging.getLogger(
+            "uvicorn.access"
+        ).disabled = True  # addresses may hold keys, and Streamlit adds a handler
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def address_of(app: AppSettings, port: int) -> str:
+    """The address that people open."""
+    host = f"[{app.host}]" if ":" in app.host else app.host
+    return app.address or f"{'https' if app.tls_certificate else 'http'}://{host}:{port}"
+
+
+def require_safe(settings: Settings) -> str:
+    """One sentence about who may read.
+
+    Raises:
+        AppError: other machines could read without a key or a login.
+    """
+    app = settings.app
+    keys = len(Keys(keys_file(settings)).of_page())
+    if app.issuer:
+        return f"People log in at {app.issuer}; {', '.join(app.groups)} may read." + (
+            " Personal links open it, too." if keys else ""
+        )
+    if keys:
+        unencrypted = not is_loopback(app.host) and not app.tls_certificate
+        return "People open it by their personal links; `churn-assets keys list` shows them." + (
+            " Links travel unencrypted: set CHURN_APP_TLS_CERTIFICATE, or put a proxy with TLS in front."
+            if unencrypted
+            else ""
+        )
+    if not is_loopback(app.host):
+        raise AppError(
+            f"There is neither a personal link nor a login, so the page binds to loopback only, not to {app.host}. "
+            "Make a link first: churn-assets keys create NAME --role agent"
+        )
+    return (
+        f"There is neither a personal link nor a login: everybody on this machine reads as {app.role} "
+        "(CHURN_APP_ROLE), and nobody else reads."
+    )
+
+
+def login_of(app: AppSettings) -> dict[str, Any]:
+    """What Streamlit must know of the provider; empty without a login."""
+    if app.issuer is None or app.client_secret is None or app.address is None:
+        return {}
+    secret = app.client_secret.get_secret_value()
+    return {
+        "auth": {
+            "redirect_uri": f"{app.address.rstrip('/')}/oauth2callback",
+            # the same for every process of this page, and of no use at the provider
+            "cookie_secret": hmac.digest(secret.encode(), b"cookies of the page", hashlib.sha256).hex(),
+            "client_id": app.client_id,
+            "client_secret": secret,
+            "server_metadata_url": f"{app.issuer.rstrip('/')}/.well-known/openid-configuration",
+            "client_kwargs": {"scope": "openid profile email"},
+        }
+    }
+
+
+def _note(error: Exception) -> None:
+    """Writes what no page has caught, such as an error before the click is drawn; the reader sees that it failed."""
+    event("app.run_failed", "A run of the page failed.", level=40, error=error)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise AppError(
+            f"{host}:{port} cannot be used ({error.strerror}). Name another port: churn-assets app --port 8502"
+        ) from None

@@ -1,0 +1,27 @@
+"""Contacts that were marked on the page At risk and that the release does not hold yet."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from churn_assets.app import contacts
+from churn_assets.app.page import Page
+from churn_assets.app.people import PeopleError
+from churn_assets.app.queries.contacts import Fresh, fresh
+
+
+def fresh_contacts(page: Page) -> Fresh:
+    """What was marked and taken back since the release; nothing, and a sentence, while ids cannot be resolved."""
+    marks = contacts.marks(page.settings, page.store.as_of.replace(day=1))
+    return fresh(page.store, marks, keys_of_marks(page, marks))
+
+
+def keys_of_marks(page: Page, marks: Sequence[contacts.Mark]) -> dict[str, str]:
+    """Natural id -> customer_key of the marks, which the landing zone names by natural ids."""
+    if not marks:
+        return {}
+    try:
+        return page.people.natural_ids().keys_of([m.row.customer_id for m in marks])
+    except PeopleError as error:
+        st.warning(f"Contacts that were marked here lately are not shown. {error}")
+        return {}

@@ -1,0 +1,161 @@
+"""Overview: is all well, what is at stake, what has changed, and where to begin."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from churn_assets.app.page import Page
+from churn_assets.app.parts.figures import figure, signed
+from churn_assets.app.parts.header import header
+from churn_assets.app.parts.tables import TableColumn, table
+from churn_assets.app.queries.lights import data_light, model_light
+from churn_assets.app.queries.model import outcome_days
+from churn_assets.app.queries.overview import AtRisk, at_risk
+from churn_assets.app.queries.segments import day_before, flows, moved, moves
+from churn_assets.app.queries.value import customer_value
+from churn_assets.app.views.lights import draw_light
+from churn_assets.app.views.worth import worth_column
+
+SHOWN_FLOWS = 8
+NO_EARLIER = "No earlier month was scored, so nothing can be said about what changed."
+
+
+def show(page: Page) -> None:
+    """Draws the page."""
+    header(page, "Overview", "Who may leave, what that is worth, and whether today's figures can be trusted.")
+    if not page.store.has("segments"):
+        st.info(f"Nobody can be shown: {page.store.why_absent('segments')}.")
+        return
+    found = at_risk(page.store)
+    _figures(page, found)
+    with st.container(border=True):
+        page.link("at_risk", "Whom do I call first this morning? Open the list: it begins with them.")
+    _lights(page)
+    _movers(page)
+
+
+def _figures(page: Page, found: AtRisk) -> None:
+    formats, now, before, value = page.formats, found.now, found.before, found.value
+
+    def since(difference: float | None, told: str | None) -> str | None:
+        if before is None or difference is None or told is None:
+            return None
+        return f"{signed(difference, told)} since {formats.date(before.day)}"
+
+    def change(new: float, old: float | None, digits: int = 0) -> str | None:
+        return None if old is None else since(new - old, formats.number(abs(new - old), digits))
+
+    def worth_change(new: float | None, old: float | None) -> str | None:
+        if value is None or new is None or old is None:
+            return None
+        return since(new - old, value.told(formats, abs(new - old)))
+
+    high, stake, leaving, loss = st.columns(4)
+    share = 1 - page.store.business["segments"]["risk"]["high"]
+    figure(
+        high,
+        "Customers at high risk",
+        formats.number(now.high),
+        f"The {formats.percent(share)} of the {formats.number(now.scored)} scored customers whom the model ranks as "
+        "most likely to leave. Their number follows the number of customers; whether the risk itself grows is told by "
+        '"Expected to leave".',
+        delta=change(now.high, before.high if before else None),
+        more_is_worse=True,
+    )
+    unit = f" ({value.unit_told})" if value and value.unit_told else ""
+    if value is None:
+        lost, lacking = "This business declares no value of a customer, so no sum can be given.", ""
+    else:
+        lost = value.how
+        lacking = (
+            f" Of {formats.number(now.high_without_value)} of them the value is not known; they are not in the sum."
+            if now.high_without_value
+            else ""
+        )
+    figure(
+        stake,
+        f"Value at stake{unit}",
+        value.told(formats, now.value_high) if value else None,
+        f"What the customers at high risk are worth together. {lost}{lacking}",
+        delta=worth_change(now.value_high, before.value_high if before else None),
+        more_is_worse=True,
+    )
+    first, last = outcome_days(page.store, now.day)
+    figure(
+        leaving,
+        "Expected to leave (customers)",
+        formats.number(now.expected, 0),
+        f"How many of all scored customers leave from {formats.date(first)} to {formats.date(last)} if the "
+        "probabilities are right: the sum of the probabilities.",
+        delta=change(round(now.expected), round(before.expected) if before else None),
+        more_is_worse=True,
+        interval=(formats.number(now.expected_low, 0), formats.number(now.expected_high, 0)),
+    )
+    figure(
+        loss,
+        f"Expected loss{unit}",
+        value.told(formats, now.value_expected) if value else None,
+        "What those who are expected to leave are worth: the sum of probability times value over all scored "
+        f"customers. {lost}",
+        delta=worth_change(now.value_expected, before.value_expected if before else None),
+        more_is_worse=True,
+    )
+    st.caption(_of_days(page, found))
+
+
+def _of_days(page: Page, found: AtRisk) -> str:
+    """Which days are compared, and what else than the customers may be behind a change."""
+    now, before, tell = found.now, found.before, page.formats.date
+    if before is None:
+        return f"All figures as of {tell(now.day)}. {NO_EARLIER}"
+    told = f"All figures as of {tell(now.day)}; changes since {tell(before.day)}."
+    if now.model_version != before.model_version:
+        told += (
+            f" Model {now.model_version} scored now and model {before.model_version} then, so a part of each change "
+            "may come from the model."
+        )
+    return told
+
+
+def _lights(page: Page) -> None:
+    st.subheader("Can it be trusted now?", anchor=False)
+    now, tell = datetime.now(UTC), page.formats.date
+    model, data = st.columns(2)
+    with model:
+        draw_light("The model", model_light(page.store, page.status, now, tell), tell)
+        page.link("model", "More about the model")
+    with data:
+        draw_light("The data", data_light(page.store, page.status, now, tell), tell)
+        page.link("data", "More about the data")
+
+
+def _movers(page: Page) -> None:
+    st.subheader("Who moved between segments?", anchor=False)
+    store, formats = page.store, page.formats
+    before = day_before(store, store.as_of)
+    if before is None:
+        st.info(NO_EARLIER, icon=":material/info:")
+        return
+    found = flows(store, before, store.as_of)
+    counts, tell = moves(found), formats.number
+    st.markdown(
+        f"From {formats.date(before)} to {formats.date(store.as_of)}: {tell(counts.moved)} customers moved to another "
+        f"segment and {tell(counts.stayed)} stayed. {tell(counts.new)} are scored for the first time since, and "
+        f"{tell(counts.gone)} are no longer scored: they left, gave notice, or can no longer be scored."
+    )
+    top = moved(found).head(SHOWN_FLOWS)
+    columns = {
+        "was": TableColumn("From", f"The segment of these customers on {formats.date(before)}."),
+        "now": TableColumn("To", f"Their segment on {formats.date(store.as_of)}."),
+        "customers": TableColumn("Customers", "How many customers made this move.", "number", 0),
+    }
+    value = customer_value(store)
+    if value is not None:
+        columns["value"] = worth_column(value, "Value", f"What they are worth together now. {value.how}")
+    st.caption(
+        f"The {len(top)} largest moves. Choose a row to open the list of the segment that they moved to."
+    )
+    chosen = table(page, top, "moves", columns, selection="one")
+    if chosen:
+        page.go("at_risk", segment=str(top.iloc[chosen[0]]["now"]))
+    page.link("segments", "All moves, and the segments in detail")

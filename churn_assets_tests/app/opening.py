@@ -1,0 +1,26 @@
+"""Opens a page of a home as Streamlit does, in this process and without a browser."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+import churn_assets.app.main
+from churn_assets.settings import Settings
+
+SCRIPT = Path(churn_assets.app.main.__file__)
+SECONDS = 60.0  # a machine under load
+
+
+def open_page(settings: Settings, name: str, **filters: str | list[str]) -> AppTest:
+    """The page after its first run, with filters in its address. A failure of the page is a sentence in `.error`."""
+    os.environ["CHURN_HOME"] = str(settings.home_path)
+    st.cache_resource.clear()
+    page = AppTest.from_file(str(SCRIPT), default_timeout=SECONDS)
+    if name != churn_assets.app.main.HOME:
+        page._page_hash = calc_hash(name)  # switch_page of the harness knows files only
+    for parameter, value in filters.items():
+        page.query_params[parameter] = value
+    return page.run()

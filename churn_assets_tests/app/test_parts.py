@@ -1,0 +1,43 @@
+"""What all pages share: rounded numbers in tables, changes with their signs, and a choice that lies in the address."""
+
+import pandas as pd
+from streamlit.testing.v1 import AppTest
+
+from churn_assets.app.parts.figures import signed
+from churn_assets.app.parts.tables import TableColumn, _for_browser
+
+
+def test_numbers_are_rounded_before_the_browser_cuts_their_digits() -> None:
+    frame = pd.DataFrame(
+        {"auc": [0.8746, None], "lift": [5.489, 1.0], "money": [2496.96, 3.2], "share": [0.1234, 1.0]}
+    )
+    columns = {
+        "auc": TableColumn("AUC", "Ranking.", "number", 3),
+        "lift": TableColumn("Lift", "Times.", "number", 1),
+        "money": TableColumn("Value", "Worth.", "money"),
+        "share": TableColumn("Share", "Part.", "percent", 1),
+    }
+    shown = _for_browser(frame, columns)
+    assert shown["auc"].tolist()[0] == 0.875
+    assert shown["auc"].isna().tolist() == [False, True]
+    assert shown["lift"].tolist() == [5.5, 1.0]
+    assert shown["money"].tolist() == [2497.0, 3.0]
+    assert shown["share"].tolist() == [12.34, 100.0]
+    assert frame["lift"].tolist() == [5.489, 1.0]  # what is downloaded keeps its digits
+
+
+def test_a_change_has_its_sign_and_none_has_no_arrow() -> None:
+    assert [signed(n, f"€{abs(n)}") for n in (12, -12, 0)] == ["+€12", "-€12", "unchanged"]
+
+    def page() -> None:
+        import streamlit as st
+
+        from churn_assets.app.parts.figures import figure
+
+        for number, delta in enumerate(("+1 since May", "unchanged since May")):
+            figure(st.container(), f"Customers {number}", "2", "How many.", delta=delta, more_is_worse=True)
+
+    more, same = AppTest.from_function(page).run().metric
+    assert (more.delta, more.color) != (same.delta, same.color)
+    assert same.proto.direction == same.proto.MetricDirection.NONE
+    assert more.proto.direction == more.proto.MetricDirection.UP

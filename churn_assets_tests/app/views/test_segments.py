@@ -1,0 +1,49 @@
+"""The page Segments and drivers."""
+
+from churn_assets.settings import Settings
+from churn_assets_tests.app.conftest import Open
+from churn_assets_tests.app.scored_months import BUSINESS, DAYS, SEGMENTS, status
+from churn_assets_tests.app.views.conftest import Made
+from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
+
+
+def test_it_shows_sizes_drivers_history_and_flows(months_home: Settings, opened: Open) -> None:
+    page = opened(months_home, "segments")
+    no_errors(page)
+    sizes, drivers, history, flows = (part.value for part in page.dataframe)
+    assert sizes["segment"].tolist() == list(SEGMENTS)
+    assert int(sizes["customers"].sum()) == int(drivers["customers"].sum()) == 120
+    assert history["day"].nunique() == 3
+    assert (flows["was"] != flows["now"]).all()
+    assert figures(page)["New (customers)"] == ("5", "")
+    assert figures(page)["No longer scored (customers)"] == ("5", "")
+
+
+def test_the_address_chooses_the_days_and_says_whose_lists_are_behind_the_rows(
+    months_home: Settings, opened: Open
+) -> None:
+    page = opened(months_home, "segments", day=str(DAYS[1]), change="drivers")
+    no_errors(page)
+    assert "You look at 30 November 2025. The lists behind the rows are those of 31 December 2025" in text(
+        page
+    )
+    assert "driver" in page.dataframe[2].value.columns
+    page = opened(months_home, "segments", before=str(DAYS[0]))
+    assert figures(page)["New (customers)"] == ("10", "")
+    page = opened(months_home, "segments", day="1999-01-31")
+    no_errors(page)
+    assert page.selectbox(key="day").value == str(DAYS[2])
+
+
+def test_the_first_scored_day_has_nothing_to_compare_with(months_home: Settings, opened: Open) -> None:
+    page = opened(months_home, "segments", day=str(DAYS[0]))
+    no_errors(page)
+    assert "No month before 31 October 2025 was scored, so no move can be told." in boxes(page)
+
+
+def test_without_a_declared_value_no_value_is_shown(made: Made, opened: Open) -> None:
+    business = BUSINESS | {"segments": BUSINESS["segments"] | {"value": None}}
+    page = opened(made(status(), business=business), "segments")
+    no_errors(page)
+    assert "This business declares no value of a customer" in text(page)
+    assert not [name for part in page.dataframe for name in part.value.columns if name.startswith("value")]
