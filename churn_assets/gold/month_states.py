@@ -25,6 +25,8 @@ def month_states(
     indexes: Sequence[int],
     sums: "DataFrame | None",
     by: Sequence[RateGroup] = (),
+    *,
+    moves: bool = True,
 ) -> "DataFrame":
     """customer_key, as_of_index, known, joined_index, the columns of REVENUE in UNITS, and one for each group in `by`.
 
@@ -34,6 +36,7 @@ def month_states(
     `revenue` is what is known of it, null where nothing is; `whole` says whether all of it is known. Of customers with
     several stays, `fades` is the part of it that is unknown at the end of the next month, and `reappears` the part that
     was unknown at the end of the month before; null of others, whose revenue is known or unknown as a whole.
+    Without `moves` there are no groups of spells, and both are null of everybody.
 
     A group is told by what was known at the end of the month; where nothing was known then, by what was known first
     after it.
@@ -57,8 +60,8 @@ def month_states(
         F.lit(None).cast("long").alias("revenue"),
         *(F.lit(None).cast(source.column(name).spark_type).alias(group_column(name)) for name in of_spell),
     )
-    groups = [group_column(name) for name in of_spell]
-    found = _one_row(there.unionByName(doubted), order, groups, priced=sums is None)
+    groups, rows = [group_column(name) for name in of_spell], there.unionByName(doubted)
+    found = _one_row(rows, order, groups, priced=sums is None) if moves else _sums_alone(rows)
     for entity in business.of_role("entity"):
         names = [group.column for group in by if group.source == entity.name]
         if names:
@@ -75,6 +78,21 @@ def month_states(
     return paid.withColumns(told_of).drop("_told")
 
 
+def _sums_alone(rows: "DataFrame") -> "DataFrame":
+    """One row per customer and month with all revenue, without groups, and without what fades and reappears."""
+    from pyspark.sql import functions as F
+
+    none = F.lit(None).cast("long")
+    return rows.groupBy("customer_key", "as_of_index").agg(
+        F.max("known").alias("known"),
+        F.max("joined_index").alias("joined_index"),
+        F.sum("revenue").alias("revenue"),
+        F.min(F.col("revenue").isNotNull()).alias("whole"),
+        F.max(none).alias("fades"),
+        F.max(none).alias("reappears"),
+    )
+
+
 def _one_row(rows: "DataFrame", order: Sequence[str], groups: Sequence[str], *, priced: bool) -> "DataFrame":
     """One row per customer and month: all revenue, and the groups of the stay that began last."""
     from pyspark.sql import functions as F
@@ -82,6 +100,8 @@ def _one_row(rows: "DataFrame", order: Sequence[str], groups: Sequence[str], *, 
     of_month, rest = ["customer_key", "as_of_index"], ["known", "joined_index"]
     # most customers have one stay, and a greatest struct costs far more than the rows
     several, alone = rows.where("stays > 1"), rows.where("stays = 1")
+    if priced:
+        several = several.localCheckpoint()  # few rows that are read twice, and dear to work out
     found = several.groupBy(*of_month).agg(
         F.max(F.struct("known", *order, *groups)).alias("_row"),
         F.max("known").alias("known"),

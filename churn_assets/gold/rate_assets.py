@@ -79,8 +79,8 @@ def settled_months(
     return settled, waiting
 
 
-def _count(lakehouse: Lakehouse, business: Business, by: Sequence[RateGroup] = ()) -> Counted:
-    """Reads silver and lays out the months, with the groups in `by`.
+def _count(lakehouse: Lakehouse, business: Business, by: Sequence[RateGroup] = (), *, moves: bool) -> Counted:
+    """Reads silver and lays out the months, with the groups in `by`; `moves`: see `month_states`.
 
     Raises:
         CheckFailed: a month that is needed has not passed.
@@ -101,7 +101,7 @@ def _count(lakehouse: Lakehouse, business: Business, by: Sequence[RateGroup] = (
     months = month_range(add_months(first, -1), last)
     sums = _sums(lakehouse, business, silver, months, extracts[-1])
     indexes = [month_index(month) for month in months]
-    states = month_states(told, silver, business, indexes, sums, by)
+    states = month_states(told, silver, business, indexes, sums, by, moves=moves)
     return Counted(settled, waiting, extracts[-1], told, states)
 
 
@@ -196,7 +196,7 @@ def churn_rates_asset(business: Business) -> dg.AssetsDefinition:
         from churn_assets.gold.churn_rates import month_cells, movements, rate_rows
         from churn_assets.gold.rate_figures import rates_report
 
-        counted = _count(lakehouse, business, business.file.churn_rates.by)
+        counted = _count(lakehouse, business, business.file.churn_rates.by, moves=True)
         cells = []
         if counted.states is not None and counted.told is not None:
             cells = month_cells(counted.states, counted.told, business, counted.indexes).toArrow().to_pylist()
@@ -232,7 +232,7 @@ def retention_cohorts_asset(business: Business) -> dg.AssetsDefinition:
         from churn_assets.gold.rate_figures import cohorts_report
         from churn_assets.gold.retention_cohorts import cohort_rows, joined_customers
 
-        counted = _count(lakehouse, business)
+        counted = _count(lakehouse, business, moves=False)
         rows = []
         if counted.states is not None and counted.told is not None:
             sizes, cells = (

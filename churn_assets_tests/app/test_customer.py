@@ -104,7 +104,7 @@ def test_the_page_is_that_of_the_release(home: Settings, opened: Open) -> None:
     page = opened(home, "customer", customer=SCORED[3])
     text = _fine(page)
     assert _figures(page)["Chance to leave"] == f"{row['probability']:.1%}"
-    assert _figures(page)["Segment"] == "at risk" and _figures(page)["Value"] == "not declared"
+    assert "**Segment:** at risk" in text and _figures(page)["Value"] == "not declared"
     for name in ("reason_1", "reason_2", "reason_3"):
         assert row[name] is None or row[name][1:] in text
     assert not page.metric[0].delta  # another model gave the score before

@@ -65,7 +65,11 @@ def _counted(
     months = [add_months(MONTHS[0], -1), *options.get("months", MONTHS)]
     indexes = [month_index(month) for month in months]
     by = business.file.churn_rates.by
-    return told, month_states(told, silver, business, indexes, options.get("sums"), by)
+    moves = options.get("moves", True)
+    states = month_states(
+        told, silver, business, indexes, options.get("sums"), by if moves else (), moves=moves
+    )
+    return told, states
 
 
 def _movements(
@@ -356,7 +360,7 @@ def test_the_triangle_counts_who_joined_and_who_is_still_there(
     spark: "SparkSession", business: Business
 ) -> None:
     silver = _frames(spark, business, subscriptions=EXAMPLE)
-    told, states = _counted(silver, business)
+    told, states = _counted(silver, business, moves=False)
     sizes, cells = (
         f.toArrow().to_pylist() for f in joined_customers(states, told, [month_index(m) for m in MONTHS])
     )
@@ -392,7 +396,7 @@ def test_the_triangle_compares_the_revenue_of_those_who_were_known_when_they_joi
     ]
     from pyspark.sql import functions as F
 
-    starts, states = _counted(_frames(spark, business, subscriptions=told), business)
+    starts, states = _counted(_frames(spark, business, subscriptions=told), business, moves=False)
     priced = states.select("customer_key", "as_of_index").withColumn("revenue", F.lit(10 * UNITS))
     priced = states.drop("revenue").join(priced, ["customer_key", "as_of_index"])
     for frame in (states, priced.withColumn("whole", F.lit(True))):

@@ -1,6 +1,6 @@
 """The story of one customer, as a release tells it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ def customer_row(store: ReleaseStore, customer_key: str) -> dict[str, Any] | Non
 def measures(store: ReleaseStore) -> list[Measure]:
     """The figures that the business follows by month, such as its revenue, in declared order."""
     declared = [column["name"] for column in store.business.get("customer_months", [])]
-    columns = {m.name: m for m in _columns(store, "customer_months")}
+    columns = {m.name: _without_unit(m) for m in _columns(store, "customer_months")}
     return [columns[name] for name in declared if name in columns]
 
 
@@ -190,6 +190,14 @@ def outcome_window(store: ReleaseStore, as_of: date) -> tuple[date, date] | None
         return None
     first = as_of + pd.Timedelta(days=windows["gap_days"] + 1)
     return first, first + pd.Timedelta(days=windows["outcome_days"] - 1)
+
+
+def _without_unit(measure: Measure) -> Measure:
+    """`voice minutes` in minutes is voice, as a chart tells the unit and may tell hours."""
+    words, _, last = measure.words.rpartition(" ")
+    return (
+        replace(measure, words=words) if words and last.lower() == (measure.unit or "").lower() else measure
+    )
 
 
 def _without_ending(status: str) -> Became:

@@ -49,7 +49,7 @@ def _risk(page: Page, row: dict[str, Any], history: pd.DataFrame) -> None:
     when = "in the time that the business declares"
     if window is not None:
         when = f"from {page.formats.date(window[0])} to {page.formats.date(window[1])}"
-    columns = st.columns(4)
+    columns = st.columns(3)
     figure(
         columns[0],
         "Chance to leave",
@@ -61,8 +61,11 @@ def _risk(page: Page, row: dict[str, Any], history: pd.DataFrame) -> None:
     )
     figure(columns[1], "Risk", row["risk_tier"], "high, elevated or low, by rank among all scored customers.")
     _value(page, columns[2], row)
-    figure(columns[3], "Segment", row["segment"], "Group of customers for whom one action is recommended.")
-    st.markdown(f"**What to do:** {plain(row['action'] or 'nothing is recommended.')}")
+    st.markdown(
+        f"**Segment:** {plain(row['segment'] or 'unknown')} · **What to do:** "
+        f"{plain(row['action'] or 'nothing is recommended.')}",
+        help="A segment is a group of customers for whom one action is recommended.",
+    )
 
 
 def _value(page: Page, column: DeltaGenerator, row: dict[str, Any]) -> None:

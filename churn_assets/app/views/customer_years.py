@@ -57,7 +57,9 @@ def months_told(page: Page, row: dict[str, Any]) -> None:
 
 def _month_chart(rows: pd.DataFrame, measure: Measure) -> None:
     values = rows[measure.name]
-    step = step_of(measure.unit, float(values.abs().max() or 0.0))
+    biggest = float(values.abs().fillna(0.0).max())
+    step = step_of(measure.unit, biggest)
+    scale = alt.Scale(zero=True) if biggest else alt.Scale(domain=[0, 1])  # nothing but zeros has no height
     shown = pd.DataFrame({"month": rows["month"], "value": values / step.size})
     title = measure.words.capitalize() + (f" ({step.name})" if step.name else "")
     drawn = (
@@ -65,7 +67,7 @@ def _month_chart(rows: pd.DataFrame, measure: Measure) -> None:
         .mark_line(point=alt.OverlayMarkDef(size=30), color=COLOURS[0], invalid="break-paths-filter-domains")
         .encode(
             x=alt.X("month:T", title=None, axis=alt.Axis(format="%m/%y", labelOverlap=True)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=True)),
+            y=alt.Y("value:Q", title=None, scale=scale),
             tooltip=[alt.Tooltip("month:T", format="%Y-%m"), alt.Tooltip("value:Q", format=",.1f")],
         )
         .properties(height=140)

@@ -179,13 +179,12 @@ class Wording:
         """
         import numpy as np
 
-        told = self._spoken_of(feature)
-        own = np.full(len(rows), np.nan)
+        told, own = self._spoken_of(feature), None
         if told_of_usual(told):
             values = known if told is feature else numbers(told, columns[told.name][rows])
             own = np.sign(notable_change(values, self._usual(told, rows, columns)))
         if told is not feature:
-            return own
+            return np.full(len(rows), np.nan) if own is None else own
         typical = self._typical.get(feature.name)
         reference = 0.0 if feature.aggregate in COMPARED_WITH_ZERO else typical
         side = np.zeros(len(rows)) if reference is None else np.sign(known - reference)
@@ -195,7 +194,7 @@ class Wording:
                 side[np.abs(known - typical) < NOTABLE_SHARE] = np.nan
         if feature.aggregate == "trend" and feature.months is not None:
             side[np.abs(known) < CALENDAR / feature.months] = np.nan
-        return np.where(np.isnan(own), side, own)
+        return side if own is None else np.where(np.isnan(own), side, own)
 
 
 def _printed_alike(feature: Feature, known: "NDArray[np.float64]", typical: float) -> "NDArray[np.bool_]":

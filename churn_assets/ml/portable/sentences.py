@@ -98,14 +98,20 @@ def rounded(values: "Numbers", unit: str | None, form: str = "unit") -> "Numbers
 
     steps, of = _scale(unit, form)
     if len(steps) == 1:
-        return _rounded(values / steps[0].size, decimals_of(of, steps[0])) * steps[0].size
+        return _in_steps_of(steps[0], of, values)
     at = np.searchsorted([step.start for step in steps[1:]], np.abs(values), side="right")
+    used = set(at.tolist())
+    if len(used) == 1:
+        return _in_steps_of(steps[used.pop()], of, values)
     result = np.empty_like(values)
-    for index, step in enumerate(steps):
+    for index in used:
         rows = at == index
-        if rows.any():
-            result[rows] = _rounded(values[rows] / step.size, decimals_of(of, step)) * step.size
+        result[rows] = _in_steps_of(steps[index], of, values[rows])
     return result
+
+
+def _in_steps_of(step: Step, unit: str | None, values: "Numbers") -> "Numbers":
+    return _rounded(values / step.size, decimals_of(unit, step)) * step.size
 
 
 def _scale(unit: str | None, form: str) -> tuple[tuple[Step, ...], str | None]:
@@ -123,9 +129,9 @@ def _rounded(values: "Numbers", decimals: dict[float, int]) -> "Numbers":
     (lowest, digits), *higher = sorted(decimals.items())
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.abs(values)
-        result = np.round(values, digits)
+        result = values.round(digits)
         for bound, digits in higher:
-            result = np.where(size >= bound, np.round(values, digits), result)
+            result = np.where(size >= bound, values.round(digits), result)
         if (small := size < lowest).any():
             fine = 10.0 ** (1 - np.floor(np.log10(np.where(size[small] > 0, size[small], 1.0))))  # two digits
             result[small] = np.round(values[small] * fine) / fine
@@ -174,38 +180,37 @@ def _keys(told: Told, texts: dict[str, str]) -> "Words":
     import numpy as np
 
     values, reference, keys = told.values, told.reference, np.full(len(told.values), "text", dtype=object)
-
-    def choose(key: str, rows: "NDArray[np.bool_]") -> None:
-        if key in texts:
-            keys[rows] = key
-
-    if reference is not None:
-        choose("higher", (values > reference) & np.isfinite(values))  # a trend may be up from nothing
-        choose("lower", values < reference)
+    # only what a text asks for is computed: most features have two texts
+    if "higher" in texts and reference is not None:
+        keys[(values > reference) & np.isfinite(values)] = "higher"  # a trend may be up from nothing
+    if "lower" in texts and reference is not None:
+        keys[values < reference] = "lower"
     if told_of_usual(told.feature):
         change = notable_change(values, told.usual)
-        choose("more_than_usual", change > 0)
-        choose("less_than_usual", change < 0)
-    choose("negative", values < 0)
+        for key, rows in (("more_than_usual", change > 0), ("less_than_usual", change < 0)):
+            if key in texts:
+                keys[rows] = key
+    if "negative" in texts:
+        keys[values < 0] = "negative"
     if "zero" in texts:
         nothing = -1 if told.feature.aggregate == "trend" else 0
-        choose("zero", rounded(values, told.feature.unit) == nothing)
-    choose("all", values == 1)
+        keys[rounded(values, told.feature.unit) == nothing] = "zero"
+    if "all" in texts:
+        keys[values == 1] = "all"
     keys[np.isnan(values)] = None
     return keys
 
 
-def _fill(text: str, told: Told, rows: "NDArray[np.intp]") -> "Words":
-    """Fills in a text for some values. Without a typical value the brackets that name it are left out."""
-    import numpy as np
+def _fill(text: str, told: Told, rows: "NDArray[np.intp]") -> "Words | str":
+    """Fills in a text for some values: one text if all have the same.
 
+    Without a typical value the brackets that name it are left out.
+    """
     text = without_typical(text) if told.typical is None else text
-    whole: Any = np.full(len(rows), "", dtype=object)
+    whole: Any = ""  # a text until the first value is added to it
     for part, place, form in parts_of(filled(text, words=told.feature.words)):
-        whole = whole + part
-        if place is not None:
-            whole = whole + _place(place, form, told, rows)
-    filled_in: Words = whole
+        whole = whole + part if place is None else whole + part + _place(place, form, told, rows)
+    filled_in: Words | str = whole
     return filled_in
 
 

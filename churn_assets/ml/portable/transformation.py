@@ -175,15 +175,9 @@ class Transformation:
         for start in range(0, rows, ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
             self._numbers.write(matrix[block], [columns[name][block] for name in self.numeric_features])
-        for at, part in zip(self._starts, self.parts, strict=True):
-            if isinstance(part, CategoryColumn):
-                other = len(part.categories)
-                place = {category: code for code, category in enumerate(part.categories)}
-                place[None] = place.get(MISSING, other)  # type: ignore[index]
-                codes = np.fromiter(
-                    (place.get(value, other) for value in columns[part.feature]), np.intp, rows
-                )
-                matrix[:, at : at + other + 1] = codes[:, None] == np.arange(other + 1)
+        for at, feature, codes, other in self._codes:
+            code = np.fromiter((codes.get(value, other) for value in columns[feature]), np.intp, rows)
+            matrix[:, at : at + other + 1] = code[:, None] == np.arange(other + 1)
         return matrix
 
     @cached_property
@@ -192,6 +186,17 @@ class Transformation:
         widths = [len(_column_names(part)) for part in self.parts]
         starts: list[int] = np.cumsum([0, *widths[:-1]]).tolist()
         return starts
+
+    @cached_property
+    def _codes(self) -> list[tuple[int, str, dict[str | None, int], int]]:
+        """For each categorical feature: its first matrix column, its name, category -> code, and the code of others."""
+        found = []
+        for at, part in zip(self._starts, self.parts, strict=True):
+            if isinstance(part, CategoryColumn):
+                codes: dict[str | None, int] = {name: code for code, name in enumerate(part.categories)}
+                other = len(codes)
+                found.append((at, part.feature, codes | {None: codes.get(MISSING, other)}, other))
+        return found
 
     @cached_property
     def _numbers(self) -> "_Numbers":

@@ -68,7 +68,7 @@ def test_who_objected_is_known_to_have_and_nothing_else_is_told(store: ReleaseSt
 def test_measures_are_those_that_the_business_declares(store: ReleaseStore) -> None:
     assert [(m.name, m.words, m.unit) for m in measures(store)] == [
         ("revenue", "revenue", "EUR"),
-        ("data_mb", "data mb", "MB"),
+        ("data_mb", "data", "MB"),
         ("tickets", "tickets", None),
     ]
 
