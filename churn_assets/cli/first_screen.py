@@ -35,7 +35,7 @@ LABEL_WIDTH = 10
 LONGEST_LIST = 40  # characters of the list of months that are not known
 TIERS = ("high", "elevated", "low")
 NEXT_STEPS = (
-    ("make ui, make serve", "http://127.0.0.1:3000 (Dagster) and :8000/docs (the service)"),
+    ("make app, make ui, make serve", "http://127.0.0.1:8501, :3000 and :8000/docs"),
     ("{command} summary --full", "tables, findings, refused rows, segments, actions"),
     ("{command} init --help", "your own data: see docs/sources.md"),
 )

@@ -112,7 +112,7 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
         "7 customers of telecom scored as of 2025-06-30",
         "from 2025-07-08 to 2025-08-06",
         "churn-assets summary --full",
-        "make ui, make serve",
+        "make app, make ui, make serve",
         "docs/sources.md",
     ):
         assert said in told
