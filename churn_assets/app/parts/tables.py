@@ -77,7 +77,7 @@ def table(
 
 
 def _print_of(rows: pd.DataFrame) -> str:
-    """A short digest, part of the widget's name: Streamlit keeps chosen places, and other rows may come to stand there."""
+    """A short digest for the name of the widget: Streamlit keeps chosen places, where other rows may stand later."""
     text = rows.to_json(orient="values", date_format="iso", default_handler=str)
     return hashlib.sha256(str(text).encode()).hexdigest()[:12]
 
