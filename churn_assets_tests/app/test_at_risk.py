@@ -27,6 +27,7 @@ from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import tables
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.marking import BUSINESS, crm, marked, publish_contacts
+from churn_assets_tests.app.opening import choose_rows
 from churn_assets_tests.serving.release.made import KEYS
 
 CONTACTS = [
@@ -191,14 +192,6 @@ def test_a_short_sentence_ends_with_a_word_and_says_that_it_was_cut(sentence: st
     assert len(said) <= 60
 
 
-def choose(page: AppTest, *positions: int) -> AppTest:
-    """The page with these rows of the list chosen."""
-    page.session_state["at_risk_0_table"] = {
-        "selection": {"rows": list(positions), "columns": [], "cells": []}
-    }
-    return page.run()
-
-
 def texts(page: AppTest) -> str:
     parts = (page.caption, page.info, page.warning, page.success, page.error, page.markdown)
     return "\n".join(str(element.value) for part in parts for element in part)
@@ -241,7 +234,7 @@ def test_a_wrong_address_is_a_sentence(
 
 
 def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) -> None:
-    page = choose(opened(writable, "at_risk"), 0, 1)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0, 1)
     assert "2 chosen" in [s.value for s in page.subheader]
     keys = page.dataframe[0].value["customer_key"].tolist()[:2]
     page.selectbox(key="outcome").select("declined")
@@ -253,8 +246,7 @@ def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) ->
     listed = page.dataframe[0].value["customer_key"].tolist()
     assert not {*keys} & {*listed[:25]}, "who was contacted is not called first any more"
     assert "chosen" not in " ".join(s.value for s in page.subheader), "a second click marks nobody again"
-    page.session_state["marked_today_1_table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    page.run()
+    choose_rows(page, 1, 0)
     page.button(key="take_back").click().run()
     assert not page.error and "1 taken back" in texts(page)
     assert len([m for m in marks(writable, today) if m.row.state == "made"]) == 1
@@ -262,9 +254,25 @@ def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) ->
     assert acts == ["contact_marked", "contact_marked", "contact_withdrawn"]
 
 
+@pytest.mark.parametrize("other", ["page", "sort", "risk"])
+def test_another_list_forgets_which_rows_were_chosen(home: Settings, opened: Open, other: str) -> None:
+    """Rows are chosen by their places: another customer in the same place is not chosen."""
+    page = choose_rows(opened(home, "at_risk"), 0, 0, 1)
+    before = page.dataframe[0].value["customer_key"].tolist()
+    assert "2 chosen" in [s.value for s in page.subheader]
+    if other == "page":
+        page.number_input(key="page").set_value(2).run()
+    elif other == "sort":
+        page.selectbox(key="sort").select("key").run()
+    else:
+        page.multiselect(key="risk").set_value(["low"]).run()
+    assert page.dataframe[0].value["customer_key"].tolist()[:2] != before[:2]
+    assert "Choose rows in the table" in texts(page) and not page.subheader
+
+
 def test_a_viewer_marks_nobody(home: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
-    page = choose(opened(home, "at_risk"), 0)
+    page = choose_rows(opened(home, "at_risk"), 0, 0)
     assert "Agents, managers and stewards can mark contacts" in texts(page)
     assert [b for b in page.button if b.key == "mark"] == []
 
@@ -284,14 +292,14 @@ def test_what_becomes_of_a_mark_is_told_before_it_is_made(
 ) -> None:
     settings = Settings(home=str(tmp_path))
     publish_contacts(settings, CONTACTS, BUSINESS | edits)
-    assert told in texts(choose(opened(settings, "at_risk"), 0))
+    assert told in texts(choose_rows(opened(settings, "at_risk"), 0, 0))
 
 
 def test_without_the_key_of_the_identity_file_nobody_is_marked_and_the_page_says_why(
     writable: Settings, opened: Open
 ) -> None:
     (writable.home_path / "identity.key").unlink()
-    page = choose(opened(writable, "at_risk"), 0)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
     assert not page.error
     assert "Contacts cannot be marked now: the file that names the customers cannot be opened" in texts(page)
 
@@ -318,7 +326,7 @@ def test_the_view_of_contacts_tells_last_months_outcome(home: Settings, opened: 
 def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_record(
     writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = choose(opened(writable, "at_risk"), 0, 2)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0, 2)
     shown = page.dataframe[0].value.iloc[[0, 2]]
     page.button(key="with_people").click().run()
     assert not page.error and not page.exception
@@ -328,5 +336,5 @@ def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_reco
     assert told == [("export", 2)]
     assert len(shown) == 2
     monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
-    page = choose(opened(writable, "at_risk"), 0)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
     assert [b for b in page.button if b.key == "with_people"] == []
