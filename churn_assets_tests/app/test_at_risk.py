@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
-from churn_assets.app.contacts import SOURCE, marks
+from churn_assets.app.contacts import SOURCE, Contacted, mark, marks
 from churn_assets.app.queries.at_risk import (
     ORDERS,
     Filters,
@@ -21,13 +23,16 @@ from churn_assets.app.queries.at_risk import (
 )
 from churn_assets.app.queries.contacts import NOTHING, Fresh, Pending, became, contacted_in, months, share
 from churn_assets.app.store import ReleaseHolder, ReleaseStore
+from churn_assets.contracts.feature import Feature
 from churn_assets.operations.audit.verification import stored
 from churn_assets.reporting.words import short
+from churn_assets.serving.release.words import FeatureWords
 from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import tables
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.marking import BUSINESS, crm, marked, publish_contacts
 from churn_assets_tests.app.opening import choose_rows
+from churn_assets_tests.app.told import WORDS, frames, publish_told
 from churn_assets_tests.serving.release.made import KEYS
 
 CONTACTS = [
@@ -39,6 +44,7 @@ CONTACTS = [
     marked(5, date(2025, 12, 22), "m5", "declined", state="withdrawn"),
     marked(6, date(2025, 12, 23), "m6", "declined"),
 ]
+NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
 RECENT = {KEYS[0], KEYS[3], KEYS[4], KEYS[6]}
 
 
@@ -197,6 +203,12 @@ def texts(page: AppTest) -> str:
     return "\n".join(str(element.value) for part in parts for element in part)
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is noon, so that no test sees midnight pass."""
+    monkeypatch.setattr("churn_assets.access.keys.now", lambda: NOON)
+
+
 @pytest.fixture
 def writable(tmp_path: Path) -> Settings:
     """A home of its own, for tests that mark."""
@@ -218,11 +230,14 @@ def test_a_filter_in_the_address_changes_the_table(home: Settings, opened: Open)
     ("filters", "told"),
     [
         ({"segment": "nonsense"}, "Nobody has the segment 'nonsense' in this month."),
+        ({"risk": "[x](https://evil.example)"}, r"Nobody has the risk '\[x\]\(https\:"),
+        ({"view": "What became of contacts", "month": "![x](y)"}, r"Nobody was contacted in '\!\[x\]"),
+        ({"segment": "=at risk", "risk": "high", "page": "2"}, "The list has 1 page with these filters."),
         (
-            {"risk": "high", "driver": "loyalty", "attributes": "region", "region": "west", "page": "9"},
-            "pages with these filters",
+            {"risk": "high", "driver": "loyalty", "attributes": "region", "of_region": "west", "page": "9"},
+            "The list has 1 page with these filters.",
         ),
-        ({"view": "What became of contacts", "month": "1999-01"}, "Nobody was contacted in '1999-01'."),
+        ({"view": "What became of contacts", "month": "1999-01"}, r"Nobody was contacted in '1999\-01'"),
     ],
 )
 def test_a_wrong_address_is_a_sentence(
@@ -241,7 +256,7 @@ def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) ->
     page.button(key="mark").click().run()
     assert not page.error and not page.exception, texts(page)
     assert "2 marked as contacted" in texts(page)
-    today = datetime.now(UTC).date()
+    today = NOON.date()
     assert sorted(m.row.outcome for m in marks(writable, today)) == ["declined"] * 2
     listed = page.dataframe[0].value["customer_key"].tolist()
     assert not {*keys} & {*listed[:25]}, "who was contacted is not called first any more"
@@ -252,6 +267,29 @@ def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) ->
     assert len([m for m in marks(writable, today) if m.row.state == "made"]) == 1
     acts = [e[0].act for _, e in stored(writable) if e is not None]
     assert acts == ["contact_marked", "contact_marked", "contact_withdrawn"]
+
+
+def test_a_double_click_marks_once(writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
+    page.selectbox(key="outcome").select("declined")
+    clicks = 1
+
+    def mark_while_the_second_click_comes(*given: Any, **more: Any) -> list[str]:
+        nonlocal clicks
+        found = mark(*given, **more)
+        context = get_script_run_ctx()
+        if clicks == 1 and context is not None:
+            clicks = 2
+            states = WidgetStates(widgets=context.session_state.get_widget_states())
+            again = RerunData(widget_states=states, page_script_hash=context.page_script_hash)
+            context.script_requests.request_rerun(again)
+        return found
+
+    monkeypatch.setattr("churn_assets.app.contacts.mark", mark_while_the_second_click_comes)
+    page.button(key="mark").click().run()
+    assert not page.error and not page.exception and clicks == 2
+    assert len(marks(writable, NOON.date())) == 1
+    assert "1 marked as contacted" in texts(page)
 
 
 @pytest.mark.parametrize("other", ["page", "sort", "risk"])
@@ -321,6 +359,48 @@ def test_the_view_of_contacts_tells_last_months_outcome(home: Settings, opened: 
         "Not known yet": "0",
     }
     assert "not what the contacts did" in texts(page)
+
+
+def test_who_objected_since_is_not_listed_among_those_contacted(writable: Settings, opened: Open) -> None:
+    chosen = [Contacted(KEYS[number], f"C-{number:04d}", None, False) for number in (7, 195)]
+    now = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    mark(writable, "ada", chosen, "declined", on=now.date(), scored_on=date(2025, 12, 31), now=now)
+    page = opened(writable, "at_risk", view="What became of contacts", month="2026-01")
+    assert page.dataframe[1].value["customer_key"].tolist() == [KEYS[7]]
+
+
+def test_several_contacts_of_few_customers_are_all_listed(tmp_path: Path, opened: Open) -> None:
+    settings = Settings(home=str(tmp_path))
+    rows = [crm(number, date(2025, 12, day)) for number in range(20) for day in (2, 9, 16)]
+    publish_contacts(settings, rows)
+    page = opened(settings, "at_risk", view="What became of contacts")
+    assert len(page.dataframe[1].value) == 50
+    page.number_input(key="contacts_page").set_value(2).run()
+    assert len(page.dataframe[1].value) == 10
+    page.number_input(key="contacts_page").set_value(3).run()
+    assert not page.error and "There are 2 pages of contacts." in texts(page)
+
+
+def test_an_attribute_may_be_called_like_a_filter(tmp_path: Path, opened: Open) -> None:
+    settings, values = Settings(home=str(tmp_path)), frames()["snapshots"]
+    named = Feature("page", "category", "profile", "page", "customers", "attribute", column="page")
+    words = [*WORDS, FeatureWords(named, False, None, None, None, "Page.")]
+    publish_told(settings.releases_uri, snapshots=values.assign(page=values["region"]), words=words)
+    page = opened(settings, "at_risk", attributes="page", of_page="north")
+    assert not page.error and not page.exception
+    assert f"{(values['region'] == 'north').sum()} customers, page 1" in texts(page)
+
+
+def test_the_value_is_that_of_the_other_pages_with_its_unit(tmp_path: Path, opened: Open) -> None:
+    settings = Settings(home=str(tmp_path))
+    spent = Feature("spent_3m", "number", "value", "spent", aggregate="sum", months=3, unit="GBP")
+    words = [*WORDS, FeatureWords(spent, False, None, None, "GBP", "Sum.")]
+    publish_told(settings.releases_uri, value="spent_3m", words=words)
+    listed = opened(settings, "at_risk").dataframe[0]
+    assert set(listed.value["worth"]) == {7.0}  # 20 in 3 months
+    assert "Value (GBP per month)" in listed.proto.columns
+    publish_told(settings.releases_uri, 1)
+    assert "worth" not in opened(settings, "at_risk").dataframe[0].value, "no value is declared"
 
 
 def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_record(
