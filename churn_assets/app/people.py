@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from churn_assets.app.natural_ids import NaturalIds
 from churn_assets.app.reader import Reader
-from churn_assets.app.search import ID, KEY, OWNER, Hit, by_id, by_key, by_name
+from churn_assets.app.search import ID, KEY, MOST, OWNER, Hit, by_id, by_key, by_name
 from churn_assets.operations.audit.chain import AuditError, record
 from churn_assets.operations.audit.entry import Act
 from churn_assets.operations.log.writing import event
@@ -100,8 +100,13 @@ class IdentityBook:
         return people, (reader.owner or "") if limited else None
 
     def _recorded(self, reader: Reader, hits: list[Hit], asked: str | None = None) -> list[Hit]:
+        """The hits, once each of them is a record; a look that shows nobody is one record."""
         keys = sorted({hit.customer_key for hit in hits})
-        self._record(reader, "look_up", keys, asked)
+        if not keys or len(hits) > MOST:
+            self._record(reader, "look_up", keys, asked)
+        else:
+            for key in keys:
+                self._record(reader, "look_up", [key])
         return hits
 
     def _record(self, reader: Reader, act: Act, keys: Sequence[str], asked: str | None = None) -> None:

@@ -120,6 +120,13 @@ def test_an_address_of_no_page_is_a_sentence(settings: Settings, client: Client)
         assert browser.get(place).status_code == 200
 
 
+def test_what_an_identity_provider_sends_back_is_no_key_of_ours(settings: Settings, client: Client) -> None:
+    """Some providers send a code with the shape of a token."""
+    code = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmVk"
+    assert client(settings).get(f"/oauth2callback?code={code}&state=x").text == "the page"
+    assert client(settings).get(f"/at_risk?code={code}").status_code == 403
+
+
 def test_another_website_opens_no_socket(settings: Settings, client: Client) -> None:
     browser = client(settings)
     headers = {"origin": "https://evil.example"}

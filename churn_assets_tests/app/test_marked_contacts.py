@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +85,10 @@ def snapshot(house: Lakehouse, business: Business, month: str) -> pd.DataFrame:
 
 
 def test_a_contact_marked_on_the_page_is_in_the_next_snapshot_and_one_taken_back_is_not(
-    house: Lakehouse, opened: Open
+    house: Lakehouse, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    noon = datetime.combine(TODAY, time(12), UTC)  # so that no midnight passes
+    monkeypatch.setattr("churn_assets.access.keys.now", lambda: noon)
     settings = house.settings
     business = load_business(settings.business_path)
     assert snapshot(house, business, BEFORE).isna().all(axis=None), "nobody used the page: unknown, not zero"

@@ -51,7 +51,8 @@ def test_a_look_is_recorded_with_keys_and_without_names(tmp_path: Path) -> None:
     assert list(people.export(STEWARD, ["k3", "k1"])["customer_id"]) == ["C-1", "C-3"]
     assert acts(tmp_path) == [
         ("look_up", "anna", "k3", 1),
-        ("look_up", "anna", "2 customers", 2),
+        ("look_up", "anna", "k1", 1),
+        ("look_up", "anna", "k2", 1),
         ("look_up", "stan", "0 customers", 0),
         ("look_up", "stan", "k1", 1),
         ("export", "stan", "2 customers", 2),

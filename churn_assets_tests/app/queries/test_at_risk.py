@@ -1,15 +1,13 @@
-"""The work list: what it shows against an independent computation, and the page on which contacts are marked."""
+"""The work list: what it shows, against an independent computation."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from churn_assets.app.contacts import SOURCE, marks
+from churn_assets.app.contacts import SOURCE
 from churn_assets.app.queries.at_risk import (
     ORDERS,
     Filters,
@@ -21,24 +19,12 @@ from churn_assets.app.queries.at_risk import (
 )
 from churn_assets.app.queries.contacts import NOTHING, Fresh, Pending, became, contacted_in, months, share
 from churn_assets.app.store import ReleaseHolder, ReleaseStore
-from churn_assets.operations.audit.verification import stored
 from churn_assets.reporting.words import short
 from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import tables
-from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.marking import BUSINESS, crm, marked, publish_contacts
-from churn_assets_tests.app.opening import choose_rows
+from churn_assets_tests.app.marking import BUSINESS, CONTACTS, publish_contacts
 from churn_assets_tests.serving.release.made import KEYS
 
-CONTACTS = [
-    crm(0, date(2025, 12, 20)),
-    crm(1, date(2025, 12, 21), arm="control"),
-    crm(2, date(2025, 10, 1), left_on=date(2025, 11, 3)),
-    crm(3, date(2025, 12, 2), left_on=date(2025, 12, 30)),
-    marked(4, date(2025, 12, 22), "m4", "accepted"),
-    marked(5, date(2025, 12, 22), "m5", "declined", state="withdrawn"),
-    marked(6, date(2025, 12, 23), "m6", "declined"),
-]
 RECENT = {KEYS[0], KEYS[3], KEYS[4], KEYS[6]}
 
 
@@ -94,7 +80,7 @@ def test_filters_let_through_whom_pandas_lets_through(store: ReleaseStore) -> No
     assert 0 < len(cases[-1][1]) < len(of)
 
 
-def test_a_segment_that_recommends_no_contact_is_called_last(tmp_path: Path) -> None:
+def test_a_segment_without_a_contact_recommends_nobody(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path))
     rules = [{"name": "=at risk", "action": "leave in peace", "when": {}, "contact": False}]
     publish_contacts(settings, CONTACTS, BUSINESS | {"segments": {"rules": rules}})
@@ -190,151 +176,3 @@ def test_the_interval_of_a_share_is_wilsons() -> None:
 def test_a_short_sentence_ends_with_a_word_and_says_that_it_was_cut(sentence: str, said: str) -> None:
     assert short(sentence) == said
     assert len(said) <= 60
-
-
-def texts(page: AppTest) -> str:
-    parts = (page.caption, page.info, page.warning, page.success, page.error, page.markdown)
-    return "\n".join(str(element.value) for part in parts for element in part)
-
-
-@pytest.fixture
-def writable(tmp_path: Path) -> Settings:
-    """A home of its own, for tests that mark."""
-    settings = Settings(home=str(tmp_path))
-    publish_contacts(settings, CONTACTS)
-    return settings
-
-
-def test_a_filter_in_the_address_changes_the_table(home: Settings, opened: Open) -> None:
-    page = opened(home, "at_risk", risk="high")
-    assert not page.error and not page.exception
-    assert "15 customers, page 1 of 1." in texts(page)
-    assert set(page.dataframe[0].value["risk_tier"]) == {"high"}
-    page.multiselect(key="risk").set_value([]).run()
-    assert "150 customers, page 1 of 6." in texts(page)
-
-
-@pytest.mark.parametrize(
-    ("filters", "told"),
-    [
-        ({"segment": "nonsense"}, "Nobody has the segment 'nonsense' in this month."),
-        (
-            {"risk": "high", "driver": "loyalty", "attributes": "region", "region": "west", "page": "9"},
-            "pages with these filters",
-        ),
-        ({"view": "What became of contacts", "month": "1999-01"}, "Nobody was contacted in '1999-01'."),
-    ],
-)
-def test_a_wrong_address_is_a_sentence(
-    home: Settings, opened: Open, filters: dict[str, str], told: str
-) -> None:
-    page = opened(home, "at_risk", **filters)
-    assert not page.error and not page.exception
-    assert told in texts(page)
-
-
-def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) -> None:
-    page = choose_rows(opened(writable, "at_risk"), 0, 0, 1)
-    assert "2 chosen" in [s.value for s in page.subheader]
-    keys = page.dataframe[0].value["customer_key"].tolist()[:2]
-    page.selectbox(key="outcome").select("declined")
-    page.button(key="mark").click().run()
-    assert not page.error and not page.exception, texts(page)
-    assert "2 marked as contacted" in texts(page)
-    today = datetime.now(UTC).date()
-    assert sorted(m.row.outcome for m in marks(writable, today)) == ["declined"] * 2
-    listed = page.dataframe[0].value["customer_key"].tolist()
-    assert not {*keys} & {*listed[:25]}, "who was contacted is not called first any more"
-    assert "chosen" not in " ".join(s.value for s in page.subheader), "a second click marks nobody again"
-    choose_rows(page, 1, 0)
-    page.button(key="take_back").click().run()
-    assert not page.error and "1 taken back" in texts(page)
-    assert len([m for m in marks(writable, today) if m.row.state == "made"]) == 1
-    acts = [e[0].act for _, e in stored(writable) if e is not None]
-    assert acts == ["contact_marked", "contact_marked", "contact_withdrawn"]
-
-
-@pytest.mark.parametrize("other", ["page", "sort", "risk"])
-def test_another_list_forgets_which_rows_were_chosen(home: Settings, opened: Open, other: str) -> None:
-    """Rows are chosen by their places: another customer in the same place is not chosen."""
-    page = choose_rows(opened(home, "at_risk"), 0, 0, 1)
-    before = page.dataframe[0].value["customer_key"].tolist()
-    assert "2 chosen" in [s.value for s in page.subheader]
-    if other == "page":
-        page.number_input(key="page").set_value(2).run()
-    elif other == "sort":
-        page.selectbox(key="sort").select("key").run()
-    else:
-        page.multiselect(key="risk").set_value(["low"]).run()
-    assert page.dataframe[0].value["customer_key"].tolist()[:2] != before[:2]
-    assert "Choose rows in the table" in texts(page) and not page.subheader
-
-
-def test_a_viewer_marks_nobody(home: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
-    page = choose_rows(opened(home, "at_risk"), 0, 0)
-    assert "Agents, managers and stewards can mark contacts" in texts(page)
-    assert [b for b in page.button if b.key == "mark"] == []
-
-
-@pytest.mark.parametrize(
-    ("edits", "told"),
-    [
-        ({"treatments": []}, "declares no source app_contacts"),
-        (
-            {"calendar": {"start": "2025-01", "end": "2025-12"}},
-            "calendar of this business ended on 31 December 2025",
-        ),
-    ],
-)
-def test_what_becomes_of_a_mark_is_told_before_it_is_made(
-    tmp_path: Path, opened: Open, edits: dict[str, Any], told: str
-) -> None:
-    settings = Settings(home=str(tmp_path))
-    publish_contacts(settings, CONTACTS, BUSINESS | edits)
-    assert told in texts(choose_rows(opened(settings, "at_risk"), 0, 0))
-
-
-def test_without_the_key_of_the_identity_file_nobody_is_marked_and_the_page_says_why(
-    writable: Settings, opened: Open
-) -> None:
-    (writable.home_path / "identity.key").unlink()
-    page = choose_rows(opened(writable, "at_risk"), 0, 0)
-    assert not page.error
-    assert "Contacts cannot be marked now: the file that names the customers cannot be opened" in texts(page)
-
-
-def test_without_any_source_of_contacts_nobody_is_called_uncontacted(tmp_path: Path, opened: Open) -> None:
-    settings = Settings(home=str(tmp_path))
-    publish_contacts(settings, [])
-    assert "nobody knows who was contacted" in texts(opened(settings, "at_risk"))
-    assert "No contact is known yet" in texts(opened(settings, "at_risk", view="What became of contacts"))
-
-
-def test_the_view_of_contacts_tells_last_months_outcome(home: Settings, opened: Open) -> None:
-    page = opened(home, "at_risk", view="What became of contacts")
-    assert not page.error and not page.exception
-    assert {m.label: m.value for m in page.metric} == {
-        "Customers contacted": "4",
-        "Left since": "1",
-        "Still here": "3",
-        "Not known yet": "0",
-    }
-    assert "not what the contacts did" in texts(page)
-
-
-def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_record(
-    writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = choose_rows(opened(writable, "at_risk"), 0, 0, 2)
-    shown = page.dataframe[0].value.iloc[[0, 2]]
-    page.button(key="with_people").click().run()
-    assert not page.error and not page.exception
-    [offered] = [b for b in page.download_button if b.key == "people_download"]
-    assert "2 with contact data" in offered.label
-    told = [(e[0].act, e[0].customers) for _, e in stored(writable) if e is not None]
-    assert told == [("export", 2)]
-    assert len(shown) == 2
-    monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
-    page = choose_rows(opened(writable, "at_risk"), 0, 0)
-    assert [b for b in page.button if b.key == "with_people"] == []
