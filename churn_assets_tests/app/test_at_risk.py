@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.testing.v1 import AppTest
 
-from churn_assets.app.contacts import SOURCE, marks
+from churn_assets.app import contacts
+from churn_assets.app.contacts import SOURCE, mark, marks
 from churn_assets.app.queries.at_risk import (
     ORDERS,
     Filters,
@@ -24,7 +27,7 @@ from churn_assets.app.store import ReleaseHolder, ReleaseStore
 from churn_assets.operations.audit.verification import stored
 from churn_assets.reporting.words import short
 from churn_assets.settings import Settings
-from churn_assets_tests.api.releases import tables
+from churn_assets_tests.api.releases import SCORED, tables
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.marking import BUSINESS, crm, marked, publish_contacts
 from churn_assets_tests.serving.release.made import KEYS
@@ -226,10 +229,13 @@ def test_a_filter_in_the_address_changes_the_table(home: Settings, opened: Open)
     [
         ({"segment": "nonsense"}, "Nobody has the segment 'nonsense' in this month."),
         (
-            {"risk": "high", "driver": "loyalty", "attributes": "region", "region": "west", "page": "9"},
+            {"risk": "high", "driver": "loyalty", "attributes": "region", "is_region": "west", "page": "9"},
             "pages with these filters",
         ),
-        ({"view": "What became of contacts", "month": "1999-01"}, "Nobody was contacted in '1999-01'."),
+        ({"view": "What became of contacts", "month": "1999-01"}, r"Nobody was contacted in '1999\-01'."),
+        ({"risk": "![x](https://a.example/b.png)"}, r"the risk '\!\[x\]\(https\://a\.example/b\.png\)' in"),
+        ({"view": "What became of contacts", "month": "$x$"}, r"Nobody was contacted in '\$x\$'."),
+        ({"segment": "x" * 9000}, f"Nobody has the segment '{'x' * 59}…' in this month."),
     ],
 )
 def test_a_wrong_address_is_a_sentence(
@@ -238,6 +244,33 @@ def test_a_wrong_address_is_a_sentence(
     page = opened(home, "at_risk", **filters)
     assert not page.error and not page.exception
     assert told in texts(page)
+
+
+def test_a_feature_may_have_the_name_of_a_filter(tmp_path: Path, opened: Open) -> None:
+    settings = Settings(home=str(tmp_path))
+    publish_contacts(settings, CONTACTS, feature="value")
+    page = opened(settings, "at_risk", attributes="region", is_value="north")
+    assert not page.error and not page.exception
+    assert page.multiselect(key="is_value").value == ["north"]
+    assert f"{len(SCORED)} customers" not in texts(page)
+
+
+def test_the_list_is_shown_while_the_landing_zone_cannot_be_read(writable: Settings, opened: Open) -> None:
+    (writable.home_path / "landing").mkdir()
+    (writable.home_path / "landing" / "app_contacts").write_text("no folder")
+    page = opened(writable, "at_risk")
+    assert not page.error and not page.exception
+    assert "Contacts that were marked here lately are not shown" in texts(page)
+    assert len(page.dataframe[0].value) == 25
+
+
+def test_a_mark_that_cannot_be_written_is_a_sentence(writable: Settings, opened: Open) -> None:
+    page = choose(opened(writable, "at_risk"), 0)
+    (writable.home_path / "landing").symlink_to("/dev/null/landing")
+    page.selectbox(key="outcome").select("declined")
+    page.button(key="mark").click().run()
+    assert "cannot be written" in texts(page)
+    assert "This page cannot be shown" not in texts(page)
 
 
 def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) -> None:
@@ -260,6 +293,31 @@ def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) ->
     assert len([m for m in marks(writable, today) if m.row.state == "made"]) == 1
     acts = [e[0].act for _, e in stored(writable) if e is not None]
     assert acts == ["contact_marked", "contact_marked", "contact_withdrawn"]
+
+
+def test_a_double_click_marks_once(writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = choose(opened(writable, "at_risk"), 0)
+    page.selectbox(key="outcome").select("declined")
+    page.button(key="mark").click()
+    click = page._tree.get_widget_states()
+
+    def and_again(*given: Any, **more: Any) -> list[str]:
+        """Marks, and meanwhile the second click arrives."""
+        running = get_script_run_ctx()
+        assert running is not None and running.script_requests is not None
+        monkeypatch.undo()
+        monkeypatch.setenv("CHURN_HOME", str(writable.home_path))
+        monkeypatch.setenv("CHURN_APP_ROLE", "steward")
+        running.script_requests.request_rerun(
+            RerunData(widget_states=click, page_script_hash=page._page_hash)
+        )
+        return mark(*given, **more)
+
+    monkeypatch.setattr(contacts, "mark", and_again)
+    page.run()
+    assert not page.error and not page.exception
+    assert len(marks(writable, datetime.now(UTC).date())) == 1
+    assert "1 marked as contacted" in texts(page)
 
 
 def test_a_viewer_marks_nobody(home: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What can be done with chosen customers of the work list: export them, mark them as contacted, take marks back."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -18,13 +19,40 @@ from churn_assets.months import month_end
 from churn_assets.operations.audit.chain import AuditError, record
 from churn_assets.reporting.words import capitalised, spoken
 
-MADE = "marks_made"  # in the session: how often this reader marked, so that the choice of rows starts anew
-TOLD = "marks_told"  # in the session: what the last act did
+ACTS = "acts"  # in the session
+
+
+@dataclass
+class Acts:
+    """What this reader did.
+
+    It is changed in place: whoever writes to the session may be ended there by the next click, and would then do the
+    act a second time.
+
+    Attributes:
+        number: how often they marked or took back, so that the choice of rows starts anew.
+        told: what the last act did, until it is shown.
+    """
+
+    number: int = 0
+    told: str | None = None
+
+    def done(self, told: str) -> None:
+        """One more act."""
+        self.number, self.told = self.number + 1, told
+
+
+def acts() -> Acts:
+    """What this reader did in this session."""
+    found: Acts = st.session_state.setdefault(ACTS, Acts())
+    return found
 
 
 def show_actions(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]) -> None:
-    if told := st.session_state.pop(TOLD, None):
-        st.success(told, icon=":material/check:")
+    so_far = acts()
+    if so_far.told:
+        st.success(so_far.told, icon=":material/check:")
+        so_far.told = None
     if rows.empty:
         st.caption("Choose rows in the table to export them or to mark them as contacted.")
         return
@@ -152,6 +180,7 @@ def _mark(page: Page, rows: pd.DataFrame, ids: NaturalIds, outcome: str | None, 
     if not mine:
         st.error("None of these customers is yours. Ask whoever looks after them, or a manager.")
         return
+    so_far = acts()
     try:
         contacts.mark(
             page.settings, page.reader.name, mine, outcome or "", on=day, scored_on=page.store.as_of
@@ -161,10 +190,7 @@ def _mark(page: Page, rows: pd.DataFrame, ids: NaturalIds, outcome: str | None, 
         return
     left_out = len(rows) - len(mine)
     also = f" {left_out} of the chosen customers are not yours and were left out." if left_out else ""
-    st.session_state[TOLD] = (
-        f"{len(mine)} marked as contacted.{also} You can take it back below until midnight UTC."
-    )
-    st.session_state[MADE] = st.session_state.get(MADE, 0) + 1
+    so_far.done(f"{len(mine)} marked as contacted.{also} You can take it back below until midnight UTC.")
     st.rerun()
 
 
@@ -191,14 +217,14 @@ def show_today(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str])
             "outcome": TableColumn("Outcome", "What came of the contact."),
             "contacted_on": TableColumn("Day", "Day of the contact.", "date"),
         }
-        acts = st.session_state.get(MADE, 0)
-        positions = table(page, rows, "marked_today", columns, selection="many", key=f"marked_today_{acts}")
+        key = f"marked_today_{acts().number}"
+        positions = table(page, rows, "marked_today", columns, selection="many", key=key)
         if st.button("Take back the chosen marks", disabled=not positions, key="take_back"):
             _withdraw(page, [of_today[p] for p in positions], keys)
 
 
 def _withdraw(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]) -> None:
-    held, done = in_release(page.store), 0
+    held, done, so_far = in_release(page.store), 0, acts()
     for mark in marks:
         try:
             contacts.withdraw(
@@ -213,6 +239,5 @@ def _withdraw(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]) 
         except (contacts.ContactError, AuditError) as error:
             st.error(str(error))
     if done == len(marks):
-        st.session_state[TOLD] = f"{done} taken back."
-        st.session_state[MADE] = st.session_state.get(MADE, 0) + 1
+        so_far.done(f"{done} taken back.")
         st.rerun()

@@ -11,11 +11,12 @@ from churn_assets.app.page import Page
 from churn_assets.app.parts.filters import chosen
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
+from churn_assets.app.parts.words import plain, typed
 from churn_assets.app.queries import at_risk as query
 from churn_assets.app.queries.contacts import Fresh, fresh
-from churn_assets.app.views.acts_on_customers import MADE, show_actions, show_today
+from churn_assets.app.views.acts_on_customers import acts, show_actions, show_today
 from churn_assets.app.views.contact_results import show_results
-from churn_assets.app.views.marked import keys_of_marks
+from churn_assets.app.views.marked import keys_of_marks, marks_of
 
 SIZES = (25, 50, 100)
 NAMES = ("risk", "value", "segment", "driver", "contacted", "recommended", "attributes")  # of filters
@@ -31,7 +32,7 @@ def show(page: Page) -> None:
         "Customers by how likely they leave, with the main reason and the recommended action. Choose rows to export "
         "them, or to mark them as contacted.",
     )
-    marks = contacts.marks(page.settings, page.store.as_of.replace(day=1))
+    marks = marks_of(page)
     keys = keys_of_marks(page, marks)
     found = fresh(page.store, marks, keys)
     view = chosen(
@@ -86,8 +87,7 @@ def _show_list(page: Page, found: Fresh) -> None:
         else None,
         outcome=listed.rows["outcome"].map(contacts.OUTCOMES, na_action="ignore"),
     )
-    acts = st.session_state.get(MADE, 0)
-    positions = table(page, rows, "at_risk", columns, selection="many", key=f"at_risk_{acts}")
+    positions = table(page, rows, "at_risk", columns, selection="many", key=f"at_risk_{acts().number}")
     show_actions(page, rows.iloc[positions], columns)
 
 
@@ -105,7 +105,7 @@ def _filters(page: Page, found: Fresh) -> query.Filters:
     for column, (name, label) in zip(columns, labels.items(), strict=True):
         options = query.choices(page.store, name)
         if strange := [value for value in wanted[name] if value and value not in options]:
-            st.warning(f"Nobody has the {label.lower()} {', '.join(strange)!r} in this month.")
+            st.warning(f"Nobody has the {label.lower()} {typed(', '.join(strange))} in this month.")
         given[name] = chosen(column.multiselect, label, options, name=name, help=helps[name])
     left, middle, right = st.columns([1, 1, 2])
     known = query.contacts_known(page.store, found)
@@ -152,17 +152,16 @@ def _attributes(
     categories: dict[str, Sequence[str]] = {}
     ranges: dict[str, tuple[float, float]] = {}
     for name in names:
-        attribute = of[name]
+        attribute, label = of[name], plain(of[name].words)
+        parameter = f"is_{name}"  # a feature may have the name of another filter
         if not attribute.is_number:
-            values = chosen(
-                st.multiselect, attribute.words, query.values_of(page.store, attribute), name=name
-            )
+            values = chosen(st.multiselect, label, query.values_of(page.store, attribute), name=parameter)
             if values:
                 categories[name] = values
         elif (bounds := query.range_of(page.store, attribute)) is None or bounds[0] == bounds[1]:
-            st.caption(f"{attribute.words}: all customers have the same value, or none has one.")
+            st.caption(f"{label}: all customers have the same value, or none has one.")
         else:
-            span: Any = chosen(st.slider, attribute.words, *bounds, bounds, name=name)
+            span: Any = chosen(st.slider, label, *bounds, bounds, name=parameter)
             if span != bounds:
                 ranges[name] = span
     return categories, ranges
