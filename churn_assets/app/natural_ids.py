@@ -17,8 +17,8 @@ class NaturalIds:
 
     @property
     def has_owners(self) -> bool:
-        """Whether the business names who looks after a customer."""
-        return OWNER in self.people.column_names and self.people[OWNER].null_count < len(self.people)
+        """Whether the business declares who looks after a customer, even where nobody is named yet."""
+        return OWNER in self.people.column_names
 
     def of(self, keys: Sequence[str]) -> dict[str, tuple[str, str | None]]:
         """customer_key -> natural id and owner, of those who are in the file."""

@@ -1,12 +1,14 @@
 """What a page gets: the release, the reader, and the way to other pages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from churn_assets.access import keys
 from churn_assets.app.formats import Formats
 from churn_assets.app.people import IdentityBook
 from churn_assets.app.reader import Reader
@@ -29,6 +31,7 @@ class Page:
         formats: numbers and dates in the reader's locale.
         people: who is behind a customer_key, for those who may.
         places: name of a page, such as `at_risk` -> that page, for links; a page that does not exist is not in it.
+        now: when this run of the page began, UTC; all parts of it see the same day.
     """
 
     settings: Settings
@@ -38,6 +41,12 @@ class Page:
     formats: Formats
     people: IdentityBook
     places: Mapping[str, "StreamlitPage"]
+    now: datetime = field(default_factory=lambda: keys.now())
+
+    @property
+    def today(self) -> date:
+        """The day of this run (UTC)."""
+        return self.now.date()
 
     def link(self, place: str, label: str, **filters: str) -> None:
         """Draws a link to another page with filters: `page.link("customer", "Open", customer=key)`."""

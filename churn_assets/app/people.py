@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from churn_assets.app.natural_ids import NaturalIds
 from churn_assets.app.reader import Reader
-from churn_assets.app.search import ID, KEY, OWNER, Hit, by_id, by_key, by_name
+from churn_assets.app.search import ID, KEY, MOST, OWNER, Hit, by_id, by_key, by_name
 from churn_assets.operations.audit.chain import AuditError, record
 from churn_assets.operations.audit.entry import Act
 from churn_assets.operations.log.writing import event
@@ -69,9 +69,7 @@ class IdentityBook:
         people, owner = self._of_reader(reader)
         hits = self._recorded(reader, by_key(people, customer_key, owner), customer_key)
         if not hits:
-            told = (
-                "Somebody else looks after this customer" if owner is not None else "Nothing is known of them"
-            )
+            told = "This customer is not one of yours" if owner is not None else "Nothing is known of them"
             raise PeopleError(f"{told}, so no contact data are shown.")
         row = people.filter(pc.equal(people[KEY], customer_key)).slice(0, 1).to_pylist()[0]
         return ContactData(hits, row.get("contact_known_at"), row.get("consent"), row.get(OWNER))
@@ -98,13 +96,17 @@ class IdentityBook:
         if not reader.may_see_people:
             raise PeopleError("Names and contact data are for agents, managers and stewards.")
         people = self._people()
-        has_owners = OWNER in people.column_names and people[OWNER].null_count < people.num_rows
-        limited = has_owners and not reader.is_at_least("manager")
+        limited = NaturalIds(people).has_owners and not reader.is_at_least("manager")
         return people, (reader.owner or "") if limited else None
 
     def _recorded(self, reader: Reader, hits: list[Hit], asked: str | None = None) -> list[Hit]:
+        """The hits, once each of them is a record; a look that shows nobody is one record."""
         keys = sorted({hit.customer_key for hit in hits})
-        self._record(reader, "look_up", keys, asked)
+        if not keys or len(hits) > MOST:
+            self._record(reader, "look_up", keys, asked)
+        else:
+            for key in keys:
+                self._record(reader, "look_up", [key])
         return hits
 
     def _record(self, reader: Reader, act: Act, keys: Sequence[str], asked: str | None = None) -> None:

@@ -39,6 +39,12 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
     except Exception as error:
         log.event("process.failed", f"{command} failed.", level=logging.ERROR, error=error, process=command)
         raise
+    except SystemExit as end:
+        if end.code:
+            code = end.code if isinstance(end.code, int) else 1  # Python prints a text and exits with 1
+            told = f"{command} ended with the exit code {code}."
+            log.event("process.failed", told, level=logging.ERROR, process=command)
+        raise
 
 
 def _prepare_storage() -> None:

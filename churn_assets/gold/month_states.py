@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.churn_rates import RateGroup
+from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import at_each, from_to, index_of, newest_rows, spell_of, with_validity
 from churn_assets.history.merges import counted_for_survivors, own_key
@@ -258,17 +259,20 @@ def revenue_of_months(
 
 
 def unknown_revenue(
-    versions: "DataFrame", source: Source, measure: str | None, merged: "DataFrame | None"
+    versions: "DataFrame", source: Source, line: MonthColumn, merged: "DataFrame | None"
 ) -> "DataFrame":
-    """customer_key and as_of_index of the months of which nobody knows the revenue.
+    """customer_key and as_of_index of the months of which nobody knows the revenue, which `line` declares.
 
-    The newest row of an event was refused, or it has no amount. It counts in the month of the event, by the last
-    accepted row; without one by its key, else in the month in which it came.
+    The newest row of an event was refused, or it may count and has no amount. It belongs to the month of the event, by
+    the last accepted row; without one by its key, else to the month in which it came.
     """
     from pyspark.sql import functions as F
 
     key, day = list(source.silver_key), F.to_date(str(source.event_time))
-    lacks = F.col("refused") if measure is None else F.col("refused") | F.col(measure).isNull()
+    lacks = F.col("refused")
+    if line.measure is not None:
+        counts = F.expr(line.where) if line.where else F.lit(True)
+        lacks = lacks | (F.col(line.measure).isNull() & F.coalesce(counts, F.lit(True)))
     doubtful = versions.where(lacks).select(*key).distinct()
     newest = F.max(F.struct("known_at", "sequence", lacks.alias("lacks")))["lacks"]
     events = (

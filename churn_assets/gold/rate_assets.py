@@ -130,7 +130,7 @@ def _sums(
             {"months": ", ".join(lacking)},
         )
     merged = merges(silver, business, [(until, date.max)])
-    unknown = unknown_revenue(silver[line.source], business.source(line.source), line.measure, merged)
+    unknown = unknown_revenue(silver[line.source], business.source(line.source), line, merged)
     return revenue_of_months(lakehouse.read(table), line.name, merged, unknown)
 
 

@@ -62,6 +62,8 @@ def objections(lakehouse: Lakehouse, business: Business) -> Objections:
 def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) -> "pa.Table":
     """Ids with customer_key, the declared contact columns, contact_known_at, consent and account_owner; by id.
 
+    account_owner is there only where an entity declares it: a declared one that is empty opens nobody to everybody.
+
     Contact columns are those of the newest accepted row, of contact_known_at. Consent is that of the newest row, and
     null where that was refused or tells none. Of who objected to profiling only the ids and keys are there.
     """
@@ -75,7 +77,9 @@ def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) 
             taken += wanted
             rows = _contacts(lakehouse, business, source, wanted)
             people = people.merge(rows, on=KEY, how="left", suffixes=("", f"_{source.name}"))
-    people[CONSENT], people[OWNER] = None, None
+    people[CONSENT] = None
+    if any(source.reach.account_owner is not None for source in entities(business)):
+        people[OWNER] = None
     for source in entities(business):
         if source.reach.consent is not None and people[CONSENT].isna().all():
             people[CONSENT] = people[KEY].map(_consents(lakehouse, source, source.reach.consent))

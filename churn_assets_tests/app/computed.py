@@ -40,6 +40,7 @@ def check_at_risk(store: ReleaseStore) -> None:
         assert told.value_high == pytest.approx(value[high].sum())
         assert told.value_expected == pytest.approx((value * day["probability"]).sum())
         assert told.high_without_value == int(value[high].isna().sum())
+        assert told.without_value == int(value.isna().sum())
 
 
 def check_sizes(store: ReleaseStore, day: date) -> None:

@@ -57,27 +57,14 @@ def publish_contacts(
     rows: Sequence[Mapping[str, Any]],
     business: Mapping[str, Any] = BUSINESS,
     keys: Sequence[str] = SCORED,
-    feature: str = "region",
 ) -> None:
-    """A release of scored customers and these contacts, and the identity file of the customers of `made`.
-
-    `feature` is what the feature region is called in it.
-    """
+    """A release of scored customers and these contacts, and the identity file of the customers of `made`."""
     held = tables(keys=[*keys]) if keys is not SCORED else tables()
-    snapshots = held["snapshots"]
-    held["snapshots"] = snapshots.rename_columns(
-        [feature if n == "region" else n for n in snapshots.column_names]
-    )
     catalogue = {
         "contacts": {"grain": "", "columns": [{"name": n, "meaning": "", "unit": None} for n in SCHEMA.names]}
     }
     if rows:
         held["contacts"] = pa.Table.from_pylist([dict(row) for row in rows], SCHEMA)
     made = replace(contents(**held), business=business, catalogue=catalogue)
-    words = [
-        replace(w, feature=replace(w.feature, name=feature)) if w.feature.name == "region" else w
-        for w in made.words
-    ]
-    made = replace(made, words=words)
     write_release(settings.releases_uri, made, now=NOW, run_id="contacts", keep=3)
     publish_identities(settings)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.state.common import user_key_from_element_id
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -23,4 +24,12 @@ def open_page(settings: Settings, name: str, **filters: str | list[str]) -> AppT
         page._page_hash = calc_hash(name)  # switch_page of the harness knows files only
     for parameter, value in filters.items():
         page.query_params[parameter] = value
+    return page.run()
+
+
+def choose_rows(page: AppTest, table: int, *rows: int) -> AppTest:
+    """The page after a click on these rows of its table of that number."""
+    key = user_key_from_element_id(page.dataframe[table].proto.id)
+    assert key is not None
+    page.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
     return page.run()

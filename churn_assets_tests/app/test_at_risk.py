@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
-from churn_assets.app import contacts
-from churn_assets.app.contacts import SOURCE, mark, marks
+from churn_assets.app.contacts import SOURCE, Contacted, mark, marks
 from churn_assets.app.queries.at_risk import (
     ORDERS,
     Filters,
@@ -24,12 +23,17 @@ from churn_assets.app.queries.at_risk import (
 )
 from churn_assets.app.queries.contacts import NOTHING, Fresh, Pending, became, contacted_in, months, share
 from churn_assets.app.store import ReleaseHolder, ReleaseStore
+from churn_assets.app.views.acts_on_customers import UNRECORDED
+from churn_assets.contracts.feature import Feature
 from churn_assets.operations.audit.verification import stored
 from churn_assets.reporting.words import short
+from churn_assets.serving.release.words import FeatureWords
 from churn_assets.settings import Settings
-from churn_assets_tests.api.releases import SCORED, tables
+from churn_assets_tests.api.releases import tables
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.marking import BUSINESS, crm, marked, publish_contacts
+from churn_assets_tests.app.opening import choose_rows
+from churn_assets_tests.app.told import WORDS, frames, publish_told
 from churn_assets_tests.serving.release.made import KEYS
 
 CONTACTS = [
@@ -41,6 +45,7 @@ CONTACTS = [
     marked(5, date(2025, 12, 22), "m5", "declined", state="withdrawn"),
     marked(6, date(2025, 12, 23), "m6", "declined"),
 ]
+NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
 RECENT = {KEYS[0], KEYS[3], KEYS[4], KEYS[6]}
 
 
@@ -194,17 +199,15 @@ def test_a_short_sentence_ends_with_a_word_and_says_that_it_was_cut(sentence: st
     assert len(said) <= 60
 
 
-def choose(page: AppTest, *positions: int) -> AppTest:
-    """The page with these rows of the list chosen."""
-    page.session_state["at_risk_0_table"] = {
-        "selection": {"rows": list(positions), "columns": [], "cells": []}
-    }
-    return page.run()
-
-
 def texts(page: AppTest) -> str:
     parts = (page.caption, page.info, page.warning, page.success, page.error, page.markdown)
     return "\n".join(str(element.value) for part in parts for element in part)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is noon, so that no test sees midnight pass."""
+    monkeypatch.setattr("churn_assets.access.keys.now", lambda: NOON)
 
 
 @pytest.fixture
@@ -228,14 +231,15 @@ def test_a_filter_in_the_address_changes_the_table(home: Settings, opened: Open)
     ("filters", "told"),
     [
         ({"segment": "nonsense"}, "Nobody has the segment 'nonsense' in this month."),
+        ({"risk": "[x](https://evil.example)"}, r"Nobody has the risk '\[x\]\(https\:"),
+        ({"view": "What became of contacts", "month": "![x](y)"}, r"Nobody was contacted in '\!\[x\]"),
+        ({"segment": "=at risk", "risk": "high", "page": "2"}, "The list has 1 page with these filters."),
         (
-            {"risk": "high", "driver": "loyalty", "attributes": "region", "is_region": "west", "page": "9"},
-            "pages with these filters",
+            {"risk": "high", "driver": "loyalty", "attributes": "region", "of_region": "west", "page": "9"},
+            "The list has 1 page with these filters.",
         ),
-        ({"view": "What became of contacts", "month": "1999-01"}, r"Nobody was contacted in '1999\-01'."),
-        ({"risk": "![x](https://a.example/b.png)"}, r"the risk '\!\[x\]\(https\://a\.example/b\.png\)' in"),
-        ({"view": "What became of contacts", "month": "$x$"}, r"Nobody was contacted in '\$x\$'."),
         ({"segment": "x" * 9000}, f"Nobody has the segment '{'x' * 59}…' in this month."),
+        ({"view": "What became of contacts", "month": "1999-01"}, r"Nobody was contacted in '1999\-01'"),
     ],
 )
 def test_a_wrong_address_is_a_sentence(
@@ -244,15 +248,6 @@ def test_a_wrong_address_is_a_sentence(
     page = opened(home, "at_risk", **filters)
     assert not page.error and not page.exception
     assert told in texts(page)
-
-
-def test_a_feature_may_have_the_name_of_a_filter(tmp_path: Path, opened: Open) -> None:
-    settings = Settings(home=str(tmp_path))
-    publish_contacts(settings, CONTACTS, feature="value")
-    page = opened(settings, "at_risk", attributes="region", is_value="north")
-    assert not page.error and not page.exception
-    assert page.multiselect(key="is_value").value == ["north"]
-    assert f"{len(SCORED)} customers" not in texts(page)
 
 
 def test_the_list_is_shown_while_the_landing_zone_cannot_be_read(writable: Settings, opened: Open) -> None:
@@ -265,7 +260,7 @@ def test_the_list_is_shown_while_the_landing_zone_cannot_be_read(writable: Setti
 
 
 def test_a_mark_that_cannot_be_written_is_a_sentence(writable: Settings, opened: Open) -> None:
-    page = choose(opened(writable, "at_risk"), 0)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
     (writable.home_path / "landing").symlink_to("/dev/null/landing")
     page.selectbox(key="outcome").select("declined")
     page.button(key="mark").click().run()
@@ -273,21 +268,32 @@ def test_a_mark_that_cannot_be_written_is_a_sentence(writable: Settings, opened:
     assert "This page cannot be shown" not in texts(page)
 
 
+def test_a_mark_that_cannot_be_recorded_is_a_sentence_without_places_of_the_server(
+    writable: Settings, opened: Open
+) -> None:
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
+    writable.audit_anchor_path.write_text("no folder")
+    page.selectbox(key="outcome").select("declined")
+    page.button(key="mark").click().run()
+    assert [e.value for e in page.error] == [UNRECORDED]
+    assert str(writable.home_path) not in texts(page)
+    assert marks(writable, datetime.now(UTC).date()) == []
+
+
 def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) -> None:
-    page = choose(opened(writable, "at_risk"), 0, 1)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0, 1)
     assert "2 chosen" in [s.value for s in page.subheader]
     keys = page.dataframe[0].value["customer_key"].tolist()[:2]
     page.selectbox(key="outcome").select("declined")
     page.button(key="mark").click().run()
     assert not page.error and not page.exception, texts(page)
     assert "2 marked as contacted" in texts(page)
-    today = datetime.now(UTC).date()
+    today = NOON.date()
     assert sorted(m.row.outcome for m in marks(writable, today)) == ["declined"] * 2
     listed = page.dataframe[0].value["customer_key"].tolist()
     assert not {*keys} & {*listed[:25]}, "who was contacted is not called first any more"
     assert "chosen" not in " ".join(s.value for s in page.subheader), "a second click marks nobody again"
-    page.session_state["marked_today_1_table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    page.run()
+    choose_rows(page, 1, 0)
     page.button(key="take_back").click().run()
     assert not page.error and "1 taken back" in texts(page)
     assert len([m for m in marks(writable, today) if m.row.state == "made"]) == 1
@@ -296,33 +302,47 @@ def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) ->
 
 
 def test_a_double_click_marks_once(writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = choose(opened(writable, "at_risk"), 0)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
     page.selectbox(key="outcome").select("declined")
-    page.button(key="mark").click()
-    click = page._tree.get_widget_states()
+    clicks = 1
 
-    def and_again(*given: Any, **more: Any) -> list[str]:
-        """Marks, and meanwhile the second click arrives."""
-        running = get_script_run_ctx()
-        assert running is not None and running.script_requests is not None
-        monkeypatch.undo()
-        monkeypatch.setenv("CHURN_HOME", str(writable.home_path))
-        monkeypatch.setenv("CHURN_APP_ROLE", "steward")
-        running.script_requests.request_rerun(
-            RerunData(widget_states=click, page_script_hash=page._page_hash)
-        )
-        return mark(*given, **more)
+    def mark_while_the_second_click_comes(*given: Any, **more: Any) -> list[str]:
+        nonlocal clicks
+        found = mark(*given, **more)
+        context = get_script_run_ctx()
+        if clicks == 1 and context is not None:
+            clicks = 2
+            states = WidgetStates(widgets=context.session_state.get_widget_states())
+            again = RerunData(widget_states=states, page_script_hash=context.page_script_hash)
+            context.script_requests.request_rerun(again)
+        return found
 
-    monkeypatch.setattr(contacts, "mark", and_again)
-    page.run()
-    assert not page.error and not page.exception
-    assert len(marks(writable, datetime.now(UTC).date())) == 1
+    monkeypatch.setattr("churn_assets.app.contacts.mark", mark_while_the_second_click_comes)
+    page.button(key="mark").click().run()
+    assert not page.error and not page.exception and clicks == 2
+    assert len(marks(writable, NOON.date())) == 1
     assert "1 marked as contacted" in texts(page)
+
+
+@pytest.mark.parametrize("other", ["page", "sort", "risk"])
+def test_another_list_forgets_which_rows_were_chosen(home: Settings, opened: Open, other: str) -> None:
+    """Rows are chosen by their places: another customer in the same place is not chosen."""
+    page = choose_rows(opened(home, "at_risk"), 0, 0, 1)
+    before = page.dataframe[0].value["customer_key"].tolist()
+    assert "2 chosen" in [s.value for s in page.subheader]
+    if other == "page":
+        page.number_input(key="page").set_value(2).run()
+    elif other == "sort":
+        page.selectbox(key="sort").select("key").run()
+    else:
+        page.multiselect(key="risk").set_value(["low"]).run()
+    assert page.dataframe[0].value["customer_key"].tolist()[:2] != before[:2]
+    assert "Choose rows in the table" in texts(page) and not page.subheader
 
 
 def test_a_viewer_marks_nobody(home: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
-    page = choose(opened(home, "at_risk"), 0)
+    page = choose_rows(opened(home, "at_risk"), 0, 0)
     assert "Agents, managers and stewards can mark contacts" in texts(page)
     assert [b for b in page.button if b.key == "mark"] == []
 
@@ -342,14 +362,14 @@ def test_what_becomes_of_a_mark_is_told_before_it_is_made(
 ) -> None:
     settings = Settings(home=str(tmp_path))
     publish_contacts(settings, CONTACTS, BUSINESS | edits)
-    assert told in texts(choose(opened(settings, "at_risk"), 0))
+    assert told in texts(choose_rows(opened(settings, "at_risk"), 0, 0))
 
 
 def test_without_the_key_of_the_identity_file_nobody_is_marked_and_the_page_says_why(
     writable: Settings, opened: Open
 ) -> None:
     (writable.home_path / "identity.key").unlink()
-    page = choose(opened(writable, "at_risk"), 0)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
     assert not page.error
     assert "Contacts cannot be marked now: the file that names the customers cannot be opened" in texts(page)
 
@@ -373,10 +393,52 @@ def test_the_view_of_contacts_tells_last_months_outcome(home: Settings, opened: 
     assert "not what the contacts did" in texts(page)
 
 
+def test_who_objected_since_is_not_listed_among_those_contacted(writable: Settings, opened: Open) -> None:
+    chosen = [Contacted(KEYS[number], f"C-{number:04d}", None, False) for number in (7, 195)]
+    now = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    mark(writable, "ada", chosen, "declined", on=now.date(), scored_on=date(2025, 12, 31), now=now)
+    page = opened(writable, "at_risk", view="What became of contacts", month="2026-01")
+    assert page.dataframe[1].value["customer_key"].tolist() == [KEYS[7]]
+
+
+def test_several_contacts_of_few_customers_are_all_listed(tmp_path: Path, opened: Open) -> None:
+    settings = Settings(home=str(tmp_path))
+    rows = [crm(number, date(2025, 12, day)) for number in range(20) for day in (2, 9, 16)]
+    publish_contacts(settings, rows)
+    page = opened(settings, "at_risk", view="What became of contacts")
+    assert len(page.dataframe[1].value) == 50
+    page.number_input(key="contacts_page").set_value(2).run()
+    assert len(page.dataframe[1].value) == 10
+    page.number_input(key="contacts_page").set_value(3).run()
+    assert not page.error and "There are 2 pages of contacts." in texts(page)
+
+
+def test_an_attribute_may_be_called_like_a_filter(tmp_path: Path, opened: Open) -> None:
+    settings, values = Settings(home=str(tmp_path)), frames()["snapshots"]
+    named = Feature("page", "category", "profile", "page", "customers", "attribute", column="page")
+    words = [*WORDS, FeatureWords(named, False, None, None, None, "Page.")]
+    publish_told(settings.releases_uri, snapshots=values.assign(page=values["region"]), words=words)
+    page = opened(settings, "at_risk", attributes="page", of_page="north")
+    assert not page.error and not page.exception
+    assert f"{(values['region'] == 'north').sum()} customers, page 1" in texts(page)
+
+
+def test_the_value_is_that_of_the_other_pages_with_its_unit(tmp_path: Path, opened: Open) -> None:
+    settings = Settings(home=str(tmp_path))
+    spent = Feature("spent_3m", "number", "value", "spent", aggregate="sum", months=3, unit="GBP")
+    words = [*WORDS, FeatureWords(spent, False, None, None, "GBP", "Sum.")]
+    publish_told(settings.releases_uri, value="spent_3m", words=words)
+    listed = opened(settings, "at_risk").dataframe[0]
+    assert set(listed.value["worth"]) == {7.0}  # 20 in 3 months
+    assert "Value (GBP per month)" in listed.proto.columns
+    publish_told(settings.releases_uri, 1)
+    assert "worth" not in opened(settings, "at_risk").dataframe[0].value, "no value is declared"
+
+
 def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_record(
     writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = choose(opened(writable, "at_risk"), 0, 2)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0, 2)
     shown = page.dataframe[0].value.iloc[[0, 2]]
     page.button(key="with_people").click().run()
     assert not page.error and not page.exception
@@ -386,5 +448,5 @@ def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_reco
     assert told == [("export", 2)]
     assert len(shown) == 2
     monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
-    page = choose(opened(writable, "at_risk"), 0)
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
     assert [b for b in page.button if b.key == "with_people"] == []

@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from churn_assets.app.contacts import SOURCE
 from churn_assets.contracts.business import Business
@@ -25,6 +24,7 @@ from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.marking import BUSINESS, publish_contacts
+from churn_assets_tests.app.opening import choose_rows
 from churn_assets_tests.lakes import ingest, settings_for, small_business, write_csv
 from churn_assets_tests.silver.rows import customer, subscription
 
@@ -90,20 +90,17 @@ def snapshot(house: Lakehouse, business: Business, month: str) -> pd.DataFrame:
     return frame.set_index("customer_key")[[RECENCY, COUNT]]
 
 
-def choose(page: AppTest, table: str, *rows: int) -> AppTest:
-    page.session_state[f"{table}_table"] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
-    return page.run()
-
-
 def test_a_contact_marked_on_the_page_is_in_the_next_snapshot_and_one_taken_back_is_not(
-    house: Lakehouse, opened: Open
+    house: Lakehouse, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    noon = datetime.combine(TODAY, time(12), UTC)  # so that no midnight passes
+    monkeypatch.setattr("churn_assets.access.keys.now", lambda: noon)
     settings = house.settings
     business = load_business(settings.business_path)
     assert snapshot(house, business, BEFORE).isna().all(axis=None), "nobody used the page: unknown, not zero"
     assert contacts_of(house, business) is None
     publish(house, business)
-    page = choose(opened(settings, "at_risk"), "at_risk_0", 0, 1)
+    page = choose_rows(opened(settings, "at_risk"), 0, 0, 1)
     first, second = page.dataframe[0].value["customer_key"].tolist()[:2]
     page.selectbox(key="outcome").select("accepted")
     page.button(key="mark").click().run()
@@ -119,7 +116,7 @@ def test_a_contact_marked_on_the_page_is_in_the_next_snapshot_and_one_taken_back
     assert "contacted_by" not in house.columns(tables.silver(business.source(SOURCE)))
 
     read_by_the_pipeline(settings)
-    page = choose(opened(settings, "at_risk"), "marked_today_0", 0)
+    page = choose_rows(opened(settings, "at_risk"), 1, 0)
     gone = page.dataframe[1].value["customer_key"].tolist()[0]
     page.button(key="take_back").click().run()
     assert not page.error and not page.exception

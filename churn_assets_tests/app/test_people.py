@@ -17,7 +17,7 @@ ANNA, BEN = Reader("anna", "agent", "Anna Weber"), Reader("ben", "agent")
 OWNERS = ["Anna Weber", "Carl", None, None]
 
 
-def book(home: Path, owners: list[str | None]) -> IdentityBook:
+def book(home: Path, owners: list[str | None] | None) -> IdentityBook:
     settings = Settings(home=str(home))
     people = {
         "customer_id": ["C-1", "C-2", "C-3", "C-4"],
@@ -30,8 +30,7 @@ def book(home: Path, owners: list[str | None]) -> IdentityBook:
         ],  # the last one objected to profiling
         "email": ["zoe@example.com", None, "max@example.com", None],
         "consent": [True, None, False, None],
-        "account_owner": owners,
-    }
+    } | ({} if owners is None else {"account_owner": owners})
     write_identity(settings.releases_uri, pa.table(people), key_made_once(settings))
     return IdentityBook(settings)
 
@@ -42,7 +41,7 @@ def acts(home: Path) -> list[tuple[str, str, str, int | None]]:
 
 
 def test_a_look_is_recorded_with_keys_and_without_names(tmp_path: Path) -> None:
-    people = book(tmp_path, [None] * 4)
+    people = book(tmp_path, None)
     assert [hit.customer_key for hit in people.find_by_id(ANNA, " C-3 ")] == ["k3"]
     assert [hit.customer_key for hit in people.find_by_name(ANNA, "zoe müller")] == ["k1", "k2"]
     assert people.find_by_id(STEWARD, "C-9") == []
@@ -52,7 +51,8 @@ def test_a_look_is_recorded_with_keys_and_without_names(tmp_path: Path) -> None:
     assert list(people.export(STEWARD, ["k3", "k1"])["customer_id"]) == ["C-1", "C-3"]
     assert acts(tmp_path) == [
         ("look_up", "anna", "k3", 1),
-        ("look_up", "anna", "2 customers", 2),
+        ("look_up", "anna", "k1", 1),
+        ("look_up", "anna", "k2", 1),
         ("look_up", "stan", "0 customers", 0),
         ("look_up", "stan", "k1", 1),
         ("export", "stan", "2 customers", 2),
@@ -65,9 +65,18 @@ def test_an_agent_sees_their_own_customers_only_where_the_business_names_owners(
     assert people.find_by_id(ANNA, "C-2") == []
     assert people.find_by_id(BEN, "C-1") == []
     assert list(people.export(ANNA, ["k1", "k2", "k3"])["customer_key"]) == ["k1"]
-    with pytest.raises(PeopleError, match="Somebody else looks after this customer"):
+    with pytest.raises(PeopleError, match="This customer is not one of yours"):
         people.contact(ANNA, "k2")
     assert people.contact(Reader("mia", "manager"), "k2").owner == "Carl"
+
+
+def test_while_no_owner_is_told_an_agent_sees_nobody(tmp_path: Path) -> None:
+    """A feed that loses its owners opens nobody to everybody."""
+    people = book(tmp_path, [None] * 4)
+    assert people.find_by_id(ANNA, "C-1") == people.find_by_name(ANNA, "muller") == []
+    assert people.export(ANNA, ["k1", "k2"]).empty
+    assert people.natural_ids().has_owners
+    assert len(people.find_by_id(Reader("mia", "manager"), "C-1")) == 1
 
 
 def test_a_viewer_sees_nobody_and_nothing_is_recorded(tmp_path: Path) -> None:

@@ -45,3 +45,4 @@ def test_a_text_of_the_data_cannot_format_the_page() -> None:
 def test_a_difference_of_shares_is_told_in_points_with_its_sign() -> None:
     assert points(ENGLISH, 0.12, 0.169) == "+4.9 points" and points(ENGLISH, 0.2, 0.1) == "-10.0 points"
     assert points(ENGLISH, 0.2, 0.2) == "0.0 points"
+    assert points(ENGLISH, 0.1, 0.10001) == "0.0 points", "what reads as none has no sign"

@@ -54,7 +54,7 @@ def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set
     status = {dg.AssetKey(SERVING_STATUS.key)} if layers else set()  # readers see what each run changed
     assert definition.asset_layer.selected_asset_keys == {k for k in made if k.path[0] in layers} | status
     in_time = {key for key in definition.asset_layer.asset_graph.asset_check_keys if key.name == ON_TIME}
-    assert len(in_time) == (6 if job in ("ingest", "punctuality") else 0)
+    assert len(in_time) == (7 if job in ("ingest", "punctuality") else 0)
     assert definition.description
     assert dg.validate_run_config(definition)
 
@@ -63,7 +63,7 @@ def test_an_ingest_asks_whether_sources_are_in_time_when_it_knows_what_has_passe
     """A check that nobody asks after its table was written again shows no result."""
     steps = build_defs(settings_for(tmp_path)).resolve_job_def("ingest").graph.dependencies
     asked = {step.name: inputs for step, inputs in steps.items() if step.name.endswith(ON_TIME)}
-    assert len(asked) == 6
+    assert len(asked) == 7
     for name, inputs in asked.items():
         before = {output.node for found in inputs.values() for output in found.get_node_dependencies()}
         assert before == {name.removesuffix(f"_{ON_TIME}"), "silver__reconciliation"}

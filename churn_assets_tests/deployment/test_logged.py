@@ -16,7 +16,8 @@ from churn_assets.settings import Settings
 
 # Stands for dagster-webserver: the same configuration of logging, and one failure of each kind.
 SCRIPT = """
-import logging, sys, warnings
+import logging, sys
+import click
 from churn_assets.deployment import logged
 from churn_assets.settings import Settings
 
@@ -32,11 +33,14 @@ def main():
     except ValueError:
         logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
     logging.getLogger("some.library").warning("It is late")
-    raise RuntimeError("Zaphod Canary") if sys.argv[1:] == ["fail"] else SystemExit(3)
+    if sys.argv[1:] == ["fail"]:
+        raise RuntimeError("Zaphod Canary")
+    if sys.argv[1:] == ["refuse"]:
+        raise click.UsageError("Zaphod Canary")
 
 class Script:
     def load(self):
-        return main
+        return lambda: click.Command("dagster-webserver", callback=main).main([])
 
 logged.entry_points = lambda group, name: [Script()]
 logged.run("dagster-webserver", sys.argv[1:], Settings())
@@ -56,7 +60,7 @@ def _run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def test_warnings_and_errors_of_dagster_and_uvicorn_are_in_the_log_and_printed_once(tmp_path: Path) -> None:
     done = _run(tmp_path)
-    assert done.returncode == 3, done.stderr
+    assert done.returncode == 0, done.stderr
     found = read_log(tmp_path / "log").records
     # Dagster turns warnings of Python into records of its own logger.
     records = [record for record in found if record["attributes"]["code.namespace"] != "dagster"]
@@ -79,6 +83,16 @@ def test_the_end_by_an_error_is_in_the_log_without_its_text(tmp_path: Path) -> N
     *_, last = read_log(tmp_path / "log").records
     assert (last["event.name"], last["severity_text"]) == ("process.failed", "ERROR")
     assert last["attributes"]["exception.type"] == "builtins.RuntimeError"
+    assert "Zaphod" not in json.dumps(last)
+
+
+def test_the_end_by_an_exit_code_is_in_the_log(tmp_path: Path) -> None:
+    """A command that refuses its options or finds no workspace only prints why, and exits."""
+    done = _run(tmp_path, "refuse")
+    assert done.returncode == 2 and "Zaphod Canary" in done.stderr
+    *_, last = read_log(tmp_path / "log").records
+    assert (last["event.name"], last["severity_text"]) == ("process.failed", "ERROR")
+    assert last["body"] == "dagster-webserver ended with the exit code 2."
     assert "Zaphod" not in json.dumps(last)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.loader import load_business
 from churn_assets.gold.churn_rates import Group, GroupFlows, month_cells, movements, rate_rows
 from churn_assets.gold.customer_months import customer_months
@@ -19,6 +20,7 @@ from churn_assets.gold.stays import stays
 from churn_assets.graph.checks import CheckFailed
 from churn_assets.history.presence import NO_EXTRACTS, Extracts
 from churn_assets.months import add_months, month_end, month_index
+from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.gold.versions import REFUSED, Version, spell_row, versions_of
 from churn_assets_tests.lakes import business_copy, edit_yaml, small_business, tell_merges
 
@@ -343,7 +345,8 @@ def test_a_refused_purchase_is_neither_shrinkage_nor_growth(spark: "SparkSession
     rows.append(bought("a", "2025-02-05", "2025-02-28", **{REFUSED: True}))
     rows.append(bought("b", "2025-02-20", "2025-03-31", **{REFUSED: True}))
     silver = _frames(spark, business, transactions=rows)
-    unknown = unknown_revenue(silver["transactions"], business.source("transactions"), "amount", None)
+    line = MonthColumn(name="revenue", source="transactions", aggregate="sum", measure="amount")
+    unknown = unknown_revenue(silver["transactions"], business.source("transactions"), line, None)
     told = sorted(unknown.toArrow().to_pylist(), key=lambda row: row["customer_key"])
     index = month_index("2025-02")
     assert told == [{"customer_key": who, "as_of_index": index} for who in "ab"]
@@ -354,6 +357,26 @@ def test_a_refused_purchase_is_neither_shrinkage_nor_growth(spark: "SparkSession
     assert _shown(february, "revenue") == {"start": 20, "unknown": 20}
     assert _shown(march, "revenue") == {"known_again": 20, "end": 20}
     assert february["net_revenue_retention"] is None, "nobody's revenue is known"
+
+
+def test_an_amount_that_does_not_count_as_revenue_may_be_unknown(spark: "SparkSession") -> None:
+    """Of three invoices without an amount one is a draft, so it counts for nothing."""
+    source = load_business(SHIPPED_BUSINESSES / "telecom").source("invoices")
+    line = MonthColumn(
+        name="revenue", source="invoices", aggregate="sum", measure="amount", where="status <> 'draft'"
+    )
+    told: list[Version] = [
+        (who, "2025-02-28", {"invoice_id": who, "issued_on": "2025-02-03", "status": status})
+        for who, status in (("draft", "draft"), ("no status", None), ("owes", "open"))
+    ]
+    told.append(("refused", "2025-02-28", {"invoice_id": "refused", "issued_on": None, REFUSED: True}))
+    found = unknown_revenue(versions_of(spark, source, told), source, line, None).toArrow().to_pylist()
+    index = month_index("2025-02")
+    assert sorted((row["customer_key"], row["as_of_index"]) for row in found) == [
+        ("no status", index),
+        ("owes", index),
+        ("refused", index),
+    ]
 
 
 def test_the_triangle_counts_who_joined_and_who_is_still_there(

@@ -144,6 +144,13 @@ def test_identity_holds_declared_columns_and_nothing_of_objectors(
         assert {v for name, v in rows[key].items() if name not in ("customer_id", "customer_key")} == {None}
 
 
+def test_a_business_that_declares_no_owner_has_no_column_of_owners(lake: Lakehouse, tmp_path: Path) -> None:
+    folder = small_business(tmp_path)
+    edit_yaml(folder / "contracts" / "customers.yaml", lambda contract: _ask(contract, None))
+    business = load_business(folder)
+    assert "account_owner" not in identity_rows(lake, business, frozenset()).column_names
+
+
 def test_a_consent_that_is_not_known_is_none(lake: Lakehouse, business: Business) -> None:
     rows = {row["customer_key"]: row for row in identity_rows(lake, business, frozenset()).to_pylist()}
     assert rows["d"]["consent"] is None and rows["d"]["account_owner"] == "team south"

@@ -1,6 +1,6 @@
 """The head of a page: what it tells, as of when, and what speaks against trusting it."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ def header(page: Page, title: str, what: str) -> None:
         f"As of {page.formats.date(page.store.as_of)} · model {about.model_version} · release {name} · you read as "
         f"{page.reader.name} ({page.reader.role})"
     )
-    for told in notices(page, datetime.now(UTC).date()):
+    for told in notices(page, page.today):
         st.warning(told, icon=":material/schedule:")
 
 

@@ -1,5 +1,6 @@
 """Tables that say what each column is, and that can be downloaded as they are."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -53,7 +54,7 @@ def table(
         columns: the columns that are shown, in this order.
         selection: whether rows can be chosen, one or many.
         height: pixels; by default as high as its rows, up to ten.
-        key: of the widget, if not the name; another key forgets which rows were chosen.
+        key: of the widget, if not the name; another key, or other rows, forget which rows were chosen.
     """
     shown = frame.loc[:, list(columns)]
     if shown.empty:
@@ -65,7 +66,7 @@ def table(
         _for_browser(shown, columns),
         hide_index=True,
         column_config=config,
-        key=f"{key or name}_table",
+        key=f"{key or name}_{_print_of(shown)}_table" if selection else f"{key or name}_table",
         on_select="rerun" if selection else "ignore",
         selection_mode="single-row" if selection == "one" else "multi-row",
         placeholder="unknown",
@@ -73,6 +74,12 @@ def table(
     )
     download(shown, name, columns)
     return list(chosen["selection"]["rows"]) if selection else []
+
+
+def _print_of(rows: pd.DataFrame) -> str:
+    """A short digest for the name of the widget: Streamlit keeps chosen places, where other rows may stand later."""
+    text = rows.to_json(orient="values", date_format="iso", default_handler=str)
+    return hashlib.sha256(str(text).encode()).hexdigest()[:12]
 
 
 def download(frame: pd.DataFrame, name: str, columns: Mapping[str, TableColumn]) -> None:

@@ -36,7 +36,7 @@ def step_of(unit: str | None, size: float) -> Step:
 
 def points(formats: Formats, before: float, after: float) -> str:
     """The difference of two shares, such as `+4.9 points`: percentage points."""
-    difference = 100 * (after - before)
+    difference = round(100 * (after - before), 1)
     return f"{'+' if difference > 0 else ''}{formats.number(difference, 1)} points"
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.app.queries.contacts import NOTHING, Fresh, quoted, told_by, touched
+from churn_assets.app.queries.value import customer_value
 from churn_assets.app.store import ReleaseStore
 from churn_assets.reporting.words import short
 
@@ -62,7 +63,8 @@ class WorkList:
     """A page of the list.
 
     `rows` has the columns customer_key, probability, history (probabilities by month, oldest first), rise, reason (in
-    short), reasons (whole), driver, segment, action, risk_tier, value_tier, value, last_contact, outcome.
+    short), reasons (whole), driver, segment, action, risk_tier, value_tier, worth (the value, per month where it can
+    be), last_contact, outcome.
     """
 
     total: int
@@ -146,9 +148,11 @@ def work_list(
 ) -> WorkList:
     """A page of the customers that the filters let through."""
     base, values = _base(store, filters, order, found)
+    value = customer_value(store)
+    worth = value.sql if value else "value"
     [count] = store.rows(f"{base} SELECT count(*) AS n FROM chosen", values)
     rows = store.frame(
-        f"{base} SELECT * EXCLUDE (recommended, stake, recent, rise) FROM chosen "
+        f"{base} SELECT * EXCLUDE (recommended, stake, recent, rise, value), {worth} AS worth FROM chosen "
         f"ORDER BY {_BY[order]}, customer_key LIMIT ? OFFSET ?",
         [*values, size, size * (page - 1)],
     )

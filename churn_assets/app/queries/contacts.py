@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.app.contacts import MADE, SOURCE, Mark
 from churn_assets.app.store import ReleaseStore
+from churn_assets.ml.metrics.classification import wilson
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CONFIDENCE = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -202,14 +201,21 @@ def share(part: int, whole: int) -> tuple[float, float, float] | None:
     """A share with its Wilson interval of 95 %; None of nothing."""
     if not whole:
         return None
-    p, z = part / whole, CONFIDENCE
-    middle = (p + z * z / (2 * whole)) / (1 + z * z / whole)
-    half = z / (1 + z * z / whole) * (p * (1 - p) / whole + z * z / (4 * whole * whole)) ** 0.5
-    return p, max(0.0, middle - half), min(1.0, middle + half)
+    return part / whole, *wilson(part, whole)
+
+
+def contacts_in(store: ReleaseStore, found: Fresh, month: date) -> int:
+    """How many rows all pages of `contacted_in` have together."""
+    sql, values = touched(store, found)
+    [row] = store.rows(
+        f"SELECT count(*) AS n FROM ({sql}) WHERE date_trunc('month', happened_on) = ?::DATE",
+        [*values, month],
+    )
+    return int(row["n"])
 
 
 def contacted_in(store: ReleaseStore, found: Fresh, month: date, size: int, page: int) -> "pd.DataFrame":
-    """A page of the customers contacted in a month, newest contact first, with what became of them."""
+    """A page of the contacts of a month, the newest first, with what became of the customers."""
     sql, values = touched(store, found)
     return store.frame(
         f"""

@@ -1,5 +1,6 @@
 """The story of one customer, as a release tells it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -47,8 +48,15 @@ class Fact:
 
 def has_objected(store: ReleaseStore, customer_key: str) -> bool:
     """Whether the customer objected to profiling. The release then holds nothing else of them."""
-    wanted = "SELECT 1 FROM objections WHERE customer_key = ?"
-    return store.has("objections") and bool(store.rows(wanted, [customer_key]))
+    return bool(objected(store, [customer_key]))
+
+
+def objected(store: ReleaseStore, customer_keys: Sequence[str]) -> set[str]:
+    """Those of some customers who objected to profiling."""
+    if not store.has("objections"):
+        return set()
+    wanted = "SELECT customer_key FROM objections WHERE list_contains(?::VARCHAR[], customer_key)"
+    return {row["customer_key"] for row in store.rows(wanted, [list(customer_keys)])}
 
 
 def customer_row(store: ReleaseStore, customer_key: str) -> dict[str, Any] | None:

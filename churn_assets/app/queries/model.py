@@ -113,7 +113,7 @@ def evidence(store: ReleaseStore, tell_day: Callable[[date], str]) -> ModelEvide
     """Whether the model in force can be trusted, by the newest month whose outcomes are known.
 
     Good: its interval reaches what the test promised. Look: the whole interval lies below. Bad: the interval holds
-    0.5, so chance would do as well.
+    0.5, so chance would do as well. Without an interval nothing is certain.
 
     Args:
         store: the release.
@@ -139,9 +139,11 @@ def evidence(store: ReleaseStore, tell_day: Callable[[date], str]) -> ModelEvide
     )
     promised = newest["promised"]
     found += f"; its test promised {_pairs(promised)}." if promised is not None else "."
-    if newest["auc_low"] is not None and newest["auc_low"] <= 0.5:
+    if newest["auc_low"] is None or newest["auc_high"] is None:
+        return ModelEvidence("unknown", f"Not certain. {found} Without an interval it may be chance.")
+    if newest["auc_low"] <= 0.5:
         return ModelEvidence("bad", f"No. {found} So it may be no better than chance.")
-    if promised is not None and newest["auc_high"] is not None and newest["auc_high"] < promised:
+    if promised is not None and newest["auc_high"] < promised:
         return ModelEvidence("look", f"With care. {found} It has become weaker, by more than chance.")
     return ModelEvidence("good", f"Yes. {found}")
 

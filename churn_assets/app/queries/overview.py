@@ -23,6 +23,7 @@ class RiskOfDay:
         value_high: value of the risk tier `high`.
         value_expected: sum of probability times value, of all scored.
         high_without_value: customers of the risk tier `high` whose value is not known; they are in no sum.
+        without_value: the same of all scored customers.
     """
 
     day: date
@@ -34,6 +35,7 @@ class RiskOfDay:
     value_high: float | None
     value_expected: float | None
     high_without_value: int
+    without_value: int
 
     @property
     def expected_low(self) -> float:
@@ -67,7 +69,8 @@ def at_risk(store: ReleaseStore) -> AtRisk:
             sqrt(sum(probability * (1 - probability))) AS spread,
             sum({worth}) FILTER (risk_tier = 'high')::DOUBLE AS value_high,
             sum(probability * {worth})::DOUBLE AS value_expected,
-            count(*) FILTER (risk_tier = 'high' AND value IS NULL) AS high_without_value
+            count(*) FILTER (risk_tier = 'high' AND value IS NULL) AS high_without_value,
+            count(*) FILTER (value IS NULL) AS without_value
         FROM segments WHERE as_of_date IN (?, ?) GROUP BY as_of_date
         """,
         days,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pandas as pd
 import streamlit as st
@@ -17,42 +17,44 @@ from churn_assets.app.queries.at_risk import recommended_segments
 from churn_assets.app.queries.contacts import in_release, was_read
 from churn_assets.months import month_end
 from churn_assets.operations.audit.chain import AuditError, record
+from churn_assets.operations.log.writing import event
 from churn_assets.reporting.words import capitalised, spoken
 
+UNRECORDED = "This cannot be recorded in the audit now, so nothing was done. The log tells why."
 ACTS = "acts"  # in the session
 
 
 @dataclass
 class Acts:
-    """What this reader did.
+    """What this reader did in this session.
 
-    It is changed in place: whoever writes to the session may be ended there by the next click, and would then do the
-    act a second time.
+    One object, taken out of the session before an act: a second click ends a run at its next look into the session, and
+    the act would be done without being told.
 
     Attributes:
-        number: how often they marked or took back, so that the choice of rows starts anew.
-        told: what the last act did, until it is shown.
+        done: how many acts, so that the choice of rows starts anew after each.
+        told: what the last one did, until it is shown.
     """
 
-    number: int = 0
-    told: str | None = None
+    done: int = 0
+    told: str = ""
 
-    def done(self, told: str) -> None:
-        """One more act."""
-        self.number, self.told = self.number + 1, told
+    def tell(self, told: str) -> None:
+        """Notes an act that was done."""
+        self.done, self.told = self.done + 1, told
 
 
-def acts() -> Acts:
-    """What this reader did in this session."""
+def acts_of_session() -> Acts:
+    """The acts of this session."""
     found: Acts = st.session_state.setdefault(ACTS, Acts())
     return found
 
 
 def show_actions(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]) -> None:
-    so_far = acts()
-    if so_far.told:
-        st.success(so_far.told, icon=":material/check:")
-        so_far.told = None
+    acts = acts_of_session()
+    if acts.told:
+        st.success(acts.told, icon=":material/check:")
+        acts.told = ""
     if rows.empty:
         st.caption("Choose rows in the table to export them or to mark them as contacted.")
         return
@@ -143,7 +145,7 @@ def _show_mark(page: Page, rows: pd.DataFrame) -> None:
             "Contacts cannot be marked now: the file that names the customers cannot be opened. The log tells why."
         )
         return
-    today = datetime.now(UTC).date()
+    today = page.today
     if end := _calendar_over(page, today):
         st.caption(
             f"The calendar of this business ended on {page.formats.date(end)}. Contacts marked now are kept and shown "
@@ -177,30 +179,38 @@ def _mark(page: Page, rows: pd.DataFrame, ids: NaturalIds, outcome: str | None, 
         for key, segment in zip(rows["customer_key"], rows["segment"], strict=True)
         if key in known and page.reader.may_see(known[key][1], ids.has_owners)
     ]
+    acts = acts_of_session()
     if not mine:
         st.error("None of these customers is yours. Ask whoever looks after them, or a manager.")
         return
-    so_far = acts()
     try:
         contacts.mark(
-            page.settings, page.reader.name, mine, outcome or "", on=day, scored_on=page.store.as_of
+            page.settings,
+            page.reader.name,
+            mine,
+            outcome or "",
+            on=day,
+            scored_on=page.store.as_of,
+            now=page.now,
         )
-    except (contacts.ContactError, AuditError) as error:
+    except contacts.ContactError as error:
         st.error(str(error))
+        return
+    except AuditError as error:
+        _tell_unrecorded(error)
         return
     left_out = len(rows) - len(mine)
     also = f" {left_out} of the chosen customers are not yours and were left out." if left_out else ""
-    so_far.done(f"{len(mine)} marked as contacted.{also} You can take it back below until midnight UTC.")
+    acts.tell(f"{len(mine)} marked as contacted.{also} You can take it back below until midnight UTC.")
     st.rerun()
 
 
 def show_today(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]) -> None:
     """What was marked today, to take back."""
-    today = datetime.now(UTC).date()
     of_today = [
         m
         for m in marks
-        if m.extract_date == today and m.row.state == contacts.MADE and m.row.customer_id in keys
+        if m.extract_date == page.today and m.row.state == contacts.MADE and m.row.customer_id in keys
     ]
     if not of_today or not page.reader.may_mark:
         return
@@ -217,14 +227,14 @@ def show_today(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str])
             "outcome": TableColumn("Outcome", "What came of the contact."),
             "contacted_on": TableColumn("Day", "Day of the contact.", "date"),
         }
-        key = f"marked_today_{acts().number}"
+        key = f"marked_today_{acts_of_session().done}"
         positions = table(page, rows, "marked_today", columns, selection="many", key=key)
         if st.button("Take back the chosen marks", disabled=not positions, key="take_back"):
             _withdraw(page, [of_today[p] for p in positions], keys)
 
 
 def _withdraw(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]) -> None:
-    held, done, so_far = in_release(page.store), 0, acts()
+    held, done, acts = in_release(page.store), 0, acts_of_session()
     for mark in marks:
         try:
             contacts.withdraw(
@@ -234,10 +244,19 @@ def _withdraw(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]) 
                 keys[mark.row.customer_id],
                 was_read=was_read(mark, held, page.status),
                 of_anybody=page.reader.is_at_least("manager"),
+                now=page.now,
             )
             done += 1
-        except (contacts.ContactError, AuditError) as error:
+        except contacts.ContactError as error:
             st.error(str(error))
+        except AuditError as error:
+            _tell_unrecorded(error)
     if done == len(marks):
-        so_far.done(f"{done} taken back.")
+        acts.tell(f"{done} taken back.")
         st.rerun()
+
+
+def _tell_unrecorded(error: AuditError) -> None:
+    """The reason names a place of the server, so it goes into the log alone."""
+    event("app.audit_failed", "An act could not be recorded, so it was refused.", level=40, error=error)
+    st.error(UNRECORDED)

@@ -14,12 +14,16 @@ from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain, typed
 from churn_assets.app.queries import at_risk as query
 from churn_assets.app.queries.contacts import Fresh, fresh
-from churn_assets.app.views.acts_on_customers import acts, show_actions, show_today
+from churn_assets.app.queries.value import customer_value
+from churn_assets.app.views.acts_on_customers import acts_of_session, show_actions, show_today
 from churn_assets.app.views.contact_results import show_results
 from churn_assets.app.views.marked import keys_of_marks, marks_of
+from churn_assets.app.views.worth import worth_column
+from churn_assets.counts import counted
 
 SIZES = (25, 50, 100)
 NAMES = ("risk", "value", "segment", "driver", "contacted", "recommended", "attributes")  # of filters
+OF = "of_"  # before the name of an attribute in the address: it may be called like a filter
 VIEWS = {"list": "Who is at risk", "contacts": "What became of contacts"}
 CONTACTED = {"any": "everybody", "no": "not contacted recently", "yes": "contacted recently"}
 
@@ -74,7 +78,7 @@ def _show_list(page: Page, found: Fresh) -> None:
     listed = query.work_list(page.store, filters, order=order, page=number, size=size, found=found)
     pages = max(1, ceil(listed.total / size))
     if number > pages:
-        st.info(f"The list has {page.formats.number(pages)} pages with these filters. Choose an earlier one.")
+        st.info(f"The list has {counted(pages, 'page')} with these filters. Choose an earlier one.")
         return
     st.caption(f"{page.formats.number(listed.total)} customers, page {number} of {pages}.")
     if not listed.total:
@@ -87,7 +91,8 @@ def _show_list(page: Page, found: Fresh) -> None:
         else None,
         outcome=listed.rows["outcome"].map(contacts.OUTCOMES, na_action="ignore"),
     )
-    positions = table(page, rows, "at_risk", columns, selection="many", key=f"at_risk_{acts().number}")
+    key = f"at_risk_{acts_of_session().done}"
+    positions = table(page, rows, "at_risk", columns, selection="many", key=key)
     show_actions(page, rows.iloc[positions], columns)
 
 
@@ -153,15 +158,14 @@ def _attributes(
     ranges: dict[str, tuple[float, float]] = {}
     for name in names:
         attribute, label = of[name], plain(of[name].words)
-        parameter = f"is_{name}"  # a feature may have the name of another filter
         if not attribute.is_number:
-            values = chosen(st.multiselect, label, query.values_of(page.store, attribute), name=parameter)
+            values = chosen(st.multiselect, label, query.values_of(page.store, attribute), name=f"{OF}{name}")
             if values:
                 categories[name] = values
         elif (bounds := query.range_of(page.store, attribute)) is None or bounds[0] == bounds[1]:
             st.caption(f"{label}: all customers have the same value, or none has one.")
         else:
-            span: Any = chosen(st.slider, label, *bounds, bounds, name=parameter)
+            span: Any = chosen(st.slider, label, *bounds, bounds, name=f"{OF}{name}")
             if span != bounds:
                 ranges[name] = span
     return categories, ranges
@@ -169,7 +173,7 @@ def _attributes(
 
 def _columns(page: Page) -> dict[str, TableColumn]:
     several = len(page.store.manifest.about.as_of_dates) > 1
-    told = [c for c in page.store.catalogue.get("customers", {}).get("columns", []) if c["name"] == "value"]
+    value = customer_value(page.store)
     found = {
         "customer_key": TableColumn("Customer", "The key of the customer; it is random and tells nothing."),
         "probability": TableColumn(
@@ -186,7 +190,7 @@ def _columns(page: Page) -> dict[str, TableColumn]:
         "action": TableColumn("What to do", "The action that the segment recommends.", width="large"),
         "segment": TableColumn("Segment", "Risk, value and main driver together."),
         "risk_tier": TableColumn("Risk", "Tier of risk in this month.", width="small"),
-        "value": TableColumn("Value", told[0]["meaning"] if told else "Value of the customer.", "money"),
+        **({"worth": worth_column(value, "Value", value.how)} if value else {}),
         "driver": TableColumn("Driver", "The group of reasons that raises the probability most."),
         "last_contact": TableColumn(
             "Last contact", "Day of the newest contact; empty when none is known.", "date"

@@ -1,6 +1,7 @@
 """The view of the page At risk that tells what became of those who were contacted."""
 
 from datetime import date
+from math import ceil
 from typing import Any
 
 import streamlit as st
@@ -74,13 +75,16 @@ def show_results(page: Page, found: query.Fresh) -> None:
         "This tells what happened, not what the contacts did: those who are called are more likely to leave anyway. "
         "Only a control group that is drawn at random can tell the effect."
     )
-    _show_people(page, found, day, int(people["customers"]))
+    _show_people(page, found, day)
 
 
-def _show_people(page: Page, found: query.Fresh, day: date, customers: int) -> None:
-    number = 1
-    if customers > ROWS:
-        number = int(chosen(st.number_input, "Page of the customers", 1, None, 1, name="contacts_page"))
+def _show_people(page: Page, found: query.Fresh, day: date) -> None:
+    number, pages = 1, ceil(query.contacts_in(page.store, found, day) / ROWS)
+    if pages > 1:
+        number = int(chosen(st.number_input, "Page of the contacts", 1, None, 1, name="contacts_page"))
+    if number > pages:
+        st.info(f"There are {page.formats.number(pages)} pages of contacts. Choose an earlier one.")
+        return
     rows = query.contacted_in(page.store, found, day, ROWS, number)
     columns = {
         "customer_key": TableColumn("Customer", "The key of the customer."),

@@ -16,6 +16,7 @@ from churn_assets.app.parts.words import plain, points
 from churn_assets.app.queries.customer import outcome_window, score_history, survival, worth
 from churn_assets.app.queries.similar_customers import ENOUGH, similar
 from churn_assets.app.queries.value import customer_value
+from churn_assets.reporting.words import capitalised
 
 SMALLEST = 0.0005  # change of a probability that is told
 ALIKE = {"segment": "segment", "driver": "main cause", "value_tier": "value"}
@@ -98,7 +99,7 @@ def _reasons(page: Page, row: dict[str, Any]) -> None:
     )
     reasons = [row[name] for name in ("reason_1", "reason_2", "reason_3") if row[name]]
     if reasons:
-        said = [plain(reason[:1].upper() + reason[1:]) for reason in reasons]
+        said = [plain(capitalised(reason)) for reason in reasons]
         st.markdown("\n".join(f"{n}. {reason}" for n, reason in enumerate(said, 1)))
     else:
         st.write("Nothing stands out: no single value raises the risk of this customer notably.")

@@ -11,6 +11,7 @@ from churn_assets.app.parts.words import plain, points
 from churn_assets.app.queries.what_if import Lever, ask, levers, present_values
 from churn_assets.ml.portable.sentences import YES_AND_NO
 from churn_assets.ml.portable.what_if import Value, WhatIfError, value_in_words
+from churn_assets.reporting.words import capitalised
 
 COLUMNS = 2
 ROUND = "what_if_round"  # in the session, by customer: how often the reader has set everything back
@@ -92,7 +93,7 @@ def _answer(page: Page, present: dict[str, Value | None], wishes: dict[str, Valu
 
 def _control(lever: Lever, key: str) -> Value | None:
     """Returns the wished value; None if it is the present one."""
-    words, now = _capital(lever.feature.words), _shown(lever.present)
+    words, now = capitalised(lever.feature.words), _shown(lever.present)
     if not lever.is_present_observed:
         # a slider cannot stand on a value that is missing or that the model has hardly seen
         if not st.checkbox(f"Change this: {words} (now {now})", key=f"change_{key}", help=lever.meaning):
@@ -118,10 +119,6 @@ def _slider(lever: Lever, label: str, key: str) -> Value:
         low, high, now, step = (int(value) for value in (*ends, start, lever.step))
         return float(st.slider(label, low, high, now, step, key=key, help=lever.meaning))
     return st.slider(label, *ends, start, lever.step, key=key, help=lever.meaning)
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _are_numbers(lever: Lever) -> bool:

@@ -1,7 +1,7 @@
 """Data: how fresh each source is, what was refused and why, what is missing, and whether everybody is accounted for."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import altair as alt
@@ -26,8 +26,9 @@ def show(page: Page) -> None:
     header(
         page, "Data", "Can I trust the data? How fresh each source is, what was refused, and what is missing."
     )
-    now = datetime.now(UTC)
-    draw_light("The data", data_light(page.store, page.status, now, page.formats.date), page.formats.date)
+    draw_light(
+        "The data", data_light(page.store, page.status, page.now, page.formats.date), page.formats.date
+    )
     if page.status is None:
         st.info("The pipeline has written no status, so freshness and refused rows are not known.")
     else:

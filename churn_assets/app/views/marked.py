@@ -8,6 +8,7 @@ from churn_assets.app import contacts
 from churn_assets.app.page import Page
 from churn_assets.app.people import PeopleError
 from churn_assets.app.queries.contacts import Fresh, fresh
+from churn_assets.app.queries.customer import objected
 
 UNSHOWN = "Contacts that were marked here lately are not shown."
 
@@ -28,11 +29,16 @@ def marks_of(page: Page) -> list[contacts.Mark]:
 
 
 def keys_of_marks(page: Page, marks: Sequence[contacts.Mark]) -> dict[str, str]:
-    """Natural id -> customer_key of the marks, which the landing zone names by natural ids."""
+    """Natural id -> customer_key of the marks, which the landing zone names by natural ids.
+
+    Who objected to profiling since is left out: they are in no list.
+    """
     if not marks:
         return {}
     try:
-        return page.people.natural_ids().keys_of([m.row.customer_id for m in marks])
+        keys = page.people.natural_ids().keys_of([m.row.customer_id for m in marks])
     except PeopleError as error:
         st.warning(f"{UNSHOWN} {error}")
         return {}
+    gone = objected(page.store, list(keys.values()))
+    return {own: key for own, key in keys.items() if key not in gone}

@@ -1,7 +1,7 @@
 """Model: can it be trusted, how good it was, what has changed since its training, and why it is in charge."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import altair as alt
@@ -13,6 +13,7 @@ from churn_assets.app.parts.charts import COLOURS, HEIGHT, chart
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
+from churn_assets.app.parts.words import plain
 from churn_assets.app.queries import model
 from churn_assets.app.queries.lights import model_light
 from churn_assets.app.views.lights import draw_light
@@ -29,7 +30,7 @@ def show(page: Page) -> None:
     )
     draw_light(
         "The model",
-        model_light(page.store, page.status, datetime.now(UTC), page.formats.date),
+        model_light(page.store, page.status, page.now, page.formats.date),
         page.formats.date,
     )
     _performance(page)
@@ -271,7 +272,7 @@ def _champions(page: Page) -> None:
         mark = ":material/check:" if row["promoted"] else ":material/close:"
         st.markdown(
             f"{mark} **Model {row['model_version']}**, trained as of {page.formats.date(row['trained_as_of'].date())}, "
-            f"{decided}: {_as_text(row['why'])}"
+            f"{decided}: {plain(row['why'])}"
         )
     table(
         page,
@@ -305,11 +306,6 @@ def _difference(page: Page, row: Mapping[Any, Any]) -> str:
     names = ("auc_difference", "auc_difference_low", "auc_difference_high")
     found, low, high = (page.formats.number(row[name], 3) for name in names)
     return f"{found} ({low} to {high})"
-
-
-def _as_text(words: str) -> str:
-    """Words of the release as text, in which Markdown sees nothing of its own."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>$~:" else sign for sign in words)
 
 
 def _card(page: Page) -> None:

@@ -1,7 +1,5 @@
 """Overview: is all well, what is at stake, what has changed, and where to begin."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from churn_assets.app.page import Page
@@ -63,20 +61,18 @@ def _figures(page: Page, found: AtRisk) -> None:
         more_is_worse=True,
     )
     unit = f" ({value.unit_told})" if value and value.unit_told else ""
-    if value is None:
-        lost, lacking = "This business declares no value of a customer, so no sum can be given.", ""
-    else:
-        lost = value.how
-        lacking = (
-            f" Of {formats.number(now.high_without_value)} of them the value is not known; they are not in the sum."
-            if now.high_without_value
-            else ""
-        )
+    lost = value.how if value else "This business declares no value of a customer, so no sum can be given."
+
+    def lacking(customers: int) -> str:
+        if value is None or not customers:
+            return ""
+        return f" Of {formats.number(customers)} of them the value is not known; they are not in the sum."
+
     figure(
         stake,
         f"Value at stake{unit}",
         value.told(formats, now.value_high) if value else None,
-        f"What the customers at high risk are worth together. {lost}{lacking}",
+        f"What the customers at high risk are worth together. {lost}{lacking(now.high_without_value)}",
         delta=worth_change(now.value_high, before.value_high if before else None),
         more_is_worse=True,
     )
@@ -96,7 +92,7 @@ def _figures(page: Page, found: AtRisk) -> None:
         f"Expected loss{unit}",
         value.told(formats, now.value_expected) if value else None,
         "What those who are expected to leave are worth: the sum of probability times value over all scored "
-        f"customers. {lost}",
+        f"customers. {lost}{lacking(now.without_value)}",
         delta=worth_change(now.value_expected, before.value_expected if before else None),
         more_is_worse=True,
     )
@@ -119,7 +115,7 @@ def _of_days(page: Page, found: AtRisk) -> str:
 
 def _lights(page: Page) -> None:
     st.subheader("Can it be trusted now?", anchor=False)
-    now, tell = datetime.now(UTC), page.formats.date
+    now, tell = page.now, page.formats.date
     model, data = st.columns(2)
     with model:
         draw_light("The model", model_light(page.store, page.status, now, tell), tell)

@@ -216,7 +216,9 @@ def _chains(settings: Settings) -> set[str]:
             texts += [line for line in lines if line.endswith(b"\n")]
     for text in texts:
         with suppress(ValueError, KeyError, TypeError):
-            found.add(str(json.loads(text)["chain"]))
+            told = json.loads(text)
+            found.add(str(told["chain"]))
+            found.update(str(told["facts"]["former"]).split())
     return found
 
 

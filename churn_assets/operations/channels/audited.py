@@ -42,7 +42,7 @@ class Audited:
                     SENDER,
                     f"channel {self.line.name}",
                     customers=len(customers),
-                    to=receivers(self.line)[:LONGEST],
+                    to=receivers(self.line),
                     messages=len(told),
                     delivery=batch.id,
                 )
@@ -52,6 +52,17 @@ class Audited:
 
 
 def receivers(line: ChannelLine) -> str:
-    """Who receives what a channel is sent, as churn.yaml says it."""
-    written = line.folder if line.kind == "folder" else line.url
-    return ", ".join(line.recipients) if line.kind == "email" else without_secrets(written or "")
+    """Who receives what a channel is sent, as churn.yaml says it; of many addresses the first, and how many follow."""
+    if line.kind != "email":
+        written = line.folder if line.kind == "folder" else line.url
+        return without_secrets(written or "")[:LONGEST]
+    told = ", ".join(line.recipients)
+    if len(told) <= LONGEST:
+        return told
+    named, room = list[str](), LONGEST - len(f"and {len(line.recipients)} more")
+    for address in line.recipients:
+        room -= len(address) + len(", ")
+        if room < 0:
+            break
+        named.append(address)
+    return ", ".join([*named, f"and {len(line.recipients) - len(named)} more"])

@@ -70,6 +70,12 @@ def test_no_better_than_chance_and_weaker_than_promised(tmp_path: Path) -> None:
     assert weaker.sentence.endswith("It has become weaker, by more than chance.")
 
 
+def test_without_an_interval_nobody_says_yes(tmp_path: Path) -> None:
+    found = _told(tmp_path, MEASURED | {"auc": 0.8, "auc_low": None, "auc_high": None})
+    assert found.verdict == "unknown"
+    assert found.sentence.startswith("Not certain. ")
+
+
 def test_absent_tables_are_told(tmp_path: Path) -> None:
     publish_months(tmp_path, without=("model_performance", "training_runs"))
     found = model.evidence(opened_store(tmp_path), full_date)

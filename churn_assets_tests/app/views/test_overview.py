@@ -26,6 +26,7 @@ def test_it_tells_what_is_at_stake_and_since_when_it_changed(months_home: Settin
     assert "from 8 January 2026 to 6 February 2026" in leaving.help
     assert "95 % interval:" in leaving.help
     assert "divided by 3" in page.metric[1].help
+    assert "Of 8 of them the value is not known; they are not in the sum." in page.metric[3].help
     assert page.dataframe[0].value["customers"].is_monotonic_decreasing
     good = [box.value for box in page.success]
     assert good[0].startswith("**The model: all well.** Yes. ")

@@ -97,6 +97,19 @@ def test_an_archive_names_the_chains_before_it_and_ends_the_alarm(settings: Sett
         names.append(first[0].chain)
 
 
+def test_an_archive_names_the_chains_of_the_archive_before_it(settings: Settings, tmp_path: Path) -> None:
+    """The log forgets after 90 days, the lake does not."""
+    names = [_fill(settings)]
+    for folder in ("first", "second"):
+        lakehouse = _take(settings)
+        writing.stop()
+        shutil.rmtree(settings.log_path)
+        names.append(chain.archive(settings, tmp_path / folder, "ann", "a disk broke").chain)
+    first = next(stored(settings)).content
+    assert first is not None and first[0].facts["former"] == " ".join(sorted(names[:2]))
+    assert verify(settings, told_by_lake(lakehouse)).unknown == []
+
+
 def test_an_audit_put_back_to_an_earlier_state_is_told(settings: Settings, tmp_path: Path) -> None:
     _fill(settings)
     for place in (chain.store_of(settings), settings.audit_anchor_path):

@@ -9,7 +9,7 @@ from churn_assets.contracts.channels import ChannelLine
 from churn_assets.operations.audit.chain import record
 from churn_assets.operations.audit.entry import AuditEntry
 from churn_assets.operations.audit.verification import stored, verify
-from churn_assets.operations.channels.audited import receivers
+from churn_assets.operations.channels.audited import LONGEST, receivers
 from churn_assets.operations.channels.channel import Unreachable
 from churn_assets.operations.channels.message import Batch
 from churn_assets.operations.channels.registry import channel_of
@@ -86,6 +86,21 @@ def test_an_attempt_that_fails_is_an_act(settings: Settings, monkeypatch: pytest
         channel_of(line, settings).deliver(PERSONAL)
     [act] = _acts(settings)
     assert act.facts["to"] == "ann@example.com, bob@example.com"
+
+
+def test_receivers_that_do_not_fit_into_a_record_are_counted(settings: Settings) -> None:
+    line = ChannelLine(
+        name="mail",
+        kind="email",
+        host="smtp.example.com",
+        sender="churn@example.com",
+        recipients=[f"agent{number:04d}@example.com" for number in range(300)],
+        personal=True,
+    )
+    told = receivers(line)
+    *named, rest = told.split(", ")
+    assert len(told) <= LONGEST and named[-1] == line.recipients[len(named) - 1]
+    assert rest == f"and {300 - len(named)} more"
 
 
 def test_no_secret_of_an_address_is_recorded() -> None:
