@@ -60,6 +60,7 @@ class SettingsResource(_Shown[Settings]):
     keep_releases: int = _told("keep_releases")
     identity_key: str = _told("identity_key")
     api: str = _told("api")
+    app: str = _told("app")
     publish_to: str = _told("publish_to")
     jars: str = _told("jars")
     maven: str = _told("maven")
@@ -143,6 +144,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "keep_releases": settings.keep_releases,
         "identity_key": HIDDEN if settings.identity_key else "identity.key in the home",
         "api": f"{settings.api.host}:{settings.api.port}",
+        "app": f"{settings.app.host}:{settings.app.port}",
         "jars": str(settings.jars_path),
         "maven": without_secrets(settings.maven),
         "engine": settings.engine,

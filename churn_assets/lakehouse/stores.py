@@ -113,6 +113,14 @@ OTHERS = (
         "until the run ends",
         False,
     ),
+    Store(
+        "dagster/.start.lock",
+        "lock",
+        "Held while one process of Dagster makes its databases; an empty file.",
+        False,
+        "no limit",
+        False,
+    ),
     Store("dagster/logs", "files", "Dagster: telemetry, which is off; empty.", False, UNTIL_DELETED, False),
     Store(
         "dagster/.logs_queue",

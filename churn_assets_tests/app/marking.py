@@ -52,6 +52,17 @@ def marked(number: int, day: date, mark_id: str, outcome: str, state: str = "mad
     return row | {"outcome": outcome, "state": state}
 
 
+CONTACTS = [
+    crm(0, date(2025, 12, 20)),
+    crm(1, date(2025, 12, 21), arm="control"),
+    crm(2, date(2025, 10, 1), left_on=date(2025, 11, 3)),
+    crm(3, date(2025, 12, 2), left_on=date(2025, 12, 30)),
+    marked(4, date(2025, 12, 22), "m4", "accepted"),
+    marked(5, date(2025, 12, 22), "m5", "declined", state="withdrawn"),
+    marked(6, date(2025, 12, 23), "m6", "declined"),
+]
+
+
 def publish_contacts(
     settings: Settings,
     rows: Sequence[Mapping[str, Any]],

@@ -135,6 +135,13 @@ def test_nothing_is_loaded_from_another_website(settings: Settings, client: Clie
     assert "img-src 'self' data: blob:" in told
 
 
+def test_what_an_identity_provider_sends_back_is_no_key_of_ours(settings: Settings, client: Client) -> None:
+    """Some providers send a code with the shape of a token."""
+    code = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmVk"
+    assert client(settings).get(f"/oauth2callback?code={code}&state=x").text == "the page"
+    assert client(settings).get(f"/at_risk?code={code}").status_code == 403
+
+
 def test_another_website_opens_no_socket(settings: Settings, client: Client) -> None:
     browser = client(settings)
     headers = {"origin": "https://evil.example"}

@@ -179,7 +179,7 @@ def _cohort_columns() -> dict[str, TableColumn]:
 
 def _drift(page: Page) -> None:
     st.subheader("Do the customers still look like those of the training?", anchor=False)
-    store, formats = page.store, page.formats
+    store = page.store
     if not store.has("drift"):
         st.info(f"Nobody has compared them: {store.why_absent('drift')}.")
         return
@@ -189,27 +189,7 @@ def _drift(page: Page) -> None:
         return
     day: date = days.iloc[-1]["day"].date()
     found, newest = model.drift(store, day), days.iloc[-1]
-    known, shifted, score = st.columns(3)
-    figure(
-        known,
-        "Facts that differ (number)",
-        f"{formats.number(newest['moved'])} / {formats.number(newest['features'])}",
-        f"Of the facts about the customers of {formats.date(day)} those that differ from the training by more than "
-        "chance.",
-    )
-    figure(
-        shifted,
-        "Facts that differ much (number)",
-        formats.number(newest["shifted"]),
-        "Those whose distribution is very different. A change alone does not make the model worse; look at "
-        "the sources.",
-    )
-    figure(
-        score,
-        "Probabilities",
-        STATUS_WORDS.get(newest["score"], newest["score"]),
-        "Whether the probabilities are distributed as in the training.",
-    )
+    _drift_figures(page, day, newest)
     found = found.assign(
         kind=found["kind"].map(lambda kind: KINDS.get(kind, kind)),
         status=found["status"].map(lambda status: STATUS_WORDS.get(status, status)),
@@ -247,6 +227,31 @@ def _drift(page: Page) -> None:
                 "reference_value": TableColumn("In the training", "The same in the training.", "number", 3),
             },
         )
+
+
+def _drift_figures(page: Page, day: date, newest: "pd.Series[Any]") -> None:
+    formats = page.formats
+    known, shifted, score = st.columns(3)
+    figure(
+        known,
+        "Facts that differ (number)",
+        f"{formats.number(newest['moved'])} / {formats.number(newest['features'])}",
+        f"Of the facts about the customers of {formats.date(day)} those that differ from the training by more than "
+        "chance.",
+    )
+    figure(
+        shifted,
+        "Facts that differ much (number)",
+        formats.number(newest["shifted"]),
+        "Those whose distribution is very different. A change alone does not make the model worse; look at "
+        "the sources.",
+    )
+    figure(
+        score,
+        "Probabilities",
+        STATUS_WORDS.get(newest["score"], newest["score"]),
+        "Whether the probabilities are distributed as in the training.",
+    )
 
 
 def _fairness(page: Page) -> None:

@@ -218,7 +218,32 @@ def _flows(page: Page, day: date) -> None:
         )
     )
     found = segments.flows(store, before, day)
-    counts = segments.moves(found)
+    _flow_figures(page, segments.moves(found))
+    columns = {
+        "was": TableColumn("From", f"Their segment on {formats.date(before)}."),
+        "now": TableColumn("To", f"Their segment on {formats.date(day)}."),
+        "customers": TableColumn("Customers", "How many customers.", "number", 0),
+    }
+    value = customer_value(store)
+    if value is not None:
+        columns["value"] = worth_column(
+            value,
+            "Value",
+            f"What they are worth together now; of those who are gone, what they were worth. {value.how}",
+        )
+    moving: pd.DataFrame = found[found["was"] != found["now"]].reset_index(drop=True)
+    st.caption("Choose a row to open the list of the segment that they moved to.")
+    rows = table(page, moving, "flows", columns, selection="one")
+    if rows:
+        target = str(moving.iloc[rows[0]]["now"])
+        if target == segments.GONE:
+            st.info("These customers are no longer scored, so they stand in no list.")
+        else:
+            page.go("at_risk", segment=target)
+
+
+def _flow_figures(page: Page, counts: segments.Moves) -> None:
+    formats = page.formats
     stayed, moved, new, gone = st.columns(4)
     figure(
         stayed,
@@ -244,24 +269,3 @@ def _flows(page: Page, day: date) -> None:
         formats.number(counts.gone),
         "Scored on the earlier day, but not now: they left, gave notice, were merged, or can no longer be scored.",
     )
-    columns = {
-        "was": TableColumn("From", f"Their segment on {formats.date(before)}."),
-        "now": TableColumn("To", f"Their segment on {formats.date(day)}."),
-        "customers": TableColumn("Customers", "How many customers.", "number", 0),
-    }
-    value = customer_value(store)
-    if value is not None:
-        columns["value"] = worth_column(
-            value,
-            "Value",
-            f"What they are worth together now; of those who are gone, what they were worth. {value.how}",
-        )
-    moving: pd.DataFrame = found[found["was"] != found["now"]].reset_index(drop=True)
-    st.caption("Choose a row to open the list of the segment that they moved to.")
-    rows = table(page, moving, "flows", columns, selection="one")
-    if rows:
-        target = str(moving.iloc[rows[0]]["now"])
-        if target == segments.GONE:
-            st.info("These customers are no longer scored, so they stand in no list.")
-        else:
-            page.go("at_risk", segment=target)
