@@ -35,7 +35,12 @@ def of_key(key: Key | None) -> Reader | None:
 
 
 def of_claims(claims: Mapping[str, Any], app: AppSettings) -> Reader | None:
-    """The reader whom the provider describes; None if no group of theirs has a role."""
+    """The reader whom the provider describes; None if no group of theirs has a role.
+
+    An e-mail address that the provider calls unverified names nobody: people may have typed that of a colleague.
+    """
+    if claims.get("email_verified") in (False, "false"):
+        claims = {name: value for name, value in claims.items() if name != "email"}
     told = claims.get(app.groups_claim)
     groups = [told] if isinstance(told, str) else told if isinstance(told, Iterable) else []
     roles: list[Role] = [app.groups[group] for group in groups if group in app.groups]

@@ -47,6 +47,10 @@ def test_a_key_opens_the_page_while_it_is_active_and_has_a_role(
         ({"sub": "42", "groups": "retention"}, Reader("42", "agent", None)),
         ({"email": "a@example.com", "groups": ["cooks"]}, None),
         ({"email": "a@example.com"}, None),
+        (
+            {"email": "b@example.com", "email_verified": False, "sub": "42", "groups": "retention"},
+            Reader("42", "agent", None),
+        ),
     ],
 )
 def test_the_highest_role_of_the_groups_counts(claims: dict[str, object], reader: Reader | None) -> None:

@@ -17,6 +17,7 @@ from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries import data
 from churn_assets.app.queries.lights import data_light
 from churn_assets.app.views.lights import draw_light
+from churn_assets.counts import counted
 
 ALL = "all sources"
 
@@ -40,6 +41,9 @@ def show(page: Page) -> None:
         _missing(page, page.status)
         _refused(page, page.status)
     _people(page)
+    if (objected := page.store.manifest.about.counts.get("objected")) is not None:
+        told = counted(objected, "customer")
+        st.caption(f"{told} objected to profiling. They have no score and are in no list.")
 
 
 def _figures(page: Page, status: data.Status) -> None:

@@ -49,6 +49,12 @@ def test_without_a_status_only_people_are_known(made: Made, opened: Open) -> Non
     assert len(page.dataframe) == 1
 
 
+def test_who_objected_is_counted(made: Made, opened: Open) -> None:
+    page = opened(made(status(), counts={"customers": 130, "objected": 4}), "data")
+    no_errors(page)
+    assert "4 customers objected to profiling. They have no score and are in no list." in text(page)
+
+
 def test_absent_balance_is_told(made: Made, opened: Open) -> None:
     page = opened(made(status(), without=["people_balance"]), "data")
     no_errors(page)
