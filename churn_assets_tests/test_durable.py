@@ -61,6 +61,7 @@ def test_a_killed_process_leaves_one_whole_file(tmp_path: Path) -> None:
         assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
         seen = set()
         while len(seen) < 2:
+            assert writer.poll() is None
             if file.exists():
                 content = file.read_bytes()
                 assert len(content) == 200_000 and len(set(content)) == 1

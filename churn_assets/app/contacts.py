@@ -19,6 +19,7 @@ import pyarrow.fs as pafs
 
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.audit.chain import record
+from churn_assets.operations.log.writing import event
 from churn_assets.serving.release.root import Root
 from churn_assets.settings import Settings, filesystem
 
@@ -99,7 +100,8 @@ def mark(
         now: a moment of UTC; default: the clock.
 
     Raises:
-        ContactError: nobody was chosen, the outcome is unknown, or the day is in the future or long ago.
+        ContactError: nobody was chosen, the outcome is unknown, the day is in the future or long ago, or the landing
+            zone cannot be written.
         AuditError: the act cannot be recorded; nothing was marked.
     """
     moment = now or datetime.now(UTC)
@@ -160,7 +162,8 @@ def withdraw(
         now: a moment of UTC; default: the clock.
 
     Raises:
-        ContactError: there is no such mark, it was taken back, it is not of today, or somebody else made it.
+        ContactError: there is no such mark, it was taken back, it is not of today, somebody else made it, or the
+            landing zone cannot be written.
         AuditError: the act cannot be recorded; nothing was taken back.
     """
     today = (now or datetime.now(UTC)).date()
@@ -183,12 +186,20 @@ def withdraw(
 
 
 def marks(settings: Settings, since: date) -> list[Mark]:
-    """The marks of which an extract of `since` or later lies in the landing zone, each as its newest row tells it."""
+    """The marks of which an extract of `since` or later lies in the landing zone, each as its newest row tells it.
+
+    Raises:
+        ContactError: the landing zone cannot be read.
+    """
     found: dict[str, Mark] = {}
-    for info, day in _files(settings, since):
-        written = datetime.fromtimestamp((info.mtime_ns or 0) / 1e9, UTC)
-        for row in _parsed(settings.landing_uri, str(day), info.base_name, info.size, info.mtime_ns or 0):
-            found[row.mark_id] = Mark(row, day, info.base_name, written)
+    try:
+        for info, day in _files(settings, since):
+            written = datetime.fromtimestamp((info.mtime_ns or 0) / 1e9, UTC)
+            for row in _parsed(settings.landing_uri, str(day), info.base_name, info.size, info.mtime_ns or 0):
+                found[row.mark_id] = Mark(row, day, info.base_name, written)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        event("app.contacts_failed", "The landing zone cannot be read.", level=40, error=error)
+        raise ContactError("The landing zone cannot be read now. The log tells why.") from None
     return list(found.values())
 
 
@@ -198,12 +209,21 @@ def _files(settings: Settings, since: date) -> Iterator[tuple[pafs.FileInfo, dat
     folders = store.get_file_info(pafs.FileSelector(root, allow_not_found=True))
     for folder in sorted(folders, key=lambda info: info.base_name):
         told = FOLDER.fullmatch(folder.base_name)
-        if told is None or date.fromisoformat(told[1]) < since:
+        day = _day(told[1]) if told else None
+        if day is None or day < since:
             continue
         files = store.get_file_info(pafs.FileSelector(folder.path))
         for info in sorted(files, key=lambda info: info.base_name):
             if info.is_file and FILE.fullmatch(info.base_name):
-                yield info, date.fromisoformat(told[1])
+                yield info, day
+
+
+def _day(text: str) -> date | None:
+    """The day of a folder; None if there is no such day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _place(landing: str, day: object) -> str:
@@ -239,7 +259,13 @@ def _write(settings: Settings, day: date, name: str, rows: Sequence[ContactRow])
     writer = csv.DictWriter(text, list(ContactRow.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
-    Root(_place(settings.landing_uri, day)).replace(name, text.getvalue().encode("utf-8"))
+    try:
+        Root(_place(settings.landing_uri, day)).replace(name, text.getvalue().encode("utf-8"))
+    except OSError as error:
+        event("app.contacts_failed", "The landing zone cannot be written.", level=40, error=error)
+        raise ContactError(
+            "The landing zone cannot be written now, so nothing was done. The log tells why."
+        ) from None
 
 
 @contextmanager

@@ -22,13 +22,18 @@ from churn_assets.settings import Settings
 ACCESS = "access"  # the parameter of a personal link
 COOKIE = "churn_access"
 ASK = "Ask whoever looks after this software for a personal link: churn-assets keys create NAME --role agent"
-PLACE = re.compile(r"/([^/.]+)/?")  # what could be a page; files have a dot
-OF_STREAMLIT = ("oauth2callback",)
+PLACE = re.compile(r"/([^.]+?)/?")  # what could be a page; files have a dot
+OF_STREAMLIT = ("_stcore", "app", "auth", "component", "media", "oauth2callback", "static")
 FREE = re.compile(r"/_stcore/(health|script-health-check)")
 FIXED = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    # a text of the data cannot make the browser ask another website
+    (
+        b"content-security-policy",
+        b"img-src 'self' data: blob:; media-src 'self'; font-src 'self' data:; frame-src 'self'; object-src 'none'",
+    ),
 ]
 
 
@@ -129,7 +134,7 @@ def _holds_a_key(scope: Scope) -> bool:
 def _misplaced(scope: Scope) -> Response | None:
     """What answers an address of no page; None for any other."""
     told = PLACE.fullmatch(scope["path"])
-    if scope["type"] != "http" or told is None or told[1] in OF_STREAMLIT:
+    if scope["type"] != "http" or told is None or told[1].split("/")[0] in OF_STREAMLIT:
         return None
     if told[1] == HOME:  # Streamlit knows it by the bare address only
         rest = scope["query_string"].decode("latin-1")

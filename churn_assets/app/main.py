@@ -15,6 +15,7 @@ from churn_assets.app.formats import Formats
 from churn_assets.app.page import Page
 from churn_assets.app.people import IdentityBook
 from churn_assets.app.places import HOME, PAGES
+from churn_assets.app.queries.data import is_whole
 from churn_assets.app.reader import Reader
 from churn_assets.app.sign_in import reader_of
 from churn_assets.app.store import ReleaseHolder
@@ -98,14 +99,17 @@ def _count(settings: Settings, reader: Reader, name: str) -> None:
     st.session_state[OPENED] = name
     try:
         count(settings, reader.name, name, datetime.now(UTC).date())
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         event("app.count_failed", "An opening of a page could not be counted.", level=30, error=error)
 
 
 def _status(settings: Settings) -> dict[str, Any] | None:
     """What serving/status said last; None when it said nothing yet or cannot be read."""
     try:
-        return read_status(settings.releases_uri)
+        told = read_status(settings.releases_uri)
+        if told is not None and not is_whole(told):
+            raise ReleaseBroken("STATUS.json is no status. The next run of the pipeline replaces it.")
+        return told
     except (OSError, ValueError, ReleaseBroken) as error:
         event("app.status_failed", "The status cannot be read.", level=40, error=error)
         return None

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
         tell: prints a line.
 
     Raises:
-        AppError: a package is missing, or the address may not be used or is in use.
+        AppError: a package or the certificate is missing, or the address may not be used or is in use.
     """
     try:
         import uvicorn
@@ -59,6 +60,7 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
 
     app = settings.app
     by = require_safe(settings)
+    require_tls(app)
     start(settings)
     bootstrap.load_config_options(OPTIONS)
     layers = [Middleware(Gate, settings=settings), Middleware(RootTold)]
@@ -119,6 +121,29 @@ def require_safe(settings: Settings) -> str:
         f"There is neither a personal link nor a login: everybody on this machine reads as {app.role} "
         "(CHURN_APP_ROLE), and nobody else reads."
     )
+
+
+def require_tls(app: AppSettings) -> None:
+    """Tries the certificate and its key.
+
+    Raises:
+        AppError: they cannot be used.
+    """
+    certificate, key = app.tls_certificate, app.tls_key
+    if certificate is None or key is None:
+        return
+    names = "Correct CHURN_APP_TLS_CERTIFICATE and CHURN_APP_TLS_KEY."
+    for file in (certificate, key):
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise AppError(f"{file}: {error.strerror}. {names}") from None
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError):  # an SSLError is an OSError
+        raise AppError(
+            f"{certificate} and {key} are no certificate with its key, as PEM and without a password. {names}"
+        ) from None
 
 
 def login_of(app: AppSettings) -> dict[str, Any]:

@@ -127,6 +127,5 @@ def _require_intact(lakehouse: Lakehouse) -> dict[str, Any]:
             "moves the audit away and begins a new chain.",
             {"records": found.records, "findings": "\n".join(found.damage[:SHOWN])},
         )
-    return {"records": found.records} | (
-        {"unknown": "\n".join(found.unknown[:SHOWN])} if found.unknown else {}
-    )
+    untold = [*found.unread, *found.unknown]
+    return {"records": found.records} | ({"unknown": "\n".join(untold[:SHOWN])} if untold else {})

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from churn_assets.operations.audit.witnesses import Witness
     from churn_assets.settings import Settings
 
+ELSEWHERE = "The lake is not on this machine: only the check of operations/audit compares its copy."
+
 
 @click.group()
 def audit() -> None:
@@ -49,10 +51,12 @@ def verify_acts(context: click.Context) -> None:
     from churn_assets.operations.audit.verification import verify
 
     settings = settings_of_process()
-    witnesses, unheard = lake_witness(settings)
+    witnesses, unread = lake_witness(settings)
     found = verify(settings, *witnesses)
-    for sentence in [*unheard, *found.unknown]:
+    for sentence in [*unread, *found.unread, *found.unknown]:
         click.echo(sentence)
+    if is_uri(settings.lake_uri):
+        click.echo(ELSEWHERE)
     if found.damage:
         for sentence in found.damage:
             click.echo(sentence)
@@ -64,12 +68,12 @@ def verify_acts(context: click.Context) -> None:
 
 
 def lake_witness(settings: "Settings") -> "tuple[list[Witness], list[str]]":
-    """What the lake tells of the audit, else why nothing is known of it."""
+    """What the lake tells of the audit, else why it cannot be read; nothing if it is not on this machine."""
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.operations.audit.witnesses import told_by_lake
 
     if is_uri(settings.lake_uri):
-        return [], ["The lake is not on this machine: only the check of operations/audit compares its copy."]
+        return [], []
     try:
         return [told_by_lake(Lakehouse(settings))], []
     except Exception as error:  # noqa: BLE001 (the chain itself is verified all the same)

@@ -135,10 +135,10 @@ def check_findings(settings: Settings) -> Finding:
 
 def check_audit(settings: Settings) -> Finding:
     """Verifies the chain of the audit, also against what the log and the lake tell of it."""
-    from churn_assets.cli.audit import lake_witness
+    from churn_assets.cli.audit import ELSEWHERE, lake_witness
     from churn_assets.operations.audit.verification import verify
 
-    witnesses, unheard = lake_witness(settings)
+    witnesses, unread = lake_witness(settings)
     found = verify(settings, *witnesses)
     if found.damage:
         return Finding(
@@ -147,8 +147,12 @@ def check_audit(settings: Settings) -> Finding:
             f"not intact: {counted(len(found.damage), 'finding')}",
             "`churn-assets audit verify` shows them. Find out who changed it.",
         )
-    told = [f"intact: {counted(found.records, 'record')}", *unheard, *found.unknown]
-    return Finding("audit", "ok", "\n".join(told))
+    unread += found.unread
+    elsewhere = [ELSEWHERE] if is_uri(settings.lake_uri) else []
+    told = "\n".join([f"intact: {counted(found.records, 'record')}", *unread, *elsewhere, *found.unknown])
+    if unread:
+        return Finding("audit", "warn", told, "Make readable what the message names.")
+    return Finding("audit", "ok", told)
 
 
 def check_runs(settings: Settings) -> Finding:

@@ -149,6 +149,17 @@ def test_without_its_audit_record_nothing_is_marked(tmp_path: Path) -> None:
     assert len(marks(settings, TODAY)) == 1
 
 
+def test_a_landing_zone_that_cannot_be_written_is_a_sentence_and_keeps_the_marks(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    [number] = marked_now(settings, 1)
+    [file] = files(settings)
+    (file.parent / f".{file.name}.draft").mkdir()  # where the next content of this file is drafted
+    with pytest.raises(ContactError, match="cannot be written now, so nothing was done"):
+        withdraw_one(settings, number, "Ada")
+    [kept] = marks(settings, TODAY)
+    assert kept.row.state == "made"
+
+
 def test_files_of_others_are_not_taken_for_marks(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     marked_now(settings, 1)
@@ -156,6 +167,7 @@ def test_files_of_others_are_not_taken_for_marks(tmp_path: Path) -> None:
     (folder / "export.csv").write_text("a,b\n1,2\n")
     (folder / f".{files(settings)[0].name}.77").write_text("half")
     (folder.parent / "notes").mkdir()
+    (folder.parent / "extract_date=2026-02-30").mkdir()
     assert len(marks(settings, TODAY)) == 1
     assert marks(settings, TODAY + timedelta(days=1)) == []
 

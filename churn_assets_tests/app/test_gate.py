@@ -116,8 +116,23 @@ def test_an_address_of_no_page_is_a_sentence(settings: Settings, client: Client)
     wrong = browser.get("/at_rsik")
     assert wrong.status_code == 404
     assert "There is no such page. The pages are: /overview, /at_risk" in wrong.text
-    for place in ("/", "/at_risk", "/data/", "/favicon.png", "/static/js/index.js", "/oauth2callback"):
+    assert browser.get("/at_risk/high").status_code == 404
+    assert browser.get("/customers/7").status_code == 404
+    for place in (
+        "/",
+        "/at_risk",
+        "/data/",
+        "/favicon.png",
+        "/static/js/index.js",
+        "/oauth2callback",
+        "/auth/login",
+    ):
         assert browser.get(place).status_code == 200
+
+
+def test_nothing_is_loaded_from_another_website(settings: Settings, client: Client) -> None:
+    told = client(settings).get("/").headers["content-security-policy"]
+    assert "img-src 'self' data: blob:" in told
 
 
 def test_what_an_identity_provider_sends_back_is_no_key_of_ours(settings: Settings, client: Client) -> None:

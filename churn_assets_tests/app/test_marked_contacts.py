@@ -75,7 +75,13 @@ def publish(house: Lakehouse, business: Business) -> None:
 def read_by_the_pipeline(settings: Settings) -> None:
     """The status after an ingest of today."""
     told = [{"source": SOURCE, "newest_extract": str(TODAY)}]
-    status = {"at": datetime.now(UTC).isoformat(), "sources": told}
+    status = {
+        "at": datetime.now(UTC).isoformat(),
+        "sources": told,
+        "rows": [],
+        "refused_rows": [],
+        "incidents": [],
+    }
     Path(settings.releases_uri, "STATUS.json").write_text(json.dumps(status))
 
 

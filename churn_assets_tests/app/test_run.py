@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from churn_assets.access.keys import Keys, keys_file, now
-from churn_assets.app.run import login_of
+from churn_assets.app.run import AppError, login_of, require_tls
 from churn_assets.settings import AppSettings, Settings
 from churn_assets_tests.app.running import running_page
 
@@ -29,12 +29,22 @@ def test_the_page_answers_and_no_key_is_printed_or_logged(tmp_path: Path) -> Non
         shown = httpx.get(f"{address}/at_risk", cookies=dict(taken.cookies))
         assert "<title>" in shown.text
         assert httpx.get(f"{address}/data?access={given[:-1]}x").status_code == 403
-    secret = given.rpartition("_")[2]
+    secret = given.split("_", 2)[2]
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert "People open it by their personal links" in "".join(output)
     assert secret not in "".join(output)
     assert secret.encode() not in kept
     assert b"app.link_taken" in kept
+
+
+def test_a_certificate_that_cannot_be_used_is_named_before_the_page_starts(tmp_path: Path) -> None:
+    require_tls(AppSettings())
+    broken = tmp_path / "broken.pem"
+    for told in (f"{broken}: No such file", f"{broken} and {broken} are no"):
+        with pytest.raises(AppError, match="CHURN_APP_TLS_CERTIFICATE") as raised:
+            require_tls(AppSettings(tls_certificate=broken, tls_key=broken))
+        assert told in str(raised.value)
+        broken.write_text("no certificate")
 
 
 def test_what_streamlit_must_know_of_the_provider() -> None:

@@ -2,5 +2,5 @@
 
 A part knows how something looks, and nothing of churn.
 
-May import: app, contracts.
+May import: app, contracts, reporting.
 """

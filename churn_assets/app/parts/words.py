@@ -8,6 +8,7 @@ import pandas as pd
 
 from churn_assets.app.formats import Formats
 from churn_assets.contracts.units import CURRENCIES, WHOLE, Step, steps_of, with_unit
+from churn_assets.reporting.words import short
 
 NOT_GIVEN = "not given"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=])")
@@ -16,6 +17,11 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=])")
 def plain(text: str) -> str:
     """A text of the data for `st.markdown` and its like, which then show it to the letter."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def typed(text: str) -> str:
+    """What stands in an address, for a sentence: in quotation marks, to the letter, and not longer than a line."""
+    return f"'{plain(short(text))}'"
 
 
 def spaced(name: str) -> str:

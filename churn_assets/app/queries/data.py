@@ -4,6 +4,7 @@ Most of it is in the status that the pipeline writes after every run, since the 
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,18 @@ REASONS = {
     "future": "{} is after the delivery",
     "unreadable": "the row cannot be read",
 }
+
+
+def is_whole(status: Any) -> bool:
+    """Whether a status has the parts that the pages read."""
+    parts = ("sources", "rows", "refused_rows", "incidents")
+    if not isinstance(status, dict) or not all(isinstance(status.get(part), list) for part in parts):
+        return False
+    try:
+        datetime.fromisoformat(status["at"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 def in_words(rule: str) -> str:

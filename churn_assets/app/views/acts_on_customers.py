@@ -17,8 +17,10 @@ from churn_assets.app.queries.at_risk import recommended_segments
 from churn_assets.app.queries.contacts import in_release, was_read
 from churn_assets.months import month_end
 from churn_assets.operations.audit.chain import AuditError, record
+from churn_assets.operations.log.writing import event
 from churn_assets.reporting.words import capitalised, spoken
 
+UNRECORDED = "This cannot be recorded in the audit now, so nothing was done. The log tells why."
 ACTS = "acts"  # in the session
 
 
@@ -191,8 +193,11 @@ def _mark(page: Page, rows: pd.DataFrame, ids: NaturalIds, outcome: str | None, 
             scored_on=page.store.as_of,
             now=page.now,
         )
-    except (contacts.ContactError, AuditError) as error:
+    except contacts.ContactError as error:
         st.error(str(error))
+        return
+    except AuditError as error:
+        _tell_unrecorded(error)
         return
     left_out = len(rows) - len(mine)
     also = f" {left_out} of the chosen customers are not yours and were left out." if left_out else ""
@@ -242,8 +247,16 @@ def _withdraw(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]) 
                 now=page.now,
             )
             done += 1
-        except (contacts.ContactError, AuditError) as error:
+        except contacts.ContactError as error:
             st.error(str(error))
+        except AuditError as error:
+            _tell_unrecorded(error)
     if done == len(marks):
         acts.tell(f"{done} taken back.")
         st.rerun()
+
+
+def _tell_unrecorded(error: AuditError) -> None:
+    """The reason names a place of the server, so it goes into the log alone."""
+    event("app.audit_failed", "An act could not be recorded, so it was refused.", level=40, error=error)
+    st.error(UNRECORDED)

@@ -11,13 +11,13 @@ from churn_assets.app.page import Page
 from churn_assets.app.parts.filters import chosen
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
-from churn_assets.app.parts.words import plain
+from churn_assets.app.parts.words import plain, typed
 from churn_assets.app.queries import at_risk as query
 from churn_assets.app.queries.contacts import Fresh, fresh
 from churn_assets.app.queries.value import customer_value
 from churn_assets.app.views.acts_on_customers import acts_of_session, show_actions, show_today
 from churn_assets.app.views.contact_results import show_results
-from churn_assets.app.views.marked import keys_of_marks
+from churn_assets.app.views.marked import keys_of_marks, marks_of
 from churn_assets.app.views.worth import worth_column
 from churn_assets.counts import counted
 
@@ -36,7 +36,7 @@ def show(page: Page) -> None:
         "Customers by how likely they leave, with the main reason and the recommended action. Choose rows to export "
         "them, or to mark them as contacted.",
     )
-    marks = contacts.marks(page.settings, page.store.as_of.replace(day=1))
+    marks = marks_of(page)
     keys = keys_of_marks(page, marks)
     found = fresh(page.store, marks, keys)
     view = chosen(
@@ -110,7 +110,7 @@ def _filters(page: Page, found: Fresh) -> query.Filters:
     for column, (name, label) in zip(columns, labels.items(), strict=True):
         options = query.choices(page.store, name)
         if strange := [value for value in wanted[name] if value and value not in options]:
-            st.warning(f"Nobody has the {label.lower()} '{plain(', '.join(strange))}' in this month.")
+            st.warning(f"Nobody has the {label.lower()} {typed(', '.join(strange))} in this month.")
         given[name] = chosen(column.multiselect, label, options, name=name, help=helps[name])
     left, middle, right = st.columns([1, 1, 2])
     known = query.contacts_known(page.store, found)
@@ -157,17 +157,15 @@ def _attributes(
     categories: dict[str, Sequence[str]] = {}
     ranges: dict[str, tuple[float, float]] = {}
     for name in names:
-        attribute = of[name]
+        attribute, label = of[name], plain(of[name].words)
         if not attribute.is_number:
-            values = chosen(
-                st.multiselect, attribute.words, query.values_of(page.store, attribute), name=f"{OF}{name}"
-            )
+            values = chosen(st.multiselect, label, query.values_of(page.store, attribute), name=f"{OF}{name}")
             if values:
                 categories[name] = values
         elif (bounds := query.range_of(page.store, attribute)) is None or bounds[0] == bounds[1]:
-            st.caption(f"{attribute.words}: all customers have the same value, or none has one.")
+            st.caption(f"{label}: all customers have the same value, or none has one.")
         else:
-            span: Any = chosen(st.slider, attribute.words, *bounds, bounds, name=f"{OF}{name}")
+            span: Any = chosen(st.slider, label, *bounds, bounds, name=f"{OF}{name}")
             if span != bounds:
                 ranges[name] = span
     return categories, ranges

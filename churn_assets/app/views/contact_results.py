@@ -11,7 +11,7 @@ from churn_assets.app.page import Page
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.filters import chosen
 from churn_assets.app.parts.tables import TableColumn, table
-from churn_assets.app.parts.words import plain
+from churn_assets.app.parts.words import typed
 from churn_assets.app.queries import contacts as query
 from churn_assets.reporting.words import capitalised, spoken
 
@@ -25,7 +25,7 @@ def show_results(page: Page, found: query.Fresh) -> None:
         st.info("No contact is known yet. " + _why(page))
         return
     if (asked := st.query_params.get("month")) and asked not in months:
-        st.warning(f"Nobody was contacted in '{plain(asked)}'.")
+        st.warning(f"Nobody was contacted in {typed(asked)}.")
     newest = f"{page.store.as_of:%Y-%m}"
     first = next((position for position, month in enumerate(months) if month <= newest), 0)
     month: Any = chosen(

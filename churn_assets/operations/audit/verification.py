@@ -36,13 +36,15 @@ class VerifiedAudit:
         records: number of lines that were read.
         anchor: the end of the chain; None before the first record, and where it cannot be read.
         damage: what is wrong, a sentence each; empty for an intact chain.
-        unknown: witnesses that cannot be read, and chains of the lake that this home does not know, a sentence each.
+        unknown: chains of the lake that this home does not know, a sentence each.
+        unread: witnesses that cannot be read, a sentence each; empty if all were compared.
     """
 
     records: int
     anchor: Anchor | None
     damage: list[str]
     unknown: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def stored(settings: Settings) -> Iterator[StoredEntry]:
@@ -67,17 +69,17 @@ def verify(settings: Settings, *witnesses: Witness) -> VerifiedAudit:
         settings: of the home.
         witnesses: whose hashes are compared, too; those of the log always are.
     """
-    heard, unheard = list(witnesses), list[str]()
+    heard, unread = list(witnesses), list[str]()
     try:
         heard.insert(0, told_by_log(settings))
     except OSError as error:
-        unheard.append(f"The log cannot be read ({error.strerror}), so it was not compared.")
+        unread.append(f"The log cannot be read ({error.strerror}), so it was not compared.")
     found = _verified(settings, heard)
     if found.damage and found.anchor is None:
         # Another process may be making key and anchor for the first record.
         with suppress(OSError), alone(settings):
             found = _verified(settings, heard)
-    return replace(found, unknown=[*unheard, *found.unknown])
+    return replace(found, unread=unread)
 
 
 def _verified(settings: Settings, witnesses: list[Witness]) -> VerifiedAudit:

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from churn_assets.app.contacts import Contacted, mark, marks
 from churn_assets.app.parts.tables import TableColumn, csv
+from churn_assets.app.views.acts_on_customers import UNRECORDED
 from churn_assets.contracts.feature import Feature
 from churn_assets.operations.audit.verification import stored
 from churn_assets.serving.release.identity import key_made_once, write_identity
@@ -75,6 +76,7 @@ def test_a_filter_in_the_address_changes_the_table(home: Settings, opened: Open)
             {"risk": "high", "driver": "loyalty", "attributes": "region", "of_region": "west", "page": "9"},
             "The list has 1 page with these filters.",
         ),
+        ({"segment": "x" * 9000}, f"Nobody has the segment '{'x' * 59}…' in this month."),
         ({"view": "What became of contacts", "month": "1999-01"}, r"Nobody was contacted in '1999\-01'"),
     ],
 )
@@ -84,6 +86,36 @@ def test_a_wrong_address_is_a_sentence(
     page = opened(home, "at_risk", **filters)
     assert not page.error and not page.exception
     assert told in texts(page)
+
+
+def test_the_list_is_shown_while_the_landing_zone_cannot_be_read(writable: Settings, opened: Open) -> None:
+    (writable.home_path / "landing").mkdir()
+    (writable.home_path / "landing" / "app_contacts").write_text("no folder")
+    page = opened(writable, "at_risk")
+    assert not page.error and not page.exception
+    assert "Contacts that were marked here lately are not shown" in texts(page)
+    assert len(page.dataframe[0].value) == 25
+
+
+def test_a_mark_that_cannot_be_written_is_a_sentence(writable: Settings, opened: Open) -> None:
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
+    (writable.home_path / "landing").symlink_to("/dev/null/landing")
+    page.selectbox(key="outcome").select("declined")
+    page.button(key="mark").click().run()
+    assert "cannot be written" in texts(page)
+    assert "This page cannot be shown" not in texts(page)
+
+
+def test_a_mark_that_cannot_be_recorded_is_a_sentence_without_places_of_the_server(
+    writable: Settings, opened: Open
+) -> None:
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
+    writable.audit_anchor_path.write_text("no folder")
+    page.selectbox(key="outcome").select("declined")
+    page.button(key="mark").click().run()
+    assert [e.value for e in page.error] == [UNRECORDED]
+    assert str(writable.home_path) not in texts(page)
+    assert marks(writable, datetime.now(UTC).date()) == []
 
 
 def test_a_contact_is_marked_and_taken_back(writable: Settings, opened: Open) -> None:

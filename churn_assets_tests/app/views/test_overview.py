@@ -1,5 +1,12 @@
 """The page Overview."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_assets.access.visits import visits_file
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.scored_months import BUSINESS, DAYS, incident, status
@@ -53,6 +60,23 @@ def test_a_light_names_the_incident_and_without_a_status_nothing_is_known(made: 
         told.startswith(f"**The {what}: not known.**")
         for told, what in zip(boxes(page), ("model", "data"), strict=True)
     ]
+
+
+@pytest.mark.parametrize("edits", [{"at": None}, {"sources": 3}, {"rows": None}, {"incidents": "many"}])
+def test_a_status_that_cannot_be_read_counts_as_none(made: Made, opened: Open, edits: dict[str, Any]) -> None:
+    settings = made(status())
+    file = Path(settings.releases_uri, "STATUS.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | edits))
+    page = opened(settings, "overview")
+    assert not page.error and not page.exception
+    assert "The data: not known" in " ".join(boxes(page))
+
+
+def test_an_opening_that_cannot_be_counted_hides_nothing(made: Made, opened: Open) -> None:
+    settings = made(status())
+    (settings.home_path / "app").mkdir(exist_ok=True)
+    visits_file(settings).symlink_to(settings.home_path / "nowhere" / "visits.db")
+    assert not opened(settings, "overview").error
 
 
 def test_another_model_then_is_told(made: Made, opened: Open) -> None:
