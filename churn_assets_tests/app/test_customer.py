@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from churn_assets.app.contacts import Contacted, mark
 from churn_assets.app.views.customer import TITLES
@@ -258,6 +259,18 @@ def test_of_several_people_of_one_name_one_is_chosen(home: Settings, opened: Ope
     choice.set_value(choice.options[1])
     next(button for button in page.button if button.label == "Open").click()
     assert f"Customer · {SCORED[1]}" in _fine(page.run())
+
+
+def test_people_who_were_found_are_not_told_again_when_the_page_is_opened_anew(
+    home: Settings, opened: Open
+) -> None:
+    """That would be another look, which no record tells."""
+    page = _find(opened(home, "customer"), "name", "muller")
+    assert [radio.key for radio in page.run().radio] == ["find_way", "find_picked"]
+    for place in ("model", "customer"):
+        page._page_hash = calc_hash(place)
+        page.run()
+    assert [radio.key for radio in page.radio] == ["find_way"]
 
 
 def test_nobody_found_is_a_sentence(home: Settings, opened: Open) -> None:

@@ -72,6 +72,8 @@ def _search(page: Page) -> None:
     if told := st.session_state.get(TOLD):
         st.info(told)
     hits: list[Hit] = st.session_state.get(HITS, [])
+    if hits and PICKED not in st.session_state:  # Streamlit forgot it: the reader was on another page
+        hits = st.session_state[HITS] = []
     if hits:
         st.radio("Several customers fit. Which one?", hits, format_func=_shown, key=PICKED)
         st.button("Open", on_click=_open_picked)
@@ -98,7 +100,7 @@ def _find(page: Page) -> None:
     elif len(hits) > MOST:
         state[TOLD] = f"More than {MOST} customers fit. Type more of the name."
     else:
-        state[HITS] = hits
+        state[HITS], state[PICKED] = hits, hits[0]
 
 
 def _open_picked() -> None:
