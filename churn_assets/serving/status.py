@@ -57,9 +57,12 @@ def write_status(lakehouse: Lakehouse, business: Business, now: datetime) -> dic
 
 
 def is_older(lakehouse: Lakehouse, moment: datetime) -> bool:
-    """Whether there is no status, or one that was written before that moment."""
-    told = read_status(lakehouse.settings.releases_uri)
-    return told is None or datetime.fromisoformat(told["at"]) < moment
+    """Whether there is no status that can be read, or one that was written before that moment."""
+    try:
+        told = read_status(lakehouse.settings.releases_uri)
+        return told is None or datetime.fromisoformat(told["at"]) < moment
+    except (ValueError, TypeError, KeyError):  # no JSON, or not of our form: it is written anew
+        return True
 
 
 def _release(lakehouse: Lakehouse) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.serving.assets import REPRODUCES, VERIFIES, serving_assets
 from churn_assets.serving.release.reading import current_release, read_status
-from churn_assets.serving.status import read_lights
+from churn_assets.serving.status import is_older, read_lights
 from churn_assets_tests.checks import evaluations, require_blocked
 from churn_assets_tests.lakes import settings_for
 from churn_assets_tests.scored_cohorts import MONTHS
@@ -103,3 +103,12 @@ def test_the_status_tells_of_a_release_that_cannot_be_read(lakehouse: Lakehouse,
     with_extracts(lakehouse)
     told = read_lights(lakehouse, business, datetime.now(UTC))
     assert told["release"] == {"broken": "manifest.json cannot be read (KeyError)."}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"at": 5}', '{"at": "today"}'])
+def test_a_status_that_cannot_be_read_is_written_anew(tmp_path: Path, content: str) -> None:
+    settings = settings_for(tmp_path)
+    file = Path(settings.releases_uri) / "STATUS.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    assert is_older(Lakehouse(settings), datetime(2026, 1, 1, tzinfo=UTC))
