@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+MAIN = sys.modules["__main__"]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -67,6 +70,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         wanted = getattr(item, "fixturenames", ())
         costly = next((name for name in costly_ones if name in wanted), None)
         item.add_marker(pytest.mark.xdist_group(costly or item.path.stem))
+
+
+@pytest.fixture(autouse=True)
+def _main_module() -> Iterator[None]:
+    """Streamlit puts each script that it runs in place of the main module, which processes of later tests would run."""
+    yield
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture(scope="session")
