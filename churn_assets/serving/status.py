@@ -13,7 +13,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.incidents.store import incidents
 from churn_assets.serving.one_writer import one_writer
 from churn_assets.serving.release.manifest import ReleaseBroken
-from churn_assets.serving.release.reading import open_release, read_status
+from churn_assets.serving.release.reading import STATUS_ROWS, open_release, read_status
 from churn_assets.serving.release.root import STATUS, Root
 from churn_assets.silver.reconciliation import passed_extracts
 
@@ -115,18 +115,8 @@ def _rows(lakehouse: Lakehouse) -> list[dict[str, Any]]:
     """delivered = accepted + duplicate + quarantined, by source and month."""
     if not lakehouse.exists(tables.RECONCILIATION):
         return []
-    names = [
-        "source",
-        "extract_month",
-        "delivered",
-        "accepted",
-        "duplicate",
-        "quarantined",
-        "whole",
-        "balances",
-    ]
-    found = lakehouse.arrow(tables.RECONCILIATION, names)
-    rows: list[dict[str, Any]] = found.sort_by([(name, "ascending") for name in names[:2]]).to_pylist()
+    found = lakehouse.arrow(tables.RECONCILIATION, list(STATUS_ROWS))
+    rows: list[dict[str, Any]] = found.sort_by([(name, "ascending") for name in STATUS_ROWS[:2]]).to_pylist()
     return rows
 
 

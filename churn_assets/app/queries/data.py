@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from churn_assets.app.store import ReleaseStore
+from churn_assets.serving.release.reading import STATUS_ROWS
 
 Status = Mapping[str, Any]
 ALL_SOURCES = "all sources"
@@ -97,17 +98,7 @@ def refused_by_month(status: Status) -> pd.DataFrame:
 
     `share` is that of the refused rows among the delivered ones; null where nothing was delivered.
     """
-    names = [
-        "source",
-        "extract_month",
-        "delivered",
-        "accepted",
-        "duplicate",
-        "quarantined",
-        "whole",
-        "balances",
-    ]
-    rows = pd.DataFrame(status["rows"], columns=names).rename(columns={"extract_month": "month"})
+    rows = pd.DataFrame(status["rows"], columns=list(STATUS_ROWS)).rename(columns={"extract_month": "month"})
     delivered = rows["delivered"].where(rows["delivered"] > 0)
     return rows.assign(share=rows["quarantined"] / delivered)
 

@@ -31,6 +31,18 @@ from churn_assets.serving.release.manifest import (
 from churn_assets.serving.release.root import STATUS, Pointer, Root
 from churn_assets.serving.release.words import FeatureWords, ranges
 
+# Columns of `rows` in STATUS.json: a line per source and month.
+STATUS_ROWS = (
+    "source",
+    "extract_month",
+    "delivered",
+    "accepted",
+    "duplicate",
+    "quarantined",
+    "whole",
+    "balances",
+)
+
 
 class Release:
     """An opened release. It is not proved; see `verifying.verify`."""
