@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def alerts() -> None:
     """Customers who have changed since the day before: the section `alerts` of churn.yaml.
 
-    `churn-assets run daily` raises them; docs/alerts.md explains the rules.
+    `churn-assets daily` raises them; docs/alerts.md explains the rules.
     """
 
 
@@ -37,7 +37,7 @@ def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> N
     wanted = day.date() if day else newest_day(lakehouse)
     filters: list[tuple[str, str, object]] = [("rule", "=", rule)] if rule else []
     if wanted is None:
-        click.echo("There are no alerts yet; `churn-assets run daily` raises them.")
+        click.echo("There are no alerts yet; `churn-assets daily` raises them.")
         return
     if not everything or day:
         filters.append(("as_of_date", "=", wanted))
@@ -102,4 +102,4 @@ def show_rules() -> None:
     for one in found:
         click.echo(quality_sentence(one))
     if not found:
-        click.echo("There are no alerts yet; `churn-assets run daily` raises them.")
+        click.echo("There are no alerts yet; `churn-assets daily` raises them.")

@@ -291,8 +291,8 @@ def _people(balances: Sequence[Mapping[str, Any]]) -> list[Block]:
 def _alerts(qualities: Sequence[RuleQuality]) -> list[Block]:
     """What each rule has brought so far."""
     told = (
-        "Precision: of the customers of a rule whose outcome is known, the share who left. Lift: how many times as many "
-        "that is as of all customers. Whoever was persuaded to stay makes a good rule look worse."
+        "Precision: of the customers of a rule whose outcome is known, the share who left. Lift: how many times "
+        "as many that is as of all customers. Whoever was persuaded to stay makes a good rule look worse."
     )
     return [Grid(QUALITY_HEAD, [quality_cells(one) for one in qualities], "lrrrrrrr"), told]
 
