@@ -17,7 +17,14 @@ from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     customer_identity,
     silver,
 )
-from churn_assets.lakehouse.catalogue.features import CHURN_LABELS, CUSTOMER_SNAPSHOTS, customer_snapshots
+from churn_assets.lakehouse.catalogue.features import (
+    CHURN_LABELS,
+    CUSTOMER_SNAPSHOTS,
+    MIDMONTH_LABELS,
+    MIDMONTH_SNAPSHOTS,
+    customer_snapshots,
+    midmonth_snapshots,
+)
 from churn_assets.lakehouse.catalogue.gold import (
     CHURN_EVENTS,
     CHURN_RATES,
@@ -47,7 +54,7 @@ from churn_assets.lakehouse.catalogue.scores import (
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
-from churn_assets.months import month_end
+from churn_assets.months import month_end, month_start
 
 __all__ = [
     "AUDIT_ACTS",
@@ -70,6 +77,8 @@ __all__ = [
     "FINDINGS",
     "INCIDENTS",
     "LIFETIME_QUALITY",
+    "MIDMONTH_LABELS",
+    "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
     "PROBLEMS",
@@ -82,6 +91,7 @@ __all__ = [
     "LakeColumn",
     "Table",
     "as_of_between",
+    "as_of_within",
     "between",
     "bronze",
     "catalogue",
@@ -89,6 +99,7 @@ __all__ = [
     "customer_months",
     "customer_snapshots",
     "customers",
+    "midmonth_snapshots",
     "silver",
 ]
 
@@ -96,6 +107,7 @@ __all__ = [
 def catalogue(business: Business) -> list[Table]:
     """Every table of the business's lake with its columns, in the order of the pipeline."""
     has_identity = any(s.personal for s in business.sources)
+    within_months = business.file.training.as_of_days
     return [
         *(bronze(s) for s in business.sources),
         CUSTOMER_KEYS,
@@ -111,6 +123,7 @@ def catalogue(business: Business) -> list[Table]:
         RETENTION_COHORTS,
         customer_snapshots(business),
         CHURN_LABELS,
+        *([midmonth_snapshots(business), MIDMONTH_LABELS] if within_months else []),
         TRAINING_RUNS,
         CHAMPIONS,
         CHURN_SCORES,
@@ -145,3 +158,8 @@ def one_of(months: Sequence[str], column: str = "extract_month") -> str:
 def as_of_between(months: Sequence[str]) -> str:
     """SQL predicate of the cohorts at the ends of a contiguous range of months."""
     return f"as_of_date >= '{month_end(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"
+
+
+def as_of_within(months: Sequence[str]) -> str:
+    """SQL predicate of all days of a contiguous range of months."""
+    return f"as_of_date >= '{month_start(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"

@@ -88,6 +88,24 @@ CHURN_LABELS = Table(
     retention="no limit; a settled label is kept when its month is materialised again",
 )
 
+DAY_WITHIN_MONTH = replace(
+    AS_OF_DATE, meaning="Observation date: one of the days `training.as_of_days` of a month, UTC."
+)
+MIDMONTH_SNAPSHOTS = replace(CUSTOMER_SNAPSHOTS, name="midmonth_snapshots")
+MIDMONTH_LABELS = replace(
+    CHURN_LABELS,
+    name="midmonth_labels",
+    columns=tuple(DAY_WITHIN_MONTH if c is AS_OF_DATE else c for c in CHURN_LABELS.columns),
+)
+
+
+def midmonth_snapshots(business: Business) -> Table:
+    """features/midmonth_snapshots of a business: the columns of features/customer_snapshots."""
+    columns = customer_snapshots(business).columns
+    return replace(
+        MIDMONTH_SNAPSHOTS, columns=tuple(DAY_WITHIN_MONTH if c is AS_OF_DATE else c for c in columns)
+    )
+
 
 def customer_snapshots(business: Business) -> Table:
     """features/customer_snapshots of a business: a column per declared feature and protected attribute."""
