@@ -19,9 +19,11 @@ from churn_assets.lakehouse.catalogue.bronze_and_silver import (
 )
 from churn_assets.lakehouse.catalogue.features import (
     CHURN_LABELS,
+    CURRENT_SNAPSHOT,
     CUSTOMER_SNAPSHOTS,
     MIDMONTH_LABELS,
     MIDMONTH_SNAPSHOTS,
+    current_snapshot,
     customer_snapshots,
     midmonth_snapshots,
 )
@@ -48,6 +50,7 @@ from churn_assets.lakehouse.catalogue.operations import (
 )
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
+    CURRENT_SCORES,
     CUSTOMER_SEGMENTS,
     EXPECTED_LIFETIMES,
     LIFETIME_QUALITY,
@@ -65,6 +68,8 @@ __all__ = [
     "CHURN_RATES",
     "CHURN_SCORES",
     "CONFIGURATION_ITEMS",
+    "CURRENT_SCORES",
+    "CURRENT_SNAPSHOT",
     "CUSTOMERS",
     "CUSTOMER_KEYS",
     "CUSTOMER_MONTHS",
@@ -95,6 +100,7 @@ __all__ = [
     "between",
     "bronze",
     "catalogue",
+    "current_snapshot",
     "customer_identity",
     "customer_months",
     "customer_snapshots",
@@ -124,10 +130,12 @@ def catalogue(business: Business) -> list[Table]:
         customer_snapshots(business),
         CHURN_LABELS,
         *([midmonth_snapshots(business), MIDMONTH_LABELS] if within_months else []),
+        current_snapshot(business),
         TRAINING_RUNS,
         CHAMPIONS,
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
+        CURRENT_SCORES,
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
