@@ -96,7 +96,6 @@ __all__ = [
     "LakeColumn",
     "Table",
     "as_of_between",
-    "as_of_within",
     "between",
     "bronze",
     "catalogue",
@@ -164,10 +163,5 @@ def one_of(months: Sequence[str], column: str = "extract_month") -> str:
 
 
 def as_of_between(months: Sequence[str]) -> str:
-    """SQL predicate of the cohorts at the ends of a contiguous range of months."""
-    return f"as_of_date >= '{month_end(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"
-
-
-def as_of_within(months: Sequence[str]) -> str:
-    """SQL predicate of all days of a contiguous range of months."""
+    """SQL predicate of the as_of dates in a contiguous range of months."""
     return f"as_of_date >= '{month_start(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"
