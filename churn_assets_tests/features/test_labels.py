@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.windows import Windows
 from churn_assets.features.labels import OUTCOMES, churn_labels, cohorts
+from churn_assets.months import month_end
 from churn_assets_tests.features.frames import by_key, day, silver
 from churn_assets_tests.features.spells import (
     AS_OF,
@@ -243,7 +244,7 @@ def test_a_pending_label_settles_and_one_of_another_rule_does_not_bind(
 
 def test_the_first_extract_after_the_lag_settles(spark: "SparkSession") -> None:
     """Extracts on days 7 and 14: the window ends on 9 March, and what happened that day is told on the 14th."""
-    dates = cohorts(["2025-01"], Windows(), [day("03-07"), day("03-14"), day("03-21")])
+    dates = cohorts([month_end("2025-01")], Windows(), [day("03-07"), day("03-14"), day("03-21")])
     assert (dates[0].label_available_at, dates[0].mature) == (day("03-14"), True)
     told = [
         version("01-07", "in time"),
