@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.learner import FittedCandidates, Learner
 from churn_assets.ml.training.selection import JUDGE_OF_MEMORY, choose, remembered
 from churn_assets.ml.training.split import Split, recent_split, temporal_split
@@ -122,7 +123,9 @@ def test_days_between_cohorts_are_forgotten_with_the_cohorts_before_them() -> No
     found, learning = remembered(train, selection, split, (3, 1), Learner(FEATURES, 1, no_spark))
     assert found.train == split.train[-3:]
     assert found.learned_midmonth == tuple(between[2:])
-    assert len(learning._train) == 600 * (3 + 3)
+    assert learning.model(JUDGE_OF_MEMORY)[0] == Transformation.fit(
+        frame[frame["as_of_date"].isin(found.learned)], FEATURES
+    )
 
 
 def test_a_short_history_is_kept_whole() -> None:

@@ -103,7 +103,7 @@ def test_features_are_learned_from_once_their_outcome_is_known(
     assert other.model.transformation != result.model.transformation
 
 
-BETWEEN = [date(2025, month, day) for month in (7, 8, 9, 10, 11) for day in (10, 20)]
+BETWEEN = [date(2025, month, day) for month in range(7, 13) for day in (10, 20)]
 
 
 def test_days_between_cohorts_teach_and_do_nothing_else(frame: pd.DataFrame, result: TrainingResult) -> None:
