@@ -14,7 +14,6 @@ from churn_assets.graph.checks import CheckFailed, require_unique
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.engine.frames import release
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import Table
 from churn_assets.months import month_of
@@ -53,7 +52,7 @@ def write_snapshots(
                 )
             commit = draft.replace(where, run_id=run_id)
     finally:
-        release(built.people)
+        built.release()
     return commit, population, counts
 
 
