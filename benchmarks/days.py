@@ -2,7 +2,7 @@
 
 Reads the lake of CHURN_HOME, whose business declares every judged day as `training.as_of_days`. Trains on month ends
 alone and with each set of LEARNED, then judges each model on the snapshots of later days, whose outcomes it could not
-know. Writes FOLDER/days.json, a list of `Judged`.
+know. Writes FOLDER/days.json, a list of `Judged`, and FOLDER/days.png.
 """
 
 import json
@@ -29,7 +29,7 @@ from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import Split, temporal_split
 from churn_assets.ml.training.train import train
 from churn_assets.models.training_frame import mature_cohorts, training_frame
-from churn_assets.reporting.figures import BLUE, GREY, ORANGE, small_axes
+from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, small_axes
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def main(folder: Path) -> None:
     frame = training_frame(lakehouse, names, cohorts, sys.maxsize, midmonth)
     lines = measured(frame, business)
     (folder / "days.json").write_text(json.dumps([asdict(line) for line in lines]))
+    (folder / "days.png").write_bytes(as_png(figure({"simulated world": lines})))
 
 
 if __name__ == "__main__":
