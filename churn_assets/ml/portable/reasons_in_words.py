@@ -136,7 +136,7 @@ class Wording:
                 of = rows[strongest == at]
                 found[of] = self._moved(at, of, moved[of, at] > 0, now, then)
                 moved[of, at] = 0.0
-            rows = rows[np.equal(found[rows], None)]
+            rows = rows[[text is None for text in found[rows]]]
         return found
 
     def _moved(
@@ -153,17 +153,21 @@ class Wording:
         feature = self._nameable[at]
 
         def is_reason(day: Explanation) -> "NDArray[np.bool_]":
-            raises = day.contributions[rows, self._positions[at]] > 0
-            silent: NDArray[np.bool_] = self._is_silent(feature, rows, day.columns)
-            return raises & ~silent
+            raises: NDArray[np.bool_] = day.contributions[rows, self._positions[at]] > 0
+            return np.logical_and(raises, ~self._is_silent(feature, rows, day.columns))
 
         present, past = is_reason(now), is_reason(then)
         told = self._sentences(feature, rows, now.columns)
         before = self._sentences(feature, rows, then.columns)
-        less = np.array([f"weighs less now: {text}" for text in told], dtype=object)
-        gone = np.array([f"no longer: {text}" for text in before], dtype=object)
-        fallen = np.where(past, np.where(present, less, gone), None)
-        return np.where(told == before, None, np.where(rose, np.where(present, told, None), fallen))
+        found = np.full(len(rows), None, dtype=object)
+        differs = np.array([one != other for one, other in zip(told, before, strict=True)], dtype=bool)
+        came, less, gone = (
+            differs & mask for mask in (rose & present, ~rose & present & past, ~rose & ~present & past)
+        )
+        found[came] = told[came]
+        found[less] = [f"weighs less now: {text}" for text in told[less]]
+        found[gone] = [f"no longer: {text}" for text in before[gone]]
+        return found
 
     def _sentences(
         self, feature: Feature, rows: "NDArray[np.intp]", columns: "Mapping[str, NDArray[Any]]"
