@@ -13,6 +13,7 @@ Act = Literal[
     "contact_withdrawn",  # and takes it back on the same day
     "export",  # rows about customers leave the product as a file
     "publication",  # rows about customers are written to another database
+    "crm_push",  # scores of customers go to the company's CRM, by its own ids
     "personal_message",  # a message with personal data goes to the receivers of a channel
     "promotion",
     "rollback",
