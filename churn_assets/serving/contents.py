@@ -16,9 +16,10 @@ from churn_assets.ml.portable.scored import typical_values
 from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
+from churn_assets.serving.current import OF_THIS_MORNING, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
 from churn_assets.serving.people import Objections, survivors
-from churn_assets.serving.release.manifest import About
+from churn_assets.serving.release.manifest import About, CurrentDay
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import Contents
 from churn_assets.tracking.tracking import Tracking
@@ -86,6 +87,7 @@ def read_contents(
     newest, version = list(days.items())[-1]
     model = tracking.load_version(version)
     found, absent = _tables(lakehouse, business, days, model, objected)
+    current = _add_current(read_current(lakehouse, business, model, newest), found, absent, objected)
     training = _training(lakehouse, version)
     statuses = found["customers"]["status"].value_counts().to_pylist()
     counts = {str(row["values"]): int(row["counts"]) for row in statuses}
@@ -103,6 +105,7 @@ def read_contents(
         known_until=str(min(day for day in known if day)) if all(known) and known else None,
         stale_from=_stale_from(business, newest),
         counts=counts,
+        current=current,
     )
     card = tracking.card(training["mlflow_run_id"]) if training else {}
     return Contents(
@@ -115,6 +118,17 @@ def read_contents(
         catalogue_of(business, found),
         card,
     )
+
+
+def _add_current(
+    current: Current | str, found: "dict[str, pa.Table]", absent: dict[str, str], objected: Objections
+) -> CurrentDay | None:
+    """Adds the tables of this morning to those that are found, or the reason to those that are absent."""
+    if isinstance(current, str):
+        absent.update(dict.fromkeys(OF_THIS_MORNING, current))
+        return None
+    found.update({name: _sorted(without(rows, objected.keys)) for name, rows in current.tables.items()})
+    return replace(current.about, customers=found[OF_THIS_MORNING[0]].num_rows)
 
 
 def _stale_from(business: Business, newest: date) -> str | None:
@@ -166,7 +180,7 @@ def _tables(
         "customers": pa.Table.from_pandas(customers, schema_of("customers", business), preserve_index=False),
         "scores": scores.select(schema_of("scores", business).names),
         "segments": segments,
-        "snapshots": _snapshots(lakehouse, business, model, newest),
+        "snapshots": snapshots_of(lakehouse, tables.CUSTOMER_SNAPSHOTS, business, model, newest),
         "customer_months": _customer_months(lakehouse, business),
     }
     absent: dict[str, str] = {}
@@ -181,7 +195,7 @@ def _tables(
         absent["contacts"] = "no source of the role treatment has passed silver"
     else:
         found["contacts"] = contacted
-    found = {name: _sorted(name, without(rows, objected.keys)) for name, rows in found.items()}
+    found = {name: _sorted(without(rows, objected.keys)) for name, rows in found.items()}
     found["segment_sizes"] = _segment_sizes(found["segments"], business)
     found["objections"] = pa.table({"customer_key": pa.array(sorted(objected.keys), pa.string())})
     return found, absent
@@ -197,7 +211,7 @@ def without(rows: "pa.Table", keys: Set[str]) -> "pa.Table":
     return rows.filter(pc.invert(pc.is_in(rows["customer_key"], pa.array(sorted(keys), pa.string()))))
 
 
-def _sorted(name: str, rows: "pa.Table") -> "pa.Table":
+def _sorted(rows: "pa.Table") -> "pa.Table":
     """Rows in the order by which readers look them up."""
     order = ("customer_key", "as_of_date", "month", "happened_on", "ended_on")
     keys = [column for column in order if column in rows.column_names]
@@ -216,17 +230,6 @@ def _of_days(lakehouse: Lakehouse, table: Table, days: Mapping[date, str]) -> "p
 
     wanted = pa.table({"as_of_date": pa.array(days, pa.date32()), "model_version": pa.array(days.values())})
     return lakehouse.arrow(table).join(wanted, ["as_of_date", "model_version"], join_type="left semi")
-
-
-def _snapshots(lakehouse: Lakehouse, business: Business, model: PortableModel, day: date) -> "pa.Table":
-    """The features of the newest cohort: those that are declared, and those that only the model still reads."""
-    there = lakehouse.columns(tables.CUSTOMER_SNAPSHOTS)
-    wanted = dict.fromkeys(
-        ["customer_key", "as_of_date", "known_at", "tenure_days", *(f.name for f in business.features)]
-    ) | dict.fromkeys(model.transformation.features)
-    return lakehouse.arrow(
-        tables.CUSTOMER_SNAPSHOTS, [name for name in wanted if name in there], [("as_of_date", "=", day)]
-    )
 
 
 def _customer_months(lakehouse: Lakehouse, business: Business) -> "pa.Table":
