@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from churn_assets.api.current import with_answers
 from churn_assets.durable import sync_file, sync_folder, write_synced
 from churn_assets.serving.release.manifest import MANIFEST, TABLES, sha256_of_file
 from churn_assets.serving.release.reading import Release
 
-MAPPED = ("customers", "scores", "snapshots", "objections")
+CURRENT = "current_scores"
+MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT)
 SMALL = ("segment_sizes", "champions", "model_performance", "drift", "training_runs")
 PROOF = "COPY.json"
-FORMAT = 1  # of the copy; a copy of another format is made again
+FORMAT = 2  # of the copy; a copy of another format is made again
 
 
 def prepare(release: Release, target: Path) -> None:
@@ -21,7 +23,8 @@ def prepare(release: Release, target: Path) -> None:
     for path in release.manifest.files:
         table = Path(path).stem if path.startswith(f"{TABLES}/") else None
         if table in MAPPED:
-            _write_arrow(release.table(table), target / f"{table}.arrow")
+            rows = release.table(table)
+            _write_arrow(with_answers(rows) if table == CURRENT else rows, target / f"{table}.arrow")
         elif table is None or table in SMALL:
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(release.folder / path, target / path)

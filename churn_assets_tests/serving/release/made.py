@@ -1,5 +1,6 @@
 """Small releases for tests, made without a lake."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from churn_assets.ml.portable.what_if import Observed
 from churn_assets.serving.release.manifest import About, Manifest
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import Contents, write_release
+from churn_assets_tests.serving.release.current import current_day
 
 NOW = datetime(2026, 1, 3, 4, 5, 6, tzinfo=UTC)
 FEATURES = [
@@ -55,11 +57,13 @@ def words() -> list[FeatureWords]:
 
 
 def contents(shift: float = 0.0, **tables: pa.Table) -> Contents:
-    """A release of 200 customers."""
+    """A release of 200 customers; with the table `current_scores` it tells of this morning."""
     customers = pa.table({"customer_key": KEYS, "probability": np.linspace(0.01, 0.9, len(KEYS))})
     about = About(
         "telecom", "3", "2025-12-31", "2025-12-31", ["2025-12-31"], "2025-12-31", None, {"customers": 200}
     )
+    if "current_scores" in tables:
+        about = replace(about, current=current_day(tables["current_scores"].num_rows))
     card = {"model_card.md": "# Model card\n"}
     absent = {"churn_rates": "gold/churn_rates was never materialised"}
     held = {"customers": customers, **tables}
