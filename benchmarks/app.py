@@ -33,7 +33,10 @@ from churn_assets.serving.release.root import RELEASES, Pointer, Root
 from churn_assets.settings import Settings
 
 READERS = 10
-BY_CUSTOMER = ("customers", "scores", "segments", "snapshots", "customer_months", "contacts", "churn_events")
+BY_CUSTOMER = (
+    *("customers", "scores", "segments", "snapshots", "customer_months", "contacts", "churn_events"),
+    *("current_scores", "current_snapshots", "daily_probabilities", "risk_alerts"),
+)
 ASKED = (
     ("overview", {}),
     ("at_risk", {}),

@@ -161,6 +161,7 @@ async def customers(
         {
             "release": served.name,
             "stale": served.stale(),
+            "current_stale": served.current_stale(),
             "matching": len(places),
             "customers": brief(served, page),
             "next": _cursor(served, sort, int(page[-1])) if more else None,
@@ -193,6 +194,7 @@ def told(served: Served, place: int, today: date) -> dict[str, Any]:
     found["score_source"] = "batch" if scored else None
     found["age_days"] = (today - row["as_of_date"]).days if scored else None
     found["stale"] = served.stale(today)
+    found["current_stale"] = served.current_stale(today)
     found["release"] = served.name
     return found
 

@@ -11,9 +11,10 @@ from churn_assets.durable import sync_file, sync_folder, write_synced
 from churn_assets.serving.release.manifest import MANIFEST, TABLES, sha256_of_file
 from churn_assets.serving.release.reading import Release
 
-CURRENT = "current_scores"
-MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT)
+CURRENT, ALERTS = "current_scores", "risk_alerts"
+MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT, ALERTS)
 SMALL = ("segment_sizes", "champions", "model_performance", "drift", "training_runs")
+ORDER_OF_ALERTS = [("as_of_date", "descending"), ("importance", "descending"), ("alert_id", "ascending")]
 PROOF = "COPY.json"
 FORMAT = 2  # of the copy; a copy of another format is made again
 
@@ -23,8 +24,7 @@ def prepare(release: Release, target: Path) -> None:
     for path in release.manifest.files:
         table = Path(path).stem if path.startswith(f"{TABLES}/") else None
         if table in MAPPED:
-            rows = release.table(table)
-            _write_arrow(with_answers(rows) if table == CURRENT else rows, target / f"{table}.arrow")
+            _write_arrow(_ready(table, release.table(table)), target / f"{table}.arrow")
         elif table is None or table in SMALL:
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(release.folder / path, target / path)
@@ -47,6 +47,13 @@ def is_whole(copy: Path) -> bool:
         return all(sha256_of_file(copy / path) == proof for path, proof in stored["files"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _ready(table: str, rows: pa.Table) -> pa.Table:
+    """The rows as the calls need them, so that none of them has to compute or to sort."""
+    if table == CURRENT:
+        return with_answers(rows)
+    return rows.sort_by(ORDER_OF_ALERTS) if table == ALERTS else rows
 
 
 def _write_arrow(table: pa.Table, file: Path) -> None:

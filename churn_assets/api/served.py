@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from churn_assets.api.columns import coded, find, fixed_width, in_one_piece
 from churn_assets.api.current import UNKNOWN, CurrentScores
-from churn_assets.api.local_copy import CURRENT, SMALL
+from churn_assets.api.local_copy import ALERTS, CURRENT, SMALL
 from churn_assets.ml.portable.reasons_in_words import Wording
 from churn_assets.ml.portable.scored import REASON_NAMES, typical_values
 from churn_assets.ml.portable.transformation import CategoryColumn, columns_of
@@ -32,6 +32,7 @@ class Served:
         customers: one row per customer who did not object, sorted by customer_key.
         keys: their keys as bytes.
         current: the current scores; None where the release holds none.
+        alerts: one row per alert; None where the release holds none.
         scores: of all cohorts, sorted by customer_key and as_of_date.
         small: the small tables as rows; a table that the release does not hold has none.
         card: the model card as Markdown.
@@ -48,6 +49,7 @@ class Served:
         self.customers = _mapped(folder, "customers")
         self.keys = fixed_width(self.customers["customer_key"])
         self.current = self._current(folder)
+        self.alerts = _mapped(folder, ALERTS) if self.release.has(ALERTS) else None
         self.scores = _mapped(folder, "scores")
         self._score_keys = fixed_width(self.scores["customer_key"])
         self.snapshots = _mapped(folder, "snapshots")
@@ -92,8 +94,16 @@ class Served:
 
     def stale(self, today: date | None = None) -> bool:
         """Whether newer scores are overdue."""
-        until = self.manifest.about.stale_from
-        return until is not None and (today or datetime.now(UTC).date()) >= date.fromisoformat(until)
+        return _is_over(self.manifest.about.stale_from, today)
+
+    @property
+    def current_as_of(self) -> str | None:
+        """The day of the current scores; None without any."""
+        return self.current.about.as_of_date if self.current is not None else None
+
+    def current_stale(self, today: date | None = None) -> bool | None:
+        """Whether newer current scores are overdue; None without any."""
+        return None if self.current is None else _is_over(self.current.about.stale_from, today)
 
     def place(self, customer_key: str) -> int | None:
         """Row of a customer in `customers`; None if there is no such customer."""
@@ -204,6 +214,10 @@ class Served:
             else:
                 self._codes[key] = coded(self._columns[name])
         return self._codes[key]
+
+
+def _is_over(until: str | None, today: date | None) -> bool:
+    return until is not None and (today or datetime.now(UTC).date()) >= date.fromisoformat(until)
 
 
 def _mapped(folder: Path, table: str) -> pa.Table:

@@ -16,7 +16,7 @@ from churn_assets.ml.portable.scored import typical_values
 from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
-from churn_assets.serving.current import OF_THIS_MORNING, Current, read_current, snapshots_of
+from churn_assets.serving.current import OF_THIS_MORNING, SCORES, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
 from churn_assets.serving.people import Objections, survivors
 from churn_assets.serving.release.manifest import About, CurrentDay
@@ -27,7 +27,8 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Tables that a release holds as they are in the lake, but for columns that name a person of the company.
+# Tables that a release holds as they are in the lake, but for columns that name a person of the company, or hold what
+# people wrote or what only the pipeline needs.
 COPIED: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (tables.CHURN_EVENTS, ()),
     (tables.CHURN_RATES, ()),
@@ -39,6 +40,7 @@ COPIED: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (tables.PEOPLE_BALANCE, ()),
     (tables.CHAMPIONS, ("by",)),
     (tables.TRAINING_RUNS, ()),
+    (tables.RISK_ALERTS, ("acknowledged_by", "note", "outbox")),
 )
 NEVER = "was never materialised"
 
@@ -86,8 +88,9 @@ def read_contents(
     days = scored_days(lakehouse)
     newest, version = list(days.items())[-1]
     model = tracking.load_version(version)
-    found, absent = _tables(lakehouse, business, days, model, objected)
-    current = _add_current(read_current(lakehouse, business, model, newest), found, absent, objected)
+    morning = read_current(lakehouse, business, model, newest)
+    found, absent = _tables(lakehouse, business, days, model, objected, morning)
+    current = _add_current(morning, found, absent, objected)
     training = _training(lakehouse, version)
     statuses = found["customers"]["status"].value_counts().to_pylist()
     counts = {str(row["values"]): int(row["counts"]) for row in statuses}
@@ -121,14 +124,14 @@ def read_contents(
 
 
 def _add_current(
-    current: Current | str, found: "dict[str, pa.Table]", absent: dict[str, str], objected: Objections
+    morning: Current | str, found: "dict[str, pa.Table]", absent: dict[str, str], objected: Objections
 ) -> CurrentDay | None:
     """Adds the tables of this morning to those that are found, or the reason to those that are absent."""
-    if isinstance(current, str):
-        absent.update(dict.fromkeys(OF_THIS_MORNING, current))
+    if isinstance(morning, str):
+        absent.update(dict.fromkeys(OF_THIS_MORNING, morning))
         return None
-    found.update({name: _sorted(without(rows, objected.keys)) for name, rows in current.tables.items()})
-    return replace(current.about, customers=found[OF_THIS_MORNING[0]].num_rows)
+    found.update({name: _sorted(without(rows, objected.keys)) for name, rows in morning.tables.items()})
+    return replace(morning.about, customers=found[OF_THIS_MORNING[0]].num_rows)
 
 
 def _stale_from(business: Business, newest: date) -> str | None:
@@ -152,8 +155,9 @@ def _tables(
     days: Mapping[date, str],
     model: PortableModel,
     objected: Objections,
+    morning: Current | str,
 ) -> "tuple[dict[str, pa.Table], dict[str, str]]":
-    """Returns the tables, and why others are absent."""
+    """Returns the tables but those of this morning, and why others are absent."""
     import pyarrow as pa
 
     for table in (tables.CUSTOMERS, tables.CUSTOMER_MONTHS, tables.CHURN_EVENTS):
@@ -175,7 +179,8 @@ def _tables(
             f"{len(current['scores']):,} scores of {newest} stand beside {len(current['segments']):,} segments. "
             f"Run `churn-assets run score --from {newest:%Y-%m}`."
         )
-    customers = customer_rows(lakehouse, business, month_of(newest), current)
+    also = set() if isinstance(morning, str) else set(morning.tables[SCORES]["customer_key"].to_pylist())
+    customers = customer_rows(lakehouse, business, month_of(newest), current, also)
     found = {
         "customers": pa.Table.from_pandas(customers, schema_of("customers", business), preserve_index=False),
         "scores": scores.select(schema_of("scores", business).names),

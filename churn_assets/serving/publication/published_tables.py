@@ -28,6 +28,7 @@ TABLES = {
     "reasons": "scores",
     "segments": "segments",
     "current_scores": "current_scores",
+    "risk_alerts": "risk_alerts",
     "customer_months": "customer_months",
     "churn_rates": "churn_rates",
     "retention_cohorts": "retention_cohorts",
