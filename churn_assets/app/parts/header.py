@@ -9,15 +9,24 @@ from churn_assets.app.page import Page
 
 def header(page: Page, title: str, what: str) -> None:
     """Title, one sentence, the day and the release of the figures, and a notice when they are old."""
-    about, name = page.store.manifest.about, page.store.manifest.name
     st.title(title, anchor=False)
     st.markdown(what)
     st.caption(
-        f"As of {page.formats.date(page.store.as_of)} · model {about.model_version} · release {name} · you read as "
-        f"{page.reader.name} ({page.reader.role})"
+        f"{days_told(page)} · release {page.store.manifest.name} · you read as {page.reader.name} ({page.reader.role})"
     )
     for told in notices(page, page.today):
         st.warning(told, icon=":material/schedule:")
+
+
+def days_told(page: Page) -> str:
+    """The day of the scores and their model: that of this morning, if it is scored, and that of the month end."""
+    about, current, tell = page.store.manifest.about, page.store.current, page.formats.date
+    if current is None:
+        return f"As of {tell(page.store.as_of)} · model {about.model_version}"
+    return (
+        f"This morning: as of {tell(page.store.morning)}, model {current.model_version} · month end: "
+        f"{tell(page.store.as_of)}, model {about.model_version}"
+    )
 
 
 def notices(page: Page, today: date) -> list[str]:
@@ -34,5 +43,25 @@ def notices(page: Page, today: date) -> list[str]:
         found.append(
             f"Not every source is known up to {page.formats.date(page.store.as_of)}: all are known up to "
             f"{page.formats.date(date.fromisoformat(about.known_until))}. The page Data tells which are behind."
+        )
+    return found + _of_the_morning(page, today)
+
+
+def _of_the_morning(page: Page, today: date) -> list[str]:
+    """The same of the current scores."""
+    current, morning, tell = page.store.current, page.store.morning, page.formats.date
+    if current is None or morning is None:
+        return []
+    found = []
+    if current.stale_from is not None and today >= date.fromisoformat(current.stale_from):
+        found.append(
+            f"Newer scores of the day are overdue since {tell(date.fromisoformat(current.stale_from))}. What is called "
+            f"this morning is as of {tell(morning)}."
+        )
+    known_until = date.fromisoformat(current.known_until)
+    if known_until < morning:
+        found.append(
+            f"This morning's scores do not rest on everything up to {tell(morning)}: the source that is furthest "
+            f"behind is known until {tell(known_until)}."
         )
     return found
