@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from churn_assets.api import schemas
+from churn_assets.api.alert_schemas import AlertPage
 from churn_assets.api.callers import Caller
 from churn_assets.api.local_copy import ALERTS
 from churn_assets.api.problems import ApiProblem, invalid, responses
@@ -23,7 +23,7 @@ router = APIRouter(tags=["alerts"])
 State = Literal["new", "delivered", "acknowledged", "suppressed"]
 
 
-@router.get("/v1/alerts", responses=responses(schemas.AlertPage, 409), response_model=None)
+@router.get("/v1/alerts", responses=responses(AlertPage, 409), response_model=None)
 async def alerts(
     request: Request,
     _: Annotated[Caller, Depends(Needs("scores"))],

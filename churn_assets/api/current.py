@@ -26,7 +26,9 @@ UNKNOWN = -2.0  # below every probability and every change: what is not known co
 
 def with_answers(rows: pa.Table) -> pa.Table:
     """The rows with a column TOLD: what is told of each customer, as JSON. Made once, so that no call has to."""
-    told = [to_json(_answer(row), inf_nan_mode="null") for row in rows.drop_columns("customer_key").to_pylist()]
+    told = [
+        to_json(_answer(row), inf_nan_mode="null") for row in rows.drop_columns("customer_key").to_pylist()
+    ]
     return rows.append_column(TOLD, pa.array(told, pa.binary()))
 
 
@@ -60,7 +62,9 @@ class CurrentScores:
         if len(self.keys) and not (customers[np.minimum(self.places, len(customers) - 1)] == self.keys).all():
             raise ReleaseBroken("A customer with a current score is not among the customers.")
         self._told = in_one_piece(rows[TOLD])
-        self._columns = {name: in_one_piece(rows[name]) for name in (*FILTERS, "probability", *CHANGES.values())}
+        self._columns = {
+            name: in_one_piece(rows[name]) for name in (*FILTERS, "probability", *CHANGES.values())
+        }
 
     def of(self, customer_key: str) -> dict[str, Any] | None:
         """What is told of a customer; None without a current score."""

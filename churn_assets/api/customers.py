@@ -123,7 +123,8 @@ async def lookup(request: Request, caller: Annotated[Caller, Depends(Needs("iden
 
 @router.get(
     "/v1/customers",
-    responses=responses(schemas.CustomerPage, 409) | {200: {"model": schemas.CustomerPage, "content": STREAMS}},
+    responses=responses(schemas.CustomerPage, 409)
+    | {200: {"model": schemas.CustomerPage, "content": STREAMS}},
     response_model=None,
 )
 async def customers(
@@ -312,7 +313,11 @@ def _current_values(served: Served, customer_key: str) -> list[Any]:
     if row is None:
         return [None] * len(CURRENT_COLUMNS)
     told = [row[name] for name in ("as_of_date", "probability")]
-    return [*told, *row["changes"].values(), *(row[name] for name in ("moved_reason", "moved_since", "behind"))]
+    return [
+        *told,
+        *row["changes"].values(),
+        *(row[name] for name in ("moved_reason", "moved_since", "behind")),
+    ]
 
 
 def _csv(rows: Sequence[Any]) -> bytes:

@@ -1,6 +1,6 @@
 """Requests and answers as OpenAPI describes them."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -104,7 +104,8 @@ class BriefCustomer(BaseModel):
     ended_on: date | None = Field(None, description="When a former customer left.")
     survivor_key: str | None = Field(None, description="Of a merged customer the one that goes on.")
     current: CurrentScore | None = Field(
-        None, description="The score as of this morning; null without one. All other fields are of the month end."
+        None,
+        description="The score as of this morning; null without one. All other fields are of the month end.",
     )
 
 
@@ -116,9 +117,7 @@ class CustomerAnswer(BriefCustomer):
     score_source: Literal["batch", "live"] | None = Field(description="Null without a score.")
     age_days: int | None = Field(description="Days since as_of_date.")
     stale: bool = Field(description="Newer scores are overdue.")
-    current_stale: bool | None = Field(
-        description="Newer current scores are overdue; null without any."
-    )
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
     release: str = Field(description="The release that answers.")
 
 
@@ -127,46 +126,9 @@ class CustomerPage(BaseModel):
 
     release: str
     stale: bool
-    current_stale: bool | None = Field(
-        description="Newer current scores are overdue; null without any."
-    )
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
     matching: int = Field(description="Customers on all pages.")
     customers: list[BriefCustomer]
-    next: str | None = Field(description="`cursor` of the next page; null on the last.")
-
-
-class Alert(BaseModel):
-    """A change of a customer that a rule found."""
-
-    alert_id: str = Field(examples=["0f3c6ad3456e0c25"])
-    as_of_date: date = Field(description="Day as of which the customer had changed.")
-    customer_key: str = Field(examples=[KEY])
-    rule: str
-    channel: str | None = Field(description="Channels that tell it; null: it is only shown.")
-    model_version: str
-    compared_with: date | None = Field(description="Earlier day that the customer was compared with.")
-    old_value: str | None = Field(description="Value on that day: a probability, a tier, a driver.")
-    new_value: str | None
-    probability: float = Field(ge=0, le=1)
-    importance: float = Field(description="Probability times margin, in the currency of churn.yaml.")
-    reasons: list[str] = Field(description="Up to three reasons in words, the strongest first.")
-    action: str
-    state: Literal["new", "delivered", "acknowledged", "suppressed"]
-    why: str | None = Field(description="Why it was suppressed.")
-    created_at: datetime
-    delivered_at: datetime | None
-    acknowledged_at: datetime | None
-    outcome: str | None = Field(description="What became of the customer; null until it can be known.")
-    outcome_known_at: date | None
-
-
-class AlertPage(BaseModel):
-    """A page of alerts."""
-
-    release: str
-    current_as_of_date: date | None = Field(description="Day of the current scores; null without any.")
-    matching: int = Field(description="Alerts on all pages.")
-    alerts: list[Alert]
     next: str | None = Field(description="`cursor` of the next page; null on the last.")
 
 
@@ -243,9 +205,7 @@ class OfTheRelease(BaseModel):
     stale: bool
     current_as_of_date: date | None = Field(description="Day of the current scores; null without any.")
     current_model_version: str | None = Field(description="Version that gave them.")
-    current_stale: bool | None = Field(
-        description="Newer current scores are overdue; null without any."
-    )
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
 
 
 class SegmentDriver(BaseModel):
@@ -324,9 +284,7 @@ class Ready(BaseModel):
     as_of_date: date | None
     stale: bool | None
     current_as_of_date: date | None = Field(description="Day of the current scores; null without any.")
-    current_stale: bool | None = Field(
-        description="Newer current scores are overdue; null without any."
-    )
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
     refused: RefusedRelease | None = Field(description="The release in force, if it did not verify.")
     unreachable: str | None = Field(description="Why the releases cannot be read, if so.")
 

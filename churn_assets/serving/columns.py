@@ -11,6 +11,7 @@ from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE
 from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.ml.portable.scored import REASON_NAMES
 from churn_assets.serving.current import DAYS, FORMER_DAYS, OF_A_DAY, SCORES, SNAPSHOTS
+from churn_assets.serving.leaving_rates import LEAVING_RATES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,6 +76,7 @@ def release_tables(business: Business) -> dict[str, Table]:
         "one row per customer who objects to profiling",
         columns=(replace(CUSTOMER_KEY, meaning=nobody),),
     )
+    found[LEAVING_RATES.name] = LEAVING_RATES
     found["contacts"] = Table("serving", "contacts", "one row per contact", columns=_of_contacts(business))
     return found
 

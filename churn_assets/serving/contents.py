@@ -18,6 +18,7 @@ from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
 from churn_assets.serving.current import OF_THIS_MORNING, SCORES, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
+from churn_assets.serving.leaving_rates import LEAVING_RATES, leaving_rates
 from churn_assets.serving.people import Objections, survivors
 from churn_assets.serving.release.manifest import About, CurrentDay
 from churn_assets.serving.release.words import FeatureWords
@@ -195,6 +196,11 @@ def _tables(
             found[table.name] = rows.drop_columns([c for c in dropped if c in rows.column_names])
         else:
             absent[table.name] = f"{table.path} {NEVER}"
+    rates = leaving_rates(lakehouse)
+    if rates is None:
+        absent[LEAVING_RATES.name] = f"{tables.CHURN_LABELS.path} {NEVER}"
+    else:
+        found[LEAVING_RATES.name] = rates
     contacted = contacts(lakehouse, business)
     if contacted is None:
         absent["contacts"] = "no source of the role treatment has passed silver"

@@ -11,9 +11,9 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.serving.current import DAYS, FORMER_DAYS, SCORES, SNAPSHOTS, Current, read_current
 from churn_assets.serving.release.manifest import Manifest
-from churn_assets_tests.lakes import declaring, small_business
+from churn_assets_tests.lakes import small_business
 from churn_assets_tests.serving.release.current import MORNING, current_day, current_rows
-from churn_assets_tests.serving.release.made import FEATURES, KEYS, contents, model, publish
+from churn_assets_tests.serving.release.made import KEYS, model, publish
 
 NEWEST = date(2025, 12, 31)
 FORMER = [MORNING - timedelta(days=back) for back in (1, FORMER_DAYS - 1, FORMER_DAYS, 40)]
@@ -63,8 +63,13 @@ def test_scores_older_than_the_month_end_are_not_this_morning(
     with_current: Lakehouse, business: Business
 ) -> None:
     told = read_current(with_current, business, model(), MORNING + timedelta(days=17))
-    assert told == "the newest current scores are of 2026-01-14, before the scores of 2026-01-31; run the job `daily`"
-    assert isinstance(read_current(with_current, business, model(), MORNING), Current), "the same day is new enough"
+    assert (
+        told
+        == "the newest current scores are of 2026-01-14, before the scores of 2026-01-31; run the job `daily`"
+    )
+    assert isinstance(read_current(with_current, business, model(), MORNING), Current), (
+        "the same day is new enough"
+    )
 
 
 @pytest.mark.parametrize(

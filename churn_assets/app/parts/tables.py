@@ -23,7 +23,8 @@ class TableColumn:
     Attributes:
         label: its heading, with its unit.
         what: one sentence that answers "what is this?".
-        kind: `percent` takes shares, 0.12 for 12 %; `change` tells a sign; `trend` takes lists of numbers; `link` takes addresses.
+        kind: `percent` takes shares, 0.12 for 12 %; `change` tells the sign; `trend` takes lists of numbers; `link`
+            takes addresses.
         digits: after the point; None: as many as the value has (money, percent: none).
         width: pixels, or `small`, `medium`, `large`.
     """

@@ -193,7 +193,8 @@ def _base(store: ReleaseStore, filters: Filters, order: str, found: Fresh) -> tu
           WHERE happened_on >= ?::DATE GROUP BY customer_key
         ), {_earlier(store)}, chosen AS (
           SELECT c.customer_key, c.probability, c.change_day, c.change_week, c.change_month_end, c.moved_reason,
-            c.behind, {rise} AS rise, c.driver, c.segment, c.action, c.risk_tier, c.value_tier, c.value, c.reason_1, c.reason_2, c.reason_3, c.probability * c.value AS stake,
+            c.behind, {rise} AS rise, c.driver, c.segment, c.action, c.risk_tier,
+            c.value_tier, c.value, c.reason_1, c.reason_2, c.reason_3, c.probability * c.value AS stake,
             list_contains(?::VARCHAR[], c.segment) AS recommended, recent
           FROM ({scored_sql(store)}) c {" ".join(joins)}
           WHERE {" AND ".join(["true", *conditions])}

@@ -17,7 +17,6 @@ SINCE = {  # how far back a change looks -> column with the probability before, 
     "week": ("probability_week_before", "7 days before"),
     "month_end": ("probability_month_end", "the last month end"),
 }
-MOST_VALUES = 8
 
 
 @dataclass(frozen=True)
@@ -178,9 +177,8 @@ def scored_sql(store: ReleaseStore) -> str:
     Columns: customer_key, probability, driver, segment, action, risk_tier, value_tier, value, reason_1 to reason_3,
     change_day, change_week, change_month_end, moved_reason, behind; the last five are null without current scores.
     """
-    own = (
-        "customer_key, probability, driver, segment, action, risk_tier, value_tier, value, reason_1, reason_2, reason_3"
-    )
+    own = "customer_key, probability, driver, segment, action, risk_tier, value_tier, value"
+    own = f"{own}, reason_1, reason_2, reason_3"
     if store.morning is None:
         changes = "".join(f", NULL::DOUBLE AS change_{since}" for since in SINCE)
         told = "NULL::VARCHAR AS moved_reason, NULL::VARCHAR AS behind"

@@ -64,7 +64,10 @@ def _show_list(page: Page, fresh: set[str]) -> None:
         customer=[page.address("customer", customer=key) for key in found.rows["customer_key"]],
         rule=found.rows["rule"].map(spoken),
         state=found.rows["shown"].map(query.STATES),
-        change=[_change(page, *pair) for pair in zip(found.rows["old_value"], found.rows["new_value"], strict=True)],
+        change=[
+            _change(page, *pair)
+            for pair in zip(found.rows["old_value"], found.rows["new_value"], strict=True)
+        ],
         became=found.rows["became"].fillna("not known yet"),
     )
     positions = table(
@@ -203,11 +206,17 @@ QUALITY = {
     "told": TableColumn("Told", "Alerts that were told, or are only shown here.", "number", 0),
     "suppressed": TableColumn("Suppressed", "Changes of which nobody was told.", "number", 0),
     "acknowledged": TableColumn("Acknowledged", "Told alerts of which somebody takes care.", "number", 0),
-    "known": TableColumn("Outcome known", "Told alerts whose customers are known to have left or stayed.", "number", 0),
-    "left": TableColumn("Left", "Those of them who left in the time that the business declares.", "number", 0),
+    "known": TableColumn(
+        "Outcome known", "Told alerts whose customers are known to have left or stayed.", "number", 0
+    ),
+    "left": TableColumn(
+        "Left", "Those of them who left in the time that the business declares.", "number", 0
+    ),
     "precision": TableColumn("Precision", "Left of those whose outcome is known.", "percent", 1),
     "low": TableColumn("from", "Lower end of its 95 % interval.", "percent", 1),
     "high": TableColumn("to", "Upper end of its 95 % interval.", "percent", 1),
-    "base_rate": TableColumn("Of all", "Share of all customers who left, at the month ends before.", "percent", 1),
+    "base_rate": TableColumn(
+        "Of all", "Share of all customers who left, at the month ends before.", "percent", 1
+    ),
     "lift": TableColumn("Lift", "Precision over the share of all customers who left.", "number", 1),
 }

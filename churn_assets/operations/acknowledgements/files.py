@@ -42,7 +42,9 @@ def acknowledge(settings: Settings, by: str, alerts: Sequence[tuple[str, str]], 
         AuditError: the act cannot be recorded; nothing was noted of this alert and those after it.
     """
     if wrong := [alert_id for alert_id, _ in alerts if not ALERT_ID.fullmatch(alert_id)]:
-        raise AcknowledgementError(f"{len(wrong)} of the alerts have no valid number. Choose them in the list again.")
+        raise AcknowledgementError(
+            f"{len(wrong)} of the alerts have no valid number. Choose them in the list again."
+        )
     known = acknowledgements(settings)
     folder = _folder(settings)
     for alert_id, customer_key in alerts:
