@@ -49,19 +49,10 @@ def notices(page: Page, today: date) -> list[str]:
 
 def _of_the_morning(page: Page, today: date) -> list[str]:
     """The same of the current scores."""
-    current, morning, tell = page.store.current, page.store.morning, page.formats.date
-    if current is None or morning is None:
+    current, tell = page.store.current, page.formats.date
+    if current is None or current.stale_from is None or today < date.fromisoformat(current.stale_from):
         return []
-    found = []
-    if current.stale_from is not None and today >= date.fromisoformat(current.stale_from):
-        found.append(
-            f"Newer scores of the day are overdue since {tell(date.fromisoformat(current.stale_from))}. What is called "
-            f"this morning is as of {tell(morning)}."
-        )
-    known_until = date.fromisoformat(current.known_until)
-    if known_until < morning:
-        found.append(
-            f"This morning's scores do not rest on everything up to {tell(morning)}: the source that is furthest "
-            f"behind is known until {tell(known_until)}."
-        )
-    return found
+    return [
+        f"Newer scores of the day are overdue since {tell(date.fromisoformat(current.stale_from))}. What is called this "
+        f"morning is as of {tell(page.store.morning)}."
+    ]

@@ -12,6 +12,7 @@ from churn_assets.app.queries.morning import RISE, Morning, risers, this_morning
 from churn_assets.app.views.acknowledged import fresh_acknowledgements
 
 SHOWN_RISERS = 8
+CALL_FIRST = "Whom do I call first this morning? Open the list: it begins with them."
 
 
 def show_morning(page: Page) -> None:
@@ -24,7 +25,12 @@ def show_morning(page: Page) -> None:
     _figures(page, found)
     number = page.formats.number
     for told, customers in found.behind.items():
-        st.caption(plain(f"Of {number(customers)} customers not everything is known: {told}."))
+        st.warning(
+            plain(f"Of {number(customers)} customers not everything is known: {told}."),
+            icon=":material/schedule:",
+        )
+    with st.container(border=True):
+        page.link("at_risk", CALL_FIRST)
     _risers(page)
 
 
@@ -39,7 +45,7 @@ def _figures(page: Page, found: Morning) -> None:
         moved = f"{signed(round(found.moved, 1), size)} since the month end"
     figure(
         expected,
-        "Expected to leave, as of this morning (customers)",
+        "Expected to leave now (customers)",
         formats.number(found.expected, 0),
         f"How many of the {formats.number(found.scored)} customers scored as of {day} leave from "
         f"{formats.date(first)} to {formats.date(last)} if the probabilities are right: their sum. The change is that "
