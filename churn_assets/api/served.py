@@ -88,8 +88,8 @@ class Served:
         if self.current is None:
             why = self.manifest.absent.get(CURRENT, "this release was made before they were")
             return f"The release holds no current scores: {why}."
-        return f"Not scored as of {self.current.about.as_of_date}: the customer left, gave notice, or cannot be scored "
-            "yet."
+        day = self.current.about.as_of_date
+        return f"Not scored as of {day}: the customer left, gave notice, or cannot be scored yet."
 
     def stale(self, today: date | None = None) -> bool:
         """Whether newer scores are overdue."""

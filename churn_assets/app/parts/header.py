@@ -52,7 +52,8 @@ def _of_the_morning(page: Page, today: date) -> list[str]:
     current, tell = page.store.current, page.formats.date
     if current is None or current.stale_from is None or today < date.fromisoformat(current.stale_from):
         return []
+    since = tell(date.fromisoformat(current.stale_from))
+    as_of = tell(page.store.morning)
     return [
-        f"Newer scores of the day are overdue since {tell(date.fromisoformat(current.stale_from))}. What is called this "
-        f"morning is as of {tell(page.store.morning)}."
+        f"Newer scores of the day are overdue since {since}. What is called this morning is as of {as_of}."
     ]
