@@ -62,9 +62,11 @@ def current_rows(keys: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def current_tables(keys: Sequence[str], snapshots: pa.Table | None = None) -> dict[str, pa.Table]:
+def current_tables(
+    keys: Sequence[str], snapshots: pa.Table | None = None, rows: list[dict[str, Any]] | None = None
+) -> dict[str, pa.Table]:
     """The tables of this morning: the scores, and three days of probabilities; the snapshots if they are given."""
-    rows = current_rows(keys)
+    rows = rows or current_rows(keys)
     names = ("customer_key", "as_of_date", "model_version", "probability")
     days = [
         {name: row[name] for name in names}

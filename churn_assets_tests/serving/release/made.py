@@ -13,7 +13,7 @@ from churn_assets.ml.portable.calibration import Calibration
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
 from churn_assets.ml.portable.transformation import CategoryColumn, NumericColumn, Transformation
 from churn_assets.ml.portable.what_if import Observed
-from churn_assets.serving.release.manifest import About, Manifest
+from churn_assets.serving.release.manifest import About, CurrentDay, Manifest
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import Contents, write_release
 from churn_assets_tests.serving.release.current import current_day
@@ -63,11 +63,15 @@ def contents(shift: float = 0.0, **tables: pa.Table) -> Contents:
         "telecom", "3", "2025-12-31", "2025-12-31", ["2025-12-31"], "2025-12-31", None, {"customers": 200}
     )
     if "current_scores" in tables:
-        about = replace(about, current=current_day(tables["current_scores"].num_rows))
+        about = replace(about, current=_current(tables["current_scores"]))
     card = {"model_card.md": "# Model card\n"}
     absent = {"churn_rates": "gold/churn_rates was never materialised"}
     held = {"customers": customers, **tables}
     return Contents(about, held, absent, model(shift), words(), {"name": "telecom"}, {"customers": {}}, card)
+
+
+def _current(scores: pa.Table) -> CurrentDay:
+    return current_day(scores.num_rows, model_version=scores["model_version"][0].as_py())
 
 
 def publish(root: Path | str, number: int = 0, keep: int = 3, **edits: Any) -> Manifest:
