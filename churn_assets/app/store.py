@@ -84,7 +84,7 @@ class ReleaseStore:
 
     def why_absent(self, table: str) -> str:
         """Why the release does not hold a table."""
-        return self.manifest.absent.get(table, "the release was made without it")
+        return self.manifest.absent.get(table, "the release was made without them")
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """The result of a query as a frame. Values of readers go into `parameters`, never into the text."""

@@ -86,6 +86,9 @@ def customers_of(day: int, count: int = 120) -> pd.DataFrame:
     )
 
 
+MORNING_KEYS: list[str] = customers_of(2)["customer_key"].tolist()
+
+
 def _sizes(rows: pd.DataFrame) -> pd.DataFrame:
     by = ["as_of_date", "segment", "action", "driver"]
     return rows.groupby(by, as_index=False).agg(
@@ -284,7 +287,7 @@ def all_tables() -> dict[str, pa.Table]:
 
 def morning_tables() -> dict[str, pa.Table]:
     """What a release tells of this morning: of the customers of the newest month, and of no others."""
-    keys = customers_of(2)["customer_key"].tolist()
+    keys = MORNING_KEYS
     rates = [{"as_of_date": day, "rate": rate} for day, rate in zip(DAYS, (0.08, 0.1, 0.05), strict=True)]
     return current_tables(keys) | {
         "risk_alerts": alert_table(alert_rows(keys[:60])),
