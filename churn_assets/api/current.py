@@ -85,4 +85,5 @@ class CurrentScores:
         if sort == PROBABILITY:
             return now
         before = self._columns[SORTS[sort]].cast(pa.float64()).to_numpy(zero_copy_only=False)
-        return np.nan_to_num(now - before, nan=UNKNOWN)
+        found: NDArray[np.float64] = np.nan_to_num(now - before, nan=UNKNOWN)
+        return found

@@ -161,7 +161,7 @@ def _effects(store: ReleaseStore, before: "pd.DataFrame", now: "pd.DataFrame") -
     if current is None or current.model_version != about.model_version or not there:
         return {}
     (_, then), (_, today) = model.score_and_explain(before), model.score_and_explain(now)
-    return dict((today.iloc[0] - then.iloc[0]).items())
+    return {str(name): float(effect) for name, effect in (today.iloc[0] - then.iloc[0]).items()}
 
 
 def _value(told: Any) -> float | str | None:

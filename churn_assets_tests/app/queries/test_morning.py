@@ -97,7 +97,10 @@ def test_values_that_changed_are_told_and_no_others(store: ReleaseStore) -> None
     assert found is not None
     told = {value.words: (value.before, value.now) for value in found}
     tickets = snapshots().loc[5, "tickets_count_3m"]
-    assert told == {"support tickets": (tickets, tickets + 2), "region": (snapshots().loc[5, "region"], "south-west")}
+    assert told == {
+        "support tickets": (tickets, tickets + 2),
+        "region": (snapshots().loc[5, "region"], "south-west"),
+    }
     assert {value.effect for value in found} == {None}, "another model gave the scores of this morning"
     assert changed_values(store, SCORED[6]) == []
     assert changed_values(store, TOO_NEW[0]) is None, "the month end does not hold this customer"
@@ -194,7 +197,9 @@ def test_alerts_are_listed_and_counted_with_those_acknowledged_since(store: Rele
         (AlertFilters(rules=["nothing"]), of.iloc[:0]),
     ):
         assert set(alert_list(store, filters, size=100).rows["alert_id"]) == set(wanted["alert_id"])
-    assert fresh & set(alert_list(store, AlertFilters(states=["acknowledged"]), size=100, fresh=fresh).rows["alert_id"])
+    assert fresh & set(
+        alert_list(store, AlertFilters(states=["acknowledged"]), size=100, fresh=fresh).rows["alert_id"]
+    )
 
 
 def test_a_rule_is_judged_by_what_became_of_told_alerts(months: ReleaseStore) -> None:

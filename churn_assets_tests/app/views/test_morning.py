@@ -21,7 +21,15 @@ from churn_assets_tests.serving.release.alerts import alert_rows
 from churn_assets_tests.serving.release.current import BEHIND, MORNING, current_rows
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
-OF_A_CUSTOMER = ("customers", "scores", "snapshots", "customer_months", "contacts", "churn_events", "objections")
+OF_A_CUSTOMER = (
+    "customers",
+    "scores",
+    "snapshots",
+    "customer_months",
+    "contacts",
+    "churn_events",
+    "objections",
+)
 WAITING = [row for row in alert_rows(MORNING_KEYS[:60]) if row["state"] in ("new", "delivered")]
 
 
@@ -112,9 +120,9 @@ def test_a_customer_is_told_today_against_the_month_end(home: Settings, opened: 
 
 def test_a_customer_without_a_former_score_reads_unknown_and_not_zero(home: Settings, opened: Open) -> None:
     told = figures(opened(home, "customer", customer=MORNING_KEYS[0]))
-    assert {told[f"Since {since}"][0] for since in ("the day before", "7 days before", "the last month end")} == {
-        "unknown"
-    }
+    assert {
+        told[f"Since {since}"][0] for since in ("the day before", "7 days before", "the last month end")
+    } == {"unknown"}
 
 
 def test_who_is_not_scored_this_morning_is_told_so(home: Settings, opened: Open) -> None:
@@ -126,7 +134,9 @@ def test_who_is_not_scored_this_morning_is_told_so(home: Settings, opened: Open)
 
 def test_of_who_objected_nothing_is_told(home: Settings, opened: Open) -> None:
     page = opened(home, "alerts", customer=OBJECTED)
-    assert "objected to profiling" in text(page) and len(page.dataframe) == 1, "the quality of the rules alone"
+    assert "objected to profiling" in text(page) and len(page.dataframe) == 1, (
+        "the quality of the rules alone"
+    )
 
 
 def test_alerts_wait_until_somebody_acknowledges_them(tmp_path: Path, opened: Open) -> None:
@@ -195,7 +205,9 @@ def test_each_rule_is_shown_with_its_precision(home: Settings, opened: Open) -> 
 @pytest.mark.parametrize(
     "filters", [{"state": "<script>"}, {"rule": "x" * 5000}, {"customer": "' OR 1=1"}, {"page": "99"}]
 )
-def test_a_wrong_address_of_alerts_is_a_sentence(home: Settings, opened: Open, filters: dict[str, str]) -> None:
+def test_a_wrong_address_of_alerts_is_a_sentence(
+    home: Settings, opened: Open, filters: dict[str, str]
+) -> None:
     page = opened(home, "alerts", **filters)
     no_errors(page)
     assert page.title[0].value == "Alerts"
