@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.known_until import source_states
+from churn_assets.history.people import Objections, survivors
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
@@ -18,8 +19,7 @@ from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
 from churn_assets.serving.current import OF_THIS_MORNING, SCORES, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
-from churn_assets.serving.leaving_rates import LEAVING_RATES, leaving_rates
-from churn_assets.serving.people import Objections, survivors
+from churn_assets.serving.leaving_rates import LEAVING_RATES, rates_table
 from churn_assets.serving.release.manifest import About, CurrentDay
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import Contents
@@ -188,6 +188,7 @@ def _tables(
         "segments": segments,
         "snapshots": snapshots_of(lakehouse, tables.CUSTOMER_SNAPSHOTS, business, model, newest),
         "customer_months": _customer_months(lakehouse, business),
+        LEAVING_RATES.name: rates_table(lakehouse),
     }
     absent: dict[str, str] = {}
     for table, dropped in COPIED:
@@ -196,11 +197,6 @@ def _tables(
             found[table.name] = rows.drop_columns([c for c in dropped if c in rows.column_names])
         else:
             absent[table.name] = f"{table.path} {NEVER}"
-    rates = leaving_rates(lakehouse)
-    if rates is None:
-        absent[LEAVING_RATES.name] = f"{tables.CHURN_LABELS.path} {NEVER}"
-    else:
-        found[LEAVING_RATES.name] = rates
     contacted = contacts(lakehouse, business)
     if contacted is None:
         absent["contacts"] = "no source of the role treatment has passed silver"

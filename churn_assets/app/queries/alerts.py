@@ -60,7 +60,7 @@ class AlertList:
 
 
 @dataclass(frozen=True)
-class RuleQuality:
+class RuleResults:
     """What became of the customers of a rule.
 
     Attributes:
@@ -149,7 +149,7 @@ def alert_list(
     return AlertList(int(count["n"]), rows)
 
 
-def rule_qualities(store: ReleaseStore, fresh: Collection[str] = ()) -> list[RuleQuality]:
+def rule_qualities(store: ReleaseStore, fresh: Collection[str] = ()) -> list[RuleResults]:
     """The quality of each rule, by name; a suppressed alert told nobody, so its outcome judges nothing."""
     if not store.has("risk_alerts"):
         return []
@@ -169,4 +169,4 @@ def rule_qualities(store: ReleaseStore, fresh: Collection[str] = ()) -> list[Rul
         """,
         [list(fresh)],
     )
-    return [RuleQuality(**row) for row in rows]
+    return [RuleResults(**row) for row in rows]

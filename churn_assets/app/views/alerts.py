@@ -196,7 +196,7 @@ def _show_rules(page: Page, fresh: set[str]) -> None:
     )
 
 
-def _quality(one: query.RuleQuality) -> dict[str, Any]:
+def _quality(one: query.RuleResults) -> dict[str, Any]:
     told = {name: getattr(one, name) for name in QUALITY if name != "rule"}
     return told | {"rule": spoken(one.rule)}
 

@@ -68,17 +68,17 @@ def acknowledgements(settings: Settings) -> dict[str, Acknowledgement]:
         AcknowledgementError: one of them cannot be read.
     """
     found = {}
-    try:
-        for file in sorted(_folder(settings).glob("*.json")):
-            if ALERT_ID.fullmatch(file.stem):
-                told = json.loads(file.read_bytes())
-                found[file.stem] = Acknowledgement(
-                    file.stem, str(told["by"]), datetime.fromisoformat(told["at"])
-                )
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise AcknowledgementError(
-            f"Acknowledgements cannot be read ({type(error).__name__}). Remove the file that is damaged."
-        ) from None
+    for file in sorted(_folder(settings).glob("*.json")):
+        if not ALERT_ID.fullmatch(file.stem):
+            continue
+        try:
+            told = json.loads(file.read_bytes())
+            found[file.stem] = Acknowledgement(file.stem, str(told["by"]), datetime.fromisoformat(told["at"]))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise AcknowledgementError(
+                f"The acknowledgement {file.stem} cannot be read ({type(error).__name__}). Remove {FOLDER}/{file.name} "
+                "from CHURN_HOME, and acknowledge the alert again."
+            ) from None
     return found
 
 

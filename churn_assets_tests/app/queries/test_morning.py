@@ -164,7 +164,7 @@ def test_filters_are_those_of_this_morning(store: ReleaseStore) -> None:
     assert choices(store, "segment") == ["steady", "valuable and at risk"]
     by_region = work_list(store, Filters(categories={"region": ["south-west"]}), size=100).rows
     assert by_region["customer_key"].tolist() == [SCORED[5]], "the values are those of this morning"
-    assert [attribute.name for attribute in attributes(store)][0] == "region"
+    assert next(attribute.name for attribute in attributes(store)) == "region"
 
 
 def test_without_current_scores_all_is_as_at_the_month_end(months_store: ReleaseStore) -> None:
