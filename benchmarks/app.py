@@ -42,6 +42,7 @@ ASKED = (
     ("at_risk", {}),
     ("at_risk", {"risk": "high"}),
     ("at_risk", {"risk": "high", "driver": "usage", "page": "2"}),
+    ("alerts", {}),
     ("customer", {"customer": "the riskiest"}),
     ("churn", {}),
     ("segments", {}),
