@@ -40,6 +40,11 @@ def month_end(month: str) -> date:
     return date(int(month[:4]), int(month[5:7]), monthrange(int(month[:4]), int(month[5:7]))[1])
 
 
+def day_of(month: str, day: int) -> date:
+    """That day of the month."""
+    return date(int(month[:4]), int(month[5:7]), day)
+
+
 def spans(months: Iterable[str]) -> list[tuple[str, str]]:
     """The fewest contiguous ranges (first, last) that cover exactly these months, ascending."""
     found: list[tuple[str, str]] = []
