@@ -19,7 +19,7 @@ def show_morning(page: Page) -> None:
     """The figures of the current scores; without any, a sentence that says why."""
     found = this_morning(page.store)
     if found is None:
-        st.info(plain(why_not(page.store)), icon=":material/info:")
+        st.caption(plain(why_not(page.store)))
         return
     st.subheader("This morning", anchor=False)
     _figures(page, found)

@@ -74,7 +74,7 @@ def test_overview_begins_with_this_morning(home: Settings, opened: Open) -> None
 def test_overview_without_current_scores_says_why_and_goes_on(months_home: Settings, opened: Open) -> None:
     page = opened(months_home, "overview")
     no_errors(page)
-    assert any(told.startswith("This morning is not scored") for told in boxes(page))
+    assert "This morning is not scored" in text(page)
     assert "Customers at high risk" in figures(page)
     assert "The list is that of the month end." in text(opened(months_home, "at_risk")).replace("\\", "")
 
