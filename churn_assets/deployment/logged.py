@@ -15,6 +15,7 @@ from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
 
+INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
 MODULE = "churn_assets.deployment.logged"
 LOCK = ".start.lock"
 ON_THE_TERMINAL = ("dagster", "dagster-webserver", "uvicorn")  # their own handlers print what these log
@@ -30,21 +31,38 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
     if script is None:
         raise ValueError(f"There is no command {command}. Is Dagster installed?")
     _prepare_logging()
-    _prepare_storage()
     log.start(settings)
     log.event("process.started", f"{command} starts.", process=command)
     sys.argv = [command, *arguments]
     try:
+        _prepare_storage()
         return script.load()()  # type: ignore[no-any-return]
+    except KeyboardInterrupt:
+        _tell_interrupted(command)
+        return INTERRUPTED
     except Exception as error:
         log.event("process.failed", f"{command} failed.", level=logging.ERROR, error=error, process=command)
         raise
     except SystemExit as end:
-        if end.code:
+        if end.code and _is_interrupt(end):
+            _tell_interrupted(command)
+        elif end.code:
             code = end.code if isinstance(end.code, int) else 1  # Python prints a text and exits with 1
             told = f"{command} ended with the exit code {code}."
             log.event("process.failed", told, level=logging.ERROR, process=command)
         raise
+
+
+def _is_interrupt(end: SystemExit) -> bool:
+    """Whether click made this exit code of a Ctrl-C that came before Dagster handled it."""
+    cause: BaseException | None = end
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
+def _tell_interrupted(command: str) -> None:
+    log.event("process.interrupted", f"{command} was interrupted.", process=command)
 
 
 def _prepare_storage() -> None:
