@@ -7,9 +7,11 @@ By itself Dagster tells the warnings and errors of its daemon, web page and code
 
 import logging
 import os
+import signal
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import FrameType
 
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log import writing as log
@@ -34,6 +36,7 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
     log.start(settings)
     log.event("process.started", f"{command} starts.", process=command)
     sys.argv = [command, *arguments]
+    interrupts = _noted_interrupts()
     try:
         _prepare_storage()
         return script.load()()  # type: ignore[no-any-return]
@@ -44,7 +47,7 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
         log.event("process.failed", f"{command} failed.", level=logging.ERROR, error=error, process=command)
         raise
     except SystemExit as end:
-        if end.code and _is_interrupt(end):
+        if end.code and interrupts:
             _tell_interrupted(command)
         elif end.code:
             code = end.code if isinstance(end.code, int) else 1  # Python prints a text and exits with 1
@@ -53,12 +56,19 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
         raise
 
 
-def _is_interrupt(end: SystemExit) -> bool:
-    """Whether click made this exit code of a Ctrl-C that came before Dagster handled it."""
-    cause: BaseException | None = end
-    while cause is not None and not isinstance(cause, KeyboardInterrupt):
-        cause = cause.__cause__ or cause.__context__
-    return cause is not None
+def _noted_interrupts() -> list[int]:
+    """Each Ctrl-C that comes before Dagster handles them itself; click makes an exit code of it that says nothing."""
+    found: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        found.append(number)
+        signal.default_int_handler(number, frame)
+
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):  # a shell's background process ignores it
+        signal.signal(signal.SIGINT, note)
+    return found
 
 
 def _tell_interrupted(command: str) -> None:
