@@ -91,7 +91,7 @@ class Spool(logging.Handler):
         try:
             return orjson.dumps(found, default=str, option=orjson.OPT_APPEND_NEWLINE).decode()
         except TypeError:  # half a pair of surrogates, as in a file name that is no UTF-8, or a huge number
-            found |= {"timestamp": found["timestamp"].isoformat(), "resource": self.resource}
+            found.update(timestamp=found["timestamp"].isoformat(), resource=self.resource)
             return f"{ENCODER.encode(found)}\n"
 
     def _write(self, line: str, synced: bool) -> None:
