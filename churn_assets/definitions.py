@@ -7,6 +7,7 @@ import logging
 
 import dagster as dg
 
+from churn_assets.alerts.assets import alert_assets
 from churn_assets.automation.daily_sensor import daily_scores_sensor
 from churn_assets.automation.delivery_sensor import (
     channels_check,
@@ -66,6 +67,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *feature_assets(business),
         *model_assets(business),
         *score_assets(business),
+        *alert_assets(business),
         *monitoring_assets(business),
         *serving_assets(business),
         *publication_assets(business, settings),
