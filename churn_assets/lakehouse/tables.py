@@ -31,6 +31,7 @@ from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.operations import (
     AUDIT_ACTS,
+    CAMPAIGNS,
     CHANGES,
     CONFIGURATION_ITEMS,
     DRILLS,
@@ -39,6 +40,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CUSTOMER_SEGMENTS,
@@ -51,6 +53,9 @@ from churn_assets.months import month_end
 
 __all__ = [
     "AUDIT_ACTS",
+    "BUDGET_CURVE",
+    "CAMPAIGNS",
+    "CAMPAIGN_PLAN",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",
@@ -118,12 +123,15 @@ def catalogue(business: Business) -> list[Table]:
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        CAMPAIGN_PLAN,
+        BUDGET_CURVE,
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
         INCIDENTS,
         PROBLEMS,
         CHANGES,
+        CAMPAIGNS,
         CONFIGURATION_ITEMS,
         SERVICE_LEVELS,
         DRILLS,

@@ -75,6 +75,37 @@ CHANGES = Table(
     time="at",
     retention=AUDIT,
 )
+CAMPAIGNS = Table(
+    "operations",
+    "campaigns",
+    "one row per act on a retention campaign; the last one says how it is",
+    columns=(
+        _needed("campaign_id", "string", "The campaign of a month, `<name>-YYYY-MM`."),
+        _needed("record", "long", "Number of the record within its campaign, from 1."),
+        _needed("at", "timestamp", "When this was recorded."),
+        _needed("by", "string", "Who did it: a person, or `churn-assets` for a plan."),
+        _needed(
+            "what", "string", "planned (again, whenever the plan has changed), approved, exported or closed."
+        ),
+        _needed("state", "string", "planned, approved or closed, after this record."),
+        _needed("as_of_date", "date", "Cohort that was planned for."),
+        _needed("plan_digest", "string", "SHA-256 of the plan that the act is about."),
+        _needed("budget", "double", "Budget of the plan.", "currency of churn.yaml"),
+        _needed("contacted", "long", "Customers whom the plan contacts, exploration included.", "customers"),
+        _needed("holdout", "long", "Customers in the holdout.", "customers"),
+        _needed("expected_cost", "double", "Expected cost of the plan.", "currency of churn.yaml"),
+        _needed("expected_profit", "double", "Expected profit of the plan.", "currency of churn.yaml"),
+        LakeColumn("exported", "long", "Customers in the exported list; null for other acts.", "customers"),
+        LakeColumn(
+            "with_identity", "boolean", "Whether the list holds names and addresses; null for other acts."
+        ),
+        LakeColumn("expires_on", "date", "Day after which the list must not be used; null for other acts."),
+        _needed("note", "string", "What was planned, or what the person wrote."),
+    ),
+    row_key=("campaign_id", "record"),
+    time="at",
+    retention=AUDIT,
+)
 CONFIGURATION_ITEMS = Table(
     "operations",
     "configuration_items",
