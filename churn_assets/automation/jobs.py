@@ -29,9 +29,10 @@ from churn_assets.lakehouse import tables
 STATUS = dg.AssetSelection.assets(SERVING_STATUS.key)
 MONTH_END_JOB = dg.define_asset_job(
     MONTH_END,
-    dg.AssetSelection.groups("features", "scores", "monitoring", "serving"),
+    dg.AssetSelection.groups("features", "scores", "retention", "monitoring", "serving"),
     description=(
-        "Snapshots, labels, scores, segments, drift and realised quality of the cohorts of some months, and a release. "
+        "Snapshots, labels, scores, segments, campaign plan, drift and realised quality of the cohorts of some months, "
+        "and a release. "
         "Runs at the end of a month, and when late extracts change an old cohort."
     ),
 )
@@ -67,9 +68,9 @@ def jobs(business: Business) -> list[Any]:
         ),
         dg.define_asset_job(
             SCORE,
-            groups("scores", "serving"),
-            description="Scores and segments of cohorts, by the champion at that time, how long customers stay, and a "
-            "release.",
+            groups("scores", "retention", "serving"),
+            description="Scores and segments of cohorts, by the champion at that time, how long customers stay, the "
+            "plan of the month's campaign, and a release.",
         ),
         dg.define_asset_job(
             MONITOR,

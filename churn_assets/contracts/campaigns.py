@@ -129,6 +129,9 @@ class Campaigns(Section):
         description="features that exclude a customer while they are true or above 0, such as an open dispute",
     )
     seed: int = Field(7, ge=0, description="the seed of the draws of holdout and exploration")
+    list_days: int = Field(
+        14, ge=1, description="days for which an exported list may be used; then it is deleted"
+    )
     contacts: list[ContactLine] = Field([])
 
     def check(self, place: Place, offers: Offers, features: Features, sources: Sources) -> None:

@@ -45,7 +45,9 @@ def newest_rows(
     newest = rows[rows["known_at"] <= known_until].sort_values(order).drop_duplicates(key, keep="last")
     # as objects: without rows, pandas would keep the timestamp type, which does not compare with dates
     times = newest[time].astype(object)
-    return newest.assign(**{DAY: times.where(times.notna(), newest["known_at"]).map(_day)})[told]
+    newest = newest.assign(**{DAY: times.where(times.notna(), newest["known_at"]).map(_day)})
+    found: pd.DataFrame = newest[told]
+    return found
 
 
 def _day(moment: date) -> date:

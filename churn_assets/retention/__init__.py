@@ -2,5 +2,5 @@
 
 Effects are measured on randomised contacts as known at the as_of_date; a plan never uses anything known later.
 
-May import: contracts, graph, history, lakehouse, models, operations, reporting.
+May import: contracts, graph, history, lakehouse, operations, reporting.
 """

@@ -186,24 +186,30 @@ def _filled(profit: Floats, offered: Offered, prices: Floats) -> Places:
     left = offered.limits.copy()
     slack = ROOM * np.where(np.isfinite(left), np.maximum(left, 1.0), 0.0)
     for start in range(0, len(customers), CHUNK):
-        fits = (offered.use <= (left + slack)[:, None]).all(axis=0)
-        if not fits.any():
+        fits = _fitting(offered.use, left + slack)
+        if not any(fits):
             break
         part = slice(start, start + CHUNK)
         here, which = customers[part], offers[part]
-        open_ = fits[which] & (found[here] == NOBODY)
+        open_ = np.asarray(fits)[which] & (found[here] == NOBODY)
         _fill(found, left, slack, here[open_], which[open_], offered.use)
     return found
 
 
 def _fill(found: Places, left: Floats, slack: Floats, customers: Places, offers: Places, use: Floats) -> None:
     """Gives offers in this order while they fit; changes `found` and `left`."""
-    fits = (use <= (left + slack)[:, None]).all(axis=0).tolist()
+    fits = _fitting(use, left + slack)
     for customer, offer in zip(customers.tolist(), offers.tolist(), strict=True):
         if fits[offer] and found[customer] == NOBODY:
             found[customer] = offer
             left -= use[:, offer]
-            fits = (use <= (left + slack)[:, None]).all(axis=0).tolist()
+            fits = _fitting(use, left + slack)
+
+
+def _fitting(use: Floats, left: Floats) -> list[bool]:
+    """Whether there is room for each offer."""
+    room: NDArray[np.bool_] = np.all(use <= left[:, None], axis=0)
+    return [bool(fits) for fits in room]
 
 
 def _exact(profit: Floats, offered: Offered) -> tuple[Places | None, float]:

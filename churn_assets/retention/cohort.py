@@ -22,7 +22,7 @@ from churn_assets.retention.contacts import (
     with_outcomes,
 )
 from churn_assets.retention.draws import holdout_months
-from churn_assets.retention.effects import Effect, effects_of
+from churn_assets.retention.effects import OfferEffect, effects_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class Basis:
 
     day: date
     cohort: "pd.DataFrame"
-    effects: dict[str, Effect]
+    effects: dict[str, OfferEffect]
     strata: dict[str, str]
     holdout_id: str
     consent_declared: bool

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from churn_assets.contracts.campaigns import Campaigns
 from churn_assets.contracts.economics import Economics
 from churn_assets.retention.allocation import NOBODY, Offered, allocate
-from churn_assets.retention.cohort import KEY, Basis
+from churn_assets.retention.cohort import Basis
+from churn_assets.retention.contacts import KEY
 from churn_assets.retention.draws import uniform
 from churn_assets.retention.plan import Economy, candidates, offered
 

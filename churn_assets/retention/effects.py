@@ -23,7 +23,7 @@ Z_95 = 1.959964
 
 
 @dataclass(frozen=True)
-class Effect:
+class OfferEffect:
     """What is expected of an offer.
 
     Attributes:
@@ -66,7 +66,7 @@ class Effect:
         return f"measured on {self.treated:,} contacts and {self.control:,} controls, and assumed before"
 
 
-def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> Effect:
+def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> OfferEffect:
     """What is expected of an offer.
 
     Args:
@@ -84,7 +84,7 @@ def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> Effect:
     own = (ratio[0], Z_95 * ratio[1] ** 0.5) if ratio else None
     answered = contacts[contacts["treated"] & contacts["accepted"].notna()]
     accepted = int(answered["accepted"].astype(bool).sum())
-    return Effect(
+    return OfferEffect(
         offer=offer.name,
         prevented=_prevented(mean),
         low=_prevented(mean + half),
@@ -134,6 +134,6 @@ def _ratio(arms: pd.DataFrame) -> tuple[float, float] | None:
     return float(np.log(upper / lower)), variance
 
 
-def effects_of(offers: "list[OfferLine]", contacts: Mapping[str, pd.DataFrame]) -> dict[str, Effect]:
+def effects_of(offers: "list[OfferLine]", contacts: Mapping[str, pd.DataFrame]) -> dict[str, OfferEffect]:
     """Offer -> what is expected of it; `contacts` as in `effect_of`, by offer."""
     return {offer.name: effect_of(offer, contacts[offer.name]) for offer in offers}

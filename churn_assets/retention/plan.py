@@ -20,7 +20,8 @@ from churn_assets.retention.allocation import (
     allocate,
     choice_at,
 )
-from churn_assets.retention.cohort import KEY, Basis, campaign_id
+from churn_assets.retention.cohort import Basis, campaign_id
+from churn_assets.retention.contacts import KEY
 from churn_assets.retention.draws import in_holdout, uniform
 
 if TYPE_CHECKING:
@@ -152,8 +153,8 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
         (OBJECTION, cohort["objected"].to_numpy(dtype=bool)),
         (NO_CONSENT, ~cohort["consent"].eq(True).to_numpy()),
         (EXCLUDED, cohort["excluded"].eq(True).to_numpy()),
-        (NOT_REACHABLE, ~fits.any(axis=1)),
-        (RECENT, ~allowed.any(axis=1)),
+        (NOT_REACHABLE, ~np.any(fits, axis=1)),
+        (RECENT, ~np.any(allowed, axis=1)),
     )
     reason = np.full(len(cohort), None, dtype=object)
     for told, holds in reversed(held):
@@ -234,7 +235,7 @@ def explore(
     order = np.argsort(uniform(chosen, section.seed, identity, "exploration"), kind="stable")
     which = uniform(chosen, section.seed, identity, "offer")
     for place in order.tolist():
-        fits = (used[:, None] + money.use <= shares[:, None]).all(axis=0)
+        fits = np.all(used[:, None] + money.use <= shares[:, None], axis=0)
         if not fits.any():
             break
         options = np.flatnonzero(found.allowed[people[place]])
@@ -267,8 +268,8 @@ def _rows(
         campaign_id=identity,
         holdout_id=basis.holdout_id,
         arm=arm,
-        offer=np.where(has, names[offer], None),
-        channel=np.where(has, channels[offer], None),
+        offer=_where(has, names[offer]),
+        channel=_where(has, channels[offer]),
         reason=reason,
         probability=probability,
         value=found.value,
@@ -278,3 +279,9 @@ def _rows(
         expected_profit=given(found.profit[at, offer]),
         **{name: cohort[name] for name in ("risk_tier", "value_tier", "segment", "model_version")},
     )
+
+
+def _where(has: NDArray[np.bool_], texts: NDArray[np.object_]) -> NDArray[np.object_]:
+    found = np.full(len(has), None, dtype=object)
+    found[has] = texts[has]
+    return found

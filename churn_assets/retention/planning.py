@@ -103,6 +103,17 @@ def curve_rows(found: Planning) -> "pa.Table":
     )
 
 
+def plan_of(lakehouse: Lakehouse, day: date) -> "pd.DataFrame":
+    """The rows of retention/campaign_plan of an as_of_date.
+
+    Raises:
+        LakehouseError: nothing was planned yet.
+    """
+    of_day: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    rows: pd.DataFrame = lakehouse.arrow(tables.CAMPAIGN_PLAN, None, of_day).to_pandas()
+    return rows
+
+
 def digest_of(rows: "pd.DataFrame") -> str:
     """SHA-256 over who is in which arm with which offer, whatever the order of the rows."""
     told = rows.sort_values("customer_key")[["campaign_id", "customer_key", "arm", "offer"]]

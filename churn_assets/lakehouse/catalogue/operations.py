@@ -61,8 +61,17 @@ CHANGES = Table(
             "string",
             "standard (passed all gates), normal (wanted by a person) or emergency (rollback).",
         ),
-        _needed("what", "string", "promotion, rollback, declaration (of a file), edit or new version."),
-        _needed("item", "string", "What was changed: the model, a file of the business, this software."),
+        _needed(
+            "what",
+            "string",
+            "promotion, rollback, declaration (of a file), edit, new version, or approval, export or closing of a "
+            "campaign.",
+        ),
+        _needed(
+            "item",
+            "string",
+            "What was changed: the model, a file of the business, this software, a campaign.",
+        ),
         LakeColumn("before", "string", "Version or SHA-256 before; null for the first."),
         _needed("after", "string", "Version or SHA-256 after, or `removed`."),
         _needed("reason", "string", "Why, in words."),
