@@ -37,7 +37,6 @@ ROUNDING = 1e-6
 def _campaign_plan(business: Business) -> dg.AssetsDefinition:
     table = tables.CAMPAIGN_PLAN
     section = business.file.campaigns
-    sources = [tables.silver(business.source(rule.source)).key for rule in business.file.monitoring.treated]
 
     @table_asset(
         table,
@@ -47,12 +46,7 @@ def _campaign_plan(business: Business) -> dg.AssetsDefinition:
             "budget and capacities, after a holdout and an exploration share are drawn at random. It rests on what was "
             "known at the as_of_date. The plan of an approved campaign stays as it is."
         ),
-        deps=[
-            tables.CUSTOMER_SEGMENTS.key,
-            tables.CUSTOMER_SNAPSHOTS.key,
-            tables.CHURN_LABELS.key,
-            *dict.fromkeys(map(tuple, sources)),
-        ],
+        deps=[tables.CUSTOMER_SEGMENTS.key, tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key],
         partitions=snapshot_months(business),
         checks=CHECKS,
         reports=REPORTS,

@@ -116,7 +116,9 @@ def economy(
     """
     budget = section.budget if budget is None else budget
     cheapest = min(offer.contact_cost for offer in offers)
-    if not budget >= cheapest or not np.isfinite(budget):
+    if not np.isfinite(budget):
+        raise PlanError(f"A budget is an amount of money, not {budget}.")
+    if budget < cheapest:
         raise PlanError(
             f"A budget of {budget:g} is below the cheapest contact, {cheapest:g}, so nobody could be contacted. Raise "
             "the budget."
