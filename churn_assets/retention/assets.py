@@ -145,7 +145,7 @@ def _require_limits(found: "Sequence[Planning]") -> dg.AssetCheckResult:
 
 def broken_limits(one: "Planning") -> list[str]:
     """What a plan breaks, in words; empty if nothing."""
-    from churn_assets.retention.plan import CONTACTED, PLANNED
+    from churn_assets.retention.arms import CONTACTED, PLANNED
 
     rows, cohort = one.plan.rows, one.basis.cohort
     out = rows[rows["arm"].isin(CONTACTED)]

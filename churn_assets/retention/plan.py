@@ -20,22 +20,25 @@ from churn_assets.retention.allocation import (
     allocate,
     choice_at,
 )
+from churn_assets.retention.arms import (
+    EXCLUDED,
+    EXPLORATION,
+    HOLDOUT,
+    NO_CONSENT,
+    NOT_REACHABLE,
+    NOT_WORTH_IT,
+    OBJECTION,
+    OVER_BUDGET,
+    PLANNED,
+    RECENT,
+    UNKNOWN,
+)
 from churn_assets.retention.cohort import Basis, campaign_id
 from churn_assets.retention.contacts import KEY
 from churn_assets.retention.draws import in_holdout, uniform
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PLANNED, EXPLORATION, HOLDOUT = "planned", "exploration", "holdout"
-CONTACTED = (PLANNED, EXPLORATION)
-UNKNOWN, OBJECTION, NO_CONSENT, EXCLUDED = "unknown", "objection", "no consent", "excluded"
-NOT_REACHABLE, RECENT = "not reachable", "contacted recently"
-NOT_WORTH_IT, OVER_BUDGET = "not worth it", "over budget"
-# In this order: the first that holds is the reason.
-REASONS = (
-    UNKNOWN, OBJECTION, NO_CONSENT, EXCLUDED, NOT_REACHABLE, RECENT, HOLDOUT, NOT_WORTH_IT, OVER_BUDGET,
-)  # fmt: skip
 
 
 class PlanError(RuntimeError):

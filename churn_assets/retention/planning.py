@@ -13,18 +13,11 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.campaigns.record import PLANNED as IS_PLANNED
 from churn_assets.operations.campaigns.record import PLANNER, CampaignRecord
+from churn_assets.retention.arms import CONTACTED, HOLDOUT, PLANNED
 from churn_assets.retention.cohort import Basis, campaign_id, read_basis
 from churn_assets.retention.curve import CurvePoint, budget_curve
 from churn_assets.retention.detectable import Detectable, detectable
-from churn_assets.retention.plan import (
-    CONTACTED,
-    HOLDOUT,
-    PLANNED,
-    Economy,
-    PlannedCampaign,
-    economy,
-    make_plan,
-)
+from churn_assets.retention.plan import Economy, PlannedCampaign, economy, make_plan
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_assets.retention.curve import budget_curve, stops_paying
-from churn_assets.retention.plan import (
+from churn_assets.retention.arms import (
     CONTACTED,
     EXCLUDED,
     EXPLORATION,
@@ -23,11 +22,9 @@ from churn_assets.retention.plan import (
     REASONS,
     RECENT,
     UNKNOWN,
-    PlanError,
-    economy,
-    make_plan,
-    values,
 )
+from churn_assets.retention.curve import budget_curve, stops_paying
+from churn_assets.retention.plan import PlanError, economy, make_plan, values
 from churn_assets_tests.retention.bases import ECONOMICS, JUNE, OFFERS, SECTION, basis, cohort, planned
 
 
