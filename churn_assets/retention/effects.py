@@ -55,15 +55,11 @@ class OfferEffect:
     @property
     def basis(self) -> str:
         """Where the estimate comes from, in words."""
-        if self.measured is None:
-            few = min(self.treated_churners, self.control_churners)
-            told = (
-                "no contacts with a control arm"
-                if not (self.treated and self.control)
-                else (f"only {few} churners in an arm" if few else "no churner in an arm")
-            )
-            return f"assumed: {told}"
-        return f"measured on {self.treated:,} contacts and {self.control:,} controls, and assumed before"
+        if self.measured is not None:
+            return f"measured: {self.treated:,} contacts, {self.control:,} controls"
+        few = min(self.treated_churners, self.control_churners)
+        told = f"{few} churners in an arm" if self.treated and self.control else "no control arm"
+        return f"assumed: {told}"
 
 
 def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> OfferEffect:

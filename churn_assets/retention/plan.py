@@ -215,9 +215,9 @@ def make_plan(basis: Basis, money: Economy, section: Campaigns, economics: Econo
     arm[held] = HOLDOUT
     reason = found.reason.copy()
     reason[held] = HOLDOUT
-    worth = np.isfinite(problem.profit).any(axis=1) & (problem.profit > 0).any(axis=1)
-    rest = np.flatnonzero(may)[allocation.offer == NOBODY]
-    reason[rest] = np.where(worth[allocation.offer == NOBODY], OVER_BUDGET, NOT_WORTH_IT)
+    worth = np.any(problem.profit > 0, axis=1)
+    none = allocation.offer == NOBODY
+    reason[np.flatnonzero(may)[none]] = np.where(np.asarray(worth)[none], OVER_BUDGET, NOT_WORTH_IT)
     return PlannedCampaign(
         _rows(basis, money, found, identity, offer, arm, reason), allocation, float(money.limits[0])
     )
