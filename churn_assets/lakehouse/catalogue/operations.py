@@ -89,7 +89,9 @@ CAMPAIGNS = Table(
     "campaigns",
     "one row per act on a retention campaign; the last one says how it is",
     columns=(
-        _needed("campaign_id", "string", "The campaign of a month, `<name>-YYYY-MM`."),
+        _needed(
+            "campaign_id", "string", "The campaign of a month: its name and the month, retention-2026-06."
+        ),
         _needed("record", "long", "Number of the record within its campaign, from 1."),
         _needed("at", "timestamp", "When this was recorded."),
         _needed("by", "string", "Who did it: a person, or `churn-assets` for a plan."),

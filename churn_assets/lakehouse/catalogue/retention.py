@@ -15,10 +15,9 @@ MONEY = "currency of churn.yaml"
 CAMPAIGN_ID = LakeColumn(
     "campaign_id",
     "string",
-    "The campaign of a month, `<name>-YYYY-MM`; contacts come back with it.",
+    "The campaign of a month: its name and the month, retention-2026-06; contacts come back with it.",
     required=True,
 )
-_OF_HOLDOUT = "in the holdout: what they would have got, or would have been expected"
 
 CAMPAIGN_PLAN = Table(
     "retention",
@@ -32,7 +31,7 @@ CAMPAIGN_PLAN = Table(
         LakeColumn(
             "holdout_id",
             "string",
-            "The draw of the holdout, `<name>-YYYY-MM` of its first month; customers stay in it as long as it lasts.",
+            "The draw of the holdout: the name and its first month. Customers stay in it as long as it lasts.",
             required=True,
         ),
         LakeColumn(
@@ -43,7 +42,7 @@ CAMPAIGN_PLAN = Table(
         LakeColumn(
             "offer",
             "string",
-            f"Offer of churn.yaml that the customer gets; {_OF_HOLDOUT}. Null without an offer that is worth it.",
+            "Offer of churn.yaml that the customer gets; of the holdout the one they would have got. Null: none.",
         ),
         LakeColumn("channel", "string", "Channel of the offer."),
         LakeColumn(
