@@ -56,6 +56,7 @@ for command in (
     lake.demo,
     lake.simulate,
     lake.run,
+    lake.daily,
     lake.summary,
     lake.catalogue,
     lake.doctor,

@@ -6,6 +6,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.features.as_of import AsOf, midmonth, month_ends
+from churn_assets.features.current_snapshot import current_snapshot_asset
 from churn_assets.features.labels import cohorts
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.features.writing import (
@@ -142,6 +143,7 @@ def _labels(business: Business, of: AsOf) -> dg.AssetsDefinition:
 
 
 def feature_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """The assets of snapshots and labels."""
+    """The assets of snapshots and labels, and that of current snapshots."""
     kinds = [month_ends(business), *([midmonth(business)] if business.file.training.as_of_days else [])]
-    return [make(business, of) for of in kinds for make in (_snapshots, _labels)]
+    cohorts_and_days = [make(business, of) for of in kinds for make in (_snapshots, _labels)]
+    return [*cohorts_and_days, current_snapshot_asset(business)]
