@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from churn_assets import trace
 from churn_assets.cli import lake, models
+from churn_assets.cli.alerts import alerts
 from churn_assets.cli.audit import audit
 from churn_assets.cli.campaign import campaign, plan
 from churn_assets.cli.changes import changes
@@ -70,6 +71,7 @@ for command in (
     campaign,
     schema,
     study,
+    alerts,
     channels,
     log,
     incident,
