@@ -46,8 +46,8 @@ class Connector(Protocol):
 
 def connector_of(line: CrmLine) -> Connector:
     """The connector that a line of churn.yaml declares; nothing is opened."""
-    kinds: dict[str, type[Webhook] | type[HubSpot] | type[Salesforce]] = {
-        "webhook": Webhook,
+    kinds: dict[str, type[CrmWebhook] | type[HubSpot] | type[Salesforce]] = {
+        "webhook": CrmWebhook,
         "hubspot": HubSpot,
         "salesforce": Salesforce,
     }
@@ -55,7 +55,7 @@ def connector_of(line: CrmLine) -> Connector:
 
 
 @dataclass
-class Webhook:
+class CrmWebhook:
     """Posts a batch as JSON, signed as the Standard Webhooks specification says. 2xx accepts all of it."""
 
     line: CrmLine
