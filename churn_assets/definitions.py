@@ -5,6 +5,7 @@ Contains no logic, starts no JVM and reads no files but the business folder.
 
 import dagster as dg
 
+from churn_assets.automation.daily_sensor import daily_scores_sensor
 from churn_assets.automation.delivery_sensor import (
     channels_check,
     deliver_messages_sensor,
@@ -29,9 +30,10 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.cross_checks.assets import cross_check_assets
 from churn_assets.features.assets import feature_assets
 from churn_assets.gold.assets import gold_assets
+from churn_assets.graph.as_of_day import ASKED_DAY
 from churn_assets.models.assets import model_assets
 from churn_assets.monitoring.assets import monitoring_assets
-from churn_assets.resources import LakehouseResource, SettingsResource, TrackingResource
+from churn_assets.resources import AskedDayResource, LakehouseResource, SettingsResource, TrackingResource
 from churn_assets.scores.assets import score_assets
 from churn_assets.serving.assets import serving_assets
 from churn_assets.serving.publication_asset import publication_assets
@@ -75,6 +77,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         schedules=schedules(business),
         sensors=[
             ingest_new_files_sensor(business),
+            daily_scores_sensor(business),
             refresh_cohorts_sensor(business),
             retrain_on_degradation_sensor(business),
             retrain_on_new_data_sensor(business),
@@ -85,6 +88,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             "settings": SettingsResource.of(settings),
             "lakehouse": LakehouseResource.of(settings),
             "tracking": TrackingResource.of(tracking_of(settings, business)),
+            ASKED_DAY: AskedDayResource(),
         },
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )

@@ -11,7 +11,7 @@ def month_of(day: date) -> str:
 
 
 def month_index(month: str) -> int:
-    """Months since year 0, for arithmetic with months; `features.cells.index_of` is the same in Spark."""
+    """Months since year 0, for arithmetic with months; `history.periods.Periods.index_of` is the same in Spark."""
     return int(month[:4]) * 12 + int(month[5:7]) - 1
 
 
@@ -38,6 +38,11 @@ def month_start(month: str) -> date:
 def month_end(month: str) -> date:
     """Last day of the month: the as_of_date of its cohort."""
     return date(int(month[:4]), int(month[5:7]), monthrange(int(month[:4]), int(month[5:7]))[1])
+
+
+def day_of(month: str, day: int) -> date:
+    """That day of the month."""
+    return date(int(month[:4]), int(month[5:7]), day)
 
 
 def spans(months: Iterable[str]) -> list[tuple[str, str]]:

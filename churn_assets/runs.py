@@ -9,6 +9,8 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -19,7 +21,8 @@ from churn_assets.abandoned_runs import HOLDS_LOCK, alive, end_abandoned, told
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs, tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
-from churn_assets.graph.names import CHURN_MODEL
+from churn_assets.graph.as_of_day import ASKED_DAY
+from churn_assets.graph.names import CHURN_MODEL, DAILY
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse.engine.session import prepare, running_tasks
 from churn_assets.operations.log import writing as log
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
 
 POLL_SECONDS = 0.5
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # events are in the UI
 DISK_FULL = "No space left on device"  # as the operating system, Spark and Arrow say it
 FREE_SPACE = "the disk is full. Free some space, or move CHURN_HOME; then run the same months again."
 STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
@@ -111,14 +115,10 @@ def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None)
 
 
 def _log_run(
-    job: str,
-    months: Sequence[str],
-    run_id: str,
-    crash: Sequence[BaseException],
-    done: "Sequence[ExecuteInProcessResult]",
+    about: Mapping[str, Any], crash: Sequence[BaseException], done: "Sequence[ExecuteInProcessResult]"
 ) -> None:
     """Logs how a run of this process ended."""
-    about: dict[str, Any] = {"job": job, "months": f"{months[0]} to {months[-1]}", "run_id": run_id}
+    job = about["job"]
     if done and done[0].success:
         log.event("run.ended", f"The run {job} ended.", **about)
     else:
@@ -168,6 +168,40 @@ def run_job(
         RunError: a step failed; with the message of the step and the id of the run.
     """
     definition = _job_of(settings, job, months)
+    about = {"job": job, "months": f"{months[0]} to {months[-1]}"}
+    return _run(instance, settings, definition, about, console, range_tags(months) | dict(tags or {}))
+
+
+def run_daily(
+    instance: "DagsterInstance",
+    settings: Settings,
+    console: Console | None,
+    as_of: date | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> "ExecuteInProcessResult":
+    """Runs the job `daily` once, as of a day, by default the last whole day that is known; see `run_job`.
+
+    Raises:
+        JarsError: the Delta jars are not available; nothing was started.
+        RunError: a step failed; with the message of the step and the id of the run.
+    """
+    definition = build_defs(settings).resolve_job_def(DAILY)
+    asked = {"resources": {ASKED_DAY: {"config": {"as_of": str(as_of)}}}} if as_of else {}
+    about = {"job": DAILY, "as_of_date": str(as_of or "newest")}
+    return _run(instance, settings, definition, about, console, dict(tags or {}), asked)
+
+
+def _run(
+    instance: "DagsterInstance",
+    settings: Settings,
+    definition: dg.JobDefinition,
+    about: Mapping[str, Any],
+    console: Console | None,
+    tags: Mapping[str, str],
+    run_config: Mapping[str, Any] = MappingProxyType({}),
+) -> "ExecuteInProcessResult":
+    """Runs a job in a thread of this process, with a progress display if there is a console."""
+    job = definition.name
     prepare(settings, console)  # before the display of the run starts, and once instead of in every step
     total = len(definition.graph.node_dict)
     traced = {trace.TRACE_TAG: trace.current()} if trace.current() else {}
@@ -180,10 +214,8 @@ def run_job(
             done.append(
                 definition.execute_in_process(
                     instance=instance,
-                    tags=range_tags(months) | HOLDS_LOCK | traced | dict(tags or {}),
-                    run_config={
-                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
-                    },  # events are in the UI
+                    tags=HOLDS_LOCK | traced | dict(tags),
+                    run_config=QUIET | dict(run_config),
                     raise_on_error=False,
                     run_id=run_id,
                 )
@@ -201,7 +233,7 @@ def run_job(
             tracking = tracking_of(settings, load_business(settings.business_path)) if trains else None
             _cancel(instance, run_id, tracking)
             raise
-        _log_run(job, months, run_id, crash, done)
+        _log_run({**about, "run_id": run_id}, crash, done)
         if crash:
             raise crash[0]
         if not done[0].success:

@@ -1,16 +1,19 @@
 """All of churn.yaml: composes its sections and checks them against each other and against the sources."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from pydantic import Field
 
+from churn_assets.contracts.alerts import Alerts, check_alerts
 from churn_assets.contracts.calendar import Calendar
 from churn_assets.contracts.channels import ChannelLine, check_channels
 from churn_assets.contracts.churn_rates import ChurnRates, check_churn_rates
 from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
+from churn_assets.contracts.daily import Daily
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.contracts.feature import Feature, FeatureLine
@@ -33,6 +36,7 @@ from churn_assets.contracts.units import Currency
 from churn_assets.contracts.validation import peek, read
 from churn_assets.contracts.windows import Windows
 from churn_assets.contracts.yaml_file import YamlDocument
+from churn_assets.months import day_of, month_end, month_of
 
 
 class BusinessFile(Section):
@@ -64,6 +68,8 @@ class BusinessFile(Section):
     )
     economics: Economics = Economics()
     segments: Segments
+    daily: Daily = Daily()
+    alerts: Alerts = Alerts()
     channels: list[ChannelLine] = Field([])
     service_levels: ServiceLevels = ServiceLevels()
 
@@ -116,6 +122,15 @@ class Business:
     def first_snapshot_month(self) -> str:
         """First month (`YYYY-MM`) whose whole observation window is inside the calendar."""
         return self.file.calendar.first_snapshot_month(self.file.windows)
+
+    def midmonth_days(self, months: Iterable[str]) -> list[date]:
+        """Returns the as_of dates of `training.as_of_days` in these months, ascending.
+
+        Without days that end a month, which are cohorts, and days whose observation window begins before the calendar.
+        """
+        observed = (m for m in months if m > self.first_snapshot_month)
+        found = (day_of(m, day) for m in observed for day in self.file.training.as_of_days)
+        return sorted(day for day in found if day != month_end(month_of(day)))
 
     @property
     def protected(self) -> tuple[ProtectedAttribute, ...]:
@@ -171,6 +186,7 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_columns(top.at("customer_months"), sources)
     check_churn_rates(top.at("churn_rates"), top.at("customer_months"), sources, labelled)
     check_channels(top.at("channels"))
+    check_alerts(top.at("alerts"), features, top.at("channels"), peek(Daily, top.at("daily")))
     if file is None:
         return None
     written = (*(w for c in sources.contracts for w in written_in(c)), *_written(top, sources, features.all))
@@ -187,5 +203,5 @@ def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Itera
                 place.at("where"), "expression", {c.name: c.spark_type for c in source.attributes}
             )
     snapshot = {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in features}
-    for place in top.at("features").items():
+    for place in (*top.at("features").items(), *top.at("alerts", "rules").items()):
         yield from written_at(place.at("sql"), "expression", snapshot)

@@ -9,6 +9,7 @@ POOL = "spark"
 INGEST, SNAPSHOT, TRAIN, SCORE, MONITOR = "ingest", "snapshot", "train", "score", "monitor"
 MONTH_END, SETTLE, PUNCTUALITY, TIDY = "month_end", "settle", "punctuality", "tidy"
 COLLECT = "collect"
+DAILY = "daily"
 
 # Tags of a run: the reason as text, and for a training which of the two reasons requested it.
 WHY, REQUESTED_BY = "churn/why", "churn/retraining"

@@ -8,6 +8,7 @@ business; to read it, the constant of the same name is enough. Docs, erasure and
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.catalogue.alerts import RISK_ALERTS
 from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     CUSTOMER_KEYS,
     FINDINGS,
@@ -17,7 +18,16 @@ from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     customer_identity,
     silver,
 )
-from churn_assets.lakehouse.catalogue.features import CHURN_LABELS, CUSTOMER_SNAPSHOTS, customer_snapshots
+from churn_assets.lakehouse.catalogue.features import (
+    CHURN_LABELS,
+    CURRENT_SNAPSHOT,
+    CUSTOMER_SNAPSHOTS,
+    MIDMONTH_LABELS,
+    MIDMONTH_SNAPSHOTS,
+    current_snapshot,
+    customer_snapshots,
+    midmonth_snapshots,
+)
 from churn_assets.lakehouse.catalogue.gold import (
     CHURN_EVENTS,
     CHURN_RATES,
@@ -41,13 +51,14 @@ from churn_assets.lakehouse.catalogue.operations import (
 )
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
+    CURRENT_SCORES,
     CUSTOMER_SEGMENTS,
     EXPECTED_LIFETIMES,
     LIFETIME_QUALITY,
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
-from churn_assets.months import month_end
+from churn_assets.months import month_end, month_start
 
 __all__ = [
     "AUDIT_ACTS",
@@ -58,6 +69,8 @@ __all__ = [
     "CHURN_RATES",
     "CHURN_SCORES",
     "CONFIGURATION_ITEMS",
+    "CURRENT_SCORES",
+    "CURRENT_SNAPSHOT",
     "CUSTOMERS",
     "CUSTOMER_KEYS",
     "CUSTOMER_MONTHS",
@@ -70,6 +83,8 @@ __all__ = [
     "FINDINGS",
     "INCIDENTS",
     "LIFETIME_QUALITY",
+    "MIDMONTH_LABELS",
+    "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
     "PROBLEMS",
@@ -77,6 +92,7 @@ __all__ = [
     "RECONCILIATION",
     "RETENTION_COHORTS",
     "RETENTION_CURVES",
+    "RISK_ALERTS",
     "SERVICE_LEVELS",
     "TRAINING_RUNS",
     "LakeColumn",
@@ -85,10 +101,12 @@ __all__ = [
     "between",
     "bronze",
     "catalogue",
+    "current_snapshot",
     "customer_identity",
     "customer_months",
     "customer_snapshots",
     "customers",
+    "midmonth_snapshots",
     "silver",
 ]
 
@@ -96,6 +114,7 @@ __all__ = [
 def catalogue(business: Business) -> list[Table]:
     """Every table of the business's lake with its columns, in the order of the pipeline."""
     has_identity = any(s.personal for s in business.sources)
+    within_months = business.file.training.as_of_days
     return [
         *(bronze(s) for s in business.sources),
         CUSTOMER_KEYS,
@@ -111,13 +130,17 @@ def catalogue(business: Business) -> list[Table]:
         RETENTION_COHORTS,
         customer_snapshots(business),
         CHURN_LABELS,
+        *([midmonth_snapshots(business), MIDMONTH_LABELS] if within_months else []),
+        current_snapshot(business),
         TRAINING_RUNS,
         CHAMPIONS,
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
+        CURRENT_SCORES,
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        RISK_ALERTS,
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
@@ -143,5 +166,5 @@ def one_of(months: Sequence[str], column: str = "extract_month") -> str:
 
 
 def as_of_between(months: Sequence[str]) -> str:
-    """SQL predicate of the cohorts at the ends of a contiguous range of months."""
-    return f"as_of_date >= '{month_end(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"
+    """SQL predicate of the as_of dates in a contiguous range of months."""
+    return f"as_of_date >= '{month_start(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REASONS = 3
+NOTABLE_MOVE = 0.01  # of the log-odds
 NOTABLE_SHARE = 0.01  # a percentage point
 CALENDAR = (
     0.12  # a month may be that much shorter or longer than the one before; of m months, the m-th part of it
 )
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Values of features, and (rows, features) what each contributes to the score."""
+
+    columns: "Mapping[str, NDArray[Any]]"
+    contributions: "NDArray[np.float64]"
 
 
 class Wording:
@@ -128,6 +138,59 @@ class Wording:
         sums = np.array([contributions[:, at].cumsum(axis=1)[:, -1] for at in self._of_driver])
         strongest: NDArray[np.object_] = np.array(self._drivers, dtype=object)[sums.argmax(axis=0)]
         return strongest
+
+    def moves(self, now: Explanation, then: Explanation) -> "NDArray[np.object_]":
+        """(rows,): in words, the reason whose contribution to the score has changed most since `then`; None without.
+
+        It is a reason on the day on which it contributes more, by the rules of `reasons`. A feature of which both days
+        say the same is passed over, and so is a change of less than NOTABLE_MOVE.
+        """
+        import numpy as np
+
+        moved = (now.contributions - then.contributions)[:, self._positions]
+        found = np.full(len(moved), None, dtype=object)
+        rows = np.arange(len(moved)) if self._nameable else np.arange(0)
+        while len(rows):
+            size = np.abs(moved[rows])
+            strongest = size.argmax(axis=1)
+            large = size[np.arange(len(rows)), strongest] >= NOTABLE_MOVE
+            rows, strongest = rows[large], strongest[large]
+            for at in set(strongest.tolist()):
+                of = rows[strongest == at]
+                found[of] = self._moved(at, of, moved[of, at] > 0, now, then)
+                moved[of, at] = 0.0
+            rows = rows[[text is None for text in found[rows]]]
+        return found
+
+    def _moved(
+        self,
+        at: int,
+        rows: "NDArray[np.intp]",
+        rose: "NDArray[np.bool_]",
+        now: Explanation,
+        then: Explanation,
+    ) -> "NDArray[np.object_]":
+        """Returns the change of one feature in words; None where it is no reason, or both days say the same."""
+        import numpy as np
+
+        feature = self._nameable[at]
+
+        def is_reason(day: Explanation) -> "NDArray[np.bool_]":
+            raises: NDArray[np.bool_] = day.contributions[rows, self._positions[at]] > 0
+            return np.logical_and(raises, ~self._is_silent(feature, rows, day.columns))
+
+        present, past = is_reason(now), is_reason(then)
+        told = self._sentences(feature, rows, now.columns)
+        before = self._sentences(feature, rows, then.columns)
+        found = np.full(len(rows), None, dtype=object)
+        differs = np.array([one != other for one, other in zip(told, before, strict=True)], dtype=bool)
+        came, less, gone = (
+            differs & mask for mask in (rose & present, ~rose & present & past, ~rose & ~present & past)
+        )
+        found[came] = told[came]
+        found[less] = [f"weighs less now: {text}" for text in told[less]]
+        found[gone] = [f"no longer: {text}" for text in before[gone]]
+        return found
 
     def _sentences(
         self, feature: Feature, rows: "NDArray[np.intp]", columns: "Mapping[str, NDArray[Any]]"
@@ -264,6 +327,22 @@ def _grouped(
     order = np.argsort(of_rows, kind="stable")
     distinct, first = np.unique(of_rows[order], return_index=True)
     return zip(distinct.tolist(), np.split(rows[order], first[1:]), strict=True) if len(rows) else iter(())
+
+
+def moved_reasons(
+    now: "tuple[pd.DataFrame, pd.DataFrame]",
+    then: "tuple[pd.DataFrame, pd.DataFrame]",
+    features: Sequence[Feature],
+    typical: Mapping[str, float],
+) -> "NDArray[np.object_]":
+    """Returns `Wording.moves` between two days, each a pair of snapshots and contributions with the same rows."""
+    import numpy as np
+
+    def explained(frame: "pd.DataFrame", contributions: "pd.DataFrame") -> Explanation:
+        columns = {f.name: _array(frame[f.name]) for f in features}
+        return Explanation(columns, contributions.to_numpy(np.float64))
+
+    return Wording(now[1].columns.tolist(), features, typical).moves(explained(*now), explained(*then))
 
 
 def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":
