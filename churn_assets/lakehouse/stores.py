@@ -269,6 +269,14 @@ OTHERS = (
         backup=False,
     ),
     Store(
+        "exports",
+        "files",
+        "Lists of approved campaigns: whom to contact with which offer, with names and addresses if asked for.",
+        personal=True,
+        retention="until the day in the name of the file; the job tidy deletes it then",
+        backup=False,
+    ),
+    Store(
         "truth",
         "files",
         "What the simulator knows of its customers: true hazards and ends. Only after a simulation.",
