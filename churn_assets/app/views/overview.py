@@ -10,6 +10,7 @@ from churn_assets.app.queries.model import outcome_days
 from churn_assets.app.queries.overview import AtRisk, at_risk
 from churn_assets.app.queries.segments import day_before, flows, moved, moves
 from churn_assets.app.views.lights import draw_light
+from churn_assets.app.views.morning import CALL_FIRST, show_morning
 from churn_assets.app.views.moves import HOW, moves_table
 
 SHOWN_FLOWS = 8
@@ -22,6 +23,7 @@ def show(page: Page) -> None:
     if not page.store.has("segments"):
         st.info(f"Nobody can be shown: {page.store.why_absent('segments')}.")
         return
+    show_morning(page)
     found = at_risk(page.store)
     if found is None:
         st.info(
@@ -31,9 +33,12 @@ def show(page: Page) -> None:
         )
         _lights(page)
         return
+    if page.store.morning is not None:
+        st.subheader("At the month end", anchor=False)
     _figures(page, found)
-    with st.container(border=True):
-        page.link("at_risk", "Whom do I call first this morning? Open the list: it begins with them.")
+    if page.store.morning is None:
+        with st.container(border=True):
+            page.link("at_risk", CALL_FIRST)
     _lights(page)
     _movers(page)
 
