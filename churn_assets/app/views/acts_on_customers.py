@@ -99,7 +99,7 @@ def _offer_rows(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn])
             role=page.reader.role,
         )
     except AuditError as error:
-        _tell_unrecorded(error)
+        tell_unrecorded(error)
         return
     st.download_button(
         f"Download {counted(len(rows), 'row')}",
