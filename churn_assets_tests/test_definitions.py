@@ -40,12 +40,14 @@ WITHOUT_CHECK = {"monitoring/monthly_page"}  # it holds nothing that checked tab
 
 LOADING = """
 import json, resource, sys
-import churn_assets.definitions as definitions
+from churn_assets.definitions import build_defs
+from churn_assets.settings import Settings
+loaded = build_defs(Settings())
 used = resource.getrusage(resource.RUSAGE_SELF)
 libraries = ("pyspark", "mlflow", "sklearn", "matplotlib", "shap", "delta", "scipy", "sqlglot")
 heavy = [m for m in libraries if m in sys.modules]
 children = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([used.ru_utime + used.ru_stime, heavy, children.ru_utime, len(definitions.defs.assets)]))
+print(json.dumps([used.ru_utime + used.ru_stime, heavy, children.ru_utime, len(loaded.assets)]))
 """
 
 

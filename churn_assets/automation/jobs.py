@@ -48,9 +48,9 @@ SETTLE_JOB = dg.define_asset_job(
 )
 DAILY_JOB = dg.define_asset_job(
     DAILY,
-    OF_THE_DAY | dg.AssetSelection.groups("alerts") | STATUS,
-    description="Features and scores of every customer as of the last whole day, by the champion in charge, and alerts "
-    "of those who have changed. Trains nothing.",
+    OF_THE_DAY | dg.AssetSelection.groups("alerts", "serving"),
+    description="Features and scores of every customer as of the last whole day, by the champion in charge, alerts of "
+    "those who have changed, and a release that tells both. Trains nothing.",
 )
 
 

@@ -252,6 +252,14 @@ OTHERS = (
         backup=False,
     ),
     Store(
+        "acknowledgements",
+        "files",
+        "Alerts that somebody acknowledged on the page, one file each, by alert_id; who did so is named.",
+        personal=True,
+        retention="7 days after alerts/risk_alerts has taken it in",
+        backup=True,
+    ),
+    Store(
         "outbox.db",
         "SQLite",
         "Messages that wait for their channel, and the ids of those that were delivered.",

@@ -48,6 +48,7 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "truth",
         "spark/scratch",
         "app/visits.db*",
+        "acknowledgements",
         "outbox.db",
         "outbox.db-*",
         "messages",
