@@ -38,6 +38,7 @@ from churn_assets.models.assets import model_assets
 from churn_assets.monitoring.assets import monitoring_assets
 from churn_assets.operations.log import writing as log
 from churn_assets.resources import AskedDayResource, LakehouseResource, SettingsResource, TrackingResource
+from churn_assets.retention.assets import retention_assets
 from churn_assets.scores.assets import score_assets
 from churn_assets.serving.assets import serving_assets
 from churn_assets.serving.publication_asset import publication_assets
@@ -67,6 +68,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *feature_assets(business),
         *model_assets(business),
         *score_assets(business),
+        *retention_assets(business),
         *alert_assets(business),
         *monitoring_assets(business),
         *serving_assets(business),

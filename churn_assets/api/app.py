@@ -1,6 +1,7 @@
 """The application: all calls, their description, and the watch over the releases."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from churn_assets.api import about, customers, health, inference, scoring
+from churn_assets.api import about, alerts, customers, health, inference, scoring
 from churn_assets.api.callers import Callers
 from churn_assets.api.gateway import Gateway
 from churn_assets.api.holder import Holder
@@ -59,6 +60,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def watching(_: FastAPI) -> AsyncIterator[None]:
         log.start(settings)
         await anyio.to_thread.run_sync(holder.look)
+        gc.collect()
+        gc.freeze()  # what is loaded stays; a search for cycles would hold up requests for longer than an answer takes
         watch = asyncio.create_task(_watch(holder))
         yield
         watch.cancel()
@@ -85,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service = Service(settings, holder, Callers(settings, limiter), metrics)
     app.state.identities = Identities(settings)
     app.include_router(customers.of_one)
-    for part in (customers, scoring, about, inference, health):
+    for part in (customers, alerts, scoring, about, inference, health):
         app.include_router(part.router)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_address)

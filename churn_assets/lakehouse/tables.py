@@ -8,7 +8,7 @@ business; to read it, the constant of the same name is enough. Docs, erasure and
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.catalogue.alerts import RISK_ALERTS
+from churn_assets.lakehouse.catalogue.alerts import CRM_CUSTOMERS, RISK_ALERTS
 from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     CUSTOMER_KEYS,
     FINDINGS,
@@ -41,6 +41,7 @@ from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.operations import (
     AUDIT_ACTS,
+    CAMPAIGNS,
     CHANGES,
     CONFIGURATION_ITEMS,
     DRILLS,
@@ -49,6 +50,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -62,6 +64,9 @@ from churn_assets.months import month_end, month_start
 
 __all__ = [
     "AUDIT_ACTS",
+    "BUDGET_CURVE",
+    "CAMPAIGNS",
+    "CAMPAIGN_PLAN",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",
@@ -69,6 +74,7 @@ __all__ = [
     "CHURN_RATES",
     "CHURN_SCORES",
     "CONFIGURATION_ITEMS",
+    "CRM_CUSTOMERS",
     "CURRENT_SCORES",
     "CURRENT_SNAPSHOT",
     "CUSTOMERS",
@@ -140,13 +146,17 @@ def catalogue(business: Business) -> list[Table]:
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        CAMPAIGN_PLAN,
+        BUDGET_CURVE,
         RISK_ALERTS,
+        *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
         INCIDENTS,
         PROBLEMS,
         CHANGES,
+        CAMPAIGNS,
         CONFIGURATION_ITEMS,
         SERVICE_LEVELS,
         DRILLS,

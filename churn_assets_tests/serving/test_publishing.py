@@ -5,13 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from churn_assets.serving.people import Objections
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.audit.chain import AuditError, store_of
 from churn_assets.operations.audit.verification import stored
 from churn_assets.serving import publishing
-from churn_assets.serving.people import Objections
 from churn_assets.serving.release.identity import key_of, open_identity
 from churn_assets.serving.release.root import IDENTITY
 from churn_assets.settings import SHIPPED_BUSINESSES
