@@ -6,14 +6,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
+from churn_assets import definitions
 from churn_assets.deployment import logged
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.lakehouse.engine.processes import module_environment, only_one
+from churn_assets.operations.log import writing
 from churn_assets.operations.log.reading import read_log
 from churn_assets.settings import Settings
 
@@ -118,38 +119,40 @@ def test_ctrl_c_before_dagster_handles_it_is_no_failure(tmp_path: Path, when: st
 CODE_SERVER = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "churn_assets.definitions"]
 
 
-def _said_by_code_server(home: Path, **environment: str) -> list[dict[str, Any]]:
-    """Starts a code server as Dagster's daemon and page do; returns what it said before it was ready or ended."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = str(server.getsockname()[1])
+def test_a_code_server_is_in_the_log_before_its_first_tick(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
     server = subprocess.Popen(
         [*CODE_SERVER, "-p", port, "--host", "127.0.0.1"],
-        env=module_environment(CHURN_HOME=str(home), DAGSTER_HOME="", **environment),
+        env=module_environment(CHURN_HOME=str(tmp_path), DAGSTER_HOME=""),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(1200):
-            found = read_log(home / "log").records if (home / "log").is_dir() else []
-            if found or server.poll() is not None:
-                return found
+        deadline = time.monotonic() + 60
+        while not (found := read_log(tmp_path / "log").records) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return []
     finally:
         server.terminate()
         server.wait(60)
-
-
-def test_a_code_server_is_in_the_log_before_its_first_tick(tmp_path: Path) -> None:
-    (record,) = _said_by_code_server(tmp_path)
+    (record,) = found
     assert (record["event.name"], record["attributes"]["churn.business"]) == ("definitions.loaded", "telecom")
 
 
-def test_definitions_that_a_code_server_cannot_load_are_in_the_log(tmp_path: Path) -> None:
+def test_definitions_that_cannot_be_loaded_are_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     business = tmp_path / "business"
     business.mkdir()
     (business / "churn.yaml").write_text("label: nonsense\n")
-    record, *_ = _said_by_code_server(tmp_path / "home", CHURN_BUSINESS=str(business))
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CHURN_BUSINESS", str(business))
+    try:
+        with pytest.raises(ValueError, match="there is no contract"):
+            definitions.defs()
+    finally:
+        writing.stop()
+    (record,) = read_log(tmp_path / "home" / "log").records
     assert (record["event.name"], record["severity_text"]) == ("definitions.failed", "ERROR")
     assert "there is no contract" in record["attributes"]["exception.message"]
 

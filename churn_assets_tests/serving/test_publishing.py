@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from churn_assets.serving.people import Objections
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.history.people import Objections
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.audit.chain import AuditError, store_of
 from churn_assets.operations.audit.verification import stored

@@ -115,19 +115,18 @@ def trees_of(fitted: "HistGradientBoostingClassifier") -> Trees:
     scikit-learn has no public accessor for these nodes; its own prediction reads `_predictors` and
     `_baseline_prediction`. A test compares the result with `decision_function` and fails if scikit-learn changes them.
     """
-    trees = []
-    for (predictor,) in fitted._predictors:
-        nodes = predictor.nodes
-        leaf = nodes["is_leaf"].astype(bool)
-        trees.append(
-            Trees(
-                roots=np.array([0]),
-                column=np.where(leaf, LEAF, nodes["feature_idx"].astype(np.int64)),
-                threshold=np.where(leaf, 0.0, nodes["num_threshold"]),
-                left=np.where(leaf, LEAF, nodes["left"].astype(np.int64)),
-                right=np.where(leaf, LEAF, nodes["right"].astype(np.int64)),
-                value=np.where(leaf, nodes["value"], 0.0),
-                cover=nodes["count"].astype(np.float64),
-            )
-        )
-    return Trees.join(trees, start=float(np.ravel(fitted._baseline_prediction)[0]))
+    every = [predictor.nodes for (predictor,) in fitted._predictors]
+    sizes = [len(nodes) for nodes in every]
+    roots = np.cumsum([0, *sizes[:-1]])
+    nodes, first = np.concatenate(every), np.repeat(roots, sizes)  # nodes are numbered within their tree
+    leaf = nodes["is_leaf"].astype(bool)
+    return Trees(
+        roots=roots,
+        column=np.where(leaf, LEAF, nodes["feature_idx"].astype(np.int64)),
+        threshold=np.where(leaf, 0.0, nodes["num_threshold"]),
+        left=np.where(leaf, LEAF, nodes["left"].astype(np.int64) + first),
+        right=np.where(leaf, LEAF, nodes["right"].astype(np.int64) + first),
+        value=np.where(leaf, nodes["value"], 0.0),
+        cover=nodes["count"].astype(np.float64),
+        start=float(np.ravel(fitted._baseline_prediction)[0]),
+    )

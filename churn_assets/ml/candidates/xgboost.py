@@ -1,10 +1,12 @@
 """XGBoost (extreme gradient boosting, Chen & Guestrin 2016) on one machine or Spark; returns trees as plain arrays."""
 
-import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from churn_assets.ml.candidates.candidate import Engine, TrainingPart
 from churn_assets.ml.candidates.search_range import Range, Space
@@ -92,23 +94,26 @@ def trees_of(booster: Any) -> Trees:
 
     XGBoost tests `value < threshold` on values rounded to float32; `Trees` tests `value <= threshold` on float64.
     """
-    stored = json.loads(booster.save_raw("json"))["learner"]
-    trees = []
-    for tree in stored["gradient_booster"]["model"]["trees"]:
-        left = np.array(tree["left_children"], dtype=np.int64)
-        leaf = left < 0
-        conditions = np.array(tree["split_conditions"], dtype=np.float32)
-        before = np.nextafter(conditions, np.float32(-np.inf))
-        trees.append(
-            Trees(
-                roots=np.array([0]),
-                column=np.where(leaf, LEAF, np.array(tree["split_indices"], dtype=np.int64)),
-                threshold=np.where(leaf, 0.0, last_that_rounds_to(before)),
-                left=np.where(leaf, LEAF, left),
-                right=np.where(leaf, LEAF, np.array(tree["right_children"], dtype=np.int64)),
-                value=np.where(leaf, conditions.astype(np.float64), 0.0),
-                cover=np.array(tree["sum_hessian"], dtype=np.float64),
-            )
-        )
+    stored = orjson.loads(booster.save_raw("json"))["learner"]
+    trees = stored["gradient_booster"]["model"]["trees"]
+    sizes = [len(tree["left_children"]) for tree in trees]
+    roots = np.cumsum([0, *sizes[:-1]])
+    first = np.repeat(roots, sizes)  # nodes are numbered within their tree
+
+    def joined(name: str, kind: type[np.generic]) -> NDArray[Any]:
+        return np.array(list(chain.from_iterable(tree[name] for tree in trees)), dtype=kind)
+
+    left, right = joined("left_children", np.int64), joined("right_children", np.int64)
+    leaf, conditions = left < 0, joined("split_conditions", np.float32)
+    before = np.nextafter(conditions, np.float32(-np.inf))
     mean = float(stored["learner_model_param"]["base_score"].strip("[]"))
-    return Trees.join(trees, start=float(logit(np.array([mean]))[0]))
+    return Trees(
+        roots=roots,
+        column=np.where(leaf, LEAF, joined("split_indices", np.int64)),
+        threshold=np.where(leaf, 0.0, last_that_rounds_to(before)),
+        left=np.where(leaf, LEAF, left + first),
+        right=np.where(leaf, LEAF, right + first),
+        value=np.where(leaf, conditions.astype(np.float64), 0.0),
+        cover=joined("sum_hessian", np.float64),
+        start=float(logit(np.array([mean]))[0]),
+    )

@@ -6,7 +6,7 @@ computed by `ShapleyTables`.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -96,7 +96,7 @@ class Trees(Arrays):
         """Prediction per row of a (rows, columns) matrix; trees are summed in order, however many rows there are."""
         if len(matrix) < FEW_ROWS:
             blocks = rows_at_once(len(matrix), len(self.roots))
-            return np.concatenate([np.zeros(0), *(self._walk_all(matrix[block]) for block in blocks)])
+            return np.concatenate([np.zeros(0), *(self._sums(matrix[block])[:, -1] for block in blocks)])
         total = np.full(len(matrix), self.start)
         for start in range(0, len(matrix), ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
@@ -113,9 +113,15 @@ class Trees(Arrays):
         self, matrix: NDArray[np.float64], counts: Sequence[int]
     ) -> list[NDArray[np.float64]]:
         """Predictions per row of the first trees alone, one array per number of trees."""
+        first = replace(self, roots=self.roots[: max(counts)])
+        if len(matrix) < FEW_ROWS:
+            blocks = rows_at_once(len(matrix), len(first.roots))
+            none = np.zeros((0, len(first.roots) + 1))
+            sums = np.concatenate([none, *(first._sums(matrix[block]) for block in blocks)])
+            return list(sums[:, list(counts)].T)
         total = np.full(len(matrix), self.start)
         found = {}
-        for count, root in enumerate(self.roots[: max(counts)], start=1):
+        for count, root in enumerate(first.roots, start=1):
             total = total + self._walk(matrix, int(root))
             if count in counts:
                 found[count] = total
@@ -133,8 +139,11 @@ class Trees(Arrays):
         found: NDArray[np.float64] = self.value[at]
         return found
 
-    def _walk_all(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the prediction of few rows: all trees step down together, because each step costs a few calls."""
+    def _sums(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The predictions after 0, 1, ... trees, shape (rows, trees + 1).
+
+        All trees step down together: for few rows, each step costs more by its calls than by its rows.
+        """
         at = np.tile(self.roots, (len(matrix), 1))
         row = np.arange(len(matrix))[:, None]
         while (inner := self.column[at] != LEAF).any():
@@ -142,8 +151,8 @@ class Trees(Arrays):
             at = np.where(inner, np.where(goes_left, self.left[at], self.right[at]), at)
         # cumsum adds in order, as `predict` does; sum would add pairwise
         values = np.column_stack([np.full(len(matrix), self.start), self.value[at]])
-        summed: NDArray[np.float64] = values.cumsum(axis=1)[:, -1]
-        return summed
+        sums: NDArray[np.float64] = values.cumsum(axis=1)
+        return sums
 
     def expected(self) -> float:
         """Mean prediction over the training rows: leaves weighted by their share of their tree's cover."""

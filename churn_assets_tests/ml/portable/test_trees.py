@@ -99,10 +99,12 @@ def test_deep_trees_are_cut_into_small_tables_and_chains_are_computed() -> None:
         )
 
 
-def test_predictions_after_some_trees_are_those_of_the_shorter_ensemble() -> None:
+@pytest.mark.parametrize("rows", [0, 50, 600])
+def test_predictions_after_some_trees_are_those_of_the_shorter_ensemble(rows: int) -> None:
+    """To the last bit, for few rows and for many."""
     rng = np.random.default_rng(3)
     grown = [random_tree(rng, 5, depth) for depth in (2, 6, 1, 4)]
-    matrix = rng.normal(size=(50, 5))
+    matrix = rng.normal(size=(rows, 5))
     after = Trees.join(grown, start=0.5).predictions_after(matrix, [4, 1, 2])
     for count, found in zip([4, 1, 2], after, strict=True):
         assert np.array_equal(found, Trees.join(grown[:count], start=0.5).predict(matrix))
