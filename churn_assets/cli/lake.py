@@ -67,6 +67,12 @@ def demo(customers: int, months: int, seed: int) -> None:
     "--truncate", nargs=2, multiple=True, metavar="SOURCE MONTH", help="Lose most rows of a source's month."
 )
 @click.option("--clean", is_flag=True, help="No duplicates, late rows, malformed values or other dirt.")
+@click.option(
+    "--daily-from",
+    type=month_of_word,
+    metavar="YYYY-MM",
+    help="Month YYYY-MM from which the sources deliver every day; customers, as promised, at each month's end.",
+)
 def simulate(
     customers: int,
     months: int,
@@ -75,6 +81,7 @@ def simulate(
     drift_from: str | None,
     truncate: tuple[tuple[str, str], ...],
     clean: bool,
+    daily_from: str | None,
 ) -> None:
     """Write extracts of the business into the landing zone (and the truth outside of it)."""
     from churn_assets.contracts.loader import load_business
@@ -97,6 +104,7 @@ def simulate(
             start=start,
             truncate=truncate,
             clean=clean,
+            daily_from=daily_from,
         )
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
