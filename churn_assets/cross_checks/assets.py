@@ -49,7 +49,7 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         problems = [
             *unknown_ids(lakehouse, business, months),
             *doubtful_merges(lakehouse, business, months),
-            *contradictions(lakehouse, business, months, datetime.now(UTC).date()),
+            *contradictions(lakehouse, business, months, today_of(lakehouse, business)),
         ]
         commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
         refusing = [p for p in problems if p.severity == "block"]

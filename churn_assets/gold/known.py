@@ -56,5 +56,5 @@ def require_known(
         if gaps := not_passed(business, source, now, month_range(now.begin, last)):
             missing[source.name] = gaps
     with incomplete_fails(EVERY_SOURCE_COMPLETE):
-        require_none(now, already_due(business, missing, datetime.now(UTC).date(), now.refused))
+        require_none(now, already_due(business, missing, today_of(lakehouse, business), now.refused))
     return {"known until": str(month_end(last))}

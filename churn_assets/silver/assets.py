@@ -211,7 +211,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         owner=source.owner,
     )
     def silver(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
-        months, today = partition_range(context), datetime.now(UTC).date()
+        months, today = partition_range(context), today_of(lakehouse, business)
         try:
             with telling_no_values(table):
                 load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
