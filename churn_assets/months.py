@@ -11,7 +11,7 @@ def month_of(day: date) -> str:
 
 
 def month_index(month: str) -> int:
-    """Months since year 0, for arithmetic with months; `features.cells.index_of` is the same in Spark."""
+    """Months since year 0, for arithmetic with months; `history.periods.Periods.index_of` is the same in Spark."""
     return int(month[:4]) * 12 + int(month[5:7]) - 1
 
 

@@ -18,12 +18,12 @@ from churn_assets.automation.failed_runs import (
     newest_end,
     solved_runs,
 )
-from churn_assets.automation.punctuality import passed_extracts, punctuality
 from churn_assets.automation.retraining_sensors import degradation_decision
 from churn_assets.automation.under_way import job_under_way
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
 from churn_assets.graph.partitions import snapshot_months
+from churn_assets.history.punctuality import passed_extracts, punctuality
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_of
 from churn_assets.operations.channels.health import troubled

@@ -11,6 +11,7 @@ from churn_assets.contracts.channels import ChannelLine, check_channels
 from churn_assets.contracts.churn_rates import ChurnRates, check_churn_rates
 from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
+from churn_assets.contracts.daily import Daily
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.contracts.feature import Feature, FeatureLine
@@ -64,6 +65,7 @@ class BusinessFile(Section):
     )
     economics: Economics = Economics()
     segments: Segments
+    daily: Daily = Daily()
     channels: list[ChannelLine] = Field([])
     service_levels: ServiceLevels = ServiceLevels()
 

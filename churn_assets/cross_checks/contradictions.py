@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import as_of_date_of, at_each, with_validity
+from churn_assets.history.knowledge import at_each, with_validity
 from churn_assets.history.merges import merges
+from churn_assets.history.periods import MONTHS
 from churn_assets.history.presence import Extracts, gone_on, is_former
 from churn_assets.history.spells import running_spells
 from churn_assets.lakehouse import tables
@@ -185,7 +186,7 @@ def said_gone(
     )
     began = F.last(F.when(F.col("_former") & ~F.col("_before"), F.col("known_at")), ignorenulls=True)
     told = told.withColumn("_since", F.when(F.col("_former"), began.over(in_order)))
-    day = as_of_date_of(F.col("as_of_index"))
+    day = MONTHS.end_of(F.col("as_of_index"))
     unlisted = gone_on(entity, extracts)
     since = F.coalesce("_since", F.when(unlisted <= day, unlisted))
     return (

@@ -17,7 +17,6 @@ from churn_assets.graph.partitions import observed_months, partition_range, snap
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.engine.frames import release
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.months import month_end, month_of
@@ -84,7 +83,8 @@ def _write_snapshots(
     Raises:
         CheckFailed: a cohort has not exactly one row per eligible customer; nothing was committed.
     """
-    table, built = tables.customer_snapshots(business), customer_snapshots(lakehouse, business, months)
+    days = [month_end(month) for month in months]
+    table, built = tables.customer_snapshots(business), customer_snapshots(lakehouse, business, days)
     try:
         with lakehouse.draft(table, built.snapshots) as draft:
             counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_ROW)
@@ -103,7 +103,7 @@ def _write_snapshots(
                 )
             commit = draft.replace(as_of_between(months), run_id=run_id)
     finally:
-        release(built.people)
+        built.release()
     return commit, population, counts
 
 

@@ -1,7 +1,8 @@
 """Monthly cells: events aggregated once to customer x event month x known month, from which every window follows.
 
 A window of whole months ending at an as_of_date is a sum of cells, so each event is read once however many windows,
-features and as_of dates there are; the last 7 or 14 days of a month are cells' columns of their own.
+features and as_of dates there are; the last 7 or 14 days of a month are cells' columns of their own. Where as_of dates
+are not month ends, the months of the cells are `Periods` that end on their day.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.history.exact_sums import cut, parts, total
-from churn_assets.history.knowledge import as_of_date_of, events_with_validity, from_to, index_of
+from churn_assets.history.knowledge import events_with_validity, from_to
 from churn_assets.history.merges import counted_for_survivors
+from churn_assets.history.periods import MONTHS, Periods
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -43,13 +45,13 @@ class Term:
         """Columns of the cell."""
         return parts(self.name) if self.aggregate == "sum" else [self.name]
 
-    def columns(self, day: "Column") -> "list[Column]":
+    def columns(self, day: "Column", periods: Periods = MONTHS) -> "list[Column]":
         """The aggregates over the events of a cell, of a measure that is `cut`; `day` is the event's date."""
         from pyspark.sql import functions as F
 
         counts = F.expr(self.where) if self.where else F.lit(True)
         if self.days is not None:
-            counts = counts & (F.datediff(F.last_day(day), day) < self.days)
+            counts = counts & (F.datediff(periods.end_after(day), day) < self.days)
         if self.aggregate == "count":
             found = [F.count_if(counts)]
         elif self.aggregate in ("first", "last"):
@@ -92,7 +94,9 @@ def reach_months(features: Iterable[Feature], observation_months: int) -> int | 
     return None if any(f.aggregate in ALL_OF_HISTORY for f in features) else observation_months
 
 
-def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) -> "DataFrame":
+def monthly_cells(
+    events: "DataFrame", source: Source, terms: Iterable[Term], periods: Periods = MONTHS
+) -> "DataFrame":
     """Silver versions of an event source -> cells with the columns of the terms.
 
     A cell is customer_key x event_index x known_index x superseded_index (months; superseded null while newest).
@@ -100,14 +104,14 @@ def monthly_cells(events: "DataFrame", source: Source, terms: Iterable[Term]) ->
     from pyspark.sql import functions as F
 
     day, terms = F.to_date(str(source.event_time)), list(terms)
-    valid = events_with_validity(events, source).where(
+    valid = events_with_validity(events, source, periods).where(
         "NOT refused"
     )  # what they replaced no longer counts, either
     return (
         cut(valid, (str(t.measure) for t in terms if t.aggregate == "sum"))
-        .withColumn("event_index", index_of(day))
+        .withColumn("event_index", periods.index_of(day))
         .groupBy(*CELL)
-        .agg(*(column for t in terms for column in t.columns(day)))
+        .agg(*(column for t in terms for column in t.columns(day, periods)))
     )
 
 
@@ -116,8 +120,9 @@ def features_from_cells(
     as_of_indexes: Sequence[int],
     features: Sequence[Feature],
     merged: "DataFrame | None" = None,
+    periods: Periods = MONTHS,
 ) -> "DataFrame":
-    """customer_key, as_of_index, known_index and one column per feature, for every as_of month with a cell.
+    """customer_key, as_of_index, known_index and one column per feature, for every as_of date with a cell.
 
     known_index is the newest of the cells that were used: evidence that none was known too late. `merged`: whose cells
     count for whom, see `history.merges`.
@@ -133,7 +138,7 @@ def features_from_cells(
         last = F.least(last, F.col("event_index") + (reach - 1))
     exploded = counted_for_survivors(from_to(cells, first, last, as_of_indexes), merged)
     sums: dict[str, Column] = {}
-    values = [_feature(f, sums).alias(f.name) for f in features]
+    values = [_feature(f, sums, periods).alias(f.name) for f in features]
     found = exploded.groupBy("customer_key", "as_of_index").agg(
         F.max("known_index").alias("known_index"), *(column.alias(name) for name, column in sums.items())
     )
@@ -168,7 +173,7 @@ def _newest_day(term: Term, months: int, sums: "dict[str, Column]") -> "Column":
     return F.col(name)
 
 
-def _feature(feature: Feature, sums: "dict[str, Column]") -> "Column":
+def _feature(feature: Feature, sums: "dict[str, Column]", periods: Periods) -> "Column":
     """The value of a feature over the aggregates of its cells, which are added to `sums` by name."""
     from pyspark.sql import functions as F
 
@@ -181,7 +186,7 @@ def _feature(feature: Feature, sums: "dict[str, Column]") -> "Column":
     if feature.aggregate in ("recency", "tenure"):
         first = F.col(terms[0].name)
         day = first if feature.aggregate == "tenure" else _newest_day(terms[0], feature.months or 1, sums)
-        return F.datediff(as_of_date_of(F.col("as_of_index")), day).cast("double")
+        return F.datediff(periods.end_of(F.col("as_of_index")), day).cast("double")
     months = feature.months or 1
     now = _over(terms[0], 0, months - 1, sums)
     match feature.aggregate:

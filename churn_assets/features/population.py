@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.features.cells import Term, monthly_cells
-from churn_assets.history.knowledge import as_of_date_of, at_each, states
+from churn_assets.history.knowledge import at_each, states
 from churn_assets.history.merges import counted_for_survivors
+from churn_assets.history.periods import MONTHS, Periods
 from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures
 from churn_assets.history.spells import running_spells
 
@@ -40,8 +41,9 @@ def population(
     entities: "Mapping[str, DataFrame]" = NOBODY_GONE,
     extracts: Extracts = NO_EXTRACTS,
     merged: "DataFrame | None" = None,
+    periods: Periods = MONTHS,
 ) -> "DataFrame":
-    """Every customer known at each as_of month: customer_key, as_of_index, as_of_date, tenure_days, known_index (of the
+    """Every customer known at each as_of date: customer_key, as_of_index, as_of_date, tenure_days, known_index (of the
     newest row that was looked at), `excluded` (null = eligible).
 
     With a spell label source the spell's own columns are kept too. With an event source everybody with an event that
@@ -56,11 +58,14 @@ def population(
 
     source, rule = business.label_source, business.file.eligibility
     if source.role == "spell":
-        people = running_spells(versions, business, source, as_of_indexes, extracts, merged, keep=True)
+        people = running_spells(
+            versions, business, source, as_of_indexes, extracts, merged, keep=True, periods=periods
+        )
     else:
-        people = _with_events(versions, business, as_of_indexes, merged)
+        people = _with_events(versions, business, as_of_indexes, merged, periods)
     told_by = [
-        (business.source(n), states(v, business.source(n), as_of_indexes)) for n, v in entities.items()
+        (business.source(n), states(v, business.source(n), as_of_indexes, periods))
+        for n, v in entities.items()
     ]
     gone = departures(told_by, extracts, "as_of_date")
     if gone is None:
@@ -92,6 +97,7 @@ def _with_events(
     business: Business,
     as_of_indexes: Sequence[int],
     merged: "DataFrame | None",
+    periods: Periods,
 ) -> "DataFrame":
     """Every customer with an event: whether they are active, and since when they are customers."""
     from pyspark.sql import functions as F
@@ -99,7 +105,7 @@ def _with_events(
     source, rule = business.label_source, business.file.eligibility
     where = business.file.label.where
     first, last = Term("first", where=where), Term("last", where=where)
-    cells = monthly_cells(versions, source, [first, last])
+    cells = monthly_cells(versions, source, [first, last], periods)
     known = counted_for_survivors(at_each(cells, as_of_indexes), merged, keep=True)
     silent_days = F.datediff("as_of_date", "_last")
     running = F.lit(True) if rule.active_within_days is None else silent_days < rule.active_within_days
@@ -111,7 +117,7 @@ def _with_events(
             F.max("known_index").alias("known_index"),
         )
         .where("_first IS NOT NULL")
-        .withColumn("as_of_date", as_of_date_of(F.col("as_of_index")))
+        .withColumn("as_of_date", periods.end_of(F.col("as_of_index")))
         .withColumn("tenure_days", F.datediff("as_of_date", "_first").cast("double"))
         .withColumn("running", running)
         .withColumn("in_notice", F.lit(False))

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import index_of, newest_rows, spell_of, states
+from churn_assets.history.knowledge import newest_rows, spell_of, states
 from churn_assets.history.merges import own_key
+from churn_assets.history.periods import MONTHS, Periods
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -22,6 +23,7 @@ def spell_features(
     source: Source,
     as_of_indexes: Sequence[int],
     features: Sequence[Feature],
+    periods: Periods = MONTHS,
 ) -> "DataFrame":
     """Features of the running spell: customer_key, as_of_index, known_index (of its version), one column per feature.
 
@@ -35,7 +37,7 @@ def spell_features(
     named = dict(zip(source.silver_key, key, strict=True))
     for months in sorted({f.months for f in features if f.aggregate == "change" and f.months}):
         columns = sorted({str(f.column) for f in features if f.aggregate == "change" and f.months == months})
-        earlier = states(versions, source, sorted({i - months for i in as_of_indexes})).select(
+        earlier = states(versions, source, sorted({i - months for i in as_of_indexes}), periods).select(
             *source.silver_key,
             (F.col("as_of_index") + months).alias("as_of_index"),
             *(F.col(c).alias(f"_{months}_{c}") for c in columns),
@@ -44,7 +46,7 @@ def spell_features(
     for column, months in sorted(
         {(str(f.column), f.months or 1) for f in features if f.aggregate == "change_recency"}
     ):
-        changed = _last_change(versions, source, column, as_of_indexes, months)
+        changed = _last_change(versions, source, column, as_of_indexes, months, periods)
         frame = frame.join(changed.withColumnsRenamed(named), [*key, "as_of_index"], "left")
 
     def value(feature: Feature) -> "Column":
@@ -70,7 +72,12 @@ def spell_features(
 
 
 def _last_change(
-    versions: "DataFrame", source: Source, column: str, as_of_indexes: Sequence[int], months: int
+    versions: "DataFrame",
+    source: Source,
+    column: str,
+    as_of_indexes: Sequence[int],
+    months: int,
+    periods: Periods,
 ) -> "DataFrame":
     """Key, as_of_index and the day on which the newest change of `column` in the last `months` became known."""
     from pyspark.sql import Window
@@ -84,7 +91,7 @@ def _last_change(
         .withColumn("_changed", before.isNotNull() & (before != F.col(column)))
         .where("_changed")
     )
-    known = index_of(F.col("known_at"))
+    known = periods.index_of(F.col("known_at"))
     cohorts = F.array(*(F.lit(i) for i in as_of_indexes))
     seen = changes.withColumn(
         "as_of_index", F.explode(F.filter(cohorts, lambda a: (a >= known) & (a - known < months)))
@@ -93,7 +100,11 @@ def _last_change(
 
 
 def entity_features(
-    versions: "DataFrame", source: Source, as_of_indexes: Sequence[int], features: Sequence[Feature]
+    versions: "DataFrame",
+    source: Source,
+    as_of_indexes: Sequence[int],
+    features: Sequence[Feature],
+    periods: Periods = MONTHS,
 ) -> "DataFrame":
     """Attributes of the customer: customer_key, as_of_index, known_index (of the newest row), and the features."""
     from pyspark.sql import functions as F
@@ -102,5 +113,5 @@ def entity_features(
     attributes = (_attribute(f, F.col(str(f.column))).alias(f.name) for f in features)
     values = [F.col("known_index"), *attributes]
     return newest_rows(
-        states(versions, source, as_of_indexes), ["customer_key", "as_of_index"], source, values
+        states(versions, source, as_of_indexes, periods), ["customer_key", "as_of_index"], source, values
     )

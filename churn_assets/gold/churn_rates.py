@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.churn_rates import EVERYBODY, TENURE
 from churn_assets.gold.month_states import UNITS, group_column, groups_of
-from churn_assets.history.knowledge import index_of
+from churn_assets.history.periods import MONTHS
 from churn_assets.months import month_from_index
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def month_cells(
             for side, name, at in sides
         ),
     )
-    over = index_of(F.col("until"))
+    over = MONTHS.index_of(F.col("until"))
     # of several stays that end on one day, one by choice is enough
     last = 2 * F.datediff("until", F.lit("1970-01-01").cast("date")) + F.col("by_choice").cast("int")
     ends = (
@@ -62,7 +62,7 @@ def month_cells(
         .groupBy("customer_key", over.alias("as_of_index"))
         .agg(
             (F.max(last) % 2 != 0).alias("by_choice"),
-            F.max(index_of(F.col("started")) == over).alias("short"),
+            F.max(MONTHS.index_of(F.col("started")) == over).alias("short"),
         )
     )
     months = both.groupBy("customer_key", "as_of_index").agg(

@@ -11,10 +11,8 @@ from churn_assets.contracts.source import Source
 from churn_assets.gold.customers import listing, named_apart
 from churn_assets.history.exact_sums import cut, parts, total
 from churn_assets.history.knowledge import (
-    as_of_date_of,
     at_each,
     current,
-    index_of,
     latest,
     newest_rows,
     spell_of,
@@ -22,6 +20,7 @@ from churn_assets.history.knowledge import (
     with_validity,
 )
 from churn_assets.history.merges import counted_for_survivors, merges, own_key
+from churn_assets.history.periods import MONTHS
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, departures
 from churn_assets.history.spells import effective_end, running_spells
 from churn_assets.months import month_end, month_index, month_start, spans
@@ -106,7 +105,7 @@ def _sums(
         current(known.where(inside), source) if source.events_stay else current(known, source).where(inside)
     )
 
-    rows = counted_for_survivors(newest.withColumn("as_of_index", index_of(day)), merged)
+    rows = counted_for_survivors(newest.withColumn("as_of_index", MONTHS.index_of(day)), merged)
     by = "customer_key", "as_of_index"
     if not columns:
         return rows.select(*by).distinct()
@@ -220,7 +219,7 @@ def customer_months(
         row = newest_rows(known, key, source, [F.col(name) for name in names])
         row = row.select(*key, *named_apart(source, names, taken))
         result = result.join(row, key, "left")
-    month = F.date_format(as_of_date_of(F.col("as_of_index")), "yyyy-MM").alias("month")
+    month = F.date_format(MONTHS.end_of(F.col("as_of_index")), "yyyy-MM").alias("month")
     others = [name for name in result.columns if name not in key]
     sums = [c.name for c in business.file.customer_months]
     table = result.select("customer_key", month, *others)

@@ -7,8 +7,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.churn_rates import RateGroup
 from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import at_each, from_to, index_of, newest_rows, spell_of, with_validity
+from churn_assets.history.knowledge import at_each, from_to, newest_rows, spell_of, with_validity
 from churn_assets.history.merges import counted_for_survivors, own_key
+from churn_assets.history.periods import MONTHS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -49,11 +50,11 @@ def month_states(
     order = list(dict.fromkeys(["started", *own]))
     of_spell = [group.column for group in by if group.source == source.name]
     of_customer = told.groupBy("customer_key").agg(
-        index_of(F.min("started")).alias("joined_index"), F.count(F.lit(1)).alias("stays")
+        MONTHS.index_of(F.min("started")).alias("joined_index"), F.count(F.lit(1)).alias("stays")
     )
     named = told.join(of_customer, "customer_key")
     there = _there(named, silver[source.name], business, indexes, of_spell, priced=sums is None)
-    since, until = index_of(F.col("unknown_from")), index_of(F.col("unknown_until")) - 1
+    since, until = MONTHS.index_of(F.col("unknown_from")), MONTHS.index_of(F.col("unknown_until")) - 1
     doubted = from_to(named.where("unknown_from IS NOT NULL"), since, until, indexes).select(
         *_KEPT,
         *(name for name in order if name not in _KEPT),
@@ -165,8 +166,8 @@ def _there(
     from pyspark.sql import functions as F
 
     source = business.label_source
-    over = F.least(index_of(F.col("until")), index_of(F.col("unknown_from"))) - 1
-    there = from_to(named.where("started IS NOT NULL"), index_of(F.col("started")), over, indexes)
+    over = F.least(MONTHS.index_of(F.col("until")), MONTHS.index_of(F.col("unknown_from"))) - 1
+    there = from_to(named.where("started IS NOT NULL"), MONTHS.index_of(F.col("started")), over, indexes)
     own = own_key(source, named) if source.spell else []
     price = business.file.churn_rates.revenue if priced and source.spell else None
     columns = list(dict.fromkeys([*groups, *([price] if price else [])]))
@@ -214,7 +215,7 @@ def _values(
     key = list(source.silver_key)
     begin: Column = F.lit(min(indexes))
     if source.spell:
-        begin = index_of(F.to_date(spell_of(source).started_on))
+        begin = MONTHS.index_of(F.to_date(spell_of(source).started_on))
     before = F.lag("superseded_index").over(Window.partitionBy(*key).orderBy("known_index"))
     accepted = with_validity(versions, source).where("NOT refused")
     since = F.coalesce(before, F.least(F.col("known_index"), begin))
@@ -246,7 +247,7 @@ def revenue_of_months(
     from pyspark.sql import functions as F
 
     rows = counted_for_survivors(months, merged, by=None)
-    index = index_of(F.to_date(F.concat("month", F.lit("-01"))))
+    index = MONTHS.index_of(F.to_date(F.concat("month", F.lit("-01"))))
     sums = rows.groupBy("customer_key", index.alias("as_of_index")).agg(
         F.sum(in_units(F.col(column))).alias("revenue")
     )
@@ -287,4 +288,4 @@ def unknown_revenue(
         .where("lacks")
     )
     rows = counted_for_survivors(events, merged, by=None)
-    return rows.select("customer_key", index_of(F.col("day")).alias("as_of_index")).distinct()
+    return rows.select("customer_key", MONTHS.index_of(F.col("day")).alias("as_of_index")).distinct()

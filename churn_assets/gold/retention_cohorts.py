@@ -5,7 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from churn_assets.gold.month_states import UNITS
-from churn_assets.history.knowledge import index_of
+from churn_assets.history.periods import MONTHS
 from churn_assets.months import month_from_index, month_index
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def joined_customers(states: "DataFrame", told: "DataFrame", indexes: Sequence[i
     from pyspark.sql import functions as F
 
     inside = F.col("joined_index").between(min(indexes), max(indexes))
-    people = told.groupBy("customer_key").agg(index_of(F.min("started")).alias("joined_index"))
+    people = told.groupBy("customer_key").agg(MONTHS.index_of(F.min("started")).alias("joined_index"))
     sizes = people.where(inside).groupBy("joined_index").agg(F.count("customer_key").alias("customers"))
     cohort = states.where(inside & (F.col("as_of_index") >= F.col("joined_index")))
     whole = F.col("known") & F.col("whole")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import events_with_validity, index_of, latest, spell_of
+from churn_assets.history.knowledge import events_with_validity, latest, spell_of
 from churn_assets.history.merges import counted_for_survivors, merges
+from churn_assets.history.periods import MONTHS
 from churn_assets.history.presence import Extracts, departures, gone_on
 from churn_assets.history.spells import by_choice, effective_end
 
@@ -101,7 +102,7 @@ def _of_events(
     seen = (
         rows.where(F.col("refused") | counts)
         .withColumn("_day", day)
-        .groupBy("customer_key", index_of(F.col("_day")).alias("_month"), "refused")
+        .groupBy("customer_key", MONTHS.index_of(F.col("_day")).alias("_month"), "refused")
         .agg(F.min("_day").alias("first"), F.date_add(F.max("_day"), silence).alias("over"))
     )
     known, unknown = ~F.col("refused"), F.col("refused")

@@ -1,7 +1,8 @@
 """Knowledge time in months: from which month end a version holds, and until which it is replaced.
 
 as_of dates are month ends, so two numbers say all: the version counts at every as_of month `a` with
-`known_index <= a < superseded_index`.
+`known_index <= a < superseded_index`. Where they are another day of each month, the months are `Periods` that end on
+that day.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source, SpellColumns
+from churn_assets.history.periods import MONTHS, Periods
 from churn_assets.lakehouse.engine.frames import windows_are_dear
 from churn_assets.silver.versions import LISTED_UNTIL
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 
+EPOCH = date(1970, 1, 1)
+A_DAY = 2**32  # more than a key has versions in one extract: day * A_DAY + sequence is the place of a version
+LAST_OF_PERIOD = "superseded_index IS NULL OR superseded_index > known_index"
 FEW = 1_000_000  # late versions: what every executor may hold in memory, some hundred bytes each
 
 
@@ -28,23 +33,6 @@ def spell_of(source: Source) -> SpellColumns:
     if source.spell is None:
         raise ValueError(f"{source.name} has the role {source.role}; only a spell has a start and an end.")
     return source.spell
-
-
-def index_of(day: "Column") -> "Column":
-    """Months since year 0 of a date; the Python twin is `months.month_index`.
-
-    Years have four digits, so no sum of such numbers leaves 32 bits: no engine can overflow or wrap around.
-    """
-    from pyspark.sql import functions as F
-
-    return F.year(day) * 12 + F.month(day) - 1
-
-
-def as_of_date_of(index: "Column") -> "Column":
-    """Last day of the month with that index."""
-    from pyspark.sql import functions as F
-
-    return F.last_day(F.make_date(F.floor(index / 12).cast("int"), (index % 12 + 1).cast("int"), F.lit(1)))
 
 
 def days_frame(spark: "SparkSession", rows: Sequence[tuple[date, ...]], names: Sequence[str]) -> "DataFrame":
@@ -85,47 +73,63 @@ def newest_rows(
     return alone.unionByName(chosen(rows.join(F.broadcast(several), [*by], "left_semi")))
 
 
-def with_validity(versions: "DataFrame", source: Source) -> "DataFrame":
-    """Adds known_index and superseded_index (null while newest); one row per key and ingest month remains.
+def with_validity(versions: "DataFrame", source: Source, periods: Periods = MONTHS) -> "DataFrame":
+    """Adds known_index and superseded_index (null while newest); one row per key and period remains.
 
-    Only the last version of a month can be seen from a month end, so the others are dropped.
+    Only the last version of a period can be seen from its end, so the others are dropped.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    in_order = Window.partitionBy(*source.silver_key).orderBy("known_index")
-    seen = versions.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
-    return seen.withColumn("superseded_index", F.lead("known_index").over(in_order))
+    known = versions.withColumn("known_index", periods.index_of(F.col("known_at")))
+    of_key = Window.partitionBy(*source.silver_key)
+    if periods.are_months:
+        seen = known.where("latest_in_month")
+        return seen.withColumn("superseded_index", F.lead("known_index").over(of_key.orderBy("known_index")))
+    following = F.lead("known_index").over(of_key.orderBy("known_at", "sequence"))
+    return known.withColumn("superseded_index", following).where(LAST_OF_PERIOD)
 
 
-def with_validity_by_exception(events: "DataFrame", source: Source) -> "DataFrame":
+def with_validity_by_exception(events: "DataFrame", source: Source, periods: Periods = MONTHS) -> "DataFrame":
     """`with_validity` for event sources whose key contains the event day, without sorting every row.
 
     No version of such a key is known before the month of its day (silver refuses what lies after its extract), and at
     most one in that month; any other came later. So only a key that has a late version can have two, and where those
-    are few, each row looks up the versions that came after it.
+    are few, each row looks up the versions that came after it. Other days than
+    month ends also see the versions within the month of the day; there those after the first count as late, too.
     """
     from pyspark.sql import functions as F
 
     key = list(source.silver_key)
-    seen = events.where("latest_in_month").withColumn("known_index", index_of(F.col("known_at")))
     # known in a later month than its day: one look at the calendar instead of four
     is_late = F.datediff("known_at", str(source.event_time)) >= F.dayofmonth("known_at")
-    late = seen.where(is_late).select(*key, "known_index").localCheckpoint()
+    if periods.are_months:
+        seen, place = events.where("latest_in_month"), periods.index_of(F.col("known_at"))
+    else:
+        seen, place = events, F.datediff("known_at", F.lit(EPOCH)) * F.lit(A_DAY) + F.col("sequence")
+        is_late = is_late | (F.col("sequence") > 1)
+    late = seen.where(is_late).select(*key, place.alias("_place")).localCheckpoint()
     if (found := late.count()) > FEW:  # such as a source that delivers each month in the next one
-        return with_validity(events, source)
+        return with_validity(events, source, periods)
+    seen = seen.withColumn("known_index", periods.index_of(F.col("known_at")))
     if not found:
         return seen.withColumn("superseded_index", F.lit(None).cast("int"))
-    later = late.groupBy(*key).agg(F.sort_array(F.collect_list("known_index")).alias("_later"))
+    later = late.groupBy(*key).agg(F.sort_array(F.collect_list("_place")).alias("_later"))
     # the one behind its own; the first, if it is none of them
-    following = F.get("_later", F.array_position("_later", F.col("known_index")).cast("int"))
-    looked_up = seen.join(F.broadcast(later), key, "left")
-    return looked_up.withColumn("superseded_index", following).drop("_later")
+    following = F.get("_later", F.array_position("_later", place).cast("int"))
+    looked_up = seen.join(F.broadcast(later), key, "left").withColumn("superseded_index", following)
+    if periods.are_months:
+        return looked_up.drop("_later")
+    day = F.date_add(F.lit(EPOCH), F.floor(F.col("superseded_index") / A_DAY).cast("int"))
+    return (
+        looked_up.withColumn("superseded_index", periods.index_of(day)).where(LAST_OF_PERIOD).drop("_later")
+    )
 
 
-def events_with_validity(events: "DataFrame", source: Source) -> "DataFrame":
+def events_with_validity(events: "DataFrame", source: Source, periods: Periods = MONTHS) -> "DataFrame":
     """`with_validity` of an event source, by the cheaper way where its key allows."""
-    return (with_validity_by_exception if source.events_stay else with_validity)(events, source)
+    way = with_validity_by_exception if source.events_stay else with_validity
+    return way(events, source, periods)
 
 
 def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
@@ -135,15 +139,17 @@ def at_each(valid: "DataFrame", as_of_indexes: Sequence[int]) -> "DataFrame":
     return from_to(valid, F.col("known_index"), F.col("superseded_index") - 1, as_of_indexes)
 
 
-def states(versions: "DataFrame", source: Source, as_of_indexes: Sequence[int]) -> "DataFrame":
-    """The version of each key known at each as_of month; adds as_of_index and as_of_date.
+def states(
+    versions: "DataFrame", source: Source, as_of_indexes: Sequence[int], periods: Periods = MONTHS
+) -> "DataFrame":
+    """The version of each key known at each as_of date; adds as_of_index and as_of_date.
 
     A version that is `refused` has null values: the state of the key is unknown then.
     """
     from pyspark.sql import functions as F
 
-    return at_each(with_validity(versions, source), as_of_indexes).withColumn(
-        "as_of_date", as_of_date_of(F.col("as_of_index"))
+    return at_each(with_validity(versions, source, periods), as_of_indexes).withColumn(
+        "as_of_date", periods.end_of(F.col("as_of_index"))
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import days_frame
-from churn_assets.months import month_index, month_of
+from churn_assets.history.periods import MONTHS, Periods
 from churn_assets.silver.customer_keys import MERGED_INTO
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def is_merged(source: Source) -> "Column":
 
 
 def merges(
-    entities: "Mapping[str, DataFrame]", business: Business, dates: Sequence[tuple[date, date]]
+    entities: "Mapping[str, DataFrame]",
+    business: Business,
+    dates: Sequence[tuple[date, date]],
+    periods: Periods = MONTHS,
 ) -> "DataFrame | None":
     """Who is merged at each as_of_date, by what is known at another date.
 
@@ -55,10 +58,11 @@ def merges(
         entities: versions by the name of their source; only those of `Business.tells_merges` are read.
         business: whose entities.
         dates: pairs of an as_of_date and the day until which rows are known.
+        periods: those that end on the as_of_dates.
 
     Returns:
         customer_key, as_of_date, as_of_index, survivor_key (null in doubt), doubt (null, or why nobody inherits), and
-        merge_index (the month in which the merge became known). None where nobody is merged.
+        merge_index (the period in which the merge became known). None where nobody is merged.
     """
     import pyarrow as pa
 
@@ -68,7 +72,7 @@ def merges(
     into: dict[date, dict[str, tuple[int, date, str | None]]] = {as_of: {} for as_of, _ in dates}
     listed: dict[date, set[str]] = {as_of: set() for as_of, _ in dates}
     for source in telling:
-        told = _said(entities[source.name], source, dates).toArrow()
+        told = _said(entities[source.name], source, dates, periods).toArrow()
         for who, day, rank, known_at, to in zip(*(c.to_pylist() for c in told.columns), strict=True):
             listed[day].add(who)
             if rank:
@@ -77,10 +81,10 @@ def merges(
         (
             who,
             day,
-            month_index(month_of(day)),
+            periods.index(day),
             heir.survivor,
             heir.doubt,
-            month_index(month_of(heir.known_at)),
+            periods.index(heir.known_at),
         )
         for day, merged in into.items()
         for who, heir in heirs({w: (s, k) for w, (_, k, s) in merged.items()}, listed[day]).items()
@@ -102,7 +106,9 @@ def merges(
     return spark.createDataFrame(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _said(versions: "DataFrame", source: Source, dates: Sequence[tuple[date, date]]) -> "DataFrame":
+def _said(
+    versions: "DataFrame", source: Source, dates: Sequence[tuple[date, date]], periods: Periods
+) -> "DataFrame":
     """What the newest row says at each as_of_date of all who are ever named in a merge.
 
     Columns customer_key, as_of_date, rank, known_at, into. Of several newest rows of a customer one that tells of a
@@ -119,7 +125,12 @@ def _said(versions: "DataFrame", source: Source, dates: Sequence[tuple[date, dat
         keys = few.select(*source.silver_key).distinct()
         few = versions.join(F.broadcast(keys), [*source.silver_key], "left_semi")
     in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
-    accepted = F.when(F.col("latest_in_month") & ~F.col("refused"), merged)
+    last_of_period = F.col("latest_in_month")
+    if not periods.are_months:
+        following = F.lead(periods.index_of(F.col("known_at"))).over(in_order)
+        last_of_period = F.coalesce(following > periods.index_of(F.col("known_at")), F.lit(True))
+    few = few.withColumn("_seen", last_of_period)
+    accepted = F.when(F.col("_seen") & ~F.col("refused"), merged)
     was_merged = F.coalesce(F.last(accepted, ignorenulls=True).over(in_order), F.lit(False))
     rank = F.when(merged, MERGED).when(F.col("refused") & was_merged, IN_DOUBT).otherwise(0)
     told = few.select(

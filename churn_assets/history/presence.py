@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
-from churn_assets.history.knowledge import index_of, last_listed
+from churn_assets.history.knowledge import last_listed
+from churn_assets.history.periods import MONTHS
 from churn_assets.months import month_index, month_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def gone_on(source: Source, extracts: Extracts) -> "Column":
         next((day for day, month in zip(days, months, strict=True) if month > index), None)
         for index in range(months[0] - 1, months[-1] + 1)
     ]
-    place = F.greatest(index_of(F.col("known_at")), F.lit(months[0] - 1)) - (months[0] - 1)
+    place = F.greatest(MONTHS.index_of(F.col("known_at")), F.lit(months[0] - 1)) - (months[0] - 1)
     return F.get(F.array(*(F.lit(day).cast("date") for day in following)), place)
 
 

@@ -8,6 +8,7 @@ from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.source import Source
 from churn_assets.history.knowledge import spell_of, states
 from churn_assets.history.merges import counted_for_survivors, own_key
+from churn_assets.history.periods import MONTHS, Periods
 from churn_assets.history.presence import NO_EXTRACTS, Extracts, gone_on
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def running_spells(
     extracts: Extracts = NO_EXTRACTS,
     merged: "DataFrame | None" = None,
     keep: bool = False,
+    periods: Periods = MONTHS,
 ) -> "DataFrame":
-    """Each customer's spell at each as_of month as known then: the running one that started last, else the last one.
+    """Each customer's spell at each as_of date as known then: the running one that started last, else the last one.
 
     Adds `running`, `in_notice` (all running spells of the customer are), `tenure_days` (since the customer's first
     spell), `unknown` (none is known to run, and the newest version of one was refused) and `vanished` (none is known
@@ -64,7 +66,7 @@ def running_spells(
     in_notice = F.coalesce(notice, F.lit(False)) | F.col(spell.ended_on).isNotNull()
     none_runs = ~F.bool_or("running").over(of_customer)
     given_up = F.when(F.col("running"), in_notice)  # of the others nothing is to be said
-    known = counted_for_survivors(states(versions, source, as_of_indexes), merged, keep=keep)
+    known = counted_for_survivors(states(versions, source, as_of_indexes, periods), merged, keep=keep)
     return (
         known.where((started <= F.col("as_of_date")) | F.col("refused"))
         .withColumn("_open", F.col("refused") | F.coalesce(end > F.col("as_of_date"), F.lit(True)))

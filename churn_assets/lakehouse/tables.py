@@ -17,7 +17,13 @@ from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     customer_identity,
     silver,
 )
-from churn_assets.lakehouse.catalogue.features import CHURN_LABELS, CUSTOMER_SNAPSHOTS, customer_snapshots
+from churn_assets.lakehouse.catalogue.features import (
+    CHURN_LABELS,
+    CURRENT_SNAPSHOT,
+    CUSTOMER_SNAPSHOTS,
+    current_snapshot,
+    customer_snapshots,
+)
 from churn_assets.lakehouse.catalogue.gold import (
     CHURN_EVENTS,
     CHURN_RATES,
@@ -41,6 +47,7 @@ from churn_assets.lakehouse.catalogue.operations import (
 )
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
+    CURRENT_SCORES,
     CUSTOMER_SEGMENTS,
     EXPECTED_LIFETIMES,
     LIFETIME_QUALITY,
@@ -58,6 +65,8 @@ __all__ = [
     "CHURN_RATES",
     "CHURN_SCORES",
     "CONFIGURATION_ITEMS",
+    "CURRENT_SCORES",
+    "CURRENT_SNAPSHOT",
     "CUSTOMERS",
     "CUSTOMER_KEYS",
     "CUSTOMER_MONTHS",
@@ -85,6 +94,7 @@ __all__ = [
     "between",
     "bronze",
     "catalogue",
+    "current_snapshot",
     "customer_identity",
     "customer_months",
     "customer_snapshots",
@@ -111,10 +121,12 @@ def catalogue(business: Business) -> list[Table]:
         RETENTION_COHORTS,
         customer_snapshots(business),
         CHURN_LABELS,
+        current_snapshot(business),
         TRAINING_RUNS,
         CHAMPIONS,
         CHURN_SCORES,
         CUSTOMER_SEGMENTS,
+        CURRENT_SCORES,
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,

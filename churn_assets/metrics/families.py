@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from churn_assets.automation.punctuality import passed_extracts, punctuality
 from churn_assets.contracts.business import Business
+from churn_assets.history.punctuality import passed_extracts, punctuality
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.metrics.newest_steps import FAILED, newest_steps

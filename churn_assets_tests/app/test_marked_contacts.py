@@ -86,7 +86,7 @@ def read_by_the_pipeline(settings: Settings) -> None:
 
 
 def snapshot(house: Lakehouse, business: Business, month: str) -> pd.DataFrame:
-    frame = customer_snapshots(house, business, [month]).snapshots.toPandas()
+    frame = customer_snapshots(house, business, [month_end(month)]).snapshots.toPandas()
     return frame.set_index("customer_key")[[RECENCY, COUNT]]
 
 

@@ -17,6 +17,7 @@ from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end
 from churn_assets.settings import Settings
 from churn_assets_tests.lakes import edit_yaml, ingest, small_business, write_csv, write_jsonl
 from churn_assets_tests.silver.rows import customer, subscription, ticket
@@ -67,7 +68,7 @@ def build(home: str, business: str) -> None:
         load_business(Path(business)),
     )
     ingest(house, declared, MONTHS)
-    snapshots = customer_snapshots(house, declared, MONTHS).snapshots.toArrow()
+    snapshots = customer_snapshots(house, declared, [month_end(m) for m in MONTHS]).snapshots.toArrow()
     # the engines do not guess alike which column of a frame holds no null; tables declare it
     plain = pa.schema([field.with_nullable(True) for field in snapshots.schema])
     write_deltalake(Path(house.settings.lake_uri) / "features" / "random", snapshots.cast(plain))

@@ -9,6 +9,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end
 from churn_assets.silver.reconciliation import first_extracts
 from churn_assets_tests.lakes import (
     edit_yaml,
@@ -53,7 +54,7 @@ def test_three_of_twenty_customers_vanish_and_nobody_asks_them(spark: "SparkSess
     into = {v["customer_key"]: v["merged_into_key"] for v in versions if v["merged_into_key"]}
     assert into == {keys[IDS[19]]: keys[IDS[0]]} and "merged_into" not in versions[0]
 
-    people = customer_snapshots(house, business, MONTHS).people.collect()
+    people = customer_snapshots(house, business, [month_end(m) for m in MONTHS]).people.collect()
     counts = Counter((str(r["as_of_date"]), r["excluded"]) for r in people)
     assert counts == {
         ("2025-01-31", None): 20,

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end
 from churn_assets.silver.load import load_silver
 from churn_assets_tests.lakes import (
     business_copy,
@@ -52,7 +53,7 @@ def test_tenure_alone_is_a_feature(spark: "SparkSession", tmp_path: Path, name: 
     to_bronze(house, business, ["2025-01"])
     give_keys(house, business, ["2025-01"])
     load_silver(house, business, business.source(source), ["2025-01"], "silver", date.max)
-    [row] = customer_snapshots(house, business, ["2025-01"]).snapshots.collect()
+    [row] = customer_snapshots(house, business, [date(2025, 1, 31)]).snapshots.collect()
     assert (row["tenure_days"], row["known_at"]) == (tenure, date(2025, 1, 31))
 
 
@@ -92,7 +93,7 @@ def _lake_of_tickets(tmp_path: Path, tickets_since: str | None) -> list[dict[str
     for name in ("subscriptions", "tickets"):
         source = business.source(name)
         load_silver(house, business, source, months, "silver", date(2025, 2, 1))
-    frame = customer_snapshots(house, business, months[2:]).snapshots
+    frame = customer_snapshots(house, business, [month_end(m) for m in months[2:]]).snapshots
     return [row.asDict() for row in frame.orderBy("as_of_date", F.desc("tenure_days")).collect()]
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from churn_assets.automation.punctuality import punctuality
 from churn_assets.bronze.assets import FILES_FIT, FILES_READ
 from churn_assets.cli.known_until import delivered_once
 from churn_assets.contracts.loader import load_business
@@ -25,6 +24,7 @@ from churn_assets.history.known_until import (
     perhaps_younger,
     source_states,
 )
+from churn_assets.history.punctuality import punctuality
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow.compute as pc
 import pytest
 
-from churn_assets.automation.punctuality import passed_extracts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.history.known_until import require_history, source_states
+from churn_assets.history.punctuality import passed_extracts
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.findings import findings

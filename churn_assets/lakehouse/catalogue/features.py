@@ -6,7 +6,13 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.counts import counted
-from churn_assets.lakehouse.catalogue.shared_columns import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
+from churn_assets.lakehouse.catalogue.shared_columns import (
+    AS_OF_DATE,
+    CURRENT_DAY,
+    CUSTOMER_KEY,
+    OF_THE_COHORT,
+    OF_THE_DAY,
+)
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
 SHARE, COUNT = "share, 0 to 1", "rows"
@@ -18,6 +24,15 @@ CUSTOMER_SNAPSHOTS = Table(
     row_key=("customer_key", "as_of_date"),
     time="as known at the as_of_date: only rows with event time and known_at on or before it count",
     retention=OF_THE_COHORT,
+)
+CURRENT_SNAPSHOT = Table(
+    "features",
+    "current_snapshot",
+    CUSTOMER_SNAPSHOTS.grain,
+    ("as_of_date",),
+    row_key=CUSTOMER_SNAPSHOTS.row_key,
+    time=f"{CUSTOMER_SNAPSHOTS.time}. Months are counted back from the as_of_date, whatever day it is",
+    retention=OF_THE_DAY,
 )
 CHURN_LABELS = Table(
     "features",
@@ -107,6 +122,22 @@ def customer_snapshots(business: Business) -> Table:
         *(_protected(p) for p in business.protected),
     ]
     return replace(CUSTOMER_SNAPSHOTS, columns=tuple(columns))
+
+
+def current_snapshot(business: Business) -> Table:
+    """features/current_snapshot of a business: the columns of features/customer_snapshots."""
+    of_day = {
+        "as_of_date": CURRENT_DAY,
+        "known_at": LakeColumn(
+            "known_at",
+            "date",
+            "End of the month, counted from the as_of_date, in which the newest row became known that the snapshot "
+            "rests on.",
+            required=True,
+        ),
+    }
+    columns = tuple(of_day.get(column.name, column) for column in customer_snapshots(business).columns)
+    return replace(CURRENT_SNAPSHOT, columns=columns)
 
 
 def _tenure(business: Business) -> LakeColumn:

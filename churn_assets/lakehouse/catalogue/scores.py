@@ -5,9 +5,11 @@ from dataclasses import replace
 from churn_assets.lakehouse.catalogue.models import SHARE
 from churn_assets.lakehouse.catalogue.shared_columns import (
     AS_OF_DATE,
+    CURRENT_DAY,
     CUSTOMER_KEY,
     MODEL_VERSION,
     OF_THE_COHORT,
+    OF_THE_DAY,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
 
@@ -25,6 +27,26 @@ DRIVER = LakeColumn(
     required=True,
 )
 MONTHS = "months"
+RAW = LakeColumn("raw", "double", "Score that ranks customers: greater is riskier.", required=True)
+REASONS = (
+    LakeColumn("reason_1", "string", "Strongest reason in words; null without one."),
+    LakeColumn("reason_2", "string", "Second reason in words; null without one."),
+    LakeColumn("reason_3", "string", "Third reason in words; null without one."),
+)
+DECILE = LakeColumn(
+    "decile",
+    "integer",
+    "Tenth of the cohort by raw score: 1 holds the riskiest.",
+    "1 to 10",
+    required=True,
+)
+SEGMENT = LakeColumn("segment", "string", "Name of the first rule in churn.yaml that fits.", required=True)
+ACTION = LakeColumn("action", "string", "Action that the rule recommends.", required=True)
+RISK_TIER = LakeColumn(
+    "risk_tier", "string", "high, elevated or low, by rank of the raw score.", required=True
+)
+VALUE_TIER = LakeColumn("value_tier", "string", "high, middle or low, by rank of the value.", required=True)
+VALUE = LakeColumn("value", "double", "The feature that churn.yaml names as the customer's value.")
 CHURN_SCORES = Table(
     "scores",
     "churn_scores",
@@ -33,19 +55,11 @@ CHURN_SCORES = Table(
     (
         CUSTOMER_KEY,
         AS_OF_DATE,
-        LakeColumn("raw", "double", "Score that ranks customers: greater is riskier.", required=True),
+        RAW,
         PROBABILITY,
-        LakeColumn("reason_1", "string", "Strongest reason in words; null without one."),
-        LakeColumn("reason_2", "string", "Second reason in words; null without one."),
-        LakeColumn("reason_3", "string", "Third reason in words; null without one."),
+        *REASONS,
         DRIVER,
-        LakeColumn(
-            "decile",
-            "integer",
-            "Tenth of the cohort by raw score: 1 holds the riskiest.",
-            "1 to 10",
-            required=True,
-        ),
+        DECILE,
         MODEL_VERSION,
     ),
     row_key=("customer_key", "as_of_date", "model_version"),
@@ -60,18 +74,80 @@ CUSTOMER_SEGMENTS = Table(
     (
         CUSTOMER_KEY,
         AS_OF_DATE,
-        LakeColumn("segment", "string", "Name of the first rule in churn.yaml that fits.", required=True),
-        LakeColumn("action", "string", "Action that the rule recommends.", required=True),
-        LakeColumn("risk_tier", "string", "high, elevated or low, by rank of the raw score.", required=True),
-        LakeColumn("value_tier", "string", "high, middle or low, by rank of the value.", required=True),
+        SEGMENT,
+        ACTION,
+        RISK_TIER,
+        VALUE_TIER,
         DRIVER,
         PROBABILITY,
-        LakeColumn("value", "double", "The feature that churn.yaml names as the customer's value."),
+        VALUE,
         replace(MODEL_VERSION, meaning="Version whose scores are used: the champion of the as_of_date."),
     ),
     row_key=("customer_key", "as_of_date"),
     time="as known at the as_of_date; tiers are shares of that cohort",
     retention=OF_THE_COHORT,
+)
+CURRENT_SCORES = Table(
+    "scores",
+    "current_scores",
+    "one row per eligible customer and as_of_date",
+    ("as_of_date",),
+    (
+        CUSTOMER_KEY,
+        CURRENT_DAY,
+        replace(MODEL_VERSION, meaning="Version that scored: the champion in charge on the as_of_date."),
+        RAW,
+        PROBABILITY,
+        replace(DECILE, meaning="Tenth of the day's customers by raw score: 1 holds the riskiest."),
+        RISK_TIER,
+        VALUE_TIER,
+        DRIVER,
+        SEGMENT,
+        ACTION,
+        VALUE,
+        *REASONS,
+        LakeColumn(
+            "probability_day_before",
+            "double",
+            "What the same model gives the customer's snapshot of the day before; null without such a snapshot.",
+            "0 to 1",
+        ),
+        LakeColumn(
+            "probability_week_before",
+            "double",
+            "What the same model gives the customer's snapshot of 7 days before; null without such a snapshot.",
+            "0 to 1",
+        ),
+        LakeColumn(
+            "probability_month_end",
+            "double",
+            "What the same model gives the customer's snapshot of the last month end before the as_of_date; null "
+            "without such a snapshot.",
+            "0 to 1",
+        ),
+        LakeColumn(
+            "moved_reason",
+            "string",
+            "In words, the reason whose contribution to the score changed most since `moved_since`; null without a day "
+            "to compare with, or where nothing changed.",
+        ),
+        LakeColumn(
+            "moved_since",
+            "date",
+            "Day that moved_reason compares with: 7 days before, or without a snapshot of that day the last month "
+            "end; null without either.",
+        ),
+        LakeColumn(
+            "behind",
+            "string",
+            "Sources that are behind their promise, as `usage known until 2026-06-24`, several joined by `; `; null "
+            "where every source is on time.",
+        ),
+        LakeColumn("known_until", "date", "Day until which the oldest source is known.", required=True),
+    ),
+    row_key=("customer_key", "as_of_date"),
+    time="as known at the as_of_date; deciles and tiers are ranks of that day",
+    retention=OF_THE_DAY,
 )
 LEARNED_UNTIL = LakeColumn(
     "learned_until", "date", "Newest as_of_date whose settled outcomes the hazards were learned from."

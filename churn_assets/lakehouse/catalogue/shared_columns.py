@@ -29,6 +29,9 @@ SOURCE = LakeColumn("source", "string", "Name of the source contract.", required
 AS_OF_DATE = LakeColumn(
     "as_of_date", "date", "Observation date: the last day of a month, UTC.", required=True
 )
+CURRENT_DAY = LakeColumn(
+    "as_of_date", "date", "Observation date: any day, the end of which is meant, UTC.", required=True
+)
 KNOWN_AT = LakeColumn(
     "known_at", "date", "Day at whose end the row became known: its extract_date.", required=True
 )
@@ -41,6 +44,7 @@ MODEL_VERSION = LakeColumn(
 
 OF_THE_MONTH = "no limit; rows of a month are replaced when the month is materialised again"
 OF_THE_COHORT = "no limit; rows of an as_of_date are replaced when its month is materialised again"
+OF_THE_DAY = "the newest `daily.keep_days` days; rows of an as_of_date are replaced when it is computed again"
 
 
 def lake_type(spark_type: str) -> str:
