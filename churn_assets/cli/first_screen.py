@@ -22,6 +22,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.people_balance import ALL
 from churn_assets.months import spoken
+from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,7 @@ NEXT_STEPS = (
 
 def _not_known(lakehouse: Lakehouse, business: Business) -> str:
     """Sources of which a month has not passed silver, on one line; empty when all have."""
-    missing = not_known(business, states_of(lakehouse, business))
+    missing = not_known(business, states_of(lakehouse, business), today_of(lakehouse, business))
     if not missing:
         return ""
     listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())

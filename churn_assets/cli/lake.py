@@ -171,10 +171,11 @@ def _tell_unknown(settings: "Settings", last: str) -> None:
     from churn_assets.cli.known_until import lines, not_known, remedy, states_of
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.silver.today import today_of
 
-    business = load_business(settings.business_path)
-    states = states_of(Lakehouse(settings), business, last)
-    if missing := not_known(business, states):
+    lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
+    states = states_of(lakehouse, business, last)
+    if missing := not_known(business, states, today_of(lakehouse, business)):
         for line in lines(states, missing):
             output().print(line, markup=False)
         output().print(remedy(missing), markup=False)
