@@ -1,4 +1,4 @@
-"""Runs a job over a range of months in this process and shows its progress.
+"""Runs a job over a range of months, or a job of a day, in this process and shows its progress.
 
 The run is in the Dagster instance of the home, so the UI shows it like any other.
 """
@@ -118,7 +118,9 @@ def _log_run(
     done: "Sequence[ExecuteInProcessResult]",
 ) -> None:
     """Logs how a run of this process ended."""
-    about: dict[str, Any] = {"job": job, "months": f"{months[0]} to {months[-1]}", "run_id": run_id}
+    about: dict[str, Any] = {"job": job, "run_id": run_id}
+    if months:
+        about["months"] = f"{months[0]} to {months[-1]}"
     if done and done[0].success:
         log.event("run.ended", f"The run {job} ended.", **about)
     else:
@@ -130,7 +132,7 @@ def require_months(settings: Settings, jobs: Sequence[str], months: Sequence[str
     """Checks that every job has these months, before the first of them runs.
 
     Raises:
-        MonthsError: no months, or a month that is not a partition of a job.
+        MonthsError: no months, or a month that is not a partition of a job; months of a job that has none.
     """
     for job in jobs:
         _job_of(settings, job, months)
@@ -140,7 +142,11 @@ def _job_of(settings: Settings, job: str, months: Sequence[str]) -> dg.JobDefini
     """The job, which has these months; MonthsError otherwise."""
     definition = build_defs(settings).resolve_job_def(job)
     partitions = definition.partitions_def
-    known = list(partitions.get_partition_keys()) if partitions else []
+    if partitions is None:
+        if months:
+            raise MonthsError(f"{job} runs as of a day and not for months.")
+        return definition
+    known = list(partitions.get_partition_keys())
     wrong = [month for month in months if month not in known]
     if wrong or not months:
         some = f"{', '.join(wrong[:3])}{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}"
@@ -157,10 +163,20 @@ def run_job(
     months: Sequence[str],
     console: Console | None,
     tags: Mapping[str, str] | None = None,
+    ops: Mapping[str, Any] | None = None,
 ) -> "ExecuteInProcessResult":
     """Runs `job` once for all `months` (contiguous), with a progress display if there is a console.
 
     After an interrupt (Ctrl-C) the run is canceled and the MLflow run of its training is failed.
+
+    Args:
+        instance: where the run is recorded.
+        settings: the deployment.
+        job: name of the job.
+        months: its months; none for a job without partitions, such as `daily`.
+        console: for the progress; None shows nothing.
+        tags: further tags of the run.
+        ops: config of its steps, as in Dagster's launchpad.
 
     Raises:
         MonthsError: no months, or a month that is not a partition of the job; nothing was started.
@@ -180,10 +196,11 @@ def run_job(
             done.append(
                 definition.execute_in_process(
                     instance=instance,
-                    tags=range_tags(months) | HOLDS_LOCK | traced | dict(tags or {}),
+                    tags=(range_tags(months) if months else {}) | HOLDS_LOCK | traced | dict(tags or {}),
                     run_config={
-                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
-                    },  # events are in the UI
+                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # events are in the UI
+                        "ops": dict(ops or {}),
+                    },
                     raise_on_error=False,
                     run_id=run_id,
                 )
