@@ -6,6 +6,7 @@ from functools import cached_property
 
 from pydantic import Field
 
+from churn_assets.contracts.alerts import Alerts, check_alerts
 from churn_assets.contracts.calendar import Calendar
 from churn_assets.contracts.channels import ChannelLine, check_channels
 from churn_assets.contracts.churn_rates import ChurnRates, check_churn_rates
@@ -66,6 +67,7 @@ class BusinessFile(Section):
     economics: Economics = Economics()
     segments: Segments
     daily: Daily = Daily()
+    alerts: Alerts = Alerts()
     channels: list[ChannelLine] = Field([])
     service_levels: ServiceLevels = ServiceLevels()
 
@@ -173,6 +175,7 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_columns(top.at("customer_months"), sources)
     check_churn_rates(top.at("churn_rates"), top.at("customer_months"), sources, labelled)
     check_channels(top.at("channels"))
+    check_alerts(top.at("alerts"), features, top.at("channels"), peek(Daily, top.at("daily")))
     if file is None:
         return None
     written = (*(w for c in sources.contracts for w in written_in(c)), *_written(top, sources, features.all))
@@ -189,5 +192,5 @@ def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Itera
                 place.at("where"), "expression", {c.name: c.spark_type for c in source.attributes}
             )
     snapshot = {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in features}
-    for place in top.at("features").items():
+    for place in (*top.at("features").items(), *top.at("alerts", "rules").items()):
         yield from written_at(place.at("sql"), "expression", snapshot)

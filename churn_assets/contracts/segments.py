@@ -73,24 +73,24 @@ class When(Section):
 
     risk: list[Literal["high", "elevated", "low"]] | None = Field(
         None,
-        description=(
-            "the tiers of risk that belong to the segment; default: all. The last rule has no `when`"
-        ),
+        description="the tiers of risk that fit; default: all",
     )
     value: list[Literal["high", "middle", "low"]] | None = Field(
-        None, description="the tiers of value that belong to it; default: all"
+        None, description="the tiers of value that fit; default: all"
     )
     driver: list[str] | None = Field(
         None,
-        description="the drivers that belong to it; default: all. A customer's driver is the group of "
-        "features that raises the risk most",
+        description="the drivers that fit; default: all. A customer's driver is the group of features that raises the "
+        "risk most",
     )
 
 
 class SegmentRule(Section):
     """A segment: its name, its conditions and the recommended action."""
 
-    name: str = Field(description="the name of the segment; a customer belongs to the first rule that fits")
+    name: str = Field(
+        description="the name of the segment; a customer belongs to the first rule that fits. The last has no `when`"
+    )
     action: str = Field(description="the recommended action")
     when: When = When()
     contact: bool = Field(

@@ -8,6 +8,7 @@ business; to read it, the constant of the same name is enough. Docs, erasure and
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.catalogue.alerts import RISK_ALERTS
 from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     CUSTOMER_KEYS,
     FINDINGS,
@@ -86,6 +87,7 @@ __all__ = [
     "RECONCILIATION",
     "RETENTION_COHORTS",
     "RETENTION_CURVES",
+    "RISK_ALERTS",
     "SERVICE_LEVELS",
     "TRAINING_RUNS",
     "LakeColumn",
@@ -130,6 +132,7 @@ def catalogue(business: Business) -> list[Table]:
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        RISK_ALERTS,
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,
