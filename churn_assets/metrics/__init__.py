@@ -3,5 +3,5 @@
 The figures are read from the lake, the log and Dagster's records; nothing is computed anew and no engine starts. What
 is not known has no sample, because 0 would be a figure.
 
-May import: automation, contracts, history, lakehouse, operations, silver.
+May import: contracts, history, lakehouse, operations, silver.
 """

@@ -1,6 +1,6 @@
 """Windows over events, on frames whose answers are counted by hand."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import fsum
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
 from churn_assets.history import knowledge
 from churn_assets.history.knowledge import from_to
+from churn_assets.history.periods import MONTHS, Periods
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.features.frames import JULY, JUNE, MAY, by_key, day, declared, silver
 
@@ -246,17 +247,78 @@ def deliveries(spark: "SparkSession") -> "DataFrame":
 
 
 @pytest.mark.parametrize("few", [knowledge.FEW, 100])
+@pytest.mark.parametrize("periods", [MONTHS, Periods(15), Periods(30)])
 def test_the_short_way_to_validity_agrees_with_the_long_one(
-    deliveries: "DataFrame", few: int, monkeypatch: pytest.MonkeyPatch
+    deliveries: "DataFrame", periods: Periods, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(knowledge, "FEW", few)
     columns = ["customer_key", "day", "known_at", "data_mb", "known_index", "superseded_index"]
+    source = TELECOM.source("usage")
     long, short = (
-        sorted(map(tuple, way(deliveries, TELECOM.source("usage")).select(*columns).collect()), key=repr)
+        sorted(map(tuple, way(deliveries, source, periods).select(*columns).collect()), key=repr)
         for way in (knowledge.with_validity, knowledge.with_validity_by_exception)
     )
     assert any(row[-1] is not None for row in long)
     assert long == short
+
+
+@pytest.mark.parametrize("end_day", [1, 15, 28, 29, 30, 31])
+def test_at_the_end_of_a_period_the_newest_version_of_each_key_counts(
+    deliveries: "DataFrame", end_day: int
+) -> None:
+    """The versions are looked up by hand, whatever months and periods are."""
+    periods, source = Periods(end_day), TELECOM.source("usage")
+    valid = knowledge.with_validity_by_exception(deliveries, source, periods)
+    found: dict[Any, list[Any]] = {}
+    for row in knowledge.at_each(valid, range(MAY - 3, JULY)).collect():
+        found.setdefault((row["as_of_index"], row["customer_key"], row["day"]), []).append(row["data_mb"])
+    expected = {}
+    versions = sorted(deliveries.collect(), key=lambda row: (row["known_at"], row["sequence"]))
+    for index in range(MAY - 3, JULY):
+        for row in versions:
+            if row["known_at"] <= periods.end(index):
+                expected[index, row["customer_key"], row["day"]] = [row["data_mb"]]
+    assert found == expected
+
+
+@pytest.mark.parametrize("last", ["2025-06-01", "2025-06-15", "2025-06-28", "2025-06-29", "2025-06-30"])
+def test_windows_end_on_any_day(deliveries: "DataFrame", last: str) -> None:
+    """Each feature is counted by hand between two days."""
+    end, source = day(last), TELECOM.source("usage")
+    periods = Periods.that_end_on(end)
+    index = periods.index(end)
+    features = declared(
+        source,
+        {"aggregate": "sum", "measure": "data_mb", "months": [1, 3], "days": [7, 14]},
+        {"aggregate": "count", "months": [1]},
+        {"aggregate": "trend", "measure": "data_mb", "months": [1]},
+        {"aggregate": "recency"},
+        {"aggregate": "tenure"},
+    )
+    terms = list(dict.fromkeys(t for f in features for t in terms_of(f)))
+    cells = monthly_cells(deliveries, source, terms, periods)
+    found = by_key(features_from_cells(cells, [index], features, None, periods), "customer_key")
+    newest = {}
+    for row in sorted(deliveries.collect(), key=lambda row: (row["known_at"], row["sequence"])):
+        if row["known_at"] <= end:
+            newest[row["customer_key"], row["day"]] = row["data_mb"]
+    assert len(found) > 5
+    for (who,), row in found.items():
+        told = {on: value for (key, on), value in newest.items() if key == who}
+
+        def total(after: date, told: dict[date, float] = told, until: date = end) -> float:
+            return fsum(value for on, value in told.items() if after < on <= until)
+
+        month, before, quarter = (periods.end(index - months) for months in (1, 2, 3))
+        now, earlier = total(month), total(before, until=month)
+        assert row["usage_data_mb_sum_1m"] == now
+        assert row["usage_data_mb_sum_3m"] == total(quarter)
+        assert row["usage_data_mb_sum_7d"] == total(end - timedelta(days=7))
+        assert row["usage_data_mb_sum_14d"] == total(end - timedelta(days=14))
+        assert row["usage_count_1m"] == sum(month < on <= end for on in told)
+        assert row["usage_data_mb_trend_1m"] == (now - earlier) / (now + earlier)
+        assert row["usage_recency_days"] == (end - max(on for on in told if on <= end)).days
+        assert row["tenure_days"] == (end - min(told)).days
 
 
 @pytest.mark.jvm(reason="reads the plan of Spark")
