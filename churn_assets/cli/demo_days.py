@@ -1,7 +1,7 @@
 """`churn-assets demo --days`: after the history, the last month of the calendar day by day, as in operation."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.graph.names import DAILY, INGEST
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import month_end, month_of, month_start
+from churn_assets.months import days_of, month_end, month_of
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.runs import run_job
 from churn_assets.settings import Settings
@@ -27,12 +27,18 @@ RISE = 0.15  # of the probability within a week, told per day
 
 
 def require_days(settings: Settings, business: Business, days: int, last: str) -> None:
-    """Checks that the month `last` can go on for so many days, before anything is simulated or run.
+    """Checks that the month `last` can go on for so many days (0: not at all), before anything is simulated or run.
 
     Raises:
-        SimulationError: the month has fewer days, the calendar is not over, or the landing zone holds extracts of
+        SimulationError: the month has fewer days, the calendar has no end, or the landing zone holds extracts of
             another kind. The message says what to do.
     """
+    if not days:
+        if goes_on(settings):
+            raise SimulationError(
+                f"The last month of {settings.home_path} comes day by day: name the days, as in `--days 7`."
+            )
+        return
     in_month = month_end(last).day
     if days > in_month:
         raise SimulationError(f"{last} has {in_month} days; ask for at most {in_month}.")
@@ -65,7 +71,7 @@ def history_is_there(lakehouse: Lakehouse, last: str) -> bool:
 def live_days(
     instance: "DagsterInstance", settings: Settings, last: str, days: int, console: Console
 ) -> None:
-    """Lives through the first `days` days of the month `last`, but for those that have current scores.
+    """Lives through the first `days` days of the month `last`, but for those that have come and have current scores.
 
     Each day: its extracts arrive in the landing zone, the open month is ingested, and the job `daily` scores it. A call
     after an interruption goes on where it stopped.
@@ -74,8 +80,9 @@ def live_days(
         RunError: a step failed.
     """
     coming, landing = settings.home_path / COMING, Path(settings.landing_uri)
-    wanted = [month_start(last) + timedelta(days=number) for number in range(days)]
-    lived = _lived(Lakehouse(settings), wanted)
+    wanted = days_of(last)[:days]
+    still_to_come = set(coming_days(coming))
+    lived = [day for day in _scored(Lakehouse(settings), wanted) if day not in still_to_come]
     if lived:
         console.print(f"Already there: {lived[0]} to {lived[-1]}.", highlight=False)
     with display_on(console, "days", days) as display:
@@ -89,16 +96,19 @@ def live_days(
             display.end(str(day))
 
 
-def waiting(settings: Settings) -> Sequence[date]:
-    """The days whose extracts have not come yet, ascending."""
-    return coming_days(settings.home_path / COMING)
-
-
-def _lived(lakehouse: Lakehouse, days: Iterable[date]) -> list[date]:
+def _scored(lakehouse: Lakehouse, days: Iterable[date]) -> list[date]:
     if not lakehouse.exists(tables.CURRENT_SCORES):
         return []
     there = set(lakehouse.slices(tables.CURRENT_SCORES, "as_of_date"))
     return [day for day in days if day in there]
+
+
+def _alerts_of(lakehouse: Lakehouse, day: date) -> int:
+    """The alerts of a day that were not suppressed."""
+    if not lakehouse.exists(tables.RISK_ALERTS):
+        return 0
+    rows = lakehouse.arrow(tables.RISK_ALERTS, ["state"], [("as_of_date", "=", day)])
+    return sum(state != "suppressed" for state in rows["state"].to_pylist())
 
 
 def print_days(lakehouse: Lakehouse, last: str, console: Console) -> None:
@@ -107,16 +117,21 @@ def print_days(lakehouse: Lakehouse, last: str, console: Console) -> None:
 
     columns = ["as_of_date", "risk_tier", "probability", "probability_week_before", "probability_month_end"]
     grid = RichTable(
-        "day", "customers", "expected to leave", f"rose by {RISE:.0%} points", "alerts", box=None, pad_edge=False
+        "day",
+        "customers",
+        "expected to leave",
+        f"rose by {RISE:.0%} points",
+        "alerts",
+        box=None,
+        pad_edge=False,
     )
     for column in grid.columns[1:]:
         column.justify = "right"
-    alerts = _alerts_by_day(lakehouse)
-    for day in _lived(lakehouse, month_days(last)):
+    for day in _scored(lakehouse, days_of(last)):
         rows = lakehouse.arrow(tables.CURRENT_SCORES, columns, [("as_of_date", "=", day)])
         before = pc.coalesce(rows["probability_week_before"], rows["probability_month_end"])
         risen = pc.sum(pc.greater_equal(pc.subtract(rows["probability"], before), RISE)).as_py() or 0
         leaving = pc.sum(rows["probability"]).as_py() or 0.0
-        told = "" if alerts is None else f"{alerts.get(day, 0):,}"
-        grid.add_row(str(day), f"{rows.num_rows:,}", f"{leaving:,.0f}", f"{risen:,}", told)
+        alerts = f"{_alerts_of(lakehouse, day):,}"
+        grid.add_row(str(day), f"{rows.num_rows:,}", f"{leaving:,.0f}", f"{risen:,}", alerts)
     console.print(grid)

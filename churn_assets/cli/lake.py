@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     help="Months of history, ending with the calendar of churn.yaml.",
 )
 @SEED
-def demo(customers: int, months: int, seed: int) -> None:
+@click.option(
+    "--days",
+    type=click.IntRange(1, 31),
+    help="Let the last month come day by day, so many days: new extracts, scores of the morning, alerts.",
+)
+def demo(customers: int, months: int, seed: int, days: int | None) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
     started, console = time.monotonic(), output()
     # before the imports below, which take time
@@ -32,7 +37,7 @@ def demo(customers: int, months: int, seed: int) -> None:
     from churn_assets.reporting.progress_display import display_on
 
     settings = settings_of_process()
-    print_plan(settings, customers, months, console)
+    print_plan(settings, customers, months, console, days or 0)
     with display_on(console, "prepare", 2) as display:
         display.go_on("Python packages")
         from churn_assets.cli.demo import demo as run_demo
@@ -42,7 +47,7 @@ def demo(customers: int, months: int, seed: int) -> None:
         display.go_on("engine")
         prepare(settings)
     try:
-        run_demo(settings, customers, months, seed, console, started)
+        run_demo(settings, customers, months, seed, console, started, days or 0)
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
 
