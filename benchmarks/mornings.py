@@ -1,6 +1,6 @@
-"""`python -m benchmarks.mornings FOLDER SEED [CUSTOMERS]`: does the score of the morning beat that of the last month end?
+"""`python -m benchmarks.mornings FOLDER SEED [CUSTOMERS]`: does the score of a morning beat that of the month end before?
 
-It simulates 18 months of telecom in FOLDER/home, of which the sources deliver every day from 2026-04 on, and trains as of
+It simulates 18 months of telecom in FOLDER/home, whose sources deliver every day from 2026-04 on, and trains as of
 2026-03-31. Then it scores every customer as of each day of April, and asks the truth who chose to leave in the 30 days
 after the gap of 7. It writes FOLDER/mornings.json, FOLDER/mornings.png and prints the mean gain.
 """
@@ -176,7 +176,7 @@ def main(folder: Path, seed: int, customers: int) -> None:
     found = measure_mornings(live(folder, seed, customers))
     (folder / "mornings.json").write_text(json.dumps(asdict(found), indent=1))
     draw(found, folder / "mornings.png")
-    print(found)  # noqa: T201 (the result of the command)
+    print(found)
 
 
 if __name__ == "__main__":
