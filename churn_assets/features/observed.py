@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
-from churn_assets.history.known_days import Delivered, unknown_end
+from churn_assets.history.known_days import PassedExtracts, unknown_end
 from churn_assets.history.periods import Periods
 from churn_assets.history.presence import Extracts
 from churn_assets.months import month_of, month_start
@@ -64,7 +64,7 @@ def observed(
 def hidden_windows(
     features: Sequence[Feature],
     business: Business,
-    now: Delivered,
+    now: PassedExtracts,
     periods: Periods,
     as_of_indexes: Sequence[int],
 ) -> dict[str, list[int]]:

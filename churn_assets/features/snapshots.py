@@ -13,7 +13,7 @@ from churn_assets.features.cells import features_from_cells, monthly_cells, reac
 from churn_assets.features.observed import hidden_windows, observed
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
-from churn_assets.history.known_days import Delivered, delivered
+from churn_assets.history.known_days import PassedExtracts, passed_until_now
 from churn_assets.history.merges import merges
 from churn_assets.history.periods import Periods
 from churn_assets.history.presence import Extracts
@@ -122,12 +122,12 @@ def customer_snapshots(lakehouse: Lakehouse, business: Business, days: Sequence[
     groups: dict[Periods, list[date]] = {}
     for day in sorted(set(days)):
         groups.setdefault(Periods.that_end_on(day), []).append(day)
-    now = delivered(lakehouse, business)
+    now = passed_until_now(lakehouse, business)
     built = [_snapshots_of(lakehouse, business, now, _Days(*group)) for group in groups.items()]
     return reduce(Snapshots.and_those_of, built)
 
 
-def _snapshots_of(lakehouse: Lakehouse, business: Business, now: Delivered, as_of: _Days) -> Snapshots:
+def _snapshots_of(lakehouse: Lakehouse, business: Business, now: PassedExtracts, as_of: _Days) -> Snapshots:
     """`customer_snapshots` of days on which the same periods end."""
     from pyspark.sql import functions as F
 

@@ -20,7 +20,7 @@ SMALL_PART = 10  # a window of which less than the tenth part is not known yet c
 
 
 @dataclass(frozen=True)
-class Delivered:
+class PassedExtracts:
     """What has passed silver: months, and by source the days of extracts, those of an open month included."""
 
     months: Known
@@ -44,13 +44,13 @@ class UnknownEnd:
         return self.days > max(self.usual, window_days // SMALL_PART)
 
 
-def delivered(lakehouse: Lakehouse, business: Business) -> Delivered:
+def passed_until_now(lakehouse: Lakehouse, business: Business) -> PassedExtracts:
     """What has passed silver now, from silver/reconciliation and the names in the landing zone."""
     found = passed_extracts(lakehouse)
-    return Delivered(known(lakehouse, business), {name: sorted(days) for name, days in found.items()})
+    return PassedExtracts(known(lakehouse, business), {name: sorted(days) for name, days in found.items()})
 
 
-def missing_months(business: Business, source: Source, now: Delivered, day: date) -> list[str]:
+def missing_months(business: Business, source: Source, now: PassedExtracts, day: date) -> list[str]:
     """The months before that of `day` that its snapshot needs of the source and that have not passed silver."""
     reach, periods = business.history_months(source), Periods.that_end_on(day)
     index = periods.index(day)
@@ -61,14 +61,14 @@ def missing_months(business: Business, source: Source, now: Delivered, day: date
     return not_passed(business, source, now.months, month_range(first, month_from_index(before)))
 
 
-def known_day(business: Business, source: Source, now: Delivered, day: date) -> date | None:
+def known_day(business: Business, source: Source, now: PassedExtracts, day: date) -> date | None:
     """The day of the newest extract up to `day` before which no month is missing; None if there is none."""
     missing = missing_months(business, source, now, day)
     until = min(day, month_end(missing[0])) if missing else day
     return max((d for d in now.extracts.get(source.name, ()) if d <= until), default=None)
 
 
-def unknown_end(business: Business, source: Source, now: Delivered, day: date) -> UnknownEnd:
+def unknown_end(business: Business, source: Source, now: PassedExtracts, day: date) -> UnknownEnd:
     """What the source has not told of the last days before the end of `day`.
 
     Nothing is missing at a month end whose months have passed, as for cohorts, nor of a source that does not deliver
