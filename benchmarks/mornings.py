@@ -1,4 +1,4 @@
-"""`python -m benchmarks.mornings FOLDER SEED [CUSTOMERS]`: does the score of a morning beat that of the month end before?
+"""`python -m benchmarks.mornings FOLDER SEED [CUSTOMERS]`: does a morning's score beat that of the month end before?
 
 It simulates 18 months of telecom in FOLDER/home, whose sources deliver every day from 2026-04 on, and trains as of
 2026-03-31. Then it scores every customer as of each day of April, and asks the truth who chose to leave in the 30 days

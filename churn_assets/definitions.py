@@ -29,9 +29,10 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.cross_checks.assets import cross_check_assets
 from churn_assets.features.assets import feature_assets
 from churn_assets.gold.assets import gold_assets
+from churn_assets.graph.as_of_day import ASKED_DAY
 from churn_assets.models.assets import model_assets
 from churn_assets.monitoring.assets import monitoring_assets
-from churn_assets.resources import LakehouseResource, SettingsResource, TrackingResource
+from churn_assets.resources import AskedDayResource, LakehouseResource, SettingsResource, TrackingResource
 from churn_assets.scores.assets import score_assets
 from churn_assets.serving.assets import serving_assets
 from churn_assets.serving.publication_asset import publication_assets
@@ -85,6 +86,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             "settings": SettingsResource.of(settings),
             "lakehouse": LakehouseResource.of(settings),
             "tracking": TrackingResource.of(tracking_of(settings, business)),
+            ASKED_DAY: AskedDayResource.configure_at_launch(),
         },
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )

@@ -2,16 +2,18 @@
 
 Deployment > Resources shows the values in effect, with secrets hidden. The values are those that the code location was
 loaded with, from `CHURN_*`; a run cannot change them in the launchpad, since sensors and other runs would go on with
-another lake.
+another lake. Only the day of the job `daily` can be asked for there.
 """
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, TypeVar
 
 import dagster as dg
 from pydantic import Field
 
+from churn_assets.graph.as_of_day import AskedDay, NoSuchDay
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.log.writing import start as start_log
 from churn_assets.settings import HIDDEN, Settings, without_secrets
@@ -128,6 +130,23 @@ class TrackingResource(_Shown[Tracking]):
         """The tracking itself; nothing is opened."""
         self._require(_tracking(self.in_effect))
         return self.in_effect
+
+
+class AskedDayResource(dg.ConfigurableResource[AskedDay]):
+    """The day that the job `daily` is as of; a run may ask for another one than the newest."""
+
+    as_of: str = Field("", description="As_of_date, YYYY-MM-DD; empty: the last whole day that is known.")
+
+    def create_resource(self, context: dg.InitResourceContext) -> AskedDay:
+        """The day.
+
+        Raises:
+            NoSuchDay: it is no date.
+        """
+        try:
+            return AskedDay(date.fromisoformat(self.as_of) if self.as_of else None)
+        except ValueError:
+            raise NoSuchDay(f"as_of is {self.as_of!r}; write a day as YYYY-MM-DD.") from None
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs a job over a range of months, or a job of a day, in this process and shows its progress.
+"""Runs a job over a range of months in this process and shows its progress.
 
 The run is in the Dagster instance of the home, so the UI shows it like any other.
 """
@@ -9,6 +9,8 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -19,7 +21,8 @@ from churn_assets.abandoned_runs import HOLDS_LOCK, alive, end_abandoned, told
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs, tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
-from churn_assets.graph.names import CHURN_MODEL
+from churn_assets.graph.as_of_day import ASKED_DAY
+from churn_assets.graph.names import CHURN_MODEL, DAILY
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse.engine.session import prepare, running_tasks
 from churn_assets.operations.log import writing as log
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
 
 POLL_SECONDS = 0.5
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # events are in the UI
 DISK_FULL = "No space left on device"  # as the operating system, Spark and Arrow say it
 FREE_SPACE = "the disk is full. Free some space, or move CHURN_HOME; then run the same months again."
 STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
@@ -111,16 +115,10 @@ def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None)
 
 
 def _log_run(
-    job: str,
-    months: Sequence[str],
-    run_id: str,
-    crash: Sequence[BaseException],
-    done: "Sequence[ExecuteInProcessResult]",
+    about: Mapping[str, Any], crash: Sequence[BaseException], done: "Sequence[ExecuteInProcessResult]"
 ) -> None:
     """Logs how a run of this process ended."""
-    about: dict[str, Any] = {"job": job, "run_id": run_id}
-    if months:
-        about["months"] = f"{months[0]} to {months[-1]}"
+    job = about["job"]
     if done and done[0].success:
         log.event("run.ended", f"The run {job} ended.", **about)
     else:
@@ -132,7 +130,7 @@ def require_months(settings: Settings, jobs: Sequence[str], months: Sequence[str
     """Checks that every job has these months, before the first of them runs.
 
     Raises:
-        MonthsError: no months, or a month that is not a partition of a job; months of a job that has none.
+        MonthsError: no months, or a month that is not a partition of a job.
     """
     for job in jobs:
         _job_of(settings, job, months)
@@ -142,11 +140,7 @@ def _job_of(settings: Settings, job: str, months: Sequence[str]) -> dg.JobDefini
     """The job, which has these months; MonthsError otherwise."""
     definition = build_defs(settings).resolve_job_def(job)
     partitions = definition.partitions_def
-    if partitions is None:
-        if months:
-            raise MonthsError(f"{job} runs as of a day and not for months.")
-        return definition
-    known = list(partitions.get_partition_keys())
+    known = list(partitions.get_partition_keys()) if partitions else []
     wrong = [month for month in months if month not in known]
     if wrong or not months:
         some = f"{', '.join(wrong[:3])}{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}"
@@ -163,20 +157,10 @@ def run_job(
     months: Sequence[str],
     console: Console | None,
     tags: Mapping[str, str] | None = None,
-    ops: Mapping[str, Any] | None = None,
 ) -> "ExecuteInProcessResult":
     """Runs `job` once for all `months` (contiguous), with a progress display if there is a console.
 
     After an interrupt (Ctrl-C) the run is canceled and the MLflow run of its training is failed.
-
-    Args:
-        instance: where the run is recorded.
-        settings: the deployment.
-        job: name of the job.
-        months: its months; none for a job without partitions, such as `daily`.
-        console: for the progress; None shows nothing.
-        tags: further tags of the run.
-        ops: config of its steps, as in Dagster's launchpad.
 
     Raises:
         MonthsError: no months, or a month that is not a partition of the job; nothing was started.
@@ -184,6 +168,40 @@ def run_job(
         RunError: a step failed; with the message of the step and the id of the run.
     """
     definition = _job_of(settings, job, months)
+    about = {"job": job, "months": f"{months[0]} to {months[-1]}"}
+    return _run(instance, settings, definition, about, console, range_tags(months) | dict(tags or {}))
+
+
+def run_daily(
+    instance: "DagsterInstance",
+    settings: Settings,
+    console: Console | None,
+    as_of: date | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> "ExecuteInProcessResult":
+    """Runs the job `daily` once, as of a day, by default the last whole day that is known; see `run_job`.
+
+    Raises:
+        JarsError: the Delta jars are not available; nothing was started.
+        RunError: a step failed; with the message of the step and the id of the run.
+    """
+    definition = build_defs(settings).resolve_job_def(DAILY)
+    asked = {"resources": {ASKED_DAY: {"config": {"as_of": str(as_of)}}}} if as_of else {}
+    about = {"job": DAILY, "as_of_date": str(as_of or "newest")}
+    return _run(instance, settings, definition, about, console, dict(tags or {}), asked)
+
+
+def _run(
+    instance: "DagsterInstance",
+    settings: Settings,
+    definition: dg.JobDefinition,
+    about: Mapping[str, Any],
+    console: Console | None,
+    tags: Mapping[str, str],
+    run_config: Mapping[str, Any] = MappingProxyType({}),
+) -> "ExecuteInProcessResult":
+    """Runs a job in a thread of this process, with a progress display if there is a console."""
+    job = definition.name
     prepare(settings, console)  # before the display of the run starts, and once instead of in every step
     total = len(definition.graph.node_dict)
     traced = {trace.TRACE_TAG: trace.current()} if trace.current() else {}
@@ -196,11 +214,8 @@ def run_job(
             done.append(
                 definition.execute_in_process(
                     instance=instance,
-                    tags=(range_tags(months) if months else {}) | HOLDS_LOCK | traced | dict(tags or {}),
-                    run_config={
-                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # events are in the UI
-                        "ops": dict(ops or {}),
-                    },
+                    tags=HOLDS_LOCK | traced | dict(tags),
+                    run_config=QUIET | dict(run_config),
                     raise_on_error=False,
                     run_id=run_id,
                 )
@@ -218,7 +233,7 @@ def run_job(
             tracking = tracking_of(settings, load_business(settings.business_path)) if trains else None
             _cancel(instance, run_id, tracking)
             raise
-        _log_run(job, months, run_id, crash, done)
+        _log_run({**about, "run_id": run_id}, crash, done)
         if crash:
             raise crash[0]
         if not done[0].success:

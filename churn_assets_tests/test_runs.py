@@ -78,28 +78,3 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         pytest.raises(runs.RunError, match=r"^writes: the disk is full"),
     ):
         runs.run_job(instance, settings, "ingest", ["2025-12"], None)
-
-
-def test_a_job_of_a_day_runs_without_months_and_with_its_config(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-
-    class Day(dg.Config):
-        as_of: str | None = None
-
-    @dg.asset
-    def today(config: Day) -> None:
-        told.append(str(config.as_of))
-
-    defs = dg.Definitions([today], jobs=[dg.define_asset_job("daily", dg.AssetSelection.assets("today"))])
-    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
-    settings = settings_for(tmp_path)
-    with runs.dagster_instance(settings) as instance:
-        runs.run_job(instance, settings, "daily", [], None)
-        runs.run_job(
-            instance, settings, "daily", [], None, ops={"today": {"config": {"as_of": "2025-12-07"}}}
-        )
-        with pytest.raises(runs.MonthsError, match="runs as of a day"):
-            runs.run_job(instance, settings, "daily", ["2025-12"], None)
-    assert told == ["None", "2025-12-07"]

@@ -13,6 +13,7 @@ from churn_assets.automation.schedules import GRACE
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 
+OF_A_DAY = (tables.EVENTS, tables.AUDIT_ACTS, tables.CURRENT_SNAPSHOT, tables.CURRENT_SCORES)
 DAY, MONTH = timedelta(days=1), timedelta(days=31)
 
 
@@ -23,7 +24,7 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     policies |= dict.fromkeys(("silver", "gold", "features", "scores", "monitoring", "serving"), monthly)
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
     daily = dg.FreshnessPolicy.time_window(fail_window=2 * DAY, warn_window=DAY + timedelta(hours=1))
-    policies |= {table.path: daily for table in (tables.EVENTS, tables.AUDIT_ACTS)}
+    policies |= {table.path: daily for table in OF_A_DAY}
     for source in business.sources:
         if source.delivery == "as_needed":  # each ingest writes its table, whether it delivered or not
             policies[f"bronze/{source.name}"] = monthly

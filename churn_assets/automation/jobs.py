@@ -1,7 +1,8 @@
 """Jobs: named selections for the launchpad, the command line, sensors and schedules.
 
 A job has one partitioning only (Dagster refuses a mixture), so no job contains both ingest months and cohorts. No step
-takes config: every decision is in churn.yaml, so that a run can be repeated.
+takes config: every decision is in churn.yaml, so that a run can be repeated. Only the day of the job `daily` may be
+asked for, by the resource `asked_day`.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from churn_assets.automation.tidying import tidy_job
 from churn_assets.contracts.business import Business
 from churn_assets.graph.names import (
     COLLECT,
+    DAILY,
     INGEST,
     MONITOR,
     MONTH_END,
@@ -27,9 +29,11 @@ from churn_assets.lakehouse import tables
 
 # The lights of readers are replaced by every run that computes something.
 STATUS = dg.AssetSelection.assets(SERVING_STATUS.key)
+# What is as of a day has no months.
+OF_THE_DAY = dg.AssetSelection.assets(tables.CURRENT_SNAPSHOT.key, tables.CURRENT_SCORES.key)
 MONTH_END_JOB = dg.define_asset_job(
     MONTH_END,
-    dg.AssetSelection.groups("features", "scores", "monitoring", "serving"),
+    dg.AssetSelection.groups("features", "scores", "monitoring", "serving") - OF_THE_DAY,
     description=(
         "Snapshots, labels, scores, segments, drift and realised quality of the cohorts of some months, and a release. "
         "Runs at the end of a month, and when late extracts change an old cohort."
@@ -39,6 +43,12 @@ SETTLE_JOB = dg.define_asset_job(
     SETTLE,
     dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring") | STATUS,
     description="Labels of cohorts whose outcome is now known, and the realised quality of their scores.",
+)
+DAILY_JOB = dg.define_asset_job(
+    DAILY,
+    OF_THE_DAY | STATUS,
+    description="Features and scores of every customer as of the last whole day, by the champion in charge. Trains "
+    "nothing.",
 )
 
 
@@ -54,7 +64,7 @@ def jobs(business: Business) -> list[Any]:
         ),
         dg.define_asset_job(
             SNAPSHOT,
-            groups("features") | STATUS,
+            (groups("features") - OF_THE_DAY) | STATUS,
             description="Features and labels of cohorts, without scores.",
         ),
         dg.define_asset_job(
@@ -67,7 +77,7 @@ def jobs(business: Business) -> list[Any]:
         ),
         dg.define_asset_job(
             SCORE,
-            groups("scores", "serving"),
+            groups("scores", "serving") - OF_THE_DAY,
             description="Scores and segments of cohorts, by the champion at that time, how long customers stay, and a "
             "release.",
         ),
@@ -78,6 +88,7 @@ def jobs(business: Business) -> list[Any]:
         ),
         MONTH_END_JOB,
         SETTLE_JOB,
+        DAILY_JOB,
         dg.define_asset_job(
             PUNCTUALITY,
             dg.AssetSelection.checks(*(dg.AssetCheckKey(key, ON_TIME) for key in bronze)),

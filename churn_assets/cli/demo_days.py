@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from churn_assets.contracts.business import Business
-from churn_assets.graph.names import DAILY, INGEST
+from churn_assets.graph.names import INGEST
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import days_of, month_end, month_of
 from churn_assets.reporting.progress_display import display_on
-from churn_assets.runs import run_job
+from churn_assets.runs import run_daily, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulator.coming import coming_days, deliver_day
 from churn_assets.simulator.extracts import unfinished
@@ -92,7 +92,7 @@ def live_days(
             display.hear("its extracts arrive")
             deliver_day(coming, landing, day)
             run_job(instance, settings, INGEST, [month_of(day)], None)
-            run_job(instance, settings, DAILY, [], None)
+            run_daily(instance, settings, None, day)
             display.end(str(day))
 
 

@@ -1,4 +1,4 @@
-"""The commands `demo`, `simulate`, `run`, `summary`, `catalogue` and `doctor`."""
+"""The commands `demo`, `simulate`, `run`, `daily`, `summary`, `catalogue` and `doctor`."""
 
 import sys
 import time
@@ -9,6 +9,8 @@ import click
 from churn_assets.cli.options import SEED, customers_option, month_of_word, output, settings_of_process
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from churn_assets.settings import Settings
 
 
@@ -160,6 +162,22 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
                 _tell_ingest(settings, months)
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
+
+
+@click.command()
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="The day to score; default: yesterday, or the newest extract once the calendar has ended.",
+)
+def daily(as_of: "datetime | None") -> None:
+    """Score every customer as of a day, between month ends too, and tell what moved; the UI shows the run."""
+    from churn_assets.runs import dagster_instance, run_daily
+
+    settings, console = settings_of_process(), output()
+    with dagster_instance(settings, console) as instance:
+        run_daily(instance, settings, console, as_of.date() if as_of else None)
 
 
 def _tell_ingest(settings: "Settings", months: list[str]) -> None:

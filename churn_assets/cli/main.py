@@ -55,6 +55,7 @@ for command in (
     lake.demo,
     lake.simulate,
     lake.run,
+    lake.daily,
     lake.summary,
     lake.catalogue,
     lake.doctor,

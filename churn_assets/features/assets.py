@@ -9,9 +9,11 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
+from churn_assets.features.current_snapshot import current_snapshot_asset
 from churn_assets.features.labels import Cohort, churn_labels, cohorts
 from churn_assets.features.snapshots import customer_snapshots
-from churn_assets.graph.checks import CheckFailed, passed, require_unique
+from churn_assets.features.written_snapshots import ONE_ROW, population_report, write_snapshots
+from churn_assets.graph.checks import CheckFailed, passed
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import observed_months, partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
@@ -23,10 +25,8 @@ from churn_assets.months import month_end, month_of
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
 from churn_assets.silver.reconciliation import extract_dates, first_extracts
 
-ONE_ROW = "one_row_per_customer"
 NOT_EARLY = "no_label_before_maturity"
 NOT_FROM_GAPS = "no_label_from_incomplete_feed"
-Population = Mapping[tuple[str, str], int]  # customers by as_of_date and reason of exclusion, or "eligible"
 
 
 def _snapshots(business: Business) -> dg.AssetsDefinition:
@@ -60,12 +60,14 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         months = partition_range(context)
         with incomplete_fails(EVERY_SOURCE_COMPLETE):
             require_history(lakehouse, business, months[0], months[-1])
-        commit, population, counts = _write_snapshots(lakehouse, business, months, context.run.run_id)
+        built = customer_snapshots(lakehouse, business, [month_end(month) for month in months])
+        where, run_id = as_of_between(months), context.run.run_id
+        commit, population, counts = write_snapshots(lakehouse, table, built, where, run_id)
         return materialized(
             lakehouse,
             table,
             commit,
-            {"population": _population_report(population), "features": len(business.features)},
+            {"population": population_report(population), "features": len(business.features)},
             [
                 passed(EVERY_SOURCE_COMPLETE, {"known until": str(month_end(months[-1]))}),
                 passed(ONE_ROW, counts),
@@ -73,46 +75,6 @@ def _snapshots(business: Business) -> dg.AssetsDefinition:
         )
 
     return snapshots
-
-
-def _write_snapshots(
-    lakehouse: Lakehouse, business: Business, months: Sequence[str], run_id: str
-) -> tuple[Commit, Population, Mapping[str, Any]]:
-    """Writes the cohorts of these months; their commit, their population, and what was counted for ONE_ROW.
-
-    Raises:
-        CheckFailed: a cohort has not exactly one row per eligible customer; nothing was committed.
-    """
-    days = [month_end(month) for month in months]
-    table, built = tables.customer_snapshots(business), customer_snapshots(lakehouse, business, days)
-    try:
-        with lakehouse.draft(table, built.snapshots) as draft:
-            counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_ROW)
-            population = {
-                (str(r.as_of_date), r.excluded or "eligible"): r["count"]
-                for r in built.people.groupBy("as_of_date", "excluded").count().collect()
-            }
-            eligible = sum(n for (_, reason), n in population.items() if reason == "eligible")
-            if eligible != counts["rows"]:
-                raise CheckFailed(
-                    ONE_ROW,
-                    f"{counted(eligible, 'customer is', 'customers are')} eligible, but there are "
-                    f"{counted(counts['rows'], 'snapshot')}.",
-                    "This is a defect of this software; please report it.",
-                    {"eligible customers": eligible, "snapshots": counts["rows"]},
-                )
-            commit = draft.replace(as_of_between(months), run_id=run_id)
-    finally:
-        built.release()
-    return commit, population, counts
-
-
-def _population_report(population: Population) -> Any:
-    """Returns a table of the eligible customers and of the excluded ones by reason, a row per cohort."""
-    reasons = sorted({reason for _, reason in population})
-    days = sorted({day for day, _ in population})
-    rows = [[day, *(population.get((day, reason), 0) for reason in reasons)] for day in days]
-    return table_metadata(["as_of_date", *reasons], rows)
 
 
 def _labels(business: Business) -> dg.AssetsDefinition:
@@ -243,5 +205,5 @@ def _label_report(counts: Sequence[Mapping[str, Any]], months: Sequence[str]) ->
 
 
 def feature_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """The assets of snapshots and labels."""
-    return [_snapshots(business), _labels(business)]
+    """The assets of snapshots and labels, and that of current snapshots."""
+    return [_snapshots(business), _labels(business), current_snapshot_asset(business)]

@@ -8,7 +8,8 @@ POOL = "spark"
 # Jobs; the command line has a command of the same name for most of them.
 INGEST, SNAPSHOT, TRAIN, SCORE, MONITOR = "ingest", "snapshot", "train", "score", "monitor"
 MONTH_END, SETTLE, PUNCTUALITY, TIDY = "month_end", "settle", "punctuality", "tidy"
-COLLECT, DAILY = "collect", "daily"
+COLLECT = "collect"
+DAILY = "daily"
 
 # Tags of a run: the reason as text, and for a training which of the two reasons requested it.
 WHY, REQUESTED_BY = "churn/why", "churn/retraining"

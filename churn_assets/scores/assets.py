@@ -19,9 +19,11 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.models.champions import Champion, champion_at
-from churn_assets.models.decisions import ChampionGone, decided, load_champion
+from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared_features import undeclared, without_values
 from churn_assets.months import add_months, month_end
+from churn_assets.scores.current_scores import current_scores_asset
+from churn_assets.scores.in_charge import FEATURES_AT_HAND, ONE_PROBABILITY, model_of
 from churn_assets.scores.lifetime_assets import lifetime_assets
 from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
@@ -31,10 +33,6 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from churn_assets.ml.portable.model import PortableModel
-
-FEATURES_AT_HAND = "champion_has_its_features"
-ONE_PROBABILITY = "one_probability_per_customer"
 ONE_SEGMENT = "one_segment_per_customer"
 SCORE_CHECKS = {
     EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months that the cohorts are made of.",
@@ -158,7 +156,7 @@ def _scored(
     parts, slices = [], []
     for version in sorted({c.model_version for c in in_charge.values()}):
         days = [month_end(m) for m, c in in_charge.items() if c.model_version == version]
-        model = _model_of(
+        model = model_of(
             lakehouse, tracking, next(c for c in in_charge.values() if c.model_version == version)
         )
         _require_features(lakehouse, model.transformation.features, business, version, days)
@@ -167,20 +165,6 @@ def _scored(
         listed = ", ".join(f"'{d}'" for d in days)
         slices.append(f"(model_version = '{version}' AND as_of_date IN ({listed}))")
     return reduce(lambda a, b: a.unionByName(b), parts), " OR ".join(slices)
-
-
-def _model_of(lakehouse: Lakehouse, tracking: Tracking, champion: Champion) -> "PortableModel":
-    """Returns the model of a champion.
-
-    Raises:
-        CheckFailed: it was deleted in MLflow.
-    """
-    try:
-        return load_champion(lakehouse, tracking, champion)
-    except ChampionGone as error:
-        found, _, remedy = str(error).partition(" was deleted in MLflow. ")
-        evidence = {"model version": champion.model_version, "in charge from": str(champion.in_charge_from)}
-        raise CheckFailed(FEATURES_AT_HAND, f"{found} was deleted in MLflow.", remedy, evidence) from None
 
 
 def _judge_scores(
@@ -289,5 +273,10 @@ def _judge_segments(draft: TableDraft, scores: "DataFrame") -> tuple[dict[str, i
 
 
 def score_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """Returns the assets of scores and segments, and those of the survival view."""
-    return [_scores(business), _segments(business), *lifetime_assets(business)]
+    """Returns the assets of scores and segments, those of the survival view, and that of current scores."""
+    return [
+        _scores(business),
+        _segments(business),
+        *lifetime_assets(business),
+        current_scores_asset(business),
+    ]

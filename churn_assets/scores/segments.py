@@ -20,6 +20,22 @@ def _fits(when: When) -> "Column":
 
 def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segments) -> "DataFrame":
     """Returns one segment per customer and as_of_date, from scores of one version per cohort and the value feature."""
+    return with_segments(scores, snapshots, rules).select(
+        "customer_key",
+        "as_of_date",
+        "segment",
+        "action",
+        "risk_tier",
+        "value_tier",
+        "driver",
+        "probability",
+        "value",
+        "model_version",
+    )
+
+
+def with_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segments) -> "DataFrame":
+    """Adds value, risk_tier, value_tier, segment and action to the scores; ranks are those of their as_of_date."""
     from pyspark.sql import functions as F
 
     value = snapshots.select("customer_key", "as_of_date", F.col(rules.value.feature).alias("value"))
@@ -32,15 +48,7 @@ def customer_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segmen
     chosen = reduce(
         lambda chain, r: chain.when(_fits(r.when), told(r)), others, F.when(_fits(first.when), told(first))
     )
-    return tiered.withColumn("_rule", chosen).select(
-        "customer_key",
-        "as_of_date",
-        "_rule.segment",
-        "_rule.action",
-        "risk_tier",
-        "value_tier",
-        "driver",
-        "probability",
-        "value",
-        "model_version",
+    told_by_rule = tiered.withColumn("_rule", chosen)
+    return told_by_rule.withColumns({name: F.col(f"_rule.{name}") for name in ("segment", "action")}).drop(
+        "_rule"
     )

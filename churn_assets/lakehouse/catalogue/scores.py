@@ -143,7 +143,12 @@ CURRENT_SCORES = Table(
             "Sources that are behind their promise, as `usage known until 2026-06-24`, several joined by `; `; null "
             "where every source is on time.",
         ),
-        LakeColumn("known_until", "date", "Day until which the oldest source is known.", required=True),
+        LakeColumn(
+            "known_until",
+            "date",
+            "Day until which the oldest of the sources is known that deliver regularly; null while one of them is not "
+            "known at all.",
+        ),
     ),
     row_key=("customer_key", "as_of_date"),
     time="as known at the as_of_date; deciles and tiers are ranks of that day",

@@ -1,6 +1,7 @@
 """Reasons of a score: the features that raised it most, in the words of the business."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REASONS = 3
+NOTABLE_MOVE = 0.01  # of the log-odds
 NOTABLE_SHARE = 0.01  # a percentage point
 CALENDAR = (
     0.12  # a month may be that much shorter or longer than the one before; of m months, the m-th part of it
 )
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Values of features, and (rows, features) what each contributes to the score."""
+
+    columns: "Mapping[str, NDArray[Any]]"
+    contributions: "NDArray[np.float64]"
 
 
 class Wording:
@@ -105,6 +115,35 @@ class Wording:
         sums = np.array([contributions[:, at].cumsum(axis=1)[:, -1] for at in self._of_driver])
         strongest: NDArray[np.object_] = np.array(self._drivers, dtype=object)[sums.argmax(axis=0)]
         return strongest
+
+    def moves(self, now: Explanation, then: Explanation) -> "NDArray[np.object_]":
+        """(rows,): in words, the reason whose contribution to the score has changed most since `then`; None without.
+
+        A reason that has come says what is now, one that has gone what was then. A feature of which both days say the
+        same is passed over, and so is a change of less than NOTABLE_MOVE.
+        """
+        import numpy as np
+
+        moved = (now.contributions - then.contributions)[:, self._positions]
+        found = np.full(len(moved), None, dtype=object)
+        if not self._nameable:
+            return found
+        open_rows = np.arange(len(moved))
+        while len(open_rows):
+            size = np.abs(moved[open_rows])
+            strongest = size.argmax(axis=1)
+            large = size[np.arange(len(open_rows)), strongest] >= NOTABLE_MOVE
+            open_rows, strongest = open_rows[large], strongest[large]
+            for at in set(strongest.tolist()):
+                rows, feature = open_rows[strongest == at], self._nameable[at]
+                told = self._sentences(feature, rows, now.columns)
+                before = self._sentences(feature, rows, then.columns)
+                rose = moved[rows, at] > 0
+                gone = np.array([f"no longer: {text}" for text in before], dtype=object)
+                found[rows] = np.where(told == before, None, np.where(rose, told, gone))
+                moved[rows, at] = 0.0
+            open_rows = open_rows[np.equal(found[open_rows], None)]
+        return found
 
     def _sentences(
         self, feature: Feature, rows: "NDArray[np.intp]", columns: "Mapping[str, NDArray[Any]]"
@@ -237,6 +276,22 @@ def _strongest(left: "NDArray[np.float64]") -> "tuple[NDArray[np.intp], NDArray[
 
     strongest = left.argmax(axis=1)
     return strongest, left[np.arange(len(left)), strongest] > 0
+
+
+def moved_reasons(
+    now: "tuple[pd.DataFrame, pd.DataFrame]",
+    then: "tuple[pd.DataFrame, pd.DataFrame]",
+    features: Sequence[Feature],
+    typical: Mapping[str, float],
+) -> "NDArray[np.object_]":
+    """Returns `Wording.moves` between two days, each a pair of snapshots and contributions with the same rows."""
+    import numpy as np
+
+    def explained(frame: "pd.DataFrame", contributions: "pd.DataFrame") -> Explanation:
+        columns = {f.name: _array(frame[f.name]) for f in features}
+        return Explanation(columns, contributions.to_numpy(np.float64))
+
+    return Wording(now[1].columns.tolist(), features, typical).moves(explained(*now), explained(*then))
 
 
 def main_drivers(contributions: "pd.DataFrame", features: Sequence[Feature]) -> "NDArray[np.object_]":

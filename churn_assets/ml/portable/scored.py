@@ -24,10 +24,22 @@ def score_frame(frame: "pd.DataFrame", model: PortableModel, features: Sequence[
 
     Reasons and driver use only features that the model reads and that `features` (as declared today) contains.
     """
-    given = set(model.transformation.features)
-    features = [f for f in features if f.name in given]
+    return scored_and_explained(frame, model, features)[0]
+
+
+def scored_and_explained(
+    frame: "pd.DataFrame", model: PortableModel, features: Sequence[Feature]
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Returns `score_frame`, and the contributions that it is told from."""
+    features = readable(model, features)
     scored, contributions = model.score_and_explain(frame)
     words = reasons(frame, contributions, features, typical_values(model))
     for position, name in enumerate(REASON_NAMES):
         scored[name] = words[:, position]
-    return scored.assign(driver=main_drivers(contributions, features))
+    return scored.assign(driver=main_drivers(contributions, features)), contributions
+
+
+def readable(model: PortableModel, features: Sequence[Feature]) -> list[Feature]:
+    """Returns those of the features that the model reads."""
+    given = set(model.transformation.features)
+    return [f for f in features if f.name in given]

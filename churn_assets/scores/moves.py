@@ -1,0 +1,161 @@
+"""Scores of one day with what the same model gives earlier snapshots of the customer, and what moved since."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.feature import Feature
+from churn_assets.contracts.segments import Segments
+from churn_assets.ml.portable.model import PortableModel
+from churn_assets.ml.portable.reasons_in_words import moved_reasons
+from churn_assets.ml.portable.scored import REASON_NAMES, readable, scored_and_explained, typical_values
+from churn_assets.scores.deciles_and_tiers import with_decile
+from churn_assets.scores.segments import with_segments
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+KEYS = ["customer_key", "as_of_date"]
+# The earlier days of EARLIER. What moved is told since the first of MOVED_SINCE that the customer has a snapshot of.
+DAY_BEFORE, WEEK_BEFORE, MONTH_END = "day_before", "week_before", "month_end"
+EARLIER = (DAY_BEFORE, WEEK_BEFORE, MONTH_END)
+MOVED_SINCE = (WEEK_BEFORE, MONTH_END)
+DATED = "#as_of_date"  # of an earlier snapshot; null where the customer has none
+TEXTS = (*REASON_NAMES, "driver", "moved_reason")
+SCORED = (
+    "customer_key string, as_of_date date, raw double, probability double, "
+    + "".join(f"{name} string, " for name in TEXTS)
+    + "".join(f"probability_{name} double, " for name in EARLIER)
+    + "moved_since date"
+)
+
+
+def current_scores(
+    today: "DataFrame",
+    earlier: "Mapping[str, DataFrame]",
+    model: PortableModel,
+    model_version: str,
+    features: Sequence[Feature],
+    rules: Segments,
+) -> "DataFrame":
+    """Scores of the snapshots of one day, as scores/current_scores but for what is told of sources.
+
+    Args:
+        today: snapshots of the day, with the features of the model.
+        earlier: name of EARLIER -> snapshots of that day; a day without snapshots is left out.
+        model: scores all of them.
+        model_version: its version.
+        features: as declared today.
+        rules: of the segments.
+    """
+    from pyspark.sql import functions as F
+
+    names = list(model.transformation.features)
+    wide = today.select(*KEYS, *names)
+    for day, snapshots in earlier.items():
+        then = snapshots.select(
+            "customer_key",
+            F.col("as_of_date").alias(f"{day}{DATED}"),
+            *(F.col(name).alias(f"{day}#{name}") for name in names),
+        )
+        wide = wide.join(then, "customer_key", "left")
+
+    days = list(earlier)  # what workers are sent must not hold frames
+
+    def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        for batch in batches:
+            if batch.num_rows:
+                yield _scored(batch, model, features, days)
+
+    scored = with_decile(wide.mapInArrow(score, SCORED)).withColumn("model_version", F.lit(model_version))
+    return with_segments(scored, today, rules)
+
+
+def _scored(
+    batch: "pa.RecordBatch", model: PortableModel, features: Sequence[Feature], earlier: Sequence[str]
+) -> "pa.RecordBatch":
+    """The columns of SCORED for the rows of a batch."""
+    import pyarrow as pa
+
+    names = list(model.transformation.features)
+    frame = batch.select(names).to_pandas()
+    scored, contributions = scored_and_explained(frame, model, features)
+    found: dict[str, Any] = {name: scored[name].to_numpy() for name in scored.columns}
+    past = {day: _past(batch, day, names) for day in earlier}
+    for day in EARLIER:
+        found[f"probability_{day}"] = _probabilities(past.get(day), model, batch.num_rows)
+    found["moved_reason"], found["moved_since"] = _moved(
+        (frame, contributions), [past[day] for day in MOVED_SINCE if day in past], model, features
+    )
+    schema = pa.schema(
+        [
+            ("raw", pa.float64()),
+            ("probability", pa.float64()),
+            *((name, pa.string()) for name in TEXTS),
+            *((f"probability_{day}", pa.float64()) for day in EARLIER),
+            ("moved_since", pa.date32()),
+        ]
+    )
+    columns = [pa.array(found[field.name], field.type, from_pandas=True) for field in schema]
+    return pa.RecordBatch.from_arrays(
+        [*batch.select(KEYS).columns, *columns], [*KEYS, *(field.name for field in schema)]
+    )
+
+
+def _past(batch: "pa.RecordBatch", day: str, names: Sequence[str]) -> "pd.DataFrame":
+    """The snapshots of an earlier day and their `as_of_date`: rows of the batch whose customer has one."""
+    wanted = [f"{day}{DATED}", *(f"{day}#{name}" for name in names)]
+    frame = batch.select(wanted).rename_columns(["#day", *names]).to_pandas()
+    return frame[frame["#day"].notna()]
+
+
+def _probabilities(past: "pd.DataFrame | None", model: PortableModel, rows: int) -> Any:
+    """The probability of each row by an earlier snapshot; NaN where there is none."""
+    import numpy as np
+
+    found = np.full(rows, np.nan)
+    if past is not None and len(past):
+        found[past.index] = model.score(past)["probability"]
+    return found
+
+
+def _moved(
+    now: "tuple[pd.DataFrame, pd.DataFrame]",
+    past: "Sequence[pd.DataFrame]",
+    model: PortableModel,
+    features: Sequence[Feature],
+) -> tuple[Any, Any]:
+    """What moved most since the first of the earlier days that a customer has a snapshot of, and that day."""
+    import numpy as np
+    import pandas as pd
+
+    frame, contributions = now
+    reason = np.full(len(frame), None, dtype=object)
+    since: Any = np.full(len(frame), None, dtype=object)
+    rest = frame.index
+    chosen = []
+    for then in past:
+        chosen.append(then[then.index.isin(rest)])
+        rest = rest.difference(then.index)
+    then = pd.concat(chosen) if chosen else frame.iloc[:0]
+    if len(then):
+        rows = then.index
+        told = readable(model, features)
+        before = (then, model.contributions(then))
+        here = (frame.loc[rows], contributions.loc[rows])
+        reason[rows] = moved_reasons(here, before, told, typical_values(model))
+        since[rows] = then["#day"].to_numpy()
+    return reason, since
+
+
+def days_before(day: date) -> dict[str, date]:
+    """Name of EARLIER -> that day before `day`."""
+    from datetime import timedelta
+
+    return {
+        DAY_BEFORE: day - timedelta(days=1),
+        WEEK_BEFORE: day - timedelta(days=7),
+        MONTH_END: day.replace(day=1) - timedelta(days=1),
+    }
