@@ -73,7 +73,7 @@ class Lived:
 def scores(day: date, probabilities: tuple[float, ...], before: float = 0.1) -> pa.Table:
     """Current scores of one customer per probability, who had `before` at the month end."""
     rows: list[dict[str, Any]] = [
-        {name: None for name in tables.CURRENT_SCORES.types}
+        dict.fromkeys(tables.CURRENT_SCORES.types)
         | {
             "customer_key": f"k{number}",
             "as_of_date": day,
