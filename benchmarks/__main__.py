@@ -3,9 +3,10 @@
 Parts: `demo` (and the model against the truth), `naive` (the same graph with a process and a default session per
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
 events), `features` (against SQL for DuckDB), `study` (flat files, against untuned learners), `cdnow` (upper bound of
-the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of model
-on one machine and on Spark), `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many
-simulated worlds), `api` (the HTTP service), `app` (the page of the retention team).
+the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of
+model on one machine and on Spark), `days` (models by day of the month), `ten` (ten times the customers), `log` (a
+record of the log), `loop` (retraining over many simulated worlds), `api` (the HTTP service), `app` (the page of the
+retention team).
 """
 
 import json
@@ -19,11 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+import yaml
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cdnow import CDNOW, within_the_test_cohort
 from benchmarks.cost import Cost, churn_assets, measure
+from benchmarks.days import JUDGED, MONTH_END
 from benchmarks.log import PROMISED as PROMISED_OF_A_RECORD
 from benchmarks.log import microseconds
 from benchmarks.loop import worlds
@@ -40,6 +43,7 @@ FIRST_SNAPSHOT = "2025-06"
 LANDED = 10_000
 SCORED = 1_000_000
 LEARNED = 200_000
+WORLDS_OF_DAYS = 7, 11
 PAGE_CUSTOMERS = 50_000, 1_000_000
 
 
@@ -240,6 +244,33 @@ def candidates(bench: Bench) -> None:
         bench.note(line["candidate"], None, remark)
 
 
+def days(bench: Bench) -> None:
+    """Measures models that learned from month ends alone, and from other days too, by day of the month."""
+    for seed in WORLDS_OF_DAYS:
+        home = bench.home(f"days {seed}")
+        file = business_between(bench.folder / f"business of days {seed}", FIRST, LAST) / "churn.yaml"
+        content = yaml.safe_load(file.read_text())
+        content["training"]["as_of_days"] = list(JUDGED)
+        file.write_text(yaml.safe_dump(content, sort_keys=False))
+        env = {"CHURN_HOME": home, "CHURN_BUSINESS": str(file.parent)}
+        churn_assets("simulate", "--customers", str(bench.customers), "--seed", str(seed), **env)
+        churn_assets("run", "ingest", "--from", FIRST, "--to", LAST, **env)
+        churn_assets("run", "snapshot", "--from", FIRST_SNAPSHOT, "--to", LAST, **env)
+        measure(sys.executable, "-m", "benchmarks.days", home, **env)
+        for line in json.loads((Path(home) / "days.json").read_text()):
+            learned = (
+                f"month ends and day {', '.join(map(str, line['learned']))}"
+                if line["learned"]
+                else "month ends"
+            )
+            day = "the month end" if line["day"] == MONTH_END else f"day {line['day']}"
+            told = (
+                f"{name} {{:.3f}} ({{:.3f}} to {{:.3f}})".format(*line[name])
+                for name in ("auc", "slope", "ratio")
+            )
+            bench.note(f"world {seed}, as of {day}, learned from {learned}", None, ", ".join(told))
+
+
 def ten(bench: Bench) -> None:
     """Measures the demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -293,6 +324,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "api": api,
     "app": app,
     "candidates": candidates,
+    "days": days,
     "ten": ten,
     "log": log,
     "loop": loop,

@@ -5,6 +5,7 @@ Contains no logic, starts no JVM and reads no files but the business folder.
 
 import dagster as dg
 
+from churn_assets.automation.daily_sensor import daily_scores_sensor
 from churn_assets.automation.delivery_sensor import (
     channels_check,
     deliver_messages_sensor,
@@ -76,6 +77,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         schedules=schedules(business),
         sensors=[
             ingest_new_files_sensor(business),
+            daily_scores_sensor(business),
             refresh_cohorts_sensor(business),
             retrain_on_degradation_sensor(business),
             retrain_on_new_data_sensor(business),
@@ -86,7 +88,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             "settings": SettingsResource.of(settings),
             "lakehouse": LakehouseResource.of(settings),
             "tracking": TrackingResource.of(tracking_of(settings, business)),
-            ASKED_DAY: AskedDayResource.configure_at_launch(),
+            ASKED_DAY: AskedDayResource(),
         },
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )

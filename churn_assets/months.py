@@ -46,6 +46,11 @@ def days_of(month: str) -> list[date]:
     return [first.replace(day=number + 1) for number in range(month_end(month).day)]
 
 
+def day_of(month: str, day: int) -> date:
+    """That day of the month."""
+    return date(int(month[:4]), int(month[5:7]), day)
+
+
 def spans(months: Iterable[str]) -> list[tuple[str, str]]:
     """The fewest contiguous ranges (first, last) that cover exactly these months, ascending."""
     found: list[tuple[str, str]] = []

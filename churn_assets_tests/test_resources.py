@@ -1,6 +1,7 @@
 """Settings, lakehouse and tracking as Dagster resources."""
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import dagster as dg
 import pytest
 
 from churn_assets.definitions import build_defs
+from churn_assets.graph.as_of_day import AskedDay
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.resources import LakehouseResource, SettingsResource, TrackingResource
+from churn_assets.resources import AskedDayResource, LakehouseResource, SettingsResource, TrackingResource
 from churn_assets.settings import Settings, without_secrets
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import settings_for
@@ -53,6 +55,34 @@ def test_assets_are_given_what_the_settings_say_secrets_included(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("config", "given"),
+    [
+        ({}, AskedDay()),
+        ({"as_of": ""}, AskedDay()),
+        ({"as_of": "2026-06-15"}, AskedDay(date(2026, 6, 15))),
+        ({"as_of": "15 June"}, None),
+    ],
+)
+def test_a_run_may_ask_for_a_day(tmp_path: Path, config: Mapping[str, str], given: AskedDay | None) -> None:
+    found: list[AskedDay] = []
+
+    @dg.asset
+    def probe(asked_day: dg.ResourceParam[AskedDay]) -> None:
+        found.append(asked_day)
+
+    done = dg.materialize(
+        [probe],
+        resources=_resources(settings_for(tmp_path)),
+        run_config={"resources": {"asked_day": {"config": config}}},
+        raise_on_error=False,
+    )
+    assert (done.success, found) == ((False, []) if given is None else (True, [given]))
+    if given is None:
+        [failed] = [e for e in done.all_events if e.event_type_value == "RESOURCE_INIT_FAILURE"]
+        assert "'15 June'; write a day as YYYY-MM-DD" in str(failed.event_specific_data)
+
+
+@pytest.mark.parametrize(
     ("resource", "field", "value"),
     [("lakehouse", "lake", "/elsewhere"), ("settings", "keep_days", 7), ("tracking", "experiment", "mine")],
 )
@@ -75,6 +105,7 @@ def test_they_are_configurable_resources_and_show_every_setting(tmp_path: Path) 
         "settings": SettingsResource,
         "lakehouse": LakehouseResource,
         "tracking": TrackingResource,
+        "asked_day": AskedDayResource,
     }
     assert all(issubclass(kind, dg.ConfigurableResource) for kind in kinds.values())
     assert SettingsResource.model_fields.keys() - {"in_effect"} == Settings.model_fields.keys()

@@ -26,7 +26,7 @@ MONTHS = [f"2025-0{m}" for m in range(1, 7)]
 LOST = "2025-05"
 INGEST = dg.AssetSelection.groups("bronze", "silver")
 AGAIN = dg.AssetSelection.assets(["bronze", "usage"], ["silver", "usage"], ["silver", "reconciliation"])
-FEATURED = dg.AssetSelection.groups("features")
+FEATURED = dg.AssetSelection.groups("features") - dg.AssetSelection.assets(tables.CURRENT_SNAPSHOT.key)
 SNAPSHOTS = dg.AssetSelection.assets(["features", "customer_snapshots"])
 WINDOWS = {"observation_months": 3, "gap_days": 7, "outcome_days": 30, "settlement_days": 3}
 # an entity, a spell, events that are told once and events that change later

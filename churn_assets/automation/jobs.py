@@ -39,9 +39,10 @@ MONTH_END_JOB = dg.define_asset_job(
         "Runs at the end of a month, and when late extracts change an old cohort."
     ),
 )
+LABELS = dg.AssetSelection.groups("features") & dg.AssetSelection.key_substring("_labels")
 SETTLE_JOB = dg.define_asset_job(
     SETTLE,
-    dg.AssetSelection.assets(tables.CHURN_LABELS.key) | dg.AssetSelection.groups("monitoring") | STATUS,
+    LABELS | dg.AssetSelection.groups("monitoring") | STATUS,
     description="Labels of cohorts whose outcome is now known, and the realised quality of their scores.",
 )
 DAILY_JOB = dg.define_asset_job(

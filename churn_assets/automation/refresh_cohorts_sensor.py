@@ -157,7 +157,7 @@ def settling_months(lakehouse: Lakehouse, business: Business, months: Iterable[s
         extracts = extract_dates(lakehouse, business.label_source)
     except SilverIncomplete:
         return {}
-    dates = cohorts(sorted(months), business.file.windows, extracts)
+    dates = cohorts(map(month_end, sorted(months)), business.file.windows, extracts)
     return {month_of(c.as_of_date): month_of(c.label_available_at) for c in dates if c.mature}
 
 

@@ -1,4 +1,6 @@
-"""The schedules, in UTC: the nightly ingest, the cohort of a month end, the delivery check, the log, the clean-up."""
+"""The schedules, in UTC: the nightly ingest, the scores of the day, the cohort of a month end, the delivery check,
+the log, the clean-up.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,7 +10,7 @@ import dagster as dg
 from churn_assets.automation.traced_requests import traced
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.calendar import Calendar
-from churn_assets.graph.names import COLLECT, INGEST, MONTH_END, PUNCTUALITY, TIDY
+from churn_assets.graph.names import COLLECT, DAILY, INGEST, MONTH_END, PUNCTUALITY, TIDY
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
 
 RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
@@ -39,7 +41,7 @@ def _schedule(
 
 
 def schedules(business: Business) -> list[dg.ScheduleDefinition]:
-    """The schedules, in UTC: nightly ingest, monthly cohort, daily delivery check and log, weekly vacuum."""
+    """The schedules, in UTC: nightly ingest, daily scores, delivery check and log, monthly cohort, weekly vacuum."""
     calendar = business.file.calendar
 
     def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -62,6 +64,14 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             INGEST,
             "Ingests the open month every night at 3, so that files which the sensor missed are loaded too.",
             open_month,
+            until=calendar,
+        ),
+        _schedule(
+            "daily_scores",
+            "30 4 * * *",
+            DAILY,
+            "Scores every customer as of yesterday every morning at 4:30, also when no source has delivered.",
+            once_a_day(DAILY),
             until=calendar,
         ),
         _schedule(

@@ -1,7 +1,8 @@
 """All of churn.yaml: composes its sections and checks them against each other and against the sources."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from pydantic import Field
@@ -35,6 +36,7 @@ from churn_assets.contracts.units import Currency
 from churn_assets.contracts.validation import peek, read
 from churn_assets.contracts.windows import Windows
 from churn_assets.contracts.yaml_file import YamlDocument
+from churn_assets.months import day_of, month_end, month_of
 
 
 class BusinessFile(Section):
@@ -120,6 +122,15 @@ class Business:
     def first_snapshot_month(self) -> str:
         """First month (`YYYY-MM`) whose whole observation window is inside the calendar."""
         return self.file.calendar.first_snapshot_month(self.file.windows)
+
+    def midmonth_days(self, months: Iterable[str]) -> list[date]:
+        """Returns the as_of dates of `training.as_of_days` in these months, ascending.
+
+        Without days that end a month, which are cohorts, and days whose observation window begins before the calendar.
+        """
+        observed = (m for m in months if m > self.first_snapshot_month)
+        found = (day_of(m, day) for m in observed for day in self.file.training.as_of_days)
+        return sorted(day for day in found if day != month_end(month_of(day)))
 
     @property
     def protected(self) -> tuple[ProtectedAttribute, ...]:

@@ -72,6 +72,11 @@ class Training(Section):
         [8, 4, 2, 1],
         description="besides all training cohorts, try to learn from only this many of the newest",
     )
+    as_of_days: Annotated[list[Annotated[int, Field(ge=1, le=28)]], Distinct] = Field(
+        [],
+        description="besides the month ends, learn from snapshots as of these days of each month (1 to 28); models "
+        "are still chosen, calibrated and tested on month ends",
+    )
     search: SearchRule = SearchRule()
     ensemble_margin: float = Field(
         0.002,

@@ -9,7 +9,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.counts import form
 from churn_assets.features.snapshots import customer_snapshots
-from churn_assets.features.written_snapshots import ONE_ROW, population_report, write_snapshots
+from churn_assets.features.writing import ONE_ROW, population_report, write_snapshots
 from churn_assets.graph.as_of_day import AskedDay, NoSuchDay, day_to_compute, newest_day
 from churn_assets.graph.checks import passed, warned
 from churn_assets.graph.metadata import table_metadata

@@ -16,7 +16,7 @@ from churn_assets.history.knowledge import days_frame, known_at_each, last_liste
 from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures, gone_on
 from churn_assets.history.spells import by_choice, effective_end
-from churn_assets.months import month_end, month_of, month_start
+from churn_assets.months import month_of, month_start
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -38,15 +38,14 @@ class Cohort:
     mature: bool
 
 
-def cohorts(months: Sequence[str], windows: Windows, extracts: Sequence[date]) -> list[Cohort]:
-    """The cohorts of these months; mature when one of the label source's extracts (their dates) settles them.
+def cohorts(as_of_dates: Iterable[date], windows: Windows, extracts: Sequence[date]) -> list[Cohort]:
+    """The cohorts of these days; mature when one of the label source's extracts (their dates) settles them.
 
     The extract that settles a cohort is the first on or after the end of the settlement lag: an older one cannot tell
     of the last days of the outcome window. Its date is label_available_at; until it is there, the earliest possible.
     """
     result = []
-    for month in months:
-        as_of = month_end(month)
+    for as_of in as_of_dates:
         gap_end = as_of + timedelta(days=windows.gap_days)
         outcome_end = gap_end + timedelta(days=windows.outcome_days)
         earliest = outcome_end + timedelta(days=windows.settlement_days)

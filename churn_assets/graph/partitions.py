@@ -49,13 +49,13 @@ def snapshot_months(business: Business) -> dg.MonthlyPartitionsDefinition:
     return _months(business.first_snapshot_month, business.file.calendar, open_month=False)
 
 
-def observed_months(business: Business) -> dg.TimeWindowPartitionMapping:
-    """Returns the mapping from a snapshot month to the ingest months of its observation window."""
+def observed_months(business: Business, earlier_months: int) -> dg.TimeWindowPartitionMapping:
+    """Returns the mapping from a snapshot month to its ingest month and that many before it."""
     with warnings.catch_warnings():
         # the parameter is marked beta; it is needed because the first window may start before a source's first extract
         warnings.simplefilter("ignore", dg.BetaWarning)
         return dg.TimeWindowPartitionMapping(
-            start_offset=1 - business.file.windows.observation_months,
+            start_offset=-earlier_months,
             allow_nonexistent_upstream_partitions=True,
         )
 

@@ -22,8 +22,11 @@ from churn_assets.lakehouse.catalogue.features import (
     CHURN_LABELS,
     CURRENT_SNAPSHOT,
     CUSTOMER_SNAPSHOTS,
+    MIDMONTH_LABELS,
+    MIDMONTH_SNAPSHOTS,
     current_snapshot,
     customer_snapshots,
+    midmonth_snapshots,
 )
 from churn_assets.lakehouse.catalogue.gold import (
     CHURN_EVENTS,
@@ -55,7 +58,7 @@ from churn_assets.lakehouse.catalogue.scores import (
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
-from churn_assets.months import month_end
+from churn_assets.months import month_end, month_start
 
 __all__ = [
     "AUDIT_ACTS",
@@ -80,6 +83,8 @@ __all__ = [
     "FINDINGS",
     "INCIDENTS",
     "LIFETIME_QUALITY",
+    "MIDMONTH_LABELS",
+    "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
     "PEOPLE_BALANCE",
     "PROBLEMS",
@@ -101,6 +106,7 @@ __all__ = [
     "customer_months",
     "customer_snapshots",
     "customers",
+    "midmonth_snapshots",
     "silver",
 ]
 
@@ -108,6 +114,7 @@ __all__ = [
 def catalogue(business: Business) -> list[Table]:
     """Every table of the business's lake with its columns, in the order of the pipeline."""
     has_identity = any(s.personal for s in business.sources)
+    within_months = business.file.training.as_of_days
     return [
         *(bronze(s) for s in business.sources),
         CUSTOMER_KEYS,
@@ -123,6 +130,7 @@ def catalogue(business: Business) -> list[Table]:
         RETENTION_COHORTS,
         customer_snapshots(business),
         CHURN_LABELS,
+        *([midmonth_snapshots(business), MIDMONTH_LABELS] if within_months else []),
         current_snapshot(business),
         TRAINING_RUNS,
         CHAMPIONS,
@@ -158,5 +166,5 @@ def one_of(months: Sequence[str], column: str = "extract_month") -> str:
 
 
 def as_of_between(months: Sequence[str]) -> str:
-    """SQL predicate of the cohorts at the ends of a contiguous range of months."""
-    return f"as_of_date >= '{month_end(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"
+    """SQL predicate of the as_of dates in a contiguous range of months."""
+    return f"as_of_date >= '{month_start(months[0])}' AND as_of_date <= '{month_end(months[-1])}'"

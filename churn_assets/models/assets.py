@@ -21,6 +21,7 @@ from churn_assets.tracking.tracking import Tracking
 
 def model_assets(business: Business) -> list[dg.AssetsDefinition]:
     """Returns the asset models/churn_model."""
+    between = business.file.training.as_of_days
 
     @table_asset(
         CHURN_MODEL,
@@ -31,7 +32,11 @@ def model_assets(business: Business) -> list[dg.AssetsDefinition]:
             "becomes champion if it beats the champion on the same rows. Writes models/training_runs and "
             "models/champions."
         ),
-        deps=[tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key],
+        deps=[
+            tables.CUSTOMER_SNAPSHOTS.key,
+            tables.CHURN_LABELS.key,
+            *((tables.MIDMONTH_SNAPSHOTS.key, tables.MIDMONTH_LABELS.key) if between else ()),
+        ],
         partitions=snapshot_months(business),
         checks=CHECKS,
         kinds=("mlflow", "scikitlearn", "pyspark"),

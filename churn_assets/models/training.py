@@ -22,7 +22,8 @@ from churn_assets.models.request import (
     Sample,
     TrainingRequest,
 )
-from churn_assets.models.training_frame import mature_cohorts, training_frame
+from churn_assets.models.training_frame import mature_cohorts, mature_midmonth_days, training_frame
+from churn_assets.months import month_of, month_range, spoken
 from churn_assets.progress import note
 
 if TYPE_CHECKING:
@@ -107,10 +108,31 @@ def _sample(training: TrainingRequest) -> Sample:
         split = recent_split(cohorts, windows.gap_days, windows.outcome_days, since)
     else:
         split = temporal_split(cohorts, windows.gap_days, windows.outcome_days, settings.validation_cohorts)
+    split = _with_midmonth(training, split)
     names = [*(f.name for f in business.features), *(p.name for p in business.protected)]
-    frame = training_frame(lakehouse, names, split.cohorts, settings.row_limit)
+    frame = training_frame(lakehouse, names, split.cohorts, settings.row_limit, split.midmonth)
     weakness = DEGRADED if training.degraded else PROVISIONAL if unsure else None
     return Sample(split, frame, before, weakness)
+
+
+def _with_midmonth(training: TrainingRequest, split: "Split") -> "Split":
+    """Returns the split with the mature days of `training.as_of_days`; tells which of them have no settled labels."""
+    business = training.business
+    mature = mature_midmonth_days(training.lakehouse, business, training.trained_as_of)
+    months = month_range(month_of(split.cohorts[0]), month_of(split.test))
+    wanted = split.with_midmonth(business.midmonth_days(months)).midmonth
+    if missing := sorted({month_of(day) for day in wanted if day not in mature}):
+        training.progress(
+            f"{spoken(missing)}: no settled labels as of days {_in_words(business)} of the month, so nothing is "
+            f"learned from them. Materialise {tables.MIDMONTH_SNAPSHOTS.path} and {tables.MIDMONTH_LABELS.path} of "
+            "these months."
+        )
+    return split.with_midmonth(mature)
+
+
+def _in_words(business: Business) -> str:
+    """Returns `training.as_of_days` for people: "10, 20"; "none" without any."""
+    return ", ".join(map(str, sorted(business.file.training.as_of_days))) or "none"
 
 
 def _provisional(lakehouse: Lakehouse, business: Business, champion: Champion | None) -> Provisional | None:
@@ -134,6 +156,7 @@ def _parameters(business: Business, lakehouse: Lakehouse) -> dict[str, object]:
         "seed": training.seed,
         "capacity": training.capacity,
         "row_limit": training.row_limit,
+        "as_of_days": _in_words(business),
         "engine": training.engine,
         "search_trials": training.search.trials,
         "search_seconds": training.search.seconds,
@@ -300,11 +323,13 @@ def _metadata(result: "TrainingResult", inspected: "Inspection", verdict: "Verdi
     table = result.candidates_table().fillna("")
     numbers = {k: v for k, v in result.test.as_dict().items() if isinstance(v, int | float)}
     importance = list(result.importance.items())[:SHOWN_FEATURES]
+    midmonth = result.split.learned_midmonth
     return {
         "promoted": verdict.promoted,
         "decision": verdict.why,
         "candidate": result.chosen,
         "test cohort": str(result.split.test),
+        **({"as_of days between cohorts": len(midmonth)} if midmonth else {}),
         **numbers,
         **inspected.metadata(),
         "ensemble": result.ensemble,

@@ -19,7 +19,7 @@ def test_every_sensor_and_schedule_starts_jobs_that_exist(tmp_path: Path) -> Non
     defs = build_defs(settings_for(tmp_path))
     known = {job.name for job in defs.jobs or ()}
     automations = [*(defs.schedules or ()), *(defs.sensors or ())]
-    assert len(automations) == 11
+    assert len(automations) == 13
     for automation in automations:
         if automation.name == "refresh_cohorts_sensor":  # the only one with two jobs
             assert {target.name for target in automation.jobs} == {"month_end", "settle"} <= known
@@ -50,7 +50,8 @@ def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set
     """Needs no config, and says what it is for; whether sources are in time is asked with what they delivered."""
     definition = build_defs(settings_for(tmp_path)).resolve_job_def(job)
     graph = build_defs(settings_for(tmp_path)).resolve_asset_graph()
-    made = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable}
+    of_a_day = {dg.AssetKey(table.key) for table in (tables.CURRENT_SNAPSHOT, tables.CURRENT_SCORES)}
+    made = {key for key in graph.get_all_asset_keys() if graph.get(key).is_materializable} - of_a_day
     status = {dg.AssetKey(SERVING_STATUS.key)} if layers else set()  # readers see what each run changed
     assert definition.asset_layer.selected_asset_keys == {k for k in made if k.path[0] in layers} | status
     in_time = {key for key in definition.asset_layer.asset_graph.asset_check_keys if key.name == ON_TIME}
@@ -67,6 +68,16 @@ def test_an_ingest_asks_whether_sources_are_in_time_when_it_knows_what_has_passe
     for name, inputs in asked.items():
         before = {output.node for found in inputs.values() for output in found.get_node_dependencies()}
         assert before == {name.removesuffix(f"_{ON_TIME}"), "silver__reconciliation"}
+
+
+def test_a_day_is_scored_without_months_labels_or_a_training(tmp_path: Path) -> None:
+    definition = build_defs(settings_for(tmp_path)).resolve_job_def("daily")
+    names = {key.to_user_string() for key in definition.asset_layer.selected_asset_keys}
+    assert names == {"features/current_snapshot", "scores/current_scores", "serving/status"}
+    assert definition.partitions_def is None
+    assert dg.validate_run_config(definition)
+    asked = {"resources": {"asked_day": {"config": {"as_of": "2026-06-15"}}}}
+    assert dg.validate_run_config(definition, asked)
 
 
 def test_settling_touches_labels_and_what_they_say_only(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_calendar_is_over_with_the_last_day_of_its_last_month(day: date, rests
     assert not calendar.model_copy(update={"end": None}).over(day)
 
 
-@pytest.mark.parametrize("name", ["nightly_ingest_open_month", "month_end_cohort"])
+@pytest.mark.parametrize("name", ["nightly_ingest_open_month", "daily_scores", "month_end_cohort"])
 def test_a_finished_calendar_requests_nothing(tmp_path: Path, name: str) -> None:
     found = _evaluate(load_business(business_copy(tmp_path)), name)
     assert isinstance(found, dg.SkipReason)
@@ -73,6 +73,10 @@ def test_a_month_end_asks_for_the_cohort_of_the_month_that_closed(living: Busine
 def test_punctuality_is_judged_every_morning_of_a_finished_calendar_too(tmp_path: Path) -> None:
     request = _evaluate(load_business(business_copy(tmp_path)), "daily_delivery_check")
     assert request.run_key == "punctuality-2026-08-04"
+
+
+def test_the_day_is_scored_every_morning(living: Business) -> None:
+    assert _evaluate(living, "daily_scores").run_key == "daily-2026-08-04"
 
 
 def test_old_files_are_deleted_on_sundays(living: Business) -> None:

@@ -82,7 +82,7 @@ class World:
                 "outcome": "stayed" if c.mature else "pending",
                 "label_available_at": c.label_available_at,
             }
-            for c in cohorts(months, self.business.file.windows, known)
+            for c in cohorts(map(month_end, months), self.business.file.windows, known)
         ]
         days = [row["as_of_date"] for row in rows]
         labels = tables.CHURN_LABELS.rows(rows)

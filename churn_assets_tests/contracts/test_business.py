@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.settings import SHIPPED_BUSINESSES
-from churn_assets_tests.contracts.reports import mistakes_of
+from churn_assets_tests.contracts.reports import mistakes_of, only_mistake
 from churn_assets_tests.lakes import business_copy, edit_yaml, tell_merges
 
 Edit = Callable[[dict[str, Any]], object]
@@ -208,3 +209,29 @@ def _delivers_changes(contract: dict[str, Any]) -> None:
 def business_copy_of(folder: Path, tmp_path: Path) -> Path:
     """Loaded businesses are cached by folder."""
     return Path(shutil.copytree(folder, tmp_path / "again"))
+
+
+def test_days_within_months_end_no_month_and_have_a_whole_window(tmp_path: Path) -> None:
+    """The window of a day of the first snapshot month begins before the calendar; 28 February ends its month."""
+    rules = {"candidates": ["logistic_regression"], "as_of_days": [28, 10]}
+    business = load_business(business_copy(tmp_path, training=rules))
+    assert business.first_snapshot_month == "2025-06"
+    assert business.midmonth_days(["2025-06", "2025-07"]) == [date(2025, 7, 10), date(2025, 7, 28)]
+    assert business.midmonth_days(["2026-02"]) == [date(2026, 2, 10)]
+    assert load_business(SHIPPED_BUSINESSES / "shop").midmonth_days(["2025-07"]) == []
+
+
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        ([0], "allowed: 1 or more"),
+        ([31], "allowed: 28 or less"),
+        ([10, 10], "10 is listed twice"),
+        (["tenth"], "tenth"),
+    ],
+)
+def test_days_that_not_every_month_has_are_refused(tmp_path: Path, days: list[object], message: str) -> None:
+    rules = {"candidates": ["logistic_regression"], "as_of_days": days}
+    folder = business_copy(tmp_path, training=rules)
+    _, place, words = only_mistake(lambda: load_business(folder))
+    assert place.startswith("training.as_of_days") and message in words, words

@@ -139,7 +139,7 @@ def compute(
     if labels is not None:
         everybody = sorted({(row[1], ENDS[MAY]) for row in world.customers})
         snapshots = spark.createDataFrame(everybody, "customer_key string, as_of_date date")
-        dates = cohorts([month_from_index(MAY)], business.file.windows, [day(labels)])
+        dates = cohorts([ENDS[MAY]], business.file.windows, [day(labels)])
         given = churn_labels(snapshots, spells, business, dates, None, entities)
         outcomes = {r["customer_key"]: r["outcome"] for r in given.collect()}
     told_of = ("excluded", "tenure_days", "running", "unknown", "in_notice")

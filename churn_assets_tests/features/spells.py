@@ -61,7 +61,7 @@ def labels(
     """Labels of everybody in `versions` at the ends of `months`."""
     people = sorted({(v[2], month_end(m)) for v in versions for m in months})
     snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
-    dates = cohorts(months, business.file.windows, daily_until(day(known_until)))
+    dates = cohorts(map(month_end, months), business.file.windows, daily_until(day(known_until)))
     return churn_labels(snapshots, silver(spark, SOURCE, SCHEMA, versions), business, dates, settled)
 
 

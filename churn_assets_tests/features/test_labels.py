@@ -1,12 +1,15 @@
 """The truth table of labels: every boundary day, every policy, and labels that stay as they were settled."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.windows import Windows
 from churn_assets.features.labels import OUTCOMES, churn_labels, cohorts
+from churn_assets.months import month_end
 from churn_assets_tests.features.frames import by_key, day, silver
 from churn_assets_tests.features.spells import (
     AS_OF,
@@ -14,6 +17,7 @@ from churn_assets_tests.features.spells import (
     SOURCE,
     TELECOM,
     Version,
+    daily_until,
     labels,
     named,
     outcomes_of,
@@ -243,7 +247,7 @@ def test_a_pending_label_settles_and_one_of_another_rule_does_not_bind(
 
 def test_the_first_extract_after_the_lag_settles(spark: "SparkSession") -> None:
     """Extracts on days 7 and 14: the window ends on 9 March, and what happened that day is told on the 14th."""
-    dates = cohorts(["2025-01"], Windows(), [day("03-07"), day("03-14"), day("03-21")])
+    dates = cohorts([month_end("2025-01")], Windows(), [day("03-07"), day("03-14"), day("03-21")])
     assert (dates[0].label_available_at, dates[0].mature) == (day("03-14"), True)
     told = [
         version("01-07", "in time"),
@@ -255,3 +259,37 @@ def test_the_first_extract_after_the_lag_settles(spark: "SparkSession") -> None:
     snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
     found = churn_labels(snapshots, silver(spark, SOURCE, SCHEMA, told), TELECOM, dates, None)
     assert outcomes_of(found) == {"in time": "churned", "a correction": "stayed"}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "ended", "outcome"),
+    [
+        ("01-10", "01-17", "ended_in_gap"),
+        ("01-10", "01-18", "churned"),
+        ("01-10", "02-16", "churned"),
+        ("01-10", "02-17", "stayed"),
+        ("02-01", "02-09", "churned"),
+        ("02-28", "03-07", "ended_in_gap"),
+    ],
+)
+def test_an_outcome_counts_from_whatever_day(
+    spark: "SparkSession", as_of: str, ended: str, outcome: str
+) -> None:
+    """Seven days of gap and thirty of outcome follow any as_of_date, as they do a month end."""
+    known = [version("01-07", "a"), version(ended, "a", ended, "price")]
+    snapshots = spark.createDataFrame([("a", day(as_of))], "customer_key string, as_of_date date")
+    dates = cohorts([day(as_of)], Windows(), daily_until(day("12-31")))
+    found = churn_labels(snapshots, silver(spark, SOURCE, SCHEMA, known), TELECOM, dates, None)
+    assert outcomes_of(found) == {"a": outcome}
+    assert dates[0].label_available_at == day(as_of) + timedelta(days=40)
+
+
+def test_a_label_as_of_a_day_within_a_month_uses_nothing_known_after_it_settles(
+    spark: "SparkSession",
+) -> None:
+    """As of 10 January: settled on 19 February, whatever becomes known on the 20th."""
+    versions = [version("01-07", "a"), version("02-20", "a", "02-10", "price")]
+    snapshots = spark.createDataFrame([("a", day("01-10"))], "customer_key string, as_of_date date")
+    dates = cohorts([day("01-10")], Windows(), daily_until(day("12-31")))
+    found = churn_labels(snapshots, silver(spark, SOURCE, SCHEMA, versions), TELECOM, dates, None)
+    assert outcomes_of(found) == {"a": "stayed"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.labels import churn_labels, cohorts
+from churn_assets.months import month_end
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.features.frames import REFUSED, day, silver
 from churn_assets_tests.lakes import business_copy
@@ -34,7 +35,7 @@ def test_inactivity(spark: "SparkSession") -> None:
         [(known, who, on, 1, 5.0) for known, who, on, _ in rows],
     )
     snapshots = spark.createDataFrame([(r[1], AS_OF) for r in rows], "customer_key string, as_of_date date")
-    dates = cohorts(["2025-01"], shop.file.windows, daily_until(day("08-31")))
+    dates = cohorts([month_end("2025-01")], shop.file.windows, daily_until(day("08-31")))
     assert outcomes_of(churn_labels(snapshots, events, shop, dates, None)) == {
         who: outcome for _, who, _, outcome in rows
     }
@@ -59,7 +60,7 @@ def test_a_return_is_no_purchase(spark: "SparkSession") -> None:
     events = silver(spark, shop.source("transactions"), schema, told)
     people = sorted({(who, AS_OF) for who, *_ in rows})
     snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
-    dates = cohorts(["2025-01"], shop.file.windows, daily_until(day("08-31")))
+    dates = cohorts([month_end("2025-01")], shop.file.windows, daily_until(day("08-31")))
     found = churn_labels(snapshots, events, shop, dates, None)
     assert outcomes_of(found) == {who: outcome for who, _, _, outcome in rows}
     assert {row["policy"] for row in found.collect()} == {"inactivity where quantity > 0"}
@@ -97,7 +98,7 @@ def test_an_event_that_a_correction_moves_counts_where_it_is_known_to_be(
     events = silver(spark, business.source("tickets"), schema, rows)
     people = sorted({(who, AS_OF) for _, who, _, _ in tickets})
     snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
-    dates = cohorts(["2025-01"], business.file.windows, daily_until(day("03-31")))
+    dates = cohorts([month_end("2025-01")], business.file.windows, daily_until(day("03-31")))
     assert outcomes_of(churn_labels(snapshots, events, business, dates, None)) == {
         who: outcome for _, who, _, outcome in tickets
     }

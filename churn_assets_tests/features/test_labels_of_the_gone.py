@@ -9,6 +9,7 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.labels import churn_labels, cohorts
+from churn_assets.months import month_end
 from churn_assets_tests.features.frames import by_key, day, silver
 from churn_assets_tests.lakes import business_copy, deliver_all, edit_yaml, tell_merges
 
@@ -57,7 +58,7 @@ def test_who_was_listed_until_the_window_ended_stayed(spark: "SparkSession") -> 
     versions = silver(spark, TELECOM.source("customers"), "customer_key string, status string", rows)
     people = spark.createDataFrame([(who, AS_OF) for who in listed], "customer_key string, as_of_date date")
     spells = silver(spark, SOURCE, SCHEMA, [version("01-07", who) for who in listed])
-    dates = cohorts(["2025-01"], TELECOM.file.windows, [day("04-07")])
+    dates = cohorts([month_end("2025-01")], TELECOM.file.windows, [day("04-07")])
     extracts = {"customers": [day(d) for d in ("01-05", "02-02", "03-02", "04-06")]}
     entities = {"customers": versions.withColumn("listed_until", until)}
     found = outcomes_of(churn_labels(people, spells, TELECOM, dates, None, entities, extracts))
@@ -106,7 +107,7 @@ def _labelled_with_customers(
     ]
     versions = silver(spark, source, "customer_key string, status string, merged_into_key string", rows)
     people = spark.createDataFrame([(who, AS_OF) for who in listed], "customer_key string, as_of_date date")
-    dates = cohorts(["2025-01"], business.file.windows, [day(settled_on)])
+    dates = cohorts([month_end("2025-01")], business.file.windows, [day(settled_on)])
     ends = {"customers": [day("01-31"), day("02-28"), day("03-31")]}
     running = [version("01-07", who) for who in listed]
     ended = [version("02-14", who, "02-10", "price") for who in left]
@@ -133,7 +134,7 @@ def test_a_spell_gone_from_a_full_source_has_not_gone_on(spark: "SparkSession", 
         people = spark.createDataFrame(
             [(who, AS_OF) for who in names], "customer_key string, as_of_date date"
         )
-        dates = cohorts(["2025-01"], business.file.windows, [day("03-31")])
+        dates = cohorts([month_end("2025-01")], business.file.windows, [day("03-31")])
         spells = silver(spark, business.source("subscriptions"), SCHEMA, told)
         found = outcomes_of(churn_labels(people, spells, business, dates, None, extracts=ends))
         assert found == dict(zip(names, outcomes, strict=True)), declared

@@ -10,7 +10,7 @@ from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features
 from churn_assets.history.merges import merges
-from churn_assets.months import month_from_index
+from churn_assets.months import month_end, month_from_index
 from churn_assets_tests.features.frames import JULY, JUNE, MAY, REFUSED, by_key, day, declared
 from churn_assets_tests.features.merged import (
     AS_OF,
@@ -203,7 +203,7 @@ def test_by_inactivity_the_survivor_is_seen_where_either_was(
     people = spark.createDataFrame(
         [(w, ENDS[MAY]) for w in ("A", "S", "B", "T")], "customer_key string, as_of_date date"
     )
-    dates = cohorts([month_from_index(MAY)], business.file.windows, [day("07-31")])
+    dates = cohorts([month_end(month_from_index(MAY))], business.file.windows, [day("07-31")])
     given = churn_labels(people, events, business, dates, None, entities)
     assert {r["customer_key"]: r["outcome"] for r in given.collect()} == {
         "A": "stayed",  # was active in the outcome window

@@ -9,7 +9,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.features.labels import churn_labels, cohorts
 from churn_assets.features.population import population
 from churn_assets.gold.churn_events import churn_events
-from churn_assets.months import month_index
+from churn_assets.months import month_end, month_index
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.features.frames import by_key, silver
 
@@ -67,7 +67,7 @@ def test_labels_and_population_are_those_of_the_days(spark: "SparkSession") -> N
             [(who, date(2025, 1, 31)) for who in {f[0] for f in FACTS}],
             "customer_key string, as_of_date date",
         )
-        dates = cohorts(["2025-01"], business.file.windows, [date(2025, 3, 12)])
+        dates = cohorts([month_end("2025-01")], business.file.windows, [date(2025, 3, 12)])
         labels = by_key(churn_labels(people, later, business, dates, None), "customer_key")
         known = _versions(spark, business, date(2025, 1, 31))
         present = by_key(population(known, business, [month_index("2025-01")]), "customer_key")

@@ -120,7 +120,7 @@ def test_a_calendar_of_the_future_is_said_in_a_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_a_snapshot_depends_on_the_months_of_its_window(month: str, observed: list[str]) -> None:
-    mapping, ingest, snapshots = observed_months(TELECOM), ingest_months(TELECOM), snapshot_months(TELECOM)
+    mapping, ingest, snapshots = observed_months(TELECOM, 5), ingest_months(TELECOM), snapshot_months(TELECOM)
     with instance_for_test():
         found = mapping.get_upstream_mapped_partitions_result_for_partitions(
             snapshots.subset_with_partition_keys([month]), snapshots, ingest
@@ -131,7 +131,7 @@ def test_a_snapshot_depends_on_the_months_of_its_window(month: str, observed: li
 
 
 def test_a_month_feeds_the_snapshots_that_look_back_on_it() -> None:
-    mapping, ingest, snapshots = observed_months(TELECOM), ingest_months(TELECOM), snapshot_months(TELECOM)
+    mapping, ingest, snapshots = observed_months(TELECOM, 5), ingest_months(TELECOM), snapshot_months(TELECOM)
     for month, fed in [
         ("2025-01", ["2025-06"]),
         ("2025-08", month_range("2025-08", "2026-01")),

@@ -243,7 +243,7 @@ def test_predicates_of_months() -> None:
     )
     assert between(["2025-01"], "month") == "month >= '2025-01' AND month <= '2025-01'"
     assert (
-        as_of_between(["2025-01", "2025-02"]) == "as_of_date >= '2025-01-31' AND as_of_date <= '2025-02-28'"
+        as_of_between(["2025-01", "2025-02"]) == "as_of_date >= '2025-01-01' AND as_of_date <= '2025-02-28'"
     )
 
 

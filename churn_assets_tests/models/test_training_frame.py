@@ -1,18 +1,26 @@
 """Which cohorts a training may see, and which customers when there are more than it may read."""
 
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.models.training_frame import key_bound, mature_cohorts, training_frame
-from churn_assets_tests.lakes import declaring, settings_for
+from churn_assets.models.training_frame import (
+    key_bound,
+    mature_cohorts,
+    mature_midmonth_days,
+    training_frame,
+)
+from churn_assets_tests.lakes import business_copy, declaring, settings_for
 
 JUNE, JULY, AUGUST = date(2025, 6, 30), date(2025, 7, 31), date(2025, 8, 31)
 AVAILABLE = {JUNE: date(2025, 8, 14), JULY: date(2025, 9, 14), AUGUST: date(2025, 10, 14)}
 CUSTOMERS = 400
+TRAINING = {"candidates": ["logistic_regression"]}
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +93,55 @@ def test_beyond_the_limit_whole_customers_are_drawn(lakehouse: Lakehouse) -> Non
 )
 def test_keys_are_bounded_only_beyond_the_limit(rows: int, bound: str | None) -> None:
     assert key_bound(rows, 100) == bound
+
+
+TENTH, TWENTIETH = date(2025, 7, 10), date(2025, 7, 20)
+
+
+@pytest.fixture(scope="module")
+def between(lakehouse: Lakehouse) -> Lakehouse:
+    """The same lake with snapshots as of two days of July, those of the 20th pending."""
+    rows = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, None, [("as_of_date", "=", JULY)]).to_pylist()
+    labels = lakehouse.arrow(tables.CHURN_LABELS, None, [("as_of_date", "=", JULY)]).to_pylist()
+    pending = {"label": None, "outcome": "pending"}
+    values = pa.Table.from_pylist([row | {"as_of_date": day} for day in (TENTH, TWENTIETH) for row in rows])
+    known = {TENTH: {"label_available_at": date(2025, 8, 21)}, TWENTIETH: pending}
+    told = [row | {"as_of_date": day} | new for day, new in known.items() for row in labels]
+    lakehouse.append_rows(declaring(tables.MIDMONTH_SNAPSHOTS, values), values, run_id="run")
+    lakehouse.append_rows(tables.MIDMONTH_LABELS, tables.MIDMONTH_LABELS.rows(told), run_id="run")
+    return lakehouse
+
+
+def test_days_between_cohorts_are_read_beside_them(between: Lakehouse) -> None:
+    frame = training_frame(between, ["feature"], [JUNE, JULY], 10_000, [TENTH])
+    assert frame["as_of_date"].value_counts().to_dict() == dict.fromkeys((JUNE, TENTH, JULY), 360)
+    assert frame["as_of_date"].is_monotonic_increasing
+    assert set(training_frame(between, ["feature"], [JUNE, JULY], 10_000)["as_of_date"]) == {JUNE, JULY}
+
+
+def test_days_between_cohorts_count_for_the_limit(between: Lakehouse) -> None:
+    frame = training_frame(between, ["feature"], [JUNE, JULY], 300, [TENTH])
+    assert 0.8 * 300 <= len(frame) <= 300
+    assert (frame.groupby("customer_key")["as_of_date"].nunique() == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("days", "trained_as_of", "found"),
+    [
+        ([10, 20], date(2025, 8, 20), []),
+        ([10, 20], date(2025, 8, 21), [TENTH]),
+        ([20], date(2026, 1, 31), []),
+        ([], date(2026, 1, 31), []),
+    ],
+)
+def test_declared_days_are_mature_like_cohorts(
+    between: Lakehouse, tmp_path: Path, days: list[int], trained_as_of: date, found: list[date]
+) -> None:
+    edits = {"calendar": {"start": "2025-01", "end": "2025-12"}}
+    business = load_business(business_copy(tmp_path, training=TRAINING | {"as_of_days": days}, **edits))
+    assert mature_midmonth_days(between, business, trained_as_of) == found
+
+
+def test_no_table_of_days_is_no_day(tmp_path: Path) -> None:
+    business = load_business(business_copy(tmp_path, training=TRAINING | {"as_of_days": [10]}))
+    assert mature_midmonth_days(Lakehouse(settings_for(tmp_path)), business, date(2026, 1, 31)) == []

@@ -102,6 +102,15 @@ CHURN_LABELS = Table(
     "as known at label_available_at",
     retention="no limit; a settled label is kept when its month is materialised again",
 )
+MIDMONTH_DAY = replace(
+    AS_OF_DATE, meaning="Observation date: one of the days `training.as_of_days` of a month, UTC."
+)
+MIDMONTH_SNAPSHOTS = replace(CURRENT_SNAPSHOT, name="midmonth_snapshots", retention=OF_THE_COHORT)
+MIDMONTH_LABELS = replace(
+    CHURN_LABELS,
+    name="midmonth_labels",
+    columns=tuple(MIDMONTH_DAY if c is AS_OF_DATE else c for c in CHURN_LABELS.columns),
+)
 
 
 def customer_snapshots(business: Business) -> Table:
@@ -138,6 +147,14 @@ def current_snapshot(business: Business) -> Table:
     }
     columns = tuple(of_day.get(column.name, column) for column in customer_snapshots(business).columns)
     return replace(CURRENT_SNAPSHOT, columns=columns)
+
+
+def midmonth_snapshots(business: Business) -> Table:
+    """features/midmonth_snapshots of a business: the columns of features/customer_snapshots."""
+    columns = current_snapshot(business).columns
+    return replace(
+        MIDMONTH_SNAPSHOTS, columns=tuple(MIDMONTH_DAY if c is CURRENT_DAY else c for c in columns)
+    )
 
 
 def _tenure(business: Business) -> LakeColumn:

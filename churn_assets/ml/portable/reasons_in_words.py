@@ -119,30 +119,54 @@ class Wording:
     def moves(self, now: Explanation, then: Explanation) -> "NDArray[np.object_]":
         """(rows,): in words, the reason whose contribution to the score has changed most since `then`; None without.
 
-        A reason that has come says what is now, one that has gone what was then. A feature of which both days say the
-        same is passed over, and so is a change of less than NOTABLE_MOVE.
+        It is a reason on the day on which it contributes more, by the rules of `reasons`. A feature of which both days
+        say the same is passed over, and so is a change of less than NOTABLE_MOVE.
         """
         import numpy as np
 
         moved = (now.contributions - then.contributions)[:, self._positions]
         found = np.full(len(moved), None, dtype=object)
-        if not self._nameable:
-            return found
-        open_rows = np.arange(len(moved))
-        while len(open_rows):
-            size = np.abs(moved[open_rows])
+        rows = np.arange(len(moved)) if self._nameable else np.arange(0)
+        while len(rows):
+            size = np.abs(moved[rows])
             strongest = size.argmax(axis=1)
-            large = size[np.arange(len(open_rows)), strongest] >= NOTABLE_MOVE
-            open_rows, strongest = open_rows[large], strongest[large]
+            large = size[np.arange(len(rows)), strongest] >= NOTABLE_MOVE
+            rows, strongest = rows[large], strongest[large]
             for at in set(strongest.tolist()):
-                rows, feature = open_rows[strongest == at], self._nameable[at]
-                told = self._sentences(feature, rows, now.columns)
-                before = self._sentences(feature, rows, then.columns)
-                rose = moved[rows, at] > 0
-                gone = np.array([f"no longer: {text}" for text in before], dtype=object)
-                found[rows] = np.where(told == before, None, np.where(rose, told, gone))
-                moved[rows, at] = 0.0
-            open_rows = open_rows[np.equal(found[open_rows], None)]
+                of = rows[strongest == at]
+                found[of] = self._moved(at, of, moved[of, at] > 0, now, then)
+                moved[of, at] = 0.0
+            rows = rows[[text is None for text in found[rows]]]
+        return found
+
+    def _moved(
+        self,
+        at: int,
+        rows: "NDArray[np.intp]",
+        rose: "NDArray[np.bool_]",
+        now: Explanation,
+        then: Explanation,
+    ) -> "NDArray[np.object_]":
+        """Returns the change of one feature in words; None where it is no reason, or both days say the same."""
+        import numpy as np
+
+        feature = self._nameable[at]
+
+        def is_reason(day: Explanation) -> "NDArray[np.bool_]":
+            raises: NDArray[np.bool_] = day.contributions[rows, self._positions[at]] > 0
+            return np.logical_and(raises, ~self._is_silent(feature, rows, day.columns))
+
+        present, past = is_reason(now), is_reason(then)
+        told = self._sentences(feature, rows, now.columns)
+        before = self._sentences(feature, rows, then.columns)
+        found = np.full(len(rows), None, dtype=object)
+        differs = np.array([one != other for one, other in zip(told, before, strict=True)], dtype=bool)
+        came, less, gone = (
+            differs & mask for mask in (rose & present, ~rose & present & past, ~rose & ~present & past)
+        )
+        found[came] = told[came]
+        found[less] = [f"weighs less now: {text}" for text in told[less]]
+        found[gone] = [f"no longer: {text}" for text in before[gone]]
         return found
 
     def _sentences(

@@ -229,6 +229,7 @@ def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
     ]
     blocks: list[Block] = [
         Grid(("cohorts that", "month ends", "snapshots", "customers", "churners"), rows, "llrrr"),
+        *_midmonth(result),
         f"{len(result.model.transformation.features)} features. {_exclusions(facts)}",
     ]
     if outcomes:
@@ -237,6 +238,21 @@ def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
             Grid(("outcome", "snapshots"), outcomes),
         ]
     return blocks
+
+
+def _midmonth(result: TrainingResult) -> list[Block]:
+    """The days between month ends that the model learned from; nothing if there are none."""
+    learned = result.split.learned_midmonth
+    if not learned:
+        return []
+    days = ", ".join(str(day) for day in sorted({day.day for day in learned}))
+    return [
+        (
+            f"Its training snapshots are also those as of other days of the month ({days}), on "
+            f"{counted(len(learned), 'day')} from {learned[0]} to {learned[-1]}, with outcomes that were known as "
+            "early. It was chosen, calibrated and tested on month ends only."
+        )
+    ]
 
 
 def _exclusions(facts: CardFacts) -> str:

@@ -1,6 +1,7 @@
 """The parts of a training frame: cut by the split, checked, and searched for leaks before anything is fitted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -34,12 +35,18 @@ def usable_parts(
 
 
 def parts_of(frame: pd.DataFrame, split: Split) -> dict[str, pd.DataFrame]:
-    """Returns part name -> frame; `validation` is selection and calibration together. See `Split.halved`."""
+    """Returns part name -> frame; `validation` is selection and calibration together. See `Split.halved`.
+
+    The train part, and the train part that the candidates were compared on, also have the days between cohorts that
+    were learned from (`Split.learned`).
+    """
     absent = [name for name in ("customer_key", "as_of_date", "label") if name not in frame.columns]
     if absent:
         raise KeyError(f"the training frame lacks the columns {absent}")
     days = pd.to_datetime(frame["as_of_date"])
-    dates = split.parts | {"validation": split.validation}
+    dates = split.parts | {"validation": split.validation, "train": split.learned}
+    if split.compared:
+        dates |= {"compared": replace(split, train=split.compared).learned}
     at = {name: days.isin(pd.to_datetime(list(of))) for name, of in dates.items()}
     if split.halved:
         tests = at["test"] & (fold_of(frame["customer_key"]) % 2 == 1)

@@ -11,7 +11,7 @@ from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Z_95, auc_
 from churn_assets.ml.training.learner import FittedCandidates, Learner
 from churn_assets.ml.training.split import Split
 
-MINIMUM_LEARNED = 100  # with fewer churners to learn from, the choice would be random
+MINIMUM_LEARNED = 100  # with fewer churners in the cohorts to learn from, the choice would be random
 JUDGE_OF_MEMORY = "histogram_boosting"
 
 
@@ -72,8 +72,9 @@ def remembered(
         both = set(split.validation) & set(split.train)
         for count in sorted(set(memories), reverse=True):
             kept = split.train[-count:]
-            newest = train[days.isin(pd.to_datetime(list(kept)))]
-            if count < len(split.train) and both <= set(kept) and newest["label"].sum() >= MINIMUM_LEARNED:
+            newest = train[days.isin(pd.to_datetime(list(replace(split, train=kept).learned)))]
+            churners = train["label"][days.isin(pd.to_datetime(list(kept)))].sum()
+            if count < len(split.train) and both <= set(kept) and churners >= MINIMUM_LEARNED:
                 learnings[str(count)] = FittedCandidates(newest, learner)
     chosen = str(len(split.train))
     if len(learnings) > 1:

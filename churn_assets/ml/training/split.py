@@ -4,7 +4,7 @@ Random folds would put snapshots of one customer, or overlapping outcome windows
 would then be higher than any in production (see `temporal_split`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import islice
@@ -40,6 +40,7 @@ class Split:
         embargo: cohorts before validation whose outcomes were not known at its start, but at the test cohort.
         compared: after refitting: the train cohorts of the candidates when they were compared; else empty.
         forget: customer behaviour has just changed, so the best memory is taken; see `selection.remembered`.
+        midmonth: as_of dates between the cohorts, ascending, whose snapshots may train; see `learned`.
     """
 
     train: tuple[date, ...]
@@ -49,11 +50,33 @@ class Split:
     embargo: tuple[date, ...] = ()
     compared: tuple[date, ...] = ()
     forget: bool = False
+    midmonth: tuple[date, ...] = ()
 
     @property
     def cohorts(self) -> list[date]:
         """Cohorts of all parts, ascending."""
         return sorted({*self.train, *self.embargo, *self.validation, self.test})
+
+    @property
+    def learned(self) -> tuple[date, ...]:
+        """The as_of dates that transformation and model are fitted on, ascending: train, and days of `midmonth`.
+
+        Of these, the days after the first train cohort whose outcomes were known at the first later cohort of
+        validation or test. If there is no later cohort, those before the test cohort.
+        """
+        later = min((day for day in (*self.validation, self.test) if day not in self.train), default=None)
+        last = self.test if later is None else later - self.horizon
+        return tuple(sorted({*self.train, *(day for day in self.midmonth if self.train[0] < day <= last)}))
+
+    @property
+    def learned_midmonth(self) -> tuple[date, ...]:
+        """The days of `learned` that are no cohorts."""
+        return tuple(day for day in self.learned if day not in self.train)
+
+    def with_midmonth(self, days: Iterable[date]) -> "Split":
+        """Returns the split with those of these as_of dates that a training by it can learn from."""
+        able = replace(self, midmonth=tuple(days)).refitted().learned_midmonth
+        return replace(self, midmonth=able)
 
     @property
     def out_of_time(self) -> bool:
@@ -109,8 +132,9 @@ class Split:
         return {name: days for name, days in found.items() if days}
 
     def as_dict(self) -> dict[str, list[str]]:
-        """`parts` as ISO dates, for logs and metadata."""
-        return {name: [day.isoformat() for day in days] for name, days in self.parts.items()}
+        """`parts` and, if there are any, `learned_midmonth` as ISO dates, for logs and metadata."""
+        midmonth = {"midmonth": self.learned_midmonth} if self.learned_midmonth else {}
+        return {name: [day.isoformat() for day in days] for name, days in (self.parts | midmonth).items()}
 
 
 def recent_split(

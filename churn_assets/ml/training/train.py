@@ -80,7 +80,10 @@ def train(
         "members": chosen.members,
         "hyper_parameters": {name: dict(vars(learner.candidates[name])) for name in chosen.members},
     }
-    model = _with_about(model, split, rows, importance, made_of, parts["train"], calibrated_on)
+    cohorts = parts["train"][
+        pd.to_datetime(parts["train"]["as_of_date"]).isin(pd.to_datetime(list(split.train)))
+    ]
+    model = _with_about(model, split, rows, importance, made_of, cohorts, calibrated_on)
     raw = chosen.scores(fitted, parts["test"])
     probability = calibration.apply(raw)
     test = evaluate_part(parts["test"], raw, probability, settings)
@@ -165,13 +168,14 @@ def _with_about(
     rows: dict[str, dict[str, int]],
     importance: dict[str, float],
     made_of: dict[str, Any],
-    train_part: pd.DataFrame,
+    cohorts: pd.DataFrame,
     calibrated_on: NDArray[np.float64],
 ) -> PortableModel:
     """Returns the model with the figures that monitoring needs.
 
-    The reference of the features is the train part. The reference of the scores is the calibration part, because scores
-    of rows that a model was fitted on are too extreme.
+    The reference of the features is the train cohorts, without days between cohorts, because later cohorts are compared
+    with it. The reference of the scores is the calibration part, because scores of rows that a model was fitted on are
+    too extreme.
     """
     scores = pd.DataFrame({"raw": calibrated_on, "probability": model.calibration.apply(calibrated_on)})
     about = {
@@ -180,7 +184,7 @@ def _with_about(
         "rows": rows,
         "importance": importance,
         **made_of,
-        "reference_features": reference_statistics(train_part, model.transformation.features),
+        "reference_features": reference_statistics(cohorts, model.transformation.features),
         "reference_scores": reference_statistics(scores, ["raw", "probability"]),
     }
     return PortableModel(model.candidate, model.transformation, model.scorer, model.calibration, about)

@@ -154,3 +154,13 @@ def test_names_of_a_business_are_words_and_no_markup(result: TrainingResult, fou
     assert "<script" not in card.html + card.markdown + card.short
     rows = [line for line in card.markdown.splitlines() if line.startswith("|") and "script" in line]
     assert rows and all("&lt;script>alert(1)&lt;/script>\\|x" in row for row in rows)
+
+
+def test_days_between_month_ends_are_told(
+    result: TrainingResult, found: Examination, card: ModelCard
+) -> None:
+    days = (date(2025, 7, 10), date(2025, 7, 20), date(2025, 8, 10))
+    learned = replace(result, split=replace(result.split, midmonth=days))
+    text = model_card(learned, found, facts(), {}).markdown
+    assert "as of other days of the month (10, 20), on 3 days from 2025-07-10 to 2025-08-10" in text
+    assert "other days of the month" not in card.markdown

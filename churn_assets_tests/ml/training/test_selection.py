@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.training.learner import FittedCandidates, Learner
 from churn_assets.ml.training.selection import JUDGE_OF_MEMORY, choose, remembered
 from churn_assets.ml.training.split import Split, recent_split, temporal_split
@@ -108,6 +109,23 @@ def test_luck_on_one_selection_part_forgets_nothing() -> None:
     )
     assert by_row == "3"  # three times the rows, of which nothing new is learned: the customers are the same
     assert remembered(train, again, BY_TIME, (3,), learner)[0].train == BY_TIME.train
+
+
+def test_days_between_cohorts_are_forgotten_with_the_cohorts_before_them() -> None:
+    """The days of the old world mislead as its cohorts do; what is kept begins after the first cohort that is kept."""
+    days = [*COHORTS, *LATER]
+    between = [date(2025, month, 10) for month in range(7, 12)]
+    frame = training_frame(600, [*days, *between])
+    old = frame["as_of_date"] < days[2]
+    frame.loc[old, "label"] = 1 - frame.loc[old, "label"]
+    split = BY_TIME.with_midmonth(between)
+    train, selection = (frame[frame["as_of_date"].isin(d)] for d in (split.learned, split.selection))
+    found, learning = remembered(train, selection, split, (3, 1), Learner(FEATURES, 1, no_spark))
+    assert found.train == split.train[-3:]
+    assert found.learned_midmonth == tuple(between[2:])
+    assert learning.model(JUDGE_OF_MEMORY)[0] == Transformation.fit(
+        frame[frame["as_of_date"].isin(found.learned)], FEATURES
+    )
 
 
 def test_a_short_history_is_kept_whole() -> None:

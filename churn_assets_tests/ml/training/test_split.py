@@ -1,5 +1,6 @@
 """The split by time keeps outcomes of one part out of the next."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -119,3 +120,65 @@ def test_who_has_forgotten_the_old_world_learns_on_from_where_it_began() -> None
     )
     with pytest.raises(NotEnoughHistory, match="no mature cohort"):
         recent_split(days[:4], 7, 30, since=days[4])
+
+
+def within(days: list[date], wanted: tuple[int, ...] = (10, 20)) -> list[date]:
+    """Those days of the month, in the months of these month ends."""
+    return [date(end.year, end.month, day) for end in days for day in wanted]
+
+
+def test_days_between_cohorts_train_as_soon_as_their_outcome_is_known() -> None:
+    """Validation begins on 31 January: 37 days before it, on 25 December, the last day that may train."""
+    days = month_ends((2025, 6), 11)
+    split = temporal_split(days, 7, 30).with_midmonth(within(days))
+    between = [day for day in within(days) if day > days[0]]
+    assert split.train[-1] == date(2025, 11, 30) and split.validation[0] == date(2026, 1, 31)
+    assert split.learned_midmonth == tuple(day for day in between if day <= date(2025, 12, 25))
+    assert split.learned == tuple(sorted([*split.train, *split.learned_midmonth]))
+    refitted = split.refitted()
+    assert refitted.learned_midmonth == tuple(day for day in between if day <= date(2026, 3, 24))
+    assert split.midmonth == refitted.learned_midmonth
+    assert split.as_dict()["midmonth"] == [str(day) for day in split.learned_midmonth]
+    assert split.as_dict()["train"] == [str(day) for day in split.train]
+
+
+def test_a_training_without_such_days_says_nothing_of_them() -> None:
+    split = temporal_split(month_ends((2025, 6), 11), 7, 30)
+    assert split.with_midmonth([]) == split
+    assert split.learned == split.train and "midmonth" not in split.as_dict()
+
+
+def test_a_shorter_memory_forgets_the_days_before_its_first_cohort() -> None:
+    days = month_ends((2025, 6), 11)
+    split = temporal_split(days, 7, 30).with_midmonth(within(days))
+    short = replace(split, train=split.train[-2:])
+    assert short.learned_midmonth == tuple(day for day in split.learned_midmonth if day > date(2025, 10, 31))
+
+
+def test_after_a_degradation_the_days_before_the_newest_cohort_train() -> None:
+    days = month_ends((2025, 6), 4)
+    split = recent_split(days, 7, 30).with_midmonth([*within(days), date(2025, 10, 10)])
+    assert split.learned_midmonth == tuple(day for day in within(days) if days[0] < day < days[-1])
+
+
+@given(
+    count=st.integers(3, 20),
+    gap=st.integers(0, 40),
+    outcome=st.integers(1, 100),
+    wanted=st.lists(st.integers(1, 28), min_size=1, max_size=4, unique=True),
+)
+def test_no_outcome_of_a_day_between_cohorts_reaches_into_a_later_part(
+    count: int, gap: int, outcome: int, wanted: list[int]
+) -> None:
+    days = month_ends((2025, 3), count)
+    try:
+        split = temporal_split(days, gap, outcome)
+    except NotEnoughHistory:
+        return
+    split, horizon = split.with_midmonth(within(days, tuple(wanted))), timedelta(days=gap + outcome)
+    later = split.test if split.short_history else split.validation[0]
+    assert all(split.train[0] < day and day + horizon <= later for day in split.learned_midmonth)
+    refitted = split.refitted()
+    assert all(day + horizon <= split.test for day in refitted.learned)
+    assert set(split.learned) <= set(refitted.learned)
+    assert set(refitted.learned_midmonth) == set(split.midmonth)

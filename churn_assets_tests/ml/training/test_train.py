@@ -103,6 +103,36 @@ def test_features_are_learned_from_once_their_outcome_is_known(
     assert other.model.transformation != result.model.transformation
 
 
+BETWEEN = [date(2025, month, day) for month in range(7, 13) for day in (10, 20)]
+
+
+def test_days_between_cohorts_teach_and_do_nothing_else(frame: pd.DataFrame, result: TrainingResult) -> None:
+    """They choose, calibrate and test nothing, and later cohorts are not compared with them."""
+    days = pd.concat([frame, training_frame(1000, BETWEEN, seed=1)], ignore_index=True)
+    found = train(days, FEATURES, SPLIT.with_midmonth(BETWEEN), SETTINGS, no_spark)
+    learned = found.split.learned_midmonth
+    assert learned == tuple(day for day in BETWEEN if day <= date(2025, 11, 24))
+    assert found.rows["train"]["rows"] == 1000 * (len(SPLIT.refitted().train) + len(learned))
+    assert found.rows["compared"]["rows"] == 1000 * (len(SPLIT.train) + 4)  # until 24 August
+    for part in ("selection", "calibration", "test"):
+        assert found.rows[part] == result.rows[part]
+    about = found.model.about
+    assert about["reference_features"] == result.model.about["reference_features"]
+    assert about["split"] == result.model.about["split"] | {"midmonth": [str(day) for day in learned]}
+    assert set(found.judged["as_of_date"]) == {*SPLIT.validation, SPLIT.test}
+    raws = [one.model.score(frame)["raw"] for one in (found, result)]
+    assert not np.array_equal(*raws)
+
+
+def test_a_day_between_cohorts_whose_outcome_is_open_teaches_nothing(frame: pd.DataFrame) -> None:
+    days = pd.concat([frame, training_frame(1000, BETWEEN, seed=1)], ignore_index=True)
+    late = days["as_of_date"].isin([day for day in BETWEEN if day > date(2025, 11, 24)])
+    assert late.any()
+    split = SPLIT.with_midmonth(BETWEEN)
+    whole, without = (train(rows, FEATURES, split, SETTINGS, no_spark) for rows in (days, days[~late]))
+    assert np.array_equal(whole.model.score(frame)["raw"], without.model.score(frame)["raw"])
+
+
 def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd.DataFrame) -> None:
     """Shuffled labels cannot be foreseen, only remembered: the test must find chance, not memory."""
     result = train(frame, FEATURES, RECENT, SETTINGS, no_spark)
