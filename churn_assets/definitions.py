@@ -5,6 +5,7 @@ Contains no logic, starts no JVM and reads no files but the business folder.
 
 import dagster as dg
 
+from churn_assets.alerts.assets import alert_assets
 from churn_assets.automation.daily_sensor import daily_scores_sensor
 from churn_assets.automation.delivery_sensor import (
     channels_check,
@@ -63,6 +64,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *feature_assets(business),
         *model_assets(business),
         *score_assets(business),
+        *alert_assets(business),
         *monitoring_assets(business),
         *serving_assets(business),
         *publication_assets(business, settings),

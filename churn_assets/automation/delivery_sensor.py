@@ -8,15 +8,18 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from churn_assets.alerts.delivery import note_deliveries
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.channels import ChannelLine
 from churn_assets.counts import counted
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.channels.delivery import deliver
 from churn_assets.operations.channels.health import troubled
 from churn_assets.operations.channels.outbox import opened
 from churn_assets.settings import Settings
 
 EVERY_SECONDS = 30
+NAME = "deliver_messages_sensor"
 MESSAGES = dg.AssetKey(["operations", "messages"])
 CHECK = "channels_deliver"
 WHAT = "No channel has failed for longer than its patience, and no receiver has refused a message for good."
@@ -59,20 +62,24 @@ def deliver_messages_sensor(business: Business) -> dg.SensorDefinition:
     """The sensor. A tick takes half a minute at most, also when receivers hang."""
 
     @dg.sensor(
-        name="deliver_messages_sensor",
+        name=NAME,
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Delivers the messages that wait in the outbox to the channels of churn.yaml.",
+        description="Delivers the messages that wait in the outbox to the channels of churn.yaml, and notes in "
+        "alerts/risk_alerts which alerts were delivered.",
     )
     def sensor(
-        context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+        context: dg.SensorEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.SensorResult | dg.SkipReason:
+        settings = lakehouse.settings
         lines, outbox = business.file.channels, opened(settings.home_path)
         if outbox is None:
             return dg.SkipReason(
                 "No message was ever queued." if lines else "churn.yaml declares no channels."
             )
         done = deliver(outbox, lines, settings)
+        if any(d.messages for d in done.values()):
+            note_deliveries(lakehouse, outbox, datetime.now(UTC), NAME)
         outbox.forget(datetime.now(UTC))
         wrong = _wrong(settings, lines)
         told = [

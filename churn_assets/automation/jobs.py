@@ -47,9 +47,9 @@ SETTLE_JOB = dg.define_asset_job(
 )
 DAILY_JOB = dg.define_asset_job(
     DAILY,
-    OF_THE_DAY | STATUS,
-    description="Features and scores of every customer as of the last whole day, by the champion in charge. Trains "
-    "nothing.",
+    OF_THE_DAY | dg.AssetSelection.groups("alerts") | STATUS,
+    description="Features and scores of every customer as of the last whole day, by the champion in charge, and alerts "
+    "of those who have changed. Trains nothing.",
 )
 
 

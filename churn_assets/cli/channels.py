@@ -105,12 +105,18 @@ def test_channel(name: str) -> None:
 @click.option("--seconds", default=60, show_default=True, help="How long at most.")
 def deliver(seconds: int) -> None:
     """Deliver what waits and is due, without the daemon."""
+    from datetime import UTC, datetime
+
+    from churn_assets.alerts.delivery import note_deliveries
+    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.operations.channels.delivery import deliver as deliver_due
     from churn_assets.operations.channels.outbox import opened
 
     settings, lines = _declared()
     outbox = opened(settings.home_path)
     done = deliver_due(outbox, lines, settings, seconds) if outbox else {}
+    if outbox and any(result.messages for result in done.values()):
+        note_deliveries(Lakehouse(settings), outbox, datetime.now(UTC), "channels deliver")
     for name, result in done.items():
         click.echo(f"{name}: {result.messages:,} delivered{f'. {result.why}' if result.why else ''}")
     if not done:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from churn_assets.cli.alert_summary import MOST_IMPORTANT, alerts_in_short, most_important, newest_alerts
 from churn_assets.cli.findings import open_findings
 from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.cli.options import command
@@ -59,7 +60,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
     """
     if is_empty(lakehouse, business, console):
         return
-    line = decided(lakehouse)
+    line, told = decided(lakehouse), newest_alerts(lakehouse)
     training = training_in_charge(trainings(lakehouse), line)
     facts = RichTable(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     facts.add_column(width=LABEL_WIDTH, style="bold")
@@ -71,13 +72,18 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
         ("Findings", _findings(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
+        ("Alerts", alerts_in_short(told)),
     ):
         if words:
             facts.add_row(label, Text(words))
     console.print(facts)
     if lakehouse.exists(tables.CUSTOMER_SEGMENTS):
         console.print("", _tiers(lakehouse, business))
+    important = most_important(told, business, console.width, MOST_IMPORTANT)
+    if important is not None:
+        console.print("", important)
     more = len(console.render_lines(facts)) - FACT_LINES
+    more += len(console.render_lines(important)) + 1 if important is not None else 0
     fewer = max(0, -(-more // LINES_A_CUSTOMER))  # customers for whom there is no room
     if rows := riskiest(lakehouse, line, RISKIEST - fewer):
         console.print("", _customers(rows, business, console.width))

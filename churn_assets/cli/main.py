@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from churn_assets import trace
 from churn_assets.cli import lake, models
+from churn_assets.cli.alerts import alerts
 from churn_assets.cli.audit import audit
 from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
@@ -67,6 +68,7 @@ for command in (
     models.replay_command,
     schema,
     study,
+    alerts,
     channels,
     log,
     incident,

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from churn_assets.cli.alert_summary import alerts_in_short, most_important, newest_alerts, rule_grid
 from churn_assets.cli.findings import earlier_findings, open_findings, print_findings
 from churn_assets.cli.known_until import delivered_once, not_known, states_of, told
 from churn_assets.cli.options import command
@@ -243,3 +244,14 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
         console.print("", told)
     if rows := riskiest(lakehouse, line, RISKIEST):
         console.print("", _riskiest(rows))
+    _print_alerts(lakehouse, business, console)
+
+
+def _print_alerts(lakehouse: Lakehouse, business: Business, console: Console) -> None:
+    rows = newest_alerts(lakehouse)
+    if (told := alerts_in_short(rows)) is None:
+        return
+    console.print("", f"[bold]Alerts[/]: {escape(told)}.")
+    for grid in (most_important(rows, business, console.width, RISKIEST), rule_grid(lakehouse)):
+        if grid is not None:
+            console.print("", grid)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from churn_assets.alerts.quality import RuleQuality
+from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
 from churn_assets.counts import counted, form
 from churn_assets.ml.metrics.classification import ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOLUME
@@ -64,6 +66,7 @@ class Facts:
         people: rows of monitoring/people_balance of this month.
         churn: the newest row of gold/churn_rates for all customers, up to this month; None without one.
         use: sentences about the use of the page of the retention team, when the page of the month is written.
+        alerts: what each rule of alerts has brought up to the end of the month.
     """
 
     cohorts: tuple[ScoredMonth, ...]
@@ -77,6 +80,7 @@ class Facts:
     people: Sequence[Mapping[str, Any]] = ()
     churn: Mapping[str, Any] | None = None
     use: Sequence[str] = ()
+    alerts: Sequence[RuleQuality] = ()
 
     @property
     def now(self) -> ScoredMonth:
@@ -119,6 +123,7 @@ def monthly_page(facts: Facts) -> MonthlyPage:
             Chapter("What has changed?", _changes(facts)),
             Chapter("Who moved between segments?", _segments(facts.movements)),
             *([Chapter("Is everybody accounted for?", _people(facts.people))] if facts.people else []),
+            *([Chapter("Were the alerts right?", _alerts(facts.alerts))] if facts.alerts else []),
             *([Chapter("Is the page used?", [Bullets(list(facts.use))])] if facts.use else []),
         ],
     )
@@ -281,6 +286,15 @@ def _people(balances: Sequence[Mapping[str, Any]]) -> list[Block]:
         "the customer was refused, or names no valid survivor of a merge. None of them is scored."
     )
     return [Grid(head, rows, "lrrrrrrr"), told]
+
+
+def _alerts(qualities: Sequence[RuleQuality]) -> list[Block]:
+    """What each rule has brought so far."""
+    told = (
+        "Precision: of the customers of a rule whose outcome is known, the share who left. Lift: how many times "
+        "as many that is as of all customers. Whoever was persuaded to stay makes a good rule look worse."
+    )
+    return [Grid(QUALITY_HEAD, [quality_cells(one) for one in qualities], "lrrrrrrr"), told]
 
 
 def _segments(found: Movements | None) -> list[Block]:

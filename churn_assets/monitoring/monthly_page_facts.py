@@ -4,6 +4,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.access.visits import visits_since
+from churn_assets.alerts.quality import leaving_rates, rule_qualities
+from churn_assets.alerts.store import alerts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.churn_rates import EVERYBODY
 from churn_assets.lakehouse import tables
@@ -81,6 +83,7 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str, today: dat
         ],
         churn=_churn(lakehouse, month),
         use=_use(lakehouse, business, today),
+        alerts=rule_qualities(alerts(lakehouse, [("as_of_date", "<=", day)]), leaving_rates(lakehouse)),
     )
 
 

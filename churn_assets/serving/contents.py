@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.known_until import source_states
+from churn_assets.history.people import Objections, survivors
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
@@ -17,7 +18,6 @@ from churn_assets.ml.portable.what_if import Observed, actionable, observed_rang
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
 from churn_assets.serving.customers import SCORED, customer_rows
-from churn_assets.serving.people import Objections, survivors
 from churn_assets.serving.release.manifest import About
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import Contents

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.gold_columns import entities
+from churn_assets.history.people import survivors
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.scored import REASON_NAMES
 from churn_assets.monitoring.people_balance import ALL, people_states
 from churn_assets.monitoring.people_balance_asset import reader
 from churn_assets.months import month_end
-from churn_assets.serving.people import survivors
 from churn_assets.silver.reconciliation import first_extracts
 
 if TYPE_CHECKING:

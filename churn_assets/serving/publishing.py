@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.history.people import identity_rows, objections
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.scored import REASON_NAMES, score_frame
 from churn_assets.operations.audit.chain import record
 from churn_assets.serving.contents import Inconsistent, read_contents
 from churn_assets.serving.one_writer import one_writer
-from churn_assets.serving.people import identity_rows, objections
 from churn_assets.serving.release.golden import TOLERANCE
 from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.serving.release.manifest import Manifest

@@ -14,12 +14,12 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.history.known_until import known, not_passed
+from churn_assets.history.people import identity_rows
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.monitoring.page_contacts import PageContacts, page_contacts
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.contents import contacts
-from churn_assets.serving.people import identity_rows
 from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.app.conftest import Open

@@ -8,6 +8,7 @@ import dagster as dg
 
 from churn_assets.automation.delivery_sensor import deliver_messages_sensor
 from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.channels.message import Batch
 from churn_assets.operations.channels.outbox import Outbox
 from churn_assets_tests.lakes import business_copy, settings_for
@@ -27,7 +28,7 @@ def test_a_channel_that_fails_too_long_is_a_failed_check_until_it_delivers(tmp_p
         nonlocal cursor
         with dg.DagsterInstance.ephemeral() as instance:
             context = dg.build_sensor_context(
-                instance=instance, cursor=cursor, resources={"settings": settings}
+                instance=instance, cursor=cursor, resources={"lakehouse": Lakehouse(settings)}
             )
             result = sensor(context)
         cursor = result.cursor if isinstance(result, dg.SensorResult) else cursor

@@ -12,11 +12,11 @@ import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
+from churn_assets.history.people import Objections
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.scored import REASON_NAMES, score_frame
 from churn_assets.serving.contents import read_contents
-from churn_assets.serving.people import Objections
 from churn_assets.serving.release.identity import key_of, open_identity
 from churn_assets.serving.release.reading import (
     Release,

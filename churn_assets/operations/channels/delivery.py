@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from churn_assets.contracts.alerts import is_quiet
 from churn_assets.contracts.channels import ChannelLine
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.channels.channel import (
@@ -177,8 +178,10 @@ def due(
 ) -> list[list[Waiting]]:
     """The messages that may be delivered now, a group for each delivery, in order.
 
-    A message waits behind an earlier one about its subject that is not due or goes with another delivery.
+    A message waits behind an earlier one about its subject that is not due or goes with another delivery. In its quiet
+    hours it is not due, nor is a delivery that it belongs to.
     """
+    asleep = {one.batch for one in waiting if one.batch and is_quiet(one.message.quiet, now)}
     groups: dict[str, list[Waiting]] = {}
     of_subject: dict[str, str] = {}
     for one in waiting:
@@ -187,7 +190,8 @@ def due(
         key = one.batch or (f"rule {message.rule}" if digest else f"message {message.id}")
         early = digest and not one.batch and digest_hour is not None and now.hour < digest_hour
         earlier = of_subject.setdefault(message.subject, key)
-        if one.next_at > now or (not one.batch and (early or earlier != key)):
+        quiet = one.batch in asleep or is_quiet(message.quiet, now)
+        if one.next_at > now or quiet or (not one.batch and (early or earlier != key)):
             of_subject[message.subject] = ""  # nothing about it any more in this round
         else:
             groups.setdefault(key, []).append(one)

@@ -26,6 +26,7 @@ class Message:
         link: where to read more.
         personal: values that identify a person; only for channels that are declared for personal data.
         at_once: whether it goes alone and at once, also where others wait for a digest.
+        quiet: hours (UTC) in which it waits: the first of them and the first one after; None: it never does.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Message:
     link: str | None = None
     personal: Mapping[str, str] = field(default_factory=dict)
     at_once: bool = True
+    quiet: tuple[int, int] | None = None
 
     def for_channel(self, personal: bool) -> "Message":
         """The message as a channel may tell it."""
@@ -55,7 +57,12 @@ class Message:
     def from_json(cls, text: str) -> "Message":
         """The inverse of `to_json`."""
         content = json.loads(text)
-        return cls(**content | {"occurred_at": datetime.fromisoformat(content["occurred_at"])})
+        quiet = content.get("quiet")
+        restored = {
+            "occurred_at": datetime.fromisoformat(content["occurred_at"]),
+            "quiet": (quiet[0], quiet[1]) if quiet else None,
+        }
+        return cls(**content | restored)
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,18 @@ class Outbox:
                 (channel, _text(now)),
             )
 
+    def accepted(self, ids: Iterable[str]) -> dict[str, dict[str, datetime]]:
+        """Id -> channel -> when it accepted the message, of messages that were delivered within KEPT."""
+        found: dict[str, dict[str, datetime]] = {}
+        with self._transaction() as db:
+            for one in ids:
+                rows = db.execute(
+                    "SELECT channel, delivered_at FROM messages WHERE id = ? AND state = ?", (one, DELIVERED)
+                ).fetchall()
+                if rows:
+                    found[one] = {channel: datetime.fromisoformat(at) for channel, at in rows}
+        return found
+
     def refused(self, channel: str, batch: Batch, why: str, next_at: datetime | None) -> None:
         """Notes that the receiver did not take a delivery; `next_at` None: it is not attempted again by itself."""
         state = PENDING if next_at else UNDELIVERABLE

@@ -15,6 +15,7 @@ from churn_assets.operations.channels.http import body_of, post
 from churn_assets.operations.channels.message import Batch
 
 PREFIX = "whsec_"
+OF_DELIVERY = ("at_once", "quiet")  # tell when it is delivered, and nothing to the receiver
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Webhook:
             {
                 "type": f"churn_assets.{message.topic}.{message.rule}",
                 "timestamp": content.pop("occurred_at"),
-                "data": {k: v for k, v in content.items() if v not in (None, {}) and k != "at_once"},
+                "data": {k: v for k, v in content.items() if v not in (None, {}) and k not in OF_DELIVERY},
             }
         )
         moment = str(int(time.time()))

@@ -8,10 +8,10 @@ import pytest
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.history.people import Objections, identity_rows, objections
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.serving.contents import without
-from churn_assets.serving.people import Objections, identity_rows, objections
 from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, tell_merges
 
 JANUARY, FEBRUARY = date(2025, 1, 31), date(2025, 2, 28)

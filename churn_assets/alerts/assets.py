@@ -1,0 +1,128 @@
+"""The asset alerts/risk_alerts: what changed this morning, and who is told."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.alerts.delivery import note_deliveries, tell_alerts
+from churn_assets.alerts.judging import SUPPRESSED
+from churn_assets.alerts.quality import RuleQuality, leaving_rates, rule_qualities
+from churn_assets.alerts.raising import Raised, new_rows, newest_scores, raise_alerts, tell_new_model
+from churn_assets.alerts.store import Row, alerts, change, now_utc
+from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
+from churn_assets.contracts.business import Business
+from churn_assets.counts import counted
+from churn_assets.graph.checks import CheckFailed, not_judged, passed
+from churn_assets.graph.metadata import table_metadata
+from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.operations.channels.outbox import Outbox
+
+WITHIN_CAPS = "alerts_within_their_limits"
+CHECKS = {
+    WITHIN_CAPS: "A change is one alert, and no more of a day are told than the caps allow.",
+}
+SHOWN = 10
+NO_SCORES = "there are no current scores yet."
+
+
+def alert_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """The assets of alerts."""
+    return [_risk_alerts(business)]
+
+
+def _risk_alerts(business: Business) -> dg.AssetsDefinition:
+    table = tables.RISK_ALERTS
+
+    @table_asset(
+        table,
+        business,
+        description=(
+            "Customers who have changed since the former day by a rule of churn.yaml, the most important first, with "
+            "reasons and action. Nobody is told the same twice: suppressed alerts say why. Channels deliver them, and "
+            "the outcome of each is added as soon as it can be known."
+        ),
+        deps=[tables.CURRENT_SCORES.key, tables.CURRENT_SNAPSHOT.key],
+        checks=CHECKS,
+    )
+    def risk_alerts(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
+        days, run_id, now = newest_scores(lakehouse, business), context.run.run_id, now_utc()
+        if days is None:
+            return materialized(lakehouse, table, None, {}, [not_judged(WITHIN_CAPS, NO_SCORES)])
+        outbox = Outbox(lakehouse.settings.home_path)
+        note_deliveries(lakehouse, outbox, now, run_id)
+        raised = raise_alerts(lakehouse, business, days)
+        new: list[Row] = []
+
+        def decide(former: Sequence[Row]) -> list[Row]:
+            new.extend(new_rows(raised, business, former, outbox.id, now))
+            _require_limits(former, new, business.file.alerts.cap)
+            return new
+
+        commit = change(lakehouse, decide, run_id)
+        queued = tell_new_model(raised, business, outbox, now) + tell_alerts(lakehouse, business, outbox, now)
+        told = sum(row["state"] != SUPPRESSED for row in new)
+        rows = alerts(lakehouse)
+        report = _report(raised, new, rows, rule_qualities(rows, leaving_rates(lakehouse)))
+        evidence = {"as_of_date": str(days.day), "told": told, "suppressed": len(new) - told}
+        return materialized(
+            lakehouse, table, commit, report | {"messages queued": queued}, [passed(WITHIN_CAPS, evidence)]
+        )
+
+    return risk_alerts
+
+
+def _require_limits(former: Sequence[Row], new: Sequence[Row], cap: int) -> None:
+    """Raises CheckFailed if a change would be two alerts, or more would be told of a day than the cap allows."""
+    ids = Counter(row["alert_id"] for row in (*former, *new))
+    twice = sum(count > 1 for count in ids.values())
+    told = [row["as_of_date"] for row in (*former, *new) if row["state"] != SUPPRESSED]
+    days = {row["as_of_date"] for row in new if row["state"] != SUPPRESSED}
+    most = max((told.count(day) for day in days), default=0)
+    if twice or most > cap:
+        raise CheckFailed(
+            WITHIN_CAPS,
+            f"{counted(twice, 'change')} would be two alerts, and {most} would be told of a day where {cap} may be.",
+            "Report it as a defect.",
+            {"alerts": len(new), "told of the day": most, "cap": cap},
+        )
+
+
+def _report(
+    raised: Raised, new: Sequence[Row], rows: Sequence[Row], qualities: Sequence[RuleQuality]
+) -> dict[str, Any]:
+    days = raised.days
+    report: dict[str, Any] = {"as_of_date": str(days.day), "who object to profiling": int(raised.objected)}
+    if days.is_first:
+        report["compared with"] = "nothing: this is the first day, so nobody is known to have changed"
+    elif days.model_changed:
+        report["compared with"] = (
+            f"{days.before}, which another model scored: only rules over features were asked"
+        )
+    else:
+        report["compared with"] = str(days.before)
+    told = [row for row in rows if row["as_of_date"] == days.day and row["state"] != SUPPRESSED]
+    report["alerts"] = table_metadata(
+        ["rule", "customer_key", "was", "is", "importance", "why", "state"],
+        [
+            (
+                row["rule"],
+                row["customer_key"],
+                row["old_value"],
+                row["new_value"],
+                f"{row['importance']:,.0f}",
+                row["reason_1"] or "",
+                row["state"],
+            )
+            for row in told[:SHOWN]
+        ],
+    )
+    why = Counter(row["why"].partition(":")[0] for row in new if row["why"])
+    report["suppressed"] = table_metadata(["why", "alerts"], sorted(why.items()))
+    report["rules"] = table_metadata(QUALITY_HEAD, [quality_cells(one) for one in qualities])
+    return report

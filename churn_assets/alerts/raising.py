@@ -1,0 +1,131 @@
+"""Raises the alerts of the newest day of current scores: finds changes, judges them, and makes their rows."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from churn_assets.alerts.changes import DAY, KEY, READ, Days, changes
+from churn_assets.alerts.conditions import became_true
+from churn_assets.alerts.delivery import BETWEEN
+from churn_assets.alerts.importance import importance
+from churn_assets.alerts.judging import NEW, judged
+from churn_assets.alerts.messages import model_notice
+from churn_assets.alerts.store import Row
+from churn_assets.contracts.business import Business
+from churn_assets.history.people import objections
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.operations.channels.delivery import tell
+from churn_assets.operations.channels.outbox import Outbox
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COPIED = ("model_version", "probability", "reason_1", "reason_2", "reason_3", "action")
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What the newest day brought.
+
+    Attributes:
+        days: the scores that were compared.
+        rows: the changes that were found, with all that is known before they are judged.
+        objected: customers of whom nothing is told, since they object to profiling.
+    """
+
+    days: Days
+    rows: "pd.DataFrame"
+    objected: int
+
+    @property
+    def moved(self) -> int:
+        """Customers in another tier of risk than on the former day."""
+        if self.days.before is None:
+            return 0
+        now, before = self.days.of(self.days.day)["risk_tier"], self.days.of(self.days.before)["risk_tier"]
+        both = now.index.intersection(before.index)
+        return int((now.loc[both] != before.loc[both]).sum())
+
+
+def newest_scores(lakehouse: Lakehouse, business: Business) -> Days | None:
+    """The current scores that rules read, as of the newest day; None before the first one."""
+    if not lakehouse.exists(tables.CURRENT_SCORES):
+        return None
+    known = lakehouse.slices(tables.CURRENT_SCORES, DAY)
+    if not known:
+        return None
+    day = known[-1]
+    back = max([r.within_days for r in business.file.alerts.rules if r.rose is not None], default=0)
+    before = known[-2] if len(known) > 1 else day
+    # what a rule knew on the former day, and which model had scored the day before that
+    wanted = [d for d in known if d >= before - timedelta(days=back)] + known[-3:]
+    columns = list(dict.fromkeys([*READ, *COPIED, "value"]))
+    scores = lakehouse.arrow(tables.CURRENT_SCORES, columns, [(DAY, "in", sorted({*wanted}))]).to_pandas()
+    return Days(scores, day)
+
+
+def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised:
+    """The changes of the day, with what the customers of current scores have; nobody who objects to profiling."""
+    rules = business.file.alerts.rules
+    found = changes(days, rules, _became_true(lakehouse, business, days))
+    objected = objections(lakehouse, business).keys if len(found) else frozenset[str]()
+    told = found[~found[KEY].isin(list(objected))]
+    scores = days.of(days.day)
+    worth = importance(scores, business.file.economics).rename("importance")
+    rows = told.merge(scores[list(COPIED)].join(worth), left_on=KEY, right_index=True, how="left")
+    return Raised(days, rows.astype(object).where(rows.notna(), None), found[KEY].isin(list(objected)).sum())
+
+
+def _became_true(lakehouse: Lakehouse, business: Business, days: Days) -> Mapping[str, Set[str]]:
+    rules = business.file.alerts.rules
+    if days.before is None or not any(rule.sql for rule in rules):
+        return {}
+    snapshots = lakehouse.read(tables.CURRENT_SNAPSHOT)
+    return became_true(snapshots, rules, days.day, days.before)
+
+
+def new_rows(
+    raised: Raised, business: Business, former: Sequence[Row], outbox_id: str, now: datetime
+) -> list[Row]:
+    """The rows of alerts/risk_alerts that a day adds.
+
+    Args:
+        raised: the changes of the day.
+        business: its rules and channels.
+        former: the present rows of the table.
+        outbox_id: the outbox that tells them.
+        now: when they were found.
+    """
+    section, day = business.file.alerts, raised.days.day
+    channels = {
+        rule.name: BETWEEN.join(line.name for line in rule.told_by(business.file.channels))
+        for rule in section.rules
+    }
+    rows = []
+    for one in judged(raised.rows, section, day, former):
+        told = channels[one["rule"]] if one["state"] == NEW else ""
+        rows.append(
+            {
+                **one,
+                "as_of_date": day,
+                "channel": told or None,
+                "outbox": outbox_id if told else None,
+                "created_at": now,
+            }
+        )
+    return rows
+
+
+def tell_new_model(raised: Raised, business: Business, outbox: Outbox, now: datetime) -> int:
+    """Queues the one notice of a changed model for the channels of the rules; returns how many messages are new."""
+    days, section = raised.days, business.file.alerts
+    before = days.before
+    if before is None or not days.model_changed:
+        return 0
+    names = {line.name for rule in section.rules for line in rule.told_by(business.file.channels)}
+    lines = [line for line in business.file.channels if line.name in names]
+    versions = (str(days.version(before)), str(days.version(days.day)))
+    told = model_notice(days.day, before, versions, raised.moved, now, section.quiet)
+    return tell(outbox, lines, [told])

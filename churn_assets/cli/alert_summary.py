@@ -1,0 +1,79 @@
+"""What the summary tells of alerts: how many, the most important with their reasons, and how good each rule is."""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from churn_assets.alerts.judging import ACKNOWLEDGED, SUPPRESSED
+from churn_assets.alerts.messages import reasons_of, told_change
+from churn_assets.alerts.quality import leaving_rates, rule_qualities
+from churn_assets.alerts.store import Row, alerts, newest_day
+from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.lakehouse import Lakehouse
+
+MOST_IMPORTANT = 3
+LINES_AN_ALERT = 2
+INDENT = 2
+
+
+def newest_alerts(lakehouse: Lakehouse) -> list[Row]:
+    """The alerts of the newest day with any, the most important first."""
+    day = newest_day(lakehouse)
+    return [] if day is None else alerts(lakehouse, [("as_of_date", "=", day)])
+
+
+def alerts_in_short(rows: Sequence[Row]) -> str | None:
+    """How many alerts there are, on one line; None without any."""
+    if not rows:
+        return None
+    told = [row for row in rows if row["state"] != SUPPRESSED]
+    seen = sum(row["state"] == ACKNOWLEDGED for row in told)
+    return (
+        f"{len(told):,} told as of {rows[0]['as_of_date']}, {seen:,} of them acknowledged; "
+        f"{len(rows) - len(told):,} suppressed"
+    )
+
+
+def most_important(rows: Sequence[Row], business: Business, width: int, count: int) -> RichTable | None:
+    """The most important alerts that were told, with what changed and why; None without any."""
+    told = [row for row in rows if row["state"] != SUPPRESSED][:count]
+    if not told:
+        return None
+    grid = RichTable(
+        title=f"The most important alerts as of {told[0]['as_of_date']}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        show_header=False,
+        pad_edge=False,
+        padding=(0, INDENT, 0, 0),
+    )
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    rules = {rule.name: rule for rule in business.file.alerts.rules}
+    room = width - max(len(row["customer_key"]) for row in told) - 2 * INDENT
+    for row in told:
+        why = "; ".join(reasons_of(row)) or "no single reason stands out"
+        said = f"{told_change(row, rules.get(row['rule']))}: {why}."
+        lines = textwrap.wrap(said, room, max_lines=LINES_AN_ALERT, placeholder=" ...")
+        grid.add_row(row["customer_key"], Text("\n".join(lines)))
+    return grid
+
+
+def rule_grid(lakehouse: Lakehouse) -> RichTable | None:
+    """What each rule has brought so far; None before the first alert."""
+    found = rule_qualities(alerts(lakehouse), leaving_rates(lakehouse))
+    if not found:
+        return None
+    grid = RichTable(
+        title="Rules of alerts", title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
+    for position, name in enumerate(QUALITY_HEAD):
+        grid.add_column(name, justify="left" if position == 0 else "right")
+    for one in found:
+        grid.add_row(*(escape(cell) for cell in quality_cells(one)))
+    return grid

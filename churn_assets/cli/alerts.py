@@ -1,0 +1,105 @@
+"""The commands `alerts list`, `ack` and `rules`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from churn_assets.cli.options import lakehouse_of_process
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@click.group()
+def alerts() -> None:
+    """Customers who have changed since the day before: the section `alerts` of churn.yaml.
+
+    `churn-assets daily` raises them; docs/alerts.md explains the rules.
+    """
+
+
+@alerts.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also acknowledged and suppressed ones, of all days.")
+@click.option(
+    "--day", type=click.DateTime(["%Y-%m-%d"]), help="As of this day; default: the newest with alerts."
+)
+@click.option("--rule", help="Of this rule alone.")
+def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> None:
+    """Show the alerts that nobody has acknowledged, the most important first."""
+    from churn_assets.alerts.judging import DELIVERED, NEW
+    from churn_assets.alerts.store import alerts as all_alerts
+    from churn_assets.alerts.store import newest_day
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.counts import counted
+
+    lakehouse = lakehouse_of_process()
+    file = load_business(lakehouse.settings.business_path).file
+    wanted = day.date() if day else newest_day(lakehouse)
+    filters: list[tuple[str, str, object]] = [("rule", "=", rule)] if rule else []
+    if wanted is None:
+        click.echo("There are no alerts yet; `churn-assets daily` raises them.")
+        return
+    if not everything or day:
+        filters.append(("as_of_date", "=", wanted))
+    rows = all_alerts(lakehouse, filters or None)
+    shown = [row for row in rows if everything or row["state"] in (NEW, DELIVERED)]
+    rules = {one.name: one for one in file.alerts.rules}
+    for row in shown:
+        _show(row, rules.get(row["rule"]), file.currency)
+    hidden = len(rows) - len(shown)
+    more = f"; {hidden:,} acknowledged or suppressed: --all shows them" if hidden else ""
+    of = "" if everything and not day else f" as of {wanted}"
+    click.echo(f"{counted(len(shown), 'alert')}{of}{more}.")
+
+
+def _show(row: dict[str, Any], rule: Any, currency: str) -> None:
+    from churn_assets.alerts.messages import reasons_of, told_change
+
+    click.echo(
+        f"{row['alert_id']}  {row['as_of_date']}  {row['rule']}  customer {row['customer_key']}: {row['state']}"
+    )
+    click.echo(f"    {told_change(row, rule)}; importance {row['importance']:,.0f} {currency}")
+    if reasons := reasons_of(row):
+        click.echo(f"    why: {'; '.join(reasons)}")
+    click.echo(f"    do: {row['action']}")
+    if row["why"]:
+        click.echo(f"    not told: {row['why']}")
+    if row["acknowledged_at"]:
+        note = f": {row['note']}" if row["note"] else ""
+        click.echo(
+            f"    acknowledged by {row['acknowledged_by']}, {row['acknowledged_at']:%Y-%m-%d %H:%M} UTC{note}"
+        )
+    if row["outcome"]:
+        click.echo(f"    outcome: {row['outcome'].replace('_', ' ')}, known {row['outcome_known_at']}")
+
+
+@alerts.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--note", default="", help="What you will do, for the record.")
+def ack(ids: tuple[str, ...], note: str) -> None:
+    """Say that you take care of the alerts ID."""
+    import getpass
+
+    from churn_assets.alerts.store import AlertError, acknowledge, now_utc
+
+    try:
+        done = acknowledge(lakehouse_of_process(), ids, getpass.getuser(), note, now_utc())
+    except AlertError as error:
+        raise click.UsageError(str(error)) from None
+    for row in done:
+        click.echo(f"{row['alert_id']} is acknowledged. Do: {row['action']}")
+
+
+@alerts.command("rules")
+def show_rules() -> None:
+    """Show how many alerts each rule raised, and which share of their customers left."""
+    from churn_assets.alerts.quality import leaving_rates, rule_qualities
+    from churn_assets.alerts.store import alerts as all_alerts
+    from churn_assets.alerts.words import quality_sentence
+
+    lakehouse = lakehouse_of_process()
+    found = rule_qualities(all_alerts(lakehouse), leaving_rates(lakehouse))
+    for one in found:
+        click.echo(quality_sentence(one))
+    if not found:
+        click.echo("There are no alerts yet; `churn-assets daily` raises them.")

@@ -1,0 +1,182 @@
+"""Alerts of a lake: raised once, told through the outbox, and one notice of a changed model."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from churn_assets.alerts.delivery import note_deliveries
+from churn_assets.alerts.store import AlertError, acknowledge, alerts
+from churn_assets.lakehouse import tables
+from churn_assets.operations.channels.delivery import deliver
+from churn_assets.operations.channels.outbox import Outbox
+from churn_assets_tests.alerts.days import day, score
+from churn_assets_tests.alerts.lake import RULES, business_of, lake, put_scores, raised, states
+from churn_assets_tests.checks import evaluations
+from churn_assets_tests.lakes import not_as_declared
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NOW = datetime(2026, 6, 12, 12, 0, tzinfo=UTC)
+CALM = [score(name, 0) for name in "abcdef"]
+HIGH = {"risk_tier": "high"}
+
+
+def evidence(result: Any) -> dict[str, Any]:
+    [found] = evaluations(result).values()
+    return {key: value.value for key, value in found.metadata.items()} | {"passed": found.passed}
+
+
+def test_without_scores_nothing_is_judged(tmp_path: Path) -> None:
+    house = lake(tmp_path, [])
+    assert evidence(raised(house, business_of(tmp_path)))["passed"] is False
+    assert not house.exists(tables.RISK_ALERTS)
+
+
+def test_the_first_day_floods_nobody(tmp_path: Path) -> None:
+    rows = [score(name, 0, 0.9, probability_week_before=0.1, **HIGH) for name in "abcdef"]
+    house = lake(tmp_path, rows)
+    raised(house, business_of(tmp_path))
+    assert alerts(house) == []
+
+
+def test_a_morning_tells_what_changed_by_importance_and_again_nothing(tmp_path: Path) -> None:
+    business = business_of(tmp_path)
+    house = lake(tmp_path, CALM)
+    raised(house, business)
+    now = [score("a", 1, 0.5), score("b", 1, 0.6), score("c", 1, 0.4, **HIGH), score("d", 1, 0.12, **HIGH)]
+    now += [score("e", 1, 0.3), score("f", 1, 0.1)]
+    put_scores(house, now)
+    assert evidence(raised(house, business)) == {
+        "passed": True,
+        "as_of_date": str(day(1)),
+        "told": 3,
+        "suppressed": 3,
+    }
+    assert states(house) == {
+        ("b", "rose"): ("new", None),
+        ("a", "rose"): ("new", None),
+        ("c", "rose"): ("new", None),
+        ("c", "high"): ("suppressed", f"cool-down: rose told of the customer on {day(1)}"),
+        ("e", "rose"): ("suppressed", "cap: 3 are told a day"),
+        ("d", "high"): ("suppressed", "cap: 3 are told a day"),
+    }
+    first = alerts(house)[0]
+    assert (first["old_value"], first["new_value"], first["compared_with"]) == ("10.0%", "60.0%", day(0))
+    assert (first["channel"], first["reason_1"], first["action"]) == ("files", "used no data", "Call.")
+    assert not_as_declared(house, business) == {}
+
+    before = alerts(house)
+    assert evidence(raised(house, business))["told"] == 0
+    assert alerts(house) == before, "the same day again changes nothing"
+    assert Outbox(house.settings.home_path).state("files").waiting == 3
+    put_scores(house, [row | {"as_of_date": day(2)} for row in now])
+    raised(house, business)
+    assert alerts(house) == before, "nobody is told the same every morning"
+
+
+def test_a_changed_model_is_one_notice(tmp_path: Path) -> None:
+    business = business_of(tmp_path)
+    house = lake(tmp_path, CALM)
+    put_scores(house, [score(name, 1, 0.9, model_version="2", **HIGH) for name in "abcdef"])
+    raised(house, business)
+    raised(house, business)
+    assert alerts(house) == []
+    [waiting] = Outbox(house.settings.home_path).waiting("files")
+    assert waiting.message.title == "Model version 2 is in charge"
+    assert "version 1 scored those of 2026-06-10. 6 customers are in another tier" in waiting.message.text
+
+
+def test_alerts_go_through_the_outbox_and_are_noted_as_delivered(tmp_path: Path) -> None:
+    business = business_of(tmp_path)
+    house = lake(tmp_path, CALM)
+    put_scores(house, [score("a", 1, 0.5), score("b", 1, 0.6)])
+    raised(house, business)
+    outbox = Outbox(house.settings.home_path)
+    assert note_deliveries(house, outbox, datetime.now(UTC), "test") == 0
+    deliver(outbox, business.file.channels, house.settings)
+    assert note_deliveries(house, outbox, datetime.now(UTC), "test") == 2
+    assert states(house) == {("b", "rose"): ("delivered", None), ("a", "rose"): ("delivered", None)}
+    assert all(row["delivered_at"] is not None for row in alerts(house))
+    [file] = (house.settings.home_path / "messages" / "f").glob("*.csv")
+    told = file.read_text().splitlines()
+    assert "The risk rose from 10.0% (2026-06-10) to 60.0%" in told[1]
+    assert [line.count("alerts ack") for line in told] == [0, 1, 1]
+
+
+def test_what_was_written_and_not_queued_is_queued_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    business = business_of(tmp_path)
+    house = lake(tmp_path, CALM)
+    put_scores(house, [score("a", 1, 0.5)])
+
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("churn_assets.alerts.assets.tell_alerts", killed)
+        with pytest.raises(KeyboardInterrupt):
+            raised(house, business)
+    assert states(house) == {("a", "rose"): ("new", None)}
+    raised(house, business)
+    assert Outbox(house.settings.home_path).state("files").waiting == 1
+
+
+def test_without_a_channel_an_alert_is_only_shown(tmp_path: Path) -> None:
+    business = business_of(tmp_path, channels=[])
+    house = lake(tmp_path, CALM)
+    put_scores(house, [score("a", 1, 0.5)])
+    raised(house, business)
+    [row] = alerts(house)
+    assert (row["state"], row["channel"], row["outbox"]) == ("new", None, None)
+
+
+def test_an_alert_is_acknowledged_once_and_a_suppressed_one_never(tmp_path: Path) -> None:
+    business = business_of(tmp_path)
+    house = lake(tmp_path, CALM)
+    put_scores(house, [score("a", 1, 0.5, **HIGH)])
+    raised(house, business)
+    told, suppressed = alerts(house)
+    assert suppressed["state"] == "suppressed"
+    [done] = acknowledge(house, [told["alert_id"]], "anna", "calls today", NOW)
+    assert (done["state"], done["acknowledged_by"], done["note"]) == ("acknowledged", "anna", "calls today")
+    outbox = Outbox(house.settings.home_path)
+    deliver(outbox, business.file.channels, house.settings)
+    note_deliveries(house, outbox, datetime.now(UTC), "test")
+    [row] = alerts(house, [("alert_id", "=", told["alert_id"])])
+    assert (row["state"], row["delivered_at"] is not None) == ("acknowledged", True)
+    for one, why in (
+        (told, "anna has acknowledged"),
+        (suppressed, "was suppressed"),
+        ({"alert_id": "x"}, "no alert x"),
+    ):
+        with pytest.raises(AlertError, match=why):
+            acknowledge(house, [one["alert_id"]], "bert", "", NOW)
+
+
+@pytest.mark.parametrize(
+    "expression", ["tickets_count_1m >= 3", "tickets_count_1m > 2 and tenure_days / tenure_days = 1"]
+)
+def test_a_condition_is_told_when_it_becomes_true(
+    tmp_path: Path, spark: "SparkSession", expression: str
+) -> None:
+    rules = RULES | {"rules": [{"name": "tickets", "sql": expression}]}
+    business = business_of(tmp_path, alerts=rules)
+    house = lake(tmp_path, [score(name, n) for name in "abcde" for n in (0, 1)])
+    counts = {"a": (1, 3), "b": (3, 4), "c": (4, 1), "d": (None, 3), "e": (1, None)}
+    table = tables.current_snapshot(business)
+    blank = dict.fromkeys(name for name in table.types)
+    rows = [
+        blank
+        | {"customer_key": key, "as_of_date": day(n), "known_at": day(n), "tenure_days": 9.0}
+        | {"tickets_count_1m": count[n]}
+        for key, count in counts.items()
+        for n in (0, 1)
+    ]
+    rows.append(rows[0] | {"customer_key": "new", "as_of_date": day(1), "tickets_count_1m": 9})
+    house.replace_rows(table, table.rows(rows), "as_of_date", [day(0), day(1)], run_id="test")
+    raised(house, business)
+    assert states(house) == {("a", "tickets"): ("new", None), ("d", "tickets"): ("new", None)}
